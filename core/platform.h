@@ -1,0 +1,47 @@
+/*
+ * What the core asks of a machine: registers, the bus address of DMA memory, barriers, one turn of
+ * a bounded wait, entropy and a place for trace events.
+ *
+ * There is no clock here: time is an argument, `uint64_t now_ns`. The seam is register access, not
+ * "a transport", so that the real transport code runs against a fake device. A port fills one
+ * struct platform and keeps it unchanged while the core uses it; `ctx` is handed back as it is.
+ */
+#ifndef DRYWIRE_PLATFORM_H
+#define DRYWIRE_PLATFORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum barrier {
+    BARRIER_WRITE, /* stores before it are seen by the device before stores after it */
+    BARRIER_READ,  /* loads after it see what the device stored before what loads before it saw */
+    BARRIER_FULL,  /* both, and stores before it are seen before loads after it are made */
+};
+
+struct platform {
+    void *ctx;
+
+    /* Read or write a device register at physical address `addr`: size 1, 2 or 4, aligned. */
+    uint32_t (*reg_read)(void *ctx, uint64_t addr, unsigned size);
+    void (*reg_write)(void *ctx, uint64_t addr, unsigned size, uint32_t value);
+
+    /* The address under which a device sees `ptr`, which lies in the machine's DMA memory. */
+    uint64_t (*bus_address)(void *ctx, const void *ptr);
+
+    /* Order memory accesses between driver and device; also a compiler barrier. */
+    void (*barrier)(void *ctx, enum barrier kind);
+
+    /* One turn of a wait that the caller bounds by counting: lets the device make progress. */
+    void (*relax)(void *ctx);
+
+    /* 64 unpredictable bits; the simulator's are a pure function of the seed. */
+    uint64_t (*entropy)(void *ctx);
+
+    /* A trace event: `id` of trace_events.h and its arguments. */
+    void (*trace)(void *ctx, unsigned id, const uint64_t *args, unsigned count);
+
+    /* A whole line of text without a newline, printable ASCII: "component: token token ...". */
+    void (*line)(void *ctx, const char *text, size_t len);
+};
+
+#endif
