@@ -1,0 +1,58 @@
+/*
+ * Run a scenario once: the machine, the wire, the world and the oracles put together. This is what
+ * the command line, the tests and the bench call.
+ */
+#ifndef DRYWIRE_RUN_H
+#define DRYWIRE_RUN_H
+
+#include "decode.h"
+#include "guest.h"
+#include "scenario.h"
+#include "sim.h"
+
+struct run_options {
+    uint64_t seed;
+    const struct guest_ops *guest;   /* NULL: the core */
+    enum toggle weak_memory;         /* overrides the scenario when not TOGGLE_DRAW */
+    bool quick;                      /* bench: no memory fill between runs */
+    const char *pcap;                /* NULL: no capture */
+
+    /* Called as things happen, all optional: a trace line; a frame at the wire (`fate` is NULL or
+     * the fault applied, "dropped" frames never arrive). */
+    void (*on_line)(void *ctx, uint64_t time_ns, const char *line);
+    void (*on_frame)(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
+                     size_t len, const char *fate);
+    void *ctx;
+    bool detail; /* on_line also gets events of level DETAIL */
+
+    /* See struct sim. */
+    void (*hash_watch)(void *ctx, const struct sim *s, const char *kind, const void *bytes,
+                       size_t len);
+
+    /* For tests: kill the n-th program (from 1) at its k-th wait; 0: never. */
+    unsigned kill_program, kill_at_wait;
+};
+
+struct run_result {
+    struct failure failure;      /* kind FAILURE_NONE: the run passed */
+    uint64_t seed, hash, hashed;
+    uint64_t virtual_ns;         /* since power-on */
+    uint64_t frames_tx, frames_rx, events;
+    uint64_t faults;             /* frames that a fault touched */
+    unsigned waits;              /* waits of program run_options.kill_program */
+    const struct decision *tape; /* valid until the next run in this context */
+    size_t tape_count;
+    char world[160];             /* the world's own words about its state, on failure */
+};
+
+/* Memory that is kept from run to run in one thread. */
+struct run_context;
+struct run_context *run_context_new(void);
+void run_context_free(struct run_context *c);
+
+/* Run it. The verdict is in result->failure; the return value is 0, or 4 when drywire itself could
+ * not do its work (also described in result->failure). */
+int run_scenario(struct run_context *c, const struct scenario *sc, const struct run_options *o,
+                 struct run_result *result);
+
+#endif

@@ -1,0 +1,185 @@
+/*
+ * A scenario: one flat text file, read into one struct (docs/scenarios.md is the reference).
+ *
+ * The struct is immutable after reading; many runs, under many seeds, can share it. All strings
+ * and arrays belong to the scenario and live until scenario_free().
+ */
+#ifndef DRYWIRE_SCENARIO_H
+#define DRYWIRE_SCENARIO_H
+
+#include "service.h"
+#include "sim.h"
+#include <stdio.h>
+
+enum world_kind { WORLD_SLIRP, WORLD_NATIVE };
+enum transport_kind { TRANSPORT_MMIO, TRANSPORT_MMIO_LEGACY };
+enum toggle { TOGGLE_DRAW, TOGGLE_ON, TOGGLE_OFF }; /* DRAW: the seed decides */
+
+/* `world native key=value ...`: how the scripted peer behaves. */
+struct native_options {
+    uint32_t lease_s;         /* lease=      default 86400; UINT32_MAX with lease=forever */
+    uint32_t t1_s, t2_s;      /* t1= t2=     0: the option is not sent */
+    unsigned nak_requests;    /* nak=N       the first N REQUESTs are answered by NAK */
+    unsigned silent_requests; /* dhcp-silent=N first N DHCP messages unanswered; `all` = UINT_MAX */
+    bool renew_silent;        /* renew-silent unicast REQUESTs (RENEWING) are never answered */
+    bool rebind_silent;       /* rebind-silent nor are broadcast ones with ciaddr (REBINDING) */
+    bool nak_renew;           /* nak-renew   a REQUEST with ciaddr is answered by NAK */
+    uint32_t second_address;  /* second-addr=A given after a NAK or an expired lease; 0: the same */
+    bool unicast_reply;       /* unicast-reply  OFFER and ACK go to yiaddr, not to broadcast */
+    bool second_server;       /* second-server  another server (10.0.2.4) also offers 10.0.2.99 */
+    bool foreign_xid;         /* foreign-xid a forged OFFER with another xid precedes each one */
+    bool arp_silent;          /* arp-silent  ARP requests are never answered */
+    unsigned arp_silent_first;/* arp-silent=N first N requests unanswered */
+    uint16_t mss;             /* mss=        announced by the peer, default 1460 */
+    uint16_t window;          /* window=     largest window offered by the peer, default 65535 */
+    uint64_t zero_window_ns;  /* zero-window=T the peer's window stays 0 for T after each fill */
+    bool pad;                 /* pad         frames shorter than 60 bytes are padded to 60 */
+    uint64_t latency_ns;      /* latency=    of every answer, default 200us */
+};
+
+struct device_options {
+    enum transport_kind transport; /* transport=mmio|mmio-legacy */
+    unsigned queue_size;           /* queue=     QueueNumMax, power of two 2..1024, default 256 */
+    enum toggle any_layout;        /* any-layout=on|off  legacy only, default on */
+    enum toggle mrg_rxbuf;         /* mrg-rxbuf=on|off   offered or not; default off */
+    uint8_t mac[6];                /* mac=       default 02:00:00:00:00:01 */
+    bool mac_feature;              /* mac=none clears it: the driver makes a local address */
+    uint16_t mtu;                  /* mtu=       0: feature not offered */
+};
+
+/* `run PROGRAM ARG...`, `daemon PROGRAM ARG...`, `at T run PROGRAM ARG...` */
+struct scenario_program {
+    const char *const *words; /* count of them, words[0] is the program */
+    unsigned count;
+    uint64_t at_ns; /* since power-on */
+    bool daemon;    /* the run does not wait for it to exit */
+    unsigned line;
+};
+
+/* `at T dial PORT send="..." [close]`: an incoming connection to the machine, or
+ * `at T datagram PORT send="..."`. What must come back is expect=; "" accepts anything. */
+struct scenario_dial {
+    uint64_t at_ns;
+    uint16_t port;
+    bool datagram;
+    const char *send;
+    size_t send_len;
+    const char *expect; /* bytes that must come back before the peer closes */
+    size_t expect_len;
+    unsigned line;
+};
+
+/* A direction of the wire, as the machine under test sees it. */
+enum direction { DIRECTION_TX, DIRECTION_RX };
+
+/* `wire [tx|rx] key=value ...`: what happens by rate. Rates are per 65536. */
+struct wire_options {
+    uint64_t delay_ns, jitter_ns; /* delay= jitter= */
+    uint32_t drop, duplicate, reorder, corrupt; /* drop= dup= reorder= corrupt= in percent */
+    uint64_t bandwidth_bps;       /* bandwidth= bits per second, 0: no limit */
+};
+
+enum action_kind {
+    ACTION_DROP,      /* drop DIR MATCH [count=N] [skip=N] */
+    ACTION_DUPLICATE, /* dup DIR MATCH [count=N] [skip=N] */
+    ACTION_DELAY,     /* delay DIR MATCH by=T [count=N] [skip=N]: later frames overtake it */
+    ACTION_CORRUPT,   /* corrupt DIR MATCH [count=N] [skip=N]: one bit, drawn by the seed */
+    ACTION_TRUNCATE,  /* truncate DIR MATCH to=BYTES [count=N] */
+    ACTION_CUT,       /* cut: nothing passes in either direction */
+    ACTION_HEAL,      /* heal: every fault stops, rates included */
+    ACTION_KILL,      /* kill PROGRAM: as if its operator did */
+    ACTION_LINK,      /* link up|down: the device's link status */
+};
+
+/* `at T ACTION ...` */
+struct scenario_action {
+    uint64_t at_ns;
+    enum action_kind kind;
+    enum direction direction;
+    const char *match; /* a word of decode_words, or the program of ACTION_KILL */
+    uint64_t count;    /* matching frames that it hits, default 1; count=all is UINT64_MAX */
+    uint64_t skip;     /* matching frames that it lets pass first */
+    uint64_t by_ns;    /* ACTION_DELAY */
+    uint32_t to;       /* ACTION_TRUNCATE: length; ACTION_LINK: 1 up, 0 down */
+    unsigned line;
+};
+
+/* `expect COMPONENT: TOKEN ... [by T] [count=N]`, `never COMPONENT: TOKEN ...`. A line of the trace
+ * matches when the component is equal and the tokens occur in order; extra tokens are allowed. */
+struct scenario_expect {
+    bool never;
+    const char *component;
+    const char *const *tokens;
+    unsigned token_count;
+    uint64_t by_ns;    /* since power-on, SIM_NEVER: before the run ends */
+    uint64_t after_ns; /* since power-on, 0: from the start (`after T`) */
+    unsigned count;    /* times, default 1 */
+    unsigned line;
+};
+
+struct scenario {
+    const char *path;  /* as given */
+    const char *title; /* from `title`, or "" */
+    enum world_kind world;
+    struct native_options native;
+    struct device_options device;
+    struct wire_options wire[2]; /* by enum direction */
+    struct scenario_program *programs;
+    unsigned program_count;
+    struct service *services;
+    unsigned service_count;
+    struct scenario_dial *dials;
+    unsigned dial_count;
+    struct scenario_action *actions; /* in order of at_ns, ties in file order */
+    unsigned action_count;
+    struct scenario_expect *expects; /* in file order, `never` lines among them */
+    unsigned expect_count;
+    enum toggle weak_memory;    /* memory weak|strong, default: the seed draws */
+    uint64_t limit_ns;          /* limit T: virtual time the run may take, default 900 s */
+    uint64_t until_ns;          /* until T: the run goes on at least so long; default 0 */
+    const char **oracles_off;   /* oracle off NAME */
+    unsigned oracles_off_count;
+    void *memory;               /* the reader's own */
+};
+
+/*
+ * Read a scenario. On success 0 and *out is set (scenario_free() it); otherwise 2, and one line
+ * `path:line: message` with a suggestion where there is one has been written to `errors`.
+ */
+int scenario_read(const char *path, struct scenario **out, FILE *errors);
+
+/* The same from memory: `path` is only a name. */
+int scenario_parse(const char *path, const char *text, size_t len, struct scenario **out,
+                   FILE *errors);
+
+void scenario_free(struct scenario *s);
+
+/* The nearest of `words` (NULL-terminated) to `word`, or NULL when none is near. */
+const char *nearest_word(const char *word, const char *const *words);
+
+/* ---- expectations of one run ---- */
+
+struct expectations {
+    const struct scenario *scenario;
+    unsigned *seen; /* per expect: matching lines so far */
+    unsigned open;  /* expects (not `never`) still unmet */
+    struct sim *sim;
+};
+
+void expectations_start(struct expectations *e, const struct scenario *sc, struct sim *sim);
+
+/* Could any line of this component matter? Lets the caller skip formatting. */
+bool expectations_wants(const struct expectations *e, const char *component);
+
+/* Offer one trace line ("component: token ..."); calls sim_fail() for a `never` that matched. */
+void expectations_line(struct expectations *e, const char *line);
+
+/* The earliest time at which an unmet expectation is late, SIM_NEVER when none has a time. */
+uint64_t expectations_deadline(const struct expectations *e);
+
+/* Fail the run if an expectation is late now; with `final`, if any is unmet. */
+void expectations_check(struct expectations *e, bool final);
+
+void expectations_free(struct expectations *e);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * The services at the far end of the wire, as byte streams and datagrams in virtual time. A world
+ * puts them behind its own TCP (native) or behind simulated host sockets (slirp); the service knows
+ * nothing of either.
+ */
+#ifndef DRYWIRE_SERVICE_H
+#define DRYWIRE_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum service_kind {
+    SERVICE_HTTP,        /* serve http A:P ...: one response per request, then close */
+    SERVICE_TCP_ECHO,    /* serve tcp-echo A:P */
+    SERVICE_SINK,        /* serve sink A:P: takes everything, says nothing, closes after the peer */
+    SERVICE_UDP_ECHO,    /* serve udp-echo A:P */
+    SERVICE_REFUSE,      /* serve refuse A:P: connection refused after latency= */
+    SERVICE_BLACKHOLE,   /* serve blackhole A:P: never answers */
+    SERVICE_UNREACHABLE, /* serve unreachable A:P: host unreachable after latency= */
+};
+
+enum http_framing { HTTP_LENGTH, HTTP_CHUNKED, HTTP_CLOSE }; /* mode=length|chunked|close */
+
+/* One `serve` line. Addresses are the machine's view (10.0.2.2:8080), host byte order. */
+struct service {
+    enum service_kind kind;
+    uint32_t addr;
+    uint16_t port;
+    uint64_t latency_ns; /* latency=  of the connect or of a datagram's answer, default 0 */
+
+    /* http */
+    const char *path;    /* path=     default "/"; any other path answers 404 */
+    const char *body;    /* body="..." with \n \r \t \\ \" \xNN */
+    uint64_t body_len;   /*           its length, or size= : a pattern of that many bytes */
+    bool pattern;        /*           size= was given: byte i is service_pattern(i) */
+    unsigned status;     /* status=   default 200 */
+    enum http_framing framing;
+    unsigned chunk;      /* chunk=    bytes in a chunk, default 1000 */
+    uint64_t delay_ns;   /* delay=    from the request to the first byte of the response */
+    uint64_t rate_Bps;   /* rate=     bytes per second of the body, 0: no limit */
+    uint64_t reset_after;/* reset-after=N RST after N bytes of the body; UINT64_MAX: never */
+    unsigned line;
+};
+
+/* Byte i of a pattern body: printable, a line of 64 every 64 bytes, different in every line. */
+uint8_t service_pattern(uint64_t i);
+
+/* One connection to a stream service, from the service's side. The caller provides the memory. */
+enum { SERVICE_REQUEST_MAX = 4096 };
+
+struct stream {
+    const struct service *service;
+    uint64_t sent;       /* bytes of the whole response handed out so far */
+    uint64_t start_ns;   /* when the first of them was due; 0: no request yet */
+    uint64_t received;   /* bytes that came in */
+    bool peer_closed;    /* the peer sent its FIN */
+    char head[512];      /* status line and header fields of the response */
+    unsigned head_len;
+    unsigned status;
+    uint64_t body_len;   /* of this response (a 404 has its own) */
+    char request[SERVICE_REQUEST_MAX]; /* also the queue of tcp-echo */
+    unsigned request_len;
+};
+
+void stream_open(struct stream *s, const struct service *service);
+
+/* Bytes from the peer arrive. Returns how many were taken: all, or fewer when tcp-echo's queue is
+ * full (offer the rest again after output has been drained). */
+size_t stream_input(struct stream *s, const uint8_t *bytes, size_t len, uint64_t now_ns);
+
+/* The peer closed its sending side. */
+void stream_input_end(struct stream *s, uint64_t now_ns);
+
+/* Take up to `room` bytes that are due now. */
+size_t stream_output(struct stream *s, uint8_t *buf, size_t room, uint64_t now_ns);
+
+enum stream_end { STREAM_OPEN, STREAM_FIN, STREAM_RESET };
+
+/* After output returned 0: does the service close now, and how? */
+enum stream_end stream_ending(const struct stream *s, uint64_t now_ns);
+
+/* When stream_output() or stream_ending() may next have something new; UINT64_MAX: only after
+ * input. Not later than the true moment. */
+uint64_t stream_deadline(const struct stream *s, uint64_t now_ns);
+
+#endif
