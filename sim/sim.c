@@ -1,0 +1,234 @@
+/*
+ * The run itself: virtual time and the event queue, keyed draws and the decision tape, the trace
+ * hash, the first failure. See sim.h for the contracts.
+ */
+#include "sim.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+void sim_start(struct sim *s, uint64_t seed)
+{
+    struct sim fresh = {
+        .now_ns = SIM_POWER_ON_NS,
+        .seed = seed,
+        .heap = s->heap,
+        .heap_size = s->heap_size,
+        .tape = s->tape,
+        .tape_size = s->tape_size,
+        .hash = seed,
+    };
+    *s = fresh;
+}
+
+void sim_free(struct sim *s)
+{
+    free(s->heap);
+    free(s->tape);
+    *s = (struct sim){0};
+}
+
+static void *grow(void *array, size_t *size, size_t item)
+{
+    size_t bigger = *size ? *size * 2 : 256;
+    void *p = realloc(array, bigger * item);
+
+    if (!p) {
+        fprintf(stderr, "drywire: out of memory\n");
+        exit(4);
+    }
+    *size = bigger;
+    return p;
+}
+
+/* ---- events ---- */
+
+static bool earlier(const struct event *a, const struct event *b)
+{
+    if (a->time_ns != b->time_ns)
+        return a->time_ns < b->time_ns;
+    return a->order < b->order;
+}
+
+void sim_at(struct sim *s, uint64_t time_ns, enum event_class class, event_fn *fn, void *ctx,
+            uint64_t arg)
+{
+    if (s->heap_count == s->heap_size)
+        s->heap = grow(s->heap, &s->heap_size, sizeof(*s->heap));
+
+    struct event e = {
+        .time_ns = time_ns > s->now_ns ? time_ns : s->now_ns,
+        .order = (uint64_t)class << 56 | ++s->heap_inserted,
+        .fn = fn,
+        .ctx = ctx,
+        .arg = arg,
+    };
+    size_t i = s->heap_count++;
+
+    while (i > 0 && earlier(&e, &s->heap[(i - 1) / 2])) {
+        s->heap[i] = s->heap[(i - 1) / 2];
+        i = (i - 1) / 2;
+    }
+    s->heap[i] = e;
+}
+
+static struct event heap_take(struct sim *s)
+{
+    struct event top = s->heap[0];
+    struct event last = s->heap[--s->heap_count];
+    size_t n = s->heap_count, i = 0;
+
+    for (;;) {
+        size_t child = 2 * i + 1;
+
+        if (child >= n)
+            break;
+        if (child + 1 < n && earlier(&s->heap[child + 1], &s->heap[child]))
+            child++;
+        if (!earlier(&s->heap[child], &last))
+            break;
+        s->heap[i] = s->heap[child];
+        i = child;
+    }
+    s->heap[i] = last;
+    return top;
+}
+
+uint64_t sim_next(const struct sim *s)
+{
+    return s->heap_count ? s->heap[0].time_ns : SIM_NEVER;
+}
+
+bool sim_step(struct sim *s)
+{
+    if (!s->heap_count)
+        return false;
+
+    struct event e = heap_take(s);
+
+    if (e.time_ns > s->now_ns)
+        s->now_ns = e.time_ns;
+    s->events++;
+    e.fn(e.ctx, e.arg);
+    return true;
+}
+
+/* A timer's queue entry carries the generation it was set in; a stale one does nothing. */
+static void timer_fire(void *ctx, uint64_t generation)
+{
+    struct sim_timer *t = ctx;
+
+    if (generation != t->generation || t->at_ns == SIM_NEVER)
+        return;
+    t->at_ns = SIM_NEVER;
+    t->fn(t->ctx, 0);
+}
+
+void sim_timer_init(struct sim_timer *t, struct sim *s, enum event_class class, event_fn *fn,
+                    void *ctx)
+{
+    *t = (struct sim_timer){.sim = s, .fn = fn, .ctx = ctx, .class = class, .at_ns = SIM_NEVER};
+}
+
+void sim_timer_set(struct sim_timer *t, uint64_t at_ns)
+{
+    if (at_ns == t->at_ns)
+        return;
+    t->at_ns = at_ns;
+    t->generation++;
+    if (at_ns != SIM_NEVER)
+        sim_at(t->sim, at_ns, t->class, timer_fire, t, t->generation);
+}
+
+/* ---- draws ---- */
+
+/* The finaliser of SplitMix64: a bijection whose output bits depend on all input bits. */
+static uint64_t mix64(uint64_t x)
+{
+    x ^= x >> 30;
+    x *= UINT64_C(0xbf58476d1ce4e5b9);
+    x ^= x >> 27;
+    x *= UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+void draw_stream_init(struct draw_stream *d, const char *name)
+{
+    d->name = name;
+    d->id = XXH3_64bits(name, strlen(name));
+    d->ordinal = 0;
+}
+
+uint64_t sim_draw(struct sim *s, struct draw_stream *d)
+{
+    uint64_t key = mix64(s->seed + UINT64_C(0x9e3779b97f4a7c15)) ^ d->id;
+
+    return mix64(key + ++d->ordinal * UINT64_C(0x9e3779b97f4a7c15));
+}
+
+static void tape_add(struct sim *s, const struct draw_stream *d, uint64_t value)
+{
+    if (s->tape_count == s->tape_size)
+        s->tape = grow(s->tape, &s->tape_size, sizeof(*s->tape));
+    s->tape[s->tape_count++] = (struct decision){d->name, d->ordinal, value, s->now_ns};
+}
+
+bool sim_chance(struct sim *s, struct draw_stream *d, uint32_t per_65536)
+{
+    if (!per_65536)
+        return false;
+    if ((sim_draw(s, d) & 0xffff) >= per_65536)
+        return false;
+    tape_add(s, d, 1);
+    return true;
+}
+
+uint64_t sim_pick(struct sim *s, struct draw_stream *d, uint64_t bound)
+{
+    if (!bound)
+        return 0;
+
+    uint64_t x = sim_draw(s, d);
+    uint64_t value = bound == UINT64_MAX ? x : x % (bound + 1);
+
+    if (value)
+        tape_add(s, d, value);
+    return value;
+}
+
+/* ---- hash, failure ---- */
+
+void sim_hash(struct sim *s, const char *kind, const void *bytes, size_t len)
+{
+    if (s->hash_watch)
+        s->hash_watch(s->hash_watch_ctx, s, kind, bytes, len);
+
+    uint64_t head[3] = {s->hash, s->now_ns, 0};
+    size_t n = strlen(kind);
+
+    memcpy(&head[2], kind, n < sizeof(head[2]) ? n : sizeof(head[2]));
+    s->hash = XXH3_64bits_withSeed(bytes, len, XXH3_64bits(head, sizeof(head)));
+    s->hashed++;
+}
+
+void sim_fail(struct sim *s, enum failure_kind kind, const char *oracle, const char *site,
+              const char *format, ...)
+{
+    if (sim_failed(s))
+        return;
+
+    struct failure *f = &s->failure;
+    va_list args;
+
+    f->kind = kind;
+    snprintf(f->oracle, sizeof(f->oracle), "%s", oracle);
+    snprintf(f->site, sizeof(f->site), "%s", site);
+    va_start(args, format);
+    vsnprintf(f->message, sizeof(f->message), format, args);
+    va_end(args);
+    f->time_ns = s->now_ns;
+    f->event = s->events;
+}
