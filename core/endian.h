@@ -1,0 +1,55 @@
+/*
+ * Numbers with a byte order, in two families that never meet.
+ *
+ * be16, be32: fields of packets. Byte arrays, alignment 1, so a struct of them has no padding and
+ * may lie anywhere in a frame; host and wire order cannot be mixed by accident.
+ *
+ * le16, le32, le64: words of a virtqueue, naturally aligned, shared with a device and touched only
+ * through ring.h. All supported machines are little-endian, so they need no swapping.
+ */
+#ifndef DRYWIRE_ENDIAN_H
+#define DRYWIRE_ENDIAN_H
+
+#include <stdint.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "virtqueue words are little-endian");
+
+typedef struct {
+    uint8_t byte[2];
+} be16;
+typedef struct {
+    uint8_t byte[4];
+} be32;
+
+static inline uint16_t be16_get(be16 v)
+{
+    return (uint16_t)(v.byte[0] << 8 | v.byte[1]);
+}
+
+static inline be16 be16_of(uint16_t n)
+{
+    return (be16){{(uint8_t)(n >> 8), (uint8_t)n}};
+}
+
+static inline uint32_t be32_get(be32 v)
+{
+    return (uint32_t)v.byte[0] << 24 | (uint32_t)v.byte[1] << 16 | (uint32_t)v.byte[2] << 8 |
+           v.byte[3];
+}
+
+static inline be32 be32_of(uint32_t n)
+{
+    return (be32){{(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}};
+}
+
+typedef struct {
+    volatile uint16_t raw;
+} le16;
+typedef struct {
+    volatile uint32_t raw;
+} le32;
+typedef struct {
+    volatile uint64_t raw;
+} le64;
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * Text without a C library: append to a buffer of fixed size; what does not fit is cut.
+ */
+#ifndef DRYWIRE_FMT_H
+#define DRYWIRE_FMT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct fmt {
+    char *buf;
+    size_t size, len; /* len < size; buf[len] is not yet NUL */
+};
+
+static inline void fmt_char(struct fmt *f, char c)
+{
+    if (f->len + 1 < f->size)
+        f->buf[f->len++] = c;
+}
+
+void fmt_text(struct fmt *f, const char *text);
+void fmt_u64(struct fmt *f, uint64_t n);
+void fmt_i64(struct fmt *f, int64_t n);
+void fmt_hex(struct fmt *f, uint64_t n);       /* 0x1f */
+void fmt_ipv4(struct fmt *f, uint32_t addr);   /* host order */
+void fmt_mac(struct fmt *f, uint64_t mac);     /* low 48 bits */
+
+/* One byte of foreign text: printable ASCII as it is (a backslash doubled), the rest as \xNN. */
+void fmt_escaped(struct fmt *f, uint8_t byte);
+
+#endif
