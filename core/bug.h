@@ -1,0 +1,54 @@
+/*
+ * Planted bugs: the proof that the oracles can fail (docs/simulator.md, `make test`).
+ *
+ * BUG(name) is 0 and vanishes, unless the simulator is built with -DDRYWIRE_BUGS; then the
+ * simulator says which one of them is in force (environment variable DRYWIRE_BUG).
+ */
+#ifndef DRYWIRE_BUG_H
+#define DRYWIRE_BUG_H
+
+/* X(name, what the bug is). */
+#define BUG_LIST(X)                                                                                \
+    X(LEGACY_FEATURES_OK, "legacy bring-up writes FEATURES_OK")                                    \
+    X(MODERN_NO_FEATURES_OK, "modern bring-up skips FEATURES_OK")                                  \
+    X(QUEUE_SIZE, "the ring is laid out for half the queue size told to the device")               \
+    X(VIRTUAL_ADDRESS, "a pointer is handed to the device as a bus address")                       \
+    X(RX_AFTER_DRIVER_OK, "receive buffers are posted after DRIVER_OK")                            \
+    X(EARLY_NOTIFY, "the receive queue is notified before DRIVER_OK")                              \
+    X(NO_WRITE_BARRIER, "the available index is published without a barrier")                      \
+    X(NO_READ_BARRIER, "used entries are read without a barrier")                                  \
+    X(NO_NOTIFY, "the transmit queue is never notified")                                           \
+    X(NOTIFY_SUPPRESSED, "the device is notified although it asked not to be")                     \
+    X(DESCRIPTOR_REUSE, "a transmit descriptor is used again before its used entry was taken")     \
+    X(RX_TOUCH, "the driver writes to a receive buffer that the device owns")                      \
+    X(RX_LEAK, "every eighth receive buffer is not posted again")                                  \
+    X(HEADER_LEN, "the net header is taken to be 10 bytes on a modern device")                     \
+    X(FEATURE_NOT_OFFERED, "a feature bit is accepted that was not offered")                       \
+    X(TX_HEADER_GARBAGE, "the transmit header asks for segmentation that was not negotiated")      \
+    X(SHORT_FRAME_JUNK, "the padding of short frames is not cleared")                              \
+    X(DHCP_DEAF, "every DHCP reply is swallowed")                                                  \
+    X(DHCP_NO_EXPIRY, "the address is used after the end of its lease")                            \
+    X(DHCP_XID, "any transaction id is accepted")                                                  \
+    X(ARP_STORM, "ARP requests are not rate limited")                                              \
+    X(TCP_WINDOW, "data is sent beyond the peer's window")                                         \
+    X(TCP_ACK_AHEAD, "out-of-order data is acknowledged as if it were in order")                   \
+    X(TCP_RETRANSMIT_SHIFT, "retransmitted bytes are taken one further in the buffer")             \
+    X(TCP_WINDOW_SHRINK, "the offered window is what is free, even if that takes it back")         \
+    X(TCP_NO_RETRANSMIT, "nothing is ever retransmitted")                                          \
+    X(TCP_FIN_NUMBER, "the FIN takes no sequence number")                                          \
+    X(TCP_STREAM, "a byte of the stream is delivered twice")                                       \
+    X(TCP_RST_TO_RST, "a reset is answered by a reset")                                            \
+    X(TCP_CHECKSUM, "the TCP checksum leaves out the pseudo-header")
+
+#define BUG_ENUM(name, what) BUG_##name,
+enum bug { BUG_LIST(BUG_ENUM) BUG_COUNT };
+#undef BUG_ENUM
+
+#ifdef DRYWIRE_BUGS
+int sim_bug(enum bug bug);
+#define BUG(name) sim_bug(BUG_##name)
+#else
+#define BUG(name) 0
+#endif
+
+#endif

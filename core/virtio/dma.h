@@ -1,0 +1,26 @@
+/*
+ * A piece of DMA memory that a driver carves up once, at bring-up. The machine owns the memory.
+ */
+#ifndef DRYWIRE_DMA_H
+#define DRYWIRE_DMA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct dma_memory {
+    uint8_t *base; /* 4096-byte aligned */
+    size_t size, used;
+};
+
+/* Take `size` bytes aligned to `align`, a power of two up to 4096; NULL when there is no room. */
+static inline void *dma_take(struct dma_memory *m, size_t size, size_t align)
+{
+    size_t start = (m->used + align - 1) & ~(align - 1);
+
+    if (start > m->size || size > m->size - start)
+        return 0;
+    m->used = start + size;
+    return m->base + start;
+}
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * Bring-up of any virtio device in the order of VirtIO 1.2 section 3.1.1, and of 3.1.2 for legacy
+ * interfaces; see virtio.h.
+ */
+#include "virtio.h"
+#include "../bug.h"
+#include "../mem.h"
+#include "../trace.h"
+
+/* A device that has not reset after so many turns never will. */
+enum { RESET_TURNS_MAX = 10000, CONFIG_TRIES_MAX = 8 };
+
+int virtio_fail(struct virtio_device *d, enum virtio_failure reason, uint64_t value)
+{
+    if (d->failed)
+        return ERR_DEVICE;
+    d->failed = true;
+    d->reason = reason;
+    TRACE(d->platform, TRACE_VNET_FAILED, reason, value);
+    d->transport->status_write(d, d->transport->status_read(d) | VIRTIO_STATUS_FAILED);
+    d->transport->status_write(d, 0);
+    return ERR_DEVICE;
+}
+
+int virtio_reset(struct virtio_device *d)
+{
+    d->transport->status_write(d, 0);
+    for (unsigned turn = 0; turn < RESET_TURNS_MAX; turn++) {
+        if (d->transport->status_read(d) == 0)
+            return 0;
+        d->platform->relax(d->platform->ctx);
+    }
+    return virtio_fail(d, VIRTIO_FAILURE_RESET, RESET_TURNS_MAX);
+}
+
+static void status_add(struct virtio_device *d, uint8_t bits)
+{
+    d->transport->status_write(d, d->transport->status_read(d) | bits);
+}
+
+int virtio_negotiate(struct virtio_device *d, uint64_t wanted)
+{
+    status_add(d, VIRTIO_STATUS_ACKNOWLEDGE);
+    status_add(d, VIRTIO_STATUS_DRIVER);
+
+    d->offered = d->transport->features_read(d);
+    d->features = d->offered & wanted;
+    if (BUG(FEATURE_NOT_OFFERED))
+        d->features |= VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ);
+    if (!d->legacy && !virtio_has(d, VIRTIO_F_VERSION_1))
+        return virtio_fail(d, VIRTIO_FAILURE_NO_VERSION_1, d->offered);
+    d->transport->features_write(d, d->features);
+
+    /* A legacy device has no FEATURES_OK and may misread the bit: section 3.1.2. */
+    if (d->legacy && !BUG(LEGACY_FEATURES_OK))
+        return 0;
+    if (BUG(MODERN_NO_FEATURES_OK))
+        return 0;
+    status_add(d, VIRTIO_STATUS_FEATURES_OK);
+    if (!d->legacy && !(d->transport->status_read(d) & VIRTIO_STATUS_FEATURES_OK))
+        return virtio_fail(d, VIRTIO_FAILURE_FEATURES_OK, d->features);
+    return 0;
+}
+
+static void config_copy(struct virtio_device *d, uint32_t offset, uint8_t *buf, unsigned len,
+                        unsigned width)
+{
+    for (unsigned i = 0; i < len; i += width) {
+        uint32_t v = d->transport->config_read(d, offset + i, width);
+
+        for (unsigned k = 0; k < width && i + k < len; k++)
+            buf[i + k] = (uint8_t)(v >> (8 * k));
+    }
+}
+
+int virtio_config_read(struct virtio_device *d, uint32_t offset, uint8_t *buf, unsigned len,
+                       unsigned width)
+{
+    uint8_t first[16], second[16];
+
+    len = len < sizeof(first) ? len : (unsigned)sizeof(first);
+    for (unsigned try = 0; try < CONFIG_TRIES_MAX; try++) {
+        uint32_t before = d->transport->config_generation(d);
+
+        config_copy(d, offset, first, len, width);
+        if (d->legacy) {
+            /* No generation count here: read until two reads agree, section 2.5.4. */
+            config_copy(d, offset, second, len, width);
+            if (!mem_equal(first, second, len))
+                continue;
+        } else if (d->transport->config_generation(d) != before) {
+            continue;
+        }
+        mem_copy(buf, first, len);
+        return 0;
+    }
+    return virtio_fail(d, VIRTIO_FAILURE_CONFIG, offset);
+}
+
+void virtio_driver_ok(struct virtio_device *d)
+{
+    status_add(d, VIRTIO_STATUS_DRIVER_OK);
+}

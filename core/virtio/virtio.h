@@ -1,0 +1,80 @@
+/*
+ * A virtio device as its driver sees it: bring-up, feature negotiation, configuration space, and
+ * the transport behind them. Read VirtIO 1.2 sections 2.1-2.5 and 3.1 first.
+ *
+ * Call order: a transport's open, virtio_reset(), virtio_negotiate(), the driver reads
+ * configuration and sets up its queues (virtq.h), virtio_driver_ok(). One operations table serves
+ * legacy and modern devices; the driver above does not know which transport it is on.
+ */
+#ifndef DRYWIRE_VIRTIO_H
+#define DRYWIRE_VIRTIO_H
+
+#include "../err.h"
+#include "../platform.h"
+#include "../trace_events.h"
+#include "virtio_spec.h"
+#include <stdbool.h>
+
+struct virtio_device;
+
+/* Bus addresses of the three parts of a split virtqueue; legacy uses `desc` alone. */
+struct virtq_addresses {
+    uint64_t desc, avail, used;
+};
+
+struct virtio_transport {
+    uint8_t (*status_read)(struct virtio_device *d);
+    void (*status_write)(struct virtio_device *d, uint8_t status);
+    uint64_t (*features_read)(struct virtio_device *d);
+    void (*features_write)(struct virtio_device *d, uint64_t features);
+    /* Largest size of a queue, 0: absent. */
+    uint32_t (*queue_size_max)(struct virtio_device *d, uint16_t index);
+    /* Tell the device size and place, and make the queue live: 0 or ERR_DEVICE. */
+    int (*queue_enable)(struct virtio_device *d, uint16_t index, uint16_t size,
+                        const struct virtq_addresses *at);
+    void (*notify)(struct virtio_device *d, uint16_t index);
+    uint32_t (*config_read)(struct virtio_device *d, uint32_t offset, unsigned size);
+    /* Changes whenever the configuration does; constant on legacy interfaces (2.5.4). */
+    uint32_t (*config_generation)(struct virtio_device *d);
+};
+
+struct virtio_device {
+    const struct platform *platform;
+    const struct virtio_transport *transport;
+    uint64_t base;     /* of its registers */
+    bool legacy;       /* driven through the legacy interface */
+    uint64_t offered;  /* as read once at negotiation */
+    uint64_t features; /* negotiated */
+    bool failed;       /* given up: its memory is not touched any more */
+    enum virtio_failure reason;
+};
+
+/* Open the virtio-mmio register block at `base` (VirtIO 1.2 section 4.2). Returns the device type,
+ * ERR_NODEV when nothing is there (device id 0 among it), or ERR_DEVICE for another version. */
+int virtio_mmio_open(struct virtio_device *d, const struct platform *p, uint64_t base);
+
+/* Reset and wait, bounded, until it is done (2.4.2): 0 or ERR_DEVICE. */
+int virtio_reset(struct virtio_device *d);
+
+/* Steps 2 to 6 of section 3.1.1, or their legacy form (3.1.2): accept those of `wanted` (feature
+ * bits) that are offered. 0 or ERR_DEVICE. */
+int virtio_negotiate(struct virtio_device *d, uint64_t wanted);
+
+static inline bool virtio_has(const struct virtio_device *d, unsigned feature)
+{
+    return d->features >> feature & 1;
+}
+
+/* Read `len` bytes of device configuration consistently (2.5.1, legacy 2.5.4), in accesses of
+ * `width` bytes (1, 2 or 4): 0, or ERR_DEVICE when it never holds still. */
+int virtio_config_read(struct virtio_device *d, uint32_t offset, uint8_t *buf, unsigned len,
+                       unsigned width);
+
+/* Step 8: the device is live. */
+void virtio_driver_ok(struct virtio_device *d);
+
+/* Give the device up: trace the reason with the offending value, set FAILED, reset. Always returns
+ * ERR_DEVICE. */
+int virtio_fail(struct virtio_device *d, enum virtio_failure reason, uint64_t value);
+
+#endif

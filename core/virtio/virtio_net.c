@@ -1,0 +1,294 @@
+/* The virtio network device, driver side: see virtio_net.h. */
+#include "virtio_net.h"
+#include "../bug.h"
+#include "../check.h"
+#include "../machine.h"
+#include "../mem.h"
+#include "../trace.h"
+
+/* Link and status are looked at no more often than this; each look costs register reads. */
+#define CHECK_INTERVAL_NS (100 * NS_PER_MS)
+
+static uint64_t bus(const struct virtio_net *n, const void *ptr)
+{
+    const struct platform *p = n->dev.platform;
+
+    if (BUG(VIRTUAL_ADDRESS))
+        return (uint64_t)(uintptr_t)ptr;
+    return p->bus_address(p->ctx, ptr);
+}
+
+/* ---- receive ---- */
+
+static void rx_post(struct virtio_net *n, uint8_t *slot)
+{
+    uint64_t at = bus(n, slot);
+    struct virtq_seg seg[2] = {{at, VIRTIO_NET_RX_BUFFER_MIN}};
+    unsigned count = 1;
+
+    if (n->split_header) { /* section 5.1.6.6 */
+        seg[0].len = n->header_len;
+        seg[1] = (struct virtq_seg){at + n->header_len, VIRTIO_NET_RX_BUFFER_MIN - n->header_len};
+        count = 2;
+    }
+    CHECK(virtq_add(&n->rx, seg, 0, count, slot) == 0);
+    if (BUG(RX_TOUCH))
+        slot[n->header_len] ^= 1;
+}
+
+static bool net_receive(void *ctx, struct frame_view *view)
+{
+    struct virtio_net *n = ctx;
+    void *token;
+    uint32_t len;
+
+    while (virtq_get_used(&n->rx, &token, &len) == 1) {
+        uint8_t *slot = token;
+
+        n->netdev.frames_rx++;
+        if (len < n->header_len || slot[VIRTIO_NET_HDR_GSO_TYPE] != VIRTIO_NET_HDR_GSO_NONE) {
+            rx_post(n, slot); /* no frame, or one that was never negotiated: 5.1.6.4 */
+            continue;
+        }
+        view->frame = slot + n->header_len;
+        view->len = len - n->header_len;
+        view->token = slot;
+        return true;
+    }
+    return false;
+}
+
+static void net_recycle(void *ctx, struct frame_view *view)
+{
+    struct virtio_net *n = ctx;
+
+    if (BUG(RX_LEAK) && n->netdev.frames_rx % 8 == 0)
+        return;
+    if (!n->dev.failed)
+        rx_post(n, view->token);
+}
+
+/* ---- transmit ---- */
+
+static void tx_reclaim(struct virtio_net *n)
+{
+    void *token;
+    uint32_t len;
+
+    while (virtq_get_used(&n->tx, &token, &len) == 1) {
+        CHECK(n->tx_free_count < n->tx_count);
+        n->tx_free[n->tx_free_count++] = (uint16_t)(((uint8_t *)token - n->tx_slots) /
+                                                    VIRTIO_NET_SLOT);
+    }
+}
+
+static uint8_t *net_alloc(void *ctx)
+{
+    struct virtio_net *n = ctx;
+    unsigned need = n->split_header ? 2 : 1;
+
+    if (n->dev.failed)
+        return 0;
+    if (n->tx.free_count < need || n->tx_free_count == 0)
+        tx_reclaim(n);
+    if (n->dev.failed || n->tx.free_count < need || n->tx_free_count == 0)
+        return 0;
+
+    uint8_t *slot = n->tx_slots + n->tx_free[--n->tx_free_count] * (size_t)VIRTIO_NET_SLOT;
+
+    return slot + n->header_len;
+}
+
+static void net_free(void *ctx, uint8_t *frame)
+{
+    struct virtio_net *n = ctx;
+
+    CHECK(n->tx_free_count < n->tx_count);
+    n->tx_free[n->tx_free_count++] = (uint16_t)((frame - n->tx_slots) / VIRTIO_NET_SLOT);
+}
+
+static void net_send(void *ctx, uint8_t *frame, size_t len)
+{
+    struct virtio_net *n = ctx;
+    uint8_t *slot = frame - n->header_len;
+    uint64_t at = bus(n, slot);
+    struct virtq_seg seg[2] = {{at, (uint32_t)(n->header_len + len)}};
+    unsigned count = 1;
+
+    CHECK(len > 0 && len <= NETDEV_FRAME_MAX);
+    mem_fill(slot, 0, n->header_len); /* no offload, num_buffers 0: section 5.1.6.2.1 */
+    if (BUG(TX_HEADER_GARBAGE))
+        slot[VIRTIO_NET_HDR_GSO_TYPE] = 1;
+    if (n->split_header) {
+        seg[0].len = n->header_len;
+        seg[1] = (struct virtq_seg){at + n->header_len, (uint32_t)len};
+        count = 2;
+    }
+    if (n->dev.failed || virtq_add(&n->tx, seg, count, 0, slot)) {
+        net_free(ctx, frame); /* a parked frame whose turn came while the ring was full */
+        return;
+    }
+    n->netdev.frames_tx++;
+}
+
+/* ---- bring-up ---- */
+
+/* A random, locally administered unicast address (5.1.4.2). */
+static void local_mac(uint8_t mac[MAC_LEN], struct rng *random)
+{
+    uint64_t r = rng_next(random);
+
+    mem_copy(mac, &r, MAC_LEN);
+    mac[0] = (uint8_t)((mac[0] & ~1u) | 2);
+}
+
+static int read_config(struct virtio_net *n, struct rng *random)
+{
+    uint8_t buf[MAC_LEN];
+    static const uint8_t none[MAC_LEN];
+
+    n->netdev.mtu = NETDEV_MTU_MAX;
+    mem_fill(n->netdev.mac, 0, MAC_LEN);
+    if (virtio_has(&n->dev, VIRTIO_NET_F_MAC) &&
+        virtio_config_read(&n->dev, VIRTIO_NET_CONFIG_MAC, n->netdev.mac, MAC_LEN, 1))
+        return ERR_DEVICE;
+    if (n->netdev.mac[0] & 1 || mem_equal(n->netdev.mac, none, MAC_LEN))
+        local_mac(n->netdev.mac, random);
+    if (virtio_has(&n->dev, VIRTIO_NET_F_MTU)) {
+        if (virtio_config_read(&n->dev, VIRTIO_NET_CONFIG_MTU, buf, 2, 2))
+            return ERR_DEVICE;
+
+        unsigned mtu = buf[0] | buf[1] << 8;
+
+        if (mtu < 68) /* the smallest that IPv4 allows: RFC 791 */
+            return virtio_fail(&n->dev, VIRTIO_FAILURE_MTU, mtu);
+        if (mtu < NETDEV_MTU_MAX)
+            n->netdev.mtu = (uint16_t)mtu;
+    }
+    return 0;
+}
+
+static void read_link(struct virtio_net *n)
+{
+    uint8_t buf[2] = {VIRTIO_NET_S_LINK_UP, 0};
+    bool was_up = n->link_up;
+
+    if (virtio_has(&n->dev, VIRTIO_NET_F_STATUS) &&
+        virtio_config_read(&n->dev, VIRTIO_NET_CONFIG_STATUS, buf, 2, 2))
+        return;
+    n->link_up = buf[0] & VIRTIO_NET_S_LINK_UP;
+    if (n->link_up != was_up)
+        TRACE(n->dev.platform, TRACE_VNET_LINK, n->link_up);
+}
+
+static int make_slots(struct virtio_net *n, struct dma_memory *memory)
+{
+    unsigned per_frame = n->split_header ? 2 : 1;
+    unsigned rx = n->rx.size / per_frame, tx = n->tx.size / per_frame;
+
+    n->rx_count = (uint16_t)(rx < VIRTIO_NET_FRAMES_MAX ? rx : VIRTIO_NET_FRAMES_MAX);
+    tx = tx < VIRTIO_NET_FRAMES_MAX ? tx : VIRTIO_NET_FRAMES_MAX;
+    n->tx_count = (uint16_t)(tx + NETDEV_PARKED_MAX + 1);
+    n->rx_slots = dma_take(memory, n->rx_count * (size_t)VIRTIO_NET_SLOT, VIRTIO_NET_SLOT);
+    n->tx_slots = dma_take(memory, n->tx_count * (size_t)VIRTIO_NET_SLOT, VIRTIO_NET_SLOT);
+    if (!n->rx_slots || !n->tx_slots)
+        return virtio_fail(&n->dev, VIRTIO_FAILURE_MEMORY, memory->size);
+    n->tx_free_count = n->tx_count;
+    for (unsigned i = 0; i < n->tx_count; i++)
+        n->tx_free[i] = (uint16_t)(n->tx_count - 1 - i);
+    return 0;
+}
+
+static void rx_fill(struct virtio_net *n)
+{
+    for (unsigned i = 0; i < n->rx_count; i++)
+        rx_post(n, n->rx_slots + i * (size_t)VIRTIO_NET_SLOT);
+}
+
+int virtio_net_init(struct virtio_net *n, const struct platform *p, uint64_t base,
+                    struct dma_memory *memory, struct rng *random)
+{
+    uint64_t wanted = VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT) |
+                      VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_NET_F_STATUS) |
+                      VIRTIO_BIT(VIRTIO_NET_F_MTU);
+    int type = virtio_mmio_open(&n->dev, p, base);
+
+    if (type < 0)
+        return type;
+    if (type != VIRTIO_ID_NET)
+        return ERR_NODEV;
+    if (virtio_reset(&n->dev) || virtio_negotiate(&n->dev, wanted))
+        return ERR_DEVICE;
+
+    bool modern = virtio_has(&n->dev, VIRTIO_F_VERSION_1);
+
+    n->header_len = modern ? VIRTIO_NET_HDR_SIZE : VIRTIO_NET_HDR_SIZE_LEGACY;
+    if (BUG(HEADER_LEN))
+        n->header_len = VIRTIO_NET_HDR_SIZE_LEGACY;
+    n->split_header = !modern && !virtio_has(&n->dev, VIRTIO_F_ANY_LAYOUT);
+    n->netdev = (struct netdev){
+        .ctx = n,
+        .receive = net_receive,
+        .recycle = net_recycle,
+        .alloc = net_alloc,
+        .send = net_send,
+        .free = net_free,
+    };
+    n->link_up = true;
+    n->check_ns = 0;
+    if (read_config(n, random))
+        return ERR_DEVICE;
+    read_link(n);
+    if (virtq_setup(&n->rx, &n->dev, VIRTIO_NET_RECEIVEQ1, memory) ||
+        virtq_setup(&n->tx, &n->dev, VIRTIO_NET_TRANSMITQ1, memory) || make_slots(n, memory))
+        return ERR_DEVICE;
+
+    /* Population of the queue belongs before DRIVER_OK, its notification after: 3.1.1 step 7. */
+    if (!BUG(RX_AFTER_DRIVER_OK)) {
+        rx_fill(n);
+        virtq_publish(&n->rx);
+    }
+    if (BUG(EARLY_NOTIFY))
+        virtq_kick(&n->rx);
+    virtio_driver_ok(&n->dev);
+    if (BUG(RX_AFTER_DRIVER_OK))
+        rx_fill(n);
+    virtq_kick(&n->rx);
+
+    TRACE(p, TRACE_VNET_DEVICE, base, trace_mac(n->netdev.mac), n->netdev.mtu,
+          n->dev.legacy ? VIRTIO_MMIO_VERSION_LEGACY : VIRTIO_MMIO_VERSION_MODERN, n->rx.size);
+    TRACE0(p, TRACE_VNET_READY);
+    return n->dev.failed ? ERR_DEVICE : 0;
+}
+
+void virtio_net_check(struct virtio_net *n, uint64_t now_ns)
+{
+    uint8_t status;
+
+    if (n->dev.failed)
+        return;
+    tx_reclaim(n);
+    if (n->dev.failed || now_ns < n->check_ns)
+        return;
+    n->check_ns = now_ns + CHECK_INTERVAL_NS;
+    status = n->dev.transport->status_read(&n->dev);
+    if (status & VIRTIO_STATUS_DEVICE_NEEDS_RESET) {
+        virtio_fail(&n->dev, VIRTIO_FAILURE_NEEDS_RESET, status);
+        return;
+    }
+    read_link(n);
+}
+
+void virtio_net_kick(struct virtio_net *n)
+{
+    if (n->dev.failed)
+        return;
+    virtq_kick(&n->rx);
+    virtq_kick(&n->tx);
+}
+
+void virtio_net_stop(struct virtio_net *n)
+{
+    if (!n->dev.failed)
+        virtio_reset(&n->dev);
+}

@@ -1,0 +1,56 @@
+/*
+ * The virtio network device, driver side (VirtIO 1.2 section 5.1): one receive and one transmit
+ * queue, no offloads, polled.
+ *
+ * All buffers live in two slabs of DMA memory with one slot a frame. A receive slot is the device's
+ * while it is posted, the stack's between receive and recycle. A transmit slot is free, lent to the
+ * stack (alloc), or the device's (send until its used entry is taken).
+ */
+#ifndef DRYWIRE_VIRTIO_NET_H
+#define DRYWIRE_VIRTIO_NET_H
+
+#include "../netdev.h"
+#include "../rng.h"
+#include "virtq.h"
+
+enum {
+    VIRTIO_NET_SLOT = 2048,      /* bytes: header, frame, room to spare */
+    VIRTIO_NET_FRAMES_MAX = 256, /* in flight in one direction */
+};
+
+struct virtio_net {
+    struct virtio_device dev;
+    struct virtq rx, tx;
+    struct netdev netdev;
+    unsigned header_len; /* 10 or 12: section 5.1.6.1 */
+    bool split_header;   /* legacy without ANY_LAYOUT: the header has its own descriptor */
+    bool link_up;
+    uint64_t check_ns;   /* when link and status are looked at again */
+    uint8_t *rx_slots, *tx_slots;
+    uint16_t rx_count, tx_count;
+    uint16_t tx_free_count;
+    uint16_t tx_free[VIRTIO_NET_FRAMES_MAX + NETDEV_PARKED_MAX + 1]; /* stack of free slots */
+};
+
+/* DMA memory that virtio_net_init() needs at most. */
+enum {
+    VIRTIO_NET_DMA_SIZE = 2 * (3 * 4096 + VIRTQ_SIZE_MAX * 26) +
+                          (2 * VIRTIO_NET_FRAMES_MAX + NETDEV_PARKED_MAX + 1) * VIRTIO_NET_SLOT
+};
+
+/*
+ * Bring up the device at `base` (virtio-mmio) until it is live, in the order of section 3.1.1, and
+ * fill n->netdev. `random` makes a local MAC address when the device has none. 0, ERR_NODEV when
+ * there is no network device, or ERR_DEVICE.
+ */
+int virtio_net_init(struct virtio_net *n, const struct platform *p, uint64_t base,
+                    struct dma_memory *memory, struct rng *random);
+
+/* Once per poll, before and after the work: look after a changed link; notify the device. */
+void virtio_net_check(struct virtio_net *n, uint64_t now_ns);
+void virtio_net_kick(struct virtio_net *n);
+
+/* Reset the device: every buffer is the driver's again. */
+void virtio_net_stop(struct virtio_net *n);
+
+#endif

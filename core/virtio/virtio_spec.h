@@ -1,0 +1,142 @@
+/*
+ * Constants of the VirtIO 1.2 specification under its own names, with the section they come from.
+ * The driver and the fake device both use this header; a test compares it with the kernel's
+ * linux/virtio_*.h, which are independent of it.
+ */
+#ifndef DRYWIRE_VIRTIO_SPEC_H
+#define DRYWIRE_VIRTIO_SPEC_H
+
+#include <stdint.h>
+
+/* 2.1 Device status field */
+#define VIRTIO_STATUS_ACKNOWLEDGE        1u
+#define VIRTIO_STATUS_DRIVER             2u
+#define VIRTIO_STATUS_DRIVER_OK          4u
+#define VIRTIO_STATUS_FEATURES_OK        8u
+#define VIRTIO_STATUS_DEVICE_NEEDS_RESET 64u
+#define VIRTIO_STATUS_FAILED             128u
+
+/* 6 Reserved feature bits (bit numbers) */
+#define VIRTIO_F_NOTIFY_ON_EMPTY 24 /* legacy: 6.3 */
+#define VIRTIO_F_ANY_LAYOUT      27 /* legacy: 6.3 */
+#define VIRTIO_F_INDIRECT_DESC   28
+#define VIRTIO_F_EVENT_IDX       29
+#define VIRTIO_F_VERSION_1       32
+#define VIRTIO_F_ACCESS_PLATFORM 33
+#define VIRTIO_F_RING_PACKED     34
+#define VIRTIO_F_IN_ORDER        35
+
+#define VIRTIO_BIT(n) (UINT64_C(1) << (n))
+
+/* 2.7 Split virtqueues */
+#define VIRTQ_DESC_F_NEXT     1u
+#define VIRTQ_DESC_F_WRITE    2u
+#define VIRTQ_DESC_F_INDIRECT 4u
+
+#define VIRTQ_AVAIL_F_NO_INTERRUPT 1u
+#define VIRTQ_USED_F_NO_NOTIFY     1u
+
+/* Byte offsets: a descriptor (2.7.5), the available ring (2.7.6), the used ring (2.7.8). */
+#define VIRTQ_DESC_SIZE       16u
+#define VIRTQ_DESC_ADDR       0u
+#define VIRTQ_DESC_LEN        8u
+#define VIRTQ_DESC_FLAGS      12u
+#define VIRTQ_DESC_NEXT       14u
+#define VIRTQ_AVAIL_FLAGS     0u
+#define VIRTQ_AVAIL_IDX       2u
+#define VIRTQ_AVAIL_RING      4u
+#define VIRTQ_AVAIL_ELEM_SIZE 2u
+#define VIRTQ_USED_FLAGS      0u
+#define VIRTQ_USED_IDX        2u
+#define VIRTQ_USED_RING       4u
+#define VIRTQ_USED_ELEM_SIZE  8u
+#define VIRTQ_USED_ELEM_ID    0u
+#define VIRTQ_USED_ELEM_LEN   4u
+
+/* 2.7: alignment of the three parts; 2.7.2: the one area of the legacy interface */
+#define VIRTQ_DESC_ALIGN   16u
+#define VIRTQ_AVAIL_ALIGN  2u
+#define VIRTQ_USED_ALIGN   4u
+#define VIRTQ_LEGACY_ALIGN 4096u
+
+#define VIRTQ_SIZE_LIMIT 32768u /* 2.7: largest queue size */
+
+/* 4.2.2 MMIO device register layout, 4.2.4 legacy register layout */
+#define VIRTIO_MMIO_MAGIC_VALUE         0x000u
+#define VIRTIO_MMIO_VERSION             0x004u
+#define VIRTIO_MMIO_DEVICE_ID           0x008u
+#define VIRTIO_MMIO_VENDOR_ID           0x00cu
+#define VIRTIO_MMIO_DEVICE_FEATURES     0x010u
+#define VIRTIO_MMIO_DEVICE_FEATURES_SEL 0x014u
+#define VIRTIO_MMIO_DRIVER_FEATURES     0x020u
+#define VIRTIO_MMIO_DRIVER_FEATURES_SEL 0x024u
+#define VIRTIO_MMIO_GUEST_PAGE_SIZE     0x028u /* legacy */
+#define VIRTIO_MMIO_QUEUE_SEL           0x030u
+#define VIRTIO_MMIO_QUEUE_NUM_MAX       0x034u
+#define VIRTIO_MMIO_QUEUE_NUM           0x038u
+#define VIRTIO_MMIO_QUEUE_ALIGN         0x03cu /* legacy */
+#define VIRTIO_MMIO_QUEUE_PFN           0x040u /* legacy */
+#define VIRTIO_MMIO_QUEUE_READY         0x044u
+#define VIRTIO_MMIO_QUEUE_NOTIFY        0x050u
+#define VIRTIO_MMIO_INTERRUPT_STATUS    0x060u
+#define VIRTIO_MMIO_INTERRUPT_ACK       0x064u
+#define VIRTIO_MMIO_STATUS              0x070u
+#define VIRTIO_MMIO_QUEUE_DESC_LOW      0x080u
+#define VIRTIO_MMIO_QUEUE_DESC_HIGH     0x084u
+#define VIRTIO_MMIO_QUEUE_AVAIL_LOW     0x090u
+#define VIRTIO_MMIO_QUEUE_AVAIL_HIGH    0x094u
+#define VIRTIO_MMIO_QUEUE_USED_LOW      0x0a0u
+#define VIRTIO_MMIO_QUEUE_USED_HIGH     0x0a4u
+#define VIRTIO_MMIO_CONFIG_GENERATION   0x0fcu
+#define VIRTIO_MMIO_CONFIG              0x100u
+#define VIRTIO_MMIO_SIZE                0x200u
+
+#define VIRTIO_MMIO_MAGIC          0x74726976u /* "virt" */
+#define VIRTIO_MMIO_VERSION_LEGACY 1u
+#define VIRTIO_MMIO_VERSION_MODERN 2u
+
+#define VIRTIO_MMIO_INT_VRING  1u
+#define VIRTIO_MMIO_INT_CONFIG 2u
+
+/* 5 Device types */
+#define VIRTIO_ID_NET 1u
+
+/* 5.1 Network device */
+#define VIRTIO_NET_RECEIVEQ1  0u
+#define VIRTIO_NET_TRANSMITQ1 1u
+
+#define VIRTIO_NET_F_CSUM       0
+#define VIRTIO_NET_F_GUEST_CSUM 1
+#define VIRTIO_NET_F_MTU        3
+#define VIRTIO_NET_F_MAC        5
+#define VIRTIO_NET_F_GUEST_TSO4 7
+#define VIRTIO_NET_F_HOST_TSO4  11
+#define VIRTIO_NET_F_MRG_RXBUF  15
+#define VIRTIO_NET_F_STATUS     16
+#define VIRTIO_NET_F_CTRL_VQ    17
+
+/* 5.1.4 Device configuration layout: byte offsets */
+#define VIRTIO_NET_CONFIG_MAC    0u
+#define VIRTIO_NET_CONFIG_STATUS 6u
+#define VIRTIO_NET_CONFIG_MTU    10u
+#define VIRTIO_NET_CONFIG_SIZE   12u
+
+#define VIRTIO_NET_S_LINK_UP 1u
+
+/* 5.1.6 struct virtio_net_hdr: byte offsets; num_buffers only with MRG_RXBUF or VERSION_1 */
+#define VIRTIO_NET_HDR_FLAGS       0u
+#define VIRTIO_NET_HDR_GSO_TYPE    1u
+#define VIRTIO_NET_HDR_HDR_LEN     2u
+#define VIRTIO_NET_HDR_GSO_SIZE    4u
+#define VIRTIO_NET_HDR_CSUM_START  6u
+#define VIRTIO_NET_HDR_CSUM_OFFSET 8u
+#define VIRTIO_NET_HDR_NUM_BUFFERS 10u
+#define VIRTIO_NET_HDR_SIZE        12u
+#define VIRTIO_NET_HDR_SIZE_LEGACY 10u
+
+#define VIRTIO_NET_HDR_GSO_NONE 0u
+
+/* 5.1.6.3.1: a receive buffer without merging holds at least this much */
+#define VIRTIO_NET_RX_BUFFER_MIN 1526u
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * The split virtqueue, driver side (VirtIO 1.2 section 2.7).
+ *
+ * Only what the driver keeps in `shadow` is trusted: the free list, the shape and token of every
+ * chain in flight, both indices. Nothing is read back from the shared rings to find a buffer, and
+ * every word that the device wrote is loaded once, checked, then used. Whoever breaks a rule here,
+ * the device is given up (virtio_fail) and memory is never harmed.
+ *
+ * Call order: virtq_setup() while the device is being brought up; then virtq_add(), virtq_kick()
+ * and virtq_get_used() in any order.
+ */
+#ifndef DRYWIRE_VIRTQ_H
+#define DRYWIRE_VIRTQ_H
+
+#include "../endian.h"
+#include "dma.h"
+#include "virtio.h"
+
+/* Largest queue that the driver lays out; a device may offer more. */
+enum { VIRTQ_SIZE_MAX = 1024 };
+
+struct virtq_desc {
+    le64 addr;
+    le32 len;
+    le16 flags, next;
+};
+struct virtq_avail {
+    le16 flags, idx;
+    le16 ring[];
+};
+struct virtq_used_elem {
+    le32 id, len;
+};
+struct virtq_used {
+    le16 flags, idx;
+    struct virtq_used_elem ring[];
+};
+
+/* A buffer of a chain: bus address and length. */
+struct virtq_seg {
+    uint64_t addr;
+    uint32_t len;
+};
+
+struct virtq {
+    struct virtio_device *dev;
+    uint16_t index;      /* which queue of the device */
+    uint16_t size;       /* entries; a power of two */
+    uint16_t free_head;  /* first free descriptor, linked through shadow[].next */
+    uint16_t free_count;
+    uint16_t avail_idx;  /* next to fill */
+    uint16_t published;  /* value of avail->idx that the device may see */
+    uint16_t kicked;     /* value of avail->idx at the last kick */
+    uint16_t used_idx;   /* next to take */
+    uint16_t used_limit; /* used->idx as last loaded */
+    uint16_t in_flight;  /* chains */
+    struct virtq_desc *desc;
+    struct virtq_avail *avail;
+    struct virtq_used *used;
+    struct {
+        void *token;      /* of a head in flight */
+        uint32_t in_len;  /* bytes of the chain that the device may write */
+        uint16_t next;    /* in the chain, or in the free list */
+        uint16_t count;   /* descriptors of the chain whose head is in flight here, else 0 */
+    } shadow[VIRTQ_SIZE_MAX];
+};
+
+/*
+ * Lay out queue `index` in `memory` with as many entries as the device and VIRTQ_SIZE_MAX allow,
+ * and tell the device. Interrupts are suppressed (poll mode). 0 or ERR_DEVICE.
+ */
+int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index,
+                struct dma_memory *memory);
+
+/*
+ * Give the device one chain of buffers.
+ *
+ * seg[0..out) are read by the device, seg[out..out+in) written by it; each lies in DMA memory,
+ * 1..65535 bytes. `token` (not NULL) comes back from virtq_get_used(). Returns 0, or ERR_AGAIN with
+ * nothing changed when fewer than out+in descriptors are free. The buffers are the device's as soon
+ * as the next virtq_kick(). VirtIO 1.2 section 2.7.13.
+ */
+int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in,
+              void *token);
+
+/* Publish what was added; notify the device if something was and it wants to know (2.7.13.4). */
+void virtq_kick(struct virtq *q);
+
+/* Publish without notifying: for buffers posted before DRIVER_OK (3.1.1). */
+void virtq_publish(struct virtq *q);
+
+/*
+ * Take one chain that the device has finished: 1 with its token and the bytes that the device says
+ * it wrote (never more than the chain can hold; 0 for chains it only reads), 0 when there is none,
+ * ERR_DEVICE when the device broke a rule. VirtIO 1.2 sections 2.7.8 and 2.7.14.
+ */
+int virtq_get_used(struct virtq *q, void **token, uint32_t *len);
+
+#endif
