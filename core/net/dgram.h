@@ -1,0 +1,64 @@
+/*
+ * Datagram sockets: UDP (RFC 768) and ICMP echo (RFC 792), behind one small interface. A socket
+ * keeps a bounded queue of received datagrams; sending builds the packet in place in a transmit
+ * frame.
+ */
+#ifndef DRYWIRE_DGRAM_H
+#define DRYWIRE_DGRAM_H
+
+#include "../netdev.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct stack;
+
+enum { DGRAM_SOCKETS = 8, DGRAM_QUEUE = 8, DGRAM_PAYLOAD_MAX = NETDEV_MTU_MAX - 28 };
+
+struct dgram {
+    uint32_t addr; /* of the sender */
+    uint16_t port; /* of the sender; of an echo reply its sequence number */
+    uint16_t len;
+    uint8_t bytes[DGRAM_PAYLOAD_MAX];
+};
+
+struct dgram_socket {
+    bool open;
+    bool echo;             /* ICMP echo, else UDP */
+    uint16_t port;         /* local port, 0: none yet; of an echo socket the identifier */
+    uint32_t remote_addr;  /* connected to, or 0 */
+    uint16_t remote_port;
+    int error;             /* of an ICMP error, given to the next call; 0: none */
+    uint32_t sent_addr;    /* where the last datagram went: whose errors count */
+    uint16_t sent_port;
+    unsigned head, count;  /* of the queue */
+    struct dgram *queue;   /* DGRAM_QUEUE entries */
+};
+
+/* Open a socket: 0 and *out, or ERR_NFILE. */
+int dgram_open(struct stack *s, bool echo, struct dgram_socket **out);
+void dgram_close(struct dgram_socket *d);
+
+/* Take local `port`, 0 picks a free one: 0, ERR_INUSE, ERR_INVAL. */
+int dgram_bind(struct stack *s, struct dgram_socket *d, uint16_t port);
+
+/* Only datagrams from there are received, and errors from there are reported. */
+int dgram_connect(struct stack *s, struct dgram_socket *d, uint32_t addr, uint16_t port);
+
+/* Room for a payload of up to mtu - 28 bytes, or NULL when no frame can be sent now. It must be
+ * followed by dgram_send() or dgram_cancel(). */
+uint8_t *dgram_begin(struct stack *s);
+void dgram_cancel(struct stack *s, uint8_t *payload);
+
+/* Send it: 0, ERR_UNREACH (no route), or an error that an earlier datagram met. Given. */
+int dgram_send(struct stack *s, struct dgram_socket *d, uint8_t *payload, size_t len,
+               uint32_t addr, uint16_t port);
+
+/* The oldest received datagram, or NULL; dgram_next() drops it. */
+const struct dgram *dgram_peek(const struct dgram_socket *d);
+void dgram_next(struct dgram_socket *d);
+
+/* The pending error, and forget it. */
+int dgram_error(struct dgram_socket *d);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * The DHCP client: RFC 2131 section 4.4, with option formats of RFC 2132.
+ *
+ *                     OFFER            ACK              T1               T2
+ *   INIT -> SELECTING -----> REQUESTING ---> BOUND -----> RENEWING -----> REBINDING
+ *    ^  DISCOVER                |  NAK,       ^  ACK       |  NAK          |  NAK, expiry
+ *    +--------------------------+  no answer  +------------+---------------+----> INIT
+ *
+ * INIT-REBOOT is not built: an address is never used before the server confirmed it in this run of
+ * the machine. All state is in struct dhcp_client, inside struct stack.
+ */
+#ifndef DRYWIRE_DHCP_H
+#define DRYWIRE_DHCP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct stack;
+
+/* The order is that of the words in trace.c. */
+enum dhcp_state {
+    DHCP_INIT,
+    DHCP_SELECTING,
+    DHCP_REQUESTING,
+    DHCP_BOUND,
+    DHCP_RENEWING,
+    DHCP_REBINDING,
+};
+
+#define DHCP_LEASE_FOREVER UINT32_C(0xffffffff)
+
+/* What a message offers; addresses in host order, 0 when absent. */
+struct dhcp_lease {
+    uint32_t addr, mask, gateway, dns, server;
+    uint32_t lease_s, t1_s, t2_s;
+};
+
+struct dhcp_client {
+    enum dhcp_state state;
+    uint32_t xid;
+    uint64_t began_ns;   /* when this exchange began: the field `secs` */
+    uint16_t secs;       /* as sent in DISCOVER, repeated in its REQUEST */
+    unsigned tries;      /* messages sent in this state */
+    uint64_t timer_ns;   /* retransmission, T1 or T2 */
+    uint64_t request_ns; /* when the REQUEST went out: the lease counts from there */
+    struct dhcp_lease offer; /* in SELECTING and REQUESTING */
+    struct dhcp_lease lease; /* in BOUND, RENEWING, REBINDING */
+    uint64_t t1_ns, t2_ns, expiry_ns;
+};
+
+void dhcp_init(struct stack *s);
+
+/* A datagram for port 68 arrived. Borrowed. */
+void dhcp_input(struct stack *s, uint32_t src, const uint8_t *bytes, size_t len);
+
+void dhcp_poll(struct stack *s);
+uint64_t dhcp_deadline(const struct stack *s);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * Ethernet II (RFC 894): check, strip, pass on; and the way down. No VLAN, no 802.3 length frames.
+ */
+#include "../bug.h"
+#include "../check.h"
+#include "../mem.h"
+#include "stack.h"
+
+static const uint8_t eth_broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+void eth_input(struct stack *s, const uint8_t *frame, size_t len)
+{
+    const struct eth_header *eth = (const struct eth_header *)frame;
+    bool group;
+
+    if (len < sizeof(*eth)) {
+        stack_drop(s, DROP_ETH_RUNT);
+        return;
+    }
+    if (len > s->netdev->mtu + sizeof(*eth)) {
+        stack_drop(s, DROP_ETH_GIANT);
+        return;
+    }
+    if ((eth->src[0] & 1) || mem_equal(eth->src, s->netdev->mac, MAC_LEN)) {
+        stack_drop(s, DROP_ETH_SOURCE);
+        return;
+    }
+    group = mem_equal(eth->dst, eth_broadcast, MAC_LEN);
+    if (!group && !mem_equal(eth->dst, s->netdev->mac, MAC_LEN)) {
+        stack_drop(s, DROP_ETH_OTHER);
+        return;
+    }
+    switch (be16_get(eth->type)) {
+    case ETH_TYPE_IPV4:
+        ipv4_input(s, frame + sizeof(*eth), len - sizeof(*eth), group);
+        break;
+    case ETH_TYPE_ARP:
+        arp_input(s, frame + sizeof(*eth), len - sizeof(*eth));
+        break;
+    default:
+        stack_drop(s, DROP_ETH_TYPE);
+    }
+}
+
+void eth_output(struct stack *s, uint8_t *frame, size_t len, const uint8_t dst[6], uint16_t type)
+{
+    struct eth_header *eth = (struct eth_header *)frame;
+
+    CHECK(len >= sizeof(*eth) && len <= s->netdev->mtu + sizeof(*eth));
+    mem_copy(eth->dst, dst, MAC_LEN);
+    mem_copy(eth->src, s->netdev->mac, MAC_LEN);
+    eth->type = be16_of(type);
+    if (len < ETH_FRAME_MIN) {
+        mem_fill(frame + len, BUG(SHORT_FRAME_JUNK) ? 0x5a : 0, ETH_FRAME_MIN - len);
+        len = ETH_FRAME_MIN;
+    }
+    s->netdev->send(s->netdev->ctx, frame, len);
+}

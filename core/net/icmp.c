@@ -1,0 +1,152 @@
+/*
+ * ICMP for a host (RFC 792; RFC 1122 section 3.2.2): echo both ways, errors in handed to the
+ * transport by the quoted packet, two kinds of errors out. Redirects are ignored.
+ */
+#include "../checksum.h"
+#include "../machine.h"
+#include "../mem.h"
+#include "../trace.h"
+#include "stack.h"
+
+#define ICMP_ERROR_INTERVAL_NS (100 * NS_PER_MS)
+
+/* An error quotes the IP header and the first 8 bytes behind it: RFC 1122 section 3.2.2. */
+enum { ICMP_QUOTE_MIN = 8, ICMP_QUOTE_MAX = 60 + 8 };
+
+static void icmp_output(struct stack *s, uint8_t *frame, uint32_t dst, size_t len)
+{
+    struct icmp_header *icmp = (struct icmp_header *)(frame + FRAME_IP_PAYLOAD);
+
+    icmp->checksum = be16_of(0);
+    icmp->checksum = checksum_finish(checksum_add(0, icmp, len));
+    ipv4_output(s, frame, s->addr, dst, IP_PROTOCOL_ICMP, len);
+}
+
+static void echo_request(struct stack *s, const struct ipv4_packet *p)
+{
+    uint8_t *frame;
+    struct icmp_header *icmp;
+
+    if (p->broadcast) { /* MAY be dropped: section 3.2.2.6 */
+        stack_drop(s, DROP_ICMP_BROADCAST);
+        return;
+    }
+    frame = s->netdev->alloc(s->netdev->ctx);
+    if (!frame) {
+        stack_drop(s, DROP_TX_FULL);
+        return;
+    }
+    icmp = (struct icmp_header *)(frame + FRAME_IP_PAYLOAD);
+    mem_copy(icmp, p->payload, p->len);
+    icmp->type = ICMP_ECHO_REPLY;
+    icmp->code = 0;
+    icmp_output(s, frame, p->src, p->len);
+}
+
+/* What an ICMP error means to a program, and whether it may end a connection attempt at once. */
+static int error_meaning(uint8_t type, uint8_t code, bool *hard)
+{
+    *hard = false;
+    if (type != ICMP_UNREACHABLE)
+        return ERR_UNREACH; /* time exceeded, parameter problem: soft */
+    if (code == ICMP_UNREACHABLE_PROTOCOL || code == ICMP_UNREACHABLE_PORT) {
+        *hard = true;
+        return ERR_REFUSED;
+    }
+    return ERR_UNREACH;
+}
+
+static void error_input(struct stack *s, const struct ipv4_packet *p,
+                        const struct icmp_header *icmp)
+{
+    const uint8_t *quote = p->payload + sizeof(*icmp);
+    size_t len = p->len - sizeof(*icmp), header_len;
+    const struct ipv4_header *ip = (const struct ipv4_header *)quote;
+    const uint8_t *rest;
+    uint32_t remote;
+    bool hard;
+    int error = error_meaning(icmp->type, icmp->code, &hard);
+
+    header_len = len < sizeof(*ip) ? 0 : (ip->version_ihl & 15) * 4u;
+    if (header_len < sizeof(*ip) || len < header_len + ICMP_QUOTE_MIN ||
+        ip->version_ihl >> 4 != 4 || s->addr == 0 || be32_get(ip->src) != s->addr) {
+        stack_drop(s, DROP_ICMP_QUOTE);
+        return;
+    }
+    rest = quote + header_len;
+    remote = be32_get(ip->dst);
+    TRACE(s->platform, TRACE_ICMP_ERROR, icmp->type, icmp->code, remote);
+    if (ip->protocol == IP_PROTOCOL_TCP) {
+        const struct tcp_header *tcp = (const struct tcp_header *)rest;
+
+        tcp_icmp_error(s, be16_get(tcp->src_port), remote, be16_get(tcp->dst_port),
+                       be32_get(tcp->seq), error, hard);
+    } else if (ip->protocol == IP_PROTOCOL_UDP) {
+        dgram_icmp_error(s, false, be16_get(((const struct udp_header *)rest)->src_port), remote,
+                         error);
+    } else if (ip->protocol == IP_PROTOCOL_ICMP) {
+        dgram_icmp_error(s, true, be16_get(((const struct icmp_header *)rest)->id), remote, error);
+    }
+}
+
+void icmp_input(struct stack *s, const struct ipv4_packet *p)
+{
+    const struct icmp_header *icmp = (const struct icmp_header *)p->payload;
+
+    if (p->len < sizeof(*icmp)) {
+        stack_drop(s, DROP_ICMP_SHORT);
+        return;
+    }
+    if (!checksum_good(checksum_add(0, p->payload, p->len))) {
+        stack_drop(s, DROP_ICMP_CHECKSUM);
+        return;
+    }
+    if (s->addr == 0) {
+        stack_drop(s, DROP_IP_DESTINATION);
+        return;
+    }
+    switch (icmp->type) {
+    case ICMP_ECHO_REQUEST:
+        echo_request(s, p);
+        break;
+    case ICMP_ECHO_REPLY:
+        dgram_echo_reply(s, p->src, be16_get(icmp->id), be16_get(icmp->seq),
+                         p->payload + sizeof(*icmp), p->len - sizeof(*icmp));
+        break;
+    case ICMP_UNREACHABLE:
+    case ICMP_TIME_EXCEEDED:
+    case ICMP_PARAMETER_PROBLEM:
+        error_input(s, p, icmp);
+        break;
+    default: /* redirect and source quench among them */
+        stack_drop(s, DROP_ICMP_TYPE);
+    }
+}
+
+void icmp_unreachable(struct stack *s, const struct ipv4_packet *p, uint8_t code)
+{
+    const struct ipv4_header *ip = (const struct ipv4_header *)p->header;
+    size_t quote = p->header_len + p->len;
+    struct icmp_header *icmp;
+    uint8_t *frame;
+
+    if (p->broadcast || s->addr == 0)
+        return;
+    if (ip->protocol == IP_PROTOCOL_ICMP) /* never an error about an error */
+        return;
+    if (s->now_ns < s->icmp_error_ns) {
+        stack_drop(s, DROP_ICMP_LIMIT);
+        return;
+    }
+    frame = s->netdev->alloc(s->netdev->ctx);
+    if (!frame) {
+        stack_drop(s, DROP_TX_FULL);
+        return;
+    }
+    s->icmp_error_ns = s->now_ns + ICMP_ERROR_INTERVAL_NS;
+    quote = quote < ICMP_QUOTE_MAX ? quote : ICMP_QUOTE_MAX;
+    icmp = (struct icmp_header *)(frame + FRAME_IP_PAYLOAD);
+    *icmp = (struct icmp_header){.type = ICMP_UNREACHABLE, .code = code};
+    mem_copy(frame + FRAME_ICMP_PAYLOAD, p->header, quote);
+    icmp_output(s, frame, p->src, sizeof(*icmp) + quote);
+}

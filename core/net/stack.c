@@ -1,0 +1,91 @@
+/* The stack as a whole: see stack.h. */
+#include "stack.h"
+#include "../machine.h"
+#include "../mem.h"
+#include "../trace.h"
+
+void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev, void *buffers,
+                uint64_t now_ns)
+{
+    uint8_t *at = buffers;
+
+    s->platform = p;
+    s->netdev = netdev;
+    s->now_ns = now_ns;
+    rng_init(&s->rng, p->entropy(p->ctx), p->entropy(p->ctx));
+    s->isn_key[0] = p->entropy(p->ctx);
+    s->isn_key[1] = p->entropy(p->ctx);
+    s->addr = s->mask = s->gateway = s->dns = 0;
+    s->ip_id = (uint16_t)rng_next(&s->rng);
+    s->icmp_error_ns = 0;
+    s->tcp_next_port = (uint16_t)rng_next(&s->rng);
+    mem_fill(s->drops, 0, sizeof(s->drops));
+    s->drops_total = 0;
+    arp_init(&s->arp);
+    for (unsigned i = 0; i < DGRAM_SOCKETS; i++) {
+        s->dgrams[i] = (struct dgram_socket){.queue = (struct dgram *)(void *)at};
+        at += DGRAM_QUEUE * sizeof(struct dgram);
+    }
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        tcp_conn_init(&s->tcp[i], s, i, at, at + TCP_RCV_BUFFER);
+        at += TCP_RCV_BUFFER + TCP_SND_BUFFER;
+    }
+    TRACE0(p, TRACE_NET_READY);
+    dhcp_init(s);
+}
+
+void stack_begin(struct stack *s, uint64_t now_ns)
+{
+    s->now_ns = now_ns;
+}
+
+void stack_input(struct stack *s, const uint8_t *frame, size_t len)
+{
+    eth_input(s, frame, len);
+}
+
+void stack_timers(struct stack *s)
+{
+    arp_poll(s);
+    dhcp_poll(s);
+    tcp_poll(s);
+}
+
+void stack_output(struct stack *s)
+{
+    for (unsigned i = 0; i < TCP_CONNS; i++)
+        tcp_output(&s->tcp[i]);
+}
+
+uint64_t stack_deadline(const struct stack *s)
+{
+    return deadline_min(arp_deadline(s), deadline_min(dhcp_deadline(s), tcp_deadline(s)));
+}
+
+bool stack_idle(const struct stack *s)
+{
+    for (unsigned i = 0; i < ARP_ENTRIES; i++)
+        if (s->arp.entry[i].state == ARP_INCOMPLETE)
+            return false;
+    return tcp_idle(s);
+}
+
+void stack_set_address(struct stack *s, uint32_t addr, uint32_t mask, uint32_t gateway,
+                       uint32_t dns)
+{
+    if (s->addr && s->addr != addr) {
+        tcp_abort_all(s, ERR_NETDOWN);
+        arp_flush(s);
+    }
+    s->addr = addr;
+    s->mask = mask;
+    s->gateway = gateway;
+    s->dns = dns;
+}
+
+void stack_drop(struct stack *s, enum drop_reason reason)
+{
+    s->drops[reason]++;
+    s->drops_total++;
+    TRACE(s->platform, TRACE_NET_DROP, reason);
+}
