@@ -1,0 +1,370 @@
+/*
+ * The DHCP client's state machine: see dhcp.h. Messages are made and parsed in dhcp_message.c.
+ */
+#include "../bug.h"
+#include "../check.h"
+#include "../machine.h"
+#include "../trace.h"
+#include "dhcp_message.h"
+#include "stack.h"
+
+/* RFC 2131 section 4.1: 4, 8, 16, 32, 64 seconds, each off by up to one second. */
+enum { BACKOFF_FIRST_S = 4, BACKOFF_LAST_S = 64 };
+/* Section 3.1(5): after some retransmissions, about a minute, start over. */
+enum { REQUEST_TRIES_MAX = 4 };
+/* Section 4.4.5: while renewing, ask again after half of what is left, not below a minute. */
+#define RENEW_INTERVAL_MIN_NS (60 * NS_PER_S)
+/* Section 3.1(5): so long after an offer that cannot be used. */
+#define REFUSED_WAIT_NS (10 * NS_PER_S)
+/* A shorter lease could not be renewed in time. */
+enum { LEASE_MIN_S = 8 };
+
+/* ---- the one setter of the state ---- */
+
+static bool may_move(enum dhcp_state from, enum dhcp_state to)
+{
+    switch (to) {
+    case DHCP_INIT:
+        return true;
+    case DHCP_SELECTING:
+        return from == DHCP_INIT;
+    case DHCP_REQUESTING:
+        return from == DHCP_SELECTING;
+    case DHCP_BOUND:
+        return from == DHCP_REQUESTING || from == DHCP_RENEWING || from == DHCP_REBINDING;
+    case DHCP_RENEWING:
+        return from == DHCP_BOUND;
+    case DHCP_REBINDING:
+        return from == DHCP_RENEWING;
+    }
+    return false;
+}
+
+static void dhcp_move(struct stack *s, enum dhcp_state to)
+{
+    CHECK(may_move(s->dhcp.state, to));
+    TRACE(s->platform, TRACE_DHCP_STATE, s->dhcp.state, to);
+    s->dhcp.state = to;
+    s->dhcp.tries = 0;
+}
+
+/* ---- sending ---- */
+
+/* The message goes to everybody from 0.0.0.0, or in RENEWING to the server from our address
+ * (section 4.4.4 and 4.3.2). A frame that cannot be had now counts as lost: the timer asks again. */
+static void dhcp_send(struct stack *s, const struct dhcp_build *b)
+{
+    bool unicast = s->dhcp.state == DHCP_RENEWING;
+    uint8_t *frame = s->netdev->alloc(s->netdev->ctx);
+
+    s->dhcp.tries++;
+    if (!frame) {
+        stack_drop(s, DROP_TX_FULL);
+        return;
+    }
+    dhcp_write(frame + FRAME_UDP_PAYLOAD, b, s->netdev->mac);
+    udp_output(s, frame, b->ciaddr, DHCP_CLIENT_PORT,
+               unicast ? s->dhcp.lease.server : IPV4_BROADCAST, DHCP_SERVER_PORT,
+               DHCP_MESSAGE_LEN);
+}
+
+static void set_backoff(struct stack *s)
+{
+    struct dhcp_client *d = &s->dhcp;
+    uint64_t wait_s = BACKOFF_FIRST_S;
+    uint64_t jitter_ns = rng_below(&s->rng, 2 * NS_PER_S + 1);
+
+    for (unsigned i = 1; i < d->tries && wait_s < BACKOFF_LAST_S; i++)
+        wait_s *= 2;
+    d->timer_ns = s->now_ns + (wait_s - 1) * NS_PER_S + jitter_ns;
+    if (d->tries > 1)
+        TRACE(s->platform, TRACE_DHCP_RETRY, d->tries, (d->timer_ns - s->now_ns) / NS_PER_MS);
+}
+
+static void send_discover(struct stack *s)
+{
+    struct dhcp_client *d = &s->dhcp;
+
+    d->secs = (uint16_t)((s->now_ns - d->began_ns) / NS_PER_S);
+    dhcp_send(s, &(struct dhcp_build){.type = DHCP_DISCOVER, .xid = d->xid, .secs = d->secs});
+    set_backoff(s);
+}
+
+static void send_request(struct stack *s)
+{
+    struct dhcp_client *d = &s->dhcp;
+
+    d->request_ns = s->now_ns;
+    dhcp_send(s, &(struct dhcp_build){.type = DHCP_REQUEST,
+                                      .xid = d->xid,
+                                      .secs = d->secs,
+                                      .requested = d->offer.addr,
+                                      .server = d->offer.server});
+    set_backoff(s);
+}
+
+/* RENEWING and REBINDING: ciaddr, and neither option 50 nor 54. */
+static void send_renewal(struct stack *s, uint64_t until_ns)
+{
+    struct dhcp_client *d = &s->dhcp;
+    uint64_t wait_ns = (until_ns - s->now_ns) / 2;
+
+    d->request_ns = s->now_ns;
+    dhcp_send(s, &(struct dhcp_build){.type = DHCP_REQUEST,
+                                      .xid = d->xid,
+                                      .secs = (uint16_t)((s->now_ns - d->began_ns) / NS_PER_S),
+                                      .ciaddr = s->addr});
+    wait_ns = wait_ns > RENEW_INTERVAL_MIN_NS ? wait_ns : RENEW_INTERVAL_MIN_NS;
+    d->timer_ns = deadline_min(s->now_ns + wait_ns, until_ns);
+}
+
+/* ---- leases ---- */
+
+static bool mask_is_contiguous(uint32_t mask)
+{
+    uint32_t host = ~mask;
+
+    return mask != 0 && (host & (host + 1)) == 0;
+}
+
+/* Can this be used at all? An absent mask is that of the address class (RFC 950). */
+static bool lease_check(struct dhcp_lease *l)
+{
+    if (!ipv4_is_host(l->addr) || !ipv4_is_host(l->server))
+        return false;
+    if (l->mask == 0)
+        l->mask = l->addr >> 31 == 0   ? 0xff000000
+                  : l->addr >> 30 == 2 ? 0xffff0000
+                                       : 0xffffff00;
+    if (!mask_is_contiguous(l->mask))
+        return false;
+    if (l->mask < 0xfffffffe && ((l->addr & ~l->mask) == 0 || (l->addr | l->mask) == 0xffffffff))
+        return false;
+    if (((l->gateway ^ l->addr) & l->mask) != 0 || l->gateway == l->addr)
+        l->gateway = 0;
+    return l->lease_s >= LEASE_MIN_S;
+}
+
+/* T1 < T2 < lease, whatever the server says: section 4.4.5, with some fuzz on T1 and T2. */
+static void lease_times(struct stack *s, const struct dhcp_lease *l)
+{
+    struct dhcp_client *d = &s->dhcp;
+    uint64_t lease_ns = l->lease_s * NS_PER_S, t1 = l->t1_s * NS_PER_S, t2 = l->t2_s * NS_PER_S;
+
+    if (l->lease_s == DHCP_LEASE_FOREVER) {
+        d->t1_ns = d->t2_ns = d->expiry_ns = DEADLINE_NEVER;
+        return;
+    }
+    if (t2 == 0 || t2 >= lease_ns)
+        t2 = lease_ns / 8 * 7;
+    if (t1 == 0 || t1 >= t2)
+        t1 = lease_ns / 2 < t2 ? lease_ns / 2 : t2 / 2;
+    t1 -= rng_below(&s->rng, t1 / 32 + 1);
+    t2 -= rng_below(&s->rng, (t2 - t1) / 32 + 1);
+    d->t1_ns = d->request_ns + t1;
+    d->t2_ns = d->request_ns + t2;
+    d->expiry_ns = d->request_ns + lease_ns;
+}
+
+static void dhcp_restart(struct stack *s, uint64_t at_ns)
+{
+    dhcp_move(s, DHCP_INIT);
+    s->dhcp.timer_ns = at_ns;
+}
+
+static void lease_lost(struct stack *s, enum lease_lost_reason reason)
+{
+    TRACE(s->platform, TRACE_DHCP_LOST, s->addr, reason);
+    stack_set_address(s, 0, 0, 0, 0);
+    dhcp_restart(s, s->now_ns);
+}
+
+static void lease_taken(struct stack *s, const struct dhcp_lease *l)
+{
+    struct dhcp_client *d = &s->dhcp;
+    bool renewed = d->state != DHCP_REQUESTING;
+
+    d->lease = *l;
+    lease_times(s, l);
+    dhcp_move(s, DHCP_BOUND);
+    d->timer_ns = d->t1_ns;
+    if (renewed) {
+        stack_set_address(s, l->addr, l->mask, l->gateway, l->dns);
+        TRACE(s->platform, TRACE_DHCP_RENEWED, l->addr, l->lease_s);
+        return;
+    }
+    stack_set_address(s, l->addr, l->mask, l->gateway, l->dns);
+    TRACE(s->platform, TRACE_DHCP_BOUND, l->addr, l->mask, l->gateway, l->dns, l->lease_s);
+    TRACE(s->platform, TRACE_NET_COUNTERS, s->netdev->frames_tx, s->netdev->frames_rx);
+    arp_announce(s);
+}
+
+/* ---- input ---- */
+
+static void input_offer(struct stack *s, struct dhcp_lease *l)
+{
+    struct dhcp_client *d = &s->dhcp;
+
+    if (d->state != DHCP_SELECTING) {
+        stack_drop(s, DROP_DHCP_STATE);
+        return;
+    }
+    if (!lease_check(l)) {
+        TRACE(s->platform, TRACE_DHCP_REFUSED, l->addr);
+        dhcp_restart(s, s->now_ns + REFUSED_WAIT_NS);
+        return;
+    }
+    d->offer = *l;
+    dhcp_move(s, DHCP_REQUESTING);
+    send_request(s);
+}
+
+static void input_ack(struct stack *s, struct dhcp_lease *l)
+{
+    struct dhcp_client *d = &s->dhcp;
+    bool asked = d->state == DHCP_REQUESTING || d->state == DHCP_RENEWING ||
+                 d->state == DHCP_REBINDING;
+
+    if (!asked || !lease_check(l)) {
+        stack_drop(s, DROP_DHCP_STATE);
+        return;
+    }
+    if (d->state == DHCP_REQUESTING && (l->server != d->offer.server || l->addr != d->offer.addr)) {
+        stack_drop(s, DROP_DHCP_OTHER);
+        return;
+    }
+    if (d->state == DHCP_RENEWING && l->server != d->lease.server) {
+        stack_drop(s, DROP_DHCP_OTHER);
+        return;
+    }
+    if (d->state != DHCP_REQUESTING && l->addr != s->addr) {
+        lease_lost(s, LEASE_LOST_CHANGED); /* never go on with the old one: section 4.4.5 */
+        return;
+    }
+    lease_taken(s, l);
+}
+
+/* A NAK without server identifier is accepted on xid and chaddr: some servers send none. */
+static void input_nak(struct stack *s, const struct dhcp_lease *l)
+{
+    struct dhcp_client *d = &s->dhcp;
+    uint32_t server = d->state == DHCP_REQUESTING ? d->offer.server : d->lease.server;
+    bool bound = d->state == DHCP_RENEWING || d->state == DHCP_REBINDING;
+
+    if ((d->state != DHCP_REQUESTING && !bound) ||
+        (l->server && l->server != server && d->state != DHCP_REBINDING)) {
+        stack_drop(s, DROP_DHCP_STATE);
+        return;
+    }
+    TRACE0(s->platform, TRACE_DHCP_NAK);
+    if (bound)
+        lease_lost(s, LEASE_LOST_NAK);
+    else
+        dhcp_restart(s, s->now_ns + REFUSED_WAIT_NS);
+}
+
+void dhcp_input(struct stack *s, uint32_t src, const uint8_t *bytes, size_t len)
+{
+    struct dhcp_message m;
+    int err = dhcp_parse(bytes, len, s->dhcp.xid, s->netdev->mac, &m);
+
+    (void)src; /* the server identifier names the server, not the relay that forwarded it */
+    if (BUG(DHCP_DEAF))
+        return;
+    if (err) {
+        stack_drop(s, err == ERR_NOENT ? DROP_DHCP_OTHER : DROP_DHCP_FORMAT);
+        return;
+    }
+    switch (m.type) {
+    case DHCP_OFFER:
+        input_offer(s, &m.lease);
+        break;
+    case DHCP_ACK:
+        input_ack(s, &m.lease);
+        break;
+    case DHCP_NAK:
+        input_nak(s, &m.lease);
+        break;
+    case DHCP_DISCOVER:
+    case DHCP_REQUEST:
+    case DHCP_DECLINE:
+    case DHCP_RELEASE:
+    case DHCP_INFORM:
+        stack_drop(s, DROP_DHCP_STATE);
+        break;
+    }
+}
+
+/* ---- time ---- */
+
+void dhcp_init(struct stack *s)
+{
+    s->dhcp = (struct dhcp_client){
+        .state = DHCP_INIT,
+        .timer_ns = s->now_ns,
+        .expiry_ns = DEADLINE_NEVER,
+    };
+}
+
+static void begin_exchange(struct stack *s)
+{
+    s->dhcp.xid = (uint32_t)rng_next(&s->rng);
+    s->dhcp.began_ns = s->now_ns;
+}
+
+/* The timer of the present state is due. */
+static void timer_due(struct stack *s)
+{
+    struct dhcp_client *d = &s->dhcp;
+
+    switch (d->state) {
+    case DHCP_INIT:
+        begin_exchange(s);
+        dhcp_move(s, DHCP_SELECTING);
+        send_discover(s);
+        break;
+    case DHCP_SELECTING:
+        send_discover(s);
+        break;
+    case DHCP_REQUESTING:
+        if (d->tries < REQUEST_TRIES_MAX)
+            send_request(s);
+        else
+            dhcp_restart(s, s->now_ns);
+        break;
+    case DHCP_BOUND:
+        begin_exchange(s);
+        dhcp_move(s, DHCP_RENEWING);
+        send_renewal(s, d->t2_ns);
+        break;
+    case DHCP_RENEWING:
+        if (s->now_ns < d->t2_ns) {
+            send_renewal(s, d->t2_ns);
+            break;
+        }
+        dhcp_move(s, DHCP_REBINDING);
+        send_renewal(s, d->expiry_ns);
+        break;
+    case DHCP_REBINDING:
+        send_renewal(s, d->expiry_ns);
+        break;
+    }
+}
+
+void dhcp_poll(struct stack *s)
+{
+    struct dhcp_client *d = &s->dhcp;
+
+    /* The end of the lease comes before any retransmission that is due at the same time. */
+    if (s->addr && s->now_ns >= d->expiry_ns && !BUG(DHCP_NO_EXPIRY))
+        lease_lost(s, LEASE_LOST_EXPIRED);
+    if (s->now_ns >= d->timer_ns)
+        timer_due(s);
+}
+
+uint64_t dhcp_deadline(const struct stack *s)
+{
+    const struct dhcp_client *d = &s->dhcp;
+
+    return s->addr && !BUG(DHCP_NO_EXPIRY) ? deadline_min(d->timer_ns, d->expiry_ns) : d->timer_ns;
+}

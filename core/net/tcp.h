@@ -1,0 +1,178 @@
+/*
+ * TCP (RFC 9293), with the retransmission timer of RFC 6298, congestion control of RFC 5681 and
+ * RFC 6582, sequence numbers of RFC 6528 and the checks of RFC 5961. Read RFC 9293 sections 3.3 and
+ * 3.10 first.
+ *
+ * A connection is one struct tcp_conn in the stack's table. Data lives in two byte rings indexed by
+ * sequence number: sent data from snd_una on, received data up to rcv_nxt for the program, and
+ * behind rcv_nxt what came out of order, described by `ooo`. tcp_input() changes state,
+ * tcp_output() is the only maker of segments and makes them from state, tcp_poll() runs the timers.
+ *
+ *                 passive                              active
+ *   CLOSED -> LISTEN -> SYN_RECEIVED -> ESTABLISHED <- SYN_SENT <- CLOSED
+ *   ESTABLISHED -> FIN_WAIT_1 -> FIN_WAIT_2 -> TIME_WAIT -> CLOSED     we close first
+ *                  FIN_WAIT_1 -> CLOSING ----> TIME_WAIT               both at once
+ *   ESTABLISHED -> CLOSE_WAIT -> LAST_ACK ---> CLOSED                  the peer closes first
+ */
+#ifndef DRYWIRE_TCP_H
+#define DRYWIRE_TCP_H
+
+#include "../machine.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct stack;
+
+/* The order is that of the words in trace.c. */
+enum tcp_state {
+    TCP_CLOSED,
+    TCP_LISTEN,
+    TCP_SYN_SENT,
+    TCP_SYN_RECEIVED,
+    TCP_ESTABLISHED,
+    TCP_FIN_WAIT_1,
+    TCP_FIN_WAIT_2,
+    TCP_CLOSE_WAIT,
+    TCP_CLOSING,
+    TCP_LAST_ACK,
+    TCP_TIME_WAIT,
+};
+
+enum {
+    TCP_CONNS = 16,
+    TCP_RCV_BUFFER = 65536, /* powers of two: rings are indexed by sequence number */
+    TCP_SND_BUFFER = 65536,
+    TCP_WINDOW_MAX = 65535, /* without window scaling */
+    TCP_OOO_MAX = 8,        /* separate runs of out-of-order data; the farthest are given up */
+    TCP_BACKLOG_MAX = 8,
+    TCP_MSS_DEFAULT = 536,  /* MUST-15 */
+    TCP_MSS_MIN = 64,       /* a peer that announces less is not believed: threats T5 */
+};
+
+#define TCP_RTO_INITIAL_NS (1 * NS_PER_S)  /* RFC 6298 (2.1) */
+#define TCP_RTO_MIN_NS     (1 * NS_PER_S)  /* (2.4) */
+#define TCP_RTO_MAX_NS     (60 * NS_PER_S) /* (2.5) */
+#define TCP_RTO_AFTER_SYN_NS (3 * NS_PER_S) /* (5.7) */
+#define TCP_R2_NS          (180 * NS_PER_S) /* give up after so long: MUST-23, SHLD-11 */
+#define TCP_DELACK_NS      (40 * NS_PER_MS) /* MUST-40 allows 500 ms */
+#define TCP_MSL_NS         (30 * NS_PER_S)
+#define TCP_FIN_WAIT_NS    (60 * NS_PER_S)  /* for the peer's FIN, once the program is gone */
+
+/* A run of sequence numbers [start, end). */
+struct tcp_range {
+    uint32_t start, end;
+};
+
+struct tcp_conn {
+    struct stack *stack;
+    unsigned number; /* in traces */
+    enum tcp_state state;
+    bool owned;      /* a descriptor refers to it, or will by accept */
+    bool passive;    /* came from a LISTEN: MUST-11 */
+    struct tcp_conn *listener; /* until it is accepted */
+    unsigned backlog;          /* of a LISTEN */
+    int error;                 /* why it ended; given to the program */
+    int soft_error;            /* last ICMP hint: SHLD-25 */
+
+    uint32_t local_addr, remote_addr; /* host order */
+    uint16_t local_port, remote_port;
+
+    /* Send sequence space: RFC 9293 section 3.3.1, plus snd_max, the highest ever sent. */
+    uint32_t iss, snd_una, snd_nxt, snd_max;
+    uint32_t snd_wnd, snd_wl1, snd_wl2;
+    uint32_t snd_wnd_max; /* largest window that the peer ever offered */
+    uint32_t mss;         /* effective send MSS */
+    uint32_t snd_start;   /* sequence number of snd_buf's first byte */
+    uint32_t snd_len;     /* bytes in it */
+    bool fin_queued;      /* the program closed: FIN follows the last byte */
+    uint8_t *snd_buf;
+
+    /* Receive sequence space; rcv_adv is the right edge last offered, rcv_read the program's. */
+    uint32_t irs, rcv_nxt, rcv_adv, rcv_read;
+    bool fin_received; /* and everything before it */
+    bool fin_seen;     /* at fin_seq, perhaps behind a gap */
+    uint32_t fin_seq;
+    uint8_t *rcv_buf;
+    struct tcp_range ooo[TCP_OOO_MAX]; /* sorted, disjoint, all behind rcv_nxt */
+    unsigned ooo_count;
+
+    /* What tcp_output() owes. */
+    bool ack_now;
+    bool resend;                   /* the segment at snd_una, once */
+    uint8_t resend_reason;         /* enum retransmit_reason */
+    bool probe;                    /* one byte beyond a closed window */
+    unsigned segments_unacked;     /* full segments received since the last ACK sent */
+
+    /* RFC 6298. */
+    uint64_t srtt_ns, rttvar_ns, rto_ns;
+    uint64_t rtt_start_ns; /* of the segment being timed; 0: none */
+    uint32_t rtt_seq;      /* its first sequence number */
+    bool syn_retried;
+    uint64_t first_unacked_ns; /* since when nothing new was acknowledged: R2 */
+    unsigned probes;           /* sent in this closed-window period */
+
+    /* RFC 5681, RFC 6582. */
+    uint32_t cwnd, ssthresh, recover;
+    unsigned dup_acks;
+    bool recovering;
+
+    /* RFC 5961 section 7. */
+    uint64_t challenge_ns; /* start of the period */
+    unsigned challenges;
+
+    /* DEADLINE_NEVER: off. */
+    uint64_t rto_at_ns, persist_at_ns, delack_at_ns, linger_at_ns;
+};
+
+/* ---- for the table ---- */
+
+void tcp_conn_init(struct tcp_conn *c, struct stack *s, unsigned number, uint8_t *rcv_buf,
+                   uint8_t *snd_buf);
+void tcp_poll(struct stack *s);
+uint64_t tcp_deadline(const struct stack *s);
+bool tcp_idle(const struct stack *s);
+void tcp_abort_all(struct stack *s, int error);
+
+/* Make the segments that state asks for, as far as the device has room. */
+void tcp_output(struct tcp_conn *c);
+
+/* ---- for sockets; nothing here blocks ---- */
+
+/* A new connection block: 0 and *out, or ERR_NFILE. */
+int tcp_open(struct stack *s, struct tcp_conn **out);
+
+/* 0, ERR_INUSE, ERR_INVAL. Port 0 picks one. */
+int tcp_bind(struct tcp_conn *c, uint16_t port);
+
+/* 0, ERR_INVAL. `backlog` is cut to 1..TCP_BACKLOG_MAX. */
+int tcp_listen(struct tcp_conn *c, unsigned backlog);
+
+/* Begin to connect (the SYN leaves with the next tcp_output): 0, ERR_ADDR, ERR_ISCONN, ERR_INVAL.
+ * tcp_connected() then says ERR_AGAIN until it is 0 or an error. */
+int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port);
+int tcp_connected(struct tcp_conn *c);
+
+/* The oldest established child: 0 and *out, ERR_AGAIN, ERR_INVAL. */
+int tcp_accept(struct tcp_conn *c, struct tcp_conn **out);
+
+/* Received bytes that lie together: their number and *at; 0 at the end of the stream; ERR_AGAIN
+ * when there are none yet, or how the connection ended. tcp_consume() takes some of them. */
+int tcp_readable(struct tcp_conn *c, const uint8_t **at);
+void tcp_consume(struct tcp_conn *c, size_t len);
+
+/* Room to write that lies together: its size and *at; ERR_AGAIN, or an error. tcp_commit() adds
+ * what was written there to the stream. */
+int tcp_writable(struct tcp_conn *c, uint8_t **at);
+void tcp_commit(struct tcp_conn *c, size_t len);
+
+/* No more writing: 0, ERR_NOTCONN. */
+int tcp_shutdown(struct tcp_conn *c);
+
+/* The program is done with it. Unread data makes it a reset: SHLD-3. */
+void tcp_close(struct tcp_conn *c);
+
+/* POLL_IN, POLL_OUT, POLL_ERR as of now. */
+unsigned tcp_ready(struct tcp_conn *c);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * Between the files of TCP: tcp.c (life of a connection, sockets, timers), tcp_input.c, tcp_output.c.
+ */
+#ifndef DRYWIRE_TCP_INTERNAL_H
+#define DRYWIRE_TCP_INTERNAL_H
+
+#include "stack.h"
+
+/* Sequence numbers compare modulo 2^32: RFC 9293 section 3.4. */
+static inline bool seq_lt(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) < 0;
+}
+
+static inline bool seq_le(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) <= 0;
+}
+
+/* The one setter of the state: asserts that the move is legal and traces it. */
+void tcp_move(struct tcp_conn *c, enum tcp_state to);
+
+/* End the connection with an error for the program; nothing is sent. */
+void tcp_abort(struct tcp_conn *c, int error);
+
+/* Forget it: CLOSED, all timers off; free when nobody owns it. */
+void tcp_end(struct tcp_conn *c);
+
+void tcp_enter_time_wait(struct tcp_conn *c);
+
+/* A block for a child of a listener, or NULL. */
+struct tcp_conn *tcp_allocate(struct stack *s);
+
+/* Initial sequence number of a connection whose addresses and ports are set: RFC 6528. */
+uint32_t tcp_isn(const struct tcp_conn *c);
+
+/* Ready a block to send from iss: SYN first. */
+void tcp_start(struct tcp_conn *c);
+
+/* Bytes sent and not acknowledged. */
+static inline uint32_t tcp_flight(const struct tcp_conn *c)
+{
+    return c->snd_max - c->snd_una;
+}
+
+/* The sequence number behind the last byte that the program wrote: where FIN goes. */
+static inline uint32_t tcp_snd_end(const struct tcp_conn *c)
+{
+    return c->snd_start + c->snd_len;
+}
+
+static inline bool tcp_fin_acked(const struct tcp_conn *c)
+{
+    return c->fin_queued && seq_lt(tcp_snd_end(c), c->snd_una);
+}
+
+/* Window to offer now: never takes back what was offered (SHLD-14), avoids silly windows
+ * (MUST-39). */
+uint32_t tcp_offered_window(const struct tcp_conn *c);
+
+/* An ACK that a peer may have provoked: limited per connection (RFC 5961 section 7). */
+void tcp_challenge(struct tcp_conn *c);
+
+/* A RST in answer to a segment that fits no connection, or to a bad one (section 3.10.7.1). */
+struct tcp_segment;
+void tcp_reset_reply(struct stack *s, const struct ipv4_packet *p, const struct tcp_segment *seg);
+
+/* A RST for a connection that we end. */
+void tcp_send_reset(struct tcp_conn *c);
+
+/* A received segment, checked and in host order. */
+struct tcp_segment {
+    uint16_t src_port, dst_port;
+    uint32_t seq, ack, wnd;
+    uint8_t flags;
+    uint32_t len; /* of the data */
+    const uint8_t *data;
+    uint16_t mss; /* 0: no option */
+};
+
+/* Sequence numbers that a segment takes: SEG.LEN of RFC 9293. */
+static inline uint32_t tcp_seg_len(const struct tcp_segment *g)
+{
+    return g->len + !!(g->flags & TCP_SYN) + !!(g->flags & TCP_FIN);
+}
+
+#endif
