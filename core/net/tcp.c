@@ -1,0 +1,513 @@
+/*
+ * The life of a TCP connection: allocation, the calls of sockets, timers, the end. See tcp.h.
+ */
+#include "tcp.h"
+#include "../check.h"
+#include "../mem.h"
+#include "../syscall.h"
+#include "../trace.h"
+#include "tcp_internal.h"
+
+/* Ephemeral ports: the whole range that is nobody's by name (RFC 6056 section 3.2). */
+enum { EPHEMERAL_FIRST = 1024, EPHEMERAL_COUNT = 65536 - EPHEMERAL_FIRST };
+
+/* ---- the state ---- */
+
+static bool may_move(enum tcp_state from, enum tcp_state to)
+{
+    switch (to) {
+    case TCP_CLOSED:
+        return true;
+    case TCP_LISTEN:
+    case TCP_SYN_SENT:
+        return from == TCP_CLOSED;
+    case TCP_SYN_RECEIVED:
+        return from == TCP_CLOSED || from == TCP_SYN_SENT; /* a child, or simultaneous open */
+    case TCP_ESTABLISHED:
+        return from == TCP_SYN_SENT || from == TCP_SYN_RECEIVED;
+    case TCP_FIN_WAIT_1:
+        return from == TCP_ESTABLISHED || from == TCP_SYN_RECEIVED;
+    case TCP_FIN_WAIT_2:
+    case TCP_CLOSING:
+        return from == TCP_FIN_WAIT_1;
+    case TCP_CLOSE_WAIT:
+        return from == TCP_ESTABLISHED;
+    case TCP_LAST_ACK:
+        return from == TCP_CLOSE_WAIT;
+    case TCP_TIME_WAIT:
+        return from == TCP_FIN_WAIT_1 || from == TCP_FIN_WAIT_2 || from == TCP_CLOSING;
+    }
+    return false;
+}
+
+void tcp_move(struct tcp_conn *c, enum tcp_state to)
+{
+    CHECK(may_move(c->state, to));
+    TRACE(c->stack->platform, TRACE_TCP_STATE, c->number, c->state, to);
+    c->state = to;
+}
+
+static void timers_off(struct tcp_conn *c)
+{
+    c->rto_at_ns = c->persist_at_ns = c->delack_at_ns = c->linger_at_ns = DEADLINE_NEVER;
+}
+
+void tcp_conn_init(struct tcp_conn *c, struct stack *s, unsigned number, uint8_t *rcv_buf,
+                   uint8_t *snd_buf)
+{
+    *c = (struct tcp_conn){
+        .stack = s,
+        .number = number,
+        .rcv_buf = rcv_buf,
+        .snd_buf = snd_buf,
+    };
+    timers_off(c);
+}
+
+void tcp_end(struct tcp_conn *c)
+{
+    if (c->state != TCP_CLOSED)
+        tcp_move(c, TCP_CLOSED);
+    timers_off(c);
+    c->ack_now = c->resend = c->probe = false;
+    if (!c->owned)
+        tcp_conn_init(c, c->stack, c->number, c->rcv_buf, c->snd_buf);
+}
+
+void tcp_abort(struct tcp_conn *c, int error)
+{
+    TRACE(c->stack->platform, TRACE_TCP_ABORTED, c->local_port, c->remote_addr, c->remote_port,
+          (uint64_t)(int64_t)error);
+    c->error = error;
+    c->snd_len = 0;
+    tcp_end(c);
+}
+
+void tcp_abort_all(struct stack *s, int error)
+{
+    for (unsigned i = 0; i < TCP_CONNS; i++)
+        if (s->tcp[i].state != TCP_CLOSED && s->tcp[i].state != TCP_LISTEN)
+            tcp_abort(&s->tcp[i], error);
+}
+
+void tcp_enter_time_wait(struct tcp_conn *c)
+{
+    if (c->state != TCP_TIME_WAIT)
+        tcp_move(c, TCP_TIME_WAIT);
+    timers_off(c);
+    c->linger_at_ns = c->stack->now_ns + 2 * TCP_MSL_NS;
+}
+
+struct tcp_conn *tcp_allocate(struct stack *s)
+{
+    struct tcp_conn *oldest = 0;
+
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        struct tcp_conn *c = &s->tcp[i];
+
+        if (c->state == TCP_CLOSED && !c->owned) {
+            tcp_conn_init(c, s, i, c->rcv_buf, c->snd_buf);
+            return c;
+        }
+        if (c->state == TCP_TIME_WAIT && !c->owned &&
+            (!oldest || c->linger_at_ns < oldest->linger_at_ns))
+            oldest = c;
+    }
+    if (oldest)
+        tcp_end(oldest); /* under pressure the oldest TIME_WAIT is cut short */
+    return oldest;
+}
+
+/* ---- opening ---- */
+
+uint32_t tcp_isn(const struct tcp_conn *c)
+{
+    uint64_t tuple[2] = {
+        (uint64_t)c->local_addr << 32 | c->remote_addr,
+        (uint64_t)c->local_port << 16 | c->remote_port,
+    };
+    uint32_t clock = (uint32_t)(c->stack->now_ns / (4 * NS_PER_US)); /* M of RFC 6528 section 3 */
+
+    return clock + (uint32_t)rng_hash(c->stack->isn_key, tuple, 2);
+}
+
+void tcp_start(struct tcp_conn *c)
+{
+    c->iss = tcp_isn(c);
+    c->snd_una = c->snd_nxt = c->snd_max = c->iss;
+    c->snd_start = c->iss + 1;
+    c->recover = c->iss;
+    c->rto_ns = TCP_RTO_INITIAL_NS;
+    c->mss = TCP_MSS_DEFAULT;
+    c->ssthresh = UINT32_MAX;
+    c->first_unacked_ns = c->stack->now_ns;
+}
+
+int tcp_open(struct stack *s, struct tcp_conn **out)
+{
+    struct tcp_conn *c = tcp_allocate(s);
+
+    if (!c)
+        return ERR_NFILE;
+    c->owned = true;
+    *out = c;
+    return 0;
+}
+
+static bool port_taken(const struct stack *s, uint16_t port)
+{
+    for (unsigned i = 0; i < TCP_CONNS; i++)
+        if (s->tcp[i].local_port == port && (s->tcp[i].owned || s->tcp[i].state != TCP_CLOSED))
+            return true;
+    return false;
+}
+
+/* RFC 6056 section 3.3.3: a keyed hash of the far end plus a counter. At most TCP_CONNS ports are
+ * taken, so the search ends. */
+static uint16_t pick_port(struct stack *s, uint32_t addr, uint16_t port)
+{
+    uint64_t far[2] = {addr, port};
+    uint32_t offset = (uint32_t)rng_hash(s->isn_key, far, 2);
+
+    for (;;) {
+        uint16_t at = (uint16_t)(EPHEMERAL_FIRST + (offset + s->tcp_next_port++) % EPHEMERAL_COUNT);
+
+        if (!port_taken(s, at))
+            return at;
+    }
+}
+
+int tcp_bind(struct tcp_conn *c, uint16_t port)
+{
+    if (c->local_port || c->state != TCP_CLOSED)
+        return ERR_INVAL;
+    if (port && port_taken(c->stack, port))
+        return ERR_INUSE;
+    c->local_port = port ? port : pick_port(c->stack, 0, 0);
+    return 0;
+}
+
+int tcp_listen(struct tcp_conn *c, unsigned backlog)
+{
+    if (c->state != TCP_CLOSED || !c->local_port)
+        return ERR_INVAL;
+    c->backlog = backlog < 1 ? 1 : backlog > TCP_BACKLOG_MAX ? TCP_BACKLOG_MAX : backlog;
+    tcp_move(c, TCP_LISTEN);
+    return 0;
+}
+
+int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port)
+{
+    struct stack *s = c->stack;
+
+    if (c->state == TCP_LISTEN)
+        return ERR_INVAL;
+    if (c->state != TCP_CLOSED || c->remote_port)
+        return ERR_ISCONN;
+    if (!ipv4_is_host(addr) || ipv4_is_broadcast(s, addr) || port == 0) /* MUST-46 */
+        return ERR_ADDR;
+    c->local_addr = s->addr;
+    c->remote_addr = addr;
+    c->remote_port = port;
+    if (!c->local_port)
+        c->local_port = pick_port(s, addr, port);
+    tcp_start(c);
+    tcp_move(c, TCP_SYN_SENT);
+    return 0;
+}
+
+int tcp_connected(struct tcp_conn *c)
+{
+    switch (c->state) {
+    case TCP_SYN_SENT:
+    case TCP_SYN_RECEIVED:
+        return ERR_AGAIN;
+    case TCP_CLOSED:
+    case TCP_LISTEN:
+        return c->error ? c->error : ERR_NOTCONN;
+    case TCP_ESTABLISHED:
+    case TCP_FIN_WAIT_1:
+    case TCP_FIN_WAIT_2:
+    case TCP_CLOSE_WAIT:
+    case TCP_CLOSING:
+    case TCP_LAST_ACK:
+    case TCP_TIME_WAIT:
+        break;
+    }
+    return 0;
+}
+
+static struct tcp_conn *ready_child(const struct tcp_conn *listener)
+{
+    struct stack *s = listener->stack;
+
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        struct tcp_conn *c = &s->tcp[i];
+
+        if (c->listener == listener &&
+            (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT))
+            return c;
+    }
+    return 0;
+}
+
+int tcp_accept(struct tcp_conn *c, struct tcp_conn **out)
+{
+    struct tcp_conn *child;
+
+    if (c->state != TCP_LISTEN)
+        return ERR_INVAL;
+    child = ready_child(c);
+    if (!child)
+        return ERR_AGAIN;
+    child->listener = 0;
+    child->owned = true;
+    *out = child;
+    return 0;
+}
+
+/* ---- reading and writing ---- */
+
+/* Bytes that the program may read now. */
+static uint32_t unread(const struct tcp_conn *c)
+{
+    return c->rcv_nxt - c->rcv_read - (c->fin_received ? 1 : 0);
+}
+
+int tcp_readable(struct tcp_conn *c, const uint8_t **at)
+{
+    uint32_t len = unread(c), index = c->rcv_read & (TCP_RCV_BUFFER - 1);
+
+    if (len) {
+        *at = c->rcv_buf + index;
+        return (int)(len < TCP_RCV_BUFFER - index ? len : TCP_RCV_BUFFER - index);
+    }
+    if (c->fin_received)
+        return 0;
+    if (c->error)
+        return c->error;
+    if (c->state == TCP_CLOSED || c->state == TCP_LISTEN)
+        return ERR_NOTCONN;
+    return ERR_AGAIN;
+}
+
+void tcp_consume(struct tcp_conn *c, size_t len)
+{
+    uint32_t growth, left;
+
+    CHECK(len <= unread(c));
+    c->rcv_read += (uint32_t)len;
+    if (c->state == TCP_CLOSED || c->fin_received)
+        return;
+
+    /* Tell the peer when the window has grown by something worth sending for: MUST-39. */
+    growth = c->rcv_nxt + tcp_offered_window(c) - c->rcv_adv;
+    left = c->rcv_adv - c->rcv_nxt;
+    if (growth >= TCP_RCV_BUFFER / 4 || (growth && left < 2 * c->mss))
+        c->ack_now = true;
+}
+
+int tcp_writable(struct tcp_conn *c, uint8_t **at)
+{
+    uint32_t room = TCP_SND_BUFFER - c->snd_len;
+    uint32_t index = tcp_snd_end(c) & (TCP_SND_BUFFER - 1);
+
+    if (c->error)
+        return c->error;
+    if (c->fin_queued)
+        return ERR_PIPE;
+    if (c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT)
+        return tcp_connected(c) == ERR_AGAIN ? ERR_AGAIN : ERR_NOTCONN;
+    if (!room)
+        return ERR_AGAIN;
+    *at = c->snd_buf + index;
+    return (int)(room < TCP_SND_BUFFER - index ? room : TCP_SND_BUFFER - index);
+}
+
+void tcp_commit(struct tcp_conn *c, size_t len)
+{
+    CHECK(len <= TCP_SND_BUFFER - c->snd_len);
+    c->snd_len += (uint32_t)len;
+}
+
+unsigned tcp_ready(struct tcp_conn *c)
+{
+    const uint8_t *from;
+    uint8_t *to;
+    unsigned ready = 0;
+
+    if (c->state == TCP_LISTEN)
+        return ready_child(c) ? POLL_IN : 0;
+    if (tcp_readable(c, &from) != ERR_AGAIN)
+        ready |= POLL_IN;
+    if (tcp_writable(c, &to) != ERR_AGAIN)
+        ready |= POLL_OUT;
+    if (c->error)
+        ready |= POLL_ERR;
+    return ready;
+}
+
+/* ---- closing ---- */
+
+/* FIN goes out behind what is queued. */
+static void queue_fin(struct tcp_conn *c)
+{
+    if (c->fin_queued)
+        return;
+    c->fin_queued = true;
+    tcp_move(c, c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1);
+}
+
+int tcp_shutdown(struct tcp_conn *c)
+{
+    if (c->error)
+        return c->error;
+    if (c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT)
+        return c->fin_queued ? 0 : ERR_NOTCONN;
+    queue_fin(c);
+    return 0;
+}
+
+static void close_listener(struct tcp_conn *c)
+{
+    struct stack *s = c->stack;
+
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        struct tcp_conn *child = &s->tcp[i];
+
+        if (child->listener != c)
+            continue;
+        child->listener = 0;
+        tcp_send_reset(child);
+        tcp_end(child);
+    }
+    tcp_end(c);
+}
+
+void tcp_close(struct tcp_conn *c)
+{
+    c->owned = false;
+    switch (c->state) {
+    case TCP_LISTEN:
+        close_listener(c);
+        break;
+    case TCP_CLOSED:
+    case TCP_SYN_SENT:
+        tcp_end(c);
+        break;
+    case TCP_SYN_RECEIVED:
+    case TCP_ESTABLISHED:
+    case TCP_CLOSE_WAIT:
+        if (unread(c)) {
+            tcp_send_reset(c);
+            tcp_end(c);
+        } else {
+            queue_fin(c);
+        }
+        break;
+    case TCP_FIN_WAIT_1:
+    case TCP_CLOSING:
+    case TCP_LAST_ACK:
+        if (unread(c)) {
+            tcp_send_reset(c);
+            tcp_end(c);
+        }
+        break;
+    case TCP_FIN_WAIT_2:
+        c->linger_at_ns = c->stack->now_ns + TCP_FIN_WAIT_NS;
+        break;
+    case TCP_TIME_WAIT:
+        break;
+    }
+}
+
+/* ---- time ---- */
+
+/* RFC 6298 section 5, (5.4) to (5.7), with RFC 5681 section 3.1 for the windows. */
+static void rto_expired(struct tcp_conn *c)
+{
+    struct stack *s = c->stack;
+    bool again = c->snd_nxt == c->snd_una && seq_lt(c->snd_una, c->snd_max);
+    uint32_t half = tcp_flight(c) / 2;
+
+    if (s->now_ns - c->first_unacked_ns >= TCP_R2_NS) {
+        tcp_abort(c, c->soft_error ? c->soft_error : ERR_TIMEDOUT);
+        return;
+    }
+    if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
+        c->syn_retried = true;
+    else if (!again)
+        c->ssthresh = half > 2 * c->mss ? half : 2 * c->mss;
+    c->cwnd = c->mss;
+    c->recover = c->snd_max;
+    c->recovering = false;
+    c->dup_acks = 0;
+    c->rtt_start_ns = 0; /* Karn */
+    c->snd_nxt = c->snd_una;
+    c->resend_reason = RETRANSMIT_RTO;
+    c->rto_ns = c->rto_ns * 2 < TCP_RTO_MAX_NS ? c->rto_ns * 2 : TCP_RTO_MAX_NS;
+    c->rto_at_ns = s->now_ns + c->rto_ns;
+}
+
+/* A closed window is probed for as long as the peer answers: MUST-36, MUST-37, SHLD-29, SHLD-30. */
+static void persist_expired(struct tcp_conn *c)
+{
+    uint64_t wait_ns = c->rto_ns;
+
+    if (c->stack->now_ns - c->first_unacked_ns >= TCP_R2_NS && c->probes) {
+        tcp_abort(c, ERR_TIMEDOUT);
+        return;
+    }
+    c->probe = true;
+    c->probes++;
+    for (unsigned i = 0; i < c->probes && wait_ns < TCP_RTO_MAX_NS; i++)
+        wait_ns *= 2;
+    wait_ns = wait_ns < TCP_RTO_MAX_NS ? wait_ns : TCP_RTO_MAX_NS;
+    c->persist_at_ns = c->stack->now_ns + wait_ns;
+}
+
+static void conn_poll(struct tcp_conn *c, uint64_t now_ns)
+{
+    if (now_ns >= c->linger_at_ns) {
+        tcp_end(c);
+        return;
+    }
+    if (now_ns >= c->rto_at_ns)
+        rto_expired(c);
+    if (now_ns >= c->persist_at_ns)
+        persist_expired(c);
+    if (now_ns >= c->delack_at_ns) {
+        c->delack_at_ns = DEADLINE_NEVER;
+        c->ack_now = true;
+    }
+}
+
+void tcp_poll(struct stack *s)
+{
+    for (unsigned i = 0; i < TCP_CONNS; i++)
+        if (s->tcp[i].state != TCP_CLOSED)
+            conn_poll(&s->tcp[i], s->now_ns);
+}
+
+uint64_t tcp_deadline(const struct stack *s)
+{
+    uint64_t at = DEADLINE_NEVER;
+
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        const struct tcp_conn *c = &s->tcp[i];
+
+        if (c->state == TCP_CLOSED)
+            continue;
+        at = deadline_min(at, deadline_min(c->rto_at_ns, c->persist_at_ns));
+        at = deadline_min(at, deadline_min(c->delack_at_ns, c->linger_at_ns));
+    }
+    return at;
+}
+
+bool tcp_idle(const struct stack *s)
+{
+    for (unsigned i = 0; i < TCP_CONNS; i++)
+        if (s->tcp[i].state != TCP_CLOSED && s->tcp[i].state != TCP_LISTEN)
+            return false;
+    return true;
+}

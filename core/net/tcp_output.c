@@ -1,0 +1,331 @@
+/*
+ * The only maker of TCP segments. tcp_output() reads the state of a connection and sends what it
+ * owes: SYN, data within both windows, retransmissions, probes, FIN, or a bare ACK. It asks the
+ * device for room before it builds, so nothing is made twice. See tcp.h; RFC 9293 section 3.8.
+ */
+#include "../bug.h"
+#include "../check.h"
+#include "../checksum.h"
+#include "../mem.h"
+#include "../trace.h"
+#include "tcp_internal.h"
+
+enum { TCP_OPTION_MSS_LEN = 4 };
+
+uint32_t tcp_offered_window(const struct tcp_conn *c)
+{
+    uint32_t held = c->rcv_nxt - c->rcv_read - (c->fin_received ? 1 : 0);
+    uint32_t space = TCP_RCV_BUFFER - held;
+    uint32_t window = space < TCP_WINDOW_MAX ? space : TCP_WINDOW_MAX;
+    uint32_t offered = c->rcv_adv - c->rcv_nxt;
+
+    if (BUG(TCP_WINDOW_SHRINK))
+        return window / 2;
+    if (seq_lt(c->rcv_adv, c->rcv_nxt))
+        offered = 0; /* before the first window was offered */
+    if (window < offered + (c->mss < TCP_RCV_BUFFER / 2 ? c->mss : TCP_RCV_BUFFER / 2))
+        window = offered; /* grows in steps of at least one segment */
+    return window;
+}
+
+/* Fill header and checksum of a segment whose payload of `len` bytes is in place behind
+ * `option_len` bytes of options, and send it. */
+static void segment_send(struct stack *s, uint8_t *frame, const struct tcp_header *header,
+                         uint32_t src, uint32_t dst, size_t option_len, size_t len)
+{
+    struct tcp_header *tcp = (struct tcp_header *)(frame + FRAME_IP_PAYLOAD);
+    size_t total = sizeof(*tcp) + option_len + len;
+    uint64_t sum;
+
+    *tcp = *header;
+    tcp->offset = (uint8_t)((sizeof(*tcp) + option_len) / 4 << 4);
+    sum = BUG(TCP_CHECKSUM) ? 0 : checksum_pseudo(src, dst, IP_PROTOCOL_TCP, total);
+    tcp->checksum = checksum_finish(checksum_add(sum, tcp, total));
+    ipv4_output(s, frame, src, dst, IP_PROTOCOL_TCP, total);
+}
+
+static void acknowledged(struct tcp_conn *c)
+{
+    c->ack_now = false;
+    c->delack_at_ns = DEADLINE_NEVER;
+    c->segments_unacked = 0;
+}
+
+static void copy_from_ring(const struct tcp_conn *c, uint8_t *to, uint32_t seq, uint32_t len)
+{
+    uint32_t index = seq & (TCP_SND_BUFFER - 1);
+    uint32_t first = TCP_SND_BUFFER - index < len ? TCP_SND_BUFFER - index : len;
+
+    mem_copy(to, c->snd_buf + index, first);
+    mem_copy(to + first, c->snd_buf, len - first);
+}
+
+/* Send [seq, seq + len) of the stream with these flags. False: the device has no room now. */
+static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags)
+{
+    struct stack *s = c->stack;
+    uint8_t *frame = s->netdev->alloc(s->netdev->ctx);
+    bool syn = flags & TCP_SYN;
+    size_t option_len = syn ? TCP_OPTION_MSS_LEN : 0;
+    uint8_t *payload;
+    uint32_t window;
+
+    if (!frame)
+        return false;
+    payload = frame + FRAME_IP_PAYLOAD + sizeof(struct tcp_header);
+    if (syn) {
+        uint16_t mss = (uint16_t)(s->netdev->mtu - 40);
+        const uint8_t option[TCP_OPTION_MSS_LEN] = {2, 4, (uint8_t)(mss >> 8), (uint8_t)mss};
+
+        mem_copy(payload, option, sizeof(option));
+    }
+    if (len) {
+        uint32_t shift = BUG(TCP_RETRANSMIT_SHIFT) && seq_lt(seq, c->snd_max);
+
+        copy_from_ring(c, payload, seq + shift, len);
+        if (seq + len == tcp_snd_end(c))
+            flags |= TCP_PSH; /* MUST-61 */
+    }
+    if (seq_lt(seq, c->snd_max) && (len || (flags & (TCP_SYN | TCP_FIN))))
+        TRACE(s->platform, TRACE_TCP_RETRANSMIT, c->number, seq - c->iss, len, c->resend_reason);
+    if (flags & TCP_ACK) {
+        window = tcp_offered_window(c);
+        c->rcv_adv = c->rcv_nxt + window;
+        acknowledged(c);
+    } else {
+        window = TCP_WINDOW_MAX; /* a SYN: nothing is known about the peer yet */
+    }
+    segment_send(s, frame,
+                 &(struct tcp_header){
+                     .src_port = be16_of(c->local_port),
+                     .dst_port = be16_of(c->remote_port),
+                     .seq = be32_of(seq),
+                     .ack = be32_of(flags & TCP_ACK ? c->rcv_nxt : 0),
+                     .flags = flags,
+                     .window = be16_of((uint16_t)window),
+                 },
+                 c->local_addr, c->remote_addr, option_len, len);
+    return true;
+}
+
+/* Bookkeeping for a segment that takes sequence numbers [seq, seq + count). */
+static void sent(struct tcp_conn *c, uint32_t seq, uint32_t count)
+{
+    uint64_t now_ns = c->stack->now_ns;
+
+    if (c->snd_una == c->snd_max)
+        c->first_unacked_ns = now_ns;
+    if (seq_lt(seq, c->snd_max)) {
+        if (c->rtt_start_ns && seq_le(seq, c->rtt_seq))
+            c->rtt_start_ns = 0; /* Karn: RFC 6298 section 3 */
+    } else if (!c->rtt_start_ns) {
+        c->rtt_start_ns = now_ns;
+        c->rtt_seq = seq;
+    }
+    if (seq_lt(c->snd_max, seq + count))
+        c->snd_max = seq + count;
+    if (c->rto_at_ns == DEADLINE_NEVER)
+        c->rto_at_ns = now_ns + c->rto_ns;
+}
+
+static void output_syn(struct tcp_conn *c)
+{
+    uint8_t flags = TCP_SYN | (c->state == TCP_SYN_RECEIVED ? TCP_ACK : 0);
+
+    if (c->snd_nxt == c->iss && conn_send(c, c->iss, 0, flags)) {
+        sent(c, c->iss, 1);
+        c->snd_nxt = c->iss + 1;
+    }
+    if (c->ack_now && c->state == TCP_SYN_RECEIVED)
+        conn_send(c, c->snd_nxt, 0, TCP_ACK);
+}
+
+/* The segment at snd_una once more, as far as the window allows: fast retransmit and partial ACKs
+ * (RFC 5681 section 3.2, RFC 6582 section 3.2). */
+static bool output_resend(struct tcp_conn *c)
+{
+    uint32_t end = tcp_snd_end(c), len = end - c->snd_una;
+    bool fin;
+
+    if (!seq_lt(c->snd_una, c->snd_max)) {
+        c->resend = false;
+        return true;
+    }
+    len = len < c->mss ? len : c->mss;
+    len = len < c->snd_wnd ? len : c->snd_wnd;
+    len = len < c->snd_max - c->snd_una ? len : c->snd_max - c->snd_una;
+    fin = c->fin_queued && c->snd_una + len == end && seq_lt(end, c->snd_max);
+    if ((len || fin) && !BUG(TCP_NO_RETRANSMIT)) {
+        if (!conn_send(c, c->snd_una, len, TCP_ACK | (fin ? TCP_FIN : 0)))
+            return false;
+        sent(c, c->snd_una, len + fin);
+    }
+    c->resend = false;
+    return true;
+}
+
+/* What may be sent next from snd_nxt: data, then FIN. */
+struct sendable {
+    uint32_t len;
+    bool fin;
+    bool held_back; /* by a window, or to avoid a silly one */
+};
+
+static struct sendable sendable(const struct tcp_conn *c)
+{
+    uint32_t end = tcp_snd_end(c), window = c->snd_wnd;
+    uint32_t used = c->snd_nxt - c->snd_una;
+    struct sendable out = {0};
+    uint32_t room, left;
+
+    if (c->fin_queued && seq_lt(end, c->snd_nxt))
+        return out; /* FIN was sent */
+    if (BUG(TCP_WINDOW))
+        window += 2 * c->mss;
+    window = c->cwnd < window ? c->cwnd : window;
+    room = used < window ? window - used : 0;
+    left = end - c->snd_nxt;
+    out.len = left < room ? left : room;
+    if (out.len > c->mss)
+        out.len = c->mss;
+    out.fin = c->fin_queued && out.len == left && room > out.len;
+    out.held_back = (left || c->fin_queued) && out.len == 0 && !out.fin;
+
+    /* Silly windows, sender: a full segment, all there is, or half of the largest window
+     * (MUST-38). No Nagle: everything there is goes out at once. */
+    if (out.len && out.len < left && out.len < c->mss && out.len < c->snd_wnd_max / 2) {
+        out.len = 0;
+        out.held_back = true;
+    }
+    return out;
+}
+
+static bool output_data(struct tcp_conn *c)
+{
+    /* Bounded: a send buffer holds no more than this many segments of the smallest size. */
+    for (unsigned i = 0; i <= TCP_SND_BUFFER / TCP_MSS_MIN; i++) {
+        struct sendable next = sendable(c);
+
+        if (next.held_back && c->rto_at_ns == DEADLINE_NEVER &&
+            c->persist_at_ns == DEADLINE_NEVER)
+            c->persist_at_ns = c->stack->now_ns + c->rto_ns;
+        if (!next.len && !next.fin)
+            return true;
+        if (BUG(TCP_NO_RETRANSMIT) && seq_lt(c->snd_nxt, c->snd_max))
+            return true;
+        if (!conn_send(c, c->snd_nxt, next.len, TCP_ACK | (next.fin ? TCP_FIN : 0)))
+            return false;
+        sent(c, c->snd_nxt, next.len + next.fin);
+        c->snd_nxt += next.len + (BUG(TCP_FIN_NUMBER) ? 0 : next.fin);
+        if (BUG(TCP_FIN_NUMBER) && next.fin)
+            return true;
+        c->persist_at_ns = DEADLINE_NEVER;
+        c->probes = 0;
+    }
+    return true;
+}
+
+/* One byte, or what fits, into a window that is closed or silly; or FIN when only it is left. Its
+ * answer tells the window (section 3.8.6.1). */
+static void output_probe(struct tcp_conn *c)
+{
+    uint32_t end = tcp_snd_end(c), left = end - c->snd_una;
+    uint32_t len = c->snd_wnd ? c->snd_wnd : 1;
+
+    len = len < left ? len : left;
+    len = len < c->mss ? len : c->mss;
+    c->probe = false;
+    if (!left && !c->fin_queued)
+        return;
+    if (!conn_send(c, c->snd_una, len, TCP_ACK | (left ? 0 : TCP_FIN)))
+        return;
+    TRACE(c->stack->platform, TRACE_TCP_PROBE, c->number, c->snd_wnd);
+    len += left ? 0 : 1;
+    if (c->snd_una == c->snd_max)
+        c->first_unacked_ns = c->stack->now_ns;
+    if (seq_lt(c->snd_max, c->snd_una + len))
+        c->snd_max = c->snd_una + len;
+    if (seq_lt(c->snd_nxt, c->snd_una + len))
+        c->snd_nxt = c->snd_una + len;
+}
+
+void tcp_output(struct tcp_conn *c)
+{
+    bool room = true;
+
+    switch (c->state) {
+    case TCP_CLOSED:
+    case TCP_LISTEN:
+        return;
+    case TCP_SYN_SENT:
+    case TCP_SYN_RECEIVED:
+        output_syn(c);
+        return;
+    case TCP_ESTABLISHED:
+    case TCP_FIN_WAIT_1:
+    case TCP_CLOSE_WAIT:
+    case TCP_CLOSING:
+    case TCP_LAST_ACK:
+        if (c->resend)
+            room = output_resend(c);
+        if (c->probe && room)
+            output_probe(c);
+        if (room && c->persist_at_ns == DEADLINE_NEVER)
+            room = output_data(c);
+        break;
+    case TCP_FIN_WAIT_2:
+    case TCP_TIME_WAIT:
+        break;
+    }
+    if (c->ack_now && room)
+        conn_send(c, c->snd_nxt, 0, TCP_ACK);
+}
+
+/* ---- resets and challenges ---- */
+
+void tcp_send_reset(struct tcp_conn *c)
+{
+    TRACE(c->stack->platform, TRACE_TCP_RST_SENT, c->local_port, c->remote_addr, c->remote_port);
+    conn_send(c, c->snd_nxt, 0, TCP_RST | TCP_ACK);
+}
+
+void tcp_reset_reply(struct stack *s, const struct ipv4_packet *p, const struct tcp_segment *seg)
+{
+    bool ack = seg->flags & TCP_ACK;
+    uint8_t *frame;
+
+    if ((seg->flags & TCP_RST) && !BUG(TCP_RST_TO_RST))
+        return;
+    frame = s->netdev->alloc(s->netdev->ctx);
+    if (!frame) {
+        stack_drop(s, DROP_TX_FULL);
+        return;
+    }
+    TRACE(s->platform, TRACE_TCP_RST_SENT, seg->dst_port, p->src, seg->src_port);
+    segment_send(s, frame,
+                 &(struct tcp_header){
+                     .src_port = be16_of(seg->dst_port),
+                     .dst_port = be16_of(seg->src_port),
+                     .seq = be32_of(ack ? seg->ack : 0),
+                     .ack = be32_of(ack ? 0 : seg->seq + tcp_seg_len(seg)),
+                     .flags = TCP_RST | (ack ? 0 : TCP_ACK),
+                 },
+                 s->addr, p->src, 0, 0);
+}
+
+/* At most ten in five seconds and connection. */
+void tcp_challenge(struct tcp_conn *c)
+{
+    enum { LIMIT = 10 };
+    uint64_t now_ns = c->stack->now_ns;
+
+    if (c->challenges == 0 || now_ns >= c->challenge_ns + 5 * NS_PER_S) {
+        c->challenge_ns = now_ns;
+        c->challenges = 0;
+    }
+    if (c->challenges >= LIMIT)
+        return;
+    c->challenges++;
+    TRACE(c->stack->platform, TRACE_TCP_CHALLENGE, c->number);
+    c->ack_now = true;
+}
