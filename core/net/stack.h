@@ -9,6 +9,7 @@
 #ifndef DRYWIRE_STACK_H
 #define DRYWIRE_STACK_H
 
+#include "../err.h"
 #include "../netdev.h"
 #include "../platform.h"
 #include "../rng.h"
