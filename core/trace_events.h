@@ -41,6 +41,9 @@
     X(TCP_RST_RECEIVED, MARK, "tcp", "rst dir=rx local=%u remote=%i:%u")                           \
     X(TCP_CHALLENGE, DETAIL, "tcp", "challenge conn=%u")                                           \
     X(TCP_ABORTED, MARK, "tcp", "aborted local=%u remote=%i:%u reason=%E")                         \
+    X(TCP_READ, DETAIL, "tcp", "read local=%u remote=%i:%u len=%u")                                \
+    X(TCP_WRITTEN, DETAIL, "tcp", "written local=%u remote=%i:%u len=%u")                          \
+    X(TCP_STREAM_END, DETAIL, "tcp", "end local=%u remote=%i:%u")                                  \
     X(PROCESS_FAULTED, MARK, "kernel", "fault pid=%u cause=%u address=%x")
 
 /* Why a received packet, or one that could not be sent, was dropped. X(id, word). */

@@ -23,6 +23,7 @@ struct dgram {
 };
 
 struct dgram_socket {
+    struct stack *stack;
     bool open;
     bool echo;             /* ICMP echo, else UDP */
     uint16_t port;         /* local port, 0: none yet; of an echo socket the identifier */

@@ -18,7 +18,8 @@ int dgram_open(struct stack *s, bool echo, struct dgram_socket **out)
 
         if (d->open)
             continue;
-        *d = (struct dgram_socket){.open = true, .echo = echo, .queue = d->queue};
+        *d = (struct dgram_socket){
+            .stack = s, .open = true, .echo = echo, .queue = d->queue};
         *out = d;
         return 0;
     }

@@ -1,0 +1,115 @@
+/*
+ * One machine: its devices, its network, its programs. The only room that knows a NIC and a stack
+ * at once; which ones they are is said in machine.c alone.
+ *
+ * kernel_init(), then kernel_poll() whenever kernel_deadline() has come or a device did something.
+ * A poll is bounded and never waits. Everything is in struct kernel, which its caller provides.
+ */
+#ifndef DRYWIRE_KERNEL_H
+#define DRYWIRE_KERNEL_H
+
+#include "../file.h"
+#include "../machine.h"
+#include "../net/stack.h"
+#include "../virtio/virtio_net.h"
+
+enum { TASKS = 8, TASK_NAME_MAX = 16, CONSOLE_LINE_MAX = 160 };
+
+/* What a program writes to the console, until the line is complete. */
+struct console {
+    struct task *task;
+    bool report; /* FD_REPORT: a line of its own; else FD_OUTPUT: marked with '|' */
+    size_t len;
+    uint8_t line[CONSOLE_LINE_MAX];
+};
+
+/* A system call that could not finish yet, as it was set at entry. */
+struct call {
+    uint64_t nr;
+    uint64_t args[SYSCALL_ARGS];
+    uint64_t deadline_ns; /* DEADLINE_NEVER: none */
+    uint64_t progress;
+};
+
+enum task_state {
+    TASK_FREE,
+    TASK_RUNNABLE, /* resume it with `result` */
+    TASK_WAITING,  /* for `call` */
+};
+
+struct task {
+    struct kernel *kernel;
+    enum task_state state;
+    unsigned pid;
+    char name[TASK_NAME_MAX];
+    struct process *process;
+    int64_t result;
+    struct call call;
+    unsigned waits; /* calls that had to wait so far */
+    struct console output, report;
+    struct file files[PROCESS_FDS];
+};
+
+struct kernel_config {
+    const struct platform *platform;
+    const struct process_ops *processes;
+    uint64_t mmio_base;
+    void *dma; /* 4096-byte aligned */
+    size_t dma_size;
+    void *buffers; /* STACK_BUFFERS_SIZE */
+};
+
+struct kernel {
+    const struct platform *platform;
+    const struct process_ops *processes;
+    uint64_t now_ns;
+    struct rng rng;
+    struct virtio_net nic;
+    struct stack stack;
+    struct network_ops network;
+    struct task tasks[TASKS];
+    unsigned next_pid;
+    bool more; /* the last poll stopped at a bound */
+};
+
+/* Bring the machine up: 0, ERR_NODEV, ERR_DEVICE. */
+int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t now_ns);
+
+void kernel_poll(struct kernel *k, uint64_t now_ns);
+uint64_t kernel_deadline(const struct kernel *k, uint64_t now_ns);
+
+/* Start a program: its pid (> 0), or an error. */
+int kernel_start(struct kernel *k, const char *const *words, unsigned count);
+
+/* End a program, whatever it is doing; its descriptors are closed. ERR_NOENT. */
+int kernel_kill(struct kernel *k, unsigned pid);
+
+/* Programs that have not ended. */
+unsigned kernel_programs(const struct kernel *k);
+
+/* Nothing is left to finish but what programs will do. */
+bool kernel_idle(const struct kernel *k);
+
+/* Power off: reset the devices. */
+void kernel_stop(struct kernel *k);
+
+/* ---- between the files of the kernel ---- */
+
+/* process.c */
+void task_run_all(struct kernel *k);
+void task_end(struct task *t, const char *how, int64_t status);
+
+/* syscall.c: the result, or ERR_AGAIN when the call must wait. */
+int64_t syscall_dispatch(struct task *t, struct call *call);
+/* Set deadline and progress of a new call. */
+void syscall_enter(struct task *t, struct call *call);
+
+/* fd.c */
+int fd_add(struct task *t, struct file f); /* lowest free descriptor, or ERR_NFILE */
+bool fd_free(const struct task *t);        /* is there one? */
+struct file *fd_get(struct task *t, uint64_t fd); /* NULL: not open */
+void fd_close_all(struct task *t);
+void fd_open_console(struct task *t);
+void console_flush(struct console *c);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * Bring-up of one machine: which devices it has, which network, in which order. See kernel.h.
+ */
+#include "../mem.h"
+#include "../net/socket.h"
+#include "kernel.h"
+
+int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t now_ns)
+{
+    const struct platform *p = config->platform;
+    struct dma_memory dma = {.base = config->dma, .size = config->dma_size};
+    int err;
+
+    k->platform = p;
+    k->processes = config->processes;
+    k->now_ns = now_ns;
+    k->next_pid = 1;
+    k->more = false;
+    for (unsigned i = 0; i < TASKS; i++)
+        k->tasks[i].state = TASK_FREE;
+    rng_init(&k->rng, p->entropy(p->ctx), p->entropy(p->ctx));
+    err = virtio_net_init(&k->nic, p, config->mmio_base, &dma, &k->rng);
+    if (err)
+        return err;
+    stack_init(&k->stack, p, &k->nic.netdev, config->buffers, now_ns);
+    k->network = socket_network(&k->stack);
+    return 0;
+}
+
+void kernel_stop(struct kernel *k)
+{
+    virtio_net_stop(&k->nic);
+}

@@ -1,0 +1,64 @@
+/*
+ * The one order of a poll: devices in, timers, programs, segments out, devices kicked.
+ */
+#include "kernel.h"
+
+/* Frames taken from a device in one poll; what is left makes the next poll due at once. */
+enum { RECEIVE_BUDGET = 64 };
+
+static bool receive(struct kernel *k)
+{
+    struct netdev *dev = k->stack.netdev;
+    struct frame_view view;
+
+    for (unsigned i = 0; i < RECEIVE_BUDGET; i++) {
+        if (!dev->receive(dev->ctx, &view))
+            return false;
+        stack_input(&k->stack, view.frame, view.len);
+        dev->recycle(dev->ctx, &view);
+    }
+    return true;
+}
+
+void kernel_poll(struct kernel *k, uint64_t now_ns)
+{
+    k->now_ns = now_ns;
+    stack_begin(&k->stack, now_ns);
+    virtio_net_check(&k->nic, now_ns);
+    k->more = receive(k);
+    stack_timers(&k->stack);
+    task_run_all(k);
+    stack_output(&k->stack);
+    virtio_net_kick(&k->nic);
+}
+
+uint64_t kernel_deadline(const struct kernel *k, uint64_t now_ns)
+{
+    uint64_t at = stack_deadline(&k->stack);
+
+    if (k->more)
+        return now_ns;
+    for (unsigned i = 0; i < TASKS; i++) {
+        const struct task *t = &k->tasks[i];
+
+        if (t->state == TASK_RUNNABLE)
+            return now_ns;
+        if (t->state == TASK_WAITING)
+            at = deadline_min(at, t->call.deadline_ns);
+    }
+    return at;
+}
+
+unsigned kernel_programs(const struct kernel *k)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < TASKS; i++)
+        n += k->tasks[i].state != TASK_FREE;
+    return n;
+}
+
+bool kernel_idle(const struct kernel *k)
+{
+    return !k->more && stack_idle(&k->stack);
+}
