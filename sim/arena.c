@@ -1,0 +1,317 @@
+/* The DMA memory of a simulated machine: see arena.h. */
+#include "arena.h"
+#include "coroutine.h" /* DRYWIRE_ASAN */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#ifdef DRYWIRE_ASAN
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n)   ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#endif
+
+/* Far from any host pointer, above 4 GiB so that 32-bit truncation shows, page aligned. */
+#define BUS_BASE UINT64_C(0x1c0de0000)
+
+static uint8_t *map(size_t size)
+{
+    void *p = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+int arena_allocate(struct arena *a, size_t size)
+{
+    *a = (struct arena){.size = size, .bus_base = BUS_BASE};
+    a->memory = map(size);
+    a->device = map(size);
+    a->dirty = calloc(size / ARENA_SLOT / 64 + 1, sizeof(*a->dirty));
+    if (!a->memory || !a->device || !a->dirty)
+        return -1;
+    memset(a->memory, ARENA_FILL, size);
+    return 0;
+}
+
+void arena_free(struct arena *a)
+{
+    if (a->memory) {
+        ASAN_UNPOISON_MEMORY_REGION(a->memory, a->size);
+        munmap(a->memory, a->size);
+    }
+    if (a->device)
+        munmap(a->device, a->size);
+    free(a->dirty);
+    free(a->words);
+    free(a->writes);
+    *a = (struct arena){0};
+}
+
+void arena_start(struct arena *a, struct sim *sim, bool weak)
+{
+    a->sim = sim;
+    a->weak = weak;
+    a->word_count = a->write_count = 0;
+    draw_stream_init(&a->early_store, "memory.store");
+    draw_stream_init(&a->early_load, "memory.load");
+}
+
+static void mark_dirty(struct arena *a, size_t offset, size_t len)
+{
+    for (size_t slot = offset / ARENA_SLOT; slot <= (offset + len - 1) / ARENA_SLOT; slot++)
+        a->dirty[slot / 64] |= UINT64_C(1) << slot % 64;
+}
+
+void arena_clean(struct arena *a)
+{
+    ASAN_UNPOISON_MEMORY_REGION(a->memory, a->size);
+    for (size_t i = 0; i < a->size / ARENA_SLOT / 64 + 1; i++) {
+        while (a->dirty[i]) {
+            size_t slot = i * 64 + (size_t)__builtin_ctzll(a->dirty[i]);
+
+            a->dirty[i] &= a->dirty[i] - 1;
+            if ((slot + 1) * ARENA_SLOT <= a->size)
+                memset(a->memory + slot * ARENA_SLOT, ARENA_FILL, ARENA_SLOT);
+        }
+    }
+}
+
+uint64_t arena_bus(const struct arena *a, const void *ptr)
+{
+    uintptr_t offset = (uintptr_t)ptr - (uintptr_t)a->memory;
+
+    return offset < a->size ? a->bus_base + offset : ~UINT64_C(0) - 0xffff;
+}
+
+uint8_t *arena_at(const struct arena *a, uint64_t bus, size_t len)
+{
+    uint64_t offset = bus - a->bus_base;
+
+    return offset < a->size && len <= a->size - offset ? a->memory + offset : NULL;
+}
+
+static size_t offset_of(const struct arena *a, const volatile void *ptr)
+{
+    return (size_t)((uintptr_t)ptr - (uintptr_t)a->memory);
+}
+
+static uint64_t load(const uint8_t *p, unsigned size)
+{
+    uint16_t w16;
+    uint32_t w32;
+    uint64_t w64;
+
+    switch (size) {
+    case 2:
+        memcpy(&w16, p, 2);
+        return w16;
+    case 4:
+        memcpy(&w32, p, 4);
+        return w32;
+    default:
+        memcpy(&w64, p, 8);
+        return w64;
+    }
+}
+
+static void store(uint8_t *p, unsigned size, uint64_t value)
+{
+    uint16_t w16 = (uint16_t)value;
+    uint32_t w32 = (uint32_t)value;
+
+    switch (size) {
+    case 2:
+        memcpy(p, &w16, 2);
+        break;
+    case 4:
+        memcpy(p, &w32, 4);
+        break;
+    default:
+        memcpy(p, &value, 8);
+    }
+}
+
+static void *more(void *array, size_t *size, size_t item)
+{
+    size_t bigger = *size ? *size * 2 : 128;
+    void *p = realloc(array, bigger * item);
+
+    if (!p) {
+        fprintf(stderr, "drywire: out of memory\n");
+        exit(4);
+    }
+    *size = bigger;
+    return p;
+}
+
+static bool overlap(uint64_t a, size_t a_len, uint64_t b, size_t b_len)
+{
+    return a < b + b_len && b < a + a_len;
+}
+
+/* ---- the driver's stores on their way to the device ---- */
+
+static void word_cross(struct arena *a, size_t i)
+{
+    struct arena_word *w = &a->words[i];
+
+    store(a->device + w->offset, w->size, w->value);
+    for (size_t k = 0; k <= i; k++) /* older stores to the same word are overtaken for good */
+        if (a->words[k].offset == w->offset)
+            a->words[k].crossed = true;
+}
+
+void arena_driver_store(struct arena *a, volatile void *word, unsigned size, uint64_t value)
+{
+    size_t offset = offset_of(a, word);
+
+    if (offset >= a->size || size > a->size - offset)
+        return;
+    store(a->memory + offset, size, value);
+    if (!a->weak)
+        return;
+    if (a->word_count == a->word_size)
+        a->words = more(a->words, &a->word_size, sizeof(*a->words));
+    a->words[a->word_count++] = (struct arena_word){(uint32_t)offset, (uint8_t)size, false, value};
+}
+
+void arena_barrier_write(struct arena *a)
+{
+    for (size_t i = 0; i < a->word_count; i++)
+        if (!a->words[i].crossed)
+            store(a->device + a->words[i].offset, a->words[i].size, a->words[i].value);
+    a->word_count = 0;
+}
+
+void arena_early_stores(struct arena *a)
+{
+    for (size_t i = 0; i < a->word_count; i++)
+        if (!a->words[i].crossed && sim_chance(a->sim, &a->early_store, 65536 / 3))
+            word_cross(a, i);
+}
+
+bool arena_unpublished(const struct arena *a, uint64_t bus, size_t len)
+{
+    uint64_t offset = bus - a->bus_base;
+
+    for (size_t i = 0; i < a->word_count; i++)
+        if (!a->words[i].crossed && overlap(offset, len, a->words[i].offset, a->words[i].size))
+            return true;
+    return false;
+}
+
+/* ---- the device's stores on their way to the driver ---- */
+
+static void write_cross(struct arena *a, size_t i)
+{
+    struct arena_write *w = &a->writes[i];
+
+    memcpy(a->memory + w->offset, w->bytes, w->len);
+    for (size_t k = 0; k <= i; k++)
+        if (a->writes[k].offset == w->offset)
+            a->writes[k].crossed = true;
+}
+
+static void write_later(struct arena *a, size_t offset, const uint8_t *bytes, size_t len)
+{
+    if (a->write_count == a->write_size)
+        a->writes = more(a->writes, &a->write_size, sizeof(*a->writes));
+
+    struct arena_write *w = &a->writes[a->write_count++];
+
+    w->offset = (uint32_t)offset;
+    w->len = (uint16_t)len;
+    w->crossed = false;
+    memcpy(w->bytes, bytes, len);
+}
+
+void arena_barrier_read(struct arena *a)
+{
+    for (size_t i = 0; i < a->write_count; i++)
+        if (!a->writes[i].crossed)
+            memcpy(a->memory + a->writes[i].offset, a->writes[i].bytes, a->writes[i].len);
+    a->write_count = 0;
+}
+
+bool arena_unseen(const struct arena *a, const volatile void *word, unsigned size)
+{
+    size_t offset = offset_of(a, word);
+
+    for (size_t i = 0; i < a->write_count; i++)
+        if (!a->writes[i].crossed && overlap(offset, size, a->writes[i].offset, a->writes[i].len))
+            return true;
+    return false;
+}
+
+uint64_t arena_driver_load(struct arena *a, const volatile void *word, unsigned size)
+{
+    size_t offset = offset_of(a, word);
+
+    if (offset >= a->size || size > a->size - offset)
+        return 0;
+    for (size_t i = 0; i < a->write_count; i++)
+        if (!a->writes[i].crossed &&
+            overlap(offset, size, a->writes[i].offset, a->writes[i].len) &&
+            sim_chance(a->sim, &a->early_load, 65536 / 2))
+            write_cross(a, i);
+    return load(a->memory + offset, size);
+}
+
+/* ---- the device ---- */
+
+uint64_t arena_device_load(struct arena *a, uint64_t bus, unsigned size)
+{
+    return load((a->weak ? a->device : a->memory) + (bus - a->bus_base), size);
+}
+
+void arena_device_store(struct arena *a, uint64_t bus, unsigned size, uint64_t value)
+{
+    size_t offset = (size_t)(bus - a->bus_base);
+    uint8_t bytes[8];
+
+    if (!a->weak) {
+        store(a->memory + offset, size, value);
+        return;
+    }
+    store(a->device + offset, size, value);
+    store(bytes, size, value);
+    write_later(a, offset, bytes, size);
+}
+
+void arena_device_write(struct arena *a, uint64_t bus, const uint8_t *bytes, size_t len)
+{
+    size_t offset = (size_t)(bus - a->bus_base);
+    size_t dual = len < ARENA_DUAL_MAX ? len : ARENA_DUAL_MAX;
+
+    if (!len)
+        return;
+    mark_dirty(a, offset, len);
+    if (!a->weak) {
+        memcpy(a->memory + offset, bytes, len);
+        return;
+    }
+    memcpy(a->memory + offset + dual, bytes + dual, len - dual);
+    write_later(a, offset, bytes, dual);
+}
+
+void arena_attach_ring(struct arena *a, uint64_t bus, size_t len)
+{
+    size_t offset = (size_t)(bus - a->bus_base);
+
+    mark_dirty(a, offset, len);
+    if (a->weak)
+        memcpy(a->device + offset, a->memory + offset, len);
+}
+
+void arena_own(struct arena *a, uint64_t bus, size_t len, bool device)
+{
+    size_t offset = (size_t)(bus - a->bus_base);
+
+    mark_dirty(a, offset, len);
+    if (device)
+        ASAN_POISON_MEMORY_REGION(a->memory + offset, len);
+    else
+        ASAN_UNPOISON_MEMORY_REGION(a->memory + offset, len);
+}

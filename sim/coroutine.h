@@ -1,0 +1,48 @@
+/*
+ * Coroutines with their own stacks: what a user program is in the simulator. Our own few lines of
+ * assembly (x86-64, aarch64, rv64), because ucontext makes a system call at each switch; with the
+ * sanitizers' fibre calls around them.
+ */
+#ifndef DRYWIRE_COROUTINE_H
+#define DRYWIRE_COROUTINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* With sanitizers every frame grows by red zones. */
+#if defined(__SANITIZE_ADDRESS__)
+#define DRYWIRE_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DRYWIRE_ASAN 1
+#endif
+#endif
+
+#ifdef DRYWIRE_ASAN
+enum { COROUTINE_STACK = 256 * 1024 };
+#else
+enum { COROUTINE_STACK = 16 * 1024 };
+#endif
+
+struct coroutine {
+    void *sp;           /* of the side that is not running */
+    uint8_t *stack;     /* COROUTINE_STACK bytes above a guard page; kept between runs */
+    void (*fn)(void *ctx);
+    void *ctx;
+    void *fake_stack;   /* AddressSanitizer's */
+    const void *caller_stack;
+    size_t caller_size;
+};
+
+/* Make the stack, once: 0 or -1. */
+int coroutine_allocate(struct coroutine *c);
+void coroutine_free(struct coroutine *c);
+
+/* Ready it to run fn(ctx) on the next coroutine_enter(); the stack below `top` is filled. */
+void coroutine_start(struct coroutine *c, void (*fn)(void *ctx), void *ctx, uint8_t *top);
+
+/* Run it until it leaves; and, inside it, leave. fn must never return. */
+void coroutine_enter(struct coroutine *c);
+void coroutine_leave(struct coroutine *c);
+
+#endif
