@@ -99,5 +99,7 @@ int virtio_config_read(struct virtio_device *d, uint32_t offset, uint8_t *buf, u
 
 void virtio_driver_ok(struct virtio_device *d)
 {
+    /* What was posted before the device is told to start. */
+    d->platform->barrier(d->platform->ctx, BARRIER_WRITE);
     status_add(d, VIRTIO_STATUS_DRIVER_OK);
 }

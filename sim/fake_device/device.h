@@ -1,0 +1,197 @@
+/*
+ * A fake virtio device as the specification sees it: strict about the driver. It knows VirtIO 1.2
+ * (core/virtio/virtio_spec.h) and nothing of the core. Three parts: a register front (mmio.c), the
+ * device side of a split virtqueue (vqueue.c), and a device body (net.c).
+ *
+ * Whatever a driver does wrong is reported once, with the name of an oracle and the clause.
+ */
+#ifndef DRYWIRE_FAKE_DEVICE_H
+#define DRYWIRE_FAKE_DEVICE_H
+
+#include "../../core/virtio/virtio_spec.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a device reaches of its machine. */
+struct fake_bus {
+    void *ctx;
+
+    /* DMA. at(): where bytes lie, NULL when not all of them are DMA memory; the rest takes checked
+     * addresses. Ring words go through load and store, buffer contents through write. */
+    const uint8_t *(*at)(void *ctx, uint64_t bus, size_t len);
+    uint64_t (*load)(void *ctx, uint64_t bus, unsigned size);
+    void (*store)(void *ctx, uint64_t bus, unsigned size, uint64_t value);
+    void (*write)(void *ctx, uint64_t bus, const uint8_t *bytes, size_t len);
+    void (*attach_ring)(void *ctx, uint64_t bus, size_t len);
+    void (*look)(void *ctx); /* before the device looks at a ring: late stores may cross */
+    bool (*unpublished)(void *ctx, uint64_t bus, size_t len);
+    void (*own)(void *ctx, uint64_t bus, size_t len, bool device);
+
+    /* The last value of the word at `bus` that the driver was shown; -1 when it never looked. */
+    int (*driver_saw)(void *ctx, uint64_t bus);
+
+    /* Decisions. */
+    bool (*chance)(void *ctx, const char *what, uint32_t per_65536);
+    uint64_t (*pick)(void *ctx, const char *what, uint64_t bound);
+    uint64_t (*key)(void *ctx); /* 64 bits fixed for this run */
+
+    /* Call device_event(d) at so many ns from now. */
+    void (*later)(void *ctx, uint64_t delay_ns, unsigned what);
+
+    /* The device has something for the driver: a used buffer or a changed configuration. */
+    void (*interrupt)(void *ctx);
+
+    /* A frame leaves through the wire. Borrowed. */
+    void (*frame)(void *ctx, const uint8_t *frame, size_t len);
+
+    void (*hash)(void *ctx, const char *kind, const void *bytes, size_t len);
+
+    /* The driver broke a rule. */
+    void (*violation)(void *ctx, const char *oracle, const char *site, const char *clause,
+                      const char *format, ...) __attribute__((format(printf, 5, 6)));
+};
+
+#define DEVICE_STRING2(x) #x
+#define DEVICE_STRING(x)  DEVICE_STRING2(x)
+#define DEVICE_SITE       __FILE__ ":" DEVICE_STRING(__LINE__)
+#define VIOLATION(bus, oracle, clause, ...)                                                        \
+    ((bus)->violation((bus)->ctx, (oracle), DEVICE_SITE, (clause), __VA_ARGS__))
+
+/* ---- split virtqueue, device side ---- */
+
+enum { VQUEUE_SIZE_MAX = 1024 };
+
+/* The device's own copy of a descriptor that is available or held. */
+struct vdesc {
+    uint64_t addr;
+    uint32_t len;
+    uint16_t flags, next;
+    bool busy;       /* not the driver's until its used entry is written */
+    uint64_t sample; /* of its bytes when it was handed over */
+};
+
+struct vqueue {
+    const struct fake_bus *bus;
+    unsigned index;
+    uint32_t size_max, size;
+    bool ready, legacy;
+    uint64_t desc, avail, used;
+    uint16_t seen;     /* available index up to which the device has taken entries */
+    uint16_t used_idx; /* of the next used entry */
+    uint16_t held_head, held_count; /* ring of heads in the order they came */
+    uint16_t held[VQUEUE_SIZE_MAX];
+    struct vdesc d[VQUEUE_SIZE_MAX];
+    uint64_t notified; /* notifications received */
+};
+
+void vqueue_reset(struct vqueue *q);
+
+/* The driver made it live: checks size, alignment and place of the three parts. */
+void vqueue_start(struct vqueue *q);
+
+/* Take all newly available chains; checks every rule that can be seen. */
+void vqueue_fetch(struct vqueue *q);
+
+/* Oldest held head, or -1. */
+int vqueue_next(struct vqueue *q);
+
+/* Bytes of a chain that the device may read or write. */
+uint32_t vqueue_readable(const struct vqueue *q, unsigned head);
+uint32_t vqueue_writable(const struct vqueue *q, unsigned head);
+
+/* Copy out of the readable part, into the writable part; lengths are within them. */
+void vqueue_read(const struct vqueue *q, unsigned head, uint32_t offset, uint8_t *out,
+                 uint32_t len);
+void vqueue_write(const struct vqueue *q, unsigned head, uint32_t offset, const uint8_t *bytes,
+                  uint32_t len);
+
+/* Before the device writes: did the driver leave chain and buffers alone since it gave them? */
+void vqueue_check_untouched(struct vqueue *q, unsigned head);
+
+/* Give a chain back; it was taken with vqueue_next(). */
+void vqueue_complete(struct vqueue *q, unsigned head, uint32_t written);
+
+/* Ask for notifications or not (2.7.10). */
+void vqueue_notifications(struct vqueue *q, bool wanted);
+
+/* The driver is at rest: is there something available that the device was not told about? */
+void vqueue_check_notified(struct vqueue *q);
+
+/* Does a store of the driver to `bus` belong to its side of a live ring? */
+bool vqueue_driver_may_store(const struct vqueue *q, uint64_t bus, bool *inside);
+
+/* ---- virtio-net ---- */
+
+struct net_device_config {
+    bool legacy;
+    uint32_t queue_size;
+    bool any_layout, mrg_rxbuf; /* offered */
+    uint8_t mac[6];
+    bool mac_feature;
+    uint16_t mtu; /* 0: not offered */
+    bool lively;  /* acts early, holds completions, suppresses notifications: by draw */
+};
+
+enum { NET_QUEUES = 2, NET_BACKLOG = 256, NET_FRAME_MAX = 2048 };
+
+struct net_device {
+    const struct fake_bus *bus;
+    struct net_device_config config;
+
+    /* registers */
+    uint8_t status;
+    bool initialised; /* reset was seen: nothing else may come first */
+    uint64_t features;
+    uint32_t device_features_sel, driver_features_sel, queue_sel, generation;
+    uint32_t guest_page_size;
+    uint32_t interrupt_status;
+    bool link_up, live; /* live: DRIVER_OK */
+
+    struct vqueue queue[NET_QUEUES];
+    unsigned header_len;
+    unsigned rx_posted;   /* chains available at DRIVER_OK */
+    bool tx_scheduled, rx_scheduled;
+
+    /* frames that came while no buffer was posted */
+    unsigned backlog_head, backlog_count;
+    uint64_t backlog_lost;
+    struct {
+        uint16_t len;
+        uint8_t bytes[NET_FRAME_MAX];
+    } backlog[NET_BACKLOG];
+};
+
+void net_device_start(struct net_device *n, const struct fake_bus *bus,
+                      const struct net_device_config *config);
+
+/* The register front, VirtIO 1.2 section 4.2: offset within the device, size 1, 2 or 4. */
+uint32_t net_device_read(struct net_device *n, uint32_t offset, unsigned size);
+void net_device_write(struct net_device *n, uint32_t offset, unsigned size, uint32_t value);
+
+/* What later() asked for. */
+void net_device_event(struct net_device *n, unsigned what);
+
+/* The device acts on its own, between two accesses of the driver. */
+void net_device_poke(struct net_device *n);
+
+/* A frame arrives from the wire. Borrowed. */
+void net_device_frame(struct net_device *n, const uint8_t *frame, size_t len);
+
+void net_device_link(struct net_device *n, bool up);
+
+/* The driver is at rest. */
+void net_device_check_idle(struct net_device *n);
+
+/* End of the run: is every buffer home? (before the final reset) */
+void net_device_check_leaks(struct net_device *n);
+
+/* ---- between mmio.c and net.c ---- */
+
+uint64_t net_device_features(const struct net_device *n);
+void net_device_reset(struct net_device *n);
+void net_device_driver_ok(struct net_device *n);
+void net_device_notify(struct net_device *n, uint32_t queue);
+uint32_t net_device_config_read(struct net_device *n, uint32_t offset, unsigned size);
+
+#endif

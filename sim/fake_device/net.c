@@ -1,0 +1,383 @@
+/*
+ * The body of the fake virtio-net device (VirtIO 1.2 section 5.1): frames from the transmit queue
+ * to the wire, frames from the wire into posted buffers, configuration space. With `lively` on it
+ * acts when it likes: early, late, a few at a time, out of order, with notifications switched off.
+ */
+#include "device.h"
+#include <string.h>
+
+enum { EVENT_TX, EVENT_RX, EVENT_RESUME_TX, EVENT_RESUME_RX };
+
+/* How long the device takes to react to a notification. */
+#define REACTION_NS UINT64_C(1000)
+#define PAUSE_NS    UINT64_C(20000)
+
+uint64_t net_device_features(const struct net_device *n)
+{
+    /* Some that the driver has no use for are offered too: it must leave them alone. */
+    uint64_t f = VIRTIO_BIT(VIRTIO_NET_F_STATUS) | VIRTIO_BIT(VIRTIO_NET_F_CSUM) |
+                 VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4);
+
+    if (n->config.mac_feature)
+        f |= VIRTIO_BIT(VIRTIO_NET_F_MAC);
+    if (n->config.mtu)
+        f |= VIRTIO_BIT(VIRTIO_NET_F_MTU);
+    if (n->config.mrg_rxbuf)
+        f |= VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF);
+    if (n->config.legacy) {
+        f |= VIRTIO_BIT(VIRTIO_F_NOTIFY_ON_EMPTY);
+        if (n->config.any_layout)
+            f |= VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT);
+    } else {
+        f |= VIRTIO_BIT(VIRTIO_F_VERSION_1);
+    }
+    return f;
+}
+
+void net_device_start(struct net_device *n, const struct fake_bus *bus,
+                      const struct net_device_config *config)
+{
+    n->bus = bus;
+    n->config = *config;
+    n->initialised = false;
+    n->link_up = true;
+    n->generation = 0;
+    n->guest_page_size = 0;
+    for (unsigned i = 0; i < NET_QUEUES; i++) {
+        n->queue[i].ready = false;
+        n->queue[i].bus = bus;
+        n->queue[i].index = i;
+        n->queue[i].size_max = config->queue_size;
+        n->queue[i].legacy = config->legacy;
+    }
+    net_device_reset(n);
+    n->initialised = false;
+    n->backlog_lost = 0;
+}
+
+void net_device_reset(struct net_device *n)
+{
+    n->status = 0;
+    n->initialised = true;
+    n->features = 0;
+    n->device_features_sel = n->driver_features_sel = n->queue_sel = 0;
+    n->interrupt_status = 0;
+    n->live = false;
+    n->tx_scheduled = n->rx_scheduled = false;
+    n->backlog_head = n->backlog_count = 0;
+    for (unsigned i = 0; i < NET_QUEUES; i++)
+        vqueue_reset(&n->queue[i]);
+}
+
+uint32_t net_device_config_read(struct net_device *n, uint32_t offset, unsigned size)
+{
+    uint8_t config[VIRTIO_NET_CONFIG_SIZE] = {0};
+    uint32_t value = 0;
+    unsigned width = offset < VIRTIO_NET_CONFIG_STATUS ? 1 : 2; /* of the field: 4.2.2.2 */
+
+    if (offset >= sizeof(config) || size > sizeof(config) - offset)
+        return 0;
+    if (size != width)
+        VIOLATION(n->bus, "mmio.access", "4.2.2.2",
+                  "configuration at %u is read %u bytes wide, the field has %u", offset, size,
+                  width);
+    if (offset >= VIRTIO_NET_CONFIG_MTU && !(n->features & VIRTIO_BIT(VIRTIO_NET_F_MTU)))
+        VIOLATION(n->bus, "config.feature", "2.5.1", "mtu is read without VIRTIO_NET_F_MTU");
+    memcpy(config + VIRTIO_NET_CONFIG_MAC, n->config.mac, 6);
+    config[VIRTIO_NET_CONFIG_STATUS] = n->link_up ? VIRTIO_NET_S_LINK_UP : 0;
+    config[VIRTIO_NET_CONFIG_MTU] = (uint8_t)n->config.mtu;
+    config[VIRTIO_NET_CONFIG_MTU + 1] = (uint8_t)(n->config.mtu >> 8);
+    for (unsigned i = 0; i < size; i++)
+        value |= (uint32_t)config[offset + i] << (8 * i);
+    return value;
+}
+
+void net_device_link(struct net_device *n, bool up)
+{
+    if (n->link_up == up)
+        return;
+    n->link_up = up;
+    n->generation++;
+    n->interrupt_status |= VIRTIO_MMIO_INT_CONFIG;
+    n->bus->interrupt(n->bus->ctx);
+}
+
+/* ---- live ---- */
+
+void net_device_driver_ok(struct net_device *n)
+{
+    bool modern = n->features & VIRTIO_BIT(VIRTIO_F_VERSION_1);
+    struct vqueue *rx = &n->queue[VIRTIO_NET_RECEIVEQ1];
+
+    n->live = true;
+    n->header_len = modern || (n->features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF))
+                        ? VIRTIO_NET_HDR_SIZE
+                        : VIRTIO_NET_HDR_SIZE_LEGACY;
+    vqueue_fetch(rx);
+    n->rx_posted = rx->held_count;
+    if (!rx->held_count)
+        VIOLATION(n->bus, "net.rx_not_posted", "3.1.1",
+                  "DRIVER_OK is set while no receive buffer is available; population of the "
+                  "queues belongs to step 7, before it");
+}
+
+static void schedule(struct net_device *n, bool *scheduled, unsigned what, uint64_t delay_ns)
+{
+    if (*scheduled)
+        return;
+    *scheduled = true;
+    n->bus->later(n->bus->ctx, delay_ns, what);
+}
+
+static uint64_t reaction(struct net_device *n)
+{
+    return REACTION_NS + (n->config.lively ? n->bus->pick(n->bus->ctx, "device.delay", PAUSE_NS) : 0);
+}
+
+void net_device_notify(struct net_device *n, uint32_t index)
+{
+    struct vqueue *q = index < NET_QUEUES ? &n->queue[index] : 0;
+
+    if (!n->live) {
+        VIOLATION(n->bus, "notify.before_driver_ok", "3.1.1",
+                  "queue %u is notified before DRIVER_OK", index);
+        return;
+    }
+    if (!q || !q->ready) {
+        VIOLATION(n->bus, "notify.queue", "4.2.2", "queue %u is notified, which is not live",
+                  index);
+        return;
+    }
+    q->notified++;
+    if (n->bus->driver_saw(n->bus->ctx, q->used + VIRTQ_USED_FLAGS) == VIRTQ_USED_F_NO_NOTIFY)
+        VIOLATION(n->bus, "notify.suppressed", "2.7.10.1",
+                  "queue %u is notified although the driver saw that the device asked not to be",
+                  index);
+    if (index == VIRTIO_NET_TRANSMITQ1)
+        schedule(n, &n->tx_scheduled, EVENT_TX, reaction(n));
+    else
+        schedule(n, &n->rx_scheduled, EVENT_RX, reaction(n));
+}
+
+static void used_interrupt(struct net_device *n)
+{
+    n->interrupt_status |= VIRTIO_MMIO_INT_VRING;
+    n->bus->interrupt(n->bus->ctx);
+}
+
+/* ---- transmit ---- */
+
+/* What section 5.1.6.2.1 says about the header of a driver without offloads. */
+static void tx_header_check(struct net_device *n, const uint8_t *h)
+{
+    if (h[VIRTIO_NET_HDR_FLAGS] || h[VIRTIO_NET_HDR_GSO_TYPE] != VIRTIO_NET_HDR_GSO_NONE)
+        VIOLATION(n->bus, "net.tx_header", "5.1.6.2.1",
+                  "flags %#x, gso_type %#x in a transmit header without offloads",
+                  h[VIRTIO_NET_HDR_FLAGS], h[VIRTIO_NET_HDR_GSO_TYPE]);
+    if (n->header_len == VIRTIO_NET_HDR_SIZE &&
+        (h[VIRTIO_NET_HDR_NUM_BUFFERS] || h[VIRTIO_NET_HDR_NUM_BUFFERS + 1]))
+        VIOLATION(n->bus, "net.tx_header", "5.1.6.2.1", "num_buffers is not 0 on transmit");
+}
+
+static void layout_check(struct net_device *n, const struct vqueue *q, unsigned head)
+{
+    if (!n->config.legacy || (n->features & VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT)))
+        return;
+    if (q->d[head].len != n->header_len)
+        VIOLATION(n->bus, "net.layout", "5.1.6.6",
+                  "queue %u: the first descriptor has %u bytes; without ANY_LAYOUT it is the "
+                  "header alone, %u",
+                  q->index, q->d[head].len, n->header_len);
+}
+
+static void tx_one(struct net_device *n, struct vqueue *q, unsigned head)
+{
+    uint8_t packet[VIRTIO_NET_HDR_SIZE + NET_FRAME_MAX];
+    uint32_t len = vqueue_readable(q, head);
+
+    layout_check(n, q, head);
+    if (vqueue_writable(q, head))
+        VIOLATION(n->bus, "net.direction", "5.1.6.2",
+                  "a device-writable buffer in the transmit queue");
+    if (len < n->header_len + 14 || len > sizeof(packet)) {
+        VIOLATION(n->bus, "net.tx_length", "5.1.6.2",
+                  "%u bytes are transmitted, header included", len);
+        vqueue_complete(q, head, 0);
+        return;
+    }
+    vqueue_read(q, head, 0, packet, len);
+    tx_header_check(n, packet);
+    if (n->link_up)
+        n->bus->frame(n->bus->ctx, packet + n->header_len, len - n->header_len);
+    vqueue_check_untouched(q, head);
+    vqueue_complete(q, head, 0);
+}
+
+/* Whether to go on with the next chain, or leave the rest for later. */
+static bool pause(struct net_device *n)
+{
+    return n->config.lively && n->bus->chance(n->bus->ctx, "device.pause", 65536 / 16);
+}
+
+static void tx_run(struct net_device *n)
+{
+    struct vqueue *q = &n->queue[VIRTIO_NET_TRANSMITQ1];
+    bool done = false;
+    int head;
+
+    vqueue_fetch(q);
+    while ((head = vqueue_next(q)) >= 0) {
+        int second = -1;
+
+        if (n->config.lively && n->bus->chance(n->bus->ctx, "device.reorder", 65536 / 16))
+            second = vqueue_next(q);
+        if (second >= 0)
+            tx_one(n, q, (unsigned)second);
+        tx_one(n, q, (unsigned)head);
+        done = true;
+        if (q->held_count && pause(n)) {
+            schedule(n, &n->tx_scheduled, EVENT_TX, PAUSE_NS);
+            break;
+        }
+    }
+    if (done)
+        used_interrupt(n);
+}
+
+/* ---- receive ---- */
+
+static void rx_one(struct net_device *n, struct vqueue *q, unsigned head, const uint8_t *frame,
+                   uint32_t len)
+{
+    uint8_t packet[VIRTIO_NET_HDR_SIZE + NET_FRAME_MAX] = {0};
+
+    layout_check(n, q, head);
+    if (vqueue_readable(q, head))
+        VIOLATION(n->bus, "net.direction", "5.1.6.3",
+                  "a device-readable buffer in the receive queue");
+    vqueue_check_untouched(q, head);
+    if (n->header_len == VIRTIO_NET_HDR_SIZE) /* 5.1.6.4.1: the one buffer that is used */
+        packet[VIRTIO_NET_HDR_NUM_BUFFERS] = 1;
+    memcpy(packet + n->header_len, frame, len);
+    vqueue_write(q, head, 0, packet, n->header_len + len);
+    vqueue_complete(q, head, n->header_len + len);
+}
+
+static void rx_run(struct net_device *n)
+{
+    struct vqueue *q = &n->queue[VIRTIO_NET_RECEIVEQ1];
+    bool done = false;
+    int head;
+
+    vqueue_fetch(q);
+    while (n->backlog_count && q->held_count) {
+        unsigned at = n->backlog_head;
+        uint32_t len = n->backlog[at].len;
+
+        n->backlog_head = (at + 1) % NET_BACKLOG;
+        n->backlog_count--;
+        if (n->header_len + len > vqueue_writable(q, q->held[q->held_head])) {
+            n->backlog_lost++; /* does not fit the buffer: 5.1.6.4.1 */
+            continue;
+        }
+        head = vqueue_next(q);
+        if (head < 0)
+            break;
+        rx_one(n, q, (unsigned)head, n->backlog[at].bytes, len);
+        done = true;
+        if (n->backlog_count && pause(n)) {
+            schedule(n, &n->rx_scheduled, EVENT_RX, PAUSE_NS);
+            break;
+        }
+    }
+    if (done)
+        used_interrupt(n);
+}
+
+void net_device_frame(struct net_device *n, const uint8_t *frame, size_t len)
+{
+    unsigned at = (n->backlog_head + n->backlog_count) % NET_BACKLOG;
+
+    if (!n->live || !n->link_up || len > NET_FRAME_MAX || n->backlog_count == NET_BACKLOG) {
+        n->backlog_lost++;
+        return;
+    }
+    n->backlog[at].len = (uint16_t)len;
+    memcpy(n->backlog[at].bytes, frame, len);
+    n->backlog_count++;
+    if (!n->rx_scheduled)
+        rx_run(n);
+}
+
+/* ---- a life of its own ---- */
+
+/* Switch notifications off for a while, and look again after switching them on (2.7.10.2). */
+static void suppress(struct net_device *n, unsigned queue, unsigned resume)
+{
+    if (!n->config.lively || !n->bus->chance(n->bus->ctx, "device.suppress", 65536 / 8))
+        return;
+    vqueue_notifications(&n->queue[queue], false);
+    n->bus->later(n->bus->ctx, PAUSE_NS, resume);
+}
+
+void net_device_event(struct net_device *n, unsigned what)
+{
+    if (!n->live)
+        return;
+    switch (what) {
+    case EVENT_TX:
+        n->tx_scheduled = false;
+        suppress(n, VIRTIO_NET_TRANSMITQ1, EVENT_RESUME_TX);
+        tx_run(n);
+        break;
+    case EVENT_RX:
+        n->rx_scheduled = false;
+        suppress(n, VIRTIO_NET_RECEIVEQ1, EVENT_RESUME_RX);
+        rx_run(n);
+        break;
+    case EVENT_RESUME_TX:
+        vqueue_notifications(&n->queue[VIRTIO_NET_TRANSMITQ1], true);
+        tx_run(n);
+        break;
+    default:
+        vqueue_notifications(&n->queue[VIRTIO_NET_RECEIVEQ1], true);
+        rx_run(n);
+    }
+}
+
+void net_device_poke(struct net_device *n)
+{
+    if (!n->live || !n->config.lively)
+        return;
+    tx_run(n);
+    rx_run(n);
+}
+
+void net_device_check_idle(struct net_device *n)
+{
+    if (!n->live)
+        return;
+    for (unsigned i = 0; i < NET_QUEUES; i++) {
+        bool scheduled = i == VIRTIO_NET_TRANSMITQ1 ? n->tx_scheduled : n->rx_scheduled;
+
+        if (!scheduled)
+            vqueue_check_notified(&n->queue[i]);
+    }
+}
+
+void net_device_check_leaks(struct net_device *n)
+{
+    struct vqueue *rx = &n->queue[VIRTIO_NET_RECEIVEQ1], *tx = &n->queue[VIRTIO_NET_TRANSMITQ1];
+
+    if (!n->live)
+        return;
+    vqueue_fetch(rx);
+    vqueue_fetch(tx);
+    if (rx->ready && rx->held_count < n->rx_posted)
+        VIOLATION(n->bus, "ring.leak", "2.7.13",
+                  "at rest %u receive buffers are posted, %u were at the start", rx->held_count,
+                  n->rx_posted);
+    if (tx->ready && tx->held_count)
+        VIOLATION(n->bus, "ring.leak", "2.7.13", "at rest %u transmit chains are not done",
+                  tx->held_count);
+}
