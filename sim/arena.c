@@ -78,7 +78,7 @@ void arena_clean(struct arena *a)
     }
 }
 
-uint64_t arena_bus(const struct arena *a, const void *ptr)
+uint64_t arena_bus(const struct arena *a, const volatile void *ptr)
 {
     uintptr_t offset = (uintptr_t)ptr - (uintptr_t)a->memory;
 

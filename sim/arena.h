@@ -59,7 +59,7 @@ void arena_clean(struct arena *a);
 
 /* Bus address of a pointer into the arena; a pointer elsewhere gives an address that no device
  * can reach. */
-uint64_t arena_bus(const struct arena *a, const void *ptr);
+uint64_t arena_bus(const struct arena *a, const volatile void *ptr);
 
 /* Where [bus, bus + len) lies, or NULL when it is not all in the arena. */
 uint8_t *arena_at(const struct arena *a, uint64_t bus, size_t len);

@@ -5,7 +5,7 @@
  *
  * A shared object exports `const struct guest_ops *drywire_guest(void)`. The guest reaches the
  * machine only through struct platform (core/platform.h) and the DMA memory it is given; it keeps
- * its state in the `size` bytes that the machine provides, zeroed, and never blocks. See
+ * its state in the `size` bytes that the machine provides, which are not cleared, and never blocks. See
  * docs/guest.md.
  */
 #ifndef DRYWIRE_GUEST_H
@@ -31,7 +31,8 @@ struct guest_config {
 struct guest_ops {
     unsigned abi; /* GUEST_ABI */
     const char *name;
-    size_t size; /* bytes of state */
+    size_t size;         /* bytes of state */
+    size_t buffers_size; /* bytes of ordinary memory that it wants besides, may be 0 */
 
     /* Power-on: 0, or negative when the guest cannot go on (the run fails). */
     int (*boot)(void *state, const struct guest_config *config, uint64_t now_ns);
@@ -50,9 +51,12 @@ struct guest_ops {
     /* Kill it (may be NULL). */
     void (*kill)(void *state, int program, uint64_t now_ns);
 
-    /* Is the guest at rest: no program but daemons runs, nothing is left to finish? May be NULL:
-     * then the run ends by its expectations. `programs` counts live programs. */
-    unsigned (*programs)(void *state);
+    /* Has this program not ended yet? How often did it have to wait so far? (may be NULL) */
+    bool (*alive)(void *state, int program);
+    unsigned (*waits)(void *state, int program);
+
+    /* Is nothing left to finish, but for what programs will do: no connection open, nothing being
+     * asked? May be NULL: then the run ends by its expectations alone. */
     bool (*idle)(void *state);
 
     /* Power-off: stop the device and give every buffer back (may be NULL). */

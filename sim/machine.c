@@ -1,0 +1,524 @@
+/* The simulated computer: see machine.h. */
+#include "machine.h"
+#include "../core/ring.h"
+#include "../core/trace.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DMA_SIZE = 2 << 20 };
+
+/* From an event until the guest notices it: a polling machine comes round this often. */
+#define POLL_DELAY_NS UINT64_C(1000)
+
+/* ---- time passes while the guest runs ---- */
+
+/* Device and wire events that are due happen between two accesses of the guest; everything else
+ * waits until its poll is over. */
+static void run_due(struct machine *m)
+{
+    struct sim *s = m->sim;
+
+    while (s->heap_count && s->heap[0].time_ns <= s->now_ns &&
+           s->heap[0].order >> 56 <= EVENT_FRAME)
+        sim_step(s);
+}
+
+static void charge(struct machine *m, unsigned cost_ns)
+{
+    m->sim->now_ns += cost_ns;
+    if (++m->calls > POLL_CALLS_MAX && m->running) {
+        sim_fail(m->sim, FAILURE_LIVELOCK, "budget.poll", SIM_SITE,
+                 "the guest made %u device accesses in one poll without returning",
+                 POLL_CALLS_MAX);
+        longjmp(m->escape, 1);
+    }
+    if (m->weak && m->running && sim_chance(m->sim, &m->poke, 65536 / 64))
+        net_device_poke(m->device);
+    if (m->running)
+        run_due(m);
+}
+
+/* ---- platform.h ---- */
+
+static uint32_t machine_reg_read(void *ctx, uint64_t addr, unsigned size)
+{
+    struct machine *m = ctx;
+    uint64_t offset = addr - MACHINE_MMIO_BASE;
+    uint64_t item[2] = {addr, size};
+
+    charge(m, COST_REGISTER_NS);
+    if (offset >= VIRTIO_MMIO_SIZE)
+        return UINT32_MAX;
+    item[1] = net_device_read(m->device, (uint32_t)offset, size);
+    sim_hash(m->sim, "reg.r", item, sizeof(item));
+    return (uint32_t)item[1];
+}
+
+static void machine_reg_write(void *ctx, uint64_t addr, unsigned size, uint32_t value)
+{
+    struct machine *m = ctx;
+    uint64_t offset = addr - MACHINE_MMIO_BASE;
+    uint64_t item[2] = {addr, value};
+
+    charge(m, COST_REGISTER_NS);
+    sim_hash(m->sim, "reg.w", item, sizeof(item));
+    if (offset < VIRTIO_MMIO_SIZE)
+        net_device_write(m->device, (uint32_t)offset, size, value);
+}
+
+static uint64_t machine_bus_address(void *ctx, const void *ptr)
+{
+    struct machine *m = ctx;
+
+    return arena_bus(&m->arena, ptr);
+}
+
+/* The device may act inside a barrier, before the barrier takes effect. */
+static void machine_barrier(void *ctx, enum barrier kind)
+{
+    struct machine *m = ctx;
+
+    charge(m, COST_BARRIER_NS);
+    if (m->weak && m->running && sim_chance(m->sim, &m->poke, 65536 / 8))
+        net_device_poke(m->device);
+    if (kind != BARRIER_READ)
+        arena_barrier_write(&m->arena);
+    if (kind != BARRIER_WRITE)
+        arena_barrier_read(&m->arena);
+}
+
+static void machine_relax(void *ctx)
+{
+    charge(ctx, COST_RELAX_NS);
+}
+
+static uint64_t machine_entropy(void *ctx)
+{
+    struct machine *m = ctx;
+
+    return sim_draw(m->sim, &m->entropy);
+}
+
+static void machine_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
+{
+    struct machine *m = ctx;
+    uint64_t item[TRACE_ARGS_MAX + 1] = {id};
+
+    count = count < TRACE_ARGS_MAX ? count : TRACE_ARGS_MAX;
+    if (count)
+        memcpy(item + 1, args, count * sizeof(*args));
+    sim_hash(m->sim, "trace", item, (count + 1) * sizeof(item[0]));
+    m->listener.trace(m->listener.ctx, id, args, count);
+}
+
+static void machine_line(void *ctx, const char *text, size_t len)
+{
+    struct machine *m = ctx;
+
+    sim_hash(m->sim, "line", text, len);
+    m->listener.line(m->listener.ctx, text, len);
+}
+
+/* ---- ring.h ---- */
+
+uint64_t sim_ring_load(void *ctx, const volatile void *word, unsigned size)
+{
+    struct machine *m = ctx;
+    uint64_t bus, value;
+
+    charge(m, COST_RING_NS);
+    if (m->weak && arena_unseen(&m->arena, word, size)) {
+        bus = arena_bus(&m->arena, word);
+        for (unsigned i = 0; i < NET_QUEUES; i++) {
+            const struct vqueue *q = &m->device->queue[i];
+
+            if (q->ready && bus >= q->used + VIRTQ_USED_RING &&
+                bus < q->used + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (uint64_t)q->size)
+                VIOLATION(&m->bus, "ring.read_order", "2.7.14",
+                          "queue %u: a used entry is read while it may still be old; a read "
+                          "barrier is missing after the used index",
+                          i);
+        }
+    }
+    value = arena_driver_load(&m->arena, word, size);
+    if (size == 2) {
+        bus = arena_bus(&m->arena, word);
+        for (unsigned i = 0; i < NET_QUEUES; i++)
+            if (m->device->queue[i].used == bus) {
+                m->watched[i].bus = bus;
+                m->watched[i].value = (int)value;
+            }
+    }
+    return value;
+}
+
+void sim_ring_store(void *ctx, volatile void *word, unsigned size, uint64_t value)
+{
+    struct machine *m = ctx;
+    uint64_t bus = arena_bus(&m->arena, word);
+    bool inside = false, allowed = false;
+
+    charge(m, COST_RING_NS);
+    for (unsigned i = 0; i < NET_QUEUES; i++)
+        allowed |= vqueue_driver_may_store(&m->device->queue[i], bus, &inside);
+    if (m->device->live && !allowed)
+        VIOLATION(&m->bus, "ring.layout", inside ? "2.7.8" : "2.7.2",
+                  "the driver stores a ring word at %#llx, %s: its layout is not the device's",
+                  (unsigned long long)bus,
+                  inside ? "in a used ring" : "outside of every descriptor table and ring");
+    arena_driver_store(&m->arena, word, size, value);
+}
+
+/* ---- the device's bus ---- */
+
+static const uint8_t *bus_at(void *ctx, uint64_t bus, size_t len)
+{
+    struct machine *m = ctx;
+
+    return arena_at(&m->arena, bus, len);
+}
+
+static uint64_t bus_load(void *ctx, uint64_t bus, unsigned size)
+{
+    struct machine *m = ctx;
+
+    return arena_device_load(&m->arena, bus, size);
+}
+
+static void bus_store(void *ctx, uint64_t bus, unsigned size, uint64_t value)
+{
+    struct machine *m = ctx;
+
+    arena_device_store(&m->arena, bus, size, value);
+}
+
+static void bus_write(void *ctx, uint64_t bus, const uint8_t *bytes, size_t len)
+{
+    struct machine *m = ctx;
+
+    arena_device_write(&m->arena, bus, bytes, len);
+}
+
+static void bus_attach_ring(void *ctx, uint64_t bus, size_t len)
+{
+    struct machine *m = ctx;
+
+    arena_attach_ring(&m->arena, bus, len);
+}
+
+static void bus_look(void *ctx)
+{
+    struct machine *m = ctx;
+
+    arena_early_stores(&m->arena);
+}
+
+static bool bus_unpublished(void *ctx, uint64_t bus, size_t len)
+{
+    struct machine *m = ctx;
+
+    return arena_unpublished(&m->arena, bus, len);
+}
+
+static void bus_own(void *ctx, uint64_t bus, size_t len, bool device)
+{
+    struct machine *m = ctx;
+
+    arena_own(&m->arena, bus, len, device);
+}
+
+static int bus_driver_saw(void *ctx, uint64_t bus)
+{
+    struct machine *m = ctx;
+
+    for (unsigned i = 0; i < NET_QUEUES; i++)
+        if (m->watched[i].bus == bus)
+            return m->watched[i].value;
+    return -1;
+}
+
+static struct draw_stream *stream(struct machine *m, const char *what)
+{
+    for (unsigned i = 0; i < m->stream_count; i++)
+        if (strcmp(m->streams[i].name, what) == 0)
+            return &m->streams[i];
+    if (m->stream_count == MACHINE_STREAMS)
+        abort();
+    draw_stream_init(&m->streams[m->stream_count], what);
+    return &m->streams[m->stream_count++];
+}
+
+static bool bus_chance(void *ctx, const char *what, uint32_t per_65536)
+{
+    struct machine *m = ctx;
+
+    return sim_chance(m->sim, stream(m, what), per_65536);
+}
+
+static uint64_t bus_pick(void *ctx, const char *what, uint64_t bound)
+{
+    struct machine *m = ctx;
+
+    return sim_pick(m->sim, stream(m, what), bound);
+}
+
+static uint64_t bus_key(void *ctx)
+{
+    struct machine *m = ctx;
+
+    return m->key;
+}
+
+static void device_event(void *ctx, uint64_t what)
+{
+    struct machine *m = ctx;
+
+    if (m->powered)
+        net_device_event(m->device, (unsigned)what);
+}
+
+static void bus_later(void *ctx, uint64_t delay_ns, unsigned what)
+{
+    struct machine *m = ctx;
+
+    sim_at(m->sim, m->sim->now_ns + delay_ns, EVENT_DEVICE, device_event, m, what);
+}
+
+static void bus_interrupt(void *ctx)
+{
+    machine_wake(ctx);
+}
+
+static void bus_frame(void *ctx, const uint8_t *frame, size_t len)
+{
+    struct machine *m = ctx;
+
+    m->listener.frame(m->listener.ctx, frame, len);
+}
+
+static void bus_hash(void *ctx, const char *kind, const void *bytes, size_t len)
+{
+    struct machine *m = ctx;
+
+    sim_hash(m->sim, kind, bytes, len);
+}
+
+static void bus_violation(void *ctx, const char *oracle, const char *site, const char *clause,
+                          const char *format, ...)
+{
+    struct machine *m = ctx;
+    char text[300];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    sim_fail(m->sim, FAILURE_SAFETY, oracle, site, "%s (VirtIO 1.2 section %s)", text, clause);
+}
+
+/* ---- the guest is polled ---- */
+
+void machine_wake(struct machine *m)
+{
+    uint64_t at = m->sim->now_ns + POLL_DELAY_NS;
+
+    if (m->running)
+        m->woken = true;
+    else if (m->powered && at < m->timer.at_ns)
+        sim_timer_set(&m->timer, at);
+}
+
+static void guest_poll(struct machine *m)
+{
+    m->running = true;
+    m->woken = false;
+    m->calls = 0;
+    if (setjmp(m->escape) == 0)
+        m->guest->poll(m->state, m->sim->now_ns);
+    m->running = false;
+}
+
+static void poll_event(void *ctx, uint64_t arg)
+{
+    struct machine *m = ctx;
+    struct sim *s = m->sim;
+    uint64_t at;
+
+    (void)arg;
+    if (sim_failed(s))
+        return;
+    arena_barrier_read(&m->arena); /* what the device stored long ago has arrived by now */
+    guest_poll(m);
+    arena_barrier_write(&m->arena);
+    if (sim_failed(s))
+        return;
+    net_device_check_idle(m->device);
+    at = m->guest->deadline(m->state, s->now_ns);
+    if (m->woken || at < s->now_ns + POLL_DELAY_NS)
+        at = s->now_ns + POLL_DELAY_NS;
+    sim_timer_set(&m->timer, at);
+}
+
+void machine_frame(struct machine *m, const uint8_t *frame, size_t len)
+{
+    if (m->powered)
+        net_device_frame(m->device, frame, len);
+}
+
+/* ---- power ---- */
+
+int machine_allocate(struct machine *m)
+{
+    memset(m, 0, sizeof(*m));
+    m->device = calloc(1, sizeof(*m->device));
+    if (!m->device || arena_allocate(&m->arena, DMA_SIZE) || processes_allocate(&m->processes))
+        return -1;
+    m->platform = (struct platform){
+        .ctx = m,
+        .reg_read = machine_reg_read,
+        .reg_write = machine_reg_write,
+        .bus_address = machine_bus_address,
+        .barrier = machine_barrier,
+        .relax = machine_relax,
+        .entropy = machine_entropy,
+        .trace = machine_trace,
+        .line = machine_line,
+    };
+    m->bus = (struct fake_bus){
+        .ctx = m,
+        .at = bus_at,
+        .load = bus_load,
+        .store = bus_store,
+        .write = bus_write,
+        .attach_ring = bus_attach_ring,
+        .look = bus_look,
+        .unpublished = bus_unpublished,
+        .own = bus_own,
+        .driver_saw = bus_driver_saw,
+        .chance = bus_chance,
+        .pick = bus_pick,
+        .key = bus_key,
+        .later = bus_later,
+        .interrupt = bus_interrupt,
+        .frame = bus_frame,
+        .hash = bus_hash,
+        .violation = bus_violation,
+    };
+    return 0;
+}
+
+void machine_free(struct machine *m)
+{
+    free(m->device);
+    free(m->buffers);
+    free(m->state);
+    arena_free(&m->arena);
+    processes_free(&m->processes);
+}
+
+/* Memory for this guest's state and buffers; larger ones of an earlier guest serve as well. */
+static void guest_memory(struct machine *m, const struct guest_ops *guest, bool fill)
+{
+    if (guest->size > m->state_size) {
+        free(m->state);
+        m->state = malloc(guest->size);
+        m->state_size = guest->size;
+        fill = true;
+    }
+    if (guest->buffers_size > m->buffers_size) {
+        free(m->buffers);
+        m->buffers = malloc(guest->buffers_size);
+        m->buffers_size = guest->buffers_size;
+        fill = true;
+    }
+    if (!m->state || (m->buffers_size && !m->buffers)) {
+        fprintf(stderr, "drywire: out of memory\n");
+        exit(4);
+    }
+    m->guest = guest;
+    if (!fill)
+        return;
+    memset(m->state, ARENA_FILL, guest->size);
+    if (guest->buffers_size)
+        memset(m->buffers, ARENA_FILL, guest->buffers_size);
+}
+
+static void device_start(struct machine *m, const struct device_options *o)
+{
+    struct net_device_config config = {
+        .legacy = o->transport == TRANSPORT_MMIO_LEGACY,
+        .queue_size = o->queue_size,
+        .any_layout = o->any_layout != TOGGLE_OFF,
+        .mrg_rxbuf = o->mrg_rxbuf == TOGGLE_ON,
+        .mac_feature = o->mac_feature,
+        .mtu = o->mtu,
+        .lively = m->weak,
+    };
+
+    memcpy(config.mac, o->mac, sizeof(config.mac));
+    net_device_start(m->device, &m->bus, &config);
+}
+
+static void boot_event(void *ctx, uint64_t arg)
+{
+    struct machine *m = ctx;
+    struct guest_config config = {
+        .platform = &m->platform,
+        .processes = &m->processes.ops,
+        .mmio_base = MACHINE_MMIO_BASE,
+        .dma = m->arena.memory,
+        .dma_size = m->arena.size,
+        .buffers = m->buffers,
+        .buffers_size = m->buffers_size,
+    };
+    int err = 0;
+
+    (void)arg;
+    m->running = true;
+    m->calls = 0;
+    if (setjmp(m->escape) == 0)
+        err = m->guest->boot(m->state, &config, m->sim->now_ns);
+    m->running = false;
+    if (err)
+        sim_fail(m->sim, FAILURE_SAFETY, "guest.boot", m->guest->name,
+                 "the guest did not come up: error %d", err);
+    arena_barrier_write(&m->arena);
+    machine_wake(m);
+}
+
+void machine_start(struct machine *m, struct sim *sim, const struct machine_config *config,
+                   const struct machine_listener *listener)
+{
+    m->sim = sim;
+    m->listener = *listener;
+    m->weak = config->weak;
+    m->powered = true;
+    m->running = m->woken = false;
+    m->stream_count = 0;
+    for (unsigned i = 0; i < NET_QUEUES; i++) {
+        m->watched[i].bus = 0;
+        m->watched[i].value = -1;
+    }
+    draw_stream_init(&m->entropy, "core.entropy");
+    draw_stream_init(&m->poke, "device.poke");
+    m->key = sim_draw(sim, stream(m, "device.key"));
+    arena_start(&m->arena, sim, config->weak);
+    processes_start(&m->processes);
+    guest_memory(m, config->guest, config->fill);
+    device_start(m, config->device);
+    sim_timer_init(&m->timer, sim, EVENT_MACHINE, poll_event, m);
+    sim_at(sim, sim->now_ns, EVENT_MACHINE, boot_event, m, 0);
+}
+
+void machine_stop(struct machine *m)
+{
+    if (!sim_failed(m->sim)) {
+        net_device_check_leaks(m->device);
+        if (m->guest->stop)
+            m->guest->stop(m->state, m->sim->now_ns);
+    }
+    m->powered = false;
+    net_device_reset(m->device);
+    arena_clean(&m->arena);
+}

@@ -1,0 +1,93 @@
+/*
+ * The simulated computer: a register bus with one virtio-net device, DMA memory, user programs, and
+ * a guest that is polled when something happened or its deadline has come. Every register access
+ * and ring load costs virtual time, and between any two of them the device may act.
+ */
+#ifndef DRYWIRE_MACHINE_SIM_H
+#define DRYWIRE_MACHINE_SIM_H
+
+#include "arena.h"
+#include "fake_device/device.h"
+#include "guest.h"
+#include "processes.h"
+#include "scenario.h"
+#include <setjmp.h>
+
+/* What one access costs, in virtual nanoseconds. */
+enum { COST_REGISTER_NS = 500, COST_RING_NS = 10, COST_BARRIER_NS = 20, COST_RELAX_NS = 1000 };
+
+/* Accesses of one poll; more is a spin. */
+enum { POLL_CALLS_MAX = 200000 };
+
+#define MACHINE_MMIO_BASE UINT64_C(0x10001000)
+
+enum { MACHINE_STREAMS = 8 };
+
+/* Who listens to the machine. */
+struct machine_listener {
+    void *ctx;
+    void (*frame)(void *ctx, const uint8_t *frame, size_t len);
+    void (*trace)(void *ctx, unsigned id, const uint64_t *args, unsigned count);
+    void (*line)(void *ctx, const char *text, size_t len);
+};
+
+struct machine {
+    struct sim *sim;
+    struct machine_listener listener;
+    struct platform platform;
+    struct fake_bus bus;
+    struct arena arena;
+    struct processes processes;
+    struct net_device *device;
+    const struct guest_ops *guest;
+    void *state; /* of the guest */
+    size_t state_size;
+    uint8_t *buffers;
+    size_t buffers_size;
+    bool weak;
+
+    struct sim_timer timer;  /* the next poll */
+    bool running, woken;     /* inside guest->poll; something happened meanwhile */
+    bool powered;
+    unsigned calls;          /* accesses in this poll */
+    jmp_buf escape;          /* out of a guest that spins */
+    struct draw_stream entropy, poke, poll_delay;
+    struct draw_stream streams[MACHINE_STREAMS]; /* of the device, by name */
+    unsigned stream_count;
+    uint64_t key;
+    struct { /* words whose last value as shown to the driver matters */
+        uint64_t bus;
+        int value;
+    } watched[NET_QUEUES];
+};
+
+struct machine_config {
+    const struct guest_ops *guest;
+    const struct device_options *device;
+    bool weak;
+    bool fill; /* fill ordinary memory, so that what an earlier run left cannot be seen */
+};
+
+int machine_allocate(struct machine *m); /* once: 0 or -1 */
+void machine_free(struct machine *m);
+
+/* Power-on at the present virtual time. */
+void machine_start(struct machine *m, struct sim *sim, const struct machine_config *config,
+                   const struct machine_listener *listener);
+
+/* The guest stopped, buffers counted, memory cleaned for the next run. */
+void machine_stop(struct machine *m);
+
+/* A frame arrives from the wire. */
+void machine_frame(struct machine *m, const uint8_t *frame, size_t len);
+
+/* Poll the guest soon. */
+void machine_wake(struct machine *m);
+
+/* Is the guest being polled now (so that nothing may call into it)? */
+static inline bool machine_busy(const struct machine *m)
+{
+    return m->running;
+}
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * User programs in the simulator: process.h on coroutines. A program's memory is its own stack and
+ * the read-only data of all programs; everything else is ERR_FAULT.
+ */
+#ifndef DRYWIRE_PROCESSES_H
+#define DRYWIRE_PROCESSES_H
+
+#include "../core/process.h"
+#include "coroutine.h"
+#include <stdbool.h>
+
+struct program;
+
+enum { PROCESSES = 8, PROCESS_WORDS_MAX = 16 };
+
+struct process {
+    struct coroutine coroutine;
+    bool used;
+    const struct program *program;
+    int argc;
+    char **argv;
+    int64_t result; /* of the last call, for the program */
+    struct process_stop stop;
+};
+
+struct processes {
+    struct process process[PROCESSES];
+    struct process_ops ops;
+
+    /* The last successful copy between kernel and program: what the oracles compare when a trace
+     * event says which connection it was for. */
+    const void *copied;
+    size_t copied_len;
+};
+
+int processes_allocate(struct processes *ps); /* once: 0 or -1 */
+void processes_free(struct processes *ps);
+void processes_start(struct processes *ps); /* a new run: none is alive */
+
+#endif
