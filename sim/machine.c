@@ -472,7 +472,7 @@ static void boot_event(void *ctx, uint64_t arg)
         .buffers = m->buffers,
         .buffers_size = m->buffers_size,
     };
-    int err = 0;
+    volatile int err = 0; /* lives across the longjmp */
 
     (void)arg;
     m->running = true;

@@ -1,0 +1,488 @@
+/*
+ * One run of a scenario: the machine, the wire, the world and the oracles put together, and the
+ * question when it is over. See run.h.
+ */
+#include "run.h"
+#include "../core/err.h"
+#include "../core/trace.h"
+#include "guest_core.h"
+#include "machine.h"
+#include "oracle.h"
+#include "pcapng.h"
+#include "wire.h"
+#include "world.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Events of one run; more is a livelock. A 4 MiB body takes about 40,000. */
+enum { EVENTS_MAX = 5000000 };
+
+/* From when on a scenario with fault rates is healed, unless it says so itself: what is still open
+ * then must finish before the limit. */
+#define HEAL_NS (300 * NS_PER_S)
+
+struct run_context {
+    struct sim sim;
+    struct machine machine;
+    struct wire wire;
+    struct oracles *oracles;
+    struct expectations expectations;
+
+    const struct scenario *scenario;
+    const struct run_options *options;
+    const struct world_ops *world_ops;
+    struct world *world;
+    struct pcapng pcap;
+    bool capturing;
+    int *pids; /* of the scenario's programs, 0: not started */
+    size_t pids_size;
+    unsigned started;
+    unsigned actions_done;
+    unsigned waits;
+};
+
+/* ---- what the machine says ---- */
+
+static void say(struct run_context *c, const char *line)
+{
+    expectations_line(&c->expectations, line);
+    if (c->options->on_line)
+        c->options->on_line(c->options->ctx, c->sim.now_ns, line);
+}
+
+/* Events about a program's reads and writes go to the oracles with the bytes just copied. */
+static void trace_stream(struct run_context *c, unsigned id, const uint64_t *args)
+{
+    const struct processes *ps = &c->machine.processes;
+    uint16_t local = (uint16_t)args[0], port = (uint16_t)args[2];
+    uint32_t remote = (uint32_t)args[1];
+
+    if (id == TRACE_TCP_READ)
+        oracles_app_read(c->oracles, local, remote, port, ps->copied, ps->copied_len);
+    else if (id == TRACE_TCP_WRITTEN)
+        oracles_app_written(c->oracles, local, remote, port, ps->copied, ps->copied_len);
+    else
+        oracles_app_end(c->oracles, local, remote, port);
+}
+
+static void on_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
+{
+    struct run_context *c = ctx;
+    const struct trace_event *e = trace_event(id);
+    char line[TRACE_LINE_MAX];
+
+    if (id == TRACE_TCP_READ || id == TRACE_TCP_WRITTEN || id == TRACE_TCP_STREAM_END)
+        trace_stream(c, id, args);
+    if (!expectations_wants(&c->expectations, e->component) &&
+        (!c->options->on_line || (e->level == TRACE_LEVEL_DETAIL && !c->options->detail)))
+        return;
+    trace_format(line, sizeof(line), id, args, count);
+    expectations_line(&c->expectations, line);
+    if (c->options->on_line && (e->level == TRACE_LEVEL_MARK || c->options->detail))
+        c->options->on_line(c->options->ctx, c->sim.now_ns, line);
+}
+
+static void on_line(void *ctx, const char *text, size_t len)
+{
+    char line[512];
+
+    snprintf(line, sizeof(line), "%.*s", (int)len, text);
+    say(ctx, line);
+}
+
+static void on_frame(void *ctx, const uint8_t *frame, size_t len)
+{
+    struct run_context *c = ctx;
+
+    wire_send(&c->wire, DIRECTION_TX, frame, len);
+}
+
+/* ---- what the wire says ---- */
+
+static void wire_sent(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
+                      const struct decoded *d)
+{
+    struct run_context *c = ctx;
+
+    sim_hash(&c->sim, dir == DIRECTION_TX ? "tx" : "rx", frame, len);
+    if (dir == DIRECTION_TX)
+        oracles_tx(c->oracles, frame, len, d);
+    else
+        oracles_peer(c->oracles, frame, len, d);
+}
+
+static void wire_fate(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
+                      const struct decoded *d, const char *fate, bool lost)
+{
+    struct run_context *c = ctx;
+
+    if (c->capturing)
+        pcapng_packet(&c->pcap, lost ? CAPTURE_LOST : CAPTURE_WIRE, c->sim.now_ns,
+                      dir == DIRECTION_TX, frame, len, fate);
+    if (c->options->on_frame)
+        c->options->on_frame(c->options->ctx, c->sim.now_ns, dir, d, len, fate);
+}
+
+static void wire_arrived(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
+                         const struct decoded *d)
+{
+    struct run_context *c = ctx;
+
+    if (dir == DIRECTION_TX) {
+        c->world_ops->input(c->world, frame, len);
+        return;
+    }
+    oracles_rx(c->oracles, frame, len, d);
+    machine_frame(&c->machine, frame, len);
+}
+
+static void world_send(void *ctx, const uint8_t *frame, size_t len)
+{
+    struct run_context *c = ctx;
+
+    wire_send(&c->wire, DIRECTION_RX, frame, len);
+}
+
+/* ---- what the scenario does ---- */
+
+static void start_program(void *ctx, uint64_t i)
+{
+    struct run_context *c = ctx;
+    const struct scenario_program *p = &c->scenario->programs[i];
+    int pid;
+    char site[160];
+
+    if (machine_busy(&c->machine)) {
+        sim_at(&c->sim, c->sim.now_ns + NS_PER_US, EVENT_FAULT, start_program, c, i);
+        return;
+    }
+    pid = c->machine.guest->start
+              ? c->machine.guest->start(c->machine.state, p->words, p->count, c->sim.now_ns)
+              : ERR_NOSYS;
+    c->started++;
+    if (pid < 0) {
+        snprintf(site, sizeof(site), "%s:%u", c->scenario->path, p->line);
+        sim_fail(&c->sim, FAILURE_EXPECT, "run", site, "program '%s' cannot be started: %s",
+                 p->words[0], trace_error_word(pid));
+        return;
+    }
+    c->pids[i] = pid;
+    machine_wake(&c->machine);
+}
+
+static void kill_program(struct run_context *c, const char *name)
+{
+    for (unsigned i = 0; i < c->scenario->program_count; i++)
+        if (c->pids[i] && strcmp(c->scenario->programs[i].words[0], name) == 0 &&
+            c->machine.guest->kill)
+            c->machine.guest->kill(c->machine.state, c->pids[i], c->sim.now_ns);
+    machine_wake(&c->machine);
+}
+
+static void act(void *ctx, uint64_t i)
+{
+    struct run_context *c = ctx;
+    const struct scenario_action *a = &c->scenario->actions[i];
+
+    if (machine_busy(&c->machine)) {
+        sim_at(&c->sim, c->sim.now_ns + NS_PER_US, EVENT_FAULT, act, c, i);
+        return;
+    }
+    c->actions_done++;
+    switch (a->kind) {
+    case ACTION_CUT:
+        wire_cut(&c->wire);
+        break;
+    case ACTION_HEAL:
+        wire_heal(&c->wire);
+        break;
+    case ACTION_KILL:
+        kill_program(c, a->match);
+        break;
+    case ACTION_LINK:
+        net_device_link(c->machine.device, a->to);
+        break;
+    case ACTION_DROP:
+    case ACTION_DUPLICATE:
+    case ACTION_DELAY:
+    case ACTION_CORRUPT:
+    case ACTION_TRUNCATE:
+        break; /* in force from now on: the wire looks at the time itself */
+    }
+}
+
+static void heal_event(void *ctx, uint64_t arg)
+{
+    struct run_context *c = ctx;
+
+    (void)arg;
+    wire_heal(&c->wire);
+}
+
+static bool has_rates(const struct scenario *sc)
+{
+    for (unsigned dir = 0; dir < 2; dir++)
+        if (sc->wire[dir].drop | sc->wire[dir].duplicate | sc->wire[dir].reorder |
+            sc->wire[dir].corrupt)
+            return true;
+    return false;
+}
+
+static void schedule_scenario(struct run_context *c)
+{
+    const struct scenario *sc = c->scenario;
+    bool heals = false;
+
+    for (unsigned i = 0; i < sc->program_count; i++)
+        sim_at(&c->sim, SIM_POWER_ON_NS + sc->programs[i].at_ns, EVENT_FAULT, start_program, c, i);
+    for (unsigned i = 0; i < sc->action_count; i++) {
+        sim_at(&c->sim, SIM_POWER_ON_NS + sc->actions[i].at_ns, EVENT_FAULT, act, c, i);
+        heals |= sc->actions[i].kind == ACTION_HEAL;
+    }
+    if (has_rates(sc) && !heals)
+        sim_at(&c->sim, SIM_POWER_ON_NS + HEAL_NS, EVENT_FAULT, heal_event, c, 0);
+}
+
+/* For tests: the n-th program dies at its k-th wait. */
+static void kill_at_wait(struct run_context *c)
+{
+    unsigned n = c->options->kill_program;
+    const struct guest_ops *g = c->machine.guest;
+
+    if (!n || n > c->scenario->program_count || !c->pids[n - 1] || !g->waits ||
+        machine_busy(&c->machine) || !g->alive(c->machine.state, c->pids[n - 1]))
+        return;
+    c->waits = g->waits(c->machine.state, c->pids[n - 1]);
+    if (c->options->kill_at_wait && c->waits >= c->options->kill_at_wait) {
+        g->kill(c->machine.state, c->pids[n - 1], c->sim.now_ns);
+        machine_wake(&c->machine);
+    }
+}
+
+/* ---- when is it over? ---- */
+
+static bool programs_done(const struct run_context *c)
+{
+    const struct guest_ops *g = c->machine.guest;
+
+    if (c->started < c->scenario->program_count)
+        return false;
+    for (unsigned i = 0; i < c->scenario->program_count; i++)
+        if (!c->scenario->programs[i].daemon && g->alive &&
+            g->alive(c->machine.state, c->pids[i]))
+            return false;
+    return true;
+}
+
+static bool run_done(const struct run_context *c)
+{
+    const struct guest_ops *g = c->machine.guest;
+
+    return !c->expectations.open && c->actions_done == c->scenario->action_count &&
+           c->sim.now_ns >= SIM_POWER_ON_NS + c->scenario->until_ns && !c->machine.running &&
+           programs_done(c) && (!g->idle || g->idle(c->machine.state)) &&
+           !c->world_ops->busy(c->world);
+}
+
+static void limit_reached(struct run_context *c)
+{
+    const char *what = !programs_done(c)      ? "a program has not ended"
+                       : c->expectations.open ? "an expectation is not met"
+                       : c->world_ops->busy(c->world)
+                           ? "the world has something open"
+                           : "the machine has something open";
+
+    expectations_check(&c->expectations, true);
+    sim_fail(&c->sim, FAILURE_LIVENESS, "liveness.limit", c->scenario->path,
+             "the limit of %llu s virtual time was reached and %s",
+             (unsigned long long)(c->scenario->limit_ns / NS_PER_S), what);
+}
+
+static void run_loop(struct run_context *c)
+{
+    struct sim *s = &c->sim;
+    uint64_t limit = SIM_POWER_ON_NS + c->scenario->limit_ns;
+
+    while (!sim_failed(s) && !run_done(c)) {
+        uint64_t late = expectations_deadline(&c->expectations);
+        uint64_t until = SIM_POWER_ON_NS + c->scenario->until_ns, stop = limit, next;
+
+        if (until > s->now_ns && until < stop)
+            stop = until;
+        if (late < stop)
+            stop = late;
+        next = sim_next(s);
+        if (next > stop) {
+            s->now_ns = stop > s->now_ns ? stop : s->now_ns;
+            if (s->now_ns >= late)
+                expectations_check(&c->expectations, false);
+            else if (s->now_ns >= limit)
+                limit_reached(c);
+            continue;
+        }
+        sim_step(s);
+        if (c->options->kill_program)
+            kill_at_wait(c);
+        if (s->events > EVENTS_MAX)
+            sim_fail(s, FAILURE_LIVELOCK, "budget.events", c->scenario->path,
+                     "more than %d events", EVENTS_MAX);
+    }
+}
+
+/* ---- the run ---- */
+
+static const struct world_ops *world_of(const struct scenario *sc)
+{
+#ifdef DRYWIRE_SLIRP
+    if (sc->world == WORLD_SLIRP)
+        return &world_slirp;
+#else
+    (void)sc;
+#endif
+    return &world_native;
+}
+
+static bool draw_weak(struct run_context *c)
+{
+    struct draw_stream d;
+    enum toggle t = c->options->weak_memory;
+
+    if (t == TOGGLE_DRAW)
+        t = c->scenario->weak_memory;
+    if (c->machine.guest != &guest_core) /* a foreign guest does not go through ring.h */
+        return false;
+    draw_stream_init(&d, "memory.weak");
+    return t == TOGGLE_DRAW ? sim_draw(&c->sim, &d) & 1 : t == TOGGLE_ON;
+}
+
+static int open_capture(struct run_context *c)
+{
+    char comment[400];
+
+    c->capturing = false;
+    if (!c->options->pcap)
+        return 0;
+    snprintf(comment, sizeof(comment), "drywire scenario=%s seed=%llu", c->scenario->path,
+             (unsigned long long)c->sim.seed);
+    if (pcapng_open(&c->pcap, c->options->pcap, comment)) {
+        sim_fail(&c->sim, FAILURE_HARNESS, "capture", c->options->pcap, "cannot be written: %s",
+                 strerror(errno));
+        return 4;
+    }
+    c->capturing = true;
+    return 0;
+}
+
+static void close_capture(struct run_context *c)
+{
+    if (c->capturing && pcapng_close(&c->pcap))
+        sim_fail(&c->sim, FAILURE_HARNESS, "capture", c->options->pcap, "cannot be written: %s",
+                 strerror(errno));
+    c->capturing = false;
+}
+
+static int start(struct run_context *c)
+{
+    const struct scenario *sc = c->scenario;
+    struct machine_listener machine_listener = {c, on_frame, on_trace, on_line};
+    struct wire_listener wire_listener = {c, wire_sent, wire_fate, wire_arrived};
+    struct world_port port = {world_send, c};
+    struct machine_config config = {
+        .guest = c->options->guest ? c->options->guest : &guest_core,
+        .device = &sc->device,
+        .fill = !c->options->quick,
+    };
+
+    c->started = c->actions_done = c->waits = 0;
+    if (sc->program_count > c->pids_size) {
+        free(c->pids);
+        c->pids = malloc(sc->program_count * sizeof(*c->pids));
+        c->pids_size = sc->program_count;
+        if (!c->pids)
+            exit(4);
+    }
+    for (unsigned i = 0; i < sc->program_count; i++)
+        c->pids[i] = 0;
+    expectations_start(&c->expectations, sc, &c->sim);
+    c->oracles = oracles_start(c->oracles, &c->sim, sc->device.mac_feature ? sc->device.mac : NULL,
+                               sc->device.mtu ? sc->device.mtu : 1500);
+    for (unsigned i = 0; i < sc->oracles_off_count; i++)
+        oracles_off(c->oracles, sc->oracles_off[i]);
+    wire_start(&c->wire, &c->sim, sc, &wire_listener);
+    c->world_ops = world_of(sc);
+    if (c->world_ops->open(&c->sim, sc, port, &c->world))
+        return 4;
+    c->machine.guest = config.guest;
+    config.weak = draw_weak(c);
+    machine_start(&c->machine, &c->sim, &config, &machine_listener);
+    schedule_scenario(c);
+    return 0;
+}
+
+static void fill_result(struct run_context *c, struct run_result *r)
+{
+    r->failure = c->sim.failure;
+    r->seed = c->sim.seed;
+    r->hash = c->sim.hash;
+    r->hashed = c->sim.hashed;
+    r->virtual_ns = c->sim.now_ns - SIM_POWER_ON_NS;
+    r->frames_tx = c->wire.frames[DIRECTION_TX];
+    r->frames_rx = c->wire.frames[DIRECTION_RX];
+    r->events = c->sim.events;
+    r->faults = c->wire.faults;
+    r->waits = c->waits;
+    r->tape = c->sim.tape;
+    r->tape_count = c->sim.tape_count;
+}
+
+int run_scenario(struct run_context *c, const struct scenario *sc, const struct run_options *o,
+                 struct run_result *result)
+{
+    memset(result, 0, sizeof(*result));
+    c->scenario = sc;
+    c->options = o;
+    sim_start(&c->sim, o->seed);
+    c->sim.hash_watch = o->hash_watch;
+    c->sim.hash_watch_ctx = o->ctx;
+    if (open_capture(c) || start(c)) {
+        close_capture(c);
+        fill_result(c, result);
+        return 4;
+    }
+    run_loop(c);
+    if (!sim_failed(&c->sim)) {
+        expectations_check(&c->expectations, true);
+        oracles_finish(c->oracles);
+    }
+    if (sim_failed(&c->sim))
+        snprintf(result->world, sizeof(result->world), "%s", c->world_ops->describe(c->world));
+    machine_stop(&c->machine);
+    c->world_ops->close(c->world);
+    close_capture(c);
+    fill_result(c, result);
+    expectations_free(&c->expectations);
+    return result->failure.kind == FAILURE_HARNESS ? 4 : 0;
+}
+
+struct run_context *run_context_new(void)
+{
+    struct run_context *c = calloc(1, sizeof(*c));
+
+    if (!c || machine_allocate(&c->machine)) {
+        fprintf(stderr, "drywire: out of memory\n");
+        exit(4);
+    }
+    return c;
+}
+
+void run_context_free(struct run_context *c)
+{
+    machine_free(&c->machine);
+    wire_free(&c->wire);
+    oracles_free(c->oracles);
+    sim_free(&c->sim);
+    free(c->pids);
+    free(c);
+}
