@@ -1,0 +1,172 @@
+# drywire: every entry point. `make help` lists them.
+#
+# Variables: CC, CFLAGS_EXTRA, SANITIZE=address,undefined, O=build folder, V=1 (show commands),
+# SEED=, SCENARIO= (for sim-test).
+
+CC ?= cc
+O ?= build
+SEED ?= 1
+SCENARIO ?= tests/scenarios
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wundef -Wcast-align \
+            -Werror
+SANITIZE_FLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
+                    -fno-omit-frame-pointer)
+BASE := -std=c11 -O2 -g $(WARNINGS) $(SANITIZE_FLAGS) $(CFLAGS_EXTRA)
+DEPS = -MMD -MP -MF $(@:.o=.d)
+
+# Freestanding: no C library, no writable file-scope data. The plain objects are what the build
+# proves these facts on (pytest/test_build.py).
+FREESTANDING := -ffreestanding -fno-stack-protector
+PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
+
+CORE := check.c checksum.c fmt.c rng.c trace.c \
+        virtio/virtio.c virtio/virtio_mmio.c virtio/virtio_net.c virtio/virtq_split.c \
+        net/arp.c net/dhcp.c net/dhcp_message.c net/eth.c net/icmp.c net/ipv4.c net/socket.c \
+        net/stack.c net/tcp.c net/tcp_input.c net/tcp_output.c net/udp.c \
+        kernel/fd.c kernel/machine.c kernel/poll.c kernel/process.c kernel/syscall.c
+USER := echod.c http.c lib.c netinfo.c parse.c ping.c print.c programs.c tcpsend.c udpsend.c \
+        url.c webget.c
+DEVICE := mmio.c net.c vqueue.c
+SIM := arena.c coroutine.c decode.c expect.c guest_core.c machine.c native_dhcp.c native_tcp.c \
+       oracle_frame.c oracle_tcp.c pcapng.c processes.c run.c scenario.c scenario_values.c \
+       service.c sim.c wire.c world_native.c $(DEVICE:%=fake_device/%)
+CLI := child.c main.c options.c report.c
+
+# Is libslirp here? It needs no GLib header, and Debian's slirp.pc is not usable without one.
+SLIRP := $(shell printf '%s\n' '\#include <libslirp.h>' \
+           'int main(void) { return slirp_version_string() == 0; }' | \
+           $(CC) -I/usr/include/slirp -x c - -o /dev/null -lslirp 2>/dev/null && echo yes)
+ifeq ($(SLIRP),yes)
+SIM += host_socket.c world_slirp.c
+SLIRP_FLAGS := -DDRYWIRE_SLIRP -isystem /usr/include/slirp
+LIBS += -lslirp
+endif
+
+SIM_FLAGS := $(BASE) -D_GNU_SOURCE -DDRYWIRE_SIM $(SLIRP_FLAGS)
+
+CORE_O := $(CORE:%.c=$(O)/core/%.o)
+USER_O := $(USER:%.c=$(O)/user/%.o)
+SIM_O := $(SIM:%.c=$(O)/sim/%.o)
+CLI_O := $(CLI:%.c=$(O)/sim/%.o)
+PLAIN_O := $(CORE:%.c=$(O)/plain/core/%.o) $(USER:%.c=$(O)/plain/user/%.o)
+
+UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+.PHONY: all
+all: $(O)/drywire $(O)/bench $(O)/markers $(O)/guest_ping.so ## build the simulator and its tools
+
+.PHONY: sim-test
+sim-test: ## the main job: every simulator scenario
+	$(Q)sh tools/setup.sh sim
+	$(Q)$(MAKE) --no-print-directory $(O)/drywire
+	$(Q)$(O)/drywire run --seed $(SEED) $(SCENARIO)
+
+.PHONY: test
+test: ## all tests
+	$(Q)sh tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory all units plain
+	$(Q)O=$(O) CC=$(CC) /usr/bin/python3 -m pytest -q -p no:cacheprovider pytest
+
+.PHONY: unit
+unit: ## the unit tests alone
+	$(Q)sh tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory units
+	$(Q)for t in $(UNIT); do $(O)/unit/$$t || exit 1; done
+
+.PHONY: bench
+bench: $(O)/bench ## measure speed; writes $(O)/bench.json
+	$(Q)sh tools/bench.sh $(O)
+
+.PHONY: coverage
+coverage: ## gcov over scenarios and unit tests, HTML in $(O)/coverage
+	$(Q)sh tools/setup.sh test
+	$(Q)sh tools/coverage.sh $(O)
+
+.PHONY: lint
+lint: ## clang-tidy and cppcheck over the core and the simulator
+	$(Q)sh tools/lint.sh
+
+.PHONY: fmt
+fmt: ## format the sources in place
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+
+.PHONY: doctor
+doctor: ## what is here, what is missing, and the line that installs it
+	$(Q)sh tools/setup.sh doctor
+
+.PHONY: clean
+clean: ## remove the build folder
+	$(Q)rm -rf $(O)
+
+# ---- what is built ----
+
+.PHONY: units plain
+units: $(UNIT:%=$(O)/unit/%)
+plain: $(PLAIN_O)
+
+$(O)/drywire: $(CORE_O) $(O)/user.o $(SIM_O) $(CLI_O)
+	@echo "  link    $@"
+	$(Q)$(CC) $(BASE) -o $@ $^ $(LIBS)
+
+$(O)/bench: $(CORE_O) $(O)/user.o $(SIM_O) $(O)/sim/bench.o
+	@echo "  link    $@"
+	$(Q)$(CC) $(BASE) -o $@ $^ $(LIBS)
+
+$(O)/markers: $(O)/tools/markers.o $(O)/core/trace.o $(O)/core/fmt.o
+	@echo "  link    $@"
+	$(Q)$(CC) $(BASE) -o $@ $^
+
+# A foreign guest, as someone else would build it: nothing of drywire but its two headers.
+$(O)/guest_ping.so: tests/guests/ping.c sim/guest.h core/platform.h
+	@echo "  guest   $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) -fPIC -shared -o $@ $<
+
+# The programs' read-only data goes into one section: what the simulator lets the kernel read.
+$(O)/user.o: $(USER_O) user/sections.ld
+	@echo "  link    $@"
+	$(Q)$(LD) -r -T user/sections.ld -o $@ $(USER_O)
+
+$(O)/unit/%: $(O)/tests/unit/%.o $(CORE_O) $(O)/user.o $(SIM_O)
+	@echo "  link    $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) -o $@ $^ -lcmocka $(LIBS)
+
+$(O)/core/%.o: core/%.c
+	@echo "  cc      $<"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(FREESTANDING) -DDRYWIRE_SIM $(DEPS) -c $< -o $@
+
+$(O)/user/%.o: user/%.c
+	@echo "  cc      $<"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(FREESTANDING) $(DEPS) -c $< -o $@
+
+$(O)/sim/%.o: sim/%.c
+	@echo "  cc      $<"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
+
+$(O)/tests/unit/%.o: tests/unit/%.c
+	@echo "  cc      $<"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
+
+$(O)/tools/%.o: tools/%.c
+	@echo "  cc      $<"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
+
+$(O)/plain/%.o: %.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(PLAIN) $(DEPS) -c $< -o $@
+
+.SECONDARY:
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

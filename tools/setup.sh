@@ -1,0 +1,71 @@
+#!/bin/sh
+# What drywire needs from the system. As root on Debian, what is missing is installed; otherwise the
+# exact line is printed. Usage: tools/setup.sh sim|test|doctor
+#
+#   sim    a compiler, make and xxhash; libslirp is wanted, not needed
+#   test   besides: pytest, cmocka, gcovr, tshark, strace, a second compiler, an aarch64 compiler
+#
+# Exit: 0 ready, 125 something needed is missing and cannot be installed here.
+set -u
+want=${1:-doctor}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+header() { [ -e "/usr/include/$1" ]; }
+
+need='' wish=''
+check() { # check needed|wished PACKAGE TEST...
+    kind=$1 package=$2
+    shift 2
+    if "$@"; then
+        [ "$want" = doctor ] && echo "  present  $package"
+        return
+    fi
+    [ "$want" = doctor ] && echo "  missing  $package"
+    if [ "$kind" = needed ]; then need="$need $package"; else wish="$wish $package"; fi
+}
+
+check needed gcc has gcc
+check needed make has make
+check needed libc6-dev header stdio.h
+check needed libxxhash-dev header xxhash.h
+check wished libslirp-dev header slirp/libslirp.h
+if [ "$want" != sim ]; then
+    check needed python3-pytest /usr/bin/python3 -c 'import pytest'
+    check needed libcmocka-dev header cmocka.h
+    check needed gcovr has gcovr
+    check needed tshark has tshark
+    check needed strace has strace
+    check needed clang has clang
+    check needed libclang-rt-14-dev test -e /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux
+    check needed gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
+    check needed qemu-user has qemu-aarch64
+    check needed git has git
+fi
+
+if [ -z "$need$wish" ]; then
+    [ "$want" = doctor ] && echo "everything is here"
+    exit 0
+fi
+if [ "$want" = doctor ]; then
+    echo "to install what is missing:  apt-get install -y$need$wish"
+    exit 0
+fi
+if [ "$(id -u)" = 0 ] && has apt-get; then
+    echo "installing:$need$wish"
+    log=$(mktemp)
+    # shellcheck disable=SC2086
+    if (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+        --no-install-recommends $need $wish) >"$log" 2>&1; then
+        rm -f "$log"
+        exit 0
+    fi
+    tail -n 5 "$log" >&2
+    rm -f "$log"
+fi
+if [ -n "$need" ]; then
+    echo "drywire: missing:$need" >&2
+    echo "drywire: as root:  apt-get install -y$need$wish" >&2
+    exit 125
+fi
+echo "drywire: without$wish some scenarios are skipped; as root:  apt-get install -y$wish" >&2
+exit 0
