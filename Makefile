@@ -82,6 +82,7 @@ unit: ## the unit tests alone
 
 .PHONY: bench
 bench: $(O)/bench ## measure speed; writes $(O)/bench.json
+	$(Q)$(MAKE) --no-print-directory O=$(O)/asan SANITIZE=address,undefined $(O)/asan/bench
 	$(Q)sh tools/bench.sh $(O)
 
 .PHONY: coverage
