@@ -140,6 +140,8 @@ static int64_t sys_connect(struct task *t, struct call *c)
     if (get_address(t, c->args[1], &to))
         return ERR_FAULT;
     err = f->ops->socket->connect(f->object, &to, &c->progress);
+    if (c->progress)
+        c->deadline_ns = DEADLINE_NEVER; /* under way: the protocol has its own bound */
     return err == ERR_AGAIN && !c->progress && timed_out(t, c) ? ERR_NETDOWN : err;
 }
 
