@@ -11,7 +11,16 @@ struct program {
     const char *usage;                  /* one line, for `drywire list` and docs */
 };
 
-extern const struct program programs[];
+extern const struct program programs[]; /* in the order of their names */
 extern const unsigned programs_count;
+
+/* What they report, and when they fail, is said at the head of each file. All of them return 2
+ * when the command line is wrong, after `usage ` and the usage line on FD_REPORT. */
+int echod_main(int argc, char **argv);
+int netinfo_main(int argc, char **argv);
+int ping_main(int argc, char **argv);
+int tcpsend_main(int argc, char **argv);
+int udpsend_main(int argc, char **argv);
+int webget_main(int argc, char **argv);
 
 #endif

@@ -1,0 +1,217 @@
+/*
+ * echod: what comes to a port goes back, over TCP (RFC 862) and UDP, port 7 unless told otherwise.
+ *
+ * One process and one poll: up to ECHOD_CONNECTIONS connections at once, more wait in the backlog.
+ * A connection has one buffer and is not read while its echo is not written, so the peer's window
+ * closes when the peer does not read. It never exits by itself:
+ *
+ *     listening port=7
+ *     accepted from=10.0.2.2:50000
+ *     closed bytes=1000 from=10.0.2.2:50000                  bytes: echoed
+ *     closed bytes=100 from=10.0.2.2:50000 reason=reset      the words of err.h
+ *     datagram bytes=5
+ *     error datagram reason=refused                          the answer did not arrive
+ *
+ * Only an error of the machine ends it: `error listen reason=address-in-use`, exit 1.
+ */
+#include "drywire.h"
+#include "programs.h"
+
+enum {
+    ECHOD_PORT = 7,
+    ECHOD_CONNECTIONS = 4,
+    ECHOD_BACKLOG = 4,
+    ECHOD_BUFFER = 2048,
+    ECHOD_DATAGRAM = 2048, /* more than an Ethernet frame has */
+    ECHOD_ENTRIES = 2 + ECHOD_CONNECTIONS,
+};
+
+struct connection {
+    bool open;
+    int fd;
+    struct socket_address from;
+    uint64_t echoed;
+    size_t start, end; /* buffer[start..end) is read and not yet written */
+    uint8_t buffer[ECHOD_BUFFER];
+};
+
+struct echod {
+    int listener, datagrams;
+    struct connection connections[ECHOD_CONNECTIONS];
+};
+
+/* ---- one connection ---- */
+
+/* End it; `err` is 0 when the peer has ended it in order. */
+static void connection_close(struct connection *c, int64_t err)
+{
+    struct text t;
+
+    sys_close(c->fd);
+    c->open = false;
+    text_start(&t);
+    text_word(&t, "closed");
+    text_number(&t, "bytes", c->echoed);
+    text_endpoint(&t, "from", &c->from);
+    if (err < 0)
+        text_field(&t, "reason", error_word(err));
+    report(&t);
+}
+
+/* One read or one write, whichever its turn is. */
+static void connection_turn(struct connection *c)
+{
+    bool reading = c->start == c->end;
+    int64_t n = reading ? sys_read(c->fd, c->buffer, sizeof(c->buffer))
+                        : sys_write(c->fd, c->buffer + c->start, c->end - c->start);
+
+    if (n < 0 || (reading && n == 0)) {
+        connection_close(c, n);
+    } else if (reading) {
+        c->start = 0;
+        c->end = (size_t)n;
+    } else {
+        c->start += (size_t)n;
+        c->echoed += (uint64_t)n;
+    }
+}
+
+/* A free connection, or NULL. */
+static struct connection *connection_free(struct echod *e)
+{
+    for (unsigned i = 0; i < ECHOD_CONNECTIONS; i++)
+        if (!e->connections[i].open)
+            return &e->connections[i];
+    return NULL;
+}
+
+/* ---- the two sockets ---- */
+
+/* Errors that tell of one peer or packet; any other is one of this machine. */
+static bool error_of_peer(int64_t err)
+{
+    return err == ERR_REFUSED || err == ERR_RESET || err == ERR_UNREACH || err == ERR_TIMEDOUT ||
+           err == ERR_MSGSIZE;
+}
+
+/* Accept into `c`. 0 or an error of this machine. */
+static int listener_turn(const struct echod *e, struct connection *c)
+{
+    int fd = sys_accept(e->listener, &c->from);
+    struct text t;
+
+    if (fd < 0)
+        return error_of_peer(fd) ? 0 : report_error("accept", error_word(fd));
+    c->open = true;
+    c->fd = fd;
+    c->echoed = 0;
+    c->start = c->end = 0;
+    text_start(&t);
+    text_word(&t, "accepted");
+    text_endpoint(&t, "from", &c->from);
+    report(&t);
+    return 0;
+}
+
+/* Echo one datagram. 0, or 1 after an error of this machine was reported. */
+static int datagrams_turn(const struct echod *e)
+{
+    uint8_t buffer[ECHOD_DATAGRAM];
+    struct socket_address from;
+    struct text t;
+    int64_t n = sys_recvfrom(e->datagrams, buffer, sizeof(buffer), &from);
+    int64_t err = n < 0 ? n : sys_sendto(e->datagrams, buffer, (size_t)n, &from);
+
+    if (err < 0) {
+        report_error("datagram", error_word(err));
+        return !error_of_peer(err);
+    }
+    text_start(&t);
+    text_word(&t, "datagram");
+    text_number(&t, "bytes", (uint64_t)n);
+    report(&t);
+    return 0;
+}
+
+/* ---- the program ---- */
+
+/* Open both sockets on the port. 0, or 1 after an error was reported. */
+static int echod_open(struct echod *e, uint16_t port)
+{
+    struct socket_address here = {.port = port};
+    struct text t;
+    int err;
+
+    e->listener = sys_socket(SOCKET_STREAM);
+    e->datagrams = sys_socket(SOCKET_DATAGRAM);
+    if (e->listener < 0 || e->datagrams < 0)
+        return report_error("socket", error_word(e->listener < 0 ? e->listener : e->datagrams));
+    err = sys_bind(e->listener, &here);
+    if (err >= 0)
+        err = sys_bind(e->datagrams, &here);
+    if (err >= 0)
+        err = sys_listen(e->listener, ECHOD_BACKLOG);
+    if (err < 0)
+        return report_error("listen", error_word(err));
+    text_start(&t);
+    text_word(&t, "listening");
+    text_number(&t, "port", port);
+    report(&t);
+    return 0;
+}
+
+/* Wait for something to do, then one thing for each descriptor that is ready. 0 or exit status. */
+static int echod_turn(struct echod *e)
+{
+    struct poll_entry entries[ECHOD_ENTRIES] = {{.fd = e->datagrams, .events = POLL_IN}};
+    struct connection *of[ECHOD_ENTRIES] = {NULL}; /* the connection of each entry */
+    struct connection *next = connection_free(e);
+    unsigned count = 1;
+    int status = 0, ready;
+
+    for (unsigned i = 0; i < ECHOD_CONNECTIONS; i++) {
+        struct connection *c = &e->connections[i];
+
+        if (!c->open)
+            continue;
+        of[count] = c;
+        entries[count].fd = c->fd;
+        entries[count++].events = c->start == c->end ? POLL_IN : POLL_OUT;
+    }
+    if (next)
+        entries[count++] = (struct poll_entry){.fd = e->listener, .events = POLL_IN};
+
+    ready = sys_poll(entries, count, POLL_FOREVER);
+    if (ready < 0)
+        return report_error("poll", error_word(ready));
+    for (unsigned i = 0; i < count && status == 0; i++) {
+        if (entries[i].revents == 0)
+            continue;
+        if (of[i])
+            connection_turn(of[i]);
+        else if (entries[i].fd == e->datagrams)
+            status = datagrams_turn(e);
+        else
+            status = listener_turn(e, next);
+    }
+    return status;
+}
+
+int echod_main(int argc, char **argv)
+{
+    struct echod e;
+    uint64_t port = ECHOD_PORT;
+    int status;
+
+    if (argc > 2)
+        return report_usage("echod");
+    if (argc == 2 && (number_parse(argv[1], word_length(argv[1]), 65535, &port) < 0 || port == 0))
+        return report_usage("echod");
+
+    for (unsigned i = 0; i < ECHOD_CONNECTIONS; i++)
+        e.connections[i].open = false;
+    status = echod_open(&e, (uint16_t)port);
+    while (status == 0)
+        status = echod_turn(&e);
+    return status;
+}

@@ -1,0 +1,15 @@
+/*
+ * The table of user programs; see programs.h.
+ */
+#include "programs.h"
+
+const struct program programs[] = {
+    {"echod", echod_main, "echod [PORT]"},
+    {"netinfo", netinfo_main, "netinfo [-n]"},
+    {"ping", ping_main, "ping [-c COUNT] [-i MILLISECONDS] [-s BYTES] ADDR"},
+    {"tcpsend", tcpsend_main, "tcpsend [-q] ADDR PORT BYTES"},
+    {"udpsend", udpsend_main, "udpsend ADDR PORT TEXT [-n COUNT] [-w]"},
+    {"webget", webget_main, "webget [-q] URL"},
+};
+
+const unsigned programs_count = sizeof(programs) / sizeof(programs[0]);

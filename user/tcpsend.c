@@ -1,0 +1,139 @@
+/*
+ * tcpsend: send BYTES bytes of a fixed pattern over TCP, then read until the peer ends.
+ *
+ * While it sends it also takes what comes back, so that an echo larger than all buffers together
+ * cannot stop both sides. What comes goes to FD_OUTPUT (not with -q).
+ *
+ *     done sent=100000 received=100000 sum=0a1b2c3d      exit 0; sum is FNV-1a of what came
+ *     error connect reason=refused                       exit 1; the words of err.h
+ *     error stream reason=reset sent=8192 received=0
+ */
+#include "drywire.h"
+#include "programs.h"
+
+enum { TCPSEND_WRITE = 4096, TCPSEND_READ = 2048, PATTERN_LINE = 64 };
+
+struct stream {
+    int fd;
+    bool quiet;
+    bool ended; /* the peer has said all */
+    uint64_t total, sent, received;
+    uint32_t sum;
+};
+
+/* The pattern: lines of 64 bytes, each its number in front, so that a byte out of place shows. */
+static char pattern_byte(uint64_t offset)
+{
+    uint64_t line = offset / PATTERN_LINE;
+    unsigned at = (unsigned)(offset % PATTERN_LINE);
+
+    if (at < 8)
+        return "0123456789abcdef"[line >> (28 - 4 * at) & 15];
+    if (at == PATTERN_LINE - 1)
+        return '\n';
+    return (char)('A' + at % 26);
+}
+
+/* One write: 0 or an error. */
+static int stream_send(struct stream *s)
+{
+    char buffer[TCPSEND_WRITE];
+    size_t len = 0;
+    int64_t n;
+
+    while (len < sizeof(buffer) && s->sent + len < s->total) {
+        buffer[len] = pattern_byte(s->sent + len);
+        len++;
+    }
+    n = sys_write(s->fd, buffer, len);
+    if (n < 0)
+        return (int)n;
+    s->sent += (uint64_t)n;
+    return 0;
+}
+
+/* One read: 0 or an error. */
+static int stream_receive(struct stream *s)
+{
+    char buffer[TCPSEND_READ];
+    int64_t n = sys_read(s->fd, buffer, sizeof(buffer));
+
+    if (n < 0)
+        return (int)n;
+    s->ended = n == 0;
+    s->received += (uint64_t)n;
+    s->sum = sum_add(s->sum, buffer, (size_t)n);
+    return s->quiet ? 0 : write_all(FD_OUTPUT, buffer, (size_t)n);
+}
+
+/* Both directions to their ends: 0 or an error. */
+static int stream_run(struct stream *s)
+{
+    int err = 0;
+
+    while (err == 0 && s->sent < s->total) {
+        struct poll_entry entry = {.fd = s->fd, .events = POLL_OUT};
+
+        if (!s->ended)
+            entry.events |= POLL_IN;
+        err = sys_poll(&entry, 1, POLL_FOREVER);
+        if (err < 0)
+            return err;
+        err = 0;
+        if (!s->ended && entry.revents & (POLL_IN | POLL_ERR))
+            err = stream_receive(s);
+        if (err == 0 && (s->ended || entry.revents & POLL_OUT))
+            err = stream_send(s);
+    }
+    if (err == 0)
+        err = sys_shutdown(s->fd);
+    while (err >= 0 && !s->ended)
+        err = stream_receive(s);
+    return err;
+}
+
+/* Report how it went; returns the exit status. */
+static int stream_report(const struct stream *s, int err)
+{
+    struct text t;
+
+    text_start(&t);
+    if (err < 0) {
+        text_word(&t, "error");
+        text_word(&t, "stream");
+        text_field(&t, "reason", error_word(err));
+    } else {
+        text_word(&t, "done");
+    }
+    text_number(&t, "sent", s->sent);
+    text_number(&t, "received", s->received);
+    if (err >= 0)
+        text_hash(&t, "sum", s->sum);
+    report(&t);
+    return err < 0 ? 1 : 0;
+}
+
+int tcpsend_main(int argc, char **argv)
+{
+    struct stream s = {.sum = SUM_START, .quiet = argc > 1 && word_equal(argv[1], "-q")};
+    int at = s.quiet ? 2 : 1;
+    struct socket_address to;
+    int err;
+
+    if (argc - at != 3)
+        return report_usage("tcpsend");
+    if (number_parse(argv[at + 2], word_length(argv[at + 2]), UINT32_MAX, &s.total) < 0)
+        return report_usage("tcpsend");
+    if (endpoint_take(argv[at], argv[at + 1], &to) != 0)
+        return 1;
+
+    s.fd = sys_socket(SOCKET_STREAM);
+    if (s.fd < 0)
+        return report_error("socket", error_word(s.fd));
+    err = sys_connect(s.fd, &to);
+    if (err < 0)
+        return report_error("connect", error_word(err));
+    err = stream_run(&s);
+    sys_close(s.fd);
+    return stream_report(&s, err);
+}
