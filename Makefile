@@ -51,6 +51,7 @@ CORE_O := $(CORE:%.c=$(O)/core/%.o)
 USER_O := $(USER:%.c=$(O)/user/%.o)
 SIM_O := $(SIM:%.c=$(O)/sim/%.o)
 CLI_O := $(CLI:%.c=$(O)/sim/%.o)
+BARE_O := $(CORE:%.c=$(O)/bare/core/%.o)
 PLAIN_O := $(CORE:%.c=$(O)/plain/core/%.o) $(USER:%.c=$(O)/plain/user/%.o)
 
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -135,6 +136,12 @@ $(O)/user.o: $(USER_O) user/sections.ld
 	@echo "  link    $@"
 	$(Q)$(LD) -r -T user/sections.ld -o $@ $(USER_O)
 
+# Unit tests of the core alone link it without the simulator's hooks.
+$(O)/unit/test_core_%: $(O)/tests/unit/test_core_%.o $(BARE_O)
+	@echo "  link    $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) -o $@ $^ -lcmocka
+
 $(O)/unit/%: $(O)/tests/unit/%.o $(CORE_O) $(O)/user.o $(SIM_O)
 	@echo "  link    $@"
 	$(Q)mkdir -p $(@D)
@@ -145,6 +152,11 @@ $(O)/core/%.o: core/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) $(FREESTANDING) -DDRYWIRE_SIM $(DEPS) -c $< -o $@
 
+$(O)/bare/core/%.o: core/%.c
+	@echo "  cc      $<"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(FREESTANDING) $(DEPS) -c $< -o $@
+
 $(O)/user/%.o: user/%.c
 	@echo "  cc      $<"
 	$(Q)mkdir -p $(@D)
@@ -154,6 +166,12 @@ $(O)/sim/%.o: sim/%.c
 	@echo "  cc      $<"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
+
+# Tests of the core play the device in the driver's own memory: no hooks there either.
+$(O)/tests/unit/test_core_%.o: tests/unit/test_core_%.c
+	@echo "  cc      $<"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) -D_GNU_SOURCE $(DEPS) -c $< -o $@
 
 $(O)/tests/unit/%.o: tests/unit/%.c
 	@echo "  cc      $<"
