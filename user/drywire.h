@@ -171,11 +171,6 @@ int write_all(int fd, const void *bytes, size_t len);
 /* Wait for one descriptor: 1 when an event (or an error) is there, 0 after timeout_ns, an error. */
 int wait_for(int fd, uint16_t events, uint64_t timeout_ns);
 
-/* Send one datagram; while the network is down, try again for NETWORK_WAIT_NS. 0 or an error. */
-#define NETWORK_WAIT_NS (60 * NS_PER_S)
-#define NETWORK_STEP_NS (100 * NS_PER_MS)
-int send_when_up(int fd, const void *bytes, size_t len, const struct socket_address *to);
-
 /* Write the text and a line end to FD_REPORT in one piece, and start the text again. A report that
  * cannot be written is lost: there is nowhere else to say so. */
 void report(struct text *t);

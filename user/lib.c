@@ -50,18 +50,6 @@ int wait_for(int fd, uint16_t events, uint64_t timeout_ns)
     return sys_poll(&entry, 1, timeout_ns);
 }
 
-int send_when_up(int fd, const void *bytes, size_t len, const struct socket_address *to)
-{
-    int64_t n = sys_sendto(fd, bytes, len, to);
-
-    for (uint64_t waited = 0; n == ERR_NETDOWN && waited < NETWORK_WAIT_NS;
-         waited += NETWORK_STEP_NS) {
-        sys_sleep(NETWORK_STEP_NS);
-        n = sys_sendto(fd, bytes, len, to);
-    }
-    return n < 0 ? (int)n : 0;
-}
-
 void report(struct text *t)
 {
     /* The line end replaces the last byte of a text that was cut. */

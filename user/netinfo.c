@@ -1,7 +1,7 @@
 /*
  * netinfo: what this machine knows about its network.
  *
- * Waits until there is an address, at most NETWORK_WAIT_NS (not with -n), and reports two lines:
+ * Waits until there is an address, at most a minute (not with -n), and reports two lines:
  *
  *     addr=10.0.2.15 mask=255.255.255.0 gateway=10.0.2.2 dns=10.0.2.3 src=dhcp
  *         mac=52:54:00:12:34:56 mtu=1500 lease_s=86400      (in one line; lease_s may be `forever`)
@@ -12,6 +12,9 @@
  */
 #include "drywire.h"
 #include "programs.h"
+
+#define NETWORK_WAIT_NS (60 * NS_PER_S)
+#define NETWORK_STEP_NS (100 * NS_PER_MS)
 
 static const char *source_word(uint32_t source)
 {

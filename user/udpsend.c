@@ -72,10 +72,10 @@ static int datagrams_send(int fd, const struct socket_address *to, const char *m
     struct text t;
 
     for (uint64_t seq = 1; seq <= count; seq++) {
-        int err = send_when_up(fd, message, word_length(message), to);
+        int64_t n = sys_sendto(fd, message, word_length(message), to);
 
-        if (err < 0) {
-            report_seq_error(seq, err);
+        if (n < 0) {
+            report_seq_error(seq, n);
             continue;
         }
         sent++;
