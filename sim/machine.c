@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef DRYWIRE_LEAK_CLOCK
+#include <time.h>
+#endif
 
 enum { DMA_SIZE = 2 << 20 };
 
@@ -96,8 +99,16 @@ static void machine_relax(void *ctx)
 static uint64_t machine_entropy(void *ctx)
 {
     struct machine *m = ctx;
+    uint64_t value = sim_draw(m->sim, &m->entropy);
 
-    return sim_draw(m->sim, &m->entropy);
+#ifdef DRYWIRE_LEAK_CLOCK
+    /* A leak planted on purpose: what --check-determinism must catch. */
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    value ^= (uint64_t)t.tv_nsec;
+#endif
+    return value;
 }
 
 static void machine_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)

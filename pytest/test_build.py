@@ -1,0 +1,145 @@
+"""What the build proves: no hidden globals, really freestanding, who may include whom, generated
+documents up to date, virtio constants equal to the kernel's."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import BUILD, ROOT, command, relative
+
+PLAIN = BUILD / "plain"
+OBJECTS = sorted(PLAIN.glob("**/*.o"))
+LIBC = {"memcpy", "memmove", "memset", "memcmp"}
+
+
+def symbols(path):
+    out = subprocess.run(["nm", str(path)], capture_output=True, text=True, check=True).stdout
+    for line in out.splitlines():
+        fields = line.split()
+        yield fields[-2], fields[-1]
+
+
+def test_plain_objects_are_there():
+    assert len(OBJECTS) > 30
+
+
+def test_no_writable_file_scope_data():
+    bad = [(relative(o), kind, name) for o in OBJECTS for kind, name in symbols(o)
+           if kind in "BbDdCGgSs"]
+    assert not bad
+
+
+@pytest.mark.parametrize("room", ["core", "user"])
+def test_undefined_symbols_are_the_rooms_own(room):
+    objects = [o for o in OBJECTS if o.relative_to(PLAIN).parts[0] == room]
+    defined = {name for o in objects for kind, name in symbols(o) if kind.isupper() and kind != "U"}
+    undefined = {name for o in objects for kind, name in symbols(o) if kind == "U"}
+    allowed = LIBC | ({"drywire_syscall"} if room == "user" else set())
+    assert undefined - defined <= allowed
+
+
+# Room -> rooms (path prefixes) its files may include. The longest prefix of a file counts.
+MAY = {
+    "core/": ["core/*"],
+    "core/virtio/": ["core/*", "core/virtio/"],
+    "core/net/": ["core/*", "core/net/"],
+    "core/kernel/": ["core/"],
+    "user/": ["user/", "core/syscall.h", "core/err.h"],
+    "sim/": ["sim/", "core/*", "user/programs.h"],
+    "sim/guest_core.c": ["sim/", "core/"],
+    "sim/fake_device/": ["sim/fake_device/", "core/virtio/virtio_spec.h", "sim/coroutine.h"],
+    "sim/decode": ["sim/"],
+    "sim/oracle": ["sim/"],
+    "sim/native": ["sim/"],
+    "sim/world_native": ["sim/"],
+    "tests/guests/": ["sim/guest.h", "core/platform.h"],
+}
+# The core is freestanding: these are the headers a compiler brings along.
+FREESTANDING = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h"}
+
+
+def allowed(target, patterns):
+    for p in patterns:
+        if p.endswith("/*"):
+            if Path(target).parent == Path(p[:-2]):
+                return True
+        elif target == p or (p.endswith("/") and target.startswith(p)):
+            return True
+    return False
+
+
+def test_who_may_include_whom():
+    bad = []
+    for path in sorted(ROOT.glob("**/*.[ch]")):
+        name = relative(path)
+        rooms = [r for r in MAY if name.startswith(r)]
+        if name.startswith(("build", "tests/unit")) or not rooms:
+            continue
+        room = max(rooms, key=len)
+        for kind, target in re.findall(r'^#include ([<"])([^>"]+)[>"]', path.read_text(), re.M):
+            if kind == '"':
+                full = relative((path.parent / target).resolve())
+                if not allowed(full, MAY[room]):
+                    bad.append(f"{name} includes {full}")
+            elif name.startswith(("core/", "user/")) and target not in FREESTANDING:
+                bad.append(f"{name} includes <{target}>")
+    assert not bad
+
+
+def test_protocol_names_stay_out_of_the_kernel():
+    """A protocol's name appears only in machine.c (and in the one include of kernel.h)."""
+    words = re.compile(r"\b(tcp|udp|dhcp|arp|ipv4|dgram|eth)_\w+\(")
+    for path in sorted((ROOT / "core/kernel").glob("*.c")):
+        if path.name != "machine.c":
+            assert not words.search(path.read_text()), path.name
+
+
+def test_markers_page_is_what_the_table_says():
+    done = command([BUILD / "markers"])
+    assert done.stdout == (ROOT / "docs/markers.md").read_text(), \
+        "run: build/markers > docs/markers.md"
+
+
+# Our name -> the kernel's, where they differ.
+RENAMED = {
+    "VIRTIO_STATUS_ACKNOWLEDGE": "VIRTIO_CONFIG_S_ACKNOWLEDGE",
+    "VIRTIO_STATUS_DRIVER": "VIRTIO_CONFIG_S_DRIVER",
+    "VIRTIO_STATUS_DRIVER_OK": "VIRTIO_CONFIG_S_DRIVER_OK",
+    "VIRTIO_STATUS_FEATURES_OK": "VIRTIO_CONFIG_S_FEATURES_OK",
+    "VIRTIO_STATUS_DEVICE_NEEDS_RESET": "VIRTIO_CONFIG_S_NEEDS_RESET",
+    "VIRTIO_STATUS_FAILED": "VIRTIO_CONFIG_S_FAILED",
+    "VIRTIO_F_INDIRECT_DESC": "VIRTIO_RING_F_INDIRECT_DESC",
+    "VIRTIO_F_EVENT_IDX": "VIRTIO_RING_F_EVENT_IDX",
+    "VIRTQ_DESC_F_NEXT": "VRING_DESC_F_NEXT",
+    "VIRTQ_DESC_F_WRITE": "VRING_DESC_F_WRITE",
+    "VIRTQ_DESC_F_INDIRECT": "VRING_DESC_F_INDIRECT",
+    "VIRTQ_AVAIL_F_NO_INTERRUPT": "VRING_AVAIL_F_NO_INTERRUPT",
+    "VIRTQ_USED_F_NO_NOTIFY": "VRING_USED_F_NO_NOTIFY",
+    "VIRTIO_MMIO_QUEUE_AVAIL_LOW": "VIRTIO_MMIO_QUEUE_AVAIL_LOW",
+}
+
+
+def test_virtio_constants_equal_the_kernels(tmp_path):
+    text = (ROOT / "core/virtio/virtio_spec.h").read_text()
+    ours = re.findall(r"^#define (VIRT\w+)\s+([0-9][\w]*)", text, re.M)
+    lines = []
+    for name, _ in ours:
+        other = RENAMED.get(name, name)
+        lines.append(f"#ifdef {other}\nT({name}, {other})\n#endif\n")
+    headers = "".join(f"#include <linux/virtio_{h}.h>\n" for h in
+                      ("config", "ring", "mmio", "net", "ids"))
+    ours_c = "".join(f"const unsigned long long OURS_{n} = {n};\n" for n, _ in ours)
+    (tmp_path / "ours.c").write_text(f'#include "{ROOT}/core/virtio/virtio_spec.h"\n{ours_c}')
+    (tmp_path / "kernel.c").write_text(
+        headers + "#include <stdio.h>\n"
+        + "".join(f"extern const unsigned long long OURS_{n};\n" for n, _ in ours)
+        + "static int n, bad;\n#define T(a, b) n++; if (OURS_##a != (unsigned long long)(b)) "
+          "{ bad++; puts(#a); }\n"
+        + "int main(void)\n{\n" + "".join(lines) + 'printf("%d compared\\n", n); return bad != 0;\n}\n')
+    done = command(["gcc", "-o", tmp_path / "t", tmp_path / "kernel.c", tmp_path / "ours.c"])
+    assert done.returncode == 0, done.stderr
+    done = command([tmp_path / "t"])
+    assert done.returncode == 0, done.stdout
+    assert int(done.stdout.split()[-2]) >= 50, done.stdout

@@ -1,0 +1,25 @@
+"""A second opinion on every frame: tshark finds nothing malformed and no bad checksum in any
+scenario that did not damage frames on purpose."""
+
+import pytest
+
+from conftest import SCENARIOS, command, drywire, relative
+
+BAD = ("_ws.malformed || eth.fcs.status == 0 || ip.checksum.status == 0 || "
+       "tcp.checksum.status == 0 || udp.checksum.status == 0 || icmp.checksum.status == 0")
+CHECK = [f"-o{p}.check_checksum:TRUE" for p in ("ip", "tcp", "udp")]
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=relative)
+def test_tshark_agrees(path, tmp_path):
+    capture = tmp_path / "run.pcapng"
+    done = drywire("run", "-q", relative(path), "--pcap", capture)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = path.read_text()
+    damaged = "corrupt" in text or "truncate" in text
+    bad = BAD if not damaged else f"({BAD}) && !frame.comment"
+    done = command(["tshark", "-r", capture, *CHECK, "-Y", bad])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    done = command(["tshark", "-r", capture, "-T", "fields", "-e", "frame.number"])
+    assert done.stdout, "the capture is empty"

@@ -1,0 +1,70 @@
+"""A run is a pure function of scenario, seed and source: compilers, optimisation, sanitizers,
+coverage, environment, locale, allocator and instruction set must not matter."""
+
+import json
+import os
+
+import pytest
+
+from conftest import BUILD, build_variant, command, drywire, results
+
+pytestmark = pytest.mark.slow
+
+VARIANTS = {
+    "gcc-O0": ["CC=gcc", "CFLAGS_EXTRA=-O0"],
+    "clang-O2": ["CC=clang"],
+    "clang-O0": ["CC=clang", "CFLAGS_EXTRA=-O0"],
+    "asan": ["CC=gcc", "SANITIZE=address,undefined"],
+    "gcov": ["CC=gcc", "CFLAGS_EXTRA=-O1 --coverage"],
+}
+
+
+def hashes(found):
+    return {name: r["hash"] for name, r in found.items()}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_build_does_not_matter(name, reference):
+    folder = build_variant(name, *VARIANTS[name])
+    found = results("tests/scenarios", binary=folder / "drywire")
+    assert all(r["verdict"] == "pass" for r in found.values()), found
+    assert hashes(found) == hashes(reference)
+
+
+def test_environment_locale_and_allocator_do_not_matter(reference):
+    env = {"LC_ALL": "tr_TR.UTF-8", "LANG": "C.UTF-8", "TZ": "Asia/Kathmandu",
+           "MALLOC_PERTURB_": "165", "PADDING": "x" * 4000}
+    assert hashes(results("tests/scenarios", env=env)) == hashes(reference)
+
+
+def test_repeated_in_one_process():
+    done = drywire("run", "-q", "--repeat", 5, "tests/scenarios")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_check_determinism_passes():
+    done = drywire("run", "-q", "--check-determinism", "tests/scenarios")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_planted_leak_of_the_wall_clock_is_caught():
+    folder = build_variant("leak", "CC=gcc", "CFLAGS_EXTRA=-DDRYWIRE_LEAK_CLOCK")
+    done = drywire("run", "--check-determinism", "tests/scenarios/lease.scn",
+                   binary=folder / "drywire")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "differ" in done.stdout + done.stderr
+
+
+def test_another_instruction_set(reference):
+    """World native on aarch64 under user-mode emulation, statically linked."""
+    os.makedirs(BUILD / "include", exist_ok=True)
+    with open("/usr/include/xxhash.h", "rb") as source:
+        (BUILD / "include/xxhash.h").write_bytes(source.read())
+    folder = build_variant("aarch64", "CC=aarch64-linux-gnu-gcc", "LD=aarch64-linux-gnu-ld",
+                           "SLIRP=", f"CFLAGS_EXTRA=-static -isystem {BUILD}/include")
+    native = sorted(n for n in reference if "native/" in n)
+    assert native
+    done = command(["qemu-aarch64", folder / "drywire", "run", "--json", *native])
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {r["scenario"]: r["hash"] for r in found} == \
+        {n: reference[n]["hash"] for n in native}, done.stderr
