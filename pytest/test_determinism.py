@@ -49,7 +49,7 @@ def test_check_determinism_passes():
 
 def test_a_planted_leak_of_the_wall_clock_is_caught():
     folder = build_variant("leak", "CC=gcc", "CFLAGS_EXTRA=-DDRYWIRE_LEAK_CLOCK")
-    done = drywire("run", "--check-determinism", "tests/scenarios/lease.scn",
+    done = drywire("run", "--check-determinism", "tests/scenarios/slirp/lease.scn",
                    binary=folder / "drywire")
     assert done.returncode == 3, done.stdout + done.stderr
     assert "differ" in done.stdout + done.stderr
