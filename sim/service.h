@@ -58,6 +58,7 @@ struct stream {
     char head[512];      /* status line and header fields of the response */
     unsigned head_len;
     unsigned status;
+    bool found;          /* the request was a GET for the service's path */
     uint64_t body_len;   /* of this response (a 404 has its own) */
     char request[SERVICE_REQUEST_MAX]; /* also the queue of tcp-echo */
     unsigned request_len;
