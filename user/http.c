@@ -47,10 +47,11 @@ static void name_add(struct http_name *name, uint8_t c)
     name->len++;
 }
 
+/* `word` is shorter than the array, so that a longer name differs before the array ends. */
 static bool name_is(const struct http_name *name, const char *word)
 {
     for (unsigned i = 0; i < name->len; i++)
-        if (i == sizeof(name->text) || !word[i] || name->text[i] != word[i])
+        if (!word[i] || name->text[i] != word[i])
             return false;
     return !word[name->len];
 }
@@ -203,8 +204,6 @@ static void field_name_end(struct http_response *r)
 {
     r->list = HTTP_LIST_BEFORE;
     r->line = HTTP_LINE_VALUE;
-    if (r->name.len == 0)
-        fail(r, HTTP_FIELD);
     if (r->part == HTTP_PART_TRAILER)
         return; /* section 7.1.2: its fields change nothing */
     if (name_is(&r->name, "content-length")) {
@@ -365,7 +364,7 @@ static void section_byte(struct http_response *r, uint8_t c)
         return;
     }
     r->room--;
-    r->cr = c == '\r' && !cr;
+    r->cr = c == '\r';
     if (c == '\n')
         line_end(r);
     else if (cr)

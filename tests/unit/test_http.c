@@ -404,6 +404,7 @@ static void the_last_transfer_coding_decides(void **state)
     expect_body(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         200, "");
+    expect_body(with_fields("Transfer-Encoding: chunked, gzip\r\n"), 200, "hello");
     /* Names that only begin or end like it are other codings. */
     expect_body(with_fields("Transfer-Encoding: chunke\r\n"), 200, "hello");
     expect_body(with_fields("Transfer-Encoding: chunkedd\r\n"), 200, "hello");
@@ -469,6 +470,7 @@ static void the_status_line_is_strict(void **state)
         snprintf(text, sizeof(text), "%s\r\n\r\nhello", lines[i]);
         expect_error(text, HTTP_STATUS_LINE);
     }
+    expect_error("HTTP/1.1 099 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", HTTP_STATUS_LINE);
     expect_body("HTTP/1.1 200 \r\n\r\n", 200, "");
     expect_body("HTTP/1.9 599 caf\xe9\t!\r\n\r\n", 599, "");
     expect_body("HTTP/1.1 999 x\r\n\r\n", 999, "");
