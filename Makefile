@@ -137,7 +137,7 @@ $(O)/user.o: $(USER_O) user/sections.ld
 	$(Q)$(LD) -r -T user/sections.ld -o $@ $(USER_O)
 
 # Unit tests of the core alone link it without the simulator's hooks.
-$(O)/unit/test_core_%: $(O)/tests/unit/test_core_%.o $(BARE_O)
+$(O)/unit/test_core_%: $(O)/tests/unit/test_core_%.o $(BARE_O) $(O)/sim/decode.o
 	@echo "  link    $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) -o $@ $^ -lcmocka

@@ -94,13 +94,19 @@ static void trampoline(void)
     __builtin_trap();
 }
 
+void coroutine_forget(struct coroutine *c)
+{
+#ifdef DRYWIRE_ASAN
+    __asan_unpoison_memory_region(c->stack, COROUTINE_STACK);
+#else
+    (void)c;
+#endif
+}
+
 void coroutine_start(struct coroutine *c, void (*fn)(void *ctx), void *ctx, uint8_t *top)
 {
     uintptr_t *frame;
 
-#ifdef DRYWIRE_ASAN
-    __asan_unpoison_memory_region(c->stack, COROUTINE_STACK);
-#endif
     memset(c->stack, STACK_FILL, (size_t)(top - c->stack)); /* what is left on it from before */
     /* Aligned to 16 on all three processors; on x86-64 seven words are popped from here, which
      * leaves the stack 8 short of a multiple of 16, as it is at a function's entry. */

@@ -38,6 +38,9 @@ struct coroutine {
 int coroutine_allocate(struct coroutine *c);
 void coroutine_free(struct coroutine *c);
 
+/* Its stack is written to from outside next: red zones of an abandoned run are forgotten. */
+void coroutine_forget(struct coroutine *c);
+
 /* Ready it to run fn(ctx) on the next coroutine_enter(); the stack below `top` is filled. */
 void coroutine_start(struct coroutine *c, void (*fn)(void *ctx), void *ctx, uint8_t *top);
 

@@ -44,6 +44,7 @@ static uint8_t *put_arguments(struct process *p, const char *const *words, unsig
     uint8_t *top = p->coroutine.stack + COROUTINE_STACK;
     char *at[PROCESS_WORDS_MAX + 1];
 
+    coroutine_forget(&p->coroutine);
     for (unsigned i = count; i-- > 0;) {
         size_t len = strlen(words[i]) + 1;
 

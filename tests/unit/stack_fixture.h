@@ -1,0 +1,322 @@
+/*
+ * A stack on a network card of paper: the test hands it frames and reads what it sends, one packet
+ * at a time. Sequence numbers are relative to the two initial ones, times to the start of the test.
+ */
+#ifndef DRYWIRE_STACK_FIXTURE_H
+#define DRYWIRE_STACK_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../core/checksum.h"
+#include "../../core/net/dhcp_message.h"
+#include "../../core/net/stack.h"
+#include "../../core/net/tcp_internal.h"
+#include "../../sim/decode.h"
+#include "fake_platform.h"
+
+enum { SENT_MAX = 256, ROOM_ALWAYS = 1000000 };
+
+static const uint8_t peer_mac[6] = {0x52, 0x55, 0x0a, 0x00, 0x02, 0x02};
+static const uint8_t own_mac[6] = {0x02, 0, 0, 0, 0, 1};
+
+#define OWN  IPV4(10, 0, 2, 15)
+#define PEER IPV4(10, 0, 2, 2)
+
+struct stack_test {
+    struct fake_platform f;
+    struct netdev dev;
+    struct stack s;
+    uint8_t *buffers;
+    uint64_t start_ns;
+    int room; /* frames that the card will still take */
+    uint8_t out[2048]; /* the frame being built */
+    unsigned lent;
+    struct {
+        uint8_t bytes[2048];
+        size_t len;
+    } sent[SENT_MAX];
+    unsigned sent_count, read;
+    /* the peer of TCP tests */
+    uint16_t own_port, peer_port;
+    uint32_t peer_iss, own_iss;
+};
+
+static uint8_t *card_alloc(void *ctx)
+{
+    struct stack_test *x = ctx;
+
+    if (x->room <= 0)
+        return NULL;
+    x->room--;
+    x->lent++;
+    return malloc(2048);
+}
+
+static void card_send(void *ctx, uint8_t *frame, size_t len)
+{
+    struct stack_test *x = ctx;
+
+    assert_true(x->sent_count < SENT_MAX);
+    x->lent--;
+    memcpy(x->sent[x->sent_count].bytes, frame, len);
+    x->sent[x->sent_count++].len = len;
+    x->dev.frames_tx++;
+    free(frame);
+}
+
+static void card_free(void *ctx, uint8_t *frame)
+{
+    struct stack_test *x = ctx;
+
+    x->lent--;
+    x->room++;
+    free(frame);
+}
+
+static inline int stack_setup(void **state)
+{
+    struct stack_test *x = calloc(1, sizeof(*x));
+
+    fake_platform_init(&x->f);
+    x->room = ROOM_ALWAYS;
+    x->dev = (struct netdev){
+        .ctx = x, .mtu = 1500, .alloc = card_alloc, .send = card_send, .free = card_free};
+    memcpy(x->dev.mac, own_mac, 6);
+    x->buffers = malloc(STACK_BUFFERS_SIZE);
+    x->start_ns = 1000 * NS_PER_S;
+    stack_init(&x->s, &x->f.platform, &x->dev, x->buffers, x->start_ns);
+    x->own_port = 40000;
+    x->peer_port = 80;
+    x->peer_iss = 0xfffffff0; /* wraps early in every test */
+    *state = x;
+    return 0;
+}
+
+static inline int stack_teardown(void **state)
+{
+    struct stack_test *x = *state;
+
+    stack_set_address(&x->s, 0, 0, 0, 0);
+    arp_flush(&x->s);
+    assert_int_equal(x->lent, 0); /* every frame was sent or given back */
+    free(x->buffers);
+    free(x);
+    return 0;
+}
+
+/* With an address, and the peer's already known. */
+static inline int stack_setup_bound(void **state)
+{
+    struct stack_test *x;
+    struct arp_entry *e;
+
+    stack_setup(state);
+    x = *state;
+    x->s.dhcp.timer_ns = DEADLINE_NEVER;
+    stack_set_address(&x->s, OWN, IPV4(255, 255, 255, 0), PEER, 0);
+    e = &x->s.arp.entry[0];
+    *e = (struct arp_entry){.state = ARP_REACHABLE, .addr = PEER, .marked = true,
+                            .answered_ns = x->start_ns + 100000 * NS_PER_S};
+    memcpy(e->mac, peer_mac, 6);
+    return 0;
+}
+
+static inline void at_ms(struct stack_test *x, uint64_t ms)
+{
+    stack_begin(&x->s, x->start_ns + ms * NS_PER_MS);
+}
+
+/* One poll: timers, then output. */
+static inline void run(struct stack_test *x)
+{
+    stack_timers(&x->s);
+    stack_output(&x->s);
+}
+
+static inline void run_at_ms(struct stack_test *x, uint64_t ms)
+{
+    at_ms(x, ms);
+    run(x);
+}
+
+static inline void input(struct stack_test *x, const uint8_t *frame, size_t len)
+{
+    uint8_t *copy = malloc(len ? len : 1); /* exactly as long: an over-read is seen */
+
+    memcpy(copy, frame, len);
+    stack_input(&x->s, copy, len);
+    free(copy);
+}
+
+/* The next frame that was sent and not looked at yet; fails when there is none. */
+static inline struct decoded next_sent(struct stack_test *x)
+{
+    struct decoded d;
+
+    assert_true(x->read < x->sent_count);
+    decode_frame(x->sent[x->read].bytes, x->sent[x->read].len, &d);
+    x->read++;
+    assert_null(d.error);
+    assert_memory_equal(d.eth_src, own_mac, 6);
+    return d;
+}
+
+static inline void expect_quiet(struct stack_test *x)
+{
+    assert_int_equal(x->read, x->sent_count);
+}
+
+/* ---- building packets ---- */
+
+static inline size_t build_ip(uint8_t *frame, uint32_t src, uint32_t dst, uint8_t protocol,
+                              const void *payload, size_t len)
+{
+    struct eth_header *eth = (struct eth_header *)frame;
+    struct ipv4_header *ip = (struct ipv4_header *)(frame + 14);
+
+    memcpy(eth->dst, own_mac, 6);
+    memcpy(eth->src, peer_mac, 6);
+    eth->type = be16_of(ETH_TYPE_IPV4);
+    *ip = (struct ipv4_header){.version_ihl = 0x45, .total_len = be16_of((uint16_t)(20 + len)),
+                               .ttl = 64, .protocol = protocol, .src = be32_of(src),
+                               .dst = be32_of(dst)};
+    ip->checksum = checksum_finish(checksum_add(0, ip, 20));
+    if (len)
+        memcpy(frame + 34, payload, len);
+    return 34 + len;
+}
+
+static inline size_t build_tcp(uint8_t *frame, const struct tcp_header *header,
+                               const void *options, size_t option_len, const void *data,
+                               size_t len)
+{
+    uint8_t segment[2000];
+    struct tcp_header *tcp = (struct tcp_header *)segment;
+    size_t total = 20 + option_len + len;
+
+    *tcp = *header;
+    if (!tcp->offset)
+        tcp->offset = (uint8_t)((20 + option_len) / 4 << 4);
+    if (option_len)
+        memcpy(segment + 20, options, option_len);
+    if (len)
+        memcpy(segment + 20 + option_len, data, len);
+    tcp->checksum = checksum_finish(
+        checksum_add(checksum_pseudo(PEER, OWN, IP_PROTOCOL_TCP, total), segment, total));
+    return build_ip(frame, PEER, OWN, IP_PROTOCOL_TCP, segment, total);
+}
+
+/* A segment from the peer: relative numbers. */
+static inline void seg_in(struct stack_test *x, uint8_t flags, uint32_t seq, uint32_t ack,
+                          uint16_t window, const void *data, size_t len)
+{
+    static const uint8_t mss[4] = {2, 4, 0x05, 0xb4};
+    uint8_t frame[2048];
+    struct tcp_header h = {.src_port = be16_of(x->peer_port), .dst_port = be16_of(x->own_port),
+                           .seq = be32_of(x->peer_iss + seq),
+                           .ack = be32_of(flags & TCP_ACK ? x->own_iss + ack : 0),
+                           .flags = flags, .window = be16_of(window)};
+
+    input(x, frame,
+          build_tcp(frame, &h, mss, flags & TCP_SYN ? sizeof(mss) : 0, data, len));
+}
+
+/* The next segment sent, which must be exactly this; returns it. */
+static inline struct decoded expect_seg(struct stack_test *x, uint8_t flags, uint32_t seq,
+                                        uint32_t ack, size_t len)
+{
+    struct decoded d = next_sent(x);
+
+    assert_int_equal(d.layer, LAYER_TCP);
+    assert_int_equal(d.tcp_flags & ~TCP_PSH, flags);
+    assert_int_equal(d.tcp_seq - x->own_iss, seq);
+    if (flags & TCP_ACK)
+        assert_int_equal(d.tcp_ack - x->peer_iss, ack);
+    assert_int_equal(d.payload_len, len);
+    return d;
+}
+
+/* An established connection that we opened: snd_nxt = rcv_nxt = 1. */
+static inline struct tcp_conn *connected(struct stack_test *x, uint16_t window)
+{
+    struct tcp_conn *c;
+    struct decoded d;
+
+    at_ms(x, 0);
+    assert_int_equal(tcp_open(&x->s, &c), 0);
+    assert_int_equal(tcp_connect(c, PEER, x->peer_port), 0);
+    run(x);
+    d = next_sent(x);
+    assert_int_equal(d.tcp_flags, TCP_SYN);
+    assert_int_equal(d.tcp_mss, 1460);
+    x->own_iss = d.tcp_seq;
+    x->own_port = d.src_port;
+    seg_in(x, TCP_SYN | TCP_ACK, 0, 1, window, 0, 0);
+    run(x);
+    expect_seg(x, TCP_ACK, 1, 1, 0);
+    assert_int_equal(tcp_connected(c), 0);
+    return c;
+}
+
+/* An established connection that the peer opened to our port 7. */
+static inline struct tcp_conn *accepted(struct stack_test *x, struct tcp_conn **listener)
+{
+    struct tcp_conn *c;
+    struct decoded d;
+
+    at_ms(x, 0);
+    assert_int_equal(tcp_open(&x->s, listener), 0);
+    assert_int_equal(tcp_bind(*listener, 7), 0);
+    assert_int_equal(tcp_listen(*listener, 2), 0);
+    x->own_port = 7;
+    x->peer_port = 50000;
+    seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0);
+    run(x);
+    d = next_sent(x);
+    assert_int_equal(d.tcp_flags, TCP_SYN | TCP_ACK);
+    x->own_iss = d.tcp_seq;
+    assert_int_equal(d.tcp_ack - x->peer_iss, 1);
+    seg_in(x, TCP_ACK, 1, 1, 65535, 0, 0);
+    run(x);
+    assert_int_equal(tcp_accept(*listener, &c), 0);
+    return c;
+}
+
+static inline void write_bytes(struct tcp_conn *c, const uint8_t *bytes, size_t len)
+{
+    while (len) {
+        uint8_t *to;
+        int n = tcp_writable(c, &to);
+
+        assert_true(n > 0);
+        n = (size_t)n < len ? n : (int)len;
+        memcpy(to, bytes, (size_t)n);
+        tcp_commit(c, (size_t)n);
+        bytes += n;
+        len -= (size_t)n;
+    }
+}
+
+/* Read everything that can be read now; returns its length. */
+static inline size_t read_bytes(struct tcp_conn *c, uint8_t *out, size_t size)
+{
+    size_t done = 0;
+    const uint8_t *from;
+    int n;
+
+    while ((n = tcp_readable(c, &from)) > 0) {
+        assert_true(done + (size_t)n <= size);
+        memcpy(out + done, from, (size_t)n);
+        tcp_consume(c, (size_t)n);
+        done += (size_t)n;
+    }
+    return done;
+}
+
+#endif
