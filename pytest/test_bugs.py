@@ -1,0 +1,83 @@
+"""The oracles can fail: every planted bug of core/bug.h is caught, by name."""
+
+import json
+import re
+
+import pytest
+
+from conftest import ROOT, build_variant, drywire
+
+pytestmark = pytest.mark.slow
+
+SLIRP = "tests/scenarios/slirp/"
+NATIVE = "tests/scenarios/native/"
+
+# Bug -> (scenario, names any of which may catch it).
+CAUGHT = {
+    "LEGACY_FEATURES_OK": (SLIRP + "web-legacy.scn", {"status.features_ok_legacy"}),
+    "MODERN_NO_FEATURES_OK": (SLIRP + "lease.scn", {"status.no_features_ok", "status.order"}),
+    "QUEUE_SIZE": (SLIRP + "web-legacy.scn", {"ring.layout", "ring.dma_address", "ring.index",
+                                              "net.rx_not_posted"}),
+    "VIRTUAL_ADDRESS": (SLIRP + "lease.scn", {"ring.dma_address"}),
+    "RX_AFTER_DRIVER_OK": (SLIRP + "lease.scn", {"net.rx_not_posted"}),
+    "EARLY_NOTIFY": (SLIRP + "lease.scn", {"notify.before_driver_ok"}),
+    "NO_WRITE_BARRIER": (SLIRP + "web-4mib.scn", {"ring.publish_order"}),
+    "NO_READ_BARRIER": (SLIRP + "web-4mib.scn", {"ring.read_order"}),
+    "NO_NOTIFY": (SLIRP + "lease.scn", {"ring.lost_notification"}),
+    "NOTIFY_SUPPRESSED": (SLIRP + "web-4mib.scn", {"notify.suppressed"}),
+    "DESCRIPTOR_REUSE": (SLIRP + "send-sink.scn", {"ring.reuse"}),
+    "RX_TOUCH": (SLIRP + "lease.scn", {"ring.ownership"}),
+    "RX_LEAK": (SLIRP + "web-4mib.scn", {"ring.leak"}),
+    "HEADER_LEN": (SLIRP + "lease.scn", {"frame.checksum", "frame.malformed", "frame.source_mac",
+                                         "net.tx_length", "frame.length"}),
+    "FEATURE_NOT_OFFERED": (SLIRP + "lease.scn", {"features.not_offered"}),
+    "TX_HEADER_GARBAGE": (SLIRP + "lease.scn", {"net.tx_header"}),
+    "SHORT_FRAME_JUNK": (SLIRP + "lease.scn", {"frame.padding"}),
+    "DHCP_DEAF": (SLIRP + "lease.scn", {"expect"}),
+    "DHCP_NO_EXPIRY": (NATIVE + "lease-expiry-kills-connections.scn", {"dhcp.address"}),
+    "DHCP_XID": (NATIVE + "lease-foreign-xid.scn", {"dhcp.xid", "expect", "dhcp.address"}),
+    "ARP_STORM": (NATIVE + "arp-storm.scn", {"arp.rate"}),
+    "TCP_WINDOW": (NATIVE + "web-small-window.scn", {"tcp.window"}),
+    "TCP_ACK_AHEAD": (SLIRP + "web-reordered.scn", {"tcp.ack", "tcp.stream"}),
+    "TCP_RETRANSMIT_SHIFT": (NATIVE + "send-everything-wrong.scn", {"tcp.retransmit"}),
+    "TCP_WINDOW_SHRINK": (SLIRP + "web-4mib.scn", {"tcp.window_shrink"}),
+    "TCP_NO_RETRANSMIT": (NATIVE + "send-everything-wrong.scn", {"liveness.limit", "expect"}),
+    "TCP_FIN_NUMBER": (SLIRP + "lease.scn", {"tcp.fin", "tcp.retransmit", "liveness.limit"}),
+    "TCP_STREAM": (SLIRP + "lease.scn", {"tcp.stream"}),
+    "TCP_RST_TO_RST": (NATIVE + "rst-storm.scn", {"tcp.rst_reply"}),
+    "TCP_CHECKSUM": (SLIRP + "lease.scn", {"frame.checksum"}),
+}
+SEEDS = range(1, 21)
+
+
+def planted():
+    return re.findall(r"^\s+X\((\w+),", (ROOT / "core/bug.h").read_text(), re.M)
+
+
+@pytest.fixture(scope="session")
+def buggy():
+    return build_variant("bugs", "CC=gcc", "CFLAGS_EXTRA=-DDRYWIRE_BUGS") / "drywire"
+
+
+def test_every_planted_bug_is_in_the_table():
+    assert set(planted()) == set(CAUGHT)
+
+
+def test_without_a_bug_named_nothing_fails(buggy):
+    assert drywire("run", "-q", SLIRP, NATIVE, binary=buggy).returncode == 0
+
+
+@pytest.mark.parametrize("bug", CAUGHT)
+def test_bug_is_caught_by_name(bug, buggy, record_property):
+    scenario, names = CAUGHT[bug]
+    caught = []
+    for seed in SEEDS:
+        done = drywire("run", "--json", "--seed", seed, scenario, binary=buggy,
+                       env={"DRYWIRE_BUG": bug})
+        result = json.loads(done.stdout.splitlines()[0])
+        if result["verdict"] == "fail":
+            caught.append(result["oracle"])
+            if result["oracle"] in names:
+                record_property("seed", seed)
+                return
+    assert False, f"{bug}: caught by {caught or 'nobody'} in {len(SEEDS)} seeds"
