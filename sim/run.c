@@ -283,7 +283,7 @@ static bool run_done(const struct run_context *c)
     return !c->expectations.open && c->actions_done == c->scenario->action_count &&
            c->sim.now_ns >= SIM_POWER_ON_NS + c->scenario->until_ns && !c->machine.running &&
            programs_done(c) && (!g->idle || g->idle(c->machine.state)) &&
-           !c->world_ops->busy(c->world);
+           !net_device_busy(c->machine.device) && !c->world_ops->busy(c->world);
 }
 
 static void limit_reached(struct run_context *c)

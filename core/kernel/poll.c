@@ -34,7 +34,7 @@ void kernel_poll(struct kernel *k, uint64_t now_ns)
 
 uint64_t kernel_deadline(const struct kernel *k, uint64_t now_ns)
 {
-    uint64_t at = stack_deadline(&k->stack);
+    uint64_t at = deadline_min(stack_deadline(&k->stack), virtio_net_deadline(&k->nic));
 
     if (k->more)
         return now_ns;

@@ -236,6 +236,7 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p, uint64_t bas
     };
     n->link_up = true;
     n->check_ns = 0;
+    n->check_due = false;
     if (read_config(n, random))
         return ERR_DEVICE;
     read_link(n);
@@ -268,7 +269,8 @@ void virtio_net_check(struct virtio_net *n, uint64_t now_ns)
     if (n->dev.failed)
         return;
     tx_reclaim(n);
-    if (n->dev.failed || now_ns < n->check_ns)
+    n->check_due = now_ns < n->check_ns;
+    if (n->dev.failed || n->check_due)
         return;
     n->check_ns = now_ns + CHECK_INTERVAL_NS;
     status = n->dev.transport->status_read(&n->dev);
@@ -277,6 +279,11 @@ void virtio_net_check(struct virtio_net *n, uint64_t now_ns)
         return;
     }
     read_link(n);
+}
+
+uint64_t virtio_net_deadline(const struct virtio_net *n)
+{
+    return n->check_due && !n->dev.failed ? n->check_ns : DEADLINE_NEVER;
 }
 
 void virtio_net_kick(struct virtio_net *n)

@@ -25,7 +25,8 @@ struct virtio_net {
     unsigned header_len; /* 10 or 12: section 5.1.6.1 */
     bool split_header;   /* legacy without ANY_LAYOUT: the header has its own descriptor */
     bool link_up;
-    uint64_t check_ns;   /* when link and status are looked at again */
+    uint64_t check_ns;   /* not before then are link and status looked at again */
+    bool check_due;      /* something happened since they were looked at */
     uint8_t *rx_slots, *tx_slots;
     uint16_t rx_count, tx_count;
     uint16_t tx_free_count;
@@ -49,6 +50,9 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p, uint64_t bas
 /* Once per poll, before and after the work: look after a changed link; notify the device. */
 void virtio_net_check(struct virtio_net *n, uint64_t now_ns);
 void virtio_net_kick(struct virtio_net *n);
+
+/* When a look at link and status is due: once more after each burst of activity. */
+uint64_t virtio_net_deadline(const struct virtio_net *n);
 
 /* Reset the device: every buffer is the driver's again. */
 void virtio_net_stop(struct virtio_net *n);

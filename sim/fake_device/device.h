@@ -152,6 +152,7 @@ struct net_device {
     unsigned header_len;
     unsigned rx_posted;   /* chains available at DRIVER_OK */
     bool tx_scheduled, rx_scheduled;
+    unsigned suspended; /* queues whose notifications are switched off for a while */
 
     /* frames that came while no buffer was posted */
     unsigned backlog_head, backlog_count;
@@ -182,6 +183,9 @@ void net_device_link(struct net_device *n, bool up);
 
 /* The driver is at rest. */
 void net_device_check_idle(struct net_device *n);
+
+/* Will it still do something by itself? */
+bool net_device_busy(const struct net_device *n);
 
 /* End of the run: is every buffer home? (before the final reset) */
 void net_device_check_leaks(struct net_device *n);

@@ -64,6 +64,7 @@ void net_device_reset(struct net_device *n)
     n->interrupt_status = 0;
     n->live = false;
     n->tx_scheduled = n->rx_scheduled = false;
+    n->suspended = 0;
     n->backlog_head = n->backlog_count = 0;
     for (unsigned i = 0; i < NET_QUEUES; i++)
         vqueue_reset(&n->queue[i]);
@@ -316,6 +317,7 @@ static void suppress(struct net_device *n, unsigned queue, unsigned resume)
 {
     if (!n->config.lively || !n->bus->chance(n->bus->ctx, "device.suppress", 65536 / 8))
         return;
+    n->suspended++;
     vqueue_notifications(&n->queue[queue], false);
     n->bus->later(n->bus->ctx, PAUSE_NS, resume);
 }
@@ -336,10 +338,12 @@ void net_device_event(struct net_device *n, unsigned what)
         rx_run(n);
         break;
     case EVENT_RESUME_TX:
+        n->suspended--;
         vqueue_notifications(&n->queue[VIRTIO_NET_TRANSMITQ1], true);
         tx_run(n);
         break;
     default:
+        n->suspended--;
         vqueue_notifications(&n->queue[VIRTIO_NET_RECEIVEQ1], true);
         rx_run(n);
     }
@@ -351,6 +355,11 @@ void net_device_poke(struct net_device *n)
         return;
     tx_run(n);
     rx_run(n);
+}
+
+bool net_device_busy(const struct net_device *n)
+{
+    return n->tx_scheduled || n->rx_scheduled || n->suspended;
 }
 
 void net_device_check_idle(struct net_device *n)
