@@ -222,13 +222,20 @@ static void input_syn_sent(struct tcp_conn *c, const struct ipv4_packet *p,
 
 /* ---- 3.10.7.4, first: sequence number ---- */
 
-/* The acceptance test, with the allowance for ACK, URG and RST at a closed window (MUST-66). */
+/*
+ * The acceptance test, with the allowance for ACK, URG and RST at a closed window (MUST-66), and one
+ * for whole duplicates: they are answered and nothing of them is taken but their ACK, which may be
+ * newer than they are. Without it a FIN that is sent again with the ACK of ours would be wasted.
+ */
 static bool acceptable(const struct tcp_conn *c, const struct tcp_segment *g)
 {
     uint32_t wnd = c->rcv_adv - c->rcv_nxt, len = tcp_seg_len(g);
     bool start_in = g->seq - c->rcv_nxt < wnd;
     bool end_in = g->seq + len - 1 - c->rcv_nxt < wnd;
+    bool old = len && c->rcv_nxt - (g->seq + len) < TCP_WINDOW_MAX;
 
+    if (old)
+        return true;
     if (wnd == 0)
         return g->seq == c->rcv_nxt;
     return len == 0 ? start_in : start_in || end_in;
@@ -597,12 +604,10 @@ static void input_synchronised(struct tcp_conn *c, const struct ipv4_packet *p,
         }
     } else if (!acceptable(c, g)) {
         stack_drop(c->stack, DROP_TCP_SEQUENCE);
-        if (g->flags & TCP_SYN)
-            tcp_challenge(c);
-        else
+        if (tcp_seg_len(g) && !(g->flags & TCP_SYN))
             c->ack_now = true;
-        if (c->state == TCP_TIME_WAIT && (g->flags & TCP_FIN))
-            tcp_enter_time_wait(c); /* the peer has not seen our last ACK */
+        else
+            tcp_challenge(c); /* two ends that both answer bare ACKs must not go on for ever */
         return;
     } else if (g->flags & TCP_SYN) { /* fourth: RFC 5961 section 4.2 */
         stack_drop(c->stack, DROP_TCP_FLAGS);
@@ -638,6 +643,8 @@ static void input_synchronised(struct tcp_conn *c, const struct ipv4_packet *p,
         fin_reached(c);
     else if (g->flags & TCP_FIN)
         c->ack_now = true;
+    if (c->state == TCP_TIME_WAIT && (g->flags & TCP_FIN))
+        tcp_enter_time_wait(c); /* perhaps our last ACK was lost */
 }
 
 static struct tcp_conn *find(struct stack *s, uint32_t remote, uint16_t remote_port,

@@ -648,6 +648,20 @@ static void both_close_at_once(void **state)
     tcp_close(c);
 }
 
+static void a_fin_sent_again_with_the_ack_of_ours_ends_closing(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *c = connected(x, 1000);
+
+    tcp_shutdown(c);
+    run(x);
+    expect_seg(x, TCP_FIN | TCP_ACK, 1, 1, 0);
+    seg_in(x, TCP_FIN | TCP_ACK, 1, 1, 1000, 0, 0);
+    seg_in(x, TCP_FIN | TCP_ACK, 1, 2, 1000, 0, 0);
+    assert_int_equal(c->state, TCP_TIME_WAIT);
+    tcp_close(c);
+}
+
 static void a_lost_fin_is_sent_again(void **state)
 {
     struct stack_test *x = *state;
@@ -936,6 +950,7 @@ int main(void)
         T(we_close_first_and_wait_two_msl),
         T(the_peer_closes_first_and_we_finish_sending),
         T(both_close_at_once),
+        T(a_fin_sent_again_with_the_ack_of_ours_ends_closing),
         T(a_lost_fin_is_sent_again),
         T(a_fin_behind_a_gap_waits_for_the_gap),
         T(closing_with_unread_data_or_getting_data_afterwards_resets),

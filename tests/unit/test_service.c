@@ -2,13 +2,15 @@
  * The stream services, driven as a world drives them: input, output until nothing is due, ending,
  * deadline. Times are relative to the moment the stream was opened.
  */
-#include "sim/service.h"
-#include "sim/sim.h"
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "../../sim/service.h"
+#include "../../sim/sim.h"
 
 #define T0 (5 * NS_PER_S)
 
