@@ -10,7 +10,7 @@
 enum { IO_MAX = 1 << 20 };
 
 /* How long connect() and sendto() wait for the machine to get an address. */
-#define NETWORK_WAIT_NS (60 * NS_PER_S)
+#define NETWORK_WAIT_NS (180 * NS_PER_S)
 
 static struct user_buffer user_at(struct task *t, uint64_t address, uint64_t len)
 {
