@@ -40,7 +40,7 @@ SLIRP := $(shell printf '%s\n' '\#include <libslirp.h>' \
            'int main(void) { return slirp_version_string() == 0; }' | \
            $(CC) -I/usr/include/slirp -x c - -o /dev/null -lslirp 2>/dev/null && echo yes)
 ifeq ($(SLIRP),yes)
-SIM += host_socket.c world_slirp.c
+SIM += host_libc.c host_socket.c world_slirp.c
 SLIRP_FLAGS := -DDRYWIRE_SLIRP -isystem /usr/include/slirp
 LIBS += -lslirp
 endif
