@@ -464,15 +464,18 @@ static void ping(struct host_sockets *h, struct host_socket *so, uint32_t addr,
 ssize_t host_socket_sendto(struct host_sockets *h, struct host_socket *so, uint32_t addr,
                            uint16_t port, const void *buf, size_t len)
 {
+    if (so->kind == HOST_STREAM)
+        return -EISCONN;
+    if (so->kind == HOST_PING) { /* for which the library leaves the port unset */
+        ping(h, so, addr, buf, len);
+        return (ssize_t)len;
+    }
+
     struct host_dial *dial = dial_at(h, addr, port);
     const struct service *service = service_at(h, HOST_DATAGRAM, addr, port);
     uint64_t due_ns = h->sim->now_ns + (service ? service->latency_ns : 0);
 
-    if (so->kind == HOST_PING)
-        ping(h, so, addr, buf, len);
-    else if (so->kind == HOST_STREAM)
-        return -EISCONN;
-    else if (dial)
+    if (dial)
         dial_answer(dial, buf, len);
     else if (!service || service->kind == SERVICE_REFUSE)
         message_add(so, due_ns, ECONNREFUSED, addr, port, "", 0);

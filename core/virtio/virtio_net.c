@@ -32,8 +32,6 @@ static void rx_post(struct virtio_net *n, uint8_t *slot)
         count = 2;
     }
     CHECK(virtq_add(&n->rx, seg, 0, count, slot) == 0);
-    if (BUG(RX_TOUCH))
-        slot[n->header_len] ^= 1;
 }
 
 static bool net_receive(void *ctx, struct frame_view *view)
@@ -46,6 +44,8 @@ static bool net_receive(void *ctx, struct frame_view *view)
         uint8_t *slot = token;
 
         n->netdev.frames_rx++;
+        if (BUG(RX_TOUCH)) /* the other end of the slab is posted */
+            n->rx_slots[(n->rx_count - 1) * (size_t)VIRTIO_NET_SLOT + n->header_len] ^= 1;
         if (len < n->header_len || slot[VIRTIO_NET_HDR_GSO_TYPE] != VIRTIO_NET_HDR_GSO_NONE) {
             rx_post(n, slot); /* no frame, or one that was never negotiated: 5.1.6.4 */
             continue;

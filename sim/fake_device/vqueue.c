@@ -75,7 +75,7 @@ void vqueue_start(struct vqueue *q)
     if (q->bus->load(q->bus->ctx, q->used + VIRTQ_USED_FLAGS, 2) ||
         q->bus->load(q->bus->ctx, q->used + VIRTQ_USED_IDX, 2))
         VIOLATION(q->bus, "ring.not_cleared", "2.7.10.1",
-                  "queue %u: the used ring does not start at zero", q->index);
+                  "queue %u: the used ring does not start at zero (is it where the driver put it?)", q->index);
     q->ready = true;
 }
 
