@@ -389,4 +389,6 @@ void net_device_check_leaks(struct net_device *n)
     if (tx->ready && tx->held_count)
         VIOLATION(n->bus, "ring.leak", "2.7.13", "at rest %u transmit chains are not done",
                   tx->held_count);
+    for (unsigned i = 0; rx->ready && i < rx->held_count; i++)
+        vqueue_check_untouched(rx, rx->held[(rx->held_head + i) % rx->size]);
 }
