@@ -334,6 +334,7 @@ void machine_wake(struct machine *m)
 {
     uint64_t at = m->sim->now_ns + POLL_DELAY_NS;
 
+    m->waking = true;
     if (m->running)
         m->woken = true;
     else if (m->powered && at < m->timer.at_ns)
@@ -343,7 +344,7 @@ void machine_wake(struct machine *m)
 static void guest_poll(struct machine *m)
 {
     m->running = true;
-    m->woken = false;
+    m->woken = m->waking = false;
     m->calls = 0;
     if (setjmp(m->escape) == 0)
         m->guest->poll(m->state, m->sim->now_ns);
@@ -505,7 +506,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->listener = *listener;
     m->weak = config->weak;
     m->powered = true;
-    m->running = m->woken = false;
+    m->running = m->woken = m->waking = false;
     m->stream_count = 0;
     for (unsigned i = 0; i < NET_QUEUES; i++) {
         m->watched[i].bus = 0;

@@ -48,6 +48,7 @@ struct machine {
 
     struct sim_timer timer;  /* the next poll */
     bool running, woken;     /* inside guest->poll; something happened meanwhile */
+    bool waking;             /* something happened that the guest has not been polled for */
     bool powered;
     unsigned calls;          /* accesses in this poll */
     jmp_buf escape;          /* out of a guest that spins */
@@ -83,6 +84,12 @@ void machine_frame(struct machine *m, const uint8_t *frame, size_t len);
 
 /* Poll the guest soon. */
 void machine_wake(struct machine *m);
+
+/* Does neither device nor guest have anything to do at once? */
+static inline bool machine_resting(const struct machine *m)
+{
+    return !m->running && !m->waking && !net_device_busy(m->device);
+}
 
 /* Is the guest being polled now (so that nothing may call into it)? */
 static inline bool machine_busy(const struct machine *m)

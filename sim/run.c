@@ -221,6 +221,13 @@ static void heal_event(void *ctx, uint64_t arg)
     wire_heal(&c->wire);
 }
 
+static void hold_event(void *ctx, uint64_t hold)
+{
+    struct run_context *c = ctx;
+
+    net_device_hold_tx(c->machine.device, hold);
+}
+
 static bool has_rates(const struct scenario *sc)
 {
     for (unsigned dir = 0; dir < 2; dir++)
@@ -240,6 +247,10 @@ static void schedule_scenario(struct run_context *c)
     for (unsigned i = 0; i < sc->action_count; i++) {
         sim_at(&c->sim, SIM_POWER_ON_NS + sc->actions[i].at_ns, EVENT_FAULT, act, c, i);
         heals |= sc->actions[i].kind == ACTION_HEAL;
+    }
+    if (c->options->hold_until_ns) {
+        sim_at(&c->sim, SIM_POWER_ON_NS + c->options->hold_from_ns, EVENT_FAULT, hold_event, c, 1);
+        sim_at(&c->sim, SIM_POWER_ON_NS + c->options->hold_until_ns, EVENT_FAULT, hold_event, c, 0);
     }
     if (has_rates(sc) && !heals)
         sim_at(&c->sim, SIM_POWER_ON_NS + HEAL_NS, EVENT_FAULT, heal_event, c, 0);
@@ -281,9 +292,9 @@ static bool run_done(const struct run_context *c)
     const struct guest_ops *g = c->machine.guest;
 
     return !c->expectations.open && c->actions_done == c->scenario->action_count &&
-           c->sim.now_ns >= SIM_POWER_ON_NS + c->scenario->until_ns && !c->machine.running &&
+           c->sim.now_ns >= SIM_POWER_ON_NS + c->scenario->until_ns && machine_resting(&c->machine) &&
            programs_done(c) && (!g->idle || g->idle(c->machine.state)) &&
-           !net_device_busy(c->machine.device) && !c->world_ops->busy(c->world);
+           !c->world_ops->busy(c->world);
 }
 
 static void limit_reached(struct run_context *c)

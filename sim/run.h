@@ -29,8 +29,10 @@ struct run_options {
     void (*hash_watch)(void *ctx, const struct sim *s, const char *kind, const void *bytes,
                        size_t len);
 
-    /* For tests: kill the n-th program (from 1) at its k-th wait; 0: never. */
+    /* For tests: kill the n-th program (from 1) at its k-th wait; 0: never. The device takes no
+     * frames from the transmit queue in [hold_from_ns, hold_until_ns) since power-on. */
     unsigned kill_program, kill_at_wait;
+    uint64_t hold_from_ns, hold_until_ns;
 };
 
 struct run_result {

@@ -60,5 +60,5 @@ unsigned kernel_programs(const struct kernel *k)
 
 bool kernel_idle(const struct kernel *k)
 {
-    return !k->more && stack_idle(&k->stack);
+    return !k->more && stack_idle(&k->stack) && (kernel_programs(k) || stack_unused(&k->stack));
 }

@@ -70,6 +70,17 @@ bool stack_idle(const struct stack *s)
     return tcp_idle(s);
 }
 
+bool stack_unused(const struct stack *s)
+{
+    for (unsigned i = 0; i < DGRAM_SOCKETS; i++)
+        if (s->dgrams[i].open)
+            return false;
+    for (unsigned i = 0; i < TCP_CONNS; i++)
+        if (s->tcp[i].owned)
+            return false;
+    return true;
+}
+
 void stack_set_address(struct stack *s, uint32_t addr, uint32_t mask, uint32_t gateway,
                        uint32_t dns)
 {

@@ -59,6 +59,9 @@ uint64_t stack_deadline(const struct stack *s);
 /* Nothing is left to finish: no connection is open, nothing is being asked. */
 bool stack_idle(const struct stack *s);
 
+/* No socket is open: what must be true when no program is left. */
+bool stack_unused(const struct stack *s);
+
 /* A new address, or none (0): connections of the old one end with ERR_NETDOWN. */
 void stack_set_address(struct stack *s, uint32_t addr, uint32_t mask, uint32_t gateway,
                        uint32_t dns);

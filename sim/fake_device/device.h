@@ -147,6 +147,7 @@ struct net_device {
     uint32_t guest_page_size;
     uint32_t interrupt_status;
     bool link_up, live; /* live: DRIVER_OK */
+    bool hold_tx;       /* nothing is taken from the transmit queue */
 
     struct vqueue queue[NET_QUEUES];
     unsigned header_len;
@@ -180,6 +181,9 @@ void net_device_poke(struct net_device *n);
 void net_device_frame(struct net_device *n, const uint8_t *frame, size_t len);
 
 void net_device_link(struct net_device *n, bool up);
+
+/* Stop taking frames from the transmit queue, so that it fills up; or go on. */
+void net_device_hold_tx(struct net_device *n, bool hold);
 
 /* The driver is at rest. */
 void net_device_check_idle(struct net_device *n);

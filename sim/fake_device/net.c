@@ -41,6 +41,7 @@ void net_device_start(struct net_device *n, const struct fake_bus *bus,
     n->config = *config;
     n->initialised = false;
     n->link_up = true;
+    n->hold_tx = false;
     n->generation = 0;
     n->guest_page_size = 0;
     for (unsigned i = 0; i < NET_QUEUES; i++) {
@@ -93,6 +94,14 @@ uint32_t net_device_config_read(struct net_device *n, uint32_t offset, unsigned 
     return value;
 }
 
+static void schedule(struct net_device *n, bool *scheduled, unsigned what, uint64_t delay_ns)
+{
+    if (*scheduled)
+        return;
+    *scheduled = true;
+    n->bus->later(n->bus->ctx, delay_ns, what);
+}
+
 void net_device_link(struct net_device *n, bool up)
 {
     if (n->link_up == up)
@@ -101,6 +110,13 @@ void net_device_link(struct net_device *n, bool up)
     n->generation++;
     n->interrupt_status |= VIRTIO_MMIO_INT_CONFIG;
     n->bus->interrupt(n->bus->ctx);
+}
+
+void net_device_hold_tx(struct net_device *n, bool hold)
+{
+    n->hold_tx = hold;
+    if (!hold && n->live)
+        schedule(n, &n->tx_scheduled, EVENT_TX, REACTION_NS);
 }
 
 /* ---- live ---- */
@@ -120,14 +136,6 @@ void net_device_driver_ok(struct net_device *n)
         VIOLATION(n->bus, "net.rx_not_posted", "3.1.1",
                   "DRIVER_OK is set while no receive buffer is available; population of the "
                   "queues belongs to step 7, before it");
-}
-
-static void schedule(struct net_device *n, bool *scheduled, unsigned what, uint64_t delay_ns)
-{
-    if (*scheduled)
-        return;
-    *scheduled = true;
-    n->bus->later(n->bus->ctx, delay_ns, what);
 }
 
 static uint64_t reaction(struct net_device *n)
@@ -226,6 +234,8 @@ static void tx_run(struct net_device *n)
     bool done = false;
     int head;
 
+    if (n->hold_tx)
+        return;
     vqueue_fetch(q);
     while ((head = vqueue_next(q)) >= 0) {
         int second = -1;
@@ -359,7 +369,7 @@ void net_device_poke(struct net_device *n)
 
 bool net_device_busy(const struct net_device *n)
 {
-    return n->tx_scheduled || n->rx_scheduled || n->suspended;
+    return n->tx_scheduled || n->rx_scheduled || n->suspended || n->hold_tx;
 }
 
 void net_device_check_idle(struct net_device *n)
@@ -367,7 +377,8 @@ void net_device_check_idle(struct net_device *n)
     if (!n->live)
         return;
     for (unsigned i = 0; i < NET_QUEUES; i++) {
-        bool scheduled = i == VIRTIO_NET_TRANSMITQ1 ? n->tx_scheduled : n->rx_scheduled;
+        bool scheduled = i == VIRTIO_NET_TRANSMITQ1 ? n->tx_scheduled || n->hold_tx
+                                                     : n->rx_scheduled;
 
         if (!scheduled)
             vqueue_check_notified(&n->queue[i]);
