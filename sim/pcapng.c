@@ -119,6 +119,7 @@ int pcapng_open(struct pcapng *p, const char *path, const char *comment)
     p->file = fopen(p->temporary, "wb");
     if (!p->file)
         goto failed;
+    setvbuf(p->file, NULL, _IONBF, 0); /* whole blocks reach the disk even if the run crashes */
     write_section(p, comment);
     write_interface(p, "wire");
     write_interface(p, "lost");

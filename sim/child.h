@@ -1,0 +1,40 @@
+/*
+ * One scenario file in a child process of its own, so that a crash or a wall-clock alarm still
+ * gives a verdict, the story so far and a proper exit code. Parent and child share one mapping.
+ */
+#ifndef DRYWIRE_CHILD_H
+#define DRYWIRE_CHILD_H
+
+#include "options.h"
+#include "run.h"
+
+enum { LAST_FRAMES = 5, STORY_LINE_MAX = 320, STORY_MAX = 4 << 20 };
+
+struct verdict {
+    struct failure failure;
+    uint64_t seed, hash, virtual_ns, real_ns, frames_tx, frames_rx, events, faults;
+    char world[160];
+    char diverged[400]; /* the first item that differs, or "" */
+    char last[LAST_FRAMES][STORY_LINE_MAX];
+    unsigned last_count; /* frames altogether; the last ones are kept by number modulo 5 */
+    uint64_t last_ns;    /* virtual time of what was told last */
+    size_t story_len, left_out; /* bytes; lines */
+    unsigned lines;
+    char story[STORY_MAX];
+};
+
+/* How much of the story to keep: lines of the ladder and the trace. */
+#define STORY_ALL UINT32_MAX
+
+/*
+ * Run it as the options say, with the capture at `pcap` and the whole trace at `trace` (NULL:
+ * none). The verdict is the caller's until the next call.
+ */
+const struct verdict *child_run(const struct scenario *sc, const struct options *o,
+                                const struct guest_ops *guest, const char *pcap,
+                                const char *trace, unsigned story_lines);
+
+/* The exit code that a verdict stands for. */
+int verdict_code(const struct verdict *v);
+
+#endif

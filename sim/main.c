@@ -1,0 +1,455 @@
+/*
+ * The program `drywire`: run scenarios, list them, explain what a seed does to one.
+ */
+#include "../user/programs.h"
+#include "report.h"
+#include "world.h"
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { STORY_SHORT = 40 };
+
+#define SLIRP_MISSING "libslirp is missing: apt-get install libslirp-dev, then make"
+
+/* ---- which scenarios ---- */
+
+struct paths {
+    char **path;
+    size_t count, size;
+};
+
+static void paths_add(struct paths *p, const char *path)
+{
+    if (p->count == p->size) {
+        p->size = p->size ? p->size * 2 : 64;
+        p->path = realloc(p->path, p->size * sizeof(*p->path));
+    }
+    if (!p->path || !(p->path[p->count] = strdup(path))) {
+        fprintf(stderr, "drywire: out of memory\n");
+        exit(EXIT_HARNESS);
+    }
+    p->count++;
+}
+
+static void paths_walk(struct paths *p, const char *folder)
+{
+    DIR *d = opendir(folder);
+    struct dirent *e;
+    char path[4096];
+    struct stat st;
+
+    if (!d)
+        return;
+    while ((e = readdir(d))) {
+        size_t n = strlen(e->d_name);
+
+        if (e->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof(path), "%s%s%s", folder,
+                 folder[strlen(folder) - 1] == '/' ? "" : "/", e->d_name);
+        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+            paths_walk(p, path);
+        else if (n > 4 && strcmp(e->d_name + n - 4, ".scn") == 0)
+            paths_add(p, path);
+    }
+    closedir(d);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* 0, or EXIT_USAGE after a line on stderr. */
+static int paths_collect(struct paths *p, char **words, int count)
+{
+    struct stat st;
+
+    for (int i = 0; i < count; i++) {
+        size_t before = p->count;
+
+        if (stat(words[i], &st)) {
+            fprintf(stderr, "drywire: %s: %s\n", words[i], strerror(errno));
+            return EXIT_USAGE;
+        }
+        if (!S_ISDIR(st.st_mode)) {
+            paths_add(p, words[i]);
+            continue;
+        }
+        paths_walk(p, words[i]);
+        qsort(p->path + before, p->count - before, sizeof(*p->path), by_bytes);
+    }
+    return 0;
+}
+
+static void paths_free(struct paths *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        free(p->path[i]);
+    free(p->path);
+}
+
+/* ---- run ---- */
+
+/* Which of two exit codes says more. */
+static int worse(int a, int b)
+{
+    static const int order[] = {EXIT_PASS,     EXIT_NOTHING, EXIT_CANNOT_TEST, EXIT_LIVELOCK,
+                                EXIT_DIVERGED, EXIT_FAIL,    EXIT_USAGE,       EXIT_HARNESS};
+    int best = 0;
+
+    for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+        if (order[i] == a || order[i] == b)
+            best = order[i];
+    return best;
+}
+
+static const struct guest_ops *load_guest(const char *path)
+{
+    const struct guest_ops *(*entry)(void);
+    const struct guest_ops *ops;
+    char with_slash[4096];
+    void *handle, *symbol;
+
+    snprintf(with_slash, sizeof(with_slash), "%s%s", strchr(path, '/') ? "" : "./", path);
+    handle = dlopen(with_slash, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+        fprintf(stderr, "drywire: %s is not a guest: %s\n", path, dlerror());
+        return NULL;
+    }
+    symbol = dlsym(handle, "drywire_guest");
+    if (!symbol) {
+        fprintf(stderr, "drywire: %s is not a guest: it has no drywire_guest()\n", path);
+        return NULL;
+    }
+    memcpy(&entry, &symbol, sizeof(entry));
+    ops = entry();
+    if (!ops || ops->abi != GUEST_ABI || !ops->boot || !ops->poll || !ops->deadline) {
+        fprintf(stderr, "drywire: %s is a guest of another version (want %d)\n", path, GUEST_ABI);
+        return NULL;
+    }
+    return ops;
+}
+
+/* Why this scenario cannot be run here, or NULL. */
+static const char *skip_reason(const struct scenario *sc)
+{
+#ifdef DRYWIRE_SLIRP
+    (void)sc;
+    return NULL;
+#else
+    return sc->world == WORLD_SLIRP ? SLIRP_MISSING : NULL;
+#endif
+}
+
+static bool slirp_required(void)
+{
+    const char *require = getenv("DRYWIRE_REQUIRE");
+
+    return require && strstr(require, "slirp");
+}
+
+/* A file name for artifacts: the path with its slashes made harmless, and the seed. */
+static void artifact_name(char *buf, size_t size, const struct scenario *sc,
+                          const struct options *o, const char *suffix)
+{
+    size_t n = (size_t)snprintf(buf, size, "%s/", o->artifacts);
+    const char *c = sc->path + strspn(sc->path, "./");
+
+    for (; *c && n + 1 < size; c++)
+        buf[n++] = *c == '/' ? '-' : *c;
+    snprintf(buf + n, size - n, "-seed%" PRIu64 "%s", o->seed, suffix);
+}
+
+static void write_block(const char *path, const struct report_item *it)
+{
+    FILE *out = fopen(path, "w");
+
+    if (!out)
+        return;
+    report_story(out, it);
+    report_block(out, it);
+    fclose(out);
+}
+
+static void tell(const struct report_item *it, bool single)
+{
+    const struct options *o = it->options;
+    bool bad = !it->skip && it->verdict->failure.kind != FAILURE_NONE;
+    FILE *out = o->json ? stderr : stdout;
+
+    if (o->json)
+        report_json(stdout, it);
+    if (!it->skip && !o->quiet && !o->json && (single || o->verbose || bad))
+        report_story(out, it);
+    if (!o->json && (!o->quiet || bad))
+        report_line(out, it);
+    if (bad)
+        report_block(out, it);
+    if (o->annotate)
+        report_github(it);
+    if (o->junit)
+        junit_add(it);
+    fflush(NULL);
+}
+
+static int run_one(const struct scenario *sc, const struct options *o,
+                   const struct guest_ops *guest, bool single, bool *skipped)
+{
+    static struct verdict nothing;
+    struct report_item it = {.scenario = sc, .options = o, .verdict = &nothing};
+    const char *pcap = o->pcap, *trace = o->trace;
+    char pcap_name[4096], trace_name[4096], block_name[4096];
+    int code;
+
+    it.skip = skip_reason(sc);
+    *skipped = it.skip;
+    if (it.skip) {
+        if (!o->quiet || o->json)
+            tell(&it, single);
+        return slirp_required() ? EXIT_FAIL : EXIT_PASS;
+    }
+    if (o->artifacts) {
+        artifact_name(pcap_name, sizeof(pcap_name), sc, o, ".pcapng");
+        artifact_name(trace_name, sizeof(trace_name), sc, o, ".trace");
+        artifact_name(block_name, sizeof(block_name), sc, o, ".txt");
+        pcap = pcap ? pcap : pcap_name;
+        trace = trace ? trace : trace_name;
+    }
+    it.verdict = child_run(sc, o, guest, pcap, trace, o->verbose ? STORY_ALL : STORY_SHORT);
+    it.capture = pcap;
+    code = verdict_code(it.verdict);
+    tell(&it, single);
+    if (o->artifacts && code)
+        write_block(block_name, &it);
+    if (o->artifacts && !code) {
+        unlink(pcap_name);
+        unlink(trace_name);
+    }
+    return code;
+}
+
+/* Can these files be written? Asked before anything runs, leaving nothing behind. */
+static int check_writable(const char *option, const char *path)
+{
+    bool existed;
+    FILE *f;
+
+    if (!path)
+        return 0;
+    existed = access(path, F_OK) == 0;
+    f = fopen(path, "a");
+    if (!f) {
+        fprintf(stderr, "drywire: --%s %s: %s\n", option, path, strerror(errno));
+        return EXIT_USAGE;
+    }
+    fclose(f);
+    if (!existed)
+        unlink(path);
+    return 0;
+}
+
+static int check_outputs(const struct options *o, size_t scenarios)
+{
+    if ((o->pcap || o->trace) && scenarios > 1) {
+        fprintf(stderr,
+                "drywire: --%s is for a single scenario, here are %zu; --artifacts DIR is for many\n",
+                o->pcap ? "pcap" : "trace", scenarios);
+        return EXIT_USAGE;
+    }
+    if (o->artifacts && mkdir(o->artifacts, 0777) && errno != EEXIST) {
+        fprintf(stderr, "drywire: --artifacts %s: %s\n", o->artifacts, strerror(errno));
+        return EXIT_USAGE;
+    }
+    if (check_writable("pcap", o->pcap) || check_writable("trace", o->trace) ||
+        check_writable("junit", o->junit))
+        return EXIT_USAGE;
+    return 0;
+}
+
+static int run_all(const struct options *o, const struct paths *p, const struct guest_ops *guest)
+{
+    unsigned passed = 0, failures = 0, skips = 0;
+    int code = EXIT_PASS;
+
+    for (size_t i = 0; i < p->count; i++) {
+        struct scenario *sc;
+        bool skipped = false;
+        int one = scenario_read(p->path[i], &sc, stderr);
+
+        if (!one) {
+            one = run_one(sc, o, guest, p->count == 1, &skipped);
+            scenario_free(sc);
+        }
+        code = worse(code, one);
+        if (one)
+            failures++;
+        else if (skipped)
+            skips++;
+        else
+            passed++;
+    }
+    if (p->count > 1 && !o->json)
+        printf("%u passed, %u failed, %u skipped\n", passed, failures, skips);
+    return code;
+}
+
+static int verb_run(const struct options *o)
+{
+    const struct guest_ops *guest = NULL;
+    struct paths p = {0};
+    int code;
+
+    if (!o->path_count) {
+        fprintf(stderr, "drywire: run what? Name scenario files or folders, e.g. drywire run "
+                        "tests/scenarios\n");
+        return EXIT_USAGE;
+    }
+    code = paths_collect(&p, o->paths, o->path_count);
+    if (!code && !p.count) {
+        fprintf(stderr, "drywire: there is no scenario (*.scn) below %s\n", o->paths[0]);
+        code = EXIT_NOTHING;
+    }
+    if (!code)
+        code = check_outputs(o, p.count);
+    if (!code && o->guest && !(guest = load_guest(o->guest)))
+        code = EXIT_USAGE;
+#ifdef DRYWIRE_SLIRP
+    if (!code && world_slirp_self_test())
+        code = EXIT_HARNESS;
+#endif
+    if (!code)
+        code = run_all(o, &p, guest);
+    if (o->junit && code != EXIT_USAGE && junit_write(o->junit)) {
+        fprintf(stderr, "drywire: --junit %s: %s\n", o->junit, strerror(errno));
+        code = worse(code, EXIT_HARNESS);
+    }
+    paths_free(&p);
+    return code;
+}
+
+/* ---- list ---- */
+
+static int verb_list(const struct options *o)
+{
+    static char standard[] = "tests/scenarios";
+    char *only[] = {standard};
+    struct paths p = {0};
+    int code = paths_collect(&p, o->path_count ? o->paths : only, o->path_count ? o->path_count : 1);
+
+    for (size_t i = 0; i < p.count && code != EXIT_HARNESS; i++) {
+        struct scenario *sc;
+
+        if (scenario_read(p.path[i], &sc, stderr)) {
+            code = EXIT_USAGE;
+            continue;
+        }
+        printf("%-48s %s\n", sc->path, sc->title);
+        scenario_free(sc);
+    }
+    puts("\nPrograms:");
+    for (unsigned i = 0; i < programs_count; i++)
+        printf("  %s\n", programs[i].usage);
+    paths_free(&p);
+    return code;
+}
+
+/* ---- explain ---- */
+
+struct explanation {
+    unsigned touched;
+};
+
+static void explain_frame(void *ctx, uint64_t time_ns, enum direction dir,
+                          const struct decoded *d, size_t len, const char *fate)
+{
+    struct explanation *e = ctx;
+    uint64_t us = (time_ns - SIM_POWER_ON_NS) / NS_PER_US;
+    char what[200];
+
+    if (!fate)
+        return;
+    e->touched++;
+    printf("%6" PRIu64 ".%06" PRIu64 "  %s  %s: %s (%zu bytes)\n", us / 1000000, us % 1000000,
+           dir == DIRECTION_TX ? "tx" : "rx", fate, decode_summary(d, what, sizeof(what)), len);
+}
+
+/* Decisions by stream: how often each was drawn, in the order of their first. */
+static void explain_tape(const struct run_result *r, bool all)
+{
+    for (size_t i = 0; i < r->tape_count; i++) {
+        size_t count = 0, before = 0;
+
+        for (size_t k = 0; k < i; k++)
+            before += strcmp(r->tape[k].stream, r->tape[i].stream) == 0;
+        if (all)
+            printf("  %-18s #%-6" PRIu64 " value %" PRIu64 " at %" PRIu64 " us\n",
+                   r->tape[i].stream, r->tape[i].ordinal, r->tape[i].value,
+                   (r->tape[i].time_ns - SIM_POWER_ON_NS) / NS_PER_US);
+        if (all || before)
+            continue;
+        for (size_t k = i; k < r->tape_count; k++)
+            count += strcmp(r->tape[k].stream, r->tape[i].stream) == 0;
+        printf("  %-18s %zu decisions\n", r->tape[i].stream, count);
+    }
+}
+
+static int verb_explain(const struct options *o)
+{
+    struct explanation e = {0};
+    struct run_options ro = {.seed = o->seed, .on_frame = explain_frame, .ctx = &e};
+    struct run_context *c;
+    struct scenario *sc;
+    struct run_result r;
+
+    if (o->path_count != 1) {
+        fprintf(stderr, "drywire: explain one scenario file, e.g. drywire explain FILE --seed 7\n");
+        return EXIT_USAGE;
+    }
+    if (scenario_read(o->paths[0], &sc, stderr))
+        return EXIT_USAGE;
+    if (o->guest && !(ro.guest = load_guest(o->guest)))
+        return EXIT_USAGE;
+    if (skip_reason(sc)) {
+        fprintf(stderr, "drywire: %s\n", skip_reason(sc));
+        return EXIT_CANNOT_TEST;
+    }
+    c = run_context_new();
+    printf("%s, seed %" PRIu64 "\n\nFrames that a fault touched:\n", sc->path, o->seed);
+    run_scenario(c, sc, &ro, &r);
+    if (!e.touched)
+        puts("  none");
+    printf("\nDecisions that the seed drew%s:\n", o->verbose ? "" : " (-v: each one)");
+    explain_tape(&r, o->verbose);
+    if (!r.tape_count)
+        puts("  none");
+    printf("\n%s  hash=%016" PRIx64 "%s%s\n", r.failure.kind ? "fail" : "pass", r.hash,
+           r.failure.kind ? "  " : "", r.failure.message);
+    scenario_free(sc);
+    run_context_free(c);
+    return r.failure.kind ? EXIT_FAIL : EXIT_PASS;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o;
+    int code = options_parse(argc, argv, &o);
+
+    if (code >= 0)
+        return code;
+    switch (o.verb) {
+    case VERB_RUN:
+        return verb_run(&o);
+    case VERB_LIST:
+        return verb_list(&o);
+    case VERB_EXPLAIN:
+        return verb_explain(&o);
+    }
+    return EXIT_USAGE;
+}

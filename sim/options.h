@@ -1,0 +1,38 @@
+/*
+ * The command line of `drywire`: one table of options makes the parser and the help.
+ */
+#ifndef DRYWIRE_OPTIONS_H
+#define DRYWIRE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN };
+
+/* Exit codes; none exceeds 125, so that `git bisect run` works. */
+enum {
+    EXIT_PASS = 0,
+    EXIT_FAIL = 1,
+    EXIT_USAGE = 2,
+    EXIT_DIVERGED = 3,
+    EXIT_HARNESS = 4,
+    EXIT_NOTHING = 5,
+    EXIT_LIVELOCK = 124,
+    EXIT_CANNOT_TEST = 125,
+};
+
+struct options {
+    enum verb verb;
+    uint64_t seed;
+    uint64_t repeat;
+    uint64_t timeout_s;
+    const char *pcap, *trace, *junit, *artifacts, *guest;
+    bool json, annotate, check_determinism, quiet, verbose, color;
+    char **paths; /* files and folders as given */
+    int path_count;
+};
+
+/* Parse argv. -1: go on; else the exit code (after help, version, or one line on stderr). */
+int options_parse(int argc, char **argv, struct options *o);
+
+#endif

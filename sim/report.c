@@ -1,0 +1,260 @@
+/* What is said about a verdict: see report.h. */
+#include "report.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *failure_kind_word(enum failure_kind kind)
+{
+    static const char *const words[] = {"none",  "safety",   "liveness",   "expect", "resource",
+                                        "crash", "livelock", "divergence", "harness"};
+
+    return words[kind];
+}
+
+static bool failed(const struct report_item *it)
+{
+    return !it->skip && it->verdict->failure.kind != FAILURE_NONE;
+}
+
+static const char *verdict_word(const struct report_item *it)
+{
+    return it->skip ? "skip" : failed(it) ? "fail" : "pass";
+}
+
+void report_replay(char *buf, size_t size, const struct report_item *it)
+{
+    const struct options *o = it->options;
+
+    snprintf(buf, size, "build/drywire run %s --seed %" PRIu64 "%s%s%s", it->scenario->path,
+             o->seed, o->guest ? " --guest " : "", o->guest ? o->guest : "",
+             o->check_determinism ? " --check-determinism" : "");
+}
+
+/* ---- for people ---- */
+
+void report_story(FILE *out, const struct report_item *it)
+{
+    fprintf(out, "%s\n", it->scenario->title);
+    fwrite(it->verdict->story, 1, it->verdict->story_len, out);
+    if (it->verdict->left_out)
+        fprintf(out, "   ... %zu more lines (-v shows them all)\n", it->verdict->left_out);
+}
+
+static void put_duration(FILE *out, uint64_t ns)
+{
+    if (ns < 10 * NS_PER_MS)
+        fprintf(out, "%" PRIu64 ".%03" PRIu64 " ms", ns / NS_PER_MS, ns / NS_PER_US % 1000);
+    else
+        fprintf(out, "%" PRIu64 ".%03" PRIu64 " s", ns / NS_PER_S, ns / NS_PER_MS % 1000);
+}
+
+void report_line(FILE *out, const struct report_item *it)
+{
+    const struct verdict *v = it->verdict;
+    const char *colour = failed(it) ? "\033[31m" : it->skip ? "\033[33m" : "\033[32m";
+    bool color = it->options->color;
+
+    fprintf(out, "%s%s%s  %s", color ? colour : "", verdict_word(it), color ? "\033[0m" : "",
+            it->scenario->path);
+    if (it->skip) {
+        fprintf(out, "  %s\n", it->skip);
+        return;
+    }
+    fprintf(out, "  seed=%" PRIu64 " hash=%016" PRIx64 "  ", it->options->seed, v->hash);
+    put_duration(out, v->virtual_ns);
+    fputs(" virtual, ", out);
+    put_duration(out, v->real_ns);
+    fprintf(out, " real, %" PRIu64 " frames out, %" PRIu64 " in", v->frames_tx, v->frames_rx);
+    if (v->faults)
+        fprintf(out, ", %" PRIu64 " touched by a fault", v->faults);
+    fputc('\n', out);
+}
+
+static void put_last_frames(FILE *out, const struct verdict *v)
+{
+    unsigned n = v->last_count < LAST_FRAMES ? v->last_count : LAST_FRAMES;
+
+    if (!n)
+        fputs(" none", out);
+    for (unsigned i = 0; i < n; i++)
+        fprintf(out, "\n    %s", v->last[(v->last_count - n + i) % LAST_FRAMES]);
+    fputc('\n', out);
+}
+
+void report_block(FILE *out, const struct report_item *it)
+{
+    const struct verdict *v = it->verdict;
+    const struct failure *f = &v->failure;
+    uint64_t at_us = f->time_ns >= SIM_POWER_ON_NS ? (f->time_ns - SIM_POWER_ON_NS) / NS_PER_US : 0;
+    char replay[1200];
+
+    report_replay(replay, sizeof(replay), it);
+    fprintf(out, "what:      %s %s: %s\n", failure_kind_word(f->kind), f->oracle, f->message);
+    fprintf(out, "where:     %s\n", f->site);
+    fprintf(out, "when:      %" PRIu64 ".%06" PRIu64 " s virtual, event %" PRIu64 "%s%s\n",
+            at_us / 1000000, at_us % 1000000, f->event, v->world[0] ? "; " : "", v->world);
+    fprintf(out, "diverged:  %s\n", v->diverged[0] ? v->diverged : "-");
+    fprintf(out, "frames:");
+    put_last_frames(out, v);
+    fprintf(out, "replay:    %s\n", replay);
+    if (it->capture)
+        fprintf(out, "wireshark: wireshark %s\n", it->capture);
+    else
+        fprintf(out, "wireshark: %s --pcap fail.pcapng; wireshark fail.pcapng\n", replay);
+    fprintf(out, "bisect:    git bisect run sh -c 'make -s build/drywire || exit 125; %s'\n",
+            replay);
+}
+
+/* ---- JSON ---- */
+
+static void json_text(FILE *out, const char *name, const char *text)
+{
+    fprintf(out, ", \"%s\": \"", name);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c == '"' || c == '\\')
+            fprintf(out, "\\%c", c);
+        else if (c < 0x20 || c >= 0x7f)
+            fprintf(out, "\\u%04x", c);
+        else
+            fputc(c, out);
+    }
+    fputc('"', out);
+}
+
+void report_json(FILE *out, const struct report_item *it)
+{
+    const struct verdict *v = it->verdict;
+    char replay[1200], hash[20];
+
+    fputs("{\"schema\": 1", out);
+    json_text(out, "scenario", it->scenario->path);
+    fprintf(out, ", \"seed\": %" PRIu64, it->options->seed);
+    json_text(out, "verdict", verdict_word(it));
+    if (it->skip) {
+        json_text(out, "reason", it->skip);
+    } else {
+        snprintf(hash, sizeof(hash), "%016" PRIx64, v->hash);
+        json_text(out, "hash", hash);
+        fprintf(out,
+                ", \"virtual_ns\": %" PRIu64 ", \"real_ns\": %" PRIu64 ", \"frames_tx\": %" PRIu64
+                ", \"frames_rx\": %" PRIu64 ", \"events\": %" PRIu64,
+                v->virtual_ns, v->real_ns, v->frames_tx, v->frames_rx, v->events);
+    }
+    if (failed(it)) {
+        report_replay(replay, sizeof(replay), it);
+        json_text(out, "kind", failure_kind_word(v->failure.kind));
+        json_text(out, "oracle", v->failure.oracle);
+        json_text(out, "site", v->failure.site);
+        json_text(out, "message", v->failure.message);
+        json_text(out, "reproduce", replay);
+    }
+    fputs("}\n", out);
+}
+
+/* ---- GitHub Actions ---- */
+
+void report_github(const struct report_item *it)
+{
+    const struct failure *f = &it->verdict->failure;
+    const char *summary = getenv("GITHUB_STEP_SUMMARY");
+    const char *colon = strrchr(f->site, ':');
+    char replay[1200];
+    FILE *out;
+
+    if (!failed(it))
+        return;
+    report_replay(replay, sizeof(replay), it);
+    fprintf(stderr, "::error file=%.*s,line=%s,title=%s::%s\n",
+            (int)(colon ? colon - f->site : (long)strlen(f->site)), f->site,
+            colon ? colon + 1 : "1", f->oracle, f->message);
+    out = summary ? fopen(summary, "a") : NULL;
+    if (!out)
+        return;
+    fprintf(out, "| %s | %s | `%s` |\n", it->scenario->path, f->oracle, replay);
+    fclose(out);
+}
+
+/* ---- JUnit ---- */
+
+static char *junit;
+static size_t junit_len, junit_size;
+static unsigned junit_tests, junit_failures, junit_skipped;
+
+__attribute__((format(printf, 1, 2))) static void junit_put(const char *format, ...)
+{
+    va_list args;
+    int n;
+
+    if (junit_size - junit_len < 4096) {
+        junit_size = junit_size ? junit_size * 2 : 65536;
+        junit = realloc(junit, junit_size);
+        if (!junit)
+            exit(EXIT_HARNESS);
+    }
+    va_start(args, format);
+    n = vsnprintf(junit + junit_len, junit_size - junit_len, format, args);
+    va_end(args);
+    junit_len += (size_t)n < junit_size - junit_len ? (size_t)n : 0;
+}
+
+static void junit_text(const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c == '&' || c == '<' || c == '>' || c == '"')
+            junit_put("&#%u;", c);
+        else
+            junit_put("%c", c >= 0x20 && c < 0x7f ? c : '?');
+    }
+}
+
+void junit_add(const struct report_item *it)
+{
+    const struct failure *f = &it->verdict->failure;
+    char replay[1200];
+
+    report_replay(replay, sizeof(replay), it);
+    junit_tests++;
+    junit_put("  <testcase classname=\"drywire\" name=\"");
+    junit_text(it->scenario->path);
+    junit_put("\" time=\"%" PRIu64 ".%06" PRIu64 "\">\n", it->verdict->real_ns / NS_PER_S,
+              it->verdict->real_ns % NS_PER_S / NS_PER_US);
+    junit_put("    <properties><property name=\"replay\" value=\"");
+    junit_text(replay);
+    junit_put("\"/></properties>\n");
+    if (it->skip) {
+        junit_skipped++;
+        junit_put("    <skipped message=\"");
+        junit_text(it->skip);
+        junit_put("\"/>\n");
+    } else if (failed(it)) {
+        junit_failures++;
+        junit_put("    <failure type=\"%s\" message=\"", failure_kind_word(f->kind));
+        junit_text(f->oracle);
+        junit_put(": ");
+        junit_text(f->message);
+        junit_put("\">");
+        junit_text(f->site);
+        junit_put("</failure>\n");
+    }
+    junit_put("  </testcase>\n");
+}
+
+int junit_write(const char *path)
+{
+    FILE *out = fopen(path, "w");
+
+    if (!out)
+        return -1;
+    fprintf(out,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"drywire\" "
+            "tests=\"%u\" failures=\"%u\" skipped=\"%u\">\n%s</testsuite>\n",
+            junit_tests, junit_failures, junit_skipped, junit ? junit : "");
+    return fclose(out);
+}

@@ -1,0 +1,34 @@
+/*
+ * What `drywire run` prints and writes about a verdict: for people, as JSON, as JUnit, for GitHub.
+ */
+#ifndef DRYWIRE_REPORT_H
+#define DRYWIRE_REPORT_H
+
+#include "child.h"
+#include <stdio.h>
+
+/* A finished scenario; `skip` says why it was not run, or is NULL. */
+struct report_item {
+    const struct scenario *scenario;
+    const struct verdict *verdict;
+    const struct options *options;
+    const char *skip;
+    const char *capture; /* where its capture is, or NULL */
+};
+
+void report_story(FILE *out, const struct report_item *it);
+void report_line(FILE *out, const struct report_item *it); /* the one verdict line */
+void report_block(FILE *out, const struct report_item *it); /* the eight lines of a failure */
+void report_json(FILE *out, const struct report_item *it);
+void report_github(const struct report_item *it);
+
+/* One line that repeats the run. */
+void report_replay(char *buf, size_t size, const struct report_item *it);
+
+/* JUnit: collected in memory, written at the end. 0, or -1 with errno set. */
+void junit_add(const struct report_item *it);
+int junit_write(const char *path);
+
+const char *failure_kind_word(enum failure_kind kind);
+
+#endif
