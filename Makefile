@@ -11,7 +11,7 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wundef -Wcast-align \
-            -Werror
+            -Wno-missing-field-initializers -Werror
 SANITIZE_FLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
                     -fno-omit-frame-pointer)
 BASE := -std=c11 -O2 -g $(WARNINGS) $(SANITIZE_FLAGS) $(CFLAGS_EXTRA)
