@@ -1,0 +1,203 @@
+"""What bad input gets: one clear line, the right exit code, nothing half-written. And what the
+program prints when things go wrong."""
+
+import json
+import re
+import shlex
+import signal
+import time
+import xml.etree.ElementTree
+
+import pytest
+
+from conftest import BUILD, ROOT, build_variant, command, drywire
+
+LEASE = "tests/scenarios/slirp/lease.scn"
+GOOD = ("world native\nserve http 10.0.2.2:80 path=/ body=\"x\"\nrun webget http://10.0.2.2/\n"
+        "expect webget: done status=200\n")
+
+
+def one_line(done, code, *words):
+    assert done.returncode == code, done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+@pytest.mark.parametrize("args, code, words", [
+    (["rum", LEASE], 2, ["rum", "run"]),
+    (["run", "--sead", "1", LEASE], 2, ["sead", "seed"]),
+    (["run", "--seed", "abc", LEASE], 2, ["--seed", "abc"]),
+    (["run", "--seed", "-1", LEASE], 2, ["--seed", "-1"]),
+    (["run", "--seed", "1x", LEASE], 2, ["1x"]),
+    (["run", "--seed", "99999999999999999999999", LEASE], 2, ["--seed"]),
+    (["run", "--repeat", "0", LEASE], 2, ["--repeat"]),
+    (["run", "--seed"], 2, ["--seed", "value"]),
+    (["run", "--annotate=gitlab", LEASE], 2, ["gitlab"]),
+    (["run"], 2, ["run what"]),
+    (["run", "no/such.scn"], 2, ["no/such.scn", "No such file"]),
+    (["run", "docs"], 5, ["docs"]),
+    (["run", "--pcap", "/no/such/folder/x.pcapng", LEASE], 2, ["/no/such/folder/x.pcapng"]),
+    (["run", "--pcap", "x.pcapng", "tests/scenarios"], 2, ["single scenario"]),
+    (["run", "--junit", "/no/such/x.xml", LEASE], 2, ["/no/such/x.xml"]),
+    (["explain"], 2, ["explain one"]),
+    (["list", "--pcap", "x", "tests/scenarios"], 2, ["--pcap", "list"]),
+])
+def test_bad_command_line(args, code, words):
+    one_line(drywire(*args), code, *words)
+
+
+@pytest.mark.parametrize("line, words", [
+    ("wrold slirp", ["world"]),
+    ("world slirq", ["slirp"]),
+    ("expekt webget: done", ["expect"]),
+    ("expect webget done", ["webget"]),
+    ("run webgett http://10.0.2.2/", ["webget"]),
+    ("at 0ms drop rx dhcp.offr count=1", ["dhcp.offer"]),
+    ("at 0ms dorp rx dhcp.offer", ["drop"]),
+    ("device virtio-net queue=100", ["queue"]),
+    ("device virtio-net transport=pci", ["transport"]),
+    ("serve http 10.0.2.2 path=/", ["10.0.2.2"]),
+    ("limit 10 parsecs", ["limit"]),
+    ("wire drop=200%", ["200%"]),
+])
+def test_bad_scenario_line(line, words, tmp_path):
+    path = tmp_path / "bad.scn"
+    path.write_text(f"title t\nworld native\n{line}\n" if "world" not in line and "wrold" not in line
+                    else f"title t\n\n{line}\n")
+    done = drywire("run", path)
+    one_line(done, 2, f"{path}:3", *words)
+
+
+def test_bad_url_is_told_by_the_program(tmp_path):
+    path = tmp_path / "url.scn"
+    path.write_text("world native\nrun webget ftp://10.0.2.2/\nexpect webget: error url\n"
+                    "expect kernel: exit program=webget status=1\n")
+    assert drywire("run", path).returncode == 0
+
+
+def test_nothing_half_written(tmp_path):
+    bad = tmp_path / "bad.scn"
+    bad.write_text("wrold slirp\n")
+    done = drywire("run", "--pcap", tmp_path / "x.pcapng", bad)
+    assert done.returncode == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.scn"]
+
+
+def test_help_and_version():
+    done = drywire("--help")
+    assert done.returncode == 0 and done.stdout.startswith("drywire:")
+    for option in ("--seed", "--check-determinism", "--guest", "--junit"):
+        assert option in done.stdout
+    assert re.match(r"drywire \d", drywire("--version").stdout)
+
+
+def failing(tmp_path, extra="expect webget: done status=500 by 1s\n"):
+    path = tmp_path / "fail.scn"
+    path.write_text(GOOD + extra)
+    return path
+
+
+def test_the_failure_block_has_its_eight_lines_and_its_replay_repeats(tmp_path):
+    path = failing(tmp_path)
+    done = drywire("run", path, "--seed", 5)
+    assert done.returncode == 1
+    labels = re.findall(r"^(\w+):", done.stdout, re.M)[-8:]
+    assert labels == ["what", "where", "when", "diverged", "frames", "replay", "wireshark",
+                      "bisect"]
+    assert f"{path}:5" in done.stdout
+    first = re.search(r"hash=(\w+)", done.stdout).group(1)
+    replay = re.search(r"^replay:\s+(.*)$", done.stdout, re.M).group(1)
+    words = shlex.split(replay)
+    again = command([BUILD / "drywire", *words[1:]])
+    assert again.returncode == 1
+    assert re.search(r"hash=(\w+)", again.stdout).group(1) == first
+
+
+def test_json_junit_artifacts_and_annotations(tmp_path):
+    path = failing(tmp_path)
+    out = tmp_path / "out"
+    done = drywire("run", "--json", "--junit", tmp_path / "r.xml", "--artifacts", out,
+                   "--annotate=github", path,
+                   env={"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")})
+    assert done.returncode == 1
+    result = json.loads(done.stdout)
+    assert result["verdict"] == "fail" and result["kind"] == "expect"
+    assert {"scenario", "seed", "hash", "virtual_ns", "real_ns", "frames_tx", "frames_rx", "events",
+            "site", "reproduce"} <= set(result)
+    assert "::error file=" in done.stderr
+    assert "build/drywire run" in (tmp_path / "summary").read_text()
+    suite = xml.etree.ElementTree.parse(tmp_path / "r.xml").getroot()
+    assert suite.get("failures") == "1"
+    assert suite.find(".//property").get("value").startswith("build/drywire run")
+    assert sorted(p.suffix for p in out.iterdir()) == [".pcapng", ".trace", ".txt"]
+
+
+def test_explain_names_what_the_seed_drew():
+    done = drywire("explain", "tests/scenarios/slirp/web-everything-wrong.scn", "--seed", 7)
+    assert done.returncode == 0
+    assert "wire.rx.drop" in done.stdout and "dropped" in done.stdout
+
+
+def test_list_names_scenarios_and_programs():
+    done = drywire("list")
+    assert done.returncode == 0
+    assert LEASE in done.stdout and "webget" in done.stdout
+
+
+def test_an_alarm_is_124(tmp_path):
+    path = tmp_path / "long.scn"
+    path.write_text("world native lease=60s\nrun netinfo\nuntil 40000d\nlimit 50000d\n")
+    start = time.monotonic()
+    done = drywire("run", "--timeout", 1, path)
+    assert done.returncode == 124, done.stdout + done.stderr
+    assert "budget" in done.stdout and time.monotonic() - start < 30
+
+
+def test_a_crash_is_1_and_names_its_signal(tmp_path):
+    guest = tmp_path / "crash.c"
+    guest.write_text(f'''
+#include "{ROOT}/sim/guest.h"
+static int boot(void *s, const struct guest_config *c, uint64_t t) {{ (void)s; (void)c; (void)t; return 0; }}
+static void poll(void *s, uint64_t t) {{ (void)s; (void)t; *(volatile int *)8 = 1; }}
+static uint64_t deadline(void *s, uint64_t t) {{ (void)s; return t; }}
+static const struct guest_ops ops = {{.abi = GUEST_ABI, .name = "crash", .size = 8, .boot = boot,
+                                     .poll = poll, .deadline = deadline}};
+const struct guest_ops *drywire_guest(void);
+const struct guest_ops *drywire_guest(void) {{ return &ops; }}
+''')
+    command(["cc", "-fPIC", "-shared", "-o", tmp_path / "crash.so", guest])
+    done = drywire("run", "--guest", tmp_path / "crash.so", "tests/guests/ping.scn")
+    assert done.returncode == 1, done.stdout
+    assert signal.strsignal(signal.SIGSEGV) in done.stdout
+
+
+def test_a_guest_that_spins_is_124(tmp_path):
+    guest = tmp_path / "spin.c"
+    guest.write_text(f'''
+#include "{ROOT}/sim/guest.h"
+static const struct guest_config *config;
+static int boot(void *s, const struct guest_config *c, uint64_t t) {{ *(const struct platform **)s = c->platform; (void)t; (void)config; return 0; }}
+static void poll(void *s, uint64_t t) {{ const struct platform *p = *(const struct platform **)s; (void)t; for (;;) p->reg_read(p->ctx, 0x10001070, 4); }}
+static uint64_t deadline(void *s, uint64_t t) {{ (void)s; return t; }}
+static const struct guest_ops ops = {{.abi = GUEST_ABI, .name = "spin", .size = 8, .boot = boot,
+                                     .poll = poll, .deadline = deadline}};
+const struct guest_ops *drywire_guest(void);
+const struct guest_ops *drywire_guest(void) {{ return &ops; }}
+''')
+    command(["cc", "-fPIC", "-shared", "-o", tmp_path / "spin.so", guest])
+    done = drywire("run", "--guest", tmp_path / "spin.so", "tests/guests/ping.scn")
+    assert done.returncode == 124, done.stdout
+    assert "budget.poll" in done.stdout
+
+
+def test_without_libslirp_its_scenarios_are_skipped_and_say_how(tmp_path):
+    folder = build_variant("noslirp", "CC=gcc", "SLIRP=")
+    done = drywire("run", "tests/scenarios/slirp/lease.scn", "tests/scenarios/native/lease.scn",
+                   binary=folder / "drywire", env={"DRYWIRE_REQUIRE": ""})
+    assert done.returncode == 0
+    assert "apt-get install libslirp-dev" in done.stdout
+    assert "1 passed, 0 failed, 1 skipped" in done.stdout
+    done = drywire("run", "tests/scenarios/slirp/lease.scn", binary=folder / "drywire",
+                   env={"DRYWIRE_REQUIRE": "slirp"})
+    assert done.returncode == 1
