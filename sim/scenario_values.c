@@ -417,7 +417,7 @@ static bool read_value(const struct key *k, const struct word *w, void *base, ch
     uint64_t n;
     uint32_t n32;
 
-    if (k->kind != VALUE_STRING && strlen(w->value) != w->value_len) {
+    if (w->value && k->kind != VALUE_STRING && strlen(w->value) != w->value_len) {
         snprintf(problem, size, "%s= holds a zero byte", k->name);
         return false;
     }

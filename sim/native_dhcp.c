@@ -1,0 +1,126 @@
+/*
+ * The DHCP server of the scripted peer (RFC 2131), with every oddity that a scenario can ask for.
+ */
+#include "native.h"
+#include <string.h>
+
+enum { DISCOVER = 1, OFFER = 2, REQUEST = 3, ACK = 5, NAK = 6 };
+
+#define OTHER_ADDRESS ADDR(10, 0, 2, 99) /* what the second server offers */
+
+static uint8_t *option32(uint8_t *at, uint8_t code, uint32_t value)
+{
+    at[0] = code;
+    at[1] = 4;
+    put32(at + 2, value);
+    return at + 6;
+}
+
+static void lease_options(struct world *w, uint8_t **at)
+{
+    const struct native_options *o = &w->scenario->native;
+
+    *at = option32(*at, 1, NATIVE_MASK);
+    *at = option32(*at, 3, NATIVE_GATEWAY);
+    *at = option32(*at, 6, NATIVE_DNS);
+    *at = option32(*at, 51, o->lease_s);
+    if (o->t1_s)
+        *at = option32(*at, 58, o->t1_s);
+    if (o->t2_s)
+        *at = option32(*at, 59, o->t2_s);
+}
+
+/* One message of a server to the client that sent `d`. */
+static void reply(struct world *w, const struct decoded *d, uint8_t type, uint32_t server,
+                  uint32_t yiaddr, uint32_t xid)
+{
+    static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    struct native_frame *f = native_frame_new(w);
+    uint8_t *udp = native_payload(f), *m = udp + 8, *at = m + 240;
+    bool renewing = d->dhcp_ciaddr != 0 && type != NAK;
+    bool unicast = renewing || (w->scenario->native.unicast_reply && type != NAK);
+
+    memset(m, 0, 240);
+    m[0] = 2;
+    m[1] = 1;
+    m[2] = 6;
+    put32(m + 4, xid);
+    put32(m + 12, renewing ? d->dhcp_ciaddr : 0);
+    put32(m + 16, type == NAK ? 0 : yiaddr);
+    memcpy(m + 28, d->eth_src, 6); /* chaddr */
+    put32(m + 236, 0x63825363);
+    *at++ = 53;
+    *at++ = 1;
+    *at++ = type;
+    at = option32(at, 54, server);
+    if (type != NAK)
+        lease_options(w, &at);
+    *at++ = 255;
+    while (at - m < 300)
+        *at++ = 0;
+    put16(udp, 67);
+    put16(udp + 2, 68);
+    put16(udp + 4, (unsigned)(at - udp));
+    native_ip(f, unicast ? d->eth_src : everybody, server,
+              unicast ? (renewing ? d->dhcp_ciaddr : yiaddr) : ADDR(255, 255, 255, 255), 17,
+              (size_t)(at - udp));
+    native_send(w, f, 0);
+}
+
+static void next_address(struct world *w)
+{
+    if (w->scenario->native.second_address)
+        w->dhcp.addr = w->scenario->native.second_address;
+}
+
+static void input_request(struct world *w, const struct decoded *d)
+{
+    const struct native_options *o = &w->scenario->native;
+    bool renewal = d->dhcp_ciaddr != 0, unicast = d->ip_dst == NATIVE_GATEWAY;
+
+    if (d->dhcp_server && d->dhcp_server != NATIVE_GATEWAY) {
+        if (o->second_server && d->dhcp_server == NATIVE_SECOND_SERVER)
+            reply(w, d, ACK, NATIVE_SECOND_SERVER, OTHER_ADDRESS, d->dhcp_xid);
+        return; /* the client chose another server */
+    }
+    if (renewal && ((unicast && o->renew_silent) || (!unicast && o->rebind_silent)))
+        return;
+    if ((renewal && o->nak_renew) || w->dhcp.requests++ < o->nak_requests) {
+        reply(w, d, NAK, NATIVE_GATEWAY, 0, d->dhcp_xid);
+        next_address(w);
+        return;
+    }
+    w->dhcp.expiry_ns = o->lease_s == UINT32_MAX ? SIM_NEVER
+                                                 : w->sim->now_ns + o->lease_s * NS_PER_S;
+    reply(w, d, ACK, NATIVE_GATEWAY, renewal ? d->dhcp_ciaddr : w->dhcp.addr, d->dhcp_xid);
+}
+
+static void input_discover(struct world *w, const struct decoded *d)
+{
+    const struct native_options *o = &w->scenario->native;
+
+    if (w->dhcp.expiry_ns && w->sim->now_ns >= w->dhcp.expiry_ns)
+        next_address(w);
+    if (o->foreign_xid)
+        reply(w, d, OFFER, NATIVE_GATEWAY, ADDR(10, 0, 2, 66), d->dhcp_xid ^ 0x5a5a5a5a);
+    reply(w, d, OFFER, NATIVE_GATEWAY, w->dhcp.addr, d->dhcp_xid);
+    if (o->second_server)
+        reply(w, d, OFFER, NATIVE_SECOND_SERVER, OTHER_ADDRESS, d->dhcp_xid);
+}
+
+void native_dhcp_input(struct world *w, const struct decoded *d)
+{
+    unsigned silent = w->scenario->native.silent_requests;
+
+    if (d->dst_port != 67)
+        return;
+    if (w->dhcp.messages < silent) {
+        if (silent != (unsigned)-1)
+            w->dhcp.messages++;
+        return;
+    }
+    if (d->dhcp_type == DISCOVER)
+        input_discover(w, d);
+    else if (d->dhcp_type == REQUEST)
+        input_request(w, d);
+}
