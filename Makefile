@@ -36,7 +36,8 @@ SIM := arena.c bugs.c coroutine.c decode.c expect.c guest_core.c machine.c nativ
 CLI := child.c main.c options.c report.c
 
 # Is libslirp here? It needs no GLib header, and Debian's slirp.pc is not usable without one.
-SLIRP := $(shell printf '%s\n' '\#include <libslirp.h>' \
+HASH := \#
+SLIRP := $(shell printf '%s\n' '$(HASH)include <libslirp.h>' \
            'int main(void) { return slirp_version_string() == 0; }' | \
            $(CC) -I/usr/include/slirp -x c - -o /dev/null -lslirp 2>/dev/null && echo yes)
 ifeq ($(SLIRP),yes)
