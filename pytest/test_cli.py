@@ -147,7 +147,7 @@ def test_list_names_scenarios_and_programs():
 
 def test_an_alarm_is_124(tmp_path):
     path = tmp_path / "long.scn"
-    path.write_text("world native lease=60s\nrun netinfo\nuntil 40000d\nlimit 50000d\n")
+    path.write_text("world native lease=60s\nrun netinfo\nuntil 9000d\nlimit 9900d\n")
     start = time.monotonic()
     done = drywire("run", "--timeout", 1, path)
     assert done.returncode == 124, done.stdout + done.stderr

@@ -215,10 +215,13 @@ static bool output_data(struct tcp_conn *c)
             return true;
         if (!conn_send(c, c->snd_nxt, next.len, TCP_ACK | (next.fin ? TCP_FIN : 0)))
             return false;
-        sent(c, c->snd_nxt, next.len + next.fin);
-        c->snd_nxt += next.len + (BUG(TCP_FIN_NUMBER) ? 0 : next.fin);
-        if (BUG(TCP_FIN_NUMBER) && next.fin)
+        if (BUG(TCP_FIN_NUMBER) && next.fin) {
+            sent(c, c->snd_nxt, next.len);
+            c->snd_nxt += next.len;
             return true;
+        }
+        sent(c, c->snd_nxt, next.len + next.fin);
+        c->snd_nxt += next.len + next.fin;
         c->persist_at_ns = DEADLINE_NEVER;
         c->probes = 0;
     }

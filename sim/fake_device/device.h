@@ -142,6 +142,7 @@ struct net_device {
     /* registers */
     uint8_t status;
     bool initialised; /* reset was seen: nothing else may come first */
+    bool features_said; /* FEATURES_OK was written, accepted or not */
     uint64_t features;
     uint32_t device_features_sel, driver_features_sel, queue_sel, generation;
     uint32_t guest_page_size;

@@ -113,6 +113,7 @@ static void status_write(struct net_device *n, uint32_t value)
     if ((added & VIRTIO_STATUS_DRIVER) && !((n->status | added) & VIRTIO_STATUS_ACKNOWLEDGE))
         order(n, "DRIVER");
     if (added & VIRTIO_STATUS_FEATURES_OK) {
+        n->features_said = true;
         if (n->config.legacy) {
             VIOLATION(n->bus, "status.features_ok_legacy", "3.1.2",
                       "FEATURES_OK is set on a legacy interface, which has no such bit");
@@ -148,7 +149,7 @@ static void features_write(struct net_device *n, uint32_t value)
     }
     if (!(n->status & VIRTIO_STATUS_DRIVER))
         order(n, "features before DRIVER");
-    if (n->status & (VIRTIO_STATUS_FEATURES_OK | VIRTIO_STATUS_DRIVER_OK))
+    if (n->features_said || (n->status & VIRTIO_STATUS_DRIVER_OK))
         VIOLATION(n->bus, "features.late", "3.1.1", "features are written after FEATURES_OK");
     n->features = (n->features & ~(UINT64_C(0xffffffff) << shift)) | (uint64_t)value << shift;
     if (n->features & ~offered)

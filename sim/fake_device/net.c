@@ -60,6 +60,7 @@ void net_device_reset(struct net_device *n)
 {
     n->status = 0;
     n->initialised = true;
+    n->features_said = false;
     n->features = 0;
     n->device_features_sel = n->driver_features_sel = n->queue_sel = 0;
     n->interrupt_status = 0;
@@ -199,7 +200,8 @@ static void layout_check(struct net_device *n, const struct vqueue *q, unsigned 
                   q->index, q->d[head].len, n->header_len);
 }
 
-static void tx_one(struct net_device *n, struct vqueue *q, unsigned head)
+/* The frame of a chain goes out; the chain is still the device's. */
+static void tx_frame(struct net_device *n, struct vqueue *q, unsigned head)
 {
     uint8_t packet[VIRTIO_NET_HDR_SIZE + NET_FRAME_MAX];
     uint32_t len = vqueue_readable(q, head);
@@ -211,7 +213,6 @@ static void tx_one(struct net_device *n, struct vqueue *q, unsigned head)
     if (len < n->header_len + 14 || len > sizeof(packet)) {
         VIOLATION(n->bus, "net.tx_length", "5.1.6.2",
                   "%u bytes are transmitted, header included", len);
-        vqueue_complete(q, head, 0);
         return;
     }
     vqueue_read(q, head, 0, packet, len);
@@ -219,7 +220,6 @@ static void tx_one(struct net_device *n, struct vqueue *q, unsigned head)
     if (n->link_up)
         n->bus->frame(n->bus->ctx, packet + n->header_len, len - n->header_len);
     vqueue_check_untouched(q, head);
-    vqueue_complete(q, head, 0);
 }
 
 /* Whether to go on with the next chain, or leave the rest for later. */
@@ -242,9 +242,12 @@ static void tx_run(struct net_device *n)
 
         if (n->config.lively && n->bus->chance(n->bus->ctx, "device.reorder", 65536 / 16))
             second = vqueue_next(q);
-        if (second >= 0)
-            tx_one(n, q, (unsigned)second);
-        tx_one(n, q, (unsigned)head);
+        tx_frame(n, q, (unsigned)head); /* frames keep their order, used entries need not */
+        if (second >= 0) {
+            tx_frame(n, q, (unsigned)second);
+            vqueue_complete(q, (unsigned)second, 0);
+        }
+        vqueue_complete(q, (unsigned)head, 0);
         done = true;
         if (q->held_count && pause(n)) {
             schedule(n, &n->tx_scheduled, EVENT_TX, PAUSE_NS);

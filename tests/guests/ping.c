@@ -6,7 +6,7 @@
  *
  * It has the fixed address 10.0.2.15, asks for the gateway 10.0.2.2, pings it once a second, and
  * answers ARP requests and pings. GUEST_BUG plants a driver bug that the fake device must find:
- * 1 re-posts a receive buffer before it has been read, 2 forgets to notify, 3 writes FEATURES_OK
+ * 1 writes to a receive buffer that it has given back, 2 forgets to notify, 3 writes FEATURES_OK
  * before the features, 4 posts buffers by their pointer.
  */
 #include "../../sim/guest.h"
@@ -37,6 +37,7 @@ struct nic {
     uint8_t *rxbuf, *txbuf; /* QSZ buffers of 2048 bytes each */
     uint8_t mac[6], gw[6];
     int gw_known;
+    uint8_t *late;
     uint16_t seq, replies;
     uint64_t next_ns;
 };
@@ -235,18 +236,15 @@ static void guest_poll(void *state, uint64_t now_ns)
     uint8_t frame[1600];
 
     mb(n);
+    if (GUEST_BUG == 1 && n->late)
+        n->late[8] ^= 1;
     while (n->rx.taken != n->rx.used->idx) {
         uint32_t id = n->rx.used->slot[n->rx.taken % QSZ].id;
         uint32_t len = n->rx.used->slot[n->rx.taken % QSZ].len;
         uint8_t *b = n->rxbuf + id * 2048;
 
         n->rx.taken++;
-        if (GUEST_BUG == 1) {
-            push(n, &n->rx, (int)id, b, 1600, 1);
-            wr(n, 0x50, 0);
-            memset(b, 0, 1600);
-            continue;
-        }
+        n->late = b;
         len = len > 1600 ? 1600 : len;
         memcpy(frame, b, len);
         push(n, &n->rx, (int)id, b, 1600, 1);

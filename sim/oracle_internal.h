@@ -1,0 +1,117 @@
+/*
+ * Between the two files of frame oracles: oracle_frame.c (every frame) and oracle_tcp.c (flows).
+ */
+#ifndef DRYWIRE_ORACLE_INTERNAL_H
+#define DRYWIRE_ORACLE_INTERNAL_H
+
+#include "oracle.h"
+
+/* In the order of oracle_names. */
+enum oracle_id {
+    FRAME_LENGTH,
+    FRAME_SOURCE_MAC,
+    FRAME_MALFORMED,
+    FRAME_CHECKSUM,
+    FRAME_PADDING,
+    FRAME_FRAGMENT,
+    FRAME_TTL,
+    ARP_SOURCE,
+    ARP_RATE,
+    IP_SOURCE,
+    UDP_LENGTH,
+    DHCP_ADDRESS,
+    DHCP_XID,
+    TCP_STREAM,
+    TCP_WRITTEN,
+    TCP_WINDOW,
+    TCP_ACK_NUMBER,
+    TCP_WINDOW_SHRINK,
+    TCP_RETRANSMIT,
+    TCP_FIN_LAST,
+    TCP_MSS,
+    TCP_RST_REPLY,
+    ORACLE_COUNT,
+};
+
+enum { ARP_TARGETS = 32, OFFERS = 8, FLOWS = 64, FLOW_RANGES = 32, FLOW_HISTORY = 1 << 18 };
+
+/* Bytes of one direction of a stream, the last FLOW_HISTORY of them, by stream offset. */
+struct history {
+    uint8_t *ring; /* made when first needed, kept between runs */
+    uint64_t end;  /* offset behind the last byte */
+};
+
+/* One TCP connection as seen from both ends. Offsets count stream bytes from 0: the byte with
+ * sequence number iss + 1 is number 0, FIN comes behind the last byte. */
+struct flow {
+    bool used;
+    uint16_t local_port, remote_port;
+    uint32_t remote;
+    uint64_t touched; /* event counter: the oldest is recycled */
+
+    bool own_syn, peer_syn; /* seen leaving; seen arriving */
+    uint32_t own_iss, peer_iss;
+    uint64_t own_sent; /* offset behind the last byte put on the wire */
+    bool own_fin;
+    uint64_t own_fin_at;
+    uint32_t peer_mss;
+    uint64_t edge;       /* furthest right edge that the peer's windows allowed, as an offset */
+    bool edge_known;
+    uint64_t offered;    /* right edge that the machine offered, as an offset */
+    bool offered_known;
+    uint64_t acked;      /* furthest that the machine acknowledged, FIN included */
+
+    bool said_syn; /* the peer's SYN, as it left the peer */
+    uint32_t said_iss;
+    bool peer_fin;         /* arrived */
+    uint64_t peer_fin_at;
+    uint64_t contiguous;   /* offset behind the last byte received without a gap */
+    struct {
+        uint64_t start, end;
+    } ranges[FLOW_RANGES]; /* received behind a gap */
+    unsigned range_count;
+    bool lost_track; /* more gaps than we can hold: no judgement about ACKs */
+    uint64_t read;   /* offset behind the last byte that the program read */
+    bool hooked;     /* the program's writes are reported */
+    struct history said, written;
+
+    bool last_was_rst; /* the last segment that arrived */
+    uint64_t rst_ns;
+};
+
+struct oracles {
+    struct sim *sim;
+    uint8_t mac[6];
+    bool mac_known;
+    uint16_t mtu;
+    bool off[ORACLE_COUNT];
+
+    struct {
+        uint32_t addr;
+        uint64_t at_ns;
+    } asked[ARP_TARGETS];
+    unsigned asked_count;
+
+    /* DHCP as it went by. */
+    bool dhcp_seen;
+    uint32_t xid, addr;
+    uint64_t request_ns, expiry_ns, lost_ns;
+    bool renewing; /* the last message was a REQUEST with ciaddr */
+    uint32_t offers[OFFERS];
+    unsigned offer_count;
+
+    struct flow flows[FLOWS];
+    uint64_t counter;
+};
+
+/* Report a violation, unless this oracle is switched off. */
+void oracle_fail(struct oracles *o, enum oracle_id id, const char *site, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+void flows_start(struct oracles *o);
+void flows_free(struct oracles *o);
+void flows_tx(struct oracles *o, const struct decoded *d);
+void flows_rx(struct oracles *o, const struct decoded *d);
+void flows_peer(struct oracles *o, const struct decoded *d);
+
+#endif
