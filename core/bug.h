@@ -33,7 +33,7 @@
     X(TCP_WINDOW, "data is sent beyond the peer's window")                                         \
     X(TCP_ACK_AHEAD, "out-of-order data is acknowledged as if it were in order")                   \
     X(TCP_RETRANSMIT_SHIFT, "retransmitted bytes are taken one further in the buffer")             \
-    X(TCP_WINDOW_SHRINK, "the offered window is what is free, even if that takes it back")         \
+    X(TCP_WINDOW_SHRINK, "the offered window is halved now and then, which takes it back")         \
     X(TCP_NO_RETRANSMIT, "nothing is ever retransmitted")                                          \
     X(TCP_FIN_NUMBER, "the FIN takes no sequence number")                                          \
     X(TCP_STREAM, "a byte of the stream is delivered twice")                                       \
