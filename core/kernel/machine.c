@@ -9,6 +9,7 @@ int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t n
 {
     const struct platform *p = config->platform;
     struct dma_memory dma = {.base = config->dma, .size = config->dma_size};
+    uint64_t key = p->entropy(p->ctx); /* one call a statement: arguments have no order in C */
     int err;
 
     k->platform = p;
@@ -18,7 +19,7 @@ int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t n
     k->more = false;
     for (unsigned i = 0; i < TASKS; i++)
         k->tasks[i].state = TASK_FREE;
-    rng_init(&k->rng, p->entropy(p->ctx), p->entropy(p->ctx));
+    rng_init(&k->rng, key, p->entropy(p->ctx));
     err = virtio_net_init(&k->nic, p, config->mmio_base, &dma, &k->rng);
     if (err)
         return err;

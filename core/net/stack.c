@@ -8,11 +8,12 @@ void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev
                 uint64_t now_ns)
 {
     uint8_t *at = buffers;
+    uint64_t key = p->entropy(p->ctx); /* one call a statement: arguments have no order in C */
 
     s->platform = p;
     s->netdev = netdev;
     s->now_ns = now_ns;
-    rng_init(&s->rng, p->entropy(p->ctx), p->entropy(p->ctx));
+    rng_init(&s->rng, key, p->entropy(p->ctx));
     s->isn_key[0] = p->entropy(p->ctx);
     s->isn_key[1] = p->entropy(p->ctx);
     s->addr = s->mask = s->gateway = s->dns = 0;
