@@ -1,20 +1,40 @@
 /*
- * Expectations of a run: which lines of the trace a scenario waits for, and which must never come.
- * A line matches when its component is equal and the tokens occur in it in order. See scenario.h.
+ * What a scenario expects of a run: every trace line is offered here, late expectations fail the
+ * run, and the message shows the line that came nearest, so that the reader sees what happened
+ * instead. Contracts in scenario.h.
  */
 #include "scenario.h"
 #include <stdlib.h>
 #include <string.h>
 
+enum { LINE_SHOWN_MAX = 256 };
 
-void expectations_start(struct expectations *e, const struct scenario *sc, struct sim *sim)
+struct expect_near {
+    unsigned score; /* of the line: 2 for a token, 1 for a token with the right key only */
+    bool any;
+    uint64_t time_ns;
+    char line[LINE_SHOWN_MAX];
+};
+
+static void *zeroed(size_t count, size_t size)
 {
-    *e = (struct expectations){.scenario = sc, .sim = sim};
-    e->seen = calloc(sc->expect_count ? sc->expect_count : 1, sizeof(*e->seen));
-    if (!e->seen) {
+    void *p = calloc(count ? count : 1, size);
+
+    if (!p) {
         fprintf(stderr, "drywire: out of memory\n");
         exit(4);
     }
+    return p;
+}
+
+void expectations_start(struct expectations *e, const struct scenario *sc, struct sim *sim)
+{
+    *e = (struct expectations){
+        .scenario = sc,
+        .seen = zeroed(sc->expect_count, sizeof(*e->seen)),
+        .near = zeroed(sc->expect_count, sizeof(*e->near)),
+        .sim = sim,
+    };
     for (unsigned i = 0; i < sc->expect_count; i++)
         e->open += !sc->expects[i].never;
 }
@@ -22,108 +42,215 @@ void expectations_start(struct expectations *e, const struct scenario *sc, struc
 void expectations_free(struct expectations *e)
 {
     free(e->seen);
-    e->seen = NULL;
+    free(e->near);
+    *e = (struct expectations){0};
 }
 
 bool expectations_wants(const struct expectations *e, const char *component)
 {
     for (unsigned i = 0; i < e->scenario->expect_count; i++)
-        if (strcmp(e->scenario->expects[i].component, component) == 0)
+        if (!strcmp(e->scenario->expects[i].component, component))
             return true;
     return false;
 }
 
-/* How many of its tokens, in order, are in the line behind the component; -1: another component. */
-static int tokens_matched(const struct scenario_expect *x, const char *line)
+/* ---- matching ---- */
+
+/* The next token of *at, its length in *len; NULL at the end. */
+static const char *next_token(const char **at, size_t *len)
 {
-    size_t n = strlen(x->component);
-    const char *at = line + n + 1;
-    unsigned matched = 0;
+    const char *token = *at + strspn(*at, " ");
 
-    if (strncmp(line, x->component, n) || line[n] != ':')
-        return -1;
-    while (*at && matched < x->token_count) {
-        size_t len;
-
-        at += strspn(at, " ");
-        len = strcspn(at, " ");
-        if (len && len == strlen(x->tokens[matched]) && !strncmp(at, x->tokens[matched], len))
-            matched++;
-        at += len;
-    }
-    return (int)matched;
+    *len = strcspn(token, " ");
+    *at = token + *len;
+    return *len ? token : NULL;
 }
 
-static const char *site(const struct expectations *e, const struct scenario_expect *x, char *buf,
-                        size_t size)
+static bool same_token(const char *token, size_t len, const char *wanted)
 {
-    snprintf(buf, size, "%s:%u", e->scenario->path, x->line);
+    return strlen(wanted) == len && !memcmp(token, wanted, len);
+}
+
+/* status=404 where status=200 was wanted. */
+static bool same_key(const char *token, size_t len, const char *wanted)
+{
+    const char *equals = strchr(wanted, '=');
+    size_t key = equals ? (size_t)(equals - wanted) + 1 : 0;
+
+    return key && len >= key && !memcmp(token, wanted, key);
+}
+
+/* The tokens behind "component:", or NULL when the line is another component's. */
+static const char *tokens_of(const char *line, const char *component)
+{
+    size_t n = strlen(component);
+
+    return !strncmp(line, component, n) && line[n] == ':' ? line + n + 1 : NULL;
+}
+
+static bool matches(const struct scenario_expect *x, const char *tokens)
+{
+    const char *token;
+    size_t len;
+    unsigned i = 0;
+
+    while (i < x->token_count && (token = next_token(&tokens, &len)))
+        i += same_token(token, len, x->tokens[i]);
+    return i == x->token_count;
+}
+
+/* How near a line comes: every expected token is looked for behind the one found before. */
+static unsigned score(const struct scenario_expect *x, const char *tokens)
+{
+    unsigned total = 0;
+
+    for (unsigned i = 0; i < x->token_count; i++) {
+        const char *at = tokens, *token;
+        bool key = false;
+        size_t len;
+
+        while ((token = next_token(&at, &len)) && !same_token(token, len, x->tokens[i]))
+            key = key || same_key(token, len, x->tokens[i]);
+        if (token)
+            tokens = at;
+        total += token ? 2 : key;
+    }
+    return total;
+}
+
+/* ---- messages ---- */
+
+/* "path:line"; of a long path the end is what counts. */
+static const char *site(const struct expectations *e, unsigned line, char *buf, size_t size)
+{
+    const char *path = e->scenario->path;
+    size_t len = strlen(path), room = size - 16;
+
+    snprintf(buf, size, "%s:%u", len > room ? path + (len - room) : path, line);
     return buf;
 }
 
-/* The expectation as it stands in the file, without its time. */
-static void describe(const struct scenario_expect *x, char *buf, size_t size)
+/* Append text; what does not fit is cut. */
+static void __attribute__((format(printf, 3, 4)))
+append(char *buf, size_t size, const char *format, ...)
 {
-    size_t len = (size_t)snprintf(buf, size, "%s:", x->component);
+    size_t used = strlen(buf);
+    va_list args;
 
-    for (unsigned i = 0; i < x->token_count && len < size; i++)
-        len += (size_t)snprintf(buf + len, size - len, " %s", x->tokens[i]);
+    va_start(args, format);
+    vsnprintf(buf + used, size - used, format, args);
+    va_end(args);
+}
+
+/* The expectation as it stands in the file. */
+static void expect_text(const struct scenario_expect *x, char *buf, size_t size)
+{
+    snprintf(buf, size, "%s:", x->component);
+    for (unsigned i = 0; i < x->token_count; i++)
+        append(buf, size, " %s", x->tokens[i]);
+}
+
+static void append_time(char *buf, size_t size, const char *before, uint64_t ns)
+{
+    append(buf, size, "%s%llu.%06llus", before, (unsigned long long)(ns / NS_PER_S),
+           (unsigned long long)(ns % NS_PER_S / NS_PER_US));
+}
+
+static void fail_unmet(struct expectations *e, unsigned i, bool late)
+{
+    const struct scenario_expect *x = &e->scenario->expects[i];
+    const struct expect_near *near = &e->near[i];
+    char where[sizeof(e->sim->failure.site)], what[sizeof(e->sim->failure.message)];
+
+    expect_text(x, what, 160);
+    append(what, sizeof(what), " was not seen");
+    if (e->seen[i])
+        append(what, sizeof(what), " %u times but %u", x->count, e->seen[i]);
+    if (late)
+        append_time(what, sizeof(what), " by ", x->by_ns);
+    if (x->after_ns)
+        append_time(what, sizeof(what), " after ", x->after_ns);
+    if (near->any) {
+        append(what, sizeof(what), "; nearest line: \"%s\"", near->line);
+        append_time(what, sizeof(what), " at ", near->time_ns);
+    } else if (!e->seen[i]) {
+        append(what, sizeof(what), "; %s said nothing", x->component);
+    }
+    sim_fail(e->sim, FAILURE_EXPECT, "expect", site(e, x->line, where, sizeof(where)), "%s", what);
+}
+
+/* ---- the run ---- */
+
+/* Nanoseconds since power-on. */
+static uint64_t elapsed(const struct expectations *e)
+{
+    return e->sim->now_ns - SIM_POWER_ON_NS;
+}
+
+static void remember(struct expect_near *near, unsigned points, uint64_t now, const char *line)
+{
+    if (near->any && points < near->score)
+        return;
+    near->any = true;
+    near->score = points;
+    near->time_ns = now;
+    snprintf(near->line, sizeof(near->line), "%s", line);
 }
 
 void expectations_line(struct expectations *e, const char *line)
 {
-    char where[160];
+    uint64_t now = elapsed(e);
 
     for (unsigned i = 0; i < e->scenario->expect_count; i++) {
         const struct scenario_expect *x = &e->scenario->expects[i];
+        const char *tokens = tokens_of(line, x->component);
+        bool in_time = now >= x->after_ns && now <= x->by_ns;
 
-        if (e->sim->now_ns < SIM_POWER_ON_NS + x->after_ns ||
-            tokens_matched(x, line) != (int)x->token_count)
+        if (!tokens || (!x->never && e->seen[i] >= x->count))
             continue;
-        if (x->never) {
-            sim_fail(e->sim, FAILURE_EXPECT, "never", site(e, x, where, sizeof(where)),
-                     "this line must never come: %s", line);
-            return;
-        }
-        if (++e->seen[i] == x->count)
+        if (!in_time || !matches(x, tokens)) {
+            if (!x->never)
+                remember(&e->near[i], score(x, tokens), now, line);
+        } else if (x->never) {
+            char where[sizeof(e->sim->failure.site)];
+
+            sim_fail(e->sim, FAILURE_EXPECT, "never", site(e, x->line, where, sizeof(where)),
+                     "\"%s\" was seen and must never be", line);
+        } else if (++e->seen[i] == x->count) {
             e->open--;
+        }
     }
 }
 
 static bool unmet(const struct expectations *e, unsigned i)
 {
-    const struct scenario_expect *x = &e->scenario->expects[i];
-
-    return !x->never && e->seen[i] < x->count;
+    return !e->scenario->expects[i].never && e->seen[i] < e->scenario->expects[i].count;
 }
 
+/* `by T` includes T itself: an expectation is late one nanosecond after it. */
 uint64_t expectations_deadline(const struct expectations *e)
 {
     uint64_t first = SIM_NEVER;
 
-    for (unsigned i = 0; e->open && i < e->scenario->expect_count; i++) {
-        const struct scenario_expect *x = &e->scenario->expects[i];
+    for (unsigned i = 0; i < e->scenario->expect_count; i++) {
+        uint64_t by = e->scenario->expects[i].by_ns;
 
-        if (unmet(e, i) && x->by_ns != SIM_NEVER && SIM_POWER_ON_NS + x->by_ns < first)
-            first = SIM_POWER_ON_NS + x->by_ns;
+        if (by != SIM_NEVER && unmet(e, i) && by + SIM_POWER_ON_NS + 1 < first)
+            first = by + SIM_POWER_ON_NS + 1;
     }
     return first;
 }
 
 void expectations_check(struct expectations *e, bool final)
 {
-    char what[240], where[160];
+    uint64_t now = elapsed(e);
 
-    for (unsigned i = 0; e->open && i < e->scenario->expect_count; i++) {
-        const struct scenario_expect *x = &e->scenario->expects[i];
-        bool late = x->by_ns != SIM_NEVER && e->sim->now_ns >= SIM_POWER_ON_NS + x->by_ns;
+    for (unsigned i = 0; i < e->scenario->expect_count; i++) {
+        bool late = now > e->scenario->expects[i].by_ns;
 
-        if (!unmet(e, i) || !(late || final))
-            continue;
-        describe(x, what, sizeof(what));
-        sim_fail(e->sim, FAILURE_EXPECT, "expect", site(e, x, where, sizeof(where)),
-                 "'%s' did not come%s (seen %u of %u)", what, late ? " in time" : "", e->seen[i],
-                 x->count);
-        return;
+        if (unmet(e, i) && (late || final)) {
+            fail_unmet(e, i, late);
+            return;
+        }
     }
 }

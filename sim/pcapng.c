@@ -1,11 +1,13 @@
 /*
- * Captures out, in pcapng (draft-ietf-opsawg-pcapng): section header, two interface blocks with
- * nanosecond time, enhanced packet blocks with direction and comment. See pcapng.h.
+ * Captures out: pcapng (draft-ietf-opsawg-pcapng), section header, two interfaces, enhanced packet
+ * blocks. Numbers are written in this machine's byte order, which the format allows: the magic of
+ * the section header tells it. Contracts in pcapng.h.
  */
 #include "pcapng.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -13,32 +15,39 @@ enum {
     BLOCK_INTERFACE = 1,
     BLOCK_PACKET = 6,
     BYTE_ORDER_MAGIC = 0x1a2b3c4d,
-    LINK_ETHERNET = 1,
-    SNAP_LENGTH = 65535,
     OPTION_END = 0,
     OPTION_COMMENT = 1,
     OPTION_IF_NAME = 2,
     OPTION_IF_TSRESOL = 9,
-    OPTION_SHB_USERAPPL = 4,
     OPTION_EPB_FLAGS = 2,
+    OPTION_SHB_USERAPPL = 4,
+    LINKTYPE_ETHERNET = 1,
     FLAG_INBOUND = 1,
     FLAG_OUTBOUND = 2,
 };
 
-/* A block is put together here; the longest is a packet of 2048 bytes with its comment. */
+/* A block is gathered here and written at once: a capture always ends at a block. */
 struct block {
-    uint8_t bytes[8192];
-    size_t len;
+    uint8_t *bytes;
+    size_t len, size;
 };
 
 static void put(struct block *b, const void *bytes, size_t len)
 {
-    if (len > sizeof(b->bytes) - b->len)
-        len = sizeof(b->bytes) - b->len;
-    memcpy(b->bytes + b->len, bytes, len);
+    if (b->size - b->len < len) {
+        size_t bigger = (b->len + len) * 2;
+        uint8_t *p = realloc(b->bytes, bigger);
+
+        if (!p) {
+            fprintf(stderr, "drywire: out of memory\n");
+            exit(4);
+        }
+        b->bytes = p;
+        b->size = bigger;
+    }
+    if (len)
+        memcpy(b->bytes + b->len, bytes, len);
     b->len += len;
-    while (b->len % 4)
-        b->bytes[b->len++] = 0;
 }
 
 static void put32(struct block *b, uint32_t n)
@@ -46,138 +55,180 @@ static void put32(struct block *b, uint32_t n)
     put(b, &n, sizeof(n));
 }
 
+static void put16(struct block *b, uint16_t n)
+{
+    put(b, &n, sizeof(n));
+}
+
+static void put_padding(struct block *b)
+{
+    static const uint8_t zeros[4];
+
+    put(b, zeros, -b->len & 3);
+}
+
 static void put_option(struct block *b, uint16_t code, const void *value, size_t len)
 {
-    uint16_t head[2] = {code, (uint16_t)len};
+    uint16_t shown = len > UINT16_MAX ? UINT16_MAX : (uint16_t)len;
 
-    put(b, head, sizeof(head));
-    put(b, value, len);
+    put16(b, code);
+    put16(b, shown);
+    put(b, value, shown);
+    put_padding(b);
 }
 
-static void block_begin(struct block *b, uint32_t type)
+static void put_text(struct block *b, uint16_t code, const char *text)
 {
-    b->len = 0;
-    put32(b, type);
-    put32(b, 0); /* the length, known at the end */
+    if (text && *text)
+        put_option(b, code, text, strlen(text));
 }
 
-static void block_write(struct pcapng *p, struct block *b)
+static struct block block_start(uint32_t type)
 {
-    uint32_t total;
+    struct block b = {0};
 
-    put32(b, 0);
-    total = (uint32_t)b->len;
-    memcpy(b->bytes + 4, &total, 4);
-    memcpy(b->bytes + b->len - 4, &total, 4);
-    fwrite(b->bytes, 1, b->len, p->file); /* an error stays in the stream until it is closed */
+    put32(&b, type);
+    put32(&b, 0); /* the length, known at the end */
+    return b;
 }
 
-static void write_section(struct pcapng *p, const char *comment)
+/* Close the options, fill in the length at both ends, write. Errors stay in the FILE. */
+static void block_write(struct block *b, FILE *f)
 {
-    static const uint16_t version[2] = {1, 0};
-    static const uint64_t unknown_length = UINT64_MAX;
-    struct block b;
+    uint32_t len = (uint32_t)b->len + 8;
 
-    block_begin(&b, BLOCK_SECTION);
+    put32(b, OPTION_END);
+    put32(b, len);
+    memcpy(b->bytes + 4, &len, sizeof(len));
+    fwrite(b->bytes, 1, b->len, f);
+    fflush(f);
+    free(b->bytes);
+}
+
+static void write_section(FILE *f, const char *comment)
+{
+    struct block b = block_start(BLOCK_SECTION);
+    uint64_t length_unknown = UINT64_MAX;
+
     put32(&b, BYTE_ORDER_MAGIC);
-    put(&b, version, sizeof(version));
-    put(&b, &unknown_length, sizeof(unknown_length));
-    if (comment)
-        put_option(&b, OPTION_COMMENT, comment, strlen(comment));
-    put_option(&b, OPTION_SHB_USERAPPL, "drywire", strlen("drywire"));
-    put_option(&b, OPTION_END, "", 0);
-    block_write(p, &b);
+    put16(&b, 1); /* version 1.0 */
+    put16(&b, 0);
+    put(&b, &length_unknown, sizeof(length_unknown));
+    put_text(&b, OPTION_COMMENT, comment);
+    put_text(&b, OPTION_SHB_USERAPPL, "drywire");
+    block_write(&b, f);
 }
 
-static void write_interface(struct pcapng *p, const char *name)
+static void write_interface(FILE *f, const char *name)
 {
-    static const uint16_t link[2] = {LINK_ETHERNET, 0};
-    static const uint8_t nanoseconds = 9;
-    struct block b;
+    struct block b = block_start(BLOCK_INTERFACE);
+    uint8_t nanoseconds = 9;
 
-    block_begin(&b, BLOCK_INTERFACE);
-    put(&b, link, sizeof(link));
-    put32(&b, SNAP_LENGTH);
-    put_option(&b, OPTION_IF_NAME, name, strlen(name));
+    put16(&b, LINKTYPE_ETHERNET);
+    put16(&b, 0);
+    put32(&b, 0); /* no limit on captured length */
+    put_text(&b, OPTION_IF_NAME, name);
     put_option(&b, OPTION_IF_TSRESOL, &nanoseconds, 1);
-    put_option(&b, OPTION_END, "", 0);
-    block_write(p, &b);
+    block_write(&b, f);
+}
+
+/* "path.partial", to be freed; NULL without memory. */
+static char *temporary_name(const char *path)
+{
+    size_t size = strlen(path) + sizeof(".partial");
+    char *name = malloc(size);
+
+    if (name)
+        snprintf(name, size, "%s.partial", path);
+    return name;
 }
 
 int pcapng_open(struct pcapng *p, const char *path, const char *comment)
 {
-    size_t size = strlen(path) + sizeof(".partial");
+    struct stat st;
+    int error;
 
-    memset(p, 0, sizeof(*p));
-    p->path = strdup(path);
-    p->temporary = malloc(size);
-    if (!p->path || !p->temporary) {
-        errno = ENOMEM;
-        goto failed;
+    *p = (struct pcapng){0};
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        errno = EISDIR;
+        return -1;
     }
-    snprintf(p->temporary, size, "%s.partial", path);
-    p->file = fopen(p->temporary, "wb");
-    if (!p->file)
-        goto failed;
-    setvbuf(p->file, NULL, _IONBF, 0); /* whole blocks reach the disk even if the run crashes */
-    write_section(p, comment);
-    write_interface(p, "wire");
-    write_interface(p, "lost");
-    return 0;
-failed:
-    free(p->path);
-    free(p->temporary);
-    memset(p, 0, sizeof(*p));
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        p->file = fopen(path, "wb");
+    } else {
+        p->path = strdup(path);
+        p->temporary = temporary_name(path);
+        if (p->path && p->temporary)
+            p->file = fopen(p->temporary, "wb");
+    }
+    if (p->file) {
+        write_section(p->file, comment);
+        write_interface(p->file, "wire");
+        write_interface(p->file, "lost");
+        if (!ferror(p->file))
+            return 0;
+    }
+    error = errno;
+    pcapng_discard(p);
+    errno = error;
     return -1;
 }
 
 void pcapng_packet(struct pcapng *p, enum capture_interface where, uint64_t time_ns, int outbound,
                    const uint8_t *frame, size_t len, const char *comment)
 {
+    struct block b = block_start(BLOCK_PACKET);
     uint32_t flags = outbound ? FLAG_OUTBOUND : FLAG_INBOUND;
-    struct block b;
 
-    block_begin(&b, BLOCK_PACKET);
-    put32(&b, (uint32_t)where);
+    put32(&b, where);
     put32(&b, (uint32_t)(time_ns >> 32));
     put32(&b, (uint32_t)time_ns);
-    put32(&b, (uint32_t)len);
-    put32(&b, (uint32_t)len);
+    put32(&b, (uint32_t)len); /* captured */
+    put32(&b, (uint32_t)len); /* on the wire */
     put(&b, frame, len);
-    if (comment)
-        put_option(&b, OPTION_COMMENT, comment, strlen(comment));
+    put_padding(&b);
     put_option(&b, OPTION_EPB_FLAGS, &flags, sizeof(flags));
-    put_option(&b, OPTION_END, "", 0);
-    block_write(p, &b);
-}
-
-static void forget(struct pcapng *p)
-{
-    free(p->path);
-    free(p->temporary);
-    memset(p, 0, sizeof(*p));
+    put_text(&b, OPTION_COMMENT, comment);
+    block_write(&b, p->file);
 }
 
 int pcapng_close(struct pcapng *p)
 {
-    int bad = ferror(p->file), error;
+    int error = 0;
 
-    if (fclose(p->file) || bad || rename(p->temporary, p->path)) {
+    /* An error of an earlier write is remembered by the FILE, its errno is gone. */
+    if (ferror(p->file))
+        error = EIO;
+    if (fclose(p->file) && !error)
         error = errno;
-        unlink(p->temporary);
-        forget(p);
-        errno = error;
-        return -1;
-    }
-    forget(p);
-    return 0;
+    p->file = NULL;
+    if (!error && p->temporary && rename(p->temporary, p->path))
+        error = errno;
+    if (error)
+        pcapng_discard(p);
+    free(p->path);
+    free(p->temporary);
+    *p = (struct pcapng){0};
+    errno = error;
+    return error ? -1 : 0;
 }
 
 void pcapng_discard(struct pcapng *p)
 {
-    if (!p->file)
-        return;
-    fclose(p->file);
-    unlink(p->temporary);
-    forget(p);
+    if (p->file)
+        fclose(p->file);
+    if (p->temporary)
+        unlink(p->temporary);
+    free(p->path);
+    free(p->temporary);
+    *p = (struct pcapng){0};
+}
+
+int pcapng_rescue(const char *path)
+{
+    char *temporary = temporary_name(path);
+    int result = temporary ? rename(temporary, path) : -1;
+
+    free(temporary);
+    return result;
 }

@@ -1,7 +1,9 @@
 /*
  * Captures out: pcapng with nanosecond time, one named interface per place, comments on packets.
  * The file is written to a temporary name beside `path` and renamed at the end, so that nothing
- * half-written is left behind.
+ * half-written is left behind. Every packet is on disk when pcapng_packet() returns: what a process
+ * captured before it crashed can be rescued by another. A `path` that is there and is no regular
+ * file (/dev/stdout, a FIFO) is written in place.
  */
 #ifndef DRYWIRE_PCAPNG_H
 #define DRYWIRE_PCAPNG_H
@@ -31,5 +33,8 @@ int pcapng_close(struct pcapng *p);
 
 /* Give up: nothing is left on disk. */
 void pcapng_discard(struct pcapng *p);
+
+/* Give the capture of a process that died its final name: 0, or -1 when it left none. */
+int pcapng_rescue(const char *path);
 
 #endif

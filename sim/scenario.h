@@ -163,6 +163,7 @@ struct expectations {
     const struct scenario *scenario;
     unsigned *seen; /* per expect: matching lines so far */
     unsigned open;  /* expects (not `never`) still unmet */
+    struct expect_near *near; /* per expect: the line that came nearest, for the message */
     struct sim *sim;
 };
 

@@ -14,6 +14,8 @@
 /* The longest duration that can be written. */
 #define DURATION_MAX_NS (UINT64_C(10000) * 86400 * 1000000000)
 
+enum { WORD_COMPARED_MAX = 40 }; /* longer words are near to nothing */
+
 /* One word of a line. The text is the reader's own, unescaped, with a NUL behind it. */
 struct word {
     const char *text;
@@ -55,6 +57,7 @@ enum value_kind {
     VALUE_TOGGLE,   /* on | off: enum toggle */
     VALUE_CHOICE,   /* the index in `choices` */
     VALUE_STRING,   /* a const char *, its length at `length_at` */
+    VALUE_TEXT,     /* a const char * without zero bytes */
 };
 
 /* One key that a line may carry and where its value goes. */
