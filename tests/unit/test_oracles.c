@@ -1,0 +1,617 @@
+/*
+ * The oracles of frames and connections: each one fires on its violation, written by hand, and all
+ * are quiet on exchanges that are in order, the unusual ones included.
+ */
+#include "frames.h"
+#include "../../sim/oracle.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct sim sim;
+static struct oracles *oracles;
+
+/* The machine has its lease, unless a test begins before that. */
+static void begin(void)
+{
+    sim_start(&sim, 1);
+    oracles = oracles_start(oracles, &sim, machine_mac, 1500);
+}
+
+static void wait_ms(uint64_t ms)
+{
+    sim.now_ns += ms * NS_PER_MS;
+}
+
+static void tx(struct frame f)
+{
+    struct decoded d;
+
+    decode_frame(f.bytes, f.len, &d);
+    oracles_tx(oracles, f.bytes, f.len, &d);
+    sim.now_ns += 10 * NS_PER_US;
+}
+
+static void say(struct frame f) /* the peer says it, and it is lost */
+{
+    struct decoded d;
+
+    decode_frame(f.bytes, f.len, &d);
+    oracles_peer(oracles, f.bytes, f.len, &d);
+}
+
+static void arrive(struct frame f) /* it reaches the machine */
+{
+    struct decoded d;
+
+    decode_frame(f.bytes, f.len, &d);
+    oracles_rx(oracles, f.bytes, f.len, &d);
+    sim.now_ns += 10 * NS_PER_US;
+}
+
+static void rx(struct frame f)
+{
+    say(f);
+    arrive(f);
+}
+
+static void quiet(void)
+{
+    assert_string_equal(sim.failure.kind == FAILURE_NONE ? "" : sim.failure.message, "");
+}
+
+static void caught_by(const char *name)
+{
+    assert_int_equal(sim.failure.kind, FAILURE_SAFETY);
+    assert_string_equal(sim.failure.oracle, name);
+}
+
+static void lease(uint32_t seconds)
+{
+    tx(dhcp_frame((struct dhcp){.type = 1, .xid = 5}));
+    rx(dhcp_frame((struct dhcp){.type = 2, .xid = 5, .yiaddr = MACHINE, .server = PEER}));
+    tx(dhcp_frame((struct dhcp){.type = 3, .xid = 5, .requested = MACHINE, .server = PEER}));
+    rx(dhcp_frame((struct dhcp){
+        .type = 5, .xid = 5, .yiaddr = MACHINE, .server = PEER, .lease_s = seconds}));
+    quiet();
+}
+
+/* ---- frames ---- */
+
+static void begin_leased(void)
+{
+    begin();
+    lease(86400);
+}
+
+static struct frame hello(void)
+{
+    return udp_frame(MACHINE, 7000, PEER, 7, "hello", 5);
+}
+
+static void a_good_frame_is_quiet(void **state)
+{
+    struct frame f = hello();
+
+    (void)state;
+    begin_leased();
+    tx(f);
+    f.len = 60;
+    tx(f);
+    tx(arp_frame(1, MACHINE, MACHINE)); /* an announcement */
+    tx(arp_frame(1, MACHINE, PEER));
+    tx(arp_frame(2, MACHINE, PEER));
+    quiet();
+}
+
+static void a_frame_is_judged_by_its_form(void **state)
+{
+    struct frame f = hello();
+
+    (void)state;
+    begin_leased();
+    f.bytes[6] ^= 4;
+    tx(f);
+    caught_by("frame.source_mac");
+
+    f = hello();
+    f.bytes[55] = 0x5a;
+    f.len = 60;
+    begin_leased();
+    tx(f);
+    caught_by("frame.padding");
+
+    f = hello();
+    f.len = 1515;
+    begin_leased();
+    tx(f);
+    caught_by("frame.length");
+
+    f = hello();
+    f.bytes[44] ^= 1;
+    begin_leased();
+    tx(f);
+    caught_by("frame.checksum");
+
+    f = hello();
+    f.bytes[14 + 8] = 0;
+    finish_ip(&f, 33);
+    begin_leased();
+    tx(f);
+    caught_by("frame.ttl");
+
+    f = hello();
+    set16(f.bytes + 14 + 6, 0x2000);
+    finish_ip(&f, 33);
+    begin_leased();
+    tx(f);
+    caught_by("frame.fragment");
+
+    f = hello();
+    set16(f.bytes + 34 + 4, 12); /* one byte less than IP says */
+    finish_ip(&f, 33);
+    set16(f.bytes + 34 + 6, 0);
+    begin_leased();
+    tx(f);
+    caught_by("udp.length");
+
+    f = tcp_frame((struct segment){.from_machine = true, .flags = SEG_SYN, .mss = 1460});
+    f.bytes[14 + 20 + 21] = 9;
+    finish_ip(&f, 44);
+    begin_leased();
+    tx(f);
+    caught_by("frame.malformed");
+}
+
+static void an_oracle_that_is_off_is_quiet(void **state)
+{
+    struct frame f = hello();
+
+    (void)state;
+    f.bytes[55] = 0x5a;
+    f.len = 60;
+    begin_leased();
+    assert_true(oracles_off(oracles, "frame.padding"));
+    assert_false(oracles_off(oracles, "frame.nonsense"));
+    tx(f);
+    quiet();
+    begin_leased(); /* for one run only */
+    tx(f);
+    caught_by("frame.padding");
+}
+
+static void arp_asks_once_a_second(void **state)
+{
+    (void)state;
+    begin_leased();
+    tx(arp_frame(1, MACHINE, PEER));
+    tx(arp_frame(1, MACHINE, IP(10, 0, 2, 3)));
+    wait_ms(1000);
+    tx(arp_frame(1, MACHINE, PEER));
+    quiet();
+    wait_ms(500);
+    tx(arp_frame(1, MACHINE, PEER));
+    caught_by("arp.rate");
+}
+
+static void arp_speaks_for_itself(void **state)
+{
+    struct frame f = arp_frame(1, MACHINE, PEER);
+
+    (void)state;
+    begin_leased();
+    f.bytes[14 + 8] ^= 4;
+    tx(f);
+    caught_by("arp.source");
+}
+
+/* ---- addresses ---- */
+
+static void an_address_lasts_from_ack_to_end_of_lease(void **state)
+{
+    (void)state;
+    begin();
+    lease(60);
+    wait_ms(59900);
+    tx(hello());
+    quiet();
+    wait_ms(300);
+    tx(hello());
+    caught_by("dhcp.address");
+}
+
+static void a_renewal_makes_it_last_longer(void **state)
+{
+    (void)state;
+    begin();
+    lease(60);
+    wait_ms(30000);
+    tx(dhcp_frame((struct dhcp){.type = 3, .xid = 6, .ciaddr = MACHINE}));
+    rx(dhcp_frame(
+        (struct dhcp){.type = 5, .xid = 6, .yiaddr = MACHINE, .server = PEER, .lease_s = 60}));
+    wait_ms(59000);
+    tx(hello());
+    quiet();
+    wait_ms(2000);
+    tx(hello());
+    caught_by("dhcp.address");
+}
+
+static void a_nak_ends_it(void **state)
+{
+    (void)state;
+    begin();
+    lease(60);
+    wait_ms(30000);
+    tx(dhcp_frame((struct dhcp){.type = 3, .xid = 6, .ciaddr = MACHINE}));
+    rx(dhcp_frame((struct dhcp){.type = 6, .xid = 6, .server = PEER}));
+    quiet();
+    wait_ms(200);
+    tx(hello());
+    caught_by("dhcp.address");
+}
+
+static void a_strange_source_is_caught(void **state)
+{
+    struct frame f = udp_frame(IP(10, 0, 2, 77), 7000, PEER, 7, "hello", 5);
+
+    (void)state;
+    begin_leased();
+    tx(f);
+    caught_by("ip.source");
+    begin();
+    tx(udp_frame(0, 7000, PEER, 7, "hello", 5));
+    caught_by("ip.source");
+}
+
+static void an_offer_of_another_transaction_is_not_requested(void **state)
+{
+    (void)state;
+    begin();
+    tx(dhcp_frame((struct dhcp){.type = 1, .xid = 5}));
+    rx(dhcp_frame((struct dhcp){.type = 2, .xid = 6, .yiaddr = MACHINE, .server = PEER}));
+    tx(dhcp_frame((struct dhcp){.type = 3, .xid = 5, .requested = MACHINE, .server = PEER}));
+    caught_by("dhcp.xid");
+}
+
+/* ---- connections; the machine's first byte is 1001, the peer's 5001 ---- */
+
+#define OUT(...) tx(tcp_frame((struct segment){.from_machine = true, __VA_ARGS__}))
+#define IN(...)  rx(tcp_frame((struct segment){__VA_ARGS__}))
+
+static void written(const char *text)
+{
+    oracles_app_written(oracles, 49152, PEER, 8080, (const uint8_t *)text, strlen(text));
+}
+
+static void read_by_program(const char *text)
+{
+    oracles_app_read(oracles, 49152, PEER, 8080, (const uint8_t *)text, strlen(text));
+}
+
+static void connect_with(uint16_t window, uint16_t mss)
+{
+    begin_leased();
+    OUT(.seq = 1000, .flags = SEG_SYN, .window = 4000, .mss = 1460);
+    IN(.seq = 5000, .ack = 1001, .flags = SEG_SYN | SEG_ACK, .window = window, .mss = mss);
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000);
+    quiet();
+}
+
+static void a_whole_conversation_is_quiet(void **state)
+{
+    (void)state;
+    connect_with(8000, 1460);
+    written("request");
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "request");
+    say(tcp_frame((struct segment){
+        .seq = 5001, .ack = 1008, .flags = SEG_ACK, .window = 8000, .data = "first "}));
+    IN(.seq = 5007, .ack = 1008, .flags = SEG_ACK, .window = 8000, .data = "second");
+    OUT(.seq = 1008, .ack = 5001, .flags = SEG_ACK, .window = 4000);
+    IN(.seq = 5001, .ack = 1008, .flags = SEG_ACK, .window = 8000, .data = "first ");
+    OUT(.seq = 1008, .ack = 5013, .flags = SEG_ACK, .window = 3988);
+    read_by_program("first second");
+    IN(.seq = 5013, .ack = 1008, .flags = SEG_ACK | SEG_FIN, .window = 8000);
+    oracles_app_end(oracles, 49152, PEER, 8080);
+    OUT(.seq = 1008, .ack = 5014, .flags = SEG_ACK | SEG_FIN, .window = 4000);
+    wait_ms(1000);
+    OUT(.seq = 1008, .ack = 5014, .flags = SEG_ACK | SEG_FIN, .window = 4000);
+    IN(.seq = 5014, .ack = 1009, .flags = SEG_ACK, .window = 8000);
+    oracles_finish(oracles);
+    quiet();
+}
+
+static void numbers_may_wrap(void **state)
+{
+    (void)state;
+    begin_leased();
+    OUT(.seq = 0xfffffffe, .flags = SEG_SYN, .window = 4000, .mss = 1460);
+    IN(.seq = 0xfffffffc, .ack = 0xffffffff, .flags = SEG_SYN | SEG_ACK, .window = 8000);
+    OUT(.seq = 0xffffffff, .ack = 0xfffffffd, .flags = SEG_ACK, .window = 4000);
+    written("abcdef");
+    OUT(.seq = 0xffffffff, .ack = 0xfffffffd, .flags = SEG_ACK, .window = 4000, .data = "abcdef");
+    IN(.seq = 0xfffffffd, .ack = 5, .flags = SEG_ACK, .window = 8000, .data = "ghijkl");
+    read_by_program("ghijkl");
+    OUT(.seq = 5, .ack = 3, .flags = SEG_ACK, .window = 4000);
+    OUT(.seq = 5, .ack = 3, .flags = SEG_ACK | SEG_FIN, .window = 4000);
+    quiet();
+    OUT(.seq = 5, .ack = 4, .flags = SEG_ACK, .window = 4000);
+    caught_by("tcp.ack");
+}
+
+static void ports_may_be_used_again(void **state)
+{
+    (void)state;
+    connect_with(8000, 1460);
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_RST | SEG_ACK);
+    OUT(.seq = 900000, .flags = SEG_SYN, .window = 4000, .mss = 1460);
+    wait_ms(1000);
+    OUT(.seq = 900000, .flags = SEG_SYN, .window = 4000, .mss = 1460);
+    IN(.seq = 70000, .ack = 900001, .flags = SEG_SYN | SEG_ACK, .window = 8000, .mss = 1460);
+    OUT(.seq = 900001, .ack = 70001, .flags = SEG_ACK, .window = 4000);
+    written("new");
+    OUT(.seq = 900001, .ack = 70001, .flags = SEG_ACK, .window = 4000, .data = "new");
+    quiet();
+}
+
+static void an_incoming_connection_is_followed(void **state)
+{
+    (void)state;
+    begin_leased();
+    IN(.seq = 5000, .flags = SEG_SYN, .window = 8000, .mss = 1460);
+    OUT(.seq = 1000, .ack = 5001, .flags = SEG_SYN | SEG_ACK, .window = 4000, .mss = 1460);
+    IN(.seq = 5001, .ack = 1001, .flags = SEG_ACK, .window = 8000, .data = "hi");
+    OUT(.seq = 1001, .ack = 5003, .flags = SEG_ACK, .window = 4000);
+    read_by_program("hi");
+    quiet();
+    OUT(.seq = 1001, .ack = 5004, .flags = SEG_ACK, .window = 4000);
+    caught_by("tcp.ack");
+}
+
+static void both_ends_may_open_and_close_at_once(void **state)
+{
+    (void)state;
+    begin_leased();
+    OUT(.seq = 1000, .flags = SEG_SYN, .window = 4000, .mss = 1460);
+    IN(.seq = 5000, .flags = SEG_SYN, .window = 8000, .mss = 1460);
+    OUT(.seq = 1000, .ack = 5001, .flags = SEG_SYN | SEG_ACK, .window = 4000, .mss = 1460);
+    IN(.seq = 5000, .ack = 1001, .flags = SEG_SYN | SEG_ACK, .window = 8000, .mss = 1460);
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK | SEG_FIN, .window = 4000);
+    IN(.seq = 5001, .ack = 1001, .flags = SEG_ACK | SEG_FIN, .window = 8000);
+    OUT(.seq = 1002, .ack = 5002, .flags = SEG_ACK, .window = 4000);
+    IN(.seq = 5002, .ack = 1002, .flags = SEG_ACK, .window = 8000);
+    quiet();
+}
+
+static void what_is_damaged_was_not_received(void **state)
+{
+    struct frame f = tcp_frame((struct segment){
+        .seq = 5001, .ack = 1001, .flags = SEG_ACK, .window = 8000, .data = "data"});
+
+    (void)state;
+    connect_with(8000, 1460);
+    say(f);
+    f.bytes[55] ^= 1;
+    arrive(f);
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000);
+    quiet();
+    OUT(.seq = 1001, .ack = 5005, .flags = SEG_ACK, .window = 4000);
+    caught_by("tcp.ack");
+}
+
+static void data_behind_a_hole_is_not_acknowledged(void **state)
+{
+    (void)state;
+    connect_with(8000, 1460);
+    IN(.seq = 5003, .ack = 1001, .flags = SEG_ACK, .window = 8000, .data = "cd");
+    OUT(.seq = 1001, .ack = 5005, .flags = SEG_ACK, .window = 4000);
+    caught_by("tcp.ack");
+}
+
+static void an_acknowledgement_is_not_taken_back(void **state)
+{
+    (void)state;
+    connect_with(8000, 1460);
+    IN(.seq = 5001, .ack = 1001, .flags = SEG_ACK, .window = 8000, .data = "ab");
+    OUT(.seq = 1001, .ack = 5003, .flags = SEG_ACK, .window = 4000);
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 5000);
+    caught_by("tcp.ack");
+}
+
+static void an_offered_window_is_not_taken_back(void **state)
+{
+    (void)state;
+    connect_with(8000, 1460);
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 3999);
+    caught_by("tcp.window_shrink");
+}
+
+static void the_peers_window_is_the_limit(void **state)
+{
+    (void)state;
+    connect_with(4, 1460);
+    written("abcdefg");
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "abcd");
+    OUT(.seq = 1005, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "e"); /* a probe */
+    quiet();
+    OUT(.seq = 1005, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "ef");
+    caught_by("tcp.window");
+}
+
+static void a_window_that_shrank_may_have_been_used(void **state)
+{
+    (void)state;
+    connect_with(4, 1460);
+    written("abcd");
+    IN(.seq = 5001, .ack = 1001, .flags = SEG_ACK, .window = 0);
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "abcd");
+    quiet();
+}
+
+static void the_peers_mss_is_the_limit(void **state)
+{
+    static char bytes[537];
+
+    (void)state;
+    memset(bytes, 'x', sizeof(bytes));
+    connect_with(8000, 0); /* no option: 536 */
+    oracles_app_written(oracles, 49152, PEER, 8080, (const uint8_t *)bytes, sizeof(bytes));
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = bytes, .len = 536);
+    quiet();
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = bytes, .len = 537);
+    caught_by("tcp.mss");
+}
+
+static void the_wire_carries_what_was_written(void **state)
+{
+    (void)state;
+    connect_with(8000, 1460);
+    written("abc");
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "abX");
+    caught_by("tcp.written");
+    connect_with(8000, 1460);
+    written("abc");
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "abcd");
+    caught_by("tcp.written");
+}
+
+static void what_is_sent_again_is_the_same(void **state)
+{
+    (void)state;
+    connect_with(8000, 1460);
+    written("abc");
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "abc");
+    wait_ms(1000);
+    OUT(.seq = 1002, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "bc");
+    quiet();
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "bc");
+    caught_by("tcp.retransmit");
+}
+
+static void nothing_follows_fin(void **state)
+{
+    (void)state;
+    connect_with(8000, 1460);
+    written("abc");
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK | SEG_FIN, .window = 4000, .data = "abc");
+    OUT(.seq = 1005, .ack = 5001, .flags = SEG_ACK, .window = 4000);
+    quiet();
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK | SEG_FIN, .window = 4000, .data = "ab");
+    caught_by("tcp.fin");
+}
+
+static void a_program_reads_what_was_said(void **state)
+{
+    (void)state;
+    connect_with(8000, 1460);
+    IN(.seq = 5001, .ack = 1001, .flags = SEG_ACK, .window = 8000, .data = "abc");
+    read_by_program("ab");
+    quiet();
+    read_by_program("b");
+    caught_by("tcp.stream");
+    connect_with(8000, 1460);
+    say(tcp_frame((struct segment){
+        .seq = 5001, .ack = 1001, .flags = SEG_ACK, .window = 8000, .data = "abc"}));
+    read_by_program("a"); /* said, but it never arrived */
+    caught_by("tcp.stream");
+}
+
+static void a_stream_ends_where_the_peer_ended_it(void **state)
+{
+    (void)state;
+    connect_with(8000, 1460);
+    oracles_app_end(oracles, 49152, PEER, 8080);
+    caught_by("tcp.stream");
+    connect_with(8000, 1460);
+    IN(.seq = 5001, .ack = 1001, .flags = SEG_ACK | SEG_FIN, .window = 8000, .data = "abc");
+    read_by_program("ab");
+    oracles_app_end(oracles, 49152, PEER, 8080);
+    caught_by("tcp.stream");
+}
+
+static void a_reset_is_not_answered(void **state)
+{
+    (void)state;
+    connect_with(8000, 1460);
+    wait_ms(50);
+    IN(.seq = 5001, .ack = 1001, .flags = SEG_RST | SEG_ACK);
+    OUT(.seq = 1001, .flags = SEG_RST);
+    caught_by("tcp.rst_reply");
+}
+
+static void a_stray_segment_is_answered_by_a_reset(void **state)
+{
+    (void)state;
+    begin_leased();
+    IN(.seq = 5000, .flags = SEG_SYN, .window = 8000, .mss = 1460);
+    OUT(.seq = 0, .ack = 5001, .flags = SEG_RST | SEG_ACK);
+    IN(.seq = 5000, .ack = 77, .flags = SEG_ACK, .window = 8000);
+    OUT(.seq = 77, .flags = SEG_RST);
+    quiet();
+}
+
+static void many_connections_fit_into_the_table(void **state)
+{
+    (void)state;
+    begin_leased();
+    for (unsigned i = 0; i < 200; i++) {
+        uint16_t port = (uint16_t)(1024 + i);
+
+        OUT(.local_port = port, .seq = 1000, .flags = SEG_SYN, .window = 4000, .mss = 1460);
+        IN(.local_port = port, .seq = 5000, .ack = 1001, .flags = SEG_SYN | SEG_ACK,
+           .window = 8000, .mss = 1460);
+        OUT(.local_port = port, .seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000);
+        IN(.local_port = port, .seq = 5001, .ack = 1001, .flags = SEG_ACK, .window = 8000,
+           .data = "data");
+        OUT(.local_port = port, .seq = 1001, .ack = 5005, .flags = SEG_ACK, .window = 4000);
+    }
+    quiet();
+}
+
+static int free_all(void **state)
+{
+    (void)state;
+    oracles_free(oracles);
+    sim_free(&sim);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_good_frame_is_quiet),
+        cmocka_unit_test(a_frame_is_judged_by_its_form),
+        cmocka_unit_test(an_oracle_that_is_off_is_quiet),
+        cmocka_unit_test(arp_asks_once_a_second),
+        cmocka_unit_test(arp_speaks_for_itself),
+        cmocka_unit_test(an_address_lasts_from_ack_to_end_of_lease),
+        cmocka_unit_test(a_renewal_makes_it_last_longer),
+        cmocka_unit_test(a_nak_ends_it),
+        cmocka_unit_test(a_strange_source_is_caught),
+        cmocka_unit_test(an_offer_of_another_transaction_is_not_requested),
+        cmocka_unit_test(a_whole_conversation_is_quiet),
+        cmocka_unit_test(numbers_may_wrap),
+        cmocka_unit_test(ports_may_be_used_again),
+        cmocka_unit_test(an_incoming_connection_is_followed),
+        cmocka_unit_test(both_ends_may_open_and_close_at_once),
+        cmocka_unit_test(what_is_damaged_was_not_received),
+        cmocka_unit_test(data_behind_a_hole_is_not_acknowledged),
+        cmocka_unit_test(an_acknowledgement_is_not_taken_back),
+        cmocka_unit_test(an_offered_window_is_not_taken_back),
+        cmocka_unit_test(the_peers_window_is_the_limit),
+        cmocka_unit_test(a_window_that_shrank_may_have_been_used),
+        cmocka_unit_test(the_peers_mss_is_the_limit),
+        cmocka_unit_test(the_wire_carries_what_was_written),
+        cmocka_unit_test(what_is_sent_again_is_the_same),
+        cmocka_unit_test(nothing_follows_fin),
+        cmocka_unit_test(a_program_reads_what_was_said),
+        cmocka_unit_test(a_stream_ends_where_the_peer_ended_it),
+        cmocka_unit_test(a_reset_is_not_answered),
+        cmocka_unit_test(a_stray_segment_is_answered_by_a_reset),
+        cmocka_unit_test(many_connections_fit_into_the_table),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, free_all);
+}
