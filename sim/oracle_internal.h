@@ -54,6 +54,8 @@ struct flow {
     uint64_t own_sent; /* offset behind the last byte put on the wire */
     bool own_fin;
     uint64_t own_fin_at;
+    uint64_t fin_ns;     /* when a burst of FINs began */
+    unsigned fin_burst;
     uint32_t peer_mss;
     uint64_t edge;       /* furthest right edge that the peer's windows allowed, as an offset */
     bool edge_known;

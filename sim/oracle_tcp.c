@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MSS_DEFAULT = 536 };
+/* A transmit queue that stood still may let a few retransmissions out at once. */
+enum { MSS_DEFAULT = 536, FIN_BURST_MAX = 6 };
+#define FIN_BURST_NS (100 * NS_PER_MS)
 
 /* ---- streams of bytes ---- */
 
@@ -170,6 +172,18 @@ static void check_ack(struct oracles *o, struct flow *f, const struct decoded *d
     f->offered_known = true;
 }
 
+/* One FIN is sent again by its timer, not in a burst. */
+static void check_fin_burst(struct oracles *o, struct flow *f)
+{
+    if (!f->fin_burst || o->sim->now_ns - f->fin_ns > FIN_BURST_NS) {
+        f->fin_burst = 0;
+        f->fin_ns = o->sim->now_ns;
+    }
+    if (++f->fin_burst > FIN_BURST_MAX)
+        oracle_fail(o, TCP_FIN_LAST, SIM_SITE, "port %u sends FIN %u times in 100 ms",
+                    f->local_port, f->fin_burst);
+}
+
 /* Data and FIN: T2, T5, T6, MSS, and what the program wrote. */
 static void check_data(struct oracles *o, struct flow *f, const struct decoded *d)
 {
@@ -213,6 +227,7 @@ static void check_data(struct oracles *o, struct flow *f, const struct decoded *
     if (fin) {
         f->own_fin = true;
         f->own_fin_at = end;
+        check_fin_burst(o, f);
     }
 }
 

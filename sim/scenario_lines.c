@@ -4,6 +4,7 @@
  * scenario and returns true, or reports what is wrong and returns false.
  */
 #include "scenario_lines.h"
+#include "oracle.h"
 #include "../user/programs.h"
 #include "decode.h"
 #include <limits.h>
@@ -131,9 +132,23 @@ static bool line_until(struct reader *r)
 static bool line_oracle(struct reader *r)
 {
     struct scenario *s = r->s;
+    const char *names[64];
+    unsigned count = 0, known = 0;
 
     if (!is(&r->words[1], "off"))
         return reader_wrong(r, "an oracle can only be switched off: oracle off NAME");
+    for (; oracle_names[count][0] && count < 63; count++) {
+        names[count] = oracle_names[count][0];
+        known += strcmp(r->words[2].text, names[count]) == 0;
+    }
+    names[count] = NULL;
+    if (!known) {
+        const char *near = nearest_word(r->words[2].text, names);
+
+        return reader_wrong(r, "there is no oracle '%.40s' that can be switched off%s%s%s",
+                            r->words[2].text, near ? ", did you mean '" : "", near ? near : "",
+                            near ? "'?" : "");
+    }
     s->oracles_off = reader_add(s, s->oracles_off, &s->oracles_off_count, sizeof(*s->oracles_off));
     s->oracles_off[s->oracles_off_count - 1] = r->words[2].text;
     return true;
