@@ -365,6 +365,7 @@ int host_socket_accept(struct host_sockets *h, struct host_socket *listener)
     if (fd < 0)
         return fd;
 
+    /* cppcheck-suppress negativeIndex ; host_socket_new() counts from HOST_FD_FIRST */
     struct host_socket *so = &h->sockets[fd - HOST_FD_FIRST];
 
     so->dial = dial;

@@ -128,10 +128,10 @@ __attribute__((no_sanitize("address"))) static void copy_raw(uint8_t *dst, const
 static int process_read(void *ctx, struct process *p, void *dst, uint64_t address, size_t len)
 {
     struct processes *ps = ctx;
-    const char *start = __start_user_rodata, *stop = __stop_user_rodata;
+    size_t rodata = (uintptr_t)__stop_user_rodata - (uintptr_t)__start_user_rodata;
 
     if (!inside(address, len, p->coroutine.stack, COROUTINE_STACK) &&
-        !inside(address, len, start, (size_t)(stop - start)))
+        !inside(address, len, __start_user_rodata, rodata))
         return ERR_FAULT;
     copy_raw(dst, (const uint8_t *)(uintptr_t)address, len);
     ps->copied = dst;

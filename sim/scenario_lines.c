@@ -137,7 +137,7 @@ static bool line_oracle(struct reader *r)
 
     if (!is(&r->words[1], "off"))
         return reader_wrong(r, "an oracle can only be switched off: oracle off NAME");
-    for (; oracle_names[count][0] && count < 63; count++) {
+    for (; count < 63 && oracle_names[count][0]; count++) {
         names[count] = oracle_names[count][0];
         known += strcmp(r->words[2].text, names[count]) == 0;
     }

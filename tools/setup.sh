@@ -38,6 +38,7 @@ if [ "$want" != sim ]; then
     check needed clang has clang
     check needed libclang-rt-14-dev test -e /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux
     check needed gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
+    check needed libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/include/stdio.h
     check needed qemu-user has qemu-aarch64
     check needed git has git
 fi
