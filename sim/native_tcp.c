@@ -12,6 +12,7 @@
 #define RTO_FIRST_NS (300 * NS_PER_MS)
 #define RTO_LAST_NS  (10 * NS_PER_S)
 #define LINGER_NS    (2 * NS_PER_S) /* a short TIME_WAIT */
+#define DEAD_NS      (300 * NS_PER_S) /* silent for longer than the machine's own R2: it is gone */
 
 enum { TRIES_MAX = 25, STORE = 32, STORE_BYTES = 1500, FLIGHT_MAX = 32768 };
 
@@ -47,6 +48,7 @@ struct native_conn {
     uint64_t closed_until_ns; /* the window stays 0 until then */
     bool fin_received, ack;
     uint64_t linger_ns;
+    uint64_t heard_ns; /* when the machine last said something */
     struct stored store[STORE];
     struct sim_timer timer;
 };
@@ -220,11 +222,27 @@ static void push(struct native_conn *c)
     }
 }
 
+/* When the service may have something to say. */
+static uint64_t service_deadline(const struct native_conn *c)
+{
+    bool waits = c->service && !c->fin_queued && c->len < NATIVE_BUFFER / 2;
+
+    return waits ? stream_deadline(&c->stream, c->world->sim->now_ns) : SIM_NEVER;
+}
+
+/* When a connection on which only the machine could still speak is given up: it may have ended
+ * there without a word. */
+static uint64_t dead_deadline(const struct native_conn *c)
+{
+    bool quiet = c->rto_at_ns == SIM_NEVER && service_deadline(c) == SIM_NEVER;
+
+    return quiet ? c->heard_ns + DEAD_NS : SIM_NEVER;
+}
+
 static void set_timer(struct native_conn *c)
 {
     uint64_t now = c->world->sim->now_ns, at = c->rto_at_ns;
-    bool waits = c->service && !c->fin_queued && c->len < NATIVE_BUFFER / 2;
-    uint64_t service = waits ? stream_deadline(&c->stream, now) : SIM_NEVER;
+    uint64_t service = service_deadline(c), dead;
 
     /* Something to send, nothing in flight, and a closed window: probe. */
     if (c->nxt == c->una && (c->len || c->fin_queued) && at == SIM_NEVER && !c->fin_acked)
@@ -235,6 +253,8 @@ static void set_timer(struct native_conn *c)
     if (c->closed_until_ns > now && c->closed_until_ns < at)
         at = c->closed_until_ns;
     at = c->linger_ns < at ? c->linger_ns : at;
+    dead = dead_deadline(c);
+    at = dead < at ? dead : at;
     sim_timer_set(&c->timer, at);
 }
 
@@ -298,7 +318,7 @@ static void conn_timer(void *ctx, uint64_t arg)
     (void)arg;
     if (c->state == OVER)
         return;
-    if (now >= c->linger_ns) {
+    if (now >= c->linger_ns || now >= dead_deadline(c)) {
         conn_over(c);
         return;
     }
@@ -442,6 +462,7 @@ static void input_ack(struct native_conn *c, const struct decoded *d)
 
 static void conn_input(struct native_conn *c, const struct decoded *d)
 {
+    c->heard_ns = c->world->sim->now_ns;
     if (d->tcp_flags & SEG_RST) {
         if (d->tcp_seq == c->rcv_nxt || c->state == SYN_SENT)
             conn_over(c);
@@ -504,6 +525,7 @@ static struct native_conn *conn_new(struct world *w)
         c->mss = 536;
         c->rto_ns = RTO_FIRST_NS;
         c->rto_at_ns = c->linger_ns = SIM_NEVER;
+        c->heard_ns = w->sim->now_ns;
         sim_timer_init(&c->timer, w->sim, EVENT_TIMER, conn_timer, c);
         return c;
     }

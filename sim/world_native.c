@@ -212,6 +212,18 @@ static void input_udp(struct world *w, const uint8_t *frame, const struct decode
         native_icmp_error(w, frame, d, 3, d->ip_dst, 0);
 }
 
+/* Where does the machine live? No checksum covers an Ethernet header, so once it is known, a new
+ * address is believed only when an ARP packet says the same twice. */
+static void learn_machine(struct world *w, const struct decoded *d)
+{
+    bool twice = d->layer == LAYER_ARP && memcmp(d->arp_sha, d->eth_src, 6) == 0;
+
+    if (w->machine_known && !twice)
+        return;
+    memcpy(w->machine_mac, d->eth_src, 6);
+    w->machine_known = true;
+}
+
 static void native_input(struct world *w, const uint8_t *frame, size_t len)
 {
     struct decoded d;
@@ -219,8 +231,7 @@ static void native_input(struct world *w, const uint8_t *frame, size_t len)
     decode_frame(frame, len, &d);
     if (d.error) /* damaged on the way */
         return;
-    memcpy(w->machine_mac, d.eth_src, 6);
-    w->machine_known = true;
+    learn_machine(w, &d);
     switch (d.layer) {
     case LAYER_ARP:
         input_arp(w, &d);
