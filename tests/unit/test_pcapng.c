@@ -1,0 +1,272 @@
+/*
+ * Captures: the bytes of the file, block by block as the specification has them, and what is left
+ * on disk when something goes wrong. That tshark reads them is pytest/test_captures.py.
+ */
+#include "../../sim/pcapng.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char folder[] = "/tmp/drywire-pcapng-XXXXXX";
+static char path[64], partial[80];
+
+static int set_up(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(path, sizeof(path), "%s/run.pcapng", folder);
+    snprintf(partial, sizeof(partial), "%s.partial", path);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    unlink(path);
+    unlink(partial);
+    return rmdir(folder);
+}
+
+static bool exists(const char *name)
+{
+    return access(name, F_OK) == 0;
+}
+
+/* ---- a reader of its own ---- */
+
+static uint8_t file[4096];
+static size_t file_len, at;
+
+static void read_back(const char *name)
+{
+    FILE *f = fopen(name, "rb");
+
+    assert_non_null(f);
+    file_len = fread(file, 1, sizeof(file), f);
+    fclose(f);
+    at = 0;
+}
+
+static uint32_t word(size_t offset)
+{
+    uint32_t n;
+
+    assert_true(offset + 4 <= file_len);
+    memcpy(&n, file + offset, 4);
+    return n;
+}
+
+/* The block at `at`: its start; `at` moves behind it. Its length stands at both ends. */
+static size_t block(uint32_t type)
+{
+    size_t start = at;
+    uint32_t len = word(start + 4);
+
+    assert_int_equal(word(start), type);
+    assert_int_equal(len % 4, 0);
+    assert_int_equal(word(start + len - 4), len);
+    at += len;
+    return start;
+}
+
+/* The option `code` in the options from `offset` on to the end of the block that ends at `at`. */
+static const uint8_t *option(size_t offset, unsigned code, size_t *len)
+{
+    const uint8_t *found = NULL;
+
+    for (;;) {
+        unsigned this_code = word(offset) & 0xffff;
+
+        if (!this_code)
+            break;
+        if (this_code == code) {
+            found = file + offset + 4;
+            *len = word(offset) >> 16;
+        }
+        offset += 4 + (((word(offset) >> 16) + 3) & ~3u);
+    }
+    assert_int_equal(word(offset), 0);
+    assert_int_equal(offset + 8, at);
+    return found;
+}
+
+static void has_text(size_t offset, unsigned code, const char *text)
+{
+    size_t len = 0;
+    const uint8_t *value = option(offset, code, &len);
+
+    assert_non_null(value);
+    assert_int_equal(len, strlen(text));
+    assert_memory_equal(value, text, len);
+}
+
+/* ---- the tests ---- */
+
+static void a_capture_has_its_blocks(void **state)
+{
+    static const uint8_t frame[61] = {1, 2, 3, [60] = 9};
+    uint64_t time_ns = UINT64_C(0x123456789a);
+    struct pcapng p;
+    size_t b, len;
+
+    (void)state;
+    assert_int_equal(pcapng_open(&p, path, "scenario=x seed=7"), 0);
+    assert_true(exists(partial) && !exists(path));
+    pcapng_packet(&p, CAPTURE_WIRE, time_ns, 1, frame, sizeof(frame), NULL);
+    pcapng_packet(&p, CAPTURE_LOST, time_ns + 1, 0, frame, 0, "dropped");
+    assert_int_equal(pcapng_close(&p), 0);
+    assert_true(exists(path) && !exists(partial));
+
+    read_back(path);
+    b = block(0x0a0d0d0a);
+    assert_int_equal(word(b + 8), 0x1a2b3c4d);
+    assert_int_equal(word(b + 12), 1); /* major 1, minor 0 */
+    assert_true(word(b + 16) == UINT32_MAX && word(b + 20) == UINT32_MAX);
+    has_text(b + 24, 1, "scenario=x seed=7");
+    for (int i = 0; i < 2; i++) {
+        b = block(1);
+        assert_int_equal(word(b + 8), 1); /* Ethernet */
+        has_text(b + 16, 2, i ? "lost" : "wire");
+        assert_int_equal(*option(b + 16, 9, &len), 9);
+    }
+    b = block(6);
+    assert_int_equal(word(b + 8), CAPTURE_WIRE);
+    assert_int_equal(word(b + 12), 0x12);
+    assert_int_equal(word(b + 16), 0x3456789a);
+    assert_int_equal(word(b + 20), sizeof(frame));
+    assert_int_equal(word(b + 24), sizeof(frame));
+    assert_memory_equal(file + b + 28, frame, sizeof(frame));
+    assert_int_equal(*option(b + 28 + 64, 2, &len), 2); /* outbound */
+    assert_int_equal(len, 4);
+    assert_null(option(b + 28 + 64, 1, &len));
+    b = block(6);
+    assert_int_equal(word(b + 8), CAPTURE_LOST);
+    assert_int_equal(*option(b + 28, 2, &len), 1); /* inbound */
+    has_text(b + 28, 1, "dropped");
+    assert_int_equal(at, file_len);
+    unlink(path);
+}
+
+static void what_was_there_is_replaced_only_at_the_end(void **state)
+{
+    struct pcapng p;
+    FILE *f = fopen(path, "w");
+
+    (void)state;
+    fputs("old", f);
+    fclose(f);
+    assert_int_equal(pcapng_open(&p, path, NULL), 0);
+    read_back(path);
+    assert_int_equal(file_len, 3);
+    pcapng_discard(&p);
+    read_back(path);
+    assert_int_equal(file_len, 3);
+    assert_false(exists(partial));
+    pcapng_discard(&p); /* once more is harmless */
+    unlink(path);
+}
+
+static void an_unwritable_place_is_an_error_that_leaves_nothing(void **state)
+{
+    struct pcapng p;
+
+    (void)state;
+    errno = 0;
+    assert_int_equal(pcapng_open(&p, "/no/such/folder/x.pcapng", NULL), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(pcapng_open(&p, folder, NULL), -1);
+    assert_int_equal(errno, EISDIR);
+    assert_false(exists(partial));
+}
+
+static void a_full_disk_is_reported(void **state)
+{
+    static const uint8_t frame[1500];
+    struct pcapng p;
+
+    (void)state;
+    if (!exists("/dev/full"))
+        skip();
+    if (pcapng_open(&p, "/dev/full", NULL) == 0) {
+        pcapng_packet(&p, CAPTURE_WIRE, 1, 0, frame, sizeof(frame), NULL);
+        assert_int_equal(pcapng_close(&p), -1);
+    }
+    assert_true(errno == ENOSPC || errno == EIO);
+    assert_true(exists("/dev/full"));
+}
+
+static void a_device_is_written_in_place(void **state)
+{
+    struct pcapng p;
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(pcapng_open(&p, "/dev/null", "x"), 0);
+    assert_int_equal(pcapng_close(&p), 0);
+    assert_int_equal(stat("/dev/null", &st), 0);
+    assert_true(S_ISCHR(st.st_mode));
+}
+
+static void every_packet_is_on_disk_at_once_and_can_be_rescued(void **state)
+{
+    static const uint8_t frame[60];
+    struct pcapng p;
+
+    (void)state;
+    assert_int_equal(pcapng_rescue(path), -1);
+    assert_int_equal(pcapng_open(&p, path, NULL), 0);
+    pcapng_packet(&p, CAPTURE_WIRE, 1, 0, frame, sizeof(frame), NULL);
+    read_back(partial);
+    block(0x0a0d0d0a);
+    block(1);
+    block(1);
+    block(6);
+    assert_int_equal(at, file_len);
+    assert_int_equal(pcapng_rescue(path), 0); /* as after the death of the writer */
+    assert_true(exists(path) && !exists(partial));
+    pcapng_discard(&p);
+    unlink(path);
+}
+
+static void a_very_long_comment_is_cut_to_what_an_option_holds(void **state)
+{
+    static char comment[70000];
+    static const uint8_t frame[60];
+    struct pcapng p;
+    FILE *f;
+
+    (void)state;
+    memset(comment, 'c', sizeof(comment) - 1);
+    assert_int_equal(pcapng_open(&p, path, NULL), 0);
+    pcapng_packet(&p, CAPTURE_WIRE, 1, 0, frame, sizeof(frame), comment);
+    assert_int_equal(pcapng_close(&p), 0);
+    f = fopen(path, "rb");
+    fseek(f, 0, SEEK_END);
+    assert_true(ftell(f) > 65535 && ftell(f) < 66000);
+    fclose(f);
+    unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_capture_has_its_blocks),
+        cmocka_unit_test(what_was_there_is_replaced_only_at_the_end),
+        cmocka_unit_test(an_unwritable_place_is_an_error_that_leaves_nothing),
+        cmocka_unit_test(a_full_disk_is_reported),
+        cmocka_unit_test(a_device_is_written_in_place),
+        cmocka_unit_test(every_packet_is_on_disk_at_once_and_can_be_rescued),
+        cmocka_unit_test(a_very_long_comment_is_cut_to_what_an_option_holds),
+    };
+
+    return cmocka_run_group_tests_name("captures", tests, set_up, tear_down);
+}
