@@ -1,6 +1,11 @@
-/* One scenario in a child process: see child.h. */
+/*
+ * One scenario in a child process: the story it tells into shared memory, runs compared item by
+ * item, crashes and the alarm turned into verdicts. See child.h.
+ */
 #include "child.h"
 #include "../core/check.h"
+#include "pcapng.h"
+#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -16,12 +21,18 @@
 
 static struct verdict *shared;
 
+/* The run that is going on, for the signal handler; known from its first hashed item on. */
+static const struct sim *volatile running;
+
+enum { ALARM_MAX_S = 1000000 };
+
 /* ---- the story ---- */
 
 struct story {
     struct verdict *v;
     FILE *trace;
     unsigned limit;
+    struct comparison *comparison; /* NULL: one run only */
 };
 
 __attribute__((format(printf, 2, 3))) static void tell(struct story *s, const char *format, ...)
@@ -76,9 +87,9 @@ static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const stru
     tell(s, "%s\n", last);
 }
 
-/* ---- two runs compared item by item ---- */
+/* ---- runs compared item by item ---- */
 
-enum { ITEM_BYTES = 48 };
+enum { ITEM_BYTES = 128, SHOWN_BYTES = 16 };
 
 struct item {
     const char *kind;
@@ -87,16 +98,16 @@ struct item {
     uint8_t bytes[ITEM_BYTES];
 };
 
+/* What the first run hashed, and how far a later one agrees with it. */
 struct comparison {
     struct item *items;
     size_t count, size;
-    size_t at; /* of the second run */
-    bool second, found;
-    char *out;
+    size_t at; /* of the later run */
+    bool later, differs;
+    char *out; /* the first difference in words */
     size_t out_size;
 };
 
-/* run_options has one ctx for all callbacks; during a comparison the story is not told. */
 static void item_of(struct item *it, const struct sim *s, const char *kind, const void *bytes,
                     size_t len)
 {
@@ -111,57 +122,76 @@ static void item_of(struct item *it, const struct sim *s, const char *kind, cons
         it->digest = (it->digest ^ p[i]) * UINT64_C(0x100000001b3);
 }
 
-static void print_item(char *buf, size_t size, const struct item *it)
+static bool same_item(const struct item *a, const struct item *b)
 {
-    size_t n = (size_t)snprintf(buf, size, "%s t=%" PRIu64 "ns len=%u ", it->kind,
-                                it->time_ns - SIM_POWER_ON_NS, it->len);
+    return strcmp(a->kind, b->kind) == 0 && a->time_ns == b->time_ns && a->digest == b->digest &&
+           a->len == b->len;
+}
 
-    for (unsigned i = 0; i < it->len && i < 24 && n + 3 < size; i++)
+/* Kind, time and the bytes from `from` on, as hexadecimal and as text. */
+static void print_item(char *buf, size_t size, const struct item *it, unsigned from)
+{
+    unsigned end = it->len < ITEM_BYTES ? it->len : ITEM_BYTES;
+    size_t n = (size_t)snprintf(buf, size, "%s at %" PRIu64 " ns, %u bytes, from byte %u ",
+                                it->kind, it->time_ns - SIM_POWER_ON_NS, it->len, from);
+
+    end = end < from + SHOWN_BYTES ? end : from + SHOWN_BYTES;
+    for (unsigned i = from; i < end; i++)
         n += (size_t)snprintf(buf + n, size - n, "%02x", it->bytes[i]);
+    n += (size_t)snprintf(buf + n, size - n, " |");
+    for (unsigned i = from; i < end; i++)
+        n += (size_t)snprintf(buf + n, size - n, "%c",
+                              it->bytes[i] >= ' ' && it->bytes[i] <= '~' ? it->bytes[i] : '.');
+    snprintf(buf + n, size - n, "|");
+}
+
+static void describe_difference(struct comparison *c, const struct item *was, const struct item *is)
+{
+    char a[180] = "the end of the run", b[180] = "the end of the run";
+    unsigned from = 0;
+
+    while (was && is && from + SHOWN_BYTES < ITEM_BYTES && from + SHOWN_BYTES < was->len &&
+           !memcmp(was->bytes + from, is->bytes + from, SHOWN_BYTES))
+        from += SHOWN_BYTES;
+    if (was)
+        print_item(a, sizeof(a), was, from);
+    if (is)
+        print_item(b, sizeof(b), is, from);
+    snprintf(c->out, c->out_size, "item %zu differs: first %s; then %s", c->at, a, b);
+    c->differs = true;
+}
+
+static void compare_item(struct comparison *c, const struct item *it)
+{
+    if (!c->later) {
+        if (c->count == c->size) {
+            c->size = c->size ? c->size * 2 : 4096;
+            c->items = realloc(c->items, c->size * sizeof(*c->items));
+            if (!c->items) {
+                fprintf(stderr, "drywire: out of memory\n");
+                exit(EXIT_HARNESS);
+            }
+        }
+        c->items[c->count++] = *it;
+    } else if (c->at == c->count) {
+        describe_difference(c, NULL, it);
+    } else if (!same_item(&c->items[c->at], it)) {
+        describe_difference(c, &c->items[c->at], it);
+    } else {
+        c->at++;
+    }
 }
 
 static void watch(void *ctx, const struct sim *s, const char *kind, const void *bytes, size_t len)
 {
-    struct comparison *c = ctx;
+    struct story *story = ctx;
     struct item it;
-    char a[160], b[160];
 
-    if (c->found)
+    running = s;
+    if (!story->comparison || story->comparison->differs)
         return;
     item_of(&it, s, kind, bytes, len);
-    if (!c->second) {
-        if (c->count == c->size) {
-            c->size = c->size ? c->size * 2 : 4096;
-            c->items = realloc(c->items, c->size * sizeof(*c->items));
-            if (!c->items)
-                exit(EXIT_HARNESS);
-        }
-        c->items[c->count++] = it;
-        return;
-    }
-    if (c->at < c->count) {
-        const struct item *was = &c->items[c->at];
-
-        if (strcmp(was->kind, it.kind) == 0 && was->time_ns == it.time_ns &&
-            was->digest == it.digest && was->len == it.len) {
-            c->at++;
-            return;
-        }
-        print_item(a, sizeof(a), was);
-    } else {
-        snprintf(a, sizeof(a), "the end of the run");
-    }
-    print_item(b, sizeof(b), &it);
-    snprintf(c->out, c->out_size, "item %zu differs: first %s; then %s", c->at, a, b);
-    c->found = true;
-}
-
-static void differ(struct verdict *v, const char *message)
-{
-    v->failure.kind = FAILURE_DIVERGENCE;
-    snprintf(v->failure.oracle, sizeof(v->failure.oracle), "determinism");
-    snprintf(v->failure.message, sizeof(v->failure.message), "%s", message);
-    v->failure.time_ns = v->last_ns;
+    compare_item(story->comparison, &it);
 }
 
 /* ---- in the child ---- */
@@ -188,63 +218,85 @@ static void take(struct verdict *v, const struct run_result *r, uint64_t real_ns
     memcpy(v->world, r->world, sizeof(v->world));
 }
 
-static void compare_runs(struct run_context *c, const struct scenario *sc, struct run_options ro,
-                         struct verdict *v)
+/* Run it again and again: every run must hash what the first did. A difference is always told, but
+ * a failure of the first run remains the verdict. */
+static void repeat(struct run_context *c, const struct scenario *sc, struct run_options *ro,
+                   uint64_t times)
 {
-    struct comparison cmp = {.out = v->diverged, .out_size = sizeof(v->diverged)};
+    struct story *story = ro->ctx;
+    struct comparison *cmp = story->comparison;
+    struct failure *f = &shared->failure;
     struct run_result r;
-    uint64_t first;
 
-    ro.on_line = NULL;
-    ro.on_frame = NULL;
-    ro.pcap = NULL;
-    ro.hash_watch = watch;
-    ro.ctx = &cmp;
-    run_scenario(c, sc, &ro, &r);
-    first = r.hash;
-    cmp.second = true;
-    run_scenario(c, sc, &ro, &r);
-    if (r.hash != first || cmp.found) {
-        if (!cmp.found)
-            snprintf(v->diverged, sizeof(v->diverged), "item %zu differs: only the first run has it",
-                     cmp.at);
-        differ(v, "two runs under the same seed differ");
+    ro->on_line = NULL;
+    ro->on_frame = NULL;
+    ro->pcap = NULL;
+    cmp->later = true;
+    for (uint64_t i = 1; i < times && !cmp->differs; i++) {
+        cmp->at = 0;
+        run_scenario(c, sc, ro, &r);
+        if (!cmp->differs && cmp->at < cmp->count)
+            describe_difference(cmp, &cmp->items[cmp->at], NULL);
     }
-    free(cmp.items);
+    if (cmp->differs && f->kind == FAILURE_NONE) {
+        f->kind = FAILURE_DIVERGENCE;
+        snprintf(f->oracle, sizeof(f->oracle), "determinism");
+        snprintf(f->site, sizeof(f->site), "%.150s", sc->path);
+        snprintf(f->message, sizeof(f->message), "two runs under the same seed differ");
+        f->time_ns = r.virtual_ns + SIM_POWER_ON_NS;
+        f->event = r.events;
+    }
 }
 
 static void run_child(const struct scenario *sc, const struct options *o,
                       const struct guest_ops *guest, const char *pcap, const char *trace,
                       unsigned story_lines)
 {
-    struct story story = {.v = shared, .limit = story_lines};
-    struct run_options ro = {.seed = o->seed, .guest = guest, .pcap = pcap, .on_line = on_line,
-                             .on_frame = on_frame, .ctx = &story,
+    uint64_t times = o->check_determinism && o->repeat < 2 ? 2 : o->repeat;
+    struct comparison comparison = {.out = shared->diverged, .out_size = sizeof(shared->diverged)};
+    struct story story = {
+        .v = shared, .limit = story_lines, .comparison = times > 1 ? &comparison : NULL};
+    struct run_options ro = {.seed = o->seed,
+                             .guest = guest,
+                             .pcap = pcap,
+                             .on_line = on_line,
+                             .on_frame = on_frame,
+                             .hash_watch = watch,
+                             .ctx = &story,
                              .detail = o->verbose || trace};
     struct run_context *c = run_context_new();
     struct run_result r;
-    uint64_t start = clock_ns();
+    uint64_t start;
 
     if (trace)
         story.trace = fopen(trace, "w");
+    if (story.trace)
+        setvbuf(story.trace, NULL, _IOLBF, 0); /* a crash leaves all lines before it */
+    start = clock_ns();
     run_scenario(c, sc, &ro, &r);
     take(shared, &r, clock_ns() - start);
     if (story.trace)
         fclose(story.trace);
-    if (r.failure.kind == FAILURE_NONE && o->check_determinism)
-        compare_runs(c, sc, ro, shared);
-    ro.on_line = NULL;
-    ro.on_frame = NULL;
-    ro.pcap = NULL;
-    for (uint64_t i = 1; i < o->repeat && shared->failure.kind == FAILURE_NONE; i++) {
-        run_scenario(c, sc, &ro, &r);
-        if (r.hash != shared->hash) {
-            snprintf(shared->diverged, sizeof(shared->diverged),
-                     "repetition %" PRIu64 " gave hash %016" PRIx64, i + 1, r.hash);
-            differ(shared, "a repetition in the same process gave another hash");
-        }
-    }
+    if (story.comparison)
+        repeat(c, sc, &ro, times);
+    free(comparison.items);
     run_context_free(c);
+    shared->finished = true;
+}
+
+/* Where code stands that is no CHECK: the object and the offset in it, for addr2line. */
+static void describe_pc(char *buf, size_t size, uintptr_t pc)
+{
+    Dl_info info;
+    const char *name;
+
+    if (!dladdr((void *)pc, &info) || !info.dli_fname) {
+        snprintf(buf, size, "0x%" PRIxPTR, pc);
+        return;
+    }
+    name = strrchr(info.dli_fname, '/');
+    snprintf(buf, size, "%s+0x%" PRIxPTR, name ? name + 1 : info.dli_fname,
+             pc - (uintptr_t)info.dli_fbase);
 }
 
 static void on_signal(int number, siginfo_t *info, void *context)
@@ -253,24 +305,39 @@ static void on_signal(int number, siginfo_t *info, void *context)
     uintptr_t pc = 0;
     const char *site;
 
-    (void)info;
+    if (f->kind != FAILURE_NONE) /* the verdict stands, the trouble came after it */
+        _exit(EXIT_FAIL);
 #if defined(__x86_64__)
     pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
 #elif defined(__aarch64__)
     pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.pc;
-#else
-    (void)context;
+#elif defined(__riscv)
+    pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.__gregs[REG_PC];
 #endif
     site = check_site(pc);
     f->kind = number == SIGALRM ? FAILURE_LIVELOCK : FAILURE_CRASH;
     snprintf(f->oracle, sizeof(f->oracle), "%s",
-             site ? "assertion" : number == SIGALRM ? "budget.alarm" : "signal");
-    snprintf(f->site, sizeof(f->site), "%s", site ? site : "?");
-    snprintf(f->message, sizeof(f->message), "%s",
-             site                ? "an assertion failed"
-             : number == SIGALRM ? "the wall-clock alarm went off"
-                                 : strsignal(number));
-    f->time_ns = shared->last_ns;
+             site                ? "assertion"
+             : number == SIGALRM ? "budget.alarm"
+                                 : "signal");
+    if (site)
+        snprintf(f->site, sizeof(f->site), "%s", site);
+    else
+        describe_pc(f->site, sizeof(f->site), pc);
+    if (site)
+        snprintf(f->message, sizeof(f->message), "an assertion failed");
+    else if (number == SIGALRM)
+        snprintf(f->message, sizeof(f->message), "the wall-clock alarm went off");
+    else if (number == SIGSEGV || number == SIGBUS)
+        snprintf(f->message, sizeof(f->message), "%s at address 0x%" PRIxPTR, strsignal(number),
+                 (uintptr_t)info->si_addr);
+    else
+        snprintf(f->message, sizeof(f->message), "%s", strsignal(number));
+    f->time_ns = running ? running->now_ns : shared->last_ns;
+    f->event = running ? running->events : 0;
+    shared->virtual_ns = f->time_ns - SIM_POWER_ON_NS;
+    shared->hash = running ? running->hash : 0;
+    shared->events = f->event;
     _exit(EXIT_FAIL);
 }
 
@@ -284,31 +351,21 @@ static void watch_signals(uint64_t timeout_s)
     sigaltstack(&alternate, NULL);
     for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         sigaction(numbers[i], &a, NULL);
-    alarm(timeout_s < 1000000 ? (unsigned)timeout_s : 1000000);
+    alarm(timeout_s < ALARM_MAX_S ? (unsigned)timeout_s : ALARM_MAX_S);
 }
 
 /* ---- in the parent ---- */
 
-/* What is on disk when a run could not finish its capture. */
-static void keep_capture(const char *pcap)
-{
-    char partial[4096];
-
-    snprintf(partial, sizeof(partial), "%s.partial", pcap);
-    if (access(partial, F_OK) == 0)
-        rename(partial, pcap);
-}
-
 const struct verdict *child_run(const struct scenario *sc, const struct options *o,
-                                const struct guest_ops *guest, const char *pcap,
-                                const char *trace, unsigned story_lines)
+                                const struct guest_ops *guest, const char *pcap, const char *trace,
+                                unsigned story_lines)
 {
     int status = 0;
     pid_t pid;
 
     if (!shared) {
-        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                      -1, 0);
+        shared =
+            mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (shared == MAP_FAILED) {
             fprintf(stderr, "drywire: out of memory\n");
             exit(EXIT_HARNESS);
@@ -320,6 +377,7 @@ const struct verdict *child_run(const struct scenario *sc, const struct options 
     fflush(NULL);
     pid = fork();
     if (pid == 0) {
+        dup2(STDERR_FILENO, STDOUT_FILENO); /* what a guest prints is not our data */
         watch_signals(o->timeout_s);
         run_child(sc, o, guest, pcap, trace, story_lines);
         exit(EXIT_PASS); /* and not _exit: coverage and leak checks want their turn */
@@ -327,25 +385,49 @@ const struct verdict *child_run(const struct scenario *sc, const struct options 
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (shared->failure.kind == FAILURE_NONE &&
-        (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status))) {
+        (!shared->finished || !WIFEXITED(status) || WEXITSTATUS(status))) {
         shared->failure.kind = pid < 0 ? FAILURE_HARNESS : FAILURE_CRASH;
         snprintf(shared->failure.oracle, sizeof(shared->failure.oracle), "process");
         snprintf(shared->failure.site, sizeof(shared->failure.site), "?");
         snprintf(shared->failure.message, sizeof(shared->failure.message),
-                 pid < 0              ? "fork failed"
+                 pid < 0               ? "fork failed"
                  : WIFSIGNALED(status) ? "the child was ended by signal %d"
                                        : "the child ended with %d (see what it printed)",
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
         shared->failure.time_ns = shared->last_ns;
     }
     if (pcap && shared->failure.kind != FAILURE_NONE)
-        keep_capture(pcap);
+        pcapng_rescue(pcap);
     return shared;
 }
 
-int verdict_code(const struct verdict *v)
+int child_call(int (*fn)(void *ctx), void *ctx, uint64_t timeout_s)
 {
-    switch (v->failure.kind) {
+    int status = 0;
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        alarm(timeout_s < ALARM_MAX_S ? (unsigned)timeout_s : ALARM_MAX_S);
+        exit(fn(ctx));
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (pid < 0) {
+        fprintf(stderr, "drywire: fork: %s\n", strerror(errno));
+        return EXIT_HARNESS;
+    }
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    fprintf(stderr, "drywire: ended by %s; 'drywire run' shows where\n",
+            strsignal(WTERMSIG(status)));
+    return WTERMSIG(status) == SIGALRM ? EXIT_LIVELOCK : EXIT_FAIL;
+}
+
+int failure_code(enum failure_kind kind)
+{
+    switch (kind) {
     case FAILURE_NONE:
         return EXIT_PASS;
     case FAILURE_SAFETY:

@@ -11,6 +11,7 @@
 enum { LAST_FRAMES = 5, STORY_LINE_MAX = 320, STORY_MAX = 4 << 20 };
 
 struct verdict {
+    bool finished; /* the child came to its end by itself */
     struct failure failure;
     uint64_t seed, hash, virtual_ns, real_ns, frames_tx, frames_rx, events, faults;
     char world[160];
@@ -34,7 +35,11 @@ const struct verdict *child_run(const struct scenario *sc, const struct options 
                                 const struct guest_ops *guest, const char *pcap,
                                 const char *trace, unsigned story_lines);
 
-/* The exit code that a verdict stands for. */
-int verdict_code(const struct verdict *v);
+/* The exit code that a failure stands for. */
+int failure_code(enum failure_kind kind);
+
+/* Call fn(ctx) in a child of its own and return what it returns, an exit code. A crash becomes
+ * EXIT_FAIL, the alarm EXIT_LIVELOCK, each after a line on stderr. */
+int child_call(int (*fn)(void *ctx), void *ctx, uint64_t timeout_s);
 
 #endif

@@ -51,8 +51,8 @@ static void paths_walk(struct paths *p, const char *folder)
 
         if (e->d_name[0] == '.')
             continue;
-        snprintf(path, sizeof(path), "%s%s%s", folder,
-                 folder[strlen(folder) - 1] == '/' ? "" : "/", e->d_name);
+        snprintf(path, sizeof(path), "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/",
+                 e->d_name);
         if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
             paths_walk(p, path);
         else if (n > 4 && strcmp(e->d_name + n - 4, ".scn") == 0)
@@ -66,6 +66,35 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* A path does not exist: say so, with the nearest name of its folder. */
+static void report_missing(const char *path)
+{
+    enum { NAMES = 1000 };
+    const char *slash = strrchr(path, '/'), *near;
+    size_t folder_len = slash ? (size_t)(slash - path) + 1 : 0;
+    char folder[4096];
+    char *names[NAMES + 1];
+    size_t count = 0;
+    int error = errno;
+    struct dirent *e;
+    DIR *d;
+
+    snprintf(folder, sizeof(folder), "%.*s", (int)folder_len, path);
+    d = opendir(slash ? folder : ".");
+    while (d && count < NAMES && (e = readdir(d)))
+        if ((names[count] = strdup(e->d_name)))
+            count++;
+    if (d)
+        closedir(d);
+    qsort(names, count, sizeof(*names), by_bytes);
+    names[count] = NULL;
+    near = nearest_word(path + folder_len, (const char *const *)names);
+    fprintf(stderr, "drywire: %s: %s%s%s%s%s\n", path, strerror(error),
+            near ? ", did you mean '" : "", near ? folder : "", near ? near : "", near ? "'?" : "");
+    while (count)
+        free(names[--count]);
+}
+
 /* 0, or EXIT_USAGE after a line on stderr. */
 static int paths_collect(struct paths *p, char **words, int count)
 {
@@ -75,7 +104,7 @@ static int paths_collect(struct paths *p, char **words, int count)
         size_t before = p->count;
 
         if (stat(words[i], &st)) {
-            fprintf(stderr, "drywire: %s: %s\n", words[i], strerror(errno));
+            report_missing(words[i]);
             return EXIT_USAGE;
         }
         if (!S_ISDIR(st.st_mode)) {
@@ -155,6 +184,16 @@ static bool slirp_required(void)
     return require && strstr(require, "slirp");
 }
 
+/* Where libslirp is required, a skip is a failure. */
+static void refuse_skip(struct verdict *v, const struct scenario *sc, const char *reason)
+{
+    v->failure.kind = FAILURE_EXPECT;
+    snprintf(v->failure.oracle, sizeof(v->failure.oracle), "require.slirp");
+    snprintf(v->failure.site, sizeof(v->failure.site), "%.150s", sc->path);
+    snprintf(v->failure.message, sizeof(v->failure.message),
+             "not run, and DRYWIRE_REQUIRE forbids that: %s", reason);
+}
+
 /* A file name for artifacts: the path with its slashes made harmless, and the seed. */
 static void artifact_name(char *buf, size_t size, const struct scenario *sc,
                           const struct options *o, const char *suffix)
@@ -210,10 +249,15 @@ static int run_one(const struct scenario *sc, const struct options *o,
 
     it.skip = skip_reason(sc);
     *skipped = it.skip;
+    if (it.skip && slirp_required()) {
+        refuse_skip(&nothing, sc, it.skip);
+        it.skip = NULL;
+        tell(&it, single);
+        return EXIT_FAIL;
+    }
     if (it.skip) {
-        if (!o->quiet || o->json)
-            tell(&it, single);
-        return slirp_required() ? EXIT_FAIL : EXIT_PASS;
+        tell(&it, single);
+        return EXIT_PASS;
     }
     if (o->artifacts) {
         artifact_name(pcap_name, sizeof(pcap_name), sc, o, ".pcapng");
@@ -224,7 +268,7 @@ static int run_one(const struct scenario *sc, const struct options *o,
     }
     it.verdict = child_run(sc, o, guest, pcap, trace, o->verbose ? STORY_ALL : STORY_SHORT);
     it.capture = pcap;
-    code = verdict_code(it.verdict);
+    code = failure_code(it.verdict->failure.kind);
     tell(&it, single);
     if (o->artifacts && code)
         write_block(block_name, &it);
@@ -258,9 +302,10 @@ static int check_writable(const char *option, const char *path)
 static int check_outputs(const struct options *o, size_t scenarios)
 {
     if ((o->pcap || o->trace) && scenarios > 1) {
-        fprintf(stderr,
-                "drywire: --%s is for a single scenario, here are %zu; --artifacts DIR is for many\n",
-                o->pcap ? "pcap" : "trace", scenarios);
+        fprintf(
+            stderr,
+            "drywire: --%s is for a single scenario, here are %zu; --artifacts DIR is for many\n",
+            o->pcap ? "pcap" : "trace", scenarios);
         return EXIT_USAGE;
     }
     if (o->artifacts && mkdir(o->artifacts, 0777) && errno != EEXIST) {
@@ -341,7 +386,8 @@ static int verb_list(const struct options *o)
     static char standard[] = "tests/scenarios";
     char *only[] = {standard};
     struct paths p = {0};
-    int code = paths_collect(&p, o->path_count ? o->paths : only, o->path_count ? o->path_count : 1);
+    int code =
+        paths_collect(&p, o->path_count ? o->paths : only, o->path_count ? o->path_count : 1);
 
     for (size_t i = 0; i < p.count && code != EXIT_HARNESS; i++) {
         struct scenario *sc;
@@ -366,8 +412,8 @@ struct explanation {
     unsigned touched;
 };
 
-static void explain_frame(void *ctx, uint64_t time_ns, enum direction dir,
-                          const struct decoded *d, size_t len, const char *fate)
+static void explain_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
+                          size_t len, const char *fate)
 {
     struct explanation *e = ctx;
     uint64_t us = (time_ns - SIM_POWER_ON_NS) / NS_PER_US;
@@ -380,60 +426,117 @@ static void explain_frame(void *ctx, uint64_t time_ns, enum direction dir,
            dir == DIRECTION_TX ? "tx" : "rx", fate, decode_summary(d, what, sizeof(what)), len);
 }
 
-/* Decisions by stream: how often each was drawn, in the order of their first. */
+/* What a stream decides, in words. */
+static const char *stream_words(const char *stream)
+{
+    static const struct {
+        const char *stream, *words;
+    } known[] = {
+        {"wire.tx.drop", "a frame of the machine is lost"},
+        {"wire.rx.drop", "a frame to the machine is lost"},
+        {"wire.tx.dup", "a frame of the machine arrives twice"},
+        {"wire.rx.dup", "a frame to the machine arrives twice"},
+        {"wire.tx.reorder", "a frame of the machine is held back"},
+        {"wire.rx.reorder", "a frame to the machine is held back"},
+        {"wire.tx.corrupt", "a bit of a frame of the machine is turned"},
+        {"wire.rx.corrupt", "a bit of a frame to the machine is turned"},
+        {"wire.tx.jitter", "more delay for a frame of the machine"},
+        {"wire.rx.jitter", "more delay for a frame to the machine"},
+        {"memory.store", "a late store becomes visible early"},
+        {"memory.load", "a load sees a store of the device early"},
+    };
+
+    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (strcmp(stream, known[i].stream) == 0)
+            return known[i].words;
+    return "";
+}
+
+/* Decisions by stream: how often each was drawn, in the order of their first; or each one. */
 static void explain_tape(const struct run_result *r, bool all)
 {
-    for (size_t i = 0; i < r->tape_count; i++) {
-        size_t count = 0, before = 0;
+    enum { STREAMS = 64 };
+    const char *streams[STREAMS];
+    size_t counts[STREAMS] = {0};
+    unsigned count = 0;
 
-        for (size_t k = 0; k < i; k++)
-            before += strcmp(r->tape[k].stream, r->tape[i].stream) == 0;
-        if (all)
-            printf("  %-18s #%-6" PRIu64 " value %" PRIu64 " at %" PRIu64 " us\n",
-                   r->tape[i].stream, r->tape[i].ordinal, r->tape[i].value,
-                   (r->tape[i].time_ns - SIM_POWER_ON_NS) / NS_PER_US);
-        if (all || before)
+    for (size_t i = 0; i < r->tape_count; i++) {
+        const struct decision *d = &r->tape[i];
+        unsigned k = 0;
+
+        while (k < count && strcmp(streams[k], d->stream))
+            k++;
+        if (k == STREAMS)
             continue;
-        for (size_t k = i; k < r->tape_count; k++)
-            count += strcmp(r->tape[k].stream, r->tape[i].stream) == 0;
-        printf("  %-18s %zu decisions\n", r->tape[i].stream, count);
+        streams[k] = d->stream;
+        count += k == count;
+        counts[k]++;
+        if (all)
+            printf("  %6" PRIu64 ".%06" PRIu64 "  %-16s draw %-6" PRIu64 " value %-8" PRIu64
+                   " %s\n",
+                   (d->time_ns - SIM_POWER_ON_NS) / NS_PER_S,
+                   (d->time_ns - SIM_POWER_ON_NS) % NS_PER_S / NS_PER_US, d->stream, d->ordinal,
+                   d->value, stream_words(d->stream));
     }
+    for (unsigned k = 0; k < count; k++)
+        printf("  %-16s %6zu %s  %s\n", streams[k], counts[k], counts[k] == 1 ? "time " : "times",
+               stream_words(streams[k]));
+    if (!count)
+        puts("  none");
+}
+
+struct explain_job {
+    const struct options *options;
+    const struct scenario *scenario;
+    const struct guest_ops *guest;
+};
+
+/* In a child, which a guest may crash. */
+static int explain(void *ctx)
+{
+    const struct explain_job *job = ctx;
+    const struct options *o = job->options;
+    struct explanation e = {0};
+    struct run_options ro = {
+        .seed = o->seed, .guest = job->guest, .on_frame = explain_frame, .ctx = &e};
+    struct run_context *c = run_context_new();
+    struct run_result r;
+
+    printf("%s, seed %" PRIu64 "\n\nFrames that a fault touched:\n", job->scenario->path, o->seed);
+    run_scenario(c, job->scenario, &ro, &r);
+    if (!e.touched)
+        puts("  none");
+    printf("\nDecisions that the seed drew%s:\n", o->verbose ? "" : " (-v: each one)");
+    explain_tape(&r, o->verbose);
+    printf("\n%s  hash=%016" PRIx64 "%s%s\n", r.failure.kind ? "fail" : "pass", r.hash,
+           r.failure.kind ? "  " : "", r.failure.message);
+    run_context_free(c);
+    return failure_code(r.failure.kind);
 }
 
 static int verb_explain(const struct options *o)
 {
-    struct explanation e = {0};
-    struct run_options ro = {.seed = o->seed, .on_frame = explain_frame, .ctx = &e};
-    struct run_context *c;
+    struct explain_job job = {.options = o};
     struct scenario *sc;
-    struct run_result r;
+    int code;
 
     if (o->path_count != 1) {
         fprintf(stderr, "drywire: explain one scenario file, e.g. drywire explain FILE --seed 7\n");
         return EXIT_USAGE;
     }
+    if (o->guest && !(job.guest = load_guest(o->guest)))
+        return EXIT_USAGE;
     if (scenario_read(o->paths[0], &sc, stderr))
         return EXIT_USAGE;
-    if (o->guest && !(ro.guest = load_guest(o->guest)))
-        return EXIT_USAGE;
+    job.scenario = sc;
     if (skip_reason(sc)) {
         fprintf(stderr, "drywire: %s\n", skip_reason(sc));
-        return EXIT_CANNOT_TEST;
+        code = EXIT_CANNOT_TEST;
+    } else {
+        code = child_call(explain, &job, o->timeout_s);
     }
-    c = run_context_new();
-    printf("%s, seed %" PRIu64 "\n\nFrames that a fault touched:\n", sc->path, o->seed);
-    run_scenario(c, sc, &ro, &r);
-    if (!e.touched)
-        puts("  none");
-    printf("\nDecisions that the seed drew%s:\n", o->verbose ? "" : " (-v: each one)");
-    explain_tape(&r, o->verbose);
-    if (!r.tape_count)
-        puts("  none");
-    printf("\n%s  hash=%016" PRIx64 "%s%s\n", r.failure.kind ? "fail" : "pass", r.hash,
-           r.failure.kind ? "  " : "", r.failure.message);
     scenario_free(sc);
-    run_context_free(c);
-    return r.failure.kind ? EXIT_FAIL : EXIT_PASS;
+    return code;
 }
 
 int main(int argc, char **argv)

@@ -1,8 +1,10 @@
-/* The command line of `drywire`: see options.h. */
+/*
+ * The command line of `drywire`: one table makes the parser and the help. See options.h.
+ */
 #include "options.h"
 #include "scenario.h"
+#include "scenario_values.h"
 #include "world.h"
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +25,8 @@ static const struct row {
     const char *help;
 } rows[] = {
     {"seed", 's', "N", RUN | EXPLAIN, "seed of the run, decimal or 0x hexadecimal (default 1)"},
-    {"repeat", 'n', "N", RUN, "run N times in one process: all must give one hash"},
-    {"check-determinism", 'd', NULL, RUN, "run twice and name the first event that differs"},
+    {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
+    {"check-determinism", 'd', NULL, RUN, "the same as --repeat 2"},
     {"pcap", 'p', "FILE", RUN, "write a capture (pcapng) of a single scenario"},
     {"trace", 't', "FILE", RUN, "write every trace line of a single scenario"},
     {"json", 'j', NULL, RUN, "one JSON object a line for each scenario, nothing else on stdout"},
@@ -32,7 +34,7 @@ static const struct row {
     {"artifacts", 'a', "DIR", RUN, "capture, trace and failure block of each failure"},
     {"annotate", 'g', "=github", RUN, "annotations for GitHub Actions"},
     {"guest", 'G', "FILE.so", RUN | EXPLAIN, "run a foreign guest in the core's place"},
-    {"timeout", 'T', "SECONDS", RUN, "wall-clock alarm for each scenario (default 60)"},
+    {"timeout", 'T', "SECONDS", RUN | EXPLAIN, "wall-clock alarm for each scenario (default 60)"},
     {"verbose", 'v', NULL, RUN | EXPLAIN, "the whole ladder and every trace line"},
     {"quiet", 'q', NULL, RUN, "only failures and the summary"},
     {"color", 'c', "auto|always|never", RUN | LIST | EXPLAIN, "colour (default: on a terminal)"},
@@ -58,12 +60,13 @@ static void help(void)
     for (unsigned i = 0; i < ROWS; i++) {
         char left[64];
 
-        snprintf(left, sizeof(left), "  %c%c --%s%s%s", rows[i].letter == 'v' ||
-                         rows[i].letter == 'q' || rows[i].letter == 'h' ? '-' : ' ',
-                 rows[i].letter == 'v' || rows[i].letter == 'q' || rows[i].letter == 'h'
-                     ? rows[i].letter : ' ',
-                 rows[i].name, rows[i].argument && rows[i].argument[0] != '=' ? " " : "",
-                 rows[i].argument ? rows[i].argument : "");
+        snprintf(
+            left, sizeof(left), "  %c%c --%s%s%s",
+            rows[i].letter == 'v' || rows[i].letter == 'q' || rows[i].letter == 'h' ? '-' : ' ',
+            rows[i].letter == 'v' || rows[i].letter == 'q' || rows[i].letter == 'h' ? rows[i].letter
+                                                                                    : ' ',
+            rows[i].name, rows[i].argument && rows[i].argument[0] != '=' ? " " : "",
+            rows[i].argument ? rows[i].argument : "");
         printf("%-32s %s\n", left, rows[i].help);
     }
     puts("\nExit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ,\n"
@@ -83,38 +86,32 @@ static void version(void)
 static int unknown_option(const char *word)
 {
     const char *names[ROWS + 1];
-    const char *near;
+    const char *near, *dashes;
 
     for (unsigned i = 0; i < ROWS; i++)
         names[i] = rows[i].name;
     names[ROWS] = NULL;
+    dashes = word[0] == '-' && word[1] != '-' ? "-" : "--";
     word += strspn(word, "-");
     near = nearest_word(word, names);
-    fprintf(stderr, "drywire: unknown option '--%s'%s%s%s (see drywire --help)\n", word,
+    fprintf(stderr, "drywire: unknown option '%s%s'%s%s%s (see drywire --help)\n", dashes, word,
             near ? "; did you mean '--" : "", near ? near : "", near ? "'?" : "");
     return EXIT_USAGE;
 }
 
 static int number(const char *name, const char *text, uint64_t min, uint64_t *out)
 {
-    char *end;
-
-    errno = 0;
-    *out = strtoull(text, &end, strncmp(text, "0x", 2) ? 10 : 16);
-    if (errno || *end || end == text || text[0] == '-' || text[0] == '+' || text[0] == ' ' ||
-        *out < min) {
-        fprintf(stderr, "drywire: --%s needs a number%s, not '%s'\n", name,
-                min ? " from 1 on" : ", decimal or 0x hexadecimal", text);
-        return EXIT_USAGE;
-    }
-    return -1;
+    if (value_number(text, out) && *out >= min)
+        return -1;
+    fprintf(stderr, "drywire: --%s needs a number%s, not '%s'\n", name,
+            min ? " from 1 on" : ", decimal or 0x hexadecimal", text);
+    return EXIT_USAGE;
 }
 
 static int apply(const struct row *r, const char *value, struct options *o)
 {
     if (!(r->verbs & 1u << o->verb)) {
-        fprintf(stderr, "drywire: --%s does not belong to 'drywire %s'\n", r->name,
-                verbs[o->verb]);
+        fprintf(stderr, "drywire: --%s does not belong to 'drywire %s'\n", r->name, verbs[o->verb]);
         return EXIT_USAGE;
     }
     switch (r->letter) {
@@ -183,9 +180,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 
     memset(table, 0, sizeof(table));
     for (unsigned i = 0; i < ROWS; i++)
-        table[i] = (struct option){rows[i].name,
-                                   rows[i].argument ? required_argument : no_argument, NULL,
-                                   rows[i].letter};
+        table[i] = (struct option){rows[i].name, rows[i].argument ? required_argument : no_argument,
+                                   NULL, rows[i].letter};
     opterr = 0;
     while ((letter = getopt_long(argc, argv, ":vqh", table, &index)) != -1) {
         const struct row *r = NULL;

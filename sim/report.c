@@ -1,4 +1,6 @@
-/* What is said about a verdict: see report.h. */
+/*
+ * What is said about a verdict: to people, as JSON, to GitHub, as JUnit. See report.h.
+ */
 #include "report.h"
 #include <inttypes.h>
 #include <stdarg.h>
@@ -24,13 +26,43 @@ static const char *verdict_word(const struct report_item *it)
     return it->skip ? "skip" : failed(it) ? "fail" : "pass";
 }
 
+/* Append text; what does not fit is cut. */
+__attribute__((format(printf, 3, 4))) static void append(char *buf, size_t size, const char *format,
+                                                         ...)
+{
+    size_t used = strlen(buf);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(buf + used, size - used, format, args);
+    va_end(args);
+}
+
+/* A word for the shell, with backslashes, so that it can stand inside quotes of sh -c too. */
+static void append_word(char *buf, size_t size, const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                "%+,-./:=@_";
+
+    for (; *word; word++)
+        append(buf, size, "%s%c", strchr(plain, *word) || *word & 0x80 ? "" : "\\", *word);
+}
+
 void report_replay(char *buf, size_t size, const struct report_item *it)
 {
     const struct options *o = it->options;
 
-    snprintf(buf, size, "build/drywire run %s --seed %" PRIu64 "%s%s%s", it->scenario->path,
-             o->seed, o->guest ? " --guest " : "", o->guest ? o->guest : "",
-             o->check_determinism ? " --check-determinism" : "");
+    snprintf(buf, size, "build/drywire run ");
+    append_word(buf, size, it->scenario->path);
+    append(buf, size, " --seed %" PRIu64, o->seed);
+    if (o->guest) {
+        append(buf, size, " --guest ");
+        append_word(buf, size, o->guest);
+    }
+    if (o->check_determinism)
+        append(buf, size, " --check-determinism");
+    if (o->repeat > 1)
+        append(buf, size, " --repeat %" PRIu64, o->repeat);
 }
 
 /* ---- for people ---- */
@@ -110,18 +142,40 @@ void report_block(FILE *out, const struct report_item *it)
 
 /* ---- JSON ---- */
 
+/* Bytes of the UTF-8 character at `c`, 0 when it is none (RFC 3629, shortest form only). */
+static int utf8_len(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    int n = c[0] < 0x80                   ? 1
+            : c[0] >= 0xc2 && c[0] < 0xe0 ? 2
+            : c[0] >= 0xe0 && c[0] < 0xf0 ? 3
+            : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
+                                          : 0;
+
+    for (int i = 1; i < n; i++)
+        if ((c[i] & 0xc0) != 0x80)
+            return 0;
+    if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
+        (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f))
+        return 0;
+    return n;
+}
+
 static void json_text(FILE *out, const char *name, const char *text)
 {
     fprintf(out, ", \"%s\": \"", name);
-    for (; *text; text++) {
+    for (int n; *text; text += n ? n : 1) {
         unsigned char c = (unsigned char)*text;
 
+        n = utf8_len(text);
         if (c == '"' || c == '\\')
             fprintf(out, "\\%c", c);
-        else if (c < 0x20 || c >= 0x7f)
+        else if (c < 0x20 || c == 0x7f)
             fprintf(out, "\\u%04x", c);
+        else if (!n)
+            fputs("\\ufffd", out);
         else
-            fputc(c, out);
+            fwrite(text, 1, (size_t)n, out);
     }
     fputc('"', out);
 }
@@ -158,24 +212,53 @@ void report_json(FILE *out, const struct report_item *it)
 
 /* ---- GitHub Actions ---- */
 
+/* Text of a workflow command: the characters that end one, or a property of it, are escaped. */
+static void github_text(const char *text)
+{
+    for (; *text; text++)
+        if (strchr("%\r\n:,", *text))
+            fprintf(stderr, "%%%02X", (unsigned char)*text);
+        else
+            fputc(*text, stderr);
+}
+
+/* `text` in a cell of a Markdown table. */
+static void markdown_text(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        fprintf(out, "%s%c", *text == '|' ? "\\" : "", *text);
+}
+
 void report_github(const struct report_item *it)
 {
     const struct failure *f = &it->verdict->failure;
     const char *summary = getenv("GITHUB_STEP_SUMMARY");
     const char *colon = strrchr(f->site, ':');
-    char replay[1200];
+    bool placed = colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1);
+    char replay[1200], file[sizeof(f->site)];
     FILE *out;
 
     if (!failed(it))
         return;
     report_replay(replay, sizeof(replay), it);
-    fprintf(stderr, "::error file=%.*s,line=%s,title=%s::%s\n",
-            (int)(colon ? colon - f->site : (long)strlen(f->site)), f->site,
-            colon ? colon + 1 : "1", f->oracle, f->message);
+    snprintf(file, sizeof(file), "%.*s", (int)(placed ? colon - f->site : 0), f->site);
+    fputs("::error file=", stderr);
+    github_text(placed ? file : it->scenario->path);
+    fprintf(stderr, ",line=%s,title=", placed ? colon + 1 : "1");
+    github_text(f->oracle);
+    fputs("::", stderr);
+    github_text(f->message);
+    fputc('\n', stderr);
     out = summary ? fopen(summary, "a") : NULL;
     if (!out)
         return;
-    fprintf(out, "| %s | %s | `%s` |\n", it->scenario->path, f->oracle, replay);
+    if (ftell(out) == 0)
+        fputs("| scenario | failed | replay |\n|---|---|---|\n", out);
+    fputs("| ", out);
+    markdown_text(out, it->scenario->path);
+    fprintf(out, " | %s | `", f->oracle);
+    markdown_text(out, replay);
+    fputs("` |\n", out);
     fclose(out);
 }
 
