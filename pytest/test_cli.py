@@ -172,6 +172,24 @@ const struct guest_ops *drywire_guest(void) {{ return &ops; }}
     assert signal.strsignal(signal.SIGSEGV) in done.stdout
 
 
+def test_a_guest_that_ends_the_process_has_not_passed(tmp_path):
+    guest = tmp_path / "leave.c"
+    guest.write_text(f'''
+#include "{ROOT}/sim/guest.h"
+#include <stdlib.h>
+static int boot(void *s, const struct guest_config *c, uint64_t t) {{ (void)s; (void)c; (void)t; return 0; }}
+static void poll(void *s, uint64_t t) {{ (void)s; (void)t; exit(0); }}
+static uint64_t deadline(void *s, uint64_t t) {{ (void)s; return t; }}
+static const struct guest_ops ops = {{.abi = GUEST_ABI, .name = "leave", .size = 8, .boot = boot,
+                                     .poll = poll, .deadline = deadline}};
+const struct guest_ops *drywire_guest(void);
+const struct guest_ops *drywire_guest(void) {{ return &ops; }}
+''')
+    command(["cc", "-fPIC", "-shared", "-o", tmp_path / "leave.so", guest])
+    done = drywire("run", "--guest", tmp_path / "leave.so", "tests/guests/ping.scn")
+    assert done.returncode == 1, done.stdout
+
+
 def test_a_guest_that_spins_is_124(tmp_path):
     guest = tmp_path / "spin.c"
     guest.write_text(f'''
