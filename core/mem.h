@@ -12,7 +12,4 @@
 #define mem_fill(dst, byte, len) ((void)__builtin_memset((dst), (byte), (len)))
 #define mem_equal(a, b, len)     (__builtin_memcmp((a), (b), (len)) == 0)
 
-/* Freed pool memory is filled with this, so that a late use is seen. */
-#define MEM_POISON 0xdd
-
 #endif

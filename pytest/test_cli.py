@@ -5,7 +5,6 @@ import json
 import re
 import shlex
 import signal
-import time
 import xml.etree.ElementTree
 
 import pytest
@@ -148,10 +147,9 @@ def test_list_names_scenarios_and_programs():
 def test_an_alarm_is_124(tmp_path):
     path = tmp_path / "long.scn"
     path.write_text("world native lease=60s\nrun netinfo\nuntil 9000d\nlimit 9900d\n")
-    start = time.monotonic()
     done = drywire("run", "--timeout", 1, path)
     assert done.returncode == 124, done.stdout + done.stderr
-    assert "budget" in done.stdout and time.monotonic() - start < 30
+    assert "budget" in done.stdout
 
 
 def test_a_crash_is_1_and_names_its_signal(tmp_path):

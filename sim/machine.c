@@ -416,6 +416,9 @@ int machine_allocate(struct machine *m)
         .frame = bus_frame,
         .hash = bus_hash,
         .violation = bus_violation,
+#ifdef DRYWIRE_ASAN
+        .thorough = true,
+#endif
     };
     return 0;
 }

@@ -52,7 +52,7 @@ struct machine {
     bool powered;
     unsigned calls;          /* accesses in this poll */
     jmp_buf escape;          /* out of a guest that spins */
-    struct draw_stream entropy, poke, poll_delay;
+    struct draw_stream entropy, poke;
     struct draw_stream streams[MACHINE_STREAMS]; /* of the device, by name */
     unsigned stream_count;
     uint64_t key;

@@ -2,6 +2,7 @@
  * The program `drywire`: run scenarios, list them, explain what a seed does to one.
  */
 #include "../user/programs.h"
+#include "oracle.h"
 #include "report.h"
 #include "world.h"
 #include <dirent.h>
@@ -402,6 +403,9 @@ static int verb_list(const struct options *o)
     puts("\nPrograms:");
     for (unsigned i = 0; i < programs_count; i++)
         printf("  %s\n", programs[i].usage);
+    puts("\nOracles about frames and TCP (docs/simulator.md has those of the device):");
+    for (unsigned i = 0; oracle_names[i][0]; i++)
+        printf("  %-18s %s (%s)\n", oracle_names[i][0], oracle_names[i][2], oracle_names[i][1]);
     paths_free(&p);
     return code;
 }

@@ -46,7 +46,6 @@ void native_ip(struct native_frame *f, const uint8_t dst_mac[6], uint32_t src, u
 
 struct native_dial {
     const struct scenario_dial *dial;
-    struct native_conn *conn; /* NULL: not begun, over, or a datagram */
     bool begun, done;
     size_t got;
     bool mismatch;

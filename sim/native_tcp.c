@@ -607,7 +607,6 @@ void native_tcp_dial(struct world *w, struct native_dial *dial)
     c->remote_port = dial->dial->port;
     c->dial = dial;
     c->state = SYN_SENT;
-    dial->conn = c;
     c->rto_at_ns = w->sim->now_ns + c->rto_ns;
     send_syn(c);
     set_timer(c);

@@ -38,9 +38,6 @@ void oracles_app_written(struct oracles *o, uint16_t local_port, uint32_t remote
 /* A read returned 0: the program was told that the stream ended cleanly. */
 void oracles_app_end(struct oracles *o, uint16_t local_port, uint32_t remote, uint16_t remote_port);
 
-/* End of the run: what can only be judged then. */
-void oracles_finish(struct oracles *o);
-
 /* Names and clauses of all oracles here, NULL-terminated triples {name, clause, sentence}. */
 extern const char *const oracle_names[][3];
 

@@ -274,8 +274,3 @@ void oracles_peer(struct oracles *o, const uint8_t *frame, size_t len, const str
     if (!d->error && d->layer == LAYER_TCP)
         flows_peer(o, d);
 }
-
-void oracles_finish(struct oracles *o)
-{
-    (void)o; /* everything here is judged as it happens */
-}

@@ -31,7 +31,6 @@ struct dgram_socket {
     uint16_t remote_port;
     int error;             /* of an ICMP error, given to the next call; 0: none */
     uint32_t sent_addr;    /* where the last datagram went: whose errors count */
-    uint16_t sent_port;
     unsigned head, count;  /* of the queue */
     struct dgram *queue;   /* DGRAM_QUEUE entries */
 };

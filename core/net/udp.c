@@ -209,7 +209,6 @@ int dgram_send(struct stack *s, struct dgram_socket *d, uint8_t *payload, size_t
 
     CHECK(d->port != 0);
     d->sent_addr = addr;
-    d->sent_port = port;
     if (!d->echo)
         return udp_output(s, frame, s->addr, d->port, addr, port, len);
 

@@ -31,6 +31,9 @@ struct fake_bus {
     /* The last value of the word at `bus` that the driver was shown; -1 when it never looked. */
     int (*driver_saw)(void *ctx, uint64_t bus);
 
+    /* Look at every byte and every pair of buffers (sanitizer builds), or at samples of them. */
+    bool thorough;
+
     /* Decisions. */
     bool (*chance)(void *ctx, const char *what, uint32_t per_65536);
     uint64_t (*pick)(void *ctx, const char *what, uint64_t bound);
@@ -82,7 +85,6 @@ struct vqueue {
     uint16_t held_head, held_count; /* ring of heads in the order they came */
     uint16_t held[VQUEUE_SIZE_MAX];
     struct vdesc d[VQUEUE_SIZE_MAX];
-    uint64_t notified; /* notifications received */
 };
 
 void vqueue_reset(struct vqueue *q);

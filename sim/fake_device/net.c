@@ -158,7 +158,6 @@ void net_device_notify(struct net_device *n, uint32_t index)
                   index);
         return;
     }
-    q->notified++;
     if (n->bus->driver_saw(n->bus->ctx, q->used + VIRTQ_USED_FLAGS) == VIRTQ_USED_F_NO_NOTIFY)
         VIOLATION(n->bus, "notify.suppressed", "2.7.10.1",
                   "queue %u is notified although the driver saw that the device asked not to be",

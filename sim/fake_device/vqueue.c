@@ -2,7 +2,6 @@
  * The device side of a split virtqueue (VirtIO 1.2 section 2.7), which is also the ring oracle:
  * every entry that the driver makes available is checked before it is used.
  */
-#include "../coroutine.h" /* DRYWIRE_ASAN */
 #include "device.h"
 #include <string.h>
 
@@ -18,7 +17,6 @@ void vqueue_reset(struct vqueue *q)
     q->size = 0;
     q->desc = q->avail = q->used = 0;
     q->seen = q->used_idx = q->held_head = q->held_count = 0;
-    q->notified = 0;
 }
 
 static uint64_t avail_size(const struct vqueue *q)
@@ -105,15 +103,11 @@ static uint64_t sample(const struct vqueue *q, const struct vdesc *d)
 
     if (!p)
         return 0;
-#ifdef DRYWIRE_ASAN
-    return mix(h, p, d->len);
-#else
-    if (d->len <= 3 * WINDOW)
+    if (q->bus->thorough || d->len <= 3 * WINDOW)
         return mix(h, p, d->len);
     h = mix(h, p, WINDOW);
     h = mix(h, p + d->len - WINDOW, WINDOW);
     return mix(h, p + (q->bus->key(q->bus->ctx) ^ d->addr) % (d->len - WINDOW), WINDOW);
-#endif
 }
 
 /* ---- the driver makes chains available ---- */
@@ -175,10 +169,8 @@ static bool overlap_check(struct vqueue *q, unsigned i)
 {
     const struct vdesc *d = &q->d[i];
 
-#ifndef DRYWIRE_ASAN
-    if ((q->bus->key(q->bus->ctx) + q->seen) % 16)
+    if (!q->bus->thorough && (q->bus->key(q->bus->ctx) + q->seen) % 16)
         return true;
-#endif
     for (uint32_t k = 0; k < q->size; k++) {
         const struct vdesc *o = &q->d[k];
 
