@@ -188,5 +188,7 @@ $(O)/plain/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(PLAIN) $(DEPS) -c $< -o $@
 
+include targets/targets.mk
+
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -43,12 +43,7 @@ static void core_kill(void *state, int program, uint64_t now_ns)
 
 static bool core_alive(void *state, int program)
 {
-    const struct kernel *k = state;
-
-    for (unsigned i = 0; i < TASKS; i++)
-        if (k->tasks[i].state != TASK_FREE && k->tasks[i].pid == (unsigned)program)
-            return true;
-    return false;
+    return kernel_alive(state, (unsigned)program);
 }
 
 static unsigned core_waits(void *state, int program)

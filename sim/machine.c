@@ -99,7 +99,7 @@ static void machine_relax(void *ctx)
 static uint64_t machine_entropy(void *ctx)
 {
     struct machine *m = ctx;
-    uint64_t value = sim_draw(m->sim, &m->entropy);
+    uint64_t value = rng_next(&m->entropy);
 
 #ifdef DRYWIRE_LEAK_CLOCK
     /* A leak planted on purpose: what --check-determinism must catch. */
@@ -515,7 +515,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
         m->watched[i].bus = 0;
         m->watched[i].value = -1;
     }
-    draw_stream_init(&m->entropy, "core.entropy");
+    rng_init(&m->entropy, sim->seed, 0); /* as on the targets: one seed, one story */
     draw_stream_init(&m->poke, "device.poke");
     m->key = sim_draw(sim, stream(m, "device.key"));
     arena_start(&m->arena, sim, config->weak);

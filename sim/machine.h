@@ -6,6 +6,7 @@
 #ifndef DRYWIRE_MACHINE_SIM_H
 #define DRYWIRE_MACHINE_SIM_H
 
+#include "../core/rng.h"
 #include "arena.h"
 #include "fake_device/device.h"
 #include "guest.h"
@@ -52,7 +53,8 @@ struct machine {
     bool powered;
     unsigned calls;          /* accesses in this poll */
     jmp_buf escape;          /* out of a guest that spins */
-    struct draw_stream entropy, poke;
+    struct rng entropy; /* the core's */
+    struct draw_stream poke;
     struct draw_stream streams[MACHINE_STREAMS]; /* of the device, by name */
     unsigned stream_count;
     uint64_t key;

@@ -84,11 +84,17 @@ int kernel_start(struct kernel *k, const char *const *words, unsigned count);
 /* End a program, whatever it is doing; its descriptors are closed. ERR_NOENT. */
 int kernel_kill(struct kernel *k, unsigned pid);
 
+/* Has this program not ended yet? */
+bool kernel_alive(const struct kernel *k, unsigned pid);
+
 /* Programs that have not ended. */
 unsigned kernel_programs(const struct kernel *k);
 
 /* Nothing is left to finish but what programs will do. */
 bool kernel_idle(const struct kernel *k);
+
+/* The same, but for connections that only wait for stray segments (TIME-WAIT). */
+bool kernel_settled(const struct kernel *k);
 
 /* Power off: reset the devices. */
 void kernel_stop(struct kernel *k);

@@ -49,6 +49,14 @@ uint64_t kernel_deadline(const struct kernel *k, uint64_t now_ns)
     return at;
 }
 
+bool kernel_alive(const struct kernel *k, unsigned pid)
+{
+    for (unsigned i = 0; i < TASKS; i++)
+        if (k->tasks[i].state != TASK_FREE && k->tasks[i].pid == pid)
+            return true;
+    return false;
+}
+
 unsigned kernel_programs(const struct kernel *k)
 {
     unsigned n = 0;
@@ -61,4 +69,9 @@ unsigned kernel_programs(const struct kernel *k)
 bool kernel_idle(const struct kernel *k)
 {
     return !k->more && stack_idle(&k->stack) && (kernel_programs(k) || stack_unused(&k->stack));
+}
+
+bool kernel_settled(const struct kernel *k)
+{
+    return !k->more && stack_settled(&k->stack) && (kernel_programs(k) || stack_unused(&k->stack));
 }

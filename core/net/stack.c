@@ -63,12 +63,22 @@ uint64_t stack_deadline(const struct stack *s)
     return deadline_min(arp_deadline(s), deadline_min(dhcp_deadline(s), tcp_deadline(s)));
 }
 
-bool stack_idle(const struct stack *s)
+static bool arp_asking(const struct stack *s)
 {
     for (unsigned i = 0; i < ARP_ENTRIES; i++)
         if (s->arp.entry[i].state == ARP_INCOMPLETE)
-            return false;
-    return tcp_idle(s);
+            return true;
+    return false;
+}
+
+bool stack_idle(const struct stack *s)
+{
+    return !arp_asking(s) && tcp_idle(s);
+}
+
+bool stack_settled(const struct stack *s)
+{
+    return !arp_asking(s) && tcp_settled(s);
 }
 
 bool stack_unused(const struct stack *s)

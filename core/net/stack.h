@@ -59,6 +59,9 @@ uint64_t stack_deadline(const struct stack *s);
 /* Nothing is left to finish: no connection is open, nothing is being asked. */
 bool stack_idle(const struct stack *s);
 
+/* The same, but for connections in TIME-WAIT. */
+bool stack_settled(const struct stack *s);
+
 /* No socket is open: what must be true when no program is left. */
 bool stack_unused(const struct stack *s);
 

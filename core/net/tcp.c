@@ -504,10 +504,23 @@ uint64_t tcp_deadline(const struct stack *s)
     return at;
 }
 
+static bool all_over(const struct stack *s, enum tcp_state also)
+{
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        enum tcp_state state = s->tcp[i].state;
+
+        if (state != TCP_CLOSED && state != TCP_LISTEN && state != also)
+            return false;
+    }
+    return true;
+}
+
 bool tcp_idle(const struct stack *s)
 {
-    for (unsigned i = 0; i < TCP_CONNS; i++)
-        if (s->tcp[i].state != TCP_CLOSED && s->tcp[i].state != TCP_LISTEN)
-            return false;
-    return true;
+    return all_over(s, TCP_CLOSED);
+}
+
+bool tcp_settled(const struct stack *s)
+{
+    return all_over(s, TCP_TIME_WAIT);
 }

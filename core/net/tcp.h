@@ -132,6 +132,9 @@ void tcp_conn_init(struct tcp_conn *c, struct stack *s, unsigned number, uint8_t
 void tcp_poll(struct stack *s);
 uint64_t tcp_deadline(const struct stack *s);
 bool tcp_idle(const struct stack *s);
+
+/* The same, but for those in TIME-WAIT. */
+bool tcp_settled(const struct stack *s);
 void tcp_abort_all(struct stack *s, int error);
 
 /* Make the segments that state asks for, as far as the device has room. */

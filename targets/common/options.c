@@ -1,0 +1,135 @@
+/* The kernel command line: see options.h. */
+#include "options.h"
+#include <stddef.h>
+
+static unsigned hex(char c)
+{
+    return c >= '0' && c <= '9' ? (unsigned)(c - '0')
+           : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+           : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10)
+                                  : 16;
+}
+
+/* Behind `key` when the word starts with it, else NULL. */
+static char *after(char *word, const char *key)
+{
+    while (*key)
+        if (*word++ != *key++)
+            return NULL;
+    return word;
+}
+
+/* Decimal, or hexadecimal after 0x; the first byte that is none, or NULL when there is no digit. */
+static char *number(char *at, uint64_t *out)
+{
+    unsigned base = at[0] == '0' && at[1] == 'x' ? 16 : 10, digits = 0;
+    uint64_t n = 0;
+
+    for (at += base == 16 ? 2 : 0; hex(*at) < base; at++, digits++)
+        n = n * base + hex(*at);
+    *out = n;
+    return digits ? at : NULL;
+}
+
+static bool whole_number(char *at, uint64_t *out)
+{
+    char *end = number(at, out);
+
+    return end && !*end;
+}
+
+/* PROG,ARG,ARG in place: commas become ends, %XX one byte. */
+static bool program_words(struct start *s, char *at)
+{
+    char *to = at;
+
+    s->count = 1;
+    s->words[0] = at;
+    for (; *at; at++) {
+        if (*at == ',') {
+            *to++ = 0;
+            if (s->count == START_WORDS_MAX)
+                return false;
+            s->words[s->count++] = to;
+        } else if (*at == '%') {
+            if (hex(at[1]) > 15 || hex(at[2]) > 15)
+                return false;
+            *to++ = (char)(hex(at[1]) << 4 | hex(at[2]));
+            at += 2;
+        } else {
+            *to++ = *at;
+        }
+    }
+    *to = 0;
+    return *s->words[0];
+}
+
+/* run=, run@N=, daemon=, daemon@N=. */
+static bool program(struct options *o, char *at, bool daemon)
+{
+    struct start *s = &o->starts[o->start_count];
+
+    if (o->start_count == STARTS_MAX)
+        return false;
+    s->at_us = 0;
+    s->daemon = daemon;
+    if (*at == '@')
+        at = number(at + 1, &s->at_us);
+    if (!at || *at != '=' || !program_words(s, at + 1))
+        return false;
+    o->start_count++;
+    return true;
+}
+
+static bool option(struct options *o, char *word)
+{
+    char *at;
+
+    if ((at = after(word, "run")))
+        return program(o, at, false);
+    if ((at = after(word, "daemon")))
+        return program(o, at, true);
+    if ((at = after(word, "id="))) {
+        o->id = at;
+        return *at;
+    }
+    if ((at = after(word, "seed=")))
+        return whole_number(at, &o->seed);
+    if ((at = after(word, "until=")))
+        return whole_number(at, &o->until_us);
+    if ((at = after(word, "interrupts="))) {
+        o->interrupts = at[0] == 'o' && at[1] == 'n' && !at[2];
+        return o->interrupts || (at[0] == 'o' && at[1] == 'f' && at[2] == 'f' && !at[3]);
+    }
+    if ((at = after(word, "trace=all"))) {
+        o->trace_all = true;
+        return !*at;
+    }
+    /* QEMU adds one for each device of a microvm without ACPI; the slots are scanned anyway. */
+    return after(word, "virtio_mmio.device=") != NULL;
+}
+
+const char *options_parse(struct options *o, const char *cmdline)
+{
+    unsigned len = 0;
+    char *at = o->text;
+
+    *o = (struct options){.id = "0", .seed = 1};
+    for (; cmdline[len]; len++) {
+        if (len + 1 == CMDLINE_MAX)
+            return "too-long";
+        o->text[len] = cmdline[len];
+    }
+    o->text[len] = 0;
+    while (*at) {
+        char *word = at;
+
+        while (*at && *at != ' ')
+            at++;
+        if (*at)
+            *at++ = 0;
+        if (*word && !option(o, word))
+            return word;
+    }
+    return NULL;
+}

@@ -1,0 +1,41 @@
+/*
+ * The kernel command line: words with a space between them.
+ *
+ *     id=HEX            run id, echoed in the first line: a stale log is recognised
+ *     seed=N            of everything random in the kernel (default 1)
+ *     run=PROG,ARG...   start a program; run@N= at N microseconds after power-on
+ *     daemon=PROG,...   the same, but the run does not wait for its end
+ *     until=N           go on for at least N microseconds
+ *     interrupts=on|off halt when idle and be woken by the device, or poll (default: poll)
+ *     trace=all         events of level DETAIL as well
+ *
+ * In the words of a program %XX is a byte, so that spaces and commas can be passed.
+ */
+#ifndef DRYWIRE_OPTIONS_H
+#define DRYWIRE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { CMDLINE_MAX = 2048, STARTS_MAX = 8, START_WORDS_MAX = 16 };
+
+struct start {
+    uint64_t at_us;
+    bool daemon;
+    unsigned count;
+    const char *words[START_WORDS_MAX];
+};
+
+struct options {
+    const char *id;
+    uint64_t seed, until_us;
+    bool interrupts, trace_all;
+    struct start starts[STARTS_MAX];
+    unsigned start_count;
+    char text[CMDLINE_MAX]; /* what the pointers point into */
+};
+
+/* NULL, or the word that is wrong. */
+const char *options_parse(struct options *o, const char *cmdline);
+
+#endif

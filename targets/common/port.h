@@ -1,0 +1,94 @@
+/*
+ * Between the part of a port that is the same everywhere (targets/common) and what each processor
+ * does its own way (targets/x86_64, targets/rv64). Unlike the core, a target is one machine: it has
+ * file-scope data.
+ *
+ * The kernel runs on one stack with interrupts off, always. An interrupt is taken while the machine
+ * halts or while a program runs; it only wakes the main loop, which then polls.
+ */
+#ifndef DRYWIRE_PORT_H
+#define DRYWIRE_PORT_H
+
+#include "../../core/platform.h"
+#include "../../core/process.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    PAGE_SIZE = 4096,
+    USER_STACK_SIZE = 16 * 1024, /* of a program, between two pages that are not mapped */
+    USER_WINDOW = 2 << 20,       /* address space of the image, and of the stack */
+    SLOTS_MAX = 32,
+};
+
+/* Where programs live; the kernel never uses these addresses itself. In the linker scripts too. */
+#define USER_STACK_BASE (USER_BASE + USER_WINDOW + PAGE_SIZE)
+
+struct mmio_slot {
+    uint64_t base;
+    unsigned irq;
+};
+
+/* What the machine is, as far as its boot protocol or device tree says. */
+struct boot {
+    const char *target; /* "x86_64", "rv64" */
+    const char *cmdline;
+    struct mmio_slot slots[SLOTS_MAX]; /* virtio-mmio, with and without a device */
+    unsigned slot_count;
+};
+
+/* The registers of a program; context.h of the target. */
+struct context;
+
+/* ---- what each target provides ---- */
+
+void port_uart_write(const char *bytes, size_t len);
+
+/* Wait until the UART is empty, then end QEMU with this status. */
+_Noreturn void port_exit(unsigned status);
+
+uint64_t port_clock_ns(void); /* since power-on, never 0 */
+
+/* One interrupt at `at_ns` or soon after; it replaces the one asked for before. */
+void port_timer(uint64_t at_ns);
+
+/* Halt until an interrupt is pending. */
+void port_halt(void);
+
+/* Let a device interrupt `irq` through; then, after each halt or program: is one pending? What was
+ * taken is finished with port_interrupt_done(), after the device was acknowledged. */
+void port_interrupt_enable(unsigned irq);
+bool port_interrupt_take(void);
+void port_interrupt_done(void);
+
+uint32_t port_reg_read(void *ctx, uint64_t addr, unsigned size);
+void port_reg_write(void *ctx, uint64_t addr, unsigned size, uint32_t value);
+void port_barrier(void *ctx, enum barrier kind);
+void port_relax(void *ctx);
+
+/* Programs: registers at the start, with argc, argv and main as arguments of `entry`. */
+void context_init(struct context *c, uint64_t entry, uint64_t sp, uint64_t argc, uint64_t argv,
+                  uint64_t main);
+void context_result(struct context *c, int64_t result);
+/* Why it stopped. */
+void context_stop(const struct context *c, struct process_stop *out);
+/* Run it unprivileged until it traps. */
+void context_enter(struct context *c);
+/* The next program's stack, USER_STACK_SIZE at USER_STACK_BASE. */
+void context_map_stack(uint8_t *stack);
+
+/* ---- what targets/common provides ---- */
+
+_Noreturn void machine_main(const struct boot *boot);
+
+/* A line of the console: "component: text", framed (docs/markers.md). */
+void console_line(const char *text, size_t len);
+
+/* The end: what happened, in words without spaces, where; registers were printed before. */
+_Noreturn void panic(const char *why, uint64_t pc, uint64_t address);
+
+/* Print registers in rows, name by name; before panic(). */
+void panic_registers(const char *const *names, const uint64_t *values, unsigned count);
+
+#endif

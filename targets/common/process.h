@@ -1,0 +1,12 @@
+/*
+ * User programs of a target: process.h on address spaces. All programs are in one read-only image
+ * that is mapped for them alone; each has a stack of its own, and only the running one's is mapped.
+ */
+#ifndef DRYWIRE_TARGET_PROCESS_H
+#define DRYWIRE_TARGET_PROCESS_H
+
+#include "../../core/process.h"
+
+extern const struct process_ops target_processes;
+
+#endif

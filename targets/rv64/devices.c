@@ -1,0 +1,98 @@
+/*
+ * The devices of QEMU's `virt` machine: UART, exit, registers; and the first C function.
+ */
+#include "../common/port.h"
+#include "machine.h"
+#include "paging.h"
+
+enum {
+    UART_BASE = 0x10000000,
+    UART_THR = 0,
+    UART_FCR = 2,
+    UART_LSR = 5,
+    UART_LSR_THRE = 0x20,
+    UART_LSR_TEMT = 0x40,
+    UART_FIFO = 16,
+
+    EXIT_BASE = 0x00100000,
+    EXIT_CODE = 0x3333, /* with the status above it */
+};
+
+static volatile uint8_t *uart(unsigned reg)
+{
+    return (volatile uint8_t *)(uintptr_t)(UART_BASE + reg);
+}
+
+void port_uart_write(const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (i % UART_FIFO == 0)
+            while (!(*uart(UART_LSR) & UART_LSR_THRE))
+                ;
+        *uart(UART_THR) = (uint8_t)bytes[i];
+    }
+}
+
+_Noreturn void port_exit(unsigned status)
+{
+    while (!(*uart(UART_LSR) & UART_LSR_TEMT))
+        ;
+    *(volatile uint32_t *)(uintptr_t)EXIT_BASE = status << 16 | EXIT_CODE;
+    for (;;)
+        ;
+}
+
+uint32_t port_reg_read(void *ctx, uint64_t addr, unsigned size)
+{
+    uint32_t value;
+
+    (void)ctx;
+    value = size == 1   ? *(volatile uint8_t *)addr
+            : size == 2 ? *(volatile uint16_t *)addr
+                        : *(volatile uint32_t *)addr;
+    return value;
+}
+
+void port_reg_write(void *ctx, uint64_t addr, unsigned size, uint32_t value)
+{
+    (void)ctx;
+    if (size == 1)
+        *(volatile uint8_t *)addr = (uint8_t)value;
+    else if (size == 2)
+        *(volatile uint16_t *)addr = (uint16_t)value;
+    else
+        *(volatile uint32_t *)addr = value;
+}
+
+void port_barrier(void *ctx, enum barrier kind)
+{
+    (void)ctx;
+    if (kind == BARRIER_WRITE)
+        __asm__ volatile("fence ow, ow" ::: "memory");
+    else if (kind == BARRIER_READ)
+        __asm__ volatile("fence ir, ir" ::: "memory");
+    else
+        __asm__ volatile("fence iorw, iorw" ::: "memory");
+}
+
+void port_relax(void *ctx)
+{
+    (void)ctx;
+    __asm__ volatile("nop" ::: "memory");
+}
+
+_Noreturn void rv64_main(const void *device_tree)
+{
+    static struct boot boot = {.target = "rv64", .cmdline = "trace=all run=webget,http://10.0.2.2:8080/"};
+
+    *uart(UART_FCR) = 1;
+    (void)device_tree;
+    for (unsigned i = 0; i < 8; i++) {
+        boot.slots[i].base = 0x10001000 + i * 0x1000;
+        boot.slots[i].irq = i + 1;
+    }
+    boot.slot_count = 8;
+    paging_start();
+    interrupts_start();
+    machine_main(&boot);
+}

@@ -1,0 +1,15 @@
+/*
+ * Between the files of the rv64 target.
+ */
+#ifndef DRYWIRE_RV64_H
+#define DRYWIRE_RV64_H
+
+#include <stdint.h>
+
+extern uint64_t timebase_hz; /* of rdtime; from the device tree */
+
+void interrupts_start(void);
+_Noreturn void rv64_panic(const uint64_t *x);
+_Noreturn void rv64_main(const void *device_tree);
+
+#endif

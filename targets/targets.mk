@@ -1,0 +1,67 @@
+# The bare-metal targets: the same core and programs, each with what its processor needs.
+# Included by the Makefile. Images: $(O)/x86_64/kernel.elf, $(O)/rv64/kernel.elf (QEMU's -bios none)
+# and $(O)/rv64/kernel-opensbi.elf.
+
+X86_CC ?= $(if $(filter x86_64,$(shell uname -m)),gcc,x86_64-linux-gnu-gcc)
+RV_CC ?= riscv64-unknown-elf-gcc
+
+TARGET_COMMON := console.c main.c options.c panic.c process.c string.c
+TARGET_x86_64 := boot.S trap.S cpu.c devices.c paging.c
+TARGET_rv64 := boot.S trap.S cpu.c devices.c paging.c
+
+USER_BASE_x86_64 := 0x70000000
+USER_BASE_rv64 := 0x1000000000
+
+TARGET_FLAGS := -std=gnu11 -O2 -g $(WARNINGS) $(FREESTANDING) -fno-pic -fno-asynchronous-unwind-tables \
+                -fno-tree-loop-distribute-patterns -fno-common -ffile-prefix-map=$(CURDIR)/=
+FLAGS_x86_64 := $(TARGET_FLAGS) -m64 -mno-red-zone -mgeneral-regs-only -fcf-protection=none \
+                -DUSER_BASE=$(USER_BASE_x86_64) -Itargets/x86_64
+FLAGS_rv64 := $(TARGET_FLAGS) -march=rv64imac_zicsr -mabi=lp64 -mcmodel=medany -msmall-data-limit=0 \
+              -mno-relax -DUSER_BASE=$(USER_BASE_rv64) -Itargets/rv64
+CC_x86_64 := $(X86_CC)
+CC_rv64 := $(RV_CC)
+LINK_x86_64 := -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack
+LINK_rv64 := -nostdlib -static -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -lgcc
+
+# $(1) target, $(2) name of the image, $(3) base address, $(4) the boot object
+define target_image
+$(O)/$(1)/$(2).elf: $(O)/$(1)/targets/$(1)/$(4).o $(patsubst %,$(O)/$(1)/%.o,\
+    $(basename $(CORE:%=core/%) $(TARGET_COMMON:%=targets/common/%) \
+               $(filter-out targets/$(1)/boot.S,$(TARGET_$(1):%=targets/$(1)/%)))) \
+    $(O)/$(1)/user.o targets/$(1)/link.ld
+	@echo "  link    $$@"
+	$(Q)$(CC_$(1)) -T targets/$(1)/link.ld -Wl,--defsym=KERNEL_BASE=$(3) \
+	    -Wl,--defsym=USER_BASE=$(USER_BASE_$(1)) -o $$@ $$(filter %.o,$$^) $(LINK_$(1))
+endef
+
+define target_rules
+$(O)/$(1)/%.o: %.c
+	@echo "  $(1)  $$<"
+	$(Q)mkdir -p $$(@D)
+	$(Q)$(CC_$(1)) $(FLAGS_$(1)) $$(DEPS) -c $$< -o $$@
+
+$(O)/$(1)/%.o: %.S
+	@echo "  $(1)  $$<"
+	$(Q)mkdir -p $$(@D)
+	$(Q)$(CC_$(1)) $(FLAGS_$(1)) $$(DEPS) -c $$< -o $$@
+
+# The programs share no symbol with the kernel: what they need of string.c and the compiler's
+# library is theirs.
+$(O)/$(1)/user.o: $(patsubst %.c,$(O)/$(1)/user/%.o,$(USER)) $(O)/$(1)/targets/$(1)/user.o \
+    $(O)/$(1)/targets/common/string.o targets/common/user.ld
+	@echo "  link    $$@"
+	$(Q)$(CC_$(1)) -nostdlib -r -Wl,-T,targets/common/user.ld -o $$@ $$(filter %.o,$$^) \
+	    $$$$($(CC_$(1)) $(FLAGS_$(1)) -print-libgcc-file-name)
+	$(Q)$(subst gcc,objcopy,$(CC_$(1))) --keep-global-symbol=user_none $$@
+endef
+
+$(eval $(call target_rules,x86_64))
+$(eval $(call target_rules,rv64))
+$(eval $(call target_image,x86_64,kernel,0x200000,boot))
+$(eval $(call target_image,rv64,kernel,0x80000000,boot))
+$(eval $(call target_image,rv64,kernel-opensbi,0x80200000,boot-opensbi))
+
+$(O)/rv64/targets/rv64/boot-opensbi.o: targets/rv64/boot.S
+	@echo "  rv64  $< (OpenSBI)"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC_rv64) $(FLAGS_rv64) -DOPENSBI $(DEPS) -c $< -o $@
