@@ -1,0 +1,341 @@
+/*
+ * The flattened devicetree: header, blocks, tokens, nodes and properties (Devicetree Specification
+ * v0.4, chapter 5). Names are compared in fdt_find.c; what properties mean is in fdt_bus.c.
+ *
+ * token_read() is the only reader of the structure block, and string_at() of the strings: they
+ * check everything against the bounds of their block, whoever calls. An offset `at` is within the
+ * structure block and below 2^31, so that sums of two stay below 2^32.
+ */
+#include "fdt.h"
+#include "endian.h"
+#include "err.h"
+#include "mem.h"
+
+/* struct fdt_header (5.2): offsets of its words. size_dt_struct is new in version 17. */
+enum {
+    HEADER_MAGIC = 0,
+    HEADER_TOTALSIZE = 4,
+    HEADER_OFF_DT_STRUCT = 8,
+    HEADER_OFF_DT_STRINGS = 12,
+    HEADER_OFF_MEM_RSVMAP = 16,
+    HEADER_VERSION = 20,
+    HEADER_LAST_COMP_VERSION = 24,
+    HEADER_SIZE_DT_STRINGS = 32,
+    HEADER_SIZE_DT_STRUCT = 36,
+    HEADER_SIZE = 40,
+};
+
+#define MAGIC            0xd00dfeedu
+#define VERSION          17
+#define VERSION_OLDEST   16
+#define RESERVATION_SIZE 16 /* address, size: 64 bits each (5.3.2) */
+
+/* Characters of a property's name. 2.2.4.1 says 31, and longer ones are in use. Many properties may
+ * share one name, so that without a limit reading them would take time in the square of the blob.
+ */
+#define PROP_NAME_MAX 255
+
+/* 5.4.1 */
+enum token_kind {
+    BEGIN_NODE = 1,
+    END_NODE = 2,
+    PROP = 3,
+    NOP = 4,
+    END = 9,
+};
+
+struct token {
+    enum token_kind kind;
+    uint32_t at, next;
+    const char *name;     /* BEGIN_NODE, PROP */
+    const uint8_t *value; /* PROP */
+    uint32_t len;
+};
+
+static uint32_t word(const uint8_t *p)
+{
+    be32 v;
+
+    mem_copy(&v, p, sizeof(v));
+    return be32_get(v);
+}
+
+static uint64_t word64(const uint8_t *p)
+{
+    return (uint64_t)word(p) << 32 | word(p + 4);
+}
+
+/* Length of the string at `offset` of a block, or `size` if it does not end inside. */
+static uint32_t string_len(const uint8_t *block, uint32_t size, uint32_t offset)
+{
+    for (uint32_t i = offset; i < size; i++)
+        if (block[i] == 0)
+            return i - offset;
+    return size;
+}
+
+static uint32_t align_word(uint32_t n)
+{
+    return (n + 3) & ~3u;
+}
+
+/* A property's name, or NULL: not in the block, without an end, too long. */
+static const char *string_at(const struct fdt *f, uint32_t offset)
+{
+    uint32_t size = f->strings_size;
+
+    if (offset >= size)
+        return 0;
+    if (size - offset > PROP_NAME_MAX + 1)
+        size = offset + PROP_NAME_MAX + 1;
+    return string_len(f->strings, size, offset) < size ? (const char *)f->strings + offset : 0;
+}
+
+/* ---- the structure block ---- */
+
+static bool node_read(const struct fdt *f, struct token *t)
+{
+    uint32_t name = t->at + 4;
+    uint32_t len = string_len(f->structure, f->structure_size, name);
+
+    if (len == f->structure_size)
+        return false;
+    t->name = (const char *)f->structure + name;
+    t->next = align_word(name + len + 1);
+    return true;
+}
+
+static bool prop_read(const struct fdt *f, struct token *t)
+{
+    uint32_t head = t->at + 4, value = t->at + 12;
+
+    if (value > f->structure_size)
+        return false;
+    t->len = word(f->structure + head);
+    t->name = string_at(f, word(f->structure + head + 4));
+    if (!t->name || t->len > f->structure_size - value)
+        return false;
+    t->value = f->structure + value;
+    t->next = align_word(value + t->len);
+    return true;
+}
+
+/* The token at `at`, or the first after the NOPs there: false if there is none, or a bad one. */
+static bool token_read(const struct fdt *f, uint32_t at, struct token *t)
+{
+    uint32_t kind = NOP;
+
+    for (; kind == NOP; at += 4) {
+        if (at > f->structure_size || f->structure_size - at < 4)
+            return false;
+        kind = word(f->structure + at);
+    }
+    t->at = at - 4;
+    t->next = at;
+    switch (kind) {
+    case BEGIN_NODE:
+        t->kind = BEGIN_NODE;
+        return node_read(f, t);
+    case PROP:
+        t->kind = PROP;
+        return prop_read(f, t);
+    case END_NODE:
+    case END:
+        t->kind = (enum token_kind)kind;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* 5.4.2: one root without a name; in every node first its properties, then its children. */
+static int structure_check(const struct fdt *f)
+{
+    unsigned depth = 0, roots = 0;
+    bool properties = false; /* may come here */
+
+    for (struct token t = {.next = 0}; token_read(f, t.next, &t);) {
+        switch (t.kind) {
+        case BEGIN_NODE:
+            if (depth == 0 && (roots++ || *t.name))
+                return ERR_PROTO;
+            if (depth == FDT_DEPTH_MAX)
+                return ERR_MSGSIZE;
+            depth++;
+            properties = true;
+            break;
+        case END_NODE:
+            if (depth == 0)
+                return ERR_PROTO;
+            depth--;
+            properties = false;
+            break;
+        case PROP:
+            if (!properties)
+                return ERR_PROTO;
+            break;
+        case END:
+            return depth == 0 && roots == 1 ? 0 : ERR_PROTO;
+        case NOP:
+            break;
+        }
+    }
+    return ERR_PROTO;
+}
+
+/* ---- opening ---- */
+
+/* 5.3: pairs until one of zeros. A row of no bytes at an address would be the end to some readers
+ * and not to others, so it is refused. */
+static int reservations_check(struct fdt *f, uint32_t room)
+{
+    uint32_t count = 0;
+
+    for (; room - count * RESERVATION_SIZE >= RESERVATION_SIZE; count++) {
+        const uint8_t *row = f->reservations + count * RESERVATION_SIZE;
+        uint64_t address = word64(row), size = word64(row + 8);
+
+        if (size == 0) {
+            f->reservation_count = count;
+            return address == 0 ? 0 : ERR_PROTO;
+        }
+        if (address + size < address)
+            return ERR_PROTO;
+    }
+    return ERR_PROTO;
+}
+
+/* Offsets and sizes against the whole, alignment (5.6); the blocks into `f`. */
+static int blocks_check(struct fdt *f, const uint8_t *blob, uint32_t total)
+{
+    uint32_t structure = word(blob + HEADER_OFF_DT_STRUCT);
+    uint32_t strings = word(blob + HEADER_OFF_DT_STRINGS);
+    uint32_t reservations = word(blob + HEADER_OFF_MEM_RSVMAP);
+
+    if (structure > total || strings > total || reservations > total || structure % 4 ||
+        reservations % 8)
+        return ERR_PROTO;
+    f->structure = blob + structure;
+    f->structure_size = word(blob + HEADER_VERSION) >= VERSION ? word(blob + HEADER_SIZE_DT_STRUCT)
+                                                               : total - structure;
+    f->strings = blob + strings;
+    f->strings_size = word(blob + HEADER_SIZE_DT_STRINGS);
+    f->reservations = blob + reservations;
+    if (f->structure_size > total - structure || f->strings_size > total - strings)
+        return ERR_PROTO;
+    return reservations_check(f, total - reservations);
+}
+
+int fdt_open(struct fdt *f, const void *blob, size_t len)
+{
+    const uint8_t *b = blob;
+    struct fdt opened = {0};
+    uint32_t total, version, compatible;
+    int err;
+
+    if (len < HEADER_SIZE || word(b + HEADER_MAGIC) != MAGIC)
+        return ERR_INVAL;
+    version = word(b + HEADER_VERSION);
+    compatible = word(b + HEADER_LAST_COMP_VERSION);
+    if (version < VERSION_OLDEST || compatible > VERSION || compatible > version)
+        return ERR_INVAL;
+    total = word(b + HEADER_TOTALSIZE);
+    if (total > len || total > INT32_MAX)
+        return ERR_MSGSIZE;
+    if (total < HEADER_SIZE)
+        return ERR_PROTO;
+    err = blocks_check(&opened, b, total);
+    if (err == 0)
+        err = structure_check(&opened);
+    if (err == 0)
+        *f = opened;
+    return err;
+}
+
+int fdt_reservation(const struct fdt *f, uint32_t index, struct fdt_region *out)
+{
+    const uint8_t *row = f->reservations + (size_t)index * RESERVATION_SIZE;
+
+    if (index >= f->reservation_count)
+        return ERR_NOENT;
+    out->address = word64(row);
+    out->size = word64(row + 8);
+    return 0;
+}
+
+/* ---- nodes ---- */
+
+bool fdt_next(const struct fdt *f, struct fdt_node *n)
+{
+    struct token t = {.next = n->depth ? n->at[n->depth - 1] : 0};
+    uint32_t depth = n->depth;
+
+    if (depth && !token_read(f, t.next, &t)) /* where it begins itself */
+        return false;
+    while (token_read(f, t.next, &t)) {
+        if (t.kind == BEGIN_NODE) {
+            if (depth == FDT_DEPTH_MAX)
+                return false;
+            n->at[depth] = t.at;
+            n->depth = depth + 1;
+            return true;
+        }
+        if (t.kind == END || (t.kind == END_NODE && depth == 0))
+            return false;
+        if (t.kind == END_NODE)
+            depth--;
+    }
+    return false;
+}
+
+bool fdt_next_child(const struct fdt *f, const struct fdt_node *parent, struct fdt_node *child)
+{
+    struct fdt_node n = child->depth ? *child : *parent;
+
+    while (fdt_next(f, &n) && n.depth > parent->depth)
+        if (n.depth == parent->depth + 1) {
+            *child = n;
+            return true;
+        }
+    return false;
+}
+
+bool fdt_parent(const struct fdt_node *n, struct fdt_node *out)
+{
+    if (n->depth < 2)
+        return false;
+    *out = *n;
+    out->depth--;
+    return true;
+}
+
+const char *fdt_name(const struct fdt *f, const struct fdt_node *n)
+{
+    struct token t;
+
+    return n->depth && token_read(f, n->at[n->depth - 1], &t) && t.kind == BEGIN_NODE ? t.name : "";
+}
+
+/* ---- properties ---- */
+
+bool fdt_next_prop(const struct fdt *f, const struct fdt_node *n, struct fdt_prop *p)
+{
+    struct token t = {.next = p->next};
+
+    if (n->depth == 0)
+        return false;
+    if (p->next == 0 && !(token_read(f, n->at[n->depth - 1], &t) && t.kind == BEGIN_NODE))
+        return false;
+    if (!token_read(f, t.next, &t) || t.kind != PROP)
+        return false;
+    *p = (struct fdt_prop){t.name, t.value, t.len, t.next};
+    return true;
+}
+
+int fdt_prop_cell(const struct fdt_prop *p, uint32_t index, uint32_t *out)
+{
+    if (index >= p->len / 4)
+        return ERR_NOENT;
+    *out = word(p->value + (size_t)index * 4);
+    return 0;
+}
