@@ -7,21 +7,21 @@ RV_CC ?= riscv64-unknown-elf-gcc
 
 TARGET_COMMON := console.c main.c options.c panic.c process.c string.c
 TARGET_x86_64 := boot.S trap.S cpu.c devices.c paging.c
-TARGET_rv64 := boot.S trap.S cpu.c devices.c paging.c
+TARGET_rv64 := boot.S trap.S cpu.c devices.c discover.c paging.c
 
 USER_BASE_x86_64 := 0x70000000
 USER_BASE_rv64 := 0x1000000000
 
 TARGET_FLAGS := -std=gnu11 -O2 -g $(WARNINGS) $(FREESTANDING) -fno-pic -fno-asynchronous-unwind-tables \
-                -fno-tree-loop-distribute-patterns -fno-common -ffile-prefix-map=$(CURDIR)/=
+                -fno-tree-loop-distribute-patterns -fno-common -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)/=
 FLAGS_x86_64 := $(TARGET_FLAGS) -m64 -mno-red-zone -mgeneral-regs-only -fcf-protection=none \
                 -DUSER_BASE=$(USER_BASE_x86_64) -Itargets/x86_64
 FLAGS_rv64 := $(TARGET_FLAGS) -march=rv64imac_zicsr -mabi=lp64 -mcmodel=medany -msmall-data-limit=0 \
               -mno-relax -DUSER_BASE=$(USER_BASE_rv64) -Itargets/rv64
 CC_x86_64 := $(X86_CC)
 CC_rv64 := $(RV_CC)
-LINK_x86_64 := -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack
-LINK_rv64 := -nostdlib -static -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -lgcc
+LINK_x86_64 := -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--gc-sections
+LINK_rv64 := -nostdlib -static -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -Wl,--gc-sections -lgcc
 
 # $(1) target, $(2) name of the image, $(3) base address, $(4) the boot object
 define target_image

@@ -205,6 +205,8 @@ _Noreturn void machine_main(const struct boot *boot)
 
     rng_init(&entropy, options.seed, 0);
     say_begin(boot);
+    if (boot->wrong)
+        say_end("boot:", boot->wrong);
     if (wrong)
         say_end("option:", wrong);
     bring_up(boot);

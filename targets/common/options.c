@@ -1,5 +1,6 @@
 /* The kernel command line: see options.h. */
 #include "options.h"
+#include "../../core/mem.h"
 #include <stddef.h>
 
 static unsigned hex(char c)
@@ -109,18 +110,14 @@ static bool option(struct options *o, char *word)
     return after(word, "virtio_mmio.device=") != NULL;
 }
 
-const char *options_parse(struct options *o, const char *cmdline)
+const char *options_parse(struct options *o, const char cmdline[CMDLINE_MAX])
 {
-    unsigned len = 0;
     char *at = o->text;
 
     *o = (struct options){.id = "0", .seed = 1};
-    for (; cmdline[len]; len++) {
-        if (len + 1 == CMDLINE_MAX)
-            return "too-long";
-        o->text[len] = cmdline[len];
-    }
-    o->text[len] = 0;
+    mem_copy(o->text, cmdline, CMDLINE_MAX);
+    if (o->text[CMDLINE_MAX - 1])
+        return "too-long";
     while (*at) {
         char *word = at;
 
@@ -132,4 +129,14 @@ const char *options_parse(struct options *o, const char *cmdline)
             return word;
     }
     return NULL;
+}
+
+/* A text that does not fit leaves no NUL at the end, which options_parse() sees. */
+void boot_set_cmdline(struct boot *boot, const char *text)
+{
+    unsigned i = 0;
+
+    do
+        boot->cmdline[i] = text[i];
+    while (text[i] && ++i < CMDLINE_MAX);
 }

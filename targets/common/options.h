@@ -14,10 +14,11 @@
 #ifndef DRYWIRE_OPTIONS_H
 #define DRYWIRE_OPTIONS_H
 
+#include "port.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CMDLINE_MAX = 2048, STARTS_MAX = 8, START_WORDS_MAX = 16 };
+enum { STARTS_MAX = 8, START_WORDS_MAX = 16 };
 
 struct start {
     uint64_t at_us;
@@ -36,6 +37,6 @@ struct options {
 };
 
 /* NULL, or the word that is wrong. */
-const char *options_parse(struct options *o, const char *cmdline);
+const char *options_parse(struct options *o, const char cmdline[CMDLINE_MAX]);
 
 #endif

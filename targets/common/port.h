@@ -20,6 +20,7 @@ enum {
     USER_STACK_SIZE = 16 * 1024, /* of a program, between two pages that are not mapped */
     USER_WINDOW = 2 << 20,       /* address space of the image, and of the stack */
     SLOTS_MAX = 32,
+    CMDLINE_MAX = 2048,
 };
 
 /* Where programs live; the kernel never uses these addresses itself. In the linker scripts too. */
@@ -33,9 +34,10 @@ struct mmio_slot {
 /* What the machine is, as far as its boot protocol or device tree says. */
 struct boot {
     const char *target; /* "x86_64", "rv64" */
-    const char *cmdline;
+    char cmdline[CMDLINE_MAX]; /* a copy: where it came from is not mapped later */
     struct mmio_slot slots[SLOTS_MAX]; /* virtio-mmio, with and without a device */
     unsigned slot_count;
+    const char *wrong; /* NULL, or why the machine cannot be used, a word */
 };
 
 /* The registers of a program; context.h of the target. */
@@ -79,6 +81,8 @@ void context_enter(struct context *c);
 void context_map_stack(uint8_t *stack);
 
 /* ---- what targets/common provides ---- */
+
+void boot_set_cmdline(struct boot *boot, const char *text);
 
 _Noreturn void machine_main(const struct boot *boot);
 

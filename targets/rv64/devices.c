@@ -83,15 +83,10 @@ void port_relax(void *ctx)
 
 _Noreturn void rv64_main(const void *device_tree)
 {
-    static struct boot boot = {.target = "rv64", .cmdline = "trace=all run=webget,http://10.0.2.2:8080/"};
+    static struct boot boot = {.target = "rv64"};
 
     *uart(UART_FCR) = 1;
-    (void)device_tree;
-    for (unsigned i = 0; i < 8; i++) {
-        boot.slots[i].base = 0x10001000 + i * 0x1000;
-        boot.slots[i].irq = i + 1;
-    }
-    boot.slot_count = 8;
+    boot.wrong = discover(device_tree, &boot);
     paging_start();
     interrupts_start();
     machine_main(&boot);
