@@ -6,7 +6,7 @@ X86_CC ?= $(if $(filter x86_64,$(shell uname -m)),gcc,x86_64-linux-gnu-gcc)
 RV_CC ?= riscv64-unknown-elf-gcc
 
 TARGET_COMMON := console.c main.c options.c panic.c process.c string.c
-TARGET_x86_64 := boot.S trap.S cpu.c devices.c paging.c
+TARGET_x86_64 := boot.S trap.S cpu.c devices.c interrupt.c paging.c
 TARGET_rv64 := boot.S trap.S cpu.c devices.c discover.c paging.c
 
 USER_BASE_x86_64 := 0x70000000

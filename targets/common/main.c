@@ -75,17 +75,17 @@ static const struct platform platform = {
 
 static void say_begin(const struct boot *boot)
 {
+    static const char digits[] = "0123456789abcdef";
     char line[160];
     struct fmt f = {.buf = line, .size = sizeof(line)};
-    uint64_t build = 0;
-
-    for (unsigned i = 0; i < BUILD_ID_SHOWN; i++)
-        build = build << 8 | build_id_note.id[i];
     console_break();
     fmt_text(&f, "test: begin proto=1 target=");
     fmt_text(&f, boot->target);
     fmt_text(&f, " build=");
-    fmt_hex(&f, build);
+    for (unsigned i = 0; i < BUILD_ID_SHOWN; i++) {
+        fmt_char(&f, digits[build_id_note.id[i] >> 4]);
+        fmt_char(&f, digits[build_id_note.id[i] & 15]);
+    }
     fmt_text(&f, " run=");
     fmt_text(&f, options.id);
     fmt_text(&f, " plan=1");
