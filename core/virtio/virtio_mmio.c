@@ -6,12 +6,12 @@
 
 static uint32_t reg_read(struct virtio_device *d, uint32_t offset)
 {
-    return d->platform->reg_read(d->platform->ctx, d->base + offset, 4);
+    return d->platform->reg_read(d->platform->ctx, REG_MMIO, d->base + offset, 4);
 }
 
 static void reg_write(struct virtio_device *d, uint32_t offset, uint32_t value)
 {
-    d->platform->reg_write(d->platform->ctx, d->base + offset, 4, value);
+    d->platform->reg_write(d->platform->ctx, REG_MMIO, d->base + offset, 4, value);
 }
 
 static uint8_t mmio_status_read(struct virtio_device *d)
@@ -96,7 +96,7 @@ static void mmio_notify(struct virtio_device *d, uint16_t index)
 
 static uint32_t mmio_config_read(struct virtio_device *d, uint32_t offset, unsigned size)
 {
-    return d->platform->reg_read(d->platform->ctx, d->base + VIRTIO_MMIO_CONFIG + offset, size);
+    return d->platform->reg_read(d->platform->ctx, REG_MMIO, d->base + VIRTIO_MMIO_CONFIG + offset, size);
 }
 
 static uint32_t modern_config_generation(struct virtio_device *d)
