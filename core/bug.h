@@ -25,6 +25,10 @@
     X(HEADER_LEN, "the net header is taken to be 10 bytes on a modern device")                     \
     X(FEATURE_NOT_OFFERED, "a feature bit is accepted that was not offered")                       \
     X(TX_HEADER_GARBAGE, "the transmit header asks for segmentation that was not negotiated")      \
+    X(PCI_NO_MASTER, "bus mastering stays switched off")                                           \
+    X(PCI_NOTIFY_OFFSET, "the notify address ignores the multiplier")                              \
+    X(PCI_CONFIG_OFFSET, "legacy configuration is read at 0x18 without MSI-X")                     \
+    X(PCI_QUEUE_SIZE, "the driver chooses the size of a legacy PCI queue")                         \
     X(SHORT_FRAME_JUNK, "the padding of short frames is not cleared")                              \
     X(DHCP_DEAF, "every DHCP reply is swallowed")                                                  \
     X(DHCP_NO_EXPIRY, "the address is used after the end of its lease")                            \

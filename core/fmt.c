@@ -61,6 +61,15 @@ void fmt_mac(struct fmt *f, uint64_t mac)
     }
 }
 
+void fmt_pci(struct fmt *f, uint32_t address)
+{
+    fmt_hex_digits(f, address >> 20 & 0xff, 2);
+    fmt_char(f, ':');
+    fmt_hex_digits(f, address >> 15 & 0x1f, 2);
+    fmt_char(f, '.');
+    fmt_u64(f, address >> 12 & 7);
+}
+
 void fmt_escaped(struct fmt *f, uint8_t byte)
 {
     if (byte >= 0x20 && byte < 0x7f) {

@@ -24,6 +24,7 @@ void fmt_i64(struct fmt *f, int64_t n);
 void fmt_hex(struct fmt *f, uint64_t n);       /* 0x1f */
 void fmt_ipv4(struct fmt *f, uint32_t addr);   /* host order */
 void fmt_mac(struct fmt *f, uint64_t mac);     /* low 48 bits */
+void fmt_pci(struct fmt *f, uint32_t address); /* of a function, as in REG_PCI: 00:1f.0 */
 
 /* One byte of foreign text: printable ASCII as it is (a backslash doubled), the rest as \xNN. */
 void fmt_escaped(struct fmt *f, uint8_t byte);

@@ -12,6 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where a register lies. */
+enum reg_space {
+    REG_MMIO, /* a physical address */
+    REG_PORT, /* an I/O port number */
+    REG_PCI,  /* PCI configuration space: bus << 20 | device << 15 | function << 12 | register */
+};
+
 enum barrier {
     BARRIER_WRITE, /* stores before it are seen by the device before stores after it */
     BARRIER_READ,  /* loads after it see what the device stored before what loads before it saw */
@@ -21,9 +28,11 @@ enum barrier {
 struct platform {
     void *ctx;
 
-    /* Read or write a device register at physical address `addr`: size 1, 2 or 4, aligned. */
-    uint32_t (*reg_read)(void *ctx, uint64_t addr, unsigned size);
-    void (*reg_write)(void *ctx, uint64_t addr, unsigned size, uint32_t value);
+    /* Read or write a device register: size 1, 2 or 4, aligned. A read where nothing answers is all
+     * ones; a machine without a space answers so everywhere in it. */
+    uint32_t (*reg_read)(void *ctx, enum reg_space space, uint64_t addr, unsigned size);
+    void (*reg_write)(void *ctx, enum reg_space space, uint64_t addr, unsigned size,
+                      uint32_t value);
 
     /* The address under which a device sees `ptr`, which lies in the machine's DMA memory. */
     uint64_t (*bus_address)(void *ctx, const void *ptr);

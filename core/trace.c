@@ -24,6 +24,7 @@ static const char *const dhcp_words[] = {"INIT",  "SELECTING", "REQUESTING",
 static const char *const link_words[] = {"down", "up"};
 static const char *const retransmit_words[] = {"rto", "fast", "partial"};
 static const char *const lost_words[] = {"nak", "expired", "changed"};
+static const char *const interface_words[] = {"modern", "legacy"};
 
 #define PICK(words, n) ((n) < sizeof(words) / sizeof((words)[0]) ? (words)[n] : "?")
 
@@ -64,6 +65,12 @@ static void format_argument(struct fmt *f, char kind, uint64_t n)
         break;
     case 'm':
         fmt_mac(f, n);
+        break;
+    case 'P':
+        fmt_pci(f, (uint32_t)n);
+        break;
+    case 'I':
+        fmt_text(f, PICK(interface_words, n));
         break;
     case 'E':
         fmt_text(f, trace_error_word((int64_t)n));

@@ -4,16 +4,17 @@
  *
  * X(id, level, component, format). A line is "component: format". Level MARK reaches the UART,
  * DETAIL only the simulator. In the format, %u is decimal, %d signed decimal, %x hexadecimal with
- * 0x, %i an IPv4 address, %m a MAC address in the low 48 bits, and a capital letter a word of one
- * of the tables in trace.c: %E error, %T TCP state, %D DHCP state, %W drop reason, %V virtio
- * failure, %L link, %R retransmission reason, %N reason of a lost lease.
+ * 0x, %i an IPv4 address, %m a MAC address in the low 48 bits, %P a PCI function (an address of
+ * configuration space, platform.h), and any other capital letter a word of one of the tables in trace.c: %E error, %T TCP state, %D DHCP state, %W drop reason, %V virtio
+ * failure, %L link, %R retransmission reason, %N reason of a lost lease, %I virtio interface.
  */
 #ifndef DRYWIRE_TRACE_EVENTS_H
 #define DRYWIRE_TRACE_EVENTS_H
 
 #define TRACE_EVENTS(X)                                                                            \
     X(VNET_READY, MARK, "virtionetd", "ready")                                                     \
-    X(VNET_DEVICE, MARK, "virtionetd", "mmio=%x mac=%m mtu=%u version=%u queue=%u")                \
+    X(VNET_DEVICE, MARK, "virtionetd", "mmio=%x irq=%u mac=%m mtu=%u version=%u queue=%u")         \
+    X(VNET_PCI, MARK, "virtionetd", "pci=%P irq=%u mac=%m mtu=%u transport=%I queue=%u")           \
     X(VNET_LINK, MARK, "virtionetd", "link=%L")                                                    \
     X(VNET_FAILED, MARK, "virtionetd", "failed reason=%V value=%x")                                \
     X(NET_READY, MARK, "netstackd", "ready")                                                       \
@@ -109,8 +110,12 @@
     X(QUEUE_SIZE, "queue-size")                                                                    \
     X(QUEUE_READY, "queue-ready")                                                                  \
     X(CONFIG, "config-unstable")                                                                   \
+    X(CONFIG_SHORT, "config-short")                                                                \
     X(MTU, "mtu")                                                                                  \
     X(MEMORY, "dma-memory")                                                                        \
+    X(PCI_STRUCTURE, "pci-structure")                                                              \
+    X(PCI_NOTIFY, "pci-notify")                                                                    \
+    X(MSIX, "msix")                                                                                \
     X(USED_INDEX, "used-index")                                                                    \
     X(USED_ID, "used-id")                                                                          \
     X(USED_NOT_HEAD, "used-not-in-flight")                                                         \

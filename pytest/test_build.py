@@ -118,22 +118,47 @@ RENAMED = {
     "VIRTQ_AVAIL_F_NO_INTERRUPT": "VRING_AVAIL_F_NO_INTERRUPT",
     "VIRTQ_USED_F_NO_NOTIFY": "VRING_USED_F_NO_NOTIFY",
     "VIRTIO_MMIO_QUEUE_AVAIL_LOW": "VIRTIO_MMIO_QUEUE_AVAIL_LOW",
+    "VIRTIO_PCI_CAP_SIZE": "sizeof(struct virtio_pci_cap)",
+    "VIRTIO_PCI_NOTIFY_CAP_SIZE": "sizeof(struct virtio_pci_notify_cap)",
+    "VIRTIO_PCI_COMMON_SIZE": "sizeof(struct virtio_pci_common_cfg)",
+    "VIRTIO_PCI_COMMON_DEVICE_FEATURE_SELECT": "VIRTIO_PCI_COMMON_DFSELECT",
+    "VIRTIO_PCI_COMMON_DEVICE_FEATURE": "VIRTIO_PCI_COMMON_DF",
+    "VIRTIO_PCI_COMMON_DRIVER_FEATURE_SELECT": "VIRTIO_PCI_COMMON_GFSELECT",
+    "VIRTIO_PCI_COMMON_DRIVER_FEATURE": "VIRTIO_PCI_COMMON_GF",
+    "VIRTIO_PCI_COMMON_CONFIG_MSIX_VECTOR": "VIRTIO_PCI_COMMON_MSIX",
+    "VIRTIO_PCI_COMMON_NUM_QUEUES": "VIRTIO_PCI_COMMON_NUMQ",
+    "VIRTIO_PCI_COMMON_DEVICE_STATUS": "VIRTIO_PCI_COMMON_STATUS",
+    "VIRTIO_PCI_COMMON_CONFIG_GENERATION": "VIRTIO_PCI_COMMON_CFGGENERATION",
+    "VIRTIO_PCI_COMMON_QUEUE_SELECT": "VIRTIO_PCI_COMMON_Q_SELECT",
+    "VIRTIO_PCI_COMMON_QUEUE_SIZE": "VIRTIO_PCI_COMMON_Q_SIZE",
+    "VIRTIO_PCI_COMMON_QUEUE_MSIX_VECTOR": "VIRTIO_PCI_COMMON_Q_MSIX",
+    "VIRTIO_PCI_COMMON_QUEUE_ENABLE": "VIRTIO_PCI_COMMON_Q_ENABLE",
+    "VIRTIO_PCI_COMMON_QUEUE_NOTIFY_OFF": "VIRTIO_PCI_COMMON_Q_NOFF",
+    "VIRTIO_PCI_COMMON_QUEUE_DESC": "VIRTIO_PCI_COMMON_Q_DESCLO",
+    "VIRTIO_PCI_COMMON_QUEUE_DRIVER": "VIRTIO_PCI_COMMON_Q_AVAILLO",
+    "VIRTIO_PCI_COMMON_QUEUE_DEVICE": "VIRTIO_PCI_COMMON_Q_USEDLO",
+    "VIRTIO_PCI_CONFIG": "VIRTIO_PCI_CONFIG_OFF(0)",
+    "VIRTIO_PCI_CONFIG_MSIX": "VIRTIO_PCI_CONFIG_OFF(1)",
+    "PCI_BASE_ADDRESS_MEM_MASK": "(uint32_t)PCI_BASE_ADDRESS_MEM_MASK",
+    "PCI_BASE_ADDRESS_IO_MASK": "(uint32_t)PCI_BASE_ADDRESS_IO_MASK",
 }
 
 
 def test_virtio_constants_equal_the_kernels(tmp_path):
     text = (ROOT / "core/virtio/virtio_spec.h").read_text()
-    ours = re.findall(r"^#define (VIRT\w+)\s+([0-9][\w]*)", text, re.M)
+    ours = re.findall(r"^#define (VIRT\w+|PCI_\w+)\s+([0-9][\w]*)", text, re.M)
     lines = []
     for name, _ in ours:
         other = RENAMED.get(name, name)
-        lines.append(f"#ifdef {other}\nT({name}, {other})\n#endif\n")
+        line = f"T({name}, {other})\n"
+        lines.append(line if "(" in other else f"#ifdef {other}\n{line}#endif\n")
     headers = "".join(f"#include <linux/virtio_{h}.h>\n" for h in
-                      ("config", "ring", "mmio", "net", "ids"))
+                      ("config", "ring", "mmio", "net", "ids", "pci"))
+    headers += "#include <linux/pci_regs.h>\n"
     ours_c = "".join(f"const unsigned long long OURS_{n} = {n};\n" for n, _ in ours)
     (tmp_path / "ours.c").write_text(f'#include "{ROOT}/core/virtio/virtio_spec.h"\n{ours_c}')
     (tmp_path / "kernel.c").write_text(
-        headers + "#include <stdio.h>\n"
+        headers + "#include <stdint.h>\n#include <stdio.h>\n"
         + "".join(f"extern const unsigned long long OURS_{n};\n" for n, _ in ours)
         + "static int n, bad;\n#define T(a, b) n++; if (OURS_##a != (unsigned long long)(b)) "
           "{ bad++; puts(#a); }\n"

@@ -194,7 +194,7 @@ def test_a_guest_that_spins_is_124(tmp_path):
 #include "{ROOT}/sim/guest.h"
 static const struct guest_config *config;
 static int boot(void *s, const struct guest_config *c, uint64_t t) {{ *(const struct platform **)s = c->platform; (void)t; (void)config; return 0; }}
-static void poll(void *s, uint64_t t) {{ const struct platform *p = *(const struct platform **)s; (void)t; for (;;) p->reg_read(p->ctx, 0x10001070, 4); }}
+static void poll(void *s, uint64_t t) {{ const struct platform *p = *(const struct platform **)s; (void)t; for (;;) p->reg_read(p->ctx, REG_MMIO, 0x10001070, 4); }}
 static uint64_t deadline(void *s, uint64_t t) {{ (void)s; return t; }}
 static const struct guest_ops ops = {{.abi = GUEST_ABI, .name = "spin", .size = 8, .boot = boot,
                                      .poll = poll, .deadline = deadline}};

@@ -15,7 +15,7 @@
 #include "../core/process.h"
 #include <stdbool.h>
 
-enum { GUEST_ABI = 1 };
+enum { GUEST_ABI = 2 };
 
 /* What the machine tells a guest at power-on. */
 struct guest_config {

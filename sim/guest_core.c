@@ -10,7 +10,7 @@ static int core_boot(void *state, const struct guest_config *c, uint64_t now_ns)
     struct kernel_config config = {
         .platform = c->platform,
         .processes = c->processes,
-        .mmio_base = c->mmio_base,
+        .nic = {.bus = VIRTIO_BUS_MMIO, .address = c->mmio_base, .irq = 1},
         .dma = c->dma,
         .dma_size = c->dma_size,
         .buffers = c->buffers,

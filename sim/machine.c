@@ -44,29 +44,36 @@ static void charge(struct machine *m, unsigned cost_ns)
 
 /* ---- platform.h ---- */
 
-static uint32_t machine_reg_read(void *ctx, uint64_t addr, unsigned size)
+/* A register's name in the hash. */
+static uint64_t reg_key(enum reg_space space, uint64_t addr)
+{
+    return addr ^ (uint64_t)space << 62;
+}
+
+static uint32_t machine_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)
 {
     struct machine *m = ctx;
     uint64_t offset = addr - MACHINE_MMIO_BASE;
-    uint64_t item[2] = {addr, size};
+    uint64_t item[2] = {reg_key(space, addr), size};
 
     charge(m, COST_REGISTER_NS);
-    if (offset >= VIRTIO_MMIO_SIZE)
+    if (space != REG_MMIO || offset >= VIRTIO_MMIO_SIZE)
         return UINT32_MAX;
     item[1] = net_device_read(m->device, (uint32_t)offset, size);
     sim_hash(m->sim, "reg.r", item, sizeof(item));
     return (uint32_t)item[1];
 }
 
-static void machine_reg_write(void *ctx, uint64_t addr, unsigned size, uint32_t value)
+static void machine_reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned size,
+                              uint32_t value)
 {
     struct machine *m = ctx;
     uint64_t offset = addr - MACHINE_MMIO_BASE;
-    uint64_t item[2] = {addr, value};
+    uint64_t item[2] = {reg_key(space, addr), value};
 
     charge(m, COST_REGISTER_NS);
     sim_hash(m->sim, "reg.w", item, sizeof(item));
-    if (offset < VIRTIO_MMIO_SIZE)
+    if (space == REG_MMIO && offset < VIRTIO_MMIO_SIZE)
         net_device_write(m->device, (uint32_t)offset, size, value);
 }
 

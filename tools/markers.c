@@ -12,9 +12,9 @@ int main(void)
          "expected in\nevery scenario; DETAIL lines exist in the simulator only. What a program "
          "reports is\n`program: ...`, what it outputs `program: | ...`; the kernel adds `kernel: "
          "start|exit|killed|faulted\npid=N program=NAME [status=N]`.\n\n"
-         "In the formats, %u is decimal, %x hexadecimal, %i an IPv4 address, %m a MAC address, a "
-         "capital letter\na word: %E error, %T TCP state, %D DHCP state, %W drop reason, %V virtio "
-         "failure, %L link,\n%R retransmission reason, %N reason of a lost lease.\n\n"
+         "In the formats, %u is decimal, %x hexadecimal, %i an IPv4 address, %m a MAC address, %P "
+         "a PCI\nfunction, any other capital letter a word: %E error, %T TCP state, %D DHCP state, %W drop reason, %V virtio "
+         "failure, %L link,\n%R retransmission reason, %N reason of a lost lease, %I virtio interface.\n\n"
          "| level | line |\n|---|---|");
     for (unsigned i = 0; i < TRACE_COUNT; i++) {
         const struct trace_event *e = trace_event(i);

@@ -53,7 +53,7 @@ struct task {
 struct kernel_config {
     const struct platform *platform;
     const struct process_ops *processes;
-    uint64_t mmio_base;
+    struct virtio_place nic;
     void *dma; /* 4096-byte aligned */
     size_t dma_size;
     void *buffers; /* STACK_BUFFERS_SIZE */
@@ -76,6 +76,10 @@ struct kernel {
 int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t now_ns);
 
 void kernel_poll(struct kernel *k, uint64_t now_ns);
+
+/* A device interrupted: acknowledge it. The next poll sees to what it wants. */
+void kernel_interrupt(struct kernel *k);
+
 uint64_t kernel_deadline(const struct kernel *k, uint64_t now_ns);
 
 /* Start a program: its pid (> 0), or an error. */

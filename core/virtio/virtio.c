@@ -7,6 +7,14 @@
 #include "../mem.h"
 #include "../trace.h"
 
+int virtio_open(struct virtio_device *d, const struct platform *p,
+                const struct virtio_place *place)
+{
+    if (place->bus == VIRTIO_BUS_PCI)
+        return virtio_pci_open(d, p, place);
+    return virtio_mmio_open(d, p, place->address);
+}
+
 /* A device that has not reset after so many turns never will. */
 enum { RESET_TURNS_MAX = 10000, CONFIG_TRIES_MAX = 8 };
 
@@ -17,6 +25,8 @@ int virtio_fail(struct virtio_device *d, enum virtio_failure reason, uint64_t va
     d->failed = true;
     d->reason = reason;
     TRACE(d->platform, TRACE_VNET_FAILED, reason, value);
+    if (!d->transport) /* it never came to have registers */
+        return ERR_DEVICE;
     d->transport->status_write(d, d->transport->status_read(d) | VIRTIO_STATUS_FAILED);
     d->transport->status_write(d, 0);
     return ERR_DEVICE;
@@ -79,6 +89,8 @@ int virtio_config_read(struct virtio_device *d, uint32_t offset, uint8_t *buf, u
     uint8_t first[16], second[16];
 
     len = len < sizeof(first) ? len : (unsigned)sizeof(first);
+    if (len > d->config_len || offset > d->config_len - len)
+        return virtio_fail(d, VIRTIO_FAILURE_CONFIG_SHORT, d->config_len);
     for (unsigned try = 0; try < CONFIG_TRIES_MAX; try++) {
         uint32_t before = d->transport->config_generation(d);
 

@@ -2,7 +2,7 @@
  * A virtio device as its driver sees it: bring-up, feature negotiation, configuration space, and
  * the transport behind them. Read VirtIO 1.2 sections 2.1-2.5 and 3.1 first.
  *
- * Call order: a transport's open, virtio_reset(), virtio_negotiate(), the driver reads
+ * Call order: virtio_open(), virtio_reset(), virtio_negotiate(), the driver reads
  * configuration and sets up its queues (virtq.h), virtio_driver_ok(). One operations table serves
  * legacy and modern devices; the driver above does not know which transport it is on.
  */
@@ -16,6 +16,23 @@
 #include <stdbool.h>
 
 struct virtio_device;
+
+enum virtio_bus { VIRTIO_BUS_MMIO, VIRTIO_BUS_PCI };
+
+/* A message that the machine takes for an interrupt (MSI-X). */
+struct virtio_msix {
+    bool wanted;
+    uint64_t address;
+    uint32_t data;
+};
+
+/* Where a device is. The machine fills it; pci_find_virtio() (pci.h) does for a PCI bus. */
+struct virtio_place {
+    enum virtio_bus bus;
+    uint64_t address; /* MMIO: of its registers; PCI: of the function, in configuration space */
+    unsigned irq;     /* for the trace; the machine knows what it means */
+    struct virtio_msix msix; /* PCI only: interrupts by message instead of by line */
+};
 
 /* Bus addresses of the three parts of a split virtqueue; legacy uses `desc` alone. */
 struct virtq_addresses {
@@ -36,12 +53,34 @@ struct virtio_transport {
     uint32_t (*config_read)(struct virtio_device *d, uint32_t offset, unsigned size);
     /* Changes whenever the configuration does; constant on legacy interfaces (2.5.4). */
     uint32_t (*config_generation)(struct virtio_device *d);
+    /* Why the device interrupted, VIRTIO_MMIO_INT_* bits; what it answers is acknowledged. A device
+     * that sends messages does not say why: both bits. */
+    uint8_t (*interrupt_ack)(struct virtio_device *d);
+};
+
+/* A structure of registers of a PCI device; length 0: it has none such. */
+struct virtio_region {
+    enum reg_space space;
+    uint64_t base;
+    uint32_t len;
+};
+
+/* Queues of a device that a driver here may use. */
+enum { VIRTIO_PCI_QUEUES_MAX = 8 };
+
+struct virtio_pci {
+    struct virtio_region common, notify, isr, config; /* legacy: common is all of BAR 0 */
+    uint32_t notify_multiplier;
+    uint64_t notify_at[VIRTIO_PCI_QUEUES_MAX]; /* of a queue: 4.1.4.4 */
+    bool msix; /* enabled */
 };
 
 struct virtio_device {
     const struct platform *platform;
     const struct virtio_transport *transport;
-    uint64_t base;     /* of its registers */
+    uint64_t base;     /* MMIO: of its registers */
+    struct virtio_pci pci;
+    uint32_t config_len; /* bytes of device configuration that there are */
     bool legacy;       /* driven through the legacy interface */
     uint64_t offered;  /* as read once at negotiation */
     uint64_t features; /* negotiated */
@@ -49,9 +88,22 @@ struct virtio_device {
     enum virtio_failure reason;
 };
 
+/*
+ * Open the device at `place`: find its registers, choose its interface, do not touch it further.
+ * Returns the device type, ERR_NODEV when there is no virtio device, or ERR_DEVICE when it is not
+ * one that can be driven (traced, but for virtio-mmio).
+ */
+int virtio_open(struct virtio_device *d, const struct platform *p,
+                const struct virtio_place *place);
+
 /* Open the virtio-mmio register block at `base` (VirtIO 1.2 section 4.2). Returns the device type,
  * ERR_NODEV when nothing is there (device id 0 among it), or ERR_DEVICE for another version. */
 int virtio_mmio_open(struct virtio_device *d, const struct platform *p, uint64_t base);
+
+/* Open the PCI function at `place` (section 4.1), whose BARs have addresses: through the modern
+ * interface when all of its structures are usable, else a transitional one as legacy. */
+int virtio_pci_open(struct virtio_device *d, const struct platform *p,
+                    const struct virtio_place *place);
 
 /* Reset and wait, bounded, until it is done (2.4.2): 0 or ERR_DEVICE. */
 int virtio_reset(struct virtio_device *d);

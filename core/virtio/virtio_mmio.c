@@ -6,12 +6,12 @@
 
 static uint32_t reg_read(struct virtio_device *d, uint32_t offset)
 {
-    return d->platform->reg_read(d->platform->ctx, d->base + offset, 4);
+    return d->platform->reg_read(d->platform->ctx, REG_MMIO, d->base + offset, 4);
 }
 
 static void reg_write(struct virtio_device *d, uint32_t offset, uint32_t value)
 {
-    d->platform->reg_write(d->platform->ctx, d->base + offset, 4, value);
+    d->platform->reg_write(d->platform->ctx, REG_MMIO, d->base + offset, 4, value);
 }
 
 static uint8_t mmio_status_read(struct virtio_device *d)
@@ -96,7 +96,7 @@ static void mmio_notify(struct virtio_device *d, uint16_t index)
 
 static uint32_t mmio_config_read(struct virtio_device *d, uint32_t offset, unsigned size)
 {
-    return d->platform->reg_read(d->platform->ctx, d->base + VIRTIO_MMIO_CONFIG + offset, size);
+    return d->platform->reg_read(d->platform->ctx, REG_MMIO, d->base + VIRTIO_MMIO_CONFIG + offset, size);
 }
 
 static uint32_t modern_config_generation(struct virtio_device *d)
@@ -110,6 +110,16 @@ static uint32_t legacy_config_generation(struct virtio_device *d)
     return 0;
 }
 
+static uint8_t mmio_interrupt_ack(struct virtio_device *d)
+{
+    uint32_t status = reg_read(d, VIRTIO_MMIO_INTERRUPT_STATUS) &
+                      (VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG);
+
+    if (status)
+        reg_write(d, VIRTIO_MMIO_INTERRUPT_ACK, status);
+    return (uint8_t)status;
+}
+
 static const struct virtio_transport mmio_modern = {
     .status_read = mmio_status_read,
     .status_write = mmio_status_write,
@@ -120,6 +130,7 @@ static const struct virtio_transport mmio_modern = {
     .notify = mmio_notify,
     .config_read = mmio_config_read,
     .config_generation = modern_config_generation,
+    .interrupt_ack = mmio_interrupt_ack,
 };
 
 static const struct virtio_transport mmio_legacy = {
@@ -132,6 +143,7 @@ static const struct virtio_transport mmio_legacy = {
     .notify = mmio_notify,
     .config_read = mmio_config_read,
     .config_generation = legacy_config_generation,
+    .interrupt_ack = mmio_interrupt_ack,
 };
 
 /* Magic, version, device id, in this order and nothing more when the id is 0: 4.2.3.1.1. */
@@ -139,7 +151,8 @@ int virtio_mmio_open(struct virtio_device *d, const struct platform *p, uint64_t
 {
     uint32_t version, id;
 
-    *d = (struct virtio_device){.platform = p, .base = base};
+    *d = (struct virtio_device){
+        .platform = p, .base = base, .config_len = VIRTIO_MMIO_SIZE - VIRTIO_MMIO_CONFIG};
     if (reg_read(d, VIRTIO_MMIO_MAGIC_VALUE) != VIRTIO_MMIO_MAGIC)
         return ERR_NODEV;
     version = reg_read(d, VIRTIO_MMIO_VERSION);

@@ -205,13 +205,14 @@ static void rx_fill(struct virtio_net *n)
         rx_post(n, n->rx_slots + i * (size_t)VIRTIO_NET_SLOT);
 }
 
-int virtio_net_init(struct virtio_net *n, const struct platform *p, uint64_t base,
-                    struct dma_memory *memory, struct rng *random)
+int virtio_net_init(struct virtio_net *n, const struct platform *p,
+                    const struct virtio_place *place, struct dma_memory *memory,
+                    struct rng *random)
 {
     uint64_t wanted = VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT) |
                       VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_NET_F_STATUS) |
                       VIRTIO_BIT(VIRTIO_NET_F_MTU);
-    int type = virtio_mmio_open(&n->dev, p, base);
+    int type = virtio_open(&n->dev, p, place);
 
     if (type < 0)
         return type;
@@ -240,7 +241,7 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p, uint64_t bas
     if (read_config(n, random))
         return ERR_DEVICE;
     read_link(n);
-    if (virtq_setup(&n->rx, &n->dev, VIRTIO_NET_RECEIVEQ1, memory) ||
+    if (n->dev.failed || virtq_setup(&n->rx, &n->dev, VIRTIO_NET_RECEIVEQ1, memory) ||
         virtq_setup(&n->tx, &n->dev, VIRTIO_NET_TRANSMITQ1, memory) || make_slots(n, memory))
         return ERR_DEVICE;
 
@@ -256,8 +257,13 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p, uint64_t bas
         rx_fill(n);
     virtq_kick(&n->rx);
 
-    TRACE(p, TRACE_VNET_DEVICE, base, trace_mac(n->netdev.mac), n->netdev.mtu,
-          n->dev.legacy ? VIRTIO_MMIO_VERSION_LEGACY : VIRTIO_MMIO_VERSION_MODERN, n->rx.size);
+    if (place->bus == VIRTIO_BUS_PCI)
+        TRACE(p, TRACE_VNET_PCI, place->address, place->irq, trace_mac(n->netdev.mac),
+              n->netdev.mtu, n->dev.legacy, n->rx.size);
+    else
+        TRACE(p, TRACE_VNET_DEVICE, place->address, place->irq, trace_mac(n->netdev.mac),
+              n->netdev.mtu,
+              n->dev.legacy ? VIRTIO_MMIO_VERSION_LEGACY : VIRTIO_MMIO_VERSION_MODERN, n->rx.size);
     TRACE0(p, TRACE_VNET_READY);
     return n->dev.failed ? ERR_DEVICE : 0;
 }
@@ -279,6 +285,12 @@ void virtio_net_check(struct virtio_net *n, uint64_t now_ns)
         return;
     }
     read_link(n);
+}
+
+void virtio_net_interrupt(struct virtio_net *n)
+{
+    if (!n->dev.failed && n->dev.transport->interrupt_ack(&n->dev) & VIRTIO_MMIO_INT_CONFIG)
+        n->check_ns = 0; /* the configuration changed: look at once */
 }
 
 uint64_t virtio_net_deadline(const struct virtio_net *n)

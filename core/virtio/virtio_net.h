@@ -40,16 +40,20 @@ enum {
 };
 
 /*
- * Bring up the device at `base` (virtio-mmio) until it is live, in the order of section 3.1.1, and
+ * Bring up the device at `place` until it is live, in the order of section 3.1.1, and
  * fill n->netdev. `random` makes a local MAC address when the device has none. 0, ERR_NODEV when
  * there is no network device, or ERR_DEVICE.
  */
-int virtio_net_init(struct virtio_net *n, const struct platform *p, uint64_t base,
-                    struct dma_memory *memory, struct rng *random);
+int virtio_net_init(struct virtio_net *n, const struct platform *p,
+                    const struct virtio_place *place, struct dma_memory *memory,
+                    struct rng *random);
 
 /* Once per poll, before and after the work: look after a changed link; notify the device. */
 void virtio_net_check(struct virtio_net *n, uint64_t now_ns);
 void virtio_net_kick(struct virtio_net *n);
+
+/* The device interrupted: acknowledge it. */
+void virtio_net_interrupt(struct virtio_net *n);
 
 /* When a look at link and status is due: once more after each burst of activity. */
 uint64_t virtio_net_deadline(const struct virtio_net *n);

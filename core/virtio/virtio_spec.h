@@ -98,6 +98,119 @@
 #define VIRTIO_MMIO_INT_VRING  1u
 #define VIRTIO_MMIO_INT_CONFIG 2u
 
+/* PCI configuration space (PCI Local Bus 3.0 chapter 6), as far as virtio needs it */
+#define PCI_VENDOR_ID            0x00u
+#define PCI_DEVICE_ID            0x02u
+#define PCI_COMMAND              0x04u
+#define PCI_STATUS               0x06u
+#define PCI_REVISION_ID          0x08u
+#define PCI_CLASS_DEVICE         0x0au
+#define PCI_HEADER_TYPE          0x0eu
+#define PCI_BASE_ADDRESS_0       0x10u
+#define PCI_SUBSYSTEM_VENDOR_ID  0x2cu
+#define PCI_SUBSYSTEM_ID         0x2eu
+#define PCI_CAPABILITY_LIST      0x34u
+#define PCI_INTERRUPT_LINE       0x3cu
+#define PCI_INTERRUPT_PIN        0x3du
+#define PCI_STD_HEADER_SIZEOF    0x40u
+#define PCI_CFG_SPACE_SIZE       0x100u
+
+#define PCI_COMMAND_IO           0x1u
+#define PCI_COMMAND_MEMORY       0x2u
+#define PCI_COMMAND_MASTER       0x4u
+#define PCI_STATUS_CAP_LIST      0x10u
+#define PCI_HEADER_TYPE_MASK     0x7fu
+#define PCI_HEADER_TYPE_NORMAL   0x00u
+#define PCI_HEADER_TYPE_BRIDGE   0x01u
+#define PCI_HEADER_TYPE_MFD      0x80u /* multi-function device */
+#define PCI_STD_NUM_BARS         6u
+
+#define PCI_BASE_ADDRESS_SPACE_IO      0x1u
+#define PCI_BASE_ADDRESS_MEM_TYPE_MASK 0x6u
+#define PCI_BASE_ADDRESS_MEM_TYPE_32   0x0u
+#define PCI_BASE_ADDRESS_MEM_TYPE_1M   0x2u
+#define PCI_BASE_ADDRESS_MEM_TYPE_64   0x4u
+#define PCI_BASE_ADDRESS_MEM_PREFETCH  0x8u
+#define PCI_BASE_ADDRESS_MEM_MASK      0xfffffff0u
+#define PCI_BASE_ADDRESS_IO_MASK       0xfffffffcu
+
+#define PCI_CAP_ID_VNDR     0x09u
+#define PCI_CAP_ID_MSIX     0x11u
+#define PCI_CAP_LIST_NEXT   1u
+#define PCI_CAP_SIZEOF      4u
+#define PCI_CAP_MSIX_SIZEOF 12u
+
+#define PCI_MSIX_FLAGS              2u
+#define PCI_MSIX_FLAGS_QSIZE        0x7ffu
+#define PCI_MSIX_FLAGS_MASKALL      0x4000u
+#define PCI_MSIX_FLAGS_ENABLE       0x8000u
+#define PCI_MSIX_TABLE              4u
+#define PCI_MSIX_PBA                8u
+#define PCI_MSIX_TABLE_BIR          0x7u
+#define PCI_MSIX_ENTRY_SIZE         16u
+#define PCI_MSIX_ENTRY_LOWER_ADDR   0u
+#define PCI_MSIX_ENTRY_UPPER_ADDR   4u
+#define PCI_MSIX_ENTRY_DATA         8u
+#define PCI_MSIX_ENTRY_VECTOR_CTRL  12u
+#define PCI_MSIX_ENTRY_CTRL_MASKBIT 0x1u
+
+/* 4.1.2 PCI device discovery */
+#define VIRTIO_PCI_VENDOR              0x1af4u
+#define VIRTIO_PCI_DEVICE_TRANSITIONAL 0x1000u /* to 0x103f; the type is the subsystem id */
+#define VIRTIO_PCI_DEVICE_MODERN       0x1040u /* plus the type */
+#define VIRTIO_PCI_DEVICE_LAST         0x107fu
+
+/* 4.1.4 Virtio structure PCI capabilities */
+#define VIRTIO_PCI_CAP_LEN         2u
+#define VIRTIO_PCI_CAP_CFG_TYPE    3u
+#define VIRTIO_PCI_CAP_BAR         4u
+#define VIRTIO_PCI_CAP_OFFSET      8u
+#define VIRTIO_PCI_CAP_LENGTH      12u
+#define VIRTIO_PCI_CAP_SIZE        16u
+#define VIRTIO_PCI_NOTIFY_CAP_MULT 16u
+#define VIRTIO_PCI_NOTIFY_CAP_SIZE 20u
+
+#define VIRTIO_PCI_CAP_COMMON_CFG 1u
+#define VIRTIO_PCI_CAP_NOTIFY_CFG 2u
+#define VIRTIO_PCI_CAP_ISR_CFG    3u
+#define VIRTIO_PCI_CAP_DEVICE_CFG 4u
+#define VIRTIO_PCI_CAP_PCI_CFG    5u
+
+/* 4.1.4.3 Common configuration structure: byte offsets */
+#define VIRTIO_PCI_COMMON_DEVICE_FEATURE_SELECT 0u
+#define VIRTIO_PCI_COMMON_DEVICE_FEATURE        4u
+#define VIRTIO_PCI_COMMON_DRIVER_FEATURE_SELECT 8u
+#define VIRTIO_PCI_COMMON_DRIVER_FEATURE        12u
+#define VIRTIO_PCI_COMMON_CONFIG_MSIX_VECTOR    16u
+#define VIRTIO_PCI_COMMON_NUM_QUEUES            18u
+#define VIRTIO_PCI_COMMON_DEVICE_STATUS         20u
+#define VIRTIO_PCI_COMMON_CONFIG_GENERATION     21u
+#define VIRTIO_PCI_COMMON_QUEUE_SELECT          22u
+#define VIRTIO_PCI_COMMON_QUEUE_SIZE            24u
+#define VIRTIO_PCI_COMMON_QUEUE_MSIX_VECTOR     26u
+#define VIRTIO_PCI_COMMON_QUEUE_ENABLE          28u
+#define VIRTIO_PCI_COMMON_QUEUE_NOTIFY_OFF      30u
+#define VIRTIO_PCI_COMMON_QUEUE_DESC            32u
+#define VIRTIO_PCI_COMMON_QUEUE_DRIVER          40u
+#define VIRTIO_PCI_COMMON_QUEUE_DEVICE          48u
+#define VIRTIO_PCI_COMMON_SIZE                  56u /* 1.0; 1.2 has two optional fields more */
+
+#define VIRTIO_MSI_NO_VECTOR 0xffffu
+
+/* 4.1.4.10 Legacy interface: byte offsets in BAR 0 */
+#define VIRTIO_PCI_HOST_FEATURES   0u
+#define VIRTIO_PCI_GUEST_FEATURES  4u
+#define VIRTIO_PCI_QUEUE_PFN       8u
+#define VIRTIO_PCI_QUEUE_NUM       12u
+#define VIRTIO_PCI_QUEUE_SEL       14u
+#define VIRTIO_PCI_QUEUE_NOTIFY    16u
+#define VIRTIO_PCI_STATUS          18u
+#define VIRTIO_PCI_ISR             19u
+#define VIRTIO_MSI_CONFIG_VECTOR   20u
+#define VIRTIO_MSI_QUEUE_VECTOR    22u
+#define VIRTIO_PCI_CONFIG          20u /* of the device, while MSI-X is disabled */
+#define VIRTIO_PCI_CONFIG_MSIX     24u /* while it is enabled */
+
 /* 5 Device types */
 #define VIRTIO_ID_NET 1u
 

@@ -143,22 +143,29 @@ static bool programs_done(void)
 
 /* ---- bring-up and loop ---- */
 
-/* The first slot with a network device in it, or NULL. */
-static const struct mmio_slot *find_nic(const struct boot *boot)
+/* The first network device, in a virtio-mmio slot or on the PCI bus: 0 or ERR_NODEV. */
+static int find_nic(struct boot *boot, struct virtio_place *place)
 {
-    for (unsigned i = 0; i < boot->slot_count; i++) {
-        uint64_t at = boot->slots[i].base;
+    struct virtio_device d;
 
-        if (port_reg_read(NULL, at + VIRTIO_MMIO_MAGIC_VALUE, 4) == VIRTIO_MMIO_MAGIC &&
-            port_reg_read(NULL, at + VIRTIO_MMIO_DEVICE_ID, 4) == VIRTIO_ID_NET)
-            return &boot->slots[i];
+    for (unsigned i = 0; i < boot->slot_count; i++) {
+        *place = (struct virtio_place){.bus = VIRTIO_BUS_MMIO,
+                                       .address = boot->slots[i].base,
+                                       .irq = boot->slots[i].irq};
+        if (virtio_open(&d, &platform, place) == VIRTIO_ID_NET)
+            return 0;
     }
-    return NULL;
+    if (!boot->has_pci || pci_find_virtio(&platform, &boot->pci, VIRTIO_ID_NET, place))
+        return ERR_NODEV;
+    place->irq = port_pci_irq(place->address >> 15 & 31,
+                              port_reg_read(NULL, REG_PCI, place->address + PCI_INTERRUPT_PIN, 1));
+    if (options.interrupts == INTERRUPTS_MSI)
+        place->msix = port_msix();
+    return 0;
 }
 
-static void bring_up(const struct boot *boot)
+static void bring_up(struct boot *boot)
 {
-    const struct mmio_slot *slot = find_nic(boot);
     struct kernel_config config = {
         .platform = &platform,
         .processes = &target_processes,
@@ -167,39 +174,61 @@ static void bring_up(const struct boot *boot)
         .buffers = buffers,
     };
 
-    if (!slot)
+    if (find_nic(boot, &config.nic))
         say_end("no-network-device", "");
-    config.mmio_base = slot->base;
     if (kernel_init(&kernel, &config, port_clock_ns()))
         say_end("device-failed", "");
+    if (options.interrupts && !config.nic.msix.wanted)
+        port_interrupt_enable(config.nic.irq);
+}
+
+/* All programs have ended and nothing is under way: power off. */
+static void end_when_done(uint64_t now_ns, uint64_t *closing_ns)
+{
+    if (!programs_done() || now_ns < options.until_us * NS_PER_US) {
+        *closing_ns = DEADLINE_NEVER;
+        return;
+    }
+    *closing_ns = deadline_min(*closing_ns, now_ns + CLOSING_NS);
+    if (!kernel_settled(&kernel) && now_ns < *closing_ns)
+        return;
+    kernel_stop(&kernel);
+    say_end(NULL, "");
+}
+
+static void idle(uint64_t at_ns)
+{
+    if (!options.interrupts) {
+        port_relax(NULL);
+        return;
+    }
+    if (at_ns <= port_clock_ns())
+        return;
+    port_timer(at_ns);
+    port_halt();
 }
 
 static _Noreturn void run(void)
 {
-    uint64_t closing_ns = 0; /* when the last program was seen ended */
+    uint64_t closing_ns = DEADLINE_NEVER;
 
     for (;;) {
         uint64_t now_ns = port_clock_ns(), at_ns = start_programs(now_ns);
 
-        kernel_poll(&kernel, now_ns);
-        if (!programs_done())
-            closing_ns = 0;
-        else if (now_ns >= options.until_us * NS_PER_US) {
-            closing_ns = closing_ns ? closing_ns : now_ns;
-            if (kernel_settled(&kernel) || now_ns - closing_ns >= CLOSING_NS) {
-                kernel_stop(&kernel);
-                say_end(NULL, "");
-            }
-            at_ns = closing_ns + CLOSING_NS;
-        } else {
-            at_ns = deadline_min(at_ns, options.until_us * NS_PER_US);
+        if (options.interrupts && port_interrupt_take()) {
+            kernel_interrupt(&kernel);
+            port_interrupt_done();
         }
-        (void)at_ns;
-        port_relax(NULL);
+        kernel_poll(&kernel, now_ns);
+        end_when_done(now_ns, &closing_ns);
+        if (options.until_us * NS_PER_US > now_ns)
+            at_ns = deadline_min(at_ns, options.until_us * NS_PER_US);
+        at_ns = deadline_min(at_ns, closing_ns);
+        idle(deadline_min(at_ns, kernel_deadline(&kernel, now_ns)));
     }
 }
 
-_Noreturn void machine_main(const struct boot *boot)
+_Noreturn void machine_main(struct boot *boot)
 {
     const char *wrong = options_parse(&options, boot->cmdline);
 

@@ -20,6 +20,13 @@ static char *after(char *word, const char *key)
     return word;
 }
 
+static bool is(char *word, const char *other)
+{
+    char *rest = after(word, other);
+
+    return rest && !*rest;
+}
+
 /* Decimal, or hexadecimal after 0x; the first byte that is none, or NULL when there is no digit. */
 static char *number(char *at, uint64_t *out)
 {
@@ -99,13 +106,13 @@ static bool option(struct options *o, char *word)
     if ((at = after(word, "until=")))
         return whole_number(at, &o->until_us);
     if ((at = after(word, "interrupts="))) {
-        o->interrupts = at[0] == 'o' && at[1] == 'n' && !at[2];
-        return o->interrupts || (at[0] == 'o' && at[1] == 'f' && at[2] == 'f' && !at[3]);
+        o->interrupts = is(at, "line")  ? INTERRUPTS_LINE
+                        : is(at, "msi") ? INTERRUPTS_MSI
+                                        : INTERRUPTS_OFF;
+        return o->interrupts || is(at, "off");
     }
-    if ((at = after(word, "trace=all"))) {
-        o->trace_all = true;
-        return !*at;
-    }
+    if (is(word, "trace=all"))
+        return o->trace_all = true;
     /* QEMU adds one for each device of a microvm without ACPI; the slots are scanned anyway. */
     return after(word, "virtio_mmio.device=") != NULL;
 }

@@ -6,7 +6,8 @@
  *     run=PROG,ARG...   start a program; run@N= at N microseconds after power-on
  *     daemon=PROG,...   the same, but the run does not wait for its end
  *     until=N           go on for at least N microseconds
- *     interrupts=on|off halt when idle and be woken by the device, or poll (default: poll)
+ *     interrupts=line   halt when idle and be woken by the device's interrupt line,
+ *     interrupts=msi    or by a message (PCI); default: off, poll without a pause
  *     trace=all         events of level DETAIL as well
  *
  * In the words of a program %XX is a byte, so that spaces and commas can be passed.
@@ -20,6 +21,8 @@
 
 enum { STARTS_MAX = 8, START_WORDS_MAX = 16 };
 
+enum interrupts { INTERRUPTS_OFF, INTERRUPTS_LINE, INTERRUPTS_MSI };
+
 struct start {
     uint64_t at_us;
     bool daemon;
@@ -30,7 +33,8 @@ struct start {
 struct options {
     const char *id;
     uint64_t seed, until_us;
-    bool interrupts, trace_all;
+    enum interrupts interrupts;
+    bool trace_all;
     struct start starts[STARTS_MAX];
     unsigned start_count;
     char text[CMDLINE_MAX]; /* what the pointers point into */

@@ -11,6 +11,8 @@
 
 #include "../../core/platform.h"
 #include "../../core/process.h"
+#include "../../core/virtio/pci.h"
+#include "../../core/virtio/virtio.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +39,8 @@ struct boot {
     char cmdline[CMDLINE_MAX]; /* a copy: where it came from is not mapped later */
     struct mmio_slot slots[SLOTS_MAX]; /* virtio-mmio, with and without a device */
     unsigned slot_count;
+    bool has_pci;
+    struct pci_host pci; /* windows for what firmware did not place */
     const char *wrong; /* NULL, or why the machine cannot be used, a word */
 };
 
@@ -64,8 +68,12 @@ void port_interrupt_enable(unsigned irq);
 bool port_interrupt_take(void);
 void port_interrupt_done(void);
 
-uint32_t port_reg_read(void *ctx, uint64_t addr, unsigned size);
-void port_reg_write(void *ctx, uint64_t addr, unsigned size, uint32_t value);
+/* The interrupt of a PCI function's pin (1 = INTA), and the message that MSI-X sends instead. */
+unsigned port_pci_irq(unsigned device, unsigned pin);
+struct virtio_msix port_msix(void);
+
+uint32_t port_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size);
+void port_reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned size, uint32_t value);
 void port_barrier(void *ctx, enum barrier kind);
 void port_relax(void *ctx);
 
@@ -84,7 +92,7 @@ void context_map_stack(uint8_t *stack);
 
 void boot_set_cmdline(struct boot *boot, const char *text);
 
-_Noreturn void machine_main(const struct boot *boot);
+_Noreturn void machine_main(struct boot *boot);
 
 /* A line of the console: "component: text", framed (docs/markers.md). */
 void console_line(const char *text, size_t len);

@@ -19,8 +19,6 @@ enum {
 
 #define CAUSE_INTERRUPT (UINT64_C(1) << 63)
 
-uint64_t timebase_hz = 10000000;
-
 static uint32_t claimed;
 
 /* ---- programs ---- */

@@ -14,6 +14,8 @@ enum {
     UART_LSR_TEMT = 0x40,
     UART_FIFO = 16,
 
+    PCI_FIRST_IRQ = 32,
+
     EXIT_BASE = 0x00100000,
     EXIT_CODE = 0x3333, /* with the status above it */
 };
@@ -42,26 +44,45 @@ _Noreturn void port_exit(unsigned status)
         ;
 }
 
-uint32_t port_reg_read(void *ctx, uint64_t addr, unsigned size)
+/* I/O ports and configuration space are windows in memory, from the device tree. */
+static uint64_t window(enum reg_space space, uint64_t addr)
 {
-    uint32_t value;
-
-    (void)ctx;
-    value = size == 1   ? *(volatile uint8_t *)addr
-            : size == 2 ? *(volatile uint16_t *)addr
-                        : *(volatile uint32_t *)addr;
-    return value;
+    return space == REG_PORT ? pci_port_base + addr : space == REG_PCI ? pci_config_base + addr : addr;
 }
 
-void port_reg_write(void *ctx, uint64_t addr, unsigned size, uint32_t value)
+uint32_t port_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)
 {
+    uint64_t at = window(space, addr);
+
+    (void)ctx;
+    return size == 1   ? *(volatile uint8_t *)at
+           : size == 2 ? *(volatile uint16_t *)at
+                       : *(volatile uint32_t *)at;
+}
+
+void port_reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned size, uint32_t value)
+{
+    uint64_t at = window(space, addr);
+
     (void)ctx;
     if (size == 1)
-        *(volatile uint8_t *)addr = (uint8_t)value;
+        *(volatile uint8_t *)at = (uint8_t)value;
     else if (size == 2)
-        *(volatile uint16_t *)addr = (uint16_t)value;
+        *(volatile uint16_t *)at = (uint16_t)value;
     else
-        *(volatile uint32_t *)addr = value;
+        *(volatile uint32_t *)at = value;
+}
+
+/* The four pins of all slots go round the four lines. */
+unsigned port_pci_irq(unsigned device, unsigned pin)
+{
+    return PCI_FIRST_IRQ + (device + pin - 1) % 4;
+}
+
+/* No controller for messages. */
+struct virtio_msix port_msix(void)
+{
+    return (struct virtio_msix){.wanted = false};
 }
 
 void port_barrier(void *ctx, enum barrier kind)

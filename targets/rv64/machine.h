@@ -6,7 +6,8 @@
 
 #include "../common/port.h"
 
-extern uint64_t timebase_hz; /* of rdtime; from the device tree */
+/* From the device tree: of rdtime; the windows of PCI's other two spaces. */
+extern uint64_t timebase_hz, pci_config_base, pci_port_base;
 
 /* Fill `boot` from the device tree: NULL, or what is wrong with it. */
 const char *discover(const void *tree, struct boot *boot);

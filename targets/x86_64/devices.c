@@ -18,6 +18,7 @@ enum {
     EXIT_PORT = 0xf4, /* isa-debug-exit: the status is 2 * value + 1 */
 
     PCI_ADDRESS = 0xcf8,
+    PCI_DATA = 0xcfc,
 
     /* microvm: with ACPI 24 slots on the second I/O APIC, without it 8 on lines from 5 on. */
     SLOT_STEP = 0x200,
@@ -54,23 +55,65 @@ _Noreturn void port_exit(unsigned status)
         ;
 }
 
-uint32_t port_reg_read(void *ctx, uint64_t addr, unsigned size)
+/* Configuration space goes through a pair of ports: the address, then the data. */
+static uint16_t config_port(uint64_t addr)
 {
-    (void)ctx;
-    return size == 1   ? *(volatile uint8_t *)addr
-           : size == 2 ? *(volatile uint16_t *)addr
-                       : *(volatile uint32_t *)addr;
+    out32(PCI_ADDRESS, UINT32_C(0x80000000) | (uint32_t)(addr >> 12 << 8) | (addr & 0xfc));
+    return (uint16_t)(PCI_DATA + (addr & 3));
 }
 
-void port_reg_write(void *ctx, uint64_t addr, unsigned size, uint32_t value)
+uint32_t port_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)
 {
+    uint16_t port = (uint16_t)addr;
+
     (void)ctx;
+    if (space == REG_MMIO)
+        return size == 1   ? *(volatile uint8_t *)addr
+               : size == 2 ? *(volatile uint16_t *)addr
+                           : *(volatile uint32_t *)addr;
+    if (space == REG_PCI)
+        port = config_port(addr);
+    return size == 1 ? in8(port) : size == 2 ? in16(port) : in32(port);
+}
+
+static void memory_write(uint64_t addr, unsigned size, uint32_t value)
+{
     if (size == 1)
         *(volatile uint8_t *)addr = (uint8_t)value;
     else if (size == 2)
         *(volatile uint16_t *)addr = (uint16_t)value;
     else
         *(volatile uint32_t *)addr = value;
+}
+
+void port_reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned size, uint32_t value)
+{
+    uint16_t port = (uint16_t)addr;
+
+    (void)ctx;
+    if (space == REG_MMIO) {
+        memory_write(addr, size, value);
+        return;
+    }
+    if (space == REG_PCI)
+        port = config_port(addr);
+    if (size == 1)
+        out8(port, (uint8_t)value);
+    else if (size == 2)
+        out16(port, (uint16_t)value);
+    else
+        out32(port, value);
+}
+
+/* q35: the pins of slots 0 to 24 go round PIRQE to PIRQH, lines 20 to 23. */
+unsigned port_pci_irq(unsigned device, unsigned pin)
+{
+    return 20 + (device + pin - 1) % 4;
+}
+
+struct virtio_msix port_msix(void)
+{
+    return (struct virtio_msix){.wanted = true, .address = 0xfee00000, .data = VECTOR_DEVICE};
 }
 
 /* Loads and stores stay in order, but for a load that overtakes a store. */
@@ -133,7 +176,10 @@ _Noreturn void x86_main(const void *start_info)
     cpu_start();
     paging_start();
     interrupts_start();
-    if (!has_pci())
+    boot.has_pci = has_pci();
+    boot.pci = (struct pci_host){.mmio_base = 0xc0000000, .mmio_size = 32 << 20,
+                                 .io_base = 0x1000, .io_size = 0x1000};
+    if (!boot.has_pci)
         find_slots(&boot);
     machine_main(&boot);
 }

@@ -42,8 +42,8 @@ struct nic {
     uint64_t next_ns;
 };
 
-static uint32_t rd(struct nic *n, uint32_t off) { return n->p->reg_read(n->p->ctx, n->base + off, 4); }
-static void wr(struct nic *n, uint32_t off, uint32_t v) { n->p->reg_write(n->p->ctx, n->base + off, 4, v); }
+static uint32_t rd(struct nic *n, uint32_t off) { return n->p->reg_read(n->p->ctx, REG_MMIO, n->base + off, 4); }
+static void wr(struct nic *n, uint32_t off, uint32_t v) { n->p->reg_write(n->p->ctx, REG_MMIO, n->base + off, 4, v); }
 static uint64_t bus(struct nic *n, volatile void *ptr) { return n->p->bus_address(n->p->ctx, (const void *)ptr); }
 static void mb(struct nic *n) { n->p->barrier(n->p->ctx, BARRIER_FULL); }
 static void say(struct nic *n, const char *s) { n->p->line(n->p->ctx, s, strlen(s)); }
@@ -217,7 +217,7 @@ static int guest_boot(void *state, const struct guest_config *c, uint64_t now_ns
     if (!(rd(n, 0x70) & 8))
         return -1;
     for (int i = 0; i < 6; i++)
-        n->mac[i] = (uint8_t)n->p->reg_read(n->p->ctx, n->base + 0x100 + (unsigned)i, 1);
+        n->mac[i] = (uint8_t)n->p->reg_read(n->p->ctx, REG_MMIO, n->base + 0x100 + (unsigned)i, 1);
     setup_queue(n, &n->rx, 0, mem);
     setup_queue(n, &n->tx, 1, mem + 4096);
     n->rxbuf = mem + 8192;

@@ -24,20 +24,23 @@ struct fake_platform {
     uint32_t (*on_read)(struct fake_platform *f, uint64_t addr, uint32_t value);
 };
 
-static uint32_t fake_reg_read(void *ctx, uint64_t addr, unsigned size)
+static uint32_t fake_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)
 {
     struct fake_platform *f = ctx;
     uint32_t value = f->reg[(addr & 0x1ff) / 4] >> (8 * (addr & 3));
 
+    (void)space;
     if (f->on_read)
         value = f->on_read(f, addr & 0x1ff, value);
     return size == 4 ? value : value & ((1u << (8 * size)) - 1);
 }
 
-static void fake_reg_write(void *ctx, uint64_t addr, unsigned size, uint32_t value)
+static void fake_reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned size,
+                           uint32_t value)
 {
     struct fake_platform *f = ctx;
 
+    (void)space;
     (void)size;
     f->writes++;
     if ((addr & 0x1ff) == 0x70)

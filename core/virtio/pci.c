@@ -1,0 +1,239 @@
+/* The PCI bus: see pci.h. */
+#include "pci.h"
+#include "virtio.h"
+
+/* 48 capabilities of the smallest size fill the space behind the header: more is a circle. */
+enum {
+    PCI_DEVICES = 32,
+    PCI_FUNCTIONS = 8,
+    CAPABILITIES_MAX = (PCI_CFG_SPACE_SIZE - PCI_STD_HEADER_SIZEOF) / PCI_CAP_SIZEOF,
+};
+
+#define PCI_NOBODY 0xffffu /* vendor id where no function is */
+
+uint32_t pci_read(const struct pci_function *f, unsigned offset, unsigned size)
+{
+    return f->platform->reg_read(f->platform->ctx, REG_PCI, f->address + offset, size);
+}
+
+void pci_write(const struct pci_function *f, unsigned offset, unsigned size, uint32_t value)
+{
+    f->platform->reg_write(f->platform->ctx, REG_PCI, f->address + offset, size, value);
+}
+
+/* ---- base address registers: PCI 3.0 section 6.2.5 ---- */
+
+static unsigned bar_offset(unsigned index)
+{
+    return PCI_BASE_ADDRESS_0 + 4 * index;
+}
+
+/* Write ones, see which stick, put the old value back. */
+static uint32_t bar_probe(const struct pci_function *f, unsigned index, uint32_t *value)
+{
+    uint32_t ones;
+
+    *value = pci_read(f, bar_offset(index), 4);
+    pci_write(f, bar_offset(index), 4, UINT32_MAX);
+    ones = pci_read(f, bar_offset(index), 4);
+    pci_write(f, bar_offset(index), 4, *value);
+    return ones;
+}
+
+/* The lowest bit that sticks is the size, whatever the bits above it claim. */
+static uint64_t bar_size(uint64_t ones)
+{
+    return ones & (~ones + 1);
+}
+
+/* Read BAR `index`; how many of the six registers it takes. */
+static unsigned bar_read(struct pci_function *f, unsigned index)
+{
+    struct pci_bar *bar = &f->bar[index];
+    uint32_t low, high, ones = bar_probe(f, index, &low);
+
+    *bar = (struct pci_bar){.space = REG_MMIO};
+    if (low & PCI_BASE_ADDRESS_SPACE_IO) {
+        bar->space = REG_PORT;
+        bar->size = bar_size(ones & PCI_BASE_ADDRESS_IO_MASK);
+        bar->base = low & PCI_BASE_ADDRESS_IO_MASK;
+        return 1;
+    }
+    switch (low & PCI_BASE_ADDRESS_MEM_TYPE_MASK) {
+    case PCI_BASE_ADDRESS_MEM_TYPE_32:
+        bar->size = bar_size(ones & PCI_BASE_ADDRESS_MEM_MASK);
+        bar->base = low & PCI_BASE_ADDRESS_MEM_MASK;
+        return 1;
+    case PCI_BASE_ADDRESS_MEM_TYPE_64:
+        if (index + 1 == PCI_STD_NUM_BARS) /* its upper half would lie outside */
+            return 1;
+        bar->wide = true;
+        bar->size = bar_size((uint64_t)bar_probe(f, index + 1, &high) << 32 |
+                             (ones & PCI_BASE_ADDRESS_MEM_MASK));
+        bar->base = (uint64_t)high << 32 | (low & PCI_BASE_ADDRESS_MEM_MASK);
+        return 2;
+    default: /* below 1 MiB, or reserved */
+        return 1;
+    }
+}
+
+int pci_function_open(struct pci_function *f, const struct platform *p, uint64_t address)
+{
+    uint16_t command;
+
+    *f = (struct pci_function){.platform = p, .address = address};
+    f->vendor = (uint16_t)pci_read(f, PCI_VENDOR_ID, 2);
+    if (f->vendor == PCI_NOBODY ||
+        (pci_read(f, PCI_HEADER_TYPE, 1) & PCI_HEADER_TYPE_MASK) != PCI_HEADER_TYPE_NORMAL)
+        return ERR_NODEV;
+    f->device = (uint16_t)pci_read(f, PCI_DEVICE_ID, 2);
+    f->subsystem = (uint16_t)pci_read(f, PCI_SUBSYSTEM_ID, 2);
+
+    /* While a BAR is all ones the function must not answer to that address. */
+    command = (uint16_t)pci_read(f, PCI_COMMAND, 2);
+    pci_write(f, PCI_COMMAND, 2, command & ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+    for (unsigned i = 0; i < PCI_STD_NUM_BARS;)
+        i += bar_read(f, i);
+    pci_write(f, PCI_COMMAND, 2, command);
+    return 0;
+}
+
+/* `size` bytes, aligned to their size, out of a window: their address, or 0. */
+static uint64_t window_take(uint64_t base, uint64_t window, uint64_t *used, uint64_t size)
+{
+    uint64_t gap = (size - (base + *used) % size) % size;
+
+    if (gap > window - *used || size > window - *used - gap)
+        return 0;
+    *used += gap + size;
+    return base + *used - size;
+}
+
+static uint64_t host_take(struct pci_host *host, enum reg_space space, uint64_t size)
+{
+    uint64_t used = host->io_used, base;
+
+    if (space == REG_MMIO)
+        return window_take(host->mmio_base, host->mmio_size, &host->mmio_used, size);
+    base = window_take(host->io_base, host->io_size, &used, size);
+    host->io_used = (uint32_t)used;
+    return base;
+}
+
+static void bar_assign(struct pci_function *f, unsigned index, struct pci_host *host)
+{
+    struct pci_bar *bar = &f->bar[index];
+    uint64_t base = host_take(host, bar->space, bar->size);
+
+    if (base == 0 || (!bar->wide && base > UINT32_MAX))
+        return;
+    pci_write(f, bar_offset(index), 4, (uint32_t)base);
+    if (bar->wide)
+        pci_write(f, bar_offset(index + 1), 4, (uint32_t)(base >> 32));
+    bar->base = base;
+}
+
+void pci_assign(struct pci_function *f, struct pci_host *host)
+{
+    uint16_t command = (uint16_t)pci_read(f, PCI_COMMAND, 2);
+
+    pci_write(f, PCI_COMMAND, 2, command & ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+    for (unsigned i = 0; i < PCI_STD_NUM_BARS; i++)
+        if (f->bar[i].size && !f->bar[i].base)
+            bar_assign(f, i, host);
+    pci_write(f, PCI_COMMAND, 2, command);
+}
+
+/* A decoder whose BARs do not all have an address stays off: it would answer at 0. */
+void pci_enable(const struct pci_function *f)
+{
+    uint16_t command = (uint16_t)pci_read(f, PCI_COMMAND, 2);
+    uint16_t wanted = PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, present = 0;
+
+    for (unsigned i = 0; i < PCI_STD_NUM_BARS; i++) {
+        uint16_t decoder = f->bar[i].space == REG_PORT ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+
+        if (!f->bar[i].size)
+            continue;
+        present |= decoder;
+        if (!f->bar[i].base)
+            wanted &= (uint16_t)~decoder;
+    }
+    wanted &= present | PCI_COMMAND_MASTER;
+    pci_write(f, PCI_COMMAND, 2, command | wanted);
+}
+
+/* ---- capabilities: PCI 3.0 section 6.7 ---- */
+
+struct pci_walk pci_capabilities(const struct pci_function *f)
+{
+    struct pci_walk w = {.function = f};
+
+    if (pci_read(f, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST)
+        w.at = PCI_CAPABILITY_LIST - PCI_CAP_LIST_NEXT; /* whose "next" is the first */
+    return w;
+}
+
+unsigned pci_capability_next(struct pci_walk *w)
+{
+    if (w->at == 0 || w->steps++ == CAPABILITIES_MAX)
+        return w->at = 0;
+    w->at = pci_read(w->function, w->at + PCI_CAP_LIST_NEXT, 1) & ~3u; /* reserved bits: 6.7 */
+    if (w->at < PCI_STD_HEADER_SIZEOF)
+        w->at = 0;
+    return w->at;
+}
+
+/* ---- virtio devices: VirtIO 1.2 section 4.1.2 ---- */
+
+bool pci_virtio_transitional(const struct pci_function *f)
+{
+    return f->device < VIRTIO_PCI_DEVICE_MODERN;
+}
+
+unsigned pci_virtio_type(const struct pci_function *f)
+{
+    if (f->vendor != VIRTIO_PCI_VENDOR || f->device < VIRTIO_PCI_DEVICE_TRANSITIONAL ||
+        f->device > VIRTIO_PCI_DEVICE_LAST)
+        return 0;
+    return pci_virtio_transitional(f) ? f->subsystem : f->device - VIRTIO_PCI_DEVICE_MODERN;
+}
+
+/* Is the function the wanted device? Then it gets its addresses. */
+static bool function_matches(const struct platform *p, uint64_t address, unsigned type,
+                             struct pci_host *host)
+{
+    struct pci_function f;
+
+    if (pci_function_open(&f, p, address) || pci_virtio_type(&f) != type)
+        return false;
+    pci_assign(&f, host);
+    return true;
+}
+
+int pci_find_virtio(const struct platform *p, struct pci_host *host, unsigned type,
+                    struct virtio_place *place)
+{
+    for (unsigned device = 0; device < PCI_DEVICES; device++) {
+        unsigned functions = 1;
+
+        for (unsigned function = 0; function < functions; function++) {
+            struct pci_function at = {.platform = p, .address = pci_address(0, device, function)};
+            uint32_t id = pci_read(&at, PCI_VENDOR_ID, 2);
+
+            if (id == PCI_NOBODY)
+                continue; /* functions need not be numbered without gaps, but for the first */
+            if (function == 0 && pci_read(&at, PCI_HEADER_TYPE, 1) & PCI_HEADER_TYPE_MFD)
+                functions = PCI_FUNCTIONS;
+            if (id != VIRTIO_PCI_VENDOR || !function_matches(p, at.address, type, host))
+                continue;
+            *place = (struct virtio_place){
+                .bus = VIRTIO_BUS_PCI,
+                .address = at.address,
+                .irq = pci_read(&at, PCI_INTERRUPT_LINE, 1),
+            };
+            return 0;
+        }
+    }
+    return ERR_NODEV;
+}

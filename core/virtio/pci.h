@@ -1,0 +1,87 @@
+/*
+ * A PCI bus as a virtio driver needs it: find a function, give its base address registers (BARs)
+ * addresses, walk its capabilities (PCI Local Bus 3.0 chapter 6; VirtIO 1.2 section 4.1.2).
+ *
+ * pci_find_virtio() walks bus 0 and leaves the function with addresses but not enabled; opening
+ * the device (virtio_open) reads them back and enables it. All of it goes through REG_PCI, REG_MMIO
+ * and REG_PORT of the platform. Nothing that configuration space says is trusted: sizes and places
+ * are checked with 64-bit sums, every walk is bounded.
+ */
+#ifndef DRYWIRE_PCI_H
+#define DRYWIRE_PCI_H
+
+#include "../platform.h"
+#include "virtio_spec.h"
+#include <stdbool.h>
+
+/*
+ * The address windows of a host bridge, for BARs that firmware left unassigned: nothing else may lie
+ * in them, BARs that firmware did assign among it. A size of 0: the machine has no such window. The
+ * machine fills base and size; `used` counts what was given away.
+ */
+struct pci_host {
+    uint64_t mmio_base, mmio_size, mmio_used;
+    uint32_t io_base, io_size, io_used;
+};
+
+/* Size 0: there is no such BAR, or not one that can be used. Base 0: it has no address. */
+struct pci_bar {
+    enum reg_space space; /* REG_MMIO or REG_PORT */
+    bool wide;            /* 64 bits: its upper half is the next register */
+    uint64_t base, size;
+};
+
+struct pci_function {
+    const struct platform *platform;
+    uint64_t address; /* REG_PCI */
+    uint16_t vendor, device, subsystem;
+    struct pci_bar bar[PCI_STD_NUM_BARS];
+};
+
+/* The address of a function in configuration space. */
+static inline uint64_t pci_address(unsigned bus, unsigned device, unsigned function)
+{
+    return (uint64_t)bus << 20 | device << 15 | function << 12;
+}
+
+/*
+ * Read the identity of the function at `address` and the size and address of its BARs, while its
+ * decoders are switched off: 0, or ERR_NODEV when nothing is there, or a bridge.
+ */
+int pci_function_open(struct pci_function *f, const struct platform *p, uint64_t address);
+
+/* Give every BAR without an address one out of the windows, as far as there is room. */
+void pci_assign(struct pci_function *f, struct pci_host *host);
+
+/* Switch on what the function needs: its decoders, and bus mastering for DMA. */
+void pci_enable(const struct pci_function *f);
+
+/* Its virtio device type (VirtIO 1.2 section 4.1.2), 0: it is no virtio device. */
+unsigned pci_virtio_type(const struct pci_function *f);
+
+/* Can it be driven through the legacy interface by its id (4.1.2.3)? */
+bool pci_virtio_transitional(const struct pci_function *f);
+
+/* Configuration space of a function. */
+uint32_t pci_read(const struct pci_function *f, unsigned offset, unsigned size);
+void pci_write(const struct pci_function *f, unsigned offset, unsigned size, uint32_t value);
+
+/* A walk over the capability list: the place of the next one, 0 at the end. At most 48 steps. */
+struct pci_walk {
+    const struct pci_function *function;
+    unsigned at, steps;
+};
+struct pci_walk pci_capabilities(const struct pci_function *f);
+unsigned pci_capability_next(struct pci_walk *w);
+
+struct virtio_place;
+
+/*
+ * The first virtio device of type `type` on bus 0, in the order of device and function number: 0
+ * and *place (its interrupt line is what firmware wrote there), or ERR_NODEV. Its BARs have
+ * addresses when it returns.
+ */
+int pci_find_virtio(const struct platform *p, struct pci_host *host, unsigned type,
+                    struct virtio_place *place);
+
+#endif
