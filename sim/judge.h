@@ -1,0 +1,60 @@
+/*
+ * The judge of a serial log: the framed lines that a target writes (targets/common/console.h), read
+ * as they come or from a file, against the expectations of a scenario. What a line says is matched
+ * exactly as in the simulator; its time is its own `t=`.
+ */
+#ifndef DRYWIRE_JUDGE_H
+#define DRYWIRE_JUDGE_H
+
+#include "scenario.h"
+#include "sim.h"
+
+/* In the order in which they are looked for: the first that holds is the verdict. */
+enum verdict {
+    VERDICT_PASS,
+    VERDICT_START,      /* the emulator did not start, or said nothing at all */
+    VERDICT_STALE,      /* the first line is another run's, target's or image's */
+    VERDICT_PANIC,      /* the kernel trapped */
+    VERDICT_FAIL,       /* the guest says that it failed, or a `never` line was seen */
+    VERDICT_FRAMING,    /* lost, split, damaged or foreign output */
+    VERDICT_CRASH,      /* the emulator died of a signal */
+    VERDICT_TIMEOUT,    /* silence, or no end in time */
+    VERDICT_RESET,      /* status 0: a reset or triple fault */
+    VERDICT_INCOMPLETE, /* no last line, lines after it, or a wrong status */
+    VERDICT_MARKERS,    /* an expectation was not met */
+};
+
+const char *verdict_word(enum verdict v);
+
+/* What the first line must say; NULL is not compared. */
+struct judge_wants {
+    const char *target, *run, *build;
+};
+
+/* How the emulator ended. */
+struct judge_end {
+    bool exited;       /* it ended by itself, with `status` or by `signal` */
+    int status, signal;
+    const char *limit; /* NULL, or why it was ended: "silence", "total" */
+};
+
+struct judge;
+
+struct judge *judge_new(const struct scenario *sc, const struct judge_wants *wants);
+void judge_free(struct judge *j);
+
+/* More of the log. `on_line` (may be NULL) gets every good line, without its frame, with its time. */
+void judge_bytes(struct judge *j, const char *bytes, size_t len,
+                 void (*on_line)(void *ctx, uint64_t time_ns, const char *line), void *ctx);
+
+/* Nothing that is still to come can make this a pass. */
+bool judge_lost(const struct judge *j);
+
+/* Was the last line seen? Were any framed lines? */
+bool judge_ended(const struct judge *j);
+bool judge_begun(const struct judge *j);
+
+/* The verdict, and the failure that goes with it (kind FAILURE_NONE for a pass). */
+enum verdict judge_finish(struct judge *j, const struct judge_end *end, struct failure *failure);
+
+#endif
