@@ -21,11 +21,18 @@ enum { GUEST_ABI = 2 };
 struct guest_config {
     const struct platform *platform;
     const struct process_ops *processes; /* of use to the core only */
-    uint64_t mmio_base;                  /* of the virtio-mmio device */
+    uint64_t mmio_base;                  /* of the virtio-mmio device; 0: it is on the PCI bus */
     void *dma;                           /* DMA memory, 4096-byte aligned */
     size_t dma_size;
     void *buffers;                       /* ordinary memory for large buffers, not cleared */
     size_t buffers_size;
+    unsigned mmio_irq;
+    bool pci;                            /* there is a PCI bus; its BARs may lie here: */
+    uint64_t pci_mmio_base, pci_mmio_size;
+    uint32_t pci_io_base, pci_io_size;
+    bool msix;                           /* interrupts are asked for by this message */
+    uint64_t msix_address;
+    uint32_t msix_data;
 };
 
 struct guest_ops {

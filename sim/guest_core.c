@@ -2,21 +2,43 @@
  * The core as a guest of the simulator: the only file here that includes core/kernel.
  */
 #include "../core/kernel/kernel.h"
+#include "../core/virtio/pci.h"
 #include "guest.h"
 #include "guest_core.h"
+
+/* Where the network device is: told for MMIO, to be found for PCI. */
+static int find_nic(const struct guest_config *c, struct virtio_place *nic)
+{
+    struct pci_host host = {
+        .mmio_base = c->pci_mmio_base,
+        .mmio_size = c->pci_mmio_size,
+        .io_base = c->pci_io_base,
+        .io_size = c->pci_io_size,
+    };
+    int err;
+
+    *nic = (struct virtio_place){
+        .bus = VIRTIO_BUS_MMIO, .address = c->mmio_base, .irq = c->mmio_irq};
+    if (!c->pci)
+        return 0;
+    err = pci_find_virtio(c->platform, &host, VIRTIO_ID_NET, nic);
+    nic->msix = (struct virtio_msix){c->msix, c->msix_address, c->msix_data};
+    return err;
+}
 
 static int core_boot(void *state, const struct guest_config *c, uint64_t now_ns)
 {
     struct kernel_config config = {
         .platform = c->platform,
         .processes = c->processes,
-        .nic = {.bus = VIRTIO_BUS_MMIO, .address = c->mmio_base, .irq = 1},
         .dma = c->dma,
         .dma_size = c->dma_size,
         .buffers = c->buffers,
     };
 
-    return kernel_init(state, &config, now_ns);
+    int err = find_nic(c, &config.nic);
+
+    return err ? err : kernel_init(state, &config, now_ns);
 }
 
 static void core_poll(void *state, uint64_t now_ns)

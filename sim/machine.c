@@ -44,6 +44,19 @@ static void charge(struct machine *m, unsigned cost_ns)
 
 /* ---- platform.h ---- */
 
+/* Is there something in this space at all? */
+static bool device_answers(const struct machine *m, enum reg_space space, uint64_t addr)
+{
+    if (net_device_pci(m->device))
+        return true;
+    return space == REG_MMIO && addr - MACHINE_MMIO_BASE < VIRTIO_MMIO_SIZE;
+}
+
+static enum fake_space fake_space(enum reg_space space)
+{
+    return space == REG_PCI ? FAKE_CONFIG : space == REG_PORT ? FAKE_IO : FAKE_MEMORY;
+}
+
 /* A register's name in the hash. */
 static uint64_t reg_key(enum reg_space space, uint64_t addr)
 {
@@ -53,13 +66,15 @@ static uint64_t reg_key(enum reg_space space, uint64_t addr)
 static uint32_t machine_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)
 {
     struct machine *m = ctx;
-    uint64_t offset = addr - MACHINE_MMIO_BASE;
     uint64_t item[2] = {reg_key(space, addr), size};
 
     charge(m, COST_REGISTER_NS);
-    if (space != REG_MMIO || offset >= VIRTIO_MMIO_SIZE)
-        return UINT32_MAX;
-    item[1] = net_device_read(m->device, (uint32_t)offset, size);
+    if (!device_answers(m, space, addr))
+        return UINT32_MAX >> (32 - 8 * size);
+    if (net_device_pci(m->device))
+        item[1] = net_device_pci_read(m->device, fake_space(space), addr, size);
+    else
+        item[1] = net_device_read(m->device, (uint32_t)(addr - MACHINE_MMIO_BASE), size);
     sim_hash(m->sim, "reg.r", item, sizeof(item));
     return (uint32_t)item[1];
 }
@@ -68,13 +83,16 @@ static void machine_reg_write(void *ctx, enum reg_space space, uint64_t addr, un
                               uint32_t value)
 {
     struct machine *m = ctx;
-    uint64_t offset = addr - MACHINE_MMIO_BASE;
     uint64_t item[2] = {reg_key(space, addr), value};
 
     charge(m, COST_REGISTER_NS);
     sim_hash(m->sim, "reg.w", item, sizeof(item));
-    if (space == REG_MMIO && offset < VIRTIO_MMIO_SIZE)
-        net_device_write(m->device, (uint32_t)offset, size, value);
+    if (!device_answers(m, space, addr))
+        return;
+    if (net_device_pci(m->device))
+        net_device_pci_write(m->device, fake_space(space), addr, size, value);
+    else
+        net_device_write(m->device, (uint32_t)(addr - MACHINE_MMIO_BASE), size, value);
 }
 
 static uint64_t machine_bus_address(void *ctx, const void *ptr)
@@ -468,8 +486,19 @@ static void guest_memory(struct machine *m, const struct guest_ops *guest, bool 
 
 static void device_start(struct machine *m, const struct device_options *o)
 {
+    static const enum net_transport transports[] = {
+        [TRANSPORT_MMIO] = NET_MMIO,
+        [TRANSPORT_MMIO_LEGACY] = NET_MMIO,
+        [TRANSPORT_PCI_MODERN] = NET_PCI_MODERN,
+        [TRANSPORT_PCI_TRANSITIONAL] = NET_PCI_TRANSITIONAL,
+        [TRANSPORT_PCI_LEGACY] = NET_PCI_LEGACY,
+    };
     struct net_device_config config = {
-        .legacy = o->transport == TRANSPORT_MMIO_LEGACY,
+        .transport = transports[o->transport],
+        .legacy = o->transport == TRANSPORT_MMIO_LEGACY || o->transport == TRANSPORT_PCI_LEGACY,
+        .host = {MACHINE_PCI_MMIO_BASE, MACHINE_PCI_MMIO_SIZE, MACHINE_PCI_IO_BASE,
+                 MACHINE_PCI_IO_SIZE},
+        .msix = {MACHINE_MSIX_ADDRESS, MACHINE_MSIX_DATA},
         .queue_size = o->queue_size,
         .any_layout = o->any_layout != TOGGLE_OFF,
         .mrg_rxbuf = o->mrg_rxbuf == TOGGLE_ON,
@@ -478,6 +507,7 @@ static void device_start(struct machine *m, const struct device_options *o)
         .lively = m->weak,
     };
 
+    m->msix = o->msix == TOGGLE_ON;
     memcpy(config.mac, o->mac, sizeof(config.mac));
     net_device_start(m->device, &m->bus, &config);
 }
@@ -488,7 +518,6 @@ static void boot_event(void *ctx, uint64_t arg)
     struct guest_config config = {
         .platform = &m->platform,
         .processes = &m->processes.ops,
-        .mmio_base = MACHINE_MMIO_BASE,
         .dma = m->arena.memory,
         .dma_size = m->arena.size,
         .buffers = m->buffers,
@@ -497,6 +526,19 @@ static void boot_event(void *ctx, uint64_t arg)
     volatile int err = 0; /* lives across the longjmp */
 
     (void)arg;
+    if (net_device_pci(m->device)) {
+        config.pci = true;
+        config.pci_mmio_base = MACHINE_PCI_MMIO_BASE;
+        config.pci_mmio_size = MACHINE_PCI_MMIO_SIZE;
+        config.pci_io_base = MACHINE_PCI_IO_BASE;
+        config.pci_io_size = MACHINE_PCI_IO_SIZE;
+        config.msix = m->msix;
+        config.msix_address = MACHINE_MSIX_ADDRESS;
+        config.msix_data = MACHINE_MSIX_DATA;
+    } else {
+        config.mmio_base = MACHINE_MMIO_BASE;
+        config.mmio_irq = 1;
+    }
     m->running = true;
     m->calls = 0;
     if (setjmp(m->escape) == 0)

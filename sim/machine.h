@@ -22,6 +22,12 @@ enum { POLL_CALLS_MAX = 200000 };
 
 #define MACHINE_MMIO_BASE UINT64_C(0x10001000)
 
+/* Where BARs may lie, and the message that is an interrupt, on a machine with a PCI bus. */
+#define MACHINE_PCI_MMIO_BASE UINT64_C(0xc0000000)
+#define MACHINE_PCI_MMIO_SIZE UINT64_C(0x100000)
+#define MACHINE_MSIX_ADDRESS  UINT64_C(0xfee01000)
+enum { MACHINE_PCI_IO_BASE = 0x1000, MACHINE_PCI_IO_SIZE = 0x1000, MACHINE_MSIX_DATA = 0x41 };
+
 enum { MACHINE_STREAMS = 8 };
 
 /* Who listens to the machine. */
@@ -46,6 +52,7 @@ struct machine {
     uint8_t *buffers;
     size_t buffers_size;
     bool weak;
+    bool msix; /* the guest is told to use messages */
 
     struct sim_timer timer;  /* the next poll */
     bool running, woken;     /* inside guest->poll; something happened meanwhile */

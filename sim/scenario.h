@@ -12,7 +12,13 @@
 #include <stdio.h>
 
 enum world_kind { WORLD_SLIRP, WORLD_NATIVE };
-enum transport_kind { TRANSPORT_MMIO, TRANSPORT_MMIO_LEGACY };
+enum transport_kind {
+    TRANSPORT_MMIO,
+    TRANSPORT_MMIO_LEGACY,
+    TRANSPORT_PCI_MODERN,
+    TRANSPORT_PCI_TRANSITIONAL,
+    TRANSPORT_PCI_LEGACY,
+};
 enum toggle { TOGGLE_DRAW, TOGGLE_ON, TOGGLE_OFF }; /* DRAW: the seed decides */
 
 /* `world native key=value ...`: how the scripted peer behaves. */
@@ -38,7 +44,8 @@ struct native_options {
 };
 
 struct device_options {
-    enum transport_kind transport; /* transport=mmio|mmio-legacy */
+    enum transport_kind transport; /* transport=mmio|mmio-legacy|pci-modern|... */
+    enum toggle msix;              /* msix=on|off  PCI only: interrupts by message, default off */
     unsigned queue_size;           /* queue=     QueueNumMax, power of two 2..1024, default 256 */
     enum toggle any_layout;        /* any-layout=on|off  legacy only, default on */
     enum toggle mrg_rxbuf;         /* mrg-rxbuf=on|off   offered or not; default off */

@@ -202,13 +202,15 @@ static bool line_world(struct reader *r)
 static bool line_device(struct reader *r)
 {
     static const char *const names[] = {"virtio-net", NULL};
-    static const char *const transports[] = {"mmio", "mmio-legacy", NULL};
+    static const char *const transports[] = {"mmio",       "mmio-legacy", "pci-modern", "pci-transitional",
+                                             "pci-legacy", NULL};
     static const char *const rings[] = {"split", NULL};
 #define DEVICE(field) FIELD(device_options, field)
-    enum { KEY_ANY_LAYOUT, KEY_MTU };
+    enum { KEY_ANY_LAYOUT, KEY_MTU, KEY_MSIX };
     static const struct key keys[] = {
         [KEY_ANY_LAYOUT] = {"any-layout", VALUE_TOGGLE, DEVICE(any_layout)},
         [KEY_MTU] = {"mtu", VALUE_NUMBER, DEVICE(mtu), NUMBERS(68, UINT16_MAX)},
+        [KEY_MSIX] = {"msix", VALUE_TOGGLE, DEVICE(msix)},
         {"transport", VALUE_CHOICE, DEVICE(transport), .choices = transports},
         {"ring", VALUE_CHOICE, .choices = rings}, /* the only kind there is: no field */
         {"queue", VALUE_NUMBER, DEVICE(queue_size), NUMBERS(2, 1024)},
@@ -245,8 +247,11 @@ static bool line_device(struct reader *r)
         return false;
     if (d->queue_size & (d->queue_size - 1))
         return reader_wrong(r, "queue=%u is not a power of two from 2 to 1024", d->queue_size);
-    if (given & 1u << KEY_ANY_LAYOUT && d->transport != TRANSPORT_MMIO_LEGACY)
-        return reader_wrong(r, "any-layout= is for transport=mmio-legacy only");
+    if (given & 1u << KEY_ANY_LAYOUT && d->transport != TRANSPORT_MMIO_LEGACY &&
+        d->transport != TRANSPORT_PCI_LEGACY)
+        return reader_wrong(r, "any-layout= is for mmio-legacy and pci-legacy only");
+    if (given & 1u << KEY_MSIX && d->transport < TRANSPORT_PCI_MODERN)
+        return reader_wrong(r, "msix= is for the pci transports only");
     return true;
 }
 

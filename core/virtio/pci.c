@@ -1,6 +1,7 @@
 /* The PCI bus: see pci.h. */
 #include "pci.h"
 #include "virtio.h"
+#include "../bug.h"
 
 /* 48 capabilities of the smallest size fill the space behind the header: more is a circle. */
 enum {
@@ -77,10 +78,9 @@ static unsigned bar_read(struct pci_function *f, unsigned index)
     }
 }
 
-int pci_function_open(struct pci_function *f, const struct platform *p, uint64_t address)
+/* Who is there? Reads only. */
+static int function_identify(struct pci_function *f, const struct platform *p, uint64_t address)
 {
-    uint16_t command;
-
     *f = (struct pci_function){.platform = p, .address = address};
     f->vendor = (uint16_t)pci_read(f, PCI_VENDOR_ID, 2);
     if (f->vendor == PCI_NOBODY ||
@@ -88,6 +88,15 @@ int pci_function_open(struct pci_function *f, const struct platform *p, uint64_t
         return ERR_NODEV;
     f->device = (uint16_t)pci_read(f, PCI_DEVICE_ID, 2);
     f->subsystem = (uint16_t)pci_read(f, PCI_SUBSYSTEM_ID, 2);
+    return 0;
+}
+
+int pci_function_open(struct pci_function *f, const struct platform *p, uint64_t address)
+{
+    uint16_t command;
+
+    if (function_identify(f, p, address))
+        return ERR_NODEV;
 
     /* While a BAR is all ones the function must not answer to that address. */
     command = (uint16_t)pci_read(f, PCI_COMMAND, 2);
@@ -148,7 +157,7 @@ void pci_assign(struct pci_function *f, struct pci_host *host)
 void pci_enable(const struct pci_function *f)
 {
     uint16_t command = (uint16_t)pci_read(f, PCI_COMMAND, 2);
-    uint16_t wanted = PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, present = 0;
+    uint16_t wanted = PCI_COMMAND_IO | PCI_COMMAND_MEMORY, present = 0;
 
     for (unsigned i = 0; i < PCI_STD_NUM_BARS; i++) {
         uint16_t decoder = f->bar[i].space == REG_PORT ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
@@ -159,7 +168,9 @@ void pci_enable(const struct pci_function *f)
         if (!f->bar[i].base)
             wanted &= (uint16_t)~decoder;
     }
-    wanted &= present | PCI_COMMAND_MASTER;
+    wanted &= present;
+    if (!BUG(PCI_NO_MASTER))
+        wanted |= PCI_COMMAND_MASTER;
     pci_write(f, PCI_COMMAND, 2, command | wanted);
 }
 
@@ -199,13 +210,14 @@ unsigned pci_virtio_type(const struct pci_function *f)
     return pci_virtio_transitional(f) ? f->subsystem : f->device - VIRTIO_PCI_DEVICE_MODERN;
 }
 
-/* Is the function the wanted device? Then it gets its addresses. */
+/* Is the function the wanted device? Then it gets its addresses; others are left alone. */
 static bool function_matches(const struct platform *p, uint64_t address, unsigned type,
                              struct pci_host *host)
 {
     struct pci_function f;
 
-    if (pci_function_open(&f, p, address) || pci_virtio_type(&f) != type)
+    if (function_identify(&f, p, address) || pci_virtio_type(&f) != type ||
+        pci_function_open(&f, p, address))
         return false;
     pci_assign(&f, host);
     return true;

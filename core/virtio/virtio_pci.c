@@ -297,8 +297,7 @@ int virtio_pci_open(struct virtio_device *d, const struct platform *p,
     missing = structure_missing(&d->pci);
     if (missing && (!pci_virtio_transitional(&f) || !virtio_pci_legacy_take(d, &f)))
         return virtio_fail(d, VIRTIO_FAILURE_PCI_STRUCTURE, missing);
-    if (!BUG(PCI_NO_MASTER))
-        pci_enable(&f);
+    pci_enable(&f);
     if (msix_settle(d, &f, &place->msix))
         return ERR_DEVICE;
     if (d->legacy) {

@@ -1,7 +1,8 @@
 /*
  * A fake virtio device as the specification sees it: strict about the driver. It knows VirtIO 1.2
- * (core/virtio/virtio_spec.h) and nothing of the core. Three parts: a register front (mmio.c), the
- * device side of a split virtqueue (vqueue.c), and a device body (net.c).
+ * (core/virtio/virtio_spec.h) and nothing of the core. Three parts: a register front (mmio.c, or
+ * pci.c with pci_config.c; front.c is common to them), the device side of a split virtqueue
+ * (vqueue.c), and a device body (net.c).
  *
  * Whatever a driver does wrong is reported once, with the name of an oracle and the clause.
  */
@@ -123,15 +124,65 @@ void vqueue_check_notified(struct vqueue *q);
 /* Does a store of the driver to `bus` belong to its side of a live ring? */
 bool vqueue_driver_may_store(const struct vqueue *q, uint64_t bus, bool *inside);
 
+/* ---- PCI ---- */
+
+/* What the machine has: where BARs may lie. */
+struct fake_pci_host {
+    uint64_t mmio_base, mmio_size;
+    uint32_t io_base, io_size;
+};
+
+/* The message that the machine takes for an interrupt. */
+struct fake_msix {
+    uint64_t address;
+    uint32_t data;
+};
+
+/* Where the function lies: an odd place, behind a bridge's and another function's. */
+enum { FAKE_PCI_DEVICE = 2, FAKE_PCI_FUNCTION = 1, FAKE_PCI_IRQ = 11 };
+
+enum fake_space { FAKE_CONFIG, FAKE_MEMORY, FAKE_IO };
+
+enum { FAKE_MSIX_VECTORS = 3, FAKE_PCI_QUEUES = 2 };
+
+/* Where things lie: two capabilities in configuration space, the structures in BAR 4, table and
+ * pending bits in BAR 1. */
+enum {
+    FAKE_PCI_MSIX = 0x98,
+    FAKE_PCI_NOTIFY = 0xe4,
+    FAKE_PCI_MODERN_SIZE = 0x4000,
+    FAKE_PCI_ISR_AT = 0x307,
+    FAKE_PCI_DEVICE_AT = 0xb84,
+    FAKE_PCI_COMMON_AT = 0x1424,
+    FAKE_PCI_NOTIFY_AT = 0x2f02,
+    FAKE_PCI_TABLE_AT = 0x200,
+    FAKE_PCI_PBA_AT = 0x800,
+};
+
+struct fake_pci {
+    uint8_t config[PCI_CFG_SPACE_SIZE];
+    uint32_t multiplier; /* of notify offsets */
+    uint16_t notify_off[FAKE_PCI_QUEUES];
+    uint32_t table[FAKE_MSIX_VECTORS * PCI_MSIX_ENTRY_SIZE / 4];
+    uint16_t config_vector, queue_vector[FAKE_PCI_QUEUES];
+    bool chosen;       /* a transitional device: its interface since the last reset */
+    bool reset_unread; /* the driver has not seen that its reset is done */
+};
+
 /* ---- virtio-net ---- */
 
+enum net_transport { NET_MMIO, NET_PCI_MODERN, NET_PCI_TRANSITIONAL, NET_PCI_LEGACY };
+
 struct net_device_config {
-    bool legacy;
+    enum net_transport transport;
+    bool legacy; /* its interface; a transitional PCI device learns it from its driver */
     uint32_t queue_size;
     bool any_layout, mrg_rxbuf; /* offered */
     uint8_t mac[6];
     bool mac_feature;
     uint16_t mtu; /* 0: not offered */
+    struct fake_pci_host host;
+    struct fake_msix msix;
     bool lively;  /* acts early, holds completions, suppresses notifications: by draw */
 };
 
@@ -149,6 +200,7 @@ struct net_device {
     uint32_t device_features_sel, driver_features_sel, queue_sel, generation;
     uint32_t guest_page_size;
     uint32_t interrupt_status;
+    struct fake_pci pci;
     bool link_up, live; /* live: DRIVER_OK */
     bool hold_tx;       /* nothing is taken from the transmit queue */
 
@@ -170,9 +222,16 @@ struct net_device {
 void net_device_start(struct net_device *n, const struct fake_bus *bus,
                       const struct net_device_config *config);
 
-/* The register front, VirtIO 1.2 section 4.2: offset within the device, size 1, 2 or 4. */
+/* The MMIO front, VirtIO 1.2 section 4.2: offset within the device, size 1, 2 or 4. */
 uint32_t net_device_read(struct net_device *n, uint32_t offset, unsigned size);
 void net_device_write(struct net_device *n, uint32_t offset, unsigned size, uint32_t value);
+
+/* The PCI front, section 4.1: an address in one of three spaces, FAKE_CONFIG as in ECAM (bus << 20
+ * | device << 15 | function << 12 | register). There is a whole bus, with the device on it. */
+uint32_t net_device_pci_read(struct net_device *n, enum fake_space space, uint64_t address,
+                             unsigned size);
+void net_device_pci_write(struct net_device *n, enum fake_space space, uint64_t address,
+                          unsigned size, uint32_t value);
 
 /* What later() asked for. */
 void net_device_event(struct net_device *n, unsigned what);
@@ -197,7 +256,39 @@ bool net_device_busy(const struct net_device *n);
 /* End of the run: is every buffer home? (before the final reset) */
 void net_device_check_leaks(struct net_device *n);
 
-/* ---- between mmio.c and net.c ---- */
+/* ---- between the register fronts and net.c ---- */
+
+static inline bool net_device_pci(const struct net_device *n)
+{
+    return n->config.transport != NET_MMIO;
+}
+
+/* front.c: status and features; the selected queue (NULL: no such queue), whether it may be set up
+ * now, and whether it is idle, or `name` is written while it is live. */
+void front_status_write(struct net_device *n, uint32_t value);
+uint32_t front_features_read(const struct net_device *n);
+void front_features_write(struct net_device *n, uint32_t value);
+struct vqueue *front_queue(struct net_device *n);
+void front_set_up(struct net_device *n);
+bool front_queue_idle(struct net_device *n, const char *name);
+void front_set_half(uint64_t *address, bool high, uint32_t value);
+
+/* Tell the driver: `cause` is VIRTIO_MMIO_INT_*, of `queue` if it is INT_VRING. */
+void front_interrupt(struct net_device *n, uint32_t cause, unsigned queue);
+
+/* pci_config.c: configuration space of the bus; a BAR (kind as in `space`). */
+void pci_power_on(struct net_device *n);
+uint32_t pci_config_read(struct net_device *n, uint64_t address, unsigned size);
+void pci_config_write(struct net_device *n, uint64_t address, unsigned size, uint32_t value);
+uint16_t pci_command(const struct net_device *n);
+bool pci_msix_enabled(const struct net_device *n);
+/* The BAR that `address` lies in, -1: none; what is wrong is reported. */
+int pci_bar_decode(struct net_device *n, enum fake_space space, uint64_t address, unsigned size,
+                   uint32_t *offset);
+
+/* pci.c */
+void pci_reset(struct net_device *n);
+void pci_message(struct net_device *n, unsigned vector);
 
 uint64_t net_device_features(const struct net_device *n);
 void net_device_reset(struct net_device *n);

@@ -44,6 +44,8 @@ void net_device_start(struct net_device *n, const struct fake_bus *bus,
     n->hold_tx = false;
     n->generation = 0;
     n->guest_page_size = 0;
+    if (net_device_pci(n))
+        pci_power_on(n);
     for (unsigned i = 0; i < NET_QUEUES; i++) {
         n->queue[i].ready = false;
         n->queue[i].bus = bus;
@@ -70,6 +72,7 @@ void net_device_reset(struct net_device *n)
     n->backlog_head = n->backlog_count = 0;
     for (unsigned i = 0; i < NET_QUEUES; i++)
         vqueue_reset(&n->queue[i]);
+    pci_reset(n);
 }
 
 uint32_t net_device_config_read(struct net_device *n, uint32_t offset, unsigned size)
@@ -81,7 +84,8 @@ uint32_t net_device_config_read(struct net_device *n, uint32_t offset, unsigned 
     if (offset >= sizeof(config) || size > sizeof(config) - offset)
         return 0;
     if (size != width)
-        VIOLATION(n->bus, "mmio.access", "4.2.2.2",
+        VIOLATION(n->bus, net_device_pci(n) ? "pci.access" : "mmio.access",
+                  net_device_pci(n) ? "4.1.3.1" : "4.2.2.2",
                   "configuration at %u is read %u bytes wide, the field has %u", offset, size,
                   width);
     if (offset >= VIRTIO_NET_CONFIG_MTU && !(n->features & VIRTIO_BIT(VIRTIO_NET_F_MTU)))
@@ -109,8 +113,7 @@ void net_device_link(struct net_device *n, bool up)
         return;
     n->link_up = up;
     n->generation++;
-    n->interrupt_status |= VIRTIO_MMIO_INT_CONFIG;
-    n->bus->interrupt(n->bus->ctx);
+    front_interrupt(n, VIRTIO_MMIO_INT_CONFIG, 0);
 }
 
 void net_device_hold_tx(struct net_device *n, bool hold)
@@ -166,12 +169,6 @@ void net_device_notify(struct net_device *n, uint32_t index)
         schedule(n, &n->tx_scheduled, EVENT_TX, reaction(n));
     else
         schedule(n, &n->rx_scheduled, EVENT_RX, reaction(n));
-}
-
-static void used_interrupt(struct net_device *n)
-{
-    n->interrupt_status |= VIRTIO_MMIO_INT_VRING;
-    n->bus->interrupt(n->bus->ctx);
 }
 
 /* ---- transmit ---- */
@@ -254,7 +251,7 @@ static void tx_run(struct net_device *n)
         }
     }
     if (done)
-        used_interrupt(n);
+        front_interrupt(n, VIRTIO_MMIO_INT_VRING, VIRTIO_NET_TRANSMITQ1);
 }
 
 /* ---- receive ---- */
@@ -304,7 +301,7 @@ static void rx_run(struct net_device *n)
         }
     }
     if (done)
-        used_interrupt(n);
+        front_interrupt(n, VIRTIO_MMIO_INT_VRING, VIRTIO_NET_RECEIVEQ1);
 }
 
 void net_device_frame(struct net_device *n, const uint8_t *frame, size_t len)

@@ -354,8 +354,9 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("device virtio-net queue=100\n", "queue=100 is not a power of two");
     bad("device virtio-net queue=2048\n", "queue=2048");
     bad("device virtio-net transport=pci\n", "transport=pci is not one of mmio mmio-legacy");
+    bad("device virtio-net msix=on\n", "msix= is for the pci transports only");
     bad("device virtio-net mac=01:00:00:00:00:01\n", "group address");
-    bad("device virtio-net any-layout=on\n", "mmio-legacy only");
+    bad("device virtio-net any-layout=on\n", "mmio-legacy and pci-legacy only");
     bad("run webgett x\n", "unknown program 'webgett', did you mean 'webget'?");
     bad("run\n", "run PROGRAM");
     bad("at 1s run\n", "run PROGRAM");
