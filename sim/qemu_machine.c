@@ -1,0 +1,263 @@
+/* Machines of QEMU and the argument vector: see qemu_machine.h. */
+#include "qemu_machine.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define X86_EXIT "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"
+
+static const struct qemu_machine machines[] = {
+    {"q35", "x86_64", "qemu-system-x86_64", {"-M", "q35", "-bios", "qboot.rom", X86_EXIT},
+     "x86_64/kernel.elf", .pci = true, .transport = TRANSPORT_PCI_MODERN},
+    {"microvm", "x86_64", "qemu-system-x86_64", {"-M", "microvm", X86_EXIT},
+     "x86_64/kernel.elf", .mmio = true, .transport = TRANSPORT_MMIO},
+    {"q35-seabios", "x86_64", "qemu-system-x86_64", {"-M", "q35", X86_EXIT},
+     "x86_64/kernel.elf", .pci = true, .transport = TRANSPORT_PCI_MODERN},
+    {"virt", "rv64", "qemu-system-riscv64", {"-M", "virt", "-bios", "none"},
+     "rv64/kernel.elf", .mmio = true, .pci = true, .transport = TRANSPORT_MMIO},
+    {"virt-opensbi", "rv64", "qemu-system-riscv64", {"-M", "virt", "-bios", "default"},
+     "rv64/kernel-opensbi.elf", .mmio = true, .pci = true, .transport = TRANSPORT_MMIO},
+};
+enum { MACHINES = sizeof(machines) / sizeof(machines[0]) };
+
+/* What every machine gets: no accelerator but TCG, no default devices, the serial line to us. */
+static const char *const common_arguments[] = {
+    "-accel", "tcg", "-m", "128", "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
+    NULL,
+};
+
+/* ---- text ---- */
+
+static void __attribute__((format(printf, 2, 3)))
+add_text(struct qemu_command *c, const char *format, ...)
+{
+    size_t room = sizeof(c->text) - c->used;
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(c->text + c->used, room, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= room)
+        c->full = true;
+    else
+        c->used += (size_t)n;
+}
+
+static void add(struct qemu_command *c, const char *argument)
+{
+    if (c->argc == QEMU_ARGUMENTS_MAX)
+        c->full = true;
+    else
+        c->argv[c->argc++] = argument;
+    c->argv[c->argc] = NULL;
+}
+
+/* The argument that was put together with add_text() since `start`. */
+static void add_made(struct qemu_command *c, size_t start)
+{
+    add(c, c->text + start);
+    if (c->used + 1 < sizeof(c->text))
+        c->text[c->used++] = 0;
+    else
+        c->full = true;
+}
+
+/* ---- the device ---- */
+
+static bool is_pci(enum transport_kind t)
+{
+    return t >= TRANSPORT_PCI_MODERN;
+}
+
+static bool has_bus(const struct qemu_machine *m, enum transport_kind t)
+{
+    return is_pci(t) ? m->pci : m->mmio;
+}
+
+static int cannot(const struct scenario *sc, const struct qemu_machine *m, const char *what)
+{
+    fprintf(stderr, "drywire: %s: machine %s %s\n", sc->path, m->name, what);
+    return EXIT_USAGE;
+}
+
+/* What the emulator's device cannot be. */
+static int check_device(const struct scenario *sc, const struct qemu_machine *m,
+                        enum transport_kind t)
+{
+    const struct device_options *d = &sc->device;
+
+    if (!has_bus(m, t))
+        return cannot(sc, m, is_pci(t) ? "has no PCI bus with virtio" : "has no virtio-mmio");
+    if (!d->mac_feature)
+        return cannot(sc, m, "always has a MAC address: mac=none is for the simulator");
+    if (d->queue_given && !is_pci(t) && d->queue_size != 1024)
+        return cannot(sc, m, "has queues of 1024 on virtio-mmio, whatever is asked for");
+    if (d->queue_given && is_pci(t) && d->queue_size != 256 && d->queue_size != 512 &&
+        d->queue_size != 1024)
+        return cannot(sc, m, "has queues of 256, 512 or 1024 on PCI");
+    for (unsigned i = 0; i < sc->action_count; i++)
+        if (sc->actions[i].kind == ACTION_KILL || sc->actions[i].kind == ACTION_LINK) {
+            fprintf(stderr, "%s:%u: %s is something that only the simulator can do\n", sc->path,
+                    sc->actions[i].line, sc->actions[i].kind == ACTION_KILL ? "kill" : "link");
+            return EXIT_USAGE;
+        }
+    return 0;
+}
+
+static const char *on_off(bool on)
+{
+    return on ? "on" : "off";
+}
+
+static void add_device(struct qemu_command *c, const struct device_options *d, enum transport_kind t,
+                       bool recipe)
+{
+    bool legacy = t == TRANSPORT_MMIO_LEGACY || t == TRANSPORT_PCI_LEGACY;
+    size_t start;
+
+    if (!is_pci(t)) {
+        add(c, "-global");
+        add(c, legacy ? "virtio-mmio.force-legacy=true" : "virtio-mmio.force-legacy=false");
+    }
+    add(c, "-device");
+    start = c->used;
+    add_text(c, "virtio-net-%s,netdev=n,mac=%02x:%02x:%02x:%02x:%02x:%02x",
+             is_pci(t) ? "pci" : "device", d->mac[0], d->mac[1], d->mac[2], d->mac[3], d->mac[4],
+             d->mac[5]);
+    add_text(c, ",packed=%s,event_idx=%s,indirect_desc=%s", on_off(d->ring == RING_PACKED),
+             on_off(d->event_idx == TOGGLE_ON), on_off(d->indirect == TOGGLE_ON));
+    if (d->mtu)
+        add_text(c, ",host_mtu=%u", d->mtu);
+    if (legacy && d->any_layout == TOGGLE_OFF)
+        add_text(c, ",any_layout=off");
+    if (is_pci(t))
+        add_text(c, ",romfile=%s", t == TRANSPORT_PCI_MODERN   ? ",disable-legacy=on"
+                                   : t == TRANSPORT_PCI_LEGACY ? ",disable-modern=on"
+                                                               : "");
+    if (is_pci(t) && d->queue_given)
+        add_text(c, ",rx_queue_size=%u", d->queue_size);
+    if (recipe)
+        add_text(c, ",tx=timer%s", is_pci(t) ? ",ioeventfd=off" : "");
+    add_made(c, start);
+}
+
+/* ---- the kernel command line ---- */
+
+/* A word of a program: what the kernel takes apart is escaped (targets/common/options.h). */
+static void add_word(struct qemu_command *c, const char *word)
+{
+    for (; *word; word++) {
+        bool plain = *word > ' ' && *word < 0x7f && !strchr(",%\"", *word);
+
+        add_text(c, plain ? "%c" : "%%%02x", (unsigned char)*word);
+    }
+}
+
+static void add_programs(struct qemu_command *c, const struct scenario *sc)
+{
+    for (unsigned i = 0; i < sc->program_count; i++) {
+        const struct scenario_program *p = &sc->programs[i];
+
+        add_text(c, " %s", p->daemon ? "daemon" : "run");
+        if (p->at_ns)
+            add_text(c, "@%" PRIu64, p->at_ns / NS_PER_US);
+        for (unsigned k = 0; k < p->count; k++) {
+            add_text(c, k ? "," : "=");
+            add_word(c, p->words[k]);
+        }
+    }
+}
+
+static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const struct options *o,
+                        const char *run)
+{
+    const struct device_options *d = &sc->device;
+    size_t start = c->used;
+
+    add(c, "-append");
+    add_text(c, "id=%s seed=%" PRIu64, run, o->seed);
+    if (d->interrupts == TOGGLE_ON)
+        add_text(c, " interrupts=%s", d->msix == TOGGLE_ON ? "msi" : "line");
+    if (o->detail)
+        add_text(c, " trace=all");
+    if (sc->until_ns)
+        add_text(c, " until=%" PRIu64, sc->until_ns / NS_PER_US);
+    add_programs(c, sc);
+    add_made(c, start);
+}
+
+/* ---- the whole ---- */
+
+static int choose(const struct scenario *sc, const struct options *o, const struct qemu_machine **out)
+{
+    const char *names[MACHINES + 1] = {0}, *near;
+
+    for (unsigned i = 0; i < MACHINES; i++) {
+        const struct qemu_machine *m = &machines[i];
+
+        names[i] = m->name;
+        if (o->machine ? !strcmp(m->name, o->machine)
+                       : !strcmp(m->target, o->target) &&
+                             (!sc->device.transport_given || has_bus(m, sc->device.transport))) {
+            *out = m;
+            return 0;
+        }
+    }
+    near = nearest_word(o->machine ? o->machine : o->target, names);
+    fprintf(stderr, "drywire: there is no %s '%s'%s%s%s; there are targets x86_64 and rv64, machines",
+            o->machine ? "machine" : "target", o->machine ? o->machine : o->target,
+            near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
+    for (unsigned i = 0; i < MACHINES; i++)
+        fprintf(stderr, " %s", names[i]);
+    fputc('\n', stderr);
+    return EXIT_USAGE;
+}
+
+int qemu_command_make(struct qemu_command *c, const struct scenario *sc, const struct options *o,
+                      const char *images, const char *netdev, const char *run)
+{
+    const struct qemu_machine *m;
+    enum transport_kind t;
+    size_t start;
+    int code = choose(sc, o, &m);
+
+    if (code)
+        return code;
+    t = sc->device.transport_given ? sc->device.transport : m->transport;
+    code = check_device(sc, m, t);
+    if (code)
+        return code;
+    *c = (struct qemu_command){.machine = m};
+    add(c, m->emulator);
+    for (unsigned i = 0; common_arguments[i]; i++)
+        add(c, common_arguments[i]);
+    for (unsigned i = 0; m->arguments[i]; i++)
+        add(c, m->arguments[i]);
+    if (o->icount != NO_ICOUNT) {
+        add(c, "-icount");
+        start = c->used;
+        add_text(c, "shift=%" PRIu64 ",sleep=off", o->icount);
+        add_made(c, start);
+        add(c, "-rtc");
+        add(c, "clock=vm,base=2024-01-01T00:00:00");
+    }
+    add(c, "-kernel");
+    start = c->used;
+    if (o->kernel)
+        add_text(c, "%s", o->kernel);
+    else
+        add_text(c, "%s/%s", images, m->image);
+    add_made(c, start);
+    add(c, "-netdev");
+    add(c, netdev);
+    add_device(c, &sc->device, t, o->icount != NO_ICOUNT);
+    add_cmdline(c, sc, o, run);
+    if (c->full) {
+        fprintf(stderr, "drywire: %s: the programs' words do not fit a kernel command line\n",
+                sc->path);
+        return EXIT_USAGE;
+    }
+    return 0;
+}
