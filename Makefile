@@ -30,7 +30,7 @@ CORE := check.c checksum.c fmt.c rng.c trace.c \
 USER := echod.c http.c lib.c netinfo.c parse.c ping.c print.c programs.c tcpsend.c udpsend.c \
         url.c webget.c
 DEVICE := mmio.c net.c vqueue.c
-SIM := arena.c bugs.c coroutine.c decode.c expect.c guest_core.c machine.c native_dhcp.c native_frame.c native_tcp.c \
+SIM := arena.c bugs.c coroutine.c decode.c expect.c far_side.c guest_core.c machine.c native_dhcp.c native_frame.c native_tcp.c \
        oracle_frame.c oracle_tcp.c pcapng.c processes.c run.c scenario.c scenario_keys.c scenario_lines.c scenario_values.c \
        service.c sim.c wire.c world_native.c $(DEVICE:%=fake_device/%)
 CLI := child.c main.c options.c report.c
