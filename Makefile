@@ -33,7 +33,7 @@ DEVICE := mmio.c net.c vqueue.c
 SIM := arena.c bugs.c coroutine.c decode.c expect.c far_side.c guest_core.c machine.c native_dhcp.c native_frame.c native_tcp.c \
        oracle_frame.c oracle_tcp.c pcapng.c processes.c run.c scenario.c scenario_keys.c scenario_lines.c scenario_values.c \
        service.c sim.c wire.c world_native.c $(DEVICE:%=fake_device/%)
-CLI := child.c main.c options.c report.c
+CLI := child.c live.c main.c options.c peer.c report.c
 
 # Is libslirp here? It needs no GLib header, and Debian's slirp.pc is not usable without one.
 HASH := \#
