@@ -22,19 +22,13 @@ DEPS = -MMD -MP -MF $(@:.o=.d)
 FREESTANDING := -ffreestanding -fno-stack-protector
 PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
 
-CORE := check.c checksum.c fdt.c fdt_bus.c fdt_find.c fmt.c rng.c trace.c \
-        virtio/pci.c virtio/virtio.c virtio/virtio_mmio.c virtio/virtio_net.c virtio/virtio_pci.c \
-        virtio/virtio_pci_legacy.c virtio/virtq_split.c \
-        net/arp.c net/dhcp.c net/dhcp_message.c net/eth.c net/icmp.c net/ipv4.c net/socket.c \
-        net/stack.c net/tcp.c net/tcp_input.c net/tcp_output.c net/udp.c \
-        kernel/fd.c kernel/machine.c kernel/poll.c kernel/process.c kernel/syscall.c
-USER := echod.c http.c lib.c netinfo.c parse.c ping.c print.c programs.c tcpsend.c udpsend.c \
-        url.c webget.c
-DEVICE := front.c mmio.c net.c pci.c pci_config.c vqueue.c
-SIM := arena.c bugs.c coroutine.c decode.c expect.c guest_core.c machine.c native_dhcp.c native_frame.c native_tcp.c \
-       oracle_frame.c oracle_tcp.c pcapng.c processes.c run.c scenario.c scenario_keys.c scenario_lines.c scenario_values.c \
-       service.c sim.c wire.c world_native.c $(DEVICE:%=fake_device/%)
-CLI := child.c main.c options.c report.c
+# The command line of `drywire`, what needs libslirp, and programs of their own are set apart.
+CLI := child.c live.c main.c options.c peer.c qemu.c qemu_machine.c report.c
+SLIRP_ONLY := host_libc.c host_socket.c world_slirp.c
+CORE := $(patsubst core/%,%,$(wildcard core/*.c core/*/*.c))
+USER := $(patsubst user/%,%,$(wildcard user/*.c))
+SIM := $(filter-out $(CLI) $(SLIRP_ONLY) bench.c, \
+         $(patsubst sim/%,%,$(wildcard sim/*.c sim/fake_device/*.c)))
 
 # Is libslirp here? It needs no GLib header, and Debian's slirp.pc is not usable without one.
 HASH := \#
@@ -42,7 +36,7 @@ SLIRP := $(shell printf '%s\n' '$(HASH)include <libslirp.h>' \
            'int main(void) { return slirp_version_string() == 0; }' | \
            $(CC) -I/usr/include/slirp -x c - -o /dev/null -lslirp 2>/dev/null && echo yes)
 ifeq ($(SLIRP),yes)
-SIM += host_libc.c host_socket.c world_slirp.c
+SIM += $(SLIRP_ONLY)
 SLIRP_FLAGS := -DDRYWIRE_SLIRP -isystem /usr/include/slirp
 LIBS += -lslirp
 endif

@@ -5,6 +5,7 @@
 #include "child.h"
 #include "../core/check.h"
 #include "pcapng.h"
+#include "report.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -52,20 +53,13 @@ __attribute__((format(printf, 2, 3))) static void tell(struct story *s, const ch
     v->lines++;
 }
 
-static void time_text(char *buf, size_t size, uint64_t time_ns)
-{
-    uint64_t us = (time_ns - SIM_POWER_ON_NS) / NS_PER_US;
-
-    snprintf(buf, size, "%6" PRIu64 ".%06" PRIu64, us / 1000000, us % 1000000);
-}
-
 static void on_line(void *ctx, uint64_t time_ns, const char *line)
 {
     struct story *s = ctx;
     char at[40];
 
     s->v->last_ns = time_ns;
-    time_text(at, sizeof(at), time_ns);
+    report_time(at, sizeof(at), time_ns);
     tell(s, "%s       %s\n", at, line);
     if (s->trace)
         fprintf(s->trace, "t=%" PRIu64 " %s\n", (time_ns - SIM_POWER_ON_NS) / NS_PER_US, line);
@@ -75,15 +69,11 @@ static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const stru
                      size_t len, const char *fate)
 {
     struct story *s = ctx;
-    char at[40], what[200];
     char *last = s->v->last[s->v->last_count++ % LAST_FRAMES];
 
     (void)len;
     s->v->last_ns = time_ns;
-    time_text(at, sizeof(at), time_ns);
-    decode_summary(d, what, sizeof(what));
-    snprintf(last, STORY_LINE_MAX, "%s  %s  %s%s%s%s", at, dir == DIRECTION_TX ? "-->" : "<--",
-             what, fate ? "  [" : "", fate ? fate : "", fate ? "]" : "");
+    report_frame(last, STORY_LINE_MAX, time_ns, dir, d, fate);
     tell(s, "%s\n", last);
 }
 

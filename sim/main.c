@@ -1,7 +1,9 @@
 /*
- * The program `drywire`: run scenarios, list them, explain what a seed does to one.
+ * The program `drywire`: run scenarios, list them, explain what a seed does to one, serve the far
+ * side of one.
  */
 #include "../user/programs.h"
+#include "live.h"
 #include "oracle.h"
 #include "report.h"
 #include "world.h"
@@ -543,6 +545,51 @@ static int verb_explain(const struct options *o)
     return code;
 }
 
+/* ---- world ---- */
+
+/* 0, or EXIT_USAGE after a line on stderr. */
+static int check_world(const struct options *o)
+{
+    if (o->path_count != 1) {
+        fprintf(stderr, "drywire: world takes one scenario file, e.g. drywire world FILE --socket "
+                        "net.sock\n");
+        return EXIT_USAGE;
+    }
+    if (!o->socket == (o->fd == NO_FD)) {
+        fprintf(stderr, "drywire: world needs --socket PATH or --fd N%s\n",
+                o->socket ? ", not both" : "");
+        return EXIT_USAGE;
+    }
+    if (o->peer && !o->socket) {
+        fprintf(stderr, "drywire: --peer goes with --socket\n");
+        return EXIT_USAGE;
+    }
+    return check_writable("pcap", o->pcap);
+}
+
+static int verb_world(const struct options *o)
+{
+    struct scenario *sc;
+    int code = check_world(o);
+
+    if (code)
+        return code;
+    if (scenario_read_far_side(o->paths[0], &sc, stderr))
+        return EXIT_USAGE;
+    if (skip_reason(sc)) {
+        fprintf(stderr, "drywire: %s\n", skip_reason(sc));
+        code = EXIT_CANNOT_TEST;
+    }
+#ifdef DRYWIRE_SLIRP
+    if (!code && world_slirp_self_test())
+        code = EXIT_HARNESS;
+#endif
+    if (!code)
+        code = live_serve(sc, o);
+    scenario_free(sc);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     struct options o;
@@ -557,6 +604,8 @@ int main(int argc, char **argv)
         return verb_list(&o);
     case VERB_EXPLAIN:
         return verb_explain(&o);
+    case VERB_WORLD:
+        return verb_world(&o);
     }
     return EXIT_USAGE;
 }

@@ -5,7 +5,9 @@
 #include "scenario.h"
 #include "scenario_values.h"
 #include "world.h"
+#include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +17,13 @@
 #define DRYWIRE_VERSION "0.1"
 #endif
 
-enum { RUN = 1 << VERB_RUN, LIST = 1 << VERB_LIST, EXPLAIN = 1 << VERB_EXPLAIN };
+enum {
+    RUN = 1 << VERB_RUN,
+    LIST = 1 << VERB_LIST,
+    EXPLAIN = 1 << VERB_EXPLAIN,
+    WORLD = 1 << VERB_WORLD,
+    ALL = RUN | LIST | EXPLAIN | WORLD,
+};
 
 static const struct row {
     const char *name;
@@ -24,10 +32,10 @@ static const struct row {
     unsigned verbs;
     const char *help;
 } rows[] = {
-    {"seed", 's', "N", RUN | EXPLAIN, "seed of the run, decimal or 0x hexadecimal (default 1)"},
+    {"seed", 's', "N", RUN | EXPLAIN | WORLD, "seed of the run, decimal or 0x hexadecimal (default 1)"},
     {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
     {"check-determinism", 'd', NULL, RUN, "the same as --repeat 2"},
-    {"pcap", 'p', "FILE", RUN, "write a capture (pcapng) of a single scenario"},
+    {"pcap", 'p', "FILE", RUN | WORLD, "write a capture (pcapng) of a single scenario"},
     {"trace", 't', "FILE", RUN, "write every trace line of a single scenario"},
     {"json", 'j', NULL, RUN, "one JSON object a line for each scenario, nothing else on stdout"},
     {"junit", 'u', "FILE", RUN, "write a JUnit report"},
@@ -35,15 +43,36 @@ static const struct row {
     {"annotate", 'g', "=github", RUN, "annotations for GitHub Actions"},
     {"guest", 'G', "FILE.so", RUN | EXPLAIN, "run a foreign guest in the core's place"},
     {"timeout", 'T', "SECONDS", RUN | EXPLAIN, "wall-clock alarm for each scenario (default 60)"},
-    {"verbose", 'v', NULL, RUN | EXPLAIN, "the whole ladder and every trace line"},
+    {"socket", 'S', "PATH", WORLD, "listen there for the guest's frames (unix datagrams)"},
+    {"peer", 'P', "PATH", WORLD, "where the guest listens (default: where its frames come from)"},
+    {"fd", 'F', "N", WORLD, "instead of --socket: an inherited datagram socket"},
+    {"limit", 'L', "SECONDS", WORLD, "how long to wait for the first frame (default 10)"},
+    {"ready-fd", 'R', "N", WORLD, "write a line to descriptor N, and close it, when listening"},
+    {"verbose", 'v', NULL, RUN | EXPLAIN | WORLD, "the whole ladder and every trace line"},
     {"quiet", 'q', NULL, RUN, "only failures and the summary"},
-    {"color", 'c', "auto|always|never", RUN | LIST | EXPLAIN, "colour (default: on a terminal)"},
-    {"help", 'h', NULL, RUN | LIST | EXPLAIN, "this help"},
-    {"version", 'V', NULL, RUN | LIST | EXPLAIN, "the version"},
+    {"color", 'c', "auto|always|never", ALL, "colour (default: on a terminal)"},
+    {"help", 'h', NULL, ALL, "this help"},
+    {"version", 'V', NULL, ALL, "the version"},
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
-static const char *const verbs[] = {"run", "list", "explain", NULL};
+static const char *const verbs[] = {"run", "list", "explain", "world", NULL};
+
+static void help_options(unsigned verbs_shown)
+{
+    for (unsigned i = 0; i < ROWS; i++) {
+        const struct row *r = &rows[i];
+        bool lettered = r->letter == 'v' || r->letter == 'q' || r->letter == 'h';
+        char left[64];
+
+        if (!(r->verbs & verbs_shown))
+            continue;
+        snprintf(left, sizeof(left), "  %c%c --%s%s%s", lettered ? '-' : ' ',
+                 lettered ? r->letter : ' ', r->name,
+                 r->argument && r->argument[0] != '=' ? " " : "", r->argument ? r->argument : "");
+        printf("%-32s %s\n", left, r->help);
+    }
+}
 
 static void help(void)
 {
@@ -54,24 +83,36 @@ static void help(void)
          "  drywire run lease.scn --check-determinism       twice; names the first difference\n"
          "  drywire run --guest ./mine.so ping.scn          somebody else's driver or stack\n"
          "  drywire explain lossy.scn --seed 7              which faults were drawn\n"
+         "  drywire world lease.scn --socket net.sock       its far side, for any guest\n"
          "  drywire list                                    scenarios and programs\n\n"
-         "Usage: drywire run FILE|DIR... | list [DIR...] | explain FILE\n\n"
+         "Usage: drywire run FILE|DIR... | list [DIR...] | explain FILE | world FILE\n\n"
          "Options:");
-    for (unsigned i = 0; i < ROWS; i++) {
-        char left[64];
-
-        snprintf(
-            left, sizeof(left), "  %c%c --%s%s%s",
-            rows[i].letter == 'v' || rows[i].letter == 'q' || rows[i].letter == 'h' ? '-' : ' ',
-            rows[i].letter == 'v' || rows[i].letter == 'q' || rows[i].letter == 'h' ? rows[i].letter
-                                                                                    : ' ',
-            rows[i].name, rows[i].argument && rows[i].argument[0] != '=' ? " " : "",
-            rows[i].argument ? rows[i].argument : "");
-        printf("%-32s %s\n", left, rows[i].help);
-    }
+    help_options(ALL);
     puts("\nExit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ,\n"
-         "4 drywire's own trouble, 5 nothing selected, 124 a step or time budget is used up,\n"
-         "125 cannot be tested here. docs/scenarios.md describes the scenario format.");
+         "4 drywire's own trouble, 5 nothing selected, 6 no guest spoke to the world,\n"
+         "124 a step or time budget is used up, 125 cannot be tested here.\n"
+         "docs/scenarios.md describes the scenario format.");
+}
+
+static void help_world(void)
+{
+    puts("drywire world: the far side of a scenario in real time, for a guest of your own\n\n"
+         "Example:\n"
+         "  drywire world lease.scn --socket net.sock -v &\n"
+         "  qemu-system-x86_64 ... -device virtio-net-pci,netdev=n -netdev dgram,id=n,\\\n"
+         "      local.type=unix,local.path=guest.sock,remote.type=unix,remote.path=net.sock\n\n"
+         "Usage: drywire world FILE --socket PATH | --fd N\n\n"
+         "Options:");
+    help_options(WORLD);
+    puts("\nFrames are datagrams, one each. Times of the scenario count from the guest's first\n"
+         "frame. The world, wire, serve, dial and fault lines and the oracles about frames are in\n"
+         "force; programs and the device line are the simulated machine's and do nothing here;\n"
+         "expect and never lines are about a console that is not seen here and are not judged.\n"
+         "Ends by SIGTERM or SIGINT, when a frame finds the guest gone, or when a rule is\n"
+         "violated.\n\n"
+         "Exit: 0 ended as asked, 1 the guest violated a rule or a dial was not answered, 2 usage\n"
+         "or scenario error, 4 drywire's own trouble, 6 no guest spoke within --limit, 125 the\n"
+         "scenario needs libslirp, which is not here. docs/any-guest.md has more.");
 }
 
 static void version(void)
@@ -108,6 +149,15 @@ static int number(const char *name, const char *text, uint64_t min, uint64_t *ou
     return EXIT_USAGE;
 }
 
+/* An open descriptor. */
+static int descriptor(const char *name, const char *text, uint64_t *out)
+{
+    if (value_number(text, out) && *out <= INT_MAX && fcntl((int)*out, F_GETFD) != -1)
+        return -1;
+    fprintf(stderr, "drywire: --%s needs the number of an open descriptor, not '%s'\n", name, text);
+    return EXIT_USAGE;
+}
+
 static int apply(const struct row *r, const char *value, struct options *o)
 {
     if (!(r->verbs & 1u << o->verb)) {
@@ -123,6 +173,18 @@ static int apply(const struct row *r, const char *value, struct options *o)
         return number(r->name, value, 1, &o->timeout_s);
     case 'd':
         o->check_determinism = true;
+        break;
+    case 'L':
+        return number(r->name, value, 1, &o->limit_s);
+    case 'F':
+        return descriptor(r->name, value, &o->fd);
+    case 'R':
+        return descriptor(r->name, value, &o->ready_fd);
+    case 'S':
+        o->socket = value;
+        break;
+    case 'P':
+        o->peer = value;
         break;
     case 'p':
         o->pcap = value;
@@ -164,7 +226,10 @@ static int apply(const struct row *r, const char *value, struct options *o)
             o->color = strcmp(value, "always") == 0;
         break;
     case 'h':
-        help();
+        if (o->verb == VERB_WORLD)
+            help_world();
+        else
+            help();
         return EXIT_PASS;
     default:
         version();
@@ -209,7 +274,8 @@ int options_parse(int argc, char **argv, struct options *o)
     const char *near;
     int code;
 
-    *o = (struct options){.seed = 1, .repeat = 1, .timeout_s = 60};
+    *o = (struct options){.seed = 1, .repeat = 1, .timeout_s = 60, .limit_s = 10};
+    o->fd = o->ready_fd = NO_FD;
     o->color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
     o->annotate = getenv("GITHUB_ACTIONS") && strcmp(getenv("GITHUB_ACTIONS"), "true") == 0;
     if (argc < 2) {
@@ -231,6 +297,6 @@ int options_parse(int argc, char **argv, struct options *o)
     }
     if (code >= 0)
         return code;
-    fprintf(stderr, "drywire: say what to do: run, list or explain (see drywire --help)\n");
+    fprintf(stderr, "drywire: say what to do: run, list, explain or world (see drywire --help)\n");
     return EXIT_USAGE;
 }

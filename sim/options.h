@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN };
+enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN, VERB_WORLD };
 
 /* Exit codes; none exceeds 125, so that `git bisect run` works. */
 enum {
@@ -17,15 +17,20 @@ enum {
     EXIT_DIVERGED = 3,
     EXIT_HARNESS = 4,
     EXIT_NOTHING = 5,
+    EXIT_NO_GUEST = 6,
     EXIT_LIVELOCK = 124,
     EXIT_CANNOT_TEST = 125,
 };
+
+#define NO_FD UINT64_MAX
 
 struct options {
     enum verb verb;
     uint64_t seed;
     uint64_t repeat;
     uint64_t timeout_s;
+    uint64_t limit_s, fd, ready_fd; /* world; a descriptor that was not given is NO_FD */
+    const char *socket, *peer;
     const char *pcap, *trace, *junit, *artifacts, *guest;
     bool json, annotate, check_determinism, quiet, verbose, color;
     char **paths; /* files and folders as given */

@@ -17,6 +17,10 @@ struct oracles *oracles_start(struct oracles *old, struct sim *sim, const uint8_
                               uint16_t mtu);
 void oracles_free(struct oracles *o);
 
+/* For this run the machine is none of ours: it keeps its own time and hears of a frame some time
+ * after the wire has shown it. Slack where a moment counts; what no slack can judge is off. */
+void oracles_real_time(struct oracles *o);
+
 /* Switch one off by name for this run. False: there is no such oracle. */
 bool oracles_off(struct oracles *o, const char *name);
 

@@ -9,7 +9,8 @@
 
 /* The machine reacts at its next poll, and the device needs its time: so much slack between what
  * the wire shows and what the machine knew. */
-#define SLACK_NS NS_PER_MS
+#define SLACK_NS      NS_PER_MS
+#define REAL_SLACK_NS (500 * NS_PER_MS)
 
 const char *const oracle_names[][3] = {
     {"frame.length", "RFC 894", "a frame is 14 bytes to MTU + 14 long"},
@@ -66,6 +67,7 @@ struct oracles *oracles_start(struct oracles *old, struct sim *sim, const uint8_
         memcpy(o->mac, mac, 6);
     o->mtu = mtu;
     memset(o->off, 0, sizeof(o->off));
+    o->slack_ns = SLACK_NS;
     o->asked_count = o->offer_count = 0;
     o->dhcp_seen = o->renewing = false;
     o->xid = o->addr = 0;
@@ -81,6 +83,13 @@ void oracles_free(struct oracles *o)
     if (o)
         flows_free(o);
     free(o);
+}
+
+/* A reset for data that was under way when ours arrived there looks like an answer to it. */
+void oracles_real_time(struct oracles *o)
+{
+    o->slack_ns = REAL_SLACK_NS;
+    o->off[TCP_RST_REPLY] = true;
 }
 
 bool oracles_off(struct oracles *o, const char *name)
@@ -135,7 +144,7 @@ static bool address_valid(const struct oracles *o, uint32_t addr)
     uint64_t now = o->sim->now_ns;
 
     return addr == o->addr && now <= o->lost_ns &&
-           (o->expiry_ns == SIM_NEVER || now <= o->expiry_ns + SLACK_NS);
+           (o->expiry_ns == SIM_NEVER || now <= o->expiry_ns + o->slack_ns);
 }
 
 static void check_arp(struct oracles *o, const struct decoded *d)
@@ -152,7 +161,7 @@ static void check_arp(struct oracles *o, const struct decoded *d)
     for (i = 0; i < o->asked_count; i++)
         if (o->asked[i].addr == d->arp_tpa)
             break;
-    if (i < o->asked_count && now - o->asked[i].at_ns + SLACK_NS < NS_PER_S)
+    if (i < o->asked_count && now - o->asked[i].at_ns + o->slack_ns < NS_PER_S)
         oracle_fail(o, ARP_RATE, SIM_SITE, "10.x.x.%u is asked for again after %llu us",
                     d->arp_tpa & 255, (unsigned long long)((now - o->asked[i].at_ns) / NS_PER_US));
     if (i == ARP_TARGETS)
@@ -220,7 +229,7 @@ static void dhcp_received(struct oracles *o, const struct decoded *d)
         break;
     case 5: /* ACK */
         if (o->renewing && d->dhcp_yiaddr != o->addr) {
-            o->lost_ns = o->sim->now_ns + SLACK_NS;
+            o->lost_ns = o->sim->now_ns + o->slack_ns;
             break;
         }
         o->addr = d->dhcp_yiaddr;
@@ -231,7 +240,7 @@ static void dhcp_received(struct oracles *o, const struct decoded *d)
         break;
     case 6: /* NAK */
         if (o->renewing)
-            o->lost_ns = o->sim->now_ns + SLACK_NS;
+            o->lost_ns = o->sim->now_ns + o->slack_ns;
         break;
     default:
         break;

@@ -87,6 +87,7 @@ struct oracles {
     bool mac_known;
     uint16_t mtu;
     bool off[ORACLE_COUNT];
+    uint64_t slack_ns; /* between what the wire shows and what the machine knew */
 
     struct {
         uint32_t addr;

@@ -52,9 +52,11 @@ void report_replay(char *buf, size_t size, const struct report_item *it)
 {
     const struct options *o = it->options;
 
-    snprintf(buf, size, "build/drywire run ");
+    snprintf(buf, size, "build/drywire %s ", o->verb == VERB_WORLD ? "world" : "run");
     append_word(buf, size, it->scenario->path);
     append(buf, size, " --seed %" PRIu64, o->seed);
+    if (o->verb == VERB_WORLD)
+        append(buf, size, " --socket PATH");
     if (o->guest) {
         append(buf, size, " --guest ");
         append_word(buf, size, o->guest);
@@ -66,6 +68,24 @@ void report_replay(char *buf, size_t size, const struct report_item *it)
 }
 
 /* ---- for people ---- */
+
+void report_time(char *buf, size_t size, uint64_t time_ns)
+{
+    uint64_t us = (time_ns - SIM_POWER_ON_NS) / NS_PER_US;
+
+    snprintf(buf, size, "%6" PRIu64 ".%06" PRIu64, us / 1000000, us % 1000000);
+}
+
+void report_frame(char *buf, size_t size, uint64_t time_ns, enum direction dir,
+                  const struct decoded *d, const char *fate)
+{
+    char at[40], what[200];
+
+    report_time(at, sizeof(at), time_ns);
+    decode_summary(d, what, sizeof(what));
+    snprintf(buf, size, "%s  %s  %s%s%s%s", at, dir == DIRECTION_TX ? "-->" : "<--", what,
+             fate ? "  [" : "", fate ? fate : "", fate ? "]" : "");
+}
 
 void report_story(FILE *out, const struct report_item *it)
 {
@@ -131,13 +151,15 @@ void report_block(FILE *out, const struct report_item *it)
     fprintf(out, "diverged:  %s\n", v->diverged[0] ? v->diverged : "-");
     fprintf(out, "frames:");
     put_last_frames(out, v);
-    fprintf(out, "replay:    %s\n", replay);
+    fprintf(out, "%s    %s\n",
+            it->options->verb == VERB_RUN ? "replay:" : "again: ", replay);
     if (it->capture)
         fprintf(out, "wireshark: wireshark %s\n", it->capture);
     else
         fprintf(out, "wireshark: %s --pcap fail.pcapng; wireshark fail.pcapng\n", replay);
-    fprintf(out, "bisect:    git bisect run sh -c 'make -s build/drywire || exit 125; %s'\n",
-            replay);
+    if (it->options->verb == VERB_RUN)
+        fprintf(out, "bisect:    git bisect run sh -c 'make -s build/drywire || exit 125; %s'\n",
+                replay);
 }
 
 /* ---- JSON ---- */

@@ -1,5 +1,5 @@
 /*
- * What `drywire run` prints and writes about a verdict: for people, as JSON, as JUnit, for GitHub.
+ * What `drywire` prints and writes about a run and its verdict: for people, as JSON, as JUnit, for GitHub.
  */
 #ifndef DRYWIRE_REPORT_H
 #define DRYWIRE_REPORT_H
@@ -28,6 +28,11 @@ void report_replay(char *buf, size_t size, const struct report_item *it);
 /* JUnit: collected in memory, written at the end. 0, or -1 with errno set. */
 void junit_add(const struct report_item *it);
 int junit_write(const char *path);
+
+/* A moment of a run, and a frame at the wire, as every line of the ladder shows them. */
+void report_time(char *buf, size_t size, uint64_t time_ns);
+void report_frame(char *buf, size_t size, uint64_t time_ns, enum direction dir,
+                  const struct decoded *d, const char *fate);
 
 const char *failure_kind_word(enum failure_kind kind);
 

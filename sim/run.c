@@ -5,13 +5,9 @@
 #include "run.h"
 #include "../core/err.h"
 #include "../core/trace.h"
+#include "far_side.h"
 #include "guest_core.h"
 #include "machine.h"
-#include "oracle.h"
-#include "pcapng.h"
-#include "wire.h"
-#include "world.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,16 +22,11 @@ enum { EVENTS_MAX = 5000000 };
 struct run_context {
     struct sim sim;
     struct machine machine;
-    struct wire wire;
-    struct oracles *oracles;
+    struct far_side far;
     struct expectations expectations;
 
     const struct scenario *scenario;
     const struct run_options *options;
-    const struct world_ops *world_ops;
-    struct world *world;
-    struct pcapng pcap;
-    bool capturing;
     int *pids; /* of the scenario's programs, 0: not started */
     size_t pids_size;
     unsigned started;
@@ -60,11 +51,11 @@ static void trace_stream(struct run_context *c, unsigned id, const uint64_t *arg
     uint32_t remote = (uint32_t)args[1];
 
     if (id == TRACE_TCP_READ)
-        oracles_app_read(c->oracles, local, remote, port, ps->copied, ps->copied_len);
+        oracles_app_read(c->far.oracles, local, remote, port, ps->copied, ps->copied_len);
     else if (id == TRACE_TCP_WRITTEN)
-        oracles_app_written(c->oracles, local, remote, port, ps->copied, ps->copied_len);
+        oracles_app_written(c->far.oracles, local, remote, port, ps->copied, ps->copied_len);
     else
-        oracles_app_end(c->oracles, local, remote, port);
+        oracles_app_end(c->far.oracles, local, remote, port);
 }
 
 static void on_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
@@ -96,53 +87,25 @@ static void on_frame(void *ctx, const uint8_t *frame, size_t len)
 {
     struct run_context *c = ctx;
 
-    wire_send(&c->wire, DIRECTION_TX, frame, len);
+    wire_send(&c->far.wire, DIRECTION_TX, frame, len);
 }
 
 /* ---- what the wire says ---- */
 
-static void wire_sent(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
-                      const struct decoded *d)
+static void frame_arrived(void *ctx, const uint8_t *frame, size_t len)
 {
     struct run_context *c = ctx;
 
-    sim_hash(&c->sim, dir == DIRECTION_TX ? "tx" : "rx", frame, len);
-    if (dir == DIRECTION_TX)
-        oracles_tx(c->oracles, frame, len, d);
-    else
-        oracles_peer(c->oracles, frame, len, d);
-}
-
-static void wire_fate(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
-                      const struct decoded *d, const char *fate, bool lost)
-{
-    struct run_context *c = ctx;
-
-    if (c->capturing)
-        pcapng_packet(&c->pcap, lost ? CAPTURE_LOST : CAPTURE_WIRE, c->sim.now_ns,
-                      dir == DIRECTION_TX, frame, len, fate);
-    if (c->options->on_frame)
-        c->options->on_frame(c->options->ctx, c->sim.now_ns, dir, d, len, fate);
-}
-
-static void wire_arrived(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
-                         const struct decoded *d)
-{
-    struct run_context *c = ctx;
-
-    if (dir == DIRECTION_TX) {
-        c->world_ops->input(c->world, frame, len);
-        return;
-    }
-    oracles_rx(c->oracles, frame, len, d);
     machine_frame(&c->machine, frame, len);
 }
 
-static void world_send(void *ctx, const uint8_t *frame, size_t len)
+static void frame_seen(void *ctx, enum direction dir, const struct decoded *d, size_t len,
+                       const char *fate)
 {
     struct run_context *c = ctx;
 
-    wire_send(&c->wire, DIRECTION_RX, frame, len);
+    if (c->options->on_frame)
+        c->options->on_frame(c->options->ctx, c->sim.now_ns, dir, d, len, fate);
 }
 
 /* ---- what the scenario does ---- */
@@ -192,17 +155,15 @@ static void act(void *ctx, uint64_t i)
     }
     c->actions_done++;
     switch (a->kind) {
-    case ACTION_CUT:
-        wire_cut(&c->wire);
-        break;
-    case ACTION_HEAL:
-        wire_heal(&c->wire);
-        break;
     case ACTION_KILL:
         kill_program(c, a->match);
         break;
     case ACTION_LINK:
         net_device_link(c->machine.device, a->to);
+        break;
+    case ACTION_CUT:
+    case ACTION_HEAL:
+        far_side_act(&c->far, a);
         break;
     case ACTION_DROP:
     case ACTION_DUPLICATE:
@@ -218,7 +179,7 @@ static void heal_event(void *ctx, uint64_t arg)
     struct run_context *c = ctx;
 
     (void)arg;
-    wire_heal(&c->wire);
+    wire_heal(&c->far.wire);
 }
 
 static void hold_event(void *ctx, uint64_t hold)
@@ -294,14 +255,14 @@ static bool run_done(const struct run_context *c)
     return !c->expectations.open && c->actions_done == c->scenario->action_count &&
            c->sim.now_ns >= SIM_POWER_ON_NS + c->scenario->until_ns && machine_resting(&c->machine) &&
            programs_done(c) && (!g->idle || g->idle(c->machine.state)) &&
-           !c->world_ops->busy(c->world);
+           !c->far.world_ops->busy(c->far.world);
 }
 
 static void limit_reached(struct run_context *c)
 {
     const char *what = !programs_done(c)      ? "a program has not ended"
                        : c->expectations.open ? "an expectation is not met"
-                       : c->world_ops->busy(c->world)
+                       : c->far.world_ops->busy(c->far.world)
                            ? "the world has something open"
                            : "the machine has something open";
 
@@ -344,17 +305,6 @@ static void run_loop(struct run_context *c)
 
 /* ---- the run ---- */
 
-static const struct world_ops *world_of(const struct scenario *sc)
-{
-#ifdef DRYWIRE_SLIRP
-    if (sc->world == WORLD_SLIRP)
-        return &world_slirp;
-#else
-    (void)sc;
-#endif
-    return &world_native;
-}
-
 static bool draw_weak(struct run_context *c)
 {
     struct draw_stream d;
@@ -368,38 +318,10 @@ static bool draw_weak(struct run_context *c)
     return t == TOGGLE_DRAW ? sim_draw(&c->sim, &d) & 1 : t == TOGGLE_ON;
 }
 
-static int open_capture(struct run_context *c)
-{
-    char comment[400];
-
-    c->capturing = false;
-    if (!c->options->pcap)
-        return 0;
-    snprintf(comment, sizeof(comment), "drywire scenario=%s seed=%llu", c->scenario->path,
-             (unsigned long long)c->sim.seed);
-    if (pcapng_open(&c->pcap, c->options->pcap, comment)) {
-        sim_fail(&c->sim, FAILURE_HARNESS, "capture", c->options->pcap, "cannot be written: %s",
-                 strerror(errno));
-        return 4;
-    }
-    c->capturing = true;
-    return 0;
-}
-
-static void close_capture(struct run_context *c)
-{
-    if (c->capturing && pcapng_close(&c->pcap))
-        sim_fail(&c->sim, FAILURE_HARNESS, "capture", c->options->pcap, "cannot be written: %s",
-                 strerror(errno));
-    c->capturing = false;
-}
-
-static int start(struct run_context *c)
+static void start(struct run_context *c)
 {
     const struct scenario *sc = c->scenario;
     struct machine_listener machine_listener = {c, on_frame, on_trace, on_line};
-    struct wire_listener wire_listener = {c, wire_sent, wire_fate, wire_arrived};
-    struct world_port port = {world_send, c};
     struct machine_config config = {
         .guest = c->options->guest ? c->options->guest : &guest_core,
         .device = &sc->device,
@@ -417,19 +339,10 @@ static int start(struct run_context *c)
     for (unsigned i = 0; i < sc->program_count; i++)
         c->pids[i] = 0;
     expectations_start(&c->expectations, sc, &c->sim);
-    c->oracles = oracles_start(c->oracles, &c->sim, sc->device.mac_feature ? sc->device.mac : NULL,
-                               sc->device.mtu ? sc->device.mtu : 1500);
-    for (unsigned i = 0; i < sc->oracles_off_count; i++)
-        oracles_off(c->oracles, sc->oracles_off[i]);
-    wire_start(&c->wire, &c->sim, sc, &wire_listener);
-    c->world_ops = world_of(sc);
-    if (c->world_ops->open(&c->sim, sc, port, &c->world))
-        return 4;
     c->machine.guest = config.guest;
     config.weak = draw_weak(c);
     machine_start(&c->machine, &c->sim, &config, &machine_listener);
     schedule_scenario(c);
-    return 0;
 }
 
 static void fill_result(struct run_context *c, struct run_result *r)
@@ -439,10 +352,10 @@ static void fill_result(struct run_context *c, struct run_result *r)
     r->hash = c->sim.hash;
     r->hashed = c->sim.hashed;
     r->virtual_ns = c->sim.now_ns - SIM_POWER_ON_NS;
-    r->frames_tx = c->wire.frames[DIRECTION_TX];
-    r->frames_rx = c->wire.frames[DIRECTION_RX];
+    r->frames_tx = c->far.wire.frames[DIRECTION_TX];
+    r->frames_rx = c->far.wire.frames[DIRECTION_RX];
     r->events = c->sim.events;
-    r->faults = c->wire.faults;
+    r->faults = c->far.wire.faults;
     r->waits = c->waits;
     r->tape = c->sim.tape;
     r->tape_count = c->sim.tape_count;
@@ -451,25 +364,27 @@ static void fill_result(struct run_context *c, struct run_result *r)
 int run_scenario(struct run_context *c, const struct scenario *sc, const struct run_options *o,
                  struct run_result *result)
 {
+    struct far_side_listener listener = {c, frame_arrived, frame_seen};
+
     memset(result, 0, sizeof(*result));
     c->scenario = sc;
     c->options = o;
     sim_start(&c->sim, o->seed);
     c->sim.hash_watch = o->hash_watch;
     c->sim.hash_watch_ctx = o->ctx;
-    if (open_capture(c) || start(c)) {
-        close_capture(c);
+    if (far_side_open(&c->far, &c->sim, sc, sc->device.mac_feature ? sc->device.mac : NULL,
+                      o->pcap, &listener)) {
         fill_result(c, result);
         return 4;
     }
+    start(c);
     run_loop(c);
     if (!sim_failed(&c->sim))
         expectations_check(&c->expectations, true);
     if (sim_failed(&c->sim))
-        snprintf(result->world, sizeof(result->world), "%s", c->world_ops->describe(c->world));
+        snprintf(result->world, sizeof(result->world), "%s", c->far.world_ops->describe(c->far.world));
     machine_stop(&c->machine);
-    c->world_ops->close(c->world);
-    close_capture(c);
+    far_side_close(&c->far);
     fill_result(c, result);
     expectations_free(&c->expectations);
     return result->failure.kind == FAILURE_HARNESS ? 4 : 0;
@@ -489,8 +404,7 @@ struct run_context *run_context_new(void)
 void run_context_free(struct run_context *c)
 {
     machine_free(&c->machine);
-    wire_free(&c->wire);
-    oracles_free(c->oracles);
+    far_side_free(&c->far);
     sim_free(&c->sim);
     free(c->pids);
     free(c);

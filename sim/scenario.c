@@ -240,7 +240,7 @@ static bool check_whole(struct reader *r)
             return false;
     if (!within_limit(r, last, s->until_ns, "until"))
         return false;
-    if (!r->something)
+    if (!r->something && !r->far_side)
         return reader_wrong(
             r, "nothing to do: no line runs a program, expects anything or says 'until'");
     if (s->action_count)
@@ -273,15 +273,15 @@ static struct scenario *scenario_new(const char *path)
     return s;
 }
 
-int scenario_parse(const char *path, const char *text, size_t len, struct scenario **out,
-                   FILE *errors)
+static int parse(const char *path, const char *text, size_t len, bool far_side,
+                 struct scenario **out, FILE *errors)
 {
     struct scenario *s = scenario_new(path);
     struct reader *r = reader_take(s, sizeof(*r));
     const char *end = text + len;
     bool good = true;
 
-    *r = (struct reader){.s = s, .path = path, .errors = errors};
+    *r = (struct reader){.s = s, .path = path, .errors = errors, .far_side = far_side};
     while (text < end && good) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));
 
@@ -301,7 +301,13 @@ int scenario_parse(const char *path, const char *text, size_t len, struct scenar
     return 0;
 }
 
-int scenario_read(const char *path, struct scenario **out, FILE *errors)
+int scenario_parse(const char *path, const char *text, size_t len, struct scenario **out,
+                   FILE *errors)
+{
+    return parse(path, text, len, false, out, errors);
+}
+
+static int read_file(const char *path, bool far_side, struct scenario **out, FILE *errors)
 {
     FILE *f = fopen(path, "rb");
     char *text = malloc(FILE_SIZE_MAX + 1);
@@ -316,11 +322,21 @@ int scenario_read(const char *path, struct scenario **out, FILE *errors)
     else if (len > FILE_SIZE_MAX)
         fprintf(errors, "%s: is larger than a scenario can be (1 MiB)\n", path);
     else
-        result = scenario_parse(path, text, len, out, errors);
+        result = parse(path, text, len, far_side, out, errors);
     free(text);
     if (f)
         fclose(f);
     return result;
+}
+
+int scenario_read(const char *path, struct scenario **out, FILE *errors)
+{
+    return read_file(path, false, out, errors);
+}
+
+int scenario_read_far_side(const char *path, struct scenario **out, FILE *errors)
+{
+    return read_file(path, true, out, errors);
 }
 
 void scenario_free(struct scenario *s)

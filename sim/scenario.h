@@ -155,7 +155,10 @@ struct scenario {
  */
 int scenario_read(const char *path, struct scenario **out, FILE *errors);
 
-/* The same from memory: `path` is only a name. */
+/* The same for who needs the far side alone: the machine need not have anything to do. */
+int scenario_read_far_side(const char *path, struct scenario **out, FILE *errors);
+
+/* The same as scenario_read() from memory: `path` is only a name. */
 int scenario_parse(const char *path, const char *text, size_t len, struct scenario **out,
                    FILE *errors);
 
