@@ -19,13 +19,13 @@ struct judge {
     uint64_t sequence; /* of the last framed line */
     unsigned foreign;
     bool ended, panicked;
-    enum verdict verdict; /* found so far, VERDICT_PASS: none */
+    enum judgement verdict; /* found so far, JUDGED_PASS: none */
     struct failure failure;
     char line[LINE_MAX_OCTETS];
     size_t len;
 };
 
-const char *verdict_word(enum verdict v)
+const char *judgement_word(enum judgement v)
 {
     static const char *const words[] = {"PASS",    "START", "STALE",   "PANIC", "FAIL",      "FRAMING",
                                         "CRASH", "TIMEOUT", "RESET", "INCOMPLETE", "MARKERS"};
@@ -58,11 +58,11 @@ void judge_free(struct judge *j)
 
 /* The first verdict of the table counts, not the first in time: a panic cuts lines in two. */
 static void __attribute__((format(printf, 4, 5)))
-found(struct judge *j, enum verdict v, const char *oracle, const char *format, ...)
+found(struct judge *j, enum judgement v, const char *oracle, const char *format, ...)
 {
     va_list args;
 
-    if (j->verdict != VERDICT_PASS && j->verdict <= v)
+    if (j->verdict != JUDGED_PASS && j->verdict <= v)
         return;
     j->verdict = v;
     j->failure = (struct failure){.kind = FAILURE_EXPECT, .time_ns = j->sim.now_ns,
@@ -76,9 +76,9 @@ found(struct judge *j, enum verdict v, const char *oracle, const char *format, .
 }
 
 /* The expectations said something: it becomes ours. */
-static void adopt(struct judge *j, enum verdict v)
+static void adopt(struct judge *j, enum judgement v)
 {
-    if (!sim_failed(&j->sim) || (j->verdict != VERDICT_PASS && j->verdict <= v))
+    if (!sim_failed(&j->sim) || (j->verdict != JUDGED_PASS && j->verdict <= v))
         return;
     j->verdict = v;
     j->failure = j->sim.failure;
@@ -104,18 +104,18 @@ static char *unframe(struct judge *j, char *line, size_t len)
     unsigned long crc;
 
     if (!star || star[-1] != ' ' || *star != '*' || strspn(star + 1, "0123456789abcdef") != 4) {
-        found(j, VERDICT_FRAMING, "serial.frame", "not a framed line: \"%s\"", line);
+        found(j, JUDGED_FRAMING, "serial.frame", "not a framed line: \"%s\"", line);
         return NULL;
     }
     crc = strtoul(star + 1, NULL, 16);
     star[-1] = 0;
     if (crc != crc16(line, (size_t)(star - 1 - line))) {
-        found(j, VERDICT_FRAMING, "serial.checksum", "the checksum is wrong of: \"%s\"", line);
+        found(j, JUDGED_FRAMING, "serial.checksum", "the checksum is wrong of: \"%s\"", line);
         return NULL;
     }
     sequence = strtoull(line + 1, &end, 10);
     if (*end != ' ' || sequence != j->sequence + 1) {
-        found(j, VERDICT_FRAMING, "serial.sequence", "line %llu follows line %llu: \"%s\"", sequence,
+        found(j, JUDGED_FRAMING, "serial.sequence", "line %llu follows line %llu: \"%s\"", sequence,
               (unsigned long long)j->sequence, line);
         return NULL;
     }
@@ -145,13 +145,13 @@ static void compare(struct judge *j, const char *line, const char *key, const ch
     char value[80];
 
     if (wanted && strcmp(field(line, key, value, sizeof(value)), wanted))
-        found(j, VERDICT_STALE, "serial.begin", "%s=%s was expected in: \"%s\"", key, wanted, line);
+        found(j, JUDGED_STALE, "serial.begin", "%s=%s was expected in: \"%s\"", key, wanted, line);
 }
 
 static void begin_line(struct judge *j, const char *line)
 {
     if (strncmp(line, "test: begin ", 12)) {
-        found(j, VERDICT_FRAMING, "serial.begin", "the first line is: \"%s\"", line);
+        found(j, JUDGED_FRAMING, "serial.begin", "the first line is: \"%s\"", line);
         return;
     }
     compare(j, line, "proto", "1");
@@ -166,13 +166,13 @@ static void control_line(struct judge *j, const char *line)
 
     if (!strncmp(line, "test: panic", 11)) {
         j->panicked = true;
-        found(j, VERDICT_PANIC, "panic", "%s", line);
+        found(j, JUDGED_PANIC, "panic", "%s", line);
     } else if (!strncmp(line, "test: fail", 10)) {
-        found(j, VERDICT_FAIL, "test", "%s", line);
+        found(j, JUDGED_FAIL, "test", "%s", line);
     } else if (!strncmp(line, "test: end", 9)) {
         j->ended = true;
         if (strcmp(field(line, "fail", value, sizeof(value)), "0"))
-            found(j, VERDICT_FAIL, "test", "%s", line);
+            found(j, JUDGED_FAIL, "test", "%s", line);
     }
 }
 
@@ -183,11 +183,11 @@ static void body(struct judge *j, char *line,
     char *at = strrchr(line, ' ');
 
     if (j->ended) {
-        found(j, VERDICT_INCOMPLETE, "serial.end", "after the last line: \"%s\"", line);
+        found(j, JUDGED_INCOMPLETE, "serial.end", "after the last line: \"%s\"", line);
         return;
     }
     if (!at || strncmp(at, " t=", 3)) {
-        found(j, VERDICT_FRAMING, "serial.time", "no time in: \"%s\"", line);
+        found(j, JUDGED_FRAMING, "serial.time", "no time in: \"%s\"", line);
         return;
     }
     j->sim.now_ns = SIM_POWER_ON_NS + strtoull(at + 3, NULL, 10) * NS_PER_US;
@@ -198,7 +198,7 @@ static void body(struct judge *j, char *line,
         on_line(ctx, j->sim.now_ns, line);
     control_line(j, line);
     expectations_line(&j->expectations, line);
-    adopt(j, VERDICT_FAIL);
+    adopt(j, JUDGED_FAIL);
 }
 
 static void whole_line(struct judge *j,
@@ -211,7 +211,7 @@ static void whole_line(struct judge *j,
     j->line[j->len] = 0;
     if (!j->sequence && j->line[0] != '@') {
         if (++j->foreign > FOREIGN_LINES_MAX)
-            found(j, VERDICT_FRAMING, "serial.begin", "%u lines and none of ours",
+            found(j, JUDGED_FRAMING, "serial.begin", "%u lines and none of ours",
                   FOREIGN_LINES_MAX);
     } else if (j->len && (text = unframe(j, j->line, j->len))) {
         body(j, text, on_line, ctx);
@@ -227,7 +227,7 @@ void judge_bytes(struct judge *j, const char *bytes, size_t len,
             whole_line(j, on_line, ctx);
         } else if (j->len + 1 == sizeof(j->line)) {
             if (j->sequence)
-                found(j, VERDICT_FRAMING, "serial.frame", "a line of more than %u octets",
+                found(j, JUDGED_FRAMING, "serial.frame", "a line of more than %u octets",
                       LINE_MAX_OCTETS);
         } else {
             j->line[j->len++] = bytes[i] ? bytes[i] : '?';
@@ -237,7 +237,7 @@ void judge_bytes(struct judge *j, const char *bytes, size_t len,
 
 bool judge_lost(const struct judge *j)
 {
-    return j->verdict != VERDICT_PASS;
+    return j->verdict != JUDGED_PASS;
 }
 
 bool judge_ended(const struct judge *j)
@@ -254,36 +254,36 @@ bool judge_begun(const struct judge *j)
 static void judge_status(struct judge *j, const struct judge_end *end)
 {
     if (!end->limit && !j->sequence)
-        found(j, VERDICT_START, "qemu", "it ended with status %d before the first line",
+        found(j, JUDGED_START, "qemu", "it ended with status %d before the first line",
               end->status);
     if (end->exited && !end->signal && end->status == STATUS_PANIC)
-        found(j, VERDICT_PANIC, "panic", "status %d without a word", end->status);
+        found(j, JUDGED_PANIC, "panic", "status %d without a word", end->status);
     if (end->exited && !end->signal && end->status == STATUS_FAIL)
-        found(j, VERDICT_FAIL, "test", "status %d", end->status);
+        found(j, JUDGED_FAIL, "test", "status %d", end->status);
     if (end->exited && end->signal)
-        found(j, VERDICT_CRASH, "qemu", "it was killed by signal %d", end->signal);
+        found(j, JUDGED_CRASH, "qemu", "it was killed by signal %d", end->signal);
     if (end->limit)
-        found(j, VERDICT_TIMEOUT, "limit", "%s: the last line is number %llu", end->limit,
+        found(j, JUDGED_TIMEOUT, "limit", "%s: the last line is number %llu", end->limit,
               (unsigned long long)j->sequence);
     if (end->exited && !end->signal && end->status == 0)
-        found(j, VERDICT_RESET, "qemu",
+        found(j, JUDGED_RESET, "qemu",
               "status 0: the machine was reset (a triple fault?) or switched off");
     if (j->len)
-        found(j, VERDICT_INCOMPLETE, "serial.end", "the last line has no end: \"%.*s\"", (int)j->len,
+        found(j, JUDGED_INCOMPLETE, "serial.end", "the last line has no end: \"%.*s\"", (int)j->len,
               j->line);
     if (!j->ended)
-        found(j, VERDICT_INCOMPLETE, "serial.end", "\"test: end\" is missing after line %llu",
+        found(j, JUDGED_INCOMPLETE, "serial.end", "\"test: end\" is missing after line %llu",
               (unsigned long long)j->sequence);
     if (end->exited && end->status != STATUS_OK)
-        found(j, VERDICT_INCOMPLETE, "qemu", "status %d instead of %d", end->status, STATUS_OK);
+        found(j, JUDGED_INCOMPLETE, "qemu", "status %d instead of %d", end->status, STATUS_OK);
 }
 
-enum verdict judge_finish(struct judge *j, const struct judge_end *end, struct failure *failure)
+enum judgement judge_finish(struct judge *j, const struct judge_end *end, struct failure *failure)
 {
     judge_status(j, end);
     if (!sim_failed(&j->sim)) {
         expectations_check(&j->expectations, true);
-        adopt(j, VERDICT_MARKERS);
+        adopt(j, JUDGED_MARKERS);
     }
     *failure = j->failure;
     return j->verdict;

@@ -10,21 +10,21 @@
 #include "sim.h"
 
 /* In the order in which they are looked for: the first that holds is the verdict. */
-enum verdict {
-    VERDICT_PASS,
-    VERDICT_START,      /* the emulator did not start, or said nothing at all */
-    VERDICT_STALE,      /* the first line is another run's, target's or image's */
-    VERDICT_PANIC,      /* the kernel trapped */
-    VERDICT_FAIL,       /* the guest says that it failed, or a `never` line was seen */
-    VERDICT_FRAMING,    /* lost, split, damaged or foreign output */
-    VERDICT_CRASH,      /* the emulator died of a signal */
-    VERDICT_TIMEOUT,    /* silence, or no end in time */
-    VERDICT_RESET,      /* status 0: a reset or triple fault */
-    VERDICT_INCOMPLETE, /* no last line, lines after it, or a wrong status */
-    VERDICT_MARKERS,    /* an expectation was not met */
+enum judgement {
+    JUDGED_PASS,
+    JUDGED_START,      /* the emulator did not start, or said nothing at all */
+    JUDGED_STALE,      /* the first line is another run's, target's or image's */
+    JUDGED_PANIC,      /* the kernel trapped */
+    JUDGED_FAIL,       /* the guest says that it failed, or a `never` line was seen */
+    JUDGED_FRAMING,    /* lost, split, damaged or foreign output */
+    JUDGED_CRASH,      /* the emulator died of a signal */
+    JUDGED_TIMEOUT,    /* silence, or no end in time */
+    JUDGED_RESET,      /* status 0: a reset or triple fault */
+    JUDGED_INCOMPLETE, /* no last line, lines after it, or a wrong status */
+    JUDGED_MARKERS,    /* an expectation was not met */
 };
 
-const char *verdict_word(enum verdict v);
+const char *judgement_word(enum judgement v);
 
 /* What the first line must say; NULL is not compared. */
 struct judge_wants {
@@ -55,6 +55,6 @@ bool judge_ended(const struct judge *j);
 bool judge_begun(const struct judge *j);
 
 /* The verdict, and the failure that goes with it (kind FAILURE_NONE for a pass). */
-enum verdict judge_finish(struct judge *j, const struct judge_end *end, struct failure *failure);
+enum judgement judge_finish(struct judge *j, const struct judge_end *end, struct failure *failure);
 
 #endif

@@ -5,6 +5,7 @@
 #include "../user/programs.h"
 #include "live.h"
 #include "oracle.h"
+#include "qemu.h"
 #include "report.h"
 #include "world.h"
 #include <dirent.h>
@@ -321,6 +322,13 @@ static int check_outputs(const struct options *o, size_t scenarios)
     return 0;
 }
 
+/* A scenario, its device line changed as the options say. */
+static int read_with_device(const char *path, const struct options *o, struct scenario **out)
+{
+    return o->device ? scenario_read_device(path, o->device, out, stderr)
+                     : scenario_read(path, out, stderr);
+}
+
 static int run_all(const struct options *o, const struct paths *p, const struct guest_ops *guest)
 {
     unsigned passed = 0, failures = 0, skips = 0;
@@ -329,7 +337,7 @@ static int run_all(const struct options *o, const struct paths *p, const struct 
     for (size_t i = 0; i < p->count; i++) {
         struct scenario *sc;
         bool skipped = false;
-        int one = scenario_read(p->path[i], &sc, stderr);
+        int one = read_with_device(p->path[i], o, &sc);
 
         if (!one) {
             one = run_one(sc, o, guest, p->count == 1, &skipped);
@@ -590,6 +598,60 @@ static int verb_world(const struct options *o)
     return code;
 }
 
+/* ---- qemu ---- */
+
+static int qemu_all(const struct options *o, const struct paths *p)
+{
+    unsigned passed = 0, failures = 0;
+    int code = EXIT_PASS;
+
+    for (size_t i = 0; i < p->count; i++) {
+        struct scenario *sc;
+        int one = read_with_device(p->path[i], o, &sc);
+
+        if (!one) {
+            one = qemu_run(sc, o, p->count == 1);
+            scenario_free(sc);
+        }
+        fflush(NULL);
+        code = worse(code, one);
+        failures += one != 0;
+        passed += one == 0;
+    }
+    if (p->count > 1)
+        printf("%u passed, %u failed\n", passed, failures);
+    return code;
+}
+
+static int verb_qemu(const struct options *o)
+{
+    struct paths p = {0};
+    int code;
+
+    if (!o->path_count) {
+        fprintf(stderr, "drywire: qemu runs what? Name scenario files or folders, e.g. drywire qemu "
+                        "tests/scenarios/common\n");
+        return EXIT_USAGE;
+    }
+    code = paths_collect(&p, o->paths, o->path_count);
+    if (!code && !p.count) {
+        fprintf(stderr, "drywire: there is no scenario (*.scn) below %s\n", o->paths[0]);
+        code = EXIT_NOTHING;
+    }
+    if (!code)
+        code = check_outputs(o, p.count);
+    if (!code)
+        code = qemu_check(o);
+#ifdef DRYWIRE_SLIRP
+    if (!code && world_slirp_self_test())
+        code = EXIT_HARNESS;
+#endif
+    if (!code)
+        code = qemu_all(o, &p);
+    paths_free(&p);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     struct options o;
@@ -606,6 +668,8 @@ int main(int argc, char **argv)
         return verb_explain(&o);
     case VERB_WORLD:
         return verb_world(&o);
+    case VERB_QEMU:
+        return verb_qemu(&o);
     }
     return EXIT_USAGE;
 }

@@ -22,7 +22,8 @@ enum {
     LIST = 1 << VERB_LIST,
     EXPLAIN = 1 << VERB_EXPLAIN,
     WORLD = 1 << VERB_WORLD,
-    ALL = RUN | LIST | EXPLAIN | WORLD,
+    QEMU = 1 << VERB_QEMU,
+    ALL = RUN | LIST | EXPLAIN | WORLD | QEMU,
 };
 
 static const struct row {
@@ -32,23 +33,32 @@ static const struct row {
     unsigned verbs;
     const char *help;
 } rows[] = {
-    {"seed", 's', "N", RUN | EXPLAIN | WORLD, "seed of the run, decimal or 0x hexadecimal (default 1)"},
+    {"seed", 's', "N", RUN | EXPLAIN | WORLD | QEMU,
+     "seed of the run, decimal or 0x hexadecimal (default 1)"},
     {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
     {"check-determinism", 'd', NULL, RUN, "the same as --repeat 2"},
-    {"pcap", 'p', "FILE", RUN | WORLD, "write a capture (pcapng) of a single scenario"},
+    {"pcap", 'p', "FILE", RUN | WORLD | QEMU, "write a capture (pcapng) of a single scenario"},
     {"trace", 't', "FILE", RUN, "write every trace line of a single scenario"},
     {"json", 'j', NULL, RUN, "one JSON object a line for each scenario, nothing else on stdout"},
     {"junit", 'u', "FILE", RUN, "write a JUnit report"},
     {"artifacts", 'a', "DIR", RUN, "capture, trace and failure block of each failure"},
     {"annotate", 'g', "=github", RUN, "annotations for GitHub Actions"},
     {"guest", 'G', "FILE.so", RUN | EXPLAIN, "run a foreign guest in the core's place"},
-    {"timeout", 'T', "SECONDS", RUN | EXPLAIN, "wall-clock alarm for each scenario (default 60)"},
+    {"timeout", 'T', "SECONDS", RUN | EXPLAIN | QEMU, "wall-clock alarm for each scenario (default 60)"},
+    {"target", 'y', "x86_64|rv64", QEMU, "which target to boot (default x86_64)"},
+    {"machine", 'm', "NAME", QEMU, "or which machine: q35 q35-seabios microvm virt virt-opensbi"},
+    {"device", 'D', "'KEY=VALUE ...'", RUN | QEMU, "change the scenario's device line"},
+    {"net", 'N', "world|user|host", QEMU, "the far side, QEMU's user network, that with the host"},
+    {"icount", 'i', "SHIFT", QEMU, "time by counted instructions: long waits pass quickly"},
+    {"kernel", 'k', "FILE", QEMU, "boot this image"},
+    {"log", 'l', "FILE", QEMU, "keep the serial line as it came"},
+    {"detail", 'e', NULL, QEMU, "the kernel prints events of level DETAIL as well"},
     {"socket", 'S', "PATH", WORLD, "listen there for the guest's frames (unix datagrams)"},
     {"peer", 'P', "PATH", WORLD, "where the guest listens (default: where its frames come from)"},
     {"fd", 'F', "N", WORLD, "instead of --socket: an inherited datagram socket"},
     {"limit", 'L', "SECONDS", WORLD, "how long to wait for the first frame (default 10)"},
     {"ready-fd", 'R', "N", WORLD, "write a line to descriptor N, and close it, when listening"},
-    {"verbose", 'v', NULL, RUN | EXPLAIN | WORLD, "the whole ladder and every trace line"},
+    {"verbose", 'v', NULL, RUN | EXPLAIN | WORLD | QEMU, "the whole ladder and every trace line"},
     {"quiet", 'q', NULL, RUN, "only failures and the summary"},
     {"color", 'c', "auto|always|never", ALL, "colour (default: on a terminal)"},
     {"help", 'h', NULL, ALL, "this help"},
@@ -56,7 +66,7 @@ static const struct row {
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
-static const char *const verbs[] = {"run", "list", "explain", "world", NULL};
+static const char *const verbs[] = {"run", "list", "explain", "world", "qemu", NULL};
 
 static void help_options(unsigned verbs_shown)
 {
@@ -83,9 +93,11 @@ static void help(void)
          "  drywire run lease.scn --check-determinism       twice; names the first difference\n"
          "  drywire run --guest ./mine.so ping.scn          somebody else's driver or stack\n"
          "  drywire explain lossy.scn --seed 7              which faults were drawn\n"
+         "  drywire qemu --target rv64 web.scn              the same scenario in QEMU\n"
          "  drywire world lease.scn --socket net.sock       its far side, for any guest\n"
          "  drywire list                                    scenarios and programs\n\n"
-         "Usage: drywire run FILE|DIR... | list [DIR...] | explain FILE | world FILE\n\n"
+         "Usage: drywire run FILE|DIR... | list [DIR...] | explain FILE |\n"
+         "       drywire qemu FILE|DIR... | world FILE\n\n"
          "Options:");
     help_options(ALL);
     puts("\nExit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ,\n"
@@ -158,6 +170,20 @@ static int descriptor(const char *name, const char *text, uint64_t *out)
     return EXIT_USAGE;
 }
 
+static const char *const nets[] = {"world", "user", "host", NULL}; /* in the order of enum net */
+
+static int choice(const char *name, const char *text, const char *const *words, unsigned *out)
+{
+    const char *near = nearest_word(text, words);
+
+    for (*out = 0; words[*out]; ++*out)
+        if (!strcmp(words[*out], text))
+            return -1;
+    fprintf(stderr, "drywire: --%s does not know '%s'", name, text);
+    fprintf(stderr, near ? ", did you mean '%s'?\n" : "\n", near);
+    return EXIT_USAGE;
+}
+
 static int apply(const struct row *r, const char *value, struct options *o)
 {
     if (!(r->verbs & 1u << o->verb)) {
@@ -180,6 +206,28 @@ static int apply(const struct row *r, const char *value, struct options *o)
         return descriptor(r->name, value, &o->fd);
     case 'R':
         return descriptor(r->name, value, &o->ready_fd);
+    case 'y':
+        o->target = value;
+        break;
+    case 'm':
+        o->machine = value;
+        break;
+    case 'D':
+        o->device = value;
+        break;
+    case 'k':
+        o->kernel = value;
+        break;
+    case 'l':
+        o->log = value;
+        break;
+    case 'e':
+        o->detail = true;
+        break;
+    case 'i':
+        return number(r->name, value, 0, &o->icount);
+    case 'N':
+        return choice(r->name, value, nets, (unsigned *)&o->net);
     case 'S':
         o->socket = value;
         break;
@@ -274,7 +322,8 @@ int options_parse(int argc, char **argv, struct options *o)
     const char *near;
     int code;
 
-    *o = (struct options){.seed = 1, .repeat = 1, .timeout_s = 60, .limit_s = 10};
+    *o = (struct options){.seed = 1, .repeat = 1, .timeout_s = 60, .limit_s = 10, .target = "x86_64",
+                          .icount = NO_ICOUNT};
     o->fd = o->ready_fd = NO_FD;
     o->color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
     o->annotate = getenv("GITHUB_ACTIONS") && strcmp(getenv("GITHUB_ACTIONS"), "true") == 0;
@@ -297,6 +346,6 @@ int options_parse(int argc, char **argv, struct options *o)
     }
     if (code >= 0)
         return code;
-    fprintf(stderr, "drywire: say what to do: run, list, explain or world (see drywire --help)\n");
+    fprintf(stderr, "drywire: say what to do: run, list, explain, world or qemu (see drywire --help)\n");
     return EXIT_USAGE;
 }

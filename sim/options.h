@@ -7,7 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN, VERB_WORLD };
+enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN, VERB_WORLD, VERB_QEMU };
+
+/* What the guest in QEMU is plugged into: the scenario's far side, QEMU's own user network, or that
+ * with a way to the host's loopback. */
+enum net { NET_WORLD, NET_USER, NET_HOST };
+
+#define NO_ICOUNT UINT64_MAX
 
 /* Exit codes; none exceeds 125, so that `git bisect run` works. */
 enum {
@@ -31,8 +37,11 @@ struct options {
     uint64_t timeout_s;
     uint64_t limit_s, fd, ready_fd; /* world; a descriptor that was not given is NO_FD */
     const char *socket, *peer;
+    const char *target, *machine, *device, *kernel, *log; /* qemu */
+    enum net net;
+    uint64_t icount; /* NO_ICOUNT: real time */
     const char *pcap, *trace, *junit, *artifacts, *guest;
-    bool json, annotate, check_determinism, quiet, verbose, color;
+    bool json, annotate, check_determinism, detail, quiet, verbose, color;
     char **paths; /* files and folders as given */
     int path_count;
 };

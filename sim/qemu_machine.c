@@ -106,11 +106,6 @@ static int check_device(const struct scenario *sc, const struct qemu_machine *m,
     return 0;
 }
 
-static const char *on_off(bool on)
-{
-    return on ? "on" : "off";
-}
-
 static void add_device(struct qemu_command *c, const struct device_options *d, enum transport_kind t,
                        bool recipe)
 {
@@ -126,8 +121,6 @@ static void add_device(struct qemu_command *c, const struct device_options *d, e
     add_text(c, "virtio-net-%s,netdev=n,mac=%02x:%02x:%02x:%02x:%02x:%02x",
              is_pci(t) ? "pci" : "device", d->mac[0], d->mac[1], d->mac[2], d->mac[3], d->mac[4],
              d->mac[5]);
-    add_text(c, ",packed=%s,event_idx=%s,indirect_desc=%s", on_off(d->ring == RING_PACKED),
-             on_off(d->event_idx == TOGGLE_ON), on_off(d->indirect == TOGGLE_ON));
     if (d->mtu)
         add_text(c, ",host_mtu=%u", d->mtu);
     if (legacy && d->any_layout == TOGGLE_OFF)
@@ -173,13 +166,10 @@ static void add_programs(struct qemu_command *c, const struct scenario *sc)
 static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const struct options *o,
                         const char *run)
 {
-    const struct device_options *d = &sc->device;
     size_t start = c->used;
 
     add(c, "-append");
     add_text(c, "id=%s seed=%" PRIu64, run, o->seed);
-    if (d->interrupts == TOGGLE_ON)
-        add_text(c, " interrupts=%s", d->msix == TOGGLE_ON ? "msi" : "line");
     if (o->detail)
         add_text(c, " trace=all");
     if (sc->until_ns)
@@ -213,6 +203,15 @@ static int choose(const struct scenario *sc, const struct options *o, const stru
         fprintf(stderr, " %s", names[i]);
     fputc('\n', stderr);
     return EXIT_USAGE;
+}
+
+const char *qemu_emulator(const struct options *o)
+{
+    for (unsigned i = 0; i < MACHINES; i++)
+        if (!strcmp(o->machine ? machines[i].name : machines[i].target,
+                    o->machine ? o->machine : o->target))
+            return machines[i].emulator;
+    return NULL;
 }
 
 int qemu_command_make(struct qemu_command *c, const struct scenario *sc, const struct options *o,
@@ -249,9 +248,16 @@ int qemu_command_make(struct qemu_command *c, const struct scenario *sc, const s
         add_text(c, "%s", o->kernel);
     else
         add_text(c, "%s/%s", images, m->image);
+    c->image = c->text + start;
     add_made(c, start);
     add(c, "-netdev");
     add(c, netdev);
+    if (o->net != NET_WORLD && o->pcap) {
+        add(c, "-object");
+        start = c->used;
+        add_text(c, "filter-dump,id=f,netdev=n,file=%s", o->pcap);
+        add_made(c, start);
+    }
     add_device(c, &sc->device, t, o->icount != NO_ICOUNT);
     add_cmdline(c, sc, o, run);
     if (c->full) {

@@ -21,12 +21,16 @@ enum { QEMU_ARGUMENTS_MAX = 64, QEMU_TEXT_MAX = 8192 };
 
 struct qemu_command {
     const struct qemu_machine *machine;
+    const char *image;
     const char *argv[QEMU_ARGUMENTS_MAX + 1]; /* NULL-terminated */
     unsigned argc;
     char text[QEMU_TEXT_MAX]; /* what argv points into */
     size_t used;
     bool full; /* something did not fit */
 };
+
+/* The program that the options' machine or target needs; NULL: there is no such machine. */
+const char *qemu_emulator(const struct options *o);
 
 /*
  * Choose the machine that the options name, or the first one of their target that has what the

@@ -273,7 +273,30 @@ static struct scenario *scenario_new(const char *path)
     return s;
 }
 
-static int parse(const char *path, const char *text, size_t len, bool far_side,
+/* How a file is read: see scenario.h. */
+struct how {
+    bool far_side;
+    const char *device; /* words of one more device line, or NULL */
+};
+
+/* A line that stands on the command line. */
+static bool read_device(struct reader *r, const char *words)
+{
+    static const char head[] = "device virtio-net ";
+    size_t size = sizeof(head) + strlen(words);
+    char *line = reader_take(r->s, size);
+    bool good;
+
+    snprintf(line, size, "%s%s", head, words);
+    r->path = "--device";
+    r->line = 1;
+    memset(r->given, 0, sizeof(r->given));
+    good = read_line(r, line, line + strlen(line));
+    r->path = r->s->path;
+    return good;
+}
+
+static int parse(const char *path, const char *text, size_t len, const struct how *how,
                  struct scenario **out, FILE *errors)
 {
     struct scenario *s = scenario_new(path);
@@ -281,7 +304,7 @@ static int parse(const char *path, const char *text, size_t len, bool far_side,
     const char *end = text + len;
     bool good = true;
 
-    *r = (struct reader){.s = s, .path = path, .errors = errors, .far_side = far_side};
+    *r = (struct reader){.s = s, .path = path, .errors = errors, .far_side = how->far_side};
     while (text < end && good) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));
 
@@ -293,6 +316,8 @@ static int parse(const char *path, const char *text, size_t len, bool far_side,
         r->line = 1;
         good = reader_wrong(r, "the file is empty");
     }
+    if (good && how->device)
+        good = read_device(r, how->device);
     if (!good || !check_whole(r)) {
         scenario_free(s);
         return 2;
@@ -304,10 +329,10 @@ static int parse(const char *path, const char *text, size_t len, bool far_side,
 int scenario_parse(const char *path, const char *text, size_t len, struct scenario **out,
                    FILE *errors)
 {
-    return parse(path, text, len, false, out, errors);
+    return parse(path, text, len, &(struct how){0}, out, errors);
 }
 
-static int read_file(const char *path, bool far_side, struct scenario **out, FILE *errors)
+static int read_file(const char *path, const struct how *how, struct scenario **out, FILE *errors)
 {
     FILE *f = fopen(path, "rb");
     char *text = malloc(FILE_SIZE_MAX + 1);
@@ -322,7 +347,7 @@ static int read_file(const char *path, bool far_side, struct scenario **out, FIL
     else if (len > FILE_SIZE_MAX)
         fprintf(errors, "%s: is larger than a scenario can be (1 MiB)\n", path);
     else
-        result = parse(path, text, len, far_side, out, errors);
+        result = parse(path, text, len, how, out, errors);
     free(text);
     if (f)
         fclose(f);
@@ -331,12 +356,17 @@ static int read_file(const char *path, bool far_side, struct scenario **out, FIL
 
 int scenario_read(const char *path, struct scenario **out, FILE *errors)
 {
-    return read_file(path, false, out, errors);
+    return read_file(path, &(struct how){0}, out, errors);
 }
 
 int scenario_read_far_side(const char *path, struct scenario **out, FILE *errors)
 {
-    return read_file(path, true, out, errors);
+    return read_file(path, &(struct how){.far_side = true}, out, errors);
+}
+
+int scenario_read_device(const char *path, const char *device, struct scenario **out, FILE *errors)
+{
+    return read_file(path, &(struct how){.device = device}, out, errors);
 }
 
 void scenario_free(struct scenario *s)

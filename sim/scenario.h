@@ -46,6 +46,7 @@ struct native_options {
 struct device_options {
     enum transport_kind transport; /* transport=mmio|mmio-legacy|pci-modern|... */
     enum toggle msix;              /* msix=on|off  PCI only: interrupts by message, default off */
+    bool transport_given, queue_given; /* by the file, not by default */
     unsigned queue_size;           /* queue=     QueueNumMax, power of two 2..1024, default 256 */
     enum toggle any_layout;        /* any-layout=on|off  legacy only, default on */
     enum toggle mrg_rxbuf;         /* mrg-rxbuf=on|off   offered or not; default off */
@@ -161,6 +162,10 @@ int scenario_read_far_side(const char *path, struct scenario **out, FILE *errors
 /* The same as scenario_read() from memory: `path` is only a name. */
 int scenario_parse(const char *path, const char *text, size_t len, struct scenario **out,
                    FILE *errors);
+
+/* The same, with the words of one more `device virtio-net` line that change the file's own. */
+int scenario_read_device(const char *path, const char *device, struct scenario **out,
+                         FILE *errors);
 
 void scenario_free(struct scenario *s);
 

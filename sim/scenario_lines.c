@@ -206,14 +206,14 @@ static bool line_device(struct reader *r)
                                              "pci-legacy", NULL};
     static const char *const rings[] = {"split", NULL};
 #define DEVICE(field) FIELD(device_options, field)
-    enum { KEY_ANY_LAYOUT, KEY_MTU, KEY_MSIX };
+    enum { KEY_ANY_LAYOUT, KEY_MTU, KEY_MSIX, KEY_TRANSPORT, KEY_QUEUE };
     static const struct key keys[] = {
         [KEY_ANY_LAYOUT] = {"any-layout", VALUE_TOGGLE, DEVICE(any_layout)},
         [KEY_MTU] = {"mtu", VALUE_NUMBER, DEVICE(mtu), NUMBERS(68, UINT16_MAX)},
         [KEY_MSIX] = {"msix", VALUE_TOGGLE, DEVICE(msix)},
-        {"transport", VALUE_CHOICE, DEVICE(transport), .choices = transports},
+        [KEY_TRANSPORT] = {"transport", VALUE_CHOICE, DEVICE(transport), .choices = transports},
+        [KEY_QUEUE] = {"queue", VALUE_NUMBER, DEVICE(queue_size), NUMBERS(2, 1024)},
         {"ring", VALUE_CHOICE, .choices = rings}, /* the only kind there is: no field */
-        {"queue", VALUE_NUMBER, DEVICE(queue_size), NUMBERS(2, 1024)},
         {"mrg-rxbuf", VALUE_TOGGLE, DEVICE(mrg_rxbuf)},
         {0},
     };
@@ -245,6 +245,8 @@ static bool line_device(struct reader *r)
     }
     if (!read_keys(r, keys, 2, d, &given))
         return false;
+    d->transport_given |= given >> KEY_TRANSPORT & 1;
+    d->queue_given |= given >> KEY_QUEUE & 1;
     if (d->queue_size & (d->queue_size - 1))
         return reader_wrong(r, "queue=%u is not a power of two from 2 to 1024", d->queue_size);
     if (given & 1u << KEY_ANY_LAYOUT && d->transport != TRANSPORT_MMIO_LEGACY &&

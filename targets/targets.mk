@@ -61,6 +61,9 @@ $(eval $(call target_image,x86_64,kernel,0x200000,boot))
 $(eval $(call target_image,rv64,kernel,0x80000000,boot))
 $(eval $(call target_image,rv64,kernel-opensbi,0x80200000,boot-opensbi))
 
+.PHONY: images
+images: $(O)/x86_64/kernel.elf $(O)/rv64/kernel.elf $(O)/rv64/kernel-opensbi.elf ## the kernels for QEMU
+
 $(O)/rv64/targets/rv64/boot-opensbi.o: targets/rv64/boot.S
 	@echo "  rv64  $< (OpenSBI)"
 	$(Q)mkdir -p $(@D)
