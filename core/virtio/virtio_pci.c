@@ -148,7 +148,7 @@ static const struct {
     [VIRTIO_PCI_CAP_DEVICE_CFG] = {1, 4, VIRTIO_PCI_CAP_SIZE},
 };
 
-/* `len` bytes at `offset` of a BAR; false when they do not fit, or it has no address. */
+/* `len` bytes at `offset` of a BAR; false when they do not fit, or it is not decoded. */
 static bool bar_region(const struct pci_function *f, unsigned index, uint32_t offset, uint32_t len,
                        struct virtio_region *out)
 {
@@ -293,6 +293,7 @@ int virtio_pci_open(struct virtio_device *d, const struct platform *p,
     if (type == 0)
         return ERR_NODEV;
 
+    pci_settle(&f);
     structures_find(&d->pci, &f);
     missing = structure_missing(&d->pci);
     if (missing && (!pci_virtio_transitional(&f) || !virtio_pci_legacy_take(d, &f)))
