@@ -173,7 +173,7 @@ void pci_enable(const struct pci_function *f)
 {
     uint16_t command = (uint16_t)pci_read(f, PCI_COMMAND, 2);
 
-    command &= (uint16_t)~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+    command &= (uint16_t) ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
     for (unsigned i = 0; i < PCI_STD_NUM_BARS; i++)
         if (f->bar[i].base)
             command |= f->bar[i].space == REG_PORT ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;

@@ -15,9 +15,9 @@
 #include <stdbool.h>
 
 /*
- * The address windows of a host bridge, for BARs that firmware left unassigned: nothing else may lie
- * in them, BARs that firmware did assign among it. A size of 0: the machine has no such window. The
- * machine fills base and size; `used` counts what was given away. I/O lies below 64 KiB.
+ * The address windows of a host bridge, for BARs that firmware left unassigned: nothing else may
+ * lie in them, BARs that firmware did assign among it. A size of 0: the machine has no such window.
+ * The machine fills base and size; `used` counts what was given away. I/O lies below 64 KiB.
  */
 struct pci_host {
     uint64_t mmio_base, mmio_size, mmio_used;

@@ -206,8 +206,10 @@ static void reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned s
             bad(m, "configuration space of another function is written");
         else if (at >= 0x10 && at < 0x28)
             bar_write(m, (at - 0x10) / 4, value);
-        else
+        else if (at == PCI_COMMAND || (at >= 0x42 && m->config[at - 2] == PCI_CAP_ID_MSIX))
             put(m->config + at, size, value);
+        else
+            bad(m, "configuration space is written where nothing is to write");
         return;
     }
     p = decode(m, space, addr, size);
@@ -338,7 +340,7 @@ struct lie {
                       * and 0x208: queue_notify_off */
         uint8_t size;
         uint32_t value;
-    } poke[4];
+    } poke[5];
     enum verdict verdict;
     enum virtio_failure reason;
     uint64_t value; /* in the trace */
@@ -347,7 +349,7 @@ struct lie {
 static void tell(struct machine *m, const struct lie *lie)
 {
     fill(m, lie->kind);
-    for (unsigned i = 0; i < 4 && lie->poke[i].size; i++) {
+    for (unsigned i = 0; i < 5 && lie->poke[i].size; i++) {
         unsigned at = lie->poke[i].at;
 
         if (at < 0x100)
@@ -425,13 +427,15 @@ static const struct lie lies[] = {
     {"V32 from last to first", MODERN,
      {{PCI_CAPABILITY_LIST, 1, C_CONFIG}, {C_CONFIG + 1, 1, C_ISR}, {C_ISR + 1, 1, C_NOTIFY},
       {C_NOTIFY + 1, 1, C_COMMON}}, V_MODERN},
-    {"V32 below 0x40", MODERN, {{C_COMMON + 1, 1, 0x3c}}, STRUCTURE(NOTIFY)},
+    {"V32 below 0x40, where a good one seems to be", MODERN,
+     {{C_COMMON + 1, 1, 0x28}, {0x28, 4, 0x02140009 | C_ISR << 8}, {0x2c, 4, 4},
+      {0x30, 4, NOTIFY}}, STRUCTURE(NOTIFY)}, /* its length is the list pointer, 0x40 */
     {"V32 the low bits are reserved", MODERN, {{PCI_CAPABILITY_LIST, 1, C_COMMON | 3},
       {C_COMMON + 1, 1, C_NOTIFY | 1}}, V_MODERN},
-    {"V32 into the last word", MODERN, {{C_COMMON + 1, 1, 0xfc}, {0xfc, 4, 0x02100009}},
+    {"V32 into the last word", MODERN, {{C_COMMON + 1, 1, 0xfc}, {0xfc, 4, 0x02ff0009}},
      STRUCTURE(NOTIFY)},
-    {"V32 a structure over the end", MODERN, {{C_COMMON + 1, 1, 0xf0}, {0xf0, 4, 0x02140009}},
-     STRUCTURE(NOTIFY)},
+    {"V32 a structure over the end", MODERN, {{C_COMMON + 1, 1, 0xf0}, {0xf0, 4, 0x02140009},
+      {0xf4, 4, 4}, {0xf8, 4, NOTIFY}, {0xfc, 4, 16}}, STRUCTURE(NOTIFY)},
     {"V32 all ones", MODERN, {{C_COMMON, 4, 0xffffffff}}, STRUCTURE(COMMON)},
 
     /* V33: fields */
