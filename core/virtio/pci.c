@@ -41,10 +41,13 @@ static uint32_t bar_probe(const struct pci_function *f, unsigned index, uint32_t
     return ones;
 }
 
-/* The lowest bit that sticks is the size, whatever the bits above it claim. */
-static uint64_t bar_size(uint64_t ones)
+/* The lowest bit that sticks is the size, and all bits above it must: else the BAR would lie
+ * elsewhere than it is told, and it counts as absent. */
+static uint64_t bar_size(uint64_t ones, uint64_t all)
 {
-    return ones & (~ones + 1);
+    uint64_t size = ones & (~ones + 1);
+
+    return ((ones + size) & all) == 0 ? size : 0;
 }
 
 /* Read BAR `index`; how many of the six registers it takes. */
@@ -56,13 +59,13 @@ static unsigned bar_read(struct pci_function *f, unsigned index)
     *bar = (struct pci_bar){.space = REG_MMIO};
     if (low & PCI_BASE_ADDRESS_SPACE_IO) {
         bar->space = REG_PORT;
-        bar->size = bar_size(ones & PCI_BASE_ADDRESS_IO_MASK);
+        bar->size = bar_size(ones & PCI_BASE_ADDRESS_IO_MASK, UINT16_MAX);
         bar->base = low & PCI_BASE_ADDRESS_IO_MASK;
         return 1;
     }
     switch (low & PCI_BASE_ADDRESS_MEM_TYPE_MASK) {
     case PCI_BASE_ADDRESS_MEM_TYPE_32:
-        bar->size = bar_size(ones & PCI_BASE_ADDRESS_MEM_MASK);
+        bar->size = bar_size(ones & PCI_BASE_ADDRESS_MEM_MASK, UINT32_MAX);
         bar->base = low & PCI_BASE_ADDRESS_MEM_MASK;
         return 1;
     case PCI_BASE_ADDRESS_MEM_TYPE_64:
@@ -70,7 +73,8 @@ static unsigned bar_read(struct pci_function *f, unsigned index)
             return 1;
         bar->wide = true;
         bar->size = bar_size((uint64_t)bar_probe(f, index + 1, &high) << 32 |
-                             (ones & PCI_BASE_ADDRESS_MEM_MASK));
+                                 (ones & PCI_BASE_ADDRESS_MEM_MASK),
+                             UINT64_MAX);
         bar->base = (uint64_t)high << 32 | (low & PCI_BASE_ADDRESS_MEM_MASK);
         return 2;
     default: /* below 1 MiB, or reserved */
@@ -153,25 +157,29 @@ void pci_assign(struct pci_function *f, struct pci_host *host)
     pci_write(f, PCI_COMMAND, 2, command);
 }
 
-/* A decoder whose BARs do not all have an address stays off: it would answer at 0. */
+void pci_settle(struct pci_function *f)
+{
+    bool missing[] = {[REG_MMIO] = false, [REG_PORT] = false};
+
+    for (unsigned i = 0; i < PCI_STD_NUM_BARS; i++)
+        if (f->bar[i].size && !f->bar[i].base)
+            missing[f->bar[i].space] = true;
+    for (unsigned i = 0; i < PCI_STD_NUM_BARS; i++)
+        if (!f->bar[i].size || missing[f->bar[i].space])
+            f->bar[i].base = 0;
+}
+
 void pci_enable(const struct pci_function *f)
 {
     uint16_t command = (uint16_t)pci_read(f, PCI_COMMAND, 2);
-    uint16_t wanted = PCI_COMMAND_IO | PCI_COMMAND_MEMORY, present = 0;
 
-    for (unsigned i = 0; i < PCI_STD_NUM_BARS; i++) {
-        uint16_t decoder = f->bar[i].space == REG_PORT ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
-
-        if (!f->bar[i].size)
-            continue;
-        present |= decoder;
-        if (!f->bar[i].base)
-            wanted &= (uint16_t)~decoder;
-    }
-    wanted &= present;
+    command &= (uint16_t) ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+    for (unsigned i = 0; i < PCI_STD_NUM_BARS; i++)
+        if (f->bar[i].base)
+            command |= f->bar[i].space == REG_PORT ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
     if (!BUG(PCI_NO_MASTER))
-        wanted |= PCI_COMMAND_MASTER;
-    pci_write(f, PCI_COMMAND, 2, command | wanted);
+        command |= PCI_COMMAND_MASTER;
+    pci_write(f, PCI_COMMAND, 2, command);
 }
 
 /* ---- capabilities: PCI 3.0 section 6.7 ---- */

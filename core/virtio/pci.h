@@ -15,9 +15,9 @@
 #include <stdbool.h>
 
 /*
- * The address windows of a host bridge, for BARs that firmware left unassigned: nothing else may lie
- * in them, BARs that firmware did assign among it. A size of 0: the machine has no such window. The
- * machine fills base and size; `used` counts what was given away.
+ * The address windows of a host bridge, for BARs that firmware left unassigned: nothing else may
+ * lie in them, BARs that firmware did assign among it. A size of 0: the machine has no such window.
+ * The machine fills base and size; `used` counts what was given away. I/O lies below 64 KiB.
  */
 struct pci_host {
     uint64_t mmio_base, mmio_size, mmio_used;
@@ -53,7 +53,11 @@ int pci_function_open(struct pci_function *f, const struct platform *p, uint64_t
 /* Give every BAR without an address one out of the windows, as far as there is room. */
 void pci_assign(struct pci_function *f, struct pci_host *host);
 
-/* Switch on what the function needs: its decoders, and bus mastering for DMA. */
+/* Take away the addresses of a space in which a BAR has none: its decoder must stay switched off,
+ * or the function would answer at 0 too. */
+void pci_settle(struct pci_function *f);
+
+/* Switch on the decoders of the BARs that have an address, and bus mastering for DMA. */
 void pci_enable(const struct pci_function *f);
 
 /* Its virtio device type (VirtIO 1.2 section 4.1.2), 0: it is no virtio device. */

@@ -80,6 +80,8 @@ static int modern_queue_enable(struct virtio_device *d, uint16_t index, uint16_t
 static int legacy_queue_enable(struct virtio_device *d, uint16_t index, uint16_t size,
                                const struct virtq_addresses *at)
 {
+    if (at->desc / VIRTQ_LEGACY_ALIGN > UINT32_MAX)
+        return virtio_fail(d, VIRTIO_FAILURE_MEMORY, at->desc);
     reg_write(d, VIRTIO_MMIO_QUEUE_SEL, index);
     reg_write(d, VIRTIO_MMIO_QUEUE_NUM, size);
     reg_write(d, VIRTIO_MMIO_QUEUE_ALIGN, VIRTQ_LEGACY_ALIGN);

@@ -148,7 +148,7 @@ static const struct {
     [VIRTIO_PCI_CAP_DEVICE_CFG] = {1, 4, VIRTIO_PCI_CAP_SIZE},
 };
 
-/* `len` bytes at `offset` of a BAR; false when they do not fit, or it has no address. */
+/* `len` bytes at `offset` of a BAR; false when they do not fit, or it is not decoded. */
 static bool bar_region(const struct pci_function *f, unsigned index, uint32_t offset, uint32_t len,
                        struct virtio_region *out)
 {
@@ -243,8 +243,7 @@ static unsigned msix_capability(const struct pci_function *f)
     unsigned at;
 
     while ((at = pci_capability_next(&walk)) != 0)
-        if (pci_read(f, at, 1) == PCI_CAP_ID_MSIX &&
-            at + PCI_CAP_MSIX_SIZEOF <= PCI_CFG_SPACE_SIZE)
+        if (pci_read(f, at, 1) == PCI_CAP_ID_MSIX && at + PCI_CAP_MSIX_SIZEOF <= PCI_CFG_SPACE_SIZE)
             break;
     return at;
 }
@@ -260,13 +259,14 @@ static int msix_settle(struct virtio_device *d, const struct pci_function *f,
 
     if (!at)
         return msix->wanted ? virtio_fail(d, VIRTIO_FAILURE_MSIX, VIRTIO_MSI_NO_VECTOR) : 0;
-    control = pci_read(f, at + PCI_MSIX_FLAGS, 2) & ~(PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+    control =
+        pci_read(f, at + PCI_MSIX_FLAGS, 2) & ~(PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
     pci_write(f, at + PCI_MSIX_FLAGS, 2, control);
     if (!msix->wanted)
         return 0;
     table = pci_read(f, at + PCI_MSIX_TABLE, 4);
-    if (!bar_region(f, table & PCI_MSIX_TABLE_BIR, table & ~PCI_MSIX_TABLE_BIR,
-                    PCI_MSIX_ENTRY_SIZE, &entry) ||
+    if (!bar_region(f, table & PCI_MSIX_TABLE_BIR, table & ~PCI_MSIX_TABLE_BIR, PCI_MSIX_ENTRY_SIZE,
+                    &entry) ||
         entry.space != REG_MMIO)
         return virtio_fail(d, VIRTIO_FAILURE_MSIX, table);
     region_write(d, &entry, PCI_MSIX_ENTRY_LOWER_ADDR, 4, (uint32_t)msix->address);
@@ -293,6 +293,7 @@ int virtio_pci_open(struct virtio_device *d, const struct platform *p,
     if (type == 0)
         return ERR_NODEV;
 
+    pci_settle(&f);
     structures_find(&d->pci, &f);
     missing = structure_missing(&d->pci);
     if (missing && (!pci_virtio_transitional(&f) || !virtio_pci_legacy_take(d, &f)))

@@ -114,11 +114,11 @@ bool virtio_pci_legacy_take(struct virtio_device *d, const struct pci_function *
 
 void virtio_pci_legacy_config(struct virtio_device *d)
 {
-    uint32_t offset = d->pci.msix || BUG(PCI_CONFIG_OFFSET) ? VIRTIO_PCI_CONFIG_MSIX
-                                                             : VIRTIO_PCI_CONFIG;
+    uint32_t offset =
+        d->pci.msix || BUG(PCI_CONFIG_OFFSET) ? VIRTIO_PCI_CONFIG_MSIX : VIRTIO_PCI_CONFIG;
 
     d->transport = &pci_legacy;
     d->config_len = d->pci.common.len - offset;
-    d->pci.config = (struct virtio_region){d->pci.common.space, d->pci.common.base + offset,
-                                           d->config_len};
+    d->pci.config =
+        (struct virtio_region){d->pci.common.space, d->pci.common.base + offset, d->config_len};
 }

@@ -117,11 +117,11 @@ bool front_queue_idle(struct net_device *n, const char *name)
     if (!q || !q->ready)
         return true;
     if (net_device_pci(n))
-        VIOLATION(n->bus, "pci.queue_live", "4.1.4.3.2", "write of %s while queue %u is live",
-                  name, q->index);
+        VIOLATION(n->bus, "pci.queue_live", "4.1.4.3.2", "write of %s while queue %u is live", name,
+                  q->index);
     else
-        VIOLATION(n->bus, "mmio.queue_live", "4.2.2.2", "write of %s while queue %u is live",
-                  name, q->index);
+        VIOLATION(n->bus, "mmio.queue_live", "4.2.2.2", "write of %s while queue %u is live", name,
+                  q->index);
     return false;
 }
 

@@ -302,11 +302,12 @@ static void notify_write(struct net_device *n, uint32_t offset, unsigned size, u
     if (value < FAKE_PCI_QUEUES) {
         place = n->pci.notify_off[value] * (uint64_t)n->pci.multiplier;
         if (place != offset) {
-            VIOLATION(n->bus, "pci.notify", "4.1.4.4",
-                      "queue %u is notified at offset %#x, its place is %#llx (queue_notify_off %u, "
-                      "multiplier %u)",
-                      value, offset, (unsigned long long)place, n->pci.notify_off[value],
-                      n->pci.multiplier);
+            VIOLATION(
+                n->bus, "pci.notify", "4.1.4.4",
+                "queue %u is notified at offset %#x, its place is %#llx (queue_notify_off %u, "
+                "multiplier %u)",
+                value, offset, (unsigned long long)place, n->pci.notify_off[value],
+                n->pci.multiplier);
             return;
         }
     }
@@ -467,8 +468,7 @@ static void legacy_write(struct net_device *n, uint32_t offset, unsigned size, u
 
 static bool table_check(struct net_device *n, uint32_t offset, unsigned size, unsigned how)
 {
-    bool table = offset >= FAKE_PCI_TABLE_AT &&
-                 offset - FAKE_PCI_TABLE_AT < sizeof(n->pci.table);
+    bool table = offset >= FAKE_PCI_TABLE_AT && offset - FAKE_PCI_TABLE_AT < sizeof(n->pci.table);
 
     if (size == 4 && offset % 4 == 0 && (table || (how == R && offset == FAKE_PCI_PBA_AT)))
         return true;
@@ -498,8 +498,8 @@ void pci_message(struct net_device *n, unsigned index)
     if (index == VIRTIO_MSI_NO_VECTOR)
         return;
     entry = &n->pci.table[index * PCI_MSIX_ENTRY_SIZE / 4];
-    address = (uint64_t)entry[PCI_MSIX_ENTRY_UPPER_ADDR / 4] << 32 |
-              entry[PCI_MSIX_ENTRY_LOWER_ADDR / 4];
+    address =
+        (uint64_t)entry[PCI_MSIX_ENTRY_UPPER_ADDR / 4] << 32 | entry[PCI_MSIX_ENTRY_LOWER_ADDR / 4];
     if (entry[PCI_MSIX_ENTRY_VECTOR_CTRL / 4] & PCI_MSIX_ENTRY_CTRL_MASKBIT)
         VIOLATION(n->bus, "pci.msix", "4.1.5.1.2", "vector %u is in use and masked", index);
     else if (address != m->address || entry[PCI_MSIX_ENTRY_DATA / 4] != m->data)

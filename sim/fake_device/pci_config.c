@@ -74,7 +74,7 @@ static const struct {
 } capabilities[] = {
     {0xdc, 0x01, 8, 0, 0, 0, 0}, /* power management: not virtio's */
     {FAKE_PCI_MSIX, PCI_CAP_ID_MSIX, 0, 0, 0, 0, 0},
-    {0x54, PCI_CAP_ID_VNDR, 16, 0x7f, 4, 0, 64}, /* a type that is reserved */
+    {0x54, PCI_CAP_ID_VNDR, 16, 0x7f, 4, 0, 64},                      /* a type that is reserved */
     {0x40, PCI_CAP_ID_VNDR, 16, VIRTIO_PCI_CAP_COMMON_CFG, 7, 0, 64}, /* a BAR that is reserved */
     {FAKE_PCI_NOTIFY, PCI_CAP_ID_VNDR, 20, VIRTIO_PCI_CAP_NOTIFY_CFG, 4, FAKE_PCI_NOTIFY_AT, 0},
     {0xb8, PCI_CAP_ID_VNDR, 24, VIRTIO_PCI_CAP_COMMON_CFG, 4, FAKE_PCI_COMMON_AT, 64},
@@ -133,8 +133,8 @@ void pci_power_on(struct net_device *n)
 
     memset(&n->pci, 0, sizeof(n->pci));
     put(n, PCI_VENDOR_ID, 2, VIRTIO_PCI_VENDOR);
-    put(n, PCI_DEVICE_ID, 2, modern ? VIRTIO_PCI_DEVICE_MODERN + VIRTIO_ID_NET
-                                    : VIRTIO_PCI_DEVICE_TRANSITIONAL);
+    put(n, PCI_DEVICE_ID, 2,
+        modern ? VIRTIO_PCI_DEVICE_MODERN + VIRTIO_ID_NET : VIRTIO_PCI_DEVICE_TRANSITIONAL);
     put(n, PCI_REVISION_ID, 1, modern);
     put(n, PCI_CLASS_DEVICE, 2, 0x0200); /* Ethernet */
     put(n, PCI_SUBSYSTEM_VENDOR_ID, 2, VIRTIO_PCI_VENDOR);
@@ -250,7 +250,8 @@ static void bar_write(struct net_device *n, unsigned index, uint32_t value)
         return;
     if (pci_command(n) & bar_decoder(lower))
         VIOLATION(n->bus, "pci.sizing", "4.1.4",
-                  "BAR %u is written while the function decodes it (PCI 3.0 section 6.2.5.1)", index);
+                  "BAR %u is written while the function decodes it (PCI 3.0 section 6.2.5.1)",
+                  index);
     if (lower == index && value != UINT32_MAX && value & fixed & ~bars[lower].flags & ~0xfu)
         VIOLATION(n->bus, "pci.bar", "4.1.4", "BAR %u is set to %#x, not aligned to its size %#x",
                   index, value, bars[lower].size);
@@ -266,8 +267,9 @@ static void function_write(struct net_device *n, unsigned at, unsigned size, uin
              size == 4)
         bar_write(n, (at - PCI_BASE_ADDRESS_0) / 4, value);
     else if (at == FAKE_PCI_MSIX + PCI_MSIX_FLAGS && size == 2)
-        put(n, at, 2, (value & (PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL)) |
-                          (get(n, at, 2) & PCI_MSIX_FLAGS_QSIZE));
+        put(n, at, 2,
+            (value & (PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL)) |
+                (get(n, at, 2) & PCI_MSIX_FLAGS_QSIZE));
     else if (at == PCI_INTERRUPT_LINE && size == 1)
         put(n, at, 1, value);
     else
@@ -289,8 +291,8 @@ static bool config_access(struct net_device *n, uint64_t address, unsigned size)
 
     if (at % size == 0 && at < PCI_CFG_SPACE_SIZE)
         return true;
-    VIOLATION(n->bus, "pci.config", "4.1.4", "configuration space is accessed at %#x, %u bytes",
-              at, size);
+    VIOLATION(n->bus, "pci.config", "4.1.4", "configuration space is accessed at %#x, %u bytes", at,
+              size);
     return false;
 }
 
