@@ -25,8 +25,8 @@ PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
 CORE := check.c checksum.c fdt.c fdt_bus.c fdt_find.c fmt.c rng.c trace.c \
         virtio/pci.c virtio/virtio.c virtio/virtio_mmio.c virtio/virtio_net.c virtio/virtio_pci.c \
         virtio/virtio_pci_legacy.c virtio/virtq_split.c \
-        net/arp.c net/dhcp.c net/dhcp_message.c net/eth.c net/icmp.c net/ipv4.c net/socket.c \
-        net/stack.c net/tcp.c net/tcp_input.c net/tcp_output.c net/udp.c \
+        net/arp.c net/dhcp.c net/dhcp_message.c net/eth.c net/icmp.c net/ipv4.c net/loopback.c \
+        net/socket.c net/stack.c net/tcp.c net/tcp_input.c net/tcp_output.c net/udp.c \
         kernel/fd.c kernel/machine.c kernel/poll.c kernel/process.c kernel/syscall.c
 USER := echod.c http.c lib.c netinfo.c parse.c ping.c print.c programs.c tcpsend.c udpsend.c \
         url.c webget.c
