@@ -68,12 +68,16 @@ static void error_input(struct stack *s, const struct ipv4_packet *p,
 
     header_len = len < sizeof(*ip) ? 0 : (ip->version_ihl & 15) * 4u;
     if (header_len < sizeof(*ip) || len < header_len + ICMP_QUOTE_MIN ||
-        ip->version_ihl >> 4 != 4 || be32_get(ip->src) != p->dst) { /* not about ours */
+        ip->version_ihl >> 4 != 4 || be32_get(ip->src) != p->dst) {
         stack_drop(s, DROP_ICMP_QUOTE);
         return;
     }
     rest = quote + header_len;
     remote = be32_get(ip->dst);
+    if (p->looped != (ipv4_route(s, remote) != s->netdev)) { /* the packet never went that way */
+        stack_drop(s, DROP_ICMP_QUOTE);
+        return;
+    }
     TRACE(s->platform, TRACE_ICMP_ERROR, icmp->type, icmp->code, remote);
     if (ip->protocol == IP_PROTOCOL_TCP) {
         const struct tcp_header *tcp = (const struct tcp_header *)rest;
