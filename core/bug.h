@@ -33,6 +33,7 @@
     X(DHCP_DEAF, "every DHCP reply is swallowed")                                                  \
     X(DHCP_NO_EXPIRY, "the address is used after the end of its lease")                            \
     X(DHCP_XID, "any transaction id is accepted")                                                  \
+    X(LOOPBACK_WIRE, "packets to 127.0.0.0/8 go to the gateway")                                   \
     X(ARP_STORM, "ARP requests are not rate limited")                                              \
     X(TCP_WINDOW, "data is sent beyond the peer's window")                                         \
     X(TCP_ACK_AHEAD, "out-of-order data is acknowledged as if it were in order")                   \

@@ -95,7 +95,9 @@
     X(TCP_ACK, "tcp-ack")                                                                          \
     X(TCP_FLAGS, "tcp-flags")                                                                      \
     X(TCP_BACKLOG, "tcp-backlog")                                                                  \
-    X(TX_FULL, "tx-full")
+    X(TCP_LIMIT, "tcp-limit")                                                                      \
+    X(TX_FULL, "tx-full")                                                                          \
+    X(LOOPBACK_FULL, "loopback-full")
 
 /* Why a virtio device was given up. X(id, word). */
 #define VIRTIO_FAILURES(X)                                                                         \

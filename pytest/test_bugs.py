@@ -41,6 +41,7 @@ CAUGHT = {
     "DHCP_DEAF": (SLIRP + "lease.scn", {"expect"}),
     "DHCP_NO_EXPIRY": (NATIVE + "lease-expiry-kills-connections.scn", {"dhcp.address"}),
     "DHCP_XID": (NATIVE + "lease-foreign-xid.scn", {"dhcp.xid", "expect", "dhcp.address"}),
+    "LOOPBACK_WIRE": (NATIVE + "lo-ping.scn", {"frame.loopback"}),
     "ARP_STORM": (NATIVE + "arp-storm.scn", {"arp.rate"}),
     "TCP_WINDOW": (NATIVE + "web-small-window.scn", {"tcp.window"}),
     "TCP_ACK_AHEAD": (SLIRP + "web-reordered.scn", {"tcp.ack", "tcp.stream"}),

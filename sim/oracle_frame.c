@@ -20,6 +20,7 @@ const char *const oracle_names[][3] = {
     {"frame.padding", "RFC 894", "padding is zero"},
     {"frame.fragment", "RFC 791 section 3.2", "no fragment is sent"},
     {"frame.ttl", "RFC 1122 section 3.2.1.7", "the TTL is not 0"},
+    {"frame.loopback", "RFC 1122 section 3.2.1.3", "nothing is for 127/8 or the own address"},
     {"arp.source", "RFC 826", "an ARP packet names the own pair as its sender"},
     {"arp.rate", "RFC 1122 section 2.3.2.1", "a target is asked for at most once a second"},
     {"ip.source", "RFC 1122 section 3.2.1.3", "the source is the own address, or 0 for DHCP"},
@@ -147,6 +148,11 @@ static bool address_valid(const struct oracles *o, uint32_t addr)
            (o->expiry_ns == SIM_NEVER || now <= o->expiry_ns + o->slack_ns);
 }
 
+static bool is_loopback(uint32_t addr)
+{
+    return addr >> 24 == 127;
+}
+
 static void check_arp(struct oracles *o, const struct decoded *d)
 {
     uint64_t now = o->sim->now_ns;
@@ -156,6 +162,9 @@ static void check_arp(struct oracles *o, const struct decoded *d)
         oracle_fail(o, ARP_SOURCE, SIM_SITE, "the sender's hardware address is not the own one");
     if (o->dhcp_seen && d->arp_spa && !address_valid(o, d->arp_spa))
         oracle_fail(o, DHCP_ADDRESS, SIM_SITE, "ARP is sent from an address that is not leased");
+    if (is_loopback(d->arp_spa) || is_loopback(d->arp_tpa))
+        oracle_fail(o, FRAME_LOOPBACK, SIM_SITE, "ARP speaks of 127.x.x.%u",
+                    (is_loopback(d->arp_tpa) ? d->arp_tpa : d->arp_spa) & 255);
     if (d->arp_op != 1 || d->arp_spa == d->arp_tpa)
         return;
     for (i = 0; i < o->asked_count; i++)
@@ -178,6 +187,11 @@ static void check_ip(struct oracles *o, const struct decoded *d)
         oracle_fail(o, FRAME_FRAGMENT, SIM_SITE, "a fragment is sent");
     if (d->ip_ttl == 0)
         oracle_fail(o, FRAME_TTL, SIM_SITE, "a packet with TTL 0 is sent");
+    if (is_loopback(d->ip_src) || is_loopback(d->ip_dst))
+        oracle_fail(o, FRAME_LOOPBACK, SIM_SITE, "a packet from %u.x.x.%u to %u.x.x.%u is sent",
+                    d->ip_src >> 24, d->ip_src & 255, d->ip_dst >> 24, d->ip_dst & 255);
+    if (o->addr && d->ip_dst == o->addr && address_valid(o, o->addr))
+        oracle_fail(o, FRAME_LOOPBACK, SIM_SITE, "a packet to the own address is sent");
     if (d->ip_src == 0 && d->layer != LAYER_DHCP)
         oracle_fail(o, IP_SOURCE, SIM_SITE, "the source address is 0 and it is not DHCP");
     if (o->dhcp_seen && d->ip_src && !address_valid(o, d->ip_src))

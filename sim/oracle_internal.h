@@ -15,6 +15,7 @@ enum oracle_id {
     FRAME_PADDING,
     FRAME_FRAGMENT,
     FRAME_TTL,
+    FRAME_LOOPBACK,
     ARP_SOURCE,
     ARP_RATE,
     IP_SOURCE,

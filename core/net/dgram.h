@@ -45,10 +45,10 @@ int dgram_bind(struct stack *s, struct dgram_socket *d, uint16_t port);
 /* Only datagrams from there are received, and errors from there are reported. */
 int dgram_connect(struct stack *s, struct dgram_socket *d, uint32_t addr, uint16_t port);
 
-/* Room for a payload of up to mtu - 28 bytes, or NULL when no frame can be sent now. It must be
- * followed by dgram_send() or dgram_cancel(). */
-uint8_t *dgram_begin(struct stack *s);
-void dgram_cancel(struct stack *s, uint8_t *payload);
+/* Room for a payload to `addr` of up to mtu - 28 bytes, or NULL when no frame can be sent now. It
+ * must be followed by dgram_send() or dgram_cancel() with the same address. */
+uint8_t *dgram_begin(struct stack *s, uint32_t addr);
+void dgram_cancel(struct stack *s, uint32_t addr, uint8_t *payload);
 
 /* Send it: 0, ERR_UNREACH (no route), or an error that an earlier datagram met. Given. */
 int dgram_send(struct stack *s, struct dgram_socket *d, uint8_t *payload, size_t len,

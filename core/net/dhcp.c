@@ -54,8 +54,9 @@ static void dhcp_move(struct stack *s, enum dhcp_state to)
  * (section 4.4.4 and 4.3.2). A frame that cannot be had now counts as lost: the timer asks again. */
 static void dhcp_send(struct stack *s, const struct dhcp_build *b)
 {
-    bool unicast = s->dhcp.state == DHCP_RENEWING;
-    uint8_t *frame = s->netdev->alloc(s->netdev->ctx);
+    uint32_t dst = s->dhcp.state == DHCP_RENEWING ? s->dhcp.lease.server : IPV4_BROADCAST;
+    struct netdev *dev = ipv4_route(s, dst); /* lo, if the server called itself by our address */
+    uint8_t *frame = dev->alloc(dev->ctx);
 
     s->dhcp.tries++;
     if (!frame) {
@@ -63,9 +64,7 @@ static void dhcp_send(struct stack *s, const struct dhcp_build *b)
         return;
     }
     dhcp_write(frame + FRAME_UDP_PAYLOAD, b, s->netdev->mac);
-    udp_output(s, frame, b->ciaddr, DHCP_CLIENT_PORT,
-               unicast ? s->dhcp.lease.server : IPV4_BROADCAST, DHCP_SERVER_PORT,
-               DHCP_MESSAGE_LEN);
+    udp_output(s, frame, b->ciaddr, DHCP_CLIENT_PORT, dst, DHCP_SERVER_PORT, DHCP_MESSAGE_LEN);
 }
 
 static void set_backoff(struct stack *s)

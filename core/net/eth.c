@@ -32,7 +32,8 @@ void eth_input(struct stack *s, const uint8_t *frame, size_t len)
     }
     switch (be16_get(eth->type)) {
     case ETH_TYPE_IPV4:
-        ipv4_input(s, frame + sizeof(*eth), len - sizeof(*eth), group);
+        ipv4_input(s, frame + sizeof(*eth), len - sizeof(*eth),
+                   group ? FROM_WIRE_GROUP : FROM_WIRE);
         break;
     case ETH_TYPE_ARP:
         arp_input(s, frame + sizeof(*eth), len - sizeof(*eth));

@@ -13,13 +13,14 @@
 /* An error quotes the IP header and the first 8 bytes behind it: RFC 1122 section 3.2.2. */
 enum { ICMP_QUOTE_MIN = 8, ICMP_QUOTE_MAX = 60 + 8 };
 
-static void icmp_output(struct stack *s, uint8_t *frame, uint32_t dst, size_t len)
+/* Send an answer to `p`, from the address that it was sent to: section 3.2.2. */
+static void icmp_answer(struct stack *s, uint8_t *frame, const struct ipv4_packet *p, size_t len)
 {
     struct icmp_header *icmp = (struct icmp_header *)(frame + FRAME_IP_PAYLOAD);
 
     icmp->checksum = be16_of(0);
     icmp->checksum = checksum_finish(checksum_add(0, icmp, len));
-    ipv4_output(s, frame, s->addr, dst, IP_PROTOCOL_ICMP, len);
+    ipv4_output(s, frame, p->dst, p->src, IP_PROTOCOL_ICMP, len);
 }
 
 static void echo_request(struct stack *s, const struct ipv4_packet *p)
@@ -31,16 +32,14 @@ static void echo_request(struct stack *s, const struct ipv4_packet *p)
         stack_drop(s, DROP_ICMP_BROADCAST);
         return;
     }
-    frame = s->netdev->alloc(s->netdev->ctx);
-    if (!frame) {
-        stack_drop(s, DROP_TX_FULL);
+    frame = ipv4_alloc_answer(s, p->src);
+    if (!frame)
         return;
-    }
     icmp = (struct icmp_header *)(frame + FRAME_IP_PAYLOAD);
     mem_copy(icmp, p->payload, p->len);
     icmp->type = ICMP_ECHO_REPLY;
     icmp->code = 0;
-    icmp_output(s, frame, p->src, p->len);
+    icmp_answer(s, frame, p, p->len);
 }
 
 /* What an ICMP error means to a program, and whether it may end a connection attempt at once. */
@@ -69,12 +68,16 @@ static void error_input(struct stack *s, const struct ipv4_packet *p,
 
     header_len = len < sizeof(*ip) ? 0 : (ip->version_ihl & 15) * 4u;
     if (header_len < sizeof(*ip) || len < header_len + ICMP_QUOTE_MIN ||
-        ip->version_ihl >> 4 != 4 || s->addr == 0 || be32_get(ip->src) != s->addr) {
+        ip->version_ihl >> 4 != 4 || be32_get(ip->src) != p->dst) {
         stack_drop(s, DROP_ICMP_QUOTE);
         return;
     }
     rest = quote + header_len;
     remote = be32_get(ip->dst);
+    if (p->looped != (ipv4_route(s, remote) != s->netdev)) { /* the packet never went that way */
+        stack_drop(s, DROP_ICMP_QUOTE);
+        return;
+    }
     TRACE(s->platform, TRACE_ICMP_ERROR, icmp->type, icmp->code, remote);
     if (ip->protocol == IP_PROTOCOL_TCP) {
         const struct tcp_header *tcp = (const struct tcp_header *)rest;
@@ -99,10 +102,6 @@ void icmp_input(struct stack *s, const struct ipv4_packet *p)
     }
     if (!checksum_good(checksum_add(0, p->payload, p->len))) {
         stack_drop(s, DROP_ICMP_CHECKSUM);
-        return;
-    }
-    if (s->addr == 0) {
-        stack_drop(s, DROP_IP_DESTINATION);
         return;
     }
     switch (icmp->type) {
@@ -130,23 +129,20 @@ void icmp_unreachable(struct stack *s, const struct ipv4_packet *p, uint8_t code
     struct icmp_header *icmp;
     uint8_t *frame;
 
-    if (p->broadcast || s->addr == 0)
+    if (p->broadcast)
         return;
     if (ip->protocol == IP_PROTOCOL_ICMP) /* never an error about an error */
         return;
-    if (s->now_ns < s->icmp_error_ns) {
+    if (!rate_take(&s->icmp_errors, s->now_ns, ICMP_ERROR_INTERVAL_NS, 1)) {
         stack_drop(s, DROP_ICMP_LIMIT);
         return;
     }
-    frame = s->netdev->alloc(s->netdev->ctx);
-    if (!frame) {
-        stack_drop(s, DROP_TX_FULL);
+    frame = ipv4_alloc_answer(s, p->src);
+    if (!frame)
         return;
-    }
-    s->icmp_error_ns = s->now_ns + ICMP_ERROR_INTERVAL_NS;
     quote = quote < ICMP_QUOTE_MAX ? quote : ICMP_QUOTE_MAX;
     icmp = (struct icmp_header *)(frame + FRAME_IP_PAYLOAD);
     *icmp = (struct icmp_header){.type = ICMP_UNREACHABLE, .code = code};
     mem_copy(frame + FRAME_ICMP_PAYLOAD, p->header, quote);
-    icmp_output(s, frame, p->src, sizeof(*icmp) + quote);
+    icmp_answer(s, frame, p, sizeof(*icmp) + quote);
 }

@@ -2,6 +2,7 @@
  * IPv4 for a host (RFC 791; RFC 1122 section 3.2.1): no options are sent, received ones are skipped,
  * source-routed packets and fragments are dropped (docs/limits.md).
  */
+#include "../bug.h"
 #include "../check.h"
 #include "../checksum.h"
 #include "../mem.h"
@@ -18,10 +19,28 @@ bool ipv4_is_host(uint32_t addr)
     return top != 0 && top != 127 && top < 224;
 }
 
+bool ipv4_is_loopback(uint32_t addr)
+{
+    return addr >> 24 == 127;
+}
+
 bool ipv4_is_broadcast(const struct stack *s, uint32_t addr)
 {
-    return addr == IPV4_BROADCAST || (s->addr && addr == (s->addr | ~s->mask)) ||
-           (s->addr && addr == (s->addr & s->mask));
+    if (addr == IPV4_BROADCAST)
+        return true;
+    return s->addr && ~s->mask > 1 && /* a net of one or two hosts has none: RFC 3021 */
+           (addr == (s->addr | ~s->mask) || addr == (s->addr & s->mask));
+}
+
+bool ipv4_is_destination(const struct stack *s, uint32_t addr)
+{
+    return ipv4_is_loopback(addr) || (ipv4_is_host(addr) && !ipv4_is_broadcast(s, addr));
+}
+
+/* Is this host meant, from wherever it is said? */
+static bool is_own(const struct stack *s, uint32_t addr)
+{
+    return ipv4_is_loopback(addr) || (s->addr && addr == s->addr);
 }
 
 /* Walk the options, bounded by the header; a malformed one ends the walk, since options are
@@ -75,26 +94,29 @@ static enum drop_reason header_check(const uint8_t *packet, size_t len, struct i
 
 /* May this packet come to us, from where it says and to where it says? RFC 1122 section 3.2.1.3. */
 static enum drop_reason address_check(const struct stack *s, const struct ipv4_packet *p,
-                                      bool link_group)
+                                      enum ipv4_way way)
 {
     const struct ipv4_header *ip = (const struct ipv4_header *)p->header;
 
+    if (way == FROM_LOOPBACK) /* while it was queued our address may have gone */
+        return is_own(s, p->dst) ? DROP_COUNT : DROP_IP_DESTINATION;
     if (!ipv4_is_host(p->src) || (s->addr && p->src == s->addr) ||
         (s->addr && ipv4_is_broadcast(s, p->src)))
         return DROP_IP_SOURCE;
+    /* While we have no address only DHCP is heard, and a server may already send to the one it has
+     * in mind: RFC 2131 section 4.1. The client checks everything else. */
+    if (s->addr == 0)
+        return ip->protocol == IP_PROTOCOL_UDP && (p->broadcast || ipv4_is_host(p->dst))
+                   ? DROP_COUNT
+                   : DROP_IP_DESTINATION;
     if (p->broadcast)
         return DROP_COUNT;
-    /* While we have no address, a DHCP server may already send to the one it has in mind:
-     * RFC 2131 section 4.1. The client checks everything else. */
-    if (s->addr == 0)
-        return ip->protocol == IP_PROTOCOL_UDP && ipv4_is_host(p->dst) ? DROP_COUNT
-                                                                        : DROP_IP_DESTINATION;
     if (p->dst != s->addr)
         return DROP_IP_DESTINATION;
-    return link_group ? DROP_IP_BROADCAST_FRAME : DROP_COUNT; /* section 3.3.6 */
+    return way == FROM_WIRE_GROUP ? DROP_IP_BROADCAST_FRAME : DROP_COUNT; /* section 3.3.6 */
 }
 
-void ipv4_input(struct stack *s, const uint8_t *packet, size_t len, bool link_group)
+void ipv4_input(struct stack *s, const uint8_t *packet, size_t len, enum ipv4_way way)
 {
     struct ipv4_packet p;
     enum drop_reason reason = header_check(packet, len, &p);
@@ -102,7 +124,8 @@ void ipv4_input(struct stack *s, const uint8_t *packet, size_t len, bool link_gr
 
     if (reason == DROP_COUNT) {
         p.broadcast = ipv4_is_broadcast(s, p.dst);
-        reason = address_check(s, &p, link_group);
+        p.looped = way == FROM_LOOPBACK;
+        reason = address_check(s, &p, way);
     }
     if (reason == DROP_COUNT && (be16_get(ip->flags_offset) & (IP_FLAG_MF | IP_OFFSET_MASK)))
         reason = DROP_IP_FRAGMENT;
@@ -129,6 +152,28 @@ void ipv4_input(struct stack *s, const uint8_t *packet, size_t len, bool link_gr
     }
 }
 
+/* ---- output ---- */
+
+struct netdev *ipv4_route(struct stack *s, uint32_t dst)
+{
+    return is_own(s, dst) && !BUG(LOOPBACK_WIRE) ? &s->loopback.netdev : s->netdev;
+}
+
+uint8_t *ipv4_alloc_answer(struct stack *s, uint32_t dst)
+{
+    struct netdev *dev = ipv4_route(s, dst);
+    uint8_t *frame = dev->alloc(dev->ctx);
+
+    if (!frame)
+        stack_drop(s, dev == s->netdev ? DROP_TX_FULL : DROP_LOOPBACK_FULL);
+    return frame;
+}
+
+uint32_t ipv4_source(const struct stack *s, uint32_t dst)
+{
+    return ipv4_is_loopback(dst) ? IPV4_LOOPBACK : s->addr;
+}
+
 static void header_build(struct stack *s, uint8_t *frame, uint32_t src, uint32_t dst,
                          uint8_t protocol, size_t payload_len)
 {
@@ -150,23 +195,28 @@ static void header_build(struct stack *s, uint8_t *frame, uint32_t src, uint32_t
 int ipv4_output(struct stack *s, uint8_t *frame, uint32_t src, uint32_t dst, uint8_t protocol,
                 size_t payload_len)
 {
+    struct netdev *dev = ipv4_route(s, dst);
     size_t len = FRAME_IP_PAYLOAD + payload_len;
 
-    CHECK(len <= s->netdev->mtu + (size_t)FRAME_IP);
+    CHECK(len <= dev->mtu + (size_t)FRAME_IP);
     header_build(s, frame, src, dst, protocol, payload_len);
+    if (dev != s->netdev) {
+        dev->send(dev->ctx, frame, len);
+        return 0;
+    }
     if (ipv4_is_broadcast(s, dst)) {
         eth_output(s, frame, len, link_broadcast, ETH_TYPE_IPV4);
         return 0;
     }
-    if (s->addr && ((dst ^ s->addr) & s->mask) == 0 && dst != s->addr) {
+    if (s->addr && ((dst ^ s->addr) & s->mask) == 0) {
         arp_output(s, frame, len, dst);
         return 0;
     }
-    if (s->addr && s->gateway && dst != s->addr) {
+    if (s->addr && s->gateway) {
         arp_output(s, frame, len, s->gateway);
         return 0;
     }
-    s->netdev->free(s->netdev->ctx, frame);
+    dev->free(dev->ctx, frame);
     stack_drop(s, DROP_IP_NO_ROUTE);
     return ERR_UNREACH;
 }

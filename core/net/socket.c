@@ -77,7 +77,7 @@ static int stream_connect(void *object, const struct socket_address *to, uint64_
 
     if (*progress)
         return tcp_connected(c);
-    if (c->stack->addr == 0)
+    if (ipv4_source(c->stack, to->addr) == 0)
         return ERR_AGAIN; /* there is no network yet; the caller bounds the wait */
     err = tcp_connect(c, to->addr, to->port);
     if (err)
@@ -158,28 +158,28 @@ static int64_t dgram_sendto(void *object, const struct user_buffer *b,
                             const struct socket_address *to)
 {
     struct dgram_socket *d = object;
+    struct stack *s = d->stack;
     uint8_t *payload;
     int err = dgram_error(d);
 
     if (err)
         return err;
-    if (!ipv4_is_host(to->addr) || ipv4_is_broadcast(d->stack, to->addr) ||
-        (to->port == 0 && !d->echo))
+    if (!ipv4_is_destination(s, to->addr) || (to->port == 0 && !d->echo))
         return ERR_ADDR;
-    if (b->len > d->stack->netdev->mtu - 28u)
+    if (b->len > ipv4_route(s, to->addr)->mtu - 28u)
         return ERR_MSGSIZE;
-    if (d->stack->addr == 0)
+    if (ipv4_source(s, to->addr) == 0)
         return ERR_AGAIN;
     if (!d->port)
-        dgram_bind(d->stack, d, 0);
-    payload = dgram_begin(d->stack);
+        dgram_bind(s, d, 0);
+    payload = dgram_begin(s, to->addr);
     if (!payload)
         return ERR_AGAIN;
     if (user_copy_in(b, payload, 0, b->len)) {
-        dgram_cancel(d->stack, payload);
+        dgram_cancel(s, to->addr, payload);
         return ERR_FAULT;
     }
-    err = dgram_send(d->stack, d, payload, b->len, to->addr, to->port);
+    err = dgram_send(s, d, payload, b->len, to->addr, to->port);
     return err ? err : (int64_t)b->len;
 }
 

@@ -18,7 +18,7 @@ void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev
     s->isn_key[1] = p->entropy(p->ctx);
     s->addr = s->mask = s->gateway = s->dns = 0;
     s->ip_id = (uint16_t)rng_next(&s->rng);
-    s->icmp_error_ns = 0;
+    s->icmp_errors = s->tcp_resets = (struct rate){0};
     s->tcp_next_port = (uint16_t)rng_next(&s->rng);
     mem_fill(s->drops, 0, sizeof(s->drops));
     s->drops_total = 0;
@@ -27,17 +27,33 @@ void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev
         s->dgrams[i] = (struct dgram_socket){.queue = (struct dgram *)(void *)at};
         at += DGRAM_QUEUE * sizeof(struct dgram);
     }
+    loopback_init(&s->loopback, (struct loopback_slot *)(void *)at);
+    at += LOOPBACK_QUEUE * sizeof(struct loopback_slot);
     for (unsigned i = 0; i < TCP_CONNS; i++) {
         tcp_conn_init(&s->tcp[i], s, i, at, at + TCP_RCV_BUFFER);
         at += TCP_RCV_BUFFER + TCP_SND_BUFFER;
     }
     TRACE0(p, TRACE_NET_READY);
+    TRACE0(p, TRACE_NET_LOOPBACK);
     dhcp_init(s);
+}
+
+/* Take in what was queued until now: an answer to it waits for the next poll. */
+static void loopback_input(struct stack *s)
+{
+    struct netdev *lo = &s->loopback.netdev;
+    struct frame_view view;
+
+    for (unsigned left = s->loopback.count; left && lo->receive(lo->ctx, &view); left--) {
+        ipv4_input(s, view.frame + FRAME_IP, view.len - FRAME_IP, FROM_LOOPBACK);
+        lo->recycle(lo->ctx, &view);
+    }
 }
 
 void stack_begin(struct stack *s, uint64_t now_ns)
 {
     s->now_ns = now_ns;
+    loopback_input(s);
 }
 
 void stack_input(struct stack *s, const uint8_t *frame, size_t len)
@@ -60,6 +76,8 @@ void stack_output(struct stack *s)
 
 uint64_t stack_deadline(const struct stack *s)
 {
+    if (s->loopback.count)
+        return s->now_ns;
     return deadline_min(arp_deadline(s), deadline_min(dhcp_deadline(s), tcp_deadline(s)));
 }
 
@@ -73,12 +91,12 @@ static bool arp_asking(const struct stack *s)
 
 bool stack_idle(const struct stack *s)
 {
-    return !arp_asking(s) && tcp_idle(s);
+    return !s->loopback.count && !arp_asking(s) && tcp_idle(s);
 }
 
 bool stack_settled(const struct stack *s)
 {
-    return !arp_asking(s) && tcp_settled(s);
+    return !s->loopback.count && !arp_asking(s) && tcp_settled(s);
 }
 
 bool stack_unused(const struct stack *s)
@@ -96,7 +114,7 @@ void stack_set_address(struct stack *s, uint32_t addr, uint32_t mask, uint32_t g
                        uint32_t dns)
 {
     if (s->addr && s->addr != addr) {
-        tcp_abort_all(s, ERR_NETDOWN);
+        tcp_abort_from(s, s->addr, ERR_NETDOWN);
         arp_flush(s);
     }
     s->addr = addr;

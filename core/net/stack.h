@@ -3,8 +3,8 @@
  * provides. Frames come in through stack_input() and leave through the netdev; time comes in with
  * stack_poll(). A bad packet is not an error: it is dropped, counted by reason and traced.
  *
- * Call order of a poll: stack_begin(now), stack_input() for each frame, stack_timers(), system
- * calls, stack_output(). Input changes state, output sends.
+ * Call order of a poll: stack_begin(now), which takes in what we sent to ourselves, stack_input()
+ * for each frame, stack_timers(), system calls, stack_output(). Input changes state, output sends.
  */
 #ifndef DRYWIRE_STACK_H
 #define DRYWIRE_STACK_H
@@ -12,30 +12,34 @@
 #include "../err.h"
 #include "../netdev.h"
 #include "../platform.h"
+#include "../rate.h"
 #include "../rng.h"
 #include "../trace_events.h"
 #include "arp.h"
 #include "dgram.h"
 #include "dhcp.h"
+#include "loopback.h"
 #include "tcp.h"
 #include "wire.h"
 
 struct stack {
     const struct platform *platform;
-    struct netdev *netdev;
+    struct netdev *netdev;    /* virt0: the wire */
+    struct loopback loopback; /* lo */
     struct rng rng;
     uint64_t isn_key[2]; /* RFC 6528 */
     uint64_t now_ns;     /* of the poll that is running */
 
     uint32_t addr, mask, gateway, dns; /* host order; addr 0: no address */
     uint16_t ip_id;
-    uint64_t icmp_error_ns; /* not before then is another ICMP error sent */
+    struct rate icmp_errors;
 
     struct arp_cache arp;
     struct dhcp_client dhcp;
     struct dgram_socket dgrams[DGRAM_SOCKETS];
     struct tcp_conn tcp[TCP_CONNS];
     uint16_t tcp_next_port; /* counter of RFC 6056 section 3.3.3 */
+    struct rate tcp_resets; /* to segments that fit no connection */
 
     uint64_t drops[DROP_COUNT];
     uint64_t drops_total;
@@ -44,7 +48,8 @@ struct stack {
 /* Large buffers that stack_init() is given: they need not be cleared. */
 enum {
     STACK_BUFFERS_SIZE = TCP_CONNS * (TCP_RCV_BUFFER + TCP_SND_BUFFER) +
-                         DGRAM_SOCKETS * DGRAM_QUEUE * sizeof(struct dgram)
+                         DGRAM_SOCKETS * DGRAM_QUEUE * sizeof(struct dgram) +
+                         LOOPBACK_QUEUE * sizeof(struct loopback_slot)
 };
 
 void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev, void *buffers,
@@ -81,19 +86,32 @@ struct ipv4_packet {
     size_t len; /* of the payload */
     uint32_t src, dst;
     bool broadcast; /* to more than this host, by Ethernet or by IP */
+    bool looped;    /* from ourselves: it never was on the wire */
 };
+
+/* The way a packet came: in a frame to us, in one to more than us, over lo. */
+enum ipv4_way { FROM_WIRE, FROM_WIRE_GROUP, FROM_LOOPBACK };
 
 void eth_input(struct stack *s, const uint8_t *frame, size_t len);
 /* Fill the Ethernet header but for the destination; pad; send. Given. */
 void eth_output(struct stack *s, uint8_t *frame, size_t len, const uint8_t dst[6], uint16_t type);
 
-void ipv4_input(struct stack *s, const uint8_t *packet, size_t len, bool link_broadcast);
+void ipv4_input(struct stack *s, const uint8_t *packet, size_t len, enum ipv4_way way);
+/* The interface that packets to `dst` leave by: frames for ipv4_output() come from its alloc(). */
+struct netdev *ipv4_route(struct stack *s, uint32_t dst);
+/* Room for a packet that answers one from `dst`, or NULL: counted as dropped, nobody asks again. */
+uint8_t *ipv4_alloc_answer(struct stack *s, uint32_t dst);
+/* The source address of what we send to `dst`; 0: there is none yet. */
+uint32_t ipv4_source(const struct stack *s, uint32_t dst);
 /* Send a frame whose IP payload is in place. `src` 0 only for DHCP. 0, or ERR_UNREACH: no route,
  * the frame is gone all the same. */
 int ipv4_output(struct stack *s, uint8_t *frame, uint32_t src, uint32_t dst, uint8_t protocol,
                 size_t payload_len);
-/* Is this a unicast address that a single host can have? */
+/* Is this a unicast address that a single host on a wire can have? */
 bool ipv4_is_host(uint32_t addr);
+bool ipv4_is_loopback(uint32_t addr);
+/* Can a program talk to this address: that of one host, or of ours? */
+bool ipv4_is_destination(const struct stack *s, uint32_t addr);
 bool ipv4_is_broadcast(const struct stack *s, uint32_t addr);
 
 void icmp_input(struct stack *s, const struct ipv4_packet *packet);

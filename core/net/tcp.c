@@ -83,11 +83,14 @@ void tcp_abort(struct tcp_conn *c, int error)
     tcp_end(c);
 }
 
-void tcp_abort_all(struct stack *s, int error)
+void tcp_abort_from(struct stack *s, uint32_t addr, int error)
 {
-    for (unsigned i = 0; i < TCP_CONNS; i++)
-        if (s->tcp[i].state != TCP_CLOSED && s->tcp[i].state != TCP_LISTEN)
-            tcp_abort(&s->tcp[i], error);
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        struct tcp_conn *c = &s->tcp[i];
+
+        if (c->state != TCP_CLOSED && c->state != TCP_LISTEN && c->local_addr == addr)
+            tcp_abort(c, error);
+    }
 }
 
 void tcp_enter_time_wait(struct tcp_conn *c)
@@ -163,7 +166,7 @@ static bool port_taken(const struct stack *s, uint16_t port)
 }
 
 /* RFC 6056 section 3.3.3: a keyed hash of the far end plus a counter. At most TCP_CONNS ports are
- * taken, so the search ends. */
+ * taken, so the search ends. Never the far end's own number: over lo that could be ourselves. */
 static uint16_t pick_port(struct stack *s, uint32_t addr, uint16_t port)
 {
     uint64_t far[2] = {addr, port};
@@ -172,7 +175,7 @@ static uint16_t pick_port(struct stack *s, uint32_t addr, uint16_t port)
     for (;;) {
         uint16_t at = (uint16_t)(EPHEMERAL_FIRST + (offset + s->tcp_next_port++) % EPHEMERAL_COUNT);
 
-        if (!port_taken(s, at))
+        if (at != port && !port_taken(s, at))
             return at;
     }
 }
@@ -204,9 +207,9 @@ int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port)
         return ERR_INVAL;
     if (c->state != TCP_CLOSED || c->remote_port)
         return ERR_ISCONN;
-    if (!ipv4_is_host(addr) || ipv4_is_broadcast(s, addr) || port == 0) /* MUST-46 */
+    if (!ipv4_is_destination(s, addr) || port == 0) /* MUST-46 */
         return ERR_ADDR;
-    c->local_addr = s->addr;
+    c->local_addr = ipv4_source(s, addr);
     c->remote_addr = addr;
     c->remote_port = port;
     if (!c->local_port)

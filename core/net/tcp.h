@@ -135,7 +135,8 @@ bool tcp_idle(const struct stack *s);
 
 /* The same, but for those in TIME-WAIT. */
 bool tcp_settled(const struct stack *s);
-void tcp_abort_all(struct stack *s, int error);
+/* End every connection whose own address is `addr`. */
+void tcp_abort_from(struct stack *s, uint32_t addr, int error);
 
 /* Make the segments that state asks for, as far as the device has room. */
 void tcp_output(struct tcp_conn *c);

@@ -70,7 +70,7 @@ static enum drop_reason parse(const struct ipv4_packet *p, struct tcp_segment *g
 /* MUST-14, MUST-15, MUST-16, with a floor for peers that announce nonsense. */
 static void take_mss(struct tcp_conn *c, const struct tcp_segment *g)
 {
-    uint32_t own = c->stack->netdev->mtu - 40u;
+    uint32_t own = ipv4_route(c->stack, c->remote_addr)->mtu - 40u;
     uint32_t mss = g->mss ? g->mss : TCP_MSS_DEFAULT;
 
     mss = mss < TCP_MSS_MIN ? TCP_MSS_MIN : mss;
@@ -671,7 +671,7 @@ void tcp_input(struct stack *s, const struct ipv4_packet *p)
     enum drop_reason reason = parse(p, &g);
     struct tcp_conn *c;
 
-    if (reason == DROP_COUNT && (p->broadcast || s->addr == 0)) /* MUST-57 */
+    if (reason == DROP_COUNT && p->broadcast) /* MUST-57 */
         reason = DROP_IP_DESTINATION;
     if (reason != DROP_COUNT) {
         stack_drop(s, reason);

@@ -12,6 +12,10 @@
 
 enum { TCP_OPTION_MSS_LEN = 4 };
 
+/* Resets that a stranger can provoke: a hundred a second, ten at once. */
+#define TCP_RESET_INTERVAL_NS (10 * NS_PER_MS)
+enum { TCP_RESET_BURST = 10 };
+
 uint32_t tcp_offered_window(const struct tcp_conn *c)
 {
     uint32_t held = c->rcv_nxt - c->rcv_read - (c->fin_received ? 1 : 0);
@@ -64,7 +68,8 @@ static void copy_from_ring(const struct tcp_conn *c, uint8_t *to, uint32_t seq, 
 static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags)
 {
     struct stack *s = c->stack;
-    uint8_t *frame = s->netdev->alloc(s->netdev->ctx);
+    struct netdev *dev = ipv4_route(s, c->remote_addr);
+    uint8_t *frame = dev->alloc(dev->ctx);
     bool syn = flags & TCP_SYN;
     size_t option_len = syn ? TCP_OPTION_MSS_LEN : 0;
     uint8_t *payload;
@@ -74,7 +79,7 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
         return false;
     payload = frame + FRAME_IP_PAYLOAD + sizeof(struct tcp_header);
     if (syn) {
-        uint16_t mss = (uint16_t)(s->netdev->mtu - 40);
+        uint16_t mss = (uint16_t)(dev->mtu - 40);
         const uint8_t option[TCP_OPTION_MSS_LEN] = {2, 4, (uint8_t)(mss >> 8), (uint8_t)mss};
 
         mem_copy(payload, option, sizeof(option));
@@ -299,11 +304,13 @@ void tcp_reset_reply(struct stack *s, const struct ipv4_packet *p, const struct 
 
     if ((seg->flags & TCP_RST) && !BUG(TCP_RST_TO_RST))
         return;
-    frame = s->netdev->alloc(s->netdev->ctx);
-    if (!frame) {
-        stack_drop(s, DROP_TX_FULL);
+    if (!rate_take(&s->tcp_resets, s->now_ns, TCP_RESET_INTERVAL_NS, TCP_RESET_BURST)) {
+        stack_drop(s, DROP_TCP_LIMIT);
         return;
     }
+    frame = ipv4_alloc_answer(s, p->src);
+    if (!frame)
+        return;
     TRACE(s->platform, TRACE_TCP_RST_SENT, seg->dst_port, p->src, seg->src_port);
     segment_send(s, frame,
                  &(struct tcp_header){
@@ -313,7 +320,7 @@ void tcp_reset_reply(struct stack *s, const struct ipv4_packet *p, const struct 
                      .ack = be32_of(ack ? 0 : seg->seq + tcp_seg_len(seg)),
                      .flags = TCP_RST | (ack ? 0 : TCP_ACK),
                  },
-                 s->addr, p->src, 0, 0);
+                 p->dst, p->src, 0, 0);
 }
 
 /* At most ten in five seconds and connection. */

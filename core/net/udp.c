@@ -55,7 +55,7 @@ int dgram_bind(struct stack *s, struct dgram_socket *d, uint16_t port)
 
 int dgram_connect(struct stack *s, struct dgram_socket *d, uint32_t addr, uint16_t port)
 {
-    if (!ipv4_is_host(addr) || (port == 0 && !d->echo))
+    if (!ipv4_is_destination(s, addr) || (port == 0 && !d->echo))
         return ERR_ADDR;
     if (!d->port)
         dgram_bind(s, d, 0);
@@ -124,13 +124,13 @@ void udp_input(struct stack *s, const struct ipv4_packet *p)
     len -= sizeof(*udp);
     port = be16_get(udp->dst_port);
     if (port == DHCP_CLIENT_PORT) {
-        if (be16_get(udp->src_port) == DHCP_SERVER_PORT)
+        if (be16_get(udp->src_port) == DHCP_SERVER_PORT && !p->looped) /* no program is a server */
             dhcp_input(s, p->src, payload, len);
         else
             stack_drop(s, DROP_UDP_PORT);
         return;
     }
-    if (s->addr == 0) {
+    if (s->addr == 0 && !p->looped) { /* for the address that DHCP may give us */
         stack_drop(s, DROP_IP_DESTINATION);
         return;
     }
@@ -188,17 +188,20 @@ int udp_output(struct stack *s, uint8_t *frame, uint32_t src, uint16_t src_port,
     return ipv4_output(s, frame, src, dst, IP_PROTOCOL_UDP, total);
 }
 
-uint8_t *dgram_begin(struct stack *s)
+uint8_t *dgram_begin(struct stack *s, uint32_t addr)
 {
-    uint8_t *frame = s->netdev->alloc(s->netdev->ctx);
+    struct netdev *dev = ipv4_route(s, addr);
+    uint8_t *frame = dev->alloc(dev->ctx);
 
     _Static_assert((int)FRAME_UDP_PAYLOAD == (int)FRAME_ICMP_PAYLOAD, "one place for both");
     return frame ? frame + FRAME_UDP_PAYLOAD : 0;
 }
 
-void dgram_cancel(struct stack *s, uint8_t *payload)
+void dgram_cancel(struct stack *s, uint32_t addr, uint8_t *payload)
 {
-    s->netdev->free(s->netdev->ctx, payload - FRAME_UDP_PAYLOAD);
+    struct netdev *dev = ipv4_route(s, addr);
+
+    dev->free(dev->ctx, payload - FRAME_UDP_PAYLOAD);
 }
 
 int dgram_send(struct stack *s, struct dgram_socket *d, uint8_t *payload, size_t len,
@@ -206,11 +209,12 @@ int dgram_send(struct stack *s, struct dgram_socket *d, uint8_t *payload, size_t
 {
     uint8_t *frame = payload - FRAME_UDP_PAYLOAD;
     struct icmp_header *icmp = (struct icmp_header *)(frame + FRAME_IP_PAYLOAD);
+    uint32_t src = ipv4_source(s, addr);
 
     CHECK(d->port != 0);
     d->sent_addr = addr;
     if (!d->echo)
-        return udp_output(s, frame, s->addr, d->port, addr, port, len);
+        return udp_output(s, frame, src, d->port, addr, port, len);
 
     *icmp = (struct icmp_header){
         .type = ICMP_ECHO_REQUEST,
@@ -218,5 +222,5 @@ int dgram_send(struct stack *s, struct dgram_socket *d, uint8_t *payload, size_t
         .seq = be16_of(port),
     };
     icmp->checksum = checksum_finish(checksum_add(0, icmp, sizeof(*icmp) + len));
-    return ipv4_output(s, frame, s->addr, addr, IP_PROTOCOL_ICMP, sizeof(*icmp) + len);
+    return ipv4_output(s, frame, src, addr, IP_PROTOCOL_ICMP, sizeof(*icmp) + len);
 }

@@ -11,6 +11,7 @@
 
 #define IPV4(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (d))
 #define IPV4_BROADCAST   UINT32_C(0xffffffff)
+#define IPV4_LOOPBACK    UINT32_C(0x7f000001)
 
 enum { ETH_TYPE_IPV4 = 0x0800, ETH_TYPE_ARP = 0x0806 };
 enum { ETH_FRAME_MIN = 60 }; /* without FCS: RFC 894 */

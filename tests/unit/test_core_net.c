@@ -194,7 +194,7 @@ static void send_to(struct stack_test *x, uint32_t addr)
 
     assert_int_equal(dgram_open(&x->s, false, &d), 0);
     dgram_bind(&x->s, d, 0);
-    payload = dgram_begin(&x->s);
+    payload = dgram_begin(&x->s, addr);
     assert_non_null(payload);
     memcpy(payload, "hi", 2);
     dgram_send(&x->s, d, payload, 2, addr, 99);
@@ -354,7 +354,7 @@ static void i6_options_are_skipped_and_source_routes_dropped(void **state)
         len = build_ip(frame, PEER, OWN, 200, payload, 12);
         frame[14] = 0x46;
         rebuild_checksum(frame);
-        x->s.icmp_error_ns = UINT64_MAX; /* the limit is used up: quiet */
+        x->s.icmp_errors.whole_ns = UINT64_MAX; /* the limit is used up: quiet */
         input(x, frame, len);
         if (routed[i]) {
             expect_drop(x, DROP_IP_SOURCE_ROUTE);
@@ -594,7 +594,7 @@ static void a_computed_checksum_of_zero_is_sent_as_ffff(void **state)
     dgram_open(&x->s, false, &d);
     dgram_bind(&x->s, d, 1000);
     for (uint32_t i = 0; i < 65536; i++) { /* one of them sums to zero */
-        uint8_t *p = dgram_begin(&x->s);
+        uint8_t *p = dgram_begin(&x->s, PEER);
 
         p[0] = (uint8_t)(i >> 8);
         p[1] = (uint8_t)i;
@@ -619,14 +619,14 @@ static void icmp_errors_reach_the_socket_that_sent(void **state)
     dgram_bind(&x->s, d, 1000);
     dgram_open(&x->s, true, &e);
     dgram_bind(&x->s, e, 0);
-    p = dgram_begin(&x->s);
+    p = dgram_begin(&x->s, PEER);
     p[0] = 1;
     dgram_send(&x->s, d, p, 1, PEER, 99);
     memcpy(message + 8, x->sent[0].bytes + 14, 28);
     input(x, frame, build_icmp(frame, OWN, message, 36));
     assert_int_equal(dgram_error(d), ERR_REFUSED);
     assert_int_equal(dgram_error(d), 0);
-    p = dgram_begin(&x->s);
+    p = dgram_begin(&x->s, PEER);
     dgram_send(&x->s, e, p, 0, PEER, 1);
     memcpy(message + 8, x->sent[1].bytes + 14, 28);
     message[0] = 11; /* time exceeded */

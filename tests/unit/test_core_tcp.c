@@ -193,6 +193,27 @@ static void segments_for_no_connection_are_reset_by_the_book(void **state)
     expect_quiet(x);
 }
 
+static void resets_for_closed_ports_are_ten_at_once_and_a_hundred_a_second(void **state)
+{
+    struct stack_test *x = *state;
+
+    at_ms(x, 0);
+    for (uint32_t i = 0; i < 50; i++)
+        seg_in(x, TCP_SYN, i, 0, 100, 0, 0);
+    assert_int_equal(x->sent_count, 10);
+    assert_int_equal(x->s.drops[DROP_TCP_LIMIT], 40);
+    for (uint64_t ms = 1; ms <= 1000; ms++) { /* a flood of a thousand a second */
+        at_ms(x, ms);
+        seg_in(x, TCP_SYN, 0, 0, 100, 0, 0);
+    }
+    assert_int_equal(x->sent_count, 110);
+    at_ms(x, 2000);
+    for (uint32_t i = 0; i < 50; i++)
+        seg_in(x, TCP_SYN, i, 0, 100, 0, 0);
+    assert_int_equal(x->sent_count, 120);
+    x->read = x->sent_count;
+}
+
 static void nonsense_flags_change_nothing(void **state)
 {
     static const uint8_t nonsense[] = {0, TCP_SYN | TCP_FIN, TCP_SYN | TCP_RST, TCP_URG,
@@ -930,6 +951,7 @@ int main(void)
         T(a_listener_accepts_and_its_lost_ack_is_made_up_by_data),
         T(the_backlog_bounds_half_open_connections),
         T(segments_for_no_connection_are_reset_by_the_book),
+        T(resets_for_closed_ports_are_ten_at_once_and_a_hundred_a_second),
         T(nonsense_flags_change_nothing),
         T(five_segments_in_every_order_give_the_same_stream),
         T(the_first_bytes_received_win_over_overlapping_ones),

@@ -142,6 +142,19 @@ static void a_frame_is_judged_by_its_form(void **state)
     tx(f);
     caught_by("frame.ttl");
 
+    begin(); /* before there is a lease, when no other oracle knows the right source */
+    tx(udp_frame(IP(127, 0, 0, 1), 1, PEER, 7, "x", 1));
+    caught_by("frame.loopback");
+    begin_leased();
+    tx(udp_frame(MACHINE, 1, IP(127, 0, 0, 1), 7, "x", 1));
+    caught_by("frame.loopback");
+    begin_leased();
+    tx(udp_frame(MACHINE, 1, MACHINE, 7, "x", 1));
+    caught_by("frame.loopback");
+    begin_leased();
+    tx(arp_frame(1, MACHINE, IP(127, 0, 0, 1)));
+    caught_by("frame.loopback");
+
     f = hello();
     set16(f.bytes + 14 + 6, 0x2000);
     finish_ip(&f, 33);

@@ -1,0 +1,26 @@
+/*
+ * A limit on how often something is done, kept as one number (the generic cell rate algorithm):
+ * what an outsider can make us say is said `burst` times at once and then once in `interval_ns`.
+ */
+#ifndef DRYWIRE_RATE_H
+#define DRYWIRE_RATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rate {
+    uint64_t whole_ns; /* when the whole burst is allowed again; 0: now */
+};
+
+/* May it be done now? Counted if so. */
+static inline bool rate_take(struct rate *r, uint64_t now_ns, uint64_t interval_ns, unsigned burst)
+{
+    uint64_t from_ns = r->whole_ns > now_ns ? r->whole_ns : now_ns;
+
+    if (from_ns - now_ns > (burst - 1) * interval_ns)
+        return false;
+    r->whole_ns = from_ns + interval_ns;
+    return true;
+}
+
+#endif
