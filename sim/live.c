@@ -223,6 +223,8 @@ static void summary(const struct live *l)
            p->bytes_out, l->far.wire.faults);
     if (p->dropped)
         printf(", %" PRIu64 " dropped because it took none", p->dropped);
+    if (p->count)
+        printf(", %u still waiting for it", p->count);
     if (unjudged)
         printf(", %u expectation%s not judged", unjudged, unjudged == 1 ? "" : "s");
     putchar('\n');
