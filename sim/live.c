@@ -97,11 +97,9 @@ static uint64_t virtual_now(const struct live *l)
     return SIM_POWER_ON_NS + (clock_ns() - l->start_ns);
 }
 
-/* Run what is due. */
-static void catch_up(struct live *l)
+/* Run what is due by `now`. */
+static void run_until(struct live *l, uint64_t now)
 {
-    uint64_t now = virtual_now(l);
-
     while (!sim_failed(&l->sim) && sim_next(&l->sim) <= now + EARLY_NS)
         sim_step(&l->sim);
     if (l->sim.now_ns < now)
@@ -158,7 +156,7 @@ static int take_frames(struct live *l)
     if (n > 0 && !l->started) {
         l->started = true;
         l->start_ns = clock_ns();
-        catch_up(l);
+        run_until(l, SIM_POWER_ON_NS);
     }
     for (int i = 0; i < n && !sim_failed(&l->sim); i++)
         wire_send(&l->far.wire, DIRECTION_TX, l->peer.batch[i].bytes, l->peer.batch[i].len);
@@ -173,12 +171,12 @@ static int loop(struct live *l)
 
     for (;;) {
         if (l->started)
-            catch_up(l);
+            run_until(l, virtual_now(l));
         n = take_frames(l);
         if (n < 0)
             return EXIT_USAGE;
         if (l->started)
-            catch_up(l);
+            run_until(l, virtual_now(l));
         peer_flush(&l->peer);
         if (sim_failed(&l->sim) || l->peer.gone)
             return EXIT_PASS;
