@@ -4,9 +4,9 @@
  *
  * Virtual time is slaved to a clock: it is power-on until the guest's first frame and then power-on
  * plus what has passed since. One turn of the loop runs the events that are due, takes a batch of
- * frames, runs what they caused, hands a batch to the guest and sleeps until the next event. What is
- * late by the clock still happens at its own virtual time and in order, so a world behaves as in the
- * simulator; only the guest makes the run one that cannot be repeated.
+ * frames, runs what they caused, hands a batch to the guest and sleeps until the next event. What
+ * is late by the clock still happens at its own virtual time and in order, so a world behaves as in
+ * the simulator; only the guest makes the run one that cannot be repeated.
  */
 #include "live.h"
 #include "far_side.h"
@@ -114,9 +114,8 @@ static uint64_t idle_ns(const struct live *l)
 
     if (!l->started) {
         uint64_t waited = clock_ns() - l->start_ns;
-        uint64_t limit = l->options->limit_s < SIM_NEVER / NS_PER_S
-                             ? l->options->limit_s * NS_PER_S
-                             : SIM_NEVER;
+        uint64_t limit =
+            l->options->limit_s < SIM_NEVER / NS_PER_S ? l->options->limit_s * NS_PER_S : SIM_NEVER;
 
         return waited < limit ? limit - waited : 0;
     }
@@ -231,10 +230,8 @@ static void summary(const struct live *l)
 static void failure_block(const struct live *l, const char *world)
 {
     static struct verdict v;
-    struct report_item it = {.scenario = l->scenario,
-                             .verdict = &v,
-                             .options = l->options,
-                             .capture = l->options->pcap};
+    struct report_item it = {
+        .scenario = l->scenario, .verdict = &v, .options = l->options, .capture = l->options->pcap};
 
     v.failure = l->sim.failure;
     v.last_count = l->last_count;
@@ -300,8 +297,8 @@ int live_serve(const struct scenario *sc, const struct options *o)
         return EXIT_HARNESS;
     }
     prctl(PR_SET_TIMERSLACK, 1000); /* ns: delays of the wire are small */
-    code = o->socket ? peer_open_path(&l.peer, o->socket, o->peer)
-                     : peer_open_fd(&l.peer, (int)o->fd);
+    code =
+        o->socket ? peer_open_path(&l.peer, o->socket, o->peer) : peer_open_fd(&l.peer, (int)o->fd);
     if (!code) {
         code = serve(&l);
         peer_close(&l.peer);

@@ -32,7 +32,8 @@ static const struct row {
     unsigned verbs;
     const char *help;
 } rows[] = {
-    {"seed", 's', "N", RUN | EXPLAIN | WORLD, "seed of the run, decimal or 0x hexadecimal (default 1)"},
+    {"seed", 's', "N", RUN | EXPLAIN | WORLD,
+     "seed of the run, decimal or 0x hexadecimal (default 1)"},
     {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
     {"check-determinism", 'd', NULL, RUN, "the same as --repeat 2"},
     {"pcap", 'p', "FILE", RUN | WORLD, "write a capture (pcapng) of a single scenario"},
