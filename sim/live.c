@@ -4,9 +4,9 @@
  *
  * Virtual time is slaved to a clock: it is power-on until the guest's first frame and then power-on
  * plus what has passed since. One turn of the loop runs the events that are due, takes a batch of
- * frames, runs what they caused, hands a batch to the guest and sleeps until the next event. What is
- * late by the clock still happens at its own virtual time and in order, so a world behaves as in the
- * simulator; only the guest makes the run one that cannot be repeated.
+ * frames, runs what they caused, hands a batch to the guest and sleeps until the next event. What
+ * is late by the clock still happens at its own virtual time and in order, so a world behaves as in
+ * the simulator; only the guest makes the run one that cannot be repeated.
  */
 #include "live.h"
 #include "far_side.h"
@@ -97,11 +97,9 @@ static uint64_t virtual_now(const struct live *l)
     return SIM_POWER_ON_NS + (clock_ns() - l->start_ns);
 }
 
-/* Run what is due. */
-static void catch_up(struct live *l)
+/* Run what is due by `now`. */
+static void run_until(struct live *l, uint64_t now)
 {
-    uint64_t now = virtual_now(l);
-
     while (!sim_failed(&l->sim) && sim_next(&l->sim) <= now + EARLY_NS)
         sim_step(&l->sim);
     if (l->sim.now_ns < now)
@@ -116,9 +114,8 @@ static uint64_t idle_ns(const struct live *l)
 
     if (!l->started) {
         uint64_t waited = clock_ns() - l->start_ns;
-        uint64_t limit = l->options->limit_s < SIM_NEVER / NS_PER_S
-                             ? l->options->limit_s * NS_PER_S
-                             : SIM_NEVER;
+        uint64_t limit =
+            l->options->limit_s < SIM_NEVER / NS_PER_S ? l->options->limit_s * NS_PER_S : SIM_NEVER;
 
         return waited < limit ? limit - waited : 0;
     }
@@ -158,7 +155,7 @@ static int take_frames(struct live *l)
     if (n > 0 && !l->started) {
         l->started = true;
         l->start_ns = clock_ns();
-        catch_up(l);
+        run_until(l, SIM_POWER_ON_NS);
     }
     for (int i = 0; i < n && !sim_failed(&l->sim); i++)
         wire_send(&l->far.wire, DIRECTION_TX, l->peer.batch[i].bytes, l->peer.batch[i].len);
@@ -173,12 +170,12 @@ static int loop(struct live *l)
 
     for (;;) {
         if (l->started)
-            catch_up(l);
+            run_until(l, virtual_now(l));
         n = take_frames(l);
         if (n < 0)
             return EXIT_USAGE;
         if (l->started)
-            catch_up(l);
+            run_until(l, virtual_now(l));
         peer_flush(&l->peer);
         if (sim_failed(&l->sim) || l->peer.gone)
             return EXIT_PASS;
@@ -223,6 +220,8 @@ static void summary(const struct live *l)
            p->bytes_out, l->far.wire.faults);
     if (p->dropped)
         printf(", %" PRIu64 " dropped because it took none", p->dropped);
+    if (p->count)
+        printf(", %u still waiting for it", p->count);
     if (unjudged)
         printf(", %u expectation%s not judged", unjudged, unjudged == 1 ? "" : "s");
     putchar('\n');
@@ -231,10 +230,8 @@ static void summary(const struct live *l)
 static void failure_block(const struct live *l, const char *world)
 {
     static struct verdict v;
-    struct report_item it = {.scenario = l->scenario,
-                             .verdict = &v,
-                             .options = l->options,
-                             .capture = l->options->pcap};
+    struct report_item it = {
+        .scenario = l->scenario, .verdict = &v, .options = l->options, .capture = l->options->pcap};
 
     v.failure = l->sim.failure;
     v.last_count = l->last_count;
@@ -300,8 +297,8 @@ int live_serve(const struct scenario *sc, const struct options *o)
         return EXIT_HARNESS;
     }
     prctl(PR_SET_TIMERSLACK, 1000); /* ns: delays of the wire are small */
-    code = o->socket ? peer_open_path(&l.peer, o->socket, o->peer)
-                     : peer_open_fd(&l.peer, (int)o->fd);
+    code =
+        o->socket ? peer_open_path(&l.peer, o->socket, o->peer) : peer_open_fd(&l.peer, (int)o->fd);
     if (!code) {
         code = serve(&l);
         peer_close(&l.peer);

@@ -8,7 +8,8 @@
 #include "options.h"
 #include "scenario.h"
 
-/* Serve it until a signal, a violation or the end of the guest. The exit code; all has been said. */
+/* Serve it until a signal, a violation or the end of the guest. The exit code; all has been said.
+ */
 int live_serve(const struct scenario *sc, const struct options *o);
 
 #endif

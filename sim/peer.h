@@ -23,8 +23,8 @@ struct peer_frame {
 
 struct peer {
     int fd;
-    const char *path;         /* where it is bound; NULL: inherited */
-    const char *answer;       /* the guest's path; NULL: the one its first frame comes from */
+    const char *path;   /* where it is bound; NULL: inherited */
+    const char *answer; /* the guest's path; NULL: the one its first frame comes from */
     bool connected;
     bool blocked;             /* the last try to send did not take all: */
     bool retry;               /* for want of memory here, not of room at the guest's end */
@@ -44,8 +44,8 @@ int peer_open_fd(struct peer *p, int fd);
 
 void peer_close(struct peer *p);
 
-/* Take what is there, up to PEER_BATCH frames, into p->batch: how many, or -1 after a line on stderr
- * when the guest cannot be answered. */
+/* Take what is there, up to PEER_BATCH frames, into p->batch: how many, or -1 after a line on
+ * stderr when the guest cannot be answered. */
 int peer_receive(struct peer *p);
 
 /* Queue a frame for the guest; borrowed. False: the queue is full and the frame is dropped. */

@@ -151,8 +151,7 @@ void report_block(FILE *out, const struct report_item *it)
     fprintf(out, "diverged:  %s\n", v->diverged[0] ? v->diverged : "-");
     fprintf(out, "frames:");
     put_last_frames(out, v);
-    fprintf(out, "%s    %s\n",
-            it->options->verb == VERB_RUN ? "replay:" : "again: ", replay);
+    fprintf(out, "%s    %s\n", it->options->verb == VERB_RUN ? "replay:" : "again: ", replay);
     if (it->capture)
         fprintf(out, "wireshark: wireshark %s\n", it->capture);
     else

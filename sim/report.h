@@ -1,5 +1,6 @@
 /*
- * What `drywire` prints and writes about a run and its verdict: for people, as JSON, as JUnit, for GitHub.
+ * What `drywire` prints and writes about a run and its verdict: for people, as JSON, as JUnit, for
+ * GitHub.
  */
 #ifndef DRYWIRE_REPORT_H
 #define DRYWIRE_REPORT_H
@@ -17,7 +18,7 @@ struct report_item {
 };
 
 void report_story(FILE *out, const struct report_item *it);
-void report_line(FILE *out, const struct report_item *it); /* the one verdict line */
+void report_line(FILE *out, const struct report_item *it);  /* the one verdict line */
 void report_block(FILE *out, const struct report_item *it); /* the eight lines of a failure */
 void report_json(FILE *out, const struct report_item *it);
 void report_github(const struct report_item *it);

@@ -260,11 +260,10 @@ static bool run_done(const struct run_context *c)
 
 static void limit_reached(struct run_context *c)
 {
-    const char *what = !programs_done(c)      ? "a program has not ended"
-                       : c->expectations.open ? "an expectation is not met"
-                       : c->far.world_ops->busy(c->far.world)
-                           ? "the world has something open"
-                           : "the machine has something open";
+    const char *what = !programs_done(c)                      ? "a program has not ended"
+                       : c->expectations.open                 ? "an expectation is not met"
+                       : c->far.world_ops->busy(c->far.world) ? "the world has something open"
+                                                              : "the machine has something open";
 
     expectations_check(&c->expectations, true);
     sim_fail(&c->sim, FAILURE_LIVENESS, "liveness.limit", c->scenario->path,
@@ -382,7 +381,8 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
     if (!sim_failed(&c->sim))
         expectations_check(&c->expectations, true);
     if (sim_failed(&c->sim))
-        snprintf(result->world, sizeof(result->world), "%s", c->far.world_ops->describe(c->far.world));
+        snprintf(result->world, sizeof(result->world), "%s",
+                 c->far.world_ops->describe(c->far.world));
     machine_stop(&c->machine);
     far_side_close(&c->far);
     fill_result(c, result);
