@@ -1,8 +1,9 @@
 /*
- * The split virtqueue, driver side (VirtIO 1.2 section 2.7).
+ * Virtqueues, driver side (VirtIO 1.2 sections 2.7 split, 2.8 packed): one interface, the format is
+ * what was negotiated.
  *
  * Only what the driver keeps in `shadow` is trusted: the free list, the shape and token of every
- * chain in flight, both indices. Nothing is read back from the shared rings to find a buffer, and
+ * chain in flight, all indices. Nothing is read back from the shared rings to find a buffer, and
  * every word that the device wrote is loaded once, checked, then used. Whoever breaks a rule here,
  * the device is given up (virtio_fail) and memory is never harmed.
  *
@@ -45,18 +46,21 @@ struct virtq_seg {
 struct virtq {
     struct virtio_device *dev;
     uint16_t index;      /* which queue of the device */
-    uint16_t size;       /* entries; a power of two */
+    uint16_t size;       /* entries; a power of two when split */
     uint16_t free_head;  /* first free descriptor, linked through shadow[].next */
-    uint16_t free_count;
+    uint16_t free_count; /* descriptors */
     uint16_t avail_idx;  /* next to fill */
-    uint16_t published;  /* value of avail->idx that the device may see */
-    uint16_t kicked;     /* value of avail->idx at the last kick */
     uint16_t used_idx;   /* next to take */
-    uint16_t used_limit; /* used->idx as last loaded */
     uint16_t in_flight;  /* chains */
+    uint16_t unkicked;   /* entries published since the device was last thought of */
+
+    /* split */
+    uint16_t published;  /* value of avail->idx that the device may see */
+    uint16_t used_limit; /* used->idx as last loaded */
     struct virtq_desc *desc;
     struct virtq_avail *avail;
     struct virtq_used *used;
+
     struct {
         void *token;      /* of a head in flight */
         uint32_t in_len;  /* bytes of the chain that the device may write */
