@@ -29,7 +29,7 @@ CORE := check.c checksum.c fmt.c rng.c trace.c \
         kernel/fd.c kernel/machine.c kernel/poll.c kernel/process.c kernel/syscall.c
 USER := echod.c http.c lib.c netinfo.c parse.c ping.c print.c programs.c tcpsend.c udpsend.c \
         url.c webget.c
-DEVICE := mmio.c net.c vqueue.c
+DEVICE := mmio.c net.c vqueue.c vqueue_event.c vqueue_packed.c vqueue_split.c
 SIM := arena.c bugs.c coroutine.c decode.c expect.c guest_core.c machine.c native_dhcp.c native_frame.c native_tcp.c \
        oracle_frame.c oracle_tcp.c pcapng.c processes.c run.c scenario.c scenario_keys.c scenario_lines.c scenario_values.c \
        service.c sim.c wire.c world_native.c $(DEVICE:%=fake_device/%)

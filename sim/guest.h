@@ -26,6 +26,7 @@ struct guest_config {
     size_t dma_size;
     void *buffers;                       /* ordinary memory for large buffers, not cleared */
     size_t buffers_size;
+    bool interrupts; /* after input poll() is called only when the device interrupts */
 };
 
 struct guest_ops {

@@ -13,6 +13,7 @@
 
 enum world_kind { WORLD_SLIRP, WORLD_NATIVE };
 enum transport_kind { TRANSPORT_MMIO, TRANSPORT_MMIO_LEGACY };
+enum ring_kind { RING_SPLIT, RING_PACKED };
 enum toggle { TOGGLE_DRAW, TOGGLE_ON, TOGGLE_OFF }; /* DRAW: the seed decides */
 
 /* `world native key=value ...`: how the scripted peer behaves. */
@@ -39,7 +40,12 @@ struct native_options {
 
 struct device_options {
     enum transport_kind transport; /* transport=mmio|mmio-legacy */
-    unsigned queue_size;           /* queue=     QueueNumMax, power of two 2..1024, default 256 */
+    enum ring_kind ring;           /* ring=split|packed  packed is offered (modern only) */
+    enum toggle event_idx;         /* event_idx=on|off  offered or not; default off */
+    enum toggle indirect;          /* indirect=on|off   the same */
+    enum toggle interrupts;        /* interrupts=on|off the machine sleeps or polls; default off */
+    unsigned queue_size;           /* queue=     QueueNumMax, 2..1024, default 256; a power of two
+                                    * when split */
     enum toggle any_layout;        /* any-layout=on|off  legacy only, default on */
     enum toggle mrg_rxbuf;         /* mrg-rxbuf=on|off   offered or not; default off */
     uint8_t mac[6];                /* mac=       default 02:00:00:00:00:01 */

@@ -203,14 +203,17 @@ static bool line_device(struct reader *r)
 {
     static const char *const names[] = {"virtio-net", NULL};
     static const char *const transports[] = {"mmio", "mmio-legacy", NULL};
-    static const char *const rings[] = {"split", NULL};
+    static const char *const rings[] = {"split", "packed", NULL};
 #define DEVICE(field) FIELD(device_options, field)
     enum { KEY_ANY_LAYOUT, KEY_MTU };
     static const struct key keys[] = {
         [KEY_ANY_LAYOUT] = {"any-layout", VALUE_TOGGLE, DEVICE(any_layout)},
         [KEY_MTU] = {"mtu", VALUE_NUMBER, DEVICE(mtu), NUMBERS(68, UINT16_MAX)},
         {"transport", VALUE_CHOICE, DEVICE(transport), .choices = transports},
-        {"ring", VALUE_CHOICE, .choices = rings}, /* the only kind there is: no field */
+        {"ring", VALUE_CHOICE, DEVICE(ring), .choices = rings},
+        {"event_idx", VALUE_TOGGLE, DEVICE(event_idx)},
+        {"indirect", VALUE_TOGGLE, DEVICE(indirect)},
+        {"interrupts", VALUE_TOGGLE, DEVICE(interrupts)},
         {"queue", VALUE_NUMBER, DEVICE(queue_size), NUMBERS(2, 1024)},
         {"mrg-rxbuf", VALUE_TOGGLE, DEVICE(mrg_rxbuf)},
         {0},
@@ -243,7 +246,9 @@ static bool line_device(struct reader *r)
     }
     if (!read_keys(r, keys, 2, d, &given))
         return false;
-    if (d->queue_size & (d->queue_size - 1))
+    if (d->ring == RING_PACKED && d->transport == TRANSPORT_MMIO_LEGACY)
+        return reader_wrong(r, "ring=packed needs a modern device, transport=mmio-legacy is none");
+    if (d->ring == RING_SPLIT && d->queue_size & (d->queue_size - 1))
         return reader_wrong(r, "queue=%u is not a power of two from 2 to 1024", d->queue_size);
     if (given & 1u << KEY_ANY_LAYOUT && d->transport != TRANSPORT_MMIO_LEGACY)
         return reader_wrong(r, "any-layout= is for transport=mmio-legacy only");
