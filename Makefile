@@ -23,7 +23,8 @@ FREESTANDING := -ffreestanding -fno-stack-protector
 PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
 
 CORE := check.c checksum.c fmt.c rng.c trace.c \
-        virtio/virtio.c virtio/virtio_mmio.c virtio/virtio_net.c virtio/virtq.c virtio/virtq_split.c \
+        virtio/virtio.c virtio/virtio_mmio.c virtio/virtio_net.c virtio/virtq.c \
+        virtio/virtq_packed.c virtio/virtq_split.c \
         net/arp.c net/dhcp.c net/dhcp_message.c net/eth.c net/icmp.c net/ipv4.c net/socket.c \
         net/stack.c net/tcp.c net/tcp_input.c net/tcp_output.c net/udp.c \
         kernel/fd.c kernel/machine.c kernel/poll.c kernel/process.c kernel/syscall.c

@@ -17,7 +17,8 @@
 
 struct virtio_device;
 
-/* Bus addresses of the three parts of a split virtqueue; legacy uses `desc` alone. */
+/* Bus addresses of the three parts of a virtqueue: descriptor, driver and device area. Legacy uses
+ * `desc` alone. */
 struct virtq_addresses {
     uint64_t desc, avail, used;
 };

@@ -209,6 +209,7 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p, uint64_t bas
                     struct dma_memory *memory, struct rng *random)
 {
     uint64_t wanted = VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT) |
+                      VIRTIO_BIT(VIRTIO_F_RING_PACKED) | VIRTIO_BIT(VIRTIO_F_EVENT_IDX) |
                       VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_NET_F_STATUS) |
                       VIRTIO_BIT(VIRTIO_NET_F_MTU);
     int type = virtio_mmio_open(&n->dev, p, base);

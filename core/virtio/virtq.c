@@ -32,13 +32,15 @@ int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index,
 
     if (size == 0)
         return virtio_fail(d, VIRTIO_FAILURE_QUEUE_ABSENT, index);
-    if (size > VIRTQ_SIZE_LIMIT || (size & (size - 1)))
+    q->packed = virtio_has(d, VIRTIO_F_RING_PACKED);
+    q->event_idx = virtio_has(d, VIRTIO_F_EVENT_IDX);
+    if (size > VIRTQ_SIZE_LIMIT || (!q->packed && (size & (size - 1))))
         return virtio_fail(d, VIRTIO_FAILURE_QUEUE_SIZE, size);
     q->dev = d;
     q->index = index;
     q->size = (uint16_t)(size < VIRTQ_SIZE_MAX ? size : VIRTQ_SIZE_MAX);
     books_open(q);
-    if (virtq_split_place(q, memory, &at))
+    if (q->packed ? virtq_packed_place(q, memory, &at) : virtq_split_place(q, memory, &at))
         return ERR_DEVICE;
     p->barrier(p->ctx, BARRIER_WRITE); /* the cleared ring before the device may look at it */
     return d->transport->queue_enable(d, index, q->size, &at);
@@ -58,7 +60,7 @@ int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsign
         CHECK(seg[i].len > 0 && seg[i].len <= UINT16_MAX);
     for (unsigned i = out; i < count; i++)
         in_len += seg[i].len;
-    id = virtq_split_add(q, seg, out, in);
+    id = q->packed ? virtq_packed_add(q, seg, out, in) : virtq_split_add(q, seg, out, in);
     q->free_count = (uint16_t)(q->free_count - count);
     q->shadow[id].token = token;
     q->shadow[id].in_len = in_len;
@@ -69,7 +71,10 @@ int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsign
 
 void virtq_publish(struct virtq *q)
 {
-    virtq_split_publish(q);
+    if (q->packed)
+        virtq_packed_publish(q);
+    else
+        virtq_split_publish(q);
 }
 
 void virtq_kick(struct virtq *q)
@@ -80,12 +85,12 @@ void virtq_kick(struct virtq *q)
     virtq_publish(q);
     if (!q->unkicked)
         return;
-    p->barrier(p->ctx, BARRIER_FULL); /* entries before the device's wish is read: 2.7.13.4.1 */
+    p->barrier(p->ctx, BARRIER_FULL); /* entries before the device's wish is read: 2.7.13.4.1, 2.8.21.3.1 */
     if (BUG(NO_NOTIFY) && q->index == VIRTIO_NET_TRANSMITQ1) {
         q->unkicked = 0;
         return;
     }
-    wanted = virtq_split_wants_kick(q);
+    wanted = q->packed ? virtq_packed_wants_kick(q) : virtq_split_wants_kick(q);
     q->unkicked = 0;
     if (wanted || BUG(NOTIFY_SUPPRESSED))
         q->dev->transport->notify(q->dev, q->index);
@@ -98,7 +103,7 @@ int virtq_get_used(struct virtq *q, void **token, uint32_t *len)
 
     if (q->dev->failed)
         return ERR_DEVICE;
-    got = virtq_split_used(q, &id, &written);
+    got = q->packed ? virtq_packed_used(q, &id, &written) : virtq_split_used(q, &id, &written);
     if (got <= 0)
         return got;
     if (id >= q->size)
@@ -111,7 +116,10 @@ int virtq_get_used(struct virtq *q, void **token, uint32_t *len)
         return virtio_fail(q->dev, VIRTIO_FAILURE_USED_LEN, written);
     *token = q->shadow[id].token;
     *len = written;
-    virtq_split_free(q, (uint16_t)id);
+    if (q->packed)
+        virtq_packed_free(q, (uint16_t)id);
+    else
+        virtq_split_free(q, (uint16_t)id);
     q->free_count = (uint16_t)(q->free_count + q->shadow[id].count);
     q->shadow[id].count = 0;
     q->shadow[id].token = 0;

@@ -37,6 +37,12 @@ struct virtq_used {
     struct virtq_used_elem ring[];
 };
 
+struct virtq_packed_desc {
+    le64 addr;
+    le32 len;
+    le16 id, flags;
+};
+
 /* A buffer of a chain: bus address and length. */
 struct virtq_seg {
     uint64_t addr;
@@ -46,13 +52,14 @@ struct virtq_seg {
 struct virtq {
     struct virtio_device *dev;
     uint16_t index;      /* which queue of the device */
+    bool packed, event_idx; /* negotiated */
     uint16_t size;       /* entries; a power of two when split */
     uint16_t free_head;  /* first free descriptor, linked through shadow[].next */
     uint16_t free_count; /* descriptors */
     uint16_t avail_idx;  /* next to fill */
     uint16_t used_idx;   /* next to take */
     uint16_t in_flight;  /* chains */
-    uint16_t unkicked;   /* entries published since the device was last thought of */
+    uint16_t unkicked;   /* entries (packed: descriptors) since the device was last thought of */
 
     /* split */
     uint16_t published;  /* value of avail->idx that the device may see */
@@ -61,12 +68,19 @@ struct virtq {
     struct virtq_avail *avail;
     struct virtq_used *used;
 
+    /* packed; avail_idx and used_idx are slots of the ring */
+    bool avail_wrap, used_wrap; /* ring wrap counters that belong to them */
+    bool head_waits;            /* a head is not available before its flags are written: */
+    uint16_t head_at, head_flags;
+    struct virtq_packed_desc *ring;
+    le32 *driver_event, *device_event; /* event suppression: off_wrap low, flags high */
+
     struct {
-        void *token;      /* of a head in flight */
+        void *token;      /* of a chain in flight */
         uint32_t in_len;  /* bytes of the chain that the device may write */
-        uint16_t next;    /* in the chain, or in the free list */
-        uint16_t count;   /* descriptors of the chain whose head is in flight here, else 0 */
-    } shadow[VIRTQ_SIZE_MAX];
+        uint16_t next;    /* in the chain (split), or in the free list */
+        uint16_t count;   /* descriptors of the chain that is in flight here, else 0 */
+    } shadow[VIRTQ_SIZE_MAX]; /* by head (split), by buffer id (packed) */
 };
 
 /*
@@ -82,12 +96,12 @@ int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index,
  * seg[0..out) are read by the device, seg[out..out+in) written by it; each lies in DMA memory,
  * 1..65535 bytes. `token` (not NULL) comes back from virtq_get_used(). Returns 0, or ERR_AGAIN with
  * nothing changed when fewer than out+in descriptors are free. The buffers are the device's as soon
- * as the next virtq_kick(). VirtIO 1.2 section 2.7.13.
+ * as the next virtq_kick(). VirtIO 1.2 sections 2.7.13, 2.8.21.
  */
 int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in,
               void *token);
 
-/* Publish what was added; notify the device if something was and it wants to know (2.7.13.4). */
+/* Publish what was added; notify the device if something was and it wants to know (2.7.13.4, 2.8.21.2). */
 void virtq_kick(struct virtq *q);
 
 /* Publish without notifying: for buffers posted before DRIVER_OK (3.1.1). */
@@ -96,7 +110,7 @@ void virtq_publish(struct virtq *q);
 /*
  * Take one chain that the device has finished: 1 with its token and the bytes that the device says
  * it wrote (never more than the chain can hold; 0 for chains it only reads), 0 when there is none,
- * ERR_DEVICE when the device broke a rule. VirtIO 1.2 sections 2.7.8 and 2.7.14.
+ * ERR_DEVICE when the device broke a rule. VirtIO 1.2 sections 2.7.8, 2.7.14 and 2.8.22.
  */
 int virtq_get_used(struct virtq *q, void **token, uint32_t *len);
 

@@ -9,6 +9,17 @@ static size_t round_up(size_t n, size_t align)
     return (n + align - 1) & ~(align - 1);
 }
 
+/* With event index, behind the last entry: 2.7.6, 2.7.8. */
+static le16 *used_event(struct virtq *q)
+{
+    return &q->avail->ring[q->size];
+}
+
+static const le16 *avail_event(const struct virtq *q)
+{
+    return (const le16 *)(const void *)&q->used->ring[q->size];
+}
+
 /* One area in the layout of section 2.7.2, which serves both interfaces: modern devices are told
  * the three addresses, legacy ones compute them from size and alignment. */
 int virtq_split_place(struct virtq *q, struct dma_memory *memory, struct virtq_addresses *at)
@@ -28,7 +39,10 @@ int virtq_split_place(struct virtq *q, struct dma_memory *memory, struct virtq_a
     q->desc = (struct virtq_desc *)(void *)area;
     q->avail = (struct virtq_avail *)(void *)(area + avail_at);
     q->used = (struct virtq_used *)(void *)(area + used_at);
-    ring_store16(p, &q->avail->flags, VIRTQ_AVAIL_F_NO_INTERRUPT);
+    if (q->event_idx) /* the flags stay 0, 2.7.7.1; as far away as can be */
+        ring_store16(p, used_event(q), UINT16_MAX);
+    else
+        ring_store16(p, &q->avail->flags, VIRTQ_AVAIL_F_NO_INTERRUPT);
     at->desc = p->bus_address(p->ctx, q->desc);
     at->avail = p->bus_address(p->ctx, q->avail);
     at->used = p->bus_address(p->ctx, q->used);
@@ -76,7 +90,12 @@ void virtq_split_publish(struct virtq *q)
 
 bool virtq_split_wants_kick(struct virtq *q)
 {
-    return !(ring_load16(q->dev->platform, &q->used->flags) & VIRTQ_USED_F_NO_NOTIFY);
+    const struct platform *p = q->dev->platform;
+
+    if (!q->event_idx)
+        return !(ring_load16(p, &q->used->flags) & VIRTQ_USED_F_NO_NOTIFY);
+    return virtq_passed(ring_load16(p, avail_event(q)), q->published,
+                        (uint16_t)(q->published - (BUG(EVENT_IDX_LAST) ? 1 : q->unkicked)));
 }
 
 /* Load used->idx, once for a whole batch. */

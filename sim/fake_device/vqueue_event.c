@@ -74,6 +74,8 @@ static uint32_t fresh(const struct vqueue *q)
 
 void vqueue_check_kick(struct vqueue *q)
 {
+    int64_t period = q->packed ? 2 * (int64_t)q->size : 1 << 16; /* then a position comes again */
+    int64_t ahead;
     uint32_t count;
 
     if (!q->event_idx) {
@@ -85,7 +87,8 @@ void vqueue_check_kick(struct vqueue *q)
         return;
     }
     count = q->taken + fresh(q);
-    if (q->saw_event && q->saw_event_at - q->notified >= count - q->notified)
+    ahead = ((int64_t)q->saw_event_at - q->notified) % period;
+    if (q->saw_event && (ahead < 0 ? ahead + period : ahead) >= count - q->notified)
         VIOLATION(q->bus, "notify.suppressed", q->packed ? "2.8.10" : "2.7.10.1",
                   "queue %u is notified although the driver saw that the device asked to be at "
                   "entry %u; %u to %u are new",
