@@ -11,6 +11,7 @@ static int core_boot(void *state, const struct guest_config *c, uint64_t now_ns)
         .platform = c->platform,
         .processes = c->processes,
         .mmio_base = c->mmio_base,
+        .nic = {.interrupts = c->interrupts},
         .dma = c->dma,
         .dma_size = c->dma_size,
         .buffers = c->buffers,

@@ -54,6 +54,7 @@ struct kernel_config {
     const struct platform *platform;
     const struct process_ops *processes;
     uint64_t mmio_base;
+    struct virtio_net_options nic;
     void *dma; /* 4096-byte aligned */
     size_t dma_size;
     void *buffers; /* STACK_BUFFERS_SIZE */

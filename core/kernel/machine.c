@@ -20,7 +20,7 @@ int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t n
     for (unsigned i = 0; i < TASKS; i++)
         k->tasks[i].state = TASK_FREE;
     rng_init(&k->rng, key, p->entropy(p->ctx));
-    err = virtio_net_init(&k->nic, p, config->mmio_base, &dma, &k->rng);
+    err = virtio_net_init(&k->nic, p, config->mmio_base, &dma, &k->rng, &config->nic);
     if (err)
         return err;
     stack_init(&k->stack, p, &k->nic.netdev, config->buffers, now_ns);

@@ -34,6 +34,9 @@ struct virtio_transport {
     int (*queue_enable)(struct virtio_device *d, uint16_t index, uint16_t size,
                         const struct virtq_addresses *at);
     void (*notify)(struct virtio_device *d, uint16_t index);
+    /* What the device interrupts for (VIRTIO_MMIO_INT_*, the same bits in PCI's ISR), acknowledged.
+     * NULL: interrupts need no acknowledgement (MSI-X). */
+    uint8_t (*interrupt_take)(struct virtio_device *d);
     uint32_t (*config_read)(struct virtio_device *d, uint32_t offset, unsigned size);
     /* Changes whenever the configuration does; constant on legacy interfaces (2.5.4). */
     uint32_t (*config_generation)(struct virtio_device *d);

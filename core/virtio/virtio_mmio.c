@@ -94,6 +94,16 @@ static void mmio_notify(struct virtio_device *d, uint16_t index)
     reg_write(d, VIRTIO_MMIO_QUEUE_NOTIFY, index);
 }
 
+static uint8_t mmio_interrupt_take(struct virtio_device *d)
+{
+    uint32_t why = reg_read(d, VIRTIO_MMIO_INTERRUPT_STATUS) &
+                   (VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG);
+
+    if (why)
+        reg_write(d, VIRTIO_MMIO_INTERRUPT_ACK, why);
+    return (uint8_t)why;
+}
+
 static uint32_t mmio_config_read(struct virtio_device *d, uint32_t offset, unsigned size)
 {
     return d->platform->reg_read(d->platform->ctx, d->base + VIRTIO_MMIO_CONFIG + offset, size);
@@ -118,6 +128,7 @@ static const struct virtio_transport mmio_modern = {
     .queue_size_max = mmio_queue_size_max,
     .queue_enable = modern_queue_enable,
     .notify = mmio_notify,
+    .interrupt_take = mmio_interrupt_take,
     .config_read = mmio_config_read,
     .config_generation = modern_config_generation,
 };
@@ -130,6 +141,7 @@ static const struct virtio_transport mmio_legacy = {
     .queue_size_max = mmio_queue_size_max,
     .queue_enable = legacy_queue_enable,
     .notify = mmio_notify,
+    .interrupt_take = mmio_interrupt_take,
     .config_read = mmio_config_read,
     .config_generation = legacy_config_generation,
 };

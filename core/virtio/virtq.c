@@ -4,6 +4,7 @@
  */
 #include "../bug.h"
 #include "../check.h"
+#include "../mem.h"
 #include "virtq_internal.h"
 
 /* No descriptor follows. */
@@ -21,6 +22,20 @@ static void books_open(struct virtq *q)
         q->shadow[i].next = (uint16_t)(i + 1u < q->size ? i + 1 : DESC_NONE);
         q->shadow[i].count = 0;
     }
+}
+
+static int tables_place(struct virtq *q, struct dma_memory *memory)
+{
+    size_t total = q->size * (size_t)VIRTQ_INDIRECT_MAX * VIRTQ_DESC_SIZE;
+
+    q->tables = 0;
+    if (!virtio_has(q->dev, VIRTIO_F_INDIRECT_DESC))
+        return 0;
+    q->tables = dma_take(memory, total, VIRTQ_DESC_ALIGN);
+    if (!q->tables)
+        return virtio_fail(q->dev, VIRTIO_FAILURE_MEMORY, total);
+    mem_fill(q->tables, 0, total);
+    return 0;
 }
 
 int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index,
@@ -42,29 +57,59 @@ int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index,
     books_open(q);
     if (q->packed ? virtq_packed_place(q, memory, &at) : virtq_split_place(q, memory, &at))
         return ERR_DEVICE;
+    if (tables_place(q, memory))
+        return ERR_DEVICE;
     p->barrier(p->ctx, BARRIER_WRITE); /* the cleared ring before the device may look at it */
     return d->transport->queue_enable(d, index, q->size, &at);
+}
+
+static void format_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in,
+                       unsigned flags)
+{
+    if (q->packed)
+        virtq_packed_add(q, seg, out, in, flags);
+    else
+        virtq_split_add(q, seg, out, in, flags);
+}
+
+/* The chain goes into the table of its id; one descriptor of the ring refers to that: 2.7.5.3,
+ * 2.8.7. */
+static void indirect_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in)
+{
+    const struct platform *p = q->dev->platform;
+    uint8_t *table = q->tables + q->free_head * (size_t)VIRTQ_INDIRECT_MAX * VIRTQ_DESC_SIZE;
+    struct virtq_seg all = {p->bus_address(p->ctx, table), (out + in) * VIRTQ_DESC_SIZE};
+
+    if (q->packed)
+        virtq_packed_table(q, table, seg, out, in);
+    else
+        virtq_split_table(q, table, seg, out, in);
+    format_add(q, &all, 1, 0,
+               VIRTQ_DESC_F_INDIRECT | (BUG(INDIRECT_NEXT) ? VIRTQ_DESC_F_NEXT : 0));
 }
 
 int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in,
               void *token)
 {
-    unsigned count = out + in;
+    unsigned count = out + in, taken = virtq_descriptors(q, count);
     uint32_t in_len = 0;
-    uint16_t id;
+    uint16_t id = q->free_head;
 
     CHECK(count > 0 && token);
-    if (count > q->free_count)
+    if (taken > q->free_count)
         return ERR_AGAIN;
     for (unsigned i = 0; i < count; i++)
         CHECK(seg[i].len > 0 && seg[i].len <= UINT16_MAX);
     for (unsigned i = out; i < count; i++)
         in_len += seg[i].len;
-    id = q->packed ? virtq_packed_add(q, seg, out, in) : virtq_split_add(q, seg, out, in);
-    q->free_count = (uint16_t)(q->free_count - count);
+    if (taken < count)
+        indirect_add(q, seg, out, in);
+    else
+        format_add(q, seg, out, in, 0);
+    q->free_count = (uint16_t)(q->free_count - taken);
     q->shadow[id].token = token;
     q->shadow[id].in_len = in_len;
-    q->shadow[id].count = (uint16_t)count;
+    q->shadow[id].count = (uint16_t)taken;
     q->in_flight++;
     return 0;
 }
@@ -125,4 +170,20 @@ int virtq_get_used(struct virtq *q, void **token, uint32_t *len)
     q->shadow[id].token = 0;
     q->in_flight--;
     return 1;
+}
+
+bool virtq_interrupts(struct virtq *q, bool wanted)
+{
+    const struct platform *p = q->dev->platform;
+
+    if (q->dev->failed)
+        return false;
+    if (q->packed)
+        virtq_packed_interrupts(q, wanted);
+    else
+        virtq_split_interrupts(q, wanted);
+    if (!wanted || BUG(NO_SECOND_LOOK))
+        return false;
+    p->barrier(p->ctx, BARRIER_FULL); /* the wish before the look: 2.7.14, 2.8.22 */
+    return q->packed ? virtq_packed_more(q) : virtq_split_more(q);
 }

@@ -20,6 +20,15 @@
 /* Largest queue that the driver lays out; a device may offer more. */
 enum { VIRTQ_SIZE_MAX = 1024 };
 
+/* Longest chain that is put into an indirect table, when that was negotiated; longer ones are
+ * direct. A block request has three buffers. */
+enum { VIRTQ_INDIRECT_MAX = 4 };
+
+/* DMA memory of one queue of `size` entries at most: split is the larger format. */
+#define VIRTQ_DMA_SIZE(size)                                                                       \
+    (3 * 4096 + (size) * (VIRTQ_DESC_SIZE + VIRTQ_AVAIL_ELEM_SIZE + VIRTQ_USED_ELEM_SIZE +         \
+                          VIRTQ_INDIRECT_MAX * VIRTQ_DESC_SIZE))
+
 struct virtq_desc {
     le64 addr;
     le32 len;
@@ -59,6 +68,7 @@ struct virtq {
     uint16_t avail_idx;  /* next to fill */
     uint16_t used_idx;   /* next to take */
     uint16_t in_flight;  /* chains */
+    uint8_t *tables;     /* indirect, one of VIRTQ_INDIRECT_MAX for each shadow[]; or NULL */
     uint16_t unkicked;   /* entries (packed: descriptors) since the device was last thought of */
 
     /* split */
@@ -85,17 +95,23 @@ struct virtq {
 
 /*
  * Lay out queue `index` in `memory` with as many entries as the device and VIRTQ_SIZE_MAX allow,
- * and tell the device. Interrupts are suppressed (poll mode). 0 or ERR_DEVICE.
+ * and tell the device. Interrupts are not wanted (poll mode). 0 or ERR_DEVICE.
  */
 int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index,
                 struct dma_memory *memory);
+
+/* Descriptors of the ring that a chain of `count` buffers takes. */
+static inline unsigned virtq_descriptors(const struct virtq *q, unsigned count)
+{
+    return q->tables && count > 1 && count <= VIRTQ_INDIRECT_MAX ? 1 : count;
+}
 
 /*
  * Give the device one chain of buffers.
  *
  * seg[0..out) are read by the device, seg[out..out+in) written by it; each lies in DMA memory,
  * 1..65535 bytes. `token` (not NULL) comes back from virtq_get_used(). Returns 0, or ERR_AGAIN with
- * nothing changed when fewer than out+in descriptors are free. The buffers are the device's as soon
+ * nothing changed when fewer than virtq_descriptors(out+in) are free. The buffers are the device's as soon
  * as the next virtq_kick(). VirtIO 1.2 sections 2.7.13, 2.8.21.
  */
 int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in,
@@ -113,5 +129,13 @@ void virtq_publish(struct virtq *q);
  * ERR_DEVICE when the device broke a rule. VirtIO 1.2 sections 2.7.8, 2.7.14 and 2.8.22.
  */
 int virtq_get_used(struct virtq *q, void **token, uint32_t *len);
+
+/*
+ * Ask for an interrupt at the next chain that the device finishes, or for none. One that was asked
+ * for may come late or more often; handling it is virtq_get_used() until 0. Asking ends with a
+ * second look: true when finished chains are there already, for which no interrupt need come, so
+ * that the caller must take them and ask again (VirtIO 1.2 sections 2.7.7, 2.7.14, 2.8.22).
+ */
+bool virtq_interrupts(struct virtq *q, bool wanted);
 
 #endif

@@ -18,10 +18,18 @@ static inline bool virtq_passed(uint16_t event, uint16_t now, uint16_t old)
 int virtq_split_place(struct virtq *q, struct dma_memory *memory, struct virtq_addresses *at);
 int virtq_packed_place(struct virtq *q, struct dma_memory *memory, struct virtq_addresses *at);
 
-/* Write a chain of seg[0..out+in), which fits, into free descriptors: the id under which it comes
- * back. */
-uint16_t virtq_split_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in);
-uint16_t virtq_packed_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in);
+/* Write a chain of seg[0..out+in), which fits, into free descriptors, with `flags` in each besides
+ * those of its shape. It comes back under the id q->free_head as it was before. */
+void virtq_split_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in,
+                     unsigned flags);
+void virtq_packed_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in,
+                      unsigned flags);
+
+/* Write them into an indirect table. */
+void virtq_split_table(struct virtq *q, uint8_t *table, const struct virtq_seg *seg, unsigned out,
+                       unsigned in);
+void virtq_packed_table(struct virtq *q, uint8_t *table, const struct virtq_seg *seg, unsigned out,
+                        unsigned in);
 
 /* Let the device see what was added. */
 void virtq_split_publish(struct virtq *q);
@@ -38,5 +46,13 @@ int virtq_packed_used(struct virtq *q, uint32_t *id, uint32_t *written);
 /* It was good: step over it and free what its chain took. */
 void virtq_split_free(struct virtq *q, uint16_t id);
 void virtq_packed_free(struct virtq *q, uint16_t id);
+
+/* Tell the device from where on interrupts are wanted, or that none are. */
+void virtq_split_interrupts(struct virtq *q, bool wanted);
+void virtq_packed_interrupts(struct virtq *q, bool wanted);
+
+/* Is there a used entry that was not taken? */
+bool virtq_split_more(struct virtq *q);
+bool virtq_packed_more(struct virtq *q);
 
 #endif

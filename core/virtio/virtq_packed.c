@@ -26,7 +26,7 @@ int virtq_packed_place(struct virtq *q, struct dma_memory *memory, struct virtq_
     q->device_event = (le32 *)(void *)(area + ring_size + VIRTQ_EVENT_SIZE);
     q->avail_wrap = q->used_wrap = true;
     q->head_waits = false;
-    ring_store32(p, q->driver_event, VIRTQ_EVENT_FLAGS_DISABLE << 16);
+    virtq_packed_interrupts(q, false);
     at->desc = p->bus_address(p->ctx, q->ring);
     at->avail = p->bus_address(p->ctx, q->driver_event);
     at->used = p->bus_address(p->ctx, q->device_event);
@@ -49,7 +49,8 @@ static unsigned used_bits(bool wrap)
  * last publication: the device reads in order, so it sees none of the chains behind that one
  * (2.8.21.1, a batch).
  */
-uint16_t virtq_packed_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in)
+void virtq_packed_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in,
+                      unsigned flags)
 {
     const struct platform *p = q->dev->platform;
     uint16_t id = q->free_head;
@@ -57,8 +58,8 @@ uint16_t virtq_packed_add(struct virtq *q, const struct virtq_seg *seg, unsigned
     q->free_head = q->shadow[id].next;
     for (unsigned i = 0; i < out + in; i++) {
         struct virtq_packed_desc *d = &q->ring[q->avail_idx];
-        unsigned flags = (i + 1 == out + in ? 0 : VIRTQ_DESC_F_NEXT) |
-                         (i < out ? 0 : VIRTQ_DESC_F_WRITE) | avail_bits(q->avail_wrap);
+        unsigned all = (i + 1 == out + in ? 0 : VIRTQ_DESC_F_NEXT) |
+                       (i < out ? 0 : VIRTQ_DESC_F_WRITE) | avail_bits(q->avail_wrap) | flags;
 
         ring_store64(p, &d->addr, seg[i].addr);
         ring_store32(p, &d->len, seg[i].len);
@@ -66,9 +67,9 @@ uint16_t virtq_packed_add(struct virtq *q, const struct virtq_seg *seg, unsigned
         if (!q->head_waits) {
             q->head_waits = true;
             q->head_at = q->avail_idx;
-            q->head_flags = (uint16_t)flags;
+            q->head_flags = (uint16_t)all;
         } else {
-            ring_store16(p, &d->flags, (uint16_t)flags);
+            ring_store16(p, &d->flags, (uint16_t)all);
         }
         if (++q->avail_idx == q->size) {
             q->avail_idx = 0;
@@ -77,7 +78,20 @@ uint16_t virtq_packed_add(struct virtq *q, const struct virtq_seg *seg, unsigned
         }
         q->unkicked++;
     }
-    return id;
+}
+
+/* WRITE is the only flag here, the order is that of the table: 2.8.7. */
+void virtq_packed_table(struct virtq *q, uint8_t *table, const struct virtq_seg *seg, unsigned out,
+                        unsigned in)
+{
+    const struct platform *p = q->dev->platform;
+    struct virtq_packed_desc *d = (struct virtq_packed_desc *)(void *)table;
+
+    for (unsigned i = 0; i < out + in; i++, d++) {
+        ring_store64(p, &d->addr, seg[i].addr);
+        ring_store32(p, &d->len, seg[i].len);
+        ring_store16(p, &d->flags, i < out ? 0 : VIRTQ_DESC_F_WRITE);
+    }
 }
 
 void virtq_packed_publish(struct virtq *q)
@@ -106,13 +120,19 @@ bool virtq_packed_wants_kick(struct virtq *q)
     return virtq_passed(slot, q->avail_idx, (uint16_t)(q->avail_idx - q->unkicked));
 }
 
+bool virtq_packed_more(struct virtq *q)
+{
+    unsigned flags = ring_load16(q->dev->platform, &q->ring[q->used_idx].flags);
+
+    return (flags & (VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED)) == used_bits(q->used_wrap);
+}
+
 int virtq_packed_used(struct virtq *q, uint32_t *id, uint32_t *written)
 {
     const struct platform *p = q->dev->platform;
     const struct virtq_packed_desc *d = &q->ring[q->used_idx];
-    unsigned flags = ring_load16(p, &d->flags);
 
-    if ((flags & (VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED)) != used_bits(q->used_wrap))
+    if (!virtq_packed_more(q))
         return 0;
     if (!BUG(PACKED_NO_READ_BARRIER))
         p->barrier(p->ctx, BARRIER_READ); /* id, length and buffer after the flags: 2.8.22 */
@@ -132,4 +152,15 @@ void virtq_packed_free(struct virtq *q, uint16_t id)
         q->used_idx = (uint16_t)(q->used_idx - q->size);
         q->used_wrap = !q->used_wrap;
     }
+}
+
+void virtq_packed_interrupts(struct virtq *q, bool wanted)
+{
+    uint32_t event = VIRTQ_EVENT_FLAGS_ENABLE << 16;
+
+    if (!wanted)
+        event = VIRTQ_EVENT_FLAGS_DISABLE << 16;
+    else if (q->event_idx)
+        event = VIRTQ_EVENT_FLAGS_DESC << 16 | (q->used_wrap ? VIRTQ_EVENT_WRAP : 0) | q->used_idx;
+    ring_store32(q->dev->platform, q->driver_event, event);
 }

@@ -39,17 +39,31 @@ int virtq_split_place(struct virtq *q, struct dma_memory *memory, struct virtq_a
     q->desc = (struct virtq_desc *)(void *)area;
     q->avail = (struct virtq_avail *)(void *)(area + avail_at);
     q->used = (struct virtq_used *)(void *)(area + used_at);
-    if (q->event_idx) /* the flags stay 0, 2.7.7.1; as far away as can be */
-        ring_store16(p, used_event(q), UINT16_MAX);
-    else
-        ring_store16(p, &q->avail->flags, VIRTQ_AVAIL_F_NO_INTERRUPT);
+    virtq_split_interrupts(q, false);
     at->desc = p->bus_address(p->ctx, q->desc);
     at->avail = p->bus_address(p->ctx, q->avail);
     at->used = p->bus_address(p->ctx, q->used);
     return 0;
 }
 
-uint16_t virtq_split_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in)
+static void desc_write(struct virtq *q, struct virtq_desc *d, const struct virtq_seg *seg,
+                       unsigned flags, uint16_t next)
+{
+    const struct platform *p = q->dev->platform;
+
+    ring_store64(p, &d->addr, seg->addr);
+    ring_store32(p, &d->len, seg->len);
+    ring_store16(p, &d->flags, (uint16_t)flags);
+    ring_store16(p, &d->next, next);
+}
+
+static unsigned shape(unsigned i, unsigned out, unsigned in)
+{
+    return (i + 1 == out + in ? 0 : VIRTQ_DESC_F_NEXT) | (i < out ? 0 : VIRTQ_DESC_F_WRITE);
+}
+
+void virtq_split_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in,
+                     unsigned flags)
 {
     const struct platform *p = q->dev->platform;
     uint16_t head = q->free_head, at = head;
@@ -57,12 +71,8 @@ uint16_t virtq_split_add(struct virtq *q, const struct virtq_seg *seg, unsigned 
     for (unsigned i = 0; i < out + in; i++) {
         bool last = i + 1 == out + in;
         uint16_t next = q->shadow[at].next;
-        unsigned flags = (last ? 0 : VIRTQ_DESC_F_NEXT) | (i < out ? 0 : VIRTQ_DESC_F_WRITE);
 
-        ring_store64(p, &q->desc[at].addr, seg[i].addr);
-        ring_store32(p, &q->desc[at].len, seg[i].len);
-        ring_store16(p, &q->desc[at].flags, (uint16_t)flags);
-        ring_store16(p, &q->desc[at].next, last ? 0 : next);
+        desc_write(q, &q->desc[at], &seg[i], shape(i, out, in) | flags, last ? 0 : next);
         if (last)
             q->free_head = next;
         else
@@ -72,7 +82,16 @@ uint16_t virtq_split_add(struct virtq *q, const struct virtq_seg *seg, unsigned 
         q->free_head = head;
     ring_store16(p, &q->avail->ring[q->avail_idx & (q->size - 1)], head);
     q->avail_idx++;
-    return head;
+}
+
+void virtq_split_table(struct virtq *q, uint8_t *table, const struct virtq_seg *seg, unsigned out,
+                       unsigned in)
+{
+    struct virtq_desc *d = (struct virtq_desc *)(void *)table;
+
+    for (unsigned i = 0; i < out + in; i++)
+        desc_write(q, &d[i], &seg[i], shape(i, out, in),
+                   (uint16_t)(i + 1 == out + in ? 0 : i + 1));
 }
 
 void virtq_split_publish(struct virtq *q)
@@ -136,4 +155,20 @@ void virtq_split_free(struct virtq *q, uint16_t id)
     q->shadow[last].next = q->free_head;
     q->free_head = id;
     q->used_idx++;
+}
+
+void virtq_split_interrupts(struct virtq *q, bool wanted)
+{
+    const struct platform *p = q->dev->platform;
+
+    if (q->event_idx) /* the flags stay 0, 2.7.7.1; none: the entry that is furthest away */
+        ring_store16(p, used_event(q), (uint16_t)(q->used_idx - (wanted ? 0 : 1)));
+    else
+        ring_store16(p, &q->avail->flags, wanted ? 0 : VIRTQ_AVAIL_F_NO_INTERRUPT);
+}
+
+bool virtq_split_more(struct virtq *q)
+{
+    return q->used_idx != q->used_limit ||
+           ring_load16(q->dev->platform, &q->used->idx) != q->used_idx;
 }

@@ -28,6 +28,8 @@ struct fixture {
     bool refuse_features_ok, ready_stuck;
 };
 
+static const struct virtio_net_options polled;
+
 static struct fixture *current;
 
 static uint32_t on_read(struct fake_platform *f, uint64_t addr, uint32_t value)
@@ -438,18 +440,18 @@ static void v29_absurd_configuration(void **state)
 
     rng_init(&random, 1, 2);
     x->f.reg[VIRTIO_MMIO_CONFIG / 4] = 0xffffffff; /* a group address */
-    assert_int_equal(virtio_net_init(n, &x->f.platform, 0x1000, &x->memory, &random), 0);
+    assert_int_equal(virtio_net_init(n, &x->f.platform, 0x1000, &x->memory, &random, &polled), 0);
     assert_int_equal(n->netdev.mac[0] & 3, 2); /* a local unicast address instead */
 
     x->memory.used = 0;
     x->features |= VIRTIO_BIT(VIRTIO_NET_F_MTU);
     x->f.reg[(VIRTIO_MMIO_CONFIG + 8) / 4] = 67u << 16;
-    assert_int_equal(virtio_net_init(n, &x->f.platform, 0x1000, &x->memory, &random), ERR_DEVICE);
+    assert_int_equal(virtio_net_init(n, &x->f.platform, 0x1000, &x->memory, &random, &polled), ERR_DEVICE);
     assert_int_equal(n->dev.reason, VIRTIO_FAILURE_MTU);
 
     x->memory.used = 0;
     x->f.reg[(VIRTIO_MMIO_CONFIG + 8) / 4] = 65535u << 16;
-    assert_int_equal(virtio_net_init(n, &x->f.platform, 0x1000, &x->memory, &random), 0);
+    assert_int_equal(virtio_net_init(n, &x->f.platform, 0x1000, &x->memory, &random, &polled), 0);
     assert_int_equal(n->netdev.mtu, NETDEV_MTU_MAX);
     free(n);
 }
@@ -464,7 +466,7 @@ static void v6_short_lengths_are_dropped_and_the_buffer_is_posted_again(void **s
     uint16_t posted;
 
     rng_init(&random, 1, 2);
-    assert_int_equal(virtio_net_init(n, &x->f.platform, 0x1000, &x->memory, &random), 0);
+    assert_int_equal(virtio_net_init(n, &x->f.platform, 0x1000, &x->memory, &random, &polled), 0);
     posted = n->rx.in_flight;
     for (uint32_t len = 0; len < n->header_len; len++) {
         x->q.used = n->rx.used;
@@ -483,7 +485,7 @@ static void needs_reset_is_noticed(void **state)
     struct rng random;
 
     rng_init(&random, 1, 2);
-    assert_int_equal(virtio_net_init(n, &x->f.platform, 0x1000, &x->memory, &random), 0);
+    assert_int_equal(virtio_net_init(n, &x->f.platform, 0x1000, &x->memory, &random, &polled), 0);
     x->f.reg[VIRTIO_MMIO_STATUS / 4] |= VIRTIO_STATUS_DEVICE_NEEDS_RESET;
     virtio_net_check(n, 1);
     assert_true(n->dev.failed);
