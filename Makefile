@@ -138,8 +138,10 @@ $(O)/user.o: $(USER_O) user/sections.ld
 	@echo "  link    $@"
 	$(Q)$(LD) -r -T user/sections.ld -o $@ $(USER_O)
 
-# Unit tests of the core alone link it without the simulator's hooks.
-$(O)/unit/test_core_%: $(O)/tests/unit/test_core_%.o $(BARE_O) $(O)/sim/decode.o
+# Unit tests of the core alone link it without the simulator's hooks; the decoder and the device side
+# of a virtqueue do not know the core.
+ALONE_O := $(O)/sim/decode.o $(patsubst %.c,$(O)/sim/fake_device/%.o,$(filter vqueue%,$(DEVICE)))
+$(O)/unit/test_core_%: $(O)/tests/unit/test_core_%.o $(BARE_O) $(ALONE_O)
 	@echo "  link    $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) -o $@ $^ -lcmocka
