@@ -29,7 +29,7 @@ struct pair {
     bool taken[BUFFERS];
     struct chain chain[BUFFERS];
     unsigned out, done;
-    bool device_awake, driver_awake, suspended;
+    bool device_awake, driver_awake, interrupted, suspended;
     uint64_t random;
     char violation[400];
 };
@@ -197,18 +197,6 @@ static bool driver_adds(struct pair *w)
     return true;
 }
 
-static void driver_turn(struct pair *w)
-{
-    virtq_interrupts(&w->x->q, false);
-    driver_takes(w);
-    for (uint64_t n = draw(w, 8); n && driver_adds(w); n--)
-        ;
-    w->x->notified = 0;
-    virtq_kick(&w->x->q);
-    w->device_awake |= w->x->notified != 0;
-    w->driver_awake = virtq_interrupts(&w->x->q, true);
-}
-
 /* ---- the device ---- */
 
 static void device_uses(struct pair *w, unsigned at)
@@ -251,11 +239,26 @@ static void device_turn(struct pair *w)
         device_uses(w, (unsigned)held[k]);
         held[k] = held[i - 1];
     }
-    w->driver_awake |= vqueue_wants_interrupt(q);
+    w->interrupted |= vqueue_wants_interrupt(q);
     w->device_awake = vqueue_peek(q) >= 0 || w->suspended;
 }
 
 /* ---- both ---- */
+
+static void driver_turn(struct pair *w)
+{
+    virtq_interrupts(&w->x->q, false);
+    driver_takes(w);
+    for (uint64_t n = draw(w, 8); n && driver_adds(w); n--)
+        ;
+    w->x->notified = 0;
+    virtq_kick(&w->x->q);
+    w->device_awake |= w->x->notified != 0;
+    w->interrupted = false;
+    if (w->device_awake && draw(w, 2)) /* between the last look and the wish */
+        device_turn(w);
+    w->driver_awake = virtq_interrupts(&w->x->q, true) || w->interrupted;
+}
 
 static void run_pair(struct fixture *x, uint64_t features, uint32_t size)
 {
@@ -306,6 +309,7 @@ static void run_pair(struct fixture *x, uint64_t features, uint32_t size)
             device_turn(w);
         else
             w->driver_awake = true; /* more to do, from outside */
+        w->driver_awake |= w->interrupted;
         assert_string_equal(w->violation, "");
     }
     assert_true(w->done > TURNS / 4);
