@@ -169,6 +169,5 @@ void virtq_split_interrupts(struct virtq *q, bool wanted)
 
 bool virtq_split_more(struct virtq *q)
 {
-    return q->used_idx != q->used_limit ||
-           ring_load16(q->dev->platform, &q->used->idx) != q->used_idx;
+    return ring_load16(q->dev->platform, &q->used->idx) != q->used_idx;
 }
