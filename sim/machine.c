@@ -153,22 +153,29 @@ uint64_t sim_ring_load(void *ctx, const volatile void *word, unsigned size)
     return value;
 }
 
-void sim_ring_store(void *ctx, volatile void *word, unsigned size, uint64_t value)
+/* A live device knows where the driver's words are. */
+static void store_check(struct machine *m, uint64_t bus)
 {
-    struct machine *m = ctx;
-    uint64_t bus = arena_bus(&m->arena, word);
     bool inside = false, allowed = false;
 
-    charge(m, COST_RING_NS);
-    for (unsigned i = 0; i < NET_QUEUES; i++)
-        allowed |= vqueue_driver_may_store(&m->device->queue[i], bus, &inside);
-    if (m->device->live && !inside && (m->device->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)))
-        allowed = true; /* an indirect table may lie anywhere; its sample guards it while in use */
-    if (m->device->live && !allowed)
+    for (unsigned i = 0; i < NET_QUEUES && !inside; i++)
+        allowed = vqueue_driver_may_store(&m->device->queue[i], bus, &inside);
+    if (!inside && (m->device->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)))
+        return; /* an indirect table may lie anywhere; its sample guards it while in use */
+    if (!allowed)
         VIOLATION(&m->bus, "ring.layout", inside ? "2.7.8" : "2.7.2",
                   "the driver stores a ring word at %#llx, %s: its layout is not the device's",
                   (unsigned long long)bus,
                   inside ? "in a used ring" : "outside of every descriptor table and ring");
+}
+
+void sim_ring_store(void *ctx, volatile void *word, unsigned size, uint64_t value)
+{
+    struct machine *m = ctx;
+
+    charge(m, COST_RING_NS);
+    if (m->device->live)
+        store_check(m, arena_bus(&m->arena, word));
     arena_driver_store(&m->arena, word, size, value);
 }
 

@@ -98,10 +98,10 @@ int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsign
     CHECK(count > 0 && token);
     if (taken > q->free_count)
         return ERR_AGAIN;
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         CHECK(seg[i].len > 0 && seg[i].len <= UINT16_MAX);
-    for (unsigned i = out; i < count; i++)
-        in_len += seg[i].len;
+        in_len += i < out ? 0 : seg[i].len;
+    }
     if (taken < count)
         indirect_add(q, seg, out, in);
     else
