@@ -106,7 +106,7 @@ clean: ## remove the build folder
 # ---- what is built ----
 
 .PHONY: units plain
-units: $(UNIT:%=$(O)/unit/%)
+units: $(BARE_O) $(UNIT:%=$(O)/unit/%)
 plain: $(PLAIN_O)
 
 $(O)/drywire: $(CORE_O) $(O)/user.o $(SIM_O) $(CLI_O)
@@ -132,8 +132,10 @@ $(O)/user.o: $(USER_O) user/sections.ld
 	@echo "  link    $@"
 	$(Q)$(LD) -r -T user/sections.ld -o $@ $(USER_O)
 
-# Unit tests of the core alone link it without the simulator's hooks.
-$(O)/unit/test_core_%: $(O)/tests/unit/test_core_%.o $(BARE_O) $(O)/sim/decode.o
+# Unit tests of the core alone link it without the simulator's hooks; the decoder and the device side
+# of a virtqueue do not know the core.
+ALONE_O := $(O)/sim/decode.o $(patsubst %.c,$(O)/%.o,$(wildcard sim/fake_device/vqueue*.c))
+$(O)/unit/test_core_%: $(O)/tests/unit/test_core_%.o $(BARE_O) $(ALONE_O)
 	@echo "  link    $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) -o $@ $^ -lcmocka

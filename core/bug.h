@@ -19,6 +19,12 @@
     X(NO_READ_BARRIER, "used entries are read without a barrier")                                  \
     X(NO_NOTIFY, "the transmit queue is never notified")                                           \
     X(NOTIFY_SUPPRESSED, "the device is notified although it asked not to be")                     \
+    X(PACKED_WRAP, "the ring wrap counter stays when the packed ring comes to its end")            \
+    X(PACKED_NO_WRITE_BARRIER, "a packed head is made available without a barrier")                \
+    X(PACKED_NO_READ_BARRIER, "a used packed descriptor is read without a barrier")                \
+    X(EVENT_IDX_LAST, "only the last of several new entries is compared with avail_event")         \
+    X(INDIRECT_NEXT, "a descriptor that refers to an indirect table has NEXT set")                 \
+    X(NO_SECOND_LOOK, "interrupts are asked for without a look at what is there already")          \
     X(DESCRIPTOR_REUSE, "a transmit descriptor is used again before its used entry was taken")     \
     X(RX_TOUCH, "the driver writes to a receive buffer that the device owns")                      \
     X(RX_LEAK, "every eighth receive buffer is not posted again")                                  \

@@ -45,7 +45,8 @@
     X(TCP_READ, DETAIL, "tcp", "read local=%u remote=%i:%u len=%u")                                \
     X(TCP_WRITTEN, DETAIL, "tcp", "written local=%u remote=%i:%u len=%u")                          \
     X(TCP_STREAM_END, DETAIL, "tcp", "end local=%u remote=%i:%u")                                  \
-    X(PROCESS_FAULTED, MARK, "kernel", "fault pid=%u cause=%u address=%x")
+    X(PROCESS_FAULTED, MARK, "kernel", "fault pid=%u cause=%u address=%x")                         \
+    X(VNET_RING, MARK, "virtionetd", "packed=%u event_idx=%u indirect=%u interrupts=%u")
 
 /* Why a received packet, or one that could not be sent, was dropped. X(id, word). */
 #define DROP_REASONS(X)                                                                            \

@@ -33,6 +33,7 @@ struct guest_config {
     bool msix;                           /* interrupts are asked for by this message */
     uint64_t msix_address;
     uint32_t msix_data;
+    bool interrupts; /* after input poll() is called only when the device interrupts */
 };
 
 struct guest_ops {

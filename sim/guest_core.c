@@ -31,6 +31,7 @@ static int core_boot(void *state, const struct guest_config *c, uint64_t now_ns)
     struct kernel_config config = {
         .platform = c->platform,
         .processes = c->processes,
+        .nic_options = {.interrupts = c->interrupts},
         .dma = c->dma,
         .dma_size = c->dma_size,
         .buffers = c->buffers,

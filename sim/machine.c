@@ -161,48 +161,46 @@ static void machine_line(void *ctx, const char *text, size_t len)
 uint64_t sim_ring_load(void *ctx, const volatile void *word, unsigned size)
 {
     struct machine *m = ctx;
-    uint64_t bus, value;
+    uint64_t bus = arena_bus(&m->arena, word), value;
 
     charge(m, COST_RING_NS);
     if (m->weak && arena_unseen(&m->arena, word, size)) {
-        bus = arena_bus(&m->arena, word);
-        for (unsigned i = 0; i < NET_QUEUES; i++) {
-            const struct vqueue *q = &m->device->queue[i];
-
-            if (q->ready && bus >= q->used + VIRTQ_USED_RING &&
-                bus < q->used + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (uint64_t)q->size)
-                VIOLATION(&m->bus, "ring.read_order", "2.7.14",
+        for (unsigned i = 0; i < NET_QUEUES; i++)
+            if (vqueue_used_entry(&m->device->queue[i], bus))
+                VIOLATION(&m->bus, "ring.read_order", "2.7.14, 2.8.22",
                           "queue %u: a used entry is read while it may still be old; a read "
-                          "barrier is missing after the used index",
+                          "barrier is missing after its index or flags",
                           i);
-        }
     }
     value = arena_driver_load(&m->arena, word, size);
-    if (size == 2) {
-        bus = arena_bus(&m->arena, word);
-        for (unsigned i = 0; i < NET_QUEUES; i++)
-            if (m->device->queue[i].used == bus) {
-                m->watched[i].bus = bus;
-                m->watched[i].value = (int)value;
-            }
-    }
+    for (unsigned i = 0; i < NET_QUEUES; i++)
+        vqueue_shown(&m->device->queue[i], bus, value);
     return value;
+}
+
+/* A live device knows where the driver's words are. */
+static void store_check(struct machine *m, uint64_t bus)
+{
+    bool inside = false, allowed = false;
+
+    for (unsigned i = 0; i < NET_QUEUES && !inside; i++)
+        allowed = vqueue_driver_may_store(&m->device->queue[i], bus, &inside);
+    if (!inside && (m->device->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)))
+        return; /* an indirect table may lie anywhere; its sample guards it while in use */
+    if (!allowed)
+        VIOLATION(&m->bus, "ring.layout", inside ? "2.7.8" : "2.7.2",
+                  "the driver stores a ring word at %#llx, %s: its layout is not the device's",
+                  (unsigned long long)bus,
+                  inside ? "in a used ring" : "outside of every descriptor table and ring");
 }
 
 void sim_ring_store(void *ctx, volatile void *word, unsigned size, uint64_t value)
 {
     struct machine *m = ctx;
-    uint64_t bus = arena_bus(&m->arena, word);
-    bool inside = false, allowed = false;
 
     charge(m, COST_RING_NS);
-    for (unsigned i = 0; i < NET_QUEUES; i++)
-        allowed |= vqueue_driver_may_store(&m->device->queue[i], bus, &inside);
-    if (m->device->live && !allowed)
-        VIOLATION(&m->bus, "ring.layout", inside ? "2.7.8" : "2.7.2",
-                  "the driver stores a ring word at %#llx, %s: its layout is not the device's",
-                  (unsigned long long)bus,
-                  inside ? "in a used ring" : "outside of every descriptor table and ring");
+    if (m->device->live)
+        store_check(m, arena_bus(&m->arena, word));
     arena_driver_store(&m->arena, word, size, value);
 }
 
@@ -262,16 +260,6 @@ static void bus_own(void *ctx, uint64_t bus, size_t len, bool device)
     struct machine *m = ctx;
 
     arena_own(&m->arena, bus, len, device);
-}
-
-static int bus_driver_saw(void *ctx, uint64_t bus)
-{
-    struct machine *m = ctx;
-
-    for (unsigned i = 0; i < NET_QUEUES; i++)
-        if (m->watched[i].bus == bus)
-            return m->watched[i].value;
-    return -1;
 }
 
 static struct draw_stream *stream(struct machine *m, const char *what)
@@ -392,8 +380,12 @@ static void poll_event(void *ctx, uint64_t arg)
         return;
     net_device_check_idle(m->device);
     at = m->guest->deadline(m->state, s->now_ns);
+    if (m->interrupts && net_device_interrupting(m->device))
+        m->woken = true; /* the line is a level: it is up until the guest acknowledges */
     if (m->woken || at < s->now_ns + POLL_DELAY_NS)
         at = s->now_ns + POLL_DELAY_NS;
+    else if (m->interrupts)
+        net_device_check_asleep(m->device);
     sim_timer_set(&m->timer, at);
 }
 
@@ -432,7 +424,6 @@ int machine_allocate(struct machine *m)
         .look = bus_look,
         .unpublished = bus_unpublished,
         .own = bus_own,
-        .driver_saw = bus_driver_saw,
         .chance = bus_chance,
         .pick = bus_pick,
         .key = bus_key,
@@ -504,6 +495,10 @@ static void device_start(struct machine *m, const struct device_options *o)
         .mrg_rxbuf = o->mrg_rxbuf == TOGGLE_ON,
         .mac_feature = o->mac_feature,
         .mtu = o->mtu,
+        .packed = o->ring == RING_PACKED,
+        .event_idx = o->event_idx == TOGGLE_ON,
+        .indirect = o->indirect == TOGGLE_ON,
+        .polled = o->interrupts != TOGGLE_ON,
         .lively = m->weak,
     };
 
@@ -518,6 +513,7 @@ static void boot_event(void *ctx, uint64_t arg)
     struct guest_config config = {
         .platform = &m->platform,
         .processes = &m->processes.ops,
+        .interrupts = m->interrupts,
         .dma = m->arena.memory,
         .dma_size = m->arena.size,
         .buffers = m->buffers,
@@ -557,13 +553,10 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->sim = sim;
     m->listener = *listener;
     m->weak = config->weak;
+    m->interrupts = config->device->interrupts == TOGGLE_ON;
     m->powered = true;
     m->running = m->woken = m->waking = false;
     m->stream_count = 0;
-    for (unsigned i = 0; i < NET_QUEUES; i++) {
-        m->watched[i].bus = 0;
-        m->watched[i].value = -1;
-    }
     rng_init(&m->entropy, sim->seed, 0); /* as on the targets: one seed, one story */
     draw_stream_init(&m->poke, "device.poke");
     m->key = sim_draw(sim, stream(m, "device.key"));

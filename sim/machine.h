@@ -1,6 +1,7 @@
 /*
  * The simulated computer: a register bus with one virtio-net device, DMA memory, user programs, and
- * a guest that is polled when something happened or its deadline has come. Every register access
+ * a guest that is polled when something happened (or, with interrupts, when the device interrupts) or
+ * its deadline has come. Every register access
  * and ring load costs virtual time, and between any two of them the device may act.
  */
 #ifndef DRYWIRE_MACHINE_SIM_H
@@ -53,6 +54,7 @@ struct machine {
     size_t buffers_size;
     bool weak;
     bool msix; /* the guest is told to use messages */
+    bool interrupts; /* the guest sleeps until one comes; else it polls after every device event */
 
     struct sim_timer timer;  /* the next poll */
     bool running, woken;     /* inside guest->poll; something happened meanwhile */
@@ -65,10 +67,6 @@ struct machine {
     struct draw_stream streams[MACHINE_STREAMS]; /* of the device, by name */
     unsigned stream_count;
     uint64_t key;
-    struct { /* words whose last value as shown to the driver matters */
-        uint64_t bus;
-        int value;
-    } watched[NET_QUEUES];
 };
 
 struct machine_config {

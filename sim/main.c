@@ -457,6 +457,7 @@ static const char *stream_words(const char *stream)
         {"wire.tx.jitter", "more delay for a frame of the machine"},
         {"wire.rx.jitter", "more delay for a frame to the machine"},
         {"memory.store", "a late store becomes visible early"},
+        {"device.event", "the device asks to be notified of a later entry"},
         {"memory.load", "a load sees a store of the device early"},
     };
 

@@ -106,10 +106,15 @@ static int check_device(const struct scenario *sc, const struct qemu_machine *m,
     return 0;
 }
 
+static const char *on_off(bool on)
+{
+    return on ? "on" : "off";
+}
+
 static void add_device(struct qemu_command *c, const struct device_options *d, enum transport_kind t,
                        bool recipe)
 {
-    bool legacy = t == TRANSPORT_MMIO_LEGACY || t == TRANSPORT_PCI_LEGACY;
+    bool legacy = transport_legacy(t);
     size_t start;
 
     if (!is_pci(t)) {
@@ -121,6 +126,8 @@ static void add_device(struct qemu_command *c, const struct device_options *d, e
     add_text(c, "virtio-net-%s,netdev=n,mac=%02x:%02x:%02x:%02x:%02x:%02x",
              is_pci(t) ? "pci" : "device", d->mac[0], d->mac[1], d->mac[2], d->mac[3], d->mac[4],
              d->mac[5]);
+    add_text(c, ",packed=%s,event_idx=%s,indirect_desc=%s", on_off(d->ring == RING_PACKED),
+             on_off(d->event_idx == TOGGLE_ON), on_off(d->indirect == TOGGLE_ON));
     if (d->mtu)
         add_text(c, ",host_mtu=%u", d->mtu);
     if (legacy && d->any_layout == TOGGLE_OFF)
@@ -170,6 +177,8 @@ static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const
 
     add(c, "-append");
     add_text(c, "id=%s seed=%" PRIu64, run, o->seed);
+    if (sc->device.interrupts == TOGGLE_ON)
+        add_text(c, " interrupts=%s", sc->device.msix == TOGGLE_ON ? "msi" : "line");
     if (o->detail)
         add_text(c, " trace=all");
     if (sc->until_ns)

@@ -265,6 +265,7 @@ static struct scenario *scenario_new(const char *path)
     s->native.window = 65535;
     s->native.latency_ns = 200 * NS_PER_US;
     s->device.queue_size = 256;
+    s->device.event_idx = s->device.indirect = s->device.interrupts = TOGGLE_OFF;
     s->device.any_layout = TOGGLE_ON;
     s->device.mrg_rxbuf = TOGGLE_OFF;
     s->device.mac_feature = true;

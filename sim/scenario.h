@@ -19,6 +19,13 @@ enum transport_kind {
     TRANSPORT_PCI_TRANSITIONAL,
     TRANSPORT_PCI_LEGACY,
 };
+enum ring_kind { RING_SPLIT, RING_PACKED };
+
+static inline bool transport_legacy(enum transport_kind t)
+{
+    return t == TRANSPORT_MMIO_LEGACY || t == TRANSPORT_PCI_LEGACY;
+}
+
 enum toggle { TOGGLE_DRAW, TOGGLE_ON, TOGGLE_OFF }; /* DRAW: the seed decides */
 
 /* `world native key=value ...`: how the scripted peer behaves. */
@@ -47,7 +54,12 @@ struct device_options {
     enum transport_kind transport; /* transport=mmio|mmio-legacy|pci-modern|... */
     enum toggle msix;              /* msix=on|off  PCI only: interrupts by message, default off */
     bool transport_given, queue_given; /* by the file, not by default */
-    unsigned queue_size;           /* queue=     QueueNumMax, power of two 2..1024, default 256 */
+    enum ring_kind ring;           /* ring=split|packed  packed is offered (modern only) */
+    enum toggle event_idx;         /* event_idx=on|off  offered or not; default off */
+    enum toggle indirect;          /* indirect=on|off   the same */
+    enum toggle interrupts;        /* interrupts=on|off the machine sleeps or polls; default off */
+    unsigned queue_size;           /* queue=     QueueNumMax, 2..1024, default 256; a power of two
+                                    * when split */
     enum toggle any_layout;        /* any-layout=on|off  legacy only, default on */
     enum toggle mrg_rxbuf;         /* mrg-rxbuf=on|off   offered or not; default off */
     uint8_t mac[6];                /* mac=       default 02:00:00:00:00:01 */

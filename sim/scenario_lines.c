@@ -204,7 +204,7 @@ static bool line_device(struct reader *r)
     static const char *const names[] = {"virtio-net", NULL};
     static const char *const transports[] = {"mmio",       "mmio-legacy", "pci-modern", "pci-transitional",
                                              "pci-legacy", NULL};
-    static const char *const rings[] = {"split", NULL};
+    static const char *const rings[] = {"split", "packed", NULL};
 #define DEVICE(field) FIELD(device_options, field)
     enum { KEY_ANY_LAYOUT, KEY_MTU, KEY_MSIX, KEY_TRANSPORT, KEY_QUEUE };
     static const struct key keys[] = {
@@ -213,7 +213,10 @@ static bool line_device(struct reader *r)
         [KEY_MSIX] = {"msix", VALUE_TOGGLE, DEVICE(msix)},
         [KEY_TRANSPORT] = {"transport", VALUE_CHOICE, DEVICE(transport), .choices = transports},
         [KEY_QUEUE] = {"queue", VALUE_NUMBER, DEVICE(queue_size), NUMBERS(2, 1024)},
-        {"ring", VALUE_CHOICE, .choices = rings}, /* the only kind there is: no field */
+        {"ring", VALUE_CHOICE, DEVICE(ring), .choices = rings},
+        {"event_idx", VALUE_TOGGLE, DEVICE(event_idx)},
+        {"indirect", VALUE_TOGGLE, DEVICE(indirect)},
+        {"interrupts", VALUE_TOGGLE, DEVICE(interrupts)},
         {"mrg-rxbuf", VALUE_TOGGLE, DEVICE(mrg_rxbuf)},
         {0},
     };
@@ -247,7 +250,10 @@ static bool line_device(struct reader *r)
         return false;
     d->transport_given |= given >> KEY_TRANSPORT & 1;
     d->queue_given |= given >> KEY_QUEUE & 1;
-    if (d->queue_size & (d->queue_size - 1))
+    if (d->ring == RING_PACKED && transport_legacy(d->transport))
+        return reader_wrong(r, "ring=packed needs a modern device, transport=%s is none",
+                            transports[d->transport]);
+    if (d->ring == RING_SPLIT && d->queue_size & (d->queue_size - 1))
         return reader_wrong(r, "queue=%u is not a power of two from 2 to 1024", d->queue_size);
     if (given & 1u << KEY_ANY_LAYOUT && d->transport != TRANSPORT_MMIO_LEGACY &&
         d->transport != TRANSPORT_PCI_LEGACY)

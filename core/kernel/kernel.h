@@ -54,6 +54,7 @@ struct kernel_config {
     const struct platform *platform;
     const struct process_ops *processes;
     struct virtio_place nic;
+    struct virtio_net_options nic_options;
     void *dma; /* 4096-byte aligned */
     size_t dma_size;
     void *buffers; /* STACK_BUFFERS_SIZE */
@@ -76,9 +77,6 @@ struct kernel {
 int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t now_ns);
 
 void kernel_poll(struct kernel *k, uint64_t now_ns);
-
-/* A device interrupted: acknowledge it. The next poll sees to what it wants. */
-void kernel_interrupt(struct kernel *k);
 
 uint64_t kernel_deadline(const struct kernel *k, uint64_t now_ns);
 

@@ -20,17 +20,12 @@ int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t n
     for (unsigned i = 0; i < TASKS; i++)
         k->tasks[i].state = TASK_FREE;
     rng_init(&k->rng, key, p->entropy(p->ctx));
-    err = virtio_net_init(&k->nic, p, &config->nic, &dma, &k->rng);
+    err = virtio_net_init(&k->nic, p, &config->nic, &dma, &k->rng, &config->nic_options);
     if (err)
         return err;
     stack_init(&k->stack, p, &k->nic.netdev, config->buffers, now_ns);
     k->network = socket_network(&k->stack);
     return 0;
-}
-
-void kernel_interrupt(struct kernel *k)
-{
-    virtio_net_interrupt(&k->nic);
 }
 
 void kernel_stop(struct kernel *k)

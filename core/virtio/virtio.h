@@ -34,7 +34,8 @@ struct virtio_place {
     struct virtio_msix msix; /* PCI only: interrupts by message instead of by line */
 };
 
-/* Bus addresses of the three parts of a split virtqueue; legacy uses `desc` alone. */
+/* Bus addresses of the three parts of a virtqueue: descriptor, driver and device area. Legacy uses
+ * `desc` alone. */
 struct virtq_addresses {
     uint64_t desc, avail, used;
 };

@@ -85,14 +85,16 @@ static void tx_reclaim(struct virtio_net *n)
 static uint8_t *net_alloc(void *ctx)
 {
     struct virtio_net *n = ctx;
-    unsigned need = n->split_header ? 2 : 1;
+    unsigned need = virtq_descriptors(&n->tx, n->split_header ? 2 : 1);
 
     if (n->dev.failed)
         return 0;
     if (n->tx.free_count < need || n->tx_free_count == 0)
         tx_reclaim(n);
-    if (n->dev.failed || n->tx.free_count < need || n->tx_free_count == 0)
+    if (n->dev.failed || n->tx.free_count < need || n->tx_free_count == 0) {
+        n->tx_short = true;
         return 0;
+    }
 
     uint8_t *slot = n->tx_slots + n->tx_free[--n->tx_free_count] * (size_t)VIRTIO_NET_SLOT;
 
@@ -183,7 +185,7 @@ static void read_link(struct virtio_net *n)
 
 static int make_slots(struct virtio_net *n, struct dma_memory *memory)
 {
-    unsigned per_frame = n->split_header ? 2 : 1;
+    unsigned per_frame = virtq_descriptors(&n->rx, n->split_header ? 2 : 1);
     unsigned rx = n->rx.size / per_frame, tx = n->tx.size / per_frame;
 
     n->rx_count = (uint16_t)(rx < VIRTIO_NET_FRAMES_MAX ? rx : VIRTIO_NET_FRAMES_MAX);
@@ -205,12 +207,21 @@ static void rx_fill(struct virtio_net *n)
         rx_post(n, n->rx_slots + i * (size_t)VIRTIO_NET_SLOT);
 }
 
+/* Said only of what is not the plainest way. */
+static void trace_ring(const struct virtio_net *n)
+{
+    if (n->rx.packed || n->rx.event_idx || n->rx.tables || n->interrupts)
+        TRACE(n->dev.platform, TRACE_VNET_RING, n->rx.packed, n->rx.event_idx, n->rx.tables != 0,
+              n->interrupts);
+}
+
 int virtio_net_init(struct virtio_net *n, const struct platform *p,
                     const struct virtio_place *place, struct dma_memory *memory,
-                    struct rng *random)
+                    struct rng *random, const struct virtio_net_options *options)
 {
     uint64_t wanted = VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT) |
-                      VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_NET_F_STATUS) |
+                      VIRTIO_BIT(VIRTIO_F_RING_PACKED) | VIRTIO_BIT(VIRTIO_F_EVENT_IDX) |
+                      VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_NET_F_STATUS) |
                       VIRTIO_BIT(VIRTIO_NET_F_MTU);
     int type = virtio_open(&n->dev, p, place);
 
@@ -218,7 +229,7 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p,
         return type;
     if (type != VIRTIO_ID_NET)
         return ERR_NODEV;
-    if (virtio_reset(&n->dev) || virtio_negotiate(&n->dev, wanted))
+    if (virtio_reset(&n->dev) || virtio_negotiate(&n->dev, wanted & ~options->refuse))
         return ERR_DEVICE;
 
     bool modern = virtio_has(&n->dev, VIRTIO_F_VERSION_1);
@@ -238,6 +249,8 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p,
     n->link_up = true;
     n->check_ns = 0;
     n->check_due = false;
+    n->interrupts = options->interrupts;
+    n->tx_short = n->more = false;
     if (read_config(n, random))
         return ERR_DEVICE;
     read_link(n);
@@ -264,6 +277,7 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p,
         TRACE(p, TRACE_VNET_DEVICE, place->address, place->irq, trace_mac(n->netdev.mac),
               n->netdev.mtu,
               n->dev.legacy ? VIRTIO_MMIO_VERSION_LEGACY : VIRTIO_MMIO_VERSION_MODERN, n->rx.size);
+    trace_ring(n);
     TRACE0(p, TRACE_VNET_READY);
     return n->dev.failed ? ERR_DEVICE : 0;
 }
@@ -274,6 +288,13 @@ void virtio_net_check(struct virtio_net *n, uint64_t now_ns)
 
     if (n->dev.failed)
         return;
+    if (n->interrupts) {
+        n->dev.transport->interrupt_ack(&n->dev); /* before the look at the queues, or one is lost */
+        virtq_interrupts(&n->rx, false);
+        if (n->tx_short)
+            virtq_interrupts(&n->tx, false);
+        n->tx_short = false;
+    }
     tx_reclaim(n);
     n->check_due = now_ns < n->check_ns;
     if (n->dev.failed || n->check_due)
@@ -287,15 +308,11 @@ void virtio_net_check(struct virtio_net *n, uint64_t now_ns)
     read_link(n);
 }
 
-void virtio_net_interrupt(struct virtio_net *n)
-{
-    if (!n->dev.failed && n->dev.transport->interrupt_ack(&n->dev) & VIRTIO_MMIO_INT_CONFIG)
-        n->check_ns = 0; /* the configuration changed: look at once */
-}
-
 uint64_t virtio_net_deadline(const struct virtio_net *n)
 {
-    return n->check_due && !n->dev.failed ? n->check_ns : DEADLINE_NEVER;
+    if (n->dev.failed)
+        return DEADLINE_NEVER;
+    return n->more ? 0 : n->check_due ? n->check_ns : DEADLINE_NEVER;
 }
 
 void virtio_net_kick(struct virtio_net *n)
@@ -304,6 +321,11 @@ void virtio_net_kick(struct virtio_net *n)
         return;
     virtq_kick(&n->rx);
     virtq_kick(&n->tx);
+    if (!n->interrupts)
+        return;
+    n->more = virtq_interrupts(&n->rx, true);
+    if (n->tx_short)
+        n->more |= virtq_interrupts(&n->tx, true);
 }
 
 void virtio_net_stop(struct virtio_net *n)

@@ -1,6 +1,6 @@
 /*
  * The virtio network device, driver side (VirtIO 1.2 section 5.1): one receive and one transmit
- * queue, no offloads, polled.
+ * queue, no offloads.
  *
  * All buffers live in two slabs of DMA memory with one slot a frame. A receive slot is the device's
  * while it is posted, the stack's between receive and recycle. A transmit slot is free, lent to the
@@ -18,6 +18,11 @@ enum {
     VIRTIO_NET_FRAMES_MAX = 256, /* in flight in one direction */
 };
 
+struct virtio_net_options {
+    bool interrupts; /* the machine sleeps until one comes, else it polls by itself */
+    uint64_t refuse; /* feature bits that are not accepted */
+};
+
 struct virtio_net {
     struct virtio_device dev;
     struct virtq rx, tx;
@@ -27,6 +32,9 @@ struct virtio_net {
     bool link_up;
     uint64_t check_ns;   /* not before then are link and status looked at again */
     bool check_due;      /* something happened since they were looked at */
+    bool interrupts;     /* wanted, while nothing is being done */
+    bool tx_short;       /* the stack was refused a slot: it waits for one to come back */
+    bool more;           /* finished chains were there when interrupts were asked for */
     uint8_t *rx_slots, *tx_slots;
     uint16_t rx_count, tx_count;
     uint16_t tx_free_count;
@@ -35,7 +43,7 @@ struct virtio_net {
 
 /* DMA memory that virtio_net_init() needs at most. */
 enum {
-    VIRTIO_NET_DMA_SIZE = 2 * (3 * 4096 + VIRTQ_SIZE_MAX * 26) +
+    VIRTIO_NET_DMA_SIZE = 2 * VIRTQ_DMA_SIZE(VIRTQ_SIZE_MAX) +
                           (2 * VIRTIO_NET_FRAMES_MAX + NETDEV_PARKED_MAX + 1) * VIRTIO_NET_SLOT
 };
 
@@ -46,16 +54,15 @@ enum {
  */
 int virtio_net_init(struct virtio_net *n, const struct platform *p,
                     const struct virtio_place *place, struct dma_memory *memory,
-                    struct rng *random);
+                    struct rng *random, const struct virtio_net_options *options);
 
-/* Once per poll, before and after the work: look after a changed link; notify the device. */
+/* Once per poll, before and after the work: acknowledge an interrupt, look after a changed link;
+ * notify the device, ask for the next interrupt. */
 void virtio_net_check(struct virtio_net *n, uint64_t now_ns);
 void virtio_net_kick(struct virtio_net *n);
 
-/* The device interrupted: acknowledge it. */
-void virtio_net_interrupt(struct virtio_net *n);
-
-/* When a look at link and status is due: once more after each burst of activity. */
+/* When to poll again without an interrupt: at once when something is left to take, else for a look
+ * at link and status, once more after each burst of activity. */
 uint64_t virtio_net_deadline(const struct virtio_net *n);
 
 /* Reset the device: every buffer is the driver's again. */

@@ -53,6 +53,11 @@
 #define VIRTQ_USED_ELEM_ID    0u
 #define VIRTQ_USED_ELEM_LEN   4u
 
+/* 2.7.7, 2.7.10: with EVENT_IDX, behind the last entry of the ring of `size` entries: used_event in
+ * the available ring, avail_event in the used ring. */
+#define VIRTQ_AVAIL_USED_EVENT(size) (VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (size))
+#define VIRTQ_USED_AVAIL_EVENT(size) (VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (size))
+
 /* 2.7: alignment of the three parts; 2.7.2: the one area of the legacy interface */
 #define VIRTQ_DESC_ALIGN   16u
 #define VIRTQ_AVAIL_ALIGN  2u
@@ -60,6 +65,26 @@
 #define VIRTQ_LEGACY_ALIGN 4096u
 
 #define VIRTQ_SIZE_LIMIT 32768u /* 2.7: largest queue size */
+
+/* 2.8 Packed virtqueues. 2.8.1: bits of the flags beside those of split descriptors */
+#define VIRTQ_DESC_F_AVAIL 0x80u
+#define VIRTQ_DESC_F_USED  0x8000u
+
+/* Byte offsets: a descriptor (2.8.13; as long as a split one), event suppression (2.8.14). */
+#define VIRTQ_PACKED_DESC_ADDR  0u
+#define VIRTQ_PACKED_DESC_LEN   8u
+#define VIRTQ_PACKED_DESC_ID    12u
+#define VIRTQ_PACKED_DESC_FLAGS 14u
+#define VIRTQ_EVENT_OFF_WRAP    0u
+#define VIRTQ_EVENT_FLAGS       2u
+#define VIRTQ_EVENT_SIZE        4u
+#define VIRTQ_EVENT_ALIGN       4u /* 2.8.10.1 */
+#define VIRTQ_EVENT_WRAP        0x8000u /* in off_wrap: the ring wrap counter */
+
+/* 2.8.10: what the flags of event suppression say */
+#define VIRTQ_EVENT_FLAGS_ENABLE  0u
+#define VIRTQ_EVENT_FLAGS_DISABLE 1u
+#define VIRTQ_EVENT_FLAGS_DESC    2u
 
 /* 4.2.2 MMIO device register layout, 4.2.4 legacy register layout */
 #define VIRTIO_MMIO_MAGIC_VALUE         0x000u

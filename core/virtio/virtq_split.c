@@ -1,22 +1,31 @@
-/* The split virtqueue, driver side: see virtq.h. */
-#include "virtq.h"
+/* The split ring format, driver side (VirtIO 1.2 section 2.7): see virtq_internal.h. */
 #include "../bug.h"
-#include "../check.h"
 #include "../mem.h"
 #include "../ring.h"
-
-/* No descriptor follows. */
-enum { DESC_NONE = 0xffff };
+#include "virtq_internal.h"
 
 static size_t round_up(size_t n, size_t align)
 {
     return (n + align - 1) & ~(align - 1);
 }
 
+/* With event index, behind the last entry: 2.7.6, 2.7.8. */
+static le16 *used_event(struct virtq *q)
+{
+    return &q->avail->ring[q->size];
+}
+
+static const le16 *avail_event(const struct virtq *q)
+{
+    return (const le16 *)(const void *)&q->used->ring[q->size];
+}
+
 /* One area in the layout of section 2.7.2, which serves both interfaces: modern devices are told
  * the three addresses, legacy ones compute them from size and alignment. */
-static int virtq_place(struct virtq *q, struct dma_memory *memory, unsigned size)
+int virtq_split_place(struct virtq *q, struct dma_memory *memory, struct virtq_addresses *at)
 {
+    const struct platform *p = q->dev->platform;
+    unsigned size = BUG(QUEUE_SIZE) ? q->size / 2 : q->size;
     size_t align = q->dev->legacy ? VIRTQ_LEGACY_ALIGN : VIRTQ_DESC_ALIGN;
     size_t avail_at = VIRTQ_DESC_SIZE * size;
     size_t used_at = round_up(avail_at + VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * size + 2,
@@ -30,67 +39,40 @@ static int virtq_place(struct virtq *q, struct dma_memory *memory, unsigned size
     q->desc = (struct virtq_desc *)(void *)area;
     q->avail = (struct virtq_avail *)(void *)(area + avail_at);
     q->used = (struct virtq_used *)(void *)(area + used_at);
+    virtq_split_interrupts(q, false);
+    at->desc = p->bus_address(p->ctx, q->desc);
+    at->avail = p->bus_address(p->ctx, q->avail);
+    at->used = p->bus_address(p->ctx, q->used);
     return 0;
 }
 
-int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index,
-                struct dma_memory *memory)
-{
-    const struct platform *p = d->platform;
-    uint32_t size = d->transport->queue_size_max(d, index);
-    struct virtq_addresses at;
-
-    if (size == 0)
-        return virtio_fail(d, VIRTIO_FAILURE_QUEUE_ABSENT, index);
-    if (size > VIRTQ_SIZE_LIMIT || (size & (size - 1)))
-        return virtio_fail(d, VIRTIO_FAILURE_QUEUE_SIZE, size);
-    size = size < VIRTQ_SIZE_MAX ? size : VIRTQ_SIZE_MAX;
-
-    q->dev = d;
-    q->index = index;
-    q->size = (uint16_t)size;
-    q->free_head = 0;
-    q->free_count = q->size;
-    q->avail_idx = q->published = q->kicked = q->used_idx = q->used_limit = q->in_flight = 0;
-    for (unsigned i = 0; i < size; i++) {
-        q->shadow[i].token = 0;
-        q->shadow[i].in_len = 0;
-        q->shadow[i].next = (uint16_t)(i + 1 < size ? i + 1 : DESC_NONE);
-        q->shadow[i].count = 0;
-    }
-    if (virtq_place(q, memory, BUG(QUEUE_SIZE) ? size / 2 : size))
-        return ERR_DEVICE;
-    ring_store16(p, &q->avail->flags, VIRTQ_AVAIL_F_NO_INTERRUPT);
-    at.desc = p->bus_address(p->ctx, q->desc);
-    at.avail = p->bus_address(p->ctx, q->avail);
-    at.used = p->bus_address(p->ctx, q->used);
-    p->barrier(p->ctx, BARRIER_WRITE); /* the cleared ring before the device may look at it */
-    return d->transport->queue_enable(d, index, q->size, &at);
-}
-
-int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in,
-              void *token)
+static void desc_write(struct virtq *q, struct virtq_desc *d, const struct virtq_seg *seg,
+                       unsigned flags, uint16_t next)
 {
     const struct platform *p = q->dev->platform;
-    unsigned count = out + in;
+
+    ring_store64(p, &d->addr, seg->addr);
+    ring_store32(p, &d->len, seg->len);
+    ring_store16(p, &d->flags, (uint16_t)flags);
+    ring_store16(p, &d->next, next);
+}
+
+static unsigned shape(unsigned i, unsigned out, unsigned in)
+{
+    return (i + 1 == out + in ? 0 : VIRTQ_DESC_F_NEXT) | (i < out ? 0 : VIRTQ_DESC_F_WRITE);
+}
+
+void virtq_split_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in,
+                     unsigned flags)
+{
+    const struct platform *p = q->dev->platform;
     uint16_t head = q->free_head, at = head;
-    uint32_t in_len = 0;
 
-    CHECK(count > 0 && token);
-    if (count > q->free_count)
-        return ERR_AGAIN;
-    for (unsigned i = 0; i < count; i++) {
-        bool last = i + 1 == count;
+    for (unsigned i = 0; i < out + in; i++) {
+        bool last = i + 1 == out + in;
         uint16_t next = q->shadow[at].next;
-        unsigned flags = (last ? 0 : VIRTQ_DESC_F_NEXT) | (i < out ? 0 : VIRTQ_DESC_F_WRITE);
 
-        CHECK(seg[i].len > 0 && seg[i].len <= UINT16_MAX);
-        ring_store64(p, &q->desc[at].addr, seg[i].addr);
-        ring_store32(p, &q->desc[at].len, seg[i].len);
-        ring_store16(p, &q->desc[at].flags, (uint16_t)flags);
-        ring_store16(p, &q->desc[at].next, last ? 0 : next);
-        if (i >= out)
-            in_len += seg[i].len;
+        desc_write(q, &q->desc[at], &seg[i], shape(i, out, in) | flags, last ? 0 : next);
         if (last)
             q->free_head = next;
         else
@@ -98,17 +80,21 @@ int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsign
     }
     if (BUG(DESCRIPTOR_REUSE) && in == 0)
         q->free_head = head;
-    q->free_count = (uint16_t)(q->free_count - count);
-    q->shadow[head].token = token;
-    q->shadow[head].in_len = in_len;
-    q->shadow[head].count = (uint16_t)count;
     ring_store16(p, &q->avail->ring[q->avail_idx & (q->size - 1)], head);
     q->avail_idx++;
-    q->in_flight++;
-    return 0;
 }
 
-void virtq_publish(struct virtq *q)
+void virtq_split_table(struct virtq *q, uint8_t *table, const struct virtq_seg *seg, unsigned out,
+                       unsigned in)
+{
+    struct virtq_desc *d = (struct virtq_desc *)(void *)table;
+
+    for (unsigned i = 0; i < out + in; i++)
+        desc_write(q, &d[i], &seg[i], shape(i, out, in),
+                   (uint16_t)(i + 1 == out + in ? 0 : i + 1));
+}
+
+void virtq_split_publish(struct virtq *q)
 {
     const struct platform *p = q->dev->platform;
 
@@ -116,27 +102,23 @@ void virtq_publish(struct virtq *q)
         return;
     if (!BUG(NO_WRITE_BARRIER))
         p->barrier(p->ctx, BARRIER_WRITE); /* entries before idx: VirtIO 1.2 2.7.13.3.1 */
+    q->unkicked = (uint16_t)(q->unkicked + q->avail_idx - q->published);
     q->published = q->avail_idx;
     ring_store16(p, &q->avail->idx, q->published);
 }
 
-void virtq_kick(struct virtq *q)
+bool virtq_split_wants_kick(struct virtq *q)
 {
     const struct platform *p = q->dev->platform;
 
-    virtq_publish(q);
-    if (q->kicked == q->published)
-        return;
-    q->kicked = q->published;
-    p->barrier(p->ctx, BARRIER_FULL); /* idx before used->flags is read: 2.7.13.4.1 */
-    if (BUG(NO_NOTIFY) && q->index == VIRTIO_NET_TRANSMITQ1)
-        return;
-    if (!(ring_load16(p, &q->used->flags) & VIRTQ_USED_F_NO_NOTIFY) || BUG(NOTIFY_SUPPRESSED))
-        q->dev->transport->notify(q->dev, q->index);
+    if (!q->event_idx)
+        return !(ring_load16(p, &q->used->flags) & VIRTQ_USED_F_NO_NOTIFY);
+    return virtq_passed(ring_load16(p, avail_event(q)), q->published,
+                        (uint16_t)(q->published - (BUG(EVENT_IDX_LAST) ? 1 : q->unkicked)));
 }
 
 /* Load used->idx, once for a whole batch. */
-static int virtq_refresh(struct virtq *q)
+static int refresh(struct virtq *q)
 {
     const struct platform *p = q->dev->platform;
     uint16_t idx = ring_load16(p, &q->used->idx);
@@ -149,48 +131,43 @@ static int virtq_refresh(struct virtq *q)
     return 0;
 }
 
-static void chain_free(struct virtq *q, uint16_t head)
-{
-    unsigned count = q->shadow[head].count;
-    uint16_t last = head;
-
-    for (unsigned i = 1; i < count; i++)
-        last = q->shadow[last].next;
-    q->shadow[last].next = q->free_head;
-    q->free_head = head;
-    q->free_count = (uint16_t)(q->free_count + count);
-    q->shadow[head].count = 0;
-    q->shadow[head].token = 0;
-}
-
-int virtq_get_used(struct virtq *q, void **token, uint32_t *len)
+int virtq_split_used(struct virtq *q, uint32_t *id, uint32_t *written)
 {
     const struct platform *p = q->dev->platform;
     const struct virtq_used_elem *elem;
-    uint32_t id, written;
 
-    if (q->dev->failed)
-        return ERR_DEVICE;
-    if (q->used_idx == q->used_limit && virtq_refresh(q))
+    if (q->used_idx == q->used_limit && refresh(q))
         return ERR_DEVICE;
     if (q->used_idx == q->used_limit)
         return 0;
-
     elem = &q->used->ring[q->used_idx & (q->size - 1)];
-    id = ring_load32(p, &elem->id);
-    written = ring_load32(p, &elem->len);
-    if (id >= q->size)
-        return virtio_fail(q->dev, VIRTIO_FAILURE_USED_ID, id);
-    if (q->shadow[id].count == 0)
-        return virtio_fail(q->dev, VIRTIO_FAILURE_USED_NOT_HEAD, id);
-    if (q->shadow[id].in_len == 0)
-        written = 0; /* devices report all sorts of lengths for what they only read */
-    if (written > q->shadow[id].in_len)
-        return virtio_fail(q->dev, VIRTIO_FAILURE_USED_LEN, written);
-    *token = q->shadow[id].token;
-    *len = written;
-    chain_free(q, (uint16_t)id);
-    q->used_idx++;
-    q->in_flight--;
+    *id = ring_load32(p, &elem->id);
+    *written = ring_load32(p, &elem->len);
     return 1;
+}
+
+void virtq_split_free(struct virtq *q, uint16_t id)
+{
+    uint16_t last = id;
+
+    for (unsigned i = 1; i < q->shadow[id].count; i++)
+        last = q->shadow[last].next;
+    q->shadow[last].next = q->free_head;
+    q->free_head = id;
+    q->used_idx++;
+}
+
+void virtq_split_interrupts(struct virtq *q, bool wanted)
+{
+    const struct platform *p = q->dev->platform;
+
+    if (q->event_idx) /* the flags stay 0, 2.7.7.1; none: the entry that is furthest away */
+        ring_store16(p, used_event(q), (uint16_t)(q->used_idx - (wanted ? 0 : 1)));
+    else
+        ring_store16(p, &q->avail->flags, wanted ? 0 : VIRTQ_AVAIL_F_NO_INTERRUPT);
+}
+
+bool virtq_split_more(struct virtq *q)
+{
+    return ring_load16(q->dev->platform, &q->used->idx) != q->used_idx;
 }

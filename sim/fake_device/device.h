@@ -1,8 +1,8 @@
 /*
  * A fake virtio device as the specification sees it: strict about the driver. It knows VirtIO 1.2
  * (core/virtio/virtio_spec.h) and nothing of the core. Three parts: a register front (mmio.c, or
- * pci.c with pci_config.c; front.c is common to them), the device side of a split virtqueue
- * (vqueue.c), and a device body (net.c).
+ * pci.c with pci_config.c; front.c is common to them), the device side of a virtqueue
+ * (vqueue.h), and a device body (net.c).
  *
  * Whatever a driver does wrong is reported once, with the name of an oracle and the clause.
  */
@@ -10,6 +10,7 @@
 #define DRYWIRE_FAKE_DEVICE_H
 
 #include "../../core/virtio/virtio_spec.h"
+#include "vqueue.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,9 +30,6 @@ struct fake_bus {
     bool (*unpublished)(void *ctx, uint64_t bus, size_t len);
     void (*own)(void *ctx, uint64_t bus, size_t len, bool device);
 
-    /* The last value of the word at `bus` that the driver was shown; -1 when it never looked. */
-    int (*driver_saw)(void *ctx, uint64_t bus);
-
     /* Look at every byte and every pair of buffers (sanitizer builds), or at samples of them. */
     bool thorough;
 
@@ -43,7 +41,8 @@ struct fake_bus {
     /* Call device_event(d) at so many ns from now. */
     void (*later)(void *ctx, uint64_t delay_ns, unsigned what);
 
-    /* The device has something for the driver: a used buffer or a changed configuration. */
+    /* The device has something for the driver: a used buffer or a changed configuration. Called for
+     * every one of them when the driver polls, else only when an interrupt is due. */
     void (*interrupt)(void *ctx);
 
     /* A frame leaves through the wire. Borrowed. */
@@ -61,68 +60,6 @@ struct fake_bus {
 #define DEVICE_SITE       __FILE__ ":" DEVICE_STRING(__LINE__)
 #define VIOLATION(bus, oracle, clause, ...)                                                        \
     ((bus)->violation((bus)->ctx, (oracle), DEVICE_SITE, (clause), __VA_ARGS__))
-
-/* ---- split virtqueue, device side ---- */
-
-enum { VQUEUE_SIZE_MAX = 1024 };
-
-/* The device's own copy of a descriptor that is available or held. */
-struct vdesc {
-    uint64_t addr;
-    uint32_t len;
-    uint16_t flags, next;
-    bool busy;       /* not the driver's until its used entry is written */
-    uint64_t sample; /* of its bytes when it was handed over */
-};
-
-struct vqueue {
-    const struct fake_bus *bus;
-    unsigned index;
-    uint32_t size_max, size;
-    bool ready, legacy;
-    uint64_t desc, avail, used;
-    uint16_t seen;     /* available index up to which the device has taken entries */
-    uint16_t used_idx; /* of the next used entry */
-    uint16_t held_head, held_count; /* ring of heads in the order they came */
-    uint16_t held[VQUEUE_SIZE_MAX];
-    struct vdesc d[VQUEUE_SIZE_MAX];
-};
-
-void vqueue_reset(struct vqueue *q);
-
-/* The driver made it live: checks size, alignment and place of the three parts. */
-void vqueue_start(struct vqueue *q);
-
-/* Take all newly available chains; checks every rule that can be seen. */
-void vqueue_fetch(struct vqueue *q);
-
-/* Oldest held head, or -1. */
-int vqueue_next(struct vqueue *q);
-
-/* Bytes of a chain that the device may read or write. */
-uint32_t vqueue_readable(const struct vqueue *q, unsigned head);
-uint32_t vqueue_writable(const struct vqueue *q, unsigned head);
-
-/* Copy out of the readable part, into the writable part; lengths are within them. */
-void vqueue_read(const struct vqueue *q, unsigned head, uint32_t offset, uint8_t *out,
-                 uint32_t len);
-void vqueue_write(const struct vqueue *q, unsigned head, uint32_t offset, const uint8_t *bytes,
-                  uint32_t len);
-
-/* Before the device writes: did the driver leave chain and buffers alone since it gave them? */
-void vqueue_check_untouched(struct vqueue *q, unsigned head);
-
-/* Give a chain back; it was taken with vqueue_next(). */
-void vqueue_complete(struct vqueue *q, unsigned head, uint32_t written);
-
-/* Ask for notifications or not (2.7.10). */
-void vqueue_notifications(struct vqueue *q, bool wanted);
-
-/* The driver is at rest: is there something available that the device was not told about? */
-void vqueue_check_notified(struct vqueue *q);
-
-/* Does a store of the driver to `bus` belong to its side of a live ring? */
-bool vqueue_driver_may_store(const struct vqueue *q, uint64_t bus, bool *inside);
 
 /* ---- PCI ---- */
 
@@ -178,6 +115,8 @@ struct net_device_config {
     bool legacy; /* its interface; a transitional PCI device learns it from its driver */
     uint32_t queue_size;
     bool any_layout, mrg_rxbuf; /* offered */
+    bool packed, event_idx, indirect; /* offered; packed by modern devices only */
+    bool polled;                /* the driver looks by itself: it is woken by everything */
     uint8_t mac[6];
     bool mac_feature;
     uint16_t mtu; /* 0: not offered */
@@ -249,6 +188,15 @@ void net_device_hold_tx(struct net_device *n, bool hold);
 
 /* The driver is at rest. */
 void net_device_check_idle(struct net_device *n);
+
+/* The driver is at rest and will not look again by itself; no interrupt is pending. */
+void net_device_check_asleep(struct net_device *n);
+
+/* Is its interrupt line up? */
+static inline bool net_device_interrupting(const struct net_device *n)
+{
+    return n->interrupt_status != 0;
+}
 
 /* Will it still do something by itself? */
 bool net_device_busy(const struct net_device *n);

@@ -97,11 +97,11 @@ static void queue_write(struct net_device *n, struct vqueue *q, uint32_t offset,
         if (n->guest_page_size == 0)
             VIOLATION(n->bus, "ring.alignment", "4.2.4", "QueuePFN before GuestPageSize");
         q->desc = value * (uint64_t)n->guest_page_size;
-        vqueue_start(q);
+        vqueue_start(q, n->features);
         break;
     case VIRTIO_MMIO_QUEUE_READY:
         if (value == 1)
-            vqueue_start(q);
+            vqueue_start(q, n->features);
         else
             vqueue_reset(q);
         break;

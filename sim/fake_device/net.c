@@ -24,6 +24,12 @@ uint64_t net_device_features(const struct net_device *n)
         f |= VIRTIO_BIT(VIRTIO_NET_F_MTU);
     if (n->config.mrg_rxbuf)
         f |= VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF);
+    if (n->config.event_idx)
+        f |= VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
+    if (n->config.indirect)
+        f |= VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC);
+    if (n->config.packed)
+        f |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
     if (n->config.legacy) {
         f |= VIRTIO_BIT(VIRTIO_F_NOTIFY_ON_EMPTY);
         if (n->config.any_layout)
@@ -161,14 +167,20 @@ void net_device_notify(struct net_device *n, uint32_t index)
                   index);
         return;
     }
-    if (n->bus->driver_saw(n->bus->ctx, q->used + VIRTQ_USED_FLAGS) == VIRTQ_USED_F_NO_NOTIFY)
-        VIOLATION(n->bus, "notify.suppressed", "2.7.10.1",
-                  "queue %u is notified although the driver saw that the device asked not to be",
-                  index);
+    vqueue_check_kick(q);
     if (index == VIRTIO_NET_TRANSMITQ1)
         schedule(n, &n->tx_scheduled, EVENT_TX, reaction(n));
     else
         schedule(n, &n->rx_scheduled, EVENT_RX, reaction(n));
+}
+
+/* A buffer was used: an interrupt, if the driver wants one; who polls comes round by itself. */
+static void used_interrupt(struct net_device *n, struct vqueue *q)
+{
+    if (vqueue_wants_interrupt(q))
+        front_interrupt(n, VIRTIO_MMIO_INT_VRING, q->index);
+    else if (n->config.polled)
+        n->bus->interrupt(n->bus->ctx);
 }
 
 /* ---- transmit ---- */
@@ -189,11 +201,11 @@ static void layout_check(struct net_device *n, const struct vqueue *q, unsigned 
 {
     if (!n->config.legacy || (n->features & VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT)))
         return;
-    if (q->d[head].len != n->header_len)
+    if (vqueue_first_len(q, head) != n->header_len)
         VIOLATION(n->bus, "net.layout", "5.1.6.6",
                   "queue %u: the first descriptor has %u bytes; without ANY_LAYOUT it is the "
                   "header alone, %u",
-                  q->index, q->d[head].len, n->header_len);
+                  q->index, vqueue_first_len(q, head), n->header_len);
 }
 
 /* The frame of a chain goes out; the chain is still the device's. */
@@ -251,7 +263,7 @@ static void tx_run(struct net_device *n)
         }
     }
     if (done)
-        front_interrupt(n, VIRTIO_MMIO_INT_VRING, VIRTIO_NET_TRANSMITQ1);
+        used_interrupt(n, q);
 }
 
 /* ---- receive ---- */
@@ -280,19 +292,17 @@ static void rx_run(struct net_device *n)
     int head;
 
     vqueue_fetch(q);
-    while (n->backlog_count && q->held_count) {
+    while (n->backlog_count && (head = vqueue_peek(q)) >= 0) {
         unsigned at = n->backlog_head;
         uint32_t len = n->backlog[at].len;
 
         n->backlog_head = (at + 1) % NET_BACKLOG;
         n->backlog_count--;
-        if (n->header_len + len > vqueue_writable(q, q->held[q->held_head])) {
+        if (n->header_len + len > vqueue_writable(q, (unsigned)head)) {
             n->backlog_lost++; /* does not fit the buffer: 5.1.6.4.1 */
             continue;
         }
-        head = vqueue_next(q);
-        if (head < 0)
-            break;
+        vqueue_next(q);
         rx_one(n, q, (unsigned)head, n->backlog[at].bytes, len);
         done = true;
         if (n->backlog_count && pause(n)) {
@@ -301,7 +311,7 @@ static void rx_run(struct net_device *n)
         }
     }
     if (done)
-        front_interrupt(n, VIRTIO_MMIO_INT_VRING, VIRTIO_NET_RECEIVEQ1);
+        used_interrupt(n, q);
 }
 
 void net_device_frame(struct net_device *n, const uint8_t *frame, size_t len)
@@ -384,6 +394,12 @@ void net_device_check_idle(struct net_device *n)
     }
 }
 
+void net_device_check_asleep(struct net_device *n)
+{
+    for (unsigned i = 0; n->live && i < NET_QUEUES; i++)
+        vqueue_check_asleep(&n->queue[i]);
+}
+
 void net_device_check_leaks(struct net_device *n)
 {
     struct vqueue *rx = &n->queue[VIRTIO_NET_RECEIVEQ1], *tx = &n->queue[VIRTIO_NET_TRANSMITQ1];
@@ -399,6 +415,5 @@ void net_device_check_leaks(struct net_device *n)
     if (tx->ready && tx->held_count)
         VIOLATION(n->bus, "ring.leak", "2.7.13", "at rest %u transmit chains are not done",
                   tx->held_count);
-    for (unsigned i = 0; rx->ready && i < rx->held_count; i++)
-        vqueue_check_untouched(rx, rx->held[(rx->held_head + i) % rx->size]);
+    vqueue_check_held_untouched(rx);
 }

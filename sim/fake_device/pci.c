@@ -159,7 +159,7 @@ static void queue_start(struct net_device *n, struct vqueue *q)
                   "queue %u becomes live while the function may not be bus master (PCI 3.0 section "
                   "6.2.2)",
                   q->index);
-    vqueue_start(q);
+    vqueue_start(q, n->features);
 }
 
 static void config_written(struct net_device *n, uint32_t offset)

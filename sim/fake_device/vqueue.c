@@ -1,40 +1,30 @@
-/*
- * The device side of a split virtqueue (VirtIO 1.2 section 2.7), which is also the ring oracle:
- * every entry that the driver makes available is checked before it is used.
- */
-#include "device.h"
+/* Chains and their buffers on the device side of a virtqueue, whatever its format: see vqueue.h. */
+#include "vqueue_internal.h"
 #include <string.h>
-
-enum { LAYOUT_ALIGN_LEGACY = 4096 };
 
 void vqueue_reset(struct vqueue *q)
 {
-    if (q->ready)
-        for (uint32_t i = 0; i < q->size; i++)
-            if (q->d[i].busy && (q->d[i].flags & VIRTQ_DESC_F_WRITE))
-                q->bus->own(q->bus->ctx, q->d[i].addr, q->d[i].len, false);
+    for (unsigned i = 0; i < q->buffer_used; i++) {
+        struct vbuffer *d = &q->buffer[i];
+
+        if (d->busy && d->kind != VBUFFER_READABLE)
+            q->bus->own(q->bus->ctx, d->addr, d->len, false);
+        d->busy = false;
+    }
     q->ready = false;
     q->size = 0;
     q->desc = q->avail = q->used = 0;
-    q->seen = q->used_idx = q->held_head = q->held_count = 0;
+    q->buffer_used = 0;
+    q->buffer_free = NULL;
+    q->held_head = q->held_count = 0;
 }
 
-static uint64_t avail_size(const struct vqueue *q)
-{
-    return VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (uint64_t)q->size;
-}
-
-static uint64_t used_size(const struct vqueue *q)
-{
-    return VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (uint64_t)q->size;
-}
-
-static bool place_check(struct vqueue *q, const char *part, uint64_t at, uint64_t len,
-                        unsigned align)
+bool vqueue_place(struct vqueue *q, const char *part, uint64_t at, uint64_t len, unsigned align)
 {
     if (at % align) {
-        VIOLATION(q->bus, "ring.alignment", "2.7.1", "queue %u: %s at %#llx is not aligned to %u",
-                  q->index, part, (unsigned long long)at, align);
+        VIOLATION(q->bus, "ring.alignment", q->packed ? "2.8.11" : "2.7.1",
+                  "queue %u: %s at %#llx is not aligned to %u", q->index, part,
+                  (unsigned long long)at, align);
         return false;
     }
     if (!q->bus->at(q->bus->ctx, at, (size_t)len)) {
@@ -43,38 +33,31 @@ static bool place_check(struct vqueue *q, const char *part, uint64_t at, uint64_
                   (unsigned long long)at, (unsigned long long)len);
         return false;
     }
+    q->bus->attach_ring(q->bus->ctx, at, (size_t)len);
     return true;
 }
 
-void vqueue_start(struct vqueue *q)
+void vqueue_start(struct vqueue *q, uint64_t features)
 {
-    if (q->size == 0 || q->size > q->size_max || (q->size & (q->size - 1))) {
-        VIOLATION(q->bus, "ring.size", "2.7",
-                  "queue %u: size %u is not a power of two up to %u", q->index, q->size,
-                  q->size_max);
+    q->packed = features & VIRTIO_BIT(VIRTIO_F_RING_PACKED);
+    q->event_idx = features & VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
+    q->indirect = features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC);
+    if (q->size == 0 || q->size > q->size_max || (!q->packed && (q->size & (q->size - 1)))) {
+        VIOLATION(q->bus, "ring.size", q->packed ? "2.8" : "2.7",
+                  "queue %u: size %u is not %s up to %u", q->index, q->size,
+                  q->packed ? "a number" : "a power of two", q->size_max);
         return;
     }
-    if (q->legacy) { /* 2.7.2: one area, the used ring on the next page */
-        q->avail = q->desc + VIRTQ_DESC_SIZE * (uint64_t)q->size;
-        q->used = (q->avail + avail_size(q) + 2 + LAYOUT_ALIGN_LEGACY - 1) &
-                  ~(uint64_t)(LAYOUT_ALIGN_LEGACY - 1);
-    }
-    if (!place_check(q, "descriptor table", q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size,
-                     VIRTQ_DESC_ALIGN) ||
-        !place_check(q, "available ring", q->avail, avail_size(q), VIRTQ_AVAIL_ALIGN) ||
-        !place_check(q, "used ring", q->used, used_size(q), VIRTQ_USED_ALIGN))
+    q->taken = q->given = 0;
+    q->seen = q->used_idx = 0;
+    q->seen_wrap = q->used_wrap = true;
+    q->held_head = q->held_count = 0;
+    q->buffer_used = 0;
+    q->buffer_free = NULL;
+    if (!(q->packed ? vqueue_packed_start(q) : vqueue_split_start(q)))
         return;
-    q->bus->attach_ring(q->bus->ctx, q->desc, VIRTQ_DESC_SIZE * (size_t)q->size);
-    q->bus->attach_ring(q->bus->ctx, q->avail, (size_t)avail_size(q));
-    q->bus->attach_ring(q->bus->ctx, q->used, (size_t)used_size(q));
-    for (uint32_t i = 0; i < q->size; i++)
-        q->d[i].busy = false;
-    q->seen = q->used_idx = q->held_head = q->held_count = 0;
-    if (q->bus->load(q->bus->ctx, q->used + VIRTQ_USED_FLAGS, 2) ||
-        q->bus->load(q->bus->ctx, q->used + VIRTQ_USED_IDX, 2))
-        VIOLATION(q->bus, "ring.not_cleared", "2.7.10.1",
-                  "queue %u: the used ring does not start at zero (is it where the driver put it?)", q->index);
     q->ready = true;
+    vqueue_event_start(q);
 }
 
 /* ---- ownership ---- */
@@ -95,7 +78,7 @@ static uint64_t mix(uint64_t h, const uint8_t *p, size_t len)
 
 /* A fingerprint of a buffer: all of it in sanitizer builds; head, tail and one window whose place
  * the driver cannot guess in release builds. */
-static uint64_t sample(const struct vqueue *q, const struct vdesc *d)
+static uint64_t sample(const struct vqueue *q, const struct vbuffer *d)
 {
     const uint8_t *p = q->bus->at(q->bus->ctx, d->addr, d->len);
     enum { WINDOW = 16 };
@@ -110,220 +93,282 @@ static uint64_t sample(const struct vqueue *q, const struct vdesc *d)
     return mix(h, p + (q->bus->key(q->bus->ctx) ^ d->addr) % (d->len - WINDOW), WINDOW);
 }
 
-/* ---- the driver makes chains available ---- */
-
-static bool desc_read(struct vqueue *q, unsigned i)
+bool vqueue_claim(struct vqueue *q, uint16_t id)
 {
-    uint64_t at = q->desc + i * (uint64_t)VIRTQ_DESC_SIZE;
-    const struct fake_bus *b = q->bus;
-    struct vdesc *d = &q->d[i];
+    uint64_t bit = UINT64_C(1) << id % 64;
 
-    if (b->unpublished(b->ctx, at, VIRTQ_DESC_SIZE)) {
-        VIOLATION(b, "ring.publish_order", "2.7.13.3.1",
-                  "queue %u: the available index was published before descriptor %u was visible; "
-                  "a write barrier is missing",
-                  q->index, i);
+    if (q->busy[id / 64] & bit)
         return false;
-    }
-    if (d->busy) {
-        VIOLATION(b, "ring.reuse", "2.7.13",
-                  "queue %u: descriptor %u is made available again while the device has it",
-                  q->index, i);
-        return false;
-    }
-    d->addr = b->load(b->ctx, at + VIRTQ_DESC_ADDR, 8);
-    d->len = (uint32_t)b->load(b->ctx, at + VIRTQ_DESC_LEN, 4);
-    d->flags = (uint16_t)b->load(b->ctx, at + VIRTQ_DESC_FLAGS, 2);
-    d->next = (uint16_t)b->load(b->ctx, at + VIRTQ_DESC_NEXT, 2);
+    q->busy[id / 64] |= bit;
     return true;
 }
 
-static bool desc_check(struct vqueue *q, unsigned i, bool seen_writable)
+void vqueue_release(struct vqueue *q, uint16_t id)
 {
-    const struct vdesc *d = &q->d[i];
-    const struct fake_bus *b = q->bus;
+    q->busy[id / 64] &= ~(UINT64_C(1) << id % 64);
+}
 
-    if (d->flags & VIRTQ_DESC_F_INDIRECT) {
-        VIOLATION(b, "ring.indirect", "2.7.5.3.1",
-                  "queue %u: descriptor %u is INDIRECT, which was not negotiated", q->index, i);
-        return false;
-    }
-    if (d->len == 0 || !b->at(b->ctx, d->addr, d->len)) {
-        VIOLATION(b, "ring.dma_address", "2.7.5",
-                  "queue %u: descriptor %u: address %#llx, length %u is not DMA memory", q->index,
-                  i, (unsigned long long)d->addr, d->len);
-        return false;
-    }
-    if (seen_writable && !(d->flags & VIRTQ_DESC_F_WRITE)) {
-        VIOLATION(b, "ring.direction", "2.7.4.2",
-                  "queue %u: device-readable descriptor %u follows a device-writable one",
-                  q->index, i);
-        return false;
-    }
-    return true;
+/* ---- the driver makes chains available ---- */
+
+void vqueue_chain_begin(struct vqueue *q, unsigned chain)
+{
+    q->chain[chain] = (struct vchain){0};
+}
+
+void vqueue_hold(struct vqueue *q, unsigned chain)
+{
+    q->held[(q->held_head + q->held_count++) % q->size] = (uint16_t)chain;
 }
 
 /* Do two buffers that the device has at the same time share a byte? A scan, over what is in
  * flight: rings are short enough in debug builds and sampled in release builds. */
-static bool overlap_check(struct vqueue *q, unsigned i)
+static bool overlap_check(struct vqueue *q, const struct vdesc *d)
 {
-    const struct vdesc *d = &q->d[i];
-
     if (!q->bus->thorough && (q->bus->key(q->bus->ctx) + q->seen) % 16)
         return true;
-    for (uint32_t k = 0; k < q->size; k++) {
-        const struct vdesc *o = &q->d[k];
+    for (unsigned k = 0; k < q->buffer_used; k++) {
+        const struct vbuffer *o = &q->buffer[k];
 
-        if (k == i || !o->busy || d->addr >= o->addr + o->len || o->addr >= d->addr + d->len)
+        if (!o->busy || d->addr >= o->addr + o->len || o->addr >= d->addr + d->len)
             continue;
         VIOLATION(q->bus, "ring.overlap", "2.7.5",
-                  "queue %u: the buffers of descriptors %u and %u overlap", q->index, i, k);
+                  "queue %u: two buffers that the device has overlap at %#llx", q->index,
+                  (unsigned long long)(d->addr > o->addr ? d->addr : o->addr));
         return false;
     }
     return true;
 }
 
-static bool chain_take(struct vqueue *q, unsigned head)
+static struct vbuffer *buffer_take(struct vqueue *q, unsigned chain, const struct vdesc *d,
+                                   enum vbuffer_kind kind)
 {
-    unsigned i = head, count = 0;
-    bool writable = false;
+    struct vchain *c = &q->chain[chain];
+    struct vbuffer *b = q->buffer_free;
 
-    for (;;) {
-        if (i >= q->size) {
-            VIOLATION(q->bus, "ring.chain", "2.7.5",
-                      "queue %u: descriptor index %u is beyond the queue size %u", q->index, i,
-                      q->size);
-            return false;
-        }
-        if (++count > q->size) {
-            VIOLATION(q->bus, "ring.chain", "2.7.5.3.1",
-                      "queue %u: the chain at %u is longer than the queue", q->index, head);
-            return false;
-        }
-        if (!desc_read(q, i) || !desc_check(q, i, writable) || !overlap_check(q, i))
-            return false;
-        q->d[i].busy = true;
-        q->d[i].sample = sample(q, &q->d[i]);
-        writable = q->d[i].flags & VIRTQ_DESC_F_WRITE;
-        if (writable)
-            q->bus->own(q->bus->ctx, q->d[i].addr, q->d[i].len, true);
-        if (!(q->d[i].flags & VIRTQ_DESC_F_NEXT))
-            return true;
-        i = q->d[i].next;
+    if (b)
+        q->buffer_free = b->next;
+    else if (q->buffer_used < VQUEUE_BUFFERS_MAX)
+        b = &q->buffer[q->buffer_used++];
+    else {
+        VIOLATION(q->bus, "ring.chain", "2.7.5.3.1",
+                  "queue %u: more than %d buffers at once, more than this device holds", q->index,
+                  VQUEUE_BUFFERS_MAX);
+        return NULL;
     }
+    *b = (struct vbuffer){
+        .at = d->at, .addr = d->addr, .len = d->len, .kind = kind, .busy = true};
+    b->sample = sample(q, b);
+    if (kind != VBUFFER_READABLE)
+        q->bus->own(q->bus->ctx, b->addr, b->len, true);
+    if (c->last)
+        c->last->next = b;
+    else
+        c->first = b;
+    c->last = b;
+    return b;
 }
 
-void vqueue_fetch(struct vqueue *q)
+static bool memory_check(struct vqueue *q, const struct vdesc *d)
 {
-    const struct fake_bus *b = q->bus;
-    uint16_t idx, fresh;
+    if (d->len && q->bus->at(q->bus->ctx, d->addr, d->len))
+        return true;
+    VIOLATION(q->bus, "ring.dma_address", q->packed ? "2.8.4" : "2.7.5",
+              "queue %u: a descriptor has address %#llx, length %u, which is not DMA memory",
+              q->index, (unsigned long long)d->addr, d->len);
+    return false;
+}
 
-    if (!q->ready)
-        return;
-    b->look(b->ctx);
-    idx = (uint16_t)b->load(b->ctx, q->avail + VIRTQ_AVAIL_IDX, 2);
-    fresh = (uint16_t)(idx - q->seen);
-    if (fresh > q->size - q->held_count) {
-        VIOLATION(b, "ring.index", "2.7.6.1",
-                  "queue %u: the available index went from %u to %u, more than the queue holds",
-                  q->index, q->seen, idx);
-        q->ready = false;
-        return;
-    }
-    for (; fresh; fresh--, q->seen++) {
-        uint64_t at = q->avail + VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (q->seen % q->size);
-        uint16_t head;
+struct vbuffer *vqueue_append(struct vqueue *q, unsigned chain, const struct vdesc *d)
+{
+    const struct vbuffer *last = q->chain[chain].last;
+    bool writable = d->flags & VIRTQ_DESC_F_WRITE;
 
-        if (b->unpublished(b->ctx, at, 2)) {
-            VIOLATION(b, "ring.publish_order", "2.7.13.3.1",
-                      "queue %u: the available index was published before its ring entry was "
-                      "visible; a write barrier is missing",
-                      q->index);
-            q->ready = false;
-            return;
-        }
-        head = (uint16_t)b->load(b->ctx, at, 2);
-        if (!chain_take(q, head)) {
-            q->ready = false;
-            return;
-        }
-        q->held[(q->held_head + q->held_count++) % q->size] = head;
+    if (!memory_check(q, d))
+        return NULL;
+    if (last && last->kind == VBUFFER_WRITABLE && !writable) {
+        VIOLATION(q->bus, "ring.direction", q->packed ? "2.8.17" : "2.7.4.2",
+                  "queue %u: a device-readable descriptor follows a device-writable one", q->index);
+        return NULL;
     }
+    if (!overlap_check(q, d))
+        return NULL;
+    return buffer_take(q, chain, d, writable ? VBUFFER_WRITABLE : VBUFFER_READABLE);
+}
+
+/* ---- indirect tables ---- */
+
+static bool indirect_wrong(struct vqueue *q, const char *clause, const char *what)
+{
+    VIOLATION(q->bus, "ring.indirect", clause, "queue %u: %s", q->index, what);
+    return false;
+}
+
+/* The descriptor that refers to the table, and the table as a whole. */
+static bool table_check(struct vqueue *q, const struct vdesc *d)
+{
+    const char *clause = q->packed ? "2.8.19" : "2.7.5.3.1";
+
+    if (!q->indirect)
+        return indirect_wrong(q, clause, "a descriptor is INDIRECT, which was not negotiated");
+    if (d->flags & VIRTQ_DESC_F_NEXT)
+        return indirect_wrong(q, clause, "a descriptor is both INDIRECT and NEXT");
+    if (!memory_check(q, d) || !overlap_check(q, d))
+        return false;
+    if (d->len % VIRTQ_DESC_SIZE)
+        return indirect_wrong(q, q->packed ? "2.8.7" : "2.7.5.3",
+                              "the length of an indirect table is not one of whole descriptors");
+    if (d->len / VIRTQ_DESC_SIZE > q->size)
+        return indirect_wrong(q, q->packed ? "2.8.17" : "2.7.5.3.1",
+                              "an indirect table is longer than the queue");
+    if (q->bus->unpublished(q->bus->ctx, d->addr, d->len)) {
+        VIOLATION(q->bus, "ring.publish_order", q->packed ? "2.8.21.1" : "2.7.13.3.1",
+                  "queue %u: a chain was published before its indirect table was visible; a write "
+                  "barrier is missing",
+                  q->index);
+        return false;
+    }
+    return true;
+}
+
+/* Split: from the first entry along `next`. */
+static bool split_table(struct vqueue *q, unsigned chain, const struct vdesc *table)
+{
+    uint32_t size = table->len / VIRTQ_DESC_SIZE;
+    uint32_t i = 0;
+
+    for (uint32_t count = 0; count < size; count++) {
+        struct vdesc d = vqueue_split_desc(q, table->addr + i * (uint64_t)VIRTQ_DESC_SIZE);
+
+        if (d.flags & VIRTQ_DESC_F_INDIRECT)
+            return indirect_wrong(q, "2.7.5.3.1", "an indirect table refers to another one");
+        if (!vqueue_append(q, chain, &d))
+            return false;
+        if (!(d.flags & VIRTQ_DESC_F_NEXT))
+            return true;
+        i = d.next;
+        if (i >= size)
+            break;
+    }
+    return indirect_wrong(q, "2.7.5.3.1", "the chain in an indirect table has no end");
+}
+
+/* Packed: all entries, one after the other. */
+static bool packed_table(struct vqueue *q, unsigned chain, const struct vdesc *table)
+{
+    for (uint32_t i = 0; i < table->len; i += VIRTQ_DESC_SIZE) {
+        struct vdesc d = vqueue_packed_desc(q, table->addr + i);
+
+        if (d.flags & ~VIRTQ_DESC_F_WRITE)
+            return indirect_wrong(q, "2.8.19",
+                                  "a descriptor in an indirect table has a flag besides WRITE");
+        if (!vqueue_append(q, chain, &d))
+            return false;
+    }
+    return true;
+}
+
+/* The driver's view of a table is sampled; its buffers follow it in the chain. */
+struct vbuffer *vqueue_append_table(struct vqueue *q, unsigned chain, const struct vdesc *d)
+{
+    struct vbuffer *table;
+
+    if (!table_check(q, d))
+        return NULL;
+    table = buffer_take(q, chain, d, VBUFFER_TABLE);
+    if (!table || !(q->packed ? packed_table(q, chain, d) : split_table(q, chain, d)))
+        return NULL;
+    return table;
 }
 
 /* ---- the device works on a chain ---- */
 
-int vqueue_next(struct vqueue *q)
+int vqueue_peek(const struct vqueue *q)
 {
-    int head;
-
-    if (!q->ready || !q->held_count)
-        return -1;
-    head = q->held[q->held_head];
-    q->held_head = (uint16_t)((q->held_head + 1) % q->size);
-    q->held_count--;
-    return head;
+    return q->ready && q->held_count ? q->held[q->held_head] : -1;
 }
 
-static uint32_t chain_bytes(const struct vqueue *q, unsigned head, bool writable)
+int vqueue_next(struct vqueue *q)
+{
+    int chain = vqueue_peek(q);
+
+    if (chain < 0)
+        return -1;
+    q->held_head = (uint16_t)((q->held_head + 1u) % q->size);
+    q->held_count--;
+    return chain;
+}
+
+static uint32_t chain_bytes(const struct vqueue *q, unsigned chain, enum vbuffer_kind kind)
 {
     uint32_t total = 0;
 
-    for (unsigned i = head;; i = q->d[i].next) {
-        if (!!(q->d[i].flags & VIRTQ_DESC_F_WRITE) == writable)
-            total += q->d[i].len;
-        if (!(q->d[i].flags & VIRTQ_DESC_F_NEXT))
-            return total;
+    for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next)
+        if (d->kind == kind)
+            total += d->len;
+    return total;
+}
+
+uint32_t vqueue_readable(const struct vqueue *q, unsigned chain)
+{
+    return chain_bytes(q, chain, VBUFFER_READABLE);
+}
+
+uint32_t vqueue_writable(const struct vqueue *q, unsigned chain)
+{
+    return chain_bytes(q, chain, VBUFFER_WRITABLE);
+}
+
+uint32_t vqueue_first_len(const struct vqueue *q, unsigned chain)
+{
+    const struct vbuffer *d = q->chain[chain].first;
+
+    return d->kind == VBUFFER_TABLE ? d->next->len : d->len;
+}
+
+/* The part of a chain of one kind, piece by piece: bytes and length of the piece at *d, and step. */
+static uint32_t piece(const struct vbuffer **d, enum vbuffer_kind kind, uint32_t *offset,
+                      uint32_t len, uint64_t *addr)
+{
+    uint32_t n;
+
+    while ((*d)->kind != kind || *offset >= (*d)->len) {
+        *offset -= (*d)->kind == kind ? (*d)->len : 0;
+        *d = (*d)->next;
     }
+    *addr = (*d)->addr + *offset;
+    n = (*d)->len - *offset;
+    n = n < len ? n : len;
+    *offset += n;
+    return n;
 }
 
-uint32_t vqueue_readable(const struct vqueue *q, unsigned head)
-{
-    return chain_bytes(q, head, false);
-}
-
-uint32_t vqueue_writable(const struct vqueue *q, unsigned head)
-{
-    return chain_bytes(q, head, true);
-}
-
-void vqueue_read(const struct vqueue *q, unsigned head, uint32_t offset, uint8_t *out,
+void vqueue_read(const struct vqueue *q, unsigned chain, uint32_t offset, uint8_t *out,
                  uint32_t len)
 {
-    for (unsigned i = head; len; i = q->d[i].next) {
-        const struct vdesc *d = &q->d[i];
-        uint32_t n;
+    const struct vbuffer *d = q->chain[chain].first;
+    uint64_t addr;
 
-        if (offset >= d->len) {
-            offset -= d->len;
-            continue;
-        }
-        n = d->len - offset < len ? d->len - offset : len;
-        memcpy(out, q->bus->at(q->bus->ctx, d->addr + offset, n), n);
+    while (len) {
+        uint32_t n = piece(&d, VBUFFER_READABLE, &offset, len, &addr);
+
+        memcpy(out, q->bus->at(q->bus->ctx, addr, n), n);
         out += n;
         len -= n;
-        offset = 0;
     }
 }
 
-void vqueue_write(const struct vqueue *q, unsigned head, uint32_t offset, const uint8_t *bytes,
+void vqueue_write(const struct vqueue *q, unsigned chain, uint32_t offset, const uint8_t *bytes,
                   uint32_t len)
 {
-    for (unsigned i = head; len; i = q->d[i].next) {
-        const struct vdesc *d = &q->d[i];
-        uint32_t n;
+    const struct vbuffer *d = q->chain[chain].first;
+    uint64_t addr;
 
-        if (!(d->flags & VIRTQ_DESC_F_WRITE))
-            continue;
-        if (offset >= d->len) {
-            offset -= d->len;
-            continue;
-        }
-        n = d->len - offset < len ? d->len - offset : len;
-        q->bus->write(q->bus->ctx, d->addr + offset, bytes, n);
+    while (len) {
+        uint32_t n = piece(&d, VBUFFER_WRITABLE, &offset, len, &addr);
+
+        q->bus->write(q->bus->ctx, addr, bytes, n);
         bytes += n;
         len -= n;
-        offset = 0;
     }
 }
 
@@ -331,86 +376,66 @@ void vqueue_write(const struct vqueue *q, unsigned head, uint32_t offset, const 
 
 /* Nobody but the device touched buffer and descriptor meanwhile (V5; section 3.3.1). Called before
  * the device writes, so a writable buffer still has the bytes it came with. */
-void vqueue_check_untouched(struct vqueue *q, unsigned head)
+void vqueue_check_untouched(struct vqueue *q, unsigned chain)
 {
     const struct fake_bus *b = q->bus;
 
-    for (unsigned i = head;; i = q->d[i].next) {
-        const struct vdesc *d = &q->d[i];
-        uint64_t at = q->desc + i * (uint64_t)VIRTQ_DESC_SIZE;
-
-        if (d->flags & VIRTQ_DESC_F_WRITE)
+    for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next) {
+        if (d->kind != VBUFFER_READABLE)
             b->own(b->ctx, d->addr, d->len, false);
         if (sample(q, d) != d->sample)
             VIOLATION(b, "ring.ownership", "2.7.13",
-                      "queue %u: the driver touched the buffer of descriptor %u while the device "
-                      "owned it",
-                      q->index, i);
-        if (b->load(b->ctx, at + VIRTQ_DESC_ADDR, 8) != d->addr ||
-            b->load(b->ctx, at + VIRTQ_DESC_LEN, 4) != d->len)
-            VIOLATION(b, "ring.descriptor_changed", "3.3.1",
-                      "queue %u: descriptor %u was changed while the device had it", q->index, i);
-        if (!(d->flags & VIRTQ_DESC_F_NEXT))
+                      "queue %u: the driver touched %s at %#llx while the device owned it",
+                      q->index, d->kind == VBUFFER_TABLE ? "an indirect table" : "a buffer",
+                      (unsigned long long)d->addr);
+        if (d->at && (b->load(b->ctx, d->at + VIRTQ_DESC_ADDR, 8) != d->addr ||
+                      b->load(b->ctx, d->at + VIRTQ_DESC_LEN, 4) != d->len))
+            VIOLATION(b, "ring.descriptor_changed", q->packed ? "2.8.16" : "3.3.1",
+                      "queue %u: the descriptor at %#llx was changed while the device had it",
+                      q->index, (unsigned long long)d->at);
+    }
+}
+
+void vqueue_check_held_untouched(struct vqueue *q)
+{
+    for (unsigned i = 0; q->ready && i < q->held_count; i++)
+        vqueue_check_untouched(q, q->held[(q->held_head + i) % q->size]);
+}
+
+void vqueue_complete(struct vqueue *q, unsigned chain, uint32_t written)
+{
+    struct vchain *c = &q->chain[chain];
+    uint32_t entry[2] = {c->id, written};
+
+    q->bus->hash(q->bus->ctx, "used", entry, sizeof(entry));
+    if (q->packed)
+        vqueue_packed_complete(q, chain, written);
+    else
+        vqueue_split_complete(q, chain, written);
+    for (struct vbuffer *d = c->first; d; d = d->next)
+        d->busy = false;
+    c->last->next = q->buffer_free;
+    q->buffer_free = c->first;
+    c->first = c->last = NULL;
+}
+
+void vqueue_fetch(struct vqueue *q)
+{
+    do {
+        if (!q->ready)
             return;
-    }
+        q->bus->look(q->bus->ctx);
+        if (q->packed)
+            vqueue_packed_fetch(q);
+        else
+            vqueue_split_fetch(q);
+    } while (vqueue_event_renew(q));
 }
 
-void vqueue_complete(struct vqueue *q, unsigned head, uint32_t written)
-{
-    const struct fake_bus *b = q->bus;
-    uint64_t at = q->used + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (q->used_idx % q->size);
-    uint32_t entry[2] = {head, written};
-
-    for (unsigned i = head;; i = q->d[i].next) {
-        q->d[i].busy = false;
-        if (!(q->d[i].flags & VIRTQ_DESC_F_NEXT))
-            break;
-    }
-    b->hash(b->ctx, "used", entry, sizeof(entry));
-    b->store(b->ctx, at + VIRTQ_USED_ELEM_ID, 4, head);
-    b->store(b->ctx, at + VIRTQ_USED_ELEM_LEN, 4, written);
-    b->store(b->ctx, q->used + VIRTQ_USED_IDX, 2, ++q->used_idx);
-}
-
-/* ---- notifications ---- */
-
-void vqueue_notifications(struct vqueue *q, bool wanted)
-{
-    if (q->ready)
-        q->bus->store(q->bus->ctx, q->used + VIRTQ_USED_FLAGS, 2,
-                      wanted ? 0 : VIRTQ_USED_F_NO_NOTIFY);
-}
-
-void vqueue_check_notified(struct vqueue *q)
-{
-    const struct fake_bus *b = q->bus;
-    uint16_t idx;
-
-    if (!q->ready)
-        return;
-    idx = (uint16_t)b->load(b->ctx, q->avail + VIRTQ_AVAIL_IDX, 2);
-    if (idx == q->seen || b->load(b->ctx, q->used + VIRTQ_USED_FLAGS, 2))
-        return;
-    VIOLATION(b, "ring.lost_notification", "2.7.13.4",
-              "queue %u: %u chains are available, the device wants to be notified and was not",
-              q->index, (uint16_t)(idx - q->seen));
-}
-
-static bool within(uint64_t bus, uint64_t at, uint64_t len)
-{
-    return bus >= at && bus - at < len;
-}
-
-bool vqueue_driver_may_store(const struct vqueue *q, uint64_t bus, bool *inside)
+bool vqueue_driver_may_store(struct vqueue *q, uint64_t bus, bool *inside)
 {
     if (!q->ready)
         return false;
-    if (within(bus, q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size) ||
-        within(bus, q->avail, avail_size(q) + 2)) {
-        *inside = true;
-        return true;
-    }
-    if (within(bus, q->used, used_size(q) + 2))
-        *inside = true;
-    return false;
+    return q->packed ? vqueue_packed_may_store(q, bus, inside)
+                     : vqueue_split_may_store(q, bus, inside);
 }

@@ -172,6 +172,7 @@ static void bring_up(struct boot *boot)
         .dma = dma,
         .dma_size = sizeof(dma),
         .buffers = buffers,
+        .nic_options = {.interrupts = options.interrupts != INTERRUPTS_OFF},
     };
 
     if (find_nic(boot, &config.nic))
@@ -215,11 +216,11 @@ static _Noreturn void run(void)
     for (;;) {
         uint64_t now_ns = port_clock_ns(), at_ns = start_programs(now_ns);
 
-        if (options.interrupts && port_interrupt_take()) {
-            kernel_interrupt(&kernel);
+        bool interrupted = port_interrupt_take();
+
+        kernel_poll(&kernel, now_ns); /* acknowledges the device */
+        if (interrupted)
             port_interrupt_done();
-        }
-        kernel_poll(&kernel, now_ns);
         end_when_done(now_ns, &closing_ns);
         if (options.until_us * NS_PER_US > now_ns)
             at_ns = deadline_min(at_ns, options.until_us * NS_PER_US);

@@ -325,7 +325,8 @@ static int bring_up(struct machine *m)
     m->place.msix = msix;
     rng_init(&random, 1, 2);
     m->memory.used = 0;
-    return virtio_net_init(&m->net, &m->f.platform, &m->place, &m->memory, &random);
+    return virtio_net_init(&m->net, &m->f.platform, &m->place, &m->memory, &random,
+                           &(struct virtio_net_options){0});
 }
 
 /* ---- tables of lies ---- */

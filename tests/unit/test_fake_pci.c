@@ -81,13 +81,6 @@ static void own(void *ctx, uint64_t bus, size_t len, bool device)
     ring(ctx, bus, len);
 }
 
-static int saw(void *ctx, uint64_t bus)
-{
-    (void)ctx;
-    (void)bus;
-    return -1;
-}
-
 static bool chance(void *ctx, const char *what, uint32_t per_65536)
 {
     (void)ctx;
@@ -168,7 +161,6 @@ static int setup(void **state)
         .look = nothing,
         .unpublished = unpublished,
         .own = own,
-        .driver_saw = saw,
         .chance = chance,
         .pick = pick,
         .key = key,

@@ -228,6 +228,8 @@ static void every_line_lands_in_its_field(void **state)
     assert_int_equal(s->device.queue_size, 64);
     assert_int_equal(s->device.any_layout, TOGGLE_OFF);
     assert_int_equal(s->device.mrg_rxbuf, TOGGLE_ON);
+    assert_int_equal(s->device.ring, RING_SPLIT);
+    assert_int_equal(s->device.event_idx, TOGGLE_OFF);
     assert_int_equal(s->device.mac[5], 7);
     assert_true(s->device.mac_feature);
     assert_int_equal(s->device.mtu, 1280);
@@ -336,6 +338,20 @@ static void mac_none_and_lease_forever(void **state)
     scenario_free(s);
 }
 
+static void packed_rings_take_any_size(void **state)
+{
+    struct scenario *s = good("until 1s\nworld native\ndevice virtio-net queue=100 ring=packed "
+                              "event_idx=on indirect=on interrupts=on\n");
+
+    (void)state;
+    assert_int_equal(s->device.ring, RING_PACKED);
+    assert_int_equal(s->device.queue_size, 100);
+    assert_int_equal(s->device.event_idx, TOGGLE_ON);
+    assert_int_equal(s->device.indirect, TOGGLE_ON);
+    assert_int_equal(s->device.interrupts, TOGGLE_ON);
+    scenario_free(s);
+}
+
 static void mistakes_name_their_line_and_what_was_meant(void **state)
 {
     (void)state;
@@ -352,6 +368,12 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("world native\nworld native\n", "t.scn:2: 'world' stands already on line 1");
     bad("device virtio-blk\n", "unknown device");
     bad("device virtio-net queue=100\n", "queue=100 is not a power of two");
+    bad("device virtio-net ring=packed transport=mmio-legacy\n", "needs a modern device");
+    bad("device virtio-net transport=mmio-legacy queue=8 ring=packed\n", "needs a modern device");
+    bad("device virtio-net ring=packet\n", "did you mean 'packed'?");
+    bad("device virtio-net ring=packed queue=1025\n", "queue=1025");
+    bad("device virtio-net event-idx=on\n", "did you mean 'event_idx'?");
+    bad("device virtio-net interrupts=yes\n", "interrupts=yes is not one of on off");
     bad("device virtio-net queue=2048\n", "queue=2048");
     bad("device virtio-net transport=pci\n", "transport=pci is not one of mmio mmio-legacy");
     bad("device virtio-net msix=on\n", "msix= is for the pci transports only");
@@ -444,7 +466,7 @@ static void damaged_text_does_no_harm(void **state)
 {
     static const char text[] =
         "format 1\ntitle t\nworld native lease=1h nak=1 pad\n"
-        "device virtio-net queue=64 mac=none mtu=1500\nrun webget \"http://10.0.2.2/\"\n"
+        "device virtio-net queue=64 mac=none mtu=1500 ring=packed event_idx=on\nrun webget \"http://10.0.2.2/\"\n"
         "serve http 10.0.2.2:80 path=/a body=\"x\\n\\x41\" mode=chunked chunk=3\n"
         "wire rx drop=0.5% delay=1.5ms\nat 1s delay rx tcp.data by=2ms count=3\n"
         "at 2s dial 7 send=\"a\" expect=\"a\" close\nat 3s kill webget\n"
@@ -480,6 +502,7 @@ int main(void)
         cmocka_unit_test(actions_stand_in_order_of_time_then_of_lines),
         cmocka_unit_test(what_is_not_said_has_its_default),
         cmocka_unit_test(mac_none_and_lease_forever),
+        cmocka_unit_test(packed_rings_take_any_size),
         cmocka_unit_test(mistakes_name_their_line_and_what_was_meant),
         cmocka_unit_test(a_message_is_one_line_whatever_the_word_holds),
         cmocka_unit_test(too_many_words_are_refused),

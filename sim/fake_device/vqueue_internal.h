@@ -1,0 +1,66 @@
+/* Inside the device side of a virtqueue: what vqueue.c and the ring formats ask of each other. */
+#ifndef DRYWIRE_FAKE_VQUEUE_INTERNAL_H
+#define DRYWIRE_FAKE_VQUEUE_INTERNAL_H
+
+#include "device.h"
+
+/* A descriptor as it was read. */
+struct vdesc {
+    uint64_t at, addr;
+    uint32_t len;
+    uint16_t flags;
+    uint16_t next; /* split */
+    uint16_t id;   /* packed */
+};
+
+/* ---- vqueue.c, for the formats ---- */
+
+/* One part of the queue: is it aligned and in DMA memory? Then it is a ring from now on. */
+bool vqueue_place(struct vqueue *q, const char *part, uint64_t at, uint64_t len, unsigned align);
+
+/* A descriptor or buffer id is the device's from now on: false when it was already. */
+bool vqueue_claim(struct vqueue *q, uint16_t id);
+void vqueue_release(struct vqueue *q, uint16_t id);
+
+void vqueue_chain_begin(struct vqueue *q, unsigned chain);
+
+/* Check a direct descriptor and append its buffer: NULL after a violation. */
+struct vbuffer *vqueue_append(struct vqueue *q, unsigned chain, const struct vdesc *d);
+
+/* Check an INDIRECT descriptor, append its table and every buffer in it: NULL after a violation,
+ * else the buffer that is the table. */
+struct vbuffer *vqueue_append_table(struct vqueue *q, unsigned chain, const struct vdesc *d);
+
+/* A chain is complete: it is held from now on. */
+void vqueue_hold(struct vqueue *q, unsigned chain);
+
+static inline bool vqueue_within(uint64_t bus, uint64_t at, uint64_t len)
+{
+    return bus >= at && bus - at < len;
+}
+
+/* ---- the formats ---- */
+
+bool vqueue_split_start(struct vqueue *q);
+void vqueue_split_fetch(struct vqueue *q);
+struct vdesc vqueue_split_desc(const struct vqueue *q, uint64_t at);
+void vqueue_split_complete(struct vqueue *q, unsigned chain, uint32_t written);
+uint32_t vqueue_split_fresh(const struct vqueue *q); /* entries available but not taken */
+bool vqueue_split_may_store(const struct vqueue *q, uint64_t bus, bool *inside);
+
+bool vqueue_packed_start(struct vqueue *q);
+void vqueue_packed_fetch(struct vqueue *q);
+struct vdesc vqueue_packed_desc(const struct vqueue *q, uint64_t at);
+void vqueue_packed_complete(struct vqueue *q, unsigned chain, uint32_t written);
+uint32_t vqueue_packed_fresh(const struct vqueue *q);
+bool vqueue_packed_may_store(const struct vqueue *q, uint64_t bus, bool *inside);
+
+/* ---- vqueue_event.c ---- */
+
+void vqueue_event_start(struct vqueue *q);
+
+/* All that was available is taken: ask for the next one. True when it was asked only now, so that
+ * the device must look again (2.7.10.2). */
+bool vqueue_event_renew(struct vqueue *q);
+
+#endif

@@ -1,0 +1,231 @@
+/*
+ * The packed ring format, device side (VirtIO 1.2 section 2.8): see vqueue.h.
+ *
+ * `seen` is the slot of the next descriptor that the driver will make available, `used_idx` that of
+ * the next used one; `taken` - `given` slots from the latter on are the device's.
+ */
+#include "vqueue_internal.h"
+
+static uint64_t ring_size(const struct vqueue *q)
+{
+    return VIRTQ_DESC_SIZE * (uint64_t)q->size;
+}
+
+static uint64_t slot_at(const struct vqueue *q, unsigned slot)
+{
+    return q->desc + slot * (uint64_t)VIRTQ_DESC_SIZE;
+}
+
+static uint16_t slot_flags(const struct vqueue *q, unsigned slot)
+{
+    return (uint16_t)q->bus->load(q->bus->ctx, slot_at(q, slot) + VIRTQ_PACKED_DESC_FLAGS, 2);
+}
+
+static void step(const struct vqueue *q, uint16_t *slot, bool *wrap)
+{
+    if (++*slot == q->size) {
+        *slot = 0;
+        *wrap = !*wrap;
+    }
+}
+
+static bool available(uint16_t flags, bool wrap)
+{
+    return !!(flags & VIRTQ_DESC_F_AVAIL) == wrap && !!(flags & VIRTQ_DESC_F_USED) != wrap;
+}
+
+bool vqueue_packed_start(struct vqueue *q)
+{
+    if (!vqueue_place(q, "descriptor ring", q->desc, ring_size(q), VIRTQ_DESC_ALIGN) ||
+        !vqueue_place(q, "driver event suppression", q->avail, VIRTQ_EVENT_SIZE,
+                      VIRTQ_EVENT_ALIGN) ||
+        !vqueue_place(q, "device event suppression", q->used, VIRTQ_EVENT_SIZE, VIRTQ_EVENT_ALIGN))
+        return false;
+    for (unsigned i = 0; i < VQUEUE_IDS / 64; i++)
+        q->busy[i] = 0;
+    q->chain_free_count = 0;
+    for (unsigned i = 0; i < q->size; i++) {
+        q->chain_free[q->chain_free_count++] = (uint16_t)(q->size - 1 - i);
+        q->slot[i].buffer = NULL;
+        q->slot[i].flags = 0;
+        if (slot_flags(q, i) == 0)
+            continue;
+        VIOLATION(q->bus, "ring.not_cleared", "2.8.13",
+                  "queue %u: the flags of slot %u do not start at zero", q->index, i);
+        return false;
+    }
+    return true;
+}
+
+/* ---- the driver makes chains available ---- */
+
+struct vdesc vqueue_packed_desc(const struct vqueue *q, uint64_t at)
+{
+    const struct fake_bus *b = q->bus;
+    struct vdesc d = {.at = at};
+
+    d.addr = b->load(b->ctx, at + VIRTQ_PACKED_DESC_ADDR, 8);
+    d.len = (uint32_t)b->load(b->ctx, at + VIRTQ_PACKED_DESC_LEN, 4);
+    d.id = (uint16_t)b->load(b->ctx, at + VIRTQ_PACKED_DESC_ID, 2);
+    d.flags = (uint16_t)b->load(b->ctx, at + VIRTQ_PACKED_DESC_FLAGS, 2);
+    return d;
+}
+
+/* The descriptor in the next slot, as part of a chain whose head is available. */
+static bool desc_take(struct vqueue *q, unsigned chain, struct vdesc *d)
+{
+    uint64_t at = slot_at(q, q->seen);
+    const struct fake_bus *b = q->bus;
+    struct vbuffer *buffer;
+
+    if (q->taken - q->given == q->size) {
+        VIOLATION(b, "ring.index", "2.8.17",
+                  "queue %u: the chain that ends in slot %u needs more slots than are free",
+                  q->index, q->seen);
+        return false;
+    }
+    if (b->unpublished(b->ctx, at, VIRTQ_DESC_SIZE)) {
+        VIOLATION(b, "ring.publish_order", "2.8.21.1",
+                  "queue %u: a chain was made available before the descriptor in slot %u was "
+                  "visible; a write barrier is missing before the flags of its head",
+                  q->index, q->seen);
+        return false;
+    }
+    *d = vqueue_packed_desc(q, at);
+    if (!available(d->flags, q->seen_wrap)) {
+        VIOLATION(b, "ring.wrap", "2.8.6",
+                  "queue %u: slot %u belongs to an available chain, but its own flags %#x do not "
+                  "say so",
+                  q->index, q->seen, d->flags);
+        return false;
+    }
+    if ((d->flags & VIRTQ_DESC_F_INDIRECT) && q->chain[chain].count) {
+        VIOLATION(b, "ring.indirect", "2.8.19",
+                  "queue %u: the chain that ends in slot %u mixes direct and indirect descriptors",
+                  q->index, q->seen);
+        return false;
+    }
+    buffer = d->flags & VIRTQ_DESC_F_INDIRECT ? vqueue_append_table(q, chain, d)
+                                              : vqueue_append(q, chain, d);
+    if (!buffer)
+        return false;
+    q->slot[q->seen].flags = d->flags;
+    q->slot[q->seen].buffer = buffer;
+    q->chain[chain].count++;
+    q->taken++;
+    step(q, &q->seen, &q->seen_wrap);
+    return true;
+}
+
+static bool chain_take(struct vqueue *q)
+{
+    unsigned chain;
+    struct vdesc d;
+
+    if (!q->chain_free_count) {
+        VIOLATION(q->bus, "ring.index", "2.8.16",
+                  "queue %u: slot %u is made available while the device has every slot", q->index,
+                  q->seen);
+        return false;
+    }
+    chain = q->chain_free[q->chain_free_count - 1];
+    vqueue_chain_begin(q, chain);
+    do {
+        if (!desc_take(q, chain, &d))
+            return false;
+    } while (d.flags & VIRTQ_DESC_F_NEXT);
+    if (!vqueue_claim(q, d.id)) {
+        VIOLATION(q->bus, "ring.reuse", "2.8.21.1",
+                  "queue %u: buffer id %u is made available again while the device has it",
+                  q->index, d.id);
+        return false;
+    }
+    q->chain[chain].id = d.id;
+    q->chain_free_count--;
+    vqueue_hold(q, chain);
+    return true;
+}
+
+void vqueue_packed_fetch(struct vqueue *q)
+{
+    uint16_t flags;
+
+    while (available(flags = slot_flags(q, q->seen), q->seen_wrap)) {
+        if (!chain_take(q)) {
+            q->ready = false;
+            return;
+        }
+    }
+    if (flags != q->slot[q->seen].flags) {
+        VIOLATION(q->bus, "ring.wrap", "2.8.1",
+                  "queue %u: the driver wrote flags %#x into slot %u, which are not those of an "
+                  "available descriptor while its ring wrap counter is %d",
+                  q->index, flags, q->seen, q->seen_wrap);
+        q->ready = false;
+    }
+}
+
+uint32_t vqueue_packed_fresh(const struct vqueue *q)
+{
+    uint32_t n = 0;
+    uint16_t slot = q->seen;
+    bool wrap = q->seen_wrap;
+
+    while (n < q->size && available(slot_flags(q, slot), wrap)) {
+        step(q, &slot, &wrap);
+        n++;
+    }
+    return n;
+}
+
+/* ---- the device gives one back ---- */
+
+void vqueue_packed_complete(struct vqueue *q, unsigned chain, uint32_t written)
+{
+    const struct fake_bus *b = q->bus;
+    uint64_t at = slot_at(q, q->used_idx);
+    unsigned flags = (q->used_wrap ? VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED : 0) |
+                     (written ? VIRTQ_DESC_F_WRITE : 0);
+
+    for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next)
+        if (vqueue_within(d->at, q->desc, ring_size(q)))
+            q->slot[(d->at - q->desc) / VIRTQ_DESC_SIZE].buffer = NULL;
+    /* Out of order: the slots that this chain gives back may hold descriptors of another one, which
+     * the device has a copy of. */
+    q->slot[q->used_idx].flags = (uint16_t)flags;
+    for (unsigned i = 0; i < q->chain[chain].count; i++) {
+        if (q->slot[q->used_idx].buffer)
+            q->slot[q->used_idx].buffer->at = 0;
+        q->slot[q->used_idx].buffer = NULL;
+        q->given++;
+        step(q, &q->used_idx, &q->used_wrap);
+    }
+    vqueue_release(q, q->chain[chain].id);
+    q->chain_free[q->chain_free_count++] = (uint16_t)chain;
+    b->store(b->ctx, at + VIRTQ_PACKED_DESC_ID, 2, q->chain[chain].id);
+    b->store(b->ctx, at + VIRTQ_PACKED_DESC_LEN, 4, written);
+    b->store(b->ctx, at + VIRTQ_PACKED_DESC_FLAGS, 2, flags);
+}
+
+/* ---- the driver's stores ---- */
+
+bool vqueue_packed_may_store(const struct vqueue *q, uint64_t bus, bool *inside)
+{
+    if (vqueue_within(bus, q->desc, ring_size(q))) {
+        unsigned slot = (unsigned)((bus - q->desc) / VIRTQ_DESC_SIZE);
+
+        *inside = true;
+        if ((slot + q->size - q->used_idx) % q->size < q->taken - q->given)
+            VIOLATION(q->bus, "ring.descriptor_changed", "2.8.16",
+                      "queue %u: the driver writes to slot %u, which the device has", q->index,
+                      slot);
+        return true;
+    }
+    if (vqueue_within(bus, q->avail, VIRTQ_EVENT_SIZE)) {
+        *inside = true;
+        return true;
+    }
+    if (vqueue_within(bus, q->used, VIRTQ_EVENT_SIZE))
+        *inside = true;
+    return false;
+}

@@ -1,0 +1,177 @@
+/* The split ring format, device side (VirtIO 1.2 section 2.7): see vqueue.h. */
+#include "vqueue_internal.h"
+
+enum { LAYOUT_ALIGN_LEGACY = 4096 };
+
+static uint64_t avail_size(const struct vqueue *q)
+{
+    return VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (uint64_t)q->size;
+}
+
+static uint64_t used_size(const struct vqueue *q)
+{
+    return VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (uint64_t)q->size;
+}
+
+bool vqueue_split_start(struct vqueue *q)
+{
+    unsigned event = q->event_idx ? 2 : 0; /* bytes of used_event and avail_event */
+
+    if (q->legacy) { /* 2.7.2: one area, the used ring on the next page */
+        q->avail = q->desc + VIRTQ_DESC_SIZE * (uint64_t)q->size;
+        q->used = (q->avail + avail_size(q) + 2 + LAYOUT_ALIGN_LEGACY - 1) &
+                  ~(uint64_t)(LAYOUT_ALIGN_LEGACY - 1);
+    }
+    if (!vqueue_place(q, "descriptor table", q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size,
+                      VIRTQ_DESC_ALIGN) ||
+        !vqueue_place(q, "available ring", q->avail, avail_size(q) + event, VIRTQ_AVAIL_ALIGN) ||
+        !vqueue_place(q, "used ring", q->used, used_size(q) + event, VIRTQ_USED_ALIGN))
+        return false;
+    for (uint32_t i = 0; i < (q->size + 63) / 64; i++)
+        q->busy[i] = 0;
+    if (q->bus->load(q->bus->ctx, q->used + VIRTQ_USED_FLAGS, 2) ||
+        q->bus->load(q->bus->ctx, q->used + VIRTQ_USED_IDX, 2))
+        VIOLATION(q->bus, "ring.not_cleared", "2.7.10.1",
+                  "queue %u: the used ring does not start at zero (is it where the driver put it?)",
+                  q->index);
+    return true;
+}
+
+/* ---- the driver makes chains available ---- */
+
+struct vdesc vqueue_split_desc(const struct vqueue *q, uint64_t at)
+{
+    const struct fake_bus *b = q->bus;
+    struct vdesc d = {.at = at};
+
+    d.addr = b->load(b->ctx, at + VIRTQ_DESC_ADDR, 8);
+    d.len = (uint32_t)b->load(b->ctx, at + VIRTQ_DESC_LEN, 4);
+    d.flags = (uint16_t)b->load(b->ctx, at + VIRTQ_DESC_FLAGS, 2);
+    d.next = (uint16_t)b->load(b->ctx, at + VIRTQ_DESC_NEXT, 2);
+    return d;
+}
+
+static bool desc_read(struct vqueue *q, unsigned i, struct vdesc *d)
+{
+    uint64_t at = q->desc + i * (uint64_t)VIRTQ_DESC_SIZE;
+    const struct fake_bus *b = q->bus;
+
+    if (b->unpublished(b->ctx, at, VIRTQ_DESC_SIZE)) {
+        VIOLATION(b, "ring.publish_order", "2.7.13.3.1",
+                  "queue %u: the available index was published before descriptor %u was visible; "
+                  "a write barrier is missing",
+                  q->index, i);
+        return false;
+    }
+    if (!vqueue_claim(q, (uint16_t)i)) {
+        VIOLATION(b, "ring.reuse", "2.7.13",
+                  "queue %u: descriptor %u is made available again while the device has it",
+                  q->index, i);
+        return false;
+    }
+    *d = vqueue_split_desc(q, at);
+    return true;
+}
+
+static bool chain_take(struct vqueue *q, unsigned head)
+{
+    unsigned i = head, count = 0;
+    struct vdesc d;
+
+    for (;;) {
+        if (i >= q->size) {
+            VIOLATION(q->bus, "ring.chain", "2.7.5",
+                      "queue %u: descriptor index %u is beyond the queue size %u", q->index, i,
+                      q->size);
+            return false;
+        }
+        if (count++ == 0) {
+            vqueue_chain_begin(q, head);
+            q->chain[head].id = (uint16_t)head;
+        }
+        if (count > q->size) {
+            VIOLATION(q->bus, "ring.chain", "2.7.5.3.1",
+                      "queue %u: the chain at %u is longer than the queue", q->index, head);
+            return false;
+        }
+        if (!desc_read(q, i, &d))
+            return false;
+        if (d.flags & VIRTQ_DESC_F_INDIRECT)
+            return vqueue_append_table(q, head, &d);
+        if (!vqueue_append(q, head, &d))
+            return false;
+        if (!(d.flags & VIRTQ_DESC_F_NEXT))
+            return true;
+        i = d.next;
+    }
+}
+
+uint32_t vqueue_split_fresh(const struct vqueue *q)
+{
+    return (uint16_t)(q->bus->load(q->bus->ctx, q->avail + VIRTQ_AVAIL_IDX, 2) - q->seen);
+}
+
+void vqueue_split_fetch(struct vqueue *q)
+{
+    const struct fake_bus *b = q->bus;
+    uint32_t fresh = vqueue_split_fresh(q);
+
+    if (fresh > (uint32_t)(q->size - q->held_count)) {
+        VIOLATION(b, "ring.index", "2.7.6.1",
+                  "queue %u: the available index went from %u to %u, more than the queue holds",
+                  q->index, q->seen, (uint16_t)(q->seen + fresh));
+        q->ready = false;
+        return;
+    }
+    for (; fresh; fresh--) {
+        uint64_t at = q->avail + VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (q->seen % q->size);
+        uint16_t head;
+
+        if (b->unpublished(b->ctx, at, 2)) {
+            VIOLATION(b, "ring.publish_order", "2.7.13.3.1",
+                      "queue %u: the available index was published before its ring entry was "
+                      "visible; a write barrier is missing",
+                      q->index);
+            q->ready = false;
+            return;
+        }
+        head = (uint16_t)b->load(b->ctx, at, 2);
+        if (!chain_take(q, head)) {
+            q->ready = false;
+            return;
+        }
+        vqueue_hold(q, head);
+        q->seen++;
+        q->taken++;
+    }
+}
+
+/* ---- the device gives one back ---- */
+
+void vqueue_split_complete(struct vqueue *q, unsigned chain, uint32_t written)
+{
+    const struct fake_bus *b = q->bus;
+    uint64_t at = q->used + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (q->used_idx % q->size);
+
+    for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next)
+        if (vqueue_within(d->at, q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size))
+            vqueue_release(q, (uint16_t)((d->at - q->desc) / VIRTQ_DESC_SIZE));
+    b->store(b->ctx, at + VIRTQ_USED_ELEM_ID, 4, q->chain[chain].id);
+    b->store(b->ctx, at + VIRTQ_USED_ELEM_LEN, 4, written);
+    b->store(b->ctx, q->used + VIRTQ_USED_IDX, 2, ++q->used_idx);
+    q->given++;
+}
+
+/* ---- the driver's stores ---- */
+
+bool vqueue_split_may_store(const struct vqueue *q, uint64_t bus, bool *inside)
+{
+    if (vqueue_within(bus, q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size) ||
+        vqueue_within(bus, q->avail, avail_size(q) + 2)) {
+        *inside = true;
+        return true;
+    }
+    if (vqueue_within(bus, q->used, used_size(q) + 2))
+        *inside = true;
+    return false;
+}

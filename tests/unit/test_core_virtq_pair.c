@@ -1,0 +1,345 @@
+/*
+ * The two sides of a virtqueue against each other: the driver's (core/virtio/virtq.c) and the strict
+ * device's (sim/fake_device/vqueue.c), which know nothing of each other but the specification, in
+ * every combination of ring format, event index and indirect tables.
+ *
+ * Chains of one to six buffers go there and back in any order. Each side sleeps when it has nothing
+ * to do and is woken by the other one only, so that a notification that is not sent, or an interrupt
+ * that is not asked for, ends in both sleeping over chains that are still out.
+ */
+#include "virtq_fixture.h"
+#include <stdio.h>
+#include "../../sim/fake_device/device.h"
+
+enum { BUFFERS = 64, BUFFER_LEN = 96, CHAIN_MAX = 6, TURNS = 40000 };
+
+struct chain {
+    bool out;
+    unsigned readable, writable; /* buffers */
+    uint8_t buffer[CHAIN_MAX];   /* which */
+    uint8_t mark;                /* the first byte that the device must find, and add 1 to */
+    uint32_t written;
+};
+
+struct pair {
+    struct fixture *x;
+    struct fake_bus bus;
+    struct vqueue *device;
+    uint8_t *buffers;
+    bool taken[BUFFERS];
+    struct chain chain[BUFFERS];
+    unsigned out, done;
+    bool device_awake, driver_awake, interrupted, suspended;
+    uint64_t random;
+    char violation[400];
+};
+
+static uint64_t draw(struct pair *w, uint64_t bound)
+{
+    w->random = w->random * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (w->random >> 33) % bound;
+}
+
+/* ---- the bus ---- */
+
+static const uint8_t *bus_at(void *ctx, uint64_t bus, size_t len)
+{
+    struct pair *w = ctx;
+    uint64_t offset = bus - FAKE_BUS_OFFSET - (uint64_t)(uintptr_t)w->x->base;
+
+    return offset < w->x->memory.size && len <= w->x->memory.size - offset ? w->x->base + offset
+                                                                          : NULL;
+}
+
+static uint8_t *word(void *ctx, uint64_t bus, unsigned size)
+{
+    const uint8_t *p = bus_at(ctx, bus, size);
+
+    assert_non_null(p);
+    return (uint8_t *)(uintptr_t)p;
+}
+
+static uint64_t bus_load(void *ctx, uint64_t bus, unsigned size)
+{
+    uint64_t value = 0;
+
+    memcpy(&value, word(ctx, bus, size), size);
+    return value;
+}
+
+static void bus_store(void *ctx, uint64_t bus, unsigned size, uint64_t value)
+{
+    memcpy(word(ctx, bus, size), &value, size);
+}
+
+static void bus_write(void *ctx, uint64_t bus, const uint8_t *bytes, size_t len)
+{
+    memcpy(word(ctx, bus, (unsigned)len), bytes, len);
+}
+
+static void bus_attach_ring(void *ctx, uint64_t bus, size_t len)
+{
+    (void)ctx;
+    (void)bus;
+    (void)len;
+}
+
+static void bus_look(void *ctx)
+{
+    (void)ctx;
+}
+
+static bool bus_unpublished(void *ctx, uint64_t bus, size_t len)
+{
+    (void)ctx;
+    (void)bus;
+    (void)len;
+    return false;
+}
+
+static void bus_own(void *ctx, uint64_t bus, size_t len, bool device)
+{
+    (void)ctx;
+    (void)bus;
+    (void)len;
+    (void)device;
+}
+
+static uint64_t bus_pick(void *ctx, const char *what, uint64_t bound)
+{
+    (void)what;
+    return draw(ctx, bound);
+}
+
+static uint64_t bus_key(void *ctx)
+{
+    (void)ctx;
+    return 12345;
+}
+
+static void bus_hash(void *ctx, const char *kind, const void *bytes, size_t len)
+{
+    (void)ctx;
+    (void)kind;
+    (void)bytes;
+    (void)len;
+}
+
+static void bus_violation(void *ctx, const char *oracle, const char *site, const char *clause,
+                          const char *format, ...)
+{
+    struct pair *w = ctx;
+    int n = snprintf(w->violation, sizeof(w->violation), "%s %s %s ", site, oracle, clause);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(w->violation + n, sizeof(w->violation) - (size_t)n, format, args);
+    va_end(args);
+}
+
+/* ---- the driver ---- */
+
+static void driver_takes(struct pair *w)
+{
+    uint32_t len;
+    void *t;
+
+    while (virtq_get_used(&w->x->q, &t, &len) == 1) {
+        struct chain *c = t;
+
+        assert_true(c->out);
+        assert_int_equal(len, c->written);
+        if (c->written)
+            assert_int_equal(w->buffers[c->buffer[c->readable] * BUFFER_LEN],
+                             (uint8_t)(c->mark + 1));
+        for (unsigned i = 0; i < c->readable + c->writable; i++)
+            w->taken[c->buffer[i]] = false;
+        c->out = false;
+        w->out--;
+        w->done++;
+    }
+    assert_false(w->x->dev.failed);
+}
+
+static bool driver_adds(struct pair *w)
+{
+    struct virtq_seg seg[CHAIN_MAX];
+    struct chain *c = w->chain;
+    unsigned count = 1 + (unsigned)draw(w, CHAIN_MAX), readable, at = 0;
+
+    if (w->out >= BUFFERS / CHAIN_MAX)
+        return false;
+    while (c->out)
+        c++;
+    readable = (unsigned)draw(w, count + 1);
+    for (unsigned i = 0; i < count; i++, at++) {
+        while (w->taken[at])
+            at++;
+        c->buffer[i] = (uint8_t)at;
+        seg[i].addr = FAKE_BUS_OFFSET + (uint64_t)(uintptr_t)(w->buffers + at * BUFFER_LEN);
+        seg[i].len = 1 + (uint32_t)draw(w, BUFFER_LEN);
+    }
+    if (virtq_descriptors(&w->x->q, count) > w->x->q.free_count) {
+        assert_int_equal(virtq_add(&w->x->q, seg, readable, count - readable, c), ERR_AGAIN);
+        return false;
+    }
+    c->mark = (uint8_t)draw(w, 256);
+    c->readable = readable;
+    c->writable = count - readable;
+    c->written = 0;
+    c->out = true;
+    if (readable)
+        w->buffers[c->buffer[0] * BUFFER_LEN] = c->mark;
+    for (unsigned i = 0; i < count; i++)
+        w->taken[c->buffer[i]] = true;
+    assert_int_equal(virtq_add(&w->x->q, seg, readable, count - readable, c), 0);
+    w->out++;
+    return true;
+}
+
+/* ---- the device ---- */
+
+static void device_uses(struct pair *w, unsigned at)
+{
+    struct vqueue *q = w->device;
+    uint32_t readable = vqueue_readable(q, at), writable = vqueue_writable(q, at);
+    uint8_t bytes[CHAIN_MAX * BUFFER_LEN] = {0};
+    struct chain *c = NULL;
+    uint32_t written = writable ? (uint32_t)draw(w, writable + 1) : 0;
+
+    vqueue_read(q, at, 0, bytes, readable);
+    vqueue_check_untouched(q, at);
+    /* The id is the driver's; by it the test finds what the chain should be. */
+    c = w->x->q.shadow[q->chain[at].id].token;
+    assert_true(c->out);
+    if (readable)
+        assert_int_equal(bytes[0], c->mark);
+    bytes[0] = (uint8_t)(c->mark + 1);
+    c->written = written;
+    vqueue_write(q, at, 0, bytes, written);
+    vqueue_complete(q, at, written);
+}
+
+static void device_turn(struct pair *w)
+{
+    struct vqueue *q = w->device;
+    int held[3];
+    unsigned count = 0;
+
+    if (w->suspended || draw(w, 8) == 0) {
+        w->suspended = !w->suspended;
+        vqueue_notifications(q, !w->suspended);
+    }
+    vqueue_fetch(q);
+    while (count < 3 && (held[count] = vqueue_next(q)) >= 0)
+        count++;
+    for (unsigned i = count; i > 0; i--) { /* any order */
+        unsigned k = (unsigned)draw(w, i);
+
+        device_uses(w, (unsigned)held[k]);
+        held[k] = held[i - 1];
+    }
+    w->interrupted |= vqueue_wants_interrupt(q);
+    w->device_awake = vqueue_peek(q) >= 0 || w->suspended;
+}
+
+/* ---- both ---- */
+
+static void driver_turn(struct pair *w)
+{
+    virtq_interrupts(&w->x->q, false);
+    driver_takes(w);
+    for (uint64_t n = draw(w, 8); n && driver_adds(w); n--)
+        ;
+    w->x->notified = 0;
+    virtq_kick(&w->x->q);
+    w->device_awake |= w->x->notified != 0;
+    w->interrupted = false;
+    if (w->device_awake && draw(w, 2)) /* between the last look and the wish */
+        device_turn(w);
+    w->driver_awake = virtq_interrupts(&w->x->q, true) || w->interrupted;
+}
+
+static void run_pair(struct fixture *x, uint64_t features, uint32_t size)
+{
+    struct pair *w = calloc(1, sizeof(*w));
+
+    w->x = x;
+    w->random = features + size;
+    w->bus = (struct fake_bus){
+        .ctx = w,
+        .at = bus_at,
+        .load = bus_load,
+        .store = bus_store,
+        .write = bus_write,
+        .attach_ring = bus_attach_ring,
+        .look = bus_look,
+        .unpublished = bus_unpublished,
+        .own = bus_own,
+        .pick = bus_pick,
+        .key = bus_key,
+        .hash = bus_hash,
+        .violation = bus_violation,
+        .thorough = true,
+    };
+    w->device = calloc(1, sizeof(*w->device));
+    x->features = VIRTIO_BIT(VIRTIO_F_VERSION_1) | features;
+    x->queue_size = size;
+    x->memory.used = 0;
+    queue_up(x);
+    w->buffers = dma_take(&x->memory, BUFFERS * BUFFER_LEN, 64);
+    w->device->bus = &w->bus;
+    w->device->size = w->device->size_max = size;
+    w->device->desc = x->f.reg[VIRTIO_MMIO_QUEUE_DESC_LOW / 4] |
+                      (uint64_t)x->f.reg[VIRTIO_MMIO_QUEUE_DESC_HIGH / 4] << 32;
+    w->device->avail = x->f.reg[VIRTIO_MMIO_QUEUE_AVAIL_LOW / 4] |
+                       (uint64_t)x->f.reg[VIRTIO_MMIO_QUEUE_AVAIL_HIGH / 4] << 32;
+    w->device->used = x->f.reg[VIRTIO_MMIO_QUEUE_USED_LOW / 4] |
+                      (uint64_t)x->f.reg[VIRTIO_MMIO_QUEUE_USED_HIGH / 4] << 32;
+    vqueue_start(w->device, x->features);
+    assert_string_equal(w->violation, "");
+
+    w->driver_awake = true;
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        if (!w->driver_awake && !w->device_awake)
+            assert_int_equal(w->out, 0); /* both sleep over open chains */
+        if (w->driver_awake && (draw(w, 2) || !w->device_awake))
+            driver_turn(w);
+        else if (w->device_awake)
+            device_turn(w);
+        else
+            w->driver_awake = true; /* more to do, from outside */
+        w->driver_awake |= w->interrupted;
+        assert_string_equal(w->violation, "");
+    }
+    assert_true(w->done > TURNS / 4);
+    vqueue_reset(w->device);
+    free(w->device);
+    free(w);
+}
+
+static void every_combination_of_rings_brings_every_chain_back(void **state)
+{
+    static const uint32_t sizes[] = {8, 6, 7, 32, 33, 256};
+    uint64_t bit[3] = {VIRTIO_BIT(VIRTIO_F_RING_PACKED), VIRTIO_BIT(VIRTIO_F_EVENT_IDX),
+                       VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)};
+
+    for (unsigned i = 0; i < 8; i++)
+        for (unsigned k = 0; k < 6; k++) {
+            uint64_t features = (i & 1 ? bit[0] : 0) | (i & 2 ? bit[1] : 0) | (i & 4 ? bit[2] : 0);
+
+            if (!(i & 1) && (sizes[k] & (sizes[k] - 1)))
+                continue;
+            run_pair(*state, features, sizes[k]);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_combination_of_rings_brings_every_chain_back, setup,
+                                        teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
