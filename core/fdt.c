@@ -243,8 +243,6 @@ int fdt_open(struct fdt *f, const void *blob, size_t len)
     total = word(b + HEADER_TOTALSIZE);
     if (total > len || total > INT32_MAX)
         return ERR_MSGSIZE;
-    if (total < HEADER_SIZE)
-        return ERR_PROTO;
     err = blocks_check(&opened, b, total);
     if (err == 0)
         err = structure_check(&opened);

@@ -74,6 +74,7 @@ static void chosen_cpus_and_their_values(void **state)
     assert_string_equal(fdt_name(&fdt, &cpu), "cpu@0");
     assert_string_equal(fdt_text(&fdt, &cpu, "riscv,isa"), "rv64imafdch_zicsr_zifencei_sstc");
     assert_int_equal(fdt_number(&fdt, &cpu, "riscv,isa", &value), ERR_PROTO);
+    assert_true(fdt_enabled(&fdt, &cpu));            /* "okay" */
     assert_int_equal(fdt_reg(&fdt, &cpu, 0, &r), 0); /* a hart's number: no size, no address */
     assert_region(&r, 0, 0);
     assert_int_equal(fdt_translate(&fdt, &cpu, &r), ERR_NOENT);
@@ -248,6 +249,13 @@ static void a_bus_moves_addresses_and_hides_what_leaves_its_window(void **state)
     r.size = 0x100;
     assert_int_equal(fdt_translate(&fdt, &n, &r), 0);
     assert_region(&r, 0x5ffff00, 0x100);
+    r = (struct fdt_region){0x8000010, 0xff0}; /* the second window */
+    assert_int_equal(fdt_translate(&fdt, &n, &r), 0);
+    assert_region(&r, UINT64_C(0x100000010), 0xff0);
+    r = (struct fdt_region){0x8000010, 0xff1};
+    assert_int_equal(fdt_translate(&fdt, &n, &r), ERR_NOENT);
+    r = (struct fdt_region){0x7ffffff, 1}; /* between the two */
+    assert_int_equal(fdt_translate(&fdt, &n, &r), ERR_NOENT);
 }
 
 /* ---- properties that are malformed ---- */
@@ -258,6 +266,7 @@ static void values_that_do_not_fit_their_cells_are_refused(void **state)
     struct fdt_region r;
     struct fdt_window w;
     struct fdt_interrupt irq = {.next = 0};
+    uint64_t number;
 
     (void)state;
     tree_begin(&tree);
@@ -267,6 +276,8 @@ static void values_that_do_not_fit_their_cells_are_refused(void **state)
     bytes(&tree, "ranges", "", 0);
     node(&tree, "default"); /* 2 and 1 cells, by default */
     CELLS(&tree, "reg", 1, 2, 3, 4, 5, 6);
+    CELLS(&tree, "two-cells", 1, 2);
+    CELLS(&tree, "three-cells", 1, 2, 3);
     end(&tree);
     node(&tree, "short");
     CELLS(&tree, "reg", 1, 2);
@@ -277,6 +288,17 @@ static void values_that_do_not_fit_their_cells_are_refused(void **state)
     CELLS(&tree, "ranges", 0, 0, 0xffffffff, 0xffffffff, 1);
     CELLS(&tree, "interrupt-parent", 7);
     CELLS(&tree, "interrupts", 1);
+    CELLS(&tree, "phandle", 9, 9); /* not a phandle */
+    end(&tree);
+    node(&tree, "wraps-below");
+    CELLS(&tree, "ranges", 0xffffffff, 0xffffffff, 0, 0, 1);
+    text(&tree, "status", "ok");
+    end(&tree);
+    node(&tree, "three");
+    bus(&tree, 3, 2);
+    CELLS(&tree, "ranges", 0, 0, 0, 0, 0, 1, 0);
+    node(&tree, "device");
+    end(&tree);
     end(&tree);
     node(&tree, "four");
     bus(&tree, 4, 1);
@@ -291,16 +313,22 @@ static void values_that_do_not_fit_their_cells_are_refused(void **state)
     node(&tree, "none");
     bus(&tree, 0, 0);
     bytes(&tree, "ranges", "\0\0\0\0\0\0\0\1", 8);
+    CELLS(&tree, "#interrupt-cells", 0);
     node(&tree, "device");
     CELLS(&tree, "reg", 1);
+    CELLS(&tree, "interrupts", 1);
     end(&tree);
     end(&tree);
     node(&tree, "odd");
     bytes(&tree, "#address-cells", "\0\0\1", 3);
     CELLS(&tree, "#interrupt-cells", 2);
+    CELLS(&tree, "interrupts", 1, 2);
     node(&tree, "device");
     CELLS(&tree, "reg", 1);
     CELLS(&tree, "interrupts", 1, 2, 3);
+    end(&tree);
+    node(&tree, "other");
+    bytes(&tree, "interrupts", "\0\0\0\1\0\0\0\2\0", 9);
     end(&tree);
     end(&tree);
     end(&tree);
@@ -315,6 +343,9 @@ static void values_that_do_not_fit_their_cells_are_refused(void **state)
     assert_region(&r, UINT64_C(0x400000005), 6);
     assert_int_equal(fdt_next_interrupt(&fdt, &n, &irq), ERR_NOENT);
     assert_int_equal(fdt_ranges(&fdt, &n, 0, &w), ERR_NOENT);
+    assert_int_equal(fdt_number(&fdt, &n, "two-cells", &number), 0);
+    assert_int_equal(number, UINT64_C(0x100000002));
+    assert_int_equal(fdt_number(&fdt, &n, "three-cells", &number), ERR_PROTO);
     n = found("/short");
     assert_int_equal(fdt_reg(&fdt, &n, 0, &r), ERR_PROTO);
     assert_int_equal(fdt_next_interrupt(&fdt, &n, &irq), ERR_PROTO); /* no controller */
@@ -322,6 +353,14 @@ static void values_that_do_not_fit_their_cells_are_refused(void **state)
     assert_int_equal(fdt_reg(&fdt, &n, 0, &r), ERR_PROTO);
     assert_int_equal(fdt_ranges(&fdt, &n, 0, &w), ERR_PROTO);
     assert_int_equal(fdt_next_interrupt(&fdt, &n, &irq), ERR_PROTO); /* no such phandle */
+    n = found("/wraps-below");
+    assert_int_equal(fdt_ranges(&fdt, &n, 0, &w), ERR_PROTO);
+    assert_true(fdt_enabled(&fdt, &n)); /* "ok" */
+    n = found("/three/device");
+    r = (struct fdt_region){0, 1};
+    assert_int_equal(fdt_translate(&fdt, &n, &r), ERR_INVAL);
+    assert_int_equal(fdt_find_phandle(&fdt, 9, &n), 0);
+    assert_string_equal(fdt_name(&fdt, &n), "four");
     n = found("/four");
     assert_int_equal(fdt_ranges(&fdt, &n, 0, &w), ERR_INVAL);
     n = found("/four/device");
@@ -332,13 +371,18 @@ static void values_that_do_not_fit_their_cells_are_refused(void **state)
     assert_int_equal(w.parent, 1);
     n = found("/none/device");
     assert_int_equal(fdt_reg(&fdt, &n, 0, &r), ERR_INVAL);
+    assert_int_equal(fdt_next_interrupt(&fdt, &n, &irq), ERR_PROTO); /* of no cells */
+    n = found("/odd");
+    assert_int_equal(fdt_next_interrupt(&fdt, &n, &irq), ERR_PROTO); /* not to itself */
     n = found("/odd/device");
     assert_int_equal(fdt_reg(&fdt, &n, 0, &r), ERR_PROTO);
     assert_int_equal(fdt_next_interrupt(&fdt, &n, &irq), 0); /* its parent is a controller */
     assert_int_equal(irq.cell[1], 2);
     assert_int_equal(fdt_next_interrupt(&fdt, &n, &irq), ERR_PROTO);
-    assert_int_equal(irq.cell[1], 2);
-    assert_int_equal(fdt_next_interrupt(&fdt, &n, &irq), ERR_PROTO);
+    n = found("/odd/other");
+    irq.next = 0;
+    assert_int_equal(fdt_next_interrupt(&fdt, &n, &irq), 0);
+    assert_int_equal(fdt_next_interrupt(&fdt, &n, &irq), ERR_PROTO); /* and a byte */
 }
 
 static void strings_without_an_end_are_no_strings(void **state)
@@ -375,9 +419,7 @@ static void a_header_with_one_wrong_word_is_refused(void **state)
     } rows[] = {
         {"another magic", 0, 0xd00dfeec, ERR_INVAL},
         {"version 15", 20, 15, ERR_INVAL},
-        {"version 15, which 15 can read", 20, 15, ERR_INVAL},
         {"only version 18 can read it", 24, 18, ERR_INVAL},
-        {"compatible with a later version than its own", 24, 0x7fffffff, ERR_INVAL},
         {"longer than the memory", 4, total + 1, ERR_MSGSIZE},
         {"2 GiB", 4, 0x80000000, ERR_MSGSIZE},
         {"all ones", 4, 0xffffffff, ERR_MSGSIZE},
@@ -435,6 +477,49 @@ static void versions_16_and_later_ones_that_17_can_read_are_read(void **state)
     fdt_set_version(tree.bytes, 18);
     fdt_set_last_comp_version(tree.bytes, 17);
     assert_int_equal(fdt_open(&f, tree.bytes, tree.len), 0);
+    fdt_set_version(tree.bytes, 16); /* compatible with a version after its own */
+    assert_int_equal(fdt_open(&f, tree.bytes, tree.len), ERR_INVAL);
+}
+
+static void a_tree_of_two_gigabytes_is_refused_whatever_memory_there_is(void **state)
+{
+    struct fdt f;
+
+    (void)state;
+    tree = virt;
+    fdt_set_totalsize(tree.bytes, 0x80000000);
+    assert_int_equal(fdt_open(&f, tree.bytes, UINT32_MAX), ERR_MSGSIZE); /* a lie, nobody looks */
+}
+
+/* The structure is moved to an odd offset, otherwise intact. */
+static void a_structure_that_is_not_aligned_is_refused(void **state)
+{
+    struct fdt f;
+
+    (void)state;
+    for (uint32_t odd = 0; odd < 4; odd++) {
+        uint32_t at = ((virt.len + 3) & ~3u) + odd;
+
+        tree = virt;
+        tree.len = at + fdt_size_dt_struct(virt.bytes);
+        memcpy(tree.bytes + at, virt.bytes + fdt_off_dt_struct(virt.bytes), tree.len - at);
+        fdt_set_off_dt_struct(tree.bytes, at);
+        fdt_set_totalsize(tree.bytes, tree.len);
+        assert_int_equal(fdt_open(&f, tree.bytes, tree.len), odd ? ERR_PROTO : 0);
+    }
+}
+
+/* Version 16 has no word 36, so that a whole structure fits around it. */
+static void a_structure_inside_the_header_is_refused(void **state)
+{
+    static const uint32_t words[] = {FDT_MAGIC, 64, 28, 64, 48, 16, 16, 1, 0, 2, 9, 0, 0, 0, 0, 0};
+    fdt32_t blob[16];
+    struct fdt f;
+
+    (void)state;
+    for (size_t i = 0; i < 16; i++)
+        blob[i] = cpu_to_fdt32(words[i]);
+    assert_int_equal(fdt_open(&f, blob, sizeof(blob)), ERR_PROTO);
 }
 
 static void an_opened_tree_is_written_only_on_success(void **state)
@@ -442,7 +527,9 @@ static void an_opened_tree_is_written_only_on_success(void **state)
     struct fdt f = {.structure_size = 77};
 
     (void)state;
-    assert_int_equal(fdt_open(&f, virt.bytes, virt.len - 1), ERR_MSGSIZE);
+    tree = virt;
+    fdt_set_size_dt_struct(tree.bytes, fdt_size_dt_struct(virt.bytes) - 4);
+    assert_int_equal(fdt_open(&f, tree.bytes, tree.len), ERR_PROTO);
     assert_int_equal(f.structure_size, 77);
 }
 
@@ -457,7 +544,6 @@ static void an_opened_tree_is_written_only_on_success(void **state)
 static int structure_open(const uint32_t *words, size_t count)
 {
     struct fdt_header *h = (struct fdt_header *)tree.bytes;
-    struct fdt f;
 
     memset(&tree, 0, sizeof(tree));
     fdt_set_magic(h, FDT_MAGIC);
@@ -476,7 +562,7 @@ static int structure_open(const uint32_t *words, size_t count)
     }
     tree.len = 60 + (uint32_t)count * 4;
     fdt_set_totalsize(h, tree.len);
-    return fdt_open(&f, guard_behind(tree.bytes, tree.len), tree.len);
+    return fdt_open(&fdt, guard_behind(tree.bytes, tree.len), tree.len);
 }
 
 #define OPEN(...)                                                                                  \
@@ -499,6 +585,7 @@ static void a_structure_that_breaks_a_rule_is_refused(void **state)
     assert_int_equal(OPEN(B, N, E, Z), ERR_PROTO);       /* the root is open */
     assert_int_equal(OPEN(E, Z), ERR_PROTO);             /* nothing is open */
     assert_int_equal(OPEN(B, E, E, Z), ERR_PROTO);       /* nothing is open */
+    assert_int_equal(OPEN(B, E, E, N, Z), ERR_PROTO);    /* nothing is open */
     assert_int_equal(OPEN(N, E, Z), ERR_PROTO);          /* the root has a name */
     assert_int_equal(OPEN(B, E, B, E, Z), ERR_PROTO);    /* two roots */
     assert_int_equal(OPEN(P, B, E, Z), ERR_PROTO);       /* a property of nobody */
@@ -522,28 +609,36 @@ static void a_structure_that_breaks_a_rule_is_refused(void **state)
     assert_int_equal(OPEN(B, 3, 0, 0xffffffff, E, Z), ERR_PROTO);
 }
 
-/* `levels` nodes in each other. */
+enum { NESTED = 64 };
+
+/* `levels` nodes in each other, and NOPs up to a constant length. */
 static int nested_open(unsigned levels)
 {
-    uint32_t words[3 * 64 + 1];
-    size_t count = 0;
+    uint32_t words[3 * NESTED + 1];
 
-    for (unsigned i = 0; i < levels; i++) {
-        words[count++] = 1;
-        words[count++] = i ? 0x61000000 : 0;
+    for (unsigned i = 0; i < NESTED; i++) {
+        words[2 * i] = i < levels ? 1 : 4;
+        words[2 * i + 1] = i == 0 ? 0 : i < levels ? 0x61000000 : 4;
+        words[2 * NESTED + i] = i < levels ? 2 : 4;
     }
-    for (unsigned i = 0; i < levels; i++)
-        words[count++] = 2;
-    words[count++] = 9;
-    return structure_open(words, count);
+    words[3 * NESTED] = 9;
+    return structure_open(words, 3 * NESTED + 1);
 }
 
 static void a_tree_deeper_than_sixteen_levels_is_refused(void **state)
 {
+    struct fdt_node n = {0};
+    struct fdt opened;
+
     (void)state;
+    assert_string_equal(fdt_name(&fdt, &n), ""); /* of no node */
     assert_int_equal(nested_open(FDT_DEPTH_MAX), 0);
+    opened = fdt;
     assert_int_equal(nested_open(FDT_DEPTH_MAX + 1), ERR_MSGSIZE);
-    assert_int_equal(nested_open(64), ERR_MSGSIZE);
+    while (fdt_next(&opened, &n)) /* the deeper one is in its place */
+        assert_in_range(n.depth, 1, FDT_DEPTH_MAX);
+    assert_int_equal(n.depth, FDT_DEPTH_MAX);
+    assert_int_equal(nested_open(NESTED), ERR_MSGSIZE);
 }
 
 static void reservations_are_read_up_to_their_terminator(void **state)
@@ -665,6 +760,9 @@ int main(void)
         cmocka_unit_test_setup(strings_without_an_end_are_no_strings, setup),
         cmocka_unit_test_setup(a_header_with_one_wrong_word_is_refused, setup),
         cmocka_unit_test_setup(versions_16_and_later_ones_that_17_can_read_are_read, setup),
+        cmocka_unit_test_setup(a_tree_of_two_gigabytes_is_refused_whatever_memory_there_is, setup),
+        cmocka_unit_test_setup(a_structure_that_is_not_aligned_is_refused, setup),
+        cmocka_unit_test_setup(a_structure_inside_the_header_is_refused, setup),
         cmocka_unit_test_setup(an_opened_tree_is_written_only_on_success, setup),
         cmocka_unit_test_setup(a_structure_that_breaks_a_rule_is_refused, setup),
         cmocka_unit_test_setup(a_tree_deeper_than_sixteen_levels_is_refused, setup),

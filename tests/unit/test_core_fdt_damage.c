@@ -280,6 +280,22 @@ static void read_values(const struct fdt *f, const struct fdt_node *n)
     touched += fdt_number(f, n, "phandle", &number) == 0;
 }
 
+/* Name, properties and what they mean; returns the bytes that they take at least. */
+static uint32_t read_node(const struct fdt *f, const struct fdt_node *n)
+{
+    uint32_t least = 8;
+    struct fdt_prop p = {0};
+
+    touch(fdt_name(f, n), strlen(fdt_name(f, n)) + 1);
+    while (fdt_next_prop(f, n, &p)) {
+        touch(p.name, strlen(p.name) + 1);
+        touch(p.value, p.len);
+        least += 12 + p.len;
+    }
+    read_values(f, n);
+    return least;
+}
+
 /* Read all there is, in every way. The structure block bounds what there can be. */
 static void read_everything(const struct fdt *f)
 {
@@ -291,18 +307,8 @@ static void read_everything(const struct fdt *f)
 
     for (uint32_t i = 0; fdt_reservation(f, i, &r) == 0; i++)
         touched += r.size > 1;
-    while (fdt_next(f, &n)) {
-        struct fdt_prop p = {0};
-
-        touch(fdt_name(f, &n), strlen(fdt_name(f, &n)) + 1);
-        least += 8;
-        while (fdt_next_prop(f, &n, &p)) {
-            touch(p.name, strlen(p.name) + 1);
-            touch(p.value, p.len);
-            least += 12 + p.len;
-        }
-        read_values(f, &n);
-    }
+    while (fdt_next(f, &n))
+        least += read_node(f, &n);
     assert_in_range(least, 0, f->structure_size);
     for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
         touched += fdt_find_path(f, paths[i], &n) == 0;
@@ -381,6 +387,7 @@ static void damaged(const struct tree *t, const struct tree *intact, bool before
     const void *copy = t->bytes;
     /* libfdt 1.6.1 itself crashes on some trees of versions that we do not read. */
     bool theirs = fdt_version(copy) >= 16 && fdt_check_full(copy, t->len) == 0;
+    struct fdt_node n = {0};
     struct fdt f;
 
     if (fdt_open(&f, blob, t->len) == 0) {
@@ -395,7 +402,10 @@ static void damaged(const struct tree *t, const struct tree *intact, bool before
         return;
     blob = before ? guard_before(intact->bytes, t->len) : guard_behind(intact->bytes, t->len);
     assert_int_equal(fdt_open(&f, blob, t->len), 0);
+    for (unsigned steps = 1 + t->bytes[t->len / 2] % 8; steps && fdt_next(&f, &n); steps--)
+        ;
     before ? guard_before(t->bytes, t->len) : guard_behind(t->bytes, t->len);
+    read_node(&f, &n);
     read_everything(&f);
 }
 

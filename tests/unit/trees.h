@@ -205,7 +205,7 @@ static void tree_virt(struct tree *t)
     text(t, "compatible", "syscon-poweroff");
     end(t);
     node(t, "platform-bus@4000000");
-    CELLS(t, "ranges", 0, 0, 0x4000000, 0x2000000);
+    CELLS(t, "ranges", 0, 0, 0x4000000, 0x2000000, 0x8000000, 1, 0, 0x1000);
     bus(t, 1, 1);
     node(t, "device@1000");
     CELLS(t, "reg", 0x1000, 0x100, 0x1ffff00, 0x101);
