@@ -212,7 +212,8 @@ static int blocks_check(struct fdt *f, const uint8_t *blob, uint32_t total)
     uint32_t strings = word(blob + HEADER_OFF_DT_STRINGS);
     uint32_t reservations = word(blob + HEADER_OFF_MEM_RSVMAP);
 
-    if (structure > total || strings > total || reservations > total || structure % 4 ||
+    if (structure < HEADER_SIZE || strings < HEADER_SIZE || reservations < HEADER_SIZE ||
+        structure > total || strings > total || reservations > total || structure % 4 ||
         reservations % 8)
         return ERR_PROTO;
     f->structure = blob + structure;
@@ -242,8 +243,6 @@ int fdt_open(struct fdt *f, const void *blob, size_t len)
     total = word(b + HEADER_TOTALSIZE);
     if (total > len || total > INT32_MAX)
         return ERR_MSGSIZE;
-    if (total < HEADER_SIZE)
-        return ERR_PROTO;
     err = blocks_check(&opened, b, total);
     if (err == 0)
         err = structure_check(&opened);

@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FDT_DEPTH_MAX           16 /* levels, the root among them; QEMU's machines have 6 */
+#define FDT_DEPTH_MAX           16 /* levels, the root among them; real trees have 5 to 9 */
 #define FDT_INTERRUPT_CELLS_MAX 4  /* of one interrupt; real controllers have 1 to 3 */
 
 struct fdt {

@@ -146,6 +146,7 @@ static int translate_once(const struct fdt *f, const struct fdt_node *n, struct 
 {
     struct table t;
     struct fdt_window w;
+    uint64_t offset;
     int err = ranges_open(f, n, &t);
 
     if (err < 0)
@@ -158,9 +159,9 @@ static int translate_once(const struct fdt *f, const struct fdt_node *n, struct 
         err = ranges_row(&t, i, &w);
         if (err < 0)
             return err;
-        if (r->address >= w.child && r->address - w.child <= w.size &&
-            r->size <= w.size - (r->address - w.child)) {
-            r->address = w.parent + (r->address - w.child);
+        offset = r->address - w.child; /* below the window: more than any size */
+        if (offset <= w.size && r->size <= w.size - offset) {
+            r->address = w.parent + offset;
             return 0;
         }
     }

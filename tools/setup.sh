@@ -3,8 +3,8 @@
 # exact line is printed. Usage: tools/setup.sh sim|test|doctor
 #
 #   sim    a compiler, make and xxhash; libslirp is wanted, not needed
-#   test   besides: pytest, cmocka, gcovr, tshark, strace, a second compiler, an aarch64 compiler, a
-#          machine and a boot ROM for it
+#   test   besides: pytest, cmocka, libfdt, gcovr, tshark, strace, a second compiler, an aarch64
+#          compiler, QEMU for x86_64 and rv64 with their firmware, a compiler for rv64
 #
 # Exit: 0 ready, 125 something needed is missing and cannot be installed here.
 set -u
@@ -33,6 +33,7 @@ check wished libslirp-dev header slirp/libslirp.h
 if [ "$want" != sim ]; then
     check needed python3-pytest /usr/bin/python3 -c 'import pytest'
     check needed libcmocka-dev header cmocka.h
+    check needed libfdt-dev header libfdt.h
     check needed gcovr has gcovr
     check needed tshark has tshark
     check needed strace has strace
