@@ -49,6 +49,9 @@ USER_O := $(USER:%.c=$(O)/user/%.o)
 SIM_O := $(SIM:%.c=$(O)/sim/%.o)
 CLI_O := $(CLI:%.c=$(O)/sim/%.o)
 BARE_O := $(CORE:%.c=$(O)/bare/core/%.o)
+# QEMU as a child that ends with its parent, and memory it shares: Linux.
+LINUX_TOOLS := $(if $(filter Linux,$(shell uname -s)),$(O)/qtest $(O)/record)
+
 # The core without the simulator's hooks, with what it needs of the simulator.
 QTEST_O := $(BARE_O) $(O)/user.o $(QTEST:%.c=$(O)/sim/qtest/%.o) $(addprefix $(O)/sim/, \
              bugs.o coroutine.o decode.o guest_core.o pcapng.o processes.o scenario_values.o sim.o)
@@ -61,7 +64,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 .PHONY: all
-all: $(O)/drywire $(O)/bench $(O)/markers $(O)/guest_ping.so $(O)/qtest $(O)/record ## build the simulator and its tools
+all: $(O)/drywire $(O)/bench $(O)/markers $(O)/guest_ping.so $(LINUX_TOOLS) ## build the simulator and its tools
 
 .PHONY: sim-test
 sim-test: ## the main job: every simulator scenario

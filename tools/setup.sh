@@ -3,8 +3,8 @@
 # exact line is printed. Usage: tools/setup.sh sim|test|doctor
 #
 #   sim    a compiler, make and xxhash; libslirp is wanted, not needed
-#   test   besides: pytest, cmocka, gcovr, tshark, strace, a second compiler, an aarch64 compiler, a
-#          machine and a boot ROM for it
+#   test   besides: pytest, cmocka, gcovr, tshark, strace, a second compiler, an aarch64 compiler,
+#          machines to boot on and a boot ROM
 #
 # Exit: 0 ready, 125 something needed is missing and cannot be installed here.
 set -u
@@ -41,6 +41,7 @@ if [ "$want" != sim ]; then
     check needed gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
     check needed libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/include/stdio.h
     check needed qemu-user has qemu-aarch64
+    check needed qemu-system-misc has qemu-system-riscv64
     check needed git has git
     check needed qemu-system-x86 has qemu-system-x86_64
     check needed seabios test -e /usr/share/seabios/bios-256k.bin

@@ -6,6 +6,7 @@
 #include "../../core/err.h"
 #include "../../core/trace.h"
 #include "../../core/virtio/virtio_spec.h"
+#include "../../user/programs.h"
 #include "../decode.h"
 #include "../guest_core.h"
 #include "../options.h"
@@ -30,14 +31,17 @@
  * for. */
 #define GRACE_NS (200 * NS_PER_MS)
 
-struct run {
+/* From the time limit to the alarm. */
+enum { ALARM_LATER_S = 10 };
+
+static struct run {
     struct qtest_machine machine;
     const struct guest_ops *guest;
     struct pcapng capture;
     bool capturing, failed, ended;
-    int status; /* of the program */
-    unsigned frames[2];
-};
+    int status;         /* of the program */
+    unsigned frames[2]; /* in, out */
+} run;
 
 struct settings {
     struct qtest_machine_config machine;
@@ -50,84 +54,107 @@ struct settings {
 
 /* ---- the story ---- */
 
-static void tell(const struct run *r, const char *between, const char *line)
+static void tell(const char *between, const char *line)
 {
-    uint64_t us = (qtest_machine_now(&r->machine) - SIM_POWER_ON_NS) / NS_PER_US;
+    uint64_t us = (qtest_machine_now(&run.machine) - SIM_POWER_ON_NS) / NS_PER_US;
 
     printf("%6" PRIu64 ".%06" PRIu64 "  %s  %s\n", us / 1000000, us % 1000000, between, line);
 }
 
-static void on_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
+static void on_trace(unsigned id, const uint64_t *args, unsigned count)
 {
-    struct run *r = ctx;
     char line[TRACE_LINE_MAX];
 
     if (id == TRACE_VNET_FAILED)
-        r->failed = true;
+        run.failed = true;
     if (trace_event(id)->level == TRACE_LEVEL_DETAIL)
         return;
     trace_format(line, sizeof(line), id, args, count);
-    tell(r, "   ", line);
+    tell("   ", line);
 }
 
 /* The kernel says how its only program ended: "kernel: exit pid=1 program=ping status=0". */
-static void on_line(void *ctx, const char *text, size_t len)
+static void on_line(const char *text, size_t len)
 {
-    struct run *r = ctx;
     char line[512];
     const char *status;
 
     snprintf(line, sizeof(line), "%.*s", (int)len, text);
     status = strncmp(line, "kernel: ", 8) ? NULL : strstr(line, " status=");
     if (status) {
-        r->ended = true;
-        r->status = atoi(status + 8);
+        run.ended = true;
+        run.status = atoi(status + 8);
     }
-    tell(r, "   ", line);
+    tell("   ", line);
 }
 
-static void on_frame(void *ctx, bool outbound, const uint8_t *frame, size_t len)
+static void on_frame(bool outbound, const uint8_t *frame, size_t len)
 {
-    struct run *r = ctx;
     struct decoded d;
     char what[200];
 
-    r->frames[outbound]++;
-    if (r->capturing)
-        pcapng_packet(&r->capture, CAPTURE_WIRE, qtest_machine_now(&r->machine), outbound, frame,
+    run.frames[outbound]++;
+    if (run.capturing)
+        pcapng_packet(&run.capture, CAPTURE_WIRE, qtest_machine_now(&run.machine), outbound, frame,
                       len, NULL);
     decode_frame(frame, len, &d);
-    tell(r, outbound ? "-->" : "<--", decode_summary(&d, what, sizeof(what)));
+    tell(outbound ? "-->" : "<--", decode_summary(&d, what, sizeof(what)));
 }
 
 /* ---- the end, foreseen or not ---- */
 
-/* A failed CHECK of the core is a trap; the address of both kinds is that of the instruction. QEMU
- * ends with this process. */
-static void on_signal(int number, siginfo_t *info, void *context)
+/* QEMU went away in the middle of a register access, or the core trapped: what was captured so far
+ * gets its name all the same. */
+static void close_capture(void)
 {
-    static const char late[] = "qtest: the time is up\n";
-    const char *site = check_site((uintptr_t)info->si_addr);
-
-    (void)context;
-    if (number == SIGALRM) {
-        if (write(STDERR_FILENO, late, sizeof(late) - 1) < 0)
-            _exit(EXIT_HARNESS);
-        _exit(EXIT_LIVELOCK);
-    }
-    fflush(stdout);
-    fprintf(stderr, "qtest: an assertion failed at %s\n", site ? site : "a place unknown");
-    _exit(EXIT_FAIL);
+    if (run.capturing && pcapng_close(&run.capture))
+        fprintf(stderr, "qtest: the capture: %s\n", strerror(errno));
+    run.capturing = false;
 }
 
-static void watch_signals(uint64_t timeout_s)
+/* A failed CHECK of the core is a trap, outside of any library call, and both signals that it can
+ * be give the address of the instruction. Everything else is a crash. QEMU ends with this process.
+ */
+static void on_crash(int number, siginfo_t *info, void *context)
 {
-    static const int numbers[] = {SIGILL, SIGTRAP, SIGALRM};
-    struct sigaction a = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+    const char *site = NULL;
+
+    (void)context;
+    if (number == SIGILL || number == SIGTRAP)
+        site = check_site((uintptr_t)info->si_addr);
+    if (!site) {
+        fprintf(stderr, "qtest: %s\n", strsignal(number));
+        _exit(EXIT_FAIL);
+    }
+    fprintf(stderr, "qtest: an assertion failed at %s\n", site);
+    exit(EXIT_FAIL);
+}
+
+/* The main loop looks at the time itself; this is for a core or a QEMU that hangs. */
+static void on_alarm(int number)
+{
+    static const char late[] = "qtest: the time is up and nothing moves\n";
+
+    (void)number;
+    _exit(write(STDERR_FILENO, late, sizeof(late) - 1) < 0 ? EXIT_HARNESS : EXIT_LIVELOCK);
+}
+
+static void watch(uint64_t timeout_s)
+{
+    static const int numbers[] = {
+        SIGILL,  SIGTRAP,
+#ifndef DRYWIRE_ASAN /* which tells more about these */
+        SIGSEGV, SIGBUS,  SIGFPE,
+#endif
+    };
+    struct sigaction crash = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO};
+    struct sigaction late = {.sa_handler = on_alarm};
 
     for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        sigaction(numbers[i], &a, NULL);
-    alarm((unsigned)timeout_s);
+        sigaction(numbers[i], &crash, NULL);
+    sigaction(SIGALRM, &late, NULL);
+    alarm((unsigned)timeout_s + ALARM_LATER_S);
+    atexit(close_capture);
 }
 
 /* ---- the run ---- */
@@ -141,39 +168,32 @@ static void nap(uint64_t now_ns, uint64_t deadline_ns)
         nanosleep(&t, NULL);
 }
 
-/* The main loop of every machine, until the program has ended and its connections are quiet. */
-static void run_loop(struct run *r)
+/* The main loop of every machine, until the program has ended and its connections are quiet. False:
+ * the time is up. */
+static bool run_loop(uint64_t limit_ns)
 {
-    struct qtest_machine *m = &r->machine;
+    struct qtest_machine *m = &run.machine;
     uint64_t stop_ns = UINT64_MAX;
 
-    while (!r->failed) {
+    while (!run.failed) {
         uint64_t now = qtest_machine_now(m);
 
-        r->guest->poll(m->state, now);
-        if (r->ended && stop_ns == UINT64_MAX)
+        run.guest->poll(m->state, now);
+        if (run.ended && stop_ns == UINT64_MAX)
             stop_ns = now + GRACE_NS;
-        if (now >= stop_ns || (r->ended && r->guest->idle(m->state)))
-            return;
-        nap(now, r->guest->deadline(m->state, now));
+        if (now >= stop_ns || (run.ended && run.guest->idle(m->state)))
+            return true;
+        if (now >= limit_ns)
+            return false;
+        nap(now, run.guest->deadline(m->state, now));
     }
+    return true;
 }
 
-static int start_program(struct run *r, const struct settings *s)
+static int run_program(const struct settings *s)
 {
-    int pid = r->guest->start(r->machine.state, (const char *const *)s->words,
-                              (unsigned)s->word_count, qtest_machine_now(&r->machine));
-
-    if (pid > 0)
-        return 0;
-    fprintf(stderr, "qtest: program '%s' cannot be started: %s\n", s->words[0],
-            trace_error_word(pid));
-    return EXIT_USAGE;
-}
-
-static int run_program(struct run *r, const struct settings *s)
-{
-    int code = qtest_machine_boot(&r->machine, r->guest);
+    struct qtest_machine *m = &run.machine;
+    int code = qtest_machine_boot(m, run.guest);
 
     if (code) {
         fprintf(stderr, "qtest: the core did not come up: %s\n", trace_error_word(code));
@@ -183,56 +203,70 @@ static int run_program(struct run *r, const struct settings *s)
         fprintf(stderr, "qtest: the ring is not packed: device or driver does without it\n");
         return EXIT_FAIL;
     }
-    code = start_program(r, s);
-    if (code)
-        return code;
-    run_loop(r);
-    r->guest->stop(r->machine.state, qtest_machine_now(&r->machine));
-    return r->failed || r->status ? EXIT_FAIL : EXIT_PASS;
+    code = run.guest->start(m->state, (const char *const *)s->words, (unsigned)s->word_count,
+                            qtest_machine_now(m));
+    if (code < 0) {
+        fprintf(stderr, "qtest: program '%s' cannot be started: %s\n", s->words[0],
+                trace_error_word(code));
+        return EXIT_USAGE;
+    }
+    if (!run_loop(SIM_POWER_ON_NS + s->timeout_s * NS_PER_S)) {
+        fprintf(stderr, "qtest: the time is up and '%s' has not ended\n", s->words[0]);
+        return EXIT_LIVELOCK;
+    }
+    run.guest->stop(m->state, qtest_machine_now(m));
+    return run.failed || run.status ? EXIT_FAIL : EXIT_PASS;
 }
 
-static void verdict(const struct run *r, const struct settings *s, int code)
+static void print_verdict(const struct settings *s, int code)
 {
-    uint64_t ms = (qtest_machine_now(&r->machine) - SIM_POWER_ON_NS) / NS_PER_MS;
+    uint64_t ms = (qtest_machine_now(&run.machine) - SIM_POWER_ON_NS) / NS_PER_MS;
 
-    printf("%s", code ? "fail" : "pass");
+    printf("%s ", code ? "fail" : "pass");
     for (int i = 0; i < s->word_count; i++)
         printf(" %s", s->words[i]);
     printf("  machine=%s qemu=%s  %" PRIu64 ".%03" PRIu64 " s real, %u frames out, %u in\n",
-           s->machine.board->name, r->machine.version, ms / 1000, ms % 1000, r->frames[1],
-           r->frames[0]);
+           s->machine.board->name, run.machine.version, ms / 1000, ms % 1000, run.frames[1],
+           run.frames[0]);
 }
 
-static int run(const struct settings *s)
+/* 0, or EXIT_USAGE after a line on stderr. */
+static int open_outputs(const struct settings *s, struct record_options *ro)
 {
-    static struct run r;
-    struct qtest_listener listener = {&r, on_trace, on_line};
-    struct record_options ro = {.withhold = s->withhold, .frame = on_frame, .ctx = &r};
-    int code;
-
-    if (s->record && !(ro.out = fopen(s->record, "w"))) {
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what ends badly leaves all lines before */
+    if (s->record && !(ro->out = fopen(s->record, "w"))) {
         fprintf(stderr, "qtest: --record %s: %s\n", s->record, strerror(errno));
         return EXIT_USAGE;
     }
-    r.capturing = s->pcap && !pcapng_open(&r.capture, s->pcap, "drywire qtest");
-    if (s->pcap && !r.capturing) {
+    if (ro->out)
+        setvbuf(ro->out, NULL, _IOLBF, 0);
+    run.capturing = s->pcap && !pcapng_open(&run.capture, s->pcap, "drywire qtest");
+    if (s->pcap && !run.capturing) {
         fprintf(stderr, "qtest: --pcap %s: %s\n", s->pcap, strerror(errno));
         return EXIT_USAGE;
     }
-    watch_signals(s->timeout_s);
-    r.guest = record_guest(&guest_core, &ro);
-    code = qtest_machine_start(&r.machine, &s->machine, &listener);
+    return 0;
+}
+
+static int run_settings(const struct settings *s)
+{
+    struct qtest_listener listener = {on_trace, on_line};
+    struct record_options ro = {.withhold = s->withhold, .frame = on_frame};
+    int code = open_outputs(s, &ro);
+
+    if (code)
+        return code;
+    watch(s->timeout_s);
+    run.guest = record_guest(&guest_core, &ro);
+    code = qtest_machine_start(&run.machine, &s->machine, &listener);
     if (!code) {
-        code = run_program(&r, s);
-        verdict(&r, s, code);
+        code = run_program(s);
+        print_verdict(s, code);
     }
-    qtest_machine_end(&r.machine);
+    qtest_machine_end(&run.machine);
+    close_capture();
     if (ro.out)
         fclose(ro.out);
-    if (r.capturing && pcapng_close(&r.capture) && !code) {
-        fprintf(stderr, "qtest: --pcap %s: %s\n", s->pcap, strerror(errno));
-        return EXIT_HARNESS;
-    }
     return code;
 }
 
@@ -272,7 +306,10 @@ static void help(void)
          "  --record FILE     write registers, used entries and frames (sim/qtest/record.h)\n"
          "  --withhold BIT    hide from the device that the driver accepted this feature\n"
          "  --timeout SECONDS wall-clock alarm (default 60)\n\n"
-         "Exit: 0 pass, 1 the program or the device failed, 2 usage, 4 QEMU's trouble,\n"
+         "Programs:");
+    for (unsigned i = 0; i < programs_count; i++)
+        printf("  %s\n", programs[i].usage);
+    puts("\nExit: 0 pass, 1 the program or the device failed, 2 usage, 4 QEMU's trouble,\n"
          "124 the time is up, 125 there is no QEMU that will do.");
 }
 
@@ -283,6 +320,19 @@ static int unknown(const char *what, const char *word, const char *const *known)
     fprintf(stderr, "qtest: there is no %s '%s'%s%s%s\n", what, word,
             near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
     return EXIT_USAGE;
+}
+
+static int check_program(const char *name)
+{
+    enum { PROGRAMS_MAX = 64 };
+    const char *known[PROGRAMS_MAX] = {NULL};
+
+    for (unsigned i = 0; i < programs_count && i + 1 < PROGRAMS_MAX; i++) {
+        if (strcmp(programs[i].name, name) == 0)
+            return 0;
+        known[i] = programs[i].name;
+    }
+    return unknown("program", name, known);
 }
 
 static int set_machine(struct settings *s, const char *name)
@@ -382,5 +432,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "qtest: run what? For instance: qtest -- ping 10.0.2.2\n");
         return EXIT_USAGE;
     }
-    return run(&s);
+    code = check_program(s.words[0]);
+    return code ? code : run_settings(&s);
 }

@@ -140,14 +140,14 @@ static void machine_trace(void *ctx, unsigned id, const uint64_t *args, unsigned
 {
     struct qtest_machine *m = ctx;
 
-    m->listener.trace(m->listener.ctx, id, args, count);
+    m->listener.trace(id, args, count);
 }
 
 static void machine_line(void *ctx, const char *text, size_t len)
 {
     struct qtest_machine *m = ctx;
 
-    m->listener.line(m->listener.ctx, text, len);
+    m->listener.line(text, len);
 }
 
 /* ---- QEMU ---- */

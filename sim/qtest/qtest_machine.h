@@ -33,9 +33,8 @@ struct board {
 extern const struct board boards[]; /* NULL name at the end */
 
 struct qtest_listener {
-    void *ctx;
-    void (*trace)(void *ctx, unsigned id, const uint64_t *args, unsigned count);
-    void (*line)(void *ctx, const char *text, size_t len);
+    void (*trace)(unsigned id, const uint64_t *args, unsigned count);
+    void (*line)(const char *text, size_t len);
 };
 
 struct qtest_machine {

@@ -113,7 +113,7 @@ static void frame(bool outbound, const uint8_t *packet, size_t len)
         len - skip, frame_sum(&d, packet + skip, len - skip),
         decode_summary(&d, what, sizeof(what)));
     if (r.options.frame)
-        r.options.frame(r.options.ctx, outbound, packet + skip, len - skip);
+        r.options.frame(outbound, packet + skip, len - skip);
 }
 
 /* Gather the readable or the writable part of a chain, at most `limit` bytes. */

@@ -26,8 +26,7 @@ struct record_options {
     int withhold; /* a feature bit that the device never sees accepted; -1: none */
 
     /* Each frame as it passes the rings, may be NULL. */
-    void (*frame)(void *ctx, bool outbound, const uint8_t *frame, size_t len);
-    void *ctx;
+    void (*frame)(bool outbound, const uint8_t *frame, size_t len);
 };
 
 /* The guest, recorded. There is one record at a time. */
