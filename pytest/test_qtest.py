@@ -295,6 +295,7 @@ def one_line(done, code, *words):
     (["--pcap", "/no/such/folder/x", *PING], ["/no/such/folder/x"]),
     (["--device", "foo=bar", *PING], ["did not start", "foo"]),
     (["--user", "foo=bar", *PING], ["did not start", "foo"]),
+    (["--user", "x" * 1001, *PING], ["--user", "1000"]),
 ])
 def test_bad_command_line(args, words):
     one_line(qtest(*args), 2, *words)

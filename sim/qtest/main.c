@@ -371,6 +371,16 @@ static int set_number(const char *name, const char *text, uint64_t min, uint64_t
     return EXIT_USAGE;
 }
 
+static int set_keys(const char *name, const char *value, const char **out)
+{
+    if (strlen(value) > KEYS_MAX) {
+        fprintf(stderr, "qtest: --%s is longer than %d characters\n", name, KEYS_MAX);
+        return EXIT_USAGE;
+    }
+    *out = value;
+    return -1;
+}
+
 static int apply(struct settings *s, int letter, const char *value)
 {
     uint64_t n = 0;
@@ -382,11 +392,9 @@ static int apply(struct settings *s, int letter, const char *value)
     case 'r':
         return set_ring(s, value);
     case 'd':
-        s->machine.device = value;
-        break;
+        return set_keys("device", value, &s->machine.device);
     case 'u':
-        s->machine.user = value;
-        break;
+        return set_keys("user", value, &s->machine.user);
     case 's':
         return set_number("seed", value, 0, UINT64_MAX, &s->machine.seed);
     case 'p':

@@ -194,7 +194,7 @@ static int start_qemu(struct qtest_machine *m, const struct qtest_machine_config
                       const char *ram_path, const char *firmware_path)
 {
     const struct board *b = c->board;
-    char machine[64], memory[128], size[16], netdev[1024], device[512], words[200];
+    char machine[64], memory[128], size[16], netdev[KEYS_MAX + 64], device[KEYS_MAX + 128], words[200];
     const char *argv[] = {b->qemu,
                           "-accel",
                           "tcg",
@@ -224,8 +224,8 @@ static int start_qemu(struct qtest_machine *m, const struct qtest_machine_config
                           NULL};
 
     snprintf(machine, sizeof(machine), "%s,memory-backend=m", b->machine);
-    snprintf(size, sizeof(size), "%uM", RAM_SIZE >> 20);
-    snprintf(memory, sizeof(memory), "memory-backend-file,id=m,size=%uM,mem-path=%s,share=on",
+    snprintf(size, sizeof(size), "%dM", RAM_SIZE >> 20);
+    snprintf(memory, sizeof(memory), "memory-backend-file,id=m,size=%dM,mem-path=%s,share=on",
              RAM_SIZE >> 20, ram_path);
     /* Hermetic: nothing of the host's network is reached, and IPv6 advertises nothing. */
     snprintf(netdev, sizeof(netdev), "user,id=n,restrict=on,ipv6=off%s%s", c->user ? "," : "",

@@ -52,10 +52,12 @@ struct qtest_machine {
     uint64_t start_ns;
 };
 
+enum { KEYS_MAX = 1000 };
+
 struct qtest_machine_config {
     const struct board *board;
-    const char *user;   /* more keys of -netdev user, or NULL */
-    const char *device; /* more keys of -device, or NULL */
+    const char *user;   /* more keys of -netdev user, or NULL; at most KEYS_MAX characters */
+    const char *device; /* more keys of -device, alike */
     bool packed;        /* packed=on */
     uint64_t seed;
 };
