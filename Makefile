@@ -29,7 +29,7 @@ CORE := $(patsubst core/%,%,$(wildcard core/*.c core/*/*.c))
 USER := $(patsubst user/%,%,$(wildcard user/*.c))
 SIM := $(filter-out $(CLI) $(SLIRP_ONLY) bench.c, \
          $(patsubst sim/%,%,$(wildcard sim/*.c sim/fake_device/*.c)))
-QTEST := main.c qtest.c qtest_machine.c record.c
+QTEST := main.c qtest.c qtest_machine.c record.c registers.c
 
 # Is libslirp here? It needs no GLib header, and Debian's slirp.pc is not usable without one.
 HASH := \#
@@ -54,7 +54,8 @@ LINUX_TOOLS := $(if $(filter Linux,$(shell uname -s)),$(O)/qtest $(O)/record)
 
 # The core without the simulator's hooks, with what it needs of the simulator.
 QTEST_O := $(BARE_O) $(O)/user.o $(QTEST:%.c=$(O)/sim/qtest/%.o) $(addprefix $(O)/sim/, \
-             bugs.o coroutine.o decode.o guest_core.o pcapng.o processes.o scenario_values.o sim.o)
+             bugs.o coroutine.o decode.o guest_core.o pcapng.o processes.o scenario_values.o)
+RECORD_O := $(O)/sim/qtest/record.o $(O)/sim/qtest/record_main.o $(O)/sim/qtest/registers.o
 PLAIN_O := $(CORE:%.c=$(O)/plain/core/%.o) $(USER:%.c=$(O)/plain/user/%.o)
 
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -133,7 +134,7 @@ $(O)/qtest: $(QTEST_O)
 	@echo "  link    $@"
 	$(Q)$(CC) $(BASE) -o $@ $^
 
-$(O)/record: $(CORE_O) $(O)/user.o $(SIM_O) $(O)/sim/qtest/record.o $(O)/sim/qtest/record_main.o
+$(O)/record: $(CORE_O) $(O)/user.o $(SIM_O) $(RECORD_O)
 	@echo "  link    $@"
 	$(Q)$(CC) $(BASE) -o $@ $^ $(LIBS)
 

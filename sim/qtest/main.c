@@ -56,7 +56,7 @@ struct settings {
 
 static void tell(const char *between, const char *line)
 {
-    uint64_t us = (qtest_machine_now(&run.machine) - SIM_POWER_ON_NS) / NS_PER_US;
+    uint64_t us = (qtest_machine_now(&run.machine) - QTEST_POWER_ON_NS) / NS_PER_US;
 
     printf("%6" PRIu64 ".%06" PRIu64 "  %s  %s\n", us / 1000000, us % 1000000, between, line);
 }
@@ -210,7 +210,7 @@ static int run_program(const struct settings *s)
                 trace_error_word(code));
         return EXIT_USAGE;
     }
-    if (!run_loop(SIM_POWER_ON_NS + s->timeout_s * NS_PER_S)) {
+    if (!run_loop(QTEST_POWER_ON_NS + s->timeout_s * NS_PER_S)) {
         fprintf(stderr, "qtest: the time is up and '%s' has not ended\n", s->words[0]);
         return EXIT_LIVELOCK;
     }
@@ -220,7 +220,7 @@ static int run_program(const struct settings *s)
 
 static void print_verdict(const struct settings *s, int code)
 {
-    uint64_t ms = (qtest_machine_now(&run.machine) - SIM_POWER_ON_NS) / NS_PER_MS;
+    uint64_t ms = (qtest_machine_now(&run.machine) - QTEST_POWER_ON_NS) / NS_PER_MS;
 
     printf("%s ", code ? "fail" : "pass");
     for (int i = 0; i < s->word_count; i++)

@@ -13,34 +13,46 @@ enum { QEMU_OLDEST = 7 * 1000 + 2 };
 
 enum { RAM_SIZE = 16 << 20, DMA_AT = 4 << 20, DMA_SIZE = 8 << 20, PAGE = 4096, DMA_FILL = 0xa5 };
 
+/* Room for BARs; the ports are free on both machines. */
+enum { PCI_MEMORY_SIZE = 16 << 20, PCI_IO_BASE = 0x1000, PCI_IO_SIZE = 0x1000 };
+
 /* PCI configuration mechanism #1. */
 enum { PCI_ADDRESS = 0xcf8, PCI_DATA = 0xcfc };
 
-/* wfi; j -4 */
+/* RISC-V: wfi; j -4. x86: cli; hlt; jmp -3, where the processor starts, 16 bytes below 4 GiB. */
 #define RV64_SLEEP                                                                                 \
-    "73005010"                                                                                     \
-    "6ff0dfff"
-#define RV64(name_, legacy_)                                                                       \
+    .firmware_hex = "73005010"                                                                     \
+                    "6ff0dfff",                                                                    \
+    .firmware_size = 8
+#define X86_SLEEP .firmware_hex = "faf4ebfd", .firmware_at = 0xfff0, .firmware_size = 0x10000
+
+#define RV64(name_, ...)                                                                           \
     {                                                                                              \
-        .name = name_, .qemu = "qemu-system-riscv64", .machine = "virt",                           \
-        .device = "virtio-net-device,bus=virtio-mmio-bus.0", .legacy = legacy_, .nic = 0x10001000, \
-        .ram = 0x80000000, .ports = 0x3000000, .ecam = 0x30000000, .firmware_hex = RV64_SLEEP,     \
-        .firmware_size = 8                                                                         \
+        .name = "rv64-" name_, .qemu = "qemu-system-riscv64", .machine = "virt",                   \
+        .ram = 0x80000000, .ports = 0x3000000, .ecam = 0x30000000, .pci_memory = 0x40000000,       \
+        RV64_SLEEP, __VA_ARGS__                                                                    \
     }
-/* cli; hlt; jmp -3, where the processor starts: 16 bytes below 4 GiB */
-#define X86_SLEEP "faf4ebfd"
-#define MICROVM(name_, legacy_)                                                                    \
+#define X86(name_, machine_, ...)                                                                  \
     {                                                                                              \
-        .name = name_, .qemu = "qemu-system-x86_64", .machine = "microvm",                         \
-        .device = "virtio-net-device,bus=virtio-mmio-bus.0", .legacy = legacy_, .nic = 0xfeb00000, \
-        .firmware_hex = X86_SLEEP, .firmware_at = 0xfff0, .firmware_size = 0x10000                 \
+        .name = "x86-" name_, .qemu = "qemu-system-x86_64", .machine = machine_,                   \
+        .pci_memory = 0xc0000000, X86_SLEEP, __VA_ARGS__                                           \
     }
+#define MMIO(nic_, legacy_)                                                                        \
+    .device = "virtio-net-device,bus=virtio-mmio-bus.0", .nic = nic_,                              \
+    .global = "virtio-mmio.force-legacy=" legacy_
+#define PCI(keys_) .device = "virtio-net-pci,romfile=" keys_
 
 const struct board boards[] = {
-    RV64("rv64-mmio", false),
-    RV64("rv64-mmio-legacy", true),
-    MICROVM("x86-mmio", false),
-    MICROVM("x86-mmio-legacy", true),
+    RV64("mmio", MMIO(0x10001000, "false")),
+    RV64("mmio-legacy", MMIO(0x10001000, "true")),
+    RV64("pci-modern", PCI(",disable-legacy=on")),
+    RV64("pci-transitional", PCI("")),
+    RV64("pci-legacy", PCI(",disable-modern=on")),
+    X86("mmio", "microvm", MMIO(0xfeb00000, "false")),
+    X86("mmio-legacy", "microvm", MMIO(0xfeb00000, "true")),
+    X86("pci-modern", "q35", PCI(",disable-legacy=on")),
+    X86("pci-transitional", "q35", PCI("")),
+    X86("pci-legacy", "q35", PCI(",disable-modern=on")),
     {0},
 };
 
@@ -133,7 +145,7 @@ static uint64_t machine_entropy(void *ctx)
 {
     struct qtest_machine *m = ctx;
 
-    return sim_draw(&m->sim, &m->entropy);
+    return rng_next(&m->entropy);
 }
 
 static void machine_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
@@ -194,34 +206,15 @@ static int start_qemu(struct qtest_machine *m, const struct qtest_machine_config
                       const char *ram_path, const char *firmware_path)
 {
     const struct board *b = c->board;
-    char machine[64], memory[128], size[16], netdev[KEYS_MAX + 64], device[KEYS_MAX + 128], words[200];
-    const char *argv[] = {b->qemu,
-                          "-accel",
-                          "tcg",
-                          "-M",
-                          machine,
-                          "-m",
-                          size,
-                          "-object",
-                          memory,
-                          "-nodefaults",
-                          "-display",
-                          "none",
-                          "-no-reboot",
-                          "-bios",
-                          firmware_path,
-                          "-qtest",
-                          "stdio",
-                          "-qtest-log",
-                          "none",
-                          "-netdev",
-                          netdev,
-                          "-device",
-                          device,
-                          "-global",
-                          b->legacy ? "virtio-mmio.force-legacy=true"
-                                    : "virtio-mmio.force-legacy=false",
-                          NULL};
+    char machine[64], memory[128], size[16], netdev[KEYS_MAX + 64], device[KEYS_MAX + 128],
+        words[200];
+    const char *argv[] = {b->qemu,      "-accel",      "tcg",         "-M",
+                          machine,      "-m",          size,          "-object",
+                          memory,       "-nodefaults", "-display",    "none",
+                          "-no-reboot", "-bios",       firmware_path, "-qtest",
+                          "stdio",      "-qtest-log",  "none",        "-netdev",
+                          netdev,       "-device",     device,        b->global ? "-global" : NULL,
+                          b->global,    NULL};
 
     snprintf(machine, sizeof(machine), "%s,memory-backend=m", b->machine);
     snprintf(size, sizeof(size), "%dM", RAM_SIZE >> 20);
@@ -275,8 +268,7 @@ int qtest_machine_start(struct qtest_machine *m, const struct qtest_machine_conf
     m->listener = *listener;
     m->dma_bus = c->board->ram + DMA_AT;
     m->qemu.pid = m->qemu.fd = -1;
-    sim_start(&m->sim, c->seed);
-    draw_stream_init(&m->entropy, "core.entropy");
+    rng_init(&m->entropy, c->seed, 0); /* as in the simulator */
     m->platform = (struct platform){
         .ctx = m,
         .reg_read = machine_reg_read,
@@ -315,7 +307,7 @@ static uint64_t clock_ns(void)
 
 uint64_t qtest_machine_now(const struct qtest_machine *m)
 {
-    return clock_ns() - m->start_ns + SIM_POWER_ON_NS;
+    return clock_ns() - m->start_ns + QTEST_POWER_ON_NS;
 }
 
 int qtest_machine_boot(struct qtest_machine *m, const struct guest_ops *guest)
@@ -326,6 +318,11 @@ int qtest_machine_boot(struct qtest_machine *m, const struct guest_ops *guest)
         .mmio_base = m->board->nic,
         .dma = m->dma,
         .dma_size = DMA_SIZE,
+        .pci = m->board->nic == 0,
+        .pci_mmio_base = m->board->pci_memory,
+        .pci_mmio_size = PCI_MEMORY_SIZE,
+        .pci_io_base = PCI_IO_BASE,
+        .pci_io_size = PCI_IO_SIZE,
     };
 
     m->state = malloc(guest->size);
@@ -352,5 +349,4 @@ void qtest_machine_end(struct qtest_machine *m)
     free(m->state);
     free(m->buffers);
     m->state = m->buffers = NULL;
-    sim_free(&m->sim);
 }

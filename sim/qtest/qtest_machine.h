@@ -10,9 +10,10 @@
 #ifndef DRYWIRE_QTEST_MACHINE_H
 #define DRYWIRE_QTEST_MACHINE_H
 
+#include "../../core/machine.h"
+#include "../../core/rng.h"
 #include "../guest.h"
 #include "../processes.h"
-#include "../sim.h"
 #include "qtest.h"
 
 /* One of QEMU's machines with its network device in a known place. */
@@ -21,11 +22,12 @@ struct board {
     const char *qemu;         /* the program */
     const char *machine;      /* -M */
     const char *device;       /* -device, with its bus */
-    bool legacy;              /* virtio-mmio version 1 */
-    uint64_t nic;             /* where its registers are */
+    const char *global;       /* -global, or NULL */
+    uint64_t nic;             /* where its virtio-mmio registers are; 0: it is on the PCI bus */
     uint64_t ram;             /* where RAM begins */
     uint64_t ports;           /* I/O ports in memory; 0: the processor's own */
     uint64_t ecam;            /* PCI configuration space; 0: by ports 0xcf8 and 0xcfc */
+    uint64_t pci_memory;      /* where BARs may lie; firmware assigns none here */
     const char *firmware_hex; /* what the processor does */
     size_t firmware_at, firmware_size;
 };
@@ -46,8 +48,7 @@ struct qtest_machine {
     struct processes processes;
     uint8_t *dma;
     uint64_t dma_bus;
-    struct sim sim; /* for its seed */
-    struct draw_stream entropy;
+    struct rng entropy;
     void *state, *buffers; /* of the guest */
     uint64_t start_ns;
 };
@@ -70,7 +71,8 @@ int qtest_machine_start(struct qtest_machine *m, const struct qtest_machine_conf
 /* Power-on. What the guest's boot() returns. */
 int qtest_machine_boot(struct qtest_machine *m, const struct guest_ops *guest);
 
-/* Nanoseconds since power-on, which is at SIM_POWER_ON_NS. */
+/* Nanoseconds; power-on is at QTEST_POWER_ON_NS, as in the simulator. */
+#define QTEST_POWER_ON_NS NS_PER_S
 uint64_t qtest_machine_now(const struct qtest_machine *m);
 
 /* End QEMU; may be called at any time, and again. */

@@ -2,6 +2,7 @@
 #include "record.h"
 #include "../../core/virtio/virtio_spec.h"
 #include "../decode.h"
+#include "registers.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -23,12 +24,13 @@ static struct {
     struct guest_ops guest;
     const struct platform *below;
     struct platform platform;
-    uint64_t base; /* of the device's registers */
+    struct registers registers;
+    bool pci, found; /* on a PCI bus; and their place is known */
     uint8_t *dma;
     uint64_t dma_bus;
     size_t dma_size;
 
-    uint32_t driver_features_sel, queue_sel, page_size, align;
+    uint32_t features_select, queue_select, page_size, align;
     uint64_t features;
     struct watched queue[QUEUES];
 } r;
@@ -228,19 +230,13 @@ static void queue_legacy(uint32_t index, uint32_t pfn)
     queue_live(index);
 }
 
-/* ---- registers of virtio-mmio (4.2.2, 4.2.4) ---- */
+/* ---- registers ---- */
 
-static void half(uint64_t *address, uint32_t offset, uint32_t value)
+static void half(uint64_t *address, bool high, uint32_t value)
 {
-    unsigned shift = offset & 4 ? 32 : 0;
+    unsigned shift = high ? 32 : 0;
 
     *address = (*address & ~(UINT64_C(0xffffffff) << shift)) | (uint64_t)value << shift;
-}
-
-static bool is_place(uint32_t offset)
-{
-    return offset == VIRTIO_MMIO_QUEUE_PFN ||
-           (offset >= VIRTIO_MMIO_QUEUE_DESC_LOW && offset <= VIRTIO_MMIO_QUEUE_USED_HIGH);
 }
 
 static void device_reset(void)
@@ -248,85 +244,103 @@ static void device_reset(void)
     for (unsigned i = 0; i < QUEUES; i++)
         r.queue[i].live = false;
     r.features = 0;
-    r.driver_features_sel = r.queue_sel = 0;
+    r.features_select = r.queue_select = 0;
 }
 
-static void queue_written(uint32_t offset, uint32_t value)
+static void queue_written(enum meaning m, bool high, uint32_t value)
 {
-    struct watched *q = &r.queue[r.queue_sel];
+    struct watched *q = &r.queue[r.queue_select];
 
-    switch (offset) {
-    case VIRTIO_MMIO_QUEUE_NUM:
+    switch (m) {
+    case MEANS_QUEUE_SIZE:
         q->size = value;
         break;
-    case VIRTIO_MMIO_QUEUE_ALIGN:
-        r.align = value;
+    case MEANS_QUEUE_PFN:
+        queue_legacy(r.queue_select, value);
         break;
-    case VIRTIO_MMIO_QUEUE_PFN:
-        queue_legacy(r.queue_sel, value);
-        break;
-    case VIRTIO_MMIO_QUEUE_READY:
+    case MEANS_QUEUE_READY:
         q->live = false;
         if (value == 1)
-            queue_live(r.queue_sel);
+            queue_live(r.queue_select);
         break;
-    case VIRTIO_MMIO_QUEUE_DESC_LOW:
-    case VIRTIO_MMIO_QUEUE_DESC_HIGH:
-        half(&q->desc, offset, value);
+    case MEANS_DESC:
+        half(&q->desc, high, value);
         break;
-    case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
-    case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
-        half(&q->avail, offset, value);
+    case MEANS_AVAIL:
+        half(&q->avail, high, value);
         break;
-    case VIRTIO_MMIO_QUEUE_USED_LOW:
-    case VIRTIO_MMIO_QUEUE_USED_HIGH:
-        half(&q->used, offset, value);
+    case MEANS_USED:
+        half(&q->used, high, value);
+        break;
+    case MEANS_NOTHING:
+    case MEANS_STATUS:
+    case MEANS_FEATURES_SELECT:
+    case MEANS_FEATURES:
+    case MEANS_QUEUE_SELECT:
+    case MEANS_QUEUE_ALIGN:
+    case MEANS_PAGE_SIZE:
         break;
     }
 }
 
-static void mmio_written(uint32_t offset, uint32_t value)
+static void written(enum meaning m, bool high, uint32_t value)
 {
-    switch (offset) {
-    case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
-        r.driver_features_sel = value;
-        break;
-    case VIRTIO_MMIO_DRIVER_FEATURES:
-        half(&r.features, r.driver_features_sel ? 4 : 0, value);
-        break;
-    case VIRTIO_MMIO_GUEST_PAGE_SIZE:
+    if (m == MEANS_FEATURES_SELECT)
+        r.features_select = value;
+    else if (m == MEANS_FEATURES)
+        half(&r.features, r.features_select, value);
+    else if (m == MEANS_PAGE_SIZE)
         r.page_size = value;
-        break;
-    case VIRTIO_MMIO_QUEUE_SEL:
-        r.queue_sel = value;
-        break;
-    case VIRTIO_MMIO_STATUS:
-        if (value == 0)
-            device_reset();
-        break;
-    default:
-        if (r.queue_sel < QUEUES)
-            queue_written(offset, value);
-    }
+    else if (m == MEANS_QUEUE_ALIGN)
+        r.align = value;
+    else if (m == MEANS_QUEUE_SELECT)
+        r.queue_select = value;
+    else if (m == MEANS_STATUS && value == 0)
+        device_reset();
+    else if (r.queue_select < QUEUES)
+        queue_written(m, high, value);
 }
 
 /* ---- the platform in between ---- */
 
+/* On a PCI bus the registers have an address once the driver has given them one. */
+static enum meaning find(enum reg_space space, uint64_t addr, enum block *block, uint32_t *offset,
+                         bool *high)
+{
+    if (r.pci && !r.found && space != REG_PCI) {
+        registers_pci(&r.registers, r.below);
+        r.found = true;
+    }
+    *block = registers_find(&r.registers, space, addr, offset);
+    return registers_meaning(*block, *offset, high);
+}
+
 static void say_access(char how, enum reg_space space, uint64_t addr, unsigned size, uint32_t value)
 {
-    static const char *const names[] = {[REG_MMIO] = "reg", [REG_PORT] = "port", [REG_PCI] = "pci"};
-    uint64_t shown = space == REG_MMIO ? addr - r.base : addr;
+    static const char *const spaces[] = {
+        [REG_MMIO] = "mmio", [REG_PORT] = "port", [REG_PCI] = "pci"};
+    enum block block;
+    uint32_t offset;
+    bool high;
+    enum meaning m = find(space, addr, &block, &offset, &high);
+    const char *name = block < BLOCKS ? block_names[block] : spaces[space];
+    uint64_t shown = block < BLOCKS ? offset : addr;
 
-    if (space == REG_MMIO && is_place((uint32_t)shown))
-        say("%s %c 0x%03" PRIx64 " %u dma", names[space], how, shown, size);
+    if (m == MEANS_QUEUE_PFN || m >= MEANS_DESC)
+        say("%s %c 0x%03" PRIx64 " %u dma", name, how, shown, size);
     else
-        say("%s %c 0x%03" PRIx64 " %u %#x", names[space], how, shown, size, value);
+        say("%s %c 0x%03" PRIx64 " %u %#x", name, how, shown, size, value);
 }
 
 static uint32_t record_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)
 {
-    uint32_t value = r.below->reg_read(ctx, space, addr, size);
+    uint32_t value = r.below->reg_read(ctx, space, addr, size), offset;
+    enum block block;
+    bool high;
 
+    /* Over PCI a driver may leave the size as it is. */
+    if (find(space, addr, &block, &offset, &high) == MEANS_QUEUE_SIZE && r.queue_select < QUEUES)
+        r.queue[r.queue_select].size = value;
     say_access('r', space, addr, size, value);
     return value;
 }
@@ -334,15 +348,16 @@ static uint32_t record_read(void *ctx, enum reg_space space, uint64_t addr, unsi
 static void record_write(void *ctx, enum reg_space space, uint64_t addr, unsigned size,
                          uint32_t value)
 {
-    uint64_t offset = addr - r.base;
+    enum block block;
+    uint32_t offset;
+    bool high;
+    enum meaning m = find(space, addr, &block, &offset, &high);
     int bit = r.options.withhold;
 
-    if (space == REG_MMIO && offset == VIRTIO_MMIO_DRIVER_FEATURES && bit >= 0 &&
-        r.driver_features_sel == (uint32_t)bit / 32)
+    if (m == MEANS_FEATURES && bit >= 0 && r.features_select == (uint32_t)bit / 32)
         value &= ~(UINT32_C(1) << bit % 32);
     say_access('w', space, addr, size, value);
-    if (space == REG_MMIO && offset < VIRTIO_MMIO_SIZE)
-        mmio_written((uint32_t)offset, value);
+    written(m, high, value);
     r.below->reg_write(ctx, space, addr, size, value);
 }
 
@@ -363,7 +378,9 @@ static int record_boot(void *state, const struct guest_config *c, uint64_t now_n
     r.platform.reg_read = record_read;
     r.platform.reg_write = record_write;
     r.platform.barrier = record_barrier;
-    r.base = c->mmio_base;
+    r.pci = c->pci;
+    registers_mmio(&r.registers, c->mmio_base);
+    r.page_size = r.align = VIRTQ_LEGACY_ALIGN; /* fixed over PCI: 4.1.5.1.3.1 */
     r.dma = c->dma;
     r.dma_size = c->dma_size;
     r.dma_bus = c->platform->bus_address(c->platform->ctx, c->dma);
