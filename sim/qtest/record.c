@@ -326,7 +326,7 @@ static void say_access(char how, enum reg_space space, uint64_t addr, unsigned s
     const char *name = block < BLOCKS ? block_names[block] : spaces[space];
     uint64_t shown = block < BLOCKS ? offset : addr;
 
-    if (m == MEANS_QUEUE_PFN || m >= MEANS_DESC)
+    if ((m == MEANS_QUEUE_PFN && value) || m >= MEANS_DESC)
         say("%s %c 0x%03" PRIx64 " %u dma", name, how, shown, size);
     else
         say("%s %c 0x%03" PRIx64 " %u %#x", name, how, shown, size, value);

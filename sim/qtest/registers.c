@@ -76,7 +76,10 @@ void registers_mmio(struct registers *r, uint64_t base)
 
 /* ---- PCI ---- */
 
-enum { BUS_DEVICES = 32, DEVICE_SHIFT = 15, CAPABILITIES_MAX = 48 };
+enum { BUS_FUNCTIONS = 32 * 8, FUNCTION_SHIFT = 12, CAPABILITIES_MAX = 48 };
+
+/* The header with MSI-X enabled, and the configuration of a network device. */
+enum { LEGACY_SIZE = VIRTIO_PCI_CONFIG_MSIX + VIRTIO_NET_CONFIG_SIZE };
 
 static uint32_t pci(const struct platform *p, uint64_t address, unsigned size)
 {
@@ -128,17 +131,29 @@ static void walk_capabilities(struct registers *r, const struct platform *p, uin
     }
 }
 
+/* 4.1.2: modern ids name the type, transitional ones have it in the subsystem id. */
+static bool is_network(const struct platform *p, uint64_t function)
+{
+    uint32_t id = pci(p, function + PCI_DEVICE_ID, 2);
+
+    if (pci(p, function + PCI_VENDOR_ID, 2) != VIRTIO_PCI_VENDOR)
+        return false;
+    return id == VIRTIO_PCI_DEVICE_MODERN + VIRTIO_ID_NET ||
+           (id >= VIRTIO_PCI_DEVICE_TRANSITIONAL && id < VIRTIO_PCI_DEVICE_MODERN &&
+            pci(p, function + PCI_SUBSYSTEM_ID, 2) == VIRTIO_ID_NET);
+}
+
 void registers_pci(struct registers *r, const struct platform *p)
 {
     *r = (struct registers){0};
-    for (unsigned device = 0; device < BUS_DEVICES; device++) {
-        uint64_t function = (uint64_t)device << DEVICE_SHIFT;
+    for (unsigned i = 0; i < BUS_FUNCTIONS; i++) {
+        uint64_t function = (uint64_t)i << FUNCTION_SHIFT;
 
-        if (pci(p, function + PCI_VENDOR_ID, 2) != VIRTIO_PCI_VENDOR)
+        if (!is_network(p, function))
             continue;
         walk_capabilities(r, p, function);
         if (pci(p, function + PCI_BASE_ADDRESS_0, 4) & PCI_BASE_ADDRESS_SPACE_IO)
-            set_block(r, p, function, BLOCK_LEGACY, 0, 0, VIRTIO_PCI_CONFIG_MSIX + 16);
+            set_block(r, p, function, BLOCK_LEGACY, 0, 0, LEGACY_SIZE);
         return;
     }
 }

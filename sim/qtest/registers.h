@@ -49,7 +49,7 @@ extern const char *const block_names[BLOCKS];
 
 void registers_mmio(struct registers *r, uint64_t base);
 
-/* Walk bus 0 to the first virtio function, whose BARs have addresses by now. */
+/* Walk bus 0 to the first virtio network device, whose BARs have addresses by now. */
 void registers_pci(struct registers *r, const struct platform *p);
 
 /* The block of an address and the offset in it, or BLOCKS. */
