@@ -29,6 +29,7 @@ CORE := $(patsubst core/%,%,$(wildcard core/*.c core/*/*.c))
 USER := $(patsubst user/%,%,$(wildcard user/*.c))
 SIM := $(filter-out $(CLI) $(SLIRP_ONLY) bench.c, \
          $(patsubst sim/%,%,$(wildcard sim/*.c sim/fake_device/*.c)))
+QTEST := main.c qtest.c qtest_machine.c record.c registers.c
 
 # Is libslirp here? It needs no GLib header, and Debian's slirp.pc is not usable without one.
 HASH := \#
@@ -48,6 +49,13 @@ USER_O := $(USER:%.c=$(O)/user/%.o)
 SIM_O := $(SIM:%.c=$(O)/sim/%.o)
 CLI_O := $(CLI:%.c=$(O)/sim/%.o)
 BARE_O := $(CORE:%.c=$(O)/bare/core/%.o)
+# QEMU as a child that ends with its parent, and memory it shares: Linux.
+LINUX_TOOLS := $(if $(filter Linux,$(shell uname -s)),$(O)/qtest $(O)/record)
+
+# The core without the simulator's hooks, with what it needs of the simulator.
+QTEST_O := $(BARE_O) $(O)/user.o $(QTEST:%.c=$(O)/sim/qtest/%.o) $(addprefix $(O)/sim/, \
+             bugs.o coroutine.o decode.o guest_core.o pcapng.o processes.o scenario_values.o)
+RECORD_O := $(O)/sim/qtest/record.o $(O)/sim/qtest/record_main.o $(O)/sim/qtest/registers.o
 PLAIN_O := $(CORE:%.c=$(O)/plain/core/%.o) $(USER:%.c=$(O)/plain/user/%.o)
 
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -57,7 +65,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 .PHONY: all
-all: $(O)/drywire $(O)/bench $(O)/markers $(O)/guest_ping.so ## build the simulator and its tools
+all: $(O)/drywire $(O)/bench $(O)/markers $(O)/guest_ping.so $(LINUX_TOOLS) ## build the simulator and its tools
 
 .PHONY: sim-test
 sim-test: ## the main job: every simulator scenario
@@ -120,6 +128,15 @@ $(O)/bench: $(CORE_O) $(O)/user.o $(SIM_O) $(O)/sim/bench.o
 $(O)/markers: $(O)/tools/markers.o $(O)/core/trace.o $(O)/core/fmt.o
 	@echo "  link    $@"
 	$(Q)$(CC) $(BASE) -o $@ $^
+
+# The core against QEMU's devices, and the simulator's side of the comparison.
+$(O)/qtest: $(QTEST_O)
+	@echo "  link    $@"
+	$(Q)$(CC) $(BASE) -o $@ $^
+
+$(O)/record: $(CORE_O) $(O)/user.o $(SIM_O) $(RECORD_O)
+	@echo "  link    $@"
+	$(Q)$(CC) $(BASE) -o $@ $^ $(LIBS)
 
 # A foreign guest, as someone else would build it: nothing of drywire but its two headers.
 $(O)/guest_ping.so: tests/guests/ping.c sim/guest.h core/platform.h

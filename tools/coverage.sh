@@ -8,6 +8,9 @@ find "$O" -name '*.gcda' -delete
 for t in "$O"/unit/test_*; do
     case $t in *.d|*.o) ;; *) "$t" >/dev/null 2>&1 ;; esac
 done
+for m in rv64-mmio rv64-mmio-legacy x86-pci-modern rv64-pci-legacy; do
+    "$O/qtest" --machine $m -- ping -c 2 -i 50 10.0.2.2 >/dev/null
+done
 mkdir -p "$1/coverage"
 gcovr --root . --object-directory "$O" --filter core/ --filter user/ --filter sim/ \
     --exclude-unreachable-branches --html-details "$1/coverage/index.html" \

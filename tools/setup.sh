@@ -42,6 +42,7 @@ if [ "$want" != sim ]; then
     check needed gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
     check needed libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/include/stdio.h
     check needed qemu-user has qemu-aarch64
+    check needed qemu-system-misc has qemu-system-riscv64
     check needed git has git
     check needed qemu-system-x86 has qemu-system-x86_64
     check needed seabios test -e /usr/share/seabios/bios-256k.bin

@@ -1,0 +1,49 @@
+/*
+ * QEMU as a machine without a program: its devices are driven from here through the qtest protocol
+ * (QEMU, docs/devel/testing/qtest), one line of text for each register access.
+ *
+ * The protocol runs over a socket pair that is QEMU's stdin and stdout, so nothing is left on disk.
+ * QEMU ends with this process, however that ends (Linux: PR_SET_PDEATHSIG).
+ */
+#ifndef DRYWIRE_QTEST_H
+#define DRYWIRE_QTEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { QTEST_LINE_MAX = 256 };
+
+/* Where an access goes: physical memory, or the I/O ports of a PC. */
+enum qtest_space { QTEST_MEMORY, QTEST_PORT };
+
+struct qtest {
+    const char *program;
+    pid_t pid;
+    int fd;      /* our end of the socket pair */
+    int log;     /* what QEMU wrote to stderr */
+    size_t have; /* bytes of `line` */
+    char line[QTEST_LINE_MAX];
+};
+
+/* "7.2.22" of `program --version` into buf, and major * 1000 + minor as the result. 0 when the
+ * program is not there, negative when it says something else. */
+int qtest_version(const char *program, char *buf, size_t size);
+
+/* Start QEMU with these words (NULL at the end; argv[0] is found by PATH) and wait until it
+ * answers. Every open descriptor without FD_CLOEXEC is QEMU's too. 0, or -1 when it ended: see
+ * qtest_words(). */
+int qtest_start(struct qtest *q, const char *const *argv);
+
+/* End it, by its pid, and wait. */
+void qtest_stop(struct qtest *q);
+
+/* What QEMU said on stderr, its first line. Returns buf. */
+const char *qtest_words(struct qtest *q, char *buf, size_t size);
+
+/* Access of 1, 2 or 4 bytes. When QEMU is gone, one line on stderr and exit code 4. */
+uint32_t qtest_read(struct qtest *q, enum qtest_space space, uint64_t addr, unsigned size);
+void qtest_write(struct qtest *q, enum qtest_space space, uint64_t addr, unsigned size,
+                 uint32_t value);
+
+#endif
