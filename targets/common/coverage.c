@@ -1,7 +1,7 @@
 /*
- * Coverage over the console: see coverage.h. What a .gcda file looks like is known to the compiler's
- * own library (libgcov); of that only __gcov_info_to_gcda() is linked, which needs no C library but
- * for the three functions at the end. This file has no counters itself.
+ * Coverage over the console: see coverage.h. What a .gcda file looks like is known to the
+ * compiler's own library (libgcov); of that only __gcov_info_to_gcda() is linked, which needs no C
+ * library but for the three functions at the end. This file has no counters itself.
  */
 #include "coverage.h"
 #include "../../core/check.h"
