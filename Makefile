@@ -1,7 +1,7 @@
 # drywire: every entry point. `make help` lists them.
 #
 # Variables: CC, CFLAGS_EXTRA, SANITIZE=address,undefined, O=build folder, V=1 (show commands),
-# SEED=, SCENARIO= (for sim-test).
+# SEED=, SCENARIO= (for sim-test), COVERAGE=1 (kernels that count their lines; targets/targets.mk).
 
 CC ?= cc
 O ?= build
@@ -91,7 +91,7 @@ bench: $(O)/bench ## measure speed; writes $(O)/bench.json
 	$(Q)sh tools/bench.sh $(O)
 
 .PHONY: coverage
-coverage: ## gcov over scenarios and unit tests, HTML in $(O)/coverage
+coverage: ## gcov over scenarios, unit tests and kernels in QEMU, HTML in $(O)/coverage
 	$(Q)sh tools/setup.sh test
 	$(Q)sh tools/coverage.sh $(O)
 

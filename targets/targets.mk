@@ -1,6 +1,7 @@
 # The bare-metal targets: the same core and programs, each with what its processor needs.
 # Included by the Makefile. Images: $(O)/x86_64/kernel.elf, $(O)/rv64/kernel.elf (QEMU's -bios none)
-# and $(O)/rv64/kernel-opensbi.elf.
+# and $(O)/rv64/kernel-opensbi.elf. COVERAGE=1 (with an O of its own): the kernel counts which lines
+# it runs and says so at the end (targets/common/coverage.h); the programs do not.
 
 X86_CC ?= $(if $(filter x86_64,$(shell uname -m)),gcc,x86_64-linux-gnu-gcc)
 RV_CC ?= riscv64-unknown-elf-gcc
@@ -18,37 +19,60 @@ FLAGS_x86_64 := $(TARGET_FLAGS) -m64 -mno-red-zone -mgeneral-regs-only -fcf-prot
                 -DUSER_BASE=$(USER_BASE_x86_64) -Itargets/x86_64
 FLAGS_rv64 := $(TARGET_FLAGS) -march=rv64imac_zicsr -mabi=lp64 -mcmodel=medany -msmall-data-limit=0 \
               -mno-relax -DUSER_BASE=$(USER_BASE_rv64) -Itargets/rv64
+# Counted without optimisation, as on the host: lines stay lines. The note where an object file lies
+# starts with PWD, if that is right: not by way of a symbolic link.
+ifeq ($(COVERAGE),1)
+export PWD := $(CURDIR)
+TARGET_COMMON += coverage.c
+COUNT := -O0 -fprofile-arcs -ftest-coverage -fprofile-info-section -fprofile-update=single
+LIBRARY_x86_64 := -print-file-name=libgcov.a
+LIBRARY_rv64 := -march=rv64imac -mabi=lp64 -print-file-name=libgcov.a
+endif
 CC_x86_64 := $(X86_CC)
 CC_rv64 := $(RV_CC)
 LINK_x86_64 := -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--gc-sections
 LINK_rv64 := -nostdlib -static -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -Wl,--gc-sections -lgcc
 
+# The objects of a kernel besides its boot object.
+kernel_objects = $(patsubst %,$(O)/$(1)/%.o,$(basename $(CORE:%=core/%) \
+    $(TARGET_COMMON:%=targets/common/%) \
+    $(filter-out targets/$(1)/boot.S,$(TARGET_$(1):%=targets/$(1)/%))))
+
 # $(1) target, $(2) name of the image, $(3) base address, $(4) the boot object
 define target_image
-$(O)/$(1)/$(2).elf: $(O)/$(1)/targets/$(1)/$(4).o $(patsubst %,$(O)/$(1)/%.o,\
-    $(basename $(CORE:%=core/%) $(TARGET_COMMON:%=targets/common/%) \
-               $(filter-out targets/$(1)/boot.S,$(TARGET_$(1):%=targets/$(1)/%)))) \
+$(O)/$(1)/$(2).elf: $(O)/$(1)/targets/$(1)/$(4).o $(call kernel_objects,$(1)) \
     $(O)/$(1)/user.o targets/$(1)/link.ld
 	@echo "  link    $$@"
 	$(Q)$(CC_$(1)) -T targets/$(1)/link.ld -Wl,--defsym=KERNEL_BASE=$(3) \
-	    -Wl,--defsym=USER_BASE=$(USER_BASE_$(1)) -o $$@ $$(filter %.o,$$^) $(LINK_$(1))
+	    -Wl,--defsym=USER_BASE=$(USER_BASE_$(1)) -o $$@ $$(filter %.o,$$^) $(LINK_$(1)) \
+	    $(if $(COUNT),$$$$($(CC_$(1)) $(LIBRARY_$(1))))
 endef
 
 define target_rules
 $(O)/$(1)/%.o: %.c
 	@echo "  $(1)  $$<"
 	$(Q)mkdir -p $$(@D)
-	$(Q)$(CC_$(1)) $(FLAGS_$(1)) $$(DEPS) -c $$< -o $$@
+	$(Q)$(CC_$(1)) $$(FLAGS_$(1)) $$(DEPS) -c $$< -o $$@
 
 $(O)/$(1)/%.o: %.S
 	@echo "  $(1)  $$<"
 	$(Q)mkdir -p $$(@D)
-	$(Q)$(CC_$(1)) $(FLAGS_$(1)) $$(DEPS) -c $$< -o $$@
+	$(Q)$(CC_$(1)) $$(FLAGS_$(1)) $$(DEPS) -c $$< -o $$@
+
+ifneq ($(COUNT),)
+$(filter-out %/coverage.o,$(call kernel_objects,$(1))): FLAGS_$(1) += $(COUNT)
+$(call kernel_objects,$(1)): FLAGS_$(1) += -DCOVERAGE_FOLDER='"$(abspath $(O))/$(1)/"'
+endif
+
+$(O)/$(1)/user/string.o: targets/common/string.c
+	@echo "  $(1)  $$< (programs)"
+	$(Q)mkdir -p $$(@D)
+	$(Q)$(CC_$(1)) $$(FLAGS_$(1)) $$(DEPS) -c $$< -o $$@
 
 # The programs share no symbol with the kernel: what they need of string.c and the compiler's
 # library is theirs.
 $(O)/$(1)/user.o: $(patsubst %.c,$(O)/$(1)/user/%.o,$(USER)) $(O)/$(1)/targets/$(1)/user.o \
-    $(O)/$(1)/targets/common/string.o targets/common/user.ld
+    $(O)/$(1)/user/string.o targets/common/user.ld
 	@echo "  link    $$@"
 	$(Q)$(CC_$(1)) -nostdlib -r -Wl,-T,targets/common/user.ld -o $$@ $$(filter %.o,$$^) \
 	    $$$$($(CC_$(1)) $(FLAGS_$(1)) -print-libgcc-file-name)

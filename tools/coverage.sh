@@ -1,7 +1,9 @@
 #!/bin/sh
-# Line coverage by gcov: all scenarios and unit tests together. Usage: tools/coverage.sh BUILD_FOLDER
+# Line coverage by gcov: all scenarios and unit tests on the host, then the kernels in QEMU; each
+# makes tracefiles of gcovr, which are merged. Usage: tools/coverage.sh BUILD_FOLDER
 set -eu
 O=$1/coverage-build
+out=$1/coverage
 make --no-print-directory O="$O" CC=gcc CFLAGS_EXTRA="-O0 --coverage" all units
 find "$O" -name '*.gcda' -delete
 "$O/drywire" run -q tests/scenarios
@@ -11,23 +13,25 @@ done
 for m in rv64-mmio rv64-mmio-legacy x86-pci-modern rv64-pci-legacy; do
     "$O/qtest" --machine $m -- ping -c 2 -i 50 10.0.2.2 >/dev/null
 done
-mkdir -p "$1/coverage"
+mkdir -p "$out"
 gcovr --root . --object-directory "$O" --filter core/ --filter user/ --filter sim/ \
-    --exclude-unreachable-branches --html-details "$1/coverage/index.html" \
-    --json "$1/coverage/coverage.json" "$O"
-/usr/bin/python3 - "$1/coverage/coverage.json" <<'P'
-import json, sys
-folders = {}
-for f in json.load(open(sys.argv[1]))["files"]:
-    lines = [l for l in f["lines"] if not l.get("gcovr/noncode")]
-    parts = f["file"].split("/")
-    for folder in {parts[0], "/".join(parts[:-1])}:
-        hit, total = folders.get(folder, (0, 0))
-        folders[folder] = (hit + sum(l["count"] > 0 for l in lines), total + len(lines))
-for folder in sorted(folders):
-    hit, total = folders[folder]
-    print(f"{folder:20} {100 * hit / total:5.1f} %  {hit} of {total} lines")
-json.dump({k: 100 * h / t for k, (h, t) in folders.items()},
-          open(sys.argv[1].replace("coverage.json", "folders.json"), "w"), indent=1)
-P
-echo "HTML: $1/coverage/index.html"
+    --exclude-unreachable-branches --json "$out/host.json" "$O"
+sh tools/coverage_metal.sh "$1"
+
+# merge NAME TRACEFILE...: also adds those made before.
+merge() {
+    name=$1
+    shift
+    for file; do
+        shift
+        set -- "$@" --add-tracefile "$file"
+    done
+    gcovr --root . "$@" --json "$out/$name.json"
+}
+merge x86_64 "$out"/x86_64-*.json
+merge rv64 "$out"/rv64-*.json
+merge host+x86_64 "$out/host.json" "$out/x86_64.json"
+merge all "$out/host+x86_64.json" "$out/rv64.json"
+gcovr --root . --add-tracefile "$out/all.json" --html-details "$out/index.html"
+/usr/bin/python3 tools/coverage_table.py "$out"
+echo "HTML: $out/index.html"

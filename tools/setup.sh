@@ -41,10 +41,11 @@ if [ "$want" != sim ]; then
     check needed libclang-rt-14-dev test -e /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux
     check needed gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
     check needed libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/include/stdio.h
-    check needed qemu-user has qemu-aarch64
-    check needed qemu-system-misc has qemu-system-riscv64
-    check needed git has git
+    check needed gcc-riscv64-unknown-elf has riscv64-unknown-elf-gcc
     check needed qemu-system-x86 has qemu-system-x86_64
+    check needed qemu-system-misc has qemu-system-riscv64
+    check needed qemu-user has qemu-aarch64
+    check needed git has git
     check needed seabios test -e /usr/share/seabios/bios-256k.bin
     check needed ipxe-qemu test -e /usr/lib/ipxe/qemu/efi-virtio.rom
 fi

@@ -6,6 +6,7 @@
 #include "../../core/kernel/kernel.h"
 #include "../../core/trace.h"
 #include "console.h"
+#include "coverage.h"
 #include "options.h"
 #include "port.h"
 #include "process.h"
@@ -103,6 +104,7 @@ static _Noreturn void say_end(const char *why, const char *what)
         fmt_text(&f, what);
     }
     console_line(line, f.len);
+    coverage_send();
     f.len = 0;
     fmt_text(&f, why ? "test: end ok=0 fail=1 skip=0 notrun=0"
                      : "test: end ok=1 fail=0 skip=0 notrun=0");
