@@ -206,6 +206,8 @@ static void queue_live(uint32_t index)
 {
     struct watched *q = &r.queue[index];
 
+    if (r.features & VIRTIO_BIT(VIRTIO_F_RING_PACKED)) /* 2.8: not understood here */
+        return;
     if (q->size == 0 || q->size > SIZE_MAX_WATCHED || (q->size & (q->size - 1)))
         return;
     q->live = true;
