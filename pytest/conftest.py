@@ -56,6 +56,7 @@ def build_variant(name, *variables, targets=("drywire",)):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "sim: runs scenarios in the simulator")
+    config.addinivalue_line("markers", "qemu: boots targets in QEMU")
     config.addinivalue_line("markers", "slow: builds variants of the simulator")
 
 

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.slow
 
 SLIRP = "tests/scenarios/slirp/"
 NATIVE = "tests/scenarios/native/"
+COMMON = "tests/scenarios/common/"
 
 # Bug -> (scenario, names any of which may catch it).
 CAUGHT = {
@@ -21,19 +22,19 @@ CAUGHT = {
     "VIRTUAL_ADDRESS": (SLIRP + "lease.scn", {"ring.dma_address"}),
     "RX_AFTER_DRIVER_OK": (SLIRP + "lease.scn", {"net.rx_not_posted"}),
     "EARLY_NOTIFY": (SLIRP + "lease.scn", {"notify.before_driver_ok"}),
-    "NO_WRITE_BARRIER": (SLIRP + "web-4mib.scn", {"ring.publish_order"}),
-    "NO_READ_BARRIER": (SLIRP + "web-4mib.scn", {"ring.read_order"}),
+    "NO_WRITE_BARRIER": (COMMON + "web-4mib.scn", {"ring.publish_order"}),
+    "NO_READ_BARRIER": (COMMON + "web-4mib.scn", {"ring.read_order"}),
     "NO_NOTIFY": (SLIRP + "lease.scn", {"ring.lost_notification"}),
-    "NOTIFY_SUPPRESSED": (SLIRP + "web-4mib.scn", {"notify.suppressed"}),
+    "NOTIFY_SUPPRESSED": (COMMON + "web-4mib.scn", {"notify.suppressed"}),
     "PACKED_WRAP": (SLIRP + "web-packed.scn", {"ring.wrap"}),
     "PACKED_NO_WRITE_BARRIER": (SLIRP + "web-packed.scn", {"ring.publish_order"}),
     "PACKED_NO_READ_BARRIER": (SLIRP + "web-packed.scn", {"ring.read_order"}),
     "EVENT_IDX_LAST": (SLIRP + "web-event-idx.scn", {"ring.lost_notification"}),
     "INDIRECT_NEXT": (SLIRP + "web-indirect-legacy.scn", {"ring.indirect"}),
     "NO_SECOND_LOOK": (SLIRP + "web-packed-interrupts.scn", {"interrupt.missed"}),
-    "DESCRIPTOR_REUSE": (SLIRP + "send-sink.scn", {"ring.reuse"}),
+    "DESCRIPTOR_REUSE": (COMMON + "send-sink.scn", {"ring.reuse"}),
     "RX_TOUCH": (SLIRP + "lease.scn", {"ring.ownership"}),
-    "RX_LEAK": (SLIRP + "web-chunked.scn", {"ring.leak"}),
+    "RX_LEAK": (COMMON + "web-chunked.scn", {"ring.leak"}),
     "HEADER_LEN": (SLIRP + "lease.scn", {"frame.checksum", "frame.malformed", "frame.source_mac",
                                          "net.tx_header"}),
     "FEATURE_NOT_OFFERED": (SLIRP + "lease.scn", {"features.not_offered"}),
@@ -49,14 +50,14 @@ CAUGHT = {
     "DHCP_XID": (NATIVE + "lease-foreign-xid.scn", {"dhcp.xid", "expect", "dhcp.address"}),
     "LOOPBACK_WIRE": (NATIVE + "lo-ping.scn", {"frame.loopback"}),
     "ARP_STORM": (NATIVE + "arp-storm.scn", {"arp.rate"}),
-    "TCP_WINDOW": (NATIVE + "web-small-window.scn", {"tcp.window"}),
-    "TCP_ACK_AHEAD": (SLIRP + "web-reordered.scn", {"tcp.ack", "tcp.stream"}),
-    "TCP_RETRANSMIT_SHIFT": (NATIVE + "send-everything-wrong.scn", {"tcp.retransmit"}),
-    "TCP_WINDOW_SHRINK": (SLIRP + "web-4mib.scn", {"tcp.window_shrink"}),
-    "TCP_NO_RETRANSMIT": (NATIVE + "send-everything-wrong.scn", {"liveness.limit", "expect"}),
+    "TCP_WINDOW": (COMMON + "web-small-window.scn", {"tcp.window"}),
+    "TCP_ACK_AHEAD": (COMMON + "web-reordered.scn", {"tcp.ack", "tcp.stream"}),
+    "TCP_RETRANSMIT_SHIFT": (COMMON + "send-everything-wrong.scn", {"tcp.retransmit"}),
+    "TCP_WINDOW_SHRINK": (COMMON + "web-4mib.scn", {"tcp.window_shrink"}),
+    "TCP_NO_RETRANSMIT": (COMMON + "send-everything-wrong.scn", {"liveness.limit", "expect"}),
     "TCP_FIN_NUMBER": (SLIRP + "lease.scn", {"tcp.fin", "tcp.retransmit", "liveness.limit"}),
     "TCP_STREAM": (SLIRP + "lease.scn", {"tcp.stream"}),
-    "TCP_RST_TO_RST": (NATIVE + "rst-storm.scn", {"tcp.rst_reply"}),
+    "TCP_RST_TO_RST": (COMMON + "rst-storm.scn", {"tcp.rst_reply"}),
     "TCP_CHECKSUM": (SLIRP + "lease.scn", {"frame.checksum"}),
 }
 SEEDS = range(1, 21)

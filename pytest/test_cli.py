@@ -133,7 +133,7 @@ def test_json_junit_artifacts_and_annotations(tmp_path):
 
 
 def test_explain_names_what_the_seed_drew():
-    done = drywire("explain", "tests/scenarios/slirp/web-everything-wrong.scn", "--seed", 7)
+    done = drywire("explain", "tests/scenarios/common/web-everything-wrong.scn", "--seed", 7)
     assert done.returncode == 0
     assert "wire.rx.drop" in done.stdout and "dropped" in done.stdout
 

@@ -66,18 +66,49 @@ static const char *next_token(const char **at, size_t *len)
     return *len ? token : NULL;
 }
 
+/* A whole number of decimal digits. */
+static bool token_number(const char *text, size_t len, unsigned long long *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9' || *out > UINT64_MAX / 10 - 1)
+            return false;
+        *out = *out * 10 + (unsigned)(text[i] - '0');
+    }
+    return len > 0;
+}
+
+/* tx>=2 wants a field tx= with at least that number. */
+static bool at_least(const char *token, size_t len, const char *wanted)
+{
+    const char *more = strstr(wanted, ">=");
+    unsigned long long have, least;
+    size_t key;
+
+    if (!more)
+        return false;
+    key = (size_t)(more - wanted);
+    return len > key + 1 && !memcmp(token, wanted, key) && token[key] == '=' &&
+           token_number(token + key + 1, len - key - 1, &have) &&
+           token_number(more + 2, strlen(more + 2), &least) && have >= least;
+}
+
+/* The same; or a star at the end stands for anything. */
 static bool same_token(const char *token, size_t len, const char *wanted)
 {
-    return strlen(wanted) == len && !memcmp(token, wanted, len);
+    size_t n = strlen(wanted);
+
+    if (n > 1 && wanted[n - 1] == '*')
+        return len >= n - 1 && !memcmp(token, wanted, n - 1);
+    return (n == len && !memcmp(token, wanted, len)) || at_least(token, len, wanted);
 }
 
 /* status=404 where status=200 was wanted. */
 static bool same_key(const char *token, size_t len, const char *wanted)
 {
-    const char *equals = strchr(wanted, '=');
-    size_t key = equals ? (size_t)(equals - wanted) + 1 : 0;
+    size_t key = strcspn(wanted, ">=");
 
-    return key && len >= key && !memcmp(token, wanted, key);
+    return wanted[key] && len > key && !memcmp(token, wanted, key) && token[key] == '=';
 }
 
 /* The tokens behind "component:", or NULL when the line is another component's. */

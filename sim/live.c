@@ -271,6 +271,8 @@ static int serve(struct live *l)
         return EXIT_HARNESS;
     }
     oracles_real_time(l->far.oracles);
+    if (l->options->icount != NO_ICOUNT)
+        oracles_off(l->far.oracles, "arp.rate"); /* the guest's seconds are not ours */
     schedule_actions(l);
     announce(l);
     l->start_ns = clock_ns();

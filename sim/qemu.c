@@ -286,10 +286,26 @@ static void new_run_id(char id[9])
 
 static void print_command(const struct run *r)
 {
-    printf("command:  ");
+    printf("qemu was: ");
     for (unsigned i = 0; i < r->command.argc; i++)
         printf(strpbrk(r->command.argv[i], " ,()") ? " '%s'" : " %s", r->command.argv[i]);
     putchar('\n');
+}
+
+/* The line that runs it again. */
+static void again(const struct run *r)
+{
+    const struct options *o = r->options;
+
+    printf("again:     build/drywire qemu --machine %s --seed %" PRIu64, r->command.machine->name,
+           o->seed);
+    if (o->device)
+        printf(" --device '%s'", o->device);
+    if (o->icount != NO_ICOUNT)
+        printf(" --icount %" PRIu64, o->icount);
+    if (o->kernel)
+        printf(" --kernel %s", o->kernel);
+    printf(" %s\n", r->scenario->path);
 }
 
 static void failure_block(const struct run *r, enum judgement v, const struct failure *f)
@@ -304,8 +320,9 @@ static void failure_block(const struct run *r, enum judgement v, const struct fa
     for (unsigned i = first; i < r->line_count; i++)
         printf("%s%s\n", i == first ? "     " : "           ", r->lines[i % LINES_KEPT]);
     puts(r->line_count ? "" : "     none");
-    show(r->qemu_said, "qemu:      ");
+    show(r->qemu_said, "qemu says: ");
     show(r->world_said, "world:     ");
+    again(r);
     print_command(r);
 }
 

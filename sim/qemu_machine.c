@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What an incoming connection is given from its beginning, which is counted from the machine's first
+ * frame. */
+#define DIAL_NS (1500 * NS_PER_MS)
+
 #define X86_EXIT "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"
 
 static const struct qemu_machine machines[] = {
@@ -170,6 +174,17 @@ static void add_programs(struct qemu_command *c, const struct scenario *sc)
     }
 }
 
+/* How long the machine must go on: incoming connections come after the programs were started. */
+static uint64_t until_ns(const struct scenario *sc)
+{
+    uint64_t until = sc->until_ns;
+
+    for (unsigned i = 0; i < sc->dial_count; i++)
+        if (sc->dials[i].at_ns + DIAL_NS > until)
+            until = sc->dials[i].at_ns + DIAL_NS;
+    return until;
+}
+
 static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const struct options *o,
                         const char *run)
 {
@@ -181,8 +196,8 @@ static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const
         add_text(c, " interrupts=%s", sc->device.msix == TOGGLE_ON ? "msi" : "line");
     if (o->detail)
         add_text(c, " trace=all");
-    if (sc->until_ns)
-        add_text(c, " until=%" PRIu64, sc->until_ns / NS_PER_US);
+    if (until_ns(sc))
+        add_text(c, " until=%" PRIu64, until_ns(sc) / NS_PER_US);
     add_programs(c, sc);
     add_made(c, start);
 }

@@ -28,6 +28,7 @@ static struct kernel kernel;
 static struct rng entropy;
 static struct options options;
 static int pids[STARTS_MAX];
+static uint64_t interrupts; /* of the device, taken */
 
 static uint8_t dma[2 << 20] __attribute__((aligned(PAGE_SIZE), section(".noinit")));
 static uint8_t buffers[STACK_BUFFERS_SIZE] __attribute__((aligned(64), section(".noinit")));
@@ -98,10 +99,12 @@ static _Noreturn void say_end(const char *why, const char *what)
     char line[160];
     struct fmt f = {.buf = line, .size = sizeof(line)};
 
-    fmt_text(&f, why ? "test: fail case=machine why=" : "test: ok case=machine");
+    fmt_text(&f, why ? "test: fail case=machine why=" : "test: ok case=machine interrupts=");
     if (why) {
         fmt_text(&f, why);
         fmt_text(&f, what);
+    } else {
+        fmt_u64(&f, interrupts);
     }
     console_line(line, f.len);
     coverage_send();
@@ -166,6 +169,15 @@ static int find_nic(struct boot *boot, struct virtio_place *place)
     return 0;
 }
 
+/* Interrupts are had the way they were asked for, or not at all. */
+static void check_interrupts(const struct virtio_place *nic)
+{
+    if (options.interrupts == INTERRUPTS_MSI && !nic->msix.wanted)
+        say_end("no-msi", "");
+    if (options.interrupts == INTERRUPTS_LINE)
+        port_interrupt_enable(nic->irq);
+}
+
 static void bring_up(struct boot *boot)
 {
     struct kernel_config config = {
@@ -179,10 +191,9 @@ static void bring_up(struct boot *boot)
 
     if (find_nic(boot, &config.nic))
         say_end("no-network-device", "");
+    check_interrupts(&config.nic);
     if (kernel_init(&kernel, &config, port_clock_ns()))
         say_end("device-failed", "");
-    if (options.interrupts && !config.nic.msix.wanted)
-        port_interrupt_enable(config.nic.irq);
 }
 
 /* All programs have ended and nothing is under way: power off. */
@@ -221,8 +232,10 @@ static _Noreturn void run(void)
         bool interrupted = port_interrupt_take();
 
         kernel_poll(&kernel, now_ns); /* acknowledges the device */
-        if (interrupted)
+        if (interrupted) {
+            interrupts++;
             port_interrupt_done();
+        }
         end_when_done(now_ns, &closing_ns);
         if (options.until_us * NS_PER_US > now_ns)
             at_ns = deadline_min(at_ns, options.until_us * NS_PER_US);

@@ -1,0 +1,78 @@
+"""The same scenarios on real emulated hardware: each common one once on each target, and one over
+every transport, ring and way of waiting that the machines have. No retries."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from conftest import ROOT, drywire, relative
+
+pytestmark = pytest.mark.qemu
+
+TARGETS = ["x86_64", "rv64"]
+COMMON = sorted((ROOT / "tests/scenarios/common").glob("*.scn"), key=lambda p: str(p).encode())
+# Long back-offs pass quickly when time is counted in instructions; a polling machine never halts, so
+# the far side, which lives in real time, keeps up.
+BACK_OFF = {"lease-lost-ack", "lease-lost-offer", "lease-nak", "lease-silent"}
+# Over a line with a delay the machine sleeps before each answer.
+ONE = "tests/scenarios/common/web-slow-line.scn"
+
+TRANSPORTS = {
+    "q35": ["pci-modern", "pci-transitional", "pci-legacy"],
+    "q35-seabios": ["pci-modern", "pci-legacy"],
+    "microvm": ["mmio", "mmio-legacy"],
+    "virt": ["mmio", "mmio-legacy", "pci-modern", "pci-transitional", "pci-legacy"],
+    "virt-opensbi": ["mmio", "pci-modern"],
+}
+RINGS = ["ring=split", "ring=split event_idx=on indirect=on", "ring=packed",
+         "ring=packed event_idx=on indirect=on"]
+
+
+def matrix():
+    for machine, transports in TRANSPORTS.items():
+        for transport in transports:
+            for ring in RINGS:
+                if "packed" in ring and "legacy" in transport:
+                    continue
+                yield machine, f"transport={transport} {ring}"
+                yield machine, f"transport={transport} {ring} interrupts=on"
+                if machine.startswith("q35"):
+                    yield machine, f"transport={transport} {ring} interrupts=on msix=on"
+
+
+MATRIX = list(matrix())
+
+
+def common(target, path):
+    if path.stem in BACK_OFF:
+        return drywire("qemu", "--target", target, "--icount", 8, relative(path))
+    return drywire("qemu", "--target", target, "--device", "interrupts=on", relative(path))
+
+
+@pytest.fixture(scope="session")
+def done():
+    """All of them, three at a time: most of their time is waiting."""
+    with ThreadPoolExecutor(3) as pool:
+        jobs = {(t, p): pool.submit(common, t, p) for t in TARGETS for p in COMMON}
+        jobs |= {m: pool.submit(drywire, "qemu", "--machine", m[0], "--device", m[1], ONE)
+                 for m in MATRIX}
+        return {key: job.result() for key, job in jobs.items()}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("path", COMMON, ids=relative)
+def test_common_scenario(done, target, path):
+    run = done[target, path]
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("machine,device", MATRIX, ids=lambda v: v.replace(" ", ","))
+def test_matrix(done, machine, device):
+    run = done[machine, device]
+    assert run.returncode == 0, run.stdout + run.stderr
+    taken = int(re.search(r"test: ok case=machine interrupts=(\d+)", run.stdout)[1])
+    assert (taken > 0) == ("interrupts=on" in device), run.stdout
+    ring = re.search(r"virtionetd: packed=(\d) event_idx=(\d) indirect=(\d)", run.stdout)
+    offered = ("packed" in device, "event_idx" in device, "indirect" in device)
+    assert tuple(v == "1" for v in ring.groups()) == offered if ring else not any(offered)
