@@ -119,6 +119,7 @@ static uint64_t start_programs(uint64_t now_ns)
 
     for (unsigned i = 0; i < options.start_count; i++) {
         const struct start *s = &options.starts[i];
+        int pid;
 
         if (pids[i])
             continue;
@@ -126,9 +127,12 @@ static uint64_t start_programs(uint64_t now_ns)
             next = deadline_min(next, s->at_us * NS_PER_US);
             continue;
         }
-        pids[i] = kernel_start(&kernel, s->words, s->count);
-        if (pids[i] < 0)
+        pid = kernel_start(&kernel, s->words, s->count);
+        if (pid == ERR_NFILE)
+            return now_ns; /* its turn comes when another has ended */
+        if (pid < 0)
             say_end("cannot-start:", s->words[0]);
+        pids[i] = pid;
     }
     return next;
 }
@@ -219,6 +223,7 @@ static _Noreturn void run(void)
             kernel_interrupt(&kernel);
             port_interrupt_done();
         }
+        process_turn();
         kernel_poll(&kernel, now_ns);
         end_when_done(now_ns, &closing_ns);
         if (options.until_us * NS_PER_US > now_ns)
