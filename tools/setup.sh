@@ -3,7 +3,8 @@
 # exact line is printed. Usage: tools/setup.sh sim|test|doctor
 #
 #   sim    a compiler, make and xxhash; libslirp is wanted, not needed
-#   test   besides: pytest, cmocka, gcovr, tshark, strace, a second compiler, an aarch64 compiler
+#   test   besides: pytest, cmocka, gcovr, tshark, strace, a second compiler, an aarch64 compiler,
+#          QEMU and a compiler for the bare-metal targets
 #
 # Exit: 0 ready, 125 something needed is missing and cannot be installed here.
 set -u
@@ -41,6 +42,9 @@ if [ "$want" != sim ]; then
     check needed libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/include/stdio.h
     check needed qemu-user has qemu-aarch64
     check needed git has git
+    check needed qemu-system-x86 has qemu-system-x86_64
+    check needed qemu-system-misc has qemu-system-riscv64
+    check needed gcc-riscv64-unknown-elf has riscv64-unknown-elf-gcc
 fi
 
 if [ -z "$need$wish" ]; then
