@@ -56,6 +56,7 @@ MAY = {
     "sim/native": ["sim/"],
     "sim/world_native": ["sim/"],
     "tests/guests/": ["sim/guest.h", "core/platform.h"],
+    "tests/targets/isolation/": ["tests/targets/isolation/", "user/"],
 }
 # The core is freestanding: these are the headers a compiler brings along.
 FREESTANDING = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h"}

@@ -1,7 +1,9 @@
 # The bare-metal targets: the same core and programs, each with what its processor needs.
 # Included by the Makefile. Images: $(O)/x86_64/kernel.elf, $(O)/rv64/kernel.elf (QEMU's -bios none)
-# and $(O)/rv64/kernel-opensbi.elf. COVERAGE=1 (with an O of its own): the kernel counts which lines
-# it runs and says so at the end (targets/common/coverage.h); the programs do not.
+# and $(O)/rv64/kernel-opensbi.elf; the same kernels with programs that misbehave are isolation.elf
+# and isolation-opensbi.elf (pytest/test_isolation.py), with webget alone webget.elf (make size).
+# COVERAGE=1 (with an O of its own): the kernel counts which lines it runs and says so at the end
+# (targets/common/coverage.h); the programs do not.
 
 X86_CC ?= $(if $(filter x86_64,$(shell uname -m)),gcc,x86_64-linux-gnu-gcc)
 RV_CC ?= riscv64-unknown-elf-gcc
@@ -38,14 +40,30 @@ kernel_objects = $(patsubst %,$(O)/$(1)/%.o,$(basename $(CORE:%=core/%) \
     $(TARGET_COMMON:%=targets/common/%) \
     $(filter-out targets/$(1)/boot.S,$(TARGET_$(1):%=targets/$(1)/%))))
 
-# $(1) target, $(2) name of the image, $(3) base address, $(4) the boot object
+# Another table of programs and what is in it ($(1) is the target).
+ISOLATION = $(filter-out user/programs.c,$(USER:%=user/%)) \
+            $(addprefix tests/targets/isolation/,programs.c misbehave.c misbehave_$(1).c places.S)
+WEBGET := tests/targets/webget.c $(addprefix user/,http.c lib.c parse.c print.c url.c webget.c)
+
+# $(1) target, $(2) name of the image, $(3) base address, $(4) the boot object, $(5) the programs
 define target_image
 $(O)/$(1)/$(2).elf: $(O)/$(1)/targets/$(1)/$(4).o $(call kernel_objects,$(1)) \
-    $(O)/$(1)/user.o targets/$(1)/link.ld
+    $(O)/$(1)/$(5).o targets/$(1)/link.ld
 	@echo "  link    $$@"
 	$(Q)$(CC_$(1)) -T targets/$(1)/link.ld -Wl,--defsym=KERNEL_BASE=$(3) \
 	    -Wl,--defsym=USER_BASE=$(USER_BASE_$(1)) -o $$@ $$(filter %.o,$$^) $(LINK_$(1)) \
 	    $(if $(COUNT),$$$$($(CC_$(1)) $(LIBRARY_$(1))))
+endef
+
+# The programs share no symbol with the kernel: what they need of string.c and the compiler's
+# library is theirs. $(1) target, $(2) name of the object, $(3) sources
+define target_programs
+$(O)/$(1)/$(2).o: $(patsubst %,$(O)/$(1)/%.o,$(basename $(3))) $(O)/$(1)/targets/$(1)/user.o \
+    $(O)/$(1)/user/string.o targets/common/user.ld
+	@echo "  link    $$@"
+	$(Q)$(CC_$(1)) -nostdlib -r -Wl,-T,targets/common/user.ld -o $$@ $$(filter %.o,$$^) \
+	    $$$$($(CC_$(1)) $(FLAGS_$(1)) -print-libgcc-file-name)
+	$(Q)$(subst gcc,objcopy,$(CC_$(1))) --keep-global-symbol=user_none $$@
 endef
 
 define target_rules
@@ -68,22 +86,20 @@ $(O)/$(1)/user/string.o: targets/common/string.c
 	@echo "  $(1)  $$< (programs)"
 	$(Q)mkdir -p $$(@D)
 	$(Q)$(CC_$(1)) $$(FLAGS_$(1)) $$(DEPS) -c $$< -o $$@
-
-# The programs share no symbol with the kernel: what they need of string.c and the compiler's
-# library is theirs.
-$(O)/$(1)/user.o: $(patsubst %.c,$(O)/$(1)/user/%.o,$(USER)) $(O)/$(1)/targets/$(1)/user.o \
-    $(O)/$(1)/user/string.o targets/common/user.ld
-	@echo "  link    $$@"
-	$(Q)$(CC_$(1)) -nostdlib -r -Wl,-T,targets/common/user.ld -o $$@ $$(filter %.o,$$^) \
-	    $$$$($(CC_$(1)) $(FLAGS_$(1)) -print-libgcc-file-name)
-	$(Q)$(subst gcc,objcopy,$(CC_$(1))) --keep-global-symbol=user_none $$@
 endef
 
-$(eval $(call target_rules,x86_64))
-$(eval $(call target_rules,rv64))
-$(eval $(call target_image,x86_64,kernel,0x200000,boot))
-$(eval $(call target_image,rv64,kernel,0x80000000,boot))
-$(eval $(call target_image,rv64,kernel-opensbi,0x80200000,boot-opensbi))
+$(foreach t,x86_64 rv64,$(eval $(call target_rules,$(t))))
+$(foreach t,x86_64 rv64,$(eval $(call target_programs,$(t),user,$(USER:%=user/%))))
+$(foreach t,x86_64 rv64,$(eval $(call target_programs,$(t),isolation-user,$(call ISOLATION,$(t)))))
+$(foreach t,x86_64 rv64,$(eval $(call target_programs,$(t),webget-user,$(WEBGET))))
+$(eval $(call target_image,x86_64,kernel,0x200000,boot,user))
+$(eval $(call target_image,x86_64,isolation,0x200000,boot,isolation-user))
+$(eval $(call target_image,x86_64,webget,0x200000,boot,webget-user))
+$(eval $(call target_image,rv64,kernel,0x80000000,boot,user))
+$(eval $(call target_image,rv64,kernel-opensbi,0x80200000,boot-opensbi,user))
+$(eval $(call target_image,rv64,isolation,0x80000000,boot,isolation-user))
+$(eval $(call target_image,rv64,isolation-opensbi,0x80200000,boot-opensbi,isolation-user))
+$(eval $(call target_image,rv64,webget,0x80000000,boot,webget-user))
 
 .PHONY: images
 images: $(O)/x86_64/kernel.elf $(O)/rv64/kernel.elf $(O)/rv64/kernel-opensbi.elf ## the kernels for QEMU

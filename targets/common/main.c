@@ -124,6 +124,7 @@ static uint64_t start_programs(uint64_t now_ns)
 
     for (unsigned i = 0; i < options.start_count; i++) {
         const struct start *s = &options.starts[i];
+        int pid;
 
         if (pids[i])
             continue;
@@ -131,9 +132,12 @@ static uint64_t start_programs(uint64_t now_ns)
             next = deadline_min(next, s->at_us * NS_PER_US);
             continue;
         }
-        pids[i] = kernel_start(&kernel, s->words, s->count);
-        if (pids[i] < 0)
+        pid = kernel_start(&kernel, s->words, s->count);
+        if (pid == ERR_NFILE)
+            return now_ns; /* its turn comes when another has ended */
+        if (pid < 0)
             say_end("cannot-start:", s->words[0]);
+        pids[i] = pid;
     }
     return next;
 }
@@ -231,6 +235,7 @@ static _Noreturn void run(void)
 
         bool interrupted = port_interrupt_take();
 
+        process_turn();
         kernel_poll(&kernel, now_ns); /* acknowledges the device */
         if (interrupted) {
             interrupts++;

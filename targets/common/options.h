@@ -3,7 +3,8 @@
  *
  *     id=HEX            run id, echoed in the first line: a stale log is recognised
  *     seed=N            of everything random in the kernel (default 1)
- *     run=PROG,ARG...   start a program; run@N= at N microseconds after power-on
+ *     run=PROG,ARG...   start a program; run@N= at N microseconds after power-on, or as soon as
+ *                       there is room for one more
  *     daemon=PROG,...   the same, but the run does not wait for its end
  *     until=N           go on for at least N microseconds
  *     interrupts=line   halt when idle and be woken by the device's interrupt line,
@@ -19,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { STARTS_MAX = 8, START_WORDS_MAX = 16 };
+enum { STARTS_MAX = 64, START_WORDS_MAX = 16 };
 
 enum interrupts { INTERRUPTS_OFF, INTERRUPTS_LINE, INTERRUPTS_MSI };
 

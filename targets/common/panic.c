@@ -9,11 +9,22 @@
 
 enum { STATUS_PANIC = 37 };
 
+/* A trap in here comes back to here: what was printed so far has to do. */
+static void enter_once(void)
+{
+    static bool entered;
+
+    if (entered)
+        port_exit(STATUS_PANIC);
+    entered = true;
+}
+
 void panic_registers(const char *const *names, const uint64_t *values, unsigned count)
 {
     char line[200];
     struct fmt f = {.buf = line, .size = sizeof(line)};
 
+    enter_once();
     console_break();
     for (unsigned i = 0; i < count; i++) {
         if (i % 4 == 0) {

@@ -9,16 +9,19 @@
 
 enum { PROCESSES = 8, WORDS_MAX = 16, ARGUMENTS_MAX = USER_STACK_SIZE / 8 };
 
-/* How long a program runs before the kernel looks after everything else. */
+/* How long a program runs in one turn, however many system calls it makes; then the kernel looks
+ * after everything else. */
 #define SLICE_NS (10 * NS_PER_MS)
 
 struct process {
     struct context context;
     bool used;
     uint8_t *stack;
+    uint64_t turn, slice_end_ns; /* when it last had a turn */
 };
 
 static struct process process[PROCESSES];
+static uint64_t turn;
 static struct process *mapped; /* whose stack the programs' address space shows */
 static uint8_t stacks[PROCESSES][USER_STACK_SIZE]
     __attribute__((aligned(PAGE_SIZE), section(".noinit")));
@@ -106,6 +109,11 @@ static int process_create(void *ctx, const char *const *words, unsigned count,
     return ERR_NFILE;
 }
 
+void process_turn(void)
+{
+    turn++;
+}
+
 static void process_resume(void *ctx, struct process *p, int64_t result, struct process_stop *out)
 {
     (void)ctx;
@@ -114,7 +122,11 @@ static void process_resume(void *ctx, struct process *p, int64_t result, struct 
         context_map_stack(p->stack);
         mapped = p;
     }
-    port_timer(port_clock_ns() + SLICE_NS);
+    if (p->turn != turn) {
+        p->turn = turn;
+        p->slice_end_ns = port_clock_ns() + SLICE_NS;
+    }
+    port_timer(p->slice_end_ns);
     context_enter(&p->context);
     context_stop(&p->context, out);
 }

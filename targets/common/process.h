@@ -9,4 +9,7 @@
 
 extern const struct process_ops target_processes;
 
+/* Before each poll: every program may use up a time slice again. */
+void process_turn(void);
+
 #endif

@@ -16,7 +16,6 @@ _start:
     csrw medeleg, t0
     csrw mideleg, t0
     csrw mcounteren, t0
-    csrw scounteren, zero
     li t1, 1 << 63              # menvcfg.STCE: stimecmp
     csrs 0x30a, t1
     li t0, 3 << 11              # mstatus.MPP = S
@@ -41,7 +40,11 @@ supervisor:
     csrw sscratch, zero
     la t0, trap_entry
     csrw stvec, t0
-    li t0, 0x2                  # sstatus.SIE off: interrupts are only looked for
+    # What firmware allowed is not what programs are allowed: no counters (there is a system call
+    # for the time), no floating point and vector registers, which nobody keeps apart. Nor is it
+    # what the kernel wants: no access to user memory, no interrupts, which are only looked for.
+    csrw scounteren, zero
+    li t0, 0xc6642              # sstatus.MXR, SUM, FS, VS, UBE, SIE
     csrc sstatus, t0
     la sp, kernel_stack_top
     mv a0, a1

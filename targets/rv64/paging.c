@@ -7,6 +7,7 @@ enum {
     V = 1 << 0, R = 1 << 1, W = 1 << 2, X = 1 << 3, U = 1 << 4, A = 1 << 6, D = 1 << 7,
     ENTRIES = 512,
     KERNEL_TABLES = 7, /* 2 MiB each; link.ld checks that the kernel fits */
+    EXIT_BASE = 0x00100000,
 };
 
 #define MEGAPAGE (UINT64_C(1) << 21)
@@ -16,6 +17,7 @@ typedef uint64_t table[ENTRIES];
 
 static table root __attribute__((aligned(PAGE_SIZE)));
 static table devices __attribute__((aligned(PAGE_SIZE)));
+static table lowest __attribute__((aligned(PAGE_SIZE)));
 static table memory __attribute__((aligned(PAGE_SIZE)));
 static table kernel[KERNEL_TABLES] __attribute__((aligned(PAGE_SIZE)));
 static table user __attribute__((aligned(PAGE_SIZE)));
@@ -45,12 +47,11 @@ static void map_kernel(const char *from, const char *to, unsigned flags)
 
 static void map_devices(void)
 {
-    /* Exit device; PLIC; I/O ports of PCI; UART and virtio slots; PCI configuration of bus 0. */
+    /* PLIC; I/O ports of PCI; UART and virtio slots; PCI configuration of bus 0. */
     static const struct {
         uint32_t base;
         unsigned count;
-    } window[] = {{0x00100000, 1}, {0x0c000000, 2}, {0x03000000, 1}, {0x10000000, 1},
-                  {0x30000000, 1}};
+    } window[] = {{0x0c000000, 2}, {0x03000000, 1}, {0x10000000, 1}, {0x30000000, 1}};
 
     for (unsigned i = 0; i < sizeof(window) / sizeof(window[0]); i++)
         for (unsigned k = 0; k < window[i].count; k++) {
@@ -58,6 +59,8 @@ static void map_devices(void)
 
             devices[at / MEGAPAGE] = leaf(at, R | W);
         }
+    lowest[EXIT_BASE / PAGE_SIZE] = leaf(EXIT_BASE, R | W); /* alone: a null pointer traps */
+    devices[0] = entry((uintptr_t)lowest, 0);
     root[0] = entry((uintptr_t)devices, 0);
     root[1] = leaf(GIGAPAGE, R | W); /* PCI memory window */
 }

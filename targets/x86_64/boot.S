@@ -23,21 +23,22 @@ pvh_start:
     movl $first_directory + 3, first_pointers
     mov $first_map, %eax
     mov %eax, %cr3
-    mov %cr4, %eax
-    or $0x20, %eax              # PAE
+    # Whole registers: what firmware allowed is not what programs are allowed.
+    mov $0x24, %eax             # PAE; no time stamps for programs (they have a system call)
     mov %eax, %cr4
     mov $0xc0000080, %ecx       # EFER: long mode, no-execute
-    rdmsr
-    or $0x900, %eax
+    mov $0x900, %eax
+    xor %edx, %edx
     wrmsr
-    mov %cr0, %eax
-    or $0x80010000, %eax        # paging, write protection in the kernel too
-    mov %eax, %cr0
+    mov $0x80010035, %eax       # paging, write protection in the kernel too, and no x87 and MMX:
+    mov %eax, %cr0              # nobody keeps their registers apart
     lgdt boot_gdt_pointer
     ljmp $0x08, $long_mode
 
     .code64
 long_mode:
+    xor %eax, %eax
+    lldt %ax                    # after a reset the local table is valid and at address 0
     mov $0x10, %eax
     mov %eax, %ds
     mov %eax, %es

@@ -11,9 +11,15 @@ enum {
     TASK = 0x28,
     VECTORS = 256,
     STUB_SIZE = 16,
-    DOUBLE_FAULT = 8,
     PANIC_STACK = 4096,
     FLAGS_INTERRUPTS = 0x202,
+    CPUID_FEATURES = 7,
+    CPUID_SMEP = 1 << 7, /* ebx */
+    CPUID_SMAP = 1 << 20,
+    CPUID_UMIP = 1 << 2, /* ecx */
+    CR4_UMIP = 1 << 11,
+    CR4_SMEP = 1 << 20,
+    CR4_SMAP = 1 << 21,
 };
 
 static uint64_t gdt[7] = {
@@ -55,6 +61,26 @@ static void load_tables(void)
                      : "memory");
 }
 
+/* Where the processor can: the kernel neither executes nor touches user memory, and programs do not
+ * see the addresses of its tables. */
+static void protect(void)
+{
+    uint32_t leaf = 0, b, c = 0, d;
+    uint64_t cr4;
+
+    __asm__("cpuid" : "+a"(leaf), "=b"(b), "+c"(c), "=d"(d));
+    if (leaf < CPUID_FEATURES)
+        return;
+    leaf = CPUID_FEATURES;
+    c = 0;
+    __asm__("cpuid" : "+a"(leaf), "=b"(b), "+c"(c), "=d"(d));
+    __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+    cr4 |= b & CPUID_SMEP ? CR4_SMEP : 0;
+    cr4 |= b & CPUID_SMAP ? CR4_SMAP : 0;
+    cr4 |= c & CPUID_UMIP ? CR4_UMIP : 0;
+    __asm__ volatile("mov %0, %%cr4" ::"r"(cr4) : "memory");
+}
+
 void cpu_start(void)
 {
     uint64_t base = (uintptr_t)&tss, limit = sizeof(tss) - 1;
@@ -70,10 +96,14 @@ void cpu_start(void)
         idt[i].offset_middle = (uint16_t)(at >> 16);
         idt[i].offset_high = (uint32_t)(at >> 32);
         idt[i].selector = KERNEL_CODE;
-        idt[i].stack = i == DOUBLE_FAULT; /* the kernel's stack may have run over */
+        /* No program's doing, whoever was running (trap.S): on a stack of its own, because the
+         * kernel's may have run over. */
+        idt[i].stack =
+            i == VECTOR_NMI || i == VECTOR_DOUBLE_FAULT || i == VECTOR_MACHINE_CHECK;
         idt[i].type = i == VECTOR_SYSCALL ? 0xee : 0x8e;
     }
     load_tables();
+    protect();
 }
 
 static uint64_t fault_address(void)
@@ -125,7 +155,7 @@ void context_stop(const struct context *c, struct process_stop *out)
         out->args[2] = c->rcx;
         out->args[3] = c->r8;
         out->args[4] = c->r9;
-    } else if (c->vector >= VECTOR_TIMER) {
+    } else if (c->vector >= VECTOR_DEVICE) {
         out->kind = PROCESS_TICK;
         interrupt_taken(c->vector);
     } else {
@@ -152,7 +182,7 @@ void x86_kernel_trap(struct context *c)
                                         "rbp", "rdi", "rsi", "rdx", "rcx", "rbx", "rax",
                                         "vector", "error", "rip", "cs", "rflags", "rsp", "ss"};
 
-    if (c->vector >= VECTOR_TIMER) {
+    if (c->vector >= VECTOR_DEVICE) {
         interrupt_taken(c->vector);
         return;
     }

@@ -10,12 +10,14 @@ enum {
     LAPIC_EOI = 0x0b0,
     LAPIC_SPURIOUS = 0x0f0,
     LAPIC_TIMER = 0x320,
+    LAPIC_LINT1 = 0x360,
     LAPIC_TIMER_INITIAL = 0x380,
     LAPIC_TIMER_CURRENT = 0x390,
     LAPIC_TIMER_DIVIDE = 0x3e0,
     LAPIC_DIVIDE_BY_1 = 0xb,
     LAPIC_ENABLE = 0x100,
     LAPIC_MASKED = 0x10000,
+    LAPIC_NMI = 0x400,
 
     IOAPIC_SELECT = 0x00,
     IOAPIC_DATA = 0x10,
@@ -97,6 +99,7 @@ void interrupts_start(void)
     out8(PIC_MASTER_MASK, 0xff);
     out8(PIC_SLAVE_MASK, 0xff);
     *lapic(LAPIC_SPURIOUS) = LAPIC_ENABLE | VECTOR_SPURIOUS;
+    *lapic(LAPIC_LINT1) = LAPIC_NMI; /* asks a kernel that hangs for its registers */
     tsc_start = tsc_read();
     calibrate();
 }

@@ -7,10 +7,16 @@
 #include "../common/port.h"
 #include "context.h"
 
+/* The upper four bits are the priority. The timer's is higher: a device's interrupt is at its end
+ * only when the main loop has seen to it, and until then programs lose their slices all the same.
+ */
 enum {
+    VECTOR_NMI = 2,
+    VECTOR_DOUBLE_FAULT = 8,
     VECTOR_PAGE_FAULT = 14,
-    VECTOR_TIMER = 0x20,
-    VECTOR_DEVICE = 0x21, /* a line of an I/O APIC, or a message */
+    VECTOR_MACHINE_CHECK = 18,
+    VECTOR_DEVICE = 0x20, /* a line of an I/O APIC, or a message */
+    VECTOR_TIMER = 0x30,
     VECTOR_SYSCALL = 0x80,
     VECTOR_SPURIOUS = 0xff,
 };

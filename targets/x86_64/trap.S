@@ -14,9 +14,14 @@ context_run:
     push %r15
     mov %rsp, kernel_rsp
     mov %rdi, %rsp
+    xor %eax, %eax              # selectors are not part of a context; nobody inherits them
+    mov %eax, %ds
+    mov %eax, %es
+    mov %eax, %fs
+    mov %eax, %gs
     jmp leave
 
-trap:
+    .macro save
     push %rax
     push %rbx
     push %rcx
@@ -32,7 +37,12 @@ trap:
     push %r13
     push %r14
     push %r15
-    cld
+    push $2                     # no flag of the program: not its direction, nor its AC, which opens
+    popfq                       # user memory
+    .endm
+
+trap:
+    save
     testb $3, 144(%rsp)         # cs
     jz from_kernel
     mov kernel_rsp, %rsp
@@ -44,6 +54,9 @@ trap:
     pop %rbx
     ret
 
+# Non-maskable interrupt, double fault, machine check: the end, whoever was running.
+fatal:
+    save
 from_kernel:
     mov %rsp, %rdi
     call x86_kernel_trap
@@ -78,7 +91,11 @@ trap_stubs:
     push $0
     .endif
     push $vector
+    .if (vector == 2) || (vector == 8) || (vector == 18)
+    jmp fatal
+    .else
     jmp trap
+    .endif
     .set vector, vector + 1
     .endr
 
