@@ -7,6 +7,8 @@ CC ?= cc
 O ?= build
 SEED ?= 1
 SCENARIO ?= tests/scenarios
+BOOT ?= tests/scenarios/common/contract-web.scn
+TARGET ?= x86_64
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 
@@ -62,7 +64,7 @@ UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z0-9_ -]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 .PHONY: all
 all: $(O)/drywire $(O)/bench $(O)/markers $(O)/guest_ping.so $(LINUX_TOOLS) ## build the simulator and its tools
@@ -76,8 +78,28 @@ sim-test: ## the main job: every simulator scenario
 .PHONY: test
 test: ## all tests
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory all units plain
+	$(Q)$(MAKE) --no-print-directory all units plain images
 	$(Q)O=$(O) CC=$(CC) /usr/bin/python3 -m pytest -q -p no:cacheprovider pytest
+
+.PHONY: qemu-test
+qemu-test: ## the marker suite: every common scenario and the device matrix in QEMU
+	$(Q)sh tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory $(O)/drywire images
+	$(Q)O=$(O) /usr/bin/python3 -m pytest -q -p no:cacheprovider pytest/test_qemu.py
+
+.PHONY: qemu-x86_64 qemu-rv64 qemu-gdb
+qemu-x86_64 qemu-rv64: qemu-%: ## boot one scenario there (BOOT=FILE)
+	$(Q)sh tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory $(O)/drywire images
+	$(Q)$(O)/drywire qemu --target $* $(BOOT)
+
+qemu-gdb: ## the same, stopped before the first instruction for gdb (TARGET=x86_64|rv64)
+	$(Q)$(MAKE) --no-print-directory $(O)/drywire images
+	$(Q)$(O)/drywire qemu --target $(TARGET) --gdb $(BOOT)
+
+.PHONY: size
+size: $(O)/x86_64/webget.elf $(O)/rv64/webget.elf ## what an image with webget alone weighs
+	$(Q)/usr/bin/python3 tools/size.py $(O)
 
 .PHONY: unit
 unit: ## the unit tests alone

@@ -41,7 +41,7 @@ struct options {
     enum net net;
     uint64_t icount; /* NO_ICOUNT: real time */
     const char *pcap, *trace, *junit, *artifacts, *guest;
-    bool json, annotate, check_determinism, detail, quiet, verbose, color;
+    bool json, annotate, check_determinism, detail, gdb, quiet, verbose, color;
     char **paths; /* files and folders as given */
     int path_count;
 };

@@ -266,6 +266,10 @@ int qemu_command_make(struct qemu_command *c, const struct scenario *sc, const s
         add(c, "-rtc");
         add(c, "clock=vm,base=2024-01-01T00:00:00");
     }
+    if (o->gdb) {
+        add(c, "-s");
+        add(c, "-S");
+    }
     add(c, "-kernel");
     start = c->used;
     if (o->kernel)

@@ -51,7 +51,7 @@ $(O)/$(1)/$(2).elf: $(O)/$(1)/targets/$(1)/$(4).o $(call kernel_objects,$(1)) \
     $(O)/$(1)/$(5).o targets/$(1)/link.ld
 	@echo "  link    $$@"
 	$(Q)$(CC_$(1)) -T targets/$(1)/link.ld -Wl,--defsym=KERNEL_BASE=$(3) \
-	    -Wl,--defsym=USER_BASE=$(USER_BASE_$(1)) -o $$@ $$(filter %.o,$$^) $(LINK_$(1)) \
+	    -Wl,--defsym=USER_BASE=$(USER_BASE_$(1)) -Wl,-Map=$$@.map -o $$@ $$(filter %.o,$$^) $(LINK_$(1)) \
 	    $(if $(COUNT),$$$$($(CC_$(1)) $(LIBRARY_$(1))))
 endef
 
