@@ -41,7 +41,7 @@ static void transport_checksum(uint8_t *p, size_t len, uint32_t src, uint32_t ds
     put16(pseudo + 10, (unsigned)len);
     put16(field, 0);
     sum = decode_sum(decode_sum(0, pseudo, sizeof(pseudo)), p, len) ^ 0xffff;
-    put16(field, sum ? sum : 0xffff);
+    put16(field, sum == 0 && protocol == 17 ? 0xffff : sum); /* 0 means "none" in UDP: RFC 768 */
 }
 
 void native_ip(struct native_frame *f, const uint8_t dst_mac[6], uint32_t src, uint32_t dst,
