@@ -60,9 +60,9 @@ def in_order(text, *lines):
         at = found + len(line)
 
 
-def fetch(tmp_path, size, machine, **options):
+def fetch(tmp_path, size, machine, *args, **options):
     answer = script(tmp_path / "answer", ANSWER.format(size=size))
-    return qtest("--machine", machine, "--user", f"guestfwd=tcp:10.0.2.100:80-cmd:{answer}",
+    return qtest("--machine", machine, *args, "--user", f"guestfwd=tcp:10.0.2.100:80-cmd:{answer}",
                  "--", "webget", "-q", "http://10.0.2.100/", **options)
 
 
@@ -79,9 +79,14 @@ def test_up_a_lease_and_a_ping(machine):
              "ping: done sent=3 received=3", "kernel: exit pid=1 program=ping status=0", "\npass ")
 
 
-def test_three_mebibytes_go_round_the_ring(tmp_path):
-    """2,162 frames through a ring of 1,024."""
-    done = fetch(tmp_path, 3 << 20, "rv64-mmio")
+@pytest.mark.parametrize("keys", [PLAIN, "event_idx=on,indirect_desc=on"])
+@pytest.mark.parametrize("ring, machine", [
+    ("split", "rv64-mmio"), ("split", "rv64-mmio-legacy"), ("split", "x86-pci-modern"),
+    ("packed", "rv64-mmio"), ("packed", "x86-pci-modern"),
+])
+def test_three_mebibytes_go_round_the_ring(ring, keys, machine, tmp_path):
+    """2,162 frames through a ring of 1,024 or 256."""
+    done = fetch(tmp_path, 3 << 20, machine, "--ring", ring, "--device", keys)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"webget: done status=200 bytes={3 << 20}" in done.stdout
 
@@ -90,10 +95,11 @@ def test_three_mebibytes_go_round_the_ring(tmp_path):
 @pytest.mark.parametrize("machine", MACHINES)
 def test_under_sanitizers(machine, tmp_path):
     folder = build_variant("asan", "CC=gcc", "SANITIZE=address,undefined", targets=("qtest",))
-    done = fetch(tmp_path, 300000, machine, binary=folder / "qtest")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "webget: done status=200 bytes=300000" in done.stdout
-    assert done.stderr == ""
+    for ring in ["split"] if "legacy" in machine else ["split", "packed"]:
+        done = fetch(tmp_path, 300000, machine, "--ring", ring, binary=folder / "qtest")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "webget: done status=200 bytes=300000" in done.stdout
+        assert done.stderr == ""
 
 
 @pytest.mark.parametrize("keys, marker", [
