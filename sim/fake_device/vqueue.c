@@ -158,7 +158,7 @@ static struct vbuffer *buffer_take(struct vqueue *q, unsigned chain, const struc
     *b = (struct vbuffer){
         .at = d->at, .addr = d->addr, .len = d->len, .kind = kind, .busy = true};
     b->sample = sample(q, b);
-    if (kind != VBUFFER_READABLE)
+    if (kind == VBUFFER_WRITABLE)
         q->bus->own(q->bus->ctx, b->addr, b->len, true);
     if (c->last)
         c->last->next = b;
@@ -277,6 +277,7 @@ struct vbuffer *vqueue_append_table(struct vqueue *q, unsigned chain, const stru
     table = buffer_take(q, chain, d, VBUFFER_TABLE);
     if (!table || !(q->packed ? packed_table(q, chain, d) : split_table(q, chain, d)))
         return NULL;
+    q->bus->own(q->bus->ctx, d->addr, d->len, true); /* it has been read */
     return table;
 }
 
