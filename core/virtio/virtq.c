@@ -38,8 +38,7 @@ static int tables_place(struct virtq *q, struct dma_memory *memory)
     return 0;
 }
 
-int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index,
-                struct dma_memory *memory)
+int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index, struct dma_memory *memory)
 {
     const struct platform *p = d->platform;
     uint32_t size = d->transport->queue_size_max(d, index);
@@ -84,12 +83,10 @@ static void indirect_add(struct virtq *q, const struct virtq_seg *seg, unsigned 
         virtq_packed_table(q, table, seg, out, in);
     else
         virtq_split_table(q, table, seg, out, in);
-    format_add(q, &all, 1, 0,
-               VIRTQ_DESC_F_INDIRECT | (BUG(INDIRECT_NEXT) ? VIRTQ_DESC_F_NEXT : 0));
+    format_add(q, &all, 1, 0, VIRTQ_DESC_F_INDIRECT | (BUG(INDIRECT_NEXT) ? VIRTQ_DESC_F_NEXT : 0));
 }
 
-int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in,
-              void *token)
+int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in, void *token)
 {
     unsigned count = out + in, taken = virtq_descriptors(q, count);
     uint32_t in_len = 0;
@@ -130,7 +127,8 @@ void virtq_kick(struct virtq *q)
     virtq_publish(q);
     if (!q->unkicked)
         return;
-    p->barrier(p->ctx, BARRIER_FULL); /* entries before the device's wish is read: 2.7.13.4.1, 2.8.21.3.1 */
+    p->barrier(p->ctx,
+               BARRIER_FULL); /* entries before the device's wish is read: 2.7.13.4.1, 2.8.21.3.1 */
     if (BUG(NO_NOTIFY) && q->index == VIRTIO_NET_TRANSMITQ1) {
         q->unkicked = 0;
         return;

@@ -28,8 +28,8 @@ int virtq_split_place(struct virtq *q, struct dma_memory *memory, struct virtq_a
     unsigned size = BUG(QUEUE_SIZE) ? q->size / 2 : q->size;
     size_t align = q->dev->legacy ? VIRTQ_LEGACY_ALIGN : VIRTQ_DESC_ALIGN;
     size_t avail_at = VIRTQ_DESC_SIZE * size;
-    size_t used_at = round_up(avail_at + VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * size + 2,
-                              align);
+    size_t used_at =
+        round_up(avail_at + VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * size + 2, align);
     size_t total = round_up(used_at + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * size + 2, align);
     uint8_t *area = dma_take(memory, total, align);
 
@@ -90,8 +90,7 @@ void virtq_split_table(struct virtq *q, uint8_t *table, const struct virtq_seg *
     struct virtq_desc *d = (struct virtq_desc *)(void *)table;
 
     for (unsigned i = 0; i < out + in; i++)
-        desc_write(q, &d[i], &seg[i], shape(i, out, in),
-                   (uint16_t)(i + 1 == out + in ? 0 : i + 1));
+        desc_write(q, &d[i], &seg[i], shape(i, out, in), (uint16_t)(i + 1 == out + in ? 0 : i + 1));
 }
 
 void virtq_split_publish(struct virtq *q)

@@ -155,10 +155,9 @@ static struct vbuffer *buffer_take(struct vqueue *q, unsigned chain, const struc
                   VQUEUE_BUFFERS_MAX);
         return NULL;
     }
-    *b = (struct vbuffer){
-        .at = d->at, .addr = d->addr, .len = d->len, .kind = kind, .busy = true};
+    *b = (struct vbuffer){.at = d->at, .addr = d->addr, .len = d->len, .kind = kind, .busy = true};
     b->sample = sample(q, b);
-    if (kind != VBUFFER_READABLE)
+    if (kind == VBUFFER_WRITABLE)
         q->bus->own(q->bus->ctx, b->addr, b->len, true);
     if (c->last)
         c->last->next = b;
@@ -277,6 +276,7 @@ struct vbuffer *vqueue_append_table(struct vqueue *q, unsigned chain, const stru
     table = buffer_take(q, chain, d, VBUFFER_TABLE);
     if (!table || !(q->packed ? packed_table(q, chain, d) : split_table(q, chain, d)))
         return NULL;
+    q->bus->own(q->bus->ctx, d->addr, d->len, true); /* it has been read */
     return table;
 }
 
@@ -325,7 +325,8 @@ uint32_t vqueue_first_len(const struct vqueue *q, unsigned chain)
     return d->kind == VBUFFER_TABLE ? d->next->len : d->len;
 }
 
-/* The part of a chain of one kind, piece by piece: bytes and length of the piece at *d, and step. */
+/* The part of a chain of one kind, piece by piece: bytes and length of the piece at *d, and step.
+ */
 static uint32_t piece(const struct vbuffer **d, enum vbuffer_kind kind, uint32_t *offset,
                       uint32_t len, uint64_t *addr)
 {

@@ -231,6 +231,5 @@ bool vqueue_used_entry(const struct vqueue *q, uint64_t bus)
     if (q->packed)
         return vqueue_within(bus, q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size) &&
                (bus - q->desc) % VIRTQ_DESC_SIZE != VIRTQ_PACKED_DESC_FLAGS;
-    return vqueue_within(bus, q->used + VIRTQ_USED_RING,
-                         VIRTQ_USED_ELEM_SIZE * (uint64_t)q->size);
+    return vqueue_within(bus, q->used + VIRTQ_USED_RING, VIRTQ_USED_ELEM_SIZE * (uint64_t)q->size);
 }

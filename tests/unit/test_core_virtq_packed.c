@@ -181,7 +181,8 @@ static void v45_the_same_id_twice_is_rejected(void **state)
     expect_broken(x, VIRTIO_FAILURE_USED_NOT_HEAD);
 }
 
-/* With a wrong wrap bit a descriptor is not a used one of this lap: nothing comes, nothing breaks. */
+/* With a wrong wrap bit a descriptor is not a used one of this lap: nothing comes, nothing breaks.
+ */
 static void v45_a_wrong_wrap_bit_delivers_nothing(void **state)
 {
     static const uint16_t flags[] = {0, VIRTQ_DESC_F_AVAIL, VIRTQ_DESC_F_USED,
@@ -314,11 +315,21 @@ static void an_event_is_passed_by_the_entry_that_has_its_index(void **state)
         uint16_t event, now, old;
         bool passed;
     } row[] = {
-        {0, 1, 0, true},           {0, 0, 0, false},          {1, 1, 0, false},
-        {4, 5, 0, true},           {5, 5, 0, false},          {9, 5, 0, false},
-        {0xffff, 5, 0, false},     {0xffff, 0, 0xffff, true}, {0xffff, 3, 0xfffe, true},
-        {0xfffe, 3, 0xfffe, true}, {0xfffd, 3, 0xfffe, false}, {2, 3, 0xfffe, true},
-        {3, 3, 0xfffe, false},     {0, 0, 0xff00, false},     {0xff00, 0, 0xff00, true},
+        {0, 1, 0, true},
+        {0, 0, 0, false},
+        {1, 1, 0, false},
+        {4, 5, 0, true},
+        {5, 5, 0, false},
+        {9, 5, 0, false},
+        {0xffff, 5, 0, false},
+        {0xffff, 0, 0xffff, true},
+        {0xffff, 3, 0xfffe, true},
+        {0xfffe, 3, 0xfffe, true},
+        {0xfffd, 3, 0xfffe, false},
+        {2, 3, 0xfffe, true},
+        {3, 3, 0xfffe, false},
+        {0, 0, 0xff00, false},
+        {0xff00, 0, 0xff00, true},
         {0x7fff, 0x8000, 0x7fff, true},
     };
 

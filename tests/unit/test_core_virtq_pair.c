@@ -1,15 +1,14 @@
 /*
- * The two sides of a virtqueue against each other: the driver's (core/virtio/virtq.c) and the strict
- * device's (sim/fake_device/vqueue.c), which know nothing of each other but the specification, in
- * every combination of ring format, event index and indirect tables.
+ * The two sides of a virtqueue against each other: the driver's (core/virtio/virtq.c) and the
+ * strict device's (sim/fake_device/vqueue.c), which know nothing of each other but the
+ * specification, in every combination of ring format, event index and indirect tables.
  *
  * Chains of one to six buffers go there and back in any order. Each side sleeps when it has nothing
- * to do and is woken by the other one only, so that a notification that is not sent, or an interrupt
- * that is not asked for, ends in both sleeping over chains that are still out.
+ * to do and is woken by the other one only, so that a notification that is not sent, or an
+ * interrupt that is not asked for, ends in both sleeping over chains that are still out.
  */
 #include "virtq_fixture.h"
-#include <stdio.h>
-#include "../../sim/fake_device/device.h"
+#include "memory_bus.h"
 
 enum { BUFFERS = 64, BUFFER_LEN = 96, CHAIN_MAX = 6, TURNS = 40000 };
 
@@ -23,118 +22,18 @@ struct chain {
 
 struct pair {
     struct fixture *x;
-    struct fake_bus bus;
+    struct memory_bus bus;
     struct vqueue *device;
     uint8_t *buffers;
     bool taken[BUFFERS];
     struct chain chain[BUFFERS];
     unsigned out, done;
     bool device_awake, driver_awake, interrupted, suspended;
-    uint64_t random;
-    char violation[400];
 };
 
 static uint64_t draw(struct pair *w, uint64_t bound)
 {
-    w->random = w->random * UINT64_C(6364136223846793005) + 1442695040888963407;
-    return (w->random >> 33) % bound;
-}
-
-/* ---- the bus ---- */
-
-static const uint8_t *bus_at(void *ctx, uint64_t bus, size_t len)
-{
-    struct pair *w = ctx;
-    uint64_t offset = bus - FAKE_BUS_OFFSET - (uint64_t)(uintptr_t)w->x->base;
-
-    return offset < w->x->memory.size && len <= w->x->memory.size - offset ? w->x->base + offset
-                                                                          : NULL;
-}
-
-static uint8_t *word(void *ctx, uint64_t bus, unsigned size)
-{
-    const uint8_t *p = bus_at(ctx, bus, size);
-
-    assert_non_null(p);
-    return (uint8_t *)(uintptr_t)p;
-}
-
-static uint64_t bus_load(void *ctx, uint64_t bus, unsigned size)
-{
-    uint64_t value = 0;
-
-    memcpy(&value, word(ctx, bus, size), size);
-    return value;
-}
-
-static void bus_store(void *ctx, uint64_t bus, unsigned size, uint64_t value)
-{
-    memcpy(word(ctx, bus, size), &value, size);
-}
-
-static void bus_write(void *ctx, uint64_t bus, const uint8_t *bytes, size_t len)
-{
-    memcpy(word(ctx, bus, (unsigned)len), bytes, len);
-}
-
-static void bus_attach_ring(void *ctx, uint64_t bus, size_t len)
-{
-    (void)ctx;
-    (void)bus;
-    (void)len;
-}
-
-static void bus_look(void *ctx)
-{
-    (void)ctx;
-}
-
-static bool bus_unpublished(void *ctx, uint64_t bus, size_t len)
-{
-    (void)ctx;
-    (void)bus;
-    (void)len;
-    return false;
-}
-
-static void bus_own(void *ctx, uint64_t bus, size_t len, bool device)
-{
-    (void)ctx;
-    (void)bus;
-    (void)len;
-    (void)device;
-}
-
-static uint64_t bus_pick(void *ctx, const char *what, uint64_t bound)
-{
-    (void)what;
-    return draw(ctx, bound);
-}
-
-static uint64_t bus_key(void *ctx)
-{
-    (void)ctx;
-    return 12345;
-}
-
-static void bus_hash(void *ctx, const char *kind, const void *bytes, size_t len)
-{
-    (void)ctx;
-    (void)kind;
-    (void)bytes;
-    (void)len;
-}
-
-static void bus_violation(void *ctx, const char *oracle, const char *site, const char *clause,
-                          const char *format, ...)
-{
-    struct pair *w = ctx;
-    int n = snprintf(w->violation, sizeof(w->violation), "%s %s %s ", site, oracle, clause);
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(w->violation + n, sizeof(w->violation) - (size_t)n, format, args);
-    va_end(args);
+    return memory_bus_draw(&w->bus, bound);
 }
 
 /* ---- the driver ---- */
@@ -265,30 +164,16 @@ static void run_pair(struct fixture *x, uint64_t features, uint32_t size)
     struct pair *w = calloc(1, sizeof(*w));
 
     w->x = x;
-    w->random = features + size;
-    w->bus = (struct fake_bus){
-        .ctx = w,
-        .at = bus_at,
-        .load = bus_load,
-        .store = bus_store,
-        .write = bus_write,
-        .attach_ring = bus_attach_ring,
-        .look = bus_look,
-        .unpublished = bus_unpublished,
-        .own = bus_own,
-        .pick = bus_pick,
-        .key = bus_key,
-        .hash = bus_hash,
-        .violation = bus_violation,
-        .thorough = true,
-    };
+    memory_bus_init(&w->bus, x->base, x->memory.size,
+                    FAKE_BUS_OFFSET + (uint64_t)(uintptr_t)x->base);
+    w->bus.random = features + size;
     w->device = calloc(1, sizeof(*w->device));
     x->features = VIRTIO_BIT(VIRTIO_F_VERSION_1) | features;
     x->queue_size = size;
     x->memory.used = 0;
     queue_up(x);
     w->buffers = dma_take(&x->memory, BUFFERS * BUFFER_LEN, 64);
-    w->device->bus = &w->bus;
+    w->device->bus = &w->bus.bus;
     w->device->size = w->device->size_max = size;
     w->device->desc = x->f.reg[VIRTIO_MMIO_QUEUE_DESC_LOW / 4] |
                       (uint64_t)x->f.reg[VIRTIO_MMIO_QUEUE_DESC_HIGH / 4] << 32;
@@ -297,7 +182,7 @@ static void run_pair(struct fixture *x, uint64_t features, uint32_t size)
     w->device->used = x->f.reg[VIRTIO_MMIO_QUEUE_USED_LOW / 4] |
                       (uint64_t)x->f.reg[VIRTIO_MMIO_QUEUE_USED_HIGH / 4] << 32;
     vqueue_start(w->device, x->features);
-    assert_string_equal(w->violation, "");
+    assert_string_equal(w->bus.violation, "");
 
     w->driver_awake = true;
     for (unsigned turn = 0; turn < TURNS; turn++) {
@@ -310,7 +195,7 @@ static void run_pair(struct fixture *x, uint64_t features, uint32_t size)
         else
             w->driver_awake = true; /* more to do, from outside */
         w->driver_awake |= w->interrupted;
-        assert_string_equal(w->violation, "");
+        assert_string_equal(w->bus.violation, "");
     }
     assert_true(w->done > TURNS / 4);
     vqueue_reset(w->device);

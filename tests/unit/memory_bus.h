@@ -1,0 +1,148 @@
+/*
+ * The bus of a fake device for tests that have no machine: DMA memory is a block of the test's own,
+ * every store is seen at once, the first violation is kept as text.
+ */
+#ifndef DRYWIRE_MEMORY_BUS_H
+#define DRYWIRE_MEMORY_BUS_H
+
+#include "../../sim/fake_device/device.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct memory_bus {
+    struct fake_bus bus;
+    uint8_t *base;
+    size_t size;
+    uint64_t first; /* bus address of base */
+    uint64_t random;
+    char violation[400]; /* "oracle clause text", "" when there was none */
+};
+
+static inline uint64_t memory_bus_draw(struct memory_bus *m, uint64_t bound)
+{
+    m->random = m->random * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (m->random >> 33) % bound;
+}
+
+static const uint8_t *memory_bus_at(void *ctx, uint64_t bus, size_t len)
+{
+    struct memory_bus *m = ctx;
+    uint64_t offset = bus - m->first;
+
+    return offset < m->size && len <= m->size - offset ? m->base + offset : NULL;
+}
+
+static uint8_t *memory_bus_word(struct memory_bus *m, uint64_t bus, size_t len)
+{
+    if (!memory_bus_at(m, bus, len))
+        abort(); /* the device checks addresses before it uses them */
+    return m->base + (bus - m->first);
+}
+
+static uint64_t memory_bus_load(void *ctx, uint64_t bus, unsigned size)
+{
+    uint64_t value = 0;
+
+    memcpy(&value, memory_bus_word(ctx, bus, size), size);
+    return value;
+}
+
+static void memory_bus_store(void *ctx, uint64_t bus, unsigned size, uint64_t value)
+{
+    memcpy(memory_bus_word(ctx, bus, size), &value, size);
+}
+
+static void memory_bus_write(void *ctx, uint64_t bus, const uint8_t *bytes, size_t len)
+{
+    if (len)
+        memcpy(memory_bus_word(ctx, bus, len), bytes, len);
+}
+
+static void memory_bus_attach_ring(void *ctx, uint64_t bus, size_t len)
+{
+    (void)ctx;
+    (void)bus;
+    (void)len;
+}
+
+static void memory_bus_look(void *ctx)
+{
+    (void)ctx;
+}
+
+static bool memory_bus_unpublished(void *ctx, uint64_t bus, size_t len)
+{
+    (void)ctx;
+    (void)bus;
+    (void)len;
+    return false;
+}
+
+static void memory_bus_own(void *ctx, uint64_t bus, size_t len, bool device)
+{
+    (void)ctx;
+    (void)bus;
+    (void)len;
+    (void)device;
+}
+
+static uint64_t memory_bus_pick(void *ctx, const char *what, uint64_t bound)
+{
+    (void)what;
+    return memory_bus_draw(ctx, bound);
+}
+
+static uint64_t memory_bus_key(void *ctx)
+{
+    (void)ctx;
+    return 12345;
+}
+
+static void memory_bus_hash(void *ctx, const char *kind, const void *bytes, size_t len)
+{
+    (void)ctx;
+    (void)kind;
+    (void)bytes;
+    (void)len;
+}
+
+static void memory_bus_violation(void *ctx, const char *oracle, const char *site,
+                                 const char *clause, const char *format, ...)
+{
+    struct memory_bus *m = ctx;
+    va_list args;
+    int n;
+
+    (void)site;
+    if (m->violation[0])
+        return;
+    n = snprintf(m->violation, sizeof(m->violation), "%s %s ", oracle, clause);
+    va_start(args, format);
+    vsnprintf(m->violation + n, sizeof(m->violation) - (size_t)n, format, args);
+    va_end(args);
+}
+
+static inline void memory_bus_init(struct memory_bus *m, uint8_t *base, size_t size, uint64_t first)
+{
+    *m = (struct memory_bus){.base = base, .size = size, .first = first};
+    m->bus = (struct fake_bus){
+        .ctx = m,
+        .at = memory_bus_at,
+        .load = memory_bus_load,
+        .store = memory_bus_store,
+        .write = memory_bus_write,
+        .attach_ring = memory_bus_attach_ring,
+        .look = memory_bus_look,
+        .unpublished = memory_bus_unpublished,
+        .own = memory_bus_own,
+        .pick = memory_bus_pick,
+        .key = memory_bus_key,
+        .hash = memory_bus_hash,
+        .violation = memory_bus_violation,
+        .thorough = true,
+    };
+}
+
+#endif
