@@ -11,7 +11,7 @@
 #include "drywire.h"
 #include "programs.h"
 
-enum { TCPSEND_WRITE = 4096, TCPSEND_READ = 2048, PATTERN_LINE = 64 };
+enum { TCPSEND_WRITE = 4096, TCPSEND_READ = 2048, PATTERN_LINE = 64, PATTERN_DIGITS = 8 };
 
 struct stream {
     int fd;
@@ -21,17 +21,22 @@ struct stream {
     uint32_t sum;
 };
 
-/* The pattern: lines of 64 bytes, each its number in front, so that a byte out of place shows. */
-static char pattern_byte(uint64_t offset)
+/* The pattern: lines of 64 bytes, each its number in front, so that a byte out of place shows. Puts
+ * what there is from `offset` to the end of its line into `to`, at most `room` bytes: how many. */
+static size_t pattern_put(uint64_t offset, char *to, size_t room)
 {
-    uint64_t line = offset / PATTERN_LINE;
-    unsigned at = (unsigned)(offset % PATTERN_LINE);
+    static const char letters[PATTERN_LINE] =
+        "........IJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJK\n";
+    uint64_t number = offset / PATTERN_LINE;
+    size_t at = offset % PATTERN_LINE, len = PATTERN_LINE - at;
+    char line[PATTERN_LINE];
 
-    if (at < 8)
-        return "0123456789abcdef"[line >> (28 - 4 * at) & 15];
-    if (at == PATTERN_LINE - 1)
-        return '\n';
-    return (char)('A' + at % 26);
+    __builtin_memcpy(line, letters, sizeof(line));
+    for (unsigned i = 0; i < PATTERN_DIGITS; i++)
+        line[i] = "0123456789abcdef"[number >> (28 - 4 * i) & 15];
+    len = len < room ? len : room;
+    __builtin_memcpy(to, line + at, len);
+    return len;
 }
 
 /* One write: 0 or an error. */
@@ -41,11 +46,9 @@ static int stream_send(struct stream *s)
     size_t len = 0;
     int64_t n;
 
-    while (len < sizeof(buffer) && s->sent + len < s->total) {
-        buffer[len] = pattern_byte(s->sent + len);
-        len++;
-    }
-    n = sys_write(s->fd, buffer, len);
+    while (len < sizeof(buffer))
+        len += pattern_put(s->sent + len, buffer + len, sizeof(buffer) - len);
+    n = sys_write(s->fd, buffer, s->total - s->sent < len ? s->total - s->sent : len);
     if (n < 0)
         return (int)n;
     s->sent += (uint64_t)n;
