@@ -108,7 +108,7 @@ unit: ## the unit tests alone
 	$(Q)for t in $(UNIT); do $(O)/unit/$$t || exit 1; done
 
 .PHONY: bench
-bench: $(O)/bench ## measure speed; writes $(O)/bench.json
+bench: $(O)/bench $(O)/drywire $(O)/x86_64/bench.elf $(O)/rv64/bench.elf ## measure speed; writes $(O)/bench.json
 	$(Q)$(MAKE) --no-print-directory O=$(O)/asan SANITIZE=address,undefined $(O)/asan/bench
 	$(Q)sh tools/bench.sh $(O)
 

@@ -224,6 +224,8 @@ static void on_line(void *ctx, uint64_t time_ns, const char *line)
 
     report_time(at, sizeof(at), time_ns);
     snprintf(to, STORY_LINE_MAX, "%s  %s", at, line);
+    if (r->options->verbose)
+        printf("%6" PRIu64 " ms", now_ms() - r->start_ms);
     if (r->options->verbose || r->single)
         puts(to);
 }
@@ -252,7 +254,6 @@ static void read_serial(struct run *r, struct judge_end *end)
     char buf[4096];
     const char *why;
 
-    r->start_ms = r->last_ms = now_ms();
     for (;;) {
         ssize_t n = 0;
 
@@ -365,6 +366,7 @@ static int carry_out(struct run *r)
     r->judge = judge_new(r->scenario, &wants);
     if (r->options->gdb)
         printf("gdb-multiarch %s -ex 'target remote :1234'\n", r->command.image);
+    r->start_ms = r->last_ms = now_ms();
     start_qemu(r);
     read_serial(r, &end);
     v = finish(r, &end, &failure);

@@ -1,7 +1,8 @@
 # The bare-metal targets: the same core and programs, each with what its processor needs.
 # Included by the Makefile. Images: $(O)/x86_64/kernel.elf, $(O)/rv64/kernel.elf (QEMU's -bios none)
 # and $(O)/rv64/kernel-opensbi.elf; the same kernels with programs that misbehave are isolation.elf
-# and isolation-opensbi.elf (pytest/test_isolation.py), with webget alone webget.elf (make size).
+# and isolation-opensbi.elf (pytest/test_isolation.py), with webget alone webget.elf (make size), with
+# what is measured bench.elf (make bench).
 # COVERAGE=1 (with an O of its own): the kernel counts which lines it runs and says so at the end
 # (targets/common/coverage.h); the programs do not.
 
@@ -45,6 +46,8 @@ kernel_objects = $(patsubst %,$(O)/$(1)/%.o,$(basename $(CORE:%=core/%) \
 # Another table of programs and what is in it ($(1) is the target).
 ISOLATION = $(filter-out user/programs.c,$(USER:%=user/%)) \
             $(addprefix tests/targets/isolation/,programs.c misbehave.c misbehave_$(1).c places.S)
+BENCH := $(filter-out user/programs.c,$(USER:%=user/%)) \
+         $(addprefix tests/targets/bench/,programs.c copy.c)
 WEBGET := tests/targets/webget.c $(addprefix user/,http.c lib.c parse.c print.c url.c webget.c)
 
 # $(1) target, $(2) name of the image, $(3) base address, $(4) the boot object, $(5) the programs
@@ -94,6 +97,7 @@ $(foreach t,x86_64 rv64,$(eval $(call target_rules,$(t))))
 $(foreach t,x86_64 rv64,$(eval $(call target_programs,$(t),user,$(USER:%=user/%))))
 $(foreach t,x86_64 rv64,$(eval $(call target_programs,$(t),isolation-user,$(call ISOLATION,$(t)))))
 $(foreach t,x86_64 rv64,$(eval $(call target_programs,$(t),webget-user,$(WEBGET))))
+$(foreach t,x86_64 rv64,$(eval $(call target_programs,$(t),bench-user,$(BENCH))))
 $(eval $(call target_image,x86_64,kernel,0x200000,boot,user))
 $(eval $(call target_image,x86_64,isolation,0x200000,boot,isolation-user))
 $(eval $(call target_image,x86_64,webget,0x200000,boot,webget-user))
@@ -101,6 +105,8 @@ $(eval $(call target_image,rv64,kernel,0x80000000,boot,user))
 $(eval $(call target_image,rv64,kernel-opensbi,0x80200000,boot-opensbi,user))
 $(eval $(call target_image,rv64,isolation,0x80000000,boot,isolation-user))
 $(eval $(call target_image,rv64,isolation-opensbi,0x80200000,boot-opensbi,isolation-user))
+$(eval $(call target_image,x86_64,bench,0x200000,boot,bench-user))
+$(eval $(call target_image,rv64,bench,0x80000000,boot,bench-user))
 $(eval $(call target_image,rv64,webget,0x80000000,boot,webget-user))
 
 .PHONY: images

@@ -5,6 +5,7 @@ O=$1
 {
     "$O/bench" webget webget256 bulk_rx bulk_tx
     "$O/asan/bench" native | sed -e 's/^native/asan/' -e '/^memory/d'
+    /usr/bin/python3 tools/bench_qemu.py "$O"
 } | awk '
     BEGIN {
         name["webget"] = "webget_runs_per_s"; name["webget256"] = "webget_runs_per_s_ring256"
@@ -12,8 +13,9 @@ O=$1
         name["bulk_tx"] = "bulk_tx_MBps"; name["memory"] = "peak_memory"
     }
     {
-        printf "%-28s %10s %s\n", name[$1], $2, $3 > "/dev/stderr"
-        line[n++] = "  \"" name[$1] "\": {\"value\": " $2 ", \"unit\": \"" $3 "\"}"
+        key = $1 in name ? name[$1] : $1
+        printf "%-32s %10s %s\n", key, $2, $3 > "/dev/stderr"
+        line[n++] = "  \"" key "\": {\"value\": " $2 ", \"unit\": \"" $3 "\"}"
     }
     END {
         print "{"
