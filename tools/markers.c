@@ -9,7 +9,7 @@ int main(void)
     puts("# Trace events and markers\n\n"
          "Generated from `core/trace_events.h` by `build/markers`; do not edit.\n\n"
          "A line is `component: token token ...`. Lines of level MARK reach the UART and may be "
-         "expected in\nevery scenario; DETAIL lines exist in the simulator only. What a program "
+         "expected in\nevery scenario; DETAIL lines exist in the simulator, and on a UART with trace=all. What a program "
          "reports is\n`program: ...`, what it outputs `program: | ...`; the kernel adds `kernel: "
          "start|exit|killed|faulted\npid=N program=NAME [status=N]`.\n\n"
          "In the formats, %u is decimal, %x hexadecimal, %i an IPv4 address, %m a MAC address, %P "
