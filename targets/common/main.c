@@ -80,6 +80,7 @@ static void say_begin(const struct boot *boot)
     static const char digits[] = "0123456789abcdef";
     char line[160];
     struct fmt f = {.buf = line, .size = sizeof(line)};
+
     console_break();
     fmt_text(&f, "test: begin proto=1 target=");
     fmt_text(&f, boot->target);
@@ -232,8 +233,7 @@ static _Noreturn void run(void)
 
     for (;;) {
         uint64_t now_ns = port_clock_ns(), at_ns = start_programs(now_ns);
-
-        bool interrupted = port_interrupt_take();
+        bool interrupted = options.interrupts && port_interrupt_take();
 
         process_turn();
         kernel_poll(&kernel, now_ns); /* acknowledges the device */
