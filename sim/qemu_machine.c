@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What an incoming connection is given from its beginning, which is counted from the machine's first
@@ -185,6 +186,19 @@ static uint64_t until_ns(const struct scenario *sc)
     return until;
 }
 
+/* The bug that is in force in the simulator is in force in the machine. */
+static void add_bug(struct qemu_command *c)
+{
+#ifdef DRYWIRE_BUGS
+    const char *bug = getenv("DRYWIRE_BUG");
+
+    if (bug && *bug)
+        add_text(c, " bug=%s", bug);
+#else
+    (void)c;
+#endif
+}
+
 static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const struct options *o,
                         const char *run)
 {
@@ -198,6 +212,7 @@ static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const
         add_text(c, " trace=all");
     if (until_ns(sc))
         add_text(c, " until=%" PRIu64, until_ns(sc) / NS_PER_US);
+    add_bug(c);
     add_programs(c, sc);
     add_made(c, start);
 }

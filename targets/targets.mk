@@ -1,19 +1,20 @@
 # The bare-metal targets: the same core and programs, each with what its processor needs.
 # Included by the Makefile. Images: $(O)/x86_64/kernel.elf, $(O)/rv64/kernel.elf (QEMU's -bios none)
 # and $(O)/rv64/kernel-opensbi.elf. COVERAGE=1 (with an O of its own): the kernel counts which lines
-# it runs and says so at the end (targets/common/coverage.h); the programs do not.
+# it runs and says so at the end (targets/common/coverage.h); the programs do not. BUGS=1 (likewise):
+# the command line names a planted bug.
 
 X86_CC ?= $(if $(filter x86_64,$(shell uname -m)),gcc,x86_64-linux-gnu-gcc)
 RV_CC ?= riscv64-unknown-elf-gcc
 
-TARGET_COMMON := console.c main.c options.c panic.c process.c string.c
+TARGET_COMMON := bugs.c console.c main.c options.c panic.c process.c string.c
 TARGET_x86_64 := boot.S trap.S cpu.c devices.c interrupt.c paging.c
 TARGET_rv64 := boot.S trap.S cpu.c devices.c discover.c paging.c
 
 USER_BASE_x86_64 := 0x70000000
 USER_BASE_rv64 := 0x1000000000
 
-TARGET_FLAGS := -std=gnu11 -O2 -g $(WARNINGS) $(FREESTANDING) -fno-pic -fno-asynchronous-unwind-tables \
+TARGET_FLAGS := -std=gnu11 -O2 -g $(WARNINGS) $(BUG_FLAGS) $(FREESTANDING) -fno-pic -fno-asynchronous-unwind-tables \
                 -fno-tree-loop-distribute-patterns -fno-common -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)/=
 FLAGS_x86_64 := $(TARGET_FLAGS) -m64 -mno-red-zone -mgeneral-regs-only -fcf-protection=none \
                 -DUSER_BASE=$(USER_BASE_x86_64) -Itargets/x86_64

@@ -237,6 +237,8 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p,
     n->header_len = modern ? VIRTIO_NET_HDR_SIZE : VIRTIO_NET_HDR_SIZE_LEGACY;
     if (BUG(HEADER_LEN))
         n->header_len = VIRTIO_NET_HDR_SIZE_LEGACY;
+    if (BUG(HEADER_LEN_LONG))
+        n->header_len = VIRTIO_NET_HDR_SIZE;
     n->split_header = !modern && !virtio_has(&n->dev, VIRTIO_F_ANY_LAYOUT);
     n->netdev = (struct netdev){
         .ctx = n,
