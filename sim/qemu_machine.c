@@ -294,11 +294,15 @@ int qemu_command_make(struct qemu_command *c, const struct scenario *sc, const s
     if (o->net != NET_WORLD && o->pcap) {
         add(c, "-object");
         start = c->used;
-        add_text(c, "filter-dump,id=f,netdev=n,file=%s", o->pcap);
+        add_text(c, "filter-dump,id=f,netdev=n,file=");
+        for (const char *at = o->pcap; *at; at++) /* a comma would end the value */
+            add_text(c, *at == ',' ? ",%c" : "%c", *at);
         add_made(c, start);
     }
     add_device(c, &sc->device, t, o->icount != NO_ICOUNT);
     add_cmdline(c, sc, o, run);
+    for (unsigned i = 0; i < o->qemu_arg_count; i++)
+        add(c, o->qemu_args[i]);
     if (c->full) {
         fprintf(stderr, "drywire: %s: the programs' words do not fit a kernel command line\n",
                 sc->path);
