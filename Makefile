@@ -1,7 +1,8 @@
 # drywire: every entry point. `make help` lists them.
 #
 # Variables: CC, CFLAGS_EXTRA, SANITIZE=address,undefined, O=build folder, V=1 (show commands),
-# SEED=, SCENARIO= (for sim-test), COVERAGE=1 (kernels that count their lines; targets/targets.mk).
+# SEED=, SCENARIO= (for sim-test), COVERAGE=1 (kernels that count their lines; targets/targets.mk),
+# BUGS=1 (with the planted bugs of core/bug.h).
 
 CC ?= cc
 O ?= build
@@ -16,7 +17,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wun
             -Wno-missing-field-initializers -Werror
 SANITIZE_FLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
                     -fno-omit-frame-pointer)
-BASE := -std=c11 -O2 -g $(WARNINGS) $(SANITIZE_FLAGS) $(CFLAGS_EXTRA)
+BUG_FLAGS := $(if $(filter 1,$(BUGS)),-DDRYWIRE_BUGS)
+BASE := -std=c11 -O2 -g $(WARNINGS) $(SANITIZE_FLAGS) $(BUG_FLAGS) $(CFLAGS_EXTRA)
 DEPS = -MMD -MP -MF $(@:.o=.d)
 
 # Freestanding: no C library, no writable file-scope data. The plain objects are what the build

@@ -1,8 +1,9 @@
 /*
  * Planted bugs: the proof that the oracles can fail (docs/simulator.md, `make test`).
  *
- * BUG(name) is 0 and vanishes, unless the simulator is built with -DDRYWIRE_BUGS; then the
- * simulator says which one of them is in force (environment variable DRYWIRE_BUG).
+ * BUG(name) is 0 and vanishes, unless all is built with -DDRYWIRE_BUGS (`make BUGS=1`); then the
+ * machine says which one of them is in force: the simulator by the environment variable DRYWIRE_BUG,
+ * a target by its command line (targets/common/options.h).
  */
 #ifndef DRYWIRE_BUG_H
 #define DRYWIRE_BUG_H
@@ -12,6 +13,8 @@
     X(LEGACY_FEATURES_OK, "legacy bring-up writes FEATURES_OK")                                    \
     X(MODERN_NO_FEATURES_OK, "modern bring-up skips FEATURES_OK")                                  \
     X(QUEUE_SIZE, "the ring is laid out for half the queue size told to the device")               \
+    X(QUEUE_ALIGN, "the memory of a legacy queue does not begin with a page")                      \
+    X(QUEUE_PFN, "a legacy device is told a queue's address in place of its page number")          \
     X(VIRTUAL_ADDRESS, "a pointer is handed to the device as a bus address")                       \
     X(RX_AFTER_DRIVER_OK, "receive buffers are posted after DRIVER_OK")                            \
     X(EARLY_NOTIFY, "the receive queue is notified before DRIVER_OK")                              \
@@ -29,6 +32,7 @@
     X(RX_TOUCH, "the driver writes to a receive buffer that the device owns")                      \
     X(RX_LEAK, "every eighth receive buffer is not posted again")                                  \
     X(HEADER_LEN, "the net header is taken to be 10 bytes on a modern device")                     \
+    X(HEADER_LEN_LONG, "the net header is taken to be 12 bytes on a legacy device")                \
     X(FEATURE_NOT_OFFERED, "a feature bit is accepted that was not offered")                       \
     X(TX_HEADER_GARBAGE, "the transmit header asks for segmentation that was not negotiated")      \
     X(PCI_NO_MASTER, "bus mastering stays switched off")                                           \
@@ -56,8 +60,8 @@ enum bug { BUG_LIST(BUG_ENUM) BUG_COUNT };
 #undef BUG_ENUM
 
 #ifdef DRYWIRE_BUGS
-int sim_bug(enum bug bug);
-#define BUG(name) sim_bug(BUG_##name)
+int bug_chosen(enum bug bug);
+#define BUG(name) bug_chosen(BUG_##name)
 #else
 #define BUG(name) 0
 #endif

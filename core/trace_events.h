@@ -26,7 +26,7 @@
     X(DHCP_LOST, MARK, "netstackd", "virt0 dhcp lost addr=%i reason=%N")                           \
     X(DHCP_REFUSED, MARK, "netstackd", "virt0 dhcp refused addr=%i")                               \
     X(DHCP_NAK, MARK, "netstackd", "virt0 dhcp nak")                                               \
-    X(DHCP_RETRY, DETAIL, "netstackd", "virt0 dhcp retry try=%u in_ms=%u")                         \
+    X(DHCP_RETRY, MARK, "netstackd", "virt0 dhcp retry try=%u in_ms=%u tx=%u rx=%u")               \
     X(NET_COUNTERS, MARK, "netstackd", "virt0 counters tx=%u rx=%u")                               \
     X(ARP_RESOLVED, MARK, "netstackd", "virt0 arp addr=%i mac=%m")                                 \
     X(ARP_FAILED, MARK, "netstackd", "virt0 arp failed addr=%i")                                   \
@@ -46,7 +46,8 @@
     X(TCP_WRITTEN, DETAIL, "tcp", "written local=%u remote=%i:%u len=%u")                          \
     X(TCP_STREAM_END, DETAIL, "tcp", "end local=%u remote=%i:%u")                                  \
     X(PROCESS_FAULTED, MARK, "kernel", "fault pid=%u cause=%u address=%x")                         \
-    X(VNET_RING, MARK, "virtionetd", "packed=%u event_idx=%u indirect=%u interrupts=%u")
+    X(VNET_RING, MARK, "virtionetd", "packed=%u event_idx=%u indirect=%u interrupts=%u")           \
+    X(VNET_STALLED, MARK, "virtionetd", "stalled queue=tx in_flight=%u")
 
 /* Why a received packet, or one that could not be sent, was dropped. X(id, word). */
 #define DROP_REASONS(X)                                                                            \

@@ -69,7 +69,7 @@ def planted():
 
 @pytest.fixture(scope="session")
 def buggy():
-    return build_variant("bugs", "CC=gcc", "CFLAGS_EXTRA=-DDRYWIRE_BUGS") / "drywire"
+    return build_variant("bugs", "CC=gcc", "BUGS=1") / "drywire"
 
 
 def test_every_planted_bug_is_in_the_table():

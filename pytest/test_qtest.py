@@ -290,7 +290,7 @@ NOT_THERE = {("LEGACY_FEATURES_OK", "rv64-mmio"), ("MODERN_NO_FEATURES_OK", "rv6
 @pytest.mark.slow
 @pytest.mark.parametrize("bug", UNNOTICED)
 def test_what_qemu_does_not_notice(bug):
-    folder = build_variant("bugs", "CC=gcc", "CFLAGS_EXTRA=-DDRYWIRE_BUGS", targets=("qtest",))
+    folder = build_variant("bugs", "CC=gcc", "BUGS=1", targets=("qtest",))
     for machine in sorted(BOTH):
         if (bug, machine) in NOT_THERE:
             continue

@@ -14,7 +14,7 @@ static const char *const names[] = {
 #undef BUG_NAME
 };
 
-int sim_bug(enum bug bug)
+int bug_chosen(enum bug bug)
 {
     static int chosen = -1;
 

@@ -6,6 +6,7 @@
 enum {
     LINE_MAX_OCTETS = 512,  /* longer than any frame */
     FOREIGN_LINES_MAX = 200, /* firmware's, before the first framed line */
+    STATUS_NO_START = 1, /* QEMU's own, after a line on stderr */
     STATUS_OK = 33,
     STATUS_FAIL = 35,
     STATUS_PANIC = 37,
@@ -17,8 +18,10 @@ struct judge {
     struct sim sim; /* for its time and its failure */
     struct expectations expectations;
     uint64_t sequence; /* of the last framed line */
+    uint64_t plan, results; /* how many cases there are; the lines that say how one went */
     unsigned foreign;
-    bool ended, panicked;
+    bool ended;
+    char trouble[160]; /* what the driver last said about a device that does not do its part */
     enum judgement verdict; /* found so far, JUDGED_PASS: none */
     struct failure failure;
     char line[LINE_MAX_OCTETS];
@@ -75,13 +78,24 @@ found(struct judge *j, enum judgement v, const char *oracle, const char *format,
     va_end(args);
 }
 
-/* The expectations said something: it becomes ours. */
-static void adopt(struct judge *j, enum judgement v)
+static void take(struct judge *j, enum judgement v, const struct failure *failure)
 {
-    if (!sim_failed(&j->sim) || (j->verdict != JUDGED_PASS && j->verdict <= v))
+    if (failure->kind == FAILURE_NONE || (j->verdict != JUDGED_PASS && j->verdict <= v))
         return;
     j->verdict = v;
-    j->failure = j->sim.failure;
+    j->failure = *failure;
+}
+
+/* The expectations said something: it becomes ours, and they may say more. */
+static void adopt(struct judge *j, enum judgement v)
+{
+    take(j, v, &j->sim.failure);
+    j->sim.failure = (struct failure){0};
+}
+
+void judge_violation(struct judge *j, const struct failure *failure)
+{
+    take(j, JUDGED_FAIL, failure);
 }
 
 static uint16_t crc16(const char *bytes, size_t len)
@@ -96,14 +110,26 @@ static uint16_t crc16(const char *bytes, size_t len)
     return crc;
 }
 
+/* Decimal digits without a zero in front; where they end, or NULL. */
+static char *number(char *at, uint64_t *out)
+{
+    char *end = at;
+
+    if (*at < '1' || *at > '9')
+        return NULL;
+    *out = strtoull(at, &end, 10);
+    return end;
+}
+
 /* Take the frame off: the body, NUL-terminated in place, or NULL after a verdict. */
 static char *unframe(struct judge *j, char *line, size_t len)
 {
     char *star = len >= 6 ? line + len - 5 : NULL, *end;
-    unsigned long long sequence;
+    uint64_t sequence = 0;
     unsigned long crc;
 
-    if (!star || star[-1] != ' ' || *star != '*' || strspn(star + 1, "0123456789abcdef") != 4) {
+    if (!star || *line != '@' || star[-1] != ' ' || *star != '*' ||
+        strspn(star + 1, "0123456789abcdef") != 4) {
         found(j, JUDGED_FRAMING, "serial.frame", "not a framed line: \"%s\"", line);
         return NULL;
     }
@@ -113,13 +139,13 @@ static char *unframe(struct judge *j, char *line, size_t len)
         found(j, JUDGED_FRAMING, "serial.checksum", "the checksum is wrong of: \"%s\"", line);
         return NULL;
     }
-    sequence = strtoull(line + 1, &end, 10);
-    if (*end != ' ' || sequence != j->sequence + 1) {
-        found(j, JUDGED_FRAMING, "serial.sequence", "line %llu follows line %llu: \"%s\"", sequence,
+    end = number(line + 1, &sequence);
+    if (!end || *end != ' ' || sequence != j->sequence + 1)
+        found(j, JUDGED_FRAMING, "serial.sequence", "line %llu is followed by: \"%s\"",
               (unsigned long long)j->sequence, line);
+    if (!end || *end != ' ')
         return NULL;
-    }
-    j->sequence = sequence;
+    j->sequence = sequence; /* behind a gap too: a panic cuts the line before its own */
     return end + 1;
 }
 
@@ -148,9 +174,22 @@ static void compare(struct judge *j, const char *line, const char *key, const ch
         found(j, JUDGED_STALE, "serial.begin", "%s=%s was expected in: \"%s\"", key, wanted, line);
 }
 
+/* The same as a number. */
+static uint64_t count(const char *line, const char *key)
+{
+    char value[24];
+
+    return strtoull(field(line, key, value, sizeof(value)), NULL, 10);
+}
+
+static bool starts(const char *line, const char *with)
+{
+    return !strncmp(line, with, strlen(with));
+}
+
 static void begin_line(struct judge *j, const char *line)
 {
-    if (strncmp(line, "test: begin ", 12)) {
+    if (!starts(line, "test: begin ")) {
         found(j, JUDGED_FRAMING, "serial.begin", "the first line is: \"%s\"", line);
         return;
     }
@@ -158,22 +197,35 @@ static void begin_line(struct judge *j, const char *line)
     compare(j, line, "target", j->wants.target);
     compare(j, line, "run", j->wants.run);
     compare(j, line, "build", j->wants.build);
+    j->plan = count(line, "plan");
+}
+
+/* "test: end": everything that was planned went well, and nothing else did. */
+static void end_line(struct judge *j, const char *line)
+{
+    uint64_t ok = count(line, "ok"), fail = count(line, "fail"), skip = count(line, "skip"),
+             notrun = count(line, "notrun");
+
+    j->ended = true;
+    if (fail)
+        found(j, JUDGED_FAIL, "test", "%s", line);
+    if (notrun || ok + fail + skip != j->plan || ok + fail + skip != j->results)
+        found(j, JUDGED_INCOMPLETE, "serial.end", "%llu of %llu cases said how they went: \"%s\"",
+              (unsigned long long)j->results, (unsigned long long)j->plan, line);
 }
 
 static void control_line(struct judge *j, const char *line)
 {
-    char value[16];
-
-    if (!strncmp(line, "test: panic", 11)) {
-        j->panicked = true;
+    if (starts(line, "test: panic"))
         found(j, JUDGED_PANIC, "panic", "%s", line);
-    } else if (!strncmp(line, "test: fail", 10)) {
+    else if (starts(line, "test: fail"))
         found(j, JUDGED_FAIL, "test", "%s", line);
-    } else if (!strncmp(line, "test: end", 9)) {
-        j->ended = true;
-        if (strcmp(field(line, "fail", value, sizeof(value)), "0"))
-            found(j, JUDGED_FAIL, "test", "%s", line);
-    }
+    else if (starts(line, "virtionetd: stalled ") || starts(line, "virtionetd: failed "))
+        snprintf(j->trouble, sizeof(j->trouble), "%s", line);
+    j->results += starts(line, "test: ok ") || starts(line, "test: fail ") ||
+                  starts(line, "test: skip ");
+    if (starts(line, "test: end"))
+        end_line(j, line);
 }
 
 /* A whole framed line without its frame: its time comes off the end, the rest is judged. */
@@ -186,7 +238,7 @@ static void body(struct judge *j, char *line,
         found(j, JUDGED_INCOMPLETE, "serial.end", "after the last line: \"%s\"", line);
         return;
     }
-    if (!at || strncmp(at, " t=", 3)) {
+    if (!at || !starts(at, " t=") || !at[3] || at[3 + strspn(at + 3, "0123456789")]) {
         found(j, JUDGED_FRAMING, "serial.time", "no time in: \"%s\"", line);
         return;
     }
@@ -199,6 +251,8 @@ static void body(struct judge *j, char *line,
     control_line(j, line);
     expectations_line(&j->expectations, line);
     adopt(j, JUDGED_FAIL);
+    expectations_check(&j->expectations, false);
+    adopt(j, JUDGED_MARKERS);
 }
 
 static void whole_line(struct judge *j,
@@ -230,7 +284,9 @@ void judge_bytes(struct judge *j, const char *bytes, size_t len,
                 found(j, JUDGED_FRAMING, "serial.frame", "a line of more than %u octets",
                       LINE_MAX_OCTETS);
         } else {
-            j->line[j->len++] = bytes[i] ? bytes[i] : '?';
+            bool plain = (bytes[i] >= ' ' && bytes[i] <= '~') || bytes[i] == '\r';
+
+            j->line[j->len++] = plain ? bytes[i] : '?'; /* messages show it on a terminal */
         }
     }
 }
@@ -253,38 +309,52 @@ bool judge_begun(const struct judge *j)
 /* What the way it ended says, in the order of the verdicts. */
 static void judge_status(struct judge *j, const struct judge_end *end)
 {
-    if (!end->limit && !j->sequence)
-        found(j, JUDGED_START, "qemu", "it ended with status %d before the first line",
-              end->status);
-    if (end->exited && !end->signal && end->status == STATUS_PANIC)
+    bool has_status = end->exited && !end->signal;
+    unsigned long long last = j->sequence;
+
+    if (has_status && end->status == STATUS_NO_START && !j->sequence)
+        found(j, JUDGED_START, "qemu", "it ended with status %d before the first line", end->status);
+    if (has_status && end->status == STATUS_PANIC)
         found(j, JUDGED_PANIC, "panic", "status %d without a word", end->status);
-    if (end->exited && !end->signal && end->status == STATUS_FAIL)
-        found(j, JUDGED_FAIL, "test", "status %d", end->status);
+    if (has_status && end->status == STATUS_FAIL)
+        found(j, JUDGED_FAIL, "test", "status %d without a word", end->status);
     if (end->exited && end->signal)
-        found(j, JUDGED_CRASH, "qemu", "it was killed by signal %d", end->signal);
+        found(j, JUDGED_CRASH, "qemu", "it was killed by signal %d after line %llu", end->signal,
+              last);
     if (end->limit)
-        found(j, JUDGED_TIMEOUT, "limit", "%s: the last line is number %llu", end->limit,
-              (unsigned long long)j->sequence);
-    if (end->exited && !end->signal && end->status == 0)
-        found(j, JUDGED_RESET, "qemu",
-              "status 0: the machine was reset (a triple fault?) or switched off");
+        found(j, JUDGED_TIMEOUT, "limit", "%s: the last line is number %llu", end->limit, last);
+    if (has_status && end->status == 0)
+        found(j, JUDGED_RESET, "qemu", "status 0 after line %llu: the machine was reset (a triple "
+              "fault?) or switched off", last);
+    if (!end->exited && !end->limit)
+        return; /* it was ended because nothing could save it: no wonder that the end is missing */
     if (j->len)
         found(j, JUDGED_INCOMPLETE, "serial.end", "the last line has no end: \"%.*s\"", (int)j->len,
               j->line);
     if (!j->ended)
-        found(j, JUDGED_INCOMPLETE, "serial.end", "\"test: end\" is missing after line %llu",
-              (unsigned long long)j->sequence);
-    if (end->exited && end->status != STATUS_OK)
+        found(j, JUDGED_INCOMPLETE, "serial.end",
+              "status %d, and \"test: end\" is missing after line %llu", end->status, last);
+    if (has_status && end->status != STATUS_OK)
         found(j, JUDGED_INCOMPLETE, "qemu", "status %d instead of %d", end->status, STATUS_OK);
+}
+
+/* What the driver noticed is the cause of most things that did not come. */
+static void add_trouble(struct judge *j)
+{
+    size_t used = strlen(j->failure.message);
+
+    if (*j->trouble)
+        snprintf(j->failure.message + used, sizeof(j->failure.message) - used, "; \"%s\"",
+                 j->trouble);
 }
 
 enum judgement judge_finish(struct judge *j, const struct judge_end *end, struct failure *failure)
 {
     judge_status(j, end);
-    if (!sim_failed(&j->sim)) {
-        expectations_check(&j->expectations, true);
-        adopt(j, JUDGED_MARKERS);
-    }
+    expectations_check(&j->expectations, true);
+    adopt(j, JUDGED_MARKERS);
+    if (j->verdict != JUDGED_PASS)
+        add_trouble(j);
     *failure = j->failure;
     return j->verdict;
 }

@@ -12,15 +12,15 @@
 /* In the order in which they are looked for: the first that holds is the verdict. */
 enum judgement {
     JUDGED_PASS,
-    JUDGED_START,      /* the emulator did not start, or said nothing at all */
+    JUDGED_START,      /* the emulator did not start */
     JUDGED_STALE,      /* the first line is another run's, target's or image's */
     JUDGED_PANIC,      /* the kernel trapped */
-    JUDGED_FAIL,       /* the guest says that it failed, or a `never` line was seen */
+    JUDGED_FAIL,       /* the guest says that it failed, a `never` line, or a rule was violated */
     JUDGED_FRAMING,    /* lost, split, damaged or foreign output */
     JUDGED_CRASH,      /* the emulator died of a signal */
     JUDGED_TIMEOUT,    /* silence, or no end in time */
     JUDGED_RESET,      /* status 0: a reset or triple fault */
-    JUDGED_INCOMPLETE, /* no last line, lines after it, or a wrong status */
+    JUDGED_INCOMPLETE, /* no last line, lines after it, wrong counts in it, or a wrong status */
     JUDGED_MARKERS,    /* an expectation was not met */
 };
 
@@ -35,7 +35,7 @@ struct judge_wants {
 struct judge_end {
     bool exited;       /* it ended by itself, with `status` or by `signal` */
     int status, signal;
-    const char *limit; /* NULL, or why it was ended: "silence", "total" */
+    const char *limit; /* NULL, or why it was ended; neither: it was lost (judge_lost()) */
 };
 
 struct judge;
@@ -46,6 +46,9 @@ void judge_free(struct judge *j);
 /* More of the log. `on_line` (may be NULL) gets every good line, without its frame, with its time. */
 void judge_bytes(struct judge *j, const char *bytes, size_t len,
                  void (*on_line)(void *ctx, uint64_t time_ns, const char *line), void *ctx);
+
+/* The far side found the guest violating a rule. */
+void judge_violation(struct judge *j, const struct failure *failure);
 
 /* Nothing that is still to come can make this a pass. */
 bool judge_lost(const struct judge *j);

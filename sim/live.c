@@ -37,6 +37,7 @@ struct seen {
 struct live {
     const struct options *options;
     const struct scenario *scenario;
+    struct live_guest guest;
     struct sim sim;
     struct far_side far;
     struct peer peer;
@@ -266,7 +267,7 @@ static int serve(struct live *l)
     int code;
 
     sim_start(&l->sim, l->options->seed);
-    if (far_side_open(&l->far, &l->sim, l->scenario, NULL, l->options->pcap, &listener)) {
+    if (far_side_open(&l->far, &l->sim, l->scenario, l->guest.mac, l->options->pcap, &listener)) {
         failure_block(l, "");
         return EXIT_HARNESS;
     }
@@ -282,17 +283,19 @@ static int serve(struct live *l)
     summary(l);
     if (code == EXIT_PASS && sim_failed(&l->sim)) {
         failure_block(l, world);
+        if (l->guest.failure)
+            *l->guest.failure = l->sim.failure;
         code = failure_code(l->sim.failure.kind);
     }
     return code;
 }
 
-int live_serve(const struct scenario *sc, const struct options *o)
+int live_serve(const struct scenario *sc, const struct options *o, struct live_guest guest)
 {
     static struct live l;
     int code;
 
-    l = (struct live){.options = o, .scenario = sc};
+    l = (struct live){.options = o, .scenario = sc, .guest = guest};
     l.signals = signals_open();
     if (l.signals < 0) {
         fprintf(stderr, "drywire: signalfd: %s\n", strerror(errno));

@@ -7,9 +7,16 @@
 
 #include "options.h"
 #include "scenario.h"
+#include "sim.h"
+
+/* Who the guest is, and what it did: both may be NULL. */
+struct live_guest {
+    const uint8_t *mac;      /* NULL: whatever its first frame says */
+    struct failure *failure; /* filled in when a rule was violated */
+};
 
 /* Serve it until a signal, a violation or the end of the guest. The exit code; all has been said.
  */
-int live_serve(const struct scenario *sc, const struct options *o);
+int live_serve(const struct scenario *sc, const struct options *o, struct live_guest guest);
 
 #endif

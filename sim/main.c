@@ -305,11 +305,11 @@ static int check_writable(const char *option, const char *path)
 
 static int check_outputs(const struct options *o, size_t scenarios)
 {
-    if ((o->pcap || o->trace) && scenarios > 1) {
-        fprintf(
-            stderr,
-            "drywire: --%s is for a single scenario, here are %zu; --artifacts DIR is for many\n",
-            o->pcap ? "pcap" : "trace", scenarios);
+    const char *one = o->pcap ? "pcap" : o->trace ? "trace" : o->log ? "log" : NULL;
+
+    if (one && scenarios > 1) {
+        fprintf(stderr, "drywire: --%s is for a single scenario, here are %zu%s\n", one, scenarios,
+                o->verb == VERB_RUN ? "; --artifacts DIR is for many" : "");
         return EXIT_USAGE;
     }
     if (o->artifacts && mkdir(o->artifacts, 0777) && errno != EEXIST) {
@@ -317,7 +317,7 @@ static int check_outputs(const struct options *o, size_t scenarios)
         return EXIT_USAGE;
     }
     if (check_writable("pcap", o->pcap) || check_writable("trace", o->trace) ||
-        check_writable("junit", o->junit))
+        check_writable("junit", o->junit) || check_writable("log", o->log))
         return EXIT_USAGE;
     return 0;
 }
@@ -594,7 +594,7 @@ static int verb_world(const struct options *o)
         code = EXIT_HARNESS;
 #endif
     if (!code)
-        code = live_serve(sc, o);
+        code = live_serve(sc, o, (struct live_guest){0});
     scenario_free(sc);
     return code;
 }

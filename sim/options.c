@@ -51,6 +51,7 @@ static const struct row {
     {"net", 'N', "world|user|host", QEMU, "the far side, QEMU's user network, that with the host"},
     {"icount", 'i', "SHIFT", QEMU, "time by counted instructions: long waits pass quickly"},
     {"kernel", 'k', "FILE", QEMU, "boot this image"},
+    {"arg", 'A', "WORD", QEMU, "one more word of QEMU's command line; may be given again"},
     {"log", 'l', "FILE", QEMU, "keep the serial line as it came"},
     {"gdb", 'b', NULL, QEMU, "stop before the first instruction and wait for gdb"},
     {"detail", 'e', NULL, QEMU, "the kernel prints events of level DETAIL as well"},
@@ -171,6 +172,17 @@ static int descriptor(const char *name, const char *text, uint64_t *out)
     return EXIT_USAGE;
 }
 
+/* Words for QEMU, in their order. */
+static int qemu_arg(const char *word, struct options *o)
+{
+    if (o->qemu_arg_count == QEMU_ARGS_MAX) {
+        fprintf(stderr, "drywire: --arg can be given %u times\n", QEMU_ARGS_MAX);
+        return EXIT_USAGE;
+    }
+    o->qemu_args[o->qemu_arg_count++] = word;
+    return -1;
+}
+
 static const char *const nets[] = {"world", "user", "host", NULL}; /* in the order of enum net */
 
 static int choice(const char *name, const char *text, const char *const *words, unsigned *out)
@@ -219,6 +231,8 @@ static int apply(const struct row *r, const char *value, struct options *o)
     case 'k':
         o->kernel = value;
         break;
+    case 'A':
+        return qemu_arg(value, o);
     case 'l':
         o->log = value;
         break;

@@ -30,6 +30,8 @@ enum {
 
 #define NO_FD UINT64_MAX
 
+enum { QEMU_ARGS_MAX = 16 };
+
 struct options {
     enum verb verb;
     uint64_t seed;
@@ -38,6 +40,8 @@ struct options {
     uint64_t limit_s, fd, ready_fd; /* world; a descriptor that was not given is NO_FD */
     const char *socket, *peer;
     const char *target, *machine, *device, *kernel, *log; /* qemu */
+    const char *qemu_args[QEMU_ARGS_MAX];
+    unsigned qemu_arg_count;
     enum net net;
     uint64_t icount; /* NO_ICOUNT: real time */
     const char *pcap, *trace, *junit, *artifacts, *guest;

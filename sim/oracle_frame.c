@@ -106,6 +106,23 @@ bool oracles_off(struct oracles *o, const char *name)
 
 /* ---- form ---- */
 
+/* What makes a frame look like this one, which has another source: a driver that is wrong about the
+ * length of the net header moves it (VirtIO 1.2 section 5.1.6.1), one that hands out pointers has
+ * the device read where nothing is (2.7.5). */
+static const char *likely_cause(const struct oracles *o, const uint8_t *frame, size_t len)
+{
+    static const uint8_t nothing[14];
+
+    if (len < 14)
+        return "";
+    return !memcmp(frame + 4, o->mac, 6)   ? "; 2 bytes are cut off in front: is the driver's net "
+                                             "header 10 bytes and the device's 12?"
+           : !memcmp(frame + 8, o->mac, 6) ? "; 2 bytes are too many in front: is the driver's net "
+                                             "header 12 bytes and the device's 10?"
+           : !memcmp(frame, nothing, 14)   ? "; all is zero: is the bus address of the frame wrong?"
+                                           : "";
+}
+
 static void check_form(struct oracles *o, const uint8_t *frame, size_t len,
                        const struct decoded *d)
 {
@@ -118,8 +135,8 @@ static void check_form(struct oracles *o, const uint8_t *frame, size_t len,
         o->mac_known = true;
     }
     if (memcmp(d->eth_src, o->mac, 6) || (o->mac[0] & 1))
-        oracle_fail(o, FRAME_SOURCE_MAC, SIM_SITE, "the source MAC ends in %02x:%02x",
-                    d->eth_src[4], d->eth_src[5]);
+        oracle_fail(o, FRAME_SOURCE_MAC, SIM_SITE, "the source MAC ends in %02x:%02x%s",
+                    d->eth_src[4], d->eth_src[5], likely_cause(o, frame, len));
     if (d->error) {
         bool sum = strstr(d->error, "checksum");
 

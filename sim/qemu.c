@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,6 +27,7 @@ enum {
     FIRST_LINE_S = 15, /* guards against a hang, with room for a machine that is busy */
     SILENCE_S = 20,
     GRACE_MS = 2000, /* from a lost verdict to the end: what else does it say? */
+    TURN_MS = 100,
     LINES_KEPT = 12,
     LOG_MAX = 4 << 20,
 };
@@ -37,7 +39,9 @@ struct run {
     struct qemu_command command;
     struct judge *judge;
     FILE *log; /* NULL: not kept */
-    pid_t world, qemu;
+    pid_t world, qemu; /* 0: not there, or ended and waited for */
+    int world_status;
+    struct failure *violation; /* shared with the far side */
     int serial, world_said, qemu_said; /* pipe; files in memory */
     char run_id[9], build_id[9];
     uint64_t start_ms, last_ms, lost_ms; /* 0: not lost */
@@ -143,10 +147,75 @@ static int memory_file(const char *name)
     return fd;
 }
 
+/* SIGINT, SIGTERM or SIGHUP came: both children are ended by their ids, then it takes effect. */
+static volatile sig_atomic_t stopped;
+
+static void on_stop(int number)
+{
+    stopped = number;
+}
+
+/* What is ignored (a job in the background) stays so. */
+static void watch_stop(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction a = {.sa_handler = on_stop, .sa_flags = SA_RESTART}, old;
+
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        if (!sigaction(numbers[i], NULL, &old) && old.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &a, NULL);
+    signal(SIGCHLD, SIG_DFL); /* ignored, it would leave nobody to wait for */
+}
+
+/* In a child: it does not outlive us, however we end. */
+static void follow_parent(pid_t parent, int number)
+{
+    signal(SIGTERM, SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, number);
+    if (getppid() != parent)
+        _exit(EXIT_HARNESS);
+}
+
+/* A child that could not be made. */
+static void check_fork(pid_t pid)
+{
+    if (pid >= 0)
+        return;
+    perror("drywire: fork");
+    exit(EXIT_HARNESS);
+}
+
+/* Has this child ended within the time? Then it is waited for. */
+static bool wait_for(pid_t *pid, int *status, unsigned ms)
+{
+    for (unsigned waited = 0;; waited++) {
+        if (waitpid(*pid, status, WNOHANG) == *pid) {
+            *pid = 0;
+            return true;
+        }
+        if (waited >= ms)
+            return false;
+        usleep(1000);
+    }
+}
+
+static void end_child(pid_t *pid, int number, int *status)
+{
+    if (!*pid)
+        return;
+    kill(*pid, number);
+    if (!wait_for(pid, status, GRACE_MS)) {
+        kill(*pid, SIGKILL);
+        wait_for(pid, status, GRACE_MS);
+    }
+}
+
 /* The far side in a child; returns when it listens. */
 static void start_world(struct run *r, int fd, int other)
 {
+    struct live_guest guest = {r->scenario->device.mac, r->violation};
     struct options o = *r->options;
+    pid_t self = getpid();
     int ready[2];
     char line[8];
 
@@ -157,7 +226,9 @@ static void start_world(struct run *r, int fd, int other)
     r->world_said = memory_file("world");
     fflush(NULL);
     r->world = fork();
+    check_fork(r->world);
     if (r->world == 0) {
+        follow_parent(self, SIGTERM);
         close(ready[0]);
         close(other);
         dup2(r->world_said, STDOUT_FILENO);
@@ -165,7 +236,7 @@ static void start_world(struct run *r, int fd, int other)
         o.fd = (uint64_t)fd;
         o.ready_fd = (uint64_t)ready[1];
         o.limit_s = 3600; /* we have limits of our own */
-        exit(live_serve(r->scenario, &o));
+        exit(live_serve(r->scenario, &o, guest));
     }
     close(ready[1]);
     if (read(ready[0], line, sizeof(line)) < 0)
@@ -175,6 +246,7 @@ static void start_world(struct run *r, int fd, int other)
 
 static void start_qemu(struct run *r)
 {
+    pid_t self = getpid();
     int serial[2], null;
 
     if (pipe(serial)) {
@@ -184,11 +256,14 @@ static void start_qemu(struct run *r)
     r->qemu_said = memory_file("qemu");
     fflush(NULL);
     r->qemu = fork();
+    check_fork(r->qemu);
     if (r->qemu == 0) {
+        follow_parent(self, SIGKILL);
         null = open("/dev/null", O_RDONLY);
         dup2(null, STDIN_FILENO);
         dup2(serial[1], STDOUT_FILENO);
         dup2(r->qemu_said, STDERR_FILENO);
+        close(null);
         close(serial[0]);
         close(serial[1]);
         setenv("TZ", "UTC", 1); /* captures that QEMU writes have its time zone in them */
@@ -230,13 +305,26 @@ static void on_line(void *ctx, uint64_t time_ns, const char *line)
         puts(to);
 }
 
+/* Has the far side ended, because a rule was violated or it could not go on? */
+static bool world_ended(struct run *r)
+{
+    if (!r->world || !wait_for(&r->world, &r->world_status, 0))
+        return false;
+    judge_violation(r->judge, r->violation);
+    return true;
+}
+
 /* Why it must be ended now, or NULL. */
 static const char *over(struct run *r)
 {
     uint64_t now = now_ms(), silent = now - r->last_ms;
 
+    if (stopped)
+        return "interrupted";
     if (r->options->gdb)
         return NULL; /* a person is at work */
+    if (world_ended(r) && !judge_lost(r->judge))
+        return "the far side has ended";
     if (judge_lost(r->judge)) {
         r->lost_ms = r->lost_ms ? r->lost_ms : now;
         return now - r->lost_ms >= GRACE_MS ? "lost" : NULL;
@@ -248,32 +336,44 @@ static const char *over(struct run *r)
     return r->bytes > LOG_MAX ? "more output than any run has" : NULL;
 }
 
-static void read_serial(struct run *r, struct judge_end *end)
+/* One turn: what there is of the log is judged. False: there will be no more. */
+static bool read_some(struct run *r)
 {
     struct pollfd p = {.fd = r->serial, .events = POLLIN};
     char buf[4096];
-    const char *why;
+    ssize_t n;
 
-    for (;;) {
-        ssize_t n = 0;
+    if (poll(&p, 1, TURN_MS) <= 0)
+        return true;
+    n = read(r->serial, buf, sizeof(buf));
+    if (n <= 0)
+        return false;
+    r->last_ms = now_ms();
+    r->bytes += (uint64_t)n;
+    if (r->log)
+        fwrite(buf, 1, (size_t)n, r->log);
+    judge_bytes(r->judge, buf, (size_t)n, on_line, r);
+    return true;
+}
 
-        if (poll(&p, 1, 100) > 0) {
-            n = read(r->serial, buf, sizeof(buf));
-            if (n <= 0)
-                return;
-            r->last_ms = now_ms();
-            r->bytes += (uint64_t)n;
-            if (r->log)
-                fwrite(buf, 1, (size_t)n, r->log);
-            judge_bytes(r->judge, buf, (size_t)n, on_line, r);
-        }
+/* The log to its end, then the end of QEMU: its own, or ours when it is over. */
+static void watch_qemu(struct run *r, struct judge_end *end)
+{
+    const char *why = NULL;
+    int status = 0;
+
+    while (!why && read_some(r))
         why = over(r);
-        if (why) {
-            end->limit = judge_lost(r->judge) ? NULL : why;
-            kill(r->qemu, SIGKILL);
-            return;
-        }
+    if (!why && !wait_for(&r->qemu, &status, GRACE_MS))
+        why = "the serial line was closed and nothing ended";
+    if (!r->qemu) {
+        end->exited = true;
+        end->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+        end->status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
     }
+    end->limit = judge_lost(r->judge) ? NULL : why;
+    end_child(&r->qemu, SIGKILL, &status);
+    close(r->serial);
 }
 
 /* ---- the whole ---- */
@@ -306,8 +406,12 @@ static void again(const struct run *r)
         printf(" --device '%s'", o->device);
     if (o->icount != NO_ICOUNT)
         printf(" --icount %" PRIu64, o->icount);
+    if (o->net != NET_WORLD)
+        printf(" --net %s", o->net == NET_USER ? "user" : "host");
     if (o->kernel)
         printf(" --kernel %s", o->kernel);
+    for (unsigned i = 0; i < o->qemu_arg_count; i++)
+        printf(" --arg %s", o->qemu_args[i]);
     printf(" %s\n", r->scenario->path);
 }
 
@@ -318,7 +422,8 @@ static void failure_block(const struct run *r, enum judgement v, const struct fa
 
     printf("what:      %s %s: %s\n", judgement_word(v), f->oracle, f->message);
     printf("where:     %s\n", f->site);
-    printf("when:      %" PRIu64 ".%06" PRIu64 " s on the machine's clock\n", us / 1000000, us % 1000000);
+    printf("when:      %" PRIu64 ".%06" PRIu64 " s on the %s clock\n", us / 1000000, us % 1000000,
+           v == JUDGED_FAIL && r->violation->kind ? "far side's" : "machine's");
     printf("lines:");
     for (unsigned i = first; i < r->line_count; i++)
         printf("%s%s\n", i == first ? "     " : "           ", r->lines[i % LINES_KEPT]);
@@ -329,30 +434,12 @@ static void failure_block(const struct run *r, enum judgement v, const struct fa
     print_command(r);
 }
 
-/* Wait for the far side to end after SIGTERM; its exit code. */
+/* End the far side; its exit code. */
 static int end_world(struct run *r)
 {
-    int status;
-
-    if (!r->world)
-        return EXIT_PASS;
-    kill(r->world, SIGTERM);
-    if (waitpid(r->world, &status, 0) < 0 || !WIFEXITED(status))
-        return EXIT_HARNESS;
-    return WEXITSTATUS(status);
-}
-
-static enum judgement finish(struct run *r, struct judge_end *end, struct failure *failure)
-{
-    int status = 0;
-
-    if (waitpid(r->qemu, &status, 0) == r->qemu && !end->limit && !judge_lost(r->judge)) {
-        end->exited = true;
-        end->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-        end->status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-    }
-    close(r->serial);
-    return judge_finish(r->judge, end, failure);
+    end_child(&r->world, SIGTERM, &r->world_status);
+    judge_violation(r->judge, r->violation);
+    return WIFEXITED(r->world_status) ? WEXITSTATUS(r->world_status) : EXIT_HARNESS;
 }
 
 static int carry_out(struct run *r)
@@ -368,9 +455,14 @@ static int carry_out(struct run *r)
         printf("gdb-multiarch %s -ex 'target remote :1234'\n", r->command.image);
     r->start_ms = r->last_ms = now_ms();
     start_qemu(r);
-    read_serial(r, &end);
-    v = finish(r, &end, &failure);
+    watch_qemu(r, &end);
     world = end_world(r);
+    v = judge_finish(r->judge, &end, &failure);
+    if (stopped) {
+        fprintf(stderr, "drywire: %s: interrupted\n", r->scenario->path);
+        judge_free(r->judge);
+        return EXIT_HARNESS;
+    }
     printf("%s  %s  machine=%s  %" PRIu64 " ms\n", v || world ? "FAIL" : "pass", r->scenario->path,
            r->command.machine->name, now_ms() - r->start_ms);
     if (v)
@@ -385,37 +477,60 @@ static int open_log(struct run *r)
 {
     if (!r->options->log)
         return 0;
-    r->log = fopen(r->options->log, "wb");
+    r->log = fopen(r->options->log, "wbe");
     if (r->log)
         return 0;
     fprintf(stderr, "drywire: --log %s: %s\n", r->options->log, strerror(errno));
     return EXIT_USAGE;
 }
 
+static int prepare(struct run *r, const char *netdev)
+{
+    char folder[4096];
+    int code = qemu_command_make(&r->command, r->scenario, r->options,
+                                 build_folder(folder, sizeof(folder)), netdev, r->run_id);
+
+    if (!code)
+        code = image_build_id(r->command.image, r->build_id);
+    return code ? code : open_log(r);
+}
+
+/* What the far side finds wrong, seen by both. */
+static struct failure *shared_failure(void)
+{
+    static struct failure *shared;
+
+    if (!shared)
+        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                      0);
+    if (shared == MAP_FAILED) {
+        perror("drywire: mmap");
+        exit(EXIT_HARNESS);
+    }
+    *shared = (struct failure){0};
+    return shared;
+}
+
 int qemu_run(const struct scenario *sc, const struct options *o, bool single)
 {
     static struct run r;
-    char folder[4096], netdev[64];
+    char netdev[64];
     int wire[2], code;
     bool world = o->net == NET_WORLD;
 
     r = (struct run){.scenario = sc, .options = o, .single = single, .world_said = -1};
+    r.violation = shared_failure();
     new_run_id(r.run_id);
     if (socketpair(AF_UNIX, SOCK_DGRAM, 0, wire)) {
         perror("drywire: socketpair");
         return EXIT_HARNESS;
     }
     snprintf(netdev, sizeof(netdev), "dgram,id=n,local.type=fd,local.str=%d", wire[1]);
-    code = qemu_command_make(&r.command, sc, o, build_folder(folder, sizeof(folder)),
-                             world                ? netdev
-                             : o->net == NET_USER ? "user,id=n,restrict=on"
-                                                  : "user,id=n",
-                             r.run_id);
-    if (!code)
-        code = image_build_id(r.command.image, r.build_id);
-    if (!code)
-        code = open_log(&r);
+    code = prepare(&r, world                ? netdev
+                       : o->net == NET_USER ? "user,id=n,restrict=on"
+                                            : "user,id=n");
     if (!code) {
+        watch_stop();
         fcntl(wire[0], F_SETFD, FD_CLOEXEC);
         if (world)
             start_world(&r, wire[0], wire[1]);
@@ -428,5 +543,9 @@ int qemu_run(const struct scenario *sc, const struct options *o, bool single)
         fclose(r.log);
     close(wire[0]);
     close(wire[1]);
+    if (stopped) {
+        signal(stopped, SIG_DFL);
+        raise(stopped);
+    }
     return code;
 }

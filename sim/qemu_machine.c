@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What an incoming connection is given from its beginning, which is counted from the machine's first
@@ -185,6 +186,19 @@ static uint64_t until_ns(const struct scenario *sc)
     return until;
 }
 
+/* The bug that is in force in the simulator is in force in the machine. */
+static void add_bug(struct qemu_command *c)
+{
+#ifdef DRYWIRE_BUGS
+    const char *bug = getenv("DRYWIRE_BUG");
+
+    if (bug && *bug)
+        add_text(c, " bug=%s", bug);
+#else
+    (void)c;
+#endif
+}
+
 static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const struct options *o,
                         const char *run)
 {
@@ -198,6 +212,7 @@ static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const
         add_text(c, " trace=all");
     if (until_ns(sc))
         add_text(c, " until=%" PRIu64, until_ns(sc) / NS_PER_US);
+    add_bug(c);
     add_programs(c, sc);
     add_made(c, start);
 }
@@ -283,11 +298,15 @@ int qemu_command_make(struct qemu_command *c, const struct scenario *sc, const s
     if (o->net != NET_WORLD && o->pcap) {
         add(c, "-object");
         start = c->used;
-        add_text(c, "filter-dump,id=f,netdev=n,file=%s", o->pcap);
+        add_text(c, "filter-dump,id=f,netdev=n,file=");
+        for (const char *at = o->pcap; *at; at++) /* a comma would end the value */
+            add_text(c, *at == ',' ? ",%c" : "%c", *at);
         add_made(c, start);
     }
     add_device(c, &sc->device, t, o->icount != NO_ICOUNT);
     add_cmdline(c, sc, o, run);
+    for (unsigned i = 0; i < o->qemu_arg_count; i++)
+        add(c, o->qemu_args[i]);
     if (c->full) {
         fprintf(stderr, "drywire: %s: the programs' words do not fit a kernel command line\n",
                 sc->path);

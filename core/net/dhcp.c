@@ -77,7 +77,8 @@ static void set_backoff(struct stack *s)
         wait_s *= 2;
     d->timer_ns = s->now_ns + (wait_s - 1) * NS_PER_S + jitter_ns;
     if (d->tries > 1)
-        TRACE(s->platform, TRACE_DHCP_RETRY, d->tries, (d->timer_ns - s->now_ns) / NS_PER_MS);
+        TRACE(s->platform, TRACE_DHCP_RETRY, d->tries, (d->timer_ns - s->now_ns) / NS_PER_MS,
+              s->netdev->frames_tx, s->netdev->frames_rx);
 }
 
 static void send_discover(struct stack *s)

@@ -9,6 +9,9 @@
 /* Link and status are looked at no more often than this; each look costs register reads. */
 #define CHECK_INTERVAL_NS (100 * NS_PER_MS)
 
+/* A device that has had frames for so long and gave none back does not see them. */
+#define STALL_NS NS_PER_S
+
 static uint64_t bus(const struct virtio_net *n, const void *ptr)
 {
     const struct platform *p = n->dev.platform;
@@ -79,7 +82,23 @@ static void tx_reclaim(struct virtio_net *n)
         CHECK(n->tx_free_count < n->tx_count);
         n->tx_free[n->tx_free_count++] = (uint16_t)(((uint8_t *)token - n->tx_slots) /
                                                     VIRTIO_NET_SLOT);
+        n->tx_watch_ns = 0;
+        n->tx_stalled = false;
     }
+}
+
+/* Nobody is woken for this: it is noticed when something else is looked at. Said once for each time
+ * that the queue stands still. */
+static void tx_watch(struct virtio_net *n, uint64_t now_ns)
+{
+    if (n->tx.in_flight == 0 || n->tx_stalled)
+        return;
+    if (n->tx_watch_ns == 0)
+        n->tx_watch_ns = now_ns;
+    if (now_ns - n->tx_watch_ns < STALL_NS)
+        return;
+    n->tx_stalled = true;
+    TRACE(n->dev.platform, TRACE_VNET_STALLED, n->tx.in_flight);
 }
 
 static uint8_t *net_alloc(void *ctx)
@@ -237,6 +256,8 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p,
     n->header_len = modern ? VIRTIO_NET_HDR_SIZE : VIRTIO_NET_HDR_SIZE_LEGACY;
     if (BUG(HEADER_LEN))
         n->header_len = VIRTIO_NET_HDR_SIZE_LEGACY;
+    if (BUG(HEADER_LEN_LONG))
+        n->header_len = VIRTIO_NET_HDR_SIZE;
     n->split_header = !modern && !virtio_has(&n->dev, VIRTIO_F_ANY_LAYOUT);
     n->netdev = (struct netdev){
         .ctx = n,
@@ -250,7 +271,8 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p,
     n->check_ns = 0;
     n->check_due = false;
     n->interrupts = options->interrupts;
-    n->tx_short = n->more = false;
+    n->tx_short = n->more = n->tx_stalled = false;
+    n->tx_watch_ns = 0;
     if (read_config(n, random))
         return ERR_DEVICE;
     read_link(n);
@@ -297,7 +319,10 @@ void virtio_net_check(struct virtio_net *n, uint64_t now_ns)
     }
     tx_reclaim(n);
     n->check_due = now_ns < n->check_ns;
-    if (n->dev.failed || n->check_due)
+    if (n->dev.failed)
+        return;
+    tx_watch(n, now_ns);
+    if (n->check_due)
         return;
     n->check_ns = now_ns + CHECK_INTERVAL_NS;
     status = n->dev.transport->status_read(&n->dev);

@@ -35,6 +35,8 @@ struct virtio_net {
     bool interrupts;     /* wanted, while nothing is being done */
     bool tx_short;       /* the stack was refused a slot: it waits for one to come back */
     bool more;           /* finished chains were there when interrupts were asked for */
+    uint64_t tx_watch_ns; /* since when frames were seen in flight and none came back; 0: not seen */
+    bool tx_stalled;      /* that was long ago, and it was said */
     uint8_t *rx_slots, *tx_slots;
     uint16_t rx_count, tx_count;
     uint16_t tx_free_count;

@@ -31,7 +31,11 @@ int virtq_split_place(struct virtq *q, struct dma_memory *memory, struct virtq_a
     size_t used_at =
         round_up(avail_at + VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * size + 2, align);
     size_t total = round_up(used_at + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * size + 2, align);
-    uint8_t *area = dma_take(memory, total, align);
+    uint8_t *area;
+
+    if (BUG(QUEUE_ALIGN) && dma_take(memory, VIRTQ_DESC_ALIGN, align)) /* something else is first */
+        align = VIRTQ_DESC_ALIGN;
+    area = dma_take(memory, total, align);
 
     if (!area)
         return virtio_fail(q->dev, VIRTIO_FAILURE_MEMORY, total);

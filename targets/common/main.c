@@ -38,7 +38,7 @@ static uint8_t buffers[STACK_BUFFERS_SIZE] __attribute__((aligned(64), section("
 static uint64_t bus_address(void *ctx, const void *ptr)
 {
     (void)ctx;
-    return (uintptr_t)ptr; /* the kernel is mapped where it lies */
+    return (uintptr_t)ptr - DMA_WINDOW;
 }
 
 static uint64_t platform_entropy(void *ctx)
@@ -188,7 +188,7 @@ static void bring_up(struct boot *boot)
     struct kernel_config config = {
         .platform = &platform,
         .processes = &target_processes,
-        .dma = dma,
+        .dma = (uint8_t *)((uintptr_t)dma + DMA_WINDOW),
         .dma_size = sizeof(dma),
         .buffers = buffers,
         .nic_options = {.interrupts = options.interrupts != INTERRUPTS_OFF},

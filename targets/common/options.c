@@ -1,6 +1,7 @@
 /* The kernel command line: see options.h. */
 #include "options.h"
 #include "../../core/mem.h"
+#include "bugs.h"
 #include <stddef.h>
 
 static unsigned hex(char c)
@@ -111,6 +112,8 @@ static bool option(struct options *o, char *word)
                                         : INTERRUPTS_OFF;
         return o->interrupts || is(at, "off");
     }
+    if ((at = after(word, "bug=")))
+        return bugs_choose(at);
     if (is(word, "trace=all"))
         return o->trace_all = true;
     /* QEMU adds one for each device of a microvm without ACPI; the slots are scanned anyway. */

@@ -10,6 +10,7 @@
  *     interrupts=line   halt when idle and be woken by the device's interrupt line,
  *     interrupts=msi    or by a message (PCI); default: off, poll without a pause
  *     trace=all         events of level DETAIL as well
+ *     bug=NAME          with the planted bug (core/bug.h); only in images that have them
  *
  * In the words of a program %XX is a byte, so that spaces and commas can be passed.
  */

@@ -89,6 +89,7 @@ void paging_start(void)
     for (unsigned i = 0; i < KERNEL_TABLES; i++)
         memory[(base + i * MEGAPAGE) / MEGAPAGE % ENTRIES] = entry((uintptr_t)kernel[i], 0);
     root[base / GIGAPAGE] = entry((uintptr_t)memory, 0);
+    root[(base + DMA_WINDOW) / GIGAPAGE] = root[base / GIGAPAGE];
     map_devices();
     map_user();
     __asm__ volatile("sfence.vma" ::: "memory");

@@ -72,6 +72,7 @@ void paging_start(void)
     for (unsigned i = 0; i < KERNEL_TABLES; i++)
         low[base / MEGAPAGE + i] = (uintptr_t)kernel[i] | P | W;
     pointers[0] = (uintptr_t)low | P | W;
+    pointers[DMA_WINDOW / GIGAPAGE] = pointers[0] | NX;
     map_devices(PCI_WINDOW_BASE, PCI_WINDOW_BASE + PCI_WINDOW_SIZE);
     map_devices(TOP_BASE, TOP_END);
     pointers[3] = (uintptr_t)devices | P | W;

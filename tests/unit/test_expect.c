@@ -78,6 +78,40 @@ static void tokens_match_in_order_with_others_between(void **state)
     assert_true(met("expect tcp:\n", "tcp: anything"));
 }
 
+static void a_star_at_the_end_stands_for_anything(void **state)
+{
+    (void)state;
+    assert_true(met("expect a: mac=52:*\n", "a: x mac=52:55"));
+    assert_true(met("expect a: mac=52:*\n", "a: mac=52:"));
+    assert_true(met("expect a: mac=* up\n", "a: mac= up"));
+    assert_false(met("expect a: mac=52:*\n", "a: mac=52"));
+    assert_false(met("expect a: mac=52:*\n", "a: smac=52:55"));
+    assert_false(met("expect a: mac=*:55\n", "a: mac=52:55")); /* nowhere else */
+    assert_true(met("expect a: *\n", "a: *"));
+    assert_false(met("expect a: *\n", "a: b")); /* and not alone */
+    assert_false(met("expect a: b*\n", "a:"));
+}
+
+static void a_field_may_be_at_least_a_number(void **state)
+{
+    (void)state;
+    assert_true(met("expect a: rx>=2\n", "a: tx=1 rx=2"));
+    assert_true(met("expect a: rx>=2\n", "a: rx=10"));
+    assert_true(met("expect a: rx>=0\n", "a: rx=18446744073709551"));
+    assert_true(met("expect a: rx>=2\n", "a: rx=1 rx=3"));
+    assert_false(met("expect a: rx>=2\n", "a: rx=1"));
+    assert_false(met("expect a: rx>=2\n", "a: rx="));
+    assert_false(met("expect a: rx>=2\n", "a: rx=3s"));
+    assert_false(met("expect a: rx>=2\n", "a: rx=0x3"));
+    assert_false(met("expect a: rx>=2\n", "a: rx=-3"));
+    assert_false(met("expect a: rx>=2\n", "a: trx=3"));
+    assert_false(met("expect a: rx>=2\n", "a: rxx=3"));
+    assert_false(met("expect a: rx>=2\n", "a: rx 3"));
+    assert_false(met("expect a: rx>=2\n", "a: rx=99999999999999999999")); /* no such number */
+    assert_false(met("expect a: rx>=two\n", "a: rx=2"));
+    assert_true(met("expect a: rx>=2\n", "a: rx>=2")); /* itself */
+}
+
 static void the_component_must_be_equal(void **state)
 {
     (void)state;
@@ -263,6 +297,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_match_in_order_with_others_between),
+        cmocka_unit_test(a_star_at_the_end_stands_for_anything),
+        cmocka_unit_test(a_field_may_be_at_least_a_number),
         cmocka_unit_test(the_component_must_be_equal),
         cmocka_unit_test(only_wanted_components_are_wanted),
         cmocka_unit_test(by_includes_its_moment_and_nothing_later),
