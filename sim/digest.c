@@ -100,8 +100,8 @@ static void add_close(struct connection *c, char letter, size_t number)
 {
     size_t n = strlen(c->close);
 
-    if (strchr(c->close, letter))
-        return;
+    if (strchr(c->close, letter) || (strchr(c->close, 'F') && strchr(c->close, 'f')))
+        return; /* behind both FINs nobody need be there any more */
     c->close[n] = letter;
     c->close_frames[n] = number;
 }

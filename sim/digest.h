@@ -48,7 +48,7 @@ struct stream {
     size_t len;
 };
 
-/* How a connection ended: four letters at most, in order of first appearance; "Ff" is the machine's
+/* How a connection ended, until both FINs were there: in order of first appearance, "Ff" is the machine's
  * FIN, then the peer's, R and r are resets. */
 enum { CLOSE_MAX = 4 };
 
