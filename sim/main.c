@@ -305,11 +305,12 @@ static int check_writable(const char *option, const char *path)
 
 static int check_outputs(const struct options *o, size_t scenarios)
 {
-    if ((o->pcap || o->trace) && scenarios > 1) {
+    if ((o->pcap || o->trace || o->nic_pcap) && scenarios > 1) {
         fprintf(
             stderr,
-            "drywire: --%s is for a single scenario, here are %zu; --artifacts DIR is for many\n",
-            o->pcap ? "pcap" : "trace", scenarios);
+            "drywire: --%s is for a single scenario, here are %zu%s\n",
+            o->pcap ? "pcap" : o->trace ? "trace" : "nic-pcap", scenarios,
+            o->nic_pcap ? "" : "; --artifacts DIR is for many");
         return EXIT_USAGE;
     }
     if (o->artifacts && mkdir(o->artifacts, 0777) && errno != EEXIST) {
@@ -317,6 +318,7 @@ static int check_outputs(const struct options *o, size_t scenarios)
         return EXIT_USAGE;
     }
     if (check_writable("pcap", o->pcap) || check_writable("trace", o->trace) ||
+        check_writable("nic-pcap", o->nic_pcap) ||
         check_writable("junit", o->junit))
         return EXIT_USAGE;
     return 0;

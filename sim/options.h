@@ -38,7 +38,7 @@ struct options {
     uint64_t timeout_s;
     uint64_t limit_s, fd, ready_fd; /* world; a descriptor that was not given is NO_FD */
     const char *socket, *peer;
-    const char *target, *machine, *device, *kernel, *log; /* qemu */
+    const char *target, *machine, *device, *kernel, *log, *nic_pcap; /* qemu */
     enum net net;
     enum grade grade; /* compare */
     uint64_t icount; /* NO_ICOUNT: real time */

@@ -6,6 +6,10 @@
 
 enum { ETH_HEADER = 14, ICMP_HEADER = 8, TCP_SEQ = 4, TCP_ACK_NUMBER = 8, TCP_CHECKSUM = 16 };
 
+/* Less than a segment more is not worth an offer (RFC 9293 section 3.8.6.2.2), so how far the last
+ * one reached depends on the order of looks and reads. */
+enum { OFFER_LAG = 1460 };
+
 void numbers_free(struct replay_numbers *n)
 {
     free(n->connections);
@@ -144,6 +148,32 @@ static bool after(uint32_t a, uint32_t b)
     return (int32_t)(a - b) > 0;
 }
 
+static uint32_t end_of(const struct decoded *d)
+{
+    return d->tcp_seq + (uint32_t)d->payload_len + (d->tcp_flags & SEG_SYN ? 1 : 0) +
+           (d->tcp_flags & SEG_FIN ? 1 : 0);
+}
+
+void numbers_sent(struct replay_numbers *n, const struct decoded *d)
+{
+    struct replay_connection *c;
+
+    if (d->layer != LAYER_TCP)
+        return;
+    c = open_own(n, d);
+    if (!c->sent_known || after(end_of(d), c->sent))
+        c->sent = end_of(d);
+    c->sent_known = true;
+}
+
+bool numbers_repeated(const struct replay_numbers *n, const struct decoded *d)
+{
+    const struct replay_connection *c = d->layer == LAYER_TCP ? find_own(n, d) : NULL;
+
+    return c && c->sent_known && !d->error &&
+           !after(end_of(d), c->sent);
+}
+
 void numbers_acked(struct replay_numbers *n, const struct decoded *d)
 {
     struct replay_connection *c;
@@ -164,5 +194,5 @@ bool numbers_covered(const struct replay_numbers *n, const struct decoded *d)
     const struct replay_connection *c = find_own(n, d);
 
     return c && c->acked && !after(d->tcp_ack, c->ack) &&
-           !after(d->tcp_ack + d->tcp_window, c->edge);
+           !after(d->tcp_ack + d->tcp_window, c->edge + OFFER_LAG);
 }

@@ -19,6 +19,8 @@ struct replay_connection {
     uint32_t ack, edge; /* furthest acknowledged, furthest right edge of its window: the peer's
                          * numbers, which are as recorded */
     bool acked;
+    uint32_t sent; /* the sequence number behind what it has sent */
+    bool sent_known;
 };
 
 /* The connections of a replay, in the order of their first SYNs. */
@@ -39,6 +41,10 @@ void numbers_of_recording(const struct replay_numbers *n, uint8_t *frame, const 
 /* Turn a recorded frame for the machine into what it must be now: acknowledgment numbers, and
  * sequence numbers quoted by ICMP errors (RFC 792). */
 void numbers_of_now(const struct replay_numbers *n, uint8_t *frame, const struct decoded *d);
+
+/* A segment of the machine was compared: what it has sent. And: is there nothing new in this one? */
+void numbers_sent(struct replay_numbers *n, const struct decoded *d);
+bool numbers_repeated(const struct replay_numbers *n, const struct decoded *d);
 
 /* A segment of the machine went by: what it acknowledges. */
 void numbers_acked(struct replay_numbers *n, const struct decoded *d);

@@ -4,8 +4,8 @@
  *
  * Two cursors run through the capture. `own` stands at the machine's next frame: what it sends is
  * compared with that, and the first difference ends the run. `peer` stands at the next frame for
- * the machine: it is delivered when every frame of the machine recorded before it has been sent, not
- * earlier than its recorded distance from the last of them.
+ * the machine: it is delivered when every frame of the machine recorded before it has been sent
+ * (replay_plan.h), not earlier than its recorded distance from the last of them.
  *
  * How many pure ACKs a machine sends depends on how many segments it finds in one look, so they are
  * not compared. One that stands before a frame still holds it back, until the machine has
@@ -17,6 +17,7 @@
  */
 #include "normal.h"
 #include "replay_numbers.h"
+#include "replay_plan.h"
 #include "wire.h"
 #include "world.h"
 #include <inttypes.h>
@@ -33,11 +34,12 @@ struct world {
     const struct scenario *scenario;
     const struct capture *capture;
     struct world_port port;
+    struct replay_step *steps;
     struct replay_numbers numbers;
     size_t own, peer; /* indices of frames; `count` at the end */
     size_t anchor;    /* the frame that times count from, and when it came */
     uint64_t anchor_ns;
-    uint64_t delivered, compared;
+    bool delivered;   /* something was */
     struct sim_timer timer;    /* a frame is due */
     struct sim_timer patience; /* a frame of the machine is overdue */
     char description[320];
@@ -45,58 +47,41 @@ struct world {
 
 /* ---- frames of the capture ---- */
 
-static bool is_own(const struct world *w, size_t i)
-{
-    const struct capture_frame *f = &w->capture->frames[i];
-
-    return f->len >= 12 && memcmp(f->bytes + 6, w->scenario->device.mac, 6) == 0;
-}
-
 static void decode_at(const struct world *w, size_t i, struct decoded *d)
 {
     decode_frame(w->capture->frames[i].bytes, w->capture->frames[i].len, d);
 }
 
-static bool is_pure_ack(const struct decoded *d)
+/* The first frame from `i` on that is of this kind, or count. */
+static size_t next(const struct world *w, size_t i, enum replay_kind kind)
 {
-    return !d->error && decode_matches(d, "tcp.ack");
-}
-
-/* The next frame from `i` on that the machine sent and that is compared. */
-static size_t next_own(const struct world *w, size_t i)
-{
-    struct decoded d;
-
-    for (; i < w->capture->count; i++) {
-        if (!is_own(w, i) || w->capture->frames[i].duplicate)
-            continue;
-        decode_at(w, i, &d);
-        if (!is_pure_ack(&d))
-            break;
-    }
-    return i;
-}
-
-/* The next frame from `i` on that the machine received. */
-static size_t next_peer(const struct world *w, size_t i)
-{
-    while (i < w->capture->count && (is_own(w, i) || w->capture->frames[i].lost))
+    while (i < w->capture->count && w->steps[i].kind != kind)
         i++;
     return i;
 }
 
-/* The first pure ACK before the next frame for the machine that it has not matched yet, or count. */
+/* Of the pure ACKs between the next frame for the machine and the one before it: the last that the
+ * machine has not matched yet, or count. */
 static size_t missing_ack(const struct world *w)
 {
     struct decoded d;
 
-    for (size_t i = w->peer; i-- > 0 && (is_own(w, i) || w->capture->frames[i].lost);) {
+    for (size_t i = w->peer; i-- > 0 && w->steps[i].kind != REPLAY_PEER;) {
+        if (w->steps[i].kind != REPLAY_ACK)
+            continue;
         decode_at(w, i, &d);
-        if (is_own(w, i) && !w->capture->frames[i].duplicate && is_pure_ack(&d) &&
-            !numbers_covered(&w->numbers, &d))
+        if (!numbers_covered(&w->numbers, &d))
             return i;
     }
     return w->capture->count;
+}
+
+/* The frame of the machine that is waited for, or count. */
+static size_t wanted(const struct world *w)
+{
+    if (w->peer == w->capture->count || w->own < w->steps[w->peer].before)
+        return w->own;
+    return missing_ack(w);
 }
 
 static const char *summary(const struct world *w, size_t i, char *buf, size_t size)
@@ -118,8 +103,8 @@ static void deliver(struct world *w)
     memcpy(bytes, f->bytes, f->len);
     decode_frame(bytes, f->len, &d);
     numbers_of_now(&w->numbers, bytes, &d);
-    w->peer = next_peer(w, w->peer + 1);
-    w->delivered++;
+    w->peer = next(w, w->peer + 1, REPLAY_PEER);
+    w->delivered = true;
     w->port.send(w->port.ctx, bytes, f->len);
 }
 
@@ -136,27 +121,33 @@ static uint64_t later(uint64_t at_ns, uint64_t by_ns)
     return by_ns < SIM_NEVER - at_ns ? at_ns + by_ns : SIM_NEVER - 1;
 }
 
+/* When the next frame for the machine is due. */
+static uint64_t due_ns(const struct world *w)
+{
+    const struct replay_step *s = &w->steps[w->peer];
+
+    if (s->together && w->delivered) /* with the one before it */
+        return w->sim->now_ns;
+    return later(w->anchor_ns, gap_ns(w, w->anchor, w->peer));
+}
+
 /* Deliver what is due and wait for what comes next, from either side. */
 static void go_on(struct world *w)
 {
-    size_t end = w->capture->count, wanted;
-    uint64_t due_ns = SIM_NEVER;
+    uint64_t next_ns = SIM_NEVER, late_ns = SIM_NEVER;
+    size_t end = w->capture->count;
 
-    while (w->peer < end && w->peer < w->own && missing_ack(w) == end) {
-        due_ns = later(w->anchor_ns, gap_ns(w, w->anchor, w->peer));
-        if (due_ns > w->sim->now_ns)
+    while (w->peer < end && w->own >= w->steps[w->peer].before && missing_ack(w) == end) {
+        next_ns = due_ns(w);
+        if (next_ns > w->sim->now_ns)
             break;
         deliver(w);
-        due_ns = SIM_NEVER;
+        next_ns = SIM_NEVER;
     }
-    sim_timer_set(&w->timer, due_ns);
-
-    wanted = w->own < w->peer ? w->own : w->peer < end ? missing_ack(w) : end;
-    if (due_ns != SIM_NEVER || wanted == end)
-        sim_timer_set(&w->patience, SIM_NEVER);
-    else
-        sim_timer_set(&w->patience,
-                      later(w->sim->now_ns, later(PATIENCE_NS, gap_ns(w, w->anchor, wanted))));
+    if (next_ns == SIM_NEVER && wanted(w) < end)
+        late_ns = later(w->sim->now_ns, later(PATIENCE_NS, gap_ns(w, w->anchor, wanted(w))));
+    sim_timer_set(&w->timer, next_ns);
+    sim_timer_set(&w->patience, late_ns);
 }
 
 static void frame_due(void *ctx, uint64_t arg)
@@ -180,16 +171,25 @@ static void __attribute__((format(printf, 2, 3))) fail(struct world *w, const ch
 static void overdue(void *ctx, uint64_t arg)
 {
     struct world *w = ctx;
-    size_t wanted = w->own < w->peer ? w->own : missing_ack(w);
     char was[150];
 
     (void)arg;
-    if (wanted < w->capture->count)
-        fail(w, "frame %zu: recorded '%s', nothing like it was sent", wanted + 1,
-             summary(w, wanted, was, sizeof(was)));
+    fail(w, "frame %zu: recorded '%s', nothing like it was sent", wanted(w) + 1,
+         summary(w, wanted(w), was, sizeof(was)));
 }
 
 /* ---- frames of the machine ---- */
+
+/* The window of a segment depends on how many it found in one look, as pure ACKs do. */
+static size_t comparable(const uint8_t *frame, size_t len, const struct decoded *d, uint8_t *out)
+{
+    enum { ETH_HEADER = 14, TCP_WINDOW = 14 };
+
+    len = normal_frame(frame, len, d, out);
+    if (!d->error && d->layer == LAYER_TCP && !(d->tcp_flags & SEG_SYN))
+        memset(out + ETH_HEADER + d->ip_header_len + TCP_WINDOW, 0, 2);
+    return len;
+}
 
 /* The machine sent `frame` where number w->own is recorded: the same? */
 static void compare(struct world *w, const uint8_t *frame, size_t len, const struct decoded *sent)
@@ -205,8 +205,8 @@ static void compare(struct world *w, const uint8_t *frame, size_t len, const str
     memcpy(translated, frame, len);
     numbers_of_recording(&w->numbers, translated, sent);
     decode_frame(translated, len, &now);
-    is_len = normal_frame(translated, len, &now, is);
-    was_len = normal_frame(f->bytes, f->len, &recorded, was);
+    is_len = comparable(translated, len, &now, is);
+    was_len = comparable(f->bytes, f->len, &recorded, was);
     at = normal_difference(was, was_len, is, is_len);
     if (at == SIZE_MAX || f->damaged)
         return;
@@ -228,20 +228,23 @@ static void replay_input(struct world *w, const uint8_t *frame, size_t len)
     decode_frame(frame, len, &d);
     if (!d.error)
         numbers_acked(&w->numbers, &d);
-    if (is_pure_ack(&d)) {
+    if (!d.error && decode_matches(&d, "tcp.ack")) {
         go_on(w);
         return;
     }
+    if (w->own == w->capture->count && numbers_repeated(&w->numbers, &d))
+        return; /* nobody is there any more to acknowledge it */
     if (w->own == w->capture->count) {
         fail(w, "frame %zu: recorded nothing more, sent '%s'", w->capture->count + 1,
              decode_summary(&d, line, sizeof(line)));
         return;
     }
     compare(w, frame, len, &d);
-    w->compared++;
+    if (!d.error)
+        numbers_sent(&w->numbers, &d);
     w->anchor = w->own;
     w->anchor_ns = w->sim->now_ns;
-    w->own = next_own(w, w->own + 1);
+    w->own = next(w, w->own + 1, REPLAY_OWN);
     go_on(w);
 }
 
@@ -261,8 +264,9 @@ static int replay_open(struct sim *sim, const struct scenario *sc, struct world_
     w->capture = &sc->replay.capture;
     w->port = port;
     w->anchor_ns = sim->now_ns;
-    w->own = next_own(w, 0);
-    w->peer = next_peer(w, 0);
+    w->steps = replay_plan(w->capture, sc->device.mac);
+    w->own = next(w, 0, REPLAY_OWN);
+    w->peer = next(w, 0, REPLAY_PEER);
     sim_timer_init(&w->timer, sim, EVENT_TIMER, frame_due, w);
     sim_timer_init(&w->patience, sim, EVENT_TIMER, overdue, w);
     sim_timer_set(&w->timer, sim->now_ns); /* the port is not to be used yet */
@@ -298,6 +302,7 @@ static void replay_close(struct world *w)
         fail(w, "frame %zu: recorded '%s', the run ended before it", first + 1,
              summary(w, first, line, sizeof(line)));
     numbers_free(&w->numbers);
+    free(w->steps);
     free(w);
 }
 
