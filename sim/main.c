@@ -305,7 +305,11 @@ static int check_writable(const char *option, const char *path)
 
 static int check_outputs(const struct options *o, size_t scenarios)
 {
-    const char *one = o->pcap ? "pcap" : o->trace ? "trace" : o->log ? "log" : NULL;
+    const char *one = o->pcap       ? "pcap"
+                      : o->trace    ? "trace"
+                      : o->log      ? "log"
+                      : o->nic_pcap ? "nic-pcap"
+                                    : NULL;
 
     if (one && scenarios > 1) {
         fprintf(stderr, "drywire: --%s is for a single scenario, here are %zu%s\n", one, scenarios,
@@ -317,7 +321,8 @@ static int check_outputs(const struct options *o, size_t scenarios)
         return EXIT_USAGE;
     }
     if (check_writable("pcap", o->pcap) || check_writable("trace", o->trace) ||
-        check_writable("junit", o->junit) || check_writable("log", o->log))
+        check_writable("nic-pcap", o->nic_pcap) || check_writable("junit", o->junit) ||
+        check_writable("log", o->log))
         return EXIT_USAGE;
     return 0;
 }
@@ -653,6 +658,33 @@ static int verb_qemu(const struct options *o)
     return code;
 }
 
+/* ---- compare ---- */
+
+static int verb_compare(const struct options *o)
+{
+    struct compared sides[2] = {0};
+    char problem[200];
+    int code = EXIT_PASS;
+
+    if (o->path_count != 2) {
+        fprintf(stderr, "drywire: compare takes two captures, e.g. drywire compare --grade p3 a.pcapng "
+                        "b.pcapng\n");
+        return EXIT_USAGE;
+    }
+    for (int i = 0; i < 2; i++) {
+        sides[i].name = o->paths[i];
+        if (!capture_read(&sides[i].capture, o->paths[i], problem, sizeof(problem)))
+            continue;
+        fprintf(stderr, "drywire: %s: %s\n", o->paths[i], problem);
+        code = EXIT_USAGE;
+    }
+    if (!code)
+        code = compare_captures(o->grade, &sides[0], &sides[1], o->verbose, stdout);
+    capture_free(&sides[0].capture);
+    capture_free(&sides[1].capture);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     struct options o;
@@ -671,6 +703,8 @@ int main(int argc, char **argv)
         return verb_world(&o);
     case VERB_QEMU:
         return verb_qemu(&o);
+    case VERB_COMPARE:
+        return verb_compare(&o);
     }
     return EXIT_USAGE;
 }

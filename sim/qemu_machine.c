@@ -219,6 +219,18 @@ static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const
 
 /* ---- the whole ---- */
 
+/* A capture by the emulator of what goes by at the device. */
+static void add_dump(struct qemu_command *c, const char *id, const char *file)
+{
+    size_t start = c->used;
+
+    add(c, "-object");
+    add_text(c, "filter-dump,id=%s,netdev=n,file=", id);
+    for (; *file; file++)
+        add_text(c, *file == ',' ? ",," : "%c", *file); /* a comma in a value is doubled */
+    add_made(c, start);
+}
+
 static int choose(const struct scenario *sc, const struct options *o, const struct qemu_machine **out)
 {
     const char *names[MACHINES + 1] = {0}, *near;
@@ -295,14 +307,10 @@ int qemu_command_make(struct qemu_command *c, const struct scenario *sc, const s
     add_made(c, start);
     add(c, "-netdev");
     add(c, netdev);
-    if (o->net != NET_WORLD && o->pcap) {
-        add(c, "-object");
-        start = c->used;
-        add_text(c, "filter-dump,id=f,netdev=n,file=");
-        for (const char *at = o->pcap; *at; at++) /* a comma would end the value */
-            add_text(c, *at == ',' ? ",%c" : "%c", *at);
-        add_made(c, start);
-    }
+    if (o->net != NET_WORLD && o->pcap)
+        add_dump(c, "f", o->pcap);
+    if (o->nic_pcap)
+        add_dump(c, "g", o->nic_pcap);
     add_device(c, &sc->device, t, o->icount != NO_ICOUNT);
     add_cmdline(c, sc, o, run);
     for (unsigned i = 0; i < o->qemu_arg_count; i++)
