@@ -311,6 +311,8 @@ static bool draw_weak(struct run_context *c)
 
     if (t == TOGGLE_DRAW)
         t = c->scenario->weak_memory;
+    if (t == TOGGLE_DRAW && c->scenario->device.profile == PROFILE_QEMU)
+        t = TOGGLE_OFF;
     if (c->machine.guest != &guest_core) /* a foreign guest does not go through ring.h */
         return false;
     draw_stream_init(&d, "memory.weak");

@@ -20,6 +20,7 @@ enum transport_kind {
     TRANSPORT_PCI_TRANSITIONAL,
     TRANSPORT_PCI_LEGACY,
 };
+enum profile_kind { PROFILE_STRICT, PROFILE_QEMU };
 enum ring_kind { RING_SPLIT, RING_PACKED };
 
 static inline bool transport_legacy(enum transport_kind t)
@@ -69,6 +70,7 @@ struct device_options {
     enum transport_kind transport; /* transport=mmio|mmio-legacy|pci-modern|... */
     enum toggle msix;              /* msix=on|off  PCI only: interrupts by message, default off */
     bool transport_given, queue_given; /* by the file, not by default */
+    enum profile_kind profile;     /* profile=strict|qemu  what it lets a driver do */
     enum ring_kind ring;           /* ring=split|packed  packed is offered (modern only) */
     enum toggle event_idx;         /* event_idx=on|off  offered or not; default off */
     enum toggle indirect;          /* indirect=on|off   the same */

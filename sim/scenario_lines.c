@@ -256,6 +256,7 @@ static bool line_device(struct reader *r)
     static const char *const names[] = {"virtio-net", NULL};
     static const char *const transports[] = {"mmio",       "mmio-legacy", "pci-modern", "pci-transitional",
                                              "pci-legacy", NULL};
+    static const char *const profiles[] = {"strict", "qemu", NULL};
     static const char *const rings[] = {"split", "packed", NULL};
 #define DEVICE(field) FIELD(device_options, field)
     enum { KEY_ANY_LAYOUT, KEY_MTU, KEY_MSIX, KEY_TRANSPORT, KEY_QUEUE };
@@ -265,6 +266,7 @@ static bool line_device(struct reader *r)
         [KEY_MSIX] = {"msix", VALUE_TOGGLE, DEVICE(msix)},
         [KEY_TRANSPORT] = {"transport", VALUE_CHOICE, DEVICE(transport), .choices = transports},
         [KEY_QUEUE] = {"queue", VALUE_NUMBER, DEVICE(queue_size), NUMBERS(2, 1024)},
+        {"profile", VALUE_CHOICE, DEVICE(profile), .choices = profiles},
         {"ring", VALUE_CHOICE, DEVICE(ring), .choices = rings},
         {"event_idx", VALUE_TOGGLE, DEVICE(event_idx)},
         {"indirect", VALUE_TOGGLE, DEVICE(indirect)},

@@ -122,6 +122,7 @@ struct net_device_config {
     uint16_t mtu; /* 0: not offered */
     struct fake_pci_host host;
     struct fake_msix msix;
+    bool lenient; /* as QEMU is: any features are accepted, num_buffers is not written */
     bool lively;  /* acts early, holds completions, suppresses notifications: by draw */
 };
 

@@ -14,8 +14,8 @@ static void order(struct net_device *n, const char *what)
 
 static bool features_acceptable(const struct net_device *n)
 {
-    return !(n->features & ~net_device_features(n)) &&
-           (n->features & VIRTIO_BIT(VIRTIO_F_VERSION_1));
+    return n->config.lenient || (!(n->features & ~net_device_features(n)) &&
+                                 n->features & VIRTIO_BIT(VIRTIO_F_VERSION_1));
 }
 
 void front_status_write(struct net_device *n, uint32_t value)

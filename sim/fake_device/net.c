@@ -278,7 +278,7 @@ static void rx_one(struct net_device *n, struct vqueue *q, unsigned head, const 
         VIOLATION(n->bus, "net.direction", "5.1.6.3",
                   "a device-readable buffer in the receive queue");
     vqueue_check_untouched(q, head);
-    if (n->header_len == VIRTIO_NET_HDR_SIZE) /* 5.1.6.4.1: the one buffer that is used */
+    if (n->header_len == VIRTIO_NET_HDR_SIZE && !n->config.lenient) /* 5.1.6.4.1: the one buffer that is used */
         packet[VIRTIO_NET_HDR_NUM_BUFFERS] = 1;
     memcpy(packet + n->header_len, frame, len);
     vqueue_write(q, head, 0, packet, n->header_len + len);
