@@ -19,6 +19,8 @@ CAUGHT = {
     "MODERN_NO_FEATURES_OK": (SLIRP + "lease.scn", {"status.no_features_ok", "status.order"}),
     "QUEUE_SIZE": (SLIRP + "web-legacy.scn", {"ring.layout", "ring.dma_address", "ring.index",
                                               "ring.not_cleared"}),
+    "QUEUE_ALIGN": (SLIRP + "web-legacy.scn", {"ring.index", "ring.not_cleared"}),
+    "QUEUE_PFN": (SLIRP + "web-pci-legacy.scn", {"ring.dma_address"}),
     "VIRTUAL_ADDRESS": (SLIRP + "lease.scn", {"ring.dma_address"}),
     "RX_AFTER_DRIVER_OK": (SLIRP + "lease.scn", {"net.rx_not_posted"}),
     "EARLY_NOTIFY": (SLIRP + "lease.scn", {"notify.before_driver_ok"}),
@@ -37,6 +39,7 @@ CAUGHT = {
     "RX_LEAK": (COMMON + "web-chunked.scn", {"ring.leak"}),
     "HEADER_LEN": (SLIRP + "lease.scn", {"frame.checksum", "frame.malformed", "frame.source_mac",
                                          "net.tx_header"}),
+    "HEADER_LEN_LONG": (SLIRP + "web-legacy.scn", {"frame.source_mac"}),
     "FEATURE_NOT_OFFERED": (SLIRP + "lease.scn", {"features.not_offered"}),
     "TX_HEADER_GARBAGE": (SLIRP + "lease.scn", {"net.tx_header"}),
     "PCI_NO_MASTER": (SLIRP + "web-pci-modern.scn", {"pci.master"}),
@@ -65,6 +68,18 @@ SEEDS = range(1, 21)
 # What QEMU's device lets pass (docs/qtest.md), the fake one does as well when it plays QEMU.
 LENIENT = ["EARLY_NOTIFY", "RX_AFTER_DRIVER_OK", "FEATURE_NOT_OFFERED", "NOTIFY_SUPPRESSED",
            "TX_HEADER_GARBAGE", "RX_TOUCH", "RX_LEAK", "NO_WRITE_BARRIER", "NO_READ_BARRIER"]
+
+# The mistakes that first drivers make, each with its bugs.
+MISTAKES = {
+    "FEATURES_OK on a legacy interface, or none on a modern one":
+        {"LEGACY_FEATURES_OK", "MODERN_NO_FEATURES_OK"},
+    "a net header of 10 or 12 bytes by guesswork": {"HEADER_LEN", "HEADER_LEN_LONG"},
+    "a queue size of the driver's own": {"QUEUE_SIZE", "PCI_QUEUE_SIZE"},
+    "pointers as bus addresses": {"VIRTUAL_ADDRESS"},
+    "legacy queue memory from a plain allocation": {"QUEUE_ALIGN", "QUEUE_PFN"},
+    "receive buffers after DRIVER_OK, a notification before it":
+        {"RX_AFTER_DRIVER_OK", "EARLY_NOTIFY"},
+}
 
 
 def planted():

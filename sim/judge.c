@@ -338,14 +338,16 @@ static void judge_status(struct judge *j, const struct judge_end *end)
         found(j, JUDGED_INCOMPLETE, "qemu", "status %d instead of %d", end->status, STATUS_OK);
 }
 
-/* What the driver noticed is the cause of most things that did not come. */
+/* What the driver noticed is the cause of most things that did not come: it is said first. */
 static void add_trouble(struct judge *j)
 {
-    size_t used = strlen(j->failure.message);
+    char message[sizeof(j->failure.message)];
 
-    if (*j->trouble)
-        snprintf(j->failure.message + used, sizeof(j->failure.message) - used, "; \"%s\"",
-                 j->trouble);
+    if (!*j->trouble)
+        return;
+    memcpy(message, j->failure.message, sizeof(message));
+    snprintf(j->failure.message, sizeof(j->failure.message), "\"%s\", then: %.*s", j->trouble,
+             (int)(sizeof(message) - sizeof(j->trouble) - 16), message);
 }
 
 enum judgement judge_finish(struct judge *j, const struct judge_end *end, struct failure *failure)

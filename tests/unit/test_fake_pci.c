@@ -743,6 +743,29 @@ static void every_mistake_is_reported_by_name(void **state)
     }
 }
 
+/* A driver that does not accept VERSION_1: 3.1.1 step 6 refuses it; QEMU does not. */
+static void the_profile_of_qemu_accepts_any_features(void **state)
+{
+    struct rig *r = *state;
+
+    for (unsigned lenient = 0; lenient < 2; lenient++) {
+        start(r, NET_PCI_MODERN);
+        r->n->config.lenient = lenient;
+        enable(r);
+        common(r, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1, 0);
+        assert_int_equal(common_read(r, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1), 0);
+        common(r, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1, VIRTIO_STATUS_ACKNOWLEDGE);
+        common(r, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1,
+               VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
+        common(r, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1,
+               VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK);
+        assert_int_equal(common_read(r, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1) &
+                             VIRTIO_STATUS_FEATURES_OK,
+                         lenient ? VIRTIO_STATUS_FEATURES_OK : 0);
+        assert_string_equal(r->oracle, "");
+    }
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -752,6 +775,7 @@ int main(void)
         T(a_legacy_driver_without_mistakes_is_not_reported),
         T(sizing_tells_sizes_and_keeps_types),
         T(every_mistake_is_reported_by_name),
+        T(the_profile_of_qemu_accepts_any_features),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -552,12 +552,12 @@ static void what_the_driver_noticed_is_added(void **state)
     say(&f, "virtionetd: stalled queue=tx in_flight=1");
     say(&f, "virtionetd: link=up");
     f.end = (struct judge_end){.limit = "silence"};
-    finish(&f, JUDGED_TIMEOUT, "; \"virtionetd: stalled queue=tx in_flight=1\"");
+    finish(&f, JUDGED_TIMEOUT, "\"virtionetd: stalled queue=tx in_flight=1\", then: silence");
     start(&f, "never tcp: x\n");
     say(&f, BEGIN);
     say(&f, "virtionetd: failed reason=used-index value=0x1");
     say(&f, "test: fail case=machine why=device-failed");
-    finish(&f, JUDGED_FAIL, "why=device-failed; \"virtionetd: failed reason=used-index");
+    finish(&f, JUDGED_FAIL, "value=0x1\", then: test: fail case=machine why=device-failed");
     start(&f, "never tcp: x\n");
     say_run(&f, "virtionetd: stalled queue=tx in_flight=1"); /* and it came through */
     finish(&f, JUDGED_PASS, "");
