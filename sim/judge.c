@@ -20,7 +20,7 @@ struct judge {
     uint64_t sequence; /* of the last framed line */
     uint64_t plan, results; /* how many cases there are; the lines that say how one went */
     unsigned foreign;
-    bool ended;
+    bool ended, run_unknown;
     char trouble[160]; /* what the driver last said about a device that does not do its part */
     enum judgement verdict; /* found so far, JUDGED_PASS: none */
     struct failure failure;
@@ -187,15 +187,20 @@ static bool starts(const char *line, const char *with)
     return !strncmp(line, with, strlen(with));
 }
 
+/* A kernel that cannot read its command line does not know the run; it says so and fails. */
 static void begin_line(struct judge *j, const char *line)
 {
+    char run[16];
+
     if (!starts(line, "test: begin ")) {
         found(j, JUDGED_FRAMING, "serial.begin", "the first line is: \"%s\"", line);
         return;
     }
     compare(j, line, "proto", "1");
     compare(j, line, "target", j->wants.target);
-    compare(j, line, "run", j->wants.run);
+    j->run_unknown = !strcmp(field(line, "run", run, sizeof(run)), "unknown");
+    if (!j->run_unknown)
+        compare(j, line, "run", j->wants.run);
     compare(j, line, "build", j->wants.build);
     j->plan = count(line, "plan");
 }
@@ -313,7 +318,8 @@ static void judge_status(struct judge *j, const struct judge_end *end)
     unsigned long long last = j->sequence;
 
     if (has_status && end->status == STATUS_NO_START && !j->sequence)
-        found(j, JUDGED_START, "qemu", "it ended with status %d before the first line", end->status);
+        found(j, JUDGED_START, "qemu", "it ended with status %d before the first line%s%s",
+              end->status, end->said ? ": " : "", end->said ? end->said : "");
     if (has_status && end->status == STATUS_PANIC)
         found(j, JUDGED_PANIC, "panic", "status %d without a word", end->status);
     if (has_status && end->status == STATUS_FAIL)
@@ -355,6 +361,8 @@ enum judgement judge_finish(struct judge *j, const struct judge_end *end, struct
     judge_status(j, end);
     expectations_check(&j->expectations, true);
     adopt(j, JUDGED_MARKERS);
+    if (j->verdict == JUDGED_PASS && j->run_unknown)
+        found(j, JUDGED_STALE, "serial.begin", "the run is unknown to it, and yet it passed");
     if (j->verdict != JUDGED_PASS)
         add_trouble(j);
     *failure = j->failure;

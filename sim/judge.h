@@ -35,6 +35,7 @@ struct judge_wants {
 struct judge_end {
     bool exited;       /* it ended by itself, with `status` or by `signal` */
     int status, signal;
+    const char *said;  /* NULL, or its own first words */
     const char *limit; /* NULL, or why it was ended; neither: it was lost (judge_lost()) */
 };
 

@@ -30,6 +30,7 @@ enum {
     TURN_MS = 100,
     LINES_KEPT = 12,
     LOG_MAX = 4 << 20,
+    IMAGE_MAX = 16 << 20,
 };
 
 struct run {
@@ -82,7 +83,7 @@ int qemu_check(const struct options *o)
     int major, minor;
 
     if (!emulator)
-        return 0; /* the name is wrong: said when the command is made */
+        return EXIT_USAGE;
     if (version_of(emulator, &major, &minor)) {
         fprintf(stderr, "drywire: %s is not here; on Debian, as root: apt-get install -y %s\n",
                 emulator, strstr(emulator, "riscv") ? "qemu-system-misc" : "qemu-system-x86");
@@ -115,14 +116,16 @@ static int image_build_id(const char *path, char id[9])
 {
     static const char head[] = "\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU";
     FILE *f = fopen(path, "rb");
-    uint8_t *bytes = malloc(LOG_MAX), *at = NULL;
+    uint8_t *bytes = malloc(IMAGE_MAX), *at = NULL;
     size_t len = 0;
 
     if (f && bytes) {
-        len = fread(bytes, 1, LOG_MAX, f);
+        len = fread(bytes, 1, IMAGE_MAX, f);
         at = memmem(bytes, len, head, sizeof(head));
+        if (at && (size_t)(bytes + len - at) < sizeof(head) + 4)
+            at = NULL;
     }
-    if (at && at + sizeof(head) + 4 <= bytes + len)
+    if (at)
         snprintf(id, 9, "%02x%02x%02x%02x", at[16], at[17], at[18], at[19]);
     else if (f)
         fprintf(stderr, "drywire: %s is not an image of drywire: it has no build id\n", path);
@@ -290,6 +293,16 @@ static void show(int fd, const char *head)
     }
 }
 
+/* The first line of it, or NULL. */
+static const char *first_line(int fd, char *buf, size_t size)
+{
+    ssize_t n = pread(fd, buf, size - 1, 0);
+
+    buf[n > 0 ? n : 0] = 0;
+    buf[strcspn(buf, "\n")] = 0;
+    return *buf ? buf : NULL;
+}
+
 /* ---- the serial line ---- */
 
 static void on_line(void *ctx, uint64_t time_ns, const char *line)
@@ -301,8 +314,10 @@ static void on_line(void *ctx, uint64_t time_ns, const char *line)
     snprintf(to, STORY_LINE_MAX, "%s  %s", at, line);
     if (r->options->verbose)
         printf("%6" PRIu64 " ms", now_ms() - r->start_ms);
-    if (r->options->verbose || r->single)
+    if (r->options->verbose || r->single) {
         puts(to);
+        fflush(stdout); /* whoever watches sees it now, through a pipe too */
+    }
 }
 
 /* Has the far side ended, because a rule was violated or it could not go on? */
@@ -448,6 +463,7 @@ static int carry_out(struct run *r)
     struct judge_end end = {0};
     struct failure failure;
     enum judgement v;
+    char said[200];
     int world;
 
     r->judge = judge_new(r->scenario, &wants);
@@ -457,6 +473,7 @@ static int carry_out(struct run *r)
     start_qemu(r);
     watch_qemu(r, &end);
     world = end_world(r);
+    end.said = first_line(r->qemu_said, said, sizeof(said));
     v = judge_finish(r->judge, &end, &failure);
     if (stopped) {
         fprintf(stderr, "drywire: %s: interrupted\n", r->scenario->path);

@@ -8,7 +8,8 @@
 #include "options.h"
 #include "scenario.h"
 
-/* Is QEMU here, and new enough? 0, or EXIT_CANNOT_TEST after one line on stderr. */
+/* Is there such a machine, is QEMU here, and new enough? 0, or EXIT_USAGE or EXIT_CANNOT_TEST after
+ * one line on stderr. */
 int qemu_check(const struct options *o);
 
 /* Run it once; everything is said on stdout. The exit code. */

@@ -10,6 +10,9 @@
  * frame. */
 #define DIAL_NS (1500 * NS_PER_MS)
 
+/* With the NUL at its end: CMDLINE_MAX of targets/common/port.h. */
+enum { KERNEL_CMDLINE_MAX = 2048 };
+
 #define X86_EXIT "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"
 
 static const struct qemu_machine machines[] = {
@@ -94,7 +97,7 @@ static int check_device(const struct scenario *sc, const struct qemu_machine *m,
     const struct device_options *d = &sc->device;
 
     if (!has_bus(m, t))
-        return cannot(sc, m, is_pci(t) ? "has no PCI bus with virtio" : "has no virtio-mmio");
+        return cannot(sc, m, is_pci(t) ? "has no PCI bus" : "has no virtio-mmio");
     if (!d->mac_feature)
         return cannot(sc, m, "always has a MAC address: mac=none is for the simulator");
     if (d->queue_given && !is_pci(t) && d->queue_size != 1024)
@@ -214,6 +217,7 @@ static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const
         add_text(c, " until=%" PRIu64, until_ns(sc) / NS_PER_US);
     add_bug(c);
     add_programs(c, sc);
+    c->full = c->full || c->used - start >= KERNEL_CMDLINE_MAX;
     add_made(c, start);
 }
 
@@ -231,54 +235,57 @@ static void add_dump(struct qemu_command *c, const char *id, const char *file)
     add_made(c, start);
 }
 
-static int choose(const struct scenario *sc, const struct options *o, const struct qemu_machine **out)
+/* What the options call a machine by: its name, or its target's. */
+static const char *wanted_name(const struct options *o, const struct qemu_machine *m)
 {
-    const char *names[MACHINES + 1] = {0}, *near;
+    return o->machine ? m->name : m->target;
+}
 
-    for (unsigned i = 0; i < MACHINES; i++) {
-        const struct qemu_machine *m = &machines[i];
-
-        names[i] = m->name;
-        if (o->machine ? !strcmp(m->name, o->machine)
-                       : !strcmp(m->target, o->target) &&
-                             (!sc->device.transport_given || has_bus(m, sc->device.transport))) {
-            *out = m;
-            return 0;
-        }
-    }
-    near = nearest_word(o->machine ? o->machine : o->target, names);
-    fprintf(stderr, "drywire: there is no %s '%s'%s%s%s; there are targets x86_64 and rv64, machines",
-            o->machine ? "machine" : "target", o->machine ? o->machine : o->target,
-            near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
-    for (unsigned i = 0; i < MACHINES; i++)
-        fprintf(stderr, " %s", names[i]);
-    fputc('\n', stderr);
-    return EXIT_USAGE;
+static bool is_wanted(const struct options *o, const struct qemu_machine *m)
+{
+    return !strcmp(wanted_name(o, m), o->machine ? o->machine : o->target);
 }
 
 const char *qemu_emulator(const struct options *o)
 {
-    for (unsigned i = 0; i < MACHINES; i++)
-        if (!strcmp(o->machine ? machines[i].name : machines[i].target,
-                    o->machine ? o->machine : o->target))
+    const char *names[MACHINES + 1] = {0}, *near, *word = o->machine ? o->machine : o->target;
+
+    for (unsigned i = 0; i < MACHINES; i++) {
+        names[i] = wanted_name(o, &machines[i]);
+        if (is_wanted(o, &machines[i]))
             return machines[i].emulator;
+    }
+    near = nearest_word(word, names);
+    fprintf(stderr, "drywire: there is no %s '%s'", o->machine ? "machine" : "target", word);
+    fprintf(stderr, near ? ", did you mean '%s'?" : "", near);
+    fputs("; there are targets x86_64 and rv64, machines", stderr);
+    for (unsigned i = 0; i < MACHINES; i++)
+        fprintf(stderr, " %s", machines[i].name);
+    fputc('\n', stderr);
     return NULL;
+}
+
+/* The machine that the options name, or the first of their target with the bus that the scenario
+ * wants; there is one (qemu_emulator()), and every target has both buses. */
+static const struct qemu_machine *choose(const struct scenario *sc, const struct options *o)
+{
+    const struct qemu_machine *m = machines;
+
+    while (!is_wanted(o, m) || (!o->machine && sc->device.transport_given &&
+                                !has_bus(m, sc->device.transport)))
+        m++;
+    return m;
 }
 
 int qemu_command_make(struct qemu_command *c, const struct scenario *sc, const struct options *o,
                       const char *images, const char *netdev, const char *run)
 {
-    const struct qemu_machine *m;
-    enum transport_kind t;
+    const struct qemu_machine *m = choose(sc, o);
+    enum transport_kind t = sc->device.transport_given ? sc->device.transport : m->transport;
     size_t start;
-    int code = choose(sc, o, &m);
 
-    if (code)
-        return code;
-    t = sc->device.transport_given ? sc->device.transport : m->transport;
-    code = check_device(sc, m, t);
-    if (code)
-        return code;
+    if (check_device(sc, m, t))
+        return EXIT_USAGE;
     *c = (struct qemu_command){.machine = m};
     add(c, m->emulator);
     for (unsigned i = 0; common_arguments[i]; i++)

@@ -29,7 +29,8 @@ struct qemu_command {
     bool full; /* something did not fit */
 };
 
-/* The program that the options' machine or target needs; NULL: there is no such machine. */
+/* The program that the options' machine or target needs; NULL after one line on stderr: there is no
+ * such machine. */
 const char *qemu_emulator(const struct options *o);
 
 /*

@@ -90,7 +90,7 @@ static void say_begin(const struct boot *boot)
         fmt_char(&f, digits[build_id_note.id[i] & 15]);
     }
     fmt_text(&f, " run=");
-    fmt_text(&f, options.id);
+    fmt_text(&f, boot->wrong ? "unknown" : options.id); /* there may be no command line */
     fmt_text(&f, " plan=1");
     console_line(line, f.len);
 }

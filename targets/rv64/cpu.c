@@ -87,6 +87,8 @@ uint64_t port_clock_ns(void)
 {
     uint64_t ticks;
 
+    if (!timebase_hz) /* the device tree could not be read: nothing but that is said */
+        return 1;
     __asm__ volatile("rdtime %0" : "=r"(ticks));
     return ticks / timebase_hz * 1000000000 + ticks % timebase_hz * 1000000000 / timebase_hz + 1;
 }

@@ -164,7 +164,8 @@ static void start_is_a_status_without_a_line(void **state)
     start(&f, "never tcp: rst\n");
     raw(&f, "SeaBIOS\n");
     f.end.status = 1;
-    finish(&f, JUDGED_START, "");
+    f.end.said = "qemu: no such machine";
+    finish(&f, JUDGED_START, "before the first line: qemu: no such machine");
     start(&f, "never tcp: rst\n");
     say(&f, BEGIN);
     f.end.status = 1;
@@ -192,6 +193,24 @@ static void stale_is_another_run_build_target_or_protocol(void **state)
         say(&f, END);
         finish(&f, JUDGED_STALE, keys[i]);
     }
+}
+
+static void a_kernel_that_does_not_know_the_run_must_fail(void **state)
+{
+    static const char begin[] =
+        "test: begin proto=1 target=rv64 build=0a0b0c0d run=unknown plan=1";
+    struct fixture f;
+
+    (void)state;
+    start(&f, "never tcp: rst\n");
+    say(&f, begin);
+    say(&f, "test: fail case=machine why=boot:device-tree");
+    finish(&f, JUDGED_FAIL, "why=boot:device-tree");
+    start(&f, "never tcp: rst\n");
+    say(&f, begin);
+    say(&f, OK);
+    say(&f, END);
+    finish(&f, JUDGED_STALE, "unknown");
 }
 
 static void panic_is_its_line_or_its_status(void **state)
@@ -571,6 +590,7 @@ int main(void)
         cmocka_unit_test(it_comes_in_any_pieces_and_with_cr),
         cmocka_unit_test(start_is_a_status_without_a_line),
         cmocka_unit_test(stale_is_another_run_build_target_or_protocol),
+        cmocka_unit_test(a_kernel_that_does_not_know_the_run_must_fail),
         cmocka_unit_test(panic_is_its_line_or_its_status),
         cmocka_unit_test(fail_is_said_by_the_guest_a_never_or_the_far_side),
         cmocka_unit_test(crash_is_a_signal_nobody_sent),
