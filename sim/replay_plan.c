@@ -10,6 +10,7 @@ struct received {
     uint16_t local_port, remote_port;
     uint32_t remote;
     uint32_t next; /* sequence number */
+    uint32_t edge; /* of the window that the machine offered */
 };
 
 struct planning {
@@ -21,6 +22,8 @@ struct planning {
 
 /* A machine looks so often, even on a host that has other things to do. */
 #define LOOK_NS UINT64_C(100000000)
+/* Frames that leave one poll follow each other so closely. */
+#define BURST_NS UINT64_C(100000)
 
 static bool is_close(const struct capture *c, size_t before, size_t i)
 {
@@ -82,9 +85,9 @@ static void peer_syn(struct planning *p, const struct decoded *d)
             p->connections = allocate(p->connections, p->size * sizeof(*p->connections));
         }
         r = &p->connections[p->count++];
-        *r = (struct received){d->dst_port, d->src_port, d->ip_src, 0};
+        *r = (struct received){d->dst_port, d->src_port, d->ip_src, 0, 0};
     }
-    r->next = d->tcp_seq + 1;
+    r->next = r->edge = d->tcp_seq + 1;
 }
 
 /* Is `own` a segment of the machine on the connection of the peer's segment `d`? */
@@ -92,6 +95,17 @@ static bool answers(const struct decoded *own, const struct decoded *d)
 {
     return !own->error && own->layer == LAYER_TCP && own->tcp_flags & SEG_ACK &&
            own->src_port == d->dst_port && own->ip_dst == d->ip_src && own->dst_port == d->src_port;
+}
+
+/* Behind the burst that ends at `until`: what the machine sent in one go, it sent after one look. */
+static size_t burst_end(const struct planning *p, size_t until)
+{
+    const struct capture_frame *f = p->c->frames;
+
+    while (until && until < p->c->count && p->steps[until].kind == REPLAY_OWN &&
+           f[until].time_ns - f[until - 1].time_ns < BURST_NS)
+        until++;
+    return until;
 }
 
 /*
@@ -120,7 +134,7 @@ static size_t unseen_until(const struct planning *p, size_t from, const struct d
             (in_order || (d->tcp_flags & SEG_ACK && !after(own_end, d->tcp_ack))))
             until = i + 1;
     }
-    return until;
+    return burst_end(p, until);
 }
 
 /* A frame for the machine: how much of what is recorded behind it comes first all the same? */
@@ -142,6 +156,7 @@ static size_t held_until(struct planning *p, size_t i)
     end = d.tcp_seq + (uint32_t)d.payload_len + (d.tcp_flags & SEG_FIN ? 1 : 0);
     /* Behind a gap, or known: it is not acknowledged by itself. */
     in_order = r && !after(d.tcp_seq, r->next) && after(end, r->next);
+    p->steps[i].offered = r && d.payload_len && !after(d.tcp_seq + (uint32_t)d.payload_len, r->edge);
     if (in_order)
         r->next = end;
     return unseen_until(p, i, &d, end, in_order);
@@ -156,8 +171,12 @@ static void machine_acked(struct planning *p, size_t i)
     if (d.error || d.layer != LAYER_TCP || !(d.tcp_flags & SEG_ACK))
         return;
     r = find(p, d.src_port, d.ip_dst, d.dst_port);
-    if (r && after(d.tcp_ack, r->next))
+    if (!r)
+        return;
+    if (after(d.tcp_ack, r->next))
         r->next = d.tcp_ack; /* a gap was filled */
+    if (after(d.tcp_ack + d.tcp_window, r->edge))
+        r->edge = d.tcp_ack + d.tcp_window;
 }
 
 /* What stands in front of a frame for the machine. */
