@@ -23,7 +23,7 @@ struct planning {
 /* A machine looks so often, even on a host that has other things to do. */
 #define LOOK_NS UINT64_C(100000000)
 /* Frames that leave one poll follow each other so closely. */
-#define BURST_NS UINT64_C(100000)
+#define BURST_NS UINT64_C(20000)
 
 static bool is_close(const struct capture *c, size_t before, size_t i)
 {
@@ -97,44 +97,40 @@ static bool answers(const struct decoded *own, const struct decoded *d)
            own->src_port == d->dst_port && own->ip_dst == d->ip_src && own->dst_port == d->src_port;
 }
 
-/* Behind the burst that ends at `until`: what the machine sent in one go, it sent after one look. */
-static size_t burst_end(const struct planning *p, size_t until)
+/* The sequence number behind a segment without SYN. */
+static uint32_t end_of(const struct decoded *own)
 {
-    const struct capture_frame *f = p->c->frames;
-
-    while (until && until < p->c->count && p->steps[until].kind == REPLAY_OWN &&
-           f[until].time_ns - f[until - 1].time_ns < BURST_NS)
-        until++;
-    return until;
+    return own->tcp_seq + (uint32_t)own->payload_len + (own->tcp_flags & SEG_FIN ? 1 : 0);
 }
 
 /*
  * The index behind the last frame of the machine that was sent without knowing frame `from` of its
  * peer, 0 when there is none. It did not know what it does not acknowledge, up to `end` (if
- * `in_order`), nor that something was acknowledged which it sends once more.
+ * `in_order`), nor that something was acknowledged which it sends once more, nor in the rest of such
+ * a burst.
  */
 static size_t unseen_until(const struct planning *p, size_t from, const struct decoded *d,
                            uint32_t end, bool in_order)
 {
+    const struct capture_frame *f = p->c->frames;
     size_t until = 0;
 
     for (size_t i = from + 1; i < p->c->count && is_close(p->c, from, i); i++) {
+        bool burst = until == i && f[i].time_ns - f[i - 1].time_ns < BURST_NS;
         struct decoded own;
-        uint32_t own_end;
 
         if (p->steps[i].kind != REPLAY_OWN && p->steps[i].kind != REPLAY_ACK)
             continue;
-        decode_frame(p->c->frames[i].bytes, p->c->frames[i].len, &own);
+        decode_frame(f[i].bytes, f[i].len, &own);
         if (!answers(&own, d))
             continue;
         if (in_order && !after(end, own.tcp_ack))
             break; /* from here on it knew */
-        own_end = own.tcp_seq + (uint32_t)own.payload_len + (own.tcp_flags & SEG_FIN ? 1 : 0);
         if (p->steps[i].kind == REPLAY_OWN &&
-            (in_order || (d->tcp_flags & SEG_ACK && !after(own_end, d->tcp_ack))))
+            (in_order || burst || (d->tcp_flags & SEG_ACK && !after(end_of(&own), d->tcp_ack))))
             until = i + 1;
     }
-    return burst_end(p, until);
+    return until;
 }
 
 /* A frame for the machine: how much of what is recorded behind it comes first all the same? */
@@ -153,7 +149,7 @@ static size_t held_until(struct planning *p, size_t i)
         return 0;
     }
     r = find(p, d.dst_port, d.ip_src, d.src_port);
-    end = d.tcp_seq + (uint32_t)d.payload_len + (d.tcp_flags & SEG_FIN ? 1 : 0);
+    end = end_of(&d);
     /* Behind a gap, or known: it is not acknowledged by itself. */
     in_order = r && !after(d.tcp_seq, r->next) && after(end, r->next);
     p->steps[i].offered = r && d.payload_len && !after(d.tcp_seq + (uint32_t)d.payload_len, r->edge);
