@@ -192,7 +192,7 @@ static void __attribute__((format(printf, 2, 3))) fail(struct world *w, const ch
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    snprintf(site, sizeof(site), "%.150s", w->scenario->replay.file);
+    snprintf(site, sizeof(site), "%.150s", w->scenario->replay.path);
     sim_fail(w->sim, FAILURE_EXPECT, "replay.frame", site, "%s", text);
 }
 
