@@ -189,7 +189,7 @@ static void plan_peer(struct planning *p, struct before *b, size_t i)
 
     s->before = held > b->own ? held : b->own; /* they come in the recorded order */
     s->together = b->peer < p->c->count && p->steps[b->peer].before == s->before &&
-                  b->said <= s->before && is_close(p->c, b->peer, i);
+                  (b->said <= s->before || b->said <= b->peer) && is_close(p->c, b->peer, i);
     b->own = s->before;
     b->peer = i;
 }

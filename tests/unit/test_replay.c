@@ -398,6 +398,17 @@ static void what_came_closely_was_seen_in_one_look(void **state)
     until(100);
     expect_arrivals(2);
     end();
+    fresh();
+    record_handshake();
+    record(200, peer(1, 1, SEG_ACK, "one"));
+    record(210, peer(4, 1, SEG_ACK, "two"));
+    record(220, own(1, 7, SEG_ACK, NULL)); /* it looked */
+    record(230, peer(7, 1, SEG_ACK, "three"));
+    s = plan();
+    assert_false(s[3].together);
+    assert_true(s[4].together);
+    assert_false(s[6].together);
+    free(s);
 }
 
 static struct frame narrow(struct frame f, unsigned window)
