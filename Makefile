@@ -109,6 +109,12 @@ unit: ## the unit tests alone
 	$(Q)$(MAKE) --no-print-directory units
 	$(Q)for t in $(UNIT); do $(O)/unit/$$t || exit 1; done
 
+.PHONY: parity
+parity: ## do the simulator and QEMU agree? (docs/parity.md)
+	$(Q)sh tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory $(O)/drywire images
+	$(Q)O=$(O) CC=$(CC) /usr/bin/python3 -m pytest -q -p no:cacheprovider pytest/test_parity.py
+
 .PHONY: bench
 bench: $(O)/bench $(O)/drywire $(O)/x86_64/bench.elf $(O)/rv64/bench.elf ## measure speed; writes $(O)/bench.json
 	$(Q)$(MAKE) --no-print-directory O=$(O)/asan SANITIZE=address,undefined $(O)/asan/bench

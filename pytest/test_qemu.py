@@ -6,15 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conftest import ROOT, drywire, relative
+from conftest import COMMON, TARGETS, drywire, relative
 
 pytestmark = pytest.mark.qemu
 
-TARGETS = ["x86_64", "rv64"]
-COMMON = sorted((ROOT / "tests/scenarios/common").glob("*.scn"), key=lambda p: str(p).encode())
-# The longest back-offs pass quickly when time is counted in instructions. A polling machine never
-# halts, so the far side, which lives in real time, keeps up: a second of the machine's is about 50 ms.
-BACK_OFF = {"lease-nak", "lease-silent"}
 # Over a line with a delay the machine sleeps before each answer.
 ONE = "tests/scenarios/common/web-slow-line.scn"
 
@@ -44,26 +39,19 @@ def matrix():
 MATRIX = list(matrix())
 
 
-def common(target, path):
-    if path.stem in BACK_OFF:
-        return drywire("qemu", "--target", target, "--icount", 6, relative(path))
-    return drywire("qemu", "--target", target, "--device", "interrupts=on", relative(path))
-
-
 @pytest.fixture(scope="session")
 def done():
     """All of them, three at a time: most of their time is waiting."""
     with ThreadPoolExecutor(3) as pool:
-        jobs = {(t, p): pool.submit(common, t, p) for t in TARGETS for p in COMMON}
-        jobs |= {m: pool.submit(drywire, "qemu", "--machine", m[0], "--device", m[1], ONE)
-                 for m in MATRIX}
+        jobs = {m: pool.submit(drywire, "qemu", "--machine", m[0], "--device", m[1], ONE)
+                for m in MATRIX}
         return {key: job.result() for key, job in jobs.items()}
 
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("path", COMMON, ids=relative)
-def test_common_scenario(done, target, path):
-    run = done[target, path]
+def test_common_scenario(common_runs, target, path):
+    run = common_runs[target, path].done
     assert run.returncode == 0, run.stdout + run.stderr
 
 

@@ -576,7 +576,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->powered = true;
     m->running = m->woken = m->waking = false;
     m->stream_count = 0;
-    rng_init(&m->entropy, sim->seed, 0); /* as on the targets: one seed, one story */
+    rng_init(&m->entropy, config->secret, 0); /* as on the targets: one seed, one story */
     draw_stream_init(&m->poke, "device.poke");
     m->key = sim_draw(sim, stream(m, "device.key"));
     arena_start(&m->arena, sim, config->weak);

@@ -74,6 +74,7 @@ struct machine_config {
     const struct guest_ops *guest;
     const struct device_options *device;
     bool weak;
+    uint64_t secret; /* what the core's entropy is made from */
     bool fill; /* fill ordinary memory, so that what an earlier run left cannot be seen */
 };
 

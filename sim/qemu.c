@@ -393,10 +393,16 @@ static void watch_qemu(struct run *r, struct judge_end *end)
 
 /* ---- the whole ---- */
 
-static void new_run_id(char id[9])
+/* Counted instructions are counted in the checksum of the line that tells it, too: then one seed has
+ * one id. */
+static void new_run_id(const struct options *o, char id[9])
 {
     struct timespec t;
 
+    if (o->icount != NO_ICOUNT) {
+        snprintf(id, 9, "%08" PRIx32, (uint32_t)o->seed * UINT32_C(2654435761));
+        return;
+    }
     clock_gettime(CLOCK_REALTIME, &t);
     snprintf(id, 9, "%08x",
              (unsigned)((uint64_t)t.tv_nsec * 2654435761u ^ (uint64_t)t.tv_sec ^ (unsigned)getpid() << 16));
@@ -537,7 +543,7 @@ int qemu_run(const struct scenario *sc, const struct options *o, bool single)
 
     r = (struct run){.scenario = sc, .options = o, .single = single, .world_said = -1};
     r.violation = shared_failure();
-    new_run_id(r.run_id);
+    new_run_id(o, r.run_id);
     if (socketpair(AF_UNIX, SOCK_DGRAM, 0, wire)) {
         perror("drywire: socketpair");
         return EXIT_HARNESS;

@@ -208,7 +208,7 @@ static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const
     size_t start = c->used;
 
     add(c, "-append");
-    add_text(c, "id=%s seed=%" PRIu64, run, o->seed);
+    add_text(c, "id=%s seed=%" PRIu64, run, scenario_secret(sc, o->seed));
     if (sc->device.interrupts == TOGGLE_ON)
         add_text(c, " interrupts=%s", sc->device.msix == TOGGLE_ON ? "msi" : "line");
     if (o->detail)

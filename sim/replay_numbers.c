@@ -6,10 +6,6 @@
 
 enum { ETH_HEADER = 14, ICMP_HEADER = 8, TCP_SEQ = 4, TCP_ACK_NUMBER = 8, TCP_CHECKSUM = 16 };
 
-/* Less than a segment more is not worth an offer (RFC 9293 section 3.8.6.2.2), so how far the last
- * one reached depends on the order of looks and reads. */
-enum { OFFER_LAG = 1460 };
-
 void numbers_free(struct replay_numbers *n)
 {
     free(n->connections);
@@ -193,6 +189,12 @@ bool numbers_covered(const struct replay_numbers *n, const struct decoded *d)
 {
     const struct replay_connection *c = find_own(n, d);
 
-    return c && c->acked && !after(d->tcp_ack, c->ack) &&
-           !after(d->tcp_ack + d->tcp_window, c->edge + OFFER_LAG);
+    return c && c->acked && !after(d->tcp_ack, c->ack);
+}
+
+bool numbers_offered(const struct replay_numbers *n, const struct decoded *d)
+{
+    const struct replay_connection *c = find(n, d->dst_port, d->ip_src, d->src_port);
+
+    return c && c->acked && !after(d->tcp_seq + (uint32_t)d->payload_len, c->edge);
 }

@@ -49,7 +49,10 @@ bool numbers_repeated(const struct replay_numbers *n, const struct decoded *d);
 /* A segment of the machine went by: what it acknowledges. */
 void numbers_acked(struct replay_numbers *n, const struct decoded *d);
 
-/* Did the machine acknowledge as much, and offer as much window, as this segment of it does? */
+/* Did the machine acknowledge as much as this segment of it does? */
 bool numbers_covered(const struct replay_numbers *n, const struct decoded *d);
+
+/* Does a segment for the machine lie within the window that it offered? */
+bool numbers_offered(const struct replay_numbers *n, const struct decoded *d);
 
 #endif

@@ -10,6 +10,7 @@ struct received {
     uint16_t local_port, remote_port;
     uint32_t remote;
     uint32_t next; /* sequence number */
+    uint32_t edge; /* of the window that the machine offered */
 };
 
 struct planning {
@@ -21,6 +22,8 @@ struct planning {
 
 /* A machine looks so often, even on a host that has other things to do. */
 #define LOOK_NS UINT64_C(100000000)
+/* Frames that leave one poll follow each other so closely. */
+#define BURST_NS UINT64_C(20000)
 
 static bool is_close(const struct capture *c, size_t before, size_t i)
 {
@@ -82,9 +85,9 @@ static void peer_syn(struct planning *p, const struct decoded *d)
             p->connections = allocate(p->connections, p->size * sizeof(*p->connections));
         }
         r = &p->connections[p->count++];
-        *r = (struct received){d->dst_port, d->src_port, d->ip_src, 0};
+        *r = (struct received){d->dst_port, d->src_port, d->ip_src, 0, 0};
     }
-    r->next = d->tcp_seq + 1;
+    r->next = r->edge = d->tcp_seq + 1;
 }
 
 /* Is `own` a segment of the machine on the connection of the peer's segment `d`? */
@@ -94,30 +97,37 @@ static bool answers(const struct decoded *own, const struct decoded *d)
            own->src_port == d->dst_port && own->ip_dst == d->ip_src && own->dst_port == d->src_port;
 }
 
+/* The sequence number behind a segment without SYN. */
+static uint32_t end_of(const struct decoded *own)
+{
+    return own->tcp_seq + (uint32_t)own->payload_len + (own->tcp_flags & SEG_FIN ? 1 : 0);
+}
+
 /*
  * The index behind the last frame of the machine that was sent without knowing frame `from` of its
  * peer, 0 when there is none. It did not know what it does not acknowledge, up to `end` (if
- * `in_order`), nor that something was acknowledged which it sends once more.
+ * `in_order`), nor that something was acknowledged which it sends once more, nor in the rest of such
+ * a burst.
  */
 static size_t unseen_until(const struct planning *p, size_t from, const struct decoded *d,
                            uint32_t end, bool in_order)
 {
+    const struct capture_frame *f = p->c->frames;
     size_t until = 0;
 
     for (size_t i = from + 1; i < p->c->count && is_close(p->c, from, i); i++) {
+        bool burst = until == i && f[i].time_ns - f[i - 1].time_ns < BURST_NS;
         struct decoded own;
-        uint32_t own_end;
 
         if (p->steps[i].kind != REPLAY_OWN && p->steps[i].kind != REPLAY_ACK)
             continue;
-        decode_frame(p->c->frames[i].bytes, p->c->frames[i].len, &own);
+        decode_frame(f[i].bytes, f[i].len, &own);
         if (!answers(&own, d))
             continue;
         if (in_order && !after(end, own.tcp_ack))
             break; /* from here on it knew */
-        own_end = own.tcp_seq + (uint32_t)own.payload_len + (own.tcp_flags & SEG_FIN ? 1 : 0);
         if (p->steps[i].kind == REPLAY_OWN &&
-            (in_order || (d->tcp_flags & SEG_ACK && !after(own_end, d->tcp_ack))))
+            (in_order || burst || (d->tcp_flags & SEG_ACK && !after(end_of(&own), d->tcp_ack))))
             until = i + 1;
     }
     return until;
@@ -139,9 +149,10 @@ static size_t held_until(struct planning *p, size_t i)
         return 0;
     }
     r = find(p, d.dst_port, d.ip_src, d.src_port);
-    end = d.tcp_seq + (uint32_t)d.payload_len + (d.tcp_flags & SEG_FIN ? 1 : 0);
+    end = end_of(&d);
     /* Behind a gap, or known: it is not acknowledged by itself. */
     in_order = r && !after(d.tcp_seq, r->next) && after(end, r->next);
+    p->steps[i].offered = r && d.payload_len && !after(d.tcp_seq + (uint32_t)d.payload_len, r->edge);
     if (in_order)
         r->next = end;
     return unseen_until(p, i, &d, end, in_order);
@@ -156,8 +167,12 @@ static void machine_acked(struct planning *p, size_t i)
     if (d.error || d.layer != LAYER_TCP || !(d.tcp_flags & SEG_ACK))
         return;
     r = find(p, d.src_port, d.ip_dst, d.dst_port);
-    if (r && after(d.tcp_ack, r->next))
+    if (!r)
+        return;
+    if (after(d.tcp_ack, r->next))
         r->next = d.tcp_ack; /* a gap was filled */
+    if (after(d.tcp_ack + d.tcp_window, r->edge))
+        r->edge = d.tcp_ack + d.tcp_window;
 }
 
 /* What stands in front of a frame for the machine. */
@@ -174,7 +189,7 @@ static void plan_peer(struct planning *p, struct before *b, size_t i)
 
     s->before = held > b->own ? held : b->own; /* they come in the recorded order */
     s->together = b->peer < p->c->count && p->steps[b->peer].before == s->before &&
-                  b->said <= s->before && is_close(p->c, b->peer, i);
+                  (b->said <= s->before || b->said <= b->peer) && is_close(p->c, b->peer, i);
     b->own = s->before;
     b->peer = i;
 }

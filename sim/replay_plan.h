@@ -23,6 +23,8 @@ enum replay_kind {
 struct replay_step {
     enum replay_kind kind;
     size_t before; /* REPLAY_PEER: every REPLAY_OWN with a lower index comes first */
+    bool offered;  /* REPLAY_PEER: data within the window that the machine had offered; how far that
+                    * reaches depends on its looks, so it is waited for again */
     bool together; /* REPLAY_PEER: the machine saw it in one look with the one before it */
 };
 

@@ -327,6 +327,7 @@ static void start(struct run_context *c)
         .guest = c->options->guest ? c->options->guest : &guest_core,
         .device = &sc->device,
         .fill = !c->options->quick,
+        .secret = scenario_secret(sc, c->sim.seed),
     };
 
     c->started = c->actions_done = c->waits = 0;

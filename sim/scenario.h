@@ -40,7 +40,9 @@ enum { REPLAY_FRAME_MAX = 2048 }; /* what the wire carries */
 
 /* `world replay file=CAPTURE` */
 struct replay_options {
-    const char *file; /* as given: relative to the scenario's folder */
+    const char *file; /* relative to the scenario's folder */
+    const char *path; /* where that is */
+    uint64_t seed;    /* seed=N      under which the machine ran, default 1: its secrets */
     struct capture capture;
 };
 
@@ -199,6 +201,12 @@ int scenario_read_device(const char *path, const char *device, struct scenario *
                          FILE *errors);
 
 void scenario_free(struct scenario *s);
+
+/* What the machine's secrets are made from, in a run under `seed`: a replay has them given. */
+static inline uint64_t scenario_secret(const struct scenario *s, uint64_t seed)
+{
+    return s->world == WORLD_REPLAY ? s->replay.seed : seed;
+}
 
 /* The nearest of `words` (NULL-terminated) to `word`, or NULL when none is near. */
 const char *nearest_word(const char *word, const char *const *words);

@@ -206,6 +206,7 @@ static bool world_replay_line(struct reader *r)
 #define REPLAY(field) FIELD(replay_options, field)
     static const struct key keys[] = {
         {"file", VALUE_TEXT, REPLAY(file)},
+        {"seed", VALUE_NUMBER, REPLAY(seed), NUMBERS(0, UINT64_MAX)},
         {0},
     };
     struct replay_options *o = &r->s->replay;
@@ -224,6 +225,7 @@ static bool world_replay_line(struct reader *r)
     size = (size_t)folder + strlen(o->file) + 1;
     path = reader_take(r->s, size);
     snprintf(path, size, "%.*s%s", folder, r->path, o->file);
+    o->path = path;
     if (capture_read(&o->capture, path, problem, sizeof(problem)))
         return reader_wrong(r, "%.200s: %s", path, problem);
     for (size_t i = 0; i < o->capture.count; i++)

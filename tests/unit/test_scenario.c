@@ -40,6 +40,9 @@ static struct scenario *good(const char *text)
     return s;
 }
 
+/* Unit tests run in the project's root. */
+#define WEB "world replay file=tests/captures/web.pcap\n"
+
 /* The text is refused with exactly one line, which contains `words`. */
 static void bad(const char *text, const char *words)
 {
@@ -338,6 +341,25 @@ static void mac_none_and_lease_forever(void **state)
     scenario_free(s);
 }
 
+static void a_replay_has_its_capture_and_its_seed(void **state)
+{
+    struct scenario *s = good("until 1s\n" WEB "memory weak\n");
+
+    (void)state;
+    assert_int_equal(s->world, WORLD_REPLAY);
+    assert_string_equal(s->replay.path, "tests/captures/web.pcap");
+    assert_int_equal(s->replay.capture.count, 14);
+    assert_int_equal(scenario_secret(s, 7), 1);
+    scenario_free(s);
+    s = good("until 1s\nworld replay seed=0x20 file=tests/captures/web.pcap\n");
+    assert_int_equal(scenario_secret(s, 7), 32);
+    scenario_free(s);
+    s = good("until 1s\nworld slirp restrict=on\n");
+    assert_int_equal(s->slirp.restricted, TOGGLE_ON);
+    assert_int_equal(scenario_secret(s, 7), 7);
+    scenario_free(s);
+}
+
 static void packed_rings_take_any_size(void **state)
 {
     struct scenario *s = good("until 1s\nworld native\ndevice virtio-net queue=100 ring=packed "
@@ -360,7 +382,16 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("title x\nworld native\n", "nothing to do");
     bad("until 1s\nwrold native\n", "t.scn:2: unknown word 'wrold', did you mean 'world'?");
     bad("world natve\n", "did you mean 'native'?");
-    bad("world slirp lease=1h\n", "takes no keys");
+    bad("world slirp lease=1h\n", "unknown key 'lease'");
+    bad("world slirp restrict=yes\n", "restrict=yes is not one of on off");
+    bad("world replay\n", "t.scn:1: world replay needs file=CAPTURE");
+    bad("world replay file=/nowhere.pcap\n", "/nowhere.pcap: cannot be read: No such file");
+    bad("world replay file=Makefile\n", "Makefile: byte 0: neither pcap nor pcapng");
+    bad("until 1s\n" WEB "serve sink 10.0.2.2:9\n", "t.scn:3: world replay has no services");
+    bad("until 1s\n" WEB "at 1s dial 7 send=x\n", "t.scn:3: world replay has no services");
+    bad("until 1s\n" WEB "device virtio-net mac=none\n", "mac=none cannot be replayed");
+    bad("until 1s\n" WEB "device virtio-net mac=02:00:00:00:00:02\n",
+        "no frame of tests/captures/web.pcap comes from 02:00:00:00:00:02");
     bad("world native leese=1h\n", "unknown key 'leese', did you mean 'lease'?");
     bad("world native lease\n", "'lease' takes a value");
     bad("world native pad=1\n", "'pad' takes no value");
@@ -502,6 +533,7 @@ int main(void)
         cmocka_unit_test(actions_stand_in_order_of_time_then_of_lines),
         cmocka_unit_test(what_is_not_said_has_its_default),
         cmocka_unit_test(mac_none_and_lease_forever),
+        cmocka_unit_test(a_replay_has_its_capture_and_its_seed),
         cmocka_unit_test(packed_rings_take_any_size),
         cmocka_unit_test(mistakes_name_their_line_and_what_was_meant),
         cmocka_unit_test(a_message_is_one_line_whatever_the_word_holds),
