@@ -180,7 +180,7 @@ static int descriptor(const char *name, const char *text, uint64_t *out)
 static int qemu_arg(const char *word, struct options *o)
 {
     if (o->qemu_arg_count == QEMU_ARGS_MAX) {
-        fprintf(stderr, "drywire: --arg can be given %u times\n", QEMU_ARGS_MAX);
+        fprintf(stderr, "drywire: --arg can be given %d times\n", QEMU_ARGS_MAX);
         return EXIT_USAGE;
     }
     o->qemu_args[o->qemu_arg_count++] = word;

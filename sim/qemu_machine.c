@@ -256,9 +256,9 @@ const char *qemu_emulator(const struct options *o)
             return machines[i].emulator;
     }
     near = nearest_word(word, names);
-    fprintf(stderr, "drywire: there is no %s '%s'", o->machine ? "machine" : "target", word);
-    fprintf(stderr, near ? ", did you mean '%s'?" : "", near);
-    fputs("; there are targets x86_64 and rv64, machines", stderr);
+    fprintf(stderr, "drywire: there is no %s '%s'%s%s%s; there are targets x86_64 and rv64, machines",
+            o->machine ? "machine" : "target", word, near ? ", did you mean '" : "",
+            near ? near : "", near ? "'?" : "");
     for (unsigned i = 0; i < MACHINES; i++)
         fprintf(stderr, " %s", machines[i].name);
     fputc('\n', stderr);

@@ -4,6 +4,7 @@
  *
  * Ring words go to memory without hooks here: the test plays the device by writing the used ring.
  */
+#include "../../core/machine.h"
 #include "virtq_fixture.h"
 
 static const struct virtio_net_options polled;
@@ -372,6 +373,46 @@ static void needs_reset_is_noticed(void **state)
     free(n);
 }
 
+static void send_frame(struct virtio_net *n)
+{
+    n->netdev.send(n, n->netdev.alloc(n), 60);
+    virtio_net_kick(n);
+}
+
+static void v14_a_transmit_queue_that_stands_still_is_said_once(void **state)
+{
+    struct fixture *x = *state;
+    struct virtio_net *n = calloc(1, sizeof(*n));
+    unsigned *said = &x->f.traced[TRACE_VNET_STALLED];
+    uint64_t at = 5 * NS_PER_S;
+    struct rng random;
+
+    rng_init(&random, 1, 2);
+    assert_int_equal(virtio_net_init(n, &x->f.platform, &place, &x->memory, &random, &polled), 0);
+    virtio_net_check(n, at); /* nothing is in flight, however long */
+    virtio_net_check(n, at += 10 * NS_PER_S);
+    send_frame(n);
+    send_frame(n);
+    virtio_net_check(n, at += 10 * NS_PER_S); /* seen for the first time */
+    virtio_net_check(n, at + NS_PER_S - 1);
+    assert_int_equal(*said, 0);
+    virtio_net_check(n, at += NS_PER_S);
+    assert_int_equal(*said, 1);
+    assert_int_equal(x->f.last[0], 2);
+    virtio_net_check(n, at += 100 * NS_PER_S);
+    assert_int_equal(*said, 1);
+
+    x->q.used = n->tx.used; /* one comes back: a new count begins for the other */
+    device_uses(x, n->tx.used_idx, n->tx.avail->ring[n->tx.used_idx % TEST_QUEUE].raw, 0);
+    virtio_net_check(n, at += NS_PER_S);
+    virtio_net_check(n, at + NS_PER_S - 1);
+    assert_int_equal(*said, 1);
+    virtio_net_check(n, at + NS_PER_S);
+    assert_int_equal(*said, 2);
+    assert_int_equal(x->f.last[0], 1);
+    free(n);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -399,6 +440,7 @@ int main(void)
         T(v29_absurd_configuration),
         T(v6_short_lengths_are_dropped_and_the_buffer_is_posted_again),
         T(needs_reset_is_noticed),
+        T(v14_a_transmit_queue_that_stands_still_is_said_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
