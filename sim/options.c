@@ -53,7 +53,7 @@ static const struct row {
     {"icount", 'i', "SHIFT", QEMU, "time by counted instructions: long waits pass quickly"},
     {"kernel", 'k', "FILE", QEMU, "boot this image"},
     {"log", 'l', "FILE", QEMU, "keep the serial line as it came"},
-    {"nic-pcap", 'I', "FILE", QEMU, "a capture (pcap) by QEMU: what the guest's card sends and gets"},
+    {"nic-pcap", 'I', "FILE", QEMU, "a capture by QEMU: what the guest's card sends and gets"},
     {"detail", 'e', NULL, QEMU, "the kernel prints events of level DETAIL as well"},
     {"socket", 'S', "PATH", WORLD, "listen there for the guest's frames (unix datagrams)"},
     {"peer", 'P', "PATH", WORLD, "where the guest listens (default: where its frames come from)"},
