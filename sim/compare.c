@@ -63,8 +63,8 @@ static int differ_at(const struct comparison *c, const char *what, size_t frame_
         return 0;
     if (at >= a_len || at >= b_len)
         return differ(c, frame_a, frame_b, "%s: %zu bytes and %zu", what, a_len, b_len);
-    decode_frame(c->a->capture.frames[frame_a - 1].bytes,
-                 c->a->capture.frames[frame_a - 1].len, &d);
+    decode_frame(c->a->capture.frames[frame_a - 1].bytes, c->a->capture.frames[frame_a - 1].len,
+                 &d);
     return differ(c, frame_a, frame_b, "%s: byte %zu (%s) is 0x%02x and 0x%02x", what, at,
                   normal_field(&d, at), a[at], b[at]);
 }
@@ -122,8 +122,8 @@ static int compare_messages(const struct comparison *c, const char *kind,
     if (a->count == b->count)
         return 0;
     return differ(c, a->count > b->count ? a->messages[b->count].frame : 0,
-                  b->count > a->count ? b->messages[a->count].frame : 0,
-                  "%zu %s messages and %zu", a->count, kind, b->count);
+                  b->count > a->count ? b->messages[a->count].frame : 0, "%zu %s messages and %zu",
+                  a->count, kind, b->count);
 }
 
 /* The machine's first sequence numbers are a secret, the same under one seed, plus a clock of 4 us
@@ -171,8 +171,8 @@ static int compare_connection(const struct comparison *c, const struct connectio
     for (unsigned who = 0; who < SPEAKERS; who++)
         if (compare_streams(c, x, y, who))
             return 1;
-    at = normal_difference((const uint8_t *)x->close, strlen(x->close),
-                           (const uint8_t *)y->close, strlen(y->close));
+    at = normal_difference((const uint8_t *)x->close, strlen(x->close), (const uint8_t *)y->close,
+                           strlen(y->close));
     if (at == SIZE_MAX)
         return 0;
     return differ(c, x->close_frames[at], y->close_frames[at],
@@ -212,14 +212,13 @@ static int compare_digests(const struct comparison *c, const struct digest *a,
             return 1;
     if (a->connection_count == b->connection_count)
         return 0;
-    return differ(c,
-                  a->connection_count > b->connection_count
-                      ? a->connections[b->connection_count].first_frame
-                      : 0,
-                  b->connection_count > a->connection_count
-                      ? b->connections[a->connection_count].first_frame
-                      : 0,
-                  "%zu connections and %zu", a->connection_count, b->connection_count);
+    return differ(
+        c,
+        a->connection_count > b->connection_count ? a->connections[b->connection_count].first_frame
+                                                  : 0,
+        b->connection_count > a->connection_count ? b->connections[a->connection_count].first_frame
+                                                  : 0,
+        "%zu connections and %zu", a->connection_count, b->connection_count);
 }
 
 static int compare_p3(const struct comparison *c, bool verbose)

@@ -50,8 +50,8 @@ static void add_message(struct message_list *l, size_t number, const struct capt
 /* ---- connections ---- */
 
 /* The connection of a segment; a SYN with another sequence number opens a new one. */
-static struct connection *connection_of(struct digest *g, const struct decoded *d,
-                                        enum speaker who, size_t number)
+static struct connection *connection_of(struct digest *g, const struct decoded *d, enum speaker who,
+                                        size_t number)
 {
     struct connection key = {.local_port = who == OWN ? d->src_port : d->dst_port,
                              .remote_port = who == OWN ? d->dst_port : d->src_port,

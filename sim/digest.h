@@ -1,7 +1,8 @@
 /*
- * The digest of a capture: what it tells without its timing: the messages of each protocol in the order in which
- * they first appear, and every TCP connection with its options, its two byte streams put together
- * and the order in which it closed. Two runs of one scenario tell the same (docs/parity.md).
+ * The digest of a capture: what it tells without its timing: the messages of each protocol in the
+ * order in which they first appear, and every TCP connection with its options, its two byte streams
+ * put together and the order in which it closed. Two runs of one scenario tell the same
+ * (docs/parity.md).
  *
  * A message that is repeated is one message. What the wire made or damaged is left out; what it
  * lost was said and is in.
@@ -48,8 +49,8 @@ struct stream {
     size_t len;
 };
 
-/* How a connection ended, until both FINs were there: in order of first appearance, "Ff" is the machine's
- * FIN, then the peer's, R and r are resets. */
+/* How a connection ended, until both FINs were there: in order of first appearance, "Ff" is the
+ * machine's FIN, then the peer's, R and r are resets. */
 enum { CLOSE_MAX = 4 };
 
 struct connection {

@@ -65,14 +65,21 @@ struct field {
 
 static const struct field eth[] = {{6, "eth.dst"}, {12, "eth.src"}, {14, "eth.type"}, {0}};
 
-static const struct field arp[] = {{2, "arp.hrd"},  {4, "arp.pro"},  {5, "arp.hln"},
-                                   {6, "arp.pln"},  {8, "arp.op"},   {14, "arp.sha"},
-                                   {18, "arp.spa"}, {24, "arp.tha"}, {28, "arp.tpa"}, {0}};
+static const struct field arp[] = {
+    {2, "arp.hrd"},  {4, "arp.pro"},  {5, "arp.hln"},  {6, "arp.pln"},  {8, "arp.op"},
+    {14, "arp.sha"}, {18, "arp.spa"}, {24, "arp.tha"}, {28, "arp.tpa"}, {0}};
 
-static const struct field ip[] = {{1, "ip.version"}, {2, "ip.tos"},       {4, "ip.total_length"},
-                                  {6, "ip.id"},      {8, "ip.fragment"},  {9, "ip.ttl"},
-                                  {10, "ip.protocol"}, {12, "ip.checksum"}, {16, "ip.src"},
-                                  {20, "ip.dst"},    {0}};
+static const struct field ip[] = {{1, "ip.version"},
+                                  {2, "ip.tos"},
+                                  {4, "ip.total_length"},
+                                  {6, "ip.id"},
+                                  {8, "ip.fragment"},
+                                  {9, "ip.ttl"},
+                                  {10, "ip.protocol"},
+                                  {12, "ip.checksum"},
+                                  {16, "ip.src"},
+                                  {20, "ip.dst"},
+                                  {0}};
 
 static const struct field icmp[] = {{1, "icmp.type"}, {2, "icmp.code"}, {4, "icmp.checksum"},
                                     {6, "icmp.id"},   {8, "icmp.seq"},  {0}};
@@ -80,16 +87,29 @@ static const struct field icmp[] = {{1, "icmp.type"}, {2, "icmp.code"}, {4, "icm
 static const struct field udp[] = {
     {2, "udp.src"}, {4, "udp.dst"}, {6, "udp.length"}, {8, "udp.checksum"}, {0}};
 
-static const struct field tcp[] = {{2, "tcp.src"},     {4, "tcp.dst"},   {8, "tcp.seq"},
-                                   {12, "tcp.ack"},    {13, "tcp.offset"}, {14, "tcp.flags"},
-                                   {16, "tcp.window"}, {18, "tcp.checksum"}, {20, "tcp.urgent"},
-                                   {0}};
+static const struct field tcp[] = {{2, "tcp.src"},     {4, "tcp.dst"},
+                                   {8, "tcp.seq"},     {12, "tcp.ack"},
+                                   {13, "tcp.offset"}, {14, "tcp.flags"},
+                                   {16, "tcp.window"}, {18, "tcp.checksum"},
+                                   {20, "tcp.urgent"}, {0}};
 
-static const struct field dhcp[] = {
-    {1, "dhcp.op"},      {2, "dhcp.htype"},   {3, "dhcp.hlen"},    {4, "dhcp.hops"},
-    {8, "dhcp.xid"},     {10, "dhcp.secs"},   {12, "dhcp.flags"},  {16, "dhcp.ciaddr"},
-    {20, "dhcp.yiaddr"}, {24, "dhcp.siaddr"}, {28, "dhcp.giaddr"}, {44, "dhcp.chaddr"},
-    {108, "dhcp.sname"}, {236, "dhcp.file"},  {240, "dhcp.cookie"}, {SIZE_MAX, "dhcp.options"}, {0}};
+static const struct field dhcp[] = {{1, "dhcp.op"},
+                                    {2, "dhcp.htype"},
+                                    {3, "dhcp.hlen"},
+                                    {4, "dhcp.hops"},
+                                    {8, "dhcp.xid"},
+                                    {10, "dhcp.secs"},
+                                    {12, "dhcp.flags"},
+                                    {16, "dhcp.ciaddr"},
+                                    {20, "dhcp.yiaddr"},
+                                    {24, "dhcp.siaddr"},
+                                    {28, "dhcp.giaddr"},
+                                    {44, "dhcp.chaddr"},
+                                    {108, "dhcp.sname"},
+                                    {236, "dhcp.file"},
+                                    {240, "dhcp.cookie"},
+                                    {SIZE_MAX, "dhcp.options"},
+                                    {0}};
 
 /* The field of a header that starts at `start`, or NULL when `at` is behind it. */
 static const char *field_at(const struct field *f, size_t start, size_t at)

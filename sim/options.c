@@ -55,7 +55,7 @@ static const struct row {
     {"arg", 'A', "WORD", QEMU, "one more word of QEMU's command line; may be given again"},
     {"log", 'l', "FILE", QEMU, "keep the serial line as it came"},
     {"gdb", 'b', NULL, QEMU, "stop before the first instruction and wait for gdb"},
-    {"nic-pcap", 'I', "FILE", QEMU, "a capture (pcap) by QEMU: what the guest's card sends and gets"},
+    {"nic-pcap", 'I', "FILE", QEMU, "a capture by QEMU: what the guest's card sends and gets"},
     {"detail", 'e', NULL, QEMU, "the kernel prints events of level DETAIL as well"},
     {"socket", 'S', "PATH", WORLD, "listen there for the guest's frames (unix datagrams)"},
     {"peer", 'P', "PATH", WORLD, "where the guest listens (default: where its frames come from)"},

@@ -166,8 +166,7 @@ bool numbers_repeated(const struct replay_numbers *n, const struct decoded *d)
 {
     const struct replay_connection *c = d->layer == LAYER_TCP ? find_own(n, d) : NULL;
 
-    return c && c->sent_known && !d->error &&
-           !after(end_of(d), c->sent);
+    return c && c->sent_known && !d->error && !after(end_of(d), c->sent);
 }
 
 void numbers_acked(struct replay_numbers *n, const struct decoded *d)

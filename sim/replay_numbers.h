@@ -14,7 +14,7 @@
 struct replay_connection {
     uint16_t local_port, remote_port;
     uint32_t remote;
-    uint32_t shift;     /* its sequence numbers now, minus the recorded ones */
+    uint32_t shift; /* its sequence numbers now, minus the recorded ones */
     bool shift_known;
     uint32_t ack, edge; /* furthest acknowledged, furthest right edge of its window: the peer's
                          * numbers, which are as recorded */
@@ -42,7 +42,8 @@ void numbers_of_recording(const struct replay_numbers *n, uint8_t *frame, const 
  * sequence numbers quoted by ICMP errors (RFC 792). */
 void numbers_of_now(const struct replay_numbers *n, uint8_t *frame, const struct decoded *d);
 
-/* A segment of the machine was compared: what it has sent. And: is there nothing new in this one? */
+/* A segment of the machine was compared: what it has sent. And: is there nothing new in this one?
+ */
 void numbers_sent(struct replay_numbers *n, const struct decoded *d);
 bool numbers_repeated(const struct replay_numbers *n, const struct decoded *d);
 

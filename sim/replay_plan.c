@@ -106,8 +106,8 @@ static uint32_t end_of(const struct decoded *own)
 /*
  * The index behind the last frame of the machine that was sent without knowing frame `from` of its
  * peer, 0 when there is none. It did not know what it does not acknowledge, up to `end` (if
- * `in_order`), nor that something was acknowledged which it sends once more, nor in the rest of such
- * a burst.
+ * `in_order`), nor that something was acknowledged which it sends once more, nor in the rest of
+ * such a burst.
  */
 static size_t unseen_until(const struct planning *p, size_t from, const struct decoded *d,
                            uint32_t end, bool in_order)
@@ -152,7 +152,8 @@ static size_t held_until(struct planning *p, size_t i)
     end = end_of(&d);
     /* Behind a gap, or known: it is not acknowledged by itself. */
     in_order = r && !after(d.tcp_seq, r->next) && after(end, r->next);
-    p->steps[i].offered = r && d.payload_len && !after(d.tcp_seq + (uint32_t)d.payload_len, r->edge);
+    p->steps[i].offered =
+        r && d.payload_len && !after(d.tcp_seq + (uint32_t)d.payload_len, r->edge);
     if (in_order)
         r->next = end;
     return unseen_until(p, i, &d, end, in_order);

@@ -219,10 +219,10 @@ static bool check_replay(struct reader *r)
 
     if (s->service_count || s->dial_count) {
         r->line = s->service_count ? s->services[0].line : s->dials[0].line;
-        return reader_wrong(r, "world replay has no services and no dials: its capture says what comes");
+        return reader_wrong(r, "world replay has no services and no dials: a capture says what comes");
     }
     if (!s->device.mac_feature)
-        return reader_wrong(r, "world replay needs the machine's address: mac=none cannot be replayed");
+        return reader_wrong(r, "mac=none cannot be replayed: the address tells the machine's frames");
     for (size_t i = 0; i < c->count; i++)
         if (c->frames[i].len >= 12 && memcmp(c->frames[i].bytes + 6, mac, 6) == 0)
             return true;

@@ -230,8 +230,8 @@ static bool world_replay_line(struct reader *r)
         return reader_wrong(r, "%.200s: %s", path, problem);
     for (size_t i = 0; i < o->capture.count; i++)
         if (o->capture.frames[i].len > REPLAY_FRAME_MAX)
-            return reader_wrong(r, "%.200s: frame %zu has %zu bytes, more than the wire carries (%d)",
-                                path, i + 1, o->capture.frames[i].len, REPLAY_FRAME_MAX);
+            return reader_wrong(r, "%.200s: frame %zu has %zu bytes, the wire carries %d", path,
+                                i + 1, o->capture.frames[i].len, REPLAY_FRAME_MAX);
     return true;
 }
 

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Section 4.2.2: the first 32 bits of the fractional parts of the cube roots of the first primes. */
+/* Section 4.2.2: the first 32 bits of the fractional parts of the cube roots of the first primes.
+ */
 static const uint32_t K[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -37,10 +38,10 @@ static void block(uint32_t H[8], const uint8_t *M)
     memcpy(v, H, sizeof(v));
     for (unsigned t = 0; t < 64; t++) {
         uint32_t e = v[4], a = v[0];
-        uint32_t T1 = v[7] + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) +
-                      ((e & v[5]) ^ (~e & v[6])) + K[t] + W[t];
-        uint32_t T2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) +
-                      ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
+        uint32_t T1 = v[7] + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & v[5]) ^ (~e & v[6])) +
+                      K[t] + W[t];
+        uint32_t T2 =
+            (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
 
         memmove(v + 1, v, 7 * sizeof(*v));
         v[4] += T1;

@@ -41,7 +41,7 @@ struct world {
     size_t own, peer; /* indices of frames; `count` at the end */
     size_t anchor;    /* the frame that times count from, and when it came */
     uint64_t anchor_ns;
-    bool delivered;   /* something was */
+    bool delivered;            /* something was */
     struct sim_timer timer;    /* a frame is due */
     struct sim_timer patience; /* a frame of the machine is overdue */
     char description[320];
@@ -202,8 +202,7 @@ static void overdue(void *ctx, uint64_t arg)
 
     (void)arg;
     fail(w, "frame %zu: recorded '%s', %s", wanted(w) + 1, summary(w, wanted(w), was, sizeof(was)),
-         wanted(w) == w->peer ? "the machine offers no window for it"
-                              : "nothing like it was sent");
+         wanted(w) == w->peer ? "the machine offers no window for it" : "nothing like it was sent");
 }
 
 /* ---- frames of the machine ---- */

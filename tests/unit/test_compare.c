@@ -1,4 +1,5 @@
-/* Two captures compared: what is the same in spite of its bytes, and that any difference is named. */
+/* Two captures compared: what is the same in spite of its bytes, and that any difference is named.
+ */
 #include "../../sim/compare.h"
 #include "../../sim/digest.h"
 #include "../../sim/sha256.h"
@@ -61,8 +62,12 @@ static void expect_said(const char *words)
 /* Segments of a connection: relative numbers, the machine's from 100, the peer's from `iss`. */
 static struct frame own(uint32_t seq, uint32_t ack, uint8_t flags, const char *data)
 {
-    return tcp_frame((struct segment){.from_machine = true, .seq = 100 + seq, .ack = ack,
-                                      .flags = flags, .window = 9000, .data = data,
+    return tcp_frame((struct segment){.from_machine = true,
+                                      .seq = 100 + seq,
+                                      .ack = ack,
+                                      .flags = flags,
+                                      .window = 9000,
+                                      .data = data,
                                       .mss = flags & SEG_SYN ? 1460 : 0});
 }
 
@@ -70,8 +75,11 @@ static uint32_t iss;
 
 static struct frame peer(uint32_t seq, uint8_t flags, const char *data)
 {
-    return tcp_frame((struct segment){.seq = iss + seq, .ack = 101, .flags = flags,
-                                      .window = 9000, .data = data,
+    return tcp_frame((struct segment){.seq = iss + seq,
+                                      .ack = 101,
+                                      .flags = flags,
+                                      .window = 9000,
+                                      .data = data,
                                       .mss = flags & SEG_SYN ? 1460 : 0});
 }
 
@@ -210,7 +218,8 @@ static void a_byte_of_a_stream_is_traced_to_its_frames(void **state)
     same_page(&b);
     b.frames[4] = peer(6, SEG_ACK, " worle");
     assert_int_equal(compare(GRADE_P3), 1);
-    expect_said("differ p3: connection of port 49152, in: byte 10 of the streams (11 bytes sha256=");
+    expect_said(
+        "differ p3: connection of port 49152, in: byte 10 of the streams (11 bytes sha256=");
     expect_said("\na: frame 5: tcp 10.0.2.2:8080");
     expect_said("\nb: frame 5: tcp 10.0.2.2:8080");
     fresh();
@@ -228,8 +237,8 @@ static void options_numbers_and_the_order_of_closing_count(void **state)
     fresh();
     page(&a);
     page(&b);
-    b.frames[1] = tcp_frame((struct segment){.seq = iss, .ack = 101, .flags = SEG_SYN | SEG_ACK,
-                                             .window = 9000, .mss = 1440});
+    b.frames[1] = tcp_frame((struct segment){
+        .seq = iss, .ack = 101, .flags = SEG_SYN | SEG_ACK, .window = 9000, .mss = 1440});
     assert_int_equal(compare(GRADE_P3), 1);
     expect_said("in: other options in the SYN\na: frame 2");
     fresh();

@@ -57,16 +57,22 @@ static struct capture_frame *record(uint64_t at_us, struct frame f)
 /* Segments, numbers relative; the machine's own are shifted when they are sent in the run. */
 static struct frame own(uint32_t seq, uint32_t ack, uint8_t flags, const char *data)
 {
-    return tcp_frame((struct segment){.from_machine = true, .seq = ISS + shift + seq,
-                                      .ack = flags & SEG_ACK ? PEER_ISS + ack : 0, .flags = flags,
-                                      .window = 1000, .data = data,
+    return tcp_frame((struct segment){.from_machine = true,
+                                      .seq = ISS + shift + seq,
+                                      .ack = flags & SEG_ACK ? PEER_ISS + ack : 0,
+                                      .flags = flags,
+                                      .window = 1000,
+                                      .data = data,
                                       .mss = flags & SEG_SYN ? 1460 : 0});
 }
 
 static struct frame peer(uint32_t seq, uint32_t ack, uint8_t flags, const char *data)
 {
-    return tcp_frame((struct segment){.seq = PEER_ISS + seq, .ack = ISS + ack, .flags = flags,
-                                      .window = 1000, .data = data,
+    return tcp_frame((struct segment){.seq = PEER_ISS + seq,
+                                      .ack = ISS + ack,
+                                      .flags = flags,
+                                      .window = 1000,
+                                      .data = data,
                                       .mss = flags & SEG_SYN ? 1460 : 0});
 }
 
@@ -461,11 +467,11 @@ static void what_drywire_says_about_a_frame_counts(void **state)
 
     (void)state;
     fresh();
-    record(0, arp_frame(1, MACHINE, PEER))->lost = true;      /* sent all the same */
-    record(10, arp_frame(2, PEER, MACHINE))->lost = true;     /* never came */
+    record(0, arp_frame(1, MACHINE, PEER))->lost = true;  /* sent all the same */
+    record(10, arp_frame(2, PEER, MACHINE))->lost = true; /* never came */
     record(20, arp_frame(1, MACHINE, PEER + 1));
     record(21, arp_frame(1, MACHINE, PEER + 1))->duplicate = true; /* sent once */
-    record(30, damaged)->damaged = true;                      /* whatever it was */
+    record(30, damaged)->damaged = true;                           /* whatever it was */
     record(40, arp_frame(2, PEER, MACHINE));
     record(41, arp_frame(2, PEER, MACHINE))->duplicate = true; /* came twice */
     start();
