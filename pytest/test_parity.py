@@ -14,9 +14,9 @@ pytestmark = pytest.mark.qemu
 PING = "tests/scenarios/slirp/ping-restricted.scn"
 PAGE = "tests/scenarios/common/contract-web.scn"
 RUNS = 8
-# Sending over a line that loses: what the machine had seen when it sent something once more is not
-# told by its frames.
-NOT_P2 = {"send-echo-loss", "send-everything-wrong"}
+# They send more than the send buffer holds (two of them over a line that loses): where segments end,
+# and what is sent once more, depends on what the machine had seen, which its frames do not tell.
+NOT_P2 = {"send-echo-loss", "send-everything-wrong", "send-sink"}
 # Lines of a scenario that are about the far side, which a replay's capture is.
 FAR_SIDE = ("world", "serve", "wire")
 FAULTS = ("drop", "dup", "delay", "corrupt", "truncate", "cut", "heal", "dial", "datagram")
