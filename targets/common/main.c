@@ -30,7 +30,7 @@ static struct options options;
 static int pids[STARTS_MAX];
 static uint64_t interrupts; /* of the device, taken */
 
-static uint8_t dma[VIRTIO_NET_DMA_SIZE] __attribute__((aligned(PAGE_SIZE), section(".noinit")));
+static uint8_t dma[VIRTIO_NET_DMA_SIZE] __attribute__((aligned(PAGE_SIZE), section(".dma")));
 static uint8_t buffers[STACK_BUFFERS_SIZE] __attribute__((aligned(64), section(".noinit")));
 
 /* ---- platform.h ---- */

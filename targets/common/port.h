@@ -28,7 +28,7 @@ enum {
 /* Where programs live; the kernel never uses these addresses itself. In the linker scripts too. */
 #define USER_STACK_BASE (USER_BASE + USER_WINDOW + PAGE_SIZE)
 
-/* The kernel sees its DMA memory, with all else of its own, this far from where it lies as well: a
+/* The kernel sees its DMA memory (section .dma) this far from where it lies, and nowhere else: a
  * pointer that was not translated is never right as a bus address. */
 #define DMA_WINDOW (UINT64_C(128) << 30)
 

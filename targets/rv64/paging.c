@@ -18,6 +18,8 @@ typedef uint64_t table[ENTRIES];
 static table root __attribute__((aligned(PAGE_SIZE)));
 static table devices __attribute__((aligned(PAGE_SIZE)));
 static table lowest __attribute__((aligned(PAGE_SIZE)));
+static table dma_directory __attribute__((aligned(PAGE_SIZE)));
+static table dma_pages[2] __attribute__((aligned(PAGE_SIZE))); /* it may lie across 2 MiB */
 static table memory __attribute__((aligned(PAGE_SIZE)));
 static table kernel[KERNEL_TABLES] __attribute__((aligned(PAGE_SIZE)));
 static table user __attribute__((aligned(PAGE_SIZE)));
@@ -25,7 +27,7 @@ static table user_pages __attribute__((aligned(PAGE_SIZE)));
 static table stack_pages __attribute__((aligned(PAGE_SIZE)));
 
 extern const char kernel_text[], kernel_rodata[], kernel_data[], kernel_stack_guard[],
-    kernel_stack[], kernel_end[], user_image[], user_image_rodata[], user_image_end[];
+    kernel_stack[], kernel_end[], dma_end[], user_image[], user_image_rodata[], user_image_end[];
 
 static uint64_t entry(uint64_t address, unsigned flags)
 {
@@ -43,6 +45,17 @@ static void map_kernel(const char *from, const char *to, unsigned flags)
 
     for (uint64_t at = (uintptr_t)from; at < (uintptr_t)to; at += PAGE_SIZE)
         kernel[(at - base) / MEGAPAGE][at / PAGE_SIZE % ENTRIES] = leaf(at, flags);
+}
+
+static void map_dma(void)
+{
+    uint64_t base = (uintptr_t)kernel_end & ~(MEGAPAGE - 1);
+
+    for (uint64_t at = (uintptr_t)kernel_end; at < (uintptr_t)dma_end; at += PAGE_SIZE)
+        dma_pages[(at - base) / MEGAPAGE][at / PAGE_SIZE % ENTRIES] = leaf(at, R | W);
+    for (unsigned i = 0; i < 2; i++)
+        dma_directory[base / MEGAPAGE % ENTRIES + i] = entry((uintptr_t)dma_pages[i], 0);
+    root[(base + DMA_WINDOW) / GIGAPAGE] = entry((uintptr_t)dma_directory, 0);
 }
 
 static void map_devices(void)
@@ -89,7 +102,7 @@ void paging_start(void)
     for (unsigned i = 0; i < KERNEL_TABLES; i++)
         memory[(base + i * MEGAPAGE) / MEGAPAGE % ENTRIES] = entry((uintptr_t)kernel[i], 0);
     root[base / GIGAPAGE] = entry((uintptr_t)memory, 0);
-    root[(base + DMA_WINDOW) / GIGAPAGE] = root[base / GIGAPAGE];
+    map_dma();
     map_devices();
     map_user();
     __asm__ volatile("sfence.vma" ::: "memory");

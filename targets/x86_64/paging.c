@@ -27,13 +27,15 @@ static table root __attribute__((aligned(PAGE_SIZE)));
 static table pointers __attribute__((aligned(PAGE_SIZE)));
 static table low __attribute__((aligned(PAGE_SIZE)));
 static table kernel[KERNEL_TABLES] __attribute__((aligned(PAGE_SIZE)));
+static table dma_directory __attribute__((aligned(PAGE_SIZE)));
+static table dma_pages[2] __attribute__((aligned(PAGE_SIZE))); /* it may lie across 2 MiB */
 static table devices __attribute__((aligned(PAGE_SIZE)));
 static table user __attribute__((aligned(PAGE_SIZE)));
 static table user_pages __attribute__((aligned(PAGE_SIZE)));
 static table stack_pages __attribute__((aligned(PAGE_SIZE)));
 
 extern const char kernel_text[], kernel_rodata[], kernel_data[], kernel_stack_guard[],
-    kernel_stack[], kernel_end[], user_image[], user_image_rodata[], user_image_end[];
+    kernel_stack[], kernel_end[], dma_end[], user_image[], user_image_rodata[], user_image_end[];
 
 static void map_kernel(const char *from, const char *to, uint64_t flags)
 {
@@ -41,6 +43,17 @@ static void map_kernel(const char *from, const char *to, uint64_t flags)
 
     for (uint64_t at = (uintptr_t)from; at < (uintptr_t)to; at += PAGE_SIZE)
         kernel[(at - base) / MEGAPAGE][at / PAGE_SIZE % ENTRIES] = at | flags | P;
+}
+
+static void map_dma(void)
+{
+    uint64_t base = (uintptr_t)kernel_end & ~(MEGAPAGE - 1);
+
+    for (uint64_t at = (uintptr_t)kernel_end; at < (uintptr_t)dma_end; at += PAGE_SIZE)
+        dma_pages[(at - base) / MEGAPAGE][at / PAGE_SIZE % ENTRIES] = at | P | W | NX;
+    for (unsigned i = 0; i < 2; i++)
+        dma_directory[base / MEGAPAGE + i] = (uintptr_t)dma_pages[i] | P | W;
+    pointers[DMA_WINDOW / GIGAPAGE] = (uintptr_t)dma_directory | P | W;
 }
 
 static void map_devices(uint64_t from, uint64_t to)
@@ -72,7 +85,7 @@ void paging_start(void)
     for (unsigned i = 0; i < KERNEL_TABLES; i++)
         low[base / MEGAPAGE + i] = (uintptr_t)kernel[i] | P | W;
     pointers[0] = (uintptr_t)low | P | W;
-    pointers[DMA_WINDOW / GIGAPAGE] = pointers[0] | NX;
+    map_dma();
     map_devices(PCI_WINDOW_BASE, PCI_WINDOW_BASE + PCI_WINDOW_SIZE);
     map_devices(TOP_BASE, TOP_END);
     pointers[3] = (uintptr_t)devices | P | W;

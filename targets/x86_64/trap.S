@@ -21,7 +21,11 @@ context_run:
     mov %eax, %gs
     jmp leave
 
+    # First no flag of the program: not its direction, nor its AC, which opens user memory. The word
+    # for that is where rax comes; below the context is no room.
     .macro save
+    push $2
+    popfq
     push %rax
     push %rbx
     push %rcx
@@ -37,8 +41,6 @@ context_run:
     push %r13
     push %r14
     push %r15
-    push $2                     # no flag of the program: not its direction, nor its AC, which opens
-    popfq                       # user memory
     .endm
 
 trap:
