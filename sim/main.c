@@ -653,6 +653,33 @@ static int verb_qemu(const struct options *o)
     return code;
 }
 
+/* ---- compare ---- */
+
+static int verb_compare(const struct options *o)
+{
+    struct compared sides[2] = {0};
+    char problem[200];
+    int code = EXIT_PASS;
+
+    if (o->path_count != 2) {
+        fprintf(stderr, "drywire: compare takes two captures, e.g. drywire compare --grade p3 a.pcapng "
+                        "b.pcapng\n");
+        return EXIT_USAGE;
+    }
+    for (int i = 0; i < 2; i++) {
+        sides[i].name = o->paths[i];
+        if (!capture_read(&sides[i].capture, o->paths[i], problem, sizeof(problem)))
+            continue;
+        fprintf(stderr, "drywire: %s: %s\n", o->paths[i], problem);
+        code = EXIT_USAGE;
+    }
+    if (!code)
+        code = compare_captures(o->grade, &sides[0], &sides[1], o->verbose, stdout);
+    capture_free(&sides[0].capture);
+    capture_free(&sides[1].capture);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     struct options o;
@@ -671,6 +698,8 @@ int main(int argc, char **argv)
         return verb_world(&o);
     case VERB_QEMU:
         return verb_qemu(&o);
+    case VERB_COMPARE:
+        return verb_compare(&o);
     }
     return EXIT_USAGE;
 }

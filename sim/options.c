@@ -23,7 +23,8 @@ enum {
     EXPLAIN = 1 << VERB_EXPLAIN,
     WORLD = 1 << VERB_WORLD,
     QEMU = 1 << VERB_QEMU,
-    ALL = RUN | LIST | EXPLAIN | WORLD | QEMU,
+    COMPARE = 1 << VERB_COMPARE,
+    ALL = RUN | LIST | EXPLAIN | WORLD | QEMU | COMPARE,
 };
 
 static const struct row {
@@ -59,7 +60,8 @@ static const struct row {
     {"fd", 'F', "N", WORLD, "instead of --socket: an inherited datagram socket"},
     {"limit", 'L', "SECONDS", WORLD, "how long to wait for the first frame (default 10)"},
     {"ready-fd", 'R', "N", WORLD, "write a line to descriptor N, and close it, when listening"},
-    {"verbose", 'v', NULL, RUN | EXPLAIN | WORLD | QEMU, "the whole ladder and every trace line"},
+    {"grade", 'r', "p1|p3", COMPARE, "frames byte by byte (default), or what they tell"},
+    {"verbose", 'v', NULL, RUN | EXPLAIN | WORLD | QEMU | COMPARE, "the whole ladder and every trace line"},
     {"quiet", 'q', NULL, RUN, "only failures and the summary"},
     {"color", 'c', "auto|always|never", ALL, "colour (default: on a terminal)"},
     {"help", 'h', NULL, ALL, "this help"},
@@ -67,7 +69,7 @@ static const struct row {
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
-static const char *const verbs[] = {"run", "list", "explain", "world", "qemu", NULL};
+static const char *const verbs[] = {"run", "list", "explain", "world", "qemu", "compare", NULL};
 
 static void help_options(unsigned verbs_shown)
 {
@@ -96,9 +98,10 @@ static void help(void)
          "  drywire explain lossy.scn --seed 7              which faults were drawn\n"
          "  drywire qemu --target rv64 web.scn              the same scenario in QEMU\n"
          "  drywire world lease.scn --socket net.sock       its far side, for any guest\n"
+         "  drywire compare --grade p3 a.pcapng b.pcapng     do two captures tell the same?\n"
          "  drywire list                                    scenarios and programs\n\n"
          "Usage: drywire run FILE|DIR... | list [DIR...] | explain FILE |\n"
-         "       drywire qemu FILE|DIR... | world FILE\n\n"
+         "       drywire qemu FILE|DIR... | world FILE | compare CAPTURE CAPTURE\n\n"
          "Options:");
     help_options(ALL);
     puts("\nExit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ,\n"
@@ -171,7 +174,9 @@ static int descriptor(const char *name, const char *text, uint64_t *out)
     return EXIT_USAGE;
 }
 
-static const char *const nets[] = {"world", "user", "host", NULL}; /* in the order of enum net */
+/* In the order of enum net, of enum grade. */
+static const char *const nets[] = {"world", "user", "host", NULL};
+static const char *const grades[] = {"p1", "p3", NULL};
 
 static int choice(const char *name, const char *text, const char *const *words, unsigned *out)
 {
@@ -232,6 +237,8 @@ static int apply(const struct row *r, const char *value, struct options *o)
         return number(r->name, value, 0, &o->icount);
     case 'N':
         return choice(r->name, value, nets, (unsigned *)&o->net);
+    case 'r':
+        return choice(r->name, value, grades, (unsigned *)&o->grade);
     case 'S':
         o->socket = value;
         break;
@@ -350,6 +357,6 @@ int options_parse(int argc, char **argv, struct options *o)
     }
     if (code >= 0)
         return code;
-    fprintf(stderr, "drywire: say what to do: run, list, explain, world or qemu (see drywire --help)\n");
+    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu or compare (see drywire --help)\n");
     return EXIT_USAGE;
 }

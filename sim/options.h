@@ -4,10 +4,11 @@
 #ifndef DRYWIRE_OPTIONS_H
 #define DRYWIRE_OPTIONS_H
 
+#include "compare.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN, VERB_WORLD, VERB_QEMU };
+enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN, VERB_WORLD, VERB_QEMU, VERB_COMPARE };
 
 /* What the guest in QEMU is plugged into: the scenario's far side, QEMU's own user network, or that
  * with a way to the host's loopback. */
@@ -39,6 +40,7 @@ struct options {
     const char *socket, *peer;
     const char *target, *machine, *device, *kernel, *log; /* qemu */
     enum net net;
+    enum grade grade; /* compare */
     uint64_t icount; /* NO_ICOUNT: real time */
     const char *pcap, *trace, *junit, *artifacts, *guest;
     bool json, annotate, check_determinism, detail, gdb, quiet, verbose, color;

@@ -210,6 +210,28 @@ static bool within_limit(struct reader *r, unsigned line, uint64_t at_ns, const 
                         value_duration_text(r->s->limit_ns, limit, sizeof(limit)), at);
 }
 
+/* A capture is the whole far side, and the address of the machine tells its frames. */
+static bool check_replay(struct reader *r)
+{
+    const struct scenario *s = r->s;
+    const struct capture *c = &s->replay.capture;
+    const uint8_t *mac = s->device.mac;
+
+    if (s->service_count || s->dial_count) {
+        r->line = s->service_count ? s->services[0].line : s->dials[0].line;
+        return reader_wrong(r, "world replay has no services and no dials: its capture says what comes");
+    }
+    if (!s->device.mac_feature)
+        return reader_wrong(r, "world replay needs the machine's address: mac=none cannot be replayed");
+    for (size_t i = 0; i < c->count; i++)
+        if (c->frames[i].len >= 12 && memcmp(c->frames[i].bytes + 6, mac, 6) == 0)
+            return true;
+    return reader_wrong(r,
+                        "no frame of %.100s comes from %02x:%02x:%02x:%02x:%02x:%02x, the machine; "
+                        "'device virtio-net mac=' sets its address",
+                        s->replay.file, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
 /* What can only be judged when every line is known. */
 static bool check_whole(struct reader *r)
 {
@@ -240,6 +262,8 @@ static bool check_whole(struct reader *r)
             return false;
     if (!within_limit(r, last, s->until_ns, "until"))
         return false;
+    if (s->world == WORLD_REPLAY && !check_replay(r))
+        return false;
     if (!r->something && !r->far_side)
         return reader_wrong(
             r, "nothing to do: no line runs a program, expects anything or says 'until'");
@@ -260,6 +284,7 @@ static struct scenario *scenario_new(const char *path)
     s->path = strcpy(reader_take(s, strlen(path) + 1), path);
     s->title = "";
     s->world = WORLD_NATIVE;
+    s->slirp.restricted = TOGGLE_OFF;
     s->native.lease_s = 86400;
     s->native.mss = 1460;
     s->native.window = 65535;
@@ -380,5 +405,6 @@ void scenario_free(struct scenario *s)
         free(b);
         b = next;
     }
+    capture_free(&s->replay.capture);
     free(s);
 }

@@ -7,11 +7,12 @@
 #ifndef DRYWIRE_SCENARIO_H
 #define DRYWIRE_SCENARIO_H
 
+#include "capture.h"
 #include "service.h"
 #include "sim.h"
 #include <stdio.h>
 
-enum world_kind { WORLD_SLIRP, WORLD_NATIVE };
+enum world_kind { WORLD_SLIRP, WORLD_NATIVE, WORLD_REPLAY };
 enum transport_kind {
     TRANSPORT_MMIO,
     TRANSPORT_MMIO_LEGACY,
@@ -27,6 +28,20 @@ static inline bool transport_legacy(enum transport_kind t)
 }
 
 enum toggle { TOGGLE_DRAW, TOGGLE_ON, TOGGLE_OFF }; /* DRAW: the seed decides */
+
+/* `world slirp key=value ...` */
+struct slirp_options {
+    enum toggle restricted; /* restrict=on|off  as QEMU's restrict=: DHCP, ARP and pings of the
+                             * gateway only; default off */
+};
+
+enum { REPLAY_FRAME_MAX = 2048 }; /* what the wire carries */
+
+/* `world replay file=CAPTURE` */
+struct replay_options {
+    const char *file; /* as given: relative to the scenario's folder */
+    struct capture capture;
+};
 
 /* `world native key=value ...`: how the scripted peer behaves. */
 struct native_options {
@@ -141,7 +156,9 @@ struct scenario {
     const char *path;  /* as given */
     const char *title; /* from `title`, or "" */
     enum world_kind world;
+    struct slirp_options slirp;
     struct native_options native;
+    struct replay_options replay;
     struct device_options device;
     struct wire_options wire[2]; /* by enum direction */
     struct scenario_program *programs;

@@ -156,9 +156,8 @@ static bool line_oracle(struct reader *r)
 
 /* ---- world, device ---- */
 
-static bool line_world(struct reader *r)
+static bool world_native_line(struct reader *r)
 {
-    static const char *const names[] = {"slirp", "native", NULL};
 #define NATIVE(field) FIELD(native_options, field)
     static const struct key keys[] = {
         {"lease", VALUE_SECONDS, NATIVE(lease_s), NUMBERS(1, UINT32_MAX - 1),
@@ -186,17 +185,70 @@ static bool line_world(struct reader *r)
     };
     uint32_t given = 0;
 
-    if (is(&r->words[1], "native")) {
-        r->s->world = WORLD_NATIVE;
-        return read_keys(r, keys, 2, &r->s->native, &given);
-    }
-    if (!is(&r->words[1], "slirp"))
-        return reader_unknown(r, "world", r->words[1].text, names);
-    r->s->world = WORLD_SLIRP;
-    if (r->count > 2)
-        return reader_wrong(r, "'%.40s': world slirp takes no keys; they are for world native",
-                            r->words[2].text);
+    return read_keys(r, keys, 2, &r->s->native, &given);
+}
+
+static bool world_slirp_line(struct reader *r)
+{
+#define SLIRP(field) FIELD(slirp_options, field)
+    static const struct key keys[] = {
+        {"restrict", VALUE_TOGGLE, SLIRP(restricted)},
+        {0},
+    };
+    uint32_t given = 0;
+
+    return read_keys(r, keys, 2, &r->s->slirp, &given);
+}
+
+/* The capture is read at once: what is wrong with it is wrong with the scenario. */
+static bool world_replay_line(struct reader *r)
+{
+#define REPLAY(field) FIELD(replay_options, field)
+    static const struct key keys[] = {
+        {"file", VALUE_TEXT, REPLAY(file)},
+        {0},
+    };
+    struct replay_options *o = &r->s->replay;
+    const char *slash = strrchr(r->path, '/');
+    int folder = slash ? (int)(slash + 1 - r->path) : 0;
+    uint32_t given = 0;
+    char problem[200], *path;
+    size_t size;
+
+    if (!read_keys(r, keys, 2, o, &given))
+        return false;
+    if (!o->file || !*o->file)
+        return reader_wrong(r, "world replay needs file=CAPTURE");
+    if (*o->file == '/')
+        folder = 0;
+    size = (size_t)folder + strlen(o->file) + 1;
+    path = reader_take(r->s, size);
+    snprintf(path, size, "%.*s%s", folder, r->path, o->file);
+    if (capture_read(&o->capture, path, problem, sizeof(problem)))
+        return reader_wrong(r, "%.200s: %s", path, problem);
+    for (size_t i = 0; i < o->capture.count; i++)
+        if (o->capture.frames[i].len > REPLAY_FRAME_MAX)
+            return reader_wrong(r, "%.200s: frame %zu has %zu bytes, more than the wire carries (%d)",
+                                path, i + 1, o->capture.frames[i].len, REPLAY_FRAME_MAX);
     return true;
+}
+
+static bool line_world(struct reader *r)
+{
+    static const char *const names[] = {
+        [WORLD_SLIRP] = "slirp", [WORLD_NATIVE] = "native", [WORLD_REPLAY] = "replay", NULL};
+    bool (*const read[])(struct reader *) = {
+        [WORLD_SLIRP] = world_slirp_line,
+        [WORLD_NATIVE] = world_native_line,
+        [WORLD_REPLAY] = world_replay_line,
+    };
+
+    for (unsigned i = 0; names[i]; i++)
+        if (is(&r->words[1], names[i])) {
+            r->s->world = i;
+            return read[i](r);
+        }
+    return reader_unknown(r, "world", r->words[1].text, names);
 }
 
 static bool line_device(struct reader *r)
@@ -600,7 +652,7 @@ static bool line_expect(struct reader *r)
 const struct directive directives[DIRECTIVES] = {
     {"format", line_format, true, 2, 2, "format 1"},
     {"title", line_title, true, 2, 0, "title TEXT"},
-    {"world", line_world, true, 2, 0, "world slirp | world native [KEY=VALUE]..."},
+    {"world", line_world, true, 2, 0, "world slirp|native|replay [KEY=VALUE]..."},
     {"device", line_device, true, 2, 0, "device virtio-net [KEY=VALUE]..."},
     {"run", line_run, false, 2, 0, "run PROGRAM [ARGUMENT]..."},
     {"daemon", line_daemon, false, 2, 0, "daemon PROGRAM [ARGUMENT]..."},

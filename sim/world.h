@@ -42,6 +42,7 @@ struct world_ops {
 };
 
 extern const struct world_ops world_native;
+extern const struct world_ops world_replay;
 
 #ifdef DRYWIRE_SLIRP
 extern const struct world_ops world_slirp;

@@ -379,6 +379,7 @@ static int slirp_world_open(struct sim *sim, const struct scenario *sc, struct w
     struct world *w = malloc(sizeof(*w));
     SlirpConfig config = {
         .version = SLIRP_CONFIG_VERSION_MAX < 4 ? SLIRP_CONFIG_VERSION_MAX : 4,
+        .restricted = sc->slirp.restricted == TOGGLE_ON,
         .in_enabled = true,
         .vnetwork = in_addr(ADDRESS_NETWORK),
         .vnetmask = in_addr(ADDRESS_MASK),

@@ -1,0 +1,418 @@
+/*
+ * The reader of captures: see capture.h. The formats are draft-ietf-opsawg-pcap and
+ * draft-ietf-opsawg-pcapng; block and option numbers are theirs.
+ *
+ * Both are walked by one rule: `need()` says whether so many bytes are there before any of them is
+ * read, and every step of a loop takes at least one header off what is left.
+ */
+#include "capture.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PCAP_HEADER = 24,
+    PCAP_RECORD = 16,
+    BLOCK_SECTION = 0x0a0d0d0a,
+    BLOCK_INTERFACE = 1,
+    BLOCK_SIMPLE_PACKET = 3,
+    BLOCK_PACKET = 6,
+    BLOCK_MIN = 12,
+    OPTION_END = 0,
+    OPTION_COMMENT = 1,
+    OPTION_IF_NAME = 2,
+    OPTION_IF_TSRESOL = 9,
+    OPTION_IF_TSOFFSET = 14,
+    LINKTYPE_ETHERNET = 1,
+    INTERFACES_MAX = 64,
+};
+
+#define PCAP_MICROSECONDS UINT32_C(0xa1b2c3d4)
+#define PCAP_NANOSECONDS  UINT32_C(0xa1b23c4d)
+#define BYTE_ORDER_MAGIC  UINT32_C(0x1a2b3c4d)
+
+struct interface {
+    uint64_t tick_ns;
+    uint32_t snap_len; /* 0: no limit */
+    bool ethernet, lost;
+};
+
+struct reading {
+    struct capture *c;
+    const uint8_t *bytes;
+    size_t len, at;
+    bool swapped;
+    size_t frames_size;
+    struct interface interfaces[INTERFACES_MAX]; /* of this section */
+    unsigned interface_count;
+    char *problem;
+    size_t problem_size;
+};
+
+/* Always -1, so that a step can return it. */
+static int __attribute__((format(printf, 2, 3))) wrong(struct reading *r, const char *format, ...)
+{
+    int n = snprintf(r->problem, r->problem_size, "byte %zu: ", r->at);
+    va_list args;
+
+    va_start(args, format);
+    if (n > 0 && (size_t)n < r->problem_size)
+        vsnprintf(r->problem + n, r->problem_size - (size_t)n, format, args);
+    va_end(args);
+    return -1;
+}
+
+static bool need(const struct reading *r, size_t len)
+{
+    return r->len - r->at >= len;
+}
+
+/* ---- numbers ---- */
+
+static uint32_t get32(const struct reading *r, size_t at)
+{
+    uint32_t n;
+
+    memcpy(&n, r->bytes + at, sizeof(n));
+    return r->swapped ? __builtin_bswap32(n) : n;
+}
+
+static uint16_t get16(const struct reading *r, size_t at)
+{
+    uint16_t n;
+
+    memcpy(&n, r->bytes + at, sizeof(n));
+    return r->swapped ? __builtin_bswap16(n) : n;
+}
+
+/* ---- frames ---- */
+
+/* `len` bytes at `at`, which are there; `whole` bytes were on the wire. */
+static int add_frame(struct reading *r, uint64_t time_ns, size_t at, uint32_t len, uint32_t whole)
+{
+    struct capture *c = r->c;
+
+    if (len > CAPTURE_FRAME_MAX)
+        return wrong(r, "frame %zu has %" PRIu32 " bytes, more than any frame", c->count + 1, len);
+    if (len != whole)
+        return wrong(r, "frame %zu was cut when it was recorded: %" PRIu32 " of %" PRIu32 " bytes",
+                     c->count + 1, len, whole);
+    if (c->count == r->frames_size) {
+        r->frames_size = r->frames_size ? r->frames_size * 2 : 256;
+        c->frames = realloc(c->frames, r->frames_size * sizeof(*c->frames));
+        if (!c->frames) {
+            fprintf(stderr, "drywire: out of memory\n");
+            exit(4);
+        }
+    }
+    c->frames[c->count++] =
+        (struct capture_frame){.time_ns = time_ns, .bytes = r->bytes + at, .len = len};
+    return 0;
+}
+
+/* ---- pcap ---- */
+
+static int read_pcap(struct reading *r, bool nanoseconds)
+{
+    uint64_t unit_ns = nanoseconds ? 1 : 1000;
+
+    if (!need(r, PCAP_HEADER))
+        return wrong(r, "the file ends inside its header");
+    if (get16(r, 4) != 2 || get16(r, 6) != 4)
+        return wrong(r, "pcap of version %u.%u, 2.4 is known", get16(r, 4), get16(r, 6));
+    if ((get32(r, 20) & 0x0fffffff) != LINKTYPE_ETHERNET)
+        return wrong(r, "the link type is %" PRIu32 ", not Ethernet (1)", get32(r, 20));
+    for (r->at = PCAP_HEADER; r->at < r->len;) {
+        uint32_t seconds, fraction, len;
+
+        if (!need(r, PCAP_RECORD))
+            return wrong(r, "the file ends inside the header of frame %zu", r->c->count + 1);
+        seconds = get32(r, r->at);
+        fraction = get32(r, r->at + 4);
+        len = get32(r, r->at + 8);
+        if (fraction >= 1000000000 / unit_ns)
+            return wrong(r, "frame %zu has a fraction of a second of %" PRIu32, r->c->count + 1,
+                         fraction);
+        if (!need(r, (size_t)PCAP_RECORD + len))
+            return wrong(r, "the file ends inside frame %zu", r->c->count + 1);
+        if (add_frame(r, seconds * UINT64_C(1000000000) + fraction * unit_ns, r->at + PCAP_RECORD,
+                      len, get32(r, r->at + 12)))
+            return -1;
+        r->at += (size_t)PCAP_RECORD + len;
+    }
+    return 0;
+}
+
+/* ---- pcapng ---- */
+
+static bool option_is(const struct reading *r, size_t at, uint16_t len, const char *text)
+{
+    return len == strlen(text) && memcmp(r->bytes + at, text, len) == 0;
+}
+
+static int interface_option(struct reading *r, struct interface *i, uint16_t code, uint16_t len,
+                            size_t at)
+{
+    uint8_t digits;
+
+    if (code == OPTION_IF_NAME)
+        i->lost = option_is(r, at, len, "lost");
+    if (code == OPTION_IF_TSOFFSET)
+        return wrong(r, "an interface with a time offset is not supported");
+    if (code != OPTION_IF_TSRESOL)
+        return 0;
+    digits = len == 1 ? r->bytes[at] : 0xff;
+    if (digits > 9)
+        return wrong(r, "a time resolution of 0x%02x, powers of ten up to 9 are supported", digits);
+    for (i->tick_ns = 1; digits < 9; digits++)
+        i->tick_ns *= 10;
+    return 0;
+}
+
+static bool contains(const char *text, const char *word)
+{
+    return strstr(text, word) != NULL;
+}
+
+/* The words of sim/wire.c. */
+static void packet_comment(const struct reading *r, struct capture_frame *f, uint16_t len,
+                           size_t at)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "%.*s", (int)len, (const char *)r->bytes + at);
+    f->duplicate |= contains(text, "duplicate") && !contains(text, "duplicated");
+    f->damaged |= contains(text, "corrupted") || contains(text, "truncated");
+}
+
+/*
+ * Walk the options in [at, end): those of an interface into `i`, those of a packet into `f` (one of
+ * them is NULL). A list need not have an end mark.
+ */
+static int read_options(struct reading *r, size_t at, size_t end, struct interface *i,
+                        struct capture_frame *f)
+{
+    while (end - at >= 4) {
+        uint16_t code = get16(r, at), len = get16(r, at + 2);
+        size_t padded = ((size_t)len + 3) & ~(size_t)3;
+
+        if (code == OPTION_END)
+            return 0;
+        at += 4;
+        if (end - at < padded)
+            return wrong(r, "an option is longer than its block");
+        if (i && interface_option(r, i, code, len, at))
+            return -1;
+        if (f && code == OPTION_COMMENT)
+            packet_comment(r, f, len, at);
+        at += padded;
+    }
+    return end == at ? 0 : wrong(r, "%zu bytes behind the options of a block", end - at);
+}
+
+/* The header of a section: from here on its byte order counts. The length of the block. */
+static int section_start(struct reading *r, uint32_t *len)
+{
+    uint32_t magic;
+
+    if (!need(r, 28))
+        return wrong(r, "the file ends inside a section header");
+    memcpy(&magic, r->bytes + r->at + 8, sizeof(magic));
+    r->swapped = magic == __builtin_bswap32(BYTE_ORDER_MAGIC);
+    if (!r->swapped && magic != BYTE_ORDER_MAGIC)
+        return wrong(r, "a section header without a byte order");
+    *len = get32(r, r->at + 4);
+    if (*len < 28)
+        return wrong(r, "a section header of %" PRIu32 " bytes", *len);
+    if (get16(r, r->at + 12) != 1)
+        return wrong(r, "pcapng of version %u, 1 is known", get16(r, r->at + 12));
+    r->interface_count = 0;
+    return 0;
+}
+
+static int read_interface(struct reading *r, size_t end)
+{
+    struct interface *i = &r->interfaces[r->interface_count];
+    size_t at = r->at + 8;
+
+    if (end - at < 8)
+        return wrong(r, "an interface without its fields");
+    if (r->interface_count == INTERFACES_MAX)
+        return wrong(r, "more than %d interfaces", INTERFACES_MAX);
+    *i = (struct interface){.tick_ns = 1000, /* 10^-6 s unless an option says otherwise */
+                            .snap_len = get32(r, at + 4),
+                            .ethernet = get16(r, at) == LINKTYPE_ETHERNET};
+    r->interface_count++;
+    return read_options(r, at + 8, end, i, NULL);
+}
+
+static const struct interface *interface_of(struct reading *r, uint32_t number)
+{
+    if (number >= r->interface_count)
+        wrong(r, "frame %zu is of interface %" PRIu32 ", which is not described", r->c->count + 1,
+              number);
+    else if (!r->interfaces[number].ethernet)
+        wrong(r, "frame %zu is not of an Ethernet interface", r->c->count + 1);
+    else
+        return &r->interfaces[number];
+    return NULL;
+}
+
+static int read_packet(struct reading *r, size_t end)
+{
+    size_t at = r->at + 8, padded;
+    const struct interface *i;
+    struct capture_frame *f;
+    uint64_t ticks;
+    uint32_t len;
+
+    if (end - at < 20)
+        return wrong(r, "frame %zu without its fields", r->c->count + 1);
+    i = interface_of(r, get32(r, at));
+    if (!i)
+        return -1;
+    ticks = (uint64_t)get32(r, at + 4) << 32 | get32(r, at + 8);
+    len = get32(r, at + 12);
+    padded = ((size_t)len + 3) & ~(size_t)3;
+    if (end - at - 20 < padded)
+        return wrong(r, "frame %zu is longer than its block", r->c->count + 1);
+    if (ticks > UINT64_MAX / i->tick_ns)
+        return wrong(r, "frame %zu has a time beyond 584 years", r->c->count + 1);
+    if (add_frame(r, ticks * i->tick_ns, at + 20, len, get32(r, at + 16)))
+        return -1;
+    f = &r->c->frames[r->c->count - 1];
+    f->lost = i->lost;
+    return read_options(r, at + 20 + padded, end, NULL, f);
+}
+
+/* A packet without a time: it counts as recorded when the one before it was. */
+static int read_simple_packet(struct reading *r, size_t end)
+{
+    const struct interface *i = interface_of(r, 0);
+    size_t at = r->at + 8, count = r->c->count;
+    uint32_t whole, len;
+
+    if (!i)
+        return -1;
+    if (end - at < 4)
+        return wrong(r, "frame %zu without its fields", count + 1);
+    whole = get32(r, at);
+    len = i->snap_len && whole > i->snap_len ? i->snap_len : whole;
+    if (end - at - 4 < (((size_t)len + 3) & ~(size_t)3))
+        return wrong(r, "frame %zu is longer than its block", count + 1);
+    return add_frame(r, count ? r->c->frames[count - 1].time_ns : 0, at + 4, len, whole);
+}
+
+static int read_block(struct reading *r)
+{
+    uint32_t type, len;
+    size_t end;
+    int error = 0;
+
+    if (!need(r, BLOCK_MIN))
+        return wrong(r, "the file ends inside the header of a block");
+    type = get32(r, r->at);
+    len = get32(r, r->at + 4);
+    if (type == BLOCK_SECTION && section_start(r, &len))
+        return -1;
+    if (len < BLOCK_MIN || len % 4)
+        return wrong(r, "a block of %" PRIu32 " bytes", len);
+    if (!need(r, len))
+        return wrong(r, "the file ends inside a block of %" PRIu32 " bytes", len);
+    end = r->at + len - 4;
+    if (get32(r, end) != len)
+        return wrong(r, "a block is %" PRIu32 " bytes long at its start and %" PRIu32 " at its end",
+                     len, get32(r, end));
+    if (type == BLOCK_INTERFACE)
+        error = read_interface(r, end);
+    else if (type == BLOCK_PACKET)
+        error = read_packet(r, end);
+    else if (type == BLOCK_SIMPLE_PACKET)
+        error = read_simple_packet(r, end);
+    r->at = end + 4; /* names, statistics, secrets: other blocks are skipped, as the format asks */
+    return error;
+}
+
+static int read_pcapng(struct reading *r)
+{
+    while (r->at < r->len)
+        if (read_block(r))
+            return -1;
+    return 0;
+}
+
+/* ---- the whole ---- */
+
+int capture_parse(struct capture *c, const uint8_t *bytes, size_t len, char *problem,
+                  size_t problem_size)
+{
+    struct reading r = {
+        .c = c, .bytes = bytes, .len = len, .problem = problem, .problem_size = problem_size};
+    int error = -1;
+    uint32_t magic;
+
+    *c = (struct capture){0};
+    if (len < sizeof(magic)) {
+        wrong(&r, len ? "the file is too short to be a capture" : "the file is empty");
+        return -1;
+    }
+    memcpy(&magic, bytes, sizeof(magic));
+    r.swapped = magic == __builtin_bswap32(PCAP_MICROSECONDS) ||
+                magic == __builtin_bswap32(PCAP_NANOSECONDS);
+    magic = get32(&r, 0);
+    if (magic == BLOCK_SECTION)
+        error = read_pcapng(&r);
+    else if (magic == PCAP_MICROSECONDS || magic == PCAP_NANOSECONDS)
+        error = read_pcap(&r, magic == PCAP_NANOSECONDS);
+    else
+        wrong(&r, "neither pcap nor pcapng");
+    if (error)
+        capture_free(c);
+    return error;
+}
+
+int capture_read(struct capture *c, const char *path, char *problem, size_t problem_size)
+{
+    FILE *f = fopen(path, "rb");
+    uint8_t *bytes = NULL;
+    size_t len = 0, size = 1 << 16;
+    int error = -1;
+
+    *c = (struct capture){0};
+    while (f && size <= (size_t)CAPTURE_FILE_MAX * 2) {
+        uint8_t *bigger = realloc(bytes, size);
+
+        if (!bigger) {
+            fprintf(stderr, "drywire: out of memory\n");
+            exit(4);
+        }
+        bytes = bigger;
+        len += fread(bytes + len, 1, size - len, f);
+        if (len < size)
+            break;
+        size *= 2;
+    }
+    if (!f || ferror(f))
+        snprintf(problem, problem_size, "cannot be read: %s", strerror(errno));
+    else if (len > CAPTURE_FILE_MAX)
+        snprintf(problem, problem_size, "is larger than %d MiB", CAPTURE_FILE_MAX >> 20);
+    else
+        error = capture_parse(c, bytes, len, problem, problem_size);
+    if (f)
+        fclose(f);
+    if (error)
+        free(bytes);
+    else
+        c->file = bytes;
+    return error;
+}
+
+void capture_free(struct capture *c)
+{
+    free(c->frames);
+    free(c->file);
+    *c = (struct capture){0};
+}

@@ -1,0 +1,41 @@
+/*
+ * Captures in: pcap and pcapng, in either byte order, of Ethernet frames. The reader is strict: a
+ * length that does not fit, a frame that was cut short when it was recorded, a number that means
+ * nothing known is an error with the place in the file, never a guess. Bounded by the file's size,
+ * which has a limit.
+ */
+#ifndef DRYWIRE_CAPTURE_H
+#define DRYWIRE_CAPTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CAPTURE_FRAME_MAX = 65535, CAPTURE_FILE_MAX = 256 << 20 };
+
+struct capture_frame {
+    uint64_t time_ns;     /* as it stands in the file */
+    const uint8_t *bytes; /* len of them, inside the capture's memory */
+    size_t len;
+    /* What drywire's own captures say about a frame: */
+    bool lost;      /* it did not arrive */
+    bool duplicate; /* the wire made it: nobody sent it */
+    bool damaged;   /* these are not the bytes that were sent */
+};
+
+struct capture {
+    struct capture_frame *frames;
+    size_t count;
+    uint8_t *file; /* its bytes; owned */
+};
+
+/* Read a file. 0, or -1 with what is wrong, one line without the file's name, in `problem`. */
+int capture_read(struct capture *c, const char *path, char *problem, size_t problem_size);
+
+/* The same from memory, which must outlive the capture and is not freed. */
+int capture_parse(struct capture *c, const uint8_t *bytes, size_t len, char *problem,
+                  size_t problem_size);
+
+void capture_free(struct capture *c);
+
+#endif

@@ -1,0 +1,392 @@
+/* Captures in: both formats in both byte orders, and every way in which a file can be damaged. */
+#include "../../sim/capture.h"
+#include "../../sim/pcapng.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* A file by hand. */
+static uint8_t file[4096];
+static size_t len;
+static bool swapped;
+
+static void bytes(const void *p, size_t n)
+{
+    memcpy(file + len, p, n);
+    len += n;
+}
+
+static void u32(uint32_t n)
+{
+    n = swapped ? __builtin_bswap32(n) : n;
+    bytes(&n, 4);
+}
+
+static void u16(uint16_t n)
+{
+    n = swapped ? __builtin_bswap16(n) : n;
+    bytes(&n, 2);
+}
+
+static void poke32(size_t at, uint32_t n)
+{
+    memcpy(file + at, &n, 4);
+}
+
+static void start(bool other_order)
+{
+    swapped = other_order;
+    len = 0;
+}
+
+static void pcap_header(uint32_t magic, uint32_t link)
+{
+    u32(magic);
+    u16(2);
+    u16(4);
+    u32(0);
+    u32(0);
+    u32(65535);
+    u32(link);
+}
+
+static void pcap_frame(uint32_t s, uint32_t fraction, const char *text)
+{
+    u32(s);
+    u32(fraction);
+    u32((uint32_t)strlen(text));
+    u32((uint32_t)strlen(text));
+    bytes(text, strlen(text));
+}
+
+/* A block around what `body` writes. */
+static void block(uint32_t type, void (*body)(void))
+{
+    size_t at = len;
+    uint32_t n;
+
+    u32(type);
+    u32(0);
+    body();
+    while (len % 4)
+        bytes("", 1);
+    n = (uint32_t)(len - at) + 4;
+    u32(n);
+    n = swapped ? __builtin_bswap32(n) : n;
+    memcpy(file + at + 4, &n, 4);
+}
+
+static void section(void)
+{
+    u32(0x1a2b3c4d);
+    u16(1);
+    u16(0);
+    u32(UINT32_MAX);
+    u32(UINT32_MAX);
+}
+
+static void ethernet(void)
+{
+    u16(1);
+    u16(0);
+    u32(0);
+}
+
+static void ethernet_milliseconds(void)
+{
+    ethernet();
+    u16(9);
+    u16(1);
+    bytes("\x03\0\0", 4);
+    u32(0);
+}
+
+static void loopback(void)
+{
+    u16(0);
+    u16(0);
+    u32(0);
+}
+
+static void packet(void)
+{
+    u32(0);
+    u32(0);
+    u32(1500);
+    u32(5);
+    u32(5);
+    bytes("hello\0\0\0", 8);
+}
+
+static void packet_commented(void)
+{
+    packet();
+    u16(1);
+    u16(9);
+    bytes("duplicate\0\0\0", 12);
+    u32(0);
+}
+
+static void simple_packet(void)
+{
+    u32(3);
+    bytes("abc", 3);
+}
+
+static void unknown(void)
+{
+    bytes("whatever", 8);
+}
+
+static struct capture capture;
+static char problem[200];
+
+static int parse(void)
+{
+    int error = capture_parse(&capture, file, len, problem, sizeof(problem));
+
+    if (error) {
+        assert_null(capture.frames);
+        assert_int_equal(capture.count, 0);
+        assert_int_equal(strncmp(problem, "byte ", 5), 0);
+    }
+    return error;
+}
+
+static void expect_frame(size_t i, uint64_t time_ns, const char *text)
+{
+    assert_true(i < capture.count);
+    assert_int_equal(capture.frames[i].time_ns, time_ns);
+    assert_int_equal(capture.frames[i].len, strlen(text));
+    assert_memory_equal(capture.frames[i].bytes, text, strlen(text));
+}
+
+static void expect_problem(const char *words)
+{
+    assert_int_equal(parse(), -1);
+    if (!strstr(problem, words))
+        fail_msg("'%s' does not say '%s'", problem, words);
+}
+
+static void pcap_is_read_in_either_byte_order_and_either_unit(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        start(i & 1);
+        pcap_header(i & 2 ? 0xa1b23c4d : 0xa1b2c3d4, 1);
+        pcap_frame(3, 7, "hello");
+        pcap_frame(4, 0, "");
+        assert_int_equal(parse(), 0);
+        assert_int_equal(capture.count, 2);
+        expect_frame(0, UINT64_C(3000000000) + (i & 2 ? 7 : 7000), "hello");
+        expect_frame(1, UINT64_C(4000000000), "");
+        capture_free(&capture);
+    }
+}
+
+static void a_pcap_that_is_not_sound_is_refused(void **state)
+{
+    (void)state;
+    start(false);
+    pcap_header(0xa1b2c3d4, 101);
+    expect_problem("the link type is 101");
+    start(false);
+    pcap_header(0xa1b2c3d4, 1);
+    file[4] = 3;
+    expect_problem("pcap of version 3.4");
+    start(false);
+    pcap_header(0xa1b2c3d4, 1);
+    pcap_frame(1, 1000000, "late");
+    expect_problem("fraction of a second of 1000000");
+    start(false);
+    pcap_header(0xa1b2c3d4, 1);
+    pcap_frame(1, 1, "whole");
+    poke32(24 + 12, 6);
+    expect_problem("frame 1 was cut when it was recorded: 5 of 6 bytes");
+    poke32(24 + 8, UINT32_MAX);
+    expect_problem("the file ends inside frame 1");
+    start(false);
+    bytes("GIF89a", 6);
+    expect_problem("neither pcap nor pcapng");
+    len = 3;
+    expect_problem("too short");
+    len = 0;
+    expect_problem("the file is empty");
+}
+
+static void pcapng_is_read_in_either_byte_order(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        start(i);
+        block(0x0a0d0d0a, section);
+        block(1, ethernet);
+        block(0x99, unknown);
+        block(6, packet);
+        block(3, simple_packet);
+        swapped = !swapped; /* a section of its own order, with an interface of its own */
+        block(0x0a0d0d0a, section);
+        block(1, ethernet_milliseconds);
+        block(6, packet_commented);
+        assert_int_equal(parse(), 0);
+        assert_int_equal(capture.count, 3);
+        expect_frame(0, 1500000, "hello");
+        expect_frame(1, 1500000, "abc");
+        expect_frame(2, 1500000000, "hello");
+        assert_false(capture.frames[0].duplicate);
+        assert_true(capture.frames[2].duplicate);
+        capture_free(&capture);
+    }
+}
+
+static void a_pcapng_that_is_not_sound_is_refused(void **state)
+{
+    size_t at;
+
+    (void)state;
+    start(false);
+    block(0x0a0d0d0a, section);
+    block(6, packet);
+    expect_problem("interface 0, which is not described");
+    start(false);
+    block(0x0a0d0d0a, section);
+    block(1, loopback);
+    block(6, packet);
+    expect_problem("not of an Ethernet interface");
+    start(false);
+    block(0x0a0d0d0a, section);
+    block(1, ethernet);
+    at = len;
+    block(6, packet);
+    poke32(at + 20, 500);
+    expect_problem("frame 1 is longer than its block");
+    poke32(at + 20, 4);
+    expect_problem("frame 1 was cut");
+    poke32(at + 20, 5);
+    poke32(len - 4, 44);
+    expect_problem("bytes long at its start and 44 at its end");
+    poke32(at + 4, 13);
+    expect_problem("a block of 13 bytes");
+    poke32(at + 4, 8);
+    expect_problem("a block of 8 bytes");
+    start(false);
+    block(0x0a0d0d0a, section);
+    at = len;
+    block(1, ethernet_milliseconds);
+    file[at + 20] = 0x83;
+    expect_problem("a time resolution of 0x83");
+    file[at + 16] = 14;
+    expect_problem("time offset");
+    file[at + 18] = 200;
+    expect_problem("an option is longer than its block");
+}
+
+/* A capture with everything in it, whose every prefix and every changed byte is read. */
+static void everything(void)
+{
+    start(false);
+    block(0x0a0d0d0a, section);
+    block(1, ethernet_milliseconds);
+    block(6, packet_commented);
+    block(3, simple_packet);
+    block(6, packet);
+}
+
+static void check_inside(const uint8_t *base, size_t size)
+{
+    for (size_t i = 0; i < capture.count; i++) {
+        assert_true(capture.frames[i].bytes >= base);
+        assert_true(capture.frames[i].bytes + capture.frames[i].len <= base + size);
+    }
+}
+
+/* From memory of exactly this size, so that a sanitizer sees what lies beyond. */
+static void parse_copy(size_t size)
+{
+    uint8_t *copy = malloc(size ? size : 1);
+
+    memcpy(copy, file, size);
+    if (capture_parse(&capture, copy, size, problem, sizeof(problem)) == 0) {
+        check_inside(copy, size);
+        capture_free(&capture);
+    }
+    free(copy);
+}
+
+static void no_prefix_and_no_changed_byte_is_read_beyond_its_end(void **state)
+{
+    static const uint8_t changes[] = {0x00, 0x01, 0x7f, 0x80, 0xff, 0x04};
+
+    (void)state;
+    for (unsigned format = 0; format < 2; format++) {
+        if (format) {
+            everything();
+        } else {
+            start(false);
+            pcap_header(0xa1b2c3d4, 1);
+            pcap_frame(3, 7, "hello");
+            pcap_frame(4, 0, "goodbye");
+        }
+        for (size_t n = 0; n <= len; n++)
+            parse_copy(n);
+        for (size_t i = 0; i < len; i++)
+            for (unsigned k = 0; k < sizeof(changes); k++) {
+                uint8_t was = file[i];
+
+                file[i] = changes[k];
+                parse_copy(len);
+                file[i] = was;
+            }
+    }
+}
+
+static void what_drywire_writes_it_reads(void **state)
+{
+    char path[] = "/tmp/drywire-capture-XXXXXX";
+    int fd = mkstemp(path);
+    struct pcapng p;
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(pcapng_open(&p, path, "a comment"), 0);
+    pcapng_packet(&p, CAPTURE_WIRE, 1000000001, 1, (const uint8_t *)"one", 3, NULL);
+    pcapng_packet(&p, CAPTURE_LOST, 1000000002, 0, (const uint8_t *)"two", 3, "dropped");
+    pcapng_packet(&p, CAPTURE_WIRE, 1000000003, 0, (const uint8_t *)"three", 5, "duplicated");
+    pcapng_packet(&p, CAPTURE_WIRE, 1000000003, 0, (const uint8_t *)"three", 5, "duplicate");
+    pcapng_packet(&p, CAPTURE_WIRE, 1000000004, 0, (const uint8_t *)"4", 1, "delayed, corrupted");
+    assert_int_equal(pcapng_close(&p), 0);
+    assert_int_equal(capture_read(&capture, path, problem, sizeof(problem)), 0);
+    assert_int_equal(capture.count, 5);
+    expect_frame(0, 1000000001, "one");
+    expect_frame(4, 1000000004, "4");
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(capture.frames[i].lost, i == 1);
+        assert_int_equal(capture.frames[i].duplicate, i == 3);
+        assert_int_equal(capture.frames[i].damaged, i == 4);
+    }
+    capture_free(&capture);
+    unlink(path);
+    assert_int_equal(capture_read(&capture, path, problem, sizeof(problem)), -1);
+    assert_string_equal(problem, "cannot be read: No such file or directory");
+    assert_int_equal(capture_read(&capture, "/tmp", problem, sizeof(problem)), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pcap_is_read_in_either_byte_order_and_either_unit),
+        cmocka_unit_test(a_pcap_that_is_not_sound_is_refused),
+        cmocka_unit_test(pcapng_is_read_in_either_byte_order),
+        cmocka_unit_test(a_pcapng_that_is_not_sound_is_refused),
+        cmocka_unit_test(no_prefix_and_no_changed_byte_is_read_beyond_its_end),
+        cmocka_unit_test(what_drywire_writes_it_reads),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
