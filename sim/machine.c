@@ -63,6 +63,19 @@ static uint64_t reg_key(enum reg_space space, uint64_t addr)
     return addr ^ (uint64_t)space << 62;
 }
 
+static void register_event(const struct machine *m, enum ring_event_kind kind, enum reg_space space,
+                           uint64_t addr, unsigned size, uint32_t value)
+{
+    struct ring_event e = {.kind = kind,
+                           .queue = RING_NO_QUEUE,
+                           .address = addr,
+                           .value = value,
+                           .size = (uint8_t)size,
+                           .space = (uint8_t)space};
+
+    m->listener.ring(m->listener.ctx, &e);
+}
+
 static uint32_t machine_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)
 {
     struct machine *m = ctx;
@@ -76,6 +89,8 @@ static uint32_t machine_reg_read(void *ctx, enum reg_space space, uint64_t addr,
     else
         item[1] = net_device_read(m->device, (uint32_t)(addr - MACHINE_MMIO_BASE), size);
     sim_hash(m->sim, "reg.r", item, sizeof(item));
+    if (m->bus.ring)
+        register_event(m, RING_READ, space, addr, size, (uint32_t)item[1]);
     return (uint32_t)item[1];
 }
 
@@ -87,6 +102,8 @@ static void machine_reg_write(void *ctx, enum reg_space space, uint64_t addr, un
 
     charge(m, COST_REGISTER_NS);
     sim_hash(m->sim, "reg.w", item, sizeof(item));
+    if (m->bus.ring)
+        register_event(m, RING_WRITE, space, addr, size, value);
     if (!device_answers(m, space, addr))
         return;
     if (net_device_pci(m->device))
@@ -321,6 +338,13 @@ static void bus_frame(void *ctx, const uint8_t *frame, size_t len)
     m->listener.frame(m->listener.ctx, frame, len);
 }
 
+static void bus_ring(void *ctx, const struct ring_event *e)
+{
+    struct machine *m = ctx;
+
+    m->listener.ring(m->listener.ctx, e);
+}
+
 static void bus_hash(void *ctx, const char *kind, const void *bytes, size_t len)
 {
     struct machine *m = ctx;
@@ -552,6 +576,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
 {
     m->sim = sim;
     m->listener = *listener;
+    m->bus.ring = listener->ring ? bus_ring : NULL;
     m->weak = config->weak;
     m->interrupts = config->device->interrupts == TOGGLE_ON;
     m->powered = true;

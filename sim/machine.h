@@ -37,6 +37,7 @@ struct machine_listener {
     void (*frame)(void *ctx, const uint8_t *frame, size_t len);
     void (*trace)(void *ctx, unsigned id, const uint64_t *args, unsigned count);
     void (*line)(void *ctx, const char *text, size_t len);
+    void (*ring)(void *ctx, const struct ring_event *e); /* may be NULL */
 };
 
 struct machine {

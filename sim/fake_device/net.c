@@ -61,7 +61,7 @@ void net_device_start(struct net_device *n, const struct fake_bus *bus,
     }
     net_device_reset(n);
     n->initialised = false;
-    n->backlog_lost = 0;
+    n->backlog_lost = n->frames_in = 0;
 }
 
 void net_device_reset(struct net_device *n)
@@ -79,6 +79,9 @@ void net_device_reset(struct net_device *n)
     for (unsigned i = 0; i < NET_QUEUES; i++)
         vqueue_reset(&n->queue[i]);
     pci_reset(n);
+    if (n->bus->ring)
+        n->bus->ring(n->bus->ctx,
+                     &(struct ring_event){.kind = RING_RESET, .queue = RING_NO_QUEUE});
 }
 
 uint32_t net_device_config_read(struct net_device *n, uint32_t offset, unsigned size)
@@ -157,6 +160,8 @@ void net_device_notify(struct net_device *n, uint32_t index)
 {
     struct vqueue *q = index < NET_QUEUES ? &n->queue[index] : 0;
 
+    if (n->bus->ring)
+        n->bus->ring(n->bus->ctx, &(struct ring_event){.kind = RING_NOTIFY, .queue = index});
     if (!n->live) {
         VIOLATION(n->bus, "notify.before_driver_ok", "3.1.1",
                   "queue %u is notified before DRIVER_OK", index);
@@ -208,6 +213,18 @@ static void layout_check(struct net_device *n, const struct vqueue *q, unsigned 
                   q->index, vqueue_first_len(q, head), n->header_len);
 }
 
+static void frame_event(struct net_device *n, const struct vqueue *q, unsigned chain, uint32_t len,
+                        uint64_t number)
+{
+    struct ring_event e = {.kind = RING_FRAME,
+                           .queue = q->index,
+                           .id = q->chain[chain].id,
+                           .len = len,
+                           .number = number};
+
+    n->bus->ring(n->bus->ctx, &e);
+}
+
 /* The frame of a chain goes out; the chain is still the device's. */
 static void tx_frame(struct net_device *n, struct vqueue *q, unsigned head)
 {
@@ -225,6 +242,8 @@ static void tx_frame(struct net_device *n, struct vqueue *q, unsigned head)
     }
     vqueue_read(q, head, 0, packet, len);
     tx_header_check(n, packet);
+    if (n->bus->ring && n->link_up)
+        frame_event(n, q, head, len - n->header_len, 0);
     if (n->link_up)
         n->bus->frame(n->bus->ctx, packet + n->header_len, len - n->header_len);
     vqueue_check_untouched(q, head);
@@ -268,9 +287,9 @@ static void tx_run(struct net_device *n)
 
 /* ---- receive ---- */
 
-static void rx_one(struct net_device *n, struct vqueue *q, unsigned head, const uint8_t *frame,
-                   uint32_t len)
+static void rx_one(struct net_device *n, struct vqueue *q, unsigned head, unsigned at)
 {
+    uint32_t len = n->backlog[at].len;
     uint8_t packet[VIRTIO_NET_HDR_SIZE + NET_FRAME_MAX] = {0};
 
     layout_check(n, q, head);
@@ -280,7 +299,9 @@ static void rx_one(struct net_device *n, struct vqueue *q, unsigned head, const 
     vqueue_check_untouched(q, head);
     if (n->header_len == VIRTIO_NET_HDR_SIZE) /* 5.1.6.4.1: the one buffer that is used */
         packet[VIRTIO_NET_HDR_NUM_BUFFERS] = 1;
-    memcpy(packet + n->header_len, frame, len);
+    memcpy(packet + n->header_len, n->backlog[at].bytes, len);
+    if (n->bus->ring)
+        frame_event(n, q, head, len, n->backlog[at].number);
     vqueue_write(q, head, 0, packet, n->header_len + len);
     vqueue_complete(q, head, n->header_len + len);
 }
@@ -303,7 +324,7 @@ static void rx_run(struct net_device *n)
             continue;
         }
         vqueue_next(q);
-        rx_one(n, q, (unsigned)head, n->backlog[at].bytes, len);
+        rx_one(n, q, (unsigned)head, at);
         done = true;
         if (n->backlog_count && pause(n)) {
             schedule(n, &n->rx_scheduled, EVENT_RX, PAUSE_NS);
@@ -317,11 +338,13 @@ static void rx_run(struct net_device *n)
 void net_device_frame(struct net_device *n, const uint8_t *frame, size_t len)
 {
     unsigned at = (n->backlog_head + n->backlog_count) % NET_BACKLOG;
+    uint64_t number = n->frames_in++;
 
     if (!n->live || !n->link_up || len > NET_FRAME_MAX || n->backlog_count == NET_BACKLOG) {
         n->backlog_lost++;
         return;
     }
+    n->backlog[at].number = number;
     n->backlog[at].len = (uint16_t)len;
     memcpy(n->backlog[at].bytes, frame, len);
     n->backlog_count++;

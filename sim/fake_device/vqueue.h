@@ -35,6 +35,41 @@ struct vchain {
     uint16_t count; /* descriptors in the ring */
 };
 
+/* What happens at the rings, for whoever listens (fake_bus.ring). The names are those of
+ * docs/wireshark.md. */
+enum ring_event_kind {
+    RING_LIVE = 1,  /* the driver made the queue live */
+    RING_AVAILABLE, /* the device saw a chain that the driver made available */
+    RING_FRAME,     /* the device takes a chain for a frame: out of it, or into it */
+    RING_USED,      /* the device gives a chain back */
+    RING_NOTIFY,    /* the driver notifies */
+    RING_INTERRUPT, /* the device interrupts */
+    RING_RESET,     /* the device is reset */
+    RING_READ,      /* the driver reads a register */
+    RING_WRITE,     /* the driver writes one */
+};
+
+enum {
+    RING_NO_QUEUE = 0xffff, /* an event of no queue */
+    RING_IS_PACKED = 1,     /* flags of a queue that became live */
+    RING_IS_LEGACY = 2,
+    RING_HAS_EVENT_IDX = 4,
+    RING_HAS_INDIRECT = 8,
+};
+
+struct ring_event {
+    enum ring_event_kind kind;
+    unsigned queue;
+    uint16_t id;      /* of the chain: its head (split), its buffer id (packed) */
+    uint16_t slot;    /* of the ring that its entry lies in */
+    uint32_t count;   /* buffers of the chain; live: size of the queue */
+    uint32_t len;     /* available: bytes of its buffers; frame: of the frame; used: written */
+    uint64_t number;  /* frame received: which one, of those that came to the device, from 0 */
+    uint64_t address; /* read, write */
+    uint32_t value;   /* of the register; of live's flags; interrupt: its cause */
+    uint8_t size, space;
+};
+
 struct vqueue {
     const struct fake_bus *bus;
     unsigned index;
