@@ -219,7 +219,7 @@ def test_a_dropped_offer_never_comes(kind, world):
     code, out, _ = w.end()
     assert code == 0 and " 1 touched by a fault" in out
     assert fields(w.capture, "frame.interface_name", "frame.comment", only="frame.comment") == [
-        ("lost", "dropped")]
+        ("lost", "fault: dropped")]
 
 
 def test_a_duplicate_comes_twice(world):
@@ -268,7 +268,7 @@ def test_a_cut_wire_is_healed_by_the_clock(world):
             w.guest.send(arp_request())
     assert is_arp_reply(frame)
     w.end()
-    lost = fields(w.capture, "frame.time_epoch", only='frame.comment == "cut"')
+    lost = fields(w.capture, "frame.time_epoch", only='frame.comment == "fault: cut"')
     assert lost[0] == ("1.000000000",), "time does not begin with the first frame"
 
 

@@ -27,6 +27,7 @@ enum {
     OPTION_IF_TSRESOL = 9,
     OPTION_IF_TSOFFSET = 14,
     LINKTYPE_ETHERNET = 1,
+    LINKTYPE_USER0 = 147, /* ring events of our own captures */
     INTERFACES_MAX = 64,
 };
 
@@ -37,7 +38,7 @@ enum {
 struct interface {
     uint64_t tick_ns;
     uint32_t snap_len; /* 0: no limit */
-    bool ethernet, lost;
+    bool ethernet, rings, lost;
 };
 
 struct reading {
@@ -244,7 +245,8 @@ static int read_interface(struct reading *r, size_t end)
         return wrong(r, "more than %d interfaces", INTERFACES_MAX);
     *i = (struct interface){.tick_ns = 1000, /* 10^-6 s unless an option says otherwise */
                             .snap_len = get32(r, at + 4),
-                            .ethernet = get16(r, at) == LINKTYPE_ETHERNET};
+                            .ethernet = get16(r, at) == LINKTYPE_ETHERNET,
+                            .rings = get16(r, at) == LINKTYPE_USER0};
     r->interface_count++;
     return read_options(r, at + 8, end, i, NULL);
 }
@@ -271,6 +273,8 @@ static int read_packet(struct reading *r, size_t end)
 
     if (end - at < 20)
         return wrong(r, "frame %zu without its fields", r->c->count + 1);
+    if (get32(r, at) < r->interface_count && r->interfaces[get32(r, at)].rings)
+        return 0;
     i = interface_of(r, get32(r, at));
     if (!i)
         return -1;

@@ -4,6 +4,7 @@
  */
 #include "child.h"
 #include "../core/check.h"
+#include "origin.h"
 #include "pcapng.h"
 #include "report.h"
 #include <dlfcn.h>
@@ -242,6 +243,7 @@ static void run_child(const struct scenario *sc, const struct options *o,
                       const struct guest_ops *guest, const char *pcap, const char *trace,
                       unsigned story_lines)
 {
+    char origin[ORIGIN_MAX];
     uint64_t times = o->check_determinism && o->repeat < 2 ? 2 : o->repeat;
     struct comparison comparison = {.out = shared->diverged, .out_size = sizeof(shared->diverged)};
     struct story story = {
@@ -249,6 +251,8 @@ static void run_child(const struct scenario *sc, const struct options *o,
     struct run_options ro = {.seed = o->seed,
                              .guest = guest,
                              .pcap = pcap,
+                             .origin = origin,
+                             .registers = o->detail,
                              .on_line = on_line,
                              .on_frame = on_frame,
                              .hash_watch = watch,
@@ -257,6 +261,8 @@ static void run_child(const struct scenario *sc, const struct options *o,
     struct run_context *c = run_context_new();
     struct run_result r;
     uint64_t start;
+
+    origin_words(origin, sc, o);
 
     if (trace)
         story.trace = fopen(trace, "w");

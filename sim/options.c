@@ -13,10 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifndef DRYWIRE_VERSION
-#define DRYWIRE_VERSION "0.1"
-#endif
-
 enum {
     RUN = 1 << VERB_RUN,
     LIST = 1 << VERB_LIST,
@@ -54,7 +50,8 @@ static const struct row {
     {"kernel", 'k', "FILE", QEMU, "boot this image"},
     {"log", 'l', "FILE", QEMU, "keep the serial line as it came"},
     {"gdb", 'b', NULL, QEMU, "stop before the first instruction and wait for gdb"},
-    {"detail", 'e', NULL, QEMU, "the kernel prints events of level DETAIL as well"},
+    {"detail", 'e', NULL, RUN | QEMU,
+     "run: register accesses in the capture; qemu: the kernel prints events of level DETAIL"},
     {"socket", 'S', "PATH", WORLD, "listen there for the guest's frames (unix datagrams)"},
     {"peer", 'P', "PATH", WORLD, "where the guest listens (default: where its frames come from)"},
     {"fd", 'F', "N", WORLD, "instead of --socket: an inherited datagram socket"},
@@ -177,6 +174,16 @@ static int descriptor(const char *name, const char *text, uint64_t *out)
 /* In the order of enum net, of enum grade. */
 static const char *const nets[] = {"world", "user", "host", NULL};
 static const char *const grades[] = {"p1", "p3", NULL};
+
+const char *verb_word(enum verb v)
+{
+    return verbs[v];
+}
+
+const char *net_word(enum net n)
+{
+    return nets[n];
+}
 
 static int choice(const char *name, const char *text, const char *const *words, unsigned *out)
 {

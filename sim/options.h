@@ -31,6 +31,10 @@ enum {
 
 #define NO_FD UINT64_MAX
 
+#ifndef DRYWIRE_VERSION
+#define DRYWIRE_VERSION "0.1"
+#endif
+
 struct options {
     enum verb verb;
     uint64_t seed;
@@ -43,10 +47,14 @@ struct options {
     enum grade grade; /* compare */
     uint64_t icount; /* NO_ICOUNT: real time */
     const char *pcap, *trace, *junit, *artifacts, *guest;
+    const char *machine_said, *build_said; /* qemu: what it turned out to be, for captures */
     bool json, annotate, check_determinism, detail, gdb, quiet, verbose, color;
     char **paths; /* files and folders as given */
     int path_count;
 };
+
+const char *verb_word(enum verb v);
+const char *net_word(enum net n);
 
 /* Parse argv. -1: go on; else the exit code (after help, version, or one line on stderr). */
 int options_parse(int argc, char **argv, struct options *o);
