@@ -32,14 +32,14 @@ static bool is_segment(const struct decoded *d)
 void reasons_sent(struct reasons *r, enum direction dir, const struct decoded *d)
 {
     if (r->on && is_segment(d))
-        tcp_view_sent(&r->view, dir, d);
+        tcp_view_sent(r->view, dir, d);
 }
 
 /* "tcp: conn=3 core=ESTABLISHED peer=SYN_RECEIVED"; `machine=` is what the wire shows of it. */
 static void connection_words(const struct reasons *r, enum direction dir, const struct decoded *d,
                              char *buf, size_t size)
 {
-    const struct tcp_flow *f = tcp_view_flow(&r->view, dir, d);
+    const struct tcp_flow *f = tcp_view_flow(r->view, dir, d);
     const struct capture_wish *w = &r->wish;
     const char *peer = trace_tcp_word(f ? f->end[DIRECTION_RX].state : 0), *word;
     bool tx = dir == DIRECTION_TX;
@@ -102,7 +102,7 @@ void reasons_arrived(struct reasons *r, enum direction dir, const struct decoded
     if (!r->on)
         return;
     if (is_segment(d))
-        tcp_view_arrived(&r->view, dir, d);
+        tcp_view_arrived(r->view, dir, d);
     if (!mark)
         return;
     need_room(&r->arrivals, r->arrival_count, &r->arrivals_size);
@@ -184,7 +184,10 @@ int reasons_open(struct reasons *r, struct sim *sim, const struct capture_wish *
         return 0;
     r->sim = sim;
     r->wish = *wish;
-    memset(&r->view, 0, sizeof(r->view));
+    free(r->view);
+    r->view = calloc(1, sizeof(*r->view));
+    if (!r->view)
+        return -1;
     if (pcapng_open(&r->pcap, wish->path, wish->origin))
         return -1;
     r->on = true;
@@ -201,6 +204,7 @@ int reasons_close(struct reasons *r)
 
 void reasons_free(struct reasons *r)
 {
+    free(r->view);
     free(r->packets);
     free(r->arrivals);
     *r = (struct reasons){0};

@@ -36,7 +36,7 @@ struct reasons {
     struct sim *sim;
     struct capture_wish wish;
     struct pcapng pcap;
-    struct tcp_view view;
+    struct tcp_view *view;
     bool rings;             /* ring events come */
     bool leaving;           /* a frame is taken out of this chain: */
     struct ring_event from;
