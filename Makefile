@@ -25,8 +25,8 @@ FREESTANDING := -ffreestanding -fno-stack-protector
 PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
 
 # The command line of `drywire`, what needs libslirp, and programs of their own are set apart.
-CLI := child.c live.c main.c options.c origin.c peer.c qemu.c qemu_machine.c report.c \
-       rewrap.c
+CLI := child.c ladder.c live.c main.c options.c origin.c peer.c qemu.c qemu_machine.c report.c \
+       rewrap.c seq.c
 SLIRP_ONLY := host_libc.c host_socket.c world_slirp.c
 CORE := $(patsubst core/%,%,$(wildcard core/*.c core/*/*.c))
 USER := $(patsubst user/%,%,$(wildcard user/*.c))

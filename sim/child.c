@@ -40,16 +40,18 @@ struct story {
 __attribute__((format(printf, 2, 3))) static void tell(struct story *s, const char *format, ...)
 {
     struct verdict *v = s->v;
+    bool tail = v->tail_count || v->lines >= s->limit || v->story_len + STORY_LINE_MAX >= STORY_MAX;
+    char *line = tail ? v->tail[v->tail_count++ % STORY_TAIL] : v->story + v->story_len;
     va_list args;
     int n;
 
-    if (v->lines >= s->limit || v->story_len + STORY_LINE_MAX >= STORY_MAX) {
-        v->left_out++;
-        return;
-    }
     va_start(args, format);
-    n = vsnprintf(v->story + v->story_len, STORY_LINE_MAX, format, args);
+    n = vsnprintf(line, STORY_LINE_MAX, format, args);
     va_end(args);
+    if (n >= STORY_LINE_MAX)
+        line[STORY_LINE_MAX - 2] = '\n'; /* a line that was cut is still one */
+    if (tail)
+        return;
     v->story_len += (size_t)n < STORY_LINE_MAX ? (size_t)n : STORY_LINE_MAX - 1;
     v->lines++;
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN, VERB_WORLD, VERB_QEMU, VERB_COMPARE };
+enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN, VERB_WORLD, VERB_QEMU, VERB_COMPARE, VERB_SEQ };
 
 /* What the guest in QEMU is plugged into: the scenario's far side, QEMU's own user network, or that
  * with a way to the host's loopback. */
@@ -45,10 +45,11 @@ struct options {
     const char *target, *machine, *device, *kernel, *log; /* qemu */
     enum net net;
     enum grade grade; /* compare */
+    uint64_t width; /* seq; 0: the terminal's */
     uint64_t icount; /* NO_ICOUNT: real time */
     const char *pcap, *trace, *junit, *artifacts, *guest;
     const char *machine_said, *build_said; /* qemu: what it turned out to be, for captures */
-    bool json, annotate, check_determinism, detail, gdb, quiet, verbose, color;
+    bool json, annotate, check_determinism, detail, gdb, mermaid, quiet, verbose, color;
     char **paths; /* files and folders as given */
     int path_count;
 };
