@@ -88,6 +88,13 @@ qemu-test: ## the marker suite: every common scenario and the device matrix in Q
 	$(Q)$(MAKE) --no-print-directory $(O)/drywire images
 	$(Q)O=$(O) /usr/bin/python3 -m pytest -q -p no:cacheprovider pytest/test_qemu.py
 
+.PHONY: wireshark-check
+wireshark-check: ## what tshark sees of our captures: comments and ring events show and filter
+	$(Q)sh tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory $(O)/drywire
+	$(Q)O=$(O) /usr/bin/python3 -m pytest -q -p no:cacheprovider pytest/test_wireshark.py \
+	    pytest/test_captures.py
+
 .PHONY: qemu-x86_64 qemu-rv64 qemu-gdb
 qemu-x86_64 qemu-rv64: qemu-%: ## boot one scenario there (BOOT=FILE)
 	$(Q)sh tools/setup.sh test
