@@ -286,23 +286,48 @@ static void a_pcapng_that_is_not_sound_is_refused(void **state)
     expect_problem("an option is longer than its block");
 }
 
+static void section_commented(void)
+{
+    section();
+    u16(1);
+    u16(6);
+    bytes("seed=7\0\0", 8);
+}
+
+static void ring_interface(void)
+{
+    u16(147);
+    u16(0);
+    u32(0);
+}
+
 /* A capture with everything in it, whose every prefix and every changed byte is read. */
 static void everything(void)
 {
     start(false);
-    block(0x0a0d0d0a, section);
+    block(0x0a0d0d0a, section_commented);
     block(1, ethernet_milliseconds);
     block(6, packet_commented);
     block(3, simple_packet);
+    block(1, ring_interface);
     block(6, packet);
 }
 
 static void check_inside(const uint8_t *base, size_t size)
 {
+    char value[8];
+
     for (size_t i = 0; i < capture.count; i++) {
         assert_true(capture.frames[i].bytes >= base);
         assert_true(capture.frames[i].bytes + capture.frames[i].len <= base + size);
+        if (capture.frames[i].fault)
+            assert_true(capture.frames[i].fault + capture.frames[i].fault_len <=
+                        (const char *)base + size);
     }
+    if (capture.origin)
+        assert_true(capture.origin + capture.origin_len <= (const char *)base + size);
+    for (size_t n = 0; n < sizeof(value); n++)
+        capture_origin(&capture, "seed", value, n + 1);
 }
 
 /* From memory of exactly this size, so that a sanitizer sees what lies beyond. */
