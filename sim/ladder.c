@@ -165,5 +165,11 @@ void ladder_end(const struct ladder *l, const char *text)
     char shown[TEXT_MAX];
 
     printable(text, shown);
-    fprintf(l->out, "%s%s\n", l->mermaid ? "    %% " : "", shown);
+    if (l->mermaid) {
+        fputs("    %% ", l->out);
+        mermaid_text(l->out, shown);
+        fputc('\n', l->out);
+    } else {
+        fprintf(l->out, "%s\n", shown);
+    }
 }
