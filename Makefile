@@ -91,7 +91,7 @@ qemu-test: ## the marker suite: every common scenario and the device matrix in Q
 .PHONY: wireshark-check
 wireshark-check: ## what tshark sees of our captures: comments and ring events show and filter
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(O)/drywire
+	$(Q)$(MAKE) --no-print-directory $(O)/drywire images
 	$(Q)O=$(O) /usr/bin/python3 -m pytest -q -p no:cacheprovider pytest/test_wireshark.py \
 	    pytest/test_captures.py
 

@@ -296,3 +296,27 @@ def test_a_foreign_record_is_named(tmp_path):
     capture.write_bytes(data)
     assert len(rows(capture, "drywire && _ws.expert.severity == error", "frame.number")) >= 5
     assert rows(capture, "drywire.event", "frame.number") == []
+
+
+# ---- from QEMU ----
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("target", ["x86_64", "rv64"])
+@pytest.mark.parametrize("net", ["user", "world"])
+def test_a_capture_from_qemu_has_its_origin(target, net, tmp_path):
+    """What QEMU dumps of its own network is a plain pcap until the runner rewraps it."""
+    scenario, capture = tmp_path / "lease.scn", tmp_path / "run.pcapng"
+    scenario.write_text("world slirp\nrun netinfo\nexpect netstackd: virt0 dhcp addr=10.0.2.15\n")
+    done = drywire("qemu", "--target", target, "--net", net, "--seed", "9", "--pcap", capture, scenario)
+    assert done.returncode == 0, done.stdout + done.stderr
+    o = origin(capture)
+    assert (o["scenario"], o["seed"], o["verb"], o["net"]) == (str(scenario), "9", "qemu", net)
+    assert o["machine"] == {"x86_64": "q35", "rv64": "virt"}[target]
+    assert re.fullmatch(r"[0-9a-f]{8}", o["build"])
+    seen = rows(capture, "dhcp", "frame.interface_name", "frame.packet_flags_direction", "eth.src")
+    assert len(seen) == 4
+    for p in seen:
+        mine = p["eth.src"] == "02:00:00:00:00:01"
+        assert p["frame.interface_name"] == "wire"
+        assert int(p["frame.packet_flags_direction"], 16) == (FROM_MACHINE if mine else TO_MACHINE)
+    assert rows(capture, "drywire.event", "frame.number") == []

@@ -403,6 +403,10 @@ def test_bulk_from_the_guest(kind, by, world):
     assert (code, err) == (0, "") and "dropped" not in out
     sent = sum(int(n) for n, in fields(w.capture, "tcp.len", only="tcp.dstport == 9"))
     assert sent == size
+    states = {c for (c,) in fields(w.capture, "frame.comment", only="tcp.flags.fin == 1")}
+    assert states <= {f"tcp: machine={m} peer={p}" for m, p in [
+        ("FIN_WAIT_1", "ESTABLISHED"), ("FIN_WAIT_1", "LAST_ACK"), ("FIN_WAIT_2", "LAST_ACK")]}
+    assert len(states) >= 2
 
 
 @pytest.mark.parametrize("kind", WORLDS)
