@@ -36,14 +36,9 @@ static void cut(char *text, size_t width)
         strcpy(text + (width < 3 ? 0 : width - 3), width < 3 ? "" : "...");
 }
 
-static void paint(const struct ladder *l, const char *colour, const char *line)
+static const char *paint(const struct ladder *l, const char *colour)
 {
-    size_t n = strlen(line);
-
-    while (n && line[n - 1] == ' ')
-        n--;
-    fprintf(l->out, "%s%.*s%s\n", l->color ? colour : "", (int)n, line,
-            l->color && *colour ? PLAIN : "");
+    return l->color ? colour : "";
 }
 
 /* ---- Mermaid ---- */
@@ -127,7 +122,7 @@ static void draw_arrow(char *wire, unsigned width, bool tx, bool lost, const cha
 void ladder_frame(const struct ladder *l, uint64_t time_ns, enum direction dir,
                   const struct decoded *d, const char *fate, bool lost)
 {
-    char at[40], text[TEXT_MAX], wire[LADDER_WIDTH_MAX], line[2 * LADDER_WIDTH_MAX];
+    char at[40], text[TEXT_MAX], wire[LADDER_WIDTH_MAX];
     char safe[TEXT_MAX];
     bool tx = dir == DIRECTION_TX;
 
@@ -141,13 +136,13 @@ void ladder_frame(const struct ladder *l, uint64_t time_ns, enum direction dir,
     report_time(at, sizeof(at), time_ns);
     make_label(text, wire_width(l) - 2 * DASHES_MIN - (lost ? GAP_MIN : 0), d, fate);
     draw_arrow(wire, wire_width(l), tx, lost, text);
-    snprintf(line, sizeof(line), "%s  |%s|", at, wire);
-    paint(l, lost ? RED : fate ? YELLOW : "", line);
+    fprintf(l->out, "%s%s  |%s|%s\n", paint(l, lost ? RED : fate ? YELLOW : ""), at, wire,
+            paint(l, fate ? PLAIN : ""));
 }
 
 void ladder_note(const struct ladder *l, uint64_t time_ns, const char *text)
 {
-    char at[40], shown[TEXT_MAX], line[2 * LADDER_WIDTH_MAX];
+    char at[40], shown[TEXT_MAX];
 
     if (l->mermaid) {
         mermaid_line(l, time_ns, "Note over M", text);
@@ -156,8 +151,8 @@ void ladder_note(const struct ladder *l, uint64_t time_ns, const char *text)
     report_time(at, sizeof(at), time_ns);
     printable(text, shown);
     cut(shown, wire_width(l) - 2);
-    snprintf(line, sizeof(line), "%s  o %-*s|", at, (int)wire_width(l) - 1, shown);
-    paint(l, DIM, line);
+    fprintf(l->out, "%s%s  o %-*s|%s\n", paint(l, DIM), at, (int)wire_width(l) - 1, shown,
+            paint(l, PLAIN));
 }
 
 void ladder_end(const struct ladder *l, const char *text)

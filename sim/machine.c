@@ -63,19 +63,6 @@ static uint64_t reg_key(enum reg_space space, uint64_t addr)
     return addr ^ (uint64_t)space << 62;
 }
 
-static void register_event(const struct machine *m, enum ring_event_kind kind, enum reg_space space,
-                           uint64_t addr, unsigned size, uint32_t value)
-{
-    struct ring_event e = {.kind = kind,
-                           .queue = RING_NO_QUEUE,
-                           .address = addr,
-                           .value = value,
-                           .size = (uint8_t)size,
-                           .space = (uint8_t)space};
-
-    m->listener.ring(m->listener.ctx, &e);
-}
-
 static uint32_t machine_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)
 {
     struct machine *m = ctx;
@@ -89,8 +76,8 @@ static uint32_t machine_reg_read(void *ctx, enum reg_space space, uint64_t addr,
     else
         item[1] = net_device_read(m->device, (uint32_t)(addr - MACHINE_MMIO_BASE), size);
     sim_hash(m->sim, "reg.r", item, sizeof(item));
-    if (m->bus.ring)
-        register_event(m, RING_READ, space, addr, size, (uint32_t)item[1]);
+    if (m->listener.access)
+        m->listener.access(m->listener.ctx, false, space, addr, size, (uint32_t)item[1]);
     return (uint32_t)item[1];
 }
 
@@ -102,8 +89,8 @@ static void machine_reg_write(void *ctx, enum reg_space space, uint64_t addr, un
 
     charge(m, COST_REGISTER_NS);
     sim_hash(m->sim, "reg.w", item, sizeof(item));
-    if (m->bus.ring)
-        register_event(m, RING_WRITE, space, addr, size, value);
+    if (m->listener.access)
+        m->listener.access(m->listener.ctx, true, space, addr, size, value);
     if (!device_answers(m, space, addr))
         return;
     if (net_device_pci(m->device))
@@ -192,6 +179,9 @@ uint64_t sim_ring_load(void *ctx, const volatile void *word, unsigned size)
     value = arena_driver_load(&m->arena, word, size);
     for (unsigned i = 0; i < NET_QUEUES; i++)
         vqueue_shown(&m->device->queue[i], bus, value);
+    if (m->bus.ring)
+        for (unsigned i = 0; i < NET_QUEUES; i++)
+            vqueue_tell_collected(&m->device->queue[i], bus, value);
     return value;
 }
 
@@ -338,18 +328,19 @@ static void bus_frame(void *ctx, const uint8_t *frame, size_t len)
     m->listener.frame(m->listener.ctx, frame, len);
 }
 
-static void bus_ring(void *ctx, const struct ring_event *e)
-{
-    struct machine *m = ctx;
-
-    m->listener.ring(m->listener.ctx, e);
-}
-
 static void bus_hash(void *ctx, const char *kind, const void *bytes, size_t len)
 {
     struct machine *m = ctx;
 
     sim_hash(m->sim, kind, bytes, len);
+}
+
+static void bus_ring(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                     uint32_t value)
+{
+    struct machine *m = ctx;
+
+    m->listener.ring(m->listener.ctx, q, what, chain, value);
 }
 
 static void bus_violation(void *ctx, const char *oracle, const char *site, const char *clause,

@@ -7,6 +7,8 @@
 
 enum { RECORD_SIZE = 44, RECORD_VERSION = 1, RECEIVE_QUEUE = 0 };
 
+enum { CAUSE_USED = 1, CAUSE_CONFIG = 2 }; /* as in InterruptStatus */
+
 /* What a frame to the machine says until a chain takes it; as long as the longest of the others. */
 #define RING_NOWHERE "ring: into no buffer     "
 
@@ -20,6 +22,33 @@ static void need_room(struct reasons_packet **list, size_t count, size_t *size)
         fprintf(stderr, "drywire: out of memory\n");
         exit(4);
     }
+}
+
+/* ---- records ---- */
+
+static void put_le(uint8_t *to, uint64_t value, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++)
+        to[i] = (uint8_t)(value >> (8 * i));
+}
+
+/* The record of docs/wireshark.md. */
+static void write_record(struct reasons *r, const struct ring_record *e)
+{
+    uint8_t record[RECORD_SIZE] = {RECORD_VERSION, (uint8_t)e->kind};
+
+    put_le(record + 2, e->queue, 2);
+    put_le(record + 4, e->id, 2);
+    put_le(record + 6, e->slot, 2);
+    put_le(record + 8, e->count, 4);
+    put_le(record + 12, e->len, 4);
+    put_le(record + 16, r->sim->now_ns, 8);
+    put_le(record + 24, e->packet, 4);
+    put_le(record + 28, e->value, 4);
+    put_le(record + 32, e->address, 8);
+    record[40] = e->size;
+    record[41] = e->space;
+    pcapng_ring(&r->pcap, r->sim->now_ns, record, sizeof(record));
 }
 
 /* ---- packets ---- */
@@ -56,12 +85,23 @@ static void connection_words(const struct reasons *r, enum direction dir, const 
 }
 
 /* A packet on its way to the machine: which one it is, for when it comes to the device. */
-static uint64_t packet_mark(struct reasons *r, uint64_t comment_at)
+static uint64_t packet_mark(struct reasons *r, uint64_t comment_at, size_t len)
 {
     need_room(&r->packets, r->packet_count, &r->packets_size);
     r->packets[r->packet_count++] =
-        (struct reasons_packet){.number = r->pcap.packets, .at = comment_at};
+        (struct reasons_packet){r->pcap.packets, comment_at, (uint32_t)len};
     return r->packet_count;
+}
+
+/* The record of the chain that a frame comes out of; a duplicate has none of its own. */
+static void frame_leaves(struct reasons *r, size_t len)
+{
+    if (r->from_written)
+        return;
+    r->from_written = true;
+    r->from.len = (uint32_t)len;
+    r->from.packet = (uint32_t)r->pcap.packets + 2; /* this record, then the frame */
+    write_record(r, &r->from);
 }
 
 uint64_t reasons_fate(struct reasons *r, enum direction dir, const uint8_t *frame, size_t len,
@@ -69,7 +109,7 @@ uint64_t reasons_fate(struct reasons *r, enum direction dir, const uint8_t *fram
 {
     char fault[120], ring[64], connection[120];
     const char *comments[4];
-    bool to_device = r->rings && dir == DIRECTION_RX && !lost;
+    bool to_device = r->wish.rings && dir == DIRECTION_RX && !lost;
     unsigned n = 0;
     uint64_t at;
 
@@ -84,6 +124,7 @@ uint64_t reasons_fate(struct reasons *r, enum direction dir, const uint8_t *fram
         comments[n++] = connection;
     }
     if (r->leaving && dir == DIRECTION_TX) {
+        frame_leaves(r, len);
         snprintf(ring, sizeof(ring), "ring: from queue=%u id=%u", r->from.queue, r->from.id);
         comments[n++] = ring;
     }
@@ -94,7 +135,7 @@ uint64_t reasons_fate(struct reasons *r, enum direction dir, const uint8_t *fram
     comments[n] = NULL;
     at = pcapng_packet_comments(&r->pcap, lost ? CAPTURE_LOST : CAPTURE_WIRE, r->sim->now_ns,
                                 dir == DIRECTION_TX, frame, len, comments);
-    return r->rings && dir == DIRECTION_RX ? packet_mark(r, to_device ? at : 0) : 0;
+    return r->wish.rings && dir == DIRECTION_RX ? packet_mark(r, to_device ? at : 0, len) : 0;
 }
 
 void reasons_arrived(struct reasons *r, enum direction dir, const struct decoded *d, uint64_t mark)
@@ -117,68 +158,119 @@ void reasons_refused(struct reasons *r, const uint8_t *frame, size_t len, const 
 
 /* ---- rings ---- */
 
-static void put_le(uint8_t *to, uint64_t value, unsigned size)
+/* The buffers of a chain, those of an indirect table included. */
+static void add_buffers(struct ring_record *e, const struct vqueue *q, unsigned chain, bool bytes)
 {
-    for (unsigned i = 0; i < size; i++)
-        to[i] = (uint8_t)(value >> (8 * i));
-}
-
-/* The record of docs/wireshark.md. */
-static void write_record(struct reasons *r, const struct ring_event *e, uint64_t packet)
-{
-    uint8_t record[RECORD_SIZE] = {RECORD_VERSION, (uint8_t)e->kind};
-
-    put_le(record + 2, e->queue, 2);
-    put_le(record + 4, e->id, 2);
-    put_le(record + 6, e->slot, 2);
-    put_le(record + 8, e->count, 4);
-    put_le(record + 12, e->len, 4);
-    put_le(record + 16, r->sim->now_ns, 8);
-    put_le(record + 24, packet, 4);
-    put_le(record + 28, e->value, 4);
-    put_le(record + 32, e->address, 8);
-    record[40] = e->size;
-    record[41] = e->space;
-    pcapng_ring(&r->pcap, r->sim->now_ns, record, sizeof(record));
+    for (const struct vbuffer *b = q->chain[chain].first; b; b = b->next) {
+        e->count += b->kind != VBUFFER_TABLE;
+        e->len += b->kind != VBUFFER_TABLE && bytes ? b->len : 0;
+    }
 }
 
 /* A chain takes the frame that came as this one: its packet says so from now on. */
-static uint64_t frame_into(struct reasons *r, const struct ring_event *e)
+static void frame_into(struct reasons *r, struct ring_record *e, uint32_t number)
 {
-    const struct reasons_packet *p = &r->arrivals[e->number];
+    const struct reasons_packet *p = &r->arrivals[number];
     char words[64];
 
-    if (e->number >= r->arrival_count)
-        return 0;
+    if (number >= r->arrival_count)
+        return;
+    e->packet = (uint32_t)p->number;
+    e->len = p->len;
     snprintf(words, sizeof(words), "ring: to queue=%u id=%u", e->queue, e->id);
     if (p->at)
         pcapng_amend(&r->pcap, p->at, words, sizeof(RING_NOWHERE) - 1);
-    return p->number;
 }
 
-void reasons_ring(struct reasons *r, const struct ring_event *e)
+static void chain_event(struct reasons *r, const struct vqueue *q, enum vqueue_event what,
+                        unsigned chain, uint32_t value)
 {
-    uint64_t packet = 0;
+    struct ring_record e = {.queue = (uint16_t)q->index, .id = q->chain[chain].id};
 
-    if (!r->on || ((e->kind == RING_READ || e->kind == RING_WRITE) && !r->wish.registers))
-        return;
-    r->rings = true;
-    r->leaving = false;
-    if (e->kind == RING_FRAME && e->queue == RECEIVE_QUEUE) {
-        packet = frame_into(r, e);
-    } else if (e->kind == RING_FRAME) {
-        packet = r->pcap.packets + 2; /* this record, then the frame */
+    add_buffers(&e, q, chain, what == VQUEUE_AVAILABLE);
+    if (what == VQUEUE_AVAILABLE) { /* a packed chain has been stepped over, a split one not yet */
+        e.kind = RECORD_AVAILABLE;
+        e.slot = (uint16_t)((q->seen + q->size - q->chain[chain].count) % q->size);
+    } else if (what == VQUEUE_USED) {
+        e.kind = RECORD_USED;
+        e.slot = (uint16_t)(q->used_idx % q->size);
+        e.len = value;
+    } else if (what == VQUEUE_WORKING) {
+        e.kind = RECORD_WORKING;
+    } else if (e.queue == RECEIVE_QUEUE) {
+        e.kind = RECORD_FRAME;
+        frame_into(r, &e, value);
+    } else { /* it follows at once, and its length with it */
+        e.kind = RECORD_FRAME;
         r->leaving = true;
-        r->from = *e;
+        r->from_written = false;
+        r->from = e;
+        return;
     }
-    write_record(r, e, packet);
+    write_record(r, &e);
+}
+
+void reasons_ring(struct reasons *r, const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                  uint32_t value)
+{
+    struct ring_record e = {.queue = (uint16_t)q->index};
+
+    if (!r->on)
+        return;
+    r->leaving = false;
+    switch (what) {
+    case VQUEUE_AVAILABLE:
+    case VQUEUE_WORKING:
+    case VQUEUE_USED:
+    case VQUEUE_FRAME:
+        chain_event(r, q, what, chain, value);
+        return;
+    case VQUEUE_STARTED:
+        e.kind = RECORD_LIVE;
+        e.count = q->size;
+        e.value = (q->packed ? 1 : 0) | (q->legacy ? 2 : 0) | (q->event_idx ? 4 : 0) |
+                  (q->indirect ? 8 : 0);
+        break;
+    case VQUEUE_COLLECTED:
+        e.kind = RECORD_COLLECTED;
+        e.slot = (uint16_t)chain;
+        e.id = (uint16_t)value;
+        break;
+    case VQUEUE_NOTIFIED:
+        e.kind = RECORD_NOTIFY;
+        break;
+    case VQUEUE_INTERRUPTED:
+    case VQUEUE_CONFIG:
+        e.kind = RECORD_INTERRUPT;
+        e.value = what == VQUEUE_CONFIG ? CAUSE_CONFIG : CAUSE_USED;
+        e.queue = what == VQUEUE_CONFIG ? RECORD_NO_QUEUE : e.queue;
+        break;
+    case VQUEUE_STOPPED:
+        e.kind = RECORD_STOPPED;
+        break;
+    }
+    write_record(r, &e);
+}
+
+void reasons_register(struct reasons *r, bool write, enum reg_space space, uint64_t addr,
+                      unsigned size, uint32_t value)
+{
+    struct ring_record e = {.kind = write ? RECORD_WRITE : RECORD_READ,
+                            .queue = RECORD_NO_QUEUE,
+                            .address = addr,
+                            .value = value,
+                            .size = (uint8_t)size,
+                            .space = (uint8_t)space};
+
+    if (r->on)
+        write_record(r, &e);
 }
 
 /* ---- its life ---- */
 
 int reasons_open(struct reasons *r, struct sim *sim, const struct capture_wish *wish)
 {
-    r->on = r->rings = r->leaving = false;
+    r->on = r->leaving = false;
     r->packet_count = r->arrival_count = 0;
     if (!wish || !wish->path)
         return 0;

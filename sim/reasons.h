@@ -7,6 +7,7 @@
 #ifndef DRYWIRE_REASONS_H
 #define DRYWIRE_REASONS_H
 
+#include "../core/platform.h"
 #include "fake_device/vqueue.h"
 #include "pcapng.h"
 #include "sim.h"
@@ -16,7 +17,7 @@
 struct capture_wish {
     const char *path;   /* NULL: nothing */
     const char *origin; /* what made it, for the section header */
-    bool registers;     /* register accesses as well */
+    bool rings;         /* reasons_ring() will be called */
 
     /* What the machine's own stack thinks of a connection: its number and the word of its state;
      * false: it knows of none. NULL: nobody can be asked. */
@@ -25,10 +26,36 @@ struct capture_wish {
     void *ctx;
 };
 
+/* What a record of interface "ring" says; the kinds are those of docs/wireshark.md. */
+enum record_kind {
+    RECORD_LIVE = 1,
+    RECORD_AVAILABLE,
+    RECORD_WORKING,
+    RECORD_FRAME,
+    RECORD_USED,
+    RECORD_COLLECTED,
+    RECORD_NOTIFY,
+    RECORD_INTERRUPT,
+    RECORD_STOPPED,
+    RECORD_READ,
+    RECORD_WRITE,
+};
+
+enum { RECORD_NO_QUEUE = 0xffff };
+
+struct ring_record {
+    enum record_kind kind;
+    uint16_t queue, id, slot;
+    uint32_t count, len, packet, value;
+    uint64_t address;
+    uint8_t size, space;
+};
+
 /* A packet that is to say where it went. */
 struct reasons_packet {
     uint64_t number; /* in the capture, from 1 */
     uint64_t at;     /* of its comment; 0: it has none */
+    uint32_t len;
 };
 
 struct reasons {
@@ -37,9 +64,9 @@ struct reasons {
     struct capture_wish wish;
     struct pcapng pcap;
     struct tcp_view *view;
-    bool rings;             /* ring events come */
     bool leaving;           /* a frame is taken out of this chain: */
-    struct ring_event from;
+    struct ring_record from;
+    bool from_written;
     struct reasons_packet *packets;  /* to the machine, in the order of their marks, from 1 */
     struct reasons_packet *arrivals; /* the same as they came to the device */
     size_t packet_count, packets_size, arrival_count, arrivals_size;
@@ -60,6 +87,10 @@ void reasons_arrived(struct reasons *r, enum direction dir, const struct decoded
 /* The machine is not there to take a frame that came. */
 void reasons_refused(struct reasons *r, const uint8_t *frame, size_t len, const char *why);
 
-void reasons_ring(struct reasons *r, const struct ring_event *e);
+/* What struct machine_listener calls ring and access. */
+void reasons_ring(struct reasons *r, const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                  uint32_t value);
+void reasons_register(struct reasons *r, bool write, enum reg_space space, uint64_t addr,
+                      unsigned size, uint32_t value);
 
 #endif

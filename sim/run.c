@@ -108,11 +108,20 @@ static void frame_seen(void *ctx, enum direction dir, const struct decoded *d, s
         c->options->on_frame(c->options->ctx, c->sim.now_ns, dir, d, len, fate);
 }
 
-static void on_ring(void *ctx, const struct ring_event *e)
+static void ring_told(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                      uint32_t value)
 {
     struct run_context *c = ctx;
 
-    reasons_ring(&c->far.reasons, e);
+    reasons_ring(&c->far.reasons, q, what, chain, value);
+}
+
+static void register_accessed(void *ctx, bool write, enum reg_space space, uint64_t addr,
+                              unsigned size, uint32_t value)
+{
+    struct run_context *c = ctx;
+
+    reasons_register(&c->far.reasons, write, space, addr, size, value);
 }
 
 static bool connection(void *ctx, uint16_t local_port, uint32_t remote, uint16_t remote_port,
@@ -336,7 +345,8 @@ static void start(struct run_context *c)
 {
     const struct scenario *sc = c->scenario;
     struct machine_listener machine_listener = {c, on_frame, on_trace, on_line,
-                                                c->options->pcap ? on_ring : NULL};
+                                                c->options->pcap ? ring_told : NULL,
+                                                c->options->registers ? register_accessed : NULL};
     struct machine_config config = {
         .guest = c->options->guest ? c->options->guest : &guest_core,
         .device = &sc->device,
@@ -381,7 +391,7 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
 {
     struct far_side_listener listener = {c, frame_arrived, frame_seen};
     struct capture_wish wish = {
-        .path = o->pcap, .origin = o->origin, .registers = o->registers, .ctx = c};
+        .path = o->pcap, .origin = o->origin, .rings = true, .ctx = c};
 
     if (!o->guest || o->guest == &guest_core)
         wish.connection = connection;

@@ -134,10 +134,5 @@ void front_interrupt(struct net_device *n, uint32_t cause, unsigned queue)
                                                       : n->pci.config_vector);
     else
         n->interrupt_status |= cause;
-    if (n->bus->ring)
-        n->bus->ring(n->bus->ctx, &(struct ring_event){
-                                      .kind = RING_INTERRUPT,
-                                      .queue = cause == VIRTIO_MMIO_INT_VRING ? queue : RING_NO_QUEUE,
-                                      .value = cause});
     n->bus->interrupt(n->bus->ctx); /* a machine that polls comes round by itself */
 }

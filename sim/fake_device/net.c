@@ -3,7 +3,7 @@
  * to the wire, frames from the wire into posted buffers, configuration space. With `lively` on it
  * acts when it likes: early, late, a few at a time, out of order, with notifications switched off.
  */
-#include "device.h"
+#include "vqueue_internal.h"
 #include <string.h>
 
 enum { EVENT_TX, EVENT_RX, EVENT_RESUME_TX, EVENT_RESUME_RX };
@@ -61,7 +61,8 @@ void net_device_start(struct net_device *n, const struct fake_bus *bus,
     }
     net_device_reset(n);
     n->initialised = false;
-    n->backlog_lost = n->frames_in = 0;
+    n->backlog_lost = 0;
+    n->frames_in = 0;
 }
 
 void net_device_reset(struct net_device *n)
@@ -79,9 +80,6 @@ void net_device_reset(struct net_device *n)
     for (unsigned i = 0; i < NET_QUEUES; i++)
         vqueue_reset(&n->queue[i]);
     pci_reset(n);
-    if (n->bus->ring)
-        n->bus->ring(n->bus->ctx,
-                     &(struct ring_event){.kind = RING_RESET, .queue = RING_NO_QUEUE});
 }
 
 uint32_t net_device_config_read(struct net_device *n, uint32_t offset, unsigned size)
@@ -122,6 +120,7 @@ void net_device_link(struct net_device *n, bool up)
         return;
     n->link_up = up;
     n->generation++;
+    vqueue_tell(&n->queue[0], VQUEUE_CONFIG, 0, 0);
     front_interrupt(n, VIRTIO_MMIO_INT_CONFIG, 0);
 }
 
@@ -160,8 +159,6 @@ void net_device_notify(struct net_device *n, uint32_t index)
 {
     struct vqueue *q = index < NET_QUEUES ? &n->queue[index] : 0;
 
-    if (n->bus->ring)
-        n->bus->ring(n->bus->ctx, &(struct ring_event){.kind = RING_NOTIFY, .queue = index});
     if (!n->live) {
         VIOLATION(n->bus, "notify.before_driver_ok", "3.1.1",
                   "queue %u is notified before DRIVER_OK", index);
@@ -173,6 +170,7 @@ void net_device_notify(struct net_device *n, uint32_t index)
         return;
     }
     vqueue_check_kick(q);
+    vqueue_tell(q, VQUEUE_NOTIFIED, 0, 0);
     if (index == VIRTIO_NET_TRANSMITQ1)
         schedule(n, &n->tx_scheduled, EVENT_TX, reaction(n));
     else
@@ -182,9 +180,10 @@ void net_device_notify(struct net_device *n, uint32_t index)
 /* A buffer was used: an interrupt, if the driver wants one; who polls comes round by itself. */
 static void used_interrupt(struct net_device *n, struct vqueue *q)
 {
-    if (vqueue_wants_interrupt(q))
+    if (vqueue_wants_interrupt(q)) {
+        vqueue_tell(q, VQUEUE_INTERRUPTED, 0, 0);
         front_interrupt(n, VIRTIO_MMIO_INT_VRING, q->index);
-    else if (n->config.polled)
+    } else if (n->config.polled)
         n->bus->interrupt(n->bus->ctx);
 }
 
@@ -213,18 +212,6 @@ static void layout_check(struct net_device *n, const struct vqueue *q, unsigned 
                   q->index, vqueue_first_len(q, head), n->header_len);
 }
 
-static void frame_event(struct net_device *n, const struct vqueue *q, unsigned chain, uint32_t len,
-                        uint64_t number)
-{
-    struct ring_event e = {.kind = RING_FRAME,
-                           .queue = q->index,
-                           .id = q->chain[chain].id,
-                           .len = len,
-                           .number = number};
-
-    n->bus->ring(n->bus->ctx, &e);
-}
-
 /* The frame of a chain goes out; the chain is still the device's. */
 static void tx_frame(struct net_device *n, struct vqueue *q, unsigned head)
 {
@@ -242,8 +229,7 @@ static void tx_frame(struct net_device *n, struct vqueue *q, unsigned head)
     }
     vqueue_read(q, head, 0, packet, len);
     tx_header_check(n, packet);
-    if (n->bus->ring && n->link_up)
-        frame_event(n, q, head, len - n->header_len, 0);
+    vqueue_tell(q, VQUEUE_FRAME, head, 0);
     if (n->link_up)
         n->bus->frame(n->bus->ctx, packet + n->header_len, len - n->header_len);
     vqueue_check_untouched(q, head);
@@ -300,8 +286,7 @@ static void rx_one(struct net_device *n, struct vqueue *q, unsigned head, unsign
     if (n->header_len == VIRTIO_NET_HDR_SIZE) /* 5.1.6.4.1: the one buffer that is used */
         packet[VIRTIO_NET_HDR_NUM_BUFFERS] = 1;
     memcpy(packet + n->header_len, n->backlog[at].bytes, len);
-    if (n->bus->ring)
-        frame_event(n, q, head, len, n->backlog[at].number);
+    vqueue_tell(q, VQUEUE_FRAME, head, n->backlog[at].number);
     vqueue_write(q, head, 0, packet, n->header_len + len);
     vqueue_complete(q, head, n->header_len + len);
 }
@@ -338,7 +323,7 @@ static void rx_run(struct net_device *n)
 void net_device_frame(struct net_device *n, const uint8_t *frame, size_t len)
 {
     unsigned at = (n->backlog_head + n->backlog_count) % NET_BACKLOG;
-    uint64_t number = n->frames_in++;
+    uint32_t number = n->frames_in++;
 
     if (!n->live || !n->link_up || len > NET_FRAME_MAX || n->backlog_count == NET_BACKLOG) {
         n->backlog_lost++;

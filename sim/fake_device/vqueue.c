@@ -11,6 +11,8 @@ void vqueue_reset(struct vqueue *q)
             q->bus->own(q->bus->ctx, d->addr, d->len, false);
         d->busy = false;
     }
+    if (q->ready)
+        vqueue_tell(q, VQUEUE_STOPPED, 0, 0);
     q->ready = false;
     q->size = 0;
     q->desc = q->avail = q->used = 0;
@@ -37,15 +39,6 @@ bool vqueue_place(struct vqueue *q, const char *part, uint64_t at, uint64_t len,
     return true;
 }
 
-static void live_event(const struct vqueue *q)
-{
-    struct ring_event e = {.kind = RING_LIVE, .queue = q->index, .count = q->size};
-
-    e.value = (q->packed ? RING_IS_PACKED : 0) | (q->legacy ? RING_IS_LEGACY : 0) |
-              (q->event_idx ? RING_HAS_EVENT_IDX : 0) | (q->indirect ? RING_HAS_INDIRECT : 0);
-    q->bus->ring(q->bus->ctx, &e);
-}
-
 void vqueue_start(struct vqueue *q, uint64_t features)
 {
     q->packed = features & VIRTIO_BIT(VIRTIO_F_RING_PACKED);
@@ -66,8 +59,7 @@ void vqueue_start(struct vqueue *q, uint64_t features)
     if (!(q->packed ? vqueue_packed_start(q) : vqueue_split_start(q)))
         return;
     q->ready = true;
-    if (q->bus->ring)
-        live_event(q);
+    vqueue_tell(q, VQUEUE_STARTED, 0, 0);
     vqueue_event_start(q);
 }
 
@@ -126,30 +118,10 @@ void vqueue_chain_begin(struct vqueue *q, unsigned chain)
     q->chain[chain] = (struct vchain){0};
 }
 
-/* Tell who listens: `kind` happens to a chain, whose entry lies in `slot`. */
-static void chain_event(const struct vqueue *q, unsigned chain, enum ring_event_kind kind,
-                        unsigned slot, uint32_t len)
-{
-    struct ring_event e = {.kind = kind,
-                           .queue = q->index,
-                           .id = q->chain[chain].id,
-                           .slot = (uint16_t)slot,
-                           .len = len};
-
-    for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next) {
-        e.count += d->kind != VBUFFER_TABLE;
-        if (kind == RING_AVAILABLE && d->kind != VBUFFER_TABLE)
-            e.len += d->len;
-    }
-    q->bus->ring(q->bus->ctx, &e);
-}
-
 void vqueue_hold(struct vqueue *q, unsigned chain)
 {
-    if (q->bus->ring) /* a packed chain has been stepped over, a split one not yet */
-        chain_event(q, chain, RING_AVAILABLE,
-                    (q->seen + q->size - q->chain[chain].count) % q->size, 0);
     q->held[(q->held_head + q->held_count++) % q->size] = (uint16_t)chain;
+    vqueue_tell(q, VQUEUE_AVAILABLE, chain, 0);
 }
 
 /* Do two buffers that the device has at the same time share a byte? A scan, over what is in
@@ -327,6 +299,7 @@ int vqueue_next(struct vqueue *q)
         return -1;
     q->held_head = (uint16_t)((q->held_head + 1u) % q->size);
     q->held_count--;
+    vqueue_tell(q, VQUEUE_WORKING, (unsigned)chain, 0);
     return chain;
 }
 
@@ -441,8 +414,7 @@ void vqueue_complete(struct vqueue *q, unsigned chain, uint32_t written)
     uint32_t entry[2] = {c->id, written};
 
     q->bus->hash(q->bus->ctx, "used", entry, sizeof(entry));
-    if (q->bus->ring)
-        chain_event(q, chain, RING_USED, q->used_idx % q->size, written);
+    vqueue_tell(q, VQUEUE_USED, chain, written);
     if (q->packed)
         vqueue_packed_complete(q, chain, written);
     else

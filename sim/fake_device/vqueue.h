@@ -35,41 +35,6 @@ struct vchain {
     uint16_t count; /* descriptors in the ring */
 };
 
-/* What happens at the rings, for whoever listens (fake_bus.ring). The names are those of
- * docs/wireshark.md. */
-enum ring_event_kind {
-    RING_LIVE = 1,  /* the driver made the queue live */
-    RING_AVAILABLE, /* the device saw a chain that the driver made available */
-    RING_FRAME,     /* the device takes a chain for a frame: out of it, or into it */
-    RING_USED,      /* the device gives a chain back */
-    RING_NOTIFY,    /* the driver notifies */
-    RING_INTERRUPT, /* the device interrupts */
-    RING_RESET,     /* the device is reset */
-    RING_READ,      /* the driver reads a register */
-    RING_WRITE,     /* the driver writes one */
-};
-
-enum {
-    RING_NO_QUEUE = 0xffff, /* an event of no queue */
-    RING_IS_PACKED = 1,     /* flags of a queue that became live */
-    RING_IS_LEGACY = 2,
-    RING_HAS_EVENT_IDX = 4,
-    RING_HAS_INDIRECT = 8,
-};
-
-struct ring_event {
-    enum ring_event_kind kind;
-    unsigned queue;
-    uint16_t id;      /* of the chain: its head (split), its buffer id (packed) */
-    uint16_t slot;    /* of the ring that its entry lies in */
-    uint32_t count;   /* buffers of the chain; live: size of the queue */
-    uint32_t len;     /* available: bytes of its buffers; frame: of the frame; used: written */
-    uint64_t number;  /* frame received: which one, of those that came to the device, from 0 */
-    uint64_t address; /* read, write */
-    uint32_t value;   /* of the register; of live's flags; interrupt: its cause */
-    uint8_t size, space;
-};
-
 struct vqueue {
     const struct fake_bus *bus;
     unsigned index;
@@ -103,6 +68,24 @@ struct vqueue {
     } slot[VQUEUE_SIZE_MAX];    /* packed */
     struct vbuffer buffer[VQUEUE_BUFFERS_MAX], *buffer_free;
     uint16_t buffer_used; /* buffers that were ever taken */
+};
+
+/*
+ * What fake_bus.ring is told: `chain` is the chain's number in q->chain, whose buffers are still
+ * there; `value` as below.
+ */
+enum vqueue_event {
+    VQUEUE_STARTED,     /* live with q->size descriptors; no chain */
+    VQUEUE_STOPPED,     /* reset; no chain */
+    VQUEUE_AVAILABLE,   /* the device took in the descriptors of a chain */
+    VQUEUE_WORKING,     /* the device works on it */
+    VQUEUE_USED,        /* it is given back; value: bytes written. q->used_idx is where, before it */
+    VQUEUE_COLLECTED,   /* the driver reads a used entry; value: its id; chain: its slot */
+    VQUEUE_NOTIFIED,    /* by the driver; no chain */
+    VQUEUE_INTERRUPTED, /* by the device; no chain */
+    VQUEUE_FRAME,       /* the frame in a chain goes out, or comes into it; value: which one of those
+                         * that came to the device, from 0 */
+    VQUEUE_CONFIG,      /* an interrupt because the configuration changed: of no queue, told once */
 };
 
 void vqueue_reset(struct vqueue *q);
@@ -156,6 +139,9 @@ void vqueue_check_asleep(struct vqueue *q);
 
 /* A word of a live ring was shown to the driver. */
 void vqueue_shown(struct vqueue *q, uint64_t bus, uint64_t value);
+
+/* The same, for fake_bus.ring: did the driver collect a used entry by this load? */
+void vqueue_tell_collected(const struct vqueue *q, uint64_t bus, uint64_t value);
 
 /* Is it part of a used entry, which may be read only after a barrier behind index or flags? */
 bool vqueue_used_entry(const struct vqueue *q, uint64_t bus);

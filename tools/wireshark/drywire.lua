@@ -7,12 +7,13 @@
 
 local RECORD_SIZE, VERSION, NO_QUEUE = 44, 1, 0xffff
 
-local LIVE, AVAILABLE, FRAME, USED, NOTIFY, INTERRUPT, RESET, READ, WRITE = 1, 2, 3, 4, 5, 6, 7, 8, 9
+local LIVE, AVAILABLE, WORKING, FRAME, USED, COLLECTED = 1, 2, 3, 4, 5, 6
+local NOTIFY, INTERRUPT, STOPPED, READ, WRITE = 7, 8, 9, 10, 11
 
 local kinds = {
-    [LIVE] = "live", [AVAILABLE] = "available", [FRAME] = "frame", [USED] = "used",
-    [NOTIFY] = "notify", [INTERRUPT] = "interrupt", [RESET] = "reset", [READ] = "read",
-    [WRITE] = "write",
+    [LIVE] = "live", [AVAILABLE] = "available", [WORKING] = "working", [FRAME] = "frame",
+    [USED] = "used", [COLLECTED] = "collected", [NOTIFY] = "notify", [INTERRUPT] = "interrupt",
+    [STOPPED] = "stopped", [READ] = "read", [WRITE] = "write",
 }
 local queues = { [0] = "receive", [1] = "transmit", [NO_QUEUE] = "none" }
 local causes = { [1] = "used buffer", [2] = "configuration" }
@@ -54,11 +55,11 @@ local e_nowhere = ProtoExpert.new("drywire.nowhere.expert", "No receive buffer t
     expert.group.SEQUENCE, expert.severity.NOTE)
 local e_config = ProtoExpert.new("drywire.config.expert", "The device's configuration changed",
     expert.group.SEQUENCE, expert.severity.CHAT)
-local e_reset = ProtoExpert.new("drywire.reset.expert", "The device is reset",
+local e_stopped = ProtoExpert.new("drywire.stopped.expert", "The queue is reset",
     expert.group.SEQUENCE, expert.severity.CHAT)
 local e_record = ProtoExpert.new("drywire.record.expert", "Not a record that this script knows",
     expert.group.MALFORMED, expert.severity.ERROR)
-drywire.experts = { e_fault, e_nowhere, e_config, e_reset, e_record }
+drywire.experts = { e_fault, e_nowhere, e_config, e_stopped, e_record }
 
 ---- records ----
 
@@ -91,6 +92,18 @@ end
 show[AVAILABLE] = chain
 show[USED] = chain
 
+show[WORKING] = function(buf, tree)
+    tree:add_le(f.id, buf(4, 2))
+    tree:add_le(f.count, buf(8, 4))
+    return string.format("id=%d buffers=%d", buf(4, 2):le_uint(), buf(8, 4):le_uint())
+end
+
+show[COLLECTED] = function(buf, tree)
+    tree:add_le(f.id, buf(4, 2))
+    tree:add_le(f.slot, buf(6, 2))
+    return string.format("id=%d slot=%d", buf(4, 2):le_uint(), buf(6, 2):le_uint())
+end
+
 show[FRAME] = function(buf, tree)
     local number = buf(24, 4):le_uint()
 
@@ -103,8 +116,8 @@ show[FRAME] = function(buf, tree)
 end
 
 show[NOTIFY] = function() return "" end
-show[RESET] = function(_, tree)
-    tree:add_proto_expert_info(e_reset)
+show[STOPPED] = function(_, tree)
+    tree:add_proto_expert_info(e_stopped)
     return ""
 end
 
