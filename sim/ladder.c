@@ -95,7 +95,7 @@ static void make_label(char label[TEXT_MAX], unsigned most, const struct decoded
     size_t room;
 
     if (fate)
-        snprintf(tag, sizeof(tag), "  [%s]", fate);
+        snprintf(tag, sizeof(tag), "  [%.100s]", fate);
     cut(tag, most / 2);
     room = most - 2 - strlen(tag);
     decode_summary(d, what, sizeof(what));
