@@ -453,7 +453,8 @@ bool capture_origin(const struct capture *c, const char *key, char *buf, size_t 
     const char *p = c->origin, *end = p ? p + c->origin_len : NULL;
     size_t key_len = strlen(key), n = 0;
 
-    while (p && p < end && !((size_t)(end - p) > key_len && !memcmp(p, key, key_len) && p[key_len] == '=')) {
+    while (p && p < end &&
+           !((size_t)(end - p) > key_len && !memcmp(p, key, key_len) && p[key_len] == '=')) {
         p = memchr(p, '\n', (size_t)(end - p));
         p = p ? p + 1 : NULL;
     }

@@ -4,7 +4,13 @@
 #include <string.h>
 
 /* A line: time, a gap, the machine's life line, the wire, the world's. */
-enum { TEXT_MAX = 1024, TIME_WIDTH = 13, FRAME_EDGES = TIME_WIDTH + 4, DASHES_MIN = 4, GAP_MIN = 4 };
+enum {
+    TEXT_MAX = 1024,
+    TIME_WIDTH = 13,
+    FRAME_EDGES = TIME_WIDTH + 4,
+    DASHES_MIN = 4,
+    GAP_MIN = 4
+};
 
 /* Frames that do not arrive end here, seen from their sender, in hundredths of the wire. */
 enum { BROKEN_AT = 60 };
@@ -136,8 +142,11 @@ void ladder_frame(const struct ladder *l, uint64_t time_ns, enum direction dir,
     report_time(at, sizeof(at), time_ns);
     make_label(text, wire_width(l) - 2 * DASHES_MIN - (lost ? GAP_MIN : 0), d, fate);
     draw_arrow(wire, wire_width(l), tx, lost, text);
-    fprintf(l->out, "%s%s  |%s|%s\n", paint(l, lost ? RED : fate ? YELLOW : ""), at, wire,
-            paint(l, fate ? PLAIN : ""));
+    fprintf(l->out, "%s%s  |%s|%s\n",
+            paint(l, lost   ? RED
+                     : fate ? YELLOW
+                            : ""),
+            at, wire, paint(l, lost || fate ? PLAIN : ""));
 }
 
 void ladder_note(const struct ladder *l, uint64_t time_ns, const char *text)

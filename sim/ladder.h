@@ -1,7 +1,7 @@
 /*
- * The ladder of a run: time, machine, wire, world; a line for each frame and each line of the trace,
- * as plain text or as a Mermaid sequence diagram. Whatever text it is given comes out as printable
- * ASCII, with \xNN for the rest.
+ * The ladder of a run: time, machine, wire, world; a line for each frame and each line of the
+ * trace, as plain text or as a Mermaid sequence diagram. Whatever text it is given comes out as
+ * printable ASCII, with \xNN for the rest.
  */
 #ifndef DRYWIRE_LADDER_H
 #define DRYWIRE_LADDER_H

@@ -45,7 +45,7 @@ uint64_t pcapng_packet_comments(struct pcapng *p, enum capture_interface where, 
 /* A record of interface "ring" (docs/wireshark.md). */
 void pcapng_ring(struct pcapng *p, uint64_t time_ns, const uint8_t *record, size_t len);
 
-/* Write over `width` characters of text that is in the file already; spaces fill what `text` leaves.
+/* Write over `width` characters of text in the file; spaces fill what `text` leaves.
  * Only where it can be: not into a pipe. */
 bool pcapng_can_amend(const struct pcapng *p);
 void pcapng_amend(struct pcapng *p, uint64_t at, const char *text, unsigned width);

@@ -64,7 +64,7 @@ struct reasons {
     struct capture_wish wish;
     struct pcapng pcap;
     struct tcp_view *view;
-    bool leaving;           /* a frame is taken out of this chain: */
+    bool leaving; /* a frame is taken out of this chain: */
     struct ring_record from;
     bool from_written;
     struct reasons_packet *packets;  /* to the machine, in the order of their marks, from 1 */

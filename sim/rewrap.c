@@ -11,8 +11,8 @@
 static void add_frame(struct reasons *r, struct sim *sim, const struct capture_frame *frame,
                       const uint8_t mac[6])
 {
-    enum direction dir = frame->len >= 12 && memcmp(frame->bytes + 6, mac, 6) == 0 ? DIRECTION_TX
-                                                                                   : DIRECTION_RX;
+    enum direction dir =
+        frame->len >= 12 && memcmp(frame->bytes + 6, mac, 6) == 0 ? DIRECTION_TX : DIRECTION_RX;
     struct decoded d;
 
     sim->now_ns = frame->time_ns;

@@ -142,8 +142,8 @@ int seq_capture(const char *path, const struct options *o)
 
         capture_frame(&l, &c.frames[i], mac, SIM_POWER_ON_NS + (at > start_ns ? at - start_ns : 0));
     }
-    snprintf(text, sizeof(text), "%zu frames; the machine is %02x:%02x:%02x:%02x:%02x:%02x", c.count,
-             mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    snprintf(text, sizeof(text), "%zu frames; the machine is %02x:%02x:%02x:%02x:%02x:%02x",
+             c.count, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
     ladder_end(&l, text);
     capture_free(&c);
     return EXIT_PASS;
