@@ -27,7 +27,8 @@ FREESTANDING := -ffreestanding -fno-stack-protector
 PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
 
 # The command line of `drywire`, what needs libslirp, and programs of their own are set apart.
-CLI := child.c live.c main.c options.c peer.c qemu.c qemu_machine.c report.c
+CLI := child.c ladder.c live.c main.c options.c origin.c peer.c qemu.c qemu_machine.c report.c \
+       rewrap.c seq.c
 SLIRP_ONLY := host_libc.c host_socket.c world_slirp.c
 CORE := $(patsubst core/%,%,$(wildcard core/*.c core/*/*.c))
 USER := $(patsubst user/%,%,$(wildcard user/*.c))
@@ -88,6 +89,13 @@ qemu-test: ## the marker suite: every common scenario and the device matrix in Q
 	$(Q)sh tools/setup.sh test
 	$(Q)$(MAKE) --no-print-directory $(O)/drywire images
 	$(Q)O=$(O) /usr/bin/python3 -m pytest -q -p no:cacheprovider pytest/test_qemu.py
+
+.PHONY: wireshark-check
+wireshark-check: ## what tshark sees of our captures: comments and ring events show and filter
+	$(Q)sh tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory $(O)/drywire images
+	$(Q)O=$(O) /usr/bin/python3 -m pytest -q -p no:cacheprovider pytest/test_wireshark.py \
+	    pytest/test_captures.py
 
 .PHONY: qemu-x86_64 qemu-rv64 qemu-gdb
 qemu-x86_64 qemu-rv64: qemu-%: ## boot one scenario there (BOOT=FILE)
@@ -217,6 +225,14 @@ $(O)/sim/%.o: sim/%.c
 	@echo "  cc      $<"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
+
+# Captures say what sources made them.
+$(O)/sim/origin.o: SIM_FLAGS += -I$(O)
+$(O)/sim/origin.o: $(O)/revision.h
+.PHONY: always
+$(O)/revision.h: always
+	$(Q)mkdir -p $(@D)
+	$(Q)sh tools/revision.sh $@
 
 # Tests of the core play the device in the driver's own memory: no hooks there either.
 $(O)/tests/unit/test_core_%.o: tests/unit/test_core_%.c

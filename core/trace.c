@@ -43,6 +43,11 @@ const char *trace_drop_word(uint64_t reason)
     return PICK(drop_words, reason);
 }
 
+const char *trace_tcp_word(uint64_t state)
+{
+    return PICK(tcp_words, state);
+}
+
 const struct trace_event *trace_event(unsigned id)
 {
     return &events[id];
@@ -76,7 +81,7 @@ static void format_argument(struct fmt *f, char kind, uint64_t n)
         fmt_text(f, trace_error_word((int64_t)n));
         break;
     case 'T':
-        fmt_text(f, PICK(tcp_words, n));
+        fmt_text(f, trace_tcp_word(n));
         break;
     case 'D':
         fmt_text(f, PICK(dhcp_words, n));

@@ -41,5 +41,6 @@ size_t trace_format(char *buf, size_t size, unsigned id, const uint64_t *args, u
 /* Words of the tables, "?" when out of range. */
 const char *trace_error_word(int64_t err);
 const char *trace_drop_word(uint64_t reason);
+const char *trace_tcp_word(uint64_t state);
 
 #endif

@@ -219,7 +219,7 @@ def test_a_dropped_offer_never_comes(kind, world):
     code, out, _ = w.end()
     assert code == 0 and " 1 touched by a fault" in out
     assert fields(w.capture, "frame.interface_name", "frame.comment", only="frame.comment") == [
-        ("lost", "dropped")]
+        ("lost", "fault: dropped")]
 
 
 def test_a_duplicate_comes_twice(world):
@@ -268,7 +268,7 @@ def test_a_cut_wire_is_healed_by_the_clock(world):
             w.guest.send(arp_request())
     assert is_arp_reply(frame)
     w.end()
-    lost = fields(w.capture, "frame.time_epoch", only='frame.comment == "cut"')
+    lost = fields(w.capture, "frame.time_epoch", only='frame.comment == "fault: cut"')
     assert lost[0] == ("1.000000000",), "time does not begin with the first frame"
 
 
@@ -403,6 +403,10 @@ def test_bulk_from_the_guest(kind, by, world):
     assert (code, err) == (0, "") and "dropped" not in out
     sent = sum(int(n) for n, in fields(w.capture, "tcp.len", only="tcp.dstport == 9"))
     assert sent == size
+    states = {c for (c,) in fields(w.capture, "frame.comment", only="tcp.flags.fin == 1")}
+    assert states <= {f"tcp: machine={m} peer={p}" for m, p in [
+        ("FIN_WAIT_1", "ESTABLISHED"), ("FIN_WAIT_1", "LAST_ACK"), ("FIN_WAIT_2", "LAST_ACK")]}
+    assert len(states) >= 2
 
 
 @pytest.mark.parametrize("kind", WORLDS)

@@ -27,6 +27,7 @@ enum {
     OPTION_IF_TSRESOL = 9,
     OPTION_IF_TSOFFSET = 14,
     LINKTYPE_ETHERNET = 1,
+    LINKTYPE_USER0 = 147, /* ring events of our own captures */
     INTERFACES_MAX = 64,
 };
 
@@ -37,7 +38,7 @@ enum {
 struct interface {
     uint64_t tick_ns;
     uint32_t snap_len; /* 0: no limit */
-    bool ethernet, lost;
+    bool ethernet, rings, lost;
 };
 
 struct reading {
@@ -181,8 +182,14 @@ static bool contains(const char *text, const char *word)
 static void packet_comment(const struct reading *r, struct capture_frame *f, uint16_t len,
                            size_t at)
 {
+    static const char fault[] = "fault: ";
+    size_t n = sizeof(fault) - 1;
     char text[128];
 
+    if (len < n || memcmp(r->bytes + at, fault, n))
+        return;
+    f->fault = (const char *)r->bytes + at + n;
+    f->fault_len = len - n;
     snprintf(text, sizeof(text), "%.*s", (int)len, (const char *)r->bytes + at);
     f->duplicate |= contains(text, "duplicate") && !contains(text, "duplicated");
     f->damaged |= contains(text, "corrupted") || contains(text, "truncated");
@@ -211,6 +218,25 @@ static int read_options(struct reading *r, size_t at, size_t end, struct interfa
         at += padded;
     }
     return end == at ? 0 : wrong(r, "%zu bytes behind the options of a block", end - at);
+}
+
+/* The comment of the section header that ends at `end`: where our own captures say what made them. */
+static int section_options(struct reading *r, size_t end)
+{
+    size_t at = r->at + 24;
+
+    while (end - at >= 4 && get16(r, at) != OPTION_END) {
+        size_t len = get16(r, at + 2), padded = (len + 3) & ~(size_t)3;
+
+        if (end - at - 4 < padded)
+            return wrong(r, "an option is longer than its block");
+        if (get16(r, at) == OPTION_COMMENT && !r->c->origin) {
+            r->c->origin = (const char *)r->bytes + at + 4;
+            r->c->origin_len = len;
+        }
+        at += 4 + padded;
+    }
+    return 0;
 }
 
 /* The header of a section: from here on its byte order counts. The length of the block. */
@@ -244,7 +270,8 @@ static int read_interface(struct reading *r, size_t end)
         return wrong(r, "more than %d interfaces", INTERFACES_MAX);
     *i = (struct interface){.tick_ns = 1000, /* 10^-6 s unless an option says otherwise */
                             .snap_len = get32(r, at + 4),
-                            .ethernet = get16(r, at) == LINKTYPE_ETHERNET};
+                            .ethernet = get16(r, at) == LINKTYPE_ETHERNET,
+                            .rings = get16(r, at) == LINKTYPE_USER0};
     r->interface_count++;
     return read_options(r, at + 8, end, i, NULL);
 }
@@ -271,6 +298,8 @@ static int read_packet(struct reading *r, size_t end)
 
     if (end - at < 20)
         return wrong(r, "frame %zu without its fields", r->c->count + 1);
+    if (get32(r, at) < r->interface_count && r->interfaces[get32(r, at)].rings)
+        return 0;
     i = interface_of(r, get32(r, at));
     if (!i)
         return -1;
@@ -326,7 +355,9 @@ static int read_block(struct reading *r)
     if (get32(r, end) != len)
         return wrong(r, "a block is %" PRIu32 " bytes long at its start and %" PRIu32 " at its end",
                      len, get32(r, end));
-    if (type == BLOCK_INTERFACE)
+    if (type == BLOCK_SECTION)
+        error = section_options(r, end);
+    else if (type == BLOCK_INTERFACE)
         error = read_interface(r, end);
     else if (type == BLOCK_PACKET)
         error = read_packet(r, end);
@@ -408,6 +439,36 @@ int capture_read(struct capture *c, const char *path, char *problem, size_t prob
     else
         c->file = bytes;
     return error;
+}
+
+static int hex_digit(char c)
+{
+    const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c) : NULL;
+
+    return at ? (int)(at - digits) : -1;
+}
+
+bool capture_origin(const struct capture *c, const char *key, char *buf, size_t size)
+{
+    const char *p = c->origin, *end = p ? p + c->origin_len : NULL;
+    size_t key_len = strlen(key), n = 0;
+
+    while (p && p < end &&
+           !((size_t)(end - p) > key_len && !memcmp(p, key, key_len) && p[key_len] == '=')) {
+        p = memchr(p, '\n', (size_t)(end - p));
+        p = p ? p + 1 : NULL;
+    }
+    if (!p || p >= end)
+        return false;
+    for (p += key_len + 1; p < end && *p != '\n' && n + 1 < size; n++) {
+        bool escape = end - p >= 4 && p[0] == '\\' && p[1] == 'x' && hex_digit(p[2]) >= 0 &&
+                      hex_digit(p[3]) >= 0;
+
+        buf[n] = escape ? (char)(hex_digit(p[2]) * 16 + hex_digit(p[3])) : *p;
+        p += escape ? 4 : 1;
+    }
+    buf[n] = 0;
+    return p == end || *p == '\n';
 }
 
 void capture_free(struct capture *c)

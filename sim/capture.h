@@ -21,11 +21,15 @@ struct capture_frame {
     bool lost;      /* it did not arrive */
     bool duplicate; /* the wire made it: nobody sent it */
     bool damaged;   /* these are not the bytes that were sent */
+    const char *fault; /* what the wire did to it, fault_len characters; NULL: nothing */
+    size_t fault_len;
 };
 
 struct capture {
     struct capture_frame *frames;
     size_t count;
+    const char *origin; /* the comment of the first section, in the file; NULL: none */
+    size_t origin_len;
     uint8_t *file; /* its bytes; owned */
 };
 
@@ -35,6 +39,10 @@ int capture_read(struct capture *c, const char *path, char *problem, size_t prob
 /* The same from memory, which must outlive the capture and is not freed. */
 int capture_parse(struct capture *c, const uint8_t *bytes, size_t len, char *problem,
                   size_t problem_size);
+
+/* What the header of one of drywire's own captures says under `key` (docs/wireshark.md), with its
+ * escapes undone. False: nothing, or more than fits. */
+bool capture_origin(const struct capture *c, const char *key, char *buf, size_t size);
 
 void capture_free(struct capture *c);
 

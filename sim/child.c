@@ -4,6 +4,7 @@
  */
 #include "child.h"
 #include "../core/check.h"
+#include "origin.h"
 #include "pcapng.h"
 #include "report.h"
 #include <dlfcn.h>
@@ -39,16 +40,18 @@ struct story {
 __attribute__((format(printf, 2, 3))) static void tell(struct story *s, const char *format, ...)
 {
     struct verdict *v = s->v;
+    bool tail = v->tail_count || v->lines >= s->limit || v->story_len + STORY_LINE_MAX >= STORY_MAX;
+    char *line = tail ? v->tail[v->tail_count++ % STORY_TAIL] : v->story + v->story_len;
     va_list args;
     int n;
 
-    if (v->lines >= s->limit || v->story_len + STORY_LINE_MAX >= STORY_MAX) {
-        v->left_out++;
-        return;
-    }
     va_start(args, format);
-    n = vsnprintf(v->story + v->story_len, STORY_LINE_MAX, format, args);
+    n = vsnprintf(line, STORY_LINE_MAX, format, args);
     va_end(args);
+    if (n >= STORY_LINE_MAX)
+        line[STORY_LINE_MAX - 2] = '\n'; /* a line that was cut is still one */
+    if (tail)
+        return;
     v->story_len += (size_t)n < STORY_LINE_MAX ? (size_t)n : STORY_LINE_MAX - 1;
     v->lines++;
 }
@@ -242,6 +245,7 @@ static void run_child(const struct scenario *sc, const struct options *o,
                       const struct guest_ops *guest, const char *pcap, const char *trace,
                       unsigned story_lines)
 {
+    char origin[ORIGIN_MAX];
     uint64_t times = o->check_determinism && o->repeat < 2 ? 2 : o->repeat;
     struct comparison comparison = {.out = shared->diverged, .out_size = sizeof(shared->diverged)};
     struct story story = {
@@ -249,6 +253,8 @@ static void run_child(const struct scenario *sc, const struct options *o,
     struct run_options ro = {.seed = o->seed,
                              .guest = guest,
                              .pcap = pcap,
+                             .origin = origin,
+                             .registers = o->detail,
                              .on_line = on_line,
                              .on_frame = on_frame,
                              .hash_watch = watch,
@@ -257,6 +263,8 @@ static void run_child(const struct scenario *sc, const struct options *o,
     struct run_context *c = run_context_new();
     struct run_result r;
     uint64_t start;
+
+    origin_words(origin, sc, o);
 
     if (trace)
         story.trace = fopen(trace, "w");

@@ -8,7 +8,7 @@
 #include "options.h"
 #include "run.h"
 
-enum { LAST_FRAMES = 5, STORY_LINE_MAX = 320, STORY_MAX = 4 << 20 };
+enum { LAST_FRAMES = 5, STORY_LINE_MAX = 320, STORY_MAX = 4 << 20, STORY_TAIL = 20 };
 
 struct verdict {
     bool finished; /* the child came to its end by itself */
@@ -19,12 +19,14 @@ struct verdict {
     char last[LAST_FRAMES][STORY_LINE_MAX];
     unsigned last_count; /* frames altogether; the last ones are kept by number modulo 5 */
     uint64_t last_ns;    /* virtual time of what was told last */
-    size_t story_len, left_out; /* bytes; lines */
-    unsigned lines;
+    size_t story_len;    /* bytes of its beginning */
+    unsigned lines;      /* of them */
+    unsigned tail_count; /* lines behind them; the last ones are kept by number modulo STORY_TAIL */
+    char tail[STORY_TAIL][STORY_LINE_MAX];
     char story[STORY_MAX];
 };
 
-/* How much of the story to keep: lines of the ladder and the trace. */
+/* How much of the story to keep: lines from its beginning; those of its end are kept besides. */
 #define STORY_ALL UINT32_MAX
 
 /*

@@ -138,7 +138,7 @@ static bool near(uint32_t a, uint32_t b)
 static int compare_streams(const struct comparison *c, const struct connection *x,
                            const struct connection *y, enum speaker who)
 {
-    const struct stream *a = &x->streams[who], *b = &y->streams[who];
+    const struct byte_stream *a = &x->streams[who], *b = &y->streams[who];
     char what[60], hash_a[65], hash_b[65];
     size_t at;
 
@@ -191,7 +191,7 @@ static void tell(const struct comparison *c, const struct digest *g, bool verbos
         const struct connection *x = &g->connections[i];
 
         for (unsigned who = 0; who < SPEAKERS; who++) {
-            const struct stream *s = &x->streams[who];
+            const struct byte_stream *s = &x->streams[who];
             char hash[65];
 
             fprintf(c->out, "  port=%u %s bytes=%zu sha256=%s close=%s\n", x->local_port,

@@ -60,7 +60,7 @@ static struct connection *connection_of(struct digest *g, const struct decoded *
 
     for (size_t i = g->connection_count; i-- > 0;) {
         struct connection *c = &g->connections[i];
-        const struct stream *s = &c->streams[who];
+        const struct byte_stream *s = &c->streams[who];
 
         if (c->local_port != key.local_port || c->remote_port != key.remote_port ||
             c->remote != key.remote)
@@ -75,7 +75,7 @@ static struct connection *connection_of(struct digest *g, const struct decoded *
     return &g->connections[g->connection_count++];
 }
 
-static void add_syn(struct stream *s, const struct decoded *d, size_t number)
+static void add_syn(struct byte_stream *s, const struct decoded *d, size_t number)
 {
     if (s->syn_frame)
         return;
@@ -85,7 +85,7 @@ static void add_syn(struct stream *s, const struct decoded *d, size_t number)
     memcpy(s->options, d->payload - s->options_len, s->options_len);
 }
 
-static void add_piece(struct stream *s, const struct decoded *d, size_t number)
+static void add_piece(struct byte_stream *s, const struct decoded *d, size_t number)
 {
     uint32_t offset = d->tcp_seq - s->iss - 1;
 
@@ -131,7 +131,7 @@ static int by_offset(const void *a, const void *b)
 }
 
 /* Put the stream together, up to its first gap. */
-static void join(struct stream *s)
+static void join(struct byte_stream *s)
 {
     size_t total = 0, kept = 0;
 
@@ -156,7 +156,7 @@ static void join(struct stream *s)
     s->piece_count = kept;
 }
 
-size_t stream_frame(const struct stream *s, size_t offset)
+size_t stream_frame(const struct byte_stream *s, size_t offset)
 {
     for (size_t i = 0; i < s->piece_count; i++)
         if (offset < (size_t)s->pieces[i].offset + s->pieces[i].len)

@@ -38,7 +38,7 @@ struct piece {
     const uint8_t *bytes; /* in the capture */
 };
 
-struct stream {
+struct byte_stream {
     size_t syn_frame; /* 0: there was none */
     uint32_t iss;
     uint8_t options[40]; /* of the SYN */
@@ -56,7 +56,7 @@ enum { CLOSE_MAX = 4 };
 struct connection {
     uint16_t local_port, remote_port;
     uint32_t remote;
-    struct stream streams[SPEAKERS];
+    struct byte_stream streams[SPEAKERS];
     char close[CLOSE_MAX + 1];
     size_t close_frames[CLOSE_MAX];
     size_t first_frame;
@@ -76,6 +76,6 @@ void digest_read(struct digest *g, const struct capture *c);
 void digest_free(struct digest *g);
 
 /* The frame that brought byte `offset` of a stream, 0 when none did. */
-size_t stream_frame(const struct stream *s, size_t offset);
+size_t stream_frame(const struct byte_stream *s, size_t offset);
 
 #endif

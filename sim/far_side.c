@@ -12,28 +12,29 @@ static void wire_sent(void *ctx, enum direction dir, const uint8_t *frame, size_
     struct far_side *f = ctx;
 
     sim_hash(f->sim, dir == DIRECTION_TX ? "tx" : "rx", frame, len);
+    reasons_sent(&f->reasons, dir, d);
     if (dir == DIRECTION_TX)
         oracles_tx(f->oracles, frame, len, d);
     else
         oracles_peer(f->oracles, frame, len, d);
 }
 
-static void wire_fate(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
-                      const struct decoded *d, const char *fate, bool lost)
+static uint64_t wire_fate(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
+                          const struct decoded *d, const char *fate, bool lost)
 {
     struct far_side *f = ctx;
+    uint64_t mark = reasons_fate(&f->reasons, dir, frame, len, d, fate, lost);
 
-    if (f->capture)
-        pcapng_packet(&f->pcap, lost ? CAPTURE_LOST : CAPTURE_WIRE, f->sim->now_ns,
-                      dir == DIRECTION_TX, frame, len, fate);
     f->listener.seen(f->listener.ctx, dir, d, len, fate);
+    return mark;
 }
 
 static void wire_arrived(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
-                         const struct decoded *d)
+                         const struct decoded *d, uint64_t mark)
 {
     struct far_side *f = ctx;
 
+    reasons_arrived(&f->reasons, dir, d, mark);
     if (dir == DIRECTION_TX) {
         f->world_ops->input(f->world, frame, len);
         return;
@@ -62,32 +63,17 @@ bool far_side_act(struct far_side *f, const struct scenario_action *a)
 
 /* ---- the capture ---- */
 
-static void capture_failed(struct far_side *f)
+static int capture_failed(struct far_side *f)
 {
-    sim_fail(f->sim, FAILURE_HARNESS, "capture", f->capture, "cannot be written: %s",
+    sim_fail(f->sim, FAILURE_HARNESS, "capture", f->reasons.wish.path, "cannot be written: %s",
              strerror(errno));
-    f->capture = NULL;
-}
-
-static int capture_open(struct far_side *f)
-{
-    char comment[400];
-
-    if (!f->capture)
-        return 0;
-    snprintf(comment, sizeof(comment), "drywire scenario=%s seed=%llu", f->scenario->path,
-             (unsigned long long)f->sim->seed);
-    if (pcapng_open(&f->pcap, f->capture, comment) == 0)
-        return 0;
-    capture_failed(f);
     return -1;
 }
 
 static void capture_close(struct far_side *f)
 {
-    if (f->capture && pcapng_close(&f->pcap))
+    if (reasons_close(&f->reasons))
         capture_failed(f);
-    f->capture = NULL;
 }
 
 /* ---- its life ---- */
@@ -110,7 +96,7 @@ static const struct world_ops *world_of(const struct scenario *sc)
 }
 
 int far_side_open(struct far_side *f, struct sim *sim, const struct scenario *sc,
-                  const uint8_t mac[6], const char *capture,
+                  const uint8_t mac[6], const struct capture_wish *capture,
                   const struct far_side_listener *listener)
 {
     struct wire_listener wire_listener = {f, wire_sent, wire_fate, wire_arrived};
@@ -119,9 +105,8 @@ int far_side_open(struct far_side *f, struct sim *sim, const struct scenario *sc
     f->sim = sim;
     f->scenario = sc;
     f->listener = *listener;
-    f->capture = capture;
-    if (capture_open(f))
-        return -1;
+    if (reasons_open(&f->reasons, sim, capture))
+        return capture_failed(f);
     f->oracles = oracles_start(f->oracles, sim, mac, sc->device.mtu ? sc->device.mtu : 1500);
     for (unsigned i = 0; i < sc->oracles_off_count; i++)
         oracles_off(f->oracles, sc->oracles_off[i]);
@@ -143,6 +128,7 @@ void far_side_close(struct far_side *f)
 void far_side_free(struct far_side *f)
 {
     wire_free(&f->wire);
+    reasons_free(&f->reasons);
     oracles_free(f->oracles);
     *f = (struct far_side){0};
 }

@@ -7,7 +7,7 @@
 #define DRYWIRE_FAR_SIDE_H
 
 #include "oracle.h"
-#include "pcapng.h"
+#include "reasons.h"
 #include "wire.h"
 #include "world.h"
 
@@ -28,18 +28,17 @@ struct far_side {
     const struct world_ops *world_ops;
     struct world *world;
     struct far_side_listener listener;
-    const char *capture; /* NULL: none */
-    struct pcapng pcap;
+    struct reasons reasons; /* the capture */
 };
 
 /*
  * Ready it for a run, at the present moment of `sim`. Memory of an earlier run is kept; *f is zero
  * before the first. `mac` is the machine's address, NULL: whatever its first frame says. `capture`
- * may be NULL. Frames of the machine go to wire_send(&f->wire, DIRECTION_TX, ...).
+ * may be NULL; its path and words live on. Frames of the machine go to wire_send(&f->wire, DIRECTION_TX, ...).
  * 0, or -1 after sim_fail(FAILURE_HARNESS) with nothing left open.
  */
 int far_side_open(struct far_side *f, struct sim *sim, const struct scenario *sc,
-                  const uint8_t mac[6], const char *capture,
+                  const uint8_t mac[6], const struct capture_wish *capture,
                   const struct far_side_listener *listener);
 
 /* End the world and the capture, with sim_fail() for what they find wrong. */

@@ -2,6 +2,7 @@
  * The core as a guest of the simulator: the only file here that includes core/kernel.
  */
 #include "../core/kernel/kernel.h"
+#include "../core/trace.h"
 #include "../core/virtio/pci.h"
 #include "guest.h"
 #include "guest_core.h"
@@ -88,6 +89,29 @@ static void core_stop(void *state, uint64_t now_ns)
 {
     (void)now_ns;
     kernel_stop(state);
+}
+
+bool guest_core_connection(const void *state, uint16_t local_port, uint32_t remote,
+                           uint16_t remote_port, unsigned *number, const char **word)
+{
+    const struct kernel *k = state;
+    const struct tcp_conn *found = NULL;
+
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        const struct tcp_conn *c = &k->stack.tcp[i];
+
+        if (c->state == TCP_CLOSED || c->local_port != local_port)
+            continue;
+        if (c->state == TCP_LISTEN)
+            found = found ? found : c;
+        else if (c->remote_addr == remote && c->remote_port == remote_port)
+            found = c;
+    }
+    if (!found)
+        return false;
+    *number = found->number;
+    *word = trace_tcp_word(found->state);
+    return true;
 }
 
 const struct guest_ops guest_core = {

@@ -10,6 +10,7 @@
  */
 #include "live.h"
 #include "far_side.h"
+#include "origin.h"
 #include "peer.h"
 #include "report.h"
 #include <errno.h>
@@ -66,9 +67,7 @@ static void frame_arrived(void *ctx, const uint8_t *frame, size_t len)
         return;
     if (l->peer.dropped == 1)
         fprintf(stderr, "world: the guest takes no frames; those for it are dropped and counted\n");
-    if (l->far.capture)
-        pcapng_packet(&l->far.pcap, CAPTURE_LOST, l->sim.now_ns, 0, frame, len,
-                      "the guest took no frames");
+    reasons_refused(&l->far.reasons, frame, len, "the guest took no frames");
 }
 
 static void frame_seen(void *ctx, enum direction dir, const struct decoded *d, size_t len,
@@ -263,11 +262,14 @@ static int signals_open(void)
 static int serve(struct live *l)
 {
     struct far_side_listener listener = {l, frame_arrived, frame_seen};
-    char world[160];
+    char world[160], origin[ORIGIN_MAX];
+    struct capture_wish wish = {.path = l->options->pcap, .origin = origin};
     int code;
 
+    origin_words(origin, l->scenario, l->options);
+
     sim_start(&l->sim, l->options->seed);
-    if (far_side_open(&l->far, &l->sim, l->scenario, l->guest.mac, l->options->pcap, &listener)) {
+    if (far_side_open(&l->far, &l->sim, l->scenario, l->guest.mac, &wish, &listener)) {
         failure_block(l, "");
         return EXIT_HARNESS;
     }

@@ -76,6 +76,8 @@ static uint32_t machine_reg_read(void *ctx, enum reg_space space, uint64_t addr,
     else
         item[1] = net_device_read(m->device, (uint32_t)(addr - MACHINE_MMIO_BASE), size);
     sim_hash(m->sim, "reg.r", item, sizeof(item));
+    if (m->listener.access)
+        m->listener.access(m->listener.ctx, false, space, addr, size, (uint32_t)item[1]);
     return (uint32_t)item[1];
 }
 
@@ -87,6 +89,8 @@ static void machine_reg_write(void *ctx, enum reg_space space, uint64_t addr, un
 
     charge(m, COST_REGISTER_NS);
     sim_hash(m->sim, "reg.w", item, sizeof(item));
+    if (m->listener.access)
+        m->listener.access(m->listener.ctx, true, space, addr, size, value);
     if (!device_answers(m, space, addr))
         return;
     if (net_device_pci(m->device))
@@ -175,6 +179,9 @@ uint64_t sim_ring_load(void *ctx, const volatile void *word, unsigned size)
     value = arena_driver_load(&m->arena, word, size);
     for (unsigned i = 0; i < NET_QUEUES; i++)
         vqueue_shown(&m->device->queue[i], bus, value);
+    if (m->bus.ring)
+        for (unsigned i = 0; i < NET_QUEUES; i++)
+            vqueue_tell_collected(&m->device->queue[i], bus, value);
     return value;
 }
 
@@ -341,6 +348,14 @@ static bool qemu_lets_pass(const char *oracle)
         if (strcmp(names[i], oracle) == 0)
             return true;
     return false;
+}
+
+static void bus_ring(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                     uint32_t value)
+{
+    struct machine *m = ctx;
+
+    m->listener.ring(m->listener.ctx, q, what, chain, value);
 }
 
 static void bus_violation(void *ctx, const char *oracle, const char *site, const char *clause,
@@ -571,6 +586,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->sim = sim;
     m->listener = *listener;
     m->lenient = config->device->profile == PROFILE_QEMU;
+    m->bus.ring = listener->ring ? bus_ring : NULL;
     m->weak = config->weak;
     m->interrupts = config->device->interrupts == TOGGLE_ON;
     m->powered = true;

@@ -7,6 +7,7 @@
 #include "oracle.h"
 #include "qemu.h"
 #include "report.h"
+#include "seq.h"
 #include "world.h"
 #include <dirent.h>
 #include <dlfcn.h>
@@ -17,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STORY_SHORT = 40 };
+enum { STORY_SHORT = 20 };
 
 #define SLIRP_MISSING "libslirp is missing: apt-get install libslirp-dev, then make"
 
@@ -559,6 +560,42 @@ static int verb_explain(const struct options *o)
     return code;
 }
 
+/* ---- seq ---- */
+
+static int seq_scenario(const struct options *o)
+{
+    const struct guest_ops *guest = NULL;
+    struct scenario *sc;
+    int code;
+
+    if (o->guest && !(guest = load_guest(o->guest)))
+        return EXIT_USAGE;
+    if (read_with_device(o->paths[0], o, &sc))
+        return EXIT_USAGE;
+    if (skip_reason(sc)) {
+        fprintf(stderr, "drywire: %s\n", skip_reason(sc));
+        code = EXIT_CANNOT_TEST;
+    } else {
+        code = seq_run(sc, guest, o);
+    }
+    scenario_free(sc);
+    return code;
+}
+
+static int verb_seq(const struct options *o)
+{
+    if (o->path_count != 1) {
+        fprintf(stderr, "drywire: seq takes one scenario file or capture, e.g. drywire seq FILE.scn "
+                        "--seed 7\n");
+        return EXIT_USAGE;
+    }
+    if (access(o->paths[0], R_OK)) {
+        report_missing(o->paths[0]);
+        return EXIT_USAGE;
+    }
+    return seq_is_capture(o->paths[0]) ? seq_capture(o->paths[0], o) : seq_scenario(o);
+}
+
 /* ---- world ---- */
 
 /* 0, or EXIT_USAGE after a line on stderr. */
@@ -705,6 +742,8 @@ int main(int argc, char **argv)
         return verb_qemu(&o);
     case VERB_COMPARE:
         return verb_compare(&o);
+    case VERB_SEQ:
+        return verb_seq(&o);
     }
     return EXIT_USAGE;
 }

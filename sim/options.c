@@ -13,10 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifndef DRYWIRE_VERSION
-#define DRYWIRE_VERSION "0.1"
-#endif
-
 enum {
     RUN = 1 << VERB_RUN,
     LIST = 1 << VERB_LIST,
@@ -24,7 +20,8 @@ enum {
     WORLD = 1 << VERB_WORLD,
     QEMU = 1 << VERB_QEMU,
     COMPARE = 1 << VERB_COMPARE,
-    ALL = RUN | LIST | EXPLAIN | WORLD | QEMU | COMPARE,
+    SEQ = 1 << VERB_SEQ,
+    ALL = RUN | LIST | EXPLAIN | WORLD | QEMU | COMPARE | SEQ,
 };
 
 static const struct row {
@@ -34,7 +31,7 @@ static const struct row {
     unsigned verbs;
     const char *help;
 } rows[] = {
-    {"seed", 's', "N", RUN | EXPLAIN | WORLD | QEMU,
+    {"seed", 's', "N", RUN | EXPLAIN | WORLD | QEMU | SEQ,
      "seed of the run, decimal or 0x hexadecimal (default 1)"},
     {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
     {"check-determinism", 'd', NULL, RUN, "the same as --repeat 2"},
@@ -44,11 +41,11 @@ static const struct row {
     {"junit", 'u', "FILE", RUN, "write a JUnit report"},
     {"artifacts", 'a', "DIR", RUN, "capture, trace and failure block of each failure"},
     {"annotate", 'g', "=github", RUN, "annotations for GitHub Actions"},
-    {"guest", 'G', "FILE.so", RUN | EXPLAIN, "run a foreign guest in the core's place"},
-    {"timeout", 'T', "SECONDS", RUN | EXPLAIN | QEMU, "wall-clock alarm for each scenario (default 60)"},
+    {"guest", 'G', "FILE.so", RUN | EXPLAIN | SEQ, "run a foreign guest in the core's place"},
+    {"timeout", 'T', "SECONDS", RUN | EXPLAIN | QEMU | SEQ, "wall-clock alarm for each scenario (default 60)"},
     {"target", 'y', "x86_64|rv64", QEMU, "which target to boot (default x86_64)"},
     {"machine", 'm', "NAME", QEMU, "or which machine: q35 q35-seabios microvm virt virt-opensbi"},
-    {"device", 'D', "'KEY=VALUE ...'", RUN | QEMU, "change the scenario's device line"},
+    {"device", 'D', "'KEY=VALUE ...'", RUN | QEMU | SEQ, "change the scenario's device line"},
     {"net", 'N', "world|user|host", QEMU, "the far side, QEMU's user network, that with the host"},
     {"icount", 'i', "SHIFT", QEMU, "time by counted instructions: long waits pass quickly"},
     {"kernel", 'k', "FILE", QEMU, "boot this image"},
@@ -56,14 +53,17 @@ static const struct row {
     {"log", 'l', "FILE", QEMU, "keep the serial line as it came"},
     {"gdb", 'b', NULL, QEMU, "stop before the first instruction and wait for gdb"},
     {"nic-pcap", 'I', "FILE", QEMU, "a capture by QEMU: what the guest's card sends and gets"},
-    {"detail", 'e', NULL, QEMU, "the kernel prints events of level DETAIL as well"},
+    {"detail", 'e', NULL, RUN | QEMU,
+     "run: register accesses in the capture; qemu: the kernel prints events of level DETAIL"},
     {"socket", 'S', "PATH", WORLD, "listen there for the guest's frames (unix datagrams)"},
     {"peer", 'P', "PATH", WORLD, "where the guest listens (default: where its frames come from)"},
     {"fd", 'F', "N", WORLD, "instead of --socket: an inherited datagram socket"},
     {"limit", 'L', "SECONDS", WORLD, "how long to wait for the first frame (default 10)"},
     {"ready-fd", 'R', "N", WORLD, "write a line to descriptor N, and close it, when listening"},
     {"grade", 'r', "p1|p3", COMPARE, "frames byte by byte (default), or what they tell"},
-    {"verbose", 'v', NULL, RUN | EXPLAIN | WORLD | QEMU | COMPARE, "the whole ladder and every trace line"},
+    {"mermaid", 'M', NULL, SEQ, "a Mermaid sequence diagram instead of plain text"},
+    {"width", 'w', "COLUMNS", SEQ, "of a line, 60 to 400 (default: the terminal's, else 120)"},
+    {"verbose", 'v', NULL, RUN | EXPLAIN | WORLD | QEMU | COMPARE | SEQ, "the whole ladder and every trace line"},
     {"quiet", 'q', NULL, RUN, "only failures and the summary"},
     {"color", 'c', "auto|always|never", ALL, "colour (default: on a terminal)"},
     {"help", 'h', NULL, ALL, "this help"},
@@ -71,7 +71,7 @@ static const struct row {
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
-static const char *const verbs[] = {"run", "list", "explain", "world", "qemu", "compare", NULL};
+static const char *const verbs[] = {"run", "list", "explain", "world", "qemu", "compare", "seq", NULL};
 
 static void help_options(unsigned verbs_shown)
 {
@@ -100,10 +100,12 @@ static void help(void)
          "  drywire explain lossy.scn --seed 7              which faults were drawn\n"
          "  drywire qemu --target rv64 web.scn              the same scenario in QEMU\n"
          "  drywire world lease.scn --socket net.sock       its far side, for any guest\n"
+         "  drywire seq lossy.scn --seed 7                  the ladder of a run, or of a capture\n"
          "  drywire compare --grade p3 a.pcapng b.pcapng     do two captures tell the same?\n"
          "  drywire list                                    scenarios and programs\n\n"
          "Usage: drywire run FILE|DIR... | list [DIR...] | explain FILE |\n"
-         "       drywire qemu FILE|DIR... | world FILE | compare CAPTURE CAPTURE\n\n"
+         "       drywire qemu FILE|DIR... | world FILE | compare CAPTURE CAPTURE |\n"
+         "       drywire seq FILE\n\n"
          "Options:");
     help_options(ALL);
     puts("\nExit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ,\n"
@@ -190,6 +192,16 @@ static int qemu_arg(const char *word, struct options *o)
 /* In the order of enum net, of enum grade. */
 static const char *const nets[] = {"world", "user", "host", NULL};
 static const char *const grades[] = {"p1", "p3", NULL};
+
+const char *verb_word(enum verb v)
+{
+    return verbs[v];
+}
+
+const char *net_word(enum net n)
+{
+    return nets[n];
+}
 
 static int choice(const char *name, const char *text, const char *const *words, unsigned *out)
 {
@@ -281,6 +293,11 @@ static int apply(const struct row *r, const char *value, struct options *o)
     case 'G':
         o->guest = value;
         break;
+    case 'M':
+        o->mermaid = true;
+        break;
+    case 'w':
+        return number(r->name, value, 1, &o->width);
     case 'v':
         o->verbose = true;
         break;
@@ -375,6 +392,6 @@ int options_parse(int argc, char **argv, struct options *o)
     }
     if (code >= 0)
         return code;
-    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu or compare (see drywire --help)\n");
+    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu, compare or seq (see drywire --help)\n");
     return EXIT_USAGE;
 }

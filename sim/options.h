@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN, VERB_WORLD, VERB_QEMU, VERB_COMPARE };
+enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN, VERB_WORLD, VERB_QEMU, VERB_COMPARE, VERB_SEQ };
 
 /* What the guest in QEMU is plugged into: the scenario's far side, QEMU's own user network, or that
  * with a way to the host's loopback. */
@@ -33,6 +33,10 @@ enum {
 
 enum { QEMU_ARGS_MAX = 16 };
 
+#ifndef DRYWIRE_VERSION
+#define DRYWIRE_VERSION "0.1"
+#endif
+
 struct options {
     enum verb verb;
     uint64_t seed;
@@ -45,12 +49,17 @@ struct options {
     unsigned qemu_arg_count;
     enum net net;
     enum grade grade; /* compare */
+    uint64_t width; /* seq; 0: the terminal's */
     uint64_t icount; /* NO_ICOUNT: real time */
     const char *pcap, *trace, *junit, *artifacts, *guest;
-    bool json, annotate, check_determinism, detail, gdb, quiet, verbose, color;
+    const char *machine_said, *build_said; /* qemu: what it turned out to be, for captures */
+    bool json, annotate, check_determinism, detail, gdb, mermaid, quiet, verbose, color;
     char **paths; /* files and folders as given */
     int path_count;
 };
+
+const char *verb_word(enum verb v);
+const char *net_word(enum net n);
 
 /* Parse argv. -1: go on; else the exit code (after help, version, or one line on stderr). */
 int options_parse(int argc, char **argv, struct options *o);

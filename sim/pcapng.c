@@ -1,5 +1,5 @@
 /*
- * Captures out: pcapng (draft-ietf-opsawg-pcapng), section header, two interfaces, enhanced packet
+ * Captures out: pcapng (draft-ietf-opsawg-pcapng), section header, interfaces, enhanced packet
  * blocks. Numbers are written in this machine's byte order, which the format allows: the magic of
  * the section header tells it. Contracts in pcapng.h.
  */
@@ -18,6 +18,7 @@ enum {
     OPTION_END = 0,
     OPTION_COMMENT = 1,
     OPTION_IF_NAME = 2,
+    OPTION_IF_DESCRIPTION = 3,
     OPTION_IF_TSRESOL = 9,
     OPTION_EPB_FLAGS = 2,
     OPTION_SHB_USERAPPL = 4,
@@ -93,19 +94,20 @@ static struct block block_start(uint32_t type)
 }
 
 /* Close the options, fill in the length at both ends, write. Errors stay in the FILE. */
-static void block_write(struct block *b, FILE *f)
+static void block_write(struct block *b, struct pcapng *p)
 {
     uint32_t len = (uint32_t)b->len + 8;
 
     put32(b, OPTION_END);
     put32(b, len);
     memcpy(b->bytes + 4, &len, sizeof(len));
-    fwrite(b->bytes, 1, b->len, f);
-    fflush(f);
+    fwrite(b->bytes, 1, b->len, p->file);
+    fflush(p->file);
+    p->at += b->len;
     free(b->bytes);
 }
 
-static void write_section(FILE *f, const char *comment)
+static void write_section(struct pcapng *p, const char *comment)
 {
     struct block b = block_start(BLOCK_SECTION);
     uint64_t length_unknown = UINT64_MAX;
@@ -116,20 +118,22 @@ static void write_section(FILE *f, const char *comment)
     put(&b, &length_unknown, sizeof(length_unknown));
     put_text(&b, OPTION_COMMENT, comment);
     put_text(&b, OPTION_SHB_USERAPPL, "drywire");
-    block_write(&b, f);
+    block_write(&b, p);
 }
 
-static void write_interface(FILE *f, const char *name)
+static void write_interface(struct pcapng *p, uint16_t link, const char *name,
+                            const char *description)
 {
     struct block b = block_start(BLOCK_INTERFACE);
     uint8_t nanoseconds = 9;
 
-    put16(&b, LINKTYPE_ETHERNET);
+    put16(&b, link);
     put16(&b, 0);
     put32(&b, 0); /* no limit on captured length */
     put_text(&b, OPTION_IF_NAME, name);
+    put_text(&b, OPTION_IF_DESCRIPTION, description);
     put_option(&b, OPTION_IF_TSRESOL, &nanoseconds, 1);
-    block_write(&b, f);
+    block_write(&b, p);
 }
 
 /* "path.partial", to be freed; NULL without memory. */
@@ -162,9 +166,9 @@ int pcapng_open(struct pcapng *p, const char *path, const char *comment)
             p->file = fopen(p->temporary, "wb");
     }
     if (p->file) {
-        write_section(p->file, comment);
-        write_interface(p->file, "wire");
-        write_interface(p->file, "lost");
+        write_section(p, comment);
+        write_interface(p, LINKTYPE_ETHERNET, "wire", NULL);
+        write_interface(p, LINKTYPE_ETHERNET, "lost", NULL);
         if (!ferror(p->file))
             return 0;
     }
@@ -174,22 +178,70 @@ int pcapng_open(struct pcapng *p, const char *path, const char *comment)
     return -1;
 }
 
-void pcapng_packet(struct pcapng *p, enum capture_interface where, uint64_t time_ns, int outbound,
-                   const uint8_t *frame, size_t len, const char *comment)
+static struct block packet_start(enum capture_interface where, uint64_t time_ns,
+                                 const uint8_t *bytes, size_t len)
 {
     struct block b = block_start(BLOCK_PACKET);
-    uint32_t flags = outbound ? FLAG_OUTBOUND : FLAG_INBOUND;
 
     put32(&b, where);
     put32(&b, (uint32_t)(time_ns >> 32));
     put32(&b, (uint32_t)time_ns);
     put32(&b, (uint32_t)len); /* captured */
     put32(&b, (uint32_t)len); /* on the wire */
-    put(&b, frame, len);
+    put(&b, bytes, len);
     put_padding(&b);
+    return b;
+}
+
+uint64_t pcapng_packet_comments(struct pcapng *p, enum capture_interface where, uint64_t time_ns,
+                                int outbound, const uint8_t *frame, size_t len,
+                                const char *const *comments)
+{
+    struct block b = packet_start(where, time_ns, frame, len);
+    uint32_t flags = outbound ? FLAG_OUTBOUND : FLAG_INBOUND;
+    uint64_t last_at = 0;
+
     put_option(&b, OPTION_EPB_FLAGS, &flags, sizeof(flags));
-    put_text(&b, OPTION_COMMENT, comment);
-    block_write(&b, p->file);
+    for (; *comments; comments++) {
+        last_at = p->at + b.len + 4; /* behind code and length */
+        put_text(&b, OPTION_COMMENT, *comments);
+    }
+    block_write(&b, p);
+    p->packets++;
+    return last_at;
+}
+
+void pcapng_packet(struct pcapng *p, enum capture_interface where, uint64_t time_ns, int outbound,
+                   const uint8_t *frame, size_t len, const char *comment)
+{
+    const char *const comments[] = {comment, NULL};
+
+    pcapng_packet_comments(p, where, time_ns, outbound, frame, len, comments);
+}
+
+void pcapng_ring(struct pcapng *p, uint64_t time_ns, const uint8_t *record, size_t len)
+{
+    struct block b;
+
+    if (!p->rings)
+        write_interface(p, LINKTYPE_USER0, "ring", "events at the rings of drywire's device");
+    p->rings = true;
+    b = packet_start(CAPTURE_RING, time_ns, record, len);
+    block_write(&b, p);
+    p->packets++;
+}
+
+bool pcapng_can_amend(const struct pcapng *p)
+{
+    return p->path != NULL;
+}
+
+void pcapng_amend(struct pcapng *p, uint64_t at, const char *text, unsigned width)
+{
+    if (fseek(p->file, (long)at, SEEK_SET) == 0)
+        fprintf(p->file, "%-*.*s", (int)width, (int)width, text);
+    fflush(p->file);
+    fseek(p->file, 0, SEEK_END);
 }
 
 int pcapng_close(struct pcapng *p)

@@ -8,15 +8,23 @@
 #ifndef DRYWIRE_PCAPNG_H
 #define DRYWIRE_PCAPNG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-enum capture_interface { CAPTURE_WIRE, CAPTURE_LOST }; /* "wire" and "lost" (dropped frames) */
+/* "wire" and "lost" (dropped frames); "ring" is there from its first record on. */
+enum capture_interface { CAPTURE_WIRE, CAPTURE_LOST, CAPTURE_RING };
+
+/* Link type of interface "ring": the first of those that are anybody's own. */
+enum { LINKTYPE_USER0 = 147 };
 
 struct pcapng {
     FILE *file;
-    char *path, *temporary;
+    char *path, *temporary; /* NULL: written in place */
+    uint64_t at;            /* bytes so far */
+    uint64_t packets;       /* so far, of all interfaces */
+    bool rings;             /* interface "ring" is described */
 };
 
 /* Open for writing; `comment` goes into the section header (scenario, seed, build). 0, or -1 with
@@ -27,6 +35,20 @@ int pcapng_open(struct pcapng *p, const char *path, const char *comment);
  * direction flag; `comment` may be NULL. */
 void pcapng_packet(struct pcapng *p, enum capture_interface where, uint64_t time_ns, int outbound,
                    const uint8_t *frame, size_t len, const char *comment);
+
+/* The same with any number of comments, up to a NULL. Where the text of the last one lies, for
+ * pcapng_amend(). */
+uint64_t pcapng_packet_comments(struct pcapng *p, enum capture_interface where, uint64_t time_ns,
+                                int outbound, const uint8_t *frame, size_t len,
+                                const char *const *comments);
+
+/* A record of interface "ring" (docs/wireshark.md). */
+void pcapng_ring(struct pcapng *p, uint64_t time_ns, const uint8_t *record, size_t len);
+
+/* Write over `width` characters of text in the file; spaces fill what `text` leaves.
+ * Only where it can be: not into a pipe. */
+bool pcapng_can_amend(const struct pcapng *p);
+void pcapng_amend(struct pcapng *p, uint64_t at, const char *text, unsigned width);
 
 /* Finish: 0, or -1 with errno set (disk full...) and the file removed. */
 int pcapng_close(struct pcapng *p);

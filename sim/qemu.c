@@ -5,8 +5,10 @@
 #include "qemu.h"
 #include "judge.h"
 #include "live.h"
+#include "origin.h"
 #include "qemu_machine.h"
 #include "report.h"
+#include "rewrap.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -213,11 +215,21 @@ static void end_child(pid_t *pid, int number, int *status)
     }
 }
 
+/* The options, with what the machine turned out to be: for the header of a capture. */
+static struct options options_said(const struct run *r)
+{
+    struct options o = *r->options;
+
+    o.machine_said = r->command.machine->name;
+    o.build_said = r->build_id;
+    return o;
+}
+
 /* The far side in a child; returns when it listens. */
 static void start_world(struct run *r, int fd, int other)
 {
     struct live_guest guest = {r->scenario->device.mac, r->violation};
-    struct options o = *r->options;
+    struct options o = options_said(r);
     pid_t self = getpid();
     int ready[2];
     char line[8];
@@ -496,6 +508,18 @@ static int carry_out(struct run *r)
     return v ? EXIT_FAIL : world;
 }
 
+/* What QEMU's own network was dumped into becomes a capture like the others. */
+static int rewrap_dump(const struct run *r)
+{
+    struct options o = options_said(r);
+    char origin[ORIGIN_MAX];
+
+    if (o.net == NET_WORLD || !o.pcap)
+        return 0;
+    origin_words(origin, r->scenario, &o);
+    return rewrap(o.pcap, origin, r->scenario->device.mac) ? EXIT_HARNESS : 0;
+}
+
 static int open_log(struct run *r)
 {
     if (!r->options->log)
@@ -538,7 +562,7 @@ int qemu_run(const struct scenario *sc, const struct options *o, bool single)
 {
     static struct run r;
     char netdev[64];
-    int wire[2], code;
+    int wire[2], code, rewrapped;
     bool world = o->net == NET_WORLD;
 
     r = (struct run){.scenario = sc, .options = o, .single = single, .world_said = -1};
@@ -558,6 +582,8 @@ int qemu_run(const struct scenario *sc, const struct options *o, bool single)
         if (world)
             start_world(&r, wire[0], wire[1]);
         code = carry_out(&r);
+        rewrapped = rewrap_dump(&r);
+        code = code ? code : rewrapped;
         close(r.qemu_said);
         if (world)
             close(r.world_said);

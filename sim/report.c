@@ -76,23 +76,35 @@ void report_time(char *buf, size_t size, uint64_t time_ns)
     snprintf(buf, size, "%6" PRIu64 ".%06" PRIu64, us / 1000000, us % 1000000);
 }
 
+void report_frame_words(char *buf, size_t size, const struct decoded *d, const char *fate)
+{
+    char what[200];
+
+    decode_summary(d, what, sizeof(what));
+    snprintf(buf, size, "%s%s%s%s", what, fate ? "  [" : "", fate ? fate : "", fate ? "]" : "");
+}
+
 void report_frame(char *buf, size_t size, uint64_t time_ns, enum direction dir,
                   const struct decoded *d, const char *fate)
 {
-    char at[40], what[200];
+    char at[40], what[320];
 
     report_time(at, sizeof(at), time_ns);
-    decode_summary(d, what, sizeof(what));
-    snprintf(buf, size, "%s  %s  %s%s%s%s", at, dir == DIRECTION_TX ? "-->" : "<--", what,
-             fate ? "  [" : "", fate ? fate : "", fate ? "]" : "");
+    report_frame_words(what, sizeof(what), d, fate);
+    snprintf(buf, size, "%s  %s  %s", at, dir == DIRECTION_TX ? "-->" : "<--", what);
 }
 
 void report_story(FILE *out, const struct report_item *it)
 {
+    const struct verdict *v = it->verdict;
+    unsigned kept = v->tail_count < STORY_TAIL ? v->tail_count : STORY_TAIL;
+
     fprintf(out, "%s\n", it->scenario->title);
-    fwrite(it->verdict->story, 1, it->verdict->story_len, out);
-    if (it->verdict->left_out)
-        fprintf(out, "   ... %zu more lines (-v shows them all)\n", it->verdict->left_out);
+    fwrite(v->story, 1, v->story_len, out);
+    if (v->tail_count > kept)
+        fprintf(out, "   ... %u lines left out (-v shows them all)\n", v->tail_count - kept);
+    for (unsigned i = v->tail_count - kept; i < v->tail_count; i++)
+        fputs(v->tail[i % STORY_TAIL], out);
 }
 
 static void put_duration(FILE *out, uint64_t ns)

@@ -30,8 +30,9 @@ void report_replay(char *buf, size_t size, const struct report_item *it);
 void junit_add(const struct report_item *it);
 int junit_write(const char *path);
 
-/* A moment of a run, and a frame at the wire, as every line of the ladder shows them. */
+/* A moment of a run, a frame in words, and both in a line, as every ladder shows them. */
 void report_time(char *buf, size_t size, uint64_t time_ns);
+void report_frame_words(char *buf, size_t size, const struct decoded *d, const char *fate);
 void report_frame(char *buf, size_t size, uint64_t time_ns, enum direction dir,
                   const struct decoded *d, const char *fate);
 

@@ -108,6 +108,30 @@ static void frame_seen(void *ctx, enum direction dir, const struct decoded *d, s
         c->options->on_frame(c->options->ctx, c->sim.now_ns, dir, d, len, fate);
 }
 
+static void ring_told(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                      uint32_t value)
+{
+    struct run_context *c = ctx;
+
+    reasons_ring(&c->far.reasons, q, what, chain, value);
+}
+
+static void register_accessed(void *ctx, bool write, enum reg_space space, uint64_t addr,
+                              unsigned size, uint32_t value)
+{
+    struct run_context *c = ctx;
+
+    reasons_register(&c->far.reasons, write, space, addr, size, value);
+}
+
+static bool connection(void *ctx, uint16_t local_port, uint32_t remote, uint16_t remote_port,
+                       unsigned *number, const char **word)
+{
+    struct run_context *c = ctx;
+
+    return guest_core_connection(c->machine.state, local_port, remote, remote_port, number, word);
+}
+
 /* ---- what the scenario does ---- */
 
 static void start_program(void *ctx, uint64_t i)
@@ -322,7 +346,9 @@ static bool draw_weak(struct run_context *c)
 static void start(struct run_context *c)
 {
     const struct scenario *sc = c->scenario;
-    struct machine_listener machine_listener = {c, on_frame, on_trace, on_line};
+    struct machine_listener machine_listener = {c, on_frame, on_trace, on_line,
+                                                c->options->pcap ? ring_told : NULL,
+                                                c->options->registers ? register_accessed : NULL};
     struct machine_config config = {
         .guest = c->options->guest ? c->options->guest : &guest_core,
         .device = &sc->device,
@@ -367,7 +393,11 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
                  struct run_result *result)
 {
     struct far_side_listener listener = {c, frame_arrived, frame_seen};
+    struct capture_wish wish = {
+        .path = o->pcap, .origin = o->origin, .rings = true, .ctx = c};
 
+    if (!o->guest || o->guest == &guest_core)
+        wish.connection = connection;
     memset(result, 0, sizeof(*result));
     c->scenario = sc;
     c->options = o;
@@ -375,7 +405,7 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
     c->sim.hash_watch = o->hash_watch;
     c->sim.hash_watch_ctx = o->ctx;
     if (far_side_open(&c->far, &c->sim, sc, sc->device.mac_feature ? sc->device.mac : NULL,
-                      o->pcap, &listener)) {
+                      &wish, &listener)) {
         fill_result(c, result);
         return 4;
     }

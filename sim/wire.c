@@ -72,7 +72,8 @@ static void arrive(void *ctx, uint64_t arg)
     struct wire *w = f->wire;
 
     (void)arg;
-    w->listener.arrived(w->listener.ctx, f->direction, f->bytes, f->len, &f->decoded);
+    w->listener.arrived(w->listener.ctx, f->direction, f->bytes, f->len, &f->decoded,
+                        f->mark);
     frame_give(w, f);
 }
 
@@ -213,7 +214,7 @@ static void dispatch(struct wire *w, enum direction dir, const struct wire_optio
 
     damage(w, dir, t, f);
     decode_frame(f->bytes, f->len, &f->decoded);
-    w->listener.fate(w->listener.ctx, dir, f->bytes, f->len, &f->decoded, fate, t->lost);
+    f->mark = w->listener.fate(w->listener.ctx, dir, f->bytes, f->len, &f->decoded, fate, t->lost);
     if (t->lost)
         frame_give(w, f);
     else

@@ -18,6 +18,7 @@ struct wire_frame {
     struct wire *wire;
     enum direction direction;
     bool damaged;
+    uint64_t mark; /* what the listener called it */
     size_t len;
     struct decoded decoded; /* of bytes, as it arrives */
     uint8_t bytes[WIRE_FRAME_MAX];
@@ -29,12 +30,13 @@ struct wire_listener {
     void (*sent)(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
                  const struct decoded *d);
     /* What becomes of it: `fate` is NULL, or says what a fault did to it. `lost`: it will not
-     * arrive. Called once for each frame that was sent, and once more for a duplicate. */
-    void (*fate)(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
+     * arrive. Called once for each frame that was sent, and once more for a duplicate. What it
+     * returns is told to arrived(). */
+    uint64_t (*fate)(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
                  const struct decoded *d, const char *fate, bool lost);
     /* A frame arrives at its far end. */
     void (*arrived)(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
-                    const struct decoded *d);
+                    const struct decoded *d, uint64_t mark);
 };
 
 struct wire_streams {

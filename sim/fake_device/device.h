@@ -50,6 +50,10 @@ struct fake_bus {
 
     void (*hash)(void *ctx, const char *kind, const void *bytes, size_t len);
 
+    /* What becomes of a queue and its chains, for who draws it; NULL: nobody. See vqueue.h. */
+    void (*ring)(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                 uint32_t value);
+
     /* The driver broke a rule. */
     void (*violation)(void *ctx, const char *oracle, const char *site, const char *clause,
                       const char *format, ...) __attribute__((format(printf, 5, 6)));
@@ -153,7 +157,9 @@ struct net_device {
     /* frames that came while no buffer was posted */
     unsigned backlog_head, backlog_count;
     uint64_t backlog_lost;
+    uint32_t frames_in; /* frames that came since power-on, taken or not */
     struct {
+        uint32_t number; /* which of them it is */
         uint16_t len;
         uint8_t bytes[NET_FRAME_MAX];
     } backlog[NET_BACKLOG];

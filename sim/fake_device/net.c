@@ -3,7 +3,7 @@
  * to the wire, frames from the wire into posted buffers, configuration space. With `lively` on it
  * acts when it likes: early, late, a few at a time, out of order, with notifications switched off.
  */
-#include "device.h"
+#include "vqueue_internal.h"
 #include <string.h>
 
 enum { EVENT_TX, EVENT_RX, EVENT_RESUME_TX, EVENT_RESUME_RX };
@@ -62,6 +62,7 @@ void net_device_start(struct net_device *n, const struct fake_bus *bus,
     net_device_reset(n);
     n->initialised = false;
     n->backlog_lost = 0;
+    n->frames_in = 0;
 }
 
 void net_device_reset(struct net_device *n)
@@ -119,6 +120,7 @@ void net_device_link(struct net_device *n, bool up)
         return;
     n->link_up = up;
     n->generation++;
+    vqueue_tell(&n->queue[0], VQUEUE_CONFIG, 0, 0);
     front_interrupt(n, VIRTIO_MMIO_INT_CONFIG, 0);
 }
 
@@ -168,6 +170,7 @@ void net_device_notify(struct net_device *n, uint32_t index)
         return;
     }
     vqueue_check_kick(q);
+    vqueue_tell(q, VQUEUE_NOTIFIED, 0, 0);
     if (index == VIRTIO_NET_TRANSMITQ1)
         schedule(n, &n->tx_scheduled, EVENT_TX, reaction(n));
     else
@@ -177,9 +180,10 @@ void net_device_notify(struct net_device *n, uint32_t index)
 /* A buffer was used: an interrupt, if the driver wants one; who polls comes round by itself. */
 static void used_interrupt(struct net_device *n, struct vqueue *q)
 {
-    if (vqueue_wants_interrupt(q))
+    if (vqueue_wants_interrupt(q)) {
+        vqueue_tell(q, VQUEUE_INTERRUPTED, 0, 0);
         front_interrupt(n, VIRTIO_MMIO_INT_VRING, q->index);
-    else if (n->config.polled)
+    } else if (n->config.polled)
         n->bus->interrupt(n->bus->ctx);
 }
 
@@ -225,6 +229,7 @@ static void tx_frame(struct net_device *n, struct vqueue *q, unsigned head)
     }
     vqueue_read(q, head, 0, packet, len);
     tx_header_check(n, packet);
+    vqueue_tell(q, VQUEUE_FRAME, head, 0);
     if (n->link_up)
         n->bus->frame(n->bus->ctx, packet + n->header_len, len - n->header_len);
     vqueue_check_untouched(q, head);
@@ -268,9 +273,9 @@ static void tx_run(struct net_device *n)
 
 /* ---- receive ---- */
 
-static void rx_one(struct net_device *n, struct vqueue *q, unsigned head, const uint8_t *frame,
-                   uint32_t len)
+static void rx_one(struct net_device *n, struct vqueue *q, unsigned head, unsigned at)
 {
+    uint32_t len = n->backlog[at].len;
     uint8_t packet[VIRTIO_NET_HDR_SIZE + NET_FRAME_MAX] = {0};
 
     layout_check(n, q, head);
@@ -280,7 +285,8 @@ static void rx_one(struct net_device *n, struct vqueue *q, unsigned head, const 
     vqueue_check_untouched(q, head);
     if (n->header_len == VIRTIO_NET_HDR_SIZE && !n->config.lenient) /* 5.1.6.4.1: the one buffer that is used */
         packet[VIRTIO_NET_HDR_NUM_BUFFERS] = 1;
-    memcpy(packet + n->header_len, frame, len);
+    memcpy(packet + n->header_len, n->backlog[at].bytes, len);
+    vqueue_tell(q, VQUEUE_FRAME, head, n->backlog[at].number);
     vqueue_write(q, head, 0, packet, n->header_len + len);
     vqueue_complete(q, head, n->header_len + len);
 }
@@ -303,7 +309,7 @@ static void rx_run(struct net_device *n)
             continue;
         }
         vqueue_next(q);
-        rx_one(n, q, (unsigned)head, n->backlog[at].bytes, len);
+        rx_one(n, q, (unsigned)head, at);
         done = true;
         if (n->backlog_count && pause(n)) {
             schedule(n, &n->rx_scheduled, EVENT_RX, PAUSE_NS);
@@ -317,11 +323,13 @@ static void rx_run(struct net_device *n)
 void net_device_frame(struct net_device *n, const uint8_t *frame, size_t len)
 {
     unsigned at = (n->backlog_head + n->backlog_count) % NET_BACKLOG;
+    uint32_t number = n->frames_in++;
 
     if (!n->live || !n->link_up || len > NET_FRAME_MAX || n->backlog_count == NET_BACKLOG) {
         n->backlog_lost++;
         return;
     }
+    n->backlog[at].number = number;
     n->backlog[at].len = (uint16_t)len;
     memcpy(n->backlog[at].bytes, frame, len);
     n->backlog_count++;

@@ -127,8 +127,8 @@ static void packet_commented(void)
 {
     packet();
     u16(1);
-    u16(9);
-    bytes("duplicate\0\0\0", 12);
+    u16(16);
+    bytes("fault: duplicate", 16);
     u32(0);
 }
 
@@ -286,23 +286,48 @@ static void a_pcapng_that_is_not_sound_is_refused(void **state)
     expect_problem("an option is longer than its block");
 }
 
+static void section_commented(void)
+{
+    section();
+    u16(1);
+    u16(6);
+    bytes("seed=7\0\0", 8);
+}
+
+static void ring_interface(void)
+{
+    u16(147);
+    u16(0);
+    u32(0);
+}
+
 /* A capture with everything in it, whose every prefix and every changed byte is read. */
 static void everything(void)
 {
     start(false);
-    block(0x0a0d0d0a, section);
+    block(0x0a0d0d0a, section_commented);
     block(1, ethernet_milliseconds);
     block(6, packet_commented);
     block(3, simple_packet);
+    block(1, ring_interface);
     block(6, packet);
 }
 
 static void check_inside(const uint8_t *base, size_t size)
 {
+    char value[8];
+
     for (size_t i = 0; i < capture.count; i++) {
         assert_true(capture.frames[i].bytes >= base);
         assert_true(capture.frames[i].bytes + capture.frames[i].len <= base + size);
+        if (capture.frames[i].fault)
+            assert_true(capture.frames[i].fault + capture.frames[i].fault_len <=
+                        (const char *)base + size);
     }
+    if (capture.origin)
+        assert_true(capture.origin + capture.origin_len <= (const char *)base + size);
+    for (size_t n = 0; n < sizeof(value); n++)
+        capture_origin(&capture, "seed", value, n + 1);
 }
 
 /* From memory of exactly this size, so that a sanitizer sees what lies beyond. */
@@ -345,8 +370,18 @@ static void no_prefix_and_no_changed_byte_is_read_beyond_its_end(void **state)
     }
 }
 
+static void expect_origin(const char *key, const char *value)
+{
+    char buf[64];
+
+    assert_int_equal(capture_origin(&capture, key, buf, sizeof(buf)), value != NULL);
+    if (value)
+        assert_string_equal(buf, value);
+}
+
 static void what_drywire_writes_it_reads(void **state)
 {
+    char small[4];
     char path[] = "/tmp/drywire-capture-XXXXXX";
     int fd = mkstemp(path);
     struct pcapng p;
@@ -354,22 +389,36 @@ static void what_drywire_writes_it_reads(void **state)
     (void)state;
     assert_true(fd >= 0);
     close(fd);
-    assert_int_equal(pcapng_open(&p, path, "a comment"), 0);
+    assert_int_equal(
+        pcapng_open(&p, path, "seed=7\nscenario=a\\x0ab\\x5c\\xZZ\nguest=\nseed=8\nlast=x"), 0);
+    pcapng_ring(&p, 1000000000, (const uint8_t *)"no frame", 8);
     pcapng_packet(&p, CAPTURE_WIRE, 1000000001, 1, (const uint8_t *)"one", 3, NULL);
-    pcapng_packet(&p, CAPTURE_LOST, 1000000002, 0, (const uint8_t *)"two", 3, "dropped");
-    pcapng_packet(&p, CAPTURE_WIRE, 1000000003, 0, (const uint8_t *)"three", 5, "duplicated");
-    pcapng_packet(&p, CAPTURE_WIRE, 1000000003, 0, (const uint8_t *)"three", 5, "duplicate");
-    pcapng_packet(&p, CAPTURE_WIRE, 1000000004, 0, (const uint8_t *)"4", 1, "delayed, corrupted");
+    pcapng_packet(&p, CAPTURE_LOST, 1000000002, 0, (const uint8_t *)"two", 3, "fault: dropped");
+    pcapng_packet(&p, CAPTURE_WIRE, 1000000003, 0, (const uint8_t *)"three", 5, "fault: duplicated");
+    pcapng_packet(&p, CAPTURE_WIRE, 1000000003, 0, (const uint8_t *)"three", 5, "fault: duplicate");
+    pcapng_packet(&p, CAPTURE_WIRE, 1000000004, 0, (const uint8_t *)"4", 1, "fault: delayed, corrupted");
+    pcapng_packet(&p, CAPTURE_WIRE, 1000000005, 0, (const uint8_t *)"5", 1, "tcp: corrupted");
     assert_int_equal(pcapng_close(&p), 0);
     assert_int_equal(capture_read(&capture, path, problem, sizeof(problem)), 0);
-    assert_int_equal(capture.count, 5);
+    assert_int_equal(capture.count, 6);
     expect_frame(0, 1000000001, "one");
     expect_frame(4, 1000000004, "4");
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         assert_int_equal(capture.frames[i].lost, i == 1);
         assert_int_equal(capture.frames[i].duplicate, i == 3);
         assert_int_equal(capture.frames[i].damaged, i == 4);
     }
+    assert_int_equal(capture.frames[1].fault_len, 7);
+    assert_memory_equal(capture.frames[1].fault, "dropped", 7);
+    assert_null(capture.frames[0].fault);
+    assert_null(capture.frames[5].fault);
+    expect_origin("seed", "7");
+    expect_origin("scenario", "a\nb\\\\xZZ");
+    expect_origin("guest", "");
+    expect_origin("last", "x");
+    expect_origin("see", NULL);
+    expect_origin("a", NULL);
+    assert_false(capture_origin(&capture, "scenario", small, sizeof(small)));
     capture_free(&capture);
     unlink(path);
     assert_int_equal(capture_read(&capture, path, problem, sizeof(problem)), -1);

@@ -256,6 +256,62 @@ static void a_very_long_comment_is_cut_to_what_an_option_holds(void **state)
     unlink(path);
 }
 
+static void a_packet_has_many_comments_and_the_last_can_change(void **state)
+{
+    static const uint8_t frame[14] = {0};
+    const char *const comments[] = {"fault: dropped", "ring: into no buffer", NULL};
+    const char *const none[] = {NULL};
+    struct pcapng p;
+    uint64_t place;
+
+    (void)state;
+    assert_int_equal(pcapng_open(&p, path, NULL), 0);
+    assert_true(pcapng_can_amend(&p));
+    assert_int_equal(pcapng_packet_comments(&p, CAPTURE_WIRE, 1, 0, frame, sizeof(frame), none), 0);
+    place = pcapng_packet_comments(&p, CAPTURE_WIRE, 1, 0, frame, sizeof(frame), comments);
+    pcapng_packet(&p, CAPTURE_WIRE, 2, 0, frame, sizeof(frame), "next");
+    pcapng_amend(&p, place, "ring: to 7", 20);
+    pcapng_packet(&p, CAPTURE_WIRE, 3, 0, frame, sizeof(frame), "last");
+    assert_int_equal(p.packets, 4);
+    assert_int_equal(pcapng_close(&p), 0);
+
+    read_back(path);
+    assert_memory_equal(file + place, "ring: to 7          ", 20);
+    assert_int_equal(*(uint16_t *)(file + place - 2), 20);
+    assert_memory_equal(file + place - 4 - 16, "fault: dropped\0\0", 16);
+    assert_non_null(memmem(file, file_len, "next", 4));
+    assert_memory_equal(file + file_len - 12, "last", 4);
+    unlink(path);
+}
+
+static void rings_have_an_interface_from_their_first_record_on(void **state)
+{
+    static const uint8_t record[4] = {1, 2, 3, 4};
+    struct pcapng p;
+    size_t b;
+
+    (void)state;
+    assert_int_equal(pcapng_open(&p, path, NULL), 0);
+    pcapng_ring(&p, 5, record, sizeof(record));
+    pcapng_ring(&p, 6, record, sizeof(record));
+    assert_int_equal(pcapng_close(&p), 0);
+    read_back(path);
+    block(0x0a0d0d0a);
+    block(1);
+    block(1);
+    b = block(1);
+    assert_int_equal(word(b + 8), LINKTYPE_USER0);
+    has_text(b + 16, 2, "ring");
+    for (unsigned i = 0; i < 2; i++) {
+        b = block(6);
+        assert_int_equal(word(b + 8), CAPTURE_RING);
+        assert_int_equal(word(b + 16), 5 + i);
+        assert_memory_equal(file + b + 28, record, sizeof(record));
+    }
+    assert_int_equal(at, file_len);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +321,8 @@ int main(void)
         cmocka_unit_test(a_full_disk_is_reported),
         cmocka_unit_test(a_device_is_written_in_place),
         cmocka_unit_test(every_packet_is_on_disk_at_once_and_can_be_rescued),
+        cmocka_unit_test(a_packet_has_many_comments_and_the_last_can_change),
+        cmocka_unit_test(rings_have_an_interface_from_their_first_record_on),
         cmocka_unit_test(a_very_long_comment_is_cut_to_what_an_option_holds),
     };
 

@@ -1,0 +1,60 @@
+/* The words of a capture's header: see origin.h. */
+#include "origin.h"
+#include "revision.h"
+#include "world.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A line; a backslash and what is no printable text are written \xNN. */
+static void add(char *buf, const char *key, const char *value)
+{
+    size_t n = strlen(buf);
+
+    n += (size_t)snprintf(buf + n, ORIGIN_MAX - n, "%s=", key);
+    for (; *value && n + 8 < ORIGIN_MAX; value++) {
+        unsigned char c = (unsigned char)*value;
+        bool plain = c >= 0x20 && c != 0x7f && c != '\\';
+
+        n += (size_t)snprintf(buf + n, ORIGIN_MAX - n, plain ? "%c" : "\\x%02x", c);
+    }
+    snprintf(buf + n, ORIGIN_MAX - n, "\n");
+}
+
+static void add_number(char *buf, const char *key, uint64_t value)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%" PRIu64, value);
+    add(buf, key, text);
+}
+
+void origin_words(char buf[ORIGIN_MAX], const struct scenario *sc, const struct options *o)
+{
+    *buf = 0;
+    add(buf, "drywire", DRYWIRE_VERSION);
+    add(buf, "revision", DRYWIRE_REVISION);
+    add(buf, "source", DRYWIRE_SOURCE);
+    add(buf, "verb", verb_word(o->verb));
+    add(buf, "scenario", sc->path);
+    add_number(buf, "seed", o->seed);
+#ifdef DRYWIRE_SLIRP
+    if (sc->world == WORLD_SLIRP)
+        add(buf, "libslirp", world_slirp_version());
+#endif
+    if (o->device)
+        add(buf, "device", o->device);
+    if (o->guest)
+        add(buf, "guest", o->guest);
+    if (o->verb == VERB_RUN && o->detail)
+        add(buf, "detail", "on");
+    if (o->machine_said)
+        add(buf, "machine", o->machine_said);
+    if (o->build_said)
+        add(buf, "build", o->build_said);
+    if (o->verb == VERB_QEMU)
+        add(buf, "net", net_word(o->net));
+    if (o->icount != NO_ICOUNT)
+        add_number(buf, "icount", o->icount);
+    buf[strlen(buf) - 1] = 0; /* no line end behind the last one */
+}

@@ -1,0 +1,17 @@
+/* `drywire seq`: the ladder of a run, or of a capture, in the terminal. */
+#ifndef DRYWIRE_SEQ_H
+#define DRYWIRE_SEQ_H
+
+#include "options.h"
+#include "run.h"
+
+/* Is this file a capture, by its first bytes? */
+bool seq_is_capture(const char *path);
+
+/* The exit code; all has been said. */
+int seq_capture(const char *path, const struct options *o);
+
+/* Run it and print as it goes, in a child, which a guest may crash. */
+int seq_run(const struct scenario *sc, const struct guest_ops *guest, const struct options *o);
+
+#endif

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Which sources these are: writes two strings into a C header, unless they stand there already.
+# Usage: tools/revision.sh FILE
+#
+# DRYWIRE_REVISION is the commit, with "-dirty" when sources differ from it, "unknown" outside of git.
+# DRYWIRE_SOURCE is a digest of the sources of core, user and sim themselves: it is the same for the
+# same sources wherever they lie.
+set -eu
+revision=$(git rev-parse --short=12 HEAD 2>/dev/null) || revision=unknown
+if [ "$revision" != unknown ] && ! git diff-index --quiet HEAD -- core user sim 2>/dev/null; then
+    revision=$revision-dirty
+fi
+source=$(find core user sim -name '*.[ch]' | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-16)
+cat >"$1.new" <<EOF
+#define DRYWIRE_REVISION "$revision"
+#define DRYWIRE_SOURCE "$source"
+EOF
+if cmp -s "$1.new" "$1"; then rm "$1.new"; else mv "$1.new" "$1"; fi
