@@ -26,7 +26,7 @@ static void wire_fate(void *ctx, enum direction dir, const uint8_t *frame, size_
     if (f->capture)
         pcapng_packet(&f->pcap, lost ? CAPTURE_LOST : CAPTURE_WIRE, f->sim->now_ns,
                       dir == DIRECTION_TX, frame, len, fate);
-    f->listener.seen(f->listener.ctx, dir, d, len, fate);
+    f->listener.seen(f->listener.ctx, dir, frame, len, d, fate);
 }
 
 static void wire_arrived(void *ctx, enum direction dir, const uint8_t *frame, size_t len,

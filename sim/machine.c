@@ -175,6 +175,9 @@ uint64_t sim_ring_load(void *ctx, const volatile void *word, unsigned size)
     value = arena_driver_load(&m->arena, word, size);
     for (unsigned i = 0; i < NET_QUEUES; i++)
         vqueue_shown(&m->device->queue[i], bus, value);
+    if (m->bus.ring)
+        for (unsigned i = 0; i < NET_QUEUES; i++)
+            vqueue_tell_collected(&m->device->queue[i], bus, value);
     return value;
 }
 
@@ -326,6 +329,14 @@ static void bus_hash(void *ctx, const char *kind, const void *bytes, size_t len)
     struct machine *m = ctx;
 
     sim_hash(m->sim, kind, bytes, len);
+}
+
+static void bus_ring(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                     uint32_t value)
+{
+    struct machine *m = ctx;
+
+    m->listener.ring(m->listener.ctx, q, what, chain, value);
 }
 
 static void bus_violation(void *ctx, const char *oracle, const char *site, const char *clause,
@@ -552,6 +563,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
 {
     m->sim = sim;
     m->listener = *listener;
+    m->bus.ring = listener->ring ? bus_ring : NULL;
     m->weak = config->weak;
     m->interrupts = config->device->interrupts == TOGGLE_ON;
     m->powered = true;

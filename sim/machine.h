@@ -37,6 +37,9 @@ struct machine_listener {
     void (*frame)(void *ctx, const uint8_t *frame, size_t len);
     void (*trace)(void *ctx, unsigned id, const uint64_t *args, unsigned count);
     void (*line)(void *ctx, const char *text, size_t len);
+    /* NULL, or as in struct fake_bus. */
+    void (*ring)(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                 uint32_t value);
 };
 
 struct machine {

@@ -5,9 +5,10 @@
 #define DRYWIRE_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN, VERB_WORLD, VERB_QEMU };
+enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN, VERB_WORLD, VERB_QEMU, VERB_REPORT };
 
 /* What the guest in QEMU is plugged into: the scenario's far side, QEMU's own user network, or that
  * with a way to the host's loopback. */
@@ -40,11 +41,14 @@ struct options {
     const char *target, *machine, *device, *kernel, *log; /* qemu */
     enum net net;
     uint64_t icount; /* NO_ICOUNT: real time */
-    const char *pcap, *trace, *junit, *artifacts, *guest;
+    const char *pcap, *trace, *junit, *artifacts, *guest, *output;
     bool json, annotate, check_determinism, detail, gdb, quiet, verbose, color;
     char **paths; /* files and folders as given */
     int path_count;
 };
+
+/* What this is, in words, and what it is linked with. */
+void options_version(char *buf, size_t size);
 
 /* Parse argv. -1: go on; else the exit code (after help, version, or one line on stderr). */
 int options_parse(int argc, char **argv, struct options *o);

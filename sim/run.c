@@ -99,13 +99,24 @@ static void frame_arrived(void *ctx, const uint8_t *frame, size_t len)
     machine_frame(&c->machine, frame, len);
 }
 
-static void frame_seen(void *ctx, enum direction dir, const struct decoded *d, size_t len,
-                       const char *fate)
+static void frame_seen(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
+                       const struct decoded *d, const char *fate)
 {
     struct run_context *c = ctx;
 
     if (c->options->on_frame)
         c->options->on_frame(c->options->ctx, c->sim.now_ns, dir, d, len, fate);
+    if (c->options->on_flight)
+        c->options->on_flight(c->options->ctx, c->sim.now_ns, dir, frame, len, d, fate,
+                              c->far.wire.arrival_ns);
+}
+
+static void ring_told(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                      uint32_t value)
+{
+    struct run_context *c = ctx;
+
+    c->options->on_ring(c->options->ctx, c->sim.now_ns, q, what, chain, value);
 }
 
 /* ---- what the scenario does ---- */
@@ -320,7 +331,8 @@ static bool draw_weak(struct run_context *c)
 static void start(struct run_context *c)
 {
     const struct scenario *sc = c->scenario;
-    struct machine_listener machine_listener = {c, on_frame, on_trace, on_line};
+    struct machine_listener machine_listener = {c, on_frame, on_trace, on_line,
+                                                c->options->on_ring ? ring_told : NULL};
     struct machine_config config = {
         .guest = c->options->guest ? c->options->guest : &guest_core,
         .device = &sc->device,

@@ -50,6 +50,10 @@ struct fake_bus {
 
     void (*hash)(void *ctx, const char *kind, const void *bytes, size_t len);
 
+    /* What becomes of a queue and its chains, for who draws it; NULL: nobody. See vqueue.h. */
+    void (*ring)(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                 uint32_t value);
+
     /* The driver broke a rule. */
     void (*violation)(void *ctx, const char *oracle, const char *site, const char *clause,
                       const char *format, ...) __attribute__((format(printf, 5, 6)));

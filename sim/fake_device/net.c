@@ -3,7 +3,7 @@
  * to the wire, frames from the wire into posted buffers, configuration space. With `lively` on it
  * acts when it likes: early, late, a few at a time, out of order, with notifications switched off.
  */
-#include "device.h"
+#include "vqueue_internal.h"
 #include <string.h>
 
 enum { EVENT_TX, EVENT_RX, EVENT_RESUME_TX, EVENT_RESUME_RX };
@@ -168,6 +168,7 @@ void net_device_notify(struct net_device *n, uint32_t index)
         return;
     }
     vqueue_check_kick(q);
+    vqueue_tell(q, VQUEUE_NOTIFIED, 0, 0);
     if (index == VIRTIO_NET_TRANSMITQ1)
         schedule(n, &n->tx_scheduled, EVENT_TX, reaction(n));
     else
@@ -177,9 +178,10 @@ void net_device_notify(struct net_device *n, uint32_t index)
 /* A buffer was used: an interrupt, if the driver wants one; who polls comes round by itself. */
 static void used_interrupt(struct net_device *n, struct vqueue *q)
 {
-    if (vqueue_wants_interrupt(q))
+    if (vqueue_wants_interrupt(q)) {
+        vqueue_tell(q, VQUEUE_INTERRUPTED, 0, 0);
         front_interrupt(n, VIRTIO_MMIO_INT_VRING, q->index);
-    else if (n->config.polled)
+    } else if (n->config.polled)
         n->bus->interrupt(n->bus->ctx);
 }
 

@@ -11,6 +11,8 @@ void vqueue_reset(struct vqueue *q)
             q->bus->own(q->bus->ctx, d->addr, d->len, false);
         d->busy = false;
     }
+    if (q->ready)
+        vqueue_tell(q, VQUEUE_STOPPED, 0, 0);
     q->ready = false;
     q->size = 0;
     q->desc = q->avail = q->used = 0;
@@ -57,6 +59,7 @@ void vqueue_start(struct vqueue *q, uint64_t features)
     if (!(q->packed ? vqueue_packed_start(q) : vqueue_split_start(q)))
         return;
     q->ready = true;
+    vqueue_tell(q, VQUEUE_STARTED, 0, 0);
     vqueue_event_start(q);
 }
 
@@ -118,6 +121,7 @@ void vqueue_chain_begin(struct vqueue *q, unsigned chain)
 void vqueue_hold(struct vqueue *q, unsigned chain)
 {
     q->held[(q->held_head + q->held_count++) % q->size] = (uint16_t)chain;
+    vqueue_tell(q, VQUEUE_AVAILABLE, chain, 0);
 }
 
 /* Do two buffers that the device has at the same time share a byte? A scan, over what is in
@@ -295,6 +299,7 @@ int vqueue_next(struct vqueue *q)
         return -1;
     q->held_head = (uint16_t)((q->held_head + 1u) % q->size);
     q->held_count--;
+    vqueue_tell(q, VQUEUE_WORKING, (unsigned)chain, 0);
     return chain;
 }
 
@@ -409,6 +414,7 @@ void vqueue_complete(struct vqueue *q, unsigned chain, uint32_t written)
     uint32_t entry[2] = {c->id, written};
 
     q->bus->hash(q->bus->ctx, "used", entry, sizeof(entry));
+    vqueue_tell(q, VQUEUE_USED, chain, written);
     if (q->packed)
         vqueue_packed_complete(q, chain, written);
     else

@@ -70,6 +70,21 @@ struct vqueue {
     uint16_t buffer_used; /* buffers that were ever taken */
 };
 
+/*
+ * What fake_bus.ring is told: `chain` is the chain's number in q->chain, whose buffers are still
+ * there; `value` as below.
+ */
+enum vqueue_event {
+    VQUEUE_STARTED,     /* live with q->size descriptors; no chain */
+    VQUEUE_STOPPED,     /* reset; no chain */
+    VQUEUE_AVAILABLE,   /* the device took in the descriptors of a chain */
+    VQUEUE_WORKING,     /* the device works on it */
+    VQUEUE_USED,        /* it is given back; value: bytes written. q->used_idx is where, before it */
+    VQUEUE_COLLECTED,   /* the driver reads a used entry; value: its id; chain: its slot */
+    VQUEUE_NOTIFIED,    /* by the driver; no chain */
+    VQUEUE_INTERRUPTED, /* by the device; no chain */
+};
+
 void vqueue_reset(struct vqueue *q);
 
 /* The driver made it live, with these features: checks size, alignment and place of its parts. */
@@ -121,6 +136,9 @@ void vqueue_check_asleep(struct vqueue *q);
 
 /* A word of a live ring was shown to the driver. */
 void vqueue_shown(struct vqueue *q, uint64_t bus, uint64_t value);
+
+/* The same, for fake_bus.ring: did the driver collect a used entry by this load? */
+void vqueue_tell_collected(const struct vqueue *q, uint64_t bus, uint64_t value);
 
 /* Is it part of a used entry, which may be read only after a barrier behind index or flags? */
 bool vqueue_used_entry(const struct vqueue *q, uint64_t bus);

@@ -224,6 +224,16 @@ void vqueue_shown(struct vqueue *q, uint64_t bus, uint64_t value)
     }
 }
 
+void vqueue_tell_collected(const struct vqueue *q, uint64_t bus, uint64_t value)
+{
+    uint64_t from = q->packed ? q->desc : q->used + VIRTQ_USED_RING;
+    uint64_t each = q->packed ? VIRTQ_DESC_SIZE : VIRTQ_USED_ELEM_SIZE;
+    uint64_t id = q->packed ? VIRTQ_PACKED_DESC_ID : VIRTQ_USED_ELEM_ID;
+
+    if (q->ready && vqueue_within(bus, from, each * q->size) && (bus - from) % each == id)
+        vqueue_tell(q, VQUEUE_COLLECTED, (unsigned)((bus - from) / each), (uint32_t)value);
+}
+
 bool vqueue_used_entry(const struct vqueue *q, uint64_t bus)
 {
     if (!q->ready)

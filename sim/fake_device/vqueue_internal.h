@@ -31,6 +31,14 @@ struct vbuffer *vqueue_append(struct vqueue *q, unsigned chain, const struct vde
  * else the buffer that is the table. */
 struct vbuffer *vqueue_append_table(struct vqueue *q, unsigned chain, const struct vdesc *d);
 
+/* Tell who draws the rings, if there is anybody. */
+static inline void vqueue_tell(const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                               uint32_t value)
+{
+    if (q->bus->ring)
+        q->bus->ring(q->bus->ctx, q, what, chain, value);
+}
+
 /* A chain is complete: it is held from now on. */
 void vqueue_hold(struct vqueue *q, unsigned chain);
 
