@@ -38,8 +38,9 @@ static void record_end(struct page_log *log)
     log->used += sizeof(*r) + ((r->len + 7u) & ~7u);
 }
 
-void page_log_line(struct page_log *log, uint64_t time_ns, const char *line)
+void page_log_line(void *ctx, uint64_t time_ns, const char *line)
 {
+    struct page_log *log = ctx;
     size_t len = strlen(line);
     void *text = record(log, time_ns, PAGE_LINE, len);
 
@@ -49,10 +50,10 @@ void page_log_line(struct page_log *log, uint64_t time_ns, const char *line)
     record_end(log);
 }
 
-void page_log_flight(struct page_log *log, uint64_t time_ns, enum direction dir,
-                     const uint8_t *frame, size_t len, const struct decoded *d, const char *fate,
-                     uint64_t arrival_ns)
+void page_log_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                     size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns)
 {
+    struct page_log *log = ctx;
     size_t most = log->snaps < PAGE_SNAPS_BYTES ? PAGE_SNAP : PAGE_SNAP_SHORT;
     size_t snap = len < most ? len : most, fate_len = fate ? strlen(fate) : 0;
     struct page_frame *f =
@@ -95,9 +96,10 @@ static struct page_descriptor descriptor(const struct vqueue *q, const struct vb
     };
 }
 
-void page_log_ring(struct page_log *log, uint64_t time_ns, const struct vqueue *q,
-                   enum vqueue_event what, unsigned chain, uint32_t value)
+void page_log_ring(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqueue_event what,
+                   unsigned chain, uint32_t value)
 {
+    struct page_log *log = ctx;
     bool available = what == VQUEUE_AVAILABLE;
     bool about_chain = available || what == VQUEUE_WORKING || what == VQUEUE_USED;
     unsigned count = available ? chain_length(&q->chain[chain]) : 0;

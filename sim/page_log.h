@@ -69,13 +69,12 @@ struct page_log {
 struct page_log *page_log_new(void);
 void page_log_free(struct page_log *log);
 
-/* What the hooks of struct run_options are told. */
-void page_log_line(struct page_log *log, uint64_t time_ns, const char *line);
-void page_log_flight(struct page_log *log, uint64_t time_ns, enum direction dir,
-                     const uint8_t *frame, size_t len, const struct decoded *d, const char *fate,
-                     uint64_t arrival_ns);
-void page_log_ring(struct page_log *log, uint64_t time_ns, const struct vqueue *q,
-                   enum vqueue_event what, unsigned chain, uint32_t value);
+/* What struct run_options calls on_line, on_flight and on_ring, with the log as its ctx. */
+void page_log_line(void *log, uint64_t time_ns, const char *line);
+void page_log_flight(void *log, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                     size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns);
+void page_log_ring(void *log, uint64_t time_ns, const struct vqueue *q, enum vqueue_event what,
+                   unsigned chain, uint32_t value);
 
 /* The decisions, when the run is over. Safe in a signal handler. */
 void page_log_tape(struct page_log *log, const struct decision *tape, size_t count);

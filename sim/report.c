@@ -62,6 +62,10 @@ void report_replay(char *buf, size_t size, const struct report_item *it)
         append(buf, size, " --guest ");
         append_word(buf, size, o->guest);
     }
+    if (o->device) {
+        append(buf, size, " --device ");
+        append_word(buf, size, o->device);
+    }
     if (o->check_determinism)
         append(buf, size, " --check-determinism");
     if (o->repeat > 1)

@@ -95,8 +95,8 @@ function frameText(f) {
   if (!f.tcp) return shown(f.text);
   const c = f.connection, flags = [...FLAGS].filter((_, i) => f.flags >> i & 1).join("").replace(/(\.)(.*)/, "$2$1") || "-";
   const ack = c.first[1 - f.dir] === null ? f.ack : (f.ack - c.first[1 - f.dir]) >>> 0;
-  return `tcp ${f.ends[1]} \u203a ${f.ends[3]}  ${flags} seq=${f.from}` + (f.flags & ACK ? ` ack=${ack}` : "") +
-    ` win=${f.win}` + (f.mss ? ` mss=${f.mss}` : "") + ` len=${f.payload}` + (f.error ? ` bad=${f.error}` : "");
+  return `${f.ends[1]} \u203a ${f.ends[3]} ${flags} seq=${f.from} len=${f.payload}` + (f.flags & ACK ? ` ack=${ack}` : "") +
+    ` win=${f.win}` + (f.mss ? ` mss=${f.mss}` : "") + (f.error ? ` bad=${f.error}` : "");
 }
 
 /* Trace lines: component and the rest; where TCP says what state a connection is in. */
@@ -352,7 +352,7 @@ const ladder = new List($("ladder"), 24, {
     row.append(element("span", "t", seconds(time[f.event])), lane);
   },
 });
-searchable(ladder, $("ladder-filter"), $("ladder-count"), frames, (f) => `${frameText(f)} ${f.fate} ${f.again ? "again" : ""} ${f.dir ? "rx" : "tx"}`);
+searchable(ladder, $("ladder-filter"), $("ladder-count"), frames, (f) => `${f.tcp ? "tcp " : ""}${frameText(f)} ${f.fate} ${f.again ? "again" : ""} ${f.dir ? "rx" : "tx"}`);
 
 const BAD = / failed|^rst |^aborted|^fault |^lost|error /;
 const trace = new List($("trace"), 24, {
@@ -460,8 +460,8 @@ function drawOverview() {
   for (let i = 0; i < total; i += step) {
     const x = i * w / total;
     if (x > w - 70) break;
-    c.fillRect(x, 44, 1, 3);
-    c.fillText(`${seconds(time[i])} s`, x + 4, 56);
+    c.fillRect(x, 43, 1, 12);
+    c.fillText(`${seconds(time[i])} s`, x + 5, 56);
   }
   const x = (here + 0.5) * w / total;
   c.fillStyle = colours["here-line"];
@@ -484,7 +484,11 @@ function drawOverview() {
 
 /* ---- TCP: sequence numbers over time ---- */
 
-const view = { connection: null, dir: 1, from: 0, to: 1, drag: null, points: [] };
+const view = { connection: null, dir: 1, even: false, from: 0, to: 1, drag: null, points: [] };
+
+/* Where an event is on the x axis: at its time, or one beside the other. */
+const place = (event) => (view.even ? event : time[event]);
+const least = () => (view.even ? 4 : 100);   /* what can be zoomed to */
 
 function showConnection(c) {
   view.connection = c;
@@ -493,13 +497,13 @@ function showConnection(c) {
 }
 function fit() {
   const list = view.connection.frames;
-  const a = time[list[0].event], b = time[list[list.length - 1].event];
-  view.from = a - Math.max(1000, (b - a) * 0.02);
-  view.to = b + Math.max(1000, (b - a) * 0.02);
+  const a = place(list[0].event), b = place(list[list.length - 1].event), edge = Math.max(least() * 2, (b - a) * 0.02);
+  view.from = a - edge;
+  view.to = b + edge;
   drawGraph();
 }
 function zoom(factor, around = (view.from + view.to) / 2) {
-  if ((view.to - view.from) * factor < 1000) return;
+  if ((view.to - view.from) * factor < least()) return;
   view.from = around - (around - view.from) * factor;
   view.to = around + (view.to - around) * factor;
   drawGraph();
@@ -513,8 +517,16 @@ function ticks(a, b, count) {
 }
 /* What is seen of the connection: frames with the time in sight, one before and one behind. */
 function framesInView() {
-  const list = view.connection.frames, at = (f) => time[f.event];
+  const list = view.connection.frames, at = (f) => place(f.event);
   return list.slice(Math.max(0, lastUpTo(list, view.from, at)), lastUpTo(list, view.to, at) + 2);
+}
+/* Places on the x axis and what stands there. */
+function timeTicks(count) {
+  const marks = ticks(view.from, view.to, count).filter((n) => n >= 0);
+  if (view.even) return marks.filter((n) => Number.isInteger(n) && n < total).map((n) => [n, `${seconds(time[n])} s`]);
+  const unit = marks.length > 1 ? (marks[1] - marks[0]) / 1e9 : 1e-6;
+  const fine = Math.max(0, Math.min(9, Math.ceil(-Math.log10(unit) - 1e-9)));
+  return marks.map((n) => [n, `${(n / 1e9).toFixed(fine)} s`]);
 }
 function drawGraph() {
   const { c, width, height } = start($("graph"));
@@ -528,7 +540,7 @@ function drawGraph() {
   }
   $("flip").textContent = view.dir ? "\u2190 from the far side" : "\u2192 from the machine";
   const list = framesInView(), from = conn.first[view.dir] || 0;
-  let low = Infinity, high = -Infinity;
+  let low = Infinity, high = -Infinity, edge = 0;
   const ackOf = (f) => (f.ack - from) >>> 0;
   const acks = (f) => f.dir !== view.dir && f.flags & ACK && !f.error && ackOf(f) <= conn.end[view.dir];
   for (const f of list) {
@@ -538,10 +550,12 @@ function drawGraph() {
     } else if (acks(f)) {
       low = Math.min(low, ackOf(f));
       high = Math.max(high, ackOf(f));
+      edge = Math.max(edge, ackOf(f) + f.win);
     }
   }
   if (low === Infinity) [low, high] = [0, 1];
   if (high - low < 10) high = low + 10;
+  high = Math.max(high, Math.min(edge, low + (high - low) * 1.5));   /* the window as far as it leaves room */
   const room = (high - low) * 0.06;
   low = Math.max(-room, low - room);
   high += room;
@@ -559,24 +573,21 @@ function drawGraph() {
   }
   c.textAlign = "center";
   c.textBaseline = "top";
-  const marks = ticks(view.from, view.to, Math.max(2, Math.floor((right - left) / 120)));
-  const fine = marks.length > 1 ? Math.max(0, Math.min(9, Math.ceil(-Math.log10((marks[1] - marks[0]) / 1e9)))) : 6;
-  for (const t of marks) {
-    if (t < 0) continue;
+  for (const [at, words] of timeTicks(Math.max(2, Math.floor((right - left) / 120)))) {
     c.fillStyle = colours.faint;
-    c.fillRect(x(t), top, 1, bottom - top);
+    c.fillRect(x(at), top, 1, bottom - top);
     c.fillStyle = colours.soft;
-    c.fillText(`${(t / 1e9).toFixed(fine)} s`, Math.min(right - 24, Math.max(left + 24, x(t))), bottom + 7);
+    c.fillText(words, Math.min(right - 24, Math.max(left + 24, x(at))), bottom + 7);
   }
 
   c.save();
   c.beginPath();
   c.rect(left, top - 14, right - left, bottom - top + 14);
   c.clip();
-  drawStep(c, list.filter(acks), (f) => [x(time[f.event]), y(ackOf(f) + f.win)], colours.window, x(view.to));
-  drawStep(c, list.filter(acks), (f) => [x(time[f.event]), y(ackOf(f))], view.dir ? colours.tx : colours.rx, x(view.to));
+  drawStep(c, list.filter(acks), (f) => [x(place(f.event)), y(ackOf(f) + f.win)], colours.window, x(view.to));
+  drawStep(c, list.filter(acks), (f) => [x(place(f.event)), y(ackOf(f))], view.dir ? colours.tx : colours.rx, x(view.to));
   for (const f of list) {
-    const px = x(time[f.event]);
+    const px = x(place(f.event));
     if (f.dir !== view.dir) {
       if (acks(f)) view.points.push([px, y(ackOf(f)), f]);
       if (f.delay < 0) cross(c, px, y(ackOf(f)), colours.fault);
@@ -595,10 +606,10 @@ function drawGraph() {
     }
     view.points.push([px, (a + b) / 2, f]);
   }
-  drawStates(c, conn, x, top, bottom);
-  if (time[here] >= view.from && time[here] <= view.to) {
+  drawStates(c, conn, x, top, bottom, right);
+  if (place(here) >= view.from && place(here) <= view.to) {
     c.fillStyle = colours["here-line"];
-    c.fillRect(x(time[here]) - 0.75, top, 1.5, bottom - top);
+    c.fillRect(x(place(here)) - 0.75, top, 1.5, bottom - top);
   }
   if (view.drag) {
     c.fillStyle = colours["here-line"];
@@ -637,19 +648,20 @@ function cross(c, px, py, colour) {
   c.lineWidth = 1;
 }
 /* The core's own states along the top; where there is no room for a word, a line alone. */
-function drawStates(c, conn, x, top, bottom) {
+function drawStates(c, conn, x, top, bottom, right) {
   let free = -Infinity;
   c.textAlign = "left";
   c.textBaseline = "bottom";
   for (const s of conn.states) {
-    const px = x(time[s.event]);
+    const px = x(place(s.event));
     c.fillStyle = colours.soft;
     c.globalAlpha = 0.35;
     c.fillRect(px, top - 4, 1, bottom - top + 4);
     c.globalAlpha = 1;
-    if (px < free) continue;
-    c.fillText(s.state, px + 3, top - 3);
-    free = px + c.measureText(s.state).width + 10;
+    const wide = c.measureText(s.state).width, at = Math.min(px + 3, right - wide);
+    if (at < free) continue;
+    c.fillText(s.state, at, top - 3);
+    free = at + wide + 8;
   }
 }
 {
@@ -659,19 +671,19 @@ function drawStates(c, conn, x, top, bottom) {
     o.value = c.number;
     select.append(o);
   }
-  for (const b of ["conn", "flip", "zoom-in", "zoom-out", "zoom-fit"]) $(b).disabled = !connections.length;
+  for (const b of ["conn", "flip", "even", "zoom-in", "zoom-out", "zoom-fit"]) $(b).disabled = !connections.length;
   legend($("graph-legend"), [["rx", "sent by the far side"], ["tx", "sent by the machine"], ["again", "retransmitted"],
                              ["fault", "lost or touched by a fault"], ["window", "window edge"]]);
   const nearest = (e) => {
     const r = canvas.getBoundingClientRect(), px = e.clientX - r.left, py = e.clientY - r.top;
-    let best = null, least = 30 * 30;
+    let best = null, near = 30 * 30;
     for (const [a, b, f] of view.points) {
       const d = (a - px) ** 2 + ((b - py) / 2) ** 2;
-      if (d < least) [least, best] = [d, f];
+      if (d < near) [near, best] = [d, f];
     }
     return best;
   };
-  const timeAt = (px) => view.from + (px - 64) / (canvas.clientWidth - 76) * (view.to - view.from);
+  const placeAt = (px) => view.from + (px - 64) / (canvas.clientWidth - 76) * (view.to - view.from);
   canvas.addEventListener("pointerdown", (e) => {
     const px = e.clientX - canvas.getBoundingClientRect().left;
     canvas.setPointerCapture(e.pointerId);
@@ -689,8 +701,8 @@ function drawStates(c, conn, x, top, bottom) {
     view.drag = null;
     if (!view.connection || !d) return;
     if (Math.abs(d.b - d.a) > 5) {
-      const [a, b] = [timeAt(Math.min(d.a, d.b)), timeAt(Math.max(d.a, d.b))];
-      if (b - a >= 100) [view.from, view.to] = [a, b];
+      const [a, b] = [placeAt(Math.min(d.a, d.b)), placeAt(Math.max(d.a, d.b))];
+      if (b - a >= least()) [view.from, view.to] = [a, b];
     } else {
       const f = nearest(e);
       if (f) goTo(f.event);
@@ -710,6 +722,11 @@ function drawStates(c, conn, x, top, bottom) {
   $("flip").addEventListener("click", () => {
     view.dir = 1 - view.dir;
     drawGraph();
+  });
+  $("even").addEventListener("click", () => {
+    view.even = !view.even;
+    $("even").setAttribute("aria-pressed", view.even);
+    fit();
   });
   select.addEventListener("change", () => showConnection(connections[select.value]));
 }
@@ -977,6 +994,8 @@ if (connections.length) {
   showConnection(first);
 }
 layout();
-goTo(run.verdict === "fail" ? Math.max(0, lastUpTo(time, run.failed_ns)) : 0);
+/* Where there is something to see: the failure, the first fault, or the first data. */
+const worth = frames.find(kinds.fault) || frames.find((f) => f.payload) || frames[0];
+goTo(run.verdict === "fail" ? lastUpTo(time, run.failed_ns) : worth ? worth.event : 0);
 document.documentElement.dataset.ready = Math.round(performance.now());
 })();
