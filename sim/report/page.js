@@ -397,9 +397,9 @@ function readColours() {
                       "available", "working", "used", "home", "unused"])
     colours[name] = style.getPropertyValue(`--${name}`).trim();
 }
-/* The canvas in CSS pixels, cleared. */
-function start(canvas) {
-  const scale = devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight, c = canvas.getContext("2d");
+/* The canvas, as large as `like` is seen, in CSS pixels, cleared. */
+function start(canvas, like = canvas) {
+  const scale = devicePixelRatio || 1, width = like.clientWidth, height = like.clientHeight, c = canvas.getContext("2d");
   if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
     canvas.width = Math.round(width * scale);
     canvas.height = Math.round(height * scale);
@@ -484,7 +484,7 @@ function drawOverview() {
 
 /* ---- TCP: sequence numbers over time ---- */
 
-const view = { connection: null, dir: 1, even: false, from: 0, to: 1, drag: null, points: [] };
+const view = { connection: null, dir: 1, even: false, from: 0, to: 1, drag: null, points: [], picture: document.createElement("canvas"), area: null };
 
 /* Where an event is on the x axis: at its time, or one beside the other. */
 const place = (event) => (view.even ? event : time[event]);
@@ -529,13 +529,14 @@ function timeTicks(count) {
   return marks.map((n) => [n, `${(n / 1e9).toFixed(fine)} s`]);
 }
 function drawGraph() {
-  const { c, width, height } = start($("graph"));
+  const picture = view.picture, { c, width, height } = start(picture, $("graph"));
   const conn = view.connection, left = 64, bottom = height - 24, top = 22, right = width - 12;
 
   view.points = [];
   if (!conn) {
     c.fillStyle = colours.soft;
     c.fillText("No TCP in this run.", 14, 24);
+    showGraph();
     return;
   }
   $("flip").textContent = view.dir ? "\u2190 from the far side" : "\u2192 from the machine";
@@ -607,16 +608,23 @@ function drawGraph() {
     view.points.push([px, (a + b) / 2, f]);
   }
   drawStates(c, conn, x, top, bottom, right);
-  if (place(here) >= view.from && place(here) <= view.to) {
-    c.fillStyle = colours["here-line"];
-    c.fillRect(x(place(here)) - 0.75, top, 1.5, bottom - top);
-  }
+  c.restore();
+  view.area = { x, top, bottom };
+  showGraph();
+}
+/* The picture, with what moves over it. */
+function showGraph() {
+  const { c, width, height } = start($("graph"));
+  c.drawImage(view.picture, 0, 0, width, height);
+  if (!view.connection) return;
+  const { x, top, bottom } = view.area;
+  c.fillStyle = colours["here-line"];
+  if (place(here) >= view.from && place(here) <= view.to) c.fillRect(x(place(here)) - 0.75, top, 1.5, bottom - top);
   if (view.drag) {
-    c.fillStyle = colours["here-line"];
     c.globalAlpha = 0.18;
     c.fillRect(Math.min(view.drag.a, view.drag.b), top, Math.abs(view.drag.b - view.drag.a), bottom - top);
+    c.globalAlpha = 1;
   }
-  c.restore();
 }
 function drawStep(c, list, point, colour, end) {
   let last = null;
@@ -694,7 +702,7 @@ function drawStates(c, conn, x, top, bottom, right) {
     $("graph-hint").textContent = f ? `${seconds(time[f.event])}  ${f.dir ? "\u2190" : "\u2192"} ${frameText(f)}${f.again ? "  again" : ""}${f.fate ? `  [${f.fate}]` : ""}` : graphHint;
     if (!view.drag) return;
     view.drag.b = e.clientX - canvas.getBoundingClientRect().left;
-    drawGraph();
+    showGraph();
   });
   canvas.addEventListener("pointerup", (e) => {
     const d = view.drag;
@@ -928,10 +936,10 @@ function describe(i) {
   return run.order[i] === "R" ? ringText(rings[k]) : shown(run.lines[k]);
 }
 let pending = false;
-function drawAll() {
+function drawHere() {
   pending = false;
   drawOverview();
-  drawGraph();
+  showGraph();
   drawRings();
   drawFrame();
   ladder.follow();
@@ -946,7 +954,7 @@ function goTo(i) {
   $("slider").setAttribute("aria-valuetext", $("now").textContent);
   if (!pending) {
     pending = true;
-    requestAnimationFrame(drawAll);
+    requestAnimationFrame(drawHere);
   }
 }
 const kinds = { frame: () => true, fault: (f) => f.fate !== "" && f.fate !== "duplicate", again: (f) => f.again };
@@ -983,7 +991,8 @@ document.addEventListener("keydown", (e) => {
 function layout() {
   readColours();
   for (const list of [ladder, trace, tape]) list.reset();
-  drawAll();
+  drawGraph();
+  drawHere();
 }
 addEventListener("resize", () => requestAnimationFrame(layout));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", layout);
