@@ -1,6 +1,7 @@
 """A headless Chromium, driven over its DevTools pipe: JSON objects that end in a NUL byte, on file
 descriptors 3 (to it) and 4 (from it). Nothing but the standard library."""
 
+import fcntl
 import json
 import os
 import select
@@ -13,13 +14,19 @@ BINARY = shutil.which("chromium")
 
 class Browser:
     def __init__(self, folder):
-        self.to, theirs_in = os.pipe()[::-1]
+        theirs_in, self.to = os.pipe()
         self.come, theirs_out = os.pipe()
+
+        def place():
+            high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in (theirs_in, theirs_out)]
+            for fd, number in zip(high, (3, 4)):
+                os.dup2(fd, number)
+
         self.process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", BINARY, "--headless=new",
-             "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage",
-             "--window-size=1280,1000", f"--user-data-dir={folder}", "--remote-debugging-pipe"],
-            pass_fds=(theirs_in, theirs_out), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            [BINARY, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+             "--disable-dev-shm-usage", "--window-size=1280,1000", f"--user-data-dir={folder}",
+             "--remote-debugging-pipe"],
+            preexec_fn=place, pass_fds=(3, 4), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         os.close(theirs_in)
         os.close(theirs_out)

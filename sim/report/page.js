@@ -77,12 +77,11 @@ const connections = [];
       f.ends = ends;
       f.from = (f.seq - c.first[f.dir]) >>> 0;
       f.size = f.payload + (f.flags & SYN ? 1 : 0) + (f.flags & FIN ? 1 : 0);
-      if (!f.error || !f.size) {
-        const to = f.from + f.size;
-        f.again = f.size > 0 && f.from < c.end[f.dir] && f.fate !== "duplicate";
-        if (f.size && to - c.end[f.dir] < 0x7fffffff) c.end[f.dir] = Math.max(c.end[f.dir], to);
-        c.bytes[f.dir] += f.again || f.fate === "duplicate" ? 0 : f.payload;
-      }
+      /* The numbers of a damaged frame are believed as far as they fit. */
+      const to = f.from + f.size, end = c.end[f.dir];
+      f.again = f.size > 0 && f.from < end && f.fate !== "duplicate" && (!f.error || end - f.from < 1 << 20);
+      if (f.error ? f.from === end : to - end < 0x7fffffff) c.end[f.dir] = Math.max(end, to);
+      if (!f.again && f.fate !== "duplicate") c.bytes[f.dir] += f.payload;
     } else {
       f.text = run.texts[text++];
     }
