@@ -134,7 +134,7 @@ def hostile(folder):
     body = "\\n".join(quoted(m) for m in MARKUP) + "\\n" + ODD + "\\n"
     head = "HTTP/1.1 200 <b>OK</b>\\r\\nHost: <script>window.owned=6</script>\\r\\nX: \\\"'><i>\\r\\n\\r\\n"
     path.write_text(
-        "title </title></script><script>window.owned = 7</script> & <b>bold</b>\nworld native\n"
+        "title </title></script><script>window.owned = 7</script> & <b>bold</b> \u202egpj.exe\nworld native\n"
         f'serve http 10.0.2.2:80 path=/ body="{body}"\nrun webget http://10.0.2.2/\ndaemon echod\n'
         f'at 1s dial 7 send="{head}" expect="{head}"\nexpect webget: done status=200\n')
     return path
@@ -150,7 +150,8 @@ def test_hostile_strings_stay_text(browser, tmp_path):
     assert browser.run("typeof window.owned") == "undefined"
     assert browser.run("document.scripts.length") == 2
     assert browser.run("document.querySelectorAll('img, svg, iframe, b:not(#position b), i:not(.legend i)').length") == 0
-    assert browser.text("#title") == "</title></script><script>window.owned = 7</script> & <b>bold</b>"
+    assert browser.text("#title") == \
+        "</title></script><script>window.owned = 7</script> & <b>bold</b> \\u202egpj.exe"
     assert browser.run("document.title").endswith(browser.text("#title"))
     assert browser.text("#scenario") == str(path)
     assert browser.text("#source") == path.read_text()
@@ -160,9 +161,7 @@ def test_hostile_strings_stay_text(browser, tmp_path):
         assert count(browser, "trace", "| " + m) >= 1, m
         go(browser, browser.run("document.querySelector('#slider').max"))
         assert m in browser.text("#trace"), m
-    assert count(browser, "trace", "gpj.exe") == 1
-    shown = browser.text("#trace .row .text")
-    assert "\u202e" not in shown and "\x07" not in shown and "gpj.exe" in shown
+    assert count(browser, "trace", "| nul \\x00 bell \\x07 rtl \\xe2\\x80\\xae gpj.exe") == 1
 
     # And the bytes of every frame.
     everything = ""
@@ -195,14 +194,15 @@ STARTED, STOPPED, AVAILABLE, WORKING, USED, COLLECTED = range(6)
 
 def ring_states(data):
     """After each event: of each live queue how many descriptors are available, in work, used and the
-    driver's. Another reading of the same events than the page's."""
+    driver's; and whether a chain was given back elsewhere than it lay. Another reading of the same events than the page's."""
     numbers = iter(data["rings"][1:])
-    queues, after = {}, []
+    queues, after, out_of_order = {}, [], []
 
     def take(n):
         return [next(numbers) for _ in range(n)]
 
     for kind in data["order"]:
+        out_of_order.append(False)
         if kind == "R":
             what, queue = take(2)
             if what == STARTED:
@@ -224,6 +224,7 @@ def ring_states(data):
                 chain, slot, slots, _ = take(4)
                 back = [(slot + i) % len(q["slots"]) for i in range(slots)] if q["packed"] else q["chains"][chain]
                 q["back"][chain] = back
+                out_of_order[-1] = back != q["chains"][chain]
                 for s in back:
                     q["slots"][s] = "used"
             elif what == COLLECTED:
@@ -232,18 +233,20 @@ def ring_states(data):
                         q["slots"][s] = "driver"
         after.append({n: q["slots"] and [q["slots"].count(w) for w in ("available", "work", "used", "driver")]
                       for n, q in queues.items()})
-    return after
+    return after, out_of_order
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", ["common/web-everything-wrong", "slirp/web-packed-queue-3", "slirp/send-packed",
-                                  "slirp/web-legacy-no-any-layout", "slirp/web-indirect-legacy"])
+                                  "slirp/web-legacy-no-any-layout", "slirp/web-indirect-legacy", "common/web-4mib"])
 def test_rings_are_shown_as_they_were(name, browser, tmp_path):
-    page = report(f"tests/scenarios/{name}.scn", tmp_path, "--seed", 7)
-    states = ring_states(data_of(page))
+    page = report(f"tests/scenarios/{name}.scn", tmp_path, "--seed", 4)
+    states, out_of_order = ring_states(data_of(page))
+    assert any(out_of_order) or "packed" not in name
     opened(browser, page)
     total = len(states)
-    for event in [0, total // 3, total - 1, total // 2, total // 2 + 1, total // 2 + 2, total // 5, total // 4]:
+    events = [0, total // 3, total - 1, *range(total // 2, total // 2 + 40), total // 5, total // 4]
+    for event in events + [i for i in range(2, total) if out_of_order[i]][:20]:
         go(browser, event)
         for queue, counts in states[event].items():
             note = browser.text(f"#rings .ring:nth-child({queue + 1}) p")
@@ -317,6 +320,16 @@ def test_what_a_run_did_before_it_crashed_is_shown(browser, tmp_path):
     opened(browser, report("tests/guests/ping.scn", tmp_path, "--guest", tmp_path / "crash.so", code=1))
     assert "crash" in browser.text("#failure") and count(browser, "trace") == 1
     assert "mine: here" in browser.text("#trace")
+
+
+@pytest.mark.browser
+def test_an_alarm_leaves_the_decisions_too(browser, tmp_path):
+    path = tmp_path / "long.scn"
+    path.write_text("world native lease=20s\nwire drop=10%\nrun netinfo\nuntil 9000d\nlimit 9900d\n"
+                    "at 9000d heal\n")
+    opened(browser, report(path, tmp_path, "--timeout", 1, code=124))
+    assert "budget" in browser.text("#failure")
+    assert count(browser, "decisions") > 0 and count(browser, "ladder") > 0
 
 
 @pytest.mark.parametrize("args, code, words", [

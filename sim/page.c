@@ -169,12 +169,9 @@ static void put_order(FILE *out, const struct page_log *log)
 
     fputs("\"order\":\"", out);
     EACH_RECORD(log, r)
-        if (r->kind != PAGE_DECISION)
-            fputc(letters[r->kind], out);
+        fputc(letters[r->kind], out);
     fputs("\",\n\"times\":[0", out); /* the first number of each list is there for its comma */
     EACH_RECORD(log, r) {
-        if (r->kind == PAGE_DECISION)
-            continue;
         fprintf(out, ",%" PRIu64, r->time_ns - last);
         last = r->time_ns;
     }
@@ -311,12 +308,10 @@ static void put_decisions(FILE *out, const struct page_log *log)
     uint64_t last = SIM_POWER_ON_NS;
 
     fputs("\"decisions\":[0", out);
-    EACH_RECORD(log, r) {
-        const struct decision *d = (const struct decision *)(r + 1);
-        const char *quote = r->kind == PAGE_DECISION && d->value > exact ? "\"" : "";
+    for (size_t i = 0; i < log->decision_count; i++) {
+        const struct decision *d = &log->decisions[i];
+        const char *quote = d->value > exact ? "\"" : "";
 
-        if (r->kind != PAGE_DECISION)
-            continue;
         fprintf(out, ",%" PRIu64 ",%u,%" PRIu64 ",%s%" PRIu64 "%s", d->time_ns - last,
                 word_number(&streams, d->stream, strlen(d->stream)), d->ordinal, quote, d->value,
                 quote);

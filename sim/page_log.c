@@ -128,14 +128,12 @@ void page_log_ring(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqu
 
 void page_log_tape(struct page_log *log, const struct decision *tape, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct decision *d = record(log, tape[i].time_ns, PAGE_DECISION, sizeof(*d));
+    size_t fit = count < PAGE_DECISIONS ? count : PAGE_DECISIONS;
 
-        if (!d)
-            continue;
-        *d = tape[i];
-        record_end(log);
-    }
+    if (fit)
+        memcpy(log->decisions, tape, fit * sizeof(*tape));
+    log->decision_count = fit;
+    log->left_out += count - fit;
 }
 
 const struct page_record *page_log_next(const struct page_log *log, const struct page_record *r)

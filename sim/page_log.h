@@ -12,10 +12,11 @@
  * been kept. */
 enum { PAGE_SNAP = 256, PAGE_SNAP_SHORT = 64 };
 
-/* Bytes of all records; a page of more would not open in a browser. */
-enum { PAGE_LOG_BYTES = 256 << 20, PAGE_SNAPS_BYTES = 1 << 20 };
+/* Bytes of all records, of the frames among them before they are cut short, and decisions: some
+ * 640,000 events. A page of more would take a browser too long. */
+enum { PAGE_LOG_BYTES = 64 << 20, PAGE_SNAPS_BYTES = 1 << 20, PAGE_DECISIONS = 100000 };
 
-enum page_kind { PAGE_LINE, PAGE_FRAME, PAGE_RING, PAGE_DECISION };
+enum page_kind { PAGE_LINE, PAGE_FRAME, PAGE_RING, PAGE_KINDS };
 
 /* Before each record; `len` bytes of it follow, rounded up to 8. */
 struct page_record {
@@ -60,8 +61,10 @@ enum { PAGE_NO_SLOT = 0xffff };
 struct page_log {
     size_t used;       /* bytes of whole records */
     size_t snaps;      /* bytes of frames among them */
-    uint64_t left_out; /* records that found no room */
-    uint64_t count[4]; /* records by enum page_kind */
+    uint64_t left_out; /* records and decisions that found no room */
+    uint64_t count[PAGE_KINDS];
+    size_t decision_count;
+    struct decision decisions[PAGE_DECISIONS];
     _Alignas(8) uint8_t bytes[PAGE_LOG_BYTES];
 };
 
