@@ -38,12 +38,13 @@ const frames = [];
 const connections = [];
 {
   const from = run.frames, byPorts = new Map();
-  let at = 1, text = 0, offset = 0, ends = null;
+  let at = 1, text = 0, offset = 0, ends = null, last = null;
 
   const connection = (f) => {
     const out = f.dir === 0, [si, sp, di, dp] = ends;
     const name = out ? `${address(si)}:${sp} ${address(di)}:${dp}` : `${address(di)}:${dp} ${address(si)}:${sp}`;
     let c = byPorts.get(name);
+    if (!c && f.error && last) return last;   /* damage makes no connection */
     const fresh = (f.flags & (SYN | ACK)) === SYN;
 
     if (!c || (fresh && c.first[f.dir] !== null && c.first[f.dir] !== f.seq && c.closing)) {
@@ -70,7 +71,7 @@ const connections = [];
         ends = from.slice(at, at + 4);
         at += 4;
       }
-      const c = f.connection = connection(f);
+      const c = f.connection = last = connection(f);
       c.frames.push(f);
       if (f.flags & (FIN | 4)) c.closing = true;
       if (c.first[f.dir] === null) c.first[f.dir] = f.seq;
@@ -267,8 +268,8 @@ const faulty = frames.reduce((n, f) => n + (f.fate !== "" && f.fate !== "duplica
 
 class List {
   /* count() rows; fill(row, i) makes one; here() is the row of the present event; pick(i) a click. */
-  constructor(node, height, { count, fill, here, pick }) {
-    Object.assign(this, { node, height, count, fill, here, pick, first: -1, last: -1 });
+  constructor(node, height, { count, fill, here, pick, empty = "Nothing here." }) {
+    Object.assign(this, { node, height, count, fill, here, pick, empty, first: -1, last: -1 });
     this.spacer = element("div", "spacer");
     node.append(this.spacer);
     node.addEventListener("scroll", () => this.draw());
@@ -309,7 +310,7 @@ class List {
       this.fill(row, i);
       rows.push(row);
     }
-    if (!this.count()) rows.push(element("p", "empty", "Nothing here."));
+    if (!this.count()) rows.push(element("p", "empty", this.empty));
     this.node.replaceChildren(...rows);
   }
   /* Bring the present event into view. */
@@ -342,11 +343,12 @@ const ladder = new List($("ladder"), 24, {
   here: () => lastUpTo(ladder.items, here, (f) => f.event),
   pick: (i) => goTo(ladder.items[i].event),
   fill(row, i) {
-    const f = ladder.items[i], lane = element("div", f.dir ? "lane rx" : "lane tx"), label = element("span", "label", frameText(f));
+    const f = ladder.items[i], lane = element("div", f.dir ? "lane rx" : "lane tx"), label = element("span", "label");
     if (f.delay < 0) lane.classList.add("lost");
-    if (f.again) label.append("  ", element("span", "chip again", "again"));
-    if (f.fate) label.append("  ", element("span", "chip", f.fate + (f.fate.includes("delayed") ? ` ${span(f.delay)}` : "")));
-    label.title = label.textContent;
+    label.append(element("span", "words", frameText(f)));
+    if (f.again) label.append(element("span", "chip again", "again"));
+    if (f.fate) label.append(element("span", "chip", f.fate + (f.fate.includes("delayed") && f.delay >= 0 ? ` ${span(f.delay)}` : "")));
+    label.title = [...label.children].map((part) => part.textContent).join("  ");
     lane.append(label);
     row.append(element("span", "t", seconds(time[f.event])), lane);
   },
@@ -371,6 +373,7 @@ const trace = new List($("trace"), 24, {
 searchable(trace, $("trace-filter"), $("trace-count"), run.lines.map((_, k) => k), (k) => run.lines[k]);
 
 const tape = new List($("decisions"), 24, {
+  empty: "The seed drew nothing that changed this run.",
   count: () => decisions.length,
   here: () => lastUpTo(decisions, time[here] || 0, (d) => d.time),
   pick: (i) => goTo(Math.max(0, lastUpTo(time, decisions[i].time))),
@@ -582,7 +585,7 @@ function drawGraph() {
 
   c.save();
   c.beginPath();
-  c.rect(left, top - 14, right - left, bottom - top + 14);
+  c.rect(left, top, right - left, bottom - top);
   c.clip();
   drawStep(c, list.filter(acks), (f) => [x(place(f.event)), y(ackOf(f) + f.win)], colours.window, x(view.to));
   drawStep(c, list.filter(acks), (f) => [x(place(f.event)), y(ackOf(f))], view.dir ? colours.tx : colours.rx, x(view.to));
@@ -606,8 +609,8 @@ function drawGraph() {
     }
     view.points.push([px, (a + b) / 2, f]);
   }
-  drawStates(c, conn, x, top, bottom, right);
   c.restore();
+  drawStates(c, conn, x, left, top, bottom, right);
   view.area = { x, top, bottom };
   showGraph();
 }
@@ -655,12 +658,13 @@ function cross(c, px, py, colour) {
   c.lineWidth = 1;
 }
 /* The core's own states along the top; where there is no room for a word, a line alone. */
-function drawStates(c, conn, x, top, bottom, right) {
+function drawStates(c, conn, x, left, top, bottom, right) {
   let free = -Infinity;
   c.textAlign = "left";
   c.textBaseline = "bottom";
   for (const s of conn.states) {
     const px = x(place(s.event));
+    if (px < left || px > right) continue;
     c.fillStyle = colours.soft;
     c.globalAlpha = 0.35;
     c.fillRect(px, top - 4, 1, bottom - top + 4);
@@ -837,6 +841,7 @@ let ringPick = null;
 function ringView(i) {
   if (ringViews[i]) return ringViews[i];
   const node = element("div", "ring"), title = element("h3"), note = element("p"), canvas = element("canvas");
+  canvas.setAttribute("role", "img");
   node.append(title, note, canvas);
   $("rings").append(node);
   canvas.addEventListener("click", (e) => {
