@@ -582,6 +582,7 @@ static int write_page(const struct report_item *it, const struct page_log *log)
                                .reproduce = reproduce,
                                .versions = versions};
     FILE *out = fopen(path, "w");
+    struct stat st;
     bool good;
 
     if (out) {
@@ -594,6 +595,8 @@ static int write_page(const struct report_item *it, const struct page_log *log)
             return EXIT_PASS;
     }
     fprintf(stderr, "drywire: --output %s: %s\n", path, strerror(errno));
+    if (out && stat(path, &st) == 0 && S_ISREG(st.st_mode))
+        unlink(path); /* nothing half-written */
     return EXIT_HARNESS;
 }
 

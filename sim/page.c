@@ -25,8 +25,7 @@ static void put_base64(FILE *out, const uint8_t *bytes, size_t len)
         size_t left = len - i;
         uint32_t n = (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
                      (left > 2 ? bytes[i + 2] : 0);
-        char four[4] = {digits[n >> 18], digits[n >> 12 & 63], digits[n >> 6 & 63],
-                        digits[n & 63]};
+        char four[4] = {digits[n >> 18], digits[n >> 12 & 63], digits[n >> 6 & 63], digits[n & 63]};
 
         if (left < 3)
             four[3] = '=';
@@ -67,15 +66,6 @@ static void put_number(FILE *out, const char *name, uint64_t n)
     fprintf(out, "\"%s\":%" PRIu64 ",\n", name, n);
 }
 
-/* A number that JavaScript could not hold. */
-static void put_big(FILE *out, const char *name, const char *format, uint64_t n)
-{
-    char text[24];
-
-    snprintf(text, sizeof(text), format, n);
-    put_text(out, name, text);
-}
-
 /* The scenario file as it is, so that the page can show it. */
 static void put_source(FILE *out, const char *path)
 {
@@ -101,8 +91,8 @@ static void put_facts(FILE *out, const struct page_facts *f)
     put_text(out, "title", f->scenario->title);
     put_source(out, f->scenario->path);
     put_text(out, "world", f->scenario->world == WORLD_SLIRP ? "slirp" : "native");
-    put_big(out, "seed", "%" PRIu64, f->seed);
-    put_big(out, "hash", "%016" PRIx64, f->hash);
+    fprintf(out, "\"seed\":\"%" PRIu64 "\",\n", f->seed); /* JavaScript could not hold them */
+    fprintf(out, "\"hash\":\"%016" PRIx64 "\",\n", f->hash);
     put_text(out, "verdict", x->kind == FAILURE_NONE ? "pass" : "fail");
     if (x->kind != FAILURE_NONE) {
         put_text(out, "kind", f->failure_kind);
@@ -159,19 +149,17 @@ static void put_words(FILE *out, const char *name, const struct words *w)
 
 /* ---- the records, column by column ---- */
 
-#define EACH_RECORD(log, r)                                                                        \
-    for (const struct page_record *r = page_log_next(log, NULL); r; r = page_log_next(log, r))
-
 static void put_order(FILE *out, const struct page_log *log)
 {
     static const char letters[] = "LFR";
+    const struct page_record *r = NULL;
     uint64_t last = SIM_POWER_ON_NS;
 
     fputs("\"order\":\"", out);
-    EACH_RECORD(log, r)
+    while ((r = page_log_next(log, r)))
         fputc(letters[r->kind], out);
     fputs("\",\n\"times\":[0", out); /* the first number of each list is there for its comma */
-    EACH_RECORD(log, r) {
+    while ((r = page_log_next(log, r))) {
         fprintf(out, ",%" PRIu64, r->time_ns - last);
         last = r->time_ns;
     }
@@ -180,10 +168,11 @@ static void put_order(FILE *out, const struct page_log *log)
 
 static void put_lines(FILE *out, const struct page_log *log)
 {
+    const struct page_record *r = NULL;
     const char *comma = "";
 
     fputs("\"lines\":[", out);
-    EACH_RECORD(log, r) {
+    while ((r = page_log_next(log, r))) {
         if (r->kind != PAGE_LINE)
             continue;
         fputs(comma, out);
@@ -194,21 +183,21 @@ static void put_lines(FILE *out, const struct page_log *log)
 }
 
 /* direction, length, delay (-1: lost), fate, error, bytes kept, layer; of TCP besides flags, seq,
- * ack, window, MSS, payload, and 0 or 1 and the four of its connection if it is another one than that
- * of the last such frame. */
+ * ack, window, MSS, payload, and 0 or 1 and the four of its connection if it is another one than
+ * that of the last such frame. */
 static void put_frame(FILE *out, const struct page_record *r, struct words *words,
                       const struct decoded **last)
 {
     const struct page_frame *f = (const struct page_frame *)(r + 1);
     const struct decoded *d = &f->decoded, *l = *last;
     const char *fate = (const char *)(f + 1) + f->snap;
-    long long delay =
-        f->arrival_ns == SIM_NEVER ? -1 : (long long)(f->arrival_ns - r->time_ns);
+    long long delay = f->arrival_ns == SIM_NEVER ? -1 : (long long)(f->arrival_ns - r->time_ns);
+    const char *error = d->error ? d->error : "";
+    unsigned fate_number = word_number(words, fate, f->fate_len);
+    unsigned error_number = word_number(words, error, strlen(error));
 
-    fprintf(out, ",%u,%u,%lld,%u,%u,%u,%u", f->direction, f->frame_len, delay,
-            word_number(words, fate, f->fate_len),
-            word_number(words, d->error ? d->error : "", d->error ? strlen(d->error) : 0), f->snap,
-            d->layer == LAYER_TCP);
+    fprintf(out, ",%u,%u,%lld,%u,%u,%u,%d", f->direction, f->frame_len, delay, fate_number,
+            error_number, f->snap, d->layer == LAYER_TCP);
     if (d->layer != LAYER_TCP)
         return;
     fprintf(out, ",%u,%" PRIu32 ",%" PRIu32 ",%u,%u,%zu", d->tcp_flags, d->tcp_seq, d->tcp_ack,
@@ -225,17 +214,18 @@ static void put_frame(FILE *out, const struct page_record *r, struct words *word
 static void put_frames(FILE *out, const struct page_log *log)
 {
     struct words words = {0};
+    const struct page_record *r = NULL;
     const struct decoded *last = NULL;
     const char *comma = "";
     char text[256];
 
     word_number(&words, "", 0);
     fputs("\"frames\":[0", out);
-    EACH_RECORD(log, r)
+    while ((r = page_log_next(log, r)))
         if (r->kind == PAGE_FRAME)
             put_frame(out, r, &words, &last);
     fputs("],\n\"texts\":[", out);
-    EACH_RECORD(log, r) {
+    while ((r = page_log_next(log, r))) {
         const struct page_frame *f = (const struct page_frame *)(r + 1);
 
         if (r->kind != PAGE_FRAME || f->decoded.layer == LAYER_TCP)
@@ -246,7 +236,7 @@ static void put_frames(FILE *out, const struct page_log *log)
         json_string(out, text, strlen(text));
     }
     fputs("],\n\"bytes\":\"", out);
-    EACH_RECORD(log, r)
+    while ((r = page_log_next(log, r)))
         if (r->kind == PAGE_FRAME)
             put_base64(out, (const uint8_t *)(r + 1) + sizeof(struct page_frame),
                        ((const struct page_frame *)(r + 1))->snap);
@@ -263,7 +253,8 @@ static void put_ring(FILE *out, const struct page_record *r, uint64_t *last_addr
     fprintf(out, ",%u,%u", e->what, e->queue);
     switch ((enum vqueue_event)e->what) {
     case VQUEUE_STARTED:
-        fprintf(out, ",%u,%u", e->size, e->packed | e->event_idx << 1 | e->indirect << 2);
+        fprintf(out, ",%u,%u", e->size,
+                (unsigned)(e->packed | e->event_idx << 1 | e->indirect << 2));
         break;
     case VQUEUE_AVAILABLE:
         fprintf(out, ",%u,%u", e->chain, e->count);
@@ -291,10 +282,11 @@ static void put_ring(FILE *out, const struct page_record *r, uint64_t *last_addr
 
 static void put_rings(FILE *out, const struct page_log *log)
 {
+    const struct page_record *r = NULL;
     uint64_t last_addr = 0;
 
     fputs("\"rings\":[0", out);
-    EACH_RECORD(log, r)
+    while ((r = page_log_next(log, r)))
         if (r->kind == PAGE_RING)
             put_ring(out, r, &last_addr);
     fputs("],\n", out);

@@ -1,8 +1,8 @@
 /*
- * One run as a page: a single HTML file that needs nothing else, no network and no server. What is in
- * it is sim/report/page.{html,css,js}, which the build embeds, and the run as JSON that only its own
- * script reads; the page shows it as text and never as markup, and a content security policy lets
- * nothing run but that script.
+ * One run as a page: a single HTML file that needs nothing else, no network and no server. What is
+ * in it is sim/report/page.{html,css,js}, which the build embeds, and the run as JSON that only its
+ * own script reads; the page shows it as text and never as markup, and a content security policy
+ * lets nothing run but that script.
  */
 #ifndef DRYWIRE_PAGE_H
 #define DRYWIRE_PAGE_H

@@ -17,12 +17,14 @@ void page_log_free(struct page_log *log)
     munmap(log, sizeof(*log));
 }
 
-/* Room for a record of `len` bytes, NULL when there is none. It counts once record_end() is called. */
+/* Room for a record of `len` bytes, NULL when there is none. It counts once record_end() is called.
+ */
 static void *record(struct page_log *log, uint64_t time_ns, enum page_kind kind, size_t len)
 {
     struct page_record *r = (struct page_record *)(void *)(log->bytes + log->used);
 
-    if (len > PAGE_LOG_BYTES - sizeof(*r) - 8 || log->used > PAGE_LOG_BYTES - sizeof(*r) - 8 - len) {
+    if (len > PAGE_LOG_BYTES - sizeof(*r) - 8 ||
+        log->used > PAGE_LOG_BYTES - sizeof(*r) - 8 - len) {
         log->left_out++;
         return NULL;
     }
@@ -56,8 +58,7 @@ void page_log_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint
     struct page_log *log = ctx;
     size_t most = log->snaps < PAGE_SNAPS_BYTES ? PAGE_SNAP : PAGE_SNAP_SHORT;
     size_t snap = len < most ? len : most, fate_len = fate ? strlen(fate) : 0;
-    struct page_frame *f =
-        record(log, time_ns, PAGE_FRAME, sizeof(*f) + snap + fate_len);
+    struct page_frame *f = record(log, time_ns, PAGE_FRAME, sizeof(*f) + snap + fate_len);
 
     if (!f)
         return;
@@ -103,8 +104,8 @@ void page_log_ring(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqu
     bool available = what == VQUEUE_AVAILABLE;
     bool about_chain = available || what == VQUEUE_WORKING || what == VQUEUE_USED;
     unsigned count = available ? chain_length(&q->chain[chain]) : 0;
-    struct page_ring *e = record(log, time_ns, PAGE_RING,
-                                 sizeof(*e) + count * sizeof(struct page_descriptor));
+    struct page_ring *e =
+        record(log, time_ns, PAGE_RING, sizeof(*e) + count * sizeof(struct page_descriptor));
     struct page_descriptor *d;
 
     if (!e)
@@ -138,8 +139,7 @@ void page_log_tape(struct page_log *log, const struct decision *tape, size_t cou
 
 const struct page_record *page_log_next(const struct page_log *log, const struct page_record *r)
 {
-    const uint8_t *at =
-        r ? (const uint8_t *)(r + 1) + ((r->len + 7u) & ~7u) : log->bytes;
+    const uint8_t *at = r ? (const uint8_t *)(r + 1) + ((r->len + 7u) & ~7u) : log->bytes;
 
     return at < log->bytes + log->used ? (const struct page_record *)(const void *)at : NULL;
 }

@@ -1,7 +1,7 @@
 /*
  * What happened in a run, kept for a page that shows it (page.h): every trace line, frame and ring
- * event in order, and the decisions drawn. The log is a mapping that a child shares with its parent,
- * so that what a run did before it crashed can be shown too.
+ * event in order, and the decisions drawn. The log is a mapping that a child shares with its
+ * parent, so that what a run did before it crashed can be shown too.
  */
 #ifndef DRYWIRE_PAGE_LOG_H
 #define DRYWIRE_PAGE_LOG_H
@@ -39,12 +39,12 @@ struct page_frame {
 
 /* PAGE_RING: `count` descriptors of a chain that was made available. */
 struct page_ring {
-    uint32_t value;
+    _Alignas(8) uint32_t value;
     uint16_t chain; /* what its used entry calls it, or a slot (VQUEUE_COLLECTED) */
     uint16_t slot;  /* where its used entry is written (VQUEUE_USED) */
     uint16_t slots; /* packed: how many slots that gives back */
     uint16_t count;
-    uint16_t size;  /* of the queue (VQUEUE_STARTED) */
+    uint16_t size; /* of the queue (VQUEUE_STARTED) */
     uint8_t queue, what;
     bool packed, event_idx, indirect;
     uint8_t padding[5];

@@ -27,7 +27,8 @@ static void plain_text_is_itself(void **state)
     (void)state;
     WRITTEN("", "\"\"");
     WRITTEN("a b > c & d / e", "\"a b > c & d / e\"");
-    WRITTEN("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x8d", "\"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x8d\"");
+    WRITTEN("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x8d",
+            "\"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x8d\"");
 }
 
 static void nothing_in_it_ends_the_string_or_the_script_around_it(void **state)
@@ -42,8 +43,8 @@ static void what_is_no_utf8_is_replaced(void **state)
 {
     (void)state;
     WRITTEN("\xff\x80", "\"\\ufffd\\ufffd\"");
-    WRITTEN("\xc0\xaf", "\"\\ufffd\\ufffd\"");                 /* not the shortest form */
-    WRITTEN("\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"");      /* a surrogate */
+    WRITTEN("\xc0\xaf", "\"\\ufffd\\ufffd\"");                       /* not the shortest form */
+    WRITTEN("\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"");            /* a surrogate */
     WRITTEN("\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\""); /* beyond U+10FFFF */
     WRITTEN("\xc3(", "\"\\ufffd(\"");
 }
