@@ -5,6 +5,7 @@ import html.parser
 import json
 import os
 import re
+import shutil
 
 import pytest
 
@@ -94,6 +95,19 @@ def test_the_page_is_a_function_of_scenario_and_seed(tmp_path):
     one = report(scenario, tmp_path, "--seed", 5).read_bytes()
     assert report(scenario, tmp_path, "--seed", 5).read_bytes() == one
     assert report(scenario, tmp_path, "--seed", 6).read_bytes() != one
+
+
+def test_the_coverage_report_is_linked_if_there_is_one(tmp_path):
+    (tmp_path / "build").mkdir()
+    (tmp_path / "out").mkdir()
+    binary = shutil.copy(BUILD / "drywire", tmp_path / "build")
+    page = tmp_path / "out/run.html"
+    for wanted in (None, "../build/coverage/index.html"):
+        done = drywire("report", "tests/scenarios/native/lease.scn", "-o", page, binary=binary)
+        assert done.returncode == 0, done.stderr
+        assert data_of(page).get("coverage") == wanted
+        (tmp_path / "build/coverage").mkdir(exist_ok=True)
+        (tmp_path / "build/coverage/index.html").write_text("x")
 
 
 class Elements(html.parser.HTMLParser):

@@ -259,8 +259,8 @@ static void put_ring(FILE *out, const struct page_record *r, uint64_t *last_addr
     case VQUEUE_AVAILABLE:
         fprintf(out, ",%u,%u", e->chain, e->count);
         for (unsigned i = 0; i < e->count; i++) {
-            fprintf(out, ",%d,%lld,%" PRIu32 ",%u", d[i].slot == PAGE_NO_SLOT ? -1 : d[i].slot,
-                    (long long)(d[i].addr - *last_addr), d[i].len, d[i].kind);
+            fprintf(out, ",%d,%lld,%" PRIu32 ",%u", d[i].slot, (long long)(d[i].addr - *last_addr),
+                    d[i].len, d[i].kind);
             *last_addr = d[i].addr;
         }
         break;

@@ -1,6 +1,5 @@
 /* What happened in a run, record by record: see page_log.h. */
 #include "page_log.h"
-#include "../core/virtio/virtio_spec.h"
 #include <string.h>
 #include <sys/mman.h>
 
@@ -84,19 +83,6 @@ static unsigned chain_length(const struct vchain *c)
     return n;
 }
 
-static struct page_descriptor descriptor(const struct vqueue *q, const struct vbuffer *b)
-{
-    uint64_t offset = b->at - q->desc;
-    bool inside = b->at >= q->desc && offset < VIRTQ_DESC_SIZE * (uint64_t)q->size;
-
-    return (struct page_descriptor){
-        .addr = b->addr,
-        .len = b->len,
-        .slot = inside ? (uint16_t)(offset / VIRTQ_DESC_SIZE) : PAGE_NO_SLOT,
-        .kind = (uint16_t)b->kind,
-    };
-}
-
 void page_log_ring(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqueue_event what,
                    unsigned chain, uint32_t value)
 {
@@ -123,7 +109,8 @@ void page_log_ring(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqu
                             .indirect = q->indirect};
     d = (struct page_descriptor *)(e + 1);
     for (const struct vbuffer *b = count ? q->chain[chain].first : NULL; b; b = b->next)
-        *d++ = descriptor(q, b);
+        *d++ = (struct page_descriptor){b->addr, b->len, (int16_t)vqueue_slot(q, b),
+                                        (uint16_t)b->kind};
     record_end(log);
 }
 

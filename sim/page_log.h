@@ -53,10 +53,9 @@ struct page_ring {
 struct page_descriptor {
     uint64_t addr;
     uint32_t len;
-    uint16_t slot; /* PAGE_NO_SLOT: it stands in an indirect table */
+    int16_t slot;  /* -1: it stands in an indirect table */
     uint16_t kind; /* enum vbuffer_kind */
 };
-enum { PAGE_NO_SLOT = 0xffff };
 
 struct page_log {
     size_t used;       /* bytes of whole records */
