@@ -51,7 +51,7 @@ SIM_FLAGS := $(BASE) -D_GNU_SOURCE -DDRYWIRE_SIM $(SLIRP_FLAGS)
 
 CORE_O := $(CORE:%.c=$(O)/core/%.o)
 USER_O := $(USER:%.c=$(O)/user/%.o)
-SIM_O := $(SIM:%.c=$(O)/sim/%.o)
+SIM_O := $(SIM:%.c=$(O)/sim/%.o) $(O)/page_parts.o
 CLI_O := $(CLI:%.c=$(O)/sim/%.o)
 BARE_O := $(CORE:%.c=$(O)/bare/core/%.o)
 # QEMU as a child that ends with its parent, and memory it shares: Linux.
@@ -233,6 +233,16 @@ $(O)/sim/origin.o: $(O)/revision.h
 $(O)/revision.h: always
 	$(Q)mkdir -p $(@D)
 	$(Q)sh tools/revision.sh $@
+
+# The page of `drywire report`, as the program carries it.
+PAGE := $(addprefix sim/report/page.,html css js)
+$(O)/page_parts.c: $(PAGE) tools/embed.sh
+	@echo "  embed   sim/report"
+	$(Q)mkdir -p $(@D)
+	$(Q)sh tools/embed.sh $(PAGE) >$@.new && mv $@.new $@
+
+$(O)/page_parts.o: $(O)/page_parts.c
+	$(Q)$(CC) $(SIM_FLAGS) -c $< -o $@
 
 # Tests of the core play the device in the driver's own memory: no hooks there either.
 $(O)/tests/unit/test_core_%.o: tests/unit/test_core_%.c

@@ -67,6 +67,7 @@ def build_variant(name, *variables, targets=("drywire",)):
 def pytest_configure(config):
     config.addinivalue_line("markers", "sim: runs scenarios in the simulator")
     config.addinivalue_line("markers", "qemu: boots targets in QEMU")
+    config.addinivalue_line("markers", "browser: opens pages in a headless Chromium")
     config.addinivalue_line("markers", "slow: builds variants of the simulator")
 
 

@@ -3,6 +3,7 @@ coverage, environment, locale, allocator and instruction set must not matter."""
 
 import json
 import os
+import re
 
 import pytest
 
@@ -23,12 +24,22 @@ def hashes(found):
     return {name: r["hash"] for name, r in found.items()}
 
 
+def page(binary, folder):
+    """The report of a run with every kind of fault, but for the build's own link to its coverage."""
+    path = folder / "run.html"
+    done = drywire("report", "tests/scenarios/common/send-everything-wrong.scn", "--seed", 4, "-o", path,
+                   binary=binary)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return re.sub(r'"coverage":".*",\n', "", path.read_text())
+
+
 @pytest.mark.parametrize("name", VARIANTS)
-def test_the_build_does_not_matter(name, reference):
+def test_the_build_does_not_matter(name, reference, tmp_path):
     folder = build_variant(name, *VARIANTS[name])
     found = results("tests/scenarios", binary=folder / "drywire")
     assert all(r["verdict"] == "pass" for r in found.values()), found
     assert hashes(found) == hashes(reference)
+    assert page(folder / "drywire", tmp_path) == page(BUILD / "drywire", tmp_path)
 
 
 def test_environment_locale_and_allocator_do_not_matter(reference):

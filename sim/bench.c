@@ -2,10 +2,11 @@
  * How fast is it? Complete runs per second, bulk rates, memory. Host time is read here only, around
  * whole runs. Each figure is the median of three measurements; a run that fails ends the bench.
  *
- *   bench [webget|webget256|native|bulk_rx|bulk_tx|memory]...   all of them by default
+ *   bench [webget|webget256|native|bulk_rx|bulk_tx|report]...   all of them by default
  *
  * Prints `name value unit` lines, which tools/bench.sh turns into bench.json.
  */
+#include "page.h"
 #include "run.h"
 #include "world.h"
 #include <stdio.h>
@@ -103,6 +104,61 @@ static void bench(unsigned i, double seconds)
     run_context_free(c);
 }
 
+/* A run of 50,000 events and its page, as `drywire report` makes it. */
+#define REPORT_EVENTS 50000
+#define REPORT_BYTES  "13000000"
+
+static double report_ms(struct run_context *c, const struct scenario *sc)
+{
+    struct page_log *log = page_log_new();
+    struct run_options o = {.seed = 1, .ctx = log, .detail = true};
+    struct page_facts facts = {.scenario = sc, .reproduce = "", .versions = "", .failure_kind = ""};
+    FILE *out = tmpfile();
+    struct run_result r;
+    double start = now_s();
+    uint64_t events;
+
+    if (!log || !out)
+        exit(4);
+    o.on_line = page_log_line;
+    o.on_flight = page_log_flight;
+    o.on_ring = page_log_ring;
+    if (run_scenario(c, sc, &o, &r) || r.failure.kind != FAILURE_NONE)
+        exit(1);
+    page_log_tape(log, r.tape, r.tape_count);
+    facts.failure = &r.failure;
+    page_write(out, &facts, log);
+    fclose(out);
+    events = log->count[PAGE_LINE] + log->count[PAGE_FRAME] + log->count[PAGE_RING];
+    page_log_free(log);
+    if (events < REPORT_EVENTS || events > REPORT_EVENTS * 6 / 5) {
+        fprintf(stderr, "bench: %llu events are not about %d\n", (unsigned long long)events,
+                REPORT_EVENTS);
+        exit(1);
+    }
+    return (now_s() - start) * 1e3;
+}
+
+static void bench_report(void)
+{
+    static const char text[] =
+        "title bench\nworld " WORLD "\nserve http 10.0.2.2:8080 path=/big size=" REPORT_BYTES "\n"
+        "run webget -q http://10.0.2.2:8080/big\n"
+        "expect webget: done status=200 bytes=" REPORT_BYTES "\n";
+    struct run_context *c = run_context_new();
+    struct scenario *sc;
+    double sample[3];
+
+    if (scenario_parse("report", text, strlen(text), &sc, stderr))
+        exit(4);
+    for (unsigned k = 0; k < 3; k++)
+        sample[k] = report_ms(c, sc);
+    qsort(sample, 3, sizeof(sample[0]), compare);
+    printf("report_ms_50000 %.0f ms\n", sample[1]);
+    scenario_free(sc);
+    run_context_free(c);
+}
+
 /* `bench once NAME N`: exactly N runs and no clock, for callgrind and perf. */
 static int once(const char *name, unsigned long n)
 {
@@ -143,6 +199,9 @@ int main(int argc, char **argv)
         if (wanted)
             bench(i, 2.0);
     }
+    for (int k = 0; k < argc; k++)
+        if (argc == 1 || strcmp(argv[k], "report") == 0)
+            bench_report();
     getrusage(RUSAGE_SELF, &usage);
     printf("memory %ld KiB\n", usage.ru_maxrss);
     return 0;

@@ -23,6 +23,9 @@
 
 static struct verdict *shared;
 
+/* What is kept for a page, NULL: nothing. */
+static struct page_log *page_log;
+
 /* The run that is going on, for the signal handler; known from its first hashed item on. */
 static const struct sim *volatile running;
 
@@ -64,6 +67,8 @@ static void on_line(void *ctx, uint64_t time_ns, const char *line)
     s->v->last_ns = time_ns;
     report_time(at, sizeof(at), time_ns);
     tell(s, "%s       %s\n", at, line);
+    if (page_log)
+        page_log_line(page_log, time_ns, line);
     if (s->trace)
         fprintf(s->trace, "t=%" PRIu64 " %s\n", (time_ns - SIM_POWER_ON_NS) / NS_PER_US, line);
 }
@@ -78,6 +83,20 @@ static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const stru
     s->v->last_ns = time_ns;
     report_frame(last, STORY_LINE_MAX, time_ns, dir, d, fate);
     tell(s, "%s\n", last);
+}
+
+static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                      size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns)
+{
+    (void)ctx;
+    page_log_flight(page_log, time_ns, dir, frame, len, d, fate, arrival_ns);
+}
+
+static void on_ring(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqueue_event what,
+                    unsigned chain, uint32_t value)
+{
+    (void)ctx;
+    page_log_ring(page_log, time_ns, q, what, chain, value);
 }
 
 /* ---- runs compared item by item ---- */
@@ -208,6 +227,8 @@ static void take(struct verdict *v, const struct run_result *r, uint64_t real_ns
     v->frames_rx = r->frames_rx;
     v->events = r->events;
     v->faults = r->faults;
+    if (page_log)
+        page_log_tape(page_log, r->tape, r->tape_count);
     memcpy(v->world, r->world, sizeof(v->world));
 }
 
@@ -223,6 +244,8 @@ static void repeat(struct run_context *c, const struct scenario *sc, struct run_
 
     ro->on_line = NULL;
     ro->on_frame = NULL;
+    ro->on_flight = NULL;
+    ro->on_ring = NULL;
     ro->pcap = NULL;
     cmp->later = true;
     for (uint64_t i = 1; i < times && !cmp->differs; i++) {
@@ -259,13 +282,16 @@ static void run_child(const struct scenario *sc, const struct options *o,
                              .on_frame = on_frame,
                              .hash_watch = watch,
                              .ctx = &story,
-                             .detail = o->verbose || trace};
+                             .detail = o->verbose || trace || page_log};
     struct run_context *c = run_context_new();
     struct run_result r;
     uint64_t start;
 
     origin_words(origin, sc, o);
-
+    if (page_log) {
+        ro.on_flight = on_flight;
+        ro.on_ring = on_ring;
+    }
     if (trace)
         story.trace = fopen(trace, "w");
     if (story.trace)
@@ -336,6 +362,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
     shared->virtual_ns = f->time_ns - SIM_POWER_ON_NS;
     shared->hash = running ? running->hash : 0;
     shared->events = f->event;
+    if (running && page_log)
+        page_log_tape(page_log, running->tape, running->tape_count);
     _exit(EXIT_FAIL);
 }
 
@@ -356,7 +384,7 @@ static void watch_signals(uint64_t timeout_s)
 
 const struct verdict *child_run(const struct scenario *sc, const struct options *o,
                                 const struct guest_ops *guest, const char *pcap, const char *trace,
-                                unsigned story_lines)
+                                struct page_log *log, unsigned story_lines)
 {
     int status = 0;
     pid_t pid;
@@ -370,6 +398,7 @@ const struct verdict *child_run(const struct scenario *sc, const struct options 
         }
     }
     memset(shared, 0, offsetof(struct verdict, story));
+    page_log = log;
     shared->seed = o->seed;
     shared->last_ns = SIM_POWER_ON_NS;
     fflush(NULL);

@@ -6,6 +6,7 @@
 #define DRYWIRE_CHILD_H
 
 #include "options.h"
+#include "page_log.h"
 #include "run.h"
 
 enum { LAST_FRAMES = 5, STORY_LINE_MAX = 320, STORY_MAX = 4 << 20, STORY_TAIL = 20 };
@@ -31,11 +32,11 @@ struct verdict {
 
 /*
  * Run it as the options say, with the capture at `pcap` and the whole trace at `trace` (NULL:
- * none). The verdict is the caller's until the next call.
+ * none), and everything in `log` (NULL: the same). The verdict is the caller's until the next call.
  */
 const struct verdict *child_run(const struct scenario *sc, const struct options *o,
                                 const struct guest_ops *guest, const char *pcap,
-                                const char *trace, unsigned story_lines);
+                                const char *trace, struct page_log *log, unsigned story_lines);
 
 /* The exit code that a failure stands for. */
 int failure_code(enum failure_kind kind);

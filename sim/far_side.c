@@ -25,7 +25,7 @@ static uint64_t wire_fate(void *ctx, enum direction dir, const uint8_t *frame, s
     struct far_side *f = ctx;
     uint64_t mark = reasons_fate(&f->reasons, dir, frame, len, d, fate, lost);
 
-    f->listener.seen(f->listener.ctx, dir, d, len, fate);
+    f->listener.seen(f->listener.ctx, dir, frame, len, d, fate);
     return mark;
 }
 

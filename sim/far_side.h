@@ -15,9 +15,9 @@ struct far_side_listener {
     void *ctx;
     /* A frame reaches the machine; borrowed. */
     void (*arrived)(void *ctx, const uint8_t *frame, size_t len);
-    /* A frame at the wire, either way: `fate` is NULL or the fault applied. */
-    void (*seen)(void *ctx, enum direction dir, const struct decoded *d, size_t len,
-                 const char *fate);
+    /* A frame at the wire, either way: `fate` is NULL or the fault applied. `frame` is borrowed. */
+    void (*seen)(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
+                 const struct decoded *d, const char *fate);
 };
 
 struct far_side {

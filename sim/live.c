@@ -70,13 +70,14 @@ static void frame_arrived(void *ctx, const uint8_t *frame, size_t len)
     reasons_refused(&l->far.reasons, frame, len, "the guest took no frames");
 }
 
-static void frame_seen(void *ctx, enum direction dir, const struct decoded *d, size_t len,
-                       const char *fate)
+static void frame_seen(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
+                       const struct decoded *d, const char *fate)
 {
     struct live *l = ctx;
     struct seen *s = &l->last[l->last_count++ % LAST_FRAMES];
     char line[STORY_LINE_MAX];
 
+    (void)frame;
     (void)len;
     s->time_ns = l->sim.now_ns;
     s->direction = dir;

@@ -5,14 +5,17 @@
 #include "../user/programs.h"
 #include "live.h"
 #include "oracle.h"
+#include "page.h"
 #include "qemu.h"
 #include "report.h"
 #include "seq.h"
+#include "stream_words.h"
 #include "world.h"
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -271,7 +274,7 @@ static int run_one(const struct scenario *sc, const struct options *o,
         pcap = pcap ? pcap : pcap_name;
         trace = trace ? trace : trace_name;
     }
-    it.verdict = child_run(sc, o, guest, pcap, trace, o->verbose ? STORY_ALL : STORY_SHORT);
+    it.verdict = child_run(sc, o, guest, pcap, trace, NULL, o->verbose ? STORY_ALL : STORY_SHORT);
     it.capture = pcap;
     code = failure_code(it.verdict->failure.kind);
     tell(&it, single);
@@ -446,33 +449,6 @@ static void explain_frame(void *ctx, uint64_t time_ns, enum direction dir, const
            dir == DIRECTION_TX ? "tx" : "rx", fate, decode_summary(d, what, sizeof(what)), len);
 }
 
-/* What a stream decides, in words. */
-static const char *stream_words(const char *stream)
-{
-    static const struct {
-        const char *stream, *words;
-    } known[] = {
-        {"wire.tx.drop", "a frame of the machine is lost"},
-        {"wire.rx.drop", "a frame to the machine is lost"},
-        {"wire.tx.dup", "a frame of the machine arrives twice"},
-        {"wire.rx.dup", "a frame to the machine arrives twice"},
-        {"wire.tx.reorder", "a frame of the machine is held back"},
-        {"wire.rx.reorder", "a frame to the machine is held back"},
-        {"wire.tx.corrupt", "a bit of a frame of the machine is turned"},
-        {"wire.rx.corrupt", "a bit of a frame to the machine is turned"},
-        {"wire.tx.jitter", "more delay for a frame of the machine"},
-        {"wire.rx.jitter", "more delay for a frame to the machine"},
-        {"memory.store", "a late store becomes visible early"},
-        {"device.event", "the device asks to be notified of a later entry"},
-        {"memory.load", "a load sees a store of the device early"},
-    };
-
-    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (strcmp(stream, known[i].stream) == 0)
-            return known[i].words;
-    return "";
-}
-
 /* Decisions by stream: how often each was drawn, in the order of their first; or each one. */
 static void explain_tape(const struct run_result *r, bool all)
 {
@@ -556,6 +532,127 @@ static int verb_explain(const struct options *o)
     } else {
         code = child_call(explain, &job, o->timeout_s);
     }
+    scenario_free(sc);
+    return code;
+}
+
+/* ---- report ---- */
+
+/* How `to` is reached from the folder of the file `from`, both absolute. */
+static void relative_path(char *buf, size_t size, const char *from, const char *to)
+{
+    size_t same = 0, n = 0;
+
+    for (size_t i = 0; from[i] && from[i] == to[i]; i++)
+        if (from[i] == '/')
+            same = i + 1;
+    buf[0] = 0;
+    for (const char *c = from + same; (c = strchr(c, '/')); c++)
+        n += (size_t)snprintf(buf + n, n < size ? size - n : 0, "../");
+    snprintf(buf + (n < size ? n : size), n < size ? size - n : 0, "%s", to + same);
+}
+
+/* Where `make coverage` left its report in the build folder, seen from the page; NULL: nowhere. */
+static const char *coverage_link(char *buf, size_t size, const char *page)
+{
+    char self[4096], index[4200], real_index[PATH_MAX], real_page[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    if (n <= 0)
+        return NULL;
+    self[n] = 0;
+    *strrchr(self, '/') = 0;
+    snprintf(index, sizeof(index), "%s/coverage/index.html", self);
+    if (!realpath(index, real_index) || !realpath(page, real_page))
+        return NULL;
+    relative_path(buf, size, real_page, real_index);
+    return buf;
+}
+
+/* The page of a run that is over: 0 or EXIT_HARNESS after a line on stderr. */
+static int write_page(const struct report_item *it, const struct page_log *log)
+{
+    const char *path = it->options->output;
+    const struct verdict *v = it->verdict;
+    char reproduce[1200], versions[120], coverage[2 * PATH_MAX];
+    struct page_facts facts = {.scenario = it->scenario,
+                               .failure = &v->failure,
+                               .failure_kind = failure_kind_word(v->failure.kind),
+                               .seed = it->options->seed,
+                               .hash = v->hash,
+                               .virtual_ns = v->virtual_ns,
+                               .events = v->events,
+                               .frames_tx = v->frames_tx,
+                               .frames_rx = v->frames_rx,
+                               .faults = v->faults,
+                               .reproduce = reproduce,
+                               .versions = versions};
+    FILE *out = fopen(path, "w");
+    struct stat st;
+    bool good;
+
+    if (out) {
+        report_replay(reproduce, sizeof(reproduce), it);
+        options_version(versions, sizeof(versions));
+        facts.coverage = coverage_link(coverage, sizeof(coverage), path);
+        page_write(out, &facts, log);
+        good = !ferror(out);
+        if (fclose(out) == 0 && good)
+            return EXIT_PASS;
+    }
+    fprintf(stderr, "drywire: --output %s: %s\n", path, strerror(errno));
+    if (out && stat(path, &st) == 0 && S_ISREG(st.st_mode))
+        unlink(path); /* nothing half-written */
+    return EXIT_HARNESS;
+}
+
+static int report_run(const struct scenario *sc, const struct options *o,
+                      const struct guest_ops *guest)
+{
+    struct page_log *log = page_log_new();
+    struct report_item it = {.scenario = sc, .options = o};
+    int code;
+
+    if (!log) {
+        fprintf(stderr, "drywire: no memory for the run's events: %s\n", strerror(errno));
+        return EXIT_HARNESS;
+    }
+    it.verdict = child_run(sc, o, guest, NULL, NULL, log, 0);
+    code = write_page(&it, log);
+    page_log_free(log);
+    if (!code)
+        report_line(stdout, &it);
+    return code ? code : failure_code(it.verdict->failure.kind);
+}
+
+static int verb_report(const struct options *o)
+{
+    const struct guest_ops *guest = NULL;
+    struct scenario *sc;
+    int code;
+
+    if (o->path_count != 1 || !o->output) {
+        fprintf(stderr, "drywire: report one scenario file into a page, e.g. drywire report FILE "
+                        "--seed 7 -o run.html\n");
+        return EXIT_USAGE;
+    }
+    code = check_writable("output", o->output);
+    if (!code && o->guest && !(guest = load_guest(o->guest)))
+        code = EXIT_USAGE;
+    if (!code)
+        code = read_with_device(o->paths[0], o, &sc);
+    if (code)
+        return code;
+    if (skip_reason(sc)) {
+        fprintf(stderr, "drywire: %s\n", skip_reason(sc));
+        code = EXIT_CANNOT_TEST;
+    }
+#ifdef DRYWIRE_SLIRP
+    if (!code && world_slirp_self_test())
+        code = EXIT_HARNESS;
+#endif
+    if (!code)
+        code = report_run(sc, o, guest);
     scenario_free(sc);
     return code;
 }
@@ -744,6 +841,8 @@ int main(int argc, char **argv)
         return verb_compare(&o);
     case VERB_SEQ:
         return verb_seq(&o);
+    case VERB_REPORT:
+        return verb_report(&o);
     }
     return EXIT_USAGE;
 }

@@ -21,7 +21,8 @@ enum {
     QEMU = 1 << VERB_QEMU,
     COMPARE = 1 << VERB_COMPARE,
     SEQ = 1 << VERB_SEQ,
-    ALL = RUN | LIST | EXPLAIN | WORLD | QEMU | COMPARE | SEQ,
+    REPORT = 1 << VERB_REPORT,
+    ALL = RUN | LIST | EXPLAIN | WORLD | QEMU | COMPARE | SEQ | REPORT,
 };
 
 static const struct row {
@@ -31,21 +32,23 @@ static const struct row {
     unsigned verbs;
     const char *help;
 } rows[] = {
-    {"seed", 's', "N", RUN | EXPLAIN | WORLD | QEMU | SEQ,
+    {"seed", 's', "N", RUN | EXPLAIN | WORLD | QEMU | SEQ | REPORT,
      "seed of the run, decimal or 0x hexadecimal (default 1)"},
     {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
     {"check-determinism", 'd', NULL, RUN, "the same as --repeat 2"},
+    {"output", 'o', "FILE", REPORT, "the page to write"},
     {"pcap", 'p', "FILE", RUN | WORLD | QEMU, "write a capture (pcapng) of a single scenario"},
     {"trace", 't', "FILE", RUN, "write every trace line of a single scenario"},
     {"json", 'j', NULL, RUN, "one JSON object a line for each scenario, nothing else on stdout"},
     {"junit", 'u', "FILE", RUN, "write a JUnit report"},
     {"artifacts", 'a', "DIR", RUN, "capture, trace and failure block of each failure"},
     {"annotate", 'g', "=github", RUN, "annotations for GitHub Actions"},
-    {"guest", 'G', "FILE.so", RUN | EXPLAIN | SEQ, "run a foreign guest in the core's place"},
-    {"timeout", 'T', "SECONDS", RUN | EXPLAIN | QEMU | SEQ, "wall-clock alarm for each scenario (default 60)"},
+    {"guest", 'G', "FILE.so", RUN | EXPLAIN | SEQ | REPORT, "run a foreign guest in the core's place"},
+    {"timeout", 'T', "SECONDS", RUN | EXPLAIN | QEMU | SEQ | REPORT,
+     "wall-clock alarm for each scenario (default 60)"},
     {"target", 'y', "x86_64|rv64", QEMU, "which target to boot (default x86_64)"},
     {"machine", 'm', "NAME", QEMU, "or which machine: q35 q35-seabios microvm virt virt-opensbi"},
-    {"device", 'D', "'KEY=VALUE ...'", RUN | QEMU | SEQ, "change the scenario's device line"},
+    {"device", 'D', "'KEY=VALUE ...'", RUN | QEMU | SEQ | REPORT, "change the scenario's device line"},
     {"net", 'N', "world|user|host", QEMU, "the far side, QEMU's user network, that with the host"},
     {"icount", 'i', "SHIFT", QEMU, "time by counted instructions: long waits pass quickly"},
     {"kernel", 'k', "FILE", QEMU, "boot this image"},
@@ -71,13 +74,14 @@ static const struct row {
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
-static const char *const verbs[] = {"run", "list", "explain", "world", "qemu", "compare", "seq", NULL};
+static const char *const verbs[] = {"run",   "list",    "explain", "world", "qemu",
+                                    "compare", "seq", "report",  NULL};
 
 static void help_options(unsigned verbs_shown)
 {
     for (unsigned i = 0; i < ROWS; i++) {
         const struct row *r = &rows[i];
-        bool lettered = r->letter == 'v' || r->letter == 'q' || r->letter == 'h';
+        bool lettered = strchr("vqho", r->letter);
         char left[64];
 
         if (!(r->verbs & verbs_shown))
@@ -98,14 +102,15 @@ static void help(void)
          "  drywire run lease.scn --check-determinism       twice; names the first difference\n"
          "  drywire run --guest ./mine.so ping.scn          somebody else's driver or stack\n"
          "  drywire explain lossy.scn --seed 7              which faults were drawn\n"
+         "  drywire report lossy.scn --seed 7 -o run.html   the run as a page to look at\n"
          "  drywire qemu --target rv64 web.scn              the same scenario in QEMU\n"
          "  drywire world lease.scn --socket net.sock       its far side, for any guest\n"
          "  drywire seq lossy.scn --seed 7                  the ladder of a run, or of a capture\n"
          "  drywire compare --grade p3 a.pcapng b.pcapng     do two captures tell the same?\n"
          "  drywire list                                    scenarios and programs\n\n"
          "Usage: drywire run FILE|DIR... | list [DIR...] | explain FILE |\n"
-         "       drywire qemu FILE|DIR... | world FILE | compare CAPTURE CAPTURE |\n"
-         "       drywire seq FILE\n\n"
+         "       drywire report FILE -o FILE.html | seq FILE | compare CAPTURE CAPTURE |\n"
+         "       drywire qemu FILE|DIR... | world FILE\n\n"
          "Options:");
     help_options(ALL);
     puts("\nExit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ,\n"
@@ -135,13 +140,21 @@ static void help_world(void)
          "scenario needs libslirp, which is not here. docs/any-guest.md has more.");
 }
 
-static void version(void)
+void options_version(char *buf, size_t size)
 {
 #ifdef DRYWIRE_SLIRP
-    printf("drywire %s, libslirp %s\n", DRYWIRE_VERSION, world_slirp_version());
+    snprintf(buf, size, "drywire %s, libslirp %s", DRYWIRE_VERSION, world_slirp_version());
 #else
-    printf("drywire %s, without libslirp\n", DRYWIRE_VERSION);
+    snprintf(buf, size, "drywire %s, without libslirp", DRYWIRE_VERSION);
 #endif
+}
+
+static void version(void)
+{
+    char text[120];
+
+    options_version(text, sizeof(text));
+    puts(text);
 }
 
 static int unknown_option(const char *word)
@@ -275,6 +288,9 @@ static int apply(const struct row *r, const char *value, struct options *o)
     case 'P':
         o->peer = value;
         break;
+    case 'o':
+        o->output = value;
+        break;
     case 'p':
         o->pcap = value;
         break;
@@ -342,7 +358,7 @@ static int parse_options(int argc, char **argv, struct options *o)
         table[i] = (struct option){rows[i].name, rows[i].argument ? required_argument : no_argument,
                                    NULL, rows[i].letter};
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, ":vqh", table, &index)) != -1) {
+    while ((letter = getopt_long(argc, argv, ":vqho:", table, &index)) != -1) {
         const struct row *r = NULL;
 
         if (letter == '?')
@@ -392,6 +408,7 @@ int options_parse(int argc, char **argv, struct options *o)
     }
     if (code >= 0)
         return code;
-    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu, compare or seq (see drywire --help)\n");
+    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu, compare, seq or report "
+                    "(see drywire --help)\n");
     return EXIT_USAGE;
 }

@@ -6,9 +6,19 @@
 
 #include "compare.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN, VERB_WORLD, VERB_QEMU, VERB_COMPARE, VERB_SEQ };
+enum verb {
+    VERB_RUN,
+    VERB_LIST,
+    VERB_EXPLAIN,
+    VERB_WORLD,
+    VERB_QEMU,
+    VERB_COMPARE,
+    VERB_SEQ,
+    VERB_REPORT,
+};
 
 /* What the guest in QEMU is plugged into: the scenario's far side, QEMU's own user network, or that
  * with a way to the host's loopback. */
@@ -51,7 +61,7 @@ struct options {
     enum grade grade; /* compare */
     uint64_t width; /* seq; 0: the terminal's */
     uint64_t icount; /* NO_ICOUNT: real time */
-    const char *pcap, *trace, *junit, *artifacts, *guest;
+    const char *pcap, *trace, *junit, *artifacts, *guest, *output;
     const char *machine_said, *build_said; /* qemu: what it turned out to be, for captures */
     bool json, annotate, check_determinism, detail, gdb, mermaid, quiet, verbose, color;
     char **paths; /* files and folders as given */
@@ -60,6 +70,9 @@ struct options {
 
 const char *verb_word(enum verb v);
 const char *net_word(enum net n);
+
+/* What this is, in words, and what it is linked with. */
+void options_version(char *buf, size_t size);
 
 /* Parse argv. -1: go on; else the exit code (after help, version, or one line on stderr). */
 int options_parse(int argc, char **argv, struct options *o);

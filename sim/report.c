@@ -2,6 +2,7 @@
  * What is said about a verdict: to people, as JSON, to GitHub, as JUnit. See report.h.
  */
 #include "report.h"
+#include "json.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -60,6 +61,10 @@ void report_replay(char *buf, size_t size, const struct report_item *it)
     if (o->guest) {
         append(buf, size, " --guest ");
         append_word(buf, size, o->guest);
+    }
+    if (o->device) {
+        append(buf, size, " --device ");
+        append_word(buf, size, o->device);
     }
     if (o->check_determinism)
         append(buf, size, " --check-determinism");
@@ -175,42 +180,10 @@ void report_block(FILE *out, const struct report_item *it)
 
 /* ---- JSON ---- */
 
-/* Bytes of the UTF-8 character at `c`, 0 when it is none (RFC 3629, shortest form only). */
-static int utf8_len(const char *text)
-{
-    const unsigned char *c = (const unsigned char *)text;
-    int n = c[0] < 0x80                   ? 1
-            : c[0] >= 0xc2 && c[0] < 0xe0 ? 2
-            : c[0] >= 0xe0 && c[0] < 0xf0 ? 3
-            : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
-                                          : 0;
-
-    for (int i = 1; i < n; i++)
-        if ((c[i] & 0xc0) != 0x80)
-            return 0;
-    if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
-        (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 static void json_text(FILE *out, const char *name, const char *text)
 {
-    fprintf(out, ", \"%s\": \"", name);
-    for (int n; *text; text += n ? n : 1) {
-        unsigned char c = (unsigned char)*text;
-
-        n = utf8_len(text);
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            fprintf(out, "\\u%04x", c);
-        else if (!n)
-            fputs("\\ufffd", out);
-        else
-            fwrite(text, 1, (size_t)n, out);
-    }
-    fputc('"', out);
+    fprintf(out, ", \"%s\": ", name);
+    json_string(out, text, strlen(text));
 }
 
 void report_json(FILE *out, const struct report_item *it)

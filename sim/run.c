@@ -99,13 +99,16 @@ static void frame_arrived(void *ctx, const uint8_t *frame, size_t len)
     machine_frame(&c->machine, frame, len);
 }
 
-static void frame_seen(void *ctx, enum direction dir, const struct decoded *d, size_t len,
-                       const char *fate)
+static void frame_seen(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
+                       const struct decoded *d, const char *fate)
 {
     struct run_context *c = ctx;
 
     if (c->options->on_frame)
         c->options->on_frame(c->options->ctx, c->sim.now_ns, dir, d, len, fate);
+    if (c->options->on_flight)
+        c->options->on_flight(c->options->ctx, c->sim.now_ns, dir, frame, len, d, fate,
+                              c->far.wire.arrival_ns);
 }
 
 static void ring_told(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
@@ -113,7 +116,10 @@ static void ring_told(void *ctx, const struct vqueue *q, enum vqueue_event what,
 {
     struct run_context *c = ctx;
 
-    reasons_ring(&c->far.reasons, q, what, chain, value);
+    if (c->options->pcap)
+        reasons_ring(&c->far.reasons, q, what, chain, value);
+    if (c->options->on_ring)
+        c->options->on_ring(c->options->ctx, c->sim.now_ns, q, what, chain, value);
 }
 
 static void register_accessed(void *ctx, bool write, enum reg_space space, uint64_t addr,
@@ -347,7 +353,7 @@ static void start(struct run_context *c)
 {
     const struct scenario *sc = c->scenario;
     struct machine_listener machine_listener = {c, on_frame, on_trace, on_line,
-                                                c->options->pcap ? ring_told : NULL,
+                                                c->options->pcap || c->options->on_ring ? ring_told : NULL,
                                                 c->options->registers ? register_accessed : NULL};
     struct machine_config config = {
         .guest = c->options->guest ? c->options->guest : &guest_core,

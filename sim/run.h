@@ -6,6 +6,7 @@
 #define DRYWIRE_RUN_H
 
 #include "decode.h"
+#include "fake_device/vqueue.h"
 #include "guest.h"
 #include "scenario.h"
 #include "sim.h"
@@ -24,6 +25,12 @@ struct run_options {
     void (*on_line)(void *ctx, uint64_t time_ns, const char *line);
     void (*on_frame)(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
                      size_t len, const char *fate);
+    /* For pictures of a run: the same frame with its bytes and when it arrives (SIM_NEVER: never);
+     * what becomes of a queue and its chains, as in struct fake_bus. */
+    void (*on_flight)(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                      size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns);
+    void (*on_ring)(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqueue_event what,
+                    unsigned chain, uint32_t value);
     void *ctx;
     bool detail; /* on_line also gets events of level DETAIL */
 

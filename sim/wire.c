@@ -214,11 +214,12 @@ static void dispatch(struct wire *w, enum direction dir, const struct wire_optio
 
     damage(w, dir, t, f);
     decode_frame(f->bytes, f->len, &f->decoded);
+    w->arrival_ns = t->lost ? SIM_NEVER : arrival(w, dir, o, t, len);
     f->mark = w->listener.fate(w->listener.ctx, dir, f->bytes, f->len, &f->decoded, fate, t->lost);
     if (t->lost)
         frame_give(w, f);
     else
-        sim_at(w->sim, arrival(w, dir, o, t, len), EVENT_FRAME, arrive, f, 0);
+        sim_at(w->sim, w->arrival_ns, EVENT_FRAME, arrive, f, 0);
 }
 
 void wire_send(struct wire *w, enum direction dir, const uint8_t *frame, size_t len)

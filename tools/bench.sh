@@ -4,6 +4,7 @@ set -eu
 O=$1
 {
     "$O/bench" webget webget256 bulk_rx bulk_tx
+    "$O/bench" report | sed -e '/^memory/d'
     "$O/asan/bench" native | sed -e 's/^native/asan/' -e '/^memory/d'
     /usr/bin/python3 tools/bench_qemu.py "$O"
 } | awk '

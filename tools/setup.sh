@@ -3,7 +3,7 @@
 # exact line is printed. Usage: tools/setup.sh sim|test|doctor
 #
 #   sim    a compiler, make and xxhash; libslirp is wanted, not needed
-#   test   besides: pytest, cmocka, libfdt, gcovr, tshark, strace, a second compiler, an aarch64
+#   test   besides: pytest, cmocka, libfdt, gcovr, tshark, strace, a browser, a second compiler, an aarch64
 #          compiler, QEMU for x86_64 and rv64 with their firmware, a compiler for rv64
 #
 # Exit: 0 ready, 125 something needed is missing and cannot be installed here.
@@ -37,6 +37,7 @@ if [ "$want" != sim ]; then
     check needed gcovr has gcovr
     check needed tshark has tshark
     check needed strace has strace
+    check needed chromium has chromium
     check needed clang has clang
     check needed libclang-rt-14-dev test -e /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux
     check needed gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc

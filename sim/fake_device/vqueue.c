@@ -330,6 +330,13 @@ uint32_t vqueue_first_len(const struct vqueue *q, unsigned chain)
     return d->kind == VBUFFER_TABLE ? d->next->len : d->len;
 }
 
+int vqueue_slot(const struct vqueue *q, const struct vbuffer *b)
+{
+    if (!vqueue_within(b->at, q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size))
+        return -1;
+    return (int)((b->at - q->desc) / VIRTQ_DESC_SIZE);
+}
+
 /* The part of a chain of one kind, piece by piece: bytes and length of the piece at *d, and step.
  */
 static uint32_t piece(const struct vbuffer **d, enum vbuffer_kind kind, uint32_t *offset,

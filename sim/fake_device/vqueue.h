@@ -105,6 +105,9 @@ uint32_t vqueue_readable(const struct vqueue *q, unsigned chain);
 uint32_t vqueue_writable(const struct vqueue *q, unsigned chain);
 uint32_t vqueue_first_len(const struct vqueue *q, unsigned chain);
 
+/* Where in the descriptor table or ring its descriptor stands; -1: in an indirect table. */
+int vqueue_slot(const struct vqueue *q, const struct vbuffer *b);
+
 /* Copy out of the readable part, into the writable part; lengths are within them. */
 void vqueue_read(const struct vqueue *q, unsigned chain, uint32_t offset, uint8_t *out,
                  uint32_t len);

@@ -1,0 +1,34 @@
+/* What a stream of draws decides: see stream_words.h. */
+#include "stream_words.h"
+#include <string.h>
+
+const char *stream_words(const char *stream)
+{
+    static const struct {
+        const char *stream, *words;
+    } known[] = {
+        {"wire.tx.drop", "a frame of the machine is lost"},
+        {"wire.rx.drop", "a frame to the machine is lost"},
+        {"wire.tx.dup", "a frame of the machine arrives twice"},
+        {"wire.rx.dup", "a frame to the machine arrives twice"},
+        {"wire.tx.reorder", "a frame of the machine is held back"},
+        {"wire.rx.reorder", "a frame to the machine is held back"},
+        {"wire.tx.corrupt", "a bit of a frame of the machine is turned"},
+        {"wire.rx.corrupt", "a bit of a frame to the machine is turned"},
+        {"wire.tx.jitter", "more delay for a frame of the machine"},
+        {"wire.rx.jitter", "more delay for a frame to the machine"},
+        {"memory.store", "a late store becomes visible early"},
+        {"device.delay", "the device takes longer to react"},
+        {"device.pause", "the device stops in the middle of a batch"},
+        {"device.reorder", "the device gives two chains back in the other order"},
+        {"device.suppress", "the device asks not to be notified for a while"},
+        {"device.poke", "the device looks at its rings by itself"},
+        {"device.event", "the device asks to be notified of a later entry"},
+        {"memory.load", "a load sees a store of the device early"},
+    };
+
+    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (strcmp(stream, known[i].stream) == 0)
+            return known[i].words;
+    return "";
+}

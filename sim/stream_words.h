@@ -1,0 +1,7 @@
+/* What a stream of draws decides, in words; "" when nobody says. */
+#ifndef DRYWIRE_STREAM_WORDS_H
+#define DRYWIRE_STREAM_WORDS_H
+
+const char *stream_words(const char *stream);
+
+#endif
