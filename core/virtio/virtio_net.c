@@ -4,6 +4,7 @@
 #include "../check.h"
 #include "../machine.h"
 #include "../mem.h"
+#include "../ring.h"
 #include "../trace.h"
 
 /* Link and status are looked at no more often than this; each look costs register reads. */
@@ -44,6 +45,7 @@ static bool net_receive(void *ctx, struct frame_view *view)
         uint8_t *slot = token;
 
         n->netdev.frames_rx++;
+        ring_take(n->dev.platform, slot, len);
         if (BUG(RX_TOUCH)) /* the other end of the slab is posted */
             n->rx_slots[(n->rx_count - 1) * (size_t)VIRTIO_NET_SLOT + n->header_len] ^= 1;
         if (len < n->header_len || slot[VIRTIO_NET_HDR_GSO_TYPE] != VIRTIO_NET_HDR_GSO_NONE) {
@@ -130,6 +132,7 @@ static void net_send(void *ctx, uint8_t *frame, size_t len)
         net_free(ctx, frame); /* a parked frame whose turn came while the ring was full */
         return;
     }
+    ring_give(n->dev.platform, slot, n->header_len + len);
     n->netdev.frames_tx++;
 }
 
