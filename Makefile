@@ -25,8 +25,9 @@ FREESTANDING := -ffreestanding -fno-stack-protector
 PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
 
 # The command line of `drywire`, what needs libslirp, and programs of their own are set apart.
-CLI := child.c live.c main.c options.c peer.c qemu.c qemu_machine.c report.c
+CLI := child.c live.c main.c options.c peer.c qemu.c qemu_machine.c replay_core.c replay_journal.c report.c
 SLIRP_ONLY := host_libc.c host_socket.c world_slirp.c
+CORE_SOURCES := $(sort $(wildcard core/*.[ch] core/*/*.[ch]))
 CORE := $(patsubst core/%,%,$(wildcard core/*.c core/*/*.c))
 USER := $(patsubst user/%,%,$(wildcard user/*.c))
 SIM := $(filter-out $(CLI) $(SLIRP_ONLY) bench.c, \
@@ -43,6 +44,9 @@ SIM += $(SLIRP_ONLY)
 SLIRP_FLAGS := -DDRYWIRE_SLIRP -isystem /usr/include/slirp
 LIBS += -lslirp
 endif
+
+# Of the core's sources: a journal is replayed by the revision that wrote it (docs/recorder.md).
+CORE_REVISION := $(shell { echo $(PLANT); cat $(CORE_SOURCES); } | sha256sum | cut -c1-16)
 
 SIM_FLAGS := $(BASE) -D_GNU_SOURCE -DDRYWIRE_SIM $(SLIRP_FLAGS)
 
@@ -209,6 +213,9 @@ $(O)/sim/%.o: sim/%.c
 	@echo "  cc      $<"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
+
+$(O)/sim/replay_journal.o: SIM_FLAGS += -DCORE_REVISION='"$(CORE_REVISION)"'
+$(O)/sim/replay_journal.o: $(CORE_SOURCES)
 
 # Tests of the core play the device in the driver's own memory: no hooks there either.
 $(O)/tests/unit/test_core_%.o: tests/unit/test_core_%.c

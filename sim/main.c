@@ -6,6 +6,7 @@
 #include "live.h"
 #include "oracle.h"
 #include "qemu.h"
+#include "replay_journal.h"
 #include "report.h"
 #include "world.h"
 #include <dirent.h>
@@ -653,6 +654,17 @@ static int verb_qemu(const struct options *o)
     return code;
 }
 
+/* ---- replay ---- */
+
+static int verb_replay(const struct options *o)
+{
+    if (o->path_count != 1) {
+        fprintf(stderr, "drywire: replay takes one serial log, e.g. drywire replay serial.log\n");
+        return EXIT_USAGE;
+    }
+    return replay_journal(o->paths[0], o);
+}
+
 int main(int argc, char **argv)
 {
     struct options o;
@@ -671,6 +683,8 @@ int main(int argc, char **argv)
         return verb_world(&o);
     case VERB_QEMU:
         return verb_qemu(&o);
+    case VERB_REPLAY:
+        return verb_replay(&o);
     }
     return EXIT_USAGE;
 }

@@ -23,7 +23,8 @@ enum {
     EXPLAIN = 1 << VERB_EXPLAIN,
     WORLD = 1 << VERB_WORLD,
     QEMU = 1 << VERB_QEMU,
-    ALL = RUN | LIST | EXPLAIN | WORLD | QEMU,
+    REPLAY = 1 << VERB_REPLAY,
+    ALL = RUN | LIST | EXPLAIN | WORLD | QEMU | REPLAY,
 };
 
 static const struct row {
@@ -52,14 +53,17 @@ static const struct row {
     {"icount", 'i', "SHIFT", QEMU, "time by counted instructions: long waits pass quickly"},
     {"kernel", 'k', "FILE", QEMU, "boot this image"},
     {"log", 'l', "FILE", QEMU, "keep the serial line as it came"},
-    {"gdb", 'b', NULL, QEMU, "stop before the first instruction and wait for gdb"},
+    {"journal", 'J', "on|dump", QEMU,
+     "boot the kernel with the flight recorder; dump: its journal at the end, not only in a panic"},
+    {"gdb", 'b', NULL, QEMU | REPLAY,
+     "qemu: stop before the first instruction and wait for gdb; replay: under gdb"},
     {"detail", 'e', NULL, QEMU, "the kernel prints events of level DETAIL as well"},
     {"socket", 'S', "PATH", WORLD, "listen there for the guest's frames (unix datagrams)"},
     {"peer", 'P', "PATH", WORLD, "where the guest listens (default: where its frames come from)"},
     {"fd", 'F', "N", WORLD, "instead of --socket: an inherited datagram socket"},
     {"limit", 'L', "SECONDS", WORLD, "how long to wait for the first frame (default 10)"},
     {"ready-fd", 'R', "N", WORLD, "write a line to descriptor N, and close it, when listening"},
-    {"verbose", 'v', NULL, RUN | EXPLAIN | WORLD | QEMU, "the whole ladder and every trace line"},
+    {"verbose", 'v', NULL, RUN | EXPLAIN | WORLD | QEMU | REPLAY, "the whole ladder and every trace line"},
     {"quiet", 'q', NULL, RUN, "only failures and the summary"},
     {"color", 'c', "auto|always|never", ALL, "colour (default: on a terminal)"},
     {"help", 'h', NULL, ALL, "this help"},
@@ -67,7 +71,7 @@ static const struct row {
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
-static const char *const verbs[] = {"run", "list", "explain", "world", "qemu", NULL};
+static const char *const verbs[] = {"run", "list", "explain", "world", "qemu", "replay", NULL};
 
 static void help_options(unsigned verbs_shown)
 {
@@ -96,9 +100,10 @@ static void help(void)
          "  drywire explain lossy.scn --seed 7              which faults were drawn\n"
          "  drywire qemu --target rv64 web.scn              the same scenario in QEMU\n"
          "  drywire world lease.scn --socket net.sock       its far side, for any guest\n"
+         "  drywire replay serial.log --gdb                 a panic's journal, once more here\n"
          "  drywire list                                    scenarios and programs\n\n"
          "Usage: drywire run FILE|DIR... | list [DIR...] | explain FILE |\n"
-         "       drywire qemu FILE|DIR... | world FILE\n\n"
+         "       drywire qemu FILE|DIR... | world FILE | replay LOG\n\n"
          "Options:");
     help_options(ALL);
     puts("\nExit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ,\n"
@@ -173,6 +178,8 @@ static int descriptor(const char *name, const char *text, uint64_t *out)
 
 static const char *const nets[] = {"world", "user", "host", NULL}; /* in the order of enum net */
 
+static const char *const journals[] = {"off", "on", "dump", NULL}; /* of enum journal_mode */
+
 static int choice(const char *name, const char *text, const char *const *words, unsigned *out)
 {
     const char *near = nearest_word(text, words);
@@ -230,6 +237,8 @@ static int apply(const struct row *r, const char *value, struct options *o)
         break;
     case 'i':
         return number(r->name, value, 0, &o->icount);
+    case 'J':
+        return choice(r->name, value, journals, (unsigned *)&o->journal);
     case 'N':
         return choice(r->name, value, nets, (unsigned *)&o->net);
     case 'S':
@@ -350,6 +359,6 @@ int options_parse(int argc, char **argv, struct options *o)
     }
     if (code >= 0)
         return code;
-    fprintf(stderr, "drywire: say what to do: run, list, explain, world or qemu (see drywire --help)\n");
+    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu or replay (see drywire --help)\n");
     return EXIT_USAGE;
 }

@@ -7,11 +7,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN, VERB_WORLD, VERB_QEMU };
+enum verb { VERB_RUN, VERB_LIST, VERB_EXPLAIN, VERB_WORLD, VERB_QEMU, VERB_REPLAY };
 
 /* What the guest in QEMU is plugged into: the scenario's far side, QEMU's own user network, or that
  * with a way to the host's loopback. */
 enum net { NET_WORLD, NET_USER, NET_HOST };
+
+/* Does the kernel keep a journal, and does it send it without a panic too (docs/recorder.md)? */
+enum journal_mode { JOURNAL_MODE_OFF, JOURNAL_MODE_ON, JOURNAL_MODE_DUMP };
 
 #define NO_ICOUNT UINT64_MAX
 
@@ -38,6 +41,7 @@ struct options {
     uint64_t limit_s, fd, ready_fd; /* world; a descriptor that was not given is NO_FD */
     const char *socket, *peer;
     const char *target, *machine, *device, *kernel, *log; /* qemu */
+    enum journal_mode journal;
     enum net net;
     uint64_t icount; /* NO_ICOUNT: real time */
     const char *pcap, *trace, *junit, *artifacts, *guest;

@@ -220,8 +220,11 @@ static void show(int fd, const char *head)
 static void on_line(void *ctx, uint64_t time_ns, const char *line)
 {
     struct run *r = ctx;
-    char at[40], *to = r->lines[r->line_count++ % LINES_KEPT];
+    char at[40], *to;
 
+    if (!strncmp(line, "journal: data ", 14))
+        return; /* for a machine to read, in --log */
+    to = r->lines[r->line_count++ % LINES_KEPT];
     report_time(at, sizeof(at), time_ns);
     snprintf(to, STORY_LINE_MAX, "%s  %s", at, line);
     if (r->options->verbose)
@@ -308,6 +311,8 @@ static void again(const struct run *r)
         printf(" --icount %" PRIu64, o->icount);
     if (o->kernel)
         printf(" --kernel %s", o->kernel);
+    if (o->journal)
+        printf(" --journal %s", o->journal == JOURNAL_MODE_DUMP ? "dump" : "on");
     printf(" %s\n", r->scenario->path);
 }
 

@@ -111,6 +111,12 @@ static bool option(struct options *o, char *word)
                                         : INTERRUPTS_OFF;
         return o->interrupts || is(at, "off");
     }
+#ifdef DRYWIRE_JOURNAL
+    if ((at = after(word, "journal="))) {
+        o->journal = is(at, "on") ? JOURNAL_ON : is(at, "dump") ? JOURNAL_DUMP : JOURNAL_OFF;
+        return o->journal;
+    }
+#endif
     if (is(word, "trace=all"))
         return o->trace_all = true;
     /* QEMU adds one for each device of a microvm without ACPI; the slots are scanned anyway. */
