@@ -1,6 +1,7 @@
 # drywire: every entry point. `make help` lists them.
 #
 # Variables: CC, CFLAGS_EXTRA, SANITIZE=address,undefined, O=build folder, V=1 (show commands),
+# PLANT=NAME (of core/bug.h: build it in, simulator and images; with an O of its own),
 # SEED=, SCENARIO= (for sim-test), COVERAGE=1 (kernels that count their lines; targets/targets.mk).
 
 CC ?= cc
@@ -16,7 +17,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wun
             -Wno-missing-field-initializers -Werror
 SANITIZE_FLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
                     -fno-omit-frame-pointer)
-BASE := -std=c11 -O2 -g $(WARNINGS) $(SANITIZE_FLAGS) $(CFLAGS_EXTRA)
+PLANTED := $(if $(PLANT),-DDRYWIRE_PLANTED=BUG_$(PLANT))
+BASE := -std=c11 -O2 -g $(WARNINGS) $(SANITIZE_FLAGS) $(PLANTED) $(CFLAGS_EXTRA)
 DEPS = -MMD -MP -MF $(@:.o=.d)
 
 # Freestanding: no C library, no writable file-scope data. The plain objects are what the build
@@ -25,7 +27,7 @@ FREESTANDING := -ffreestanding -fno-stack-protector
 PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
 
 # The command line of `drywire`, what needs libslirp, and programs of their own are set apart.
-CLI := child.c live.c main.c options.c peer.c qemu.c qemu_machine.c replay_core.c replay_journal.c report.c
+CLI := child.c live.c main.c options.c peer.c qemu.c qemu_machine.c replay_journal.c report.c
 SLIRP_ONLY := host_libc.c host_socket.c world_slirp.c
 CORE_SOURCES := $(sort $(wildcard core/*.[ch] core/*/*.[ch]))
 CORE := $(patsubst core/%,%,$(wildcard core/*.c core/*/*.c))

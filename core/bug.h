@@ -2,7 +2,8 @@
  * Planted bugs: the proof that the oracles can fail (docs/simulator.md, `make test`).
  *
  * BUG(name) is 0 and vanishes, unless the simulator is built with -DDRYWIRE_BUGS; then the
- * simulator says which one of them is in force (environment variable DRYWIRE_BUG).
+ * simulator says which one of them is in force (environment variable DRYWIRE_BUG). Built with
+ * PLANT=name (Makefile) simulator and images have that one always.
  */
 #ifndef DRYWIRE_BUG_H
 #define DRYWIRE_BUG_H
@@ -28,6 +29,7 @@
     X(DESCRIPTOR_REUSE, "a transmit descriptor is used again before its used entry was taken")     \
     X(RX_TOUCH, "the driver writes to a receive buffer that the device owns")                      \
     X(RX_LEAK, "every eighth receive buffer is not posted again")                                  \
+    X(TX_FREED_TWICE, "from the fourth frame on a transmit slot that comes back is freed twice") \
     X(HEADER_LEN, "the net header is taken to be 10 bytes on a modern device")                     \
     X(FEATURE_NOT_OFFERED, "a feature bit is accepted that was not offered")                       \
     X(TX_HEADER_GARBAGE, "the transmit header asks for segmentation that was not negotiated")      \
@@ -58,6 +60,8 @@ enum bug { BUG_LIST(BUG_ENUM) BUG_COUNT };
 #ifdef DRYWIRE_BUGS
 int sim_bug(enum bug bug);
 #define BUG(name) sim_bug(BUG_##name)
+#elif defined(DRYWIRE_PLANTED)
+#define BUG(name) (BUG_##name == DRYWIRE_PLANTED)
 #else
 #define BUG(name) 0
 #endif

@@ -324,11 +324,13 @@ const char *journal_next(const uint8_t *bytes, size_t len, size_t *at, struct jo
     return NULL;
 }
 
+/* A machine is not on for longer: a hundred years. */
+#define TIME_MAX_NS (UINT64_C(100) * 366 * 86400 * 1000000000)
+
 /* What is known of the machine so far. */
 struct check {
     bool initialised;
-    uint64_t dma_size;
-    bool process[JOURNAL_PROCESSES];
+    uint64_t dma_size, now_ns;
 };
 
 static bool words_fit(const struct journal_record *r)
@@ -369,12 +371,13 @@ static bool copy_fits(const struct journal_record *r)
 
 static bool init_fits(struct check *c, const struct journal_record *r)
 {
-    bool fits = !c->initialised && r->field[1] <= 1 && r->field[4] <= 1 &&
-                r->field[6] <= UINT32_MAX && r->field[7] <= 1 && r->field[9] >= 4096 &&
-                r->field[9] <= JOURNAL_DMA_MAX && r->field[9] % 4096 == 0;
+    bool fits = !c->initialised && r->field[0] < TIME_MAX_NS && r->field[1] <= 1 &&
+                r->field[4] <= 1 && r->field[6] <= UINT32_MAX && r->field[7] <= 1 &&
+                r->field[9] >= 4096 && r->field[9] <= JOURNAL_DMA_MAX && r->field[9] % 4096 == 0;
 
     c->initialised = true;
     c->dma_size = r->field[9];
+    c->now_ns = r->field[0];
     return fits;
 }
 
@@ -391,6 +394,8 @@ static bool fits(struct check *c, const struct journal_record *r)
     case JOURNAL_START:
         return c->initialised && words_fit(r);
     case JOURNAL_POLL:
+        c->now_ns += r->field[0];
+        return c->initialised && r->field[0] < TIME_MAX_NS && c->now_ns < TIME_MAX_NS;
     case JOURNAL_STOP:
         return c->initialised;
     case JOURNAL_END:

@@ -330,6 +330,8 @@ static void failure_block(const struct run *r, enum judgement v, const struct fa
     puts(r->line_count ? "" : "     none");
     show(r->qemu_said, "qemu says: ");
     show(r->world_said, "world:     ");
+    if (v == JUDGED_PANIC && r->options->journal && r->log)
+        printf("replay:    build/drywire replay --gdb %s\n", r->options->log);
     again(r);
     print_command(r);
 }

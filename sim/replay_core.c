@@ -5,9 +5,9 @@
 #include "../core/trace.h"
 #include "../core/virtio/pci.h"
 #include "options.h"
-#include "report.h"
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -88,12 +88,10 @@ static _Noreturn void at_end(struct replay *r, const char *asked)
 
 static void used(struct replay *r)
 {
-    char words[WORDS_SIZE];
-
     r->number++;
     r->output_count = 0;
-    if (r->verbose)
-        printf("%10" PRIu64 "  %s\n", r->number, journal_words(&r->next, words, sizeof(words)));
+    if (r->listener.record)
+        r->listener.record(r->number, &r->next);
 }
 
 /* The core does this; the journal must say the same in the first `same` fields. Then it has the
@@ -149,12 +147,9 @@ static bool cores_own(const char *line)
 static void console(struct replay *r, const char *text, bool compared)
 {
     struct journal *j = &r->journal;
-    char at[40];
 
-    if (!compared && !r->verbose)
-        return;
-    report_time(at, sizeof(at), r->now_ns + SIM_POWER_ON_NS);
-    printf("%s       %s\n", at, text);
+    if (r->listener.line)
+        r->listener.line(r->now_ns, text, compared);
     if (!compared)
         return;
     while (r->line < j->line_count && !cores_own(j->line[r->line]))

@@ -21,6 +21,13 @@ enum outcome {
     OUTCOME_DIFFERENT, /* `message` has the first difference */
 };
 
+/* Who listens; each may be NULL. */
+struct replay_listener {
+    void (*record)(uint64_t number, const struct journal_record *r);
+    void (*line)(uint64_t now_ns, const char *text,
+                 bool on_console); /* or of a level that is not */
+};
+
 struct output {
     enum journal_output kind;
     uint64_t what, value;
@@ -31,7 +38,7 @@ struct replay {
     struct platform platform;
     struct process_ops processes;
     struct journal journal;
-    bool verbose;
+    struct replay_listener listener;
 
     struct journal_record next; /* not used yet */
     size_t at;                  /* behind it */
@@ -50,7 +57,8 @@ struct replay {
     char message[1000];
 };
 
-/* Take up the journal from its beginning, into r->escape. Only `journal` and `verbose` are set. */
+/* Take up the journal from its beginning, into r->escape. Only `journal` and
+ * `listener` are set. */
 void replay_open(struct replay *r);
 _Noreturn void replay_run(struct replay *r);
 void replay_close(struct replay *r);

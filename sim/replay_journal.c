@@ -5,6 +5,7 @@
 #include "replay_journal.h"
 #include "../core/check.h"
 #include "replay_core.h"
+#include "report.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -20,6 +21,25 @@ enum { WORDS_SIZE = 200 };
 static struct replay replay;
 static volatile uintptr_t trap_pc;
 static volatile int trap_signal;
+
+/* ---- what it says ---- */
+
+static void on_line(uint64_t now_ns, const char *text, bool on_console)
+{
+    char at[40];
+
+    if (!on_console && !replay.listener.record)
+        return; /* -v has them too */
+    report_time(at, sizeof(at), now_ns + SIM_POWER_ON_NS);
+    printf("%s       %s\n", at, text);
+}
+
+static void on_record(uint64_t number, const struct journal_record *r)
+{
+    char words[WORDS_SIZE];
+
+    printf("%10" PRIu64 "  %s\n", number, journal_words(r, words, sizeof(words)));
+}
 
 /* ---- traps ---- */
 
@@ -161,7 +181,8 @@ int replay_journal(const char *path, const struct options *o)
         return code;
     if (o->gdb)
         return under_gdb(path);
-    replay.verbose = o->verbose;
+    replay.listener.line = on_line;
+    replay.listener.record = o->verbose ? on_record : NULL;
     replay_open(&replay);
     watch_signals();
     outcome = sigsetjmp(replay.escape, 1);

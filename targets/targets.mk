@@ -17,7 +17,7 @@ USER_BASE_x86_64 := 0x70000000
 USER_BASE_rv64 := 0x1000000000
 
 TARGET_FLAGS := -std=gnu11 -O2 -g $(WARNINGS) $(FREESTANDING) -fno-pic -fno-asynchronous-unwind-tables \
-                -fno-tree-loop-distribute-patterns -fno-common -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)/=
+                -fno-tree-loop-distribute-patterns -fno-common -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)/= $(PLANTED)
 FLAGS_x86_64 := $(TARGET_FLAGS) -m64 -mno-red-zone -mgeneral-regs-only -fcf-protection=none \
                 -DUSER_BASE=$(USER_BASE_x86_64) -Itargets/x86_64
 # Under QEMU a word of any alignment costs as much as an aligned one: of the tunings that gcc has, this
