@@ -111,7 +111,8 @@ static const struct journal_record *answer(struct replay *r, const struct journa
         differ(r, "in the journal it is %s; here %s", journal_words(&r->next, there, sizeof(there)),
                here);
     if (r->next.check != (uint8_t)r->sum)
-        differ(r, "both come to %s, but what the core put out before it is not the same", here);
+        differ(r, "both come to %s, but what the core put out before it is not the same",
+               journal_words(&r->next, there, sizeof(there)));
     *out = r->next;
     used(r);
     advance(r);
