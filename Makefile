@@ -2,7 +2,8 @@
 #
 # Variables: CC, CFLAGS_EXTRA, SANITIZE=address,undefined, O=build folder, V=1 (show commands),
 # SEED=, SCENARIO= (for sim-test), COVERAGE=1 (kernels that count their lines; targets/targets.mk),
-# BUGS=1 (with the planted bugs of core/bug.h).
+# BUGS=1 (with the planted bugs of core/bug.h, one of them chosen at run time), PLANT=NAME (with that
+# one always, simulator and images; each with an O of its own).
 
 CC ?= cc
 O ?= build
@@ -17,7 +18,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wun
             -Wno-missing-field-initializers -Werror
 SANITIZE_FLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
                     -fno-omit-frame-pointer)
-BUG_FLAGS := $(if $(filter 1,$(BUGS)),-DDRYWIRE_BUGS)
+BUG_FLAGS := $(if $(filter 1,$(BUGS)),-DDRYWIRE_BUGS) $(if $(PLANT),-DDRYWIRE_PLANTED=BUG_$(PLANT))
 BASE := -std=c11 -O2 -g $(WARNINGS) $(SANITIZE_FLAGS) $(BUG_FLAGS) $(CFLAGS_EXTRA)
 DEPS = -MMD -MP -MF $(@:.o=.d)
 
@@ -27,9 +28,10 @@ FREESTANDING := -ffreestanding -fno-stack-protector
 PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
 
 # The command line of `drywire`, what needs libslirp, and programs of their own are set apart.
-CLI := child.c ladder.c live.c main.c options.c origin.c peer.c qemu.c qemu_machine.c report.c \
-       rewrap.c seq.c
+CLI := child.c ladder.c live.c main.c options.c origin.c peer.c qemu.c qemu_machine.c replay_journal.c \
+       report.c rewrap.c seq.c
 SLIRP_ONLY := host_libc.c host_socket.c world_slirp.c
+CORE_SOURCES := $(sort $(wildcard core/*.[ch] core/*/*.[ch]))
 CORE := $(patsubst core/%,%,$(wildcard core/*.c core/*/*.c))
 USER := $(patsubst user/%,%,$(wildcard user/*.c))
 SIM := $(filter-out $(CLI) $(SLIRP_ONLY) bench.c, \
@@ -46,6 +48,9 @@ SIM += $(SLIRP_ONLY)
 SLIRP_FLAGS := -DDRYWIRE_SLIRP -isystem /usr/include/slirp
 LIBS += -lslirp
 endif
+
+# Of the core's sources: a journal is replayed by the revision that wrote it (docs/recorder.md).
+CORE_REVISION := $(shell { echo $(PLANT); cat $(CORE_SOURCES); } | sha256sum | cut -c1-16)
 
 SIM_FLAGS := $(BASE) -D_GNU_SOURCE -DDRYWIRE_SIM $(SLIRP_FLAGS)
 
@@ -243,6 +248,9 @@ $(O)/page_parts.c: $(PAGE) tools/embed.sh
 
 $(O)/page_parts.o: $(O)/page_parts.c
 	$(Q)$(CC) $(SIM_FLAGS) -c $< -o $@
+
+$(O)/sim/replay_journal.o: SIM_FLAGS += -DCORE_REVISION='"$(CORE_REVISION)"'
+$(O)/sim/replay_journal.o: $(CORE_SOURCES)
 
 # Tests of the core play the device in the driver's own memory: no hooks there either.
 $(O)/tests/unit/test_core_%.o: tests/unit/test_core_%.c

@@ -4,7 +4,8 @@
  *
  * In the simulator the accesses call a hook; that is the only compile-time difference between metal
  * and simulator. The hook is how a device changes a word at its n-th read, how stores become
- * visible late, and how a spinning driver is seen.
+ * visible late, and how a spinning driver is seen. An image with a flight recorder has the hooks as
+ * well, and so does the replay of what one wrote down (docs/recorder.md).
  */
 #ifndef DRYWIRE_RING_H
 #define DRYWIRE_RING_H
@@ -12,18 +13,24 @@
 #include "endian.h"
 #include "platform.h"
 
-#ifdef DRYWIRE_SIM
+#if defined(DRYWIRE_SIM) || defined(DRYWIRE_JOURNAL)
 
-uint64_t sim_ring_load(void *ctx, const volatile void *word, unsigned size);
-void sim_ring_store(void *ctx, volatile void *word, unsigned size, uint64_t value);
+uint64_t ring_hook_load(void *ctx, const volatile void *word, unsigned size);
+void ring_hook_store(void *ctx, volatile void *word, unsigned size, uint64_t value);
+void ring_hook_take(void *ctx, void *bytes, size_t len);
+void ring_hook_give(void *ctx, const void *bytes, size_t len);
 
-#define RING_LOAD(p, word, type)         ((type)sim_ring_load((p)->ctx, (word), sizeof(type)))
-#define RING_STORE(p, word, type, value) (sim_ring_store((p)->ctx, (word), sizeof(type), (value)))
+#define RING_LOAD(p, word, type)         ((type)ring_hook_load((p)->ctx, (word), sizeof(type)))
+#define RING_STORE(p, word, type, value) (ring_hook_store((p)->ctx, (word), sizeof(type), (value)))
+#define RING_TAKE(p, bytes, len)         (ring_hook_take((p)->ctx, (bytes), (len)))
+#define RING_GIVE(p, bytes, len)         (ring_hook_give((p)->ctx, (bytes), (len)))
 
 #else
 
 #define RING_LOAD(p, word, type)         ((void)(p), *(word))
 #define RING_STORE(p, word, type, value) ((void)(p), (void)(*(word) = (value)))
+#define RING_TAKE(p, bytes, len)         ((void)(p), (void)(bytes), (void)(len))
+#define RING_GIVE(p, bytes, len)         ((void)(p), (void)(bytes), (void)(len))
 
 #endif
 
@@ -52,7 +59,21 @@ static inline void ring_store64(const struct platform *p, le64 *word, uint64_t v
     RING_STORE(p, &word->raw, uint64_t, value);
 }
 
+/* A buffer that the device wrote and gave back: `len` bytes of it are about to be read. */
+static inline void ring_take(const struct platform *p, void *bytes, size_t len)
+{
+    RING_TAKE(p, bytes, len);
+}
+
+/* A buffer is filled and will be the device's. */
+static inline void ring_give(const struct platform *p, const void *bytes, size_t len)
+{
+    RING_GIVE(p, bytes, len);
+}
+
 #undef RING_LOAD
 #undef RING_STORE
+#undef RING_TAKE
+#undef RING_GIVE
 
 #endif

@@ -37,6 +37,7 @@ CAUGHT = {
     "DESCRIPTOR_REUSE": (COMMON + "send-sink.scn", {"ring.reuse"}),
     "RX_TOUCH": (SLIRP + "lease.scn", {"ring.ownership"}),
     "RX_LEAK": (COMMON + "web-chunked.scn", {"ring.leak"}),
+    "TX_FREED_TWICE": (SLIRP + "lease.scn", {"assertion"}),
     "HEADER_LEN": (SLIRP + "lease.scn", {"frame.checksum", "frame.malformed", "frame.source_mac",
                                          "net.tx_header"}),
     "HEADER_LEN_LONG": (SLIRP + "web-legacy.scn", {"frame.source_mac"}),

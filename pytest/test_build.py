@@ -49,6 +49,7 @@ MAY = {
     "user/": ["user/", "core/syscall.h", "core/err.h"],
     "sim/": ["sim/", "core/*", "user/programs.h"],
     "sim/guest_core.c": ["sim/", "core/"],
+    "sim/replay_core.c": ["sim/", "core/"],
     "sim/qtest/": ["sim/", "core/*", "core/virtio/virtio_spec.h", "user/programs.h"],
     "sim/fake_device/": ["sim/fake_device/", "core/virtio/virtio_spec.h"],
     "sim/decode": ["sim/"],

@@ -1,5 +1,6 @@
 /*
- * The core as a guest of the simulator: the only file here that includes core/kernel.
+ * The core as a guest of the simulator. Besides replay_core.c the only file here that includes
+ * core/kernel.
  */
 #include "../core/kernel/kernel.h"
 #include "../core/trace.h"

@@ -162,7 +162,7 @@ static void machine_line(void *ctx, const char *text, size_t len)
 
 /* ---- ring.h ---- */
 
-uint64_t sim_ring_load(void *ctx, const volatile void *word, unsigned size)
+static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned size)
 {
     struct machine *m = ctx;
     uint64_t bus = arena_bus(&m->arena, word), value;
@@ -201,7 +201,7 @@ static void store_check(struct machine *m, uint64_t bus)
                   inside ? "in a used ring" : "outside of every descriptor table and ring");
 }
 
-void sim_ring_store(void *ctx, volatile void *word, unsigned size, uint64_t value)
+static void machine_ring_store(void *ctx, volatile void *word, unsigned size, uint64_t value)
 {
     struct machine *m = ctx;
 
@@ -435,6 +435,7 @@ int machine_allocate(struct machine *m)
     m->device = calloc(1, sizeof(*m->device));
     if (!m->device || arena_allocate(&m->arena, DMA_SIZE) || processes_allocate(&m->processes))
         return -1;
+    m->ring = (struct ring_access){.load = machine_ring_load, .store = machine_ring_store};
     m->platform = (struct platform){
         .ctx = m,
         .reg_read = machine_reg_read,

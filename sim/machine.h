@@ -12,6 +12,7 @@
 #include "fake_device/device.h"
 #include "guest.h"
 #include "processes.h"
+#include "ring_access.h"
 #include "scenario.h"
 #include <setjmp.h>
 
@@ -46,6 +47,7 @@ struct machine_listener {
 };
 
 struct machine {
+    struct ring_access ring; /* first: what the core's platform has as ctx */
     struct sim *sim;
     struct machine_listener listener;
     struct platform platform;

@@ -7,6 +7,7 @@
 #include "oracle.h"
 #include "page.h"
 #include "qemu.h"
+#include "replay_journal.h"
 #include "report.h"
 #include "seq.h"
 #include "stream_words.h"
@@ -819,6 +820,17 @@ static int verb_compare(const struct options *o)
     return code;
 }
 
+/* ---- replay ---- */
+
+static int verb_replay(const struct options *o)
+{
+    if (o->path_count != 1) {
+        fprintf(stderr, "drywire: replay takes one serial log, e.g. drywire replay serial.log\n");
+        return EXIT_USAGE;
+    }
+    return replay_journal(o->paths[0], o);
+}
+
 int main(int argc, char **argv)
 {
     struct options o;
@@ -843,6 +855,8 @@ int main(int argc, char **argv)
         return verb_seq(&o);
     case VERB_REPORT:
         return verb_report(&o);
+    case VERB_REPLAY:
+        return verb_replay(&o);
     }
     return EXIT_USAGE;
 }

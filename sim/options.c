@@ -22,7 +22,9 @@ enum {
     COMPARE = 1 << VERB_COMPARE,
     SEQ = 1 << VERB_SEQ,
     REPORT = 1 << VERB_REPORT,
-    ALL = RUN | LIST | EXPLAIN | WORLD | QEMU | COMPARE | SEQ | REPORT,
+    REPLAY = 1 << VERB_REPLAY,
+    ALL = RUN | LIST | EXPLAIN | WORLD | QEMU | COMPARE | SEQ | REPORT |
+          REPLAY,
 };
 
 static const struct row {
@@ -54,7 +56,10 @@ static const struct row {
     {"kernel", 'k', "FILE", QEMU, "boot this image"},
     {"arg", 'A', "WORD", QEMU, "one more word of QEMU's command line; may be given again"},
     {"log", 'l', "FILE", QEMU, "keep the serial line as it came"},
-    {"gdb", 'b', NULL, QEMU, "stop before the first instruction and wait for gdb"},
+    {"journal", 'J', "on|dump", QEMU,
+     "boot the kernel with the flight recorder; dump: its journal at the end, not only in a panic"},
+    {"gdb", 'b', NULL, QEMU | REPLAY,
+     "qemu: stop before the first instruction and wait for gdb; replay: under gdb"},
     {"nic-pcap", 'I', "FILE", QEMU, "a capture by QEMU: what the guest's card sends and gets"},
     {"detail", 'e', NULL, RUN | QEMU,
      "run: register accesses in the capture; qemu: the kernel prints events of level DETAIL"},
@@ -66,7 +71,8 @@ static const struct row {
     {"grade", 'r', "p1|p3", COMPARE, "frames byte by byte (default), or what they tell"},
     {"mermaid", 'M', NULL, SEQ, "a Mermaid sequence diagram instead of plain text"},
     {"width", 'w', "COLUMNS", SEQ, "of a line, 60 to 400 (default: the terminal's, else 120)"},
-    {"verbose", 'v', NULL, RUN | EXPLAIN | WORLD | QEMU | COMPARE | SEQ, "the whole ladder and every trace line"},
+    {"verbose", 'v', NULL, RUN | EXPLAIN | WORLD | QEMU | COMPARE | SEQ | REPLAY,
+     "the whole ladder and every trace line"},
     {"quiet", 'q', NULL, RUN, "only failures and the summary"},
     {"color", 'c', "auto|always|never", ALL, "colour (default: on a terminal)"},
     {"help", 'h', NULL, ALL, "this help"},
@@ -74,8 +80,8 @@ static const struct row {
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
-static const char *const verbs[] = {"run",   "list",    "explain", "world", "qemu",
-                                    "compare", "seq", "report",  NULL};
+static const char *const verbs[] = {"run",     "list", "explain", "world",  "qemu",
+                                    "compare", "seq",  "report",  "replay", NULL};
 
 static void help_options(unsigned verbs_shown)
 {
@@ -107,10 +113,11 @@ static void help(void)
          "  drywire world lease.scn --socket net.sock       its far side, for any guest\n"
          "  drywire seq lossy.scn --seed 7                  the ladder of a run, or of a capture\n"
          "  drywire compare --grade p3 a.pcapng b.pcapng     do two captures tell the same?\n"
+         "  drywire replay serial.log --gdb                 a panic's journal, once more here\n"
          "  drywire list                                    scenarios and programs\n\n"
          "Usage: drywire run FILE|DIR... | list [DIR...] | explain FILE |\n"
          "       drywire report FILE -o FILE.html | seq FILE | compare CAPTURE CAPTURE |\n"
-         "       drywire qemu FILE|DIR... | world FILE\n\n"
+         "       drywire qemu FILE|DIR... | world FILE | replay LOG\n\n"
          "Options:");
     help_options(ALL);
     puts("\nExit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ,\n"
@@ -216,6 +223,8 @@ const char *net_word(enum net n)
     return nets[n];
 }
 
+static const char *const journals[] = {"off", "on", "dump", NULL}; /* of enum journal_mode */
+
 static int choice(const char *name, const char *text, const char *const *words, unsigned *out)
 {
     const char *near = nearest_word(text, words);
@@ -278,6 +287,8 @@ static int apply(const struct row *r, const char *value, struct options *o)
         break;
     case 'i':
         return number(r->name, value, 0, &o->icount);
+    case 'J':
+        return choice(r->name, value, journals, (unsigned *)&o->journal);
     case 'N':
         return choice(r->name, value, nets, (unsigned *)&o->net);
     case 'r':
@@ -408,7 +419,7 @@ int options_parse(int argc, char **argv, struct options *o)
     }
     if (code >= 0)
         return code;
-    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu, compare, seq or report "
+    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu, compare, seq, report or replay "
                     "(see drywire --help)\n");
     return EXIT_USAGE;
 }

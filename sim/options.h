@@ -18,11 +18,15 @@ enum verb {
     VERB_COMPARE,
     VERB_SEQ,
     VERB_REPORT,
+    VERB_REPLAY,
 };
 
 /* What the guest in QEMU is plugged into: the scenario's far side, QEMU's own user network, or that
  * with a way to the host's loopback. */
 enum net { NET_WORLD, NET_USER, NET_HOST };
+
+/* Does the kernel keep a journal, and does it send it without a panic too (docs/recorder.md)? */
+enum journal_mode { JOURNAL_MODE_OFF, JOURNAL_MODE_ON, JOURNAL_MODE_DUMP };
 
 #define NO_ICOUNT UINT64_MAX
 
@@ -57,6 +61,7 @@ struct options {
     const char *target, *machine, *device, *kernel, *log, *nic_pcap; /* qemu */
     const char *qemu_args[QEMU_ARGS_MAX];
     unsigned qemu_arg_count;
+    enum journal_mode journal;
     enum net net;
     enum grade grade; /* compare */
     uint64_t width; /* seq; 0: the terminal's */

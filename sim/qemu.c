@@ -320,8 +320,11 @@ static const char *first_line(int fd, char *buf, size_t size)
 static void on_line(void *ctx, uint64_t time_ns, const char *line)
 {
     struct run *r = ctx;
-    char at[40], *to = r->lines[r->line_count++ % LINES_KEPT];
+    char at[40], *to;
 
+    if (!strncmp(line, "journal: data ", 14))
+        return; /* for a machine to read, in --log */
+    to = r->lines[r->line_count++ % LINES_KEPT];
     report_time(at, sizeof(at), time_ns);
     snprintf(to, STORY_LINE_MAX, "%s  %s", at, line);
     if (r->options->verbose)
@@ -445,6 +448,8 @@ static void again(const struct run *r)
         printf(" --kernel %s", o->kernel);
     for (unsigned i = 0; i < o->qemu_arg_count; i++)
         printf(" --arg %s", o->qemu_args[i]);
+    if (o->journal)
+        printf(" --journal %s", o->journal == JOURNAL_MODE_DUMP ? "dump" : "on");
     printf(" %s\n", r->scenario->path);
 }
 
@@ -463,6 +468,8 @@ static void failure_block(const struct run *r, enum judgement v, const struct fa
     puts(r->line_count ? "" : "     none");
     show(r->qemu_said, "qemu says: ");
     show(r->world_said, "world:     ");
+    if (v == JUDGED_PANIC && r->options->journal && r->log)
+        printf("replay:    build/drywire replay --gdb %s\n", r->options->log);
     again(r);
     print_command(r);
 }

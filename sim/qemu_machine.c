@@ -213,6 +213,8 @@ static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const
         add_text(c, " interrupts=%s", sc->device.msix == TOGGLE_ON ? "msi" : "line");
     if (o->detail)
         add_text(c, " trace=all");
+    if (o->journal)
+        add_text(c, " journal=%s", o->journal == JOURNAL_MODE_DUMP ? "dump" : "on");
     if (until_ns(sc))
         add_text(c, " until=%" PRIu64, until_ns(sc) / NS_PER_US);
     add_bug(c);
@@ -309,7 +311,8 @@ int qemu_command_make(struct qemu_command *c, const struct scenario *sc, const s
     if (o->kernel)
         add_text(c, "%s", o->kernel);
     else
-        add_text(c, "%s/%s", images, m->image);
+        add_text(c, "%s/%.*s%s.elf", images, (int)strlen(m->image) - 4, m->image,
+                 o->journal ? "-journal" : "");
     c->image = c->text + start;
     add_made(c, start);
     add(c, "-netdev");

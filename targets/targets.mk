@@ -2,7 +2,7 @@
 # Included by the Makefile. Images: $(O)/x86_64/kernel.elf, $(O)/rv64/kernel.elf (QEMU's -bios none)
 # and $(O)/rv64/kernel-opensbi.elf; the same kernels with programs that misbehave are isolation.elf
 # and isolation-opensbi.elf (pytest/test_isolation.py), with webget alone webget.elf (make size), with
-# what is measured bench.elf (make bench).
+# what is measured bench.elf (make bench), with a flight recorder kernel-journal.elf (docs/recorder.md).
 # COVERAGE=1 (with an O of its own): the kernel counts which lines it runs and says so at the end
 # (targets/common/coverage.h); the programs do not. BUGS=1 (likewise):
 # the command line names a planted bug.
@@ -41,10 +41,12 @@ CC_rv64 := $(RV_CC)
 LINK_x86_64 := -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--gc-sections
 LINK_rv64 := -nostdlib -static -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -Wl,--gc-sections -lgcc
 
-# The objects of a kernel besides its boot object.
-kernel_objects = $(patsubst %,$(O)/$(1)/%.o,$(basename $(CORE:%=core/%) \
-    $(TARGET_COMMON:%=targets/common/%) \
-    $(filter-out targets/$(1)/boot.S,$(TARGET_$(1):%=targets/$(1)/%))))
+# The objects of a kernel besides its boot object; those of one with a recorder.
+kernel_sources = $(CORE:%=core/%) $(TARGET_COMMON:%=targets/common/%) \
+    $(filter-out targets/$(1)/boot.S,$(TARGET_$(1):%=targets/$(1)/%))
+kernel_objects = $(patsubst %,$(O)/$(1)/%.o,$(basename $(call kernel_sources,$(1))))
+journal_objects = $(patsubst %,$(O)/$(1)/journal/%.o,$(basename $(call kernel_sources,$(1)) \
+    targets/common/journal.c))
 
 # Another table of programs and what is in it ($(1) is the target).
 ISOLATION = $(filter-out user/programs.c,$(USER:%=user/%)) \
@@ -53,9 +55,10 @@ BENCH := $(filter-out user/programs.c,$(USER:%=user/%)) \
          $(addprefix tests/targets/bench/,programs.c copy.c)
 WEBGET := tests/targets/webget.c $(addprefix user/,http.c lib.c parse.c print.c url.c webget.c)
 
-# $(1) target, $(2) name of the image, $(3) base address, $(4) the boot object, $(5) the programs
+# $(1) target, $(2) name of the image, $(3) base address, $(4) the boot object, $(5) the programs,
+# $(6) which objects
 define target_image
-$(O)/$(1)/$(2).elf: $(O)/$(1)/targets/$(1)/$(4).o $(call kernel_objects,$(1)) \
+$(O)/$(1)/$(2).elf: $(O)/$(1)/targets/$(1)/$(4).o $(call $(or $(6),kernel)_objects,$(1)) \
     $(O)/$(1)/$(5).o targets/$(1)/link.ld
 	@echo "  link    $$@"
 	$(Q)$(CC_$(1)) -T targets/$(1)/link.ld -Wl,--defsym=KERNEL_BASE=$(3) \
@@ -85,6 +88,18 @@ $(O)/$(1)/%.o: %.S
 	$(Q)mkdir -p $$(@D)
 	$(Q)$(CC_$(1)) $$(FLAGS_$(1)) $$(DEPS) -c $$< -o $$@
 
+$(O)/$(1)/journal/%.o: %.c
+	@echo "  $(1)  $$< (journal)"
+	$(Q)mkdir -p $$(@D)
+	$(Q)$(CC_$(1)) $$(FLAGS_$(1)) -DDRYWIRE_JOURNAL -DCORE_REVISION='"$(CORE_REVISION)"' $$(DEPS) -c $$< -o $$@
+
+$(O)/$(1)/journal/%.o: %.S
+	@echo "  $(1)  $$< (journal)"
+	$(Q)mkdir -p $$(@D)
+	$(Q)$(CC_$(1)) $$(FLAGS_$(1)) $$(DEPS) -c $$< -o $$@
+
+$(O)/$(1)/journal/targets/common/journal.o: $(CORE_SOURCES)
+
 ifneq ($(COUNT),)
 $(filter-out %/coverage.o,$(call kernel_objects,$(1))): FLAGS_$(1) += $(COUNT)
 $(call kernel_objects,$(1)): FLAGS_$(1) += -DCOVERAGE_FOLDER='"$(abspath $(O))/$(1)/"'
@@ -111,9 +126,12 @@ $(eval $(call target_image,rv64,isolation-opensbi,0x80200000,boot-opensbi,isolat
 $(eval $(call target_image,x86_64,bench,0x200000,boot,bench-user))
 $(eval $(call target_image,rv64,bench,0x80000000,boot,bench-user))
 $(eval $(call target_image,rv64,webget,0x80000000,boot,webget-user))
+$(eval $(call target_image,x86_64,kernel-journal,0x200000,boot,user,journal))
+$(eval $(call target_image,rv64,kernel-journal,0x80000000,boot,user,journal))
+$(eval $(call target_image,rv64,kernel-opensbi-journal,0x80200000,boot-opensbi,user,journal))
 
 .PHONY: images
-images: $(O)/x86_64/kernel.elf $(O)/rv64/kernel.elf $(O)/rv64/kernel-opensbi.elf ## the kernels for QEMU
+images: $(foreach k,x86_64/kernel rv64/kernel rv64/kernel-opensbi,$(O)/$(k).elf $(O)/$(k)-journal.elf) ## the kernels for QEMU
 
 $(O)/rv64/targets/rv64/boot-opensbi.o: targets/rv64/boot.S
 	@echo "  rv64  $< (OpenSBI)"

@@ -3,7 +3,8 @@
 # exact line is printed. Usage: tools/setup.sh sim|test|doctor
 #
 #   sim    a compiler, make and xxhash; libslirp is wanted, not needed
-#   test   besides: pytest, cmocka, libfdt, gcovr, tshark, strace, a browser, a second compiler, an aarch64
+#   test   besides: pytest, cmocka, libfdt, gcovr, gdb, tshark, strace, a browser, a second compiler, an
+#          aarch64
 #          compiler, QEMU for x86_64 and rv64 with their firmware, a compiler for rv64
 #
 # Exit: 0 ready, 125 something needed is missing and cannot be installed here.
@@ -35,6 +36,7 @@ if [ "$want" != sim ]; then
     check needed libcmocka-dev header cmocka.h
     check needed libfdt-dev header libfdt.h
     check needed gcovr has gcovr
+    check needed gdb has gdb
     check needed tshark has tshark
     check needed strace has strace
     check needed chromium has chromium

@@ -7,6 +7,7 @@
 #include "../../core/trace.h"
 #include "console.h"
 #include "coverage.h"
+#include "journal.h"
 #include "options.h"
 #include "port.h"
 #include "process.h"
@@ -72,6 +73,7 @@ static const struct platform platform = {
     .trace = platform_trace,
     .line = platform_line,
 };
+static const struct platform *machine = &platform; /* what the core gets: with the recorder between */
 
 /* ---- first and last line ---- */
 
@@ -108,6 +110,8 @@ static _Noreturn void say_end(const char *why, const char *what)
         fmt_u64(&f, interrupts);
     }
     console_line(line, f.len);
+    if (options.journal == JOURNAL_DUMP)
+        journal_send();
     coverage_send();
     f.len = 0;
     fmt_text(&f, why ? "test: end ok=0 fail=1 skip=0 notrun=0"
@@ -133,7 +137,9 @@ static uint64_t start_programs(uint64_t now_ns)
             next = deadline_min(next, s->at_us * NS_PER_US);
             continue;
         }
+        journal_program(s->words, s->count);
         pid = kernel_start(&kernel, s->words, s->count);
+        journal_returned(pid);
         if (pid == ERR_NFILE)
             return now_ns; /* its turn comes when another has ended */
         if (pid < 0)
@@ -153,19 +159,38 @@ static bool programs_done(void)
 
 /* ---- bring-up and loop ---- */
 
+static int open_place(const struct virtio_place *place)
+{
+    struct virtio_device d;
+    int type;
+
+    journal_open(place);
+    type = virtio_open(&d, machine, place);
+    journal_returned(type);
+    return type;
+}
+
+static int find_on_pci(struct pci_host *host, struct virtio_place *place)
+{
+    int err;
+
+    journal_find(host);
+    err = pci_find_virtio(machine, host, VIRTIO_ID_NET, place);
+    journal_returned(err);
+    return err;
+}
+
 /* The first network device, in a virtio-mmio slot or on the PCI bus: 0 or ERR_NODEV. */
 static int find_nic(struct boot *boot, struct virtio_place *place)
 {
-    struct virtio_device d;
-
     for (unsigned i = 0; i < boot->slot_count; i++) {
         *place = (struct virtio_place){.bus = VIRTIO_BUS_MMIO,
                                        .address = boot->slots[i].base,
                                        .irq = boot->slots[i].irq};
-        if (virtio_open(&d, &platform, place) == VIRTIO_ID_NET)
+        if (open_place(place) == VIRTIO_ID_NET)
             return 0;
     }
-    if (!boot->has_pci || pci_find_virtio(&platform, &boot->pci, VIRTIO_ID_NET, place))
+    if (!boot->has_pci || find_on_pci(&boot->pci, place))
         return ERR_NODEV;
     place->irq = port_pci_irq(place->address >> 15 & 31,
                               port_reg_read(NULL, REG_PCI, place->address + PCI_INTERRUPT_PIN, 1));
@@ -186,18 +211,24 @@ static void check_interrupts(const struct virtio_place *nic)
 static void bring_up(struct boot *boot)
 {
     struct kernel_config config = {
-        .platform = &platform,
-        .processes = &target_processes,
+        .platform = machine,
+        .processes = journal_processes(&target_processes),
         .dma = (uint8_t *)((uintptr_t)dma + DMA_WINDOW),
         .dma_size = sizeof(dma),
         .buffers = buffers,
         .nic_options = {.interrupts = options.interrupts != INTERRUPTS_OFF},
     };
+    uint64_t now_ns;
+    int err;
 
     if (find_nic(boot, &config.nic))
         say_end("no-network-device", "");
     check_interrupts(&config.nic);
-    if (kernel_init(&kernel, &config, port_clock_ns()))
+    now_ns = port_clock_ns();
+    journal_init(&config, now_ns);
+    err = kernel_init(&kernel, &config, now_ns);
+    journal_returned(err);
+    if (err)
         say_end("device-failed", "");
 }
 
@@ -211,6 +242,7 @@ static void end_when_done(uint64_t now_ns, uint64_t *closing_ns)
     *closing_ns = deadline_min(*closing_ns, now_ns + CLOSING_NS);
     if (!kernel_settled(&kernel) && now_ns < *closing_ns)
         return;
+    journal_stop();
     kernel_stop(&kernel);
     say_end(NULL, "");
 }
@@ -232,11 +264,14 @@ static _Noreturn void run(void)
     uint64_t closing_ns = DEADLINE_NEVER;
 
     for (;;) {
-        uint64_t now_ns = port_clock_ns(), at_ns = start_programs(now_ns);
+        uint64_t now_ns = port_clock_ns(), at_ns = start_programs(now_ns), due_ns;
         bool interrupted = options.interrupts && port_interrupt_take();
 
         process_turn();
+        journal_poll(now_ns);
         kernel_poll(&kernel, now_ns); /* acknowledges the device */
+        due_ns = kernel_deadline(&kernel, now_ns);
+        journal_polled(due_ns);
         if (interrupted) {
             interrupts++;
             port_interrupt_done();
@@ -245,7 +280,7 @@ static _Noreturn void run(void)
         if (options.until_us * NS_PER_US > now_ns)
             at_ns = deadline_min(at_ns, options.until_us * NS_PER_US);
         at_ns = deadline_min(at_ns, closing_ns);
-        idle(deadline_min(at_ns, kernel_deadline(&kernel, now_ns)));
+        idle(deadline_min(at_ns, due_ns));
     }
 }
 
@@ -259,6 +294,9 @@ _Noreturn void machine_main(struct boot *boot)
         say_end("boot:", boot->wrong);
     if (wrong)
         say_end("option:", wrong);
+    if (options.journal)
+        journal_start(options.trace_all);
+    machine = journal_platform(&platform);
     bring_up(boot);
     run();
 }

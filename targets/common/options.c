@@ -114,6 +114,12 @@ static bool option(struct options *o, char *word)
     }
     if ((at = after(word, "bug=")))
         return bugs_choose(at);
+#ifdef DRYWIRE_JOURNAL
+    if ((at = after(word, "journal="))) {
+        o->journal = is(at, "on") ? JOURNAL_ON : is(at, "dump") ? JOURNAL_DUMP : JOURNAL_OFF;
+        return o->journal;
+    }
+#endif
     if (is(word, "trace=all"))
         return o->trace_all = true;
     /* QEMU adds one for each device of a microvm without ACPI; the slots are scanned anyway. */

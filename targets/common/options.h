@@ -11,6 +11,8 @@
  *     interrupts=msi    or by a message (PCI); default: off, poll without a pause
  *     trace=all         events of level DETAIL as well
  *     bug=NAME          with the planted bug (core/bug.h); only in images that have them
+ *     journal=on        in kernel-journal.elf: record, and send the journal in a panic,
+ *     journal=dump      or at the end as well
  *
  * In the words of a program %XX is a byte, so that spaces and commas can be passed.
  */
@@ -24,6 +26,7 @@
 enum { STARTS_MAX = 64, START_WORDS_MAX = 16 };
 
 enum interrupts { INTERRUPTS_OFF, INTERRUPTS_LINE, INTERRUPTS_MSI };
+enum journal { JOURNAL_OFF, JOURNAL_ON, JOURNAL_DUMP };
 
 struct start {
     uint64_t at_us;
@@ -37,6 +40,7 @@ struct options {
     uint64_t seed, until_us;
     enum interrupts interrupts;
     bool trace_all;
+    enum journal journal;
     struct start starts[STARTS_MAX];
     unsigned start_count;
     char text[CMDLINE_MAX]; /* what the pointers point into */

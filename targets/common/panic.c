@@ -5,6 +5,7 @@
 #include "../../core/check.h"
 #include "../../core/fmt.h"
 #include "console.h"
+#include "journal.h"
 #include "port.h"
 
 enum { STATUS_PANIC = 37 };
@@ -47,6 +48,7 @@ _Noreturn void panic(const char *why, uint64_t pc, uint64_t address)
     struct fmt f = {.buf = line, .size = sizeof(line)};
 
     console_break();
+    journal_panic(site ? site : why);
     fmt_text(&f, "test: panic why=");
     fmt_text(&f, site ? "check" : why);
     fmt_text(&f, " pc=");

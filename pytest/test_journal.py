@@ -1,0 +1,216 @@
+"""The flight recorder: what a target wrote down comes out the same in the simulator, a panic among it;
+what is damaged, foreign or cut off is said in one line."""
+
+import base64
+import binascii
+import re
+import subprocess
+import zlib
+
+import pytest
+
+from conftest import BUILD, ROOT, build_variant, command, drywire
+
+TARGETS = ["rv64", "x86_64"]
+WEB = "tests/scenarios/common/contract-web.scn"
+# Polling, sleeping until an interrupt; both ring formats.
+WAYS = ["interrupts=off", "ring=packed event_idx=on indirect=on interrupts=on"]
+BUG, SITE_FUNCTION = "TX_FREED_TWICE", "tx_freed"
+NOT_THE_CORES = ("test: ", "trap:", "journal: ")
+
+
+def record(log, target, *options, scenario=WEB, **more):
+    return drywire("qemu", "--target", target, "--log", log, *options, scenario, **more)
+
+
+def lines(log):
+    """What the console said, without frames and times."""
+    return [m[1] for m in re.finditer(r"^@\d+ (.*) t=\d+ \*[0-9a-f]{4}$", log.read_text(), re.M)]
+
+
+def replayed(out):
+    return [line[20:] for line in out.splitlines() if re.match(r" +\d+\.\d{6}       ", line)]
+
+
+@pytest.fixture(scope="module", params=TARGETS)
+def healthy(request, tmp_path_factory):
+    log = tmp_path_factory.mktemp("healthy") / "serial.log"
+    done = record(log, request.param, "--journal", "dump")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return log
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("detail", [[], ["--detail"]], ids=["mark", "detail"])
+def test_a_healthy_run_comes_out_the_same(target, way, detail, tmp_path):
+    log = tmp_path / "serial.log"
+    done = record(log, target, "--journal", "dump", "--device", way, *detail)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "journal: data" not in done.stdout, "not for people"
+    again = drywire("replay", log)
+    assert again.returncode == 0, again.stdout + again.stderr
+    said = [line for line in lines(log) if not line.startswith(NOT_THE_CORES)]
+    assert len(said) > 10 and replayed(again.stdout) == said
+    records = int(re.search(r" records=(\d+)", log.read_text())[1])
+    assert re.search(rf"^same .* records={records - 1} .* complete=1 end=asked$", again.stdout, re.M)
+
+
+def test_without_a_panic_and_unasked_nothing_is_sent(tmp_path):
+    log = tmp_path / "serial.log"
+    assert record(log, "rv64", "--journal", "on").returncode == 0
+    assert "journal:" not in log.read_text()
+    done = drywire("replay", log)
+    assert done.returncode == 2 and "no journal in it" in done.stderr
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_ordinary_image_has_no_recorder(target, tmp_path):
+    image = BUILD / target / "kernel.elf"
+    names = command(["nm", image]).stdout
+    assert "kernel_poll" in names and "journal" not in names and "ring_hook" not in names
+    done = record(tmp_path / "serial.log", target, "--journal", "on", "--kernel", image)
+    assert done.returncode == 1 and "why=option:journal=on" in done.stdout
+
+
+def test_a_full_journal_says_so_and_replays_up_to_there(tmp_path):
+    log = tmp_path / "serial.log"
+    done = record(log, "rv64", "--journal", "dump", scenario="tests/scenarios/common/web-4mib.scn")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"journal: begin .* complete=0$", "\n".join(lines(log)), re.M)
+    again = drywire("replay", log)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert re.search(r"^same .* complete=0 end=full$", again.stdout, re.M)
+    said = replayed(again.stdout)
+    assert said == [line for line in lines(log) if not line.startswith(NOT_THE_CORES)][: len(said)]
+    assert any("tcp: connected" in line for line in said)
+    assert not any("webget: done" in line for line in said)
+
+
+# ---- a panic ----
+
+
+@pytest.fixture(scope="module")
+def planted():
+    return build_variant("planted", "CC=gcc", f"PLANT={BUG}",
+                         targets=["drywire", *(f"{t}/kernel-journal.elf" for t in TARGETS)])
+
+
+@pytest.fixture(scope="module", params=TARGETS)
+def panic(request, planted, tmp_path_factory):
+    """The log of a machine that came to a panic, the place, and how many records before it."""
+    log = tmp_path_factory.mktemp("panic") / "serial.log"
+    done = record(log, request.param, "--journal", "on", binary=planted / "drywire")
+    assert done.returncode == 1, done.stdout + done.stderr
+    text = log.read_text()
+    site = re.search(r"test: panic why=check .* site=(core/virtio/virtio_net.c:\d+)", text)[1]
+    assert f"replay:    build/drywire replay --gdb {log}" in done.stdout
+    return log, site, int(re.search(r" records=(\d+)", text)[1]) - 1
+
+
+@pytest.mark.slow
+def test_a_panic_comes_again_at_the_same_record(panic, planted):
+    log, site, records = panic
+    done = drywire("replay", log, binary=planted / "drywire")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(rf"^same .* records={records} .* end=panic at={re.escape(site)}$", done.stdout,
+                     re.M), done.stdout
+    assert replayed(done.stdout) == [line for line in lines(log)
+                                     if not line.startswith(NOT_THE_CORES)]
+
+
+@pytest.mark.slow
+def test_gdb_stops_at_the_failed_check(panic, planted):
+    log, _, records = panic
+    done = subprocess.run([planted / "drywire", "replay", "--gdb", log], capture_output=True, cwd=ROOT,
+                          text=True, timeout=120, input="set width 0\nbt\nprint replay.number\nquit\n")
+    assert "SIGILL" in done.stdout, done.stdout + done.stderr
+    stopped = done.stdout[done.stdout.index("SIGILL"):]
+    assert re.search(rf"#0 +{SITE_FUNCTION} .* at core/virtio/virtio_net\.c:\d+$", stopped, re.M), stopped
+    assert re.search(r"^#\d+ .* kernel_poll ", stopped, re.M), stopped
+    assert f"$1 = {records}" in stopped
+
+
+def test_gdb_stops_at_the_end_of_a_healthy_run(healthy):
+    done = subprocess.run([BUILD / "drywire", "replay", "--gdb", healthy], capture_output=True,
+                          cwd=ROOT, text=True, timeout=120, input="bt\nquit\n")
+    assert re.search(r"^Breakpoint 1, .*replay_end", done.stdout, re.M), done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_other_sources_are_refused(panic):
+    done = drywire("replay", panic[0])
+    assert done.returncode == 2 and "build both from the same sources" in done.stderr
+    assert done.stderr.count("\n") == 1 and not done.stdout
+
+
+# ---- differences and damage ----
+
+
+def unpack(text):
+    parts = re.findall(r" b64=(\S+)", text)
+    return b"".join(base64.b64decode(part) for part in parts)
+
+
+def repack(text, journal):
+    """The same log with other bytes, as many, under good checksums."""
+    def body(line):
+        if part := re.search(r" off=(\d+) b64=(\S+)", line):
+            at, size = int(part[1]), len(base64.b64decode(part[2]))
+            line = line.replace(part[2], base64.b64encode(journal[at: at + size]).decode())
+        return re.sub(r"(journal: end crc32=)\w+", rf"\g<1>{zlib.crc32(journal):08x}", line)
+
+    def frame(match):
+        text = body(match[1])
+        return f"{text} *{binascii.crc_hqx(text.encode(), 0xFFFF):04x}"
+
+    return re.sub(r"^(@.*) \*[0-9a-f]{4}$", frame, text, flags=re.M)
+
+
+def test_the_first_difference_is_named(healthy, tmp_path):
+    text, log = healthy.read_text(), tmp_path / "serial.log"
+    journal = unpack(text)
+    log.write_text(repack(text, journal))
+    assert log.read_text() == text
+    assert journal.count(b"hello from the other side") >= 1
+    log.write_text(repack(text, journal.replace(b"hello from", b"jello from", 1)))
+    done = drywire("replay", log)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert re.search(r"^DIFFERENT ", done.stdout, re.M)
+    assert re.search(r"^record \d+: ", done.stdout, re.M), done.stdout
+    assert "webget: |" not in done.stdout # what came with a wrong checksum was not delivered
+
+
+def flip(text):
+    return text.replace("b64=A", "b64=B", 1) if "b64=A" in text else text.replace("b64=", "b64=A", 1)
+
+
+@pytest.mark.parametrize("damage, why", [
+    (flip, "damaged"),
+    (lambda text: text.replace("journal: begin version=1", "journal: begin version=9"), "damaged"),
+    (lambda text: "\n".join(x for x in text.split("\n") if "data off=168" not in x), "missing"),
+    (lambda text: text[: text.index("journal: end") + 5], "cut off"),
+    (lambda text: repack(text, unpack(text)[:20] + b"\xff" * 9 + unpack(text)[29:]), "of the journal: "),
+    (lambda text: "", "not a serial log"),
+    (lambda text: "no kernel at all\n" * 50, "not a serial log"),
+    (lambda text: "\0" * 5000, "not a serial log"),
+])
+def test_damage_is_one_line(healthy, damage, why, tmp_path):
+    log = tmp_path / "serial.log"
+    log.write_text(damage(healthy.read_text()))
+    done = drywire("replay", log)
+    assert done.returncode == 2 and why in done.stderr, (done.returncode, done.stderr)
+    assert done.stderr.count("\n") == 1 and not done.stdout
+
+
+def test_no_file_is_one_line():
+    done = drywire("replay", "no-such.log")
+    assert done.returncode == 2 and done.stderr == "drywire: no-such.log: No such file or directory\n"
+    assert drywire("replay").returncode == 2
+
+
+@pytest.mark.slow
+def test_damage_under_sanitizers():
+    folder = build_variant("asan", "CC=gcc", "SANITIZE=address,undefined", targets=("unit/test_journal",))
+    done = command([folder / "unit/test_journal"])
+    assert done.returncode == 0, done.stdout + done.stderr
