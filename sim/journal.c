@@ -373,7 +373,7 @@ static bool init_fits(struct check *c, const struct journal_record *r)
 {
     bool fits = !c->initialised && r->field[0] < TIME_MAX_NS && r->field[1] <= 1 &&
                 r->field[4] <= 1 && r->field[6] <= UINT32_MAX && r->field[7] <= 1 &&
-                r->field[9] >= 4096 && r->field[9] <= JOURNAL_DMA_MAX && r->field[9] % 4096 == 0;
+                r->field[9] >= 4096 && r->field[9] <= JOURNAL_DMA_MAX;
 
     c->initialised = true;
     c->dma_size = r->field[9];
