@@ -379,5 +379,4 @@ def test_capture(tmp_path, net):
     scenario.write_text("world slirp\nrun ping 10.0.2.2\nexpect netstackd: virt0 dhcp addr=*\n")
     done = drywire("qemu", "--net", net, "--pcap", capture, "--target", "rv64", scenario)
     assert done.returncode == 0, done.stdout + done.stderr
-    magic = capture.read_bytes()[:4]
-    assert magic == (b"\x0a\x0d\x0d\x0a" if net == "world" else b"\xd4\xc3\xb2\xa1")
+    assert capture.read_bytes()[:4] == b"\x0a\x0d\x0d\x0a"  # pcapng, whoever captured
