@@ -69,7 +69,7 @@ enum journal_end {
 /* A number that may be negative, as one that is small when it is near to 0. */
 static inline uint64_t journal_zigzag(int64_t n)
 {
-    return (uint64_t)n << 1 ^ (uint64_t)(n >> 63);
+    return (uint64_t)n << 1 ^ (n < 0 ? UINT64_MAX : 0);
 }
 
 static inline int64_t journal_unzigzag(uint64_t n)
