@@ -454,7 +454,7 @@ static int read_file(struct capture *c, const char *path, bool cut_allowed, char
     if (error)
         free(bytes);
     else
-        c->file = bytes;
+        *c = (struct capture){c->frames, c->count, c->origin, c->origin_len, bytes, len};
     return error;
 }
 

@@ -32,6 +32,7 @@ struct capture {
     const char *origin; /* the comment of the first section, in the file; NULL: none */
     size_t origin_len;
     uint8_t *file; /* its bytes; owned */
+    size_t file_len;
 };
 
 /* Read a file. 0, or -1 with what is wrong, one line without the file's name, in `problem`. */
