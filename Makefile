@@ -28,7 +28,8 @@ FREESTANDING := -ffreestanding -fno-stack-protector
 PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
 
 # The command line of `drywire`, what needs libslirp, and programs of their own are set apart.
-CLI := child.c ladder.c live.c main.c options.c origin.c peer.c qemu.c qemu_machine.c replay_journal.c \
+CLI := child.c ladder.c live.c main.c observe.c options.c origin.c peer.c qemu.c qemu_machine.c \
+       replay_exact.c replay_journal.c \
        report.c rewrap.c seq.c
 SLIRP_ONLY := host_libc.c host_socket.c world_slirp.c
 CORE_SOURCES := $(sort $(wildcard core/*.[ch] core/*/*.[ch]))
@@ -232,8 +233,8 @@ $(O)/sim/%.o: sim/%.c
 	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
 
 # Captures say what sources made them.
-$(O)/sim/origin.o: SIM_FLAGS += -I$(O)
-$(O)/sim/origin.o: $(O)/revision.h
+$(O)/sim/origin.o $(O)/sim/replay_exact.o: SIM_FLAGS += -I$(O)
+$(O)/sim/origin.o $(O)/sim/replay_exact.o: $(O)/revision.h
 .PHONY: always
 $(O)/revision.h: always
 	$(Q)mkdir -p $(@D)

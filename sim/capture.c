@@ -33,6 +33,7 @@ enum {
 
 #define PCAP_MICROSECONDS UINT32_C(0xa1b2c3d4)
 #define PCAP_NANOSECONDS  UINT32_C(0xa1b23c4d)
+#define FCS_KNOWN         UINT32_C(0x04000000)
 #define BYTE_ORDER_MAGIC  UINT32_C(0x1a2b3c4d)
 
 struct interface {
@@ -45,7 +46,7 @@ struct reading {
     struct capture *c;
     const uint8_t *bytes;
     size_t len, at;
-    bool swapped;
+    bool swapped, cut_allowed;
     size_t frames_size;
     struct interface interfaces[INTERFACES_MAX]; /* of this section */
     unsigned interface_count;
@@ -98,7 +99,7 @@ static int add_frame(struct reading *r, uint64_t time_ns, size_t at, uint32_t le
 
     if (len > CAPTURE_FRAME_MAX)
         return wrong(r, "frame %zu has %" PRIu32 " bytes, more than any frame", c->count + 1, len);
-    if (len != whole)
+    if (len != whole && !(r->cut_allowed && len < whole))
         return wrong(r, "frame %zu was cut when it was recorded: %" PRIu32 " of %" PRIu32 " bytes",
                      c->count + 1, len, whole);
     if (c->count == r->frames_size) {
@@ -110,7 +111,8 @@ static int add_frame(struct reading *r, uint64_t time_ns, size_t at, uint32_t le
         }
     }
     c->frames[c->count++] =
-        (struct capture_frame){.time_ns = time_ns, .bytes = r->bytes + at, .len = len};
+        (struct capture_frame){
+            .time_ns = time_ns, .bytes = r->bytes + at, .len = len, .cut = len != whole};
     return 0;
 }
 
@@ -119,13 +121,17 @@ static int add_frame(struct reading *r, uint64_t time_ns, size_t at, uint32_t le
 static int read_pcap(struct reading *r, bool nanoseconds)
 {
     uint64_t unit_ns = nanoseconds ? 1 : 1000;
+    uint32_t link;
 
     if (!need(r, PCAP_HEADER))
         return wrong(r, "the file ends inside its header");
     if (get16(r, 4) != 2 || get16(r, 6) != 4)
         return wrong(r, "pcap of version %u.%u, 2.4 is known", get16(r, 4), get16(r, 6));
-    if ((get32(r, 20) & 0x0fffffff) != LINKTYPE_ETHERNET)
-        return wrong(r, "the link type is %" PRIu32 ", not Ethernet (1)", get32(r, 20));
+    link = get32(r, 20); /* above it: what is known of the frame check sequence */
+    if ((link & 0xffff) != LINKTYPE_ETHERNET)
+        return wrong(r, "the link type is %" PRIu32 ", not Ethernet (1)", link & 0xffff);
+    if (link & FCS_KNOWN && link >> 28)
+        return wrong(r, "frames with their check sequences are not supported");
     for (r->at = PCAP_HEADER; r->at < r->len;) {
         uint32_t seconds, fraction, len;
 
@@ -377,11 +383,15 @@ static int read_pcapng(struct reading *r)
 
 /* ---- the whole ---- */
 
-int capture_parse(struct capture *c, const uint8_t *bytes, size_t len, char *problem,
-                  size_t problem_size)
+static int parse(struct capture *c, const uint8_t *bytes, size_t len, bool cut_allowed,
+                 char *problem, size_t problem_size)
 {
-    struct reading r = {
-        .c = c, .bytes = bytes, .len = len, .problem = problem, .problem_size = problem_size};
+    struct reading r = {.c = c,
+                        .bytes = bytes,
+                        .len = len,
+                        .cut_allowed = cut_allowed,
+                        .problem = problem,
+                        .problem_size = problem_size};
     int error = -1;
     uint32_t magic;
 
@@ -405,7 +415,14 @@ int capture_parse(struct capture *c, const uint8_t *bytes, size_t len, char *pro
     return error;
 }
 
-int capture_read(struct capture *c, const char *path, char *problem, size_t problem_size)
+int capture_parse(struct capture *c, const uint8_t *bytes, size_t len, char *problem,
+                  size_t problem_size)
+{
+    return parse(c, bytes, len, false, problem, problem_size);
+}
+
+static int read_file(struct capture *c, const char *path, bool cut_allowed, char *problem,
+                     size_t problem_size)
 {
     FILE *f = fopen(path, "rb");
     uint8_t *bytes = NULL;
@@ -431,14 +448,40 @@ int capture_read(struct capture *c, const char *path, char *problem, size_t prob
     else if (len > CAPTURE_FILE_MAX)
         snprintf(problem, problem_size, "is larger than %d MiB", CAPTURE_FILE_MAX >> 20);
     else
-        error = capture_parse(c, bytes, len, problem, problem_size);
+        error = parse(c, bytes, len, cut_allowed, problem, problem_size);
     if (f)
         fclose(f);
     if (error)
         free(bytes);
     else
-        c->file = bytes;
+        *c = (struct capture){c->frames, c->count, c->origin, c->origin_len, bytes, len};
     return error;
+}
+
+int capture_read(struct capture *c, const char *path, char *problem, size_t problem_size)
+{
+    return read_file(c, path, false, problem, problem_size);
+}
+
+int capture_read_cut(struct capture *c, const char *path, char *problem, size_t problem_size)
+{
+    return read_file(c, path, true, problem, problem_size);
+}
+
+static bool magic_known(uint32_t magic)
+{
+    return magic == BLOCK_SECTION || magic == PCAP_MICROSECONDS || magic == PCAP_NANOSECONDS;
+}
+
+bool capture_recognised(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    uint32_t magic = 0;
+    bool read = f && fread(&magic, sizeof(magic), 1, f) == 1;
+
+    if (f)
+        fclose(f);
+    return read && (magic_known(magic) || magic_known(__builtin_bswap32(magic)));
 }
 
 static int hex_digit(char c)

@@ -23,6 +23,7 @@ struct capture_frame {
     bool damaged;   /* these are not the bytes that were sent */
     const char *fault; /* what the wire did to it, fault_len characters; NULL: nothing */
     size_t fault_len;
+    bool cut; /* only a part of it was recorded */
 };
 
 struct capture {
@@ -31,12 +32,19 @@ struct capture {
     const char *origin; /* the comment of the first section, in the file; NULL: none */
     size_t origin_len;
     uint8_t *file; /* its bytes; owned */
+    size_t file_len;
 };
 
 /* Read a file. 0, or -1 with what is wrong, one line without the file's name, in `problem`. */
 int capture_read(struct capture *c, const char *path, char *problem, size_t problem_size);
 
-/* The same from memory, which must outlive the capture and is not freed. */
+/* The same, but frames that were cut when they were recorded are there as far as they go. */
+int capture_read_cut(struct capture *c, const char *path, char *problem, size_t problem_size);
+
+/* Does the file begin like a capture? */
+bool capture_recognised(const char *path);
+
+/* capture_read() from memory, which must outlive the capture and is not freed. */
 int capture_parse(struct capture *c, const uint8_t *bytes, size_t len, char *problem,
                   size_t problem_size);
 

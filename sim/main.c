@@ -4,9 +4,11 @@
  */
 #include "../user/programs.h"
 #include "live.h"
+#include "observe.h"
 #include "oracle.h"
 #include "page.h"
 #include "qemu.h"
+#include "replay_exact.h"
 #include "replay_journal.h"
 #include "report.h"
 #include "seq.h"
@@ -822,10 +824,50 @@ static int verb_compare(const struct options *o)
 
 /* ---- replay ---- */
 
+static int replay_capture(const char *path, const struct options *o)
+{
+    bool observer = o->as == REPLAY_AS_OBSERVER;
+    struct capture c;
+    char problem[200];
+
+    if (observer ? capture_read_cut(&c, path, problem, sizeof(problem))
+                 : capture_read(&c, path, problem, sizeof(problem))) {
+        fprintf(stderr, "drywire: %s: %s\n", path, problem);
+        return EXIT_USAGE;
+    }
+    if (!c.count) {
+        fprintf(stderr, "drywire: %s: there is no frame in it\n", path);
+        capture_free(&c);
+        return EXIT_USAGE;
+    }
+    if (observer)
+        return observe(path, &c, o);
+    if (o->exact || replay_exact_possible(&c))
+        return replay_exact(path, &c, o);
+    fprintf(stderr, "drywire: %s: not a capture of drywire: --as observer takes any\n", path);
+    capture_free(&c);
+    return EXIT_USAGE;
+}
+
 static int verb_replay(const struct options *o)
 {
     if (o->path_count != 1) {
-        fprintf(stderr, "drywire: replay takes one serial log, e.g. drywire replay serial.log\n");
+        fprintf(stderr, "drywire: replay takes one serial log or capture, e.g. drywire replay "
+                        "run.pcapng\n");
+        return EXIT_USAGE;
+    }
+    if (o->exact && o->as == REPLAY_AS_OBSERVER) {
+        fprintf(stderr, "drywire: --exact runs the machine again, --as observer any: one of them\n");
+        return EXIT_USAGE;
+    }
+    if (access(o->paths[0], R_OK)) {
+        report_missing(o->paths[0]);
+        return EXIT_USAGE;
+    }
+    if (capture_recognised(o->paths[0]))
+        return replay_capture(o->paths[0], o);
+    if (o->exact || o->as) {
+        fprintf(stderr, "drywire: %s: neither pcap nor pcapng\n", o->paths[0]);
         return EXIT_USAGE;
     }
     return replay_journal(o->paths[0], o);

@@ -57,6 +57,8 @@ struct native_dhcp {
     unsigned requests, messages;
 };
 
+struct native_play;
+
 struct world {
     struct sim *sim;
     const struct scenario *scenario;
@@ -71,6 +73,8 @@ struct world {
     struct native_conn *conns[NATIVE_CONNS];
     struct native_dial *dials;
     struct draw_stream iss;
+    struct native_play *play; /* NULL: nothing is played */
+    size_t observed;          /* frames fed so far, in both passes */
     char words[160];
 };
 
@@ -89,6 +93,19 @@ void native_dhcp_input(struct world *w, const struct decoded *d);
 /* An ICMP error of the peer about a frame of the machine. */
 void native_icmp_error(struct world *w, const uint8_t *frame, const struct decoded *d,
                        uint8_t code, uint32_t from, uint64_t more_ns);
+
+/* ---- frames of a capture, as they are and readdressed: native_observe.c ---- */
+
+void native_observe_start(struct world *w);
+bool native_observe_busy(const struct world *w);
+
+/* ---- a captured server: native_play.c ---- */
+
+void native_play_start(struct world *w);
+void native_play_input(struct world *w, const struct decoded *d);
+void native_play_read(struct world *w, const uint8_t *bytes, size_t len);
+bool native_play_busy(const struct world *w);
+void native_play_end(struct world *w);
 
 /* ---- TCP: native_tcp.c ---- */
 

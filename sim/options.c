@@ -34,7 +34,7 @@ static const struct row {
     unsigned verbs;
     const char *help;
 } rows[] = {
-    {"seed", 's', "N", RUN | EXPLAIN | WORLD | QEMU | SEQ | REPORT,
+    {"seed", 's', "N", RUN | EXPLAIN | WORLD | QEMU | SEQ | REPORT | REPLAY,
      "seed of the run, decimal or 0x hexadecimal (default 1)"},
     {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
     {"check-determinism", 'd', NULL, RUN, "the same as --repeat 2"},
@@ -46,7 +46,7 @@ static const struct row {
     {"artifacts", 'a', "DIR", RUN, "capture, trace and failure block of each failure"},
     {"annotate", 'g', "=github", RUN, "annotations for GitHub Actions"},
     {"guest", 'G', "FILE.so", RUN | EXPLAIN | SEQ | REPORT, "run a foreign guest in the core's place"},
-    {"timeout", 'T', "SECONDS", RUN | EXPLAIN | QEMU | SEQ | REPORT,
+    {"timeout", 'T', "SECONDS", RUN | EXPLAIN | QEMU | SEQ | REPORT | REPLAY,
      "wall-clock alarm for each scenario (default 60)"},
     {"target", 'y', "x86_64|rv64", QEMU, "which target to boot (default x86_64)"},
     {"machine", 'm', "NAME", QEMU, "or which machine: q35 q35-seabios microvm virt virt-opensbi"},
@@ -69,6 +69,9 @@ static const struct row {
     {"limit", 'L', "SECONDS", WORLD, "how long to wait for the first frame (default 10)"},
     {"ready-fd", 'R', "N", WORLD, "write a line to descriptor N, and close it, when listening"},
     {"grade", 'r', "p1|p3", COMPARE, "frames byte by byte (default), or what they tell"},
+    {"as", 'O', "observer", REPLAY, "every frame comes to the core as hostile input"},
+    {"exact", 'x', NULL, REPLAY,
+     "what drywire captured runs again and must be the same (default where the header allows it)"},
     {"mermaid", 'M', NULL, SEQ, "a Mermaid sequence diagram instead of plain text"},
     {"width", 'w', "COLUMNS", SEQ, "of a line, 60 to 400 (default: the terminal's, else 120)"},
     {"verbose", 'v', NULL, RUN | EXPLAIN | WORLD | QEMU | COMPARE | SEQ | REPLAY,
@@ -114,10 +117,12 @@ static void help(void)
          "  drywire seq lossy.scn --seed 7                  the ladder of a run, or of a capture\n"
          "  drywire compare --grade p3 a.pcapng b.pcapng     do two captures tell the same?\n"
          "  drywire replay serial.log --gdb                 a panic's journal, once more here\n"
+         "  drywire replay run.pcapng                        the run that a capture is of, once more\n"
+         "  drywire replay any.pcap --as observer           a stranger's frames as hostile input\n"
          "  drywire list                                    scenarios and programs\n\n"
          "Usage: drywire run FILE|DIR... | list [DIR...] | explain FILE |\n"
          "       drywire report FILE -o FILE.html | seq FILE | compare CAPTURE CAPTURE |\n"
-         "       drywire qemu FILE|DIR... | world FILE | replay LOG\n\n"
+         "       drywire qemu FILE|DIR... | world FILE | replay LOG|CAPTURE\n\n"
          "Options:");
     help_options(ALL);
     puts("\nExit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ,\n"
@@ -223,6 +228,7 @@ const char *net_word(enum net n)
     return nets[n];
 }
 
+static const char *const roles[] = {"any", "observer", NULL}; /* of enum replay_as */
 static const char *const journals[] = {"off", "on", "dump", NULL}; /* of enum journal_mode */
 
 static int choice(const char *name, const char *text, const char *const *words, unsigned *out)
@@ -287,6 +293,11 @@ static int apply(const struct row *r, const char *value, struct options *o)
         break;
     case 'i':
         return number(r->name, value, 0, &o->icount);
+    case 'O':
+        return choice(r->name, value, roles, (unsigned *)&o->as);
+    case 'x':
+        o->exact = true;
+        break;
     case 'J':
         return choice(r->name, value, journals, (unsigned *)&o->journal);
     case 'N':

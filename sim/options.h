@@ -25,6 +25,9 @@ enum verb {
  * with a way to the host's loopback. */
 enum net { NET_WORLD, NET_USER, NET_HOST };
 
+/* In whose place `replay` puts the core. */
+enum replay_as { REPLAY_AS_ANY, REPLAY_AS_OBSERVER };
+
 /* Does the kernel keep a journal, and does it send it without a panic too (docs/recorder.md)? */
 enum journal_mode { JOURNAL_MODE_OFF, JOURNAL_MODE_ON, JOURNAL_MODE_DUMP };
 
@@ -64,6 +67,8 @@ struct options {
     enum journal_mode journal;
     enum net net;
     enum grade grade; /* compare */
+    enum replay_as as; /* replay */
+    bool exact;
     uint64_t width; /* seq; 0: the terminal's */
     uint64_t icount; /* NO_ICOUNT: real time */
     const char *pcap, *trace, *junit, *artifacts, *guest, *output;

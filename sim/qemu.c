@@ -515,16 +515,19 @@ static int carry_out(struct run *r)
     return v ? EXIT_FAIL : world;
 }
 
-/* What QEMU's own network was dumped into becomes a capture like the others. */
-static int rewrap_dump(const struct run *r)
+/* What QEMU dumped, of its own network and of the guest's card, becomes a capture like the others. */
+static int rewrap_dumps(const struct run *r)
 {
     struct options o = options_said(r);
+    const char *dumps[2] = {o.net == NET_WORLD ? NULL : o.pcap, o.nic_pcap};
     char origin[ORIGIN_MAX];
+    int code = 0;
 
-    if (o.net == NET_WORLD || !o.pcap)
-        return 0;
     origin_words(origin, r->scenario, &o);
-    return rewrap(o.pcap, origin, r->scenario->device.mac) ? EXIT_HARNESS : 0;
+    for (unsigned i = 0; i < 2; i++)
+        if (dumps[i] && rewrap(dumps[i], origin, r->scenario->device.mac))
+            code = EXIT_HARNESS;
+    return code;
 }
 
 static int open_log(struct run *r)
@@ -589,7 +592,7 @@ int qemu_run(const struct scenario *sc, const struct options *o, bool single)
         if (world)
             start_world(&r, wire[0], wire[1]);
         code = carry_out(&r);
-        rewrapped = rewrap_dump(&r);
+        rewrapped = rewrap_dumps(&r);
         code = code ? code : rewrapped;
         close(r.qemu_said);
         if (world)

@@ -35,7 +35,7 @@ int rewrap(const char *path, const char *origin, const uint8_t mac[6])
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
         return 0;
     if (capture_read(&capture, path, problem, sizeof(problem))) {
-        fprintf(stderr, "drywire: --pcap %s: left as it was written: %s\n", path, problem);
+        fprintf(stderr, "drywire: %s: left as it was written: %s\n", path, problem);
         return -1;
     }
     error = reasons_open(&r, &sim, &wish);
@@ -43,7 +43,7 @@ int rewrap(const char *path, const char *origin, const uint8_t mac[6])
         add_frame(&r, &sim, &capture.frames[i], mac);
     error = error ? error : reasons_close(&r);
     if (error)
-        fprintf(stderr, "drywire: --pcap %s: left as it was written: %s\n", path, strerror(errno));
+        fprintf(stderr, "drywire: %s: left as it was written: %s\n", path, strerror(errno));
     reasons_free(&r);
     capture_free(&capture);
     return error;

@@ -8,12 +8,14 @@
 #include "far_side.h"
 #include "guest_core.h"
 #include "machine.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Events of one run; more is a livelock. A 4 MiB body takes about 40,000. */
-enum { EVENTS_MAX = 5000000 };
+/* Events of one run; more is a livelock. A 4 MiB body takes about 40,000, a frame that is observed
+ * less than 50, twice. */
+enum { EVENTS_MAX = 5000000, EVENTS_OBSERVED = 100 };
 
 /* From when on a scenario with fault rates is healed, unless it says so itself: what is still open
  * then must finish before the limit. */
@@ -50,12 +52,15 @@ static void trace_stream(struct run_context *c, unsigned id, const uint64_t *arg
     uint16_t local = (uint16_t)args[0], port = (uint16_t)args[2];
     uint32_t remote = (uint32_t)args[1];
 
-    if (id == TRACE_TCP_READ)
+    if (id == TRACE_TCP_READ) {
         oracles_app_read(c->far.oracles, local, remote, port, ps->copied, ps->copied_len);
-    else if (id == TRACE_TCP_WRITTEN)
+        if (c->far.world_ops->app_read)
+            c->far.world_ops->app_read(c->far.world, ps->copied, ps->copied_len);
+    } else if (id == TRACE_TCP_WRITTEN) {
         oracles_app_written(c->far.oracles, local, remote, port, ps->copied, ps->copied_len);
-    else
+    } else {
         oracles_app_end(c->far.oracles, local, remote, port);
+    }
 }
 
 static void on_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
@@ -305,6 +310,7 @@ static void run_loop(struct run_context *c)
 {
     struct sim *s = &c->sim;
     uint64_t limit = SIM_POWER_ON_NS + c->scenario->limit_ns;
+    uint64_t most = EVENTS_MAX + EVENTS_OBSERVED * c->scenario->native.observed.count;
 
     while (!sim_failed(s) && !run_done(c)) {
         uint64_t late = expectations_deadline(&c->expectations);
@@ -326,9 +332,9 @@ static void run_loop(struct run_context *c)
         sim_step(s);
         if (c->options->kill_program)
             kill_at_wait(c);
-        if (s->events > EVENTS_MAX)
+        if (s->events > most)
             sim_fail(s, FAILURE_LIVELOCK, "budget.events", c->scenario->path,
-                     "more than %d events", EVENTS_MAX);
+                     "more than %" PRIu64 " events", most);
     }
 }
 

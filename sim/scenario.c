@@ -407,5 +407,7 @@ void scenario_free(struct scenario *s)
         b = next;
     }
     capture_free(&s->replay.capture);
+    capture_free(&s->native.observed);
+    capture_free(&s->native.played);
     free(s);
 }

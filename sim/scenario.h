@@ -66,6 +66,10 @@ struct native_options {
     uint64_t zero_window_ns;  /* zero-window=T the peer's window stays 0 for T after each fill */
     bool pad;                 /* pad         frames shorter than 60 bytes are padded to 60 */
     uint64_t latency_ns;      /* latency=    of every answer, default 200us */
+    const char *observe;      /* observe=CAPTURE  its frames come to the machine (native_observe.c) */
+    const char *play;         /* play=CAPTURE  its server is the peer's (native_play.c) */
+    const char *sha256;       /* sha256=HEX  of what a program must read then */
+    struct capture observed, played;
 };
 
 struct device_options {

@@ -156,6 +156,28 @@ static bool line_oracle(struct reader *r)
 
 /* ---- world, device ---- */
 
+/* Where a file that a line names is: relative names count from the scenario's folder. */
+static const char *beside(struct reader *r, const char *file)
+{
+    const char *slash = *file == '/' ? NULL : strrchr(r->path, '/');
+    int folder = slash ? (int)(slash + 1 - r->path) : 0;
+    size_t size = (size_t)folder + strlen(file) + 1;
+    char *path = reader_take(r->s, size);
+
+    snprintf(path, size, "%.*s%s", folder, r->path, file);
+    return path;
+}
+
+/* A capture that the peer has; cut frames are there as far as they go. */
+static bool native_capture(struct reader *r, const char *file, struct capture *c)
+{
+    char problem[200];
+
+    if (!file || !capture_read_cut(c, beside(r, file), problem, sizeof(problem)))
+        return true;
+    return reader_wrong(r, "%.200s: %s", beside(r, file), problem);
+}
+
 static bool world_native_line(struct reader *r)
 {
 #define NATIVE(field) FIELD(native_options, field)
@@ -181,11 +203,19 @@ static bool world_native_line(struct reader *r)
         {"zero-window", VALUE_DURATION, NATIVE(zero_window_ns)},
         {"pad", VALUE_FLAG, NATIVE(pad)},
         {"latency", VALUE_DURATION, NATIVE(latency_ns)},
+        {"observe", VALUE_TEXT, NATIVE(observe)},
+        {"play", VALUE_TEXT, NATIVE(play)},
+        {"sha256", VALUE_TEXT, NATIVE(sha256)},
         {0},
     };
+    struct native_options *o = &r->s->native;
     uint32_t given = 0;
 
-    return read_keys(r, keys, 2, &r->s->native, &given);
+    if (!read_keys(r, keys, 2, o, &given))
+        return false;
+    if (o->sha256 && !o->play)
+        return reader_wrong(r, "sha256= goes with play=CAPTURE");
+    return native_capture(r, o->observe, &o->observed) && native_capture(r, o->play, &o->played);
 }
 
 static bool world_slirp_line(struct reader *r)
@@ -210,22 +240,15 @@ static bool world_replay_line(struct reader *r)
         {0},
     };
     struct replay_options *o = &r->s->replay;
-    const char *slash = strrchr(r->path, '/');
-    int folder = slash ? (int)(slash + 1 - r->path) : 0;
     uint32_t given = 0;
-    char problem[200], *path;
-    size_t size;
+    char problem[200];
+    const char *path;
 
     if (!read_keys(r, keys, 2, o, &given))
         return false;
     if (!o->file || !*o->file)
         return reader_wrong(r, "world replay needs file=CAPTURE");
-    if (*o->file == '/')
-        folder = 0;
-    size = (size_t)folder + strlen(o->file) + 1;
-    path = reader_take(r->s, size);
-    snprintf(path, size, "%.*s%s", folder, r->path, o->file);
-    o->path = path;
+    o->path = path = beside(r, o->file);
     if (capture_read(&o->capture, path, problem, sizeof(problem)))
         return reader_wrong(r, "%.200s: %s", path, problem);
     for (size_t i = 0; i < o->capture.count; i++)

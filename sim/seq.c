@@ -94,17 +94,7 @@ int seq_run(const struct scenario *sc, const struct guest_ops *guest, const stru
 
 bool seq_is_capture(const char *path)
 {
-    static const uint32_t magics[] = {0x0a0d0d0a, 0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1};
-    FILE *f = fopen(path, "rb");
-    uint32_t magic = 0;
-    bool read = f && fread(&magic, sizeof(magic), 1, f) == 1;
-
-    if (f)
-        fclose(f);
-    for (unsigned i = 0; read && i < sizeof(magics) / sizeof(magics[0]); i++)
-        if (magic == magics[i])
-            return true;
-    return false;
+    return capture_recognised(path);
 }
 
 static void capture_frame(const struct ladder *l, const struct capture_frame *f,

@@ -37,6 +37,9 @@ struct world_ops {
      * (a dial whose expect= was not met, a virtual descriptor that leaked). */
     void (*close)(struct world *w);
 
+    /* A program read these bytes from a connection; may be NULL. */
+    void (*app_read)(struct world *w, const uint8_t *bytes, size_t len);
+
     /* For failure blocks: one line about the world's state, or "". */
     const char *(*describe)(const struct world *w);
 };

@@ -246,7 +246,10 @@ static void native_input(struct world *w, const uint8_t *frame, size_t len)
         input_udp(w, frame, &d);
         break;
     case LAYER_TCP:
-        native_tcp_input(w, frame, &d);
+        if (w->play)
+            native_play_input(w, &d);
+        else
+            native_tcp_input(w, frame, &d);
         break;
     case LAYER_IPV4:
     case LAYER_OTHER:
@@ -319,6 +322,10 @@ static int native_open(struct sim *sim, const struct scenario *sc, struct world_
         w->dials[i].dial = &sc->dials[i];
         sim_at(sim, SIM_POWER_ON_NS + sc->dials[i].at_ns, EVENT_TIMER, dial_begin, w, i);
     }
+    if (sc->native.observed.count)
+        native_observe_start(w);
+    if (sc->native.play)
+        native_play_start(w);
     *out = w;
     return 0;
 }
@@ -328,7 +335,7 @@ static bool native_busy(const struct world *w)
     for (unsigned i = 0; i < w->scenario->dial_count; i++)
         if (!w->dials[i].done)
             return true;
-    return native_tcp_busy(w);
+    return native_tcp_busy(w) || native_observe_busy(w) || native_play_busy(w);
 }
 
 static void free_frames(struct native_frame *f)
@@ -345,6 +352,7 @@ static void native_close(struct world *w)
 {
     for (unsigned i = 0; i < w->scenario->dial_count; i++)
         dial_judge(w, &w->dials[i]);
+    native_play_end(w);
     native_tcp_free(w);
     free_frames(w->pending);
     free_frames(w->spare);
@@ -370,5 +378,6 @@ const struct world_ops world_native = {
     .input = native_input,
     .busy = native_busy,
     .close = native_close,
+    .app_read = native_play_read,
     .describe = native_describe,
 };

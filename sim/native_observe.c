@@ -1,0 +1,114 @@
+/*
+ * `world native observe=CAPTURE`: every frame of a capture comes to the machine as hostile input.
+ * First all as they are, most of which the machine must ignore as not its own; then all once more
+ * with the addresses of the machine in their place, so that they get to where they can do harm.
+ *
+ * Frames come one every OBSERVE_STEP_NS, from OBSERVE_START_NS on, when the machine has a lease:
+ * what it drops, and why, is told before the next one comes. Their recorded times do not count.
+ */
+#include "native_observe.h"
+#include "native.h"
+#include <string.h>
+
+enum {
+    ETH_HEADER = 14,
+    ETH_ARP = 0x0806,
+    ETH_IPV4 = 0x0800,
+    ARP_SPA = 14,
+    ARP_THA = 18,
+    ARP_TPA = 24,
+    ARP_LEN = 28,
+    IP_CHECKSUM = 10,
+    IP_SRC = 12,
+    IP_DST = 16,
+    IP_HEADER = 20,
+};
+
+static uint32_t get32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* RFC 1624: the sum changes as the words do, so that a right one stays right and a wrong one wrong. */
+static void sum_moves(uint8_t *field, uint32_t from, uint32_t to)
+{
+    uint32_t sum = (uint16_t)~(field[0] << 8 | field[1]);
+
+    sum += (uint16_t)~(from >> 16);
+    sum += (uint16_t)~from;
+    sum += to >> 16;
+    sum += to & 0xffff;
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    put16(field, sum ^ 0xffff);
+}
+
+/* The field of the checksum over the pseudo-header; NULL: none is there. */
+static uint8_t *transport_sum(uint8_t *ip, size_t len)
+{
+    size_t at = (ip[0] & 15u) * 4 + (ip[9] == 6 ? 16 : 6);
+
+    if ((ip[9] != 6 && ip[9] != 17) || (ip[0] & 15) < 5 || at + 2 > len)
+        return NULL;
+    return ip[9] == 17 && !ip[at] && !ip[at + 1] ? NULL : ip + at;
+}
+
+static void readdress_ip(uint8_t *ip, size_t len, size_t field, uint32_t to)
+{
+    uint32_t from = get32(ip + field);
+    uint8_t *sum = transport_sum(ip, len);
+
+    sum_moves(ip + IP_CHECKSUM, from, to);
+    if (sum)
+        sum_moves(sum, from, to);
+    put32(ip + field, to);
+}
+
+void native_readdress(uint8_t *frame, size_t len, const uint8_t mac[6], uint32_t addr)
+{
+    uint8_t *p = frame + ETH_HEADER;
+    unsigned type;
+
+    if (len < ETH_HEADER)
+        return;
+    memcpy(frame, mac, 6);
+    type = frame[12] << 8 | frame[13];
+    len -= ETH_HEADER;
+    if (type == ETH_ARP && len >= ARP_LEN) {
+        memcpy(p + ARP_THA, mac, 6);
+        put32(p + ARP_TPA, addr);
+    }
+    if (type != ETH_IPV4 || len < IP_HEADER)
+        return;
+    readdress_ip(p, len, IP_DST, addr);
+    if (p[IP_SRC] == 127 || get32(p + IP_SRC) == addr) /* it would get no further */
+        readdress_ip(p, len, IP_SRC, NATIVE_GATEWAY);
+}
+
+static void feed(void *ctx, uint64_t n)
+{
+    struct world *w = ctx;
+    const struct capture *c = &w->scenario->native.observed;
+    const struct capture_frame *f = &c->frames[n % c->count];
+    uint8_t bytes[REPLAY_FRAME_MAX];
+    size_t len = f->len < sizeof(bytes) ? f->len : sizeof(bytes);
+
+    memcpy(bytes, f->bytes, len);
+    if (n >= c->count)
+        native_readdress(bytes, len, w->scenario->device.mac, w->dhcp.addr);
+    w->observed++;
+    if (len)
+        w->port.send(w->port.ctx, bytes, len);
+    if (n + 1 < OBSERVE_PASSES * c->count)
+        sim_at(w->sim, w->sim->now_ns + OBSERVE_STEP_NS, EVENT_TIMER, feed, w, n + 1);
+}
+
+void native_observe_start(struct world *w)
+{
+    sim_at(w->sim, SIM_POWER_ON_NS + OBSERVE_START_NS, EVENT_TIMER, feed, w, 0);
+}
+
+bool native_observe_busy(const struct world *w)
+{
+    return w->observed < OBSERVE_PASSES * w->scenario->native.observed.count;
+}

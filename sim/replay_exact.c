@@ -1,0 +1,298 @@
+/*
+ * A capture of drywire, run once more: see replay_exact.h.
+ *
+ * What a simulated run wrote is a function of its scenario and seed: it runs again and must write
+ * the same frames at the same times, and the same records of its rings. What came from QEMU, or from
+ * the far side of any guest, has times that are not ours: `world replay` gives the core the same
+ * frames, and its own must be the same (parity P2, docs/parity.md).
+ */
+#include "replay_exact.h"
+#include "child.h"
+#include "decode.h"
+#include "normal.h"
+#include "report.h"
+#include "revision.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TEXT_MAX = 4096 };
+
+/* What the header says; "" is nothing. */
+struct made {
+    char verb[16], scenario[TEXT_MAX], seed[24], device[TEXT_MAX], guest[TEXT_MAX], detail[8];
+    char source[80], revision[80], machine[80];
+};
+
+static void word(const struct capture *c, const char *key, char *buf, size_t size)
+{
+    if (!capture_origin(c, key, buf, size))
+        *buf = 0;
+}
+
+static void read_made(const struct capture *c, struct made *m)
+{
+    word(c, "verb", m->verb, sizeof(m->verb));
+    word(c, "scenario", m->scenario, sizeof(m->scenario));
+    word(c, "seed", m->seed, sizeof(m->seed));
+    word(c, "device", m->device, sizeof(m->device));
+    word(c, "guest", m->guest, sizeof(m->guest));
+    word(c, "detail", m->detail, sizeof(m->detail));
+    word(c, "source", m->source, sizeof(m->source));
+    word(c, "revision", m->revision, sizeof(m->revision));
+    word(c, "machine", m->machine, sizeof(m->machine));
+}
+
+bool replay_exact_possible(const struct capture *c)
+{
+    char text[80];
+
+    return capture_origin(c, "drywire", text, sizeof(text));
+}
+
+/* ---- the first difference ---- */
+
+static void say_frame(const char *name, const struct capture *c, size_t i)
+{
+    const struct capture_frame *f = &c->frames[i];
+    char line[200];
+    struct decoded d;
+
+    if (i >= c->count) {
+        printf("%s: no such frame among %zu\n", name, c->count);
+        return;
+    }
+    decode_frame(f->bytes, f->len, &d);
+    printf("%s: %" PRIu64 ".%09" PRIu64 " %s%s%.*s%s%s\n", name, f->time_ns / NS_PER_S,
+           f->time_ns % NS_PER_S, f->lost ? "lost " : "", f->fault ? "[" : "", (int)f->fault_len,
+           f->fault ? f->fault : "", f->fault ? "] " : "",
+           decode_summary(&d, line, sizeof(line)));
+}
+
+/* In what frame i differs, in words; "": in nothing. */
+static void difference(const struct capture *was, const struct capture *is, size_t i, char *buf,
+                       size_t size)
+{
+    const struct capture_frame *a = &was->frames[i], *b = &is->frames[i];
+    size_t at = normal_difference(a->bytes, a->len, b->bytes, b->len);
+    struct decoded d;
+
+    *buf = 0;
+    decode_frame(a->bytes, a->len, &d);
+    if (at != SIZE_MAX && at < a->len && at < b->len)
+        snprintf(buf, size, "byte %zu (%s) was 0x%02x, is 0x%02x", at, normal_field(&d, at),
+                 a->bytes[at], b->bytes[at]);
+    else if (at != SIZE_MAX)
+        snprintf(buf, size, "%zu bytes, were %zu", b->len, a->len);
+    else if (a->time_ns != b->time_ns)
+        snprintf(buf, size, "at another time, by %+" PRId64 " ns", (int64_t)(b->time_ns - a->time_ns));
+    else if (a->lost != b->lost || a->fault_len != b->fault_len ||
+             (a->fault && memcmp(a->fault, b->fault, a->fault_len)))
+        snprintf(buf, size, "another fault");
+}
+
+/* Where the records behind the header begin. */
+static size_t header_len(const struct capture *c)
+{
+    uint32_t len;
+
+    memcpy(&len, c->file + 4, sizeof(len));
+    return len < c->file_len ? len : c->file_len;
+}
+
+static int different(const char *path, const struct capture *was, const struct capture *is,
+                     size_t i, const char *what)
+{
+    printf("DIFFERENT  %s  exact: frame %zu: %s\n", path, i + 1, what);
+    say_frame("captured", was, i);
+    say_frame("now     ", is, i);
+    return EXIT_DIVERGED;
+}
+
+static int compare(const char *path, const struct capture *was, const struct capture *is)
+{
+    size_t most = was->count < is->count ? was->count : is->count, skip[2], at;
+    char what[120];
+
+    for (size_t i = 0; i < most; i++) {
+        difference(was, is, i, what, sizeof(what));
+        if (*what)
+            return different(path, was, is, i, what);
+    }
+    if (was->count != is->count) {
+        snprintf(what, sizeof(what), "%zu frames were captured, now there are %zu", was->count,
+                 is->count);
+        return different(path, was, is, most, what);
+    }
+    skip[0] = header_len(was);
+    skip[1] = header_len(is);
+    at = normal_difference(was->file + skip[0], was->file_len - skip[0], is->file + skip[1],
+                           is->file_len - skip[1]);
+    if (at != SIZE_MAX) {
+        printf("DIFFERENT  %s  exact: all %zu frames are the same; the comments or ring events are "
+               "not, from byte %zu of the file on\n",
+               path, was->count, skip[0] + at);
+        return EXIT_DIVERGED;
+    }
+    printf("same  %s  exact: %zu frames with their times, and %zu bytes of records\n", path,
+           was->count, was->file_len - skip[0]);
+    return EXIT_PASS;
+}
+
+/* ---- a simulated run ---- */
+
+static int read_new(const char *temporary, const struct verdict *v, struct capture *is)
+{
+    char problem[200];
+
+    if (!capture_read(is, temporary, problem, sizeof(problem)))
+        return 0;
+    fprintf(stderr, "drywire: the run left no capture: %s%s%s\n", problem,
+            v->failure.kind ? "; it failed: " : "", v->failure.message);
+    return EXIT_HARNESS;
+}
+
+static int run_again(const char *path, const struct capture *was, struct scenario *sc,
+                     const struct options *o)
+{
+    char temporary[] = "/tmp/drywire-replay-XXXXXX";
+    int fd = mkstemp(temporary), code;
+    const struct verdict *v;
+    struct capture is;
+
+    if (fd < 0) {
+        fprintf(stderr, "drywire: %s: %s\n", temporary, strerror(errno));
+        return EXIT_HARNESS;
+    }
+    close(fd);
+    v = child_run(sc, o, NULL, temporary, NULL, NULL, 0);
+    code = read_new(temporary, v, &is);
+    if (!code) {
+        code = compare(path, was, &is);
+        capture_free(&is);
+    }
+    unlink(temporary);
+    return code;
+}
+
+/* ---- a capture of QEMU or of a far side ---- */
+
+/* The machine of the scenario, with the capture as its far side: nothing is drawn again. */
+static void behind_capture(struct scenario *sc, const char *path, struct capture *c, uint64_t seed)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < sc->action_count; i++)
+        if (sc->actions[i].kind == ACTION_KILL || sc->actions[i].kind == ACTION_LINK)
+            sc->actions[kept++] = sc->actions[i];
+    sc->action_count = kept;
+    sc->service_count = sc->dial_count = 0;
+    memset(sc->wire, 0, sizeof(sc->wire));
+    capture_free(&sc->replay.capture);
+    sc->world = WORLD_REPLAY;
+    sc->replay.file = sc->replay.path = path;
+    sc->replay.seed = seed;
+    sc->replay.capture = *c;
+    *c = (struct capture){0}; /* the scenario frees it */
+}
+
+/* Those that world replay compares: no pure ACKs. */
+static size_t own_frames(const struct scenario *sc)
+{
+    const struct capture *c = &sc->replay.capture;
+    size_t n = 0;
+    struct decoded d;
+
+    for (size_t i = 0; i < c->count; i++) {
+        decode_frame(c->frames[i].bytes, c->frames[i].len, &d);
+        n += !memcmp(d.eth_src, sc->device.mac, 6) && !decode_matches(&d, "tcp.ack");
+    }
+    return n;
+}
+
+static int deliver_again(const char *path, struct capture *was, struct scenario *sc,
+                         const struct options *o, uint64_t seed)
+{
+    const struct verdict *v;
+    size_t own;
+
+    for (size_t i = 0; i < was->count; i++)
+        if (was->frames[i].len > REPLAY_FRAME_MAX) {
+            fprintf(stderr, "drywire: %s: frame %zu has %zu bytes, the wire carries %d\n", path,
+                    i + 1, was->frames[i].len, REPLAY_FRAME_MAX);
+            return EXIT_USAGE;
+        }
+    behind_capture(sc, path, was, seed);
+    own = own_frames(sc);
+    if (!own) {
+        fprintf(stderr, "drywire: %s: no frame is the machine's\n", path);
+        return EXIT_USAGE;
+    }
+    v = child_run(sc, o, NULL, NULL, NULL, NULL, 0);
+    if (v->failure.kind == FAILURE_NONE) {
+        printf("same  %s  exact: of %zu frames the machine's own %zu, ACKs apart (P2)\n", path,
+               sc->replay.capture.count, own);
+        return EXIT_PASS;
+    }
+    printf("DIFFERENT  %s  exact: %s: %s\n", path, v->failure.oracle, v->failure.message);
+    return strcmp(v->failure.oracle, "replay.frame") ? failure_code(v->failure.kind)
+                                                     : EXIT_DIVERGED;
+}
+
+/* ---- the whole ---- */
+
+/* 0, or EXIT_USAGE after a line. */
+static int check_made(const char *path, const struct made *m)
+{
+    const char *missing = !*m->verb ? "verb" : !*m->scenario ? "scenario" : !*m->seed ? "seed" : NULL;
+
+    if (missing)
+        fprintf(stderr, "drywire: %s: no header of drywire with '%s=' in it: --as observer takes "
+                        "any capture\n",
+                path, missing);
+    else if (*m->guest)
+        fprintf(stderr, "drywire: %s: made with --guest %s, which is not the core: run it again with "
+                        "'drywire run'\n",
+                path, m->guest);
+    else
+        return 0;
+    return EXIT_USAGE;
+}
+
+int replay_exact(const char *path, struct capture *c, const struct options *o)
+{
+    static struct made m;
+    struct options again = *o;
+    struct scenario *sc;
+    char *end;
+    int code;
+
+    read_made(c, &m);
+    code = check_made(path, &m);
+    if (!code)
+        code = *m.device ? scenario_read_device(m.scenario, m.device, &sc, stderr)
+                         : scenario_read(m.scenario, &sc, stderr);
+    if (code) {
+        capture_free(c);
+        return code;
+    }
+    again.verb = VERB_RUN;
+    again.seed = strtoull(m.seed, &end, 10);
+    again.device = *m.device ? m.device : NULL;
+    again.detail = *m.detail;
+    printf("exact: %s by drywire %s%s%s, scenario %s, seed %" PRIu64 ", revision %s\n", path,
+           m.verb, *m.machine ? " on " : "", m.machine, m.scenario, again.seed, m.revision);
+    if (strcmp(m.source, DRYWIRE_SOURCE))
+        printf("warning: made by sources %s, these are %s: a difference may be a change of theirs\n",
+               *m.source ? m.source : "unknown", DRYWIRE_SOURCE);
+    fflush(stdout);
+    if (strcmp(m.verb, "run") == 0)
+        code = run_again(path, c, sc, &again);
+    else
+        code = deliver_again(path, c, sc, &again, again.seed);
+    scenario_free(sc);
+    capture_free(c);
+    return code;
+}

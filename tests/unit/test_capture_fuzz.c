@@ -1,0 +1,143 @@
+/*
+ * Captures that were damaged at random, under a seed: whatever the bytes are, the reader and what
+ * comes behind it (the plan of a replay, the digest, readdressing) neither read nor write beyond
+ * what is there. Each file is parsed in memory of exactly its size, so that sanitizers see it.
+ *
+ *     test_capture_fuzz [BYTES [SEED]]      that many mutated bytes; 2000000 by default
+ */
+#include "../../sim/capture.h"
+#include "../../sim/digest.h"
+#include "../../sim/native_observe.h"
+#include "../../sim/replay_plan.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { FILES = 6, FILE_SIZE = 8192, MUTATIONS = 16 };
+
+/* Both formats, a capture with comments and rings, one of QEMU, fragments, odd lengths. */
+static const char *const paths[FILES] = {
+    "tests/captures/web.pcap",
+    "tests/captures/web-lost-synack.pcapng",
+    "tests/captures/lease-lost-offer.pcap",
+    "tests/captures/public/frag/zeek-fragmented-1.pcap",
+    "tests/captures/public/ip-malformed/pcpp-ipv4-malformed.pcap",
+    "tests/captures/public/http/arkime-http-301-get.pcap",
+};
+
+static uint8_t files[FILES][FILE_SIZE];
+static size_t lens[FILES];
+static uint64_t wanted = 2000000, state = 1;
+
+static uint32_t draw(uint32_t bound)
+{
+    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)((state >> 33) % bound);
+}
+
+static int read_files(void **unused)
+{
+    (void)unused;
+    for (unsigned i = 0; i < FILES; i++) {
+        FILE *f = fopen(paths[i], "rb");
+
+        if (!f) {
+            fprintf(stderr, "%s is not here: run this in the project's root\n", paths[i]);
+            return -1;
+        }
+        lens[i] = fread(files[i], 1, FILE_SIZE, f);
+        fclose(f);
+    }
+    return 0;
+}
+
+/* Lengths and counts break readers: their edges come more often than other values. */
+static uint8_t value(void)
+{
+    static const uint8_t edges[] = {0, 1, 2, 4, 6, 8, 12, 16, 28, 32, 0x0a, 0x7f, 0x80, 0xfe, 0xff};
+
+    return draw(2) ? edges[draw(sizeof(edges))] : (uint8_t)draw(256);
+}
+
+/* Headers are where structure is: half of the damage goes to the first 64 bytes. */
+static unsigned mutate(uint8_t *bytes, size_t len)
+{
+    unsigned n = 1 + draw(MUTATIONS);
+
+    for (unsigned i = 0; i < n; i++) {
+        size_t at = draw(2) && len > 64 ? draw(64) : draw((uint32_t)len);
+
+        if (i == 0 && draw(8)) /* the magic mostly stays, or nothing is read at all */
+            at = at < 4 && len > 8 ? at + 4 : at;
+        bytes[at] = value();
+    }
+    return n;
+}
+
+static void use(const struct capture *c)
+{
+    static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
+    struct replay_step *steps = replay_plan(c, mac);
+    struct digest g;
+
+    digest_read(&g, c);
+    digest_free(&g);
+    free(steps);
+    for (size_t i = 0; i < c->count; i++) {
+        uint8_t *copy = malloc(c->frames[i].len + 1);
+
+        assert_non_null(copy);
+        memcpy(copy, c->frames[i].bytes, c->frames[i].len);
+        native_readdress(copy, c->frames[i].len, mac, 0x0a00020f);
+        free(copy);
+    }
+}
+
+static void no_damage_is_read_beyond_its_end(void **unused)
+{
+    uint64_t mutated = 0, read = 0, refused = 0;
+
+    (void)unused;
+    while (mutated < wanted) {
+        unsigned i = draw(FILES);
+        size_t len = draw(4) ? lens[i] : 4 + draw((uint32_t)lens[i] - 4);
+        uint8_t *bytes = malloc(len);
+        struct capture c;
+        char problem[200], origin[64];
+
+        assert_non_null(bytes);
+        memcpy(bytes, files[i], len);
+        mutated += mutate(bytes, len);
+        if (capture_parse(&c, bytes, len, problem, sizeof(problem))) {
+            refused++;
+            assert_true(strlen(problem) > 0 && !strchr(problem, '\n'));
+        } else {
+            read++;
+            capture_origin(&c, "scenario", origin, sizeof(origin));
+            use(&c);
+        }
+        capture_free(&c);
+        free(bytes);
+    }
+    printf("%llu mutated bytes: %llu files read, %llu refused\n", (unsigned long long)mutated,
+           (unsigned long long)read, (unsigned long long)refused);
+    assert_true(read > refused / 20); /* else nothing behind the reader is tested */
+    assert_true(refused > read / 20);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_damage_is_read_beyond_its_end),
+    };
+
+    if (argc > 1)
+        wanted = strtoull(argv[1], NULL, 0);
+    if (argc > 2)
+        state = strtoull(argv[2], NULL, 0);
+    return cmocka_run_group_tests(tests, read_files, NULL);
+}
