@@ -7,6 +7,7 @@
 #include "oracle.h"
 #include "page.h"
 #include "qemu.h"
+#include "reactive.h"
 #include "replay_journal.h"
 #include "report.h"
 #include "seq.h"
@@ -822,12 +823,29 @@ static int verb_compare(const struct options *o)
 
 /* ---- replay ---- */
 
+static int verb_replay_capture(const struct options *o)
+{
+    struct capture c;
+    char problem[200];
+    int code;
+
+    if (capture_read(&c, o->paths[0], problem, sizeof(problem))) {
+        fprintf(stderr, "drywire: %s: %s\n", o->paths[0], problem);
+        return EXIT_USAGE;
+    }
+    code = replay_reactive(&c, o);
+    capture_free(&c);
+    return code;
+}
+
 static int verb_replay(const struct options *o)
 {
     if (o->path_count != 1) {
         fprintf(stderr, "drywire: replay takes one serial log, e.g. drywire replay serial.log\n");
         return EXIT_USAGE;
     }
+    if (seq_is_capture(o->paths[0]))
+        return verb_replay_capture(o);
     return replay_journal(o->paths[0], o);
 }
 
@@ -857,6 +875,8 @@ int main(int argc, char **argv)
         return verb_report(&o);
     case VERB_REPLAY:
         return verb_replay(&o);
+    case VERB_IMPORT:
+        return import_capture(&o);
     }
     return EXIT_USAGE;
 }

@@ -23,8 +23,9 @@ enum {
     SEQ = 1 << VERB_SEQ,
     REPORT = 1 << VERB_REPORT,
     REPLAY = 1 << VERB_REPLAY,
+    IMPORT = 1 << VERB_IMPORT,
     ALL = RUN | LIST | EXPLAIN | WORLD | QEMU | COMPARE | SEQ | REPORT |
-          REPLAY,
+          REPLAY | IMPORT,
 };
 
 static const struct row {
@@ -34,11 +35,11 @@ static const struct row {
     unsigned verbs;
     const char *help;
 } rows[] = {
-    {"seed", 's', "N", RUN | EXPLAIN | WORLD | QEMU | SEQ | REPORT,
+    {"seed", 's', "N", RUN | EXPLAIN | WORLD | QEMU | SEQ | REPORT | REPLAY,
      "seed of the run, decimal or 0x hexadecimal (default 1)"},
     {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
     {"check-determinism", 'd', NULL, RUN, "the same as --repeat 2"},
-    {"output", 'o', "FILE", REPORT, "the page to write"},
+    {"output", 'o', "FILE", REPORT | IMPORT, "the page, or the scenario, to write"},
     {"pcap", 'p', "FILE", RUN | WORLD | QEMU, "write a capture (pcapng) of a single scenario"},
     {"trace", 't', "FILE", RUN, "write every trace line of a single scenario"},
     {"json", 'j', NULL, RUN, "one JSON object a line for each scenario, nothing else on stdout"},
@@ -46,7 +47,7 @@ static const struct row {
     {"artifacts", 'a', "DIR", RUN, "capture, trace and failure block of each failure"},
     {"annotate", 'g', "=github", RUN, "annotations for GitHub Actions"},
     {"guest", 'G', "FILE.so", RUN | EXPLAIN | SEQ | REPORT, "run a foreign guest in the core's place"},
-    {"timeout", 'T', "SECONDS", RUN | EXPLAIN | QEMU | SEQ | REPORT,
+    {"timeout", 'T', "SECONDS", RUN | EXPLAIN | QEMU | SEQ | REPORT | REPLAY,
      "wall-clock alarm for each scenario (default 60)"},
     {"target", 'y', "x86_64|rv64", QEMU, "which target to boot (default x86_64)"},
     {"machine", 'm', "NAME", QEMU, "or which machine: q35 q35-seabios microvm virt virt-opensbi"},
@@ -69,6 +70,9 @@ static const struct row {
     {"limit", 'L', "SECONDS", WORLD, "how long to wait for the first frame (default 10)"},
     {"ready-fd", 'R', "N", WORLD, "write a line to descriptor N, and close it, when listening"},
     {"grade", 'r', "p1|p3", COMPARE, "frames byte by byte (default), or what they tell"},
+    {"flow", 'f', "N", IMPORT | REPLAY, "which TCP connection of a capture (default: the one with the most data)"},
+    {"as", 'x', "client|server", IMPORT | REPLAY, "whose place the core takes (default client)"},
+    {"loose", 'O', NULL, REPLAY, "play the peer of a capture to the core, whatever the core sends"},
     {"mermaid", 'M', NULL, SEQ, "a Mermaid sequence diagram instead of plain text"},
     {"width", 'w', "COLUMNS", SEQ, "of a line, 60 to 400 (default: the terminal's, else 120)"},
     {"verbose", 'v', NULL, RUN | EXPLAIN | WORLD | QEMU | COMPARE | SEQ | REPLAY,
@@ -81,7 +85,7 @@ static const struct row {
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
 static const char *const verbs[] = {"run",     "list", "explain", "world",  "qemu",
-                                    "compare", "seq",  "report",  "replay", NULL};
+                                    "compare", "seq",  "report",  "replay", "import", NULL};
 
 static void help_options(unsigned verbs_shown)
 {
@@ -113,11 +117,14 @@ static void help(void)
          "  drywire world lease.scn --socket net.sock       its far side, for any guest\n"
          "  drywire seq lossy.scn --seed 7                  the ladder of a run, or of a capture\n"
          "  drywire compare --grade p3 a.pcapng b.pcapng     do two captures tell the same?\n"
+         "  drywire import web.pcap -o web.scn               anybody's capture as a scenario\n"
+         "  drywire replay web.pcap --loose                 the same at once, with a report\n"
          "  drywire replay serial.log --gdb                 a panic's journal, once more here\n"
          "  drywire list                                    scenarios and programs\n\n"
          "Usage: drywire run FILE|DIR... | list [DIR...] | explain FILE |\n"
          "       drywire report FILE -o FILE.html | seq FILE | compare CAPTURE CAPTURE |\n"
-         "       drywire qemu FILE|DIR... | world FILE | replay LOG\n\n"
+         "       drywire qemu FILE|DIR... | world FILE | replay LOG|CAPTURE |\n"
+         "       drywire import CAPTURE -o FILE.scn\n\n"
          "Options:");
     help_options(ALL);
     puts("\nExit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ,\n"
@@ -223,6 +230,7 @@ const char *net_word(enum net n)
     return nets[n];
 }
 
+static const char *const roles[] = {"client", "server", NULL}; /* of enum role, behind ROLE_ANY */
 static const char *const journals[] = {"off", "on", "dump", NULL}; /* of enum journal_mode */
 
 static int choice(const char *name, const char *text, const char *const *words, unsigned *out)
@@ -293,6 +301,16 @@ static int apply(const struct row *r, const char *value, struct options *o)
         return choice(r->name, value, nets, (unsigned *)&o->net);
     case 'r':
         return choice(r->name, value, grades, (unsigned *)&o->grade);
+    case 'f':
+        return number(r->name, value, 1, &o->flow);
+    case 'x':
+        if (choice(r->name, value, roles, (unsigned *)&o->role) >= 0)
+            return EXIT_USAGE;
+        o->role++;
+        break;
+    case 'O':
+        o->loose = true;
+        break;
     case 'S':
         o->socket = value;
         break;
@@ -419,7 +437,7 @@ int options_parse(int argc, char **argv, struct options *o)
     }
     if (code >= 0)
         return code;
-    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu, compare, seq, report or replay "
+    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu, compare, seq, report, replay or import "
                     "(see drywire --help)\n");
     return EXIT_USAGE;
 }

@@ -5,6 +5,7 @@
 #define DRYWIRE_OPTIONS_H
 
 #include "compare.h"
+#include "import.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,7 @@ enum verb {
     VERB_SEQ,
     VERB_REPORT,
     VERB_REPLAY,
+    VERB_IMPORT,
 };
 
 /* What the guest in QEMU is plugged into: the scenario's far side, QEMU's own user network, or that
@@ -64,6 +66,9 @@ struct options {
     enum journal_mode journal;
     enum net net;
     enum grade grade; /* compare */
+    uint64_t flow; /* import, replay; 0: choose */
+    enum role role;
+    bool loose;
     uint64_t width; /* seq; 0: the terminal's */
     uint64_t icount; /* NO_ICOUNT: real time */
     const char *pcap, *trace, *junit, *artifacts, *guest, *output;
