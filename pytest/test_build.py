@@ -47,7 +47,7 @@ MAY = {
     "core/net/": ["core/*", "core/net/"],
     "core/kernel/": ["core/"],
     "user/": ["user/", "core/syscall.h", "core/err.h"],
-    "sim/": ["sim/", "core/*", "user/programs.h"],
+    "sim/": ["sim/", "core/*", "user/http.h", "user/programs.h"],
     "sim/guest_core.c": ["sim/", "core/"],
     "sim/replay_core.c": ["sim/", "core/"],
     "sim/qtest/": ["sim/", "core/*", "core/virtio/virtio_spec.h", "user/programs.h"],

@@ -117,6 +117,7 @@ static bool serves(const struct service *service, enum host_kind kind)
     case SERVICE_HTTP:
     case SERVICE_TCP_ECHO:
     case SERVICE_SINK:
+    case SERVICE_SCRIPT:
         return kind == HOST_STREAM;
     case SERVICE_UDP_ECHO:
         return kind == HOST_DATAGRAM;

@@ -8,6 +8,7 @@
 #include "oracle.h"
 #include "page.h"
 #include "qemu.h"
+#include "reactive.h"
 #include "replay_exact.h"
 #include "replay_journal.h"
 #include "report.h"
@@ -824,11 +825,13 @@ static int verb_compare(const struct options *o)
 
 /* ---- replay ---- */
 
+/* Exactly when it is a run of ours, reactively when it is a stranger's or the options want that. */
 static int replay_capture(const char *path, const struct options *o)
 {
-    bool observer = o->as == REPLAY_AS_OBSERVER;
+    bool observer = o->role == ROLE_OBSERVER, reactive = o->loose || o->flow || o->role;
     struct capture c;
     char problem[200];
+    int code;
 
     if (observer ? capture_read_cut(&c, path, problem, sizeof(problem))
                  : capture_read(&c, path, problem, sizeof(problem))) {
@@ -842,11 +845,11 @@ static int replay_capture(const char *path, const struct options *o)
     }
     if (observer)
         return observe(path, &c, o);
-    if (o->exact || replay_exact_possible(&c))
+    if (o->exact || (!reactive && replay_exact_possible(&c)))
         return replay_exact(path, &c, o);
-    fprintf(stderr, "drywire: %s: not a capture of drywire: --as observer takes any\n", path);
+    code = replay_reactive(&c, o);
     capture_free(&c);
-    return EXIT_USAGE;
+    return code;
 }
 
 static int verb_replay(const struct options *o)
@@ -856,8 +859,9 @@ static int verb_replay(const struct options *o)
                         "run.pcapng\n");
         return EXIT_USAGE;
     }
-    if (o->exact && o->as == REPLAY_AS_OBSERVER) {
-        fprintf(stderr, "drywire: --exact runs the machine again, --as observer any: one of them\n");
+    if (o->exact && (o->role || o->loose || o->flow)) {
+        fprintf(stderr, "drywire: --exact runs the machine again as it was: not with --as, --loose or "
+                        "--flow\n");
         return EXIT_USAGE;
     }
     if (access(o->paths[0], R_OK)) {
@@ -866,7 +870,7 @@ static int verb_replay(const struct options *o)
     }
     if (capture_recognised(o->paths[0]))
         return replay_capture(o->paths[0], o);
-    if (o->exact || o->as) {
+    if (o->exact || o->role || o->loose || o->flow) {
         fprintf(stderr, "drywire: %s: neither pcap nor pcapng\n", o->paths[0]);
         return EXIT_USAGE;
     }
@@ -899,6 +903,8 @@ int main(int argc, char **argv)
         return verb_report(&o);
     case VERB_REPLAY:
         return verb_replay(&o);
+    case VERB_IMPORT:
+        return import_capture(&o);
     }
     return EXIT_USAGE;
 }

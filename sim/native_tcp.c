@@ -33,6 +33,7 @@ struct native_conn {
     struct stream stream;
     struct native_dial *dial;
     size_t dial_sent;
+    uint64_t late_ns; /* of the segment that is sent now */
 
     uint32_t iss, una, nxt, max; /* send sequence space; max is the highest sent */
     uint32_t window, mss;
@@ -101,7 +102,7 @@ static void segment(struct native_conn *c, uint32_t seq, uint8_t flags, const ui
     if (len)
         memcpy(p + header, data, len);
     native_ip(f, c->world->machine_mac, c->local, c->remote, 6, header + len);
-    native_send(c->world, f, 0);
+    native_send(c->world, f, c->late_ns);
     if (flags & SEG_ACK)
         c->ack = false;
 }
@@ -178,7 +179,7 @@ static void pull(struct native_conn *c)
             return;
         }
     }
-    if (c->dial) {
+    if (c->dial && !c->service) {
         const struct scenario_dial *d = c->dial->dial;
 
         while (c->dial_sent < d->send_len && c->len < NATIVE_BUFFER) {
@@ -190,6 +191,29 @@ static void pull(struct native_conn *c)
     }
 }
 
+/* The line of a script that the byte at nxt belongs to, NULL: none. */
+static const struct script_step *script_line(const struct native_conn *c)
+{
+    bool script = c->service && c->service->kind == SERVICE_SCRIPT;
+
+    return script ? script_step_at(c->service, c->nxt - c->iss - 1) : NULL;
+}
+
+/* A segment from nxt on: what a script says about it holds for its first sending. */
+static void segment_next(struct native_conn *c, const struct script_step *step, uint8_t flags,
+                         const uint8_t *data, uint32_t len)
+{
+    bool first = step && !before(c->nxt, c->max);
+
+    if (first && step->lost)
+        return;
+    c->late_ns = first ? step->late_ns : 0;
+    segment(c, c->nxt, flags, data, len);
+    c->late_ns = 0;
+    if (first && step->twice)
+        segment(c, c->nxt, flags, data, len);
+}
+
 /* Send [nxt, ...) as far as the machine's window allows. */
 static void push(struct native_conn *c)
 {
@@ -199,19 +223,22 @@ static void push(struct native_conn *c)
     for (;;) {
         uint32_t used = c->nxt - c->una, limit = c->window < FLIGHT_MAX ? c->window : FLIGHT_MAX;
         uint32_t room = used < limit ? limit - used : 0, len = end - c->nxt;
+        const struct script_step *step = script_line(c);
         bool fin;
 
         if (before(end, c->nxt) || c->fin_acked) /* FIN is out */
             return;
         len = len < room ? len : room;
         len = len < c->mss ? len : c->mss;
+        if (step && len > step->at + step->len - (c->nxt - c->iss - 1))
+            len = (uint32_t)(step->at + step->len - (c->nxt - c->iss - 1));
         fin = c->fin_queued && c->nxt + len == end && len < room;
         if (!len && !fin)
             return;
         for (uint32_t i = 0; i < len; i++)
             bytes[i] = c->buf[(c->nxt + i) % NATIVE_BUFFER];
-        segment(c, c->nxt, (uint8_t)(SEG_ACK | (fin ? SEG_FIN : 0) | (len ? SEG_PSH : 0)), bytes,
-                len);
+        segment_next(c, step, (uint8_t)(SEG_ACK | (fin ? SEG_FIN : 0) | (len ? SEG_PSH : 0)), bytes,
+                     len);
         c->nxt += len + fin;
         if (before(c->max, c->nxt))
             c->max = c->nxt;
@@ -424,7 +451,7 @@ static void input_fin(struct native_conn *c, const struct decoded *d)
     c->fin_received = true;
     if (c->service)
         stream_input_end(&c->stream, c->world->sim->now_ns);
-    if (c->dial)
+    if (c->dial && !c->service)
         c->fin_queued = true;
 }
 
@@ -601,11 +628,14 @@ void native_tcp_dial(struct world *w, struct native_dial *dial)
         dial->done = true;
         return;
     }
-    c->local = NATIVE_GATEWAY;
-    c->local_port = w->next_port++;
+    c->service = native_service(w, dial->dial->from_addr, dial->dial->from_port, false);
+    c->local = c->service ? c->service->addr : NATIVE_GATEWAY;
+    c->local_port = c->service ? c->service->port : w->next_port++;
     c->remote = w->dhcp.addr;
     c->remote_port = dial->dial->port;
     c->dial = dial;
+    if (c->service)
+        stream_open(&c->stream, c->service);
     c->state = SYN_SENT;
     c->rto_at_ns = w->sim->now_ns + c->rto_ns;
     send_syn(c);

@@ -23,8 +23,9 @@ enum {
     SEQ = 1 << VERB_SEQ,
     REPORT = 1 << VERB_REPORT,
     REPLAY = 1 << VERB_REPLAY,
+    IMPORT = 1 << VERB_IMPORT,
     ALL = RUN | LIST | EXPLAIN | WORLD | QEMU | COMPARE | SEQ | REPORT |
-          REPLAY,
+          REPLAY | IMPORT,
 };
 
 static const struct row {
@@ -38,7 +39,7 @@ static const struct row {
      "seed of the run, decimal or 0x hexadecimal (default 1)"},
     {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
     {"check-determinism", 'd', NULL, RUN, "the same as --repeat 2"},
-    {"output", 'o', "FILE", REPORT, "the page to write"},
+    {"output", 'o', "FILE", REPORT | IMPORT, "the page, or the scenario, to write"},
     {"pcap", 'p', "FILE", RUN | WORLD | QEMU, "write a capture (pcapng) of a single scenario"},
     {"trace", 't', "FILE", RUN, "write every trace line of a single scenario"},
     {"json", 'j', NULL, RUN, "one JSON object a line for each scenario, nothing else on stdout"},
@@ -69,8 +70,12 @@ static const struct row {
     {"limit", 'L', "SECONDS", WORLD, "how long to wait for the first frame (default 10)"},
     {"ready-fd", 'R', "N", WORLD, "write a line to descriptor N, and close it, when listening"},
     {"grade", 'r', "p1|p3", COMPARE, "frames byte by byte (default), or what they tell"},
-    {"as", 'O', "observer", REPLAY, "every frame comes to the core as hostile input"},
-    {"exact", 'x', NULL, REPLAY,
+    {"flow", 'f', "N", IMPORT | REPLAY,
+     "which TCP connection of a capture (default: the one with the most data)"},
+    {"as", 'x', "client|server|observer", IMPORT | REPLAY,
+     "whose place the core takes (default client); replay: observer, every frame as hostile input"},
+    {"loose", 'O', NULL, REPLAY, "play the peer of a capture to the core, whatever the core sends"},
+    {"exact", 'X', NULL, REPLAY,
      "what drywire captured runs again and must be the same (default where the header allows it)"},
     {"mermaid", 'M', NULL, SEQ, "a Mermaid sequence diagram instead of plain text"},
     {"width", 'w', "COLUMNS", SEQ, "of a line, 60 to 400 (default: the terminal's, else 120)"},
@@ -84,7 +89,7 @@ static const struct row {
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
 static const char *const verbs[] = {"run",     "list", "explain", "world",  "qemu",
-                                    "compare", "seq",  "report",  "replay", NULL};
+                                    "compare", "seq",  "report",  "replay", "import", NULL};
 
 static void help_options(unsigned verbs_shown)
 {
@@ -116,13 +121,16 @@ static void help(void)
          "  drywire world lease.scn --socket net.sock       its far side, for any guest\n"
          "  drywire seq lossy.scn --seed 7                  the ladder of a run, or of a capture\n"
          "  drywire compare --grade p3 a.pcapng b.pcapng     do two captures tell the same?\n"
+         "  drywire import web.pcap -o web.scn               anybody's capture as a scenario\n"
+         "  drywire replay web.pcap --loose                 the same at once, with a report\n"
          "  drywire replay serial.log --gdb                 a panic's journal, once more here\n"
          "  drywire replay run.pcapng                        the run that a capture is of, once more\n"
          "  drywire replay any.pcap --as observer           a stranger's frames as hostile input\n"
          "  drywire list                                    scenarios and programs\n\n"
          "Usage: drywire run FILE|DIR... | list [DIR...] | explain FILE |\n"
          "       drywire report FILE -o FILE.html | seq FILE | compare CAPTURE CAPTURE |\n"
-         "       drywire qemu FILE|DIR... | world FILE | replay LOG|CAPTURE\n\n"
+         "       drywire qemu FILE|DIR... | world FILE | replay LOG|CAPTURE |\n"
+         "       drywire import CAPTURE -o FILE.scn\n\n"
          "Options:");
     help_options(ALL);
     puts("\nExit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ,\n"
@@ -228,7 +236,8 @@ const char *net_word(enum net n)
     return nets[n];
 }
 
-static const char *const roles[] = {"any", "observer", NULL}; /* of enum replay_as */
+/* In the order of enum role, behind ROLE_ANY. */
+static const char *const roles[] = {"client", "server", "observer", NULL};
 static const char *const journals[] = {"off", "on", "dump", NULL}; /* of enum journal_mode */
 
 static int choice(const char *name, const char *text, const char *const *words, unsigned *out)
@@ -293,9 +302,7 @@ static int apply(const struct row *r, const char *value, struct options *o)
         break;
     case 'i':
         return number(r->name, value, 0, &o->icount);
-    case 'O':
-        return choice(r->name, value, roles, (unsigned *)&o->as);
-    case 'x':
+    case 'X':
         o->exact = true;
         break;
     case 'J':
@@ -304,6 +311,16 @@ static int apply(const struct row *r, const char *value, struct options *o)
         return choice(r->name, value, nets, (unsigned *)&o->net);
     case 'r':
         return choice(r->name, value, grades, (unsigned *)&o->grade);
+    case 'f':
+        return number(r->name, value, 1, &o->flow);
+    case 'x':
+        if (choice(r->name, value, roles, (unsigned *)&o->role) >= 0)
+            return EXIT_USAGE;
+        o->role++;
+        break;
+    case 'O':
+        o->loose = true;
+        break;
     case 'S':
         o->socket = value;
         break;
@@ -430,7 +447,7 @@ int options_parse(int argc, char **argv, struct options *o)
     }
     if (code >= 0)
         return code;
-    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu, compare, seq, report or replay "
+    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu, compare, seq, report, replay or import "
                     "(see drywire --help)\n");
     return EXIT_USAGE;
 }

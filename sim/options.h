@@ -5,6 +5,7 @@
 #define DRYWIRE_OPTIONS_H
 
 #include "compare.h"
+#include "import.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,14 +20,12 @@ enum verb {
     VERB_SEQ,
     VERB_REPORT,
     VERB_REPLAY,
+    VERB_IMPORT,
 };
 
 /* What the guest in QEMU is plugged into: the scenario's far side, QEMU's own user network, or that
  * with a way to the host's loopback. */
 enum net { NET_WORLD, NET_USER, NET_HOST };
-
-/* In whose place `replay` puts the core. */
-enum replay_as { REPLAY_AS_ANY, REPLAY_AS_OBSERVER };
 
 /* Does the kernel keep a journal, and does it send it without a panic too (docs/recorder.md)? */
 enum journal_mode { JOURNAL_MODE_OFF, JOURNAL_MODE_ON, JOURNAL_MODE_DUMP };
@@ -67,7 +66,9 @@ struct options {
     enum journal_mode journal;
     enum net net;
     enum grade grade; /* compare */
-    enum replay_as as; /* replay */
+    uint64_t flow; /* import, replay; 0: choose */
+    enum role role;
+    bool loose;
     bool exact;
     uint64_t width; /* seq; 0: the terminal's */
     uint64_t icount; /* NO_ICOUNT: real time */

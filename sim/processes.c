@@ -1,6 +1,7 @@
 /* User programs on coroutines: see processes.h. */
 #include "processes.h"
 #include "../core/err.h"
+#include "../core/syscall.h"
 #include "../user/programs.h"
 #include <string.h>
 
@@ -83,6 +84,7 @@ static int process_create(void *ctx, const char *const *words, unsigned count,
         p->used = true;
         p->program = program;
         p->result = 0;
+        p->stop = (struct process_stop){0};
         coroutine_start(&p->coroutine, process_main, p, put_arguments(p, words, count));
         *out = p;
         return 0;
@@ -92,7 +94,10 @@ static int process_create(void *ctx, const char *const *words, unsigned count,
 
 static void process_resume(void *ctx, struct process *p, int64_t result, struct process_stop *out)
 {
-    (void)ctx;
+    const struct processes *ps = ctx;
+
+    if (ps->on_read && p->stop.kind == PROCESS_SYSCALL && p->stop.nr == SYS_READ && result > 0)
+        ps->on_read(ps->on_read_ctx, (const void *)(uintptr_t)p->stop.args[1], (size_t)result);
     p->result = result;
     current = p;
     coroutine_enter(&p->coroutine);

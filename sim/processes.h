@@ -31,6 +31,10 @@ struct processes {
      * event says which connection it was for. */
     const void *copied;
     size_t copied_len;
+
+    /* NULL, or told what a program read from a descriptor, as it gets it. */
+    void (*on_read)(void *ctx, const void *bytes, size_t len);
+    void *on_read_ctx;
 };
 
 int processes_allocate(struct processes *ps); /* once: 0 or -1 */

@@ -381,6 +381,8 @@ static void start(struct run_context *c)
     expectations_start(&c->expectations, sc, &c->sim);
     c->machine.guest = config.guest;
     config.weak = draw_weak(c);
+    c->machine.processes.on_read = c->options->on_read;
+    c->machine.processes.on_read_ctx = c->options->ctx;
     machine_start(&c->machine, &c->sim, &config, &machine_listener);
     schedule_scenario(c);
 }

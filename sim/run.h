@@ -31,6 +31,8 @@ struct run_options {
                       size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns);
     void (*on_ring)(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqueue_event what,
                     unsigned chain, uint32_t value);
+    /* What a program of the core read from a connection. */
+    void (*on_read)(void *ctx, const void *bytes, size_t len);
     void *ctx;
     bool detail; /* on_line also gets events of level DETAIL */
 

@@ -262,6 +262,11 @@ static bool check_whole(struct reader *r)
             return false;
     if (!within_limit(r, last, s->until_ns, "until"))
         return false;
+    for (unsigned i = 0; i < s->service_count; i++) {
+        r->line = s->services[i].line;
+        if (s->services[i].kind == SERVICE_SCRIPT && s->world == WORLD_SLIRP)
+            return reader_wrong(r, "serve script needs world native: host sockets cannot lose a segment");
+    }
     if (s->world == WORLD_REPLAY && !check_replay(r))
         return false;
     if (!r->something && !r->far_side)

@@ -100,7 +100,8 @@ struct scenario_program {
 };
 
 /* `at T dial PORT send="..." [close]`: an incoming connection to the machine, or
- * `at T datagram PORT send="..."`. What must come back is expect=; "" accepts anything. */
+ * `at T datagram PORT send="..."`. What must come back is expect=; "" accepts anything. With from=A:P
+ * the script there is played instead. */
 struct scenario_dial {
     uint64_t at_ns;
     uint16_t port;
@@ -109,6 +110,9 @@ struct scenario_dial {
     size_t send_len;
     const char *expect; /* bytes that must come back before the peer closes */
     size_t expect_len;
+    const char *from;  /* from=A:P, or NULL */
+    uint32_t from_addr;
+    uint16_t from_port;
     unsigned line;
 };
 

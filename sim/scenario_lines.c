@@ -342,7 +342,9 @@ static bool line_device(struct reader *r)
     return true;
 }
 
-/* ---- run, daemon, serve ---- */
+/* ---- run, daemon, serve, peer ---- */
+
+enum { SCRIPT_FILE_MAX = 64 << 20 };
 
 static bool line_run(struct reader *r)
 {
@@ -359,6 +361,32 @@ static bool is_datagram(enum service_kind kind)
     return kind == SERVICE_UDP_ECHO;
 }
 
+/* What the lines of a script with bytes= say. */
+static bool read_side_file(struct reader *r, struct service *s)
+{
+    const char *path = beside(r, s->file);
+    FILE *f = fopen(path, "rb");
+    long size = -1;
+    char *bytes;
+    bool whole;
+
+    if (f && fseek(f, 0, SEEK_END) == 0)
+        size = ftell(f);
+    if (size < 0 || size > SCRIPT_FILE_MAX) {
+        if (f)
+            fclose(f);
+        return reader_wrong(r, size < 0 ? "%.200s: cannot be read" : "%.200s: is larger than 64 MiB",
+                            path);
+    }
+    rewind(f);
+    bytes = reader_take(r->s, (size_t)size + 1);
+    whole = fread(bytes, 1, (size_t)size, f) == (size_t)size;
+    fclose(f);
+    s->file_bytes = bytes;
+    s->file_len = (uint64_t)size;
+    return whole || reader_wrong(r, "%.200s: cannot be read", path);
+}
+
 static bool line_serve(struct reader *r)
 {
     static const char *const names[] = {
@@ -369,16 +397,18 @@ static bool line_serve(struct reader *r)
         [SERVICE_REFUSE] = "refuse",
         [SERVICE_BLACKHOLE] = "blackhole",
         [SERVICE_UNREACHABLE] = "unreachable",
+        [SERVICE_SCRIPT] = "script",
         NULL,
     };
     static const char *const modes[] = {"length", "chunked", "close", NULL};
 #define SERVE(field) FIELD(service, field)
-    enum { KEY_LATENCY, KEY_BODY, KEY_SIZE, KEY_CHUNK };
+    enum { KEY_LATENCY, KEY_BODY, KEY_SIZE, KEY_CHUNK, KEY_FILE };
     static const struct key keys[] = {
         [KEY_LATENCY] = {"latency", VALUE_DURATION, SERVE(latency_ns)},
         [KEY_BODY] = {"body", VALUE_STRING, SERVE(body), LENGTH(service, body_len)},
         [KEY_SIZE] = {"size", VALUE_SCALED, SERVE(body_len), NUMBERS(0, UINT64_C(1) << 40)},
         [KEY_CHUNK] = {"chunk", VALUE_NUMBER, SERVE(chunk), NUMBERS(1, 1000000)},
+        [KEY_FILE] = {"file", VALUE_TEXT, SERVE(file)},
         {"path", VALUE_TEXT, SERVE(path)},
         {"status", VALUE_NUMBER, SERVE(status), NUMBERS(100, 599)},
         {"mode", VALUE_CHOICE, SERVE(framing), .choices = modes},
@@ -407,8 +437,14 @@ static bool line_serve(struct reader *r)
                             r->words[2].text);
     if (!read_keys(r, keys, 3, &s, &given))
         return false;
-    if (s.kind != SERVICE_HTTP && given & ~(1u << KEY_LATENCY))
-        return reader_wrong(r, "of these keys, serve %s takes only latency=", names[kind]);
+    if (s.kind == SERVICE_SCRIPT ? given & ~(1u << KEY_LATENCY | 1u << KEY_FILE)
+                                 : s.kind != SERVICE_HTTP && given & ~(1u << KEY_LATENCY))
+        return reader_wrong(r, "of these keys, serve %s takes only latency=%s", names[kind],
+                            s.kind == SERVICE_SCRIPT ? " and file=" : "");
+    if (s.kind == SERVICE_HTTP && given & 1u << KEY_FILE)
+        return reader_wrong(r, "file= is for serve script only");
+    if (s.file && !read_side_file(r, &s))
+        return false;
     if (given & 1u << KEY_BODY && given & 1u << KEY_SIZE)
         return reader_wrong(r, "body= and size= exclude each other");
     if (given & 1u << KEY_CHUNK && s.framing != HTTP_CHUNKED)
@@ -424,6 +460,80 @@ static bool line_serve(struct reader *r)
     s.pattern = given & 1u << KEY_SIZE;
     sc->services = reader_add(sc, sc->services, &sc->service_count, sizeof(*sc->services));
     sc->services[sc->service_count - 1] = s;
+    return true;
+}
+
+/* The script at an endpoint, or NULL. */
+static struct service *script_of(struct scenario *sc, uint32_t addr, uint16_t port)
+{
+    for (unsigned i = 0; i < sc->service_count; i++) {
+        struct service *s = &sc->services[i];
+
+        if (s->kind == SERVICE_SCRIPT && s->addr == addr && s->port == port)
+            return s;
+    }
+    return NULL;
+}
+
+/* What a step says comes from the script's file, in turn. */
+static bool step_from_file(struct reader *r, struct service *s, struct script_step *step,
+                           uint64_t bytes)
+{
+    if (!s->file)
+        return reader_wrong(r, "bytes= takes from a file: serve script %.40s file=NAME",
+                            r->words[1].text);
+    if (bytes > s->file_len - s->file_used)
+        return reader_wrong(r, "%.100s has only %llu bytes left here", s->file,
+                            (unsigned long long)(s->file_len - s->file_used));
+    step->bytes = s->file_bytes + s->file_used;
+    step->len = bytes;
+    s->file_used += bytes;
+    return true;
+}
+
+static bool line_peer(struct reader *r)
+{
+    struct given_step {
+        struct script_step step;
+        uint64_t bytes;
+        bool closes, resets;
+    } g = {.bytes = 0};
+#define STEP(field) FIELD(given_step, step.field)
+    static const struct key keys[] = {
+        {"send", VALUE_STRING, STEP(bytes), LENGTH(given_step, step.len)},
+        {"bytes", VALUE_NUMBER, FIELD(given_step, bytes), NUMBERS(1, SCRIPT_FILE_MAX)},
+        {"after", VALUE_NUMBER, STEP(after), NUMBERS(0, UINT64_MAX)},
+        {"wait", VALUE_DURATION, STEP(wait_ns)},
+        {"late", VALUE_DURATION, STEP(late_ns)},
+        {"lost", VALUE_FLAG, STEP(lost)},
+        {"twice", VALUE_FLAG, STEP(twice)},
+        {"close", VALUE_FLAG, FIELD(given_step, closes)},
+        {"reset", VALUE_FLAG, FIELD(given_step, resets)},
+        {0},
+    };
+    struct script_step *last;
+    struct service *s;
+    uint32_t addr, given = 0;
+    uint16_t port;
+
+    if (!value_endpoint(r->words[1].text, &addr, &port) || !(s = script_of(r->s, addr, port)))
+        return reader_wrong(r, "no line before this one says 'serve script %.40s'", r->words[1].text);
+    if (!read_keys(r, keys, 2, &g, &given))
+        return false;
+    if ((g.step.len > 0) + (g.bytes > 0) + g.closes + g.resets != 1)
+        return reader_wrong(r, "a peer line has one of send=\"...\", bytes=N, close and reset");
+    if (!(g.step.len || g.bytes) && (g.step.lost || g.step.twice || g.step.late_ns))
+        return reader_wrong(r, "lost, twice and late= are for lines that send");
+    last = s->step_count ? &s->steps[s->step_count - 1] : NULL;
+    if (last && last->kind != SCRIPT_SAYS)
+        return reader_wrong(r, "%.40s has closed or reset already", r->words[1].text);
+    if (g.bytes && !step_from_file(r, s, &g.step, g.bytes))
+        return false;
+    g.step.kind = g.closes ? SCRIPT_CLOSES : g.resets ? SCRIPT_RESETS : SCRIPT_SAYS;
+    g.step.at = s->said;
+    s->said += g.step.len;
+    s->steps = reader_add(r->s, s->steps, &s->step_count, sizeof(*s->steps));
+    s->steps[s->step_count - 1] = g.step;
     return true;
 }
 
@@ -465,6 +575,7 @@ static bool at_dial(struct reader *r, uint64_t at_ns)
     static const struct key keys[] = {
         {"send", VALUE_STRING, DIAL(send), LENGTH(scenario_dial, send_len)},
         {"expect", VALUE_STRING, DIAL(expect), LENGTH(scenario_dial, expect_len)},
+        {"from", VALUE_TEXT, DIAL(from)},
         {0},
     };
     struct scenario *s = r->s;
@@ -482,6 +593,11 @@ static bool at_dial(struct reader *r, uint64_t at_ns)
         r->count--;
     if (!read_keys(r, keys, 4, &d, &given))
         return false;
+    if (d.from && (d.datagram || d.send_len || d.expect_len))
+        return reader_wrong(r, "from= plays a script, which says what is sent, over a connection");
+    if (d.from && (!value_endpoint(d.from, &d.from_addr, &d.from_port) ||
+                   !script_of(s, d.from_addr, d.from_port)))
+        return reader_wrong(r, "no line before this one says 'serve script %.40s'", d.from);
     s->dials = reader_add(s, s->dials, &s->dial_count, sizeof(*s->dials));
     s->dials[s->dial_count - 1] = d;
     r->something = true;
@@ -684,6 +800,7 @@ const struct directive directives[DIRECTIVES] = {
     {"run", line_run, false, 2, 0, "run PROGRAM [ARGUMENT]..."},
     {"daemon", line_daemon, false, 2, 0, "daemon PROGRAM [ARGUMENT]..."},
     {"serve", line_serve, false, 3, 0, "serve KIND ADDRESS:PORT [KEY=VALUE]..."},
+    {"peer", line_peer, false, 3, 0, "peer ADDRESS:PORT KEY[=VALUE]..."},
     {"wire", line_wire, false, 2, 0, "wire [tx|rx] KEY=VALUE ..."},
     {"at", line_at, false, 3, 0, "at T ACTION ..."},
     {"expect", line_expect, false, 2, 0, "expect COMPONENT: TOKEN ... [after T] [by T] [count=N]"},

@@ -1,5 +1,5 @@
 /*
- * The stream services: HTTP (RFC 9110, RFC 9112), echo and sink, in virtual time.
+ * The stream services: HTTP (RFC 9110, RFC 9112), echo, sink and scripts, in virtual time.
  *
  * A response is never built as a whole: stream_output(), stream_ending() and stream_deadline() all
  * ask part_at() in which part of it the position `sent` lies (head, chunk-size line, body, wait,
@@ -301,10 +301,72 @@ static void part_of_body(const struct stream *s, uint64_t now_ns, struct part *p
     }
 }
 
+/* ---- scripts ---- */
+
+const struct script_step *script_step_at(const struct service *s, uint64_t at)
+{
+    unsigned low = 0, high = s->step_count;
+
+    while (low < high) { /* the last one that begins at or before it */
+        unsigned middle = low + (high - low) / 2;
+
+        if (s->steps[middle].at <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low && s->steps[low - 1].kind != SCRIPT_SAYS)
+        low--;
+    return low && at - s->steps[low - 1].at < s->steps[low - 1].len ? &s->steps[low - 1] : NULL;
+}
+
+/* The next step is due from now on, when what it waits for has come. */
+static void script_turn(struct stream *s, uint64_t now_ns)
+{
+    const struct service *v = s->service;
+
+    if (v->kind != SERVICE_SCRIPT || s->due_ns != SIM_NEVER || s->step == v->step_count)
+        return;
+    if (s->received >= v->steps[s->step].after)
+        s->due_ns = now_ns + v->steps[s->step].wait_ns;
+}
+
+/* Bytes were handed out. */
+static void script_said(struct stream *s, uint64_t now_ns)
+{
+    const struct script_step *step = &s->service->steps[s->step];
+
+    if (s->sent < step->at + step->len)
+        return;
+    s->step++;
+    s->due_ns = SIM_NEVER;
+    script_turn(s, now_ns);
+}
+
+static void part_of_script(const struct stream *s, uint64_t now_ns, struct part *p)
+{
+    const struct script_step *step = &s->service->steps[s->step];
+
+    if (s->step == s->service->step_count || s->due_ns == SIM_NEVER) {
+        if (s->peer_closed)
+            p->kind = PART_FIN; /* nothing more is said, or what it waits for never comes */
+    } else if (now_ns < s->due_ns) {
+        p->until_ns = s->due_ns;
+    } else if (step->kind == SCRIPT_SAYS) {
+        part_text(p, step->bytes, step->len, s->sent - step->at);
+    } else {
+        p->kind = step->kind == SCRIPT_CLOSES ? PART_FIN : PART_RESET;
+    }
+}
+
 static void part_at(const struct stream *s, uint64_t now_ns, struct part *p)
 {
     p->kind = PART_WAIT;
     p->until_ns = SIM_NEVER;
+    if (s->service->kind == SERVICE_SCRIPT) {
+        part_of_script(s, now_ns, p);
+        return;
+    }
     if (s->service->kind != SERVICE_HTTP) {
         uint64_t queued = s->service->kind == SERVICE_TCP_ECHO ? s->received - s->sent : 0;
 
@@ -340,6 +402,8 @@ void stream_open(struct stream *s, const struct service *service)
     s->found = false;
     s->body_len = 0;
     s->request_len = 0;
+    s->step = 0;
+    s->due_ns = SIM_NEVER;
 }
 
 /* The queue of tcp-echo is a ring: `received` and `sent` are its ends. */
@@ -362,6 +426,7 @@ size_t stream_input(struct stream *s, const uint8_t *bytes, size_t len, uint64_t
     else if (s->service->kind == SERVICE_HTTP)
         http_input(s, bytes, len, now_ns);
     s->received += len;
+    script_turn(s, now_ns);
     return len;
 }
 
@@ -375,6 +440,7 @@ size_t stream_output(struct stream *s, uint8_t *buf, size_t room, uint64_t now_n
 {
     size_t done = 0;
 
+    script_turn(s, now_ns); /* one that speaks first has heard nothing */
     while (done < room) {
         struct part p = {.left = 0};
 
@@ -394,6 +460,8 @@ size_t stream_output(struct stream *s, uint8_t *buf, size_t room, uint64_t now_n
             memcpy(buf + done, s->service->body + p.at, n);
         s->sent += n;
         done += n;
+        if (s->service->kind == SERVICE_SCRIPT)
+            script_said(s, now_ns);
     }
     return done;
 }

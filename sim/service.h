@@ -18,9 +18,25 @@ enum service_kind {
     SERVICE_REFUSE,      /* serve refuse A:P: connection refused after latency= */
     SERVICE_BLACKHOLE,   /* serve blackhole A:P: never answers */
     SERVICE_UNREACHABLE, /* serve unreachable A:P: host unreachable after latency= */
+    SERVICE_SCRIPT,      /* serve script A:P: says what its `peer` lines say */
 };
 
 enum http_framing { HTTP_LENGTH, HTTP_CHUNKED, HTTP_CLOSE }; /* mode=length|chunked|close */
+
+enum script_kind { SCRIPT_SAYS, SCRIPT_CLOSES, SCRIPT_RESETS };
+
+/* One `peer` line: what a script does next, at most one segment. */
+struct script_step {
+    enum script_kind kind;
+    const char *bytes; /* send="..."  or bytes=N, the next N of the script's file */
+    uint64_t len;
+    uint64_t at;      /* where they stand in the stream */
+    uint64_t after;   /* after=N   so many bytes of the machine have come */
+    uint64_t wait_ns; /* wait=T    so long behind that, and behind the line before */
+    uint64_t late_ns; /* late=T    it is under way so much longer: others overtake it */
+    bool lost;        /* lost      its first sending does not arrive */
+    bool twice;       /* twice     it is sent twice */
+};
 
 /* One `serve` line. Addresses are the machine's view (10.0.2.2:8080), host byte order. */
 struct service {
@@ -40,6 +56,14 @@ struct service {
     uint64_t delay_ns;   /* delay=    from the request to the first byte of the response */
     uint64_t rate_Bps;   /* rate=     bytes per second of the body, 0: no limit */
     uint64_t reset_after;/* reset-after=N RST after N bytes of the body; UINT64_MAX: never */
+
+    /* script */
+    const char *file;    /* file=     where the bytes of lines with bytes= are, or NULL */
+    const char *file_bytes;
+    uint64_t file_len, file_used;
+    struct script_step *steps;
+    unsigned step_count;
+    uint64_t said; /* by all of them */
     unsigned line;
 };
 
@@ -62,7 +86,12 @@ struct stream {
     uint64_t body_len;   /* of this response (a 404 has its own) */
     char request[SERVICE_REQUEST_MAX]; /* also the queue of tcp-echo */
     unsigned request_len;
+    unsigned step;   /* script: which one comes next */
+    uint64_t due_ns; /* and when; UINT64_MAX: something must come first */
 };
+
+/* The step of a script that byte `at` of its stream belongs to, or NULL. */
+const struct script_step *script_step_at(const struct service *s, uint64_t at);
 
 void stream_open(struct stream *s, const struct service *service);
 

@@ -7,6 +7,7 @@ const struct program programs[] = {
     {"echod", echod_main, "echod [PORT]"},
     {"netinfo", netinfo_main, "netinfo [-n]"},
     {"ping", ping_main, "ping [-c COUNT] [-i MILLISECONDS] [-s BYTES] ADDR"},
+    {"talk", talk_main, "talk [-q] ADDR PORT [STEP]... | talk [-q] -l PORT [STEP]..."},
     {"tcpsend", tcpsend_main, "tcpsend [-q] ADDR PORT BYTES"},
     {"udpsend", udpsend_main, "udpsend ADDR PORT TEXT [-n COUNT] [-w]"},
     {"webget", webget_main, "webget [-q] URL"},

@@ -19,6 +19,7 @@ extern const unsigned programs_count;
 int echod_main(int argc, char **argv);
 int netinfo_main(int argc, char **argv);
 int ping_main(int argc, char **argv);
+int talk_main(int argc, char **argv);
 int tcpsend_main(int argc, char **argv);
 int udpsend_main(int argc, char **argv);
 int webget_main(int argc, char **argv);
