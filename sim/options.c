@@ -107,36 +107,47 @@ static void help_options(unsigned verbs_shown)
     }
 }
 
+/* What each command is for and how it is called; in the order of enum verb. */
+static const struct {
+    const char *usage, *what;
+} pages[] = {
+    {"run FILE|DIR...", "scenarios in the simulator"},
+    {"list [DIR...]", "scenarios, programs and oracles"},
+    {"explain FILE", "which faults and choices a seed draws"},
+    {"world FILE --socket PATH | --fd N", "the far side of a scenario, for a guest of your own"},
+    {"qemu FILE|DIR...", "the same scenarios on bare metal in QEMU"},
+    {"compare CAPTURE CAPTURE", "do two captures tell the same?"},
+    {"seq FILE.scn|CAPTURE", "the ladder of a run, or of a capture"},
+    {"report FILE -o FILE.html", "a run as a page to look at"},
+    {"replay LOG|CAPTURE", "a panic's journal or a capture, once more here"},
+    {"import CAPTURE -o FILE.scn", "anybody's capture as a scenario"},
+};
+
 static void help(void)
 {
-    puts("drywire: a whole small-system stack in a deterministic simulation\n\n"
-         "Examples:\n"
-         "  drywire run tests/scenarios                     every scenario below a folder\n"
+    puts("drywire: a whole small-system stack in a deterministic simulation\n\nCommands:");
+    for (unsigned i = 0; verbs[i]; i++)
+        printf("  drywire %-36s %s\n", pages[i].usage, pages[i].what);
+    puts("\nExamples:\n"
+         "  drywire run tests/scenarios                  every scenario below a folder\n"
          "  drywire run lease.scn --seed 7 --pcap lease.pcapng\n"
-         "  drywire run lease.scn --check-determinism       twice; names the first difference\n"
-         "  drywire run --guest ./mine.so ping.scn          somebody else's driver or stack\n"
-         "  drywire explain lossy.scn --seed 7              which faults were drawn\n"
-         "  drywire report lossy.scn --seed 7 -o run.html   the run as a page to look at\n"
-         "  drywire qemu --target rv64 web.scn              the same scenario in QEMU\n"
-         "  drywire world lease.scn --socket net.sock       its far side, for any guest\n"
-         "  drywire seq lossy.scn --seed 7                  the ladder of a run, or of a capture\n"
-         "  drywire compare --grade p3 a.pcapng b.pcapng     do two captures tell the same?\n"
-         "  drywire import web.pcap -o web.scn               anybody's capture as a scenario\n"
-         "  drywire replay web.pcap --loose                 the same at once, with a report\n"
-         "  drywire replay serial.log --gdb                 a panic's journal, once more here\n"
-         "  drywire replay run.pcapng                        the run that a capture is of, once more\n"
-         "  drywire replay any.pcap --as observer           a stranger's frames as hostile input\n"
-         "  drywire list                                    scenarios and programs\n\n"
-         "Usage: drywire run FILE|DIR... | list [DIR...] | explain FILE |\n"
-         "       drywire report FILE -o FILE.html | seq FILE | compare CAPTURE CAPTURE |\n"
-         "       drywire qemu FILE|DIR... | world FILE | replay LOG|CAPTURE |\n"
-         "       drywire import CAPTURE -o FILE.scn\n\n"
-         "Options:");
-    help_options(ALL);
+         "  drywire run lease.scn --check-determinism    twice; names the first difference\n"
+         "  drywire run --guest ./mine.so ping.scn       somebody else's driver or stack\n"
+         "  drywire qemu --target rv64 web.scn           the same core, booted\n"
+         "  drywire replay any.pcap --as observer        a stranger's frames as hostile input\n\n"
+         "Options of run (drywire COMMAND --help has those of the others):");
+    help_options(RUN);
     puts("\nExit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ,\n"
          "4 drywire's own trouble, 5 nothing selected, 6 no guest spoke to the world,\n"
          "124 a step or time budget is used up, 125 cannot be tested here.\n"
          "docs/scenarios.md describes the scenario format.");
+}
+
+static void help_verb(enum verb v)
+{
+    printf("drywire %s: %s\n\nUsage: drywire %s\n\nOptions:\n", verbs[v], pages[v].what,
+           pages[v].usage);
+    help_options(1u << v);
 }
 
 static void help_world(void)
@@ -377,6 +388,8 @@ static int apply(const struct row *r, const char *value, struct options *o)
     case 'h':
         if (o->verb == VERB_WORLD)
             help_world();
+        else if (o->named)
+            help_verb(o->verb);
         else
             help();
         return EXIT_PASS;
@@ -443,6 +456,7 @@ int options_parse(int argc, char **argv, struct options *o)
                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
             return EXIT_USAGE;
         }
+        o->named = true;
         return parse_options(argc - 1, argv + 1, o);
     }
     if (code >= 0)

@@ -55,6 +55,7 @@ enum { QEMU_ARGS_MAX = 16 };
 
 struct options {
     enum verb verb;
+    bool named; /* the verb was given */
     uint64_t seed;
     uint64_t repeat;
     uint64_t timeout_s;
