@@ -8,7 +8,7 @@
 CC ?= cc
 O ?= build
 SEED ?= 1
-SCENARIO ?= tests/scenarios
+SCENARIO ?= tests/scenarios tests/captures
 BOOT ?= tests/scenarios/common/contract-web.scn
 TARGET ?= x86_64
 V ?= 0

@@ -2,10 +2,11 @@
  * How fast is it? Complete runs per second, bulk rates, memory. Host time is read here only, around
  * whole runs. Each figure is the median of three measurements; a run that fails ends the bench.
  *
- *   bench [webget|webget256|native|bulk_rx|bulk_tx|report]...   all of them by default
+ *   bench [webget|webget256|native|bulk_rx|bulk_tx|report|replayed]...   all of them by default
  *
  * Prints `name value unit` lines, which tools/bench.sh turns into bench.json.
  */
+#include "native_observe.h"
 #include "page.h"
 #include "run.h"
 #include "world.h"
@@ -159,6 +160,69 @@ static void bench_report(void)
     run_context_free(c);
 }
 
+/* Frames of a capture, again and again, to the machine as to any observer: through the wire, the
+ * device, the rings, the driver and the stack. */
+#define REPLAYED      "tests/captures/public/tcp-loss/pcpp-one_tcp_stream.pcap"
+#define REPLAYED_LOOP 5000
+
+static double replayed_rate(struct run_context *c, const struct scenario *sc)
+{
+    struct run_options o = {.seed = 1, .quick = true};
+    struct run_result r;
+    double start = now_s(), took, frames = 0;
+
+    do {
+        if (run_scenario(c, sc, &o, &r) || r.failure.kind != FAILURE_NONE ||
+            r.frames_rx < OBSERVE_PASSES * REPLAYED_LOOP) {
+            fprintf(stderr, "bench: replayed: %s: %s\n", r.failure.oracle, r.failure.message);
+            exit(1);
+        }
+        frames += (double)r.frames_rx;
+        took = now_s() - start;
+    } while (took < 1);
+    return frames / took;
+}
+
+/* A scenario whose capture is one of many frames: its own in a loop. */
+static struct scenario *replayed_scenario(void)
+{
+    static const char text[] = "title bench\nworld native\nmemory strong\nuntil 2s\n";
+    struct capture *looped;
+    struct scenario *sc;
+    struct capture once;
+    char problem[200];
+
+    if (scenario_parse("replayed", text, strlen(text), &sc, stderr))
+        exit(4);
+    if (capture_read(&once, REPLAYED, problem, sizeof(problem))) {
+        fprintf(stderr, "bench: %s: %s\n", REPLAYED, problem);
+        exit(2);
+    }
+    looped = &sc->native.observed;
+    looped->frames = malloc(REPLAYED_LOOP * sizeof(*looped->frames));
+    if (!looped->frames)
+        exit(4);
+    for (; looped->count < REPLAYED_LOOP; looped->count++)
+        looped->frames[looped->count] = once.frames[looped->count % once.count];
+    looped->file = once.file; /* their bytes */
+    free(once.frames);
+    return sc;
+}
+
+static void bench_replayed(unsigned samples)
+{
+    struct run_context *c = run_context_new();
+    struct scenario *sc = replayed_scenario();
+    double sample[3] = {0};
+
+    for (unsigned k = 0; k < samples; k++)
+        sample[k] = replayed_rate(c, sc);
+    qsort(sample, samples, sizeof(sample[0]), compare);
+    printf("replayed %.0f frames/s\n", sample[samples / 2]);
+    scenario_free(sc);
+    run_context_free(c);
+}
+
 /* `bench once NAME N`: exactly N runs and no clock, for callgrind and perf. */
 static int once(const char *name, unsigned long n)
 {
@@ -202,6 +266,9 @@ int main(int argc, char **argv)
     for (int k = 0; k < argc; k++)
         if (argc == 1 || strcmp(argv[k], "report") == 0)
             bench_report();
+    for (int k = 0; k < argc; k++)
+        if (argc == 1 || strcmp(argv[k], "replayed") == 0)
+            bench_replayed(3);
     getrusage(RUSAGE_SELF, &usage);
     printf("memory %ld KiB\n", usage.ru_maxrss);
     return 0;

@@ -4,6 +4,7 @@ set -eu
 O=$1
 {
     "$O/bench" webget webget256 bulk_rx bulk_tx
+    "$O/bench" replayed | sed -e '/^memory/d'
     "$O/bench" report | sed -e '/^memory/d'
     "$O/asan/bench" native | sed -e 's/^native/asan/' -e '/^memory/d'
     /usr/bin/python3 tools/bench_qemu.py "$O"
@@ -12,6 +13,7 @@ O=$1
         name["webget"] = "webget_runs_per_s"; name["webget256"] = "webget_runs_per_s_ring256"
         name["asan"] = "webget_runs_per_s_asan"; name["bulk_rx"] = "bulk_rx_MBps"
         name["bulk_tx"] = "bulk_tx_MBps"; name["memory"] = "peak_memory"
+        name["replayed"] = "replayed_frames_per_s"
     }
     {
         key = $1 in name ? name[$1] : $1

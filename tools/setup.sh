@@ -39,6 +39,8 @@ if [ "$want" != sim ]; then
     check needed gdb has gdb
     check needed tshark has tshark
     check needed strace has strace
+    check needed curl has curl
+    check needed iproute2 has ip
     check needed chromium has chromium
     check needed clang has clang
     check needed libclang-rt-14-dev test -e /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux
