@@ -195,7 +195,7 @@ def test_a_capture_that_is_cut_short_is_one_clear_line(example, cut, tmp_path):
 
 
 def test_help_tells_of_it():
-    text = drywire("--help").stdout
+    text = drywire("seq", "--help").stdout
     assert "drywire seq " in text and "--mermaid" in text and "--width COLUMNS" in text
 
 
