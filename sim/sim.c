@@ -46,6 +46,15 @@ static void *grow(void *array, size_t *size, size_t item)
 
 /* ---- events ---- */
 
+static void timer_fire(void *ctx, uint64_t arg)
+{
+    struct sim_timer *t = ctx;
+
+    (void)arg;
+    t->at_ns = SIM_NEVER;
+    t->fn(t->ctx, 0);
+}
+
 static bool earlier(const struct event *a, const struct event *b)
 {
     if (a->time_ns != b->time_ns)
@@ -53,48 +62,53 @@ static bool earlier(const struct event *a, const struct event *b)
     return a->order < b->order;
 }
 
+/* A timer knows where its event is. */
+static void heap_put(struct sim *s, size_t i, struct event e)
+{
+    s->heap[i] = e;
+    if (e.fn == timer_fire)
+        ((struct sim_timer *)e.ctx)->slot = i;
+}
+
+/* Let an event find its place from the empty slot `i` towards the top. */
+static void heap_rise(struct sim *s, size_t i, struct event e)
+{
+    for (; i > 0 && earlier(&e, &s->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        heap_put(s, i, s->heap[(i - 1) / 2]);
+    heap_put(s, i, e);
+}
+
+/* Take the event out of slot `i`: the last one fills the gap. */
+static struct event heap_take(struct sim *s, size_t i)
+{
+    struct event taken = s->heap[i], last = s->heap[--s->heap_count];
+    size_t n = s->heap_count, child;
+
+    if (i == n)
+        return taken;
+    for (; (child = 2 * i + 1) < n; i = child) {
+        child += child + 1 < n && earlier(&s->heap[child + 1], &s->heap[child]);
+        if (!earlier(&s->heap[child], &last))
+            break;
+        heap_put(s, i, s->heap[child]);
+    }
+    heap_rise(s, i, last);
+    return taken;
+}
+
 void sim_at(struct sim *s, uint64_t time_ns, enum event_class class, event_fn *fn, void *ctx,
             uint64_t arg)
 {
     if (s->heap_count == s->heap_size)
         s->heap = grow(s->heap, &s->heap_size, sizeof(*s->heap));
-
-    struct event e = {
-        .time_ns = time_ns > s->now_ns ? time_ns : s->now_ns,
-        .order = (uint64_t)class << 56 | ++s->heap_inserted,
-        .fn = fn,
-        .ctx = ctx,
-        .arg = arg,
-    };
-    size_t i = s->heap_count++;
-
-    while (i > 0 && earlier(&e, &s->heap[(i - 1) / 2])) {
-        s->heap[i] = s->heap[(i - 1) / 2];
-        i = (i - 1) / 2;
-    }
-    s->heap[i] = e;
-}
-
-static struct event heap_take(struct sim *s)
-{
-    struct event top = s->heap[0];
-    struct event last = s->heap[--s->heap_count];
-    size_t n = s->heap_count, i = 0;
-
-    for (;;) {
-        size_t child = 2 * i + 1;
-
-        if (child >= n)
-            break;
-        if (child + 1 < n && earlier(&s->heap[child + 1], &s->heap[child]))
-            child++;
-        if (!earlier(&s->heap[child], &last))
-            break;
-        s->heap[i] = s->heap[child];
-        i = child;
-    }
-    s->heap[i] = last;
-    return top;
+    heap_rise(s, s->heap_count++,
+              (struct event){
+                  .time_ns = time_ns > s->now_ns ? time_ns : s->now_ns,
+                  .order = (uint64_t)class << 56 | ++s->heap_inserted,
+                  .fn = fn,
+                  .ctx = ctx,
+                  .arg = arg,
+              });
 }
 
 uint64_t sim_next(const struct sim *s)
@@ -107,24 +121,13 @@ bool sim_step(struct sim *s)
     if (!s->heap_count)
         return false;
 
-    struct event e = heap_take(s);
+    struct event e = heap_take(s, 0);
 
     if (e.time_ns > s->now_ns)
         s->now_ns = e.time_ns;
     s->events++;
     e.fn(e.ctx, e.arg);
     return true;
-}
-
-/* A timer's queue entry carries the generation it was set in; a stale one does nothing. */
-static void timer_fire(void *ctx, uint64_t generation)
-{
-    struct sim_timer *t = ctx;
-
-    if (generation != t->generation || t->at_ns == SIM_NEVER)
-        return;
-    t->at_ns = SIM_NEVER;
-    t->fn(t->ctx, 0);
 }
 
 void sim_timer_init(struct sim_timer *t, struct sim *s, enum event_class class, event_fn *fn,
@@ -137,10 +140,11 @@ void sim_timer_set(struct sim_timer *t, uint64_t at_ns)
 {
     if (at_ns == t->at_ns)
         return;
+    if (t->at_ns != SIM_NEVER)
+        heap_take(t->sim, t->slot);
     t->at_ns = at_ns;
-    t->generation++;
     if (at_ns != SIM_NEVER)
-        sim_at(t->sim, at_ns, t->class, timer_fire, t, t->generation);
+        sim_at(t->sim, at_ns, t->class, timer_fire, t, 0);
 }
 
 /* ---- draws ---- */

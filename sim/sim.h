@@ -35,15 +35,15 @@ struct event {
     uint64_t arg;
 };
 
-/* A timer that can be moved: only its latest setting fires. Its owner embeds it and keeps it in
- * place; fn may set it again. */
+/* A timer that can be moved. Its owner embeds it, keeps it in place and turns it off before it goes;
+ * fn may set it again. */
 struct sim_timer {
     struct sim *sim;
     event_fn *fn; /* called with (ctx, 0) */
     void *ctx;
     enum event_class class;
-    uint64_t at_ns;      /* SIM_NEVER: off */
-    uint64_t generation; /* of the entry in the queue that counts */
+    uint64_t at_ns; /* SIM_NEVER: off */
+    size_t slot;    /* while it is on: of its event in the heap */
 };
 
 /* ---- randomness ---- */

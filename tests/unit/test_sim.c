@@ -1,0 +1,135 @@
+/* The event queue beside a list that is searched from end to end: sim/sim.h. */
+#include "../../sim/sim.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { TIMERS = 12, WAITING_MAX = 400, STEPS = 20000 };
+
+/* What must come, and when. */
+struct waiting {
+    uint64_t time_ns, order;
+    unsigned who; /* below TIMERS: a timer, else an event of its own */
+};
+
+struct model {
+    struct sim sim;
+    struct sim_timer timers[TIMERS];
+    struct self {
+        struct model *model;
+        unsigned who;
+    } selves[TIMERS];
+    struct waiting waiting[WAITING_MAX];
+    size_t count;
+    uint64_t inserted, random;
+    unsigned ran, next;
+};
+
+static uint64_t below(struct model *m, uint64_t bound)
+{
+    m->random = m->random * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (m->random >> 33) % bound;
+}
+
+static void forget(struct model *m, unsigned who)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (m->waiting[i].who == who)
+            m->waiting[i] = m->waiting[--m->count];
+}
+
+static void wait_for(struct model *m, unsigned who, uint64_t time_ns, enum event_class class)
+{
+    m->waiting[m->count++] = (struct waiting){time_ns > m->sim.now_ns ? time_ns : m->sim.now_ns,
+                                              (uint64_t)class << 56 | ++m->inserted, who};
+}
+
+static void event_ran(void *ctx, uint64_t arg)
+{
+    ((struct model *)ctx)->ran = (unsigned)arg;
+}
+
+static void timer_ran(void *ctx, uint64_t arg)
+{
+    struct self *self = ctx;
+
+    assert_int_equal(arg, 0);
+    assert_int_equal(self->model->timers[self->who].at_ns, SIM_NEVER);
+    self->model->ran = self->who;
+}
+
+static void change(struct model *m)
+{
+    uint64_t at_ns = m->sim.now_ns + below(m, 50) - 5;
+    unsigned who = (unsigned)below(m, TIMERS);
+
+    if (below(m, 4) == 0 && m->count < WAITING_MAX - TIMERS) {
+        wait_for(m, m->next, at_ns, EVENT_FRAME);
+        sim_at(&m->sim, at_ns, EVENT_FRAME, event_ran, m, m->next++);
+        return;
+    }
+    if (m->timers[who].at_ns == at_ns)
+        return; /* keeps its place */
+    forget(m, who);
+    if (below(m, 5) == 0)
+        at_ns = SIM_NEVER;
+    else
+        wait_for(m, who, at_ns, m->timers[who].class);
+    sim_timer_set(&m->timers[who], at_ns);
+}
+
+static void step(struct model *m)
+{
+    size_t first = 0;
+    uint64_t time_ns;
+
+    assert_int_equal(m->sim.heap_count, m->count); /* nothing stale stays behind */
+    assert_int_equal(sim_step(&m->sim), m->count > 0);
+    if (!m->count)
+        return;
+    for (size_t i = 1; i < m->count; i++)
+        if (m->waiting[i].time_ns < m->waiting[first].time_ns ||
+            (m->waiting[i].time_ns == m->waiting[first].time_ns &&
+             m->waiting[i].order < m->waiting[first].order))
+            first = i;
+    time_ns = m->waiting[first].time_ns;
+    assert_int_equal(m->ran, m->waiting[first].who);
+    assert_int_equal(m->sim.now_ns, time_ns);
+    m->waiting[first] = m->waiting[--m->count];
+}
+
+static void events_and_timers_come_in_order(void **state)
+{
+    static struct model m;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        struct sim kept = m.sim; /* its memory serves the next run as well */
+
+        m = (struct model){.sim = kept, .random = seed, .next = TIMERS};
+        sim_start(&m.sim, seed);
+        for (unsigned i = 0; i < TIMERS; i++) {
+            m.selves[i] = (struct self){&m, i};
+            sim_timer_init(&m.timers[i], &m.sim, i % 5, timer_ran, &m.selves[i]);
+        }
+        for (unsigned i = 0; i < STEPS; i++)
+            if (below(&m, 8) < 5)
+                change(&m);
+            else
+                step(&m);
+        while (m.count)
+            step(&m);
+        step(&m);
+    }
+    sim_free(&m.sim);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {cmocka_unit_test(events_and_timers_come_in_order)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
