@@ -1,0 +1,24 @@
+/*
+ * The scenario files that words of the command line stand for: files as named, folders searched for
+ * *.scn, each folder's in the order of their bytes.
+ */
+#ifndef DRYWIRE_PATHS_H
+#define DRYWIRE_PATHS_H
+
+#include <stddef.h>
+
+struct paths {
+    char **path; /* ours until paths_free() */
+    size_t count, size;
+};
+
+/* Add what `count` words name to *p, which starts as {0}. 0, or EXIT_USAGE after a line on stderr;
+ * paths_free() in both cases. Out of memory ends the program. */
+int paths_collect(struct paths *p, char **words, int count);
+void paths_free(struct paths *p);
+
+/* A path cannot be had, and errno says why: a line on stderr, with the nearest name of its folder.
+ */
+void paths_report_missing(const char *path);
+
+#endif
