@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import TARGETS, drywire
+from conftest import ROOT, TARGETS, drywire
 
 SCENARIO = "tests/scenarios/common/loss-10.scn"
 
@@ -18,6 +18,15 @@ def test_a_run_is_the_same_and_a_changed_byte_is_named(tmp_path):
     done = drywire("replay", "--exact", capture)
     assert done.returncode == 3
     assert "byte 54 (payload) was 0x42, is 0x47" in done.stdout
+
+
+def test_a_capture_of_ours_is_enough_to_run_it_again(tmp_path):
+    scenario, capture = tmp_path / "gone.scn", tmp_path / "run.pcapng"
+    scenario.write_text((ROOT / SCENARIO).read_text())
+    assert drywire("run", "-q", scenario, "--seed", 9, "--device", "queue=16", "--pcap", capture).returncode == 0
+    scenario.unlink()
+    done = drywire("replay", capture)
+    assert done.returncode == 0 and "same " in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.qemu

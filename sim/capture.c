@@ -226,7 +226,18 @@ static int read_options(struct reading *r, size_t at, size_t end, struct interfa
     return end == at ? 0 : wrong(r, "%zu bytes behind the options of a block", end - at);
 }
 
-/* The comment of the section header that ends at `end`: where our own captures say what made them. */
+static void section_comment(struct capture *c, const char *text, size_t len)
+{
+    if (!c->origin) {
+        c->origin = text;
+        c->origin_len = len;
+    } else if (!c->scenario) {
+        c->scenario = text;
+        c->scenario_len = len;
+    }
+}
+
+/* The comments of the section header that ends at `end`: where our own captures say what made them. */
 static int section_options(struct reading *r, size_t end)
 {
     size_t at = r->at + 24;
@@ -236,10 +247,8 @@ static int section_options(struct reading *r, size_t end)
 
         if (end - at - 4 < padded)
             return wrong(r, "an option is longer than its block");
-        if (get16(r, at) == OPTION_COMMENT && !r->c->origin) {
-            r->c->origin = (const char *)r->bytes + at + 4;
-            r->c->origin_len = len;
-        }
+        if (get16(r, at) == OPTION_COMMENT)
+            section_comment(r->c, (const char *)r->bytes + at + 4, len);
         at += 4 + padded;
     }
     return 0;
@@ -451,11 +460,13 @@ static int read_file(struct capture *c, const char *path, bool cut_allowed, char
         error = parse(c, bytes, len, cut_allowed, problem, problem_size);
     if (f)
         fclose(f);
-    if (error)
+    if (error) {
         free(bytes);
-    else
-        *c = (struct capture){c->frames, c->count, c->origin, c->origin_len, bytes, len};
-    return error;
+        return error;
+    }
+    c->file = bytes;
+    c->file_len = len;
+    return 0;
 }
 
 int capture_read(struct capture *c, const char *path, char *problem, size_t problem_size)

@@ -29,8 +29,10 @@ struct capture_frame {
 struct capture {
     struct capture_frame *frames;
     size_t count;
-    const char *origin; /* the comment of the first section, in the file; NULL: none */
-    size_t origin_len;
+    /* The comments of the first section, in the file; NULL: none. Of a capture of drywire's, what made
+     * it (capture_origin()), and the scenario's text. */
+    const char *origin, *scenario;
+    size_t origin_len, scenario_len;
     uint8_t *file; /* its bytes; owned */
     size_t file_len;
 };

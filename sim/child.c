@@ -268,7 +268,7 @@ static void run_child(const struct scenario *sc, const struct options *o,
                       const struct guest_ops *guest, const char *pcap, const char *trace,
                       unsigned story_lines)
 {
-    char origin[ORIGIN_MAX];
+    struct origin origin;
     uint64_t times = o->check_determinism && o->repeat < 2 ? 2 : o->repeat;
     struct comparison comparison = {.out = shared->diverged, .out_size = sizeof(shared->diverged)};
     struct story story = {
@@ -276,7 +276,7 @@ static void run_child(const struct scenario *sc, const struct options *o,
     struct run_options ro = {.seed = o->seed,
                              .guest = guest,
                              .pcap = pcap,
-                             .origin = origin,
+                             .origin = &origin,
                              .registers = o->detail,
                              .on_line = on_line,
                              .on_frame = on_frame,
@@ -287,7 +287,7 @@ static void run_child(const struct scenario *sc, const struct options *o,
     struct run_result r;
     uint64_t start;
 
-    origin_words(origin, sc, o);
+    origin_of(&origin, sc, o);
     if (page_log) {
         ro.on_flight = on_flight;
         ro.on_ring = on_ring;

@@ -263,12 +263,12 @@ static int signals_open(void)
 static int serve(struct live *l)
 {
     struct far_side_listener listener = {l, frame_arrived, frame_seen};
-    char world[160], origin[ORIGIN_MAX];
-    struct capture_wish wish = {.path = l->options->pcap, .origin = origin};
+    struct origin origin;
+    struct capture_wish wish = {.path = l->options->pcap, .origin = &origin};
+    char world[160];
     int code;
 
-    origin_words(origin, l->scenario, l->options);
-
+    origin_of(&origin, l->scenario, l->options);
     sim_start(&l->sim, l->options->seed);
     if (far_side_open(&l->far, &l->sim, l->scenario, l->guest.mac, &wish, &listener)) {
         failure_block(l, "");

@@ -1,5 +1,6 @@
 /* The words of a capture's header: see origin.h. */
 #include "origin.h"
+#include "pcapng.h"
 #include "revision.h"
 #include "world.h"
 #include <inttypes.h>
@@ -29,8 +30,10 @@ static void add_number(char *buf, const char *key, uint64_t value)
     add(buf, key, text);
 }
 
-void origin_words(char buf[ORIGIN_MAX], const struct scenario *sc, const struct options *o)
+void origin_of(struct origin *origin, const struct scenario *sc, const struct options *o)
 {
+    char *buf = origin->words;
+
     *buf = 0;
     add(buf, "drywire", DRYWIRE_VERSION);
     add(buf, "revision", DRYWIRE_REVISION);
@@ -57,4 +60,7 @@ void origin_words(char buf[ORIGIN_MAX], const struct scenario *sc, const struct 
     if (o->icount != NO_ICOUNT)
         add_number(buf, "icount", o->icount);
     buf[strlen(buf) - 1] = 0; /* no line end behind the last one */
+    origin->comments[0] = buf;
+    origin->comments[1] = strlen(sc->text) <= PCAPNG_COMMENT_MAX ? sc->text : NULL;
+    origin->comments[2] = NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * Where a capture comes from, in words for its header: enough for another drywire to run it again.
- * One KEY=VALUE a line; docs/wireshark.md lists the keys.
+ * Where a capture comes from, in comments for its header: enough for another drywire to run it again.
+ * The first has one KEY=VALUE a line; the second is the scenario. docs/wireshark.md lists the keys.
  */
 #ifndef DRYWIRE_ORIGIN_H
 #define DRYWIRE_ORIGIN_H
@@ -10,6 +10,11 @@
 
 enum { ORIGIN_MAX = 16384 };
 
-void origin_words(char buf[ORIGIN_MAX], const struct scenario *sc, const struct options *o);
+struct origin {
+    char words[ORIGIN_MAX];
+    const char *comments[3]; /* up to a NULL, for pcapng_open(); as long as this and the scenario live */
+};
+
+void origin_of(struct origin *origin, const struct scenario *sc, const struct options *o);
 
 #endif

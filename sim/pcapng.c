@@ -70,7 +70,7 @@ static void put_padding(struct block *b)
 
 static void put_option(struct block *b, uint16_t code, const void *value, size_t len)
 {
-    uint16_t shown = len > UINT16_MAX ? UINT16_MAX : (uint16_t)len;
+    uint16_t shown = len > PCAPNG_COMMENT_MAX ? PCAPNG_COMMENT_MAX : (uint16_t)len;
 
     put16(b, code);
     put16(b, shown);
@@ -107,7 +107,7 @@ static void block_write(struct block *b, struct pcapng *p)
     free(b->bytes);
 }
 
-static void write_section(struct pcapng *p, const char *comment)
+static void write_section(struct pcapng *p, const char *const *comments)
 {
     struct block b = block_start(BLOCK_SECTION);
     uint64_t length_unknown = UINT64_MAX;
@@ -116,7 +116,8 @@ static void write_section(struct pcapng *p, const char *comment)
     put16(&b, 1); /* version 1.0 */
     put16(&b, 0);
     put(&b, &length_unknown, sizeof(length_unknown));
-    put_text(&b, OPTION_COMMENT, comment);
+    for (; comments && *comments; comments++)
+        put_text(&b, OPTION_COMMENT, *comments);
     put_text(&b, OPTION_SHB_USERAPPL, "drywire");
     block_write(&b, p);
 }
@@ -147,7 +148,7 @@ static char *temporary_name(const char *path)
     return name;
 }
 
-int pcapng_open(struct pcapng *p, const char *path, const char *comment)
+int pcapng_open(struct pcapng *p, const char *path, const char *const *comments)
 {
     struct stat st;
     int error;
@@ -166,7 +167,7 @@ int pcapng_open(struct pcapng *p, const char *path, const char *comment)
             p->file = fopen(p->temporary, "wb");
     }
     if (p->file) {
-        write_section(p, comment);
+        write_section(p, comments);
         write_interface(p, LINKTYPE_ETHERNET, "wire", NULL);
         write_interface(p, LINKTYPE_ETHERNET, "lost", NULL);
         if (!ferror(p->file))

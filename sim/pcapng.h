@@ -16,6 +16,9 @@
 /* "wire" and "lost" (dropped frames); "ring" is there from its first record on. */
 enum capture_interface { CAPTURE_WIRE, CAPTURE_LOST, CAPTURE_RING };
 
+/* Characters of a comment; what is behind them is cut off. */
+enum { PCAPNG_COMMENT_MAX = 65535 };
+
 /* Link type of interface "ring": the first of those that are anybody's own. */
 enum { LINKTYPE_USER0 = 147 };
 
@@ -27,9 +30,9 @@ struct pcapng {
     bool rings;             /* interface "ring" is described */
 };
 
-/* Open for writing; `comment` goes into the section header (scenario, seed, build). 0, or -1 with
- * errno set and nothing left on disk. */
-int pcapng_open(struct pcapng *p, const char *path, const char *comment);
+/* Open for writing; `comments`, any number up to a NULL, go into the section header (origin.h). 0, or
+ * -1 with errno set and nothing left on disk. */
+int pcapng_open(struct pcapng *p, const char *path, const char *const *comments);
 
 /* One packet at virtual `time_ns` (since power-on of the simulation, as it is). `outbound` sets the
  * direction flag; `comment` may be NULL. */

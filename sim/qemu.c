@@ -520,12 +520,12 @@ static int rewrap_dumps(const struct run *r)
 {
     struct options o = options_said(r);
     const char *dumps[2] = {o.net == NET_WORLD ? NULL : o.pcap, o.nic_pcap};
-    char origin[ORIGIN_MAX];
+    struct origin origin;
     int code = 0;
 
-    origin_words(origin, r->scenario, &o);
+    origin_of(&origin, r->scenario, &o);
     for (unsigned i = 0; i < 2; i++)
-        if (dumps[i] && rewrap(dumps[i], origin, r->scenario->device.mac))
+        if (dumps[i] && rewrap(dumps[i], &origin, r->scenario->device.mac))
             code = EXIT_HARNESS;
     return code;
 }

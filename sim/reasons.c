@@ -280,7 +280,7 @@ int reasons_open(struct reasons *r, struct sim *sim, const struct capture_wish *
     r->view = calloc(1, sizeof(*r->view));
     if (!r->view)
         return -1;
-    if (pcapng_open(&r->pcap, wish->path, wish->origin))
+    if (pcapng_open(&r->pcap, wish->path, wish->origin ? wish->origin->comments : NULL))
         return -1;
     r->on = true;
     return 0;

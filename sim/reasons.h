@@ -9,6 +9,7 @@
 
 #include "../core/platform.h"
 #include "fake_device/vqueue.h"
+#include "origin.h"
 #include "pcapng.h"
 #include "sim.h"
 #include "tcp_view.h"
@@ -16,7 +17,7 @@
 /* What is to be captured. */
 struct capture_wish {
     const char *path;   /* NULL: nothing */
-    const char *origin; /* what made it, for the section header */
+    const struct origin *origin; /* what made it, for the section header; NULL: nothing */
     bool rings;         /* reasons_ring() will be called */
 
     /* What the machine's own stack thinks of a connection: its number and the word of its state;

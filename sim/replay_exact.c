@@ -45,7 +45,7 @@ static void read_made(const struct capture *c, struct made *m)
     word(c, "machine", m->machine, sizeof(m->machine));
 }
 
-bool replay_exact_possible(const struct capture *c)
+bool exact_run_possible(const struct capture *c)
 {
     char text[80];
 
@@ -154,8 +154,8 @@ static int read_new(const char *temporary, const struct verdict *v, struct captu
     return EXIT_HARNESS;
 }
 
-static int run_again(const char *path, const struct capture *was, struct scenario *sc,
-                     const struct options *o)
+static int run_again(const char *path, const struct capture *was,
+                     const struct scenario *sc, const struct options *o)
 {
     char temporary[] = "/tmp/drywire-replay-XXXXXX";
     int fd = mkstemp(temporary), code;
@@ -179,11 +179,18 @@ static int run_again(const char *path, const struct capture *was, struct scenari
 
 /* ---- a capture of QEMU or of a far side ---- */
 
-/* The machine of the scenario, with the capture as its far side: nothing is drawn again. */
-static void behind_capture(struct scenario *sc, const char *path, struct capture *c, uint64_t seed)
+/* The machine of the scenario, with the capture as its far side: nothing is drawn again. 0, or
+ * EXIT_USAGE after a line. */
+static int behind_capture(struct scenario *sc, const char *path, struct capture *c, uint64_t seed)
 {
     unsigned kept = 0;
 
+    for (size_t i = 0; i < c->count; i++)
+        if (c->frames[i].len > REPLAY_FRAME_MAX) {
+            fprintf(stderr, "drywire: %s: frame %zu has %zu bytes, the wire carries %d\n", path,
+                    i + 1, c->frames[i].len, REPLAY_FRAME_MAX);
+            return EXIT_USAGE;
+        }
     for (unsigned i = 0; i < sc->action_count; i++)
         if (sc->actions[i].kind == ACTION_KILL || sc->actions[i].kind == ACTION_LINK)
             sc->actions[kept++] = sc->actions[i];
@@ -196,6 +203,7 @@ static void behind_capture(struct scenario *sc, const char *path, struct capture
     sc->replay.seed = seed;
     sc->replay.capture = *c;
     *c = (struct capture){0}; /* the scenario frees it */
+    return 0;
 }
 
 /* Those that world replay compares: no pure ACKs. */
@@ -212,20 +220,11 @@ static size_t own_frames(const struct scenario *sc)
     return n;
 }
 
-static int deliver_again(const char *path, struct capture *was, struct scenario *sc,
-                         const struct options *o, uint64_t seed)
+static int deliver_again(const char *path, const struct scenario *sc, const struct options *o)
 {
+    size_t own = own_frames(sc);
     const struct verdict *v;
-    size_t own;
 
-    for (size_t i = 0; i < was->count; i++)
-        if (was->frames[i].len > REPLAY_FRAME_MAX) {
-            fprintf(stderr, "drywire: %s: frame %zu has %zu bytes, the wire carries %d\n", path,
-                    i + 1, was->frames[i].len, REPLAY_FRAME_MAX);
-            return EXIT_USAGE;
-        }
-    behind_capture(sc, path, was, seed);
-    own = own_frames(sc);
     if (!own) {
         fprintf(stderr, "drywire: %s: no frame is the machine's\n", path);
         return EXIT_USAGE;
@@ -261,38 +260,54 @@ static int check_made(const char *path, const struct made *m)
     return EXIT_USAGE;
 }
 
-int replay_exact(const char *path, struct capture *c, const struct options *o)
+/* The scenario, as its text stands in the header, or in the file when that was too long. */
+static int read_scenario(const struct capture *c, const struct made *m, struct scenario **sc)
+{
+    const char *device = *m->device ? m->device : NULL;
+
+    return c->scenario ? scenario_parse_device(m->scenario, c->scenario, c->scenario_len, device, sc, stderr)
+                       : scenario_read_device(m->scenario, device, sc, stderr);
+}
+
+int exact_run_open(struct exact_run *run, const char *path, struct capture *c, const struct options *o)
 {
     static struct made m;
-    struct options again = *o;
-    struct scenario *sc;
-    char *end;
     int code;
 
     read_made(c, &m);
     code = check_made(path, &m);
     if (!code)
-        code = *m.device ? scenario_read_device(m.scenario, m.device, &sc, stderr)
-                         : scenario_read(m.scenario, &sc, stderr);
-    if (code) {
-        capture_free(c);
+        code = read_scenario(c, &m, &run->scenario);
+    if (code)
         return code;
-    }
-    again.verb = VERB_RUN;
-    again.seed = strtoull(m.seed, &end, 10);
-    again.device = *m.device ? m.device : NULL;
-    again.detail = *m.detail;
-    printf("exact: %s by drywire %s%s%s, scenario %s, seed %" PRIu64 ", revision %s\n", path,
-           m.verb, *m.machine ? " on " : "", m.machine, m.scenario, again.seed, m.revision);
+    run->options = *o;
+    run->options.verb = VERB_RUN;
+    run->options.seed = strtoull(m.seed, NULL, 10);
+    run->options.device = *m.device ? m.device : NULL;
+    run->options.detail = *m.detail;
+    run->delivered = strcmp(m.verb, "run") != 0;
+    printf("exact: %s by drywire %s%s%s, scenario %s, seed %" PRIu64 ", revision %s\n", path, m.verb,
+           *m.machine ? " on " : "", m.machine, m.scenario, run->options.seed, m.revision);
     if (strcmp(m.source, DRYWIRE_SOURCE))
         printf("warning: made by sources %s, these are %s: a difference may be a change of theirs\n",
                *m.source ? m.source : "unknown", DRYWIRE_SOURCE);
     fflush(stdout);
-    if (strcmp(m.verb, "run") == 0)
-        code = run_again(path, c, sc, &again);
-    else
-        code = deliver_again(path, c, sc, &again, again.seed);
-    scenario_free(sc);
-    capture_free(c);
+    if (run->delivered)
+        code = behind_capture(run->scenario, path, c, run->options.seed);
+    if (code)
+        scenario_free(run->scenario);
+    return code;
+}
+
+int replay_exact(const char *path, struct capture *c, const struct options *o)
+{
+    struct exact_run run;
+    int code = exact_run_open(&run, path, c, o);
+
+    if (code)
+        return code;
+    code = run.delivered ? deliver_again(path, run.scenario, &run.options)
+                         : run_again(path, c, run.scenario, &run.options);
+    scenario_free(run.scenario);
     return code;
 }

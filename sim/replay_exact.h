@@ -3,11 +3,23 @@
 #define DRYWIRE_REPLAY_EXACT_H
 
 #include "options.h"
+#include "scenario.h"
+
+/* The run that a capture is of, as its header says. */
+struct exact_run {
+    struct scenario *scenario; /* scenario_free() it */
+    struct options options;    /* `drywire run`, with the seed and the device of then */
+    bool delivered; /* the capture's times are not ours: it is the scenario's far side now */
+};
 
 /* Does its header say what made it? */
-bool replay_exact_possible(const struct capture *c);
+bool exact_run_possible(const struct capture *c);
 
-/* Takes the capture. 0: the same; EXIT_DIVERGED: the first difference is told. */
+/* 0, or an exit code after a line on stderr. Empties the capture when it is delivered. One at a time:
+ * some words of the options lie in static memory. */
+int exact_run_open(struct exact_run *run, const char *path, struct capture *c, const struct options *o);
+
+/* 0: the same; EXIT_DIVERGED: the first difference is told. */
 int replay_exact(const char *path, struct capture *c, const struct options *o);
 
 #endif

@@ -22,7 +22,7 @@ static void add_frame(struct reasons *r, struct sim *sim, const struct capture_f
     reasons_arrived(r, dir, &d, 0);
 }
 
-int rewrap(const char *path, const char *origin, const uint8_t mac[6])
+int rewrap(const char *path, const struct origin *origin, const uint8_t mac[6])
 {
     struct capture_wish wish = {.path = path, .origin = origin};
     static struct reasons r;

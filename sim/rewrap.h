@@ -5,10 +5,11 @@
 #ifndef DRYWIRE_REWRAP_H
 #define DRYWIRE_REWRAP_H
 
+#include "origin.h"
 #include <stdint.h>
 
 /* Rewrite the capture at `path` in place; frames from `mac` are the machine's. 0, or -1 after a
  * line on stderr with the file left as it was. What is no regular file is left alone: 0. */
-int rewrap(const char *path, const char *origin, const uint8_t mac[6]);
+int rewrap(const char *path, const struct origin *origin, const uint8_t mac[6]);
 
 #endif

@@ -17,7 +17,7 @@ struct run_options {
     enum toggle weak_memory;         /* overrides the scenario when not TOGGLE_DRAW */
     bool quick;                      /* bench: no memory fill between runs */
     const char *pcap;                /* NULL: no capture */
-    const char *origin;              /* what its header says about it; NULL: nothing */
+    const struct origin *origin;     /* what its header says about it; NULL: nothing */
     bool registers;                  /* it has register accesses as well */
 
     /* Called as things happen, all optional: a trace line; a frame at the wire (`fate` is NULL or

@@ -334,8 +334,11 @@ static int parse(const char *path, const char *text, size_t len, const struct ho
     struct scenario *s = scenario_new(path);
     struct reader *r = reader_take(s, sizeof(*r));
     const char *end = text + len;
+    char *kept = reader_take(s, len + 1);
     bool good = true;
 
+    memcpy(kept, text, len);
+    s->text = kept;
     *r = (struct reader){.s = s, .path = path, .errors = errors, .far_side = how->far_side};
     while (text < end && good) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));
@@ -399,6 +402,12 @@ int scenario_read_far_side(const char *path, struct scenario **out, FILE *errors
 int scenario_read_device(const char *path, const char *device, struct scenario **out, FILE *errors)
 {
     return read_file(path, &(struct how){.device = device}, out, errors);
+}
+
+int scenario_parse_device(const char *path, const char *text, size_t len, const char *device,
+                          struct scenario **out, FILE *errors)
+{
+    return parse(path, text, len, &(struct how){.device = device}, out, errors);
 }
 
 void scenario_free(struct scenario *s)

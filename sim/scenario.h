@@ -166,6 +166,7 @@ struct scenario_expect {
 
 struct scenario {
     const char *path;  /* as given */
+    const char *text;  /* the file, as it was read */
     const char *title; /* from `title`, or "" */
     enum world_kind world;
     struct slirp_options slirp;
@@ -200,13 +201,16 @@ int scenario_read(const char *path, struct scenario **out, FILE *errors);
 /* The same for who needs the far side alone: the machine need not have anything to do. */
 int scenario_read_far_side(const char *path, struct scenario **out, FILE *errors);
 
-/* The same as scenario_read() from memory: `path` is only a name. */
+/* The same from memory, which is not kept; `path` is its name, and files that it speaks of are looked
+ * for beside that. */
 int scenario_parse(const char *path, const char *text, size_t len, struct scenario **out,
                    FILE *errors);
 
-/* The same, with the words of one more `device virtio-net` line that change the file's own. */
+/* Both, with the words of one more `device virtio-net` line that change the file's own; NULL: none. */
 int scenario_read_device(const char *path, const char *device, struct scenario **out,
                          FILE *errors);
+int scenario_parse_device(const char *path, const char *text, size_t len, const char *device,
+                          struct scenario **out, FILE *errors);
 
 void scenario_free(struct scenario *s);
 

@@ -30,9 +30,10 @@ static int replay_capture(const char *path, const struct options *o)
     }
     if (observer)
         return observe(path, &c, o);
-    if (o->exact || (!reactive && replay_exact_possible(&c)))
-        return replay_exact(path, &c, o);
-    code = replay_reactive(&c, o);
+    if (o->exact || (!reactive && exact_run_possible(&c)))
+        code = replay_exact(path, &c, o);
+    else
+        code = replay_reactive(&c, o);
     capture_free(&c);
     return code;
 }

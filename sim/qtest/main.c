@@ -233,6 +233,8 @@ static void print_verdict(const struct settings *s, int code)
 /* 0, or EXIT_USAGE after a line on stderr. */
 static int open_outputs(const struct settings *s, struct record_options *ro)
 {
+    static const char *const comments[] = {"drywire qtest", NULL};
+
     setvbuf(stdout, NULL, _IOLBF, 0); /* what ends badly leaves all lines before */
     if (s->record && !(ro->out = fopen(s->record, "w"))) {
         fprintf(stderr, "qtest: --record %s: %s\n", s->record, strerror(errno));
@@ -240,7 +242,7 @@ static int open_outputs(const struct settings *s, struct record_options *ro)
     }
     if (ro->out)
         setvbuf(ro->out, NULL, _IOLBF, 0);
-    run.capturing = s->pcap && !pcapng_open(&run.capture, s->pcap, "drywire qtest");
+    run.capturing = s->pcap && !pcapng_open(&run.capture, s->pcap, comments);
     if (s->pcap && !run.capturing) {
         fprintf(stderr, "qtest: --pcap %s: %s\n", s->pcap, strerror(errno));
         return EXIT_USAGE;

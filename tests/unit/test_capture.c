@@ -326,6 +326,8 @@ static void check_inside(const uint8_t *base, size_t size)
     }
     if (capture.origin)
         assert_true(capture.origin + capture.origin_len <= (const char *)base + size);
+    if (capture.scenario)
+        assert_true(capture.scenario + capture.scenario_len <= (const char *)base + size);
     for (size_t n = 0; n < sizeof(value); n++)
         capture_origin(&capture, "seed", value, n + 1);
 }
@@ -384,13 +386,14 @@ static void what_drywire_writes_it_reads(void **state)
     char small[4];
     char path[] = "/tmp/drywire-capture-XXXXXX";
     int fd = mkstemp(path);
+    static const char *const comments[] = {
+        "seed=7\nscenario=a\\x0ab\\x5c\\xZZ\nguest=\nseed=8\nlast=x", "run x\n", "more", NULL};
     struct pcapng p;
 
     (void)state;
     assert_true(fd >= 0);
     close(fd);
-    assert_int_equal(
-        pcapng_open(&p, path, "seed=7\nscenario=a\\x0ab\\x5c\\xZZ\nguest=\nseed=8\nlast=x"), 0);
+    assert_int_equal(pcapng_open(&p, path, comments), 0);
     pcapng_ring(&p, 1000000000, (const uint8_t *)"no frame", 8);
     pcapng_packet(&p, CAPTURE_WIRE, 1000000001, 1, (const uint8_t *)"one", 3, NULL);
     pcapng_packet(&p, CAPTURE_LOST, 1000000002, 0, (const uint8_t *)"two", 3, "fault: dropped");
@@ -416,6 +419,8 @@ static void what_drywire_writes_it_reads(void **state)
     expect_origin("scenario", "a\nb\\\\xZZ");
     expect_origin("guest", "");
     expect_origin("last", "x");
+    assert_int_equal(capture.scenario_len, 6);
+    assert_memory_equal(capture.scenario, "run x\n", 6);
     expect_origin("see", NULL);
     expect_origin("a", NULL);
     assert_false(capture_origin(&capture, "scenario", small, sizeof(small)));

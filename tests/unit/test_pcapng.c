@@ -78,7 +78,7 @@ static size_t block(uint32_t type)
     return start;
 }
 
-/* The option `code` in the options from `offset` on to the end of the block that ends at `at`. */
+/* The first option `code` in the options from `offset` on to the end of the block that ends at `at`. */
 static const uint8_t *option(size_t offset, unsigned code, size_t *len)
 {
     const uint8_t *found = NULL;
@@ -88,7 +88,7 @@ static const uint8_t *option(size_t offset, unsigned code, size_t *len)
 
         if (!this_code)
             break;
-        if (this_code == code) {
+        if (this_code == code && !found) {
             found = file + offset + 4;
             *len = word(offset) >> 16;
         }
@@ -114,12 +114,13 @@ static void has_text(size_t offset, unsigned code, const char *text)
 static void a_capture_has_its_blocks(void **state)
 {
     static const uint8_t frame[61] = {1, 2, 3, [60] = 9};
+    static const char *const comments[] = {"scenario=x seed=7", "run x\n", NULL};
     uint64_t time_ns = UINT64_C(0x123456789a);
     struct pcapng p;
     size_t b, len;
 
     (void)state;
-    assert_int_equal(pcapng_open(&p, path, "scenario=x seed=7"), 0);
+    assert_int_equal(pcapng_open(&p, path, comments), 0);
     assert_true(exists(partial) && !exists(path));
     pcapng_packet(&p, CAPTURE_WIRE, time_ns, 1, frame, sizeof(frame), NULL);
     pcapng_packet(&p, CAPTURE_LOST, time_ns + 1, 0, frame, 0, "dropped");
@@ -132,6 +133,7 @@ static void a_capture_has_its_blocks(void **state)
     assert_int_equal(word(b + 12), 1); /* major 1, minor 0 */
     assert_true(word(b + 16) == UINT32_MAX && word(b + 20) == UINT32_MAX);
     has_text(b + 24, 1, "scenario=x seed=7");
+    has_text(b + 24 + 4 + 20, 1, "run x\n");
     for (int i = 0; i < 2; i++) {
         b = block(1);
         assert_int_equal(word(b + 8), 1); /* Ethernet */
@@ -210,7 +212,7 @@ static void a_device_is_written_in_place(void **state)
     struct stat st;
 
     (void)state;
-    assert_int_equal(pcapng_open(&p, "/dev/null", "x"), 0);
+    assert_int_equal(pcapng_open(&p, "/dev/null", NULL), 0);
     assert_int_equal(pcapng_close(&p), 0);
     assert_int_equal(stat("/dev/null", &st), 0);
     assert_true(S_ISCHR(st.st_mode));
