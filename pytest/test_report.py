@@ -10,7 +10,7 @@ import shutil
 import pytest
 
 from browser import Browser
-from conftest import BUILD, ROOT, command, drywire, results
+from conftest import BUILD, ROOT, TARGETS, command, drywire, results
 
 SCENARIOS = [
     ("common/web-everything-wrong", 3), ("common/send-everything-wrong", 9), ("native/zero-window", 1),
@@ -95,6 +95,38 @@ def test_the_page_is_a_function_of_scenario_and_seed(tmp_path):
     one = report(scenario, tmp_path, "--seed", 5).read_bytes()
     assert report(scenario, tmp_path, "--seed", 5).read_bytes() == one
     assert report(scenario, tmp_path, "--seed", 6).read_bytes() != one
+
+
+def test_the_page_of_our_capture_is_that_of_the_run(tmp_path):
+    scenario, capture = "tests/scenarios/common/web-everything-wrong.scn", tmp_path / "run.pcapng"
+    drywire("run", "-q", scenario, "--seed", 5, "--pcap", capture)
+    run, again = data_of(report(scenario, tmp_path, "--seed", 5)), data_of(report(capture, tmp_path))
+    assert again.pop("reproduce") == f"build/drywire replay {capture}"
+    assert run.pop("reproduce") == f"build/drywire run {scenario} --seed 5"
+    assert again == run
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_capture_of_qemu_has_a_page(target, tmp_path):
+    capture = tmp_path / "nic.pcapng"
+    drywire("qemu", "--target", target, "--nic-pcap", capture, "tests/scenarios/common/contract-web.scn")
+    data = data_of(report(capture, tmp_path))
+    assert data["reproduce"] == f"build/drywire replay {capture}"
+    assert (data["verdict"], data["world"]) == ("pass", "replay")
+    assert any("webget: done" in line for line in data["lines"])
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_a_capture_of_a_stranger_has_a_page(role, browser, tmp_path):
+    capture = "tests/captures/linux-web.pcap"
+    opened(browser, report(capture, tmp_path, "--as", role, "--seed", 3))
+    assert browser.text("#verdict") == "pass"
+    command_line = browser.text("#reproduce")
+    assert command_line == f"build/drywire replay {capture} --loose --as {role} --seed 3"
+    done = drywire(*command_line.split()[1:])
+    assert done.returncode == 0 and "hash=" + fact(browser, "hash") in done.stdout
 
 
 def test_the_coverage_report_is_linked_if_there_is_one(tmp_path):

@@ -66,31 +66,27 @@ static void put_number(FILE *out, const char *name, uint64_t n)
     fprintf(out, "\"%s\":%" PRIu64 ",\n", name, n);
 }
 
-/* The scenario file as it is, so that the page can show it. */
-static void put_source(FILE *out, const char *path)
+/* The scenario as it was read, so that the page can show it. */
+static void put_source(FILE *out, const char *text)
 {
     enum { SOURCE_MAX = 64 << 10 };
-    FILE *f = fopen(path, "r");
-    char *text = malloc(SOURCE_MAX);
-    size_t len = f && text ? fread(text, 1, SOURCE_MAX, f) : 0;
 
     fputs("\"source\":", out);
-    json_string(out, text ? text : "", len);
+    json_string(out, text, strnlen(text, SOURCE_MAX));
     fputs(",\n", out);
-    free(text);
-    if (f)
-        fclose(f);
 }
 
 static void put_facts(FILE *out, const struct page_facts *f)
 {
+    static const char *const worlds[] = {
+        [WORLD_NATIVE] = "native", [WORLD_SLIRP] = "slirp", [WORLD_REPLAY] = "replay"};
     const struct failure *x = f->failure;
 
     put_number(out, "schema", 1);
     put_text(out, "scenario", f->scenario->path);
     put_text(out, "title", f->scenario->title);
-    put_source(out, f->scenario->path);
-    put_text(out, "world", f->scenario->world == WORLD_SLIRP ? "slirp" : "native");
+    put_source(out, f->scenario->text);
+    put_text(out, "world", worlds[f->scenario->world]);
     fprintf(out, "\"seed\":\"%" PRIu64 "\",\n", f->seed); /* JavaScript could not hold them */
     fprintf(out, "\"hash\":\"%016" PRIx64 "\",\n", f->hash);
     put_text(out, "verdict", x->kind == FAILURE_NONE ? "pass" : "fail");

@@ -354,25 +354,43 @@ static int run(void *ctx)
     return code;
 }
 
-int replay_reactive(const struct capture *c, const struct options *o)
+static int make_scenario(const struct import *im, const struct options *o, struct scenario **sc)
+{
+    size_t len;
+    char *text = scenario_text(im, NULL, &len);
+    int code = scenario_parse(o->paths[0], text, len, sc, stderr);
+
+    free(text);
+    return code;
+}
+
+int reactive_scenario(const struct capture *c, const struct options *o, struct scenario **sc)
 {
     struct import im;
-    struct reactive r = {.im = &im, .options = o};
-    struct scenario *sc = NULL;
-    size_t len;
-    char *text;
     int code = open_import(&im, c, o);
 
     if (code)
         return code;
-    text = scenario_text(&im, NULL, &len);
-    code = scenario_parse(o->paths[0], text, len, &sc, stderr);
+    code = make_scenario(&im, o, sc);
+    import_close(&im);
+    return code;
+}
+
+int replay_reactive(const struct capture *c, const struct options *o)
+{
+    struct import im;
+    struct reactive r = {.im = &im, .options = o};
+    struct scenario *sc;
+    int code = open_import(&im, c, o);
+
+    if (code)
+        return code;
+    code = make_scenario(&im, o, &sc);
     if (!code) {
         r.scenario = sc;
         code = child_call(run, &r, o->timeout_s);
+        scenario_free(sc);
     }
-    scenario_free(sc);
-    free(text);
     import_close(&im);
     return code;
 }

@@ -4,9 +4,13 @@
 
 #include "capture.h"
 #include "options.h"
+#include "scenario.h"
 
 /* Write the scenario of the capture o->paths[0] to o->output. The exit code; all has been said. */
 int import_capture(const struct options *o);
+
+/* The scenario of a capture in memory; scenario_free() it. 0, or EXIT_USAGE after a line on stderr. */
+int reactive_scenario(const struct capture *c, const struct options *o, struct scenario **sc);
 
 /* Import a capture in memory, run it once under o->seed, and report where the core left it. */
 int replay_reactive(const struct capture *c, const struct options *o);

@@ -49,10 +49,29 @@ static void append_word(char *buf, size_t size, const char *word)
         append(buf, size, "%s%c", strchr(plain, *word) || *word & 0x80 ? "" : "\\", *word);
 }
 
+/* An exact replay has its seed from the capture. */
+static void replay_capture(char *buf, size_t size, const struct options *o)
+{
+    snprintf(buf, size, "build/drywire replay ");
+    append_word(buf, size, o->paths[0]);
+    if (!o->loose)
+        return;
+    append(buf, size, " --loose");
+    if (o->role)
+        append(buf, size, " --as %s", o->role == ROLE_SERVER ? "server" : "client");
+    if (o->flow)
+        append(buf, size, " --flow %" PRIu64, o->flow);
+    append(buf, size, " --seed %" PRIu64, o->seed);
+}
+
 void report_replay(char *buf, size_t size, const struct report_item *it)
 {
     const struct options *o = it->options;
 
+    if (o->verb == VERB_REPLAY) {
+        replay_capture(buf, size, o);
+        return;
+    }
     snprintf(buf, size, "build/drywire %s ", o->verb == VERB_WORLD ? "world" : "run");
     append_word(buf, size, it->scenario->path);
     append(buf, size, " --seed %" PRIu64, o->seed);

@@ -1,7 +1,10 @@
 /*
- * `drywire report`: run a scenario and write its page (page.h).
+ * `drywire report`: run a scenario, or what a capture stands for, and write its page (page.h).
  */
 #include "page.h"
+#include "paths.h"
+#include "reactive.h"
+#include "replay_exact.h"
 #include "report.h"
 #include "verbs.h"
 #include <errno.h>
@@ -98,29 +101,67 @@ static int report_run(const struct scenario *sc, const struct options *o,
     return code ? code : failure_code(it.verdict->failure.kind);
 }
 
+/* The run that a capture is of, or that plays it to the core: as `drywire replay` would. */
+static int read_capture(const struct options *o, struct scenario **sc, struct options *run)
+{
+    const char *path = o->paths[0];
+    struct capture c;
+    struct exact_run exact;
+    char problem[200];
+    int code;
+
+    if (o->guest || o->device || o->role == ROLE_OBSERVER) {
+        fprintf(stderr, "drywire: report of a capture: not with %s\n",
+                o->guest ? "--guest" : o->device ? "--device" : "--as observer");
+        return EXIT_USAGE;
+    }
+    if (capture_read(&c, path, problem, sizeof(problem))) {
+        fprintf(stderr, "drywire: %s: %s\n", path, problem);
+        return EXIT_USAGE;
+    }
+    *run = *o;
+    run->loose = o->loose || o->flow || o->role || !exact_run_possible(&c);
+    if (run->loose) {
+        code = reactive_scenario(&c, o, sc);
+    } else {
+        code = exact_run_open(&exact, path, &c, o);
+        *sc = exact.scenario;
+        *run = exact.options;
+    }
+    run->verb = VERB_REPLAY;
+    capture_free(&c);
+    return code;
+}
+
 int verb_report(const struct options *o)
 {
     const struct guest_ops *guest = NULL;
+    struct options run = *o;
     struct scenario *sc;
     int code;
 
     if (o->path_count != 1 || !o->output) {
-        fprintf(stderr, "drywire: report one scenario file into a page, e.g. drywire report FILE "
-                        "--seed 7 -o run.html\n");
+        fprintf(stderr, "drywire: report one scenario file or capture into a page, e.g. drywire report "
+                        "FILE --seed 7 -o run.html\n");
+        return EXIT_USAGE;
+    }
+    if (access(o->paths[0], R_OK)) {
+        paths_report_missing(o->paths[0]);
         return EXIT_USAGE;
     }
     code = check_writable("output", o->output);
     if (!code && o->guest && !(guest = load_guest(o->guest)))
         code = EXIT_USAGE;
     if (!code)
-        code = read_with_device(o->paths[0], o, &sc);
+        code = capture_recognised(o->paths[0]) ? read_capture(o, &sc, &run)
+                                               : read_with_device(o->paths[0], o, &sc);
     if (code)
         return code;
     code = check_skip(sc);
     if (!code)
         code = check_slirp();
     if (!code)
-        code = report_run(sc, o, guest);
+        code = report_run(sc, &run, guest);
     scenario_free(sc);
     return code;
 }
