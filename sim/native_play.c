@@ -1,17 +1,17 @@
 /*
- * `world native play=CAPTURE`: the server of a capture stands at 10.0.2.2, at its recorded port, and
- * the core is its client. Of the connections of the capture the one in which the server says most is
- * played: its segments with their payloads, lengths, overlaps and order, renumbered to what the core
- * chose. A segment comes when the core has said as much as the captured client had when it was
- * sent; what it said need not be the same. The FIN comes when the core has everything: recorded
+ * `world native play=CAPTURE`: the server of a capture stands at 10.0.2.2, at its recorded port,
+ * and the core is its client. Of the connections of the capture the one in which the server says
+ * most is played: its segments with their payloads, lengths, overlaps and order, renumbered to what
+ * the core chose. A segment comes when the core has said as much as the captured client had when it
+ * was sent; what it said need not be the same. The FIN comes when the core has everything: recorded
  * clients end before they have read all, and this one may be the other way round.
  *
  * What the program reads is kept, and at the end must have the SHA-256 that the scenario names.
  * After RESEND_NS without progress everything is sent again, TRIES times.
  */
 #include "native.h"
+#include "memory.h"
 #include "sha256.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +36,7 @@ struct native_play {
     bool open, closing, over;
     uint16_t machine_port;
     uint32_t machine, machine_iss, iss;
-    uint32_t got;   /* bytes of the core so far, in order */
+    uint32_t got; /* bytes of the core so far, in order */
     bool fin_got;
     uint32_t sent, acked; /* bytes of the stream, FIN counted */
     unsigned tries;
@@ -45,16 +45,6 @@ struct native_play {
     uint8_t *read; /* by the program */
     size_t read_len, read_size;
 };
-
-static void *grow(void *p, size_t size)
-{
-    p = realloc(p, size);
-    if (!p) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
-    return p;
-}
 
 /* ---- the capture ---- */
 
@@ -124,14 +114,9 @@ static void add(struct native_play *p, const struct side *s, const struct decode
 
     if (offset > INT32_MAX || d->tcp_flags & SEG_SYN)
         return;
-    if (p->count == p->size) {
-        p->size = p->size ? p->size * 2 : 64;
-        p->segments = grow(p->segments, p->size * sizeof(*p->segments));
-    }
-    p->segments[p->count++] = (struct segment){.offset = offset,
-                                               .after = after < INT32_MAX ? after : 0,
-                                               .bytes = d->payload,
-                                               .len = len};
+    p->segments = memory_grow(p->segments, p->count + 1, &p->size, sizeof(*p->segments));
+    p->segments[p->count++] = (struct segment){
+        .offset = offset, .after = after < INT32_MAX ? after : 0, .bytes = d->payload, .len = len};
     if (offset + len > p->stream_len)
         p->stream_len = offset + len;
 }
@@ -166,7 +151,9 @@ static void collect(struct native_play *p, const struct capture *c, struct side 
  * without a SYN the one with the higher port. */
 static struct side side_of(const struct capture *c, const struct decoded *d)
 {
-    struct side s = {.server = d->ip_src, .client = d->ip_dst, .server_port = d->src_port,
+    struct side s = {.server = d->ip_src,
+                     .client = d->ip_dst,
+                     .server_port = d->src_port,
                      .client_port = d->dst_port};
     struct decoded e;
 
@@ -195,9 +182,10 @@ static struct native_play *play_new(const struct capture *c)
         if (!decode_segment(c, i, &d) || !d.payload_len)
             continue;
         s = side_of(c, &d);
-        if (!s.server || (best && best->port == s.server_port && best->machine_port == s.client_port))
+        if (!s.server ||
+            (best && best->port == s.server_port && best->machine_port == s.client_port))
             continue;
-        p = grow(NULL, sizeof(*p));
+        p = memory_new(1, sizeof(*p));
         *p = (struct native_play){.port = s.server_port, .machine_port = s.client_port};
         collect(p, c, &s);
         if (best && best->stream_len >= p->stream_len) {
@@ -342,10 +330,7 @@ void native_play_read(struct world *w, const uint8_t *bytes, size_t len)
 
     if (!p || p->read_len + len > READ_MAX)
         return;
-    if (p->read_len + len > p->read_size) {
-        p->read_size = (p->read_len + len) * 2;
-        p->read = grow(p->read, p->read_size);
-    }
+    p->read = memory_grow(p->read, p->read_len + len, &p->read_size, 1);
     memcpy(p->read + p->read_len, bytes, len);
     p->read_len += len;
 }

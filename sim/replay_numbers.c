@@ -1,6 +1,6 @@
 /* Sequence numbers of a replay: see replay_numbers.h. */
 #include "replay_numbers.h"
-#include <stdio.h>
+#include "memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,14 +36,7 @@ static struct replay_connection *open_own(struct replay_numbers *n, const struct
 
     if (c)
         return c;
-    if (n->count == n->size) {
-        n->size = n->size ? n->size * 2 : 8;
-        n->connections = realloc(n->connections, n->size * sizeof(*n->connections));
-        if (!n->connections) {
-            fprintf(stderr, "drywire: out of memory\n");
-            exit(4);
-        }
-    }
+    n->connections = memory_grow(n->connections, n->count + 1, &n->size, sizeof(*n->connections));
     c = &n->connections[n->count++];
     *c = (struct replay_connection){
         .local_port = d->src_port, .remote_port = d->dst_port, .remote = d->ip_dst};
