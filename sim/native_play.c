@@ -65,16 +65,6 @@ static bool is_of(const struct side *s, const struct decoded *d, bool server)
     return d->ip_src == from && d->ip_dst == to && d->src_port == src && d->dst_port == dst;
 }
 
-static uint16_t get16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-    return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
 /* Is frame i a segment? Checksums are not looked at, which decode_frame() would do: many captures
  * are made where a card is still to fill them in. */
 static bool decode_segment(const struct capture *c, size_t i, struct decoded *d)

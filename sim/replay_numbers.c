@@ -1,5 +1,6 @@
 /* Sequence numbers of a replay: see replay_numbers.h. */
 #include "replay_numbers.h"
+#include "bytes.h"
 #include "memory.h"
 #include <stdlib.h>
 #include <string.h>
@@ -58,17 +59,6 @@ void numbers_learn(struct replay_numbers *n, const struct decoded *recorded,
 
 /* ---- patching ---- */
 
-static uint16_t get16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void put16(uint8_t *p, unsigned n)
-{
-    p[0] = (uint8_t)(n >> 8);
-    p[1] = (uint8_t)n;
-}
-
 /* HC' = ~(~HC + ~m + m'): RFC 1624 section 3. */
 static void change16(uint8_t *at, uint16_t value, uint8_t *checksum)
 {
@@ -82,7 +72,7 @@ static void change16(uint8_t *at, uint16_t value, uint8_t *checksum)
 
 static void add32(uint8_t *at, uint32_t shift, uint8_t *checksum)
 {
-    uint32_t value = ((uint32_t)get16(at) << 16 | get16(at + 2)) + shift;
+    uint32_t value = get32(at) + shift;
 
     change16(at, (uint16_t)(value >> 16), checksum);
     change16(at + 2, (uint16_t)value, checksum);
