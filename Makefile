@@ -66,7 +66,8 @@ LINUX_TOOLS := $(if $(filter Linux,$(shell uname -s)),$(O)/qtest $(O)/record)
 
 # The core without the simulator's hooks, with what it needs of the simulator.
 QTEST_O := $(BARE_O) $(O)/user.o $(QTEST:%.c=$(O)/sim/qtest/%.o) $(addprefix $(O)/sim/, \
-             bugs.o coroutine.o decode.o guest_core.o pcapng.o processes.o scenario_values.o)
+             bugs.o coroutine.o decode.o guest_core.o memory.o pcapng.o processes.o \
+             scenario_values.o)
 RECORD_O := $(O)/sim/qtest/record.o $(O)/sim/qtest/record_main.o $(O)/sim/qtest/registers.o
 PLAIN_O := $(CORE:%.c=$(O)/plain/core/%.o) $(USER:%.c=$(O)/plain/user/%.o)
 

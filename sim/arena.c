@@ -1,7 +1,7 @@
 /* The DMA memory of a simulated machine: see arena.h. */
 #include "arena.h"
+#include "memory.h"
 #include "coroutine.h" /* DRYWIRE_ASAN */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -133,19 +133,6 @@ static void store(uint8_t *p, unsigned size, uint64_t value)
     }
 }
 
-static void *more(void *array, size_t *size, size_t item)
-{
-    size_t bigger = *size ? *size * 2 : 128;
-    void *p = realloc(array, bigger * item);
-
-    if (!p) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
-    *size = bigger;
-    return p;
-}
-
 static bool overlap(uint64_t a, size_t a_len, uint64_t b, size_t b_len)
 {
     return a < b + b_len && b < a + a_len;
@@ -172,8 +159,7 @@ void arena_driver_store(struct arena *a, volatile void *word, unsigned size, uin
     store(a->memory + offset, size, value);
     if (!a->weak)
         return;
-    if (a->word_count == a->word_size)
-        a->words = more(a->words, &a->word_size, sizeof(*a->words));
+    a->words = memory_grow(a->words, a->word_count + 1, &a->word_size, sizeof(*a->words));
     a->words[a->word_count++] = (struct arena_word){(uint32_t)offset, (uint8_t)size, false, value};
 }
 
@@ -216,11 +202,10 @@ static void write_cross(struct arena *a, size_t i)
 
 static void write_later(struct arena *a, size_t offset, const uint8_t *bytes, size_t len)
 {
-    if (a->write_count == a->write_size)
-        a->writes = more(a->writes, &a->write_size, sizeof(*a->writes));
+    struct arena_write *w;
 
-    struct arena_write *w = &a->writes[a->write_count++];
-
+    a->writes = memory_grow(a->writes, a->write_count + 1, &a->write_size, sizeof(*a->writes));
+    w = &a->writes[a->write_count++];
     w->offset = (uint32_t)offset;
     w->len = (uint16_t)len;
     w->crossed = false;

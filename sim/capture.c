@@ -6,6 +6,7 @@
  * read, and every step of a loop takes at least one header off what is left.
  */
 #include "capture.h"
+#include "memory.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -102,14 +103,7 @@ static int add_frame(struct reading *r, uint64_t time_ns, size_t at, uint32_t le
     if (len != whole && !(r->cut_allowed && len < whole))
         return wrong(r, "frame %zu was cut when it was recorded: %" PRIu32 " of %" PRIu32 " bytes",
                      c->count + 1, len, whole);
-    if (c->count == r->frames_size) {
-        r->frames_size = r->frames_size ? r->frames_size * 2 : 256;
-        c->frames = realloc(c->frames, r->frames_size * sizeof(*c->frames));
-        if (!c->frames) {
-            fprintf(stderr, "drywire: out of memory\n");
-            exit(4);
-        }
-    }
+    c->frames = memory_grow(c->frames, c->count + 1, &r->frames_size, sizeof(*c->frames));
     c->frames[c->count++] =
         (struct capture_frame){
             .time_ns = time_ns, .bytes = r->bytes + at, .len = len, .cut = len != whole};
@@ -442,10 +436,8 @@ static int read_file(struct capture *c, const char *path, bool cut_allowed, char
     while (f && size <= (size_t)CAPTURE_FILE_MAX * 2) {
         uint8_t *bigger = realloc(bytes, size);
 
-        if (!bigger) {
-            fprintf(stderr, "drywire: out of memory\n");
-            exit(4);
-        }
+        if (!bigger)
+            out_of_memory();
         bytes = bigger;
         len += fread(bytes + len, 1, size - len, f);
         if (len < size)

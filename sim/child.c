@@ -4,6 +4,7 @@
  */
 #include "child.h"
 #include "../core/check.h"
+#include "memory.h"
 #include "origin.h"
 #include "pcapng.h"
 #include "report.h"
@@ -176,14 +177,7 @@ static void describe_difference(struct comparison *c, const struct item *was, co
 static void compare_item(struct comparison *c, const struct item *it)
 {
     if (!c->later) {
-        if (c->count == c->size) {
-            c->size = c->size ? c->size * 2 : 4096;
-            c->items = realloc(c->items, c->size * sizeof(*c->items));
-            if (!c->items) {
-                fprintf(stderr, "drywire: out of memory\n");
-                exit(EXIT_HARNESS);
-            }
-        }
+        c->items = memory_grow(c->items, c->count + 1, &c->size, sizeof(*c->items));
         c->items[c->count++] = *it;
     } else if (c->at == c->count) {
         describe_difference(c, NULL, it);
@@ -392,10 +386,8 @@ const struct verdict *child_run(const struct scenario *sc, const struct options 
     if (!shared) {
         shared =
             mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        if (shared == MAP_FAILED) {
-            fprintf(stderr, "drywire: out of memory\n");
-            exit(EXIT_HARNESS);
-        }
+        if (shared == MAP_FAILED)
+            out_of_memory();
     }
     memset(shared, 0, offsetof(struct verdict, story));
     page_log = log;

@@ -7,6 +7,7 @@
  * layer, even if its checksum is wrong. Nothing is kept: the result points into the frame.
  */
 #include "decode.h"
+#include "bytes.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,16 +23,6 @@ enum {
 };
 
 enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 };
-
-static uint16_t get16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 /* The first error counts. */
 static void wrong(struct decoded *d, const char *what)

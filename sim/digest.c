@@ -1,39 +1,18 @@
 /* What a capture tells without its timing: see digest.h. */
 #include "digest.h"
+#include "memory.h"
 #include "normal.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { DHCP_SECS = 8, TCP_FIXED = 20 };
-
-/* One more item of `item` bytes behind *count of them. */
-static void *grow(void *array, size_t count, size_t *size, size_t item)
-{
-    if (count < *size)
-        return array;
-    *size = *size ? *size * 2 : 16;
-    array = realloc(array, *size * item);
-    if (!array) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
-    return array;
-}
-
-static void *allocate(size_t size)
-{
-    size_t none = 0;
-
-    return grow(NULL, 0, &none, size ? (size + 15) / 16 : 1);
-}
 
 /* ---- messages ---- */
 
 static void add_message(struct message_list *l, size_t number, const struct capture_frame *frame,
                         const struct decoded *d)
 {
-    uint8_t *bytes = allocate(frame->len);
+    uint8_t *bytes = memory_new(frame->len, 1);
     size_t len = normal_frame(frame->bytes, frame->len, d, bytes);
 
     if (d->layer == LAYER_DHCP) /* the one field that tells the time */
@@ -43,7 +22,7 @@ static void add_message(struct message_list *l, size_t number, const struct capt
             free(bytes);
             return;
         }
-    l->messages = grow(l->messages, l->count, &l->size, sizeof(*l->messages));
+    l->messages = memory_grow(l->messages, l->count + 1, &l->size, sizeof(*l->messages));
     l->messages[l->count++] = (struct message){number, bytes, len};
 }
 
@@ -69,8 +48,8 @@ static struct connection *connection_of(struct digest *g, const struct decoded *
             break;
         return c;
     }
-    g->connections =
-        grow(g->connections, g->connection_count, &g->connection_size, sizeof(*g->connections));
+    g->connections = memory_grow(g->connections, g->connection_count + 1, &g->connection_size,
+                                 sizeof(*g->connections));
     g->connections[g->connection_count] = key;
     return &g->connections[g->connection_count++];
 }
@@ -91,7 +70,7 @@ static void add_piece(struct byte_stream *s, const struct decoded *d, size_t num
 
     if (!d->payload_len || !s->syn_frame || offset >= UINT32_C(1) << 31)
         return;
-    s->pieces = grow(s->pieces, s->piece_count, &s->piece_size, sizeof(*s->pieces));
+    s->pieces = memory_grow(s->pieces, s->piece_count + 1, &s->piece_size, sizeof(*s->pieces));
     s->pieces[s->piece_count++] =
         (struct piece){number, offset, (uint32_t)d->payload_len, d->payload};
 }
@@ -137,7 +116,7 @@ static void join(struct byte_stream *s)
 
     for (size_t i = 0; i < s->piece_count; i++)
         total += s->pieces[i].len;
-    s->bytes = allocate(total);
+    s->bytes = memory_new(total, 1);
     if (s->piece_count)
         qsort(s->pieces, s->piece_count, sizeof(*s->pieces), by_offset);
     for (size_t i = 0; i < s->piece_count && s->pieces[i].offset <= s->len; i++) {

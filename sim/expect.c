@@ -4,6 +4,7 @@
  * instead. Contracts in scenario.h.
  */
 #include "scenario.h"
+#include "memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,23 +17,12 @@ struct expect_near {
     char line[LINE_SHOWN_MAX];
 };
 
-static void *zeroed(size_t count, size_t size)
-{
-    void *p = calloc(count ? count : 1, size);
-
-    if (!p) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
-    return p;
-}
-
 void expectations_start(struct expectations *e, const struct scenario *sc, struct sim *sim)
 {
     *e = (struct expectations){
         .scenario = sc,
-        .seen = zeroed(sc->expect_count, sizeof(*e->seen)),
-        .near = zeroed(sc->expect_count, sizeof(*e->near)),
+        .seen = memory_new(sc->expect_count, sizeof(*e->seen)),
+        .near = memory_new(sc->expect_count, sizeof(*e->near)),
         .sim = sim,
     };
     for (unsigned i = 0; i < sc->expect_count; i++)

@@ -1,34 +1,11 @@
 /* The TCP connections of a capture: see flow.h. */
 #include "flow.h"
 #include "decode.h"
-#include <stdio.h>
+#include "memory.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { ETH_HEADER = 14, TCP_FIXED = 20, SCALE_MAX = 14 };
-
-static void *grow(void *array, size_t count, size_t *size, size_t item)
-{
-    if (count < *size)
-        return array;
-    *size = *size ? *size * 2 : 16;
-    array = realloc(array, *size * item);
-    if (!array) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
-    return array;
-}
-
-static void *copy(const void *from, size_t count, size_t item)
-{
-    size_t size = 0;
-    void *to = grow(NULL, 0, &size, (count + 1) * item);
-
-    if (count)
-        memcpy(to, from, count * item);
-    return to;
-}
 
 /* ---- which flow ---- */
 
@@ -57,7 +34,7 @@ static struct flow *flow_new(struct flows *all, const struct decoded *d, size_t 
     f.sides[from].port = d->src_port;
     f.sides[!from].addr = d->ip_dst;
     f.sides[!from].port = d->dst_port;
-    all->flows = grow(all->flows, all->count, &all->size, sizeof(f));
+    all->flows = memory_grow(all->flows, all->count + 1, &all->size, sizeof(f));
     all->flows[all->count] = f;
     return &all->flows[all->count++];
 }
@@ -174,7 +151,7 @@ static void add_segment(struct flow *f, unsigned from, const struct decoded *d,
     add_end(s, &g);
     if (g.offset >= UINT32_C(1) << 31)
         return; /* a keep-alive, or from before the beginning */
-    s->segments = grow(s->segments, s->segment_count, &s->segment_size, sizeof(g));
+    s->segments = memory_grow(s->segments, s->segment_count + 1, &s->segment_size, sizeof(g));
     s->segments[s->segment_count++] = g;
 }
 
@@ -203,11 +180,13 @@ static void join(struct flow_side *s)
 {
     size_t total = 0;
 
-    s->pieces = copy(s->segments, s->segment_count, sizeof(*s->pieces));
+    s->pieces = memory_new(s->segment_count, sizeof(*s->pieces));
+    if (s->segment_count)
+        memcpy(s->pieces, s->segments, s->segment_count * sizeof(*s->pieces));
     qsort(s->pieces, s->segment_count, sizeof(*s->pieces), by_offset);
     for (size_t i = 0; i < s->segment_count; i++)
         total += s->segments[i].len;
-    s->bytes = copy(NULL, 0, total + 1);
+    s->bytes = memory_new(total, 1);
     for (size_t i = 0; i < s->segment_count; i++) {
         struct flow_segment g = s->pieces[i];
 

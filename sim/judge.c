@@ -1,5 +1,6 @@
 /* The judge of a serial log: see judge.h. */
 #include "judge.h"
+#include "memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,12 +39,8 @@ const char *judgement_word(enum judgement v)
 
 struct judge *judge_new(const struct scenario *sc, const struct judge_wants *wants)
 {
-    struct judge *j = calloc(1, sizeof(*j));
+    struct judge *j = memory_new(1, sizeof(*j));
 
-    if (!j) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
     j->scenario = sc;
     j->wants = *wants;
     sim_start(&j->sim, 1);

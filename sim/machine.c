@@ -2,6 +2,7 @@
 #include "machine.h"
 #include "../core/ring.h"
 #include "../core/trace.h"
+#include "memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -496,10 +497,8 @@ static void guest_memory(struct machine *m, const struct guest_ops *guest, bool 
         m->buffers_size = guest->buffers_size;
         fill = true;
     }
-    if (!m->state || (m->buffers_size && !m->buffers)) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
+    if (!m->state || (m->buffers_size && !m->buffers))
+        out_of_memory();
     m->guest = guest;
     if (!fill)
         return;

@@ -6,6 +6,7 @@
 #ifndef DRYWIRE_NATIVE_H
 #define DRYWIRE_NATIVE_H
 
+#include "bytes.h"
 #include "decode.h"
 #include "world.h"
 
@@ -29,9 +30,6 @@ struct native_frame {
 };
 
 /* ---- frames: native_frame.c ---- */
-
-void put16(uint8_t *p, unsigned n);
-void put32(uint8_t *p, uint32_t n);
 
 /* The MAC address under which an address of the peer is known: its own, or the gateway's. */
 void native_mac(uint32_t addr, uint8_t mac[6]);

@@ -2,18 +2,6 @@
 #include "native.h"
 #include <string.h>
 
-void put16(uint8_t *p, unsigned n)
-{
-    p[0] = (uint8_t)(n >> 8);
-    p[1] = (uint8_t)n;
-}
-
-void put32(uint8_t *p, uint32_t n)
-{
-    put16(p, n >> 16);
-    put16(p + 2, n & 0xffff);
-}
-
 void native_mac(uint32_t addr, uint8_t mac[6])
 {
     if ((addr & NATIVE_MASK) != NATIVE_NET)

@@ -24,15 +24,10 @@ enum {
     IP_HEADER = 20,
 };
 
-static uint32_t get32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 /* RFC 1624: the sum changes as the words do, so that a right one stays right and a wrong one wrong. */
 static void sum_moves(uint8_t *field, uint32_t from, uint32_t to)
 {
-    uint32_t sum = (uint16_t)~(field[0] << 8 | field[1]);
+    uint32_t sum = (uint16_t)~get16(field);
 
     sum += (uint16_t)~(from >> 16);
     sum += (uint16_t)~from;
@@ -72,7 +67,7 @@ void native_readdress(uint8_t *frame, size_t len, const uint8_t mac[6], uint32_t
     if (len < ETH_HEADER)
         return;
     memcpy(frame, mac, 6);
-    type = frame[12] << 8 | frame[13];
+    type = get16(frame + 12);
     len -= ETH_HEADER;
     if (type == ETH_ARP && len >= ARP_LEN) {
         memcpy(p + ARP_THA, mac, 6);

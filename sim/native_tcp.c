@@ -5,7 +5,7 @@
  * core/net and knows no congestion control.
  */
 #include "native.h"
-#include <stdio.h>
+#include "memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -536,11 +536,7 @@ static struct native_conn *conn_new(struct world *w)
         if (c && c->state != OVER)
             continue;
         if (!c)
-            c = w->conns[i] = malloc(sizeof(*c));
-        if (!c) {
-            fprintf(stderr, "drywire: out of memory\n");
-            exit(4);
-        }
+            c = w->conns[i] = memory_new(1, sizeof(*c));
         memset(c, 0, offsetof(struct native_conn, buf));
         memset((uint8_t *)c + offsetof(struct native_conn, dup_acks), 0,
                offsetof(struct native_conn, store) - offsetof(struct native_conn, dup_acks));

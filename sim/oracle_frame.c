@@ -2,6 +2,7 @@
  * Oracles about single frames that the machine emits: form, addresses, ARP, DHCP. See oracle.h.
  */
 #include "oracle_internal.h"
+#include "memory.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,12 +57,8 @@ void oracle_fail(struct oracles *o, enum oracle_id id, const char *site, const c
 struct oracles *oracles_start(struct oracles *old, struct sim *sim, const uint8_t mac[6],
                               uint16_t mtu)
 {
-    struct oracles *o = old ? old : calloc(1, sizeof(*o));
+    struct oracles *o = old ? old : memory_new(1, sizeof(*o));
 
-    if (!o) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
     o->sim = sim;
     o->mac_known = mac != NULL;
     if (mac)

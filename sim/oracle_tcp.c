@@ -4,7 +4,7 @@
  * the machine could know only when it arrives undamaged. See oracle.h.
  */
 #include "oracle_internal.h"
-#include <stdio.h>
+#include "memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,11 +17,7 @@ enum { MSS_DEFAULT = 536, FIN_BURST_MAX = 6 };
 static void history_need(struct history *h)
 {
     if (!h->ring)
-        h->ring = malloc(FLOW_HISTORY);
-    if (!h->ring) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
+        h->ring = memory_new(1, FLOW_HISTORY);
 }
 
 /* Store bytes at an offset, not before what is held and not leaving a gap. */

@@ -1,4 +1,5 @@
 #include "paths.h"
+#include "memory.h"
 #include "options.h"
 #include "scenario.h"
 #include <dirent.h>
@@ -10,15 +11,10 @@
 
 static void paths_add(struct paths *p, const char *path)
 {
-    if (p->count == p->size) {
-        p->size = p->size ? p->size * 2 : 64;
-        p->path = realloc(p->path, p->size * sizeof(*p->path));
-    }
-    if (!p->path || !(p->path[p->count] = strdup(path))) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(EXIT_HARNESS);
-    }
-    p->count++;
+    p->path = memory_grow(p->path, p->count + 1, &p->size, sizeof(*p->path));
+    p->path[p->count] = strdup(path);
+    if (!p->path[p->count++])
+        out_of_memory();
 }
 
 static void paths_walk(struct paths *p, const char *folder)

@@ -4,6 +4,7 @@
  * the section header tells it. Contracts in pcapng.h.
  */
 #include "pcapng.h"
+#include "memory.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,17 +36,7 @@ struct block {
 
 static void put(struct block *b, const void *bytes, size_t len)
 {
-    if (b->size - b->len < len) {
-        size_t bigger = (b->len + len) * 2;
-        uint8_t *p = realloc(b->bytes, bigger);
-
-        if (!p) {
-            fprintf(stderr, "drywire: out of memory\n");
-            exit(4);
-        }
-        b->bytes = p;
-        b->size = bigger;
-    }
+    b->bytes = memory_grow(b->bytes, b->len + len, &b->size, 1);
     if (len)
         memcpy(b->bytes + b->len, bytes, len);
     b->len += len;

@@ -5,6 +5,7 @@
 #include "reactive.h"
 #include "child.h"
 #include "import.h"
+#include "memory.h"
 #include "report.h"
 #include "sha256.h"
 #include <errno.h>
@@ -19,12 +20,6 @@ enum {
     STREAM_MAX = 16 << 20,   /* nor is that longer */
     SCENARIO_MAX = 1 << 20,  /* what scenario.c reads */
 };
-
-static void no_memory(void)
-{
-    fprintf(stderr, "drywire: out of memory\n");
-    exit(EXIT_HARNESS);
-}
 
 /* 0, or EXIT_USAGE after a line on stderr. */
 static int open_import(struct import *im, const struct capture *c, const struct options *o)
@@ -46,10 +41,10 @@ static char *scenario_text(const struct import *im, const char *side, size_t *le
     FILE *out = open_memstream(&text, len);
 
     if (!out)
-        no_memory();
+        out_of_memory();
     import_write(im, out, side);
     if (fclose(out))
-        no_memory();
+        out_of_memory();
     return text;
 }
 
@@ -74,10 +69,8 @@ static int write_file(const char *path, const void *bytes, size_t len)
 static char *side_path(const char *path)
 {
     size_t len = strlen(path);
-    char *side = malloc(len + 5);
+    char *side = memory_new(len + 5, 1);
 
-    if (!side)
-        no_memory();
     len -= len > 4 && !strcmp(path + len - 4, ".scn") ? 4 : 0;
     snprintf(side, len + 5, "%.*s.bin", (int)len, path);
     return side;
@@ -153,22 +146,11 @@ struct reactive {
     size_t frames_size;
 };
 
-static void *room(void *array, size_t need, size_t *size, size_t item)
-{
-    if (need <= *size)
-        return array;
-    *size = need * 2;
-    array = realloc(array, *size * item);
-    if (!array)
-        no_memory();
-    return array;
-}
-
 static void on_read(void *ctx, const void *bytes, size_t len)
 {
     struct reactive *r = ctx;
 
-    r->read = room(r->read, r->read_len + len, &r->read_size, 1);
+    r->read = memory_grow(r->read, r->read_len + len, &r->read_size, 1);
     memcpy(r->read + r->read_len, bytes, len);
     r->read_len += len;
 }
@@ -183,11 +165,9 @@ static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uin
     (void)dir;
     if (d->error || d->layer != LAYER_TCP)
         return;
-    bytes = malloc(len);
-    if (!bytes)
-        no_memory();
+    bytes = memory_new(len, 1);
     memcpy(bytes, frame, len);
-    c->frames = room(c->frames, c->count + 1, &r->frames_size, sizeof(*c->frames));
+    c->frames = memory_grow(c->frames, c->count + 1, &r->frames_size, sizeof(*c->frames));
     c->frames[c->count++] = (struct capture_frame){
         .time_ns = time_ns, .bytes = bytes, .len = len, .lost = arrival_ns == SIM_NEVER, .fault = fate};
 }

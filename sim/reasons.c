@@ -1,6 +1,7 @@
 /* The capture with its reasons: see reasons.h. */
 #include "reasons.h"
 #include "../core/trace.h"
+#include "memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,18 +12,6 @@ enum { CAUSE_USED = 1, CAUSE_CONFIG = 2 }; /* as in InterruptStatus */
 
 /* What a frame to the machine says until a chain takes it; as long as the longest of the others. */
 #define RING_NOWHERE "ring: into no buffer     "
-
-static void need_room(struct reasons_packet **list, size_t count, size_t *size)
-{
-    if (count < *size)
-        return;
-    *size = *size ? *size * 2 : 1024;
-    *list = realloc(*list, *size * sizeof(**list));
-    if (!*list) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
-}
 
 /* ---- records ---- */
 
@@ -87,7 +76,8 @@ static void connection_words(const struct reasons *r, enum direction dir, const 
 /* A packet on its way to the machine: which one it is, for when it comes to the device. */
 static uint64_t packet_mark(struct reasons *r, uint64_t comment_at, size_t len)
 {
-    need_room(&r->packets, r->packet_count, &r->packets_size);
+    r->packets =
+        memory_grow(r->packets, r->packet_count + 1, &r->packets_size, sizeof(*r->packets));
     r->packets[r->packet_count++] =
         (struct reasons_packet){r->pcap.packets, comment_at, (uint32_t)len};
     return r->packet_count;
@@ -146,7 +136,8 @@ void reasons_arrived(struct reasons *r, enum direction dir, const struct decoded
         tcp_view_arrived(r->view, dir, d);
     if (!mark)
         return;
-    need_room(&r->arrivals, r->arrival_count, &r->arrivals_size);
+    r->arrivals =
+        memory_grow(r->arrivals, r->arrival_count + 1, &r->arrivals_size, sizeof(*r->arrivals));
     r->arrivals[r->arrival_count++] = r->packets[mark - 1];
 }
 

@@ -4,6 +4,7 @@
 #include "../core/kernel/kernel.h"
 #include "../core/trace.h"
 #include "../core/virtio/pci.h"
+#include "memory.h"
 #include "options.h"
 #include <inttypes.h>
 #include <stdarg.h>
@@ -340,12 +341,6 @@ static int replay_user_write(void *ctx, struct process *p, uint64_t address, con
 
 /* ---- calls ---- */
 
-static void out_of_memory(void)
-{
-    fprintf(stderr, "drywire: out of memory\n");
-    exit(EXIT_HARNESS);
-}
-
 static int call_init(struct replay *r, const uint64_t *f)
 {
     struct kernel_config config = {
@@ -363,9 +358,9 @@ static int call_init(struct replay *r, const uint64_t *f)
     r->dma_bus = f[8];
     r->dma_size = config.dma_size;
     r->dma = mmap(NULL, r->dma_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    r->buffers = calloc(1, STACK_BUFFERS_SIZE);
-    r->kernel = calloc(1, sizeof(struct kernel));
-    if (r->dma == MAP_FAILED || !r->buffers || !r->kernel)
+    r->buffers = memory_new(1, STACK_BUFFERS_SIZE);
+    r->kernel = memory_new(1, sizeof(struct kernel));
+    if (r->dma == MAP_FAILED)
         out_of_memory();
     config.dma = r->dma;
     config.buffers = r->buffers;

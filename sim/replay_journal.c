@@ -4,6 +4,7 @@
  */
 #include "replay_journal.h"
 #include "../core/check.h"
+#include "memory.h"
 #include "replay_core.h"
 #include "report.h"
 #include <errno.h>
@@ -97,10 +98,8 @@ static char *read_file(const char *path, size_t *len)
     FILE *f = fopen(path, "rb");
     char *text = malloc(JOURNAL_LOG_MAX + 1);
 
-    if (!text) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(EXIT_HARNESS);
-    }
+    if (!text)
+        out_of_memory();
     *len = f ? fread(text, 1, JOURNAL_LOG_MAX + 1, f) : 0;
     if (!f || ferror(f)) {
         fprintf(stderr, "drywire: %s: %s\n", path, strerror(errno));

@@ -1,6 +1,7 @@
 /* Sequence numbers of a replay: see replay_numbers.h. */
 #include "replay_numbers.h"
-#include <stdio.h>
+#include "bytes.h"
+#include "memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,14 +37,7 @@ static struct replay_connection *open_own(struct replay_numbers *n, const struct
 
     if (c)
         return c;
-    if (n->count == n->size) {
-        n->size = n->size ? n->size * 2 : 8;
-        n->connections = realloc(n->connections, n->size * sizeof(*n->connections));
-        if (!n->connections) {
-            fprintf(stderr, "drywire: out of memory\n");
-            exit(4);
-        }
-    }
+    n->connections = memory_grow(n->connections, n->count + 1, &n->size, sizeof(*n->connections));
     c = &n->connections[n->count++];
     *c = (struct replay_connection){
         .local_port = d->src_port, .remote_port = d->dst_port, .remote = d->ip_dst};
@@ -65,17 +59,6 @@ void numbers_learn(struct replay_numbers *n, const struct decoded *recorded,
 
 /* ---- patching ---- */
 
-static uint16_t get16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void put16(uint8_t *p, unsigned n)
-{
-    p[0] = (uint8_t)(n >> 8);
-    p[1] = (uint8_t)n;
-}
-
 /* HC' = ~(~HC + ~m + m'): RFC 1624 section 3. */
 static void change16(uint8_t *at, uint16_t value, uint8_t *checksum)
 {
@@ -89,7 +72,7 @@ static void change16(uint8_t *at, uint16_t value, uint8_t *checksum)
 
 static void add32(uint8_t *at, uint32_t shift, uint8_t *checksum)
 {
-    uint32_t value = ((uint32_t)get16(at) << 16 | get16(at + 2)) + shift;
+    uint32_t value = get32(at) + shift;
 
     change16(at, (uint16_t)(value >> 16), checksum);
     change16(at + 2, (uint16_t)value, checksum);

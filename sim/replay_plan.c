@@ -1,7 +1,7 @@
 /* The plan of a replay: see replay_plan.h. */
 #include "replay_plan.h"
 #include "decode.h"
-#include <stdio.h>
+#include "memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,17 +28,6 @@ struct planning {
 static bool is_close(const struct capture *c, size_t before, size_t i)
 {
     return c->frames[i].time_ns - c->frames[before].time_ns < LOOK_NS;
-}
-
-static void *allocate(void *old, size_t size)
-{
-    void *p = realloc(old, size ? size : 1);
-
-    if (!p) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
-    return p;
 }
 
 static bool after(uint32_t a, uint32_t b)
@@ -80,10 +69,8 @@ static void peer_syn(struct planning *p, const struct decoded *d)
     struct received *r = find(p, d->dst_port, d->ip_src, d->src_port);
 
     if (!r) {
-        if (p->count == p->size) {
-            p->size = p->size ? p->size * 2 : 8;
-            p->connections = allocate(p->connections, p->size * sizeof(*p->connections));
-        }
+        p->connections =
+            memory_grow(p->connections, p->count + 1, &p->size, sizeof(*p->connections));
         r = &p->connections[p->count++];
         *r = (struct received){d->dst_port, d->src_port, d->ip_src, 0, 0};
     }
@@ -197,7 +184,7 @@ static void plan_peer(struct planning *p, struct before *b, size_t i)
 
 struct replay_step *replay_plan(const struct capture *c, const uint8_t mac[6])
 {
-    struct planning p = {.c = c, .steps = allocate(NULL, c->count * sizeof(*p.steps))};
+    struct planning p = {.c = c, .steps = memory_new(c->count, sizeof(*p.steps))};
     struct before b = {.peer = c->count};
 
     for (size_t i = 0; i < c->count; i++)

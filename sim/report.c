@@ -3,6 +3,7 @@
  */
 #include "report.h"
 #include "json.h"
+#include "memory.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -298,12 +299,7 @@ __attribute__((format(printf, 1, 2))) static void junit_put(const char *format, 
     va_list args;
     int n;
 
-    if (junit_size - junit_len < 4096) {
-        junit_size = junit_size ? junit_size * 2 : 65536;
-        junit = realloc(junit, junit_size);
-        if (!junit)
-            exit(EXIT_HARNESS);
-    }
+    junit = memory_grow(junit, junit_len + 4096, &junit_size, 1);
     va_start(args, format);
     n = vsnprintf(junit + junit_len, junit_size - junit_len, format, args);
     va_end(args);

@@ -8,6 +8,7 @@
 #include "far_side.h"
 #include "guest_core.h"
 #include "machine.h"
+#include "memory.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -439,12 +440,10 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
 
 struct run_context *run_context_new(void)
 {
-    struct run_context *c = calloc(1, sizeof(*c));
+    struct run_context *c = memory_new(1, sizeof(*c));
 
-    if (!c || machine_allocate(&c->machine)) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
+    if (machine_allocate(&c->machine))
+        out_of_memory();
     return c;
 }
 

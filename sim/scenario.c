@@ -9,6 +9,7 @@
  * All memory hangs in one chain (struct block) on scenario->memory.
  */
 #include "scenario_lines.h"
+#include "memory.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +27,8 @@ struct block {
 
 void *reader_take(struct scenario *s, size_t size)
 {
-    struct block *b = calloc(1, sizeof(*b) + size);
+    struct block *b = memory_new(1, sizeof(*b) + size);
 
-    if (!b) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
     b->next = s->memory;
     s->memory = b;
     return b->data;
@@ -279,13 +276,9 @@ static bool check_whole(struct reader *r)
 
 static struct scenario *scenario_new(const char *path)
 {
-    struct scenario *s = calloc(1, sizeof(*s));
+    struct scenario *s = memory_new(1, sizeof(*s));
     static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
 
-    if (!s) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
     s->path = strcpy(reader_take(s, strlen(path) + 1), path);
     s->title = "";
     s->world = WORLD_NATIVE;

@@ -1,5 +1,6 @@
 /* The wire: see wire.h. */
 #include "wire.h"
+#include "memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,12 +30,8 @@ static const char *const stream_names[2][6] = {
 
 static void block_add(struct wire *w)
 {
-    struct wire_block *b = malloc(sizeof(*b));
+    struct wire_block *b = memory_new(1, sizeof(*b));
 
-    if (!b) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
     b->next = w->blocks;
     w->blocks = b;
     for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
@@ -269,12 +266,8 @@ void wire_start(struct wire *w, struct sim *sim, const struct scenario *sc,
     w->faults = 0;
     if (sc->action_count > w->hits_size) {
         free(w->hits);
-        w->hits = malloc(sc->action_count * sizeof(*w->hits));
+        w->hits = memory_new(sc->action_count, sizeof(*w->hits));
         w->hits_size = sc->action_count;
-        if (!w->hits) {
-            fprintf(stderr, "drywire: out of memory\n");
-            exit(4);
-        }
     }
     if (sc->action_count)
         memset(w->hits, 0, sc->action_count * sizeof(*w->hits));

@@ -3,23 +3,13 @@
  * UDP and dials are here; see native.h for the rest.
  */
 #include "native.h"
+#include "memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A datagram that is dialled waits so long for its answer. */
 #define DATAGRAM_WAIT_NS (10 * NS_PER_S)
-
-static void *allocate(size_t size)
-{
-    void *p = calloc(1, size ? size : 1);
-
-    if (!p) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
-    return p;
-}
 
 /* ---- frames out ---- */
 
@@ -30,7 +20,7 @@ struct native_frame *native_frame_new(struct world *w)
     if (f)
         w->spare = f->next;
     else
-        f = allocate(sizeof(*f));
+        f = memory_new(1, sizeof(*f));
     f->world = w;
     f->len = 0;
     return f;
@@ -309,14 +299,14 @@ static void dial_judge(const struct world *w, const struct native_dial *dial)
 static int native_open(struct sim *sim, const struct scenario *sc, struct world_port port,
                        struct world **out)
 {
-    struct world *w = allocate(sizeof(*w));
+    struct world *w = memory_new(1, sizeof(*w));
 
     w->sim = sim;
     w->scenario = sc;
     w->port = port;
     w->dhcp.addr = NATIVE_FIRST_LEASE;
     w->next_port = 50000;
-    w->dials = allocate(sc->dial_count * sizeof(*w->dials));
+    w->dials = memory_new(sc->dial_count, sizeof(*w->dials));
     draw_stream_init(&w->iss, "native.iss");
     for (unsigned i = 0; i < sc->dial_count; i++) {
         w->dials[i].dial = &sc->dials[i];

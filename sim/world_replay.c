@@ -16,6 +16,7 @@
  * damaged is not compared.
  */
 #include "normal.h"
+#include "memory.h"
 #include "replay_numbers.h"
 #include "replay_plan.h"
 #include "wire.h"
@@ -291,12 +292,8 @@ static void replay_input(struct world *w, const uint8_t *frame, size_t len)
 static int replay_open(struct sim *sim, const struct scenario *sc, struct world_port port,
                        struct world **out)
 {
-    struct world *w = calloc(1, sizeof(*w));
+    struct world *w = memory_new(1, sizeof(*w));
 
-    if (!w) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
     w->sim = sim;
     w->scenario = sc;
     w->capture = &sc->replay.capture;
