@@ -128,3 +128,40 @@ def test_the_other_mistakes_fail_with_qemu_as_well(buggy):
         done = drywire("run", "-q", "--device", "profile=qemu", SLIRP + "lease.scn", binary=buggy,
                        env={"DRYWIRE_BUG": bug})
         assert done.returncode == 1, bug
+
+
+# ---- captures, with a core that has a bug ----
+
+@pytest.mark.parametrize("bug,words", [
+    ("TCP_STREAM", ["188 bytes", "NOT THE SAME", "tcp.stream"]),
+    ("TCP_FIN_NUMBER", ["tcp.fin"]),
+    ("DHCP_DEAF", ["there was no connection; NOT ALLOWED", "network-down"]),
+])
+def test_a_reactive_replay_finds_it(bug, words, buggy):
+    done = drywire("replay", "tests/captures/linux-web.pcap", binary=buggy, env={"DRYWIRE_BUG": bug})
+    assert done.returncode == 1
+    for word in words:
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize("bug,words", [
+    ("DHCP_DEAF", "exact: frame 3: "),
+    ("TCP_CHECKSUM", "(tcp.checksum)"),
+    ("RX_TOUCH", "14 frames are the same; the verdict was pass, is fail safety ring.ownership: queue 0"),
+])
+def test_an_exact_replay_finds_it(bug, words, buggy, tmp_path):
+    capture = tmp_path / "run.pcapng"
+    assert drywire("run", "-q", SLIRP + "lease.scn", "--pcap", capture, binary=buggy).returncode == 0
+    done = drywire("replay", capture, binary=buggy, env={"DRYWIRE_BUG": bug})
+    assert done.returncode == 3 and "DIFFERENT" in done.stdout and words in done.stdout
+
+
+@pytest.mark.parametrize("bug,words", [("RX_TOUCH", "safety ring.ownership"), ("TX_FREED_TWICE", "crash assertion")])
+def test_an_exact_replay_of_a_failure_fails_in_the_same_way(bug, words, buggy, tmp_path):
+    capture = tmp_path / "fail.pcapng"
+    run = ("run", "-q", SLIRP + "lease.scn", "--pcap", capture)
+    assert drywire(*run, binary=buggy, env={"DRYWIRE_BUG": bug}).returncode == 1
+    done = drywire("replay", capture, binary=buggy, env={"DRYWIRE_BUG": bug})
+    assert done.returncode == 0 and "same  " in done.stdout and f"as then    {words}: " in done.stdout
+    done = drywire("replay", capture, binary=buggy)
+    assert done.returncode == 3 and "DIFFERENT" in done.stdout

@@ -7,12 +7,14 @@
 
 #include "options.h"
 #include "scenario.h"
+#include "sim.h"
 
 enum { ORIGIN_MAX = 16384 };
 
 struct origin {
     char words[ORIGIN_MAX];
-    const char *comments[3]; /* up to a NULL, for pcapng_open(); as long as this and the scenario live */
+    size_t verdict_at; /* FAILURE_WORDS_MAX of them wait there for how it ends; 0: nowhere */
+    const char *comments[3]; /* up to a NULL, for pcapng_open(); of this and of the scenario */
 };
 
 void origin_of(struct origin *origin, const struct scenario *sc, const struct options *o);

@@ -107,6 +107,7 @@ static void write_section(struct pcapng *p, const char *const *comments)
     put16(&b, 1); /* version 1.0 */
     put16(&b, 0);
     put(&b, &length_unknown, sizeof(length_unknown));
+    p->comment_at = b.len + 4;
     for (; comments && *comments; comments++)
         put_text(&b, OPTION_COMMENT, *comments);
     put_text(&b, OPTION_SHB_USERAPPL, "drywire");

@@ -27,6 +27,7 @@ struct pcapng {
     char *path, *temporary; /* NULL: written in place */
     uint64_t at;            /* bytes so far */
     uint64_t packets;       /* so far, of all interfaces */
+    uint64_t comment_at;    /* where the text of the header's first comment lies */
     bool rings;             /* interface "ring" is described */
 };
 

@@ -279,9 +279,16 @@ int reasons_open(struct reasons *r, struct sim *sim, const struct capture_wish *
 
 int reasons_close(struct reasons *r)
 {
+    char verdict[FAILURE_WORDS_MAX + 1];
+
     if (!r->on)
         return 0;
     r->on = false;
+    if (r->wish.origin && r->wish.origin->verdict_at && pcapng_can_amend(&r->pcap)) {
+        failure_words(verdict, &r->sim->failure);
+        pcapng_amend(&r->pcap, r->pcap.comment_at + r->wish.origin->verdict_at, verdict,
+                     FAILURE_WORDS_MAX);
+    }
     return pcapng_close(&r->pcap);
 }
 

@@ -10,6 +10,7 @@
 #include "child.h"
 #include "decode.h"
 #include "normal.h"
+#include "origin.h"
 #include "report.h"
 #include "revision.h"
 #include <errno.h>
@@ -102,6 +103,37 @@ static size_t header_len(const struct capture *c)
     return len < c->file_len ? len : c->file_len;
 }
 
+/* How the run ended, in the words of origin.h; "": the capture cannot say. */
+static const char *verdict_of(const struct capture *c, char *buf, size_t size)
+{
+    size_t n;
+
+    word(c, "verdict", buf, size);
+    for (n = strlen(buf); n && buf[n - 1] == ' ';)
+        buf[--n] = 0;
+    return buf;
+}
+
+/* Into a pipe, or before a crash, nothing was said about the end. */
+static int compare_verdicts(const char *path, const struct capture *was, const struct capture *is,
+                            const struct failure *f)
+{
+    char then[FAILURE_WORDS_MAX + 1], now[FAILURE_WORDS_MAX + 1];
+
+    verdict_of(was, then, sizeof(then));
+    verdict_of(is, now, sizeof(now));
+    if (*then && strcmp(then, "unfinished") && strcmp(then, now)) {
+        printf("DIFFERENT  %s  exact: all %zu frames are the same; the verdict was %s, is %s%s%s\n",
+               path, was->count, then, now, *f->message ? ": " : "", f->message);
+        return EXIT_DIVERGED;
+    }
+    printf("same  %s  exact: %zu frames with their times, and %zu bytes of records\n", path,
+           was->count, was->file_len - header_len(was));
+    if (f->kind != FAILURE_NONE)
+        printf("as then    %s %s: %s\n", failure_kind_word(f->kind), f->oracle, f->message);
+    return EXIT_PASS;
+}
+
 static int different(const char *path, const struct capture *was, const struct capture *is,
                      size_t i, const char *what)
 {
@@ -111,7 +143,9 @@ static int different(const char *path, const struct capture *was, const struct c
     return EXIT_DIVERGED;
 }
 
-static int compare(const char *path, const struct capture *was, const struct capture *is)
+/* `f` is how the run failed now. */
+static int compare(const char *path, const struct capture *was, const struct capture *is,
+                   const struct failure *f)
 {
     size_t most = was->count < is->count ? was->count : is->count, skip[2], at;
     char what[120];
@@ -136,9 +170,7 @@ static int compare(const char *path, const struct capture *was, const struct cap
                path, was->count, skip[0] + at);
         return EXIT_DIVERGED;
     }
-    printf("same  %s  exact: %zu frames with their times, and %zu bytes of records\n", path,
-           was->count, was->file_len - skip[0]);
-    return EXIT_PASS;
+    return compare_verdicts(path, was, is, f);
 }
 
 /* ---- a simulated run ---- */
@@ -170,7 +202,7 @@ static int run_again(const char *path, const struct capture *was,
     v = child_run(sc, o, NULL, temporary, NULL, NULL, 0);
     code = read_new(temporary, v, &is);
     if (!code) {
-        code = compare(path, was, &is);
+        code = compare(path, was, &is, &v->failure);
         capture_free(&is);
     }
     unlink(temporary);

@@ -10,14 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *failure_kind_word(enum failure_kind kind)
-{
-    static const char *const words[] = {"none",  "safety",   "liveness",   "expect", "resource",
-                                        "crash", "livelock", "divergence", "harness"};
-
-    return words[kind];
-}
-
 static bool failed(const struct report_item *it)
 {
     return !it->skip && it->verdict->failure.kind != FAILURE_NONE;

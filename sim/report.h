@@ -36,6 +36,4 @@ void report_frame_words(char *buf, size_t size, const struct decoded *d, const c
 void report_frame(char *buf, size_t size, uint64_t time_ns, enum direction dir,
                   const struct decoded *d, const char *fate);
 
-const char *failure_kind_word(enum failure_kind kind);
-
 #endif

@@ -218,6 +218,22 @@ void sim_hash(struct sim *s, const char *kind, const void *bytes, size_t len)
     s->hashed++;
 }
 
+const char *failure_kind_word(enum failure_kind kind)
+{
+    static const char *const words[] = {"none",  "safety",   "liveness",   "expect", "resource",
+                                        "crash", "livelock", "divergence", "harness"};
+
+    return words[kind];
+}
+
+void failure_words(char buf[FAILURE_WORDS_MAX + 1], const struct failure *f)
+{
+    if (f->kind == FAILURE_NONE)
+        strcpy(buf, "pass");
+    else
+        snprintf(buf, FAILURE_WORDS_MAX + 1, "fail %s %s", failure_kind_word(f->kind), f->oracle);
+}
+
 void sim_fail(struct sim *s, enum failure_kind kind, const char *oracle, const char *site,
               const char *format, ...)
 {

@@ -89,6 +89,12 @@ struct failure {
     uint64_t event; /* number of the event that was running */
 };
 
+const char *failure_kind_word(enum failure_kind kind);
+
+/* `pass`, or `fail`, the kind and the oracle. */
+enum { FAILURE_WORDS_MAX = 64 };
+void failure_words(char buf[FAILURE_WORDS_MAX + 1], const struct failure *f);
+
 /* ---- the run ---- */
 
 struct sim {
