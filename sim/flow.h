@@ -56,6 +56,8 @@ struct flows {
     size_t bad_sums; /* segments with a wrong checksum, which count all the same */
 };
 
+/* Take the capture apart; *f points into it, so that it must outlive it, and is freed by
+ * capture_flows_free(). Times are the capture's. */
 void capture_flows(struct flows *f, const struct capture *c);
 void capture_flows_free(struct flows *f);
 
