@@ -20,12 +20,6 @@ def test_a_run_is_the_same_and_a_changed_byte_is_named(tmp_path):
     assert "byte 54 (payload) was 0x42, is 0x47" in done.stdout
 
 
-def test_exact_wants_a_capture_of_drywire():
-    done = drywire("replay", "--exact", "tests/captures/linux-web.pcap")
-    assert done.returncode == 2 and done.stderr.count("\n") == 1
-    assert "its header has no 'verb='" in done.stderr
-
-
 @pytest.mark.qemu
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_page_from_qemu(target, tmp_path):
@@ -46,3 +40,9 @@ def test_no_capture_is_one_line(tmp_path, size, words):
     done = drywire("replay", path, "--as", "observer")
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and words in done.stderr
+
+
+def test_exact_wants_a_capture_of_drywire():
+    done = drywire("replay", "--exact", "tests/captures/linux-web.pcap")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "its header has no 'verb='" in done.stderr

@@ -554,7 +554,7 @@ void import_notes(const struct import *im, FILE *out, const char *prefix)
     if (own->gap)
         fprintf(out, "%sThe machine's stream has a gap at byte %zu: what is behind it is left out.\n",
                 prefix, own->len);
-    if (im->webget)
+    if (im->webget && im->said != own->len)
         fprintf(out, "%sThe request is webget's own, %" PRIu64 " bytes in place of %zu.\n", prefix,
                 im->said, own->len);
     if (im->refused)
