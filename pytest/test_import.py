@@ -89,6 +89,7 @@ def test_a_long_stream_has_a_file_of_its_own(tmp_path):
 @pytest.mark.parametrize("change, words", [
     (["--flow", "9"], "has no flow 9"),
     (["--as", "observer"], "--as observer is for replay"),
+    (["-o", "/no/such/folder/no.scn"], "--output /no/such/folder/no.scn: No such file"),
 ])
 def test_what_cannot_be_imported_is_one_line(tmp_path, change, words):
     done = drywire("import", LINUX, "-o", tmp_path / "no.scn", *change)

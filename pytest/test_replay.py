@@ -49,3 +49,9 @@ def test_no_capture_is_one_line(tmp_path, size, words):
     done = drywire("replay", path, "--as", "observer")
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and words in done.stderr
+
+
+def test_exact_wants_a_capture_of_drywire():
+    done = drywire("replay", "--exact", "tests/captures/linux-web.pcap")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "its header has no 'verb='" in done.stderr

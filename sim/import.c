@@ -267,7 +267,6 @@ static void put_talk(const struct import *im, FILE *out)
 struct playing {
     const struct import *im;
     FILE *out;
-    const char *side;
     uint64_t latency_ns;
     uint64_t prev_ns; /* when the peer did the thing before */
     uint64_t after;
@@ -390,7 +389,7 @@ static void put_end(struct playing *p)
 static void put_peer(const struct import *im, FILE *out, const char *side, uint64_t latency_ns)
 {
     const struct flow_side *peer = import_peer(im);
-    struct playing p = {.im = im, .out = out, .side = side, .latency_ns = latency_ns};
+    struct playing p = {.im = im, .out = out, .latency_ns = latency_ns};
     size_t from = 0;
 
     p.prev_ns = peer->syns ? peer->syn_ns + latency_ns : 0;
@@ -555,7 +554,7 @@ void import_notes(const struct import *im, FILE *out, const char *prefix)
     if (own->gap)
         fprintf(out, "%sThe machine's stream has a gap at byte %zu: what is behind it is left out.\n",
                 prefix, own->len);
-    if (im->webget)
+    if (im->webget && im->said != own->len)
         fprintf(out, "%sThe request is webget's own, %" PRIu64 " bytes in place of %zu.\n", prefix,
                 im->said, own->len);
     if (im->refused)

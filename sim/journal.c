@@ -1,6 +1,7 @@
 /* Reader of journals: see journal.h. */
 #include "journal.h"
 #include "../core/err.h"
+#include "crc.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +21,6 @@ struct reader {
     bool begun, ended; /* the journal */
     size_t wanted;     /* bytes that it says it has */
     size_t lines_size;
-    uint32_t crc;
 };
 
 static int __attribute__((format(printf, 2, 3))) refuse(struct reader *r, const char *format, ...)
@@ -33,30 +33,6 @@ static int __attribute__((format(printf, 2, 3))) refuse(struct reader *r, const 
         vsnprintf(r->why + n, r->why_size - n, format, args);
     va_end(args);
     return -1;
-}
-
-static uint16_t crc16(const char *bytes, size_t len)
-{
-    uint16_t crc = 0xffff;
-
-    for (size_t i = 0; i < len; i++) {
-        crc ^= (uint16_t)((uint8_t)bytes[i] << 8);
-        for (unsigned bit = 0; bit < 8; bit++)
-            crc = (uint16_t)(crc << 1 ^ (crc & 0x8000 ? 0x1021 : 0));
-    }
-    return crc;
-}
-
-static uint32_t crc32(const uint8_t *bytes, size_t len)
-{
-    uint32_t crc = UINT32_MAX;
-
-    for (size_t i = 0; i < len; i++) {
-        crc ^= bytes[i];
-        for (unsigned bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0xedb88320) : 0);
-    }
-    return ~crc;
 }
 
 /* Decimal digits at *at, which moves behind them. */
@@ -453,19 +429,6 @@ static const char *check_records(struct journal *j, uint64_t *n)
 }
 
 /* ---- the whole ---- */
-
-bool journal_recognised(const uint8_t *bytes, size_t len)
-{
-    static const uint8_t magic[][4] = {
-        {0xd4, 0xc3, 0xb2, 0xa1}, {0xa1, 0xb2, 0xc3, 0xd4}, {0x4d, 0x3c, 0xb2, 0xa1},
-        {0xa1, 0xb2, 0x3c, 0x4d}, {0x0a, 0x0d, 0x0d, 0x0a}, /* pcap, pcapng */
-    };
-
-    for (unsigned i = 0; i < sizeof(magic) / sizeof(magic[0]); i++)
-        if (len >= sizeof(magic[i]) && !memcmp(bytes, magic[i], sizeof(magic[i])))
-            return false;
-    return true;
-}
 
 int journal_parse(struct journal *j, const char *log, size_t len, char *why, size_t why_size)
 {

@@ -43,9 +43,6 @@ struct journal {
     char *text; /* what the lines point into */
 };
 
-/* Does this look like a serial log, by its first bytes? A capture does not. */
-bool journal_recognised(const uint8_t *bytes, size_t len);
-
 /* Take a log of `len` bytes apart. 0, or -1 with the reason in `why` and nothing to free. */
 int journal_parse(struct journal *j, const char *log, size_t len, char *why, size_t why_size);
 void journal_free(struct journal *j);

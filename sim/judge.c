@@ -1,5 +1,6 @@
 /* The judge of a serial log: see judge.h. */
 #include "judge.h"
+#include "crc.h"
 #include "memory.h"
 #include <stdlib.h>
 #include <string.h>
@@ -93,18 +94,6 @@ static void adopt(struct judge *j, enum judgement v)
 void judge_violation(struct judge *j, const struct failure *failure)
 {
     take(j, JUDGED_FAIL, failure);
-}
-
-static uint16_t crc16(const char *bytes, size_t len)
-{
-    uint16_t crc = 0xffff;
-
-    for (size_t i = 0; i < len; i++) {
-        crc ^= (uint16_t)((uint8_t)bytes[i] << 8);
-        for (unsigned bit = 0; bit < 8; bit++)
-            crc = (uint16_t)(crc << 1 ^ (crc & 0x8000 ? 0x1021 : 0));
-    }
-    return crc;
 }
 
 /* Decimal digits without a zero in front; where they end, or NULL. */

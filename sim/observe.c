@@ -147,7 +147,7 @@ static int run(void *ctx)
     tell_pass(&x->pass[0], "as they are");
     tell_pass(&x->pass[1], "readdressed");
     printf("%s  %s  observer  seed=%" PRIu64 " hash=%016" PRIx64 "  %s%s%s\n",
-           r.failure.kind ? "FAIL" : "pass", x->path, r.seed, r.hash,
+           r.failure.kind ? "fail" : "pass", x->path, r.seed, r.hash,
            r.failure.kind ? r.failure.oracle : "then a page was fetched",
            r.failure.kind ? ": " : "", r.failure.message);
     run_context_free(c);

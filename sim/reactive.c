@@ -1,6 +1,6 @@
 /*
  * A capture as a scenario in a file, or run at once with a report of where the core's behaviour
- * leaves the captured one: see docs/import.md.
+ * leaves the captured one: see docs/replay.md.
  */
 #include "reactive.h"
 #include "child.h"
@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "report.h"
 #include "sha256.h"
+#include "verbs.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -121,6 +122,8 @@ int import_capture(const struct options *o)
         fprintf(stderr, "drywire: import takes one capture, e.g. drywire import web.pcap -o web.scn\n");
         return EXIT_USAGE;
     }
+    if (check_writable("output", o->output))
+        return EXIT_USAGE;
     if (capture_read(&c, o->paths[0], problem, sizeof(problem))) {
         fprintf(stderr, "drywire: %s: %s\n", o->paths[0], problem);
         return EXIT_USAGE;

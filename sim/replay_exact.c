@@ -280,8 +280,9 @@ static int check_made(const char *path, const struct made *m)
     const char *missing = !*m->verb ? "verb" : !*m->scenario ? "scenario" : !*m->seed ? "seed" : NULL;
 
     if (missing)
-        fprintf(stderr, "drywire: %s: no header of drywire with '%s=' in it: --as observer takes "
-                        "any capture\n",
+        fprintf(stderr,
+                "drywire: %s: its header has no '%s=': --exact is for captures of drywire, without it "
+                "any is played\n",
                 path, missing);
     else if (*m->guest)
         fprintf(stderr, "drywire: %s: made with --guest %s, which is not the core: run it again with "

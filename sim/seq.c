@@ -92,11 +92,6 @@ int seq_run(const struct scenario *sc, const struct guest_ops *guest, const stru
 
 /* ---- a capture ---- */
 
-bool seq_is_capture(const char *path)
-{
-    return capture_recognised(path);
-}
-
 static void capture_frame(const struct ladder *l, const struct capture_frame *f,
                           const uint8_t mac[6], uint64_t time_ns)
 {

@@ -5,9 +5,6 @@
 #include "options.h"
 #include "run.h"
 
-/* Is this file a capture, by its first bytes? */
-bool seq_is_capture(const char *path);
-
 /* The exit code; all has been said. */
 int seq_capture(const char *path, const struct options *o);
 

@@ -1,6 +1,7 @@
 /*
  * `drywire seq`: the ladder of a scenario's run or of a capture.
  */
+#include "capture.h"
 #include "paths.h"
 #include "seq.h"
 #include "verbs.h"
@@ -36,5 +37,5 @@ int verb_seq(const struct options *o)
         paths_report_missing(o->paths[0]);
         return EXIT_USAGE;
     }
-    return seq_is_capture(o->paths[0]) ? seq_capture(o->paths[0], o) : seq_scenario(o);
+    return capture_recognised(o->paths[0]) ? seq_capture(o->paths[0], o) : seq_scenario(o);
 }

@@ -2,21 +2,10 @@
 #include "console.h"
 #include "../../core/fmt.h"
 #include "../../core/machine.h"
+#include "crc.h"
 #include "port.h"
 
 static uint64_t sequence;
-
-static uint16_t crc16(const char *bytes, size_t len)
-{
-    uint16_t crc = 0xffff;
-
-    for (size_t i = 0; i < len; i++) {
-        crc ^= (uint16_t)((uint8_t)bytes[i] << 8);
-        for (unsigned bit = 0; bit < 8; bit++)
-            crc = (uint16_t)(crc << 1 ^ (crc & 0x8000 ? 0x1021 : 0));
-    }
-    return crc;
-}
 
 void console_break(void)
 {

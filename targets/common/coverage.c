@@ -7,6 +7,7 @@
 #include "../../core/check.h"
 #include "../../core/fmt.h"
 #include "../../core/mem.h"
+#include "crc.h"
 #include "port.h"
 #include <gcov.h>
 
@@ -51,18 +52,6 @@ static void put_hex(struct fmt *f, const uint8_t *bytes, size_t len)
         fmt_char(f, digits[bytes[i] >> 4]);
         fmt_char(f, digits[bytes[i] & 15]);
     }
-}
-
-static uint32_t crc32(const uint8_t *bytes, size_t len)
-{
-    uint32_t crc = UINT32_MAX;
-
-    for (size_t i = 0; i < len; i++) {
-        crc ^= bytes[i];
-        for (unsigned bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0xedb88320) : 0);
-    }
-    return ~crc;
 }
 
 static void send_begin(void)

@@ -12,6 +12,7 @@
 #include "../../core/journal.h"
 #include "../../core/mem.h"
 #include "../../core/ring.h"
+#include "crc.h"
 #include "port.h"
 
 #ifndef JOURNAL_SIZE
@@ -424,18 +425,6 @@ void journal_returned(int64_t result)
 }
 
 /* ---- out ---- */
-
-static uint32_t crc32(const uint8_t *bytes, size_t len)
-{
-    uint32_t crc = UINT32_MAX;
-
-    for (size_t i = 0; i < len; i++) {
-        crc ^= bytes[i];
-        for (unsigned bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0xedb88320) : 0);
-    }
-    return ~crc;
-}
 
 static void field(struct fmt *f, const char *key, uint64_t n)
 {

@@ -231,14 +231,6 @@ static void numbers_of_any_size_come_back(void **state)
     assert_int_equal(journal_zigzag(-1), 1);
 }
 
-static void a_log_is_not_a_capture(void **state)
-{
-    (void)state;
-    assert_true(journal_recognised((const uint8_t *)"@1 test: begin", 14));
-    assert_false(journal_recognised((const uint8_t *)"\x0a\x0d\x0d\x0a....", 8));
-    assert_false(journal_recognised((const uint8_t *)"\xd4\xc3\xb2\xa1....", 8));
-}
-
 /* ---- what it refuses ---- */
 
 static void damage(const char *from, const char *to)
@@ -466,7 +458,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_log_is_read),
         cmocka_unit_test(numbers_of_any_size_come_back),
-        cmocka_unit_test(a_log_is_not_a_capture),
         cmocka_unit_test(damaged_lines_are_refused),
         cmocka_unit_test(another_version_is_refused),
         cmocka_unit_test(a_line_between_its_parts_is_refused),
