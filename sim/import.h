@@ -1,6 +1,6 @@
 /*
  * A capture becomes a scenario: one TCP connection of it, with the core in the place of one side
- * and a script (docs/scenarios.md, `serve script`) in the place of the other. docs/import.md says
+ * and a script (docs/scenarios.md, `serve script`) in the place of the other. docs/replay.md says
  * what is taken over and what cannot be.
  */
 #ifndef DRYWIRE_IMPORT_H

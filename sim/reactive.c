@@ -1,6 +1,6 @@
 /*
  * A capture as a scenario in a file, or run at once with a report of where the core's behaviour
- * leaves the captured one: see docs/import.md.
+ * leaves the captured one: see docs/replay.md.
  */
 #include "reactive.h"
 #include "child.h"

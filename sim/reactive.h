@@ -1,4 +1,4 @@
-/* `drywire import` and the reactive kind of `drywire replay`: see docs/import.md. */
+/* `drywire import` and the reactive kind of `drywire replay`: see docs/replay.md. */
 #ifndef DRYWIRE_REACTIVE_H
 #define DRYWIRE_REACTIVE_H
 
