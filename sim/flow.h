@@ -2,7 +2,7 @@
  * The TCP connections of a capture, whoever made it: who asked whom, what each side sent when, and
  * its byte stream put together. Checksums are not asked: a card that computes them, or cuts segments,
  * leaves others in a capture taken on the machine itself. What a capture of drywire calls damaged or
- * made by the wire is left out.
+ * made by the wire is left out, and so are fragments of IP. Tags of a VLAN are skipped.
  */
 #ifndef DRYWIRE_FLOW_H
 #define DRYWIRE_FLOW_H
@@ -48,6 +48,7 @@ struct flow_side {
 
 struct flow {
     struct flow_side sides[SIDES];
+    size_t older; /* another one that is found in the same place, plus one */
     size_t first_frame;
     bool begun; /* its SYN is there */
 };
@@ -55,7 +56,8 @@ struct flow {
 struct flows {
     struct flow *flows; /* in the order of their first frames */
     size_t count, size;
-    size_t tcp_frames, bad_sums, damaged;
+    size_t *newest, newest_size; /* by the two ends: the last flow that they had, plus one */
+    size_t tcp_frames, bad_sums, damaged, fragments;
 };
 
 void capture_flows(struct flows *f, const struct capture *c);
