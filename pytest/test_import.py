@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conftest import ROOT, drywire
+from conftest import BUILD, ROOT, command, drywire
 
 LINUX = ROOT / "tests/captures/linux-web.pcap"
 SEEDS = range(1, 201)
@@ -105,6 +105,25 @@ def test_bad_captures_are_one_line(tmp_path):
         done = drywire("import", path, "-o", tmp_path / "no.scn")
         assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
         assert not (tmp_path / "no.scn").exists()
+
+
+def test_a_capture_may_come_through_a_pipe():
+    for verb in (["replay"], ["replay", "--as", "observer"], ["seq"]):
+        whole = drywire(*verb, LINUX)
+        piped = command(["sh", "-c", 'cat "$0" | "$@" /dev/stdin', LINUX, BUILD / "drywire", *verb])
+        assert piped.returncode == whole.returncode == 0, piped.stderr
+        assert piped.stdout.replace("/dev/stdin", str(LINUX)) == whole.stdout
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    big = tmp_path / "big.pcap"
+    big.write_bytes(LINUX.read_bytes())
+    with big.open("r+b") as f:
+        f.truncate(5 << 30)
+    for verb in (["replay"], ["replay", "--as", "observer"], ["import", "-o", tmp_path / "no.scn"], ["seq"]):
+        done = command(["sh", "-c", 'ulimit -v 262144; exec "$@"', "sh", BUILD / "drywire", *verb, big])
+        assert done.returncode == 2, done.stderr
+        assert "is larger than 256 MiB" in done.stderr and done.stderr.count("\n") == 1
 
 
 # ---- a capture made now: curl, the kernel's TCP, a tap device, QEMU's user network, a server ----

@@ -192,9 +192,9 @@ def flip(text):
     (lambda text: "\n".join(x for x in text.split("\n") if "data off=168" not in x), "missing"),
     (lambda text: text[: text.index("journal: end") + 5], "cut off"),
     (lambda text: repack(text, unpack(text)[:20] + b"\xff" * 9 + unpack(text)[29:]), "of the journal: "),
-    (lambda text: "", "not a serial log"),
-    (lambda text: "no kernel at all\n" * 50, "not a serial log"),
-    (lambda text: "\0" * 5000, "not a serial log"),
+    (lambda text: "", "nor a serial log"),
+    (lambda text: "no kernel at all\n" * 50, "nor a serial log"),
+    (lambda text: "\0" * 5000, "nor a serial log"),
 ])
 def test_damage_is_one_line(healthy, damage, why, tmp_path):
     log = tmp_path / "serial.log"

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     PCAP_HEADER = 24,
@@ -27,20 +28,34 @@ enum {
     OPTION_IF_NAME = 2,
     OPTION_IF_TSRESOL = 9,
     OPTION_IF_TSOFFSET = 14,
+    LINKTYPE_NULL = 0, /* a loopback interface: the address family, then IP */
     LINKTYPE_ETHERNET = 1,
-    LINKTYPE_USER0 = 147, /* ring events of our own captures */
+    LINKTYPE_RAW_OPENBSD = 12,
+    LINKTYPE_RAW = 101,
+    LINKTYPE_LOOP = 108,
+    LINKTYPE_LINUX_SLL = 113, /* Linux cooked capture: tcpdump -i any */
+    LINKTYPE_USER0 = 147,     /* ring events of our own captures */
+    LINKTYPE_IPV4 = 228,
+    LINKTYPE_IPV6 = 229,
+    LINKTYPE_LINUX_SLL2 = 276,
+    ETH_HEADER = 14,
+    ETH_ARP = 0x0806,
+    ETH_IPV4 = 0x0800,
+    ETH_IPV6 = 0x86dd,
     INTERFACES_MAX = 64,
 };
 
 #define PCAP_MICROSECONDS UINT32_C(0xa1b2c3d4)
 #define PCAP_NANOSECONDS  UINT32_C(0xa1b23c4d)
+#define PCAP_MODIFIED     UINT32_C(0xa1b2cd34)
 #define FCS_KNOWN         UINT32_C(0x04000000)
 #define BYTE_ORDER_MAGIC  UINT32_C(0x1a2b3c4d)
 
 struct interface {
     uint64_t tick_ns;
     uint32_t snap_len; /* 0: no limit */
-    bool ethernet, rings, lost;
+    unsigned link;
+    bool lost;
 };
 
 struct reading {
@@ -48,7 +63,7 @@ struct reading {
     const uint8_t *bytes;
     size_t len, at;
     bool swapped, cut_allowed;
-    size_t frames_size;
+    size_t frames_size, made_len;
     struct interface interfaces[INTERFACES_MAX]; /* of this section */
     unsigned interface_count;
     char *problem;
@@ -91,22 +106,123 @@ static uint16_t get16(const struct reading *r, size_t at)
     return r->swapped ? __builtin_bswap16(n) : n;
 }
 
+/* ---- link types ---- */
+
+/* The bytes in front of what is in the frame; -1: no known link type. */
+static int link_header(unsigned link)
+{
+    switch (link) {
+    case LINKTYPE_ETHERNET:
+    case LINKTYPE_RAW_OPENBSD:
+    case LINKTYPE_RAW:
+    case LINKTYPE_IPV4:
+    case LINKTYPE_IPV6:
+        return 0;
+    case LINKTYPE_NULL:
+    case LINKTYPE_LOOP:
+        return 4;
+    case LINKTYPE_LINUX_SLL:
+        return 16;
+    case LINKTYPE_LINUX_SLL2:
+        return 20;
+    default:
+        return -1;
+    }
+}
+
+static int wrong_link(struct reading *r, const char *what, unsigned link)
+{
+    return wrong(
+        r,
+        "%sthe link type is %u; known are Ethernet (1), Linux cooked (113, 276), raw IP (101) "
+        "and loopback (0)",
+        what, link);
+}
+
+/* An address of the kind that nobody sells, of the last four bytes of another. */
+static void made_address(uint8_t to[6], const uint8_t *from, size_t left)
+{
+    static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+    memcpy(to, "\x02\0\0\0\0", 6);
+    if (left >= 4)
+        memcpy(to + 2, from, 4);
+    if (left >= 4 && !memcmp(from, broadcast, 4))
+        memcpy(to, broadcast, 6);
+}
+
+/*
+ * The Ethernet header that a frame of another link type has not: its type as the link's own header
+ * or the version of IP says, its addresses made of those of IP or ARP. Of a cooked frame the
+ * address of the sender is known, unless it came by a loopback.
+ */
+static void make_header(uint8_t eth[ETH_HEADER], unsigned link, const uint8_t *header,
+                        const uint8_t *payload, size_t len)
+{
+    bool sll = link == LINKTYPE_LINUX_SLL, sll2 = link == LINKTYPE_LINUX_SLL2;
+    const uint8_t *type = sll ? header + 14 : header, *sender = header + (sll ? 6 : 12);
+    unsigned version = len ? payload[0] >> 4 : 0;
+    unsigned eth_type = sll || sll2 ? type[0] << 8 | type[1] : version == 6 ? ETH_IPV6 : ETH_IPV4;
+    unsigned from = eth_type == ETH_ARP ? 14 : eth_type == ETH_IPV6 ? 20 : 12;
+    unsigned to = eth_type == ETH_ARP ? 24 : eth_type == ETH_IPV6 ? 36 : 16;
+
+    made_address(eth, payload + (len > to ? to : len), len > to ? len - to : 0);
+    made_address(eth + 6, payload + (len > from ? from : len), len > from ? len - from : 0);
+    if (((sll && header[5] == 6) || (sll2 && header[11] == 6)) && memcmp(sender, "\0\0\0\0\0", 6))
+        memcpy(eth + 6, sender, 6);
+    eth[12] = (uint8_t)(eth_type >> 8);
+    eth[13] = (uint8_t)eth_type;
+}
+
+/* The `len` bytes of a frame as an Ethernet frame, which is longer or shorter by *moved. The made
+ * ones have room together: each is shorter than its record in the file. NULL after wrong(). */
+static const uint8_t *as_ethernet(struct reading *r, unsigned link, const uint8_t *bytes,
+                                  size_t len, int *moved)
+{
+    size_t skip = (size_t)link_header(link);
+    uint8_t *made;
+
+    *moved = 0;
+    if (link == LINKTYPE_ETHERNET)
+        return bytes;
+    if (len < skip) {
+        wrong(r, "frame %zu of %zu bytes is shorter than the header of its link type",
+              r->c->count + 1, len);
+        return NULL;
+    }
+    if (!r->c->made)
+        r->c->made = memory_new(r->len, 1);
+    *moved = ETH_HEADER - (int)skip;
+    made = r->c->made + r->made_len;
+    make_header(made, link, bytes, bytes + skip, len - skip);
+    memcpy(made + ETH_HEADER, bytes + skip, len - skip);
+    r->made_len += ETH_HEADER + len - skip;
+    return made;
+}
+
 /* ---- frames ---- */
 
 /* `len` bytes at `at`, which are there; `whole` bytes were on the wire. */
-static int add_frame(struct reading *r, uint64_t time_ns, size_t at, uint32_t len, uint32_t whole)
+static int add_frame(struct reading *r, unsigned link, uint64_t time_ns, size_t at, uint32_t len,
+                     uint32_t whole)
 {
     struct capture *c = r->c;
+    const uint8_t *bytes;
+    int moved;
 
     if (len > CAPTURE_FRAME_MAX)
         return wrong(r, "frame %zu has %" PRIu32 " bytes, more than any frame", c->count + 1, len);
     if (len != whole && !(r->cut_allowed && len < whole))
-        return wrong(r, "frame %zu was cut when it was recorded: %" PRIu32 " of %" PRIu32 " bytes",
+        return wrong(r,
+                     "frame %zu was cut when it was recorded: %" PRIu32 " of %" PRIu32
+                     " bytes; record with -s 0",
                      c->count + 1, len, whole);
+    bytes = as_ethernet(r, link, r->bytes + at, len, &moved);
+    if (!bytes)
+        return -1;
     c->frames = memory_grow(c->frames, c->count + 1, &r->frames_size, sizeof(*c->frames));
-    c->frames[c->count++] =
-        (struct capture_frame){
-            .time_ns = time_ns, .bytes = r->bytes + at, .len = len, .cut = len != whole};
+    c->frames[c->count++] = (struct capture_frame){
+        .time_ns = time_ns, .bytes = bytes, .len = len + (size_t)moved, .cut = len != whole};
     return 0;
 }
 
@@ -122,15 +238,17 @@ static int read_pcap(struct reading *r, bool nanoseconds)
     if (get16(r, 4) != 2 || get16(r, 6) != 4)
         return wrong(r, "pcap of version %u.%u, 2.4 is known", get16(r, 4), get16(r, 6));
     link = get32(r, 20); /* above it: what is known of the frame check sequence */
-    if ((link & 0xffff) != LINKTYPE_ETHERNET)
-        return wrong(r, "the link type is %" PRIu32 ", not Ethernet (1)", link & 0xffff);
+    if (link_header(link & 0xffff) < 0)
+        return wrong_link(r, "", link & 0xffff);
     if (link & FCS_KNOWN && link >> 28)
         return wrong(r, "frames with their check sequences are not supported");
     for (r->at = PCAP_HEADER; r->at < r->len;) {
         uint32_t seconds, fraction, len;
 
         if (!need(r, PCAP_RECORD))
-            return wrong(r, "the file ends inside the header of frame %zu", r->c->count + 1);
+            return wrong(
+                r, "the file ends inside the header of frame %zu; editcap keeps what is whole",
+                r->c->count + 1);
         seconds = get32(r, r->at);
         fraction = get32(r, r->at + 4);
         len = get32(r, r->at + 8);
@@ -138,9 +256,10 @@ static int read_pcap(struct reading *r, bool nanoseconds)
             return wrong(r, "frame %zu has a fraction of a second of %" PRIu32, r->c->count + 1,
                          fraction);
         if (!need(r, (size_t)PCAP_RECORD + len))
-            return wrong(r, "the file ends inside frame %zu", r->c->count + 1);
-        if (add_frame(r, seconds * UINT64_C(1000000000) + fraction * unit_ns, r->at + PCAP_RECORD,
-                      len, get32(r, r->at + 12)))
+            return wrong(r, "the file ends inside frame %zu; editcap keeps what is whole",
+                         r->c->count + 1);
+        if (add_frame(r, link & 0xffff, seconds * UINT64_C(1000000000) + fraction * unit_ns,
+                      r->at + PCAP_RECORD, len, get32(r, r->at + 12)))
             return -1;
         r->at += (size_t)PCAP_RECORD + len;
     }
@@ -279,19 +398,21 @@ static int read_interface(struct reading *r, size_t end)
         return wrong(r, "more than %d interfaces", INTERFACES_MAX);
     *i = (struct interface){.tick_ns = 1000, /* 10^-6 s unless an option says otherwise */
                             .snap_len = get32(r, at + 4),
-                            .ethernet = get16(r, at) == LINKTYPE_ETHERNET,
-                            .rings = get16(r, at) == LINKTYPE_USER0};
+                            .link = get16(r, at)};
     r->interface_count++;
     return read_options(r, at + 8, end, i, NULL);
 }
 
 static const struct interface *interface_of(struct reading *r, uint32_t number)
 {
+    char frame[40];
+
+    snprintf(frame, sizeof(frame), "of frame %zu ", r->c->count + 1);
     if (number >= r->interface_count)
         wrong(r, "frame %zu is of interface %" PRIu32 ", which is not described", r->c->count + 1,
               number);
-    else if (!r->interfaces[number].ethernet)
-        wrong(r, "frame %zu is not of an Ethernet interface", r->c->count + 1);
+    else if (link_header(r->interfaces[number].link) < 0)
+        wrong_link(r, frame, r->interfaces[number].link);
     else
         return &r->interfaces[number];
     return NULL;
@@ -307,7 +428,7 @@ static int read_packet(struct reading *r, size_t end)
 
     if (end - at < 20)
         return wrong(r, "frame %zu without its fields", r->c->count + 1);
-    if (get32(r, at) < r->interface_count && r->interfaces[get32(r, at)].rings)
+    if (get32(r, at) < r->interface_count && r->interfaces[get32(r, at)].link == LINKTYPE_USER0)
         return 0;
     i = interface_of(r, get32(r, at));
     if (!i)
@@ -319,7 +440,7 @@ static int read_packet(struct reading *r, size_t end)
         return wrong(r, "frame %zu is longer than its block", r->c->count + 1);
     if (ticks > UINT64_MAX / i->tick_ns)
         return wrong(r, "frame %zu has a time beyond 584 years", r->c->count + 1);
-    if (add_frame(r, ticks * i->tick_ns, at + 20, len, get32(r, at + 16)))
+    if (add_frame(r, i->link, ticks * i->tick_ns, at + 20, len, get32(r, at + 16)))
         return -1;
     f = &r->c->frames[r->c->count - 1];
     f->lost = i->lost;
@@ -341,7 +462,7 @@ static int read_simple_packet(struct reading *r, size_t end)
     len = i->snap_len && whole > i->snap_len ? i->snap_len : whole;
     if (end - at - 4 < (((size_t)len + 3) & ~(size_t)3))
         return wrong(r, "frame %zu is longer than its block", count + 1);
-    return add_frame(r, count ? r->c->frames[count - 1].time_ns : 0, at + 4, len, whole);
+    return add_frame(r, i->link, count ? r->c->frames[count - 1].time_ns : 0, at + 4, len, whole);
 }
 
 static int read_block(struct reading *r)
@@ -351,7 +472,7 @@ static int read_block(struct reading *r)
     int error = 0;
 
     if (!need(r, BLOCK_MIN))
-        return wrong(r, "the file ends inside the header of a block");
+        return wrong(r, "the file ends inside the header of a block; editcap keeps what is whole");
     type = get32(r, r->at);
     len = get32(r, r->at + 4);
     if (type == BLOCK_SECTION && section_start(r, &len))
@@ -359,7 +480,9 @@ static int read_block(struct reading *r)
     if (len < BLOCK_MIN || len % 4)
         return wrong(r, "a block of %" PRIu32 " bytes", len);
     if (!need(r, len))
-        return wrong(r, "the file ends inside a block of %" PRIu32 " bytes", len);
+        return wrong(
+            r, "the file ends inside a block of %" PRIu32 " bytes; editcap keeps what is whole",
+            len);
     end = r->at + len - 4;
     if (get32(r, end) != len)
         return wrong(r, "a block is %" PRIu32 " bytes long at its start and %" PRIu32 " at its end",
@@ -386,6 +509,15 @@ static int read_pcapng(struct reading *r)
 
 /* ---- the whole ---- */
 
+/* RFC 1952 section 2.3.1: the first two bytes. */
+static bool is_gzip(uint32_t magic)
+{
+    uint8_t bytes[4];
+
+    memcpy(bytes, &magic, sizeof(bytes));
+    return bytes[0] == 0x1f && bytes[1] == 0x8b;
+}
+
 static int parse(struct capture *c, const uint8_t *bytes, size_t len, bool cut_allowed,
                  char *problem, size_t problem_size)
 {
@@ -405,12 +537,18 @@ static int parse(struct capture *c, const uint8_t *bytes, size_t len, bool cut_a
     }
     memcpy(&magic, bytes, sizeof(magic));
     r.swapped = magic == __builtin_bswap32(PCAP_MICROSECONDS) ||
-                magic == __builtin_bswap32(PCAP_NANOSECONDS);
+                magic == __builtin_bswap32(PCAP_NANOSECONDS) ||
+                magic == __builtin_bswap32(PCAP_MODIFIED);
     magic = get32(&r, 0);
     if (magic == BLOCK_SECTION)
         error = read_pcapng(&r);
     else if (magic == PCAP_MICROSECONDS || magic == PCAP_NANOSECONDS)
         error = read_pcap(&r, magic == PCAP_NANOSECONDS);
+    else if (magic == PCAP_MODIFIED)
+        wrong(&r,
+              "pcap as it was once modified for Linux; editcap FILE NEW makes one of today of it");
+    else if (is_gzip(magic))
+        wrong(&r, "compressed by gzip; gunzip it first");
     else
         wrong(&r, "neither pcap nor pcapng");
     if (error)
@@ -424,30 +562,43 @@ int capture_parse(struct capture *c, const uint8_t *bytes, size_t len, char *pro
     return parse(c, bytes, len, false, problem, problem_size);
 }
 
-static int read_file(struct capture *c, const char *path, bool cut_allowed, char *problem,
-                     size_t problem_size)
+/* All of it, at most one byte more than a capture may have. */
+static uint8_t *read_bytes(FILE *f, size_t *len)
 {
-    FILE *f = fopen(path, "rb");
+    size_t size = 1 << 16, most = (size_t)CAPTURE_FILE_MAX + 1;
     uint8_t *bytes = NULL;
-    size_t len = 0, size = 1 << 16;
-    int error = -1;
 
-    *c = (struct capture){0};
-    while (f && size <= (size_t)CAPTURE_FILE_MAX * 2) {
+    for (*len = 0;; size = size * 2 < most ? size * 2 : most) {
         uint8_t *bigger = realloc(bytes, size);
 
         if (!bigger)
             out_of_memory();
         bytes = bigger;
-        len += fread(bytes + len, 1, size - len, f);
-        if (len < size)
-            break;
-        size *= 2;
+        *len += fread(bytes + *len, 1, size - *len, f);
+        if (*len < size || size == most)
+            return bytes;
     }
+}
+
+static int read_file(struct capture *c, const char *path, bool cut_allowed, char *problem,
+                     size_t problem_size)
+{
+    FILE *f = fopen(path, "rb");
+    uint8_t *bytes = NULL;
+    struct stat st;
+    size_t len = 0;
+    int error = -1;
+
+    *c = (struct capture){0};
+    if (f && fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > CAPTURE_FILE_MAX)
+        len = (size_t)CAPTURE_FILE_MAX + 1;
+    else if (f)
+        bytes = read_bytes(f, &len);
     if (!f || ferror(f))
         snprintf(problem, problem_size, "cannot be read: %s", strerror(errno));
     else if (len > CAPTURE_FILE_MAX)
-        snprintf(problem, problem_size, "is larger than %d MiB", CAPTURE_FILE_MAX >> 20);
+        snprintf(problem, problem_size, "is larger than %d MiB; editcap -c cuts it in pieces",
+                 CAPTURE_FILE_MAX >> 20);
     else
         error = parse(c, bytes, len, cut_allowed, problem, problem_size);
     if (f)
@@ -473,15 +624,21 @@ int capture_read_cut(struct capture *c, const char *path, char *problem, size_t 
 
 static bool magic_known(uint32_t magic)
 {
-    return magic == BLOCK_SECTION || magic == PCAP_MICROSECONDS || magic == PCAP_NANOSECONDS;
+    return magic == BLOCK_SECTION || magic == PCAP_MICROSECONDS || magic == PCAP_NANOSECONDS ||
+           magic == PCAP_MODIFIED || is_gzip(magic);
 }
 
 bool capture_recognised(const char *path)
 {
-    FILE *f = fopen(path, "rb");
     uint32_t magic = 0;
-    bool read = f && fread(&magic, sizeof(magic), 1, f) == 1;
+    struct stat st;
+    bool read;
+    FILE *f;
 
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return true; /* a pipe can be read only once, and that is the reader's */
+    f = fopen(path, "rb");
+    read = f && fread(&magic, sizeof(magic), 1, f) == 1;
     if (f)
         fclose(f);
     return read && (magic_known(magic) || magic_known(__builtin_bswap32(magic)));
@@ -521,5 +678,6 @@ void capture_free(struct capture *c)
 {
     free(c->frames);
     free(c->file);
+    free(c->made);
     *c = (struct capture){0};
 }

@@ -1,8 +1,9 @@
 /*
- * Captures in: pcap and pcapng, in either byte order, of Ethernet frames. The reader is strict: a
- * length that does not fit, a frame that was cut short when it was recorded, a number that means
- * nothing known is an error with the place in the file, never a guess. Bounded by the file's size,
- * which has a limit.
+ * Captures in: pcap and pcapng, in either byte order, of Ethernet frames; what an interface without
+ * Ethernet recorded (`tcpdump -i any`, a tunnel, a loopback) gets a header of Ethernet. The reader is
+ * strict: a length that does not fit, a frame that was cut short when it was recorded, a number that
+ * means nothing known is an error with the place in the file, never a guess. Bounded by the file's
+ * size, which has a limit.
  */
 #ifndef DRYWIRE_CAPTURE_H
 #define DRYWIRE_CAPTURE_H
@@ -11,11 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CAPTURE_FRAME_MAX = 65535, CAPTURE_FILE_MAX = 256 << 20 };
+/* A card that cuts segments itself is given IP packets of up to 64 KiB, with Ethernet and two tags. */
+enum { CAPTURE_FRAME_MAX = 14 + 8 + 65535, CAPTURE_FILE_MAX = 256 << 20 };
 
 struct capture_frame {
     uint64_t time_ns;     /* as it stands in the file */
-    const uint8_t *bytes; /* len of them, inside the capture's memory */
+    const uint8_t *bytes; /* len of them, in the capture's memory */
     size_t len;
     /* What drywire's own captures say about a frame: */
     bool lost;      /* it did not arrive */
@@ -35,6 +37,7 @@ struct capture {
     size_t origin_len, scenario_len;
     uint8_t *file; /* its bytes; owned */
     size_t file_len;
+    uint8_t *made; /* frames that were not Ethernet; owned */
 };
 
 /* Read a file. 0, or -1 with what is wrong, one line without the file's name, in `problem`. */

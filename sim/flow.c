@@ -5,7 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ETH_HEADER = 14, TCP_FIXED = 20, SCALE_MAX = 14 };
+enum {
+    ETH_HEADER = 14,
+    TCP_FIXED = 20,
+    SCALE_MAX = 14,
+    TAG_LEN = 4, /* IEEE 802.1Q: a type and 16 bits of tag, in front of the frame's own type */
+    TYPE_TAG = 0x8100,
+    TYPE_OUTER_TAG = 0x88a8,
+};
 
 /* ---- which flow ---- */
 
@@ -22,6 +29,40 @@ static bool is_another(const struct flow *f, unsigned from, const struct decoded
     return d->tcp_flags & SEG_SYN && s->known && (!s->syns || s->iss != d->tcp_seq);
 }
 
+/* Where flows between the two ends are found, whichever speaks. The table is at most half full. */
+static size_t place(const struct flows *all, uint32_t a, uint32_t b, uint16_t a_port,
+                    uint16_t b_port)
+{
+    uint64_t x = (uint64_t)a << 16 | a_port, y = (uint64_t)b << 16 | b_port;
+    uint64_t hash = (x ^ y) * UINT64_C(0x9e3779b97f4a7c15) + (x + y) * UINT64_C(0xc2b2ae3d27d4eb4f);
+
+    return (size_t)(hash >> 32) & (all->newest_size - 1);
+}
+
+static void put_in_place(struct flows *all, size_t number)
+{
+    struct flow *f = &all->flows[number - 1];
+    const struct flow_side *a = &f->sides[CLIENT], *b = &f->sides[SERVER];
+    size_t at = place(all, a->addr, b->addr, a->port, b->port);
+
+    f->older = all->newest[at];
+    all->newest[at] = number;
+}
+
+/* The last flow gets its place, in a larger table when there is need of one. */
+static void add_place(struct flows *all)
+{
+    if (all->count * 2 <= all->newest_size) {
+        put_in_place(all, all->count);
+        return;
+    }
+    free(all->newest);
+    all->newest_size = all->newest_size ? all->newest_size * 4 : 64;
+    all->newest = memory_new(all->newest_size, sizeof(*all->newest));
+    for (size_t i = 1; i <= all->count; i++)
+        put_in_place(all, i);
+}
+
 static struct flow *flow_new(struct flows *all, const struct decoded *d)
 {
     bool syn = (d->tcp_flags & (SEG_SYN | SEG_ACK)) == SEG_SYN;
@@ -35,16 +76,22 @@ static struct flow *flow_new(struct flows *all, const struct decoded *d)
     f.sides[!from].addr = d->ip_dst;
     f.sides[!from].port = d->dst_port;
     all->flows = memory_grow(all->flows, all->count + 1, &all->size, sizeof(f));
-    all->flows[all->count] = f;
-    return &all->flows[all->count++];
+    all->flows[all->count++] = f;
+    add_place(all);
+    return &all->flows[all->count - 1];
 }
 
-/* The side that sent it: the flow with these two ends that was seen last, NULL when there is none. */
+/* The side that sent it: the flow with these two ends that was seen last, NULL when there is none.
+ */
 static struct flow *find(struct flows *all, const struct decoded *d, unsigned *from)
 {
-    for (size_t i = all->count; i-- > 0;)
+    size_t i = 0;
+
+    if (all->newest_size)
+        i = all->newest[place(all, d->ip_src, d->ip_dst, d->src_port, d->dst_port)];
+    for (; i; i = all->flows[i - 1].older)
         for (*from = 0; *from < SIDES; ++*from) {
-            struct flow *f = &all->flows[i];
+            struct flow *f = &all->flows[i - 1];
 
             if (is_side(&f->sides[*from], d->ip_src, d->src_port) &&
                 is_side(&f->sides[!*from], d->ip_dst, d->dst_port))
@@ -112,6 +159,7 @@ static void add_end(struct flow_side *s, const struct flow_segment *g)
 {
     if (g->flags & SEG_FIN && !s->fin) {
         s->fin = true;
+        s->fin_at = g->offset + g->len;
         s->fin_ack = g->ack;
         s->fin_ns = g->time_ns;
     }
@@ -127,7 +175,8 @@ static void add_segment(struct flow *f, unsigned from, const struct decoded *d,
 {
     struct flow_side *s = &f->sides[from];
     bool scales = f->sides[CLIENT].scaled && f->sides[SERVER].scaled;
-    uint32_t window = (uint32_t)d->tcp_window << (scales && !(d->tcp_flags & SEG_SYN) ? s->scale : 0);
+    uint32_t window = (uint32_t)d->tcp_window
+                      << (scales && !(d->tcp_flags & SEG_SYN) ? s->scale : 0);
     struct flow_segment g = {.frame = number,
                              .time_ns = frame->time_ns,
                              .len = (uint32_t)d->payload_len,
@@ -146,6 +195,8 @@ static void add_segment(struct flow *f, unsigned from, const struct decoded *d,
     }
     g.offset = d->tcp_seq - s->iss - 1;
     g.ack = acked(&f->sides[!from], d);
+    if (g.offset >= UINT32_C(1) << 31)
+        g.flags &= (uint8_t)~SEG_FIN;
     add_end(s, &g);
     if (g.offset >= UINT32_C(1) << 31)
         return; /* a keep-alive, or from before the beginning */
@@ -201,24 +252,43 @@ static void join(struct flow_side *s)
         s->len += g.len;
         s->pieces[s->piece_count++] = g;
     }
+    s->gap |= s->fin && s->fin_at > s->len;
 }
 
 /* ---- the whole ---- */
+
+/* The bytes of tags: so much further on, what is read for a header of Ethernet has the right type,
+ * and addresses that nobody looks at. */
+static size_t tags_len(const struct capture_frame *f)
+{
+    size_t n = 0;
+
+    while (n + ETH_HEADER + TAG_LEN <= f->len) {
+        unsigned type = f->bytes[n + 12] << 8 | f->bytes[n + 13];
+
+        if (type != TYPE_TAG && type != TYPE_OUTER_TAG)
+            break;
+        n += TAG_LEN;
+    }
+    return n;
+}
 
 void capture_flows(struct flows *f, const struct capture *c)
 {
     *f = (struct flows){0};
     for (size_t i = 0; i < c->count; i++) {
         const struct capture_frame *frame = &c->frames[i];
+        size_t tags = tags_len(frame);
         struct decoded d;
         struct flow *flow;
         unsigned from = CLIENT;
 
         if (frame->duplicate || frame->damaged)
             continue;
-        decode_frame(frame->bytes, frame->len, &d);
+        decode_frame(frame->bytes + tags, frame->len - tags, &d);
+        f->fragments += d.ip_fragment;
         if (d.layer != LAYER_TCP || !d.payload || d.ip_fragment || d.tcp_header_len < TCP_FIXED ||
-            d.payload != frame->bytes + ETH_HEADER + d.ip_header_len + d.tcp_header_len ||
+            d.payload != frame->bytes + tags + ETH_HEADER + d.ip_header_len + d.tcp_header_len ||
             (d.error && strcmp(d.error, "ip.checksum") && strcmp(d.error, "tcp.checksum")))
             continue;
         f->bad_sums += d.error != NULL;
@@ -239,5 +309,6 @@ void capture_flows_free(struct flows *f)
             free(f->flows[i].sides[side].bytes);
         }
     free(f->flows);
+    free(f->newest);
     *f = (struct flows){0};
 }

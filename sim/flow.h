@@ -2,7 +2,7 @@
  * The TCP connections of a capture, whoever made it: who asked whom, what each side sent when, and
  * its byte stream put together. Checksums are not asked: a card that computes them, or cuts segments,
  * leaves others in a capture taken on the machine itself. What a capture of drywire calls damaged or
- * made by the wire is left out.
+ * made by the wire is left out, and so are fragments of IP. Tags of a VLAN are skipped.
  */
 #ifndef DRYWIRE_FLOW_H
 #define DRYWIRE_FLOW_H
@@ -41,19 +41,23 @@ struct flow_side {
     size_t len;
     bool gap; /* more was seen behind it */
     bool fin, rst;
+    uint32_t fin_at;  /* where in the stream */
     uint32_t fin_ack, rst_ack;
     uint64_t fin_ns, rst_ns;
 };
 
 struct flow {
     struct flow_side sides[SIDES];
+    size_t older; /* another one that is found in the same place, plus one */
     bool begun; /* its SYN is there */
 };
 
 struct flows {
     struct flow *flows; /* in the order of their first frames */
     size_t count, size;
-    size_t bad_sums; /* segments with a wrong checksum, which count all the same */
+    size_t *newest, newest_size; /* by the two ends: the last flow that they had, plus one */
+    size_t bad_sums;  /* segments with a wrong checksum, which count all the same */
+    size_t fragments; /* of IP, which do not */
 };
 
 /* Take the capture apart; *f points into it, so that it must outlive it, and is freed by

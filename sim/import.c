@@ -22,6 +22,7 @@ enum {
 #define LATE_MAX_NS   (200 * NS_PER_MS) /* a gap that is filled later was a loss */
 #define DIAL_NS       (2 * NS_PER_S)    /* the machine has its address by then */
 #define LIMIT_NS      (600 * NS_PER_S)  /* captures that last longer move the limit */
+#define WAITS_NS      (864000 * NS_PER_S) /* all pauses together: the clock of a capture may have jumped */
 
 const struct flow_side *import_own(const struct import *im)
 {
@@ -273,6 +274,7 @@ struct playing {
     size_t own_at;    /* of the machine's segments, what `after` has reached */
     uint64_t own_end;
     uint64_t heard_ns; /* when the machine's bytes up to `after` were there */
+    uint64_t waits_ns; /* so far */
 };
 
 static uint64_t latency(const struct import *im)
@@ -325,8 +327,12 @@ static void put_wait(struct playing *p, uint64_t time_ns)
     uint64_t from = p->heard_ns ? p->heard_ns + p->latency_ns : 0;
 
     from = from > p->prev_ns ? from : p->prev_ns;
-    if (time_ns > from)
-        put_duration(p->out, "wait", time_ns - from);
+    if (time_ns > from) {
+        uint64_t left = WAITS_NS - p->waits_ns, ns = time_ns - from < left ? time_ns - from : left;
+
+        p->waits_ns += ns;
+        put_duration(p->out, "wait", ns);
+    }
     p->prev_ns = time_ns > p->prev_ns ? time_ns : p->prev_ns;
 }
 
@@ -386,7 +392,8 @@ static void put_end(struct playing *p)
     }
 }
 
-static void put_peer(const struct import *im, FILE *out, const char *side, uint64_t latency_ns)
+/* How long it pauses in all. */
+static uint64_t put_peer(const struct import *im, FILE *out, const char *side, uint64_t latency_ns)
 {
     const struct flow_side *peer = import_peer(im);
     struct playing p = {.im = im, .out = out, .latency_ns = latency_ns};
@@ -410,6 +417,9 @@ static void put_peer(const struct import *im, FILE *out, const char *side, uint6
         fputc('\n', out);
     }
     put_end(&p);
+    if (p.waits_ns == WAITS_NS)
+        fputs("# Pauses of more than ten days together are left out.\n", out);
+    return p.waits_ns;
 }
 
 /* ---- what the wire does ---- */
@@ -512,7 +522,7 @@ void import_write(const struct import *im, FILE *out, const char *side)
     const struct flow_side *peer = import_peer(im);
     const struct capture *c = im->capture;
     uint64_t latency_ns = latency(im), first = c->frames[0].time_ns,
-             last = c->frames[c->count - 1].time_ns;
+             last = c->frames[c->count - 1].time_ns, span;
     char text[32];
 
     fputs("format 1\ntitle Imported from ", out);
@@ -532,13 +542,15 @@ void import_write(const struct import *im, FILE *out, const char *side)
         put_string(out, (const uint8_t *)side, strlen(side));
     }
     fputc('\n', out);
-    put_peer(im, out, side, latency_ns);
+    span = put_peer(im, out, side, latency_ns);
     put_handshake(im, out);
     put_losses(im, out);
     put_program(im, out);
     put_expect(im, out);
-    if (last > first && last - first > LIMIT_NS)
-        fprintf(out, "limit %" PRIu64 "s\n", (last - first + LIMIT_NS) / NS_PER_S);
+    if (last > first && last - first > span)
+        span = last - first < WAITS_NS ? last - first : WAITS_NS;
+    if (span > LIMIT_NS)
+        fprintf(out, "limit %" PRIu64 "s\n", (span + LIMIT_NS) / NS_PER_S);
 }
 
 void import_notes(const struct import *im, FILE *out, const char *prefix)
@@ -548,6 +560,9 @@ void import_notes(const struct import *im, FILE *out, const char *prefix)
     if (!im->flow->begun)
         fprintf(out, "%sThe capture begins inside the connection: what came before is not known.\n",
                 prefix);
+    if (!peer->known || !own->known)
+        fprintf(out, "%sOf the %s nothing was captured: what it said is not known.\n", prefix,
+                own->known ? "peer" : "machine");
     if (peer->gap)
         fprintf(out, "%sThe peer's stream has a gap at byte %zu: what is behind it is left out.\n",
                 prefix, peer->len);
@@ -568,6 +583,8 @@ void import_notes(const struct import *im, FILE *out, const char *prefix)
                 prefix, peer->window);
     if (own->rst && !own->fin)
         fprintf(out, "%sThe machine reset the connection; a program can only close it.\n", prefix);
+    if (im->flows.fragments)
+        fprintf(out, "%s%zu fragments of IP packets are left out.\n", prefix, im->flows.fragments);
     if (im->flows.bad_sums)
         fprintf(out, "%sWrong checksums in %zu segments were not minded.\n", prefix, im->flows.bad_sums);
 }

@@ -455,7 +455,7 @@ int journal_parse(struct journal *j, const char *log, size_t len, char *why, siz
                  r.begun ? "the journal has no end"
                  : r.sequence
                      ? "no journal in it: was it a kernel-journal.elf with journal=on or dump?"
-                     : "not a serial log of a kernel");
+                     : "neither a capture nor a serial log of a kernel");
         goto bad;
     }
     wrong = check_records(j, &record);

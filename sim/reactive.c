@@ -87,8 +87,9 @@ static int write_scenario(const struct import *im, const struct options *o)
 
     text = scenario_text(im, beside ? (slash ? slash + 1 : side) : NULL, &len);
     if (peer->len > STREAM_MAX || len > SCENARIO_MAX) {
-        fprintf(stderr, "drywire: %s: flow %zu is too long for a scenario: the peer says %zu bytes\n",
-                o->paths[0], im->number, peer->len);
+        fprintf(stderr, "drywire: %s: flow %zu is too long for a scenario: the peer says %zu bytes in %zu "
+                        "pieces; replay --loose takes it\n",
+                o->paths[0], im->number, peer->len, peer->piece_count);
         code = EXIT_USAGE;
     }
     if (!code && beside)
@@ -244,7 +245,7 @@ static unsigned departures(const struct import *im, const struct flow_side *own,
 
     options_words(was, x, sizeof(x));
     options_words(own, y, sizeof(y));
-    bad += differ("options of the SYN", im->flow->begun ? x : "unknown", y,
+    bad += differ("options of the SYN", was->syns ? x : "unknown", y,
                   "each side chooses its own (RFC 9293 section 3.2)");
     bad += differ_number("bytes that the machine says", was->len, own->len,
                          im->webget || was->gap || own->rst || peer->rst

@@ -106,9 +106,9 @@ static void ethernet_milliseconds(void)
     u32(0);
 }
 
-static void loopback(void)
+static void wireless(void)
 {
-    u16(0);
+    u16(105);
     u16(0);
     u32(0);
 }
@@ -189,12 +189,93 @@ static void pcap_is_read_in_either_byte_order_and_either_unit(void **state)
     }
 }
 
+/* One frame that is IPv4 from 10.0.2.15 to 10.0.2.255 or ARP, behind `header` of the link type. */
+static void expect_ethernet(uint32_t link, const char *header, size_t header_len, bool arp,
+                            const char *eth)
+{
+    uint8_t payload[28] = {arp ? 0 : 0x45};
+    size_t from = arp ? 14 : 12, size = arp ? 28 : 20;
+
+    memcpy(payload + from, "\x0a\0\x02\x0f", 4);
+    memcpy(payload + (arp ? 24 : 16), "\x0a\0\x02\xff", 4);
+    start(false);
+    pcap_header(0xa1b2c3d4, link);
+    for (unsigned i = 0; i < 2; i++) {
+        u32(1);
+        u32(0);
+        u32((uint32_t)(header_len + size));
+        u32((uint32_t)(header_len + size));
+        bytes(header, header_len);
+        bytes(payload, size);
+    }
+    assert_int_equal(parse(), 0);
+    assert_int_equal(capture.count, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(capture.frames[i].len, 14 + size);
+        assert_memory_equal(capture.frames[i].bytes, eth, 14);
+        assert_memory_equal(capture.frames[i].bytes + 14, payload, size);
+    }
+    capture_free(&capture);
+}
+
+static void other_link_types_get_a_header_of_ethernet(void **state)
+{
+    static const char ip[] = "\2\0\x0a\0\x02\xff\2\0\x0a\0\x02\x0f\x08\0",
+                      arp[] = "\2\0\x0a\0\x02\xff\2\0\x0a\0\x02\x0f\x08\6",
+                      known[] = "\2\0\x0a\0\x02\xff\xa\xb\xc\xd\xe\xf\x08\0";
+
+    (void)state;
+    expect_ethernet(101, "", 0, false, ip);
+    expect_ethernet(12, "", 0, false, ip);
+    expect_ethernet(228, "", 0, false, ip);
+    expect_ethernet(0, "\2\0\0\0", 4, false, ip);
+    expect_ethernet(108, "\0\0\0\2", 4, false, ip);
+    expect_ethernet(113, "\0\0\0\1\0\6\xa\xb\xc\xd\xe\xf\0\0\x08\0", 16, false, known);
+    expect_ethernet(113, "\0\0\3\4\0\6\0\0\0\0\0\0\0\0\x08\0", 16, false, ip);
+    expect_ethernet(113, "\0\0\3\4\0\0\0\0\0\0\0\0\0\0\x08\6", 16, true, arp);
+    expect_ethernet(276, "\x08\0\0\0\0\0\0\1\0\1\0\6\xa\xb\xc\xd\xe\xf\0\0", 20, false,
+                    known);
+}
+
+/* A card that cuts segments itself is given an IP packet of 65535 bytes. */
+static void the_largest_packet_is_read(void **state)
+{
+    size_t size = 14 + 8 + 65535, all = 24 + 16 + size;
+    uint8_t *big = calloc(1, all + 1);
+
+    (void)state;
+    start(false);
+    pcap_header(0xa1b2c3d4, 1);
+    for (unsigned more = 0; more < 2; more++) {
+        len = 24;
+        u32(1);
+        u32(0);
+        u32((uint32_t)(size + more));
+        u32((uint32_t)(size + more));
+        memcpy(big, file, len);
+        assert_int_equal(capture_parse(&capture, big, all + more, problem, sizeof(problem)),
+                         more ? -1 : 0);
+        capture_free(&capture);
+    }
+    free(big);
+}
+
 static void a_pcap_that_is_not_sound_is_refused(void **state)
 {
     (void)state;
     start(false);
-    pcap_header(0xa1b2c3d4, 101);
-    expect_problem("the link type is 101");
+    pcap_header(0xa1b2c3d4, 105);
+    expect_problem("the link type is 105; known are Ethernet (1)");
+    start(false);
+    pcap_header(0xa1b2cd34, 1);
+    expect_problem("editcap FILE NEW makes one of today");
+    start(false);
+    bytes("\x1f\x8b\x08\0", 4);
+    expect_problem("gunzip it first");
+    start(false);
+    pcap_header(0xa1b2c3d4, 113);
+    pcap_frame(1, 1, "fifteen bytes..");
+    expect_problem("frame 1 of 15 bytes is shorter than the header of its link type");
     start(false);
     pcap_header(0xa1b2c3d4, 1);
     file[4] = 3;
@@ -255,9 +336,9 @@ static void a_pcapng_that_is_not_sound_is_refused(void **state)
     expect_problem("interface 0, which is not described");
     start(false);
     block(0x0a0d0d0a, section);
-    block(1, loopback);
+    block(1, wireless);
     block(6, packet);
-    expect_problem("not of an Ethernet interface");
+    expect_problem("of frame 1 the link type is 105");
     start(false);
     block(0x0a0d0d0a, section);
     block(1, ethernet);
@@ -318,8 +399,10 @@ static void check_inside(const uint8_t *base, size_t size)
     char value[8];
 
     for (size_t i = 0; i < capture.count; i++) {
-        assert_true(capture.frames[i].bytes >= base);
-        assert_true(capture.frames[i].bytes + capture.frames[i].len <= base + size);
+        const uint8_t *from = capture.made ? capture.made : base;
+
+        assert_true(capture.frames[i].bytes >= from);
+        assert_true(capture.frames[i].bytes + capture.frames[i].len <= from + size);
         if (capture.frames[i].fault)
             assert_true(capture.frames[i].fault + capture.frames[i].fault_len <=
                         (const char *)base + size);
@@ -350,13 +433,13 @@ static void no_prefix_and_no_changed_byte_is_read_beyond_its_end(void **state)
     static const uint8_t changes[] = {0x00, 0x01, 0x7f, 0x80, 0xff, 0x04};
 
     (void)state;
-    for (unsigned format = 0; format < 2; format++) {
-        if (format) {
+    for (unsigned format = 0; format < 3; format++) {
+        if (format == 1) {
             everything();
         } else {
             start(false);
-            pcap_header(0xa1b2c3d4, 1);
-            pcap_frame(3, 7, "hello");
+            pcap_header(0xa1b2c3d4, format ? 101 : 1); /* made frames fill what room they have */
+            pcap_frame(3, 7, format ? "" : "hello");
             pcap_frame(4, 0, "goodbye");
         }
         for (size_t n = 0; n <= len; n++)
@@ -435,6 +518,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pcap_is_read_in_either_byte_order_and_either_unit),
+        cmocka_unit_test(other_link_types_get_a_header_of_ethernet),
+        cmocka_unit_test(the_largest_packet_is_read),
         cmocka_unit_test(a_pcap_that_is_not_sound_is_refused),
         cmocka_unit_test(pcapng_is_read_in_either_byte_order),
         cmocka_unit_test(a_pcapng_that_is_not_sound_is_refused),

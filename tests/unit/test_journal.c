@@ -262,7 +262,7 @@ static void damaged_lines_are_refused(void **state)
     log_.len = (size_t)(strstr(log_.text, "@2") - log_.text);
     refused("no journal in it");
     log_.len = 0;
-    refused("not a serial log");
+    refused("nor a serial log");
 }
 
 static void another_version_is_refused(void **state)

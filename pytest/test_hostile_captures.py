@@ -1,0 +1,93 @@
+"""Captures as the world has them: of other interfaces, with tags, holes, clocks that jump, floods."""
+
+import re
+
+import pytest
+
+from conftest import drywire
+from packets import ACK, CLIENT, FIN, SERVER, SYN, Talk, ip, pcap, segment, tagged
+
+BODY = b"a line of the page\n" * 20
+
+
+def delivered(done):
+    assert done.returncode == 0, done.stdout + done.stderr
+    was, now = re.findall(r"^(?:captured|delivered) +(\d+ bytes sha256=\w+)", done.stdout, re.M)
+    assert was == now
+    return now
+
+
+@pytest.mark.parametrize("link, wrap", [
+    (113, lambda p: bytes.fromhex("0000 0001 0006 020000000001 0000 0800") + p),
+    (276, lambda p: bytes.fromhex("0800 0000 00000001 0001 00 06 020000000001 0000") + p),
+    (101, lambda p: p),
+    (0, lambda p: b"\2\0\0\0" + p),
+    (1, tagged),
+])
+def test_other_interfaces_and_tags_deliver_the_same(tmp_path, link, wrap):
+    talk = Talk().web(BODY)
+    plain = delivered(drywire("replay", pcap(tmp_path / "plain.pcap", talk.packets)))
+    path = pcap(tmp_path / "other.pcap", talk.packets, wrap, link)
+    assert delivered(drywire("replay", path)) == plain
+    assert drywire("import", path, "-o", tmp_path / "case.scn").returncode == 0
+    assert drywire("run", tmp_path / "case.scn").returncode == 0
+    assert drywire("replay", path, "--as", "observer").returncode == 0
+    assert drywire("seq", path).stdout.count("tcp 192.0.2.1") == (0 if wrap is tagged else 4)
+
+
+def test_a_packet_of_64_kib_is_read(tmp_path):
+    talk = Talk().open()
+    talk.say(0, b"x" * 50)
+    talk.say(1, b"y" * 65495)
+    talk.close()
+    assert delivered(drywire("replay", pcap(tmp_path / "big.pcap", talk.packets))).startswith("65495 ")
+
+
+def test_a_flood_of_connections_takes_no_time(tmp_path):
+    """400,000 connections: with a look at each of the others it would take minutes."""
+    flood = [(1_700_000_000 * 10**9 + i, segment(f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}", SERVER, 1024 + i % 999, 80,
+                                               i, 0, SYN)) for i in range(400_000)]
+    path = pcap(tmp_path / "flood.pcap", flood + Talk().web(BODY).packets)
+    done = drywire("replay", path, timeout=60)
+    assert delivered(done).startswith(f"{len(BODY) + 40} ")
+    assert "flow 400001 of 400001" in done.stdout
+
+
+def test_the_clock_of_a_capture_may_jump(tmp_path):
+    talk = Talk().open()
+    talk.say(0, b"hello\n")
+    talk.say(1, b"welcome\n", pause=40 * 365 * 86400 * 10**9)
+    talk.say(1, b"again\n", pause=-39 * 365 * 86400 * 10**9)
+    path = pcap(tmp_path / "jump.pcap", talk.close().packets)
+    for role in ("client", "server"):
+        delivered(drywire("replay", path, "--as", role))
+    assert drywire("import", path, "-o", tmp_path / "case.scn").returncode == 0
+    assert "# Pauses of more than ten days" in (tmp_path / "case.scn").read_text()
+    assert drywire("run", tmp_path / "case.scn").returncode == 0
+
+
+def test_what_is_not_in_the_capture_is_told(tmp_path):
+    talk = Talk().open()
+    request = segment(CLIENT, SERVER, 40000, 80, talk.seq[0], talk.seq[1], ACK, b"a request in fragments..")
+    talk.add(ip(CLIENT, SERVER, request[20:44], fragment=0x2000))
+    talk.add(ip(CLIENT, SERVER, request[44:], fragment=3))
+    talk.seq[0] += 24
+    talk.say(1, b"an answer")
+    done = drywire("replay", pcap(tmp_path / "fragments.pcap", talk.close().packets))
+    assert done.returncode == 0
+    assert "2 fragments of IP packets are left out" in done.stdout
+    assert "The machine's stream has a gap at byte 0" in done.stdout
+    half = [p for p in Talk().web(BODY).packets if p[1][12:16] == bytes([192, 0, 2, 2])]
+    done = drywire("replay", pcap(tmp_path / "half.pcap", half))
+    assert done.returncode == 0
+    assert "Of the machine nothing was captured" in done.stdout
+    assert "options of the SYN: captured unknown" in done.stdout
+
+
+def test_a_fin_from_before_the_beginning_ends_nothing(tmp_path):
+    talk = Talk().open()
+    talk.add(segment(SERVER, CLIENT, 80, 40000, talk.seq[1] - 100, talk.seq[0], FIN | ACK))
+    talk.say(0, b"hello\n")
+    talk.say(1, b"welcome\n")
+    done = drywire("replay", pcap(tmp_path / "old.pcap", talk.close().packets))
+    assert delivered(done).startswith("8 ") and "gap" not in done.stdout
