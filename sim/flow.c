@@ -22,13 +22,13 @@ static bool is_another(const struct flow *f, unsigned from, const struct decoded
     return d->tcp_flags & SEG_SYN && s->known && (!s->syns || s->iss != d->tcp_seq);
 }
 
-static struct flow *flow_new(struct flows *all, const struct decoded *d)
+static struct flow *flow_new(struct flows *all, const struct decoded *d, size_t number)
 {
     bool syn = (d->tcp_flags & (SEG_SYN | SEG_ACK)) == SEG_SYN;
     bool answer = d->tcp_flags & SEG_SYN && !syn;
     /* Whoever asks is the client; in a flow without its beginning, whoever has the higher port. */
     unsigned from = syn ? CLIENT : answer ? SERVER : d->src_port >= d->dst_port ? CLIENT : SERVER;
-    struct flow f = {.begun = syn || answer};
+    struct flow f = {.first_frame = number, .begun = syn || answer};
 
     f.sides[from].addr = d->ip_src;
     f.sides[from].port = d->src_port;
@@ -53,13 +53,14 @@ static struct flow *find(struct flows *all, const struct decoded *d, unsigned *f
     return NULL;
 }
 
-static struct flow *flow_of(struct flows *all, const struct decoded *d, unsigned *from)
+static struct flow *flow_of(struct flows *all, const struct decoded *d, size_t number,
+                            unsigned *from)
 {
     struct flow *f = find(all, d, from);
 
     if (f && !is_another(f, *from, d))
         return f;
-    f = flow_new(all, d);
+    f = flow_new(all, d, number);
     *from = is_side(&f->sides[CLIENT], d->ip_src, d->src_port) ? CLIENT : SERVER;
     return f;
 }
@@ -112,6 +113,7 @@ static void add_end(struct flow_side *s, const struct flow_segment *g)
 {
     if (g->flags & SEG_FIN && !s->fin) {
         s->fin = true;
+        s->fin_at = g->offset + g->len;
         s->fin_ack = g->ack;
         s->fin_ns = g->time_ns;
     }
@@ -214,6 +216,7 @@ void capture_flows(struct flows *f, const struct capture *c)
         struct flow *flow;
         unsigned from = CLIENT;
 
+        f->damaged += frame->damaged;
         if (frame->duplicate || frame->damaged)
             continue;
         decode_frame(frame->bytes, frame->len, &d);
@@ -221,8 +224,9 @@ void capture_flows(struct flows *f, const struct capture *c)
             d.payload != frame->bytes + ETH_HEADER + d.ip_header_len + d.tcp_header_len ||
             (d.error && strcmp(d.error, "ip.checksum") && strcmp(d.error, "tcp.checksum")))
             continue;
+        f->tcp_frames++;
         f->bad_sums += d.error != NULL;
-        flow = flow_of(f, &d, &from);
+        flow = flow_of(f, &d, i + 1, &from);
         add_segment(flow, from, &d, frame, i + 1);
     }
     for (size_t i = 0; i < f->count; i++)

@@ -41,19 +41,21 @@ struct flow_side {
     size_t len;
     bool gap; /* more was seen behind it */
     bool fin, rst;
+    uint32_t fin_at;  /* where in the stream */
     uint32_t fin_ack, rst_ack;
     uint64_t fin_ns, rst_ns;
 };
 
 struct flow {
     struct flow_side sides[SIDES];
+    size_t first_frame;
     bool begun; /* its SYN is there */
 };
 
 struct flows {
     struct flow *flows; /* in the order of their first frames */
     size_t count, size;
-    size_t bad_sums; /* segments with a wrong checksum, which count all the same */
+    size_t tcp_frames, bad_sums, damaged;
 };
 
 /* Take the capture apart; *f points into it, so that it must outlive it, and is freed by
