@@ -63,13 +63,13 @@ static void add_place(struct flows *all)
         put_in_place(all, i);
 }
 
-static struct flow *flow_new(struct flows *all, const struct decoded *d)
+static struct flow *flow_new(struct flows *all, const struct decoded *d, size_t number)
 {
     bool syn = (d->tcp_flags & (SEG_SYN | SEG_ACK)) == SEG_SYN;
     bool answer = d->tcp_flags & SEG_SYN && !syn;
     /* Whoever asks is the client; in a flow without its beginning, whoever has the higher port. */
     unsigned from = syn ? CLIENT : answer ? SERVER : d->src_port >= d->dst_port ? CLIENT : SERVER;
-    struct flow f = {.begun = syn || answer};
+    struct flow f = {.first_frame = number, .begun = syn || answer};
 
     f.sides[from].addr = d->ip_src;
     f.sides[from].port = d->src_port;
@@ -100,13 +100,14 @@ static struct flow *find(struct flows *all, const struct decoded *d, unsigned *f
     return NULL;
 }
 
-static struct flow *flow_of(struct flows *all, const struct decoded *d, unsigned *from)
+static struct flow *flow_of(struct flows *all, const struct decoded *d, size_t number,
+                            unsigned *from)
 {
     struct flow *f = find(all, d, from);
 
     if (f && !is_another(f, *from, d))
         return f;
-    f = flow_new(all, d);
+    f = flow_new(all, d, number);
     *from = is_side(&f->sides[CLIENT], d->ip_src, d->src_port) ? CLIENT : SERVER;
     return f;
 }
@@ -292,7 +293,7 @@ void capture_flows(struct flows *f, const struct capture *c)
             (d.error && strcmp(d.error, "ip.checksum") && strcmp(d.error, "tcp.checksum")))
             continue;
         f->bad_sums += d.error != NULL;
-        flow = flow_of(f, &d, &from);
+        flow = flow_of(f, &d, i + 1, &from);
         add_segment(flow, from, &d, frame, i + 1);
     }
     for (size_t i = 0; i < f->count; i++)

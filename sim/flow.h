@@ -49,6 +49,7 @@ struct flow_side {
 struct flow {
     struct flow_side sides[SIDES];
     size_t older; /* another one that is found in the same place, plus one */
+    size_t first_frame; /* its number in the capture */
     bool begun; /* its SYN is there */
 };
 

@@ -82,7 +82,6 @@ static void put_facts(FILE *out, const struct page_facts *f)
         [WORLD_NATIVE] = "native", [WORLD_SLIRP] = "slirp", [WORLD_REPLAY] = "replay"};
     const struct failure *x = f->failure;
 
-    put_number(out, "schema", 1);
     put_text(out, "scenario", f->scenario->path);
     put_text(out, "title", f->scenario->title);
     put_source(out, f->scenario->text);
@@ -100,9 +99,6 @@ static void put_facts(FILE *out, const struct page_facts *f)
     }
     put_number(out, "virtual_ns", f->virtual_ns);
     put_number(out, "events", f->events);
-    put_number(out, "frames_tx", f->frames_tx);
-    put_number(out, "frames_rx", f->frames_rx);
-    put_number(out, "faults", f->faults);
     put_text(out, "reproduce", f->reproduce);
     put_text(out, "versions", f->versions);
     if (f->coverage)

@@ -14,7 +14,7 @@ struct page_facts {
     const struct scenario *scenario;
     const struct failure *failure; /* kind FAILURE_NONE: it passed */
     const char *failure_kind;      /* its kind in words */
-    uint64_t seed, hash, virtual_ns, events, frames_tx, frames_rx, faults;
+    uint64_t seed, hash, virtual_ns, events;
     const char *reproduce; /* the command that repeats the run */
     const char *versions;  /* of what it was made with */
     const char *coverage;  /* where the coverage report is, seen from the page; NULL: nowhere */

@@ -58,9 +58,6 @@ static int write_page(const struct report_item *it, const struct page_log *log)
                                .hash = v->hash,
                                .virtual_ns = v->virtual_ns,
                                .events = v->events,
-                               .frames_tx = v->frames_tx,
-                               .frames_rx = v->frames_rx,
-                               .faults = v->faults,
                                .reproduce = reproduce,
                                .versions = versions};
     FILE *out = fopen(path, "w");

@@ -20,10 +20,10 @@
 #endif
 
 enum {
-    RECORD_MAX = 2 + 11 * 10,
-    TEXT_MAX = 100,
+    RECORD_MAX = 2 + (JOURNAL_FIELDS_MAX + 1) * 10, /* tag, check, fields, length of the bytes */
+    TEXT_MAX = 100,                                 /* of a panic's place */
     END_ROOM = RECORD_MAX + TEXT_MAX,
-    LINE_OCTETS = 168
+    LINE_OCTETS = 168, /* of the journal in a line of the console */
 };
 
 static const uint8_t field_count[] = {JOURNAL_RECORDS(JOURNAL_FIELD_COUNT)};
