@@ -58,9 +58,7 @@ bool reader_wrong(struct reader *r, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
+    value_show(text);
     fprintf(r->errors, "%s:%u: %s\n", r->path, r->line, text);
     return false;
 }
@@ -144,6 +142,25 @@ static bool is_title(const char *p, const char *end)
     return end - p >= 5 && !memcmp(p, "title", 5) && (end - p == 5 || p[5] == ' ' || p[5] == '\t');
 }
 
+/* A file of a stranger goes to terminals, word by word. */
+static bool check_text(struct reader *r, const char *p, const char *end)
+{
+    while (p < end) {
+        uint32_t c;
+        size_t n = value_character(p, end, &c);
+
+        if (!n)
+            return reader_wrong(r, "byte 0x%02x is not UTF-8; in a string it is written \\x%02x", (uint8_t)*p,
+                                (uint8_t)*p);
+        if (c != '\t' && value_hidden(c) && n == 1)
+            return reader_wrong(r, "control character 0x%02x; in a string it is written \\x%02x", c, c);
+        if (c != '\t' && value_hidden(c))
+            return reader_wrong(r, "control character U+%04X; in a string its bytes are written \\xNN", c);
+        p += n;
+    }
+    return true;
+}
+
 static bool read_line(struct reader *r, const char *p, const char *end)
 {
     const struct directive *d = directives;
@@ -151,10 +168,8 @@ static bool read_line(struct reader *r, const char *p, const char *end)
 
     if (end > p && end[-1] == '\r')
         end--;
-    for (const char *c = p; c < end; c++)
-        if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f)
-            return reader_wrong(r, "control character 0x%02x; in a string it is written \\x%02x",
-                                (unsigned char)*c, (unsigned char)*c);
+    if (!check_text(r, p, end))
+        return false;
     if (is_title(p, end)) {
         r->rest = rest_of_line(r, p, end);
         r->words[0] = (struct word){.text = "title", .len = 5};

@@ -8,6 +8,51 @@
 #include <stdio.h>
 #include <string.h>
 
+/* ---- characters ---- */
+
+bool value_hidden(uint32_t c)
+{
+    return c < ' ' || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+/* RFC 3629 section 4 */
+size_t value_character(const char *p, const char *end, uint32_t *c)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint8_t first = (uint8_t)*p;
+    size_t n = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+
+    *c = n < 2 ? first : first & (0x7fu >> n);
+    if (first >= 0xf8 || !n || (size_t)(end - p) < n)
+        return 0;
+    for (size_t i = 1; i < n; i++) {
+        if (((uint8_t)p[i] & 0xc0) != 0x80)
+            return 0;
+        *c = *c << 6 | ((uint8_t)p[i] & 0x3f);
+    }
+    return *c < least[n] || *c > 0x10ffff || (*c >= 0xd800 && *c < 0xe000) ? 0 : n;
+}
+
+bool value_show(char *text)
+{
+    char *end = text + strlen(text);
+    bool sound = true;
+    uint32_t c;
+
+    while (text < end) {
+        size_t n = value_character(text, end, &c);
+
+        if (!n || value_hidden(c)) {
+            n = n ? n : 1;
+            memset(text, '?', n);
+            sound = false;
+        }
+        text += n;
+    }
+    return sound;
+}
+
 /* ---- numbers ---- */
 
 /* Decimal digits at *at, at least one; false on overflow too. */

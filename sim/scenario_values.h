@@ -25,6 +25,16 @@ struct word {
     bool quoted;       /* the word began with a quote: it is never a keyword */
 };
 
+/* The bytes of the UTF-8 character at p, which is before `end`; 0: it is none. */
+size_t value_character(const char *p, const char *end, uint32_t *c);
+
+/* Would a terminal obey the character, or show what stands around it in another order? */
+bool value_hidden(uint32_t c);
+
+/* '?' takes the place of whatever is hidden or no UTF-8: what is left may go to a terminal. Was it
+ * so before? */
+bool value_show(char *text);
+
 /* Each reads all of `text`; false leaves *out alone. */
 bool value_number(const char *text, uint64_t *out);   /* 26 0x1a */
 bool value_scaled(const char *text, uint64_t *out);   /* 26 10k 10M 1G: powers of 1000 */

@@ -458,12 +458,22 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("run webget \"x\"y\n", "behind the closing quote");
     bad("run webget \"a\\x00b\"\n", "zero byte");
     bad("run webget \x01\n", "control character 0x01");
+    bad("title a \x7f\n", "control character 0x7f");
+    bad("title a \xc2\x9b" "31m\n", "control character U+009B");
+    bad("title a \xe2\x80\xae b\n", "control character U+202E");
+    bad("bogus\xe2\x81\xa6\n", "control character U+2066");
+    bad("bogus\xff\n", "byte 0xff is not UTF-8");
+    bad("title \xc3\n", "byte 0xc3 is not UTF-8");
+    bad("title \xc0\xaf\n", "byte 0xc0 is not UTF-8");
+    bad("title \xed\xa0\x80\n", "byte 0xed is not UTF-8");
+    scenario_free(good("title caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\nrun netinfo\n"));
 }
 
 static void a_message_is_one_line_whatever_the_word_holds(void **state)
 {
     (void)state;
     bad("run \"a\\nb\\x1b[31m\"\n", "unknown program 'a?b?[31m'");
+    bad("run \"\\xe2\\x80\\xae \\xc2\\x9b \\xff \\xc3\\xa9\"\n", "unknown program '??? ?? ? \xc3\xa9'");
 }
 
 static void too_many_words_are_refused(void **state)
