@@ -111,17 +111,17 @@ const char *dhcp_terms_text(const struct dhcp_terms *t, char *buf, size_t size)
 struct answers {
     const struct dhcp_answer *script;
     size_t count;
-    enum dhcp_ask ask;
-    uint32_t n;
+    struct dhcp_question question;
     const struct dhcp_answer *last; /* the one before */
 };
 
-static struct answers ask(const struct dhcp_answer *script, size_t count, enum dhcp_ask what, uint32_t n)
+static struct answers ask(const struct dhcp_answer *script, size_t count, enum dhcp_ask what, uint32_t n,
+                          uint32_t server)
 {
-    struct answers a = {.script = script, .count = count, .ask = what, .n = n};
+    struct dhcp_question q = {.ask = what, .n = n, .server = server};
 
-    dhcp_script_find(script, count, &a.ask, &a.n);
-    return a;
+    return (struct answers){
+        .script = script, .count = count, .question = dhcp_script_find(script, count, q)};
 }
 
 static const struct dhcp_answer *next(struct answers *a)
@@ -131,7 +131,7 @@ static const struct dhcp_answer *next(struct answers *a)
     for (size_t i = 0; i < a->count; i++) {
         const struct dhcp_answer *x = &a->script[i], *l = a->last;
 
-        if (x->ask != a->ask || x->n != a->n || x->silent || x->lost)
+        if (!dhcp_script_answers(x, &a->question))
             continue;
         if (l && (x->wait_ns < l->wait_ns || (x->wait_ns == l->wait_ns && x <= l)))
             continue;
@@ -210,27 +210,19 @@ static enum verdict await(struct answers a, struct dhcp_outlook *o, const struct
     return NOTHING;
 }
 
-static uint32_t last_n(const struct dhcp_answer *script, size_t count, enum dhcp_ask what)
-{
-    uint32_t last = 0;
-
-    for (size_t i = 0; i < count; i++)
-        last = script[i].ask == what && script[i].n > last ? script[i].n : last;
-    return last;
-}
-
 static void acquire(const struct dhcp_answer *script, size_t count, struct dhcp_outlook *o)
 {
-    uint32_t rounds = last_n(script, count, ASK_DISCOVER), requests = 0;
+    struct dhcp_question discover = {.ask = ASK_DISCOVER};
+    uint32_t rounds = dhcp_script_last(script, count, &discover), requests = 0;
 
     for (uint32_t n = 1; n <= rounds + ROUNDS_MORE && !o->lease; n++) {
         enum verdict v = NOTHING;
         struct dhcp_terms offer;
 
-        if (!select_offer(ask(script, count, ASK_DISCOVER, n), o, &offer))
+        if (!select_offer(ask(script, count, ASK_DISCOVER, n, 0), o, &offer))
             continue;
         for (unsigned i = 0; i < REQUEST_TRIES && v == NOTHING; i++)
-            v = await(ask(script, count, ASK_REQUEST, ++requests), o, &offer, NULL, false);
+            v = await(ask(script, count, ASK_REQUEST, ++requests, offer.server), o, &offer, NULL, false);
         o->lease = v == ACCEPTED;
         o->naks += v == REJECTED;
     }
@@ -243,10 +235,11 @@ static void renew(const struct dhcp_answer *script, size_t count, struct dhcp_ou
     enum verdict v = NOTHING;
 
     for (enum dhcp_ask what = ASK_RENEW; what <= ASK_REBIND; what++) {
-        uint32_t last = last_n(script, count, what);
+        struct dhcp_question q = {.ask = what};
+        uint32_t last = dhcp_script_last(script, count, &q);
 
         for (uint32_t n = 1; n <= last && v == NOTHING; n++)
-            v = await(ask(script, count, what, n), o, &held, &held, what == ASK_REBIND);
+            v = await(ask(script, count, what, n, 0), o, &held, &held, what == ASK_REBIND);
     }
     o->renewed = v == ACCEPTED;
     o->lost = v == REJECTED;
@@ -259,11 +252,28 @@ static bool same_terms(const struct dhcp_terms *a, const struct dhcp_terms *b)
            a->lease_s == b->lease_s;
 }
 
+/* Is there an offer for an ACK? The one may be lost that kept a client from it. */
+static bool is_offered(const struct dhcp_answer *script, size_t count, const struct dhcp_terms *ack)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct dhcp_answer *a = &script[i];
+        struct dhcp_terms t;
+
+        if (a->ask != ASK_DISCOVER || a->silent || a->lost || flaw(a) ||
+            dhcp_type(a->bytes, a->len) != DHCP_TYPE_OFFER)
+            continue;
+        t = dhcp_terms_of(a);
+        if (!refusal(&t) && t.addr == ack->addr && t.server == ack->server)
+            return true;
+    }
+    return false;
+}
+
 void dhcp_predict(const struct dhcp_answer *script, size_t count, struct dhcp_outlook *o)
 {
     *o = (struct dhcp_outlook){0};
     acquire(script, count, o);
-    for (size_t i = 0; i < count && o->lease; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct dhcp_answer *a = &script[i];
         struct dhcp_terms t;
 
@@ -271,7 +281,7 @@ void dhcp_predict(const struct dhcp_answer *script, size_t count, struct dhcp_ou
             dhcp_type(a->bytes, a->len) != DHCP_TYPE_ACK)
             continue;
         t = dhcp_terms_of(a);
-        o->several |= !refusal(&t) && !same_terms(&t, &o->terms);
+        o->several |= !refusal(&t) && !same_terms(&t, &o->terms) && is_offered(script, count, &t);
     }
     if (o->lease)
         renew(script, count, o);

@@ -15,7 +15,7 @@ struct dhcp_terms {
 struct dhcp_outlook {
     bool lease;
     struct dhcp_terms terms;
-    bool several;           /* other ACKs have other terms: with losses one of them may count */
+    bool several;           /* with losses it can be a lease on other terms */
     unsigned naks, refused; /* on the way there */
     bool renewed, lost;     /* what becomes of it, if the script knows renewals */
     const char *why;        /* why the last message that was not taken was not; NULL: all were */

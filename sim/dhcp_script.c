@@ -82,26 +82,37 @@ int dhcp_ask_of(unsigned type, uint32_t ciaddr, bool server, bool unicast)
 
 /* ---- the script ---- */
 
-/* The last n of a kind, 0: there is none. */
-static uint32_t last_of(const struct dhcp_answer *script, size_t count, enum dhcp_ask ask)
+static bool is_for(const struct dhcp_answer *a, const struct dhcp_question *q)
+{
+    return a->ask == q->ask && (!a->chosen || a->chosen == q->server);
+}
+
+uint32_t dhcp_script_last(const struct dhcp_answer *script, size_t count, const struct dhcp_question *q)
 {
     uint32_t last = 0;
 
     for (size_t i = 0; i < count; i++)
-        if (script[i].ask == ask && script[i].n > last)
+        if (is_for(&script[i], q) && script[i].n > last)
             last = script[i].n;
     return last;
 }
 
-void dhcp_script_find(const struct dhcp_answer *script, size_t count, enum dhcp_ask *ask, uint32_t *n)
+struct dhcp_question dhcp_script_find(const struct dhcp_answer *script, size_t count,
+                                      struct dhcp_question q)
 {
-    uint32_t last = last_of(script, count, *ask);
+    uint32_t last = dhcp_script_last(script, count, &q);
 
-    if (!last && (*ask == ASK_REBOOT || *ask == ASK_RENEW || *ask == ASK_REBIND)) {
-        *ask = ASK_REQUEST;
-        *n = last = last_of(script, count, ASK_REQUEST);
+    if (!last && (q.ask == ASK_REBOOT || q.ask == ASK_RENEW || q.ask == ASK_REBIND)) {
+        q.ask = ASK_REQUEST;
+        q.n = last = dhcp_script_last(script, count, &q);
     }
-    *n = *n < last ? *n : last;
+    q.n = q.n < last ? q.n : last;
+    return q;
+}
+
+bool dhcp_script_answers(const struct dhcp_answer *a, const struct dhcp_question *q)
+{
+    return is_for(a, q) && a->n == q->n && !a->silent && !a->lost;
 }
 
 /* ---- values ---- */
@@ -336,6 +347,7 @@ void dhcp_answer_write(const struct dhcp_answer *a, FILE *out)
 
     fprintf(out, "peer dhcp %s=%u", dhcp_ask_words[a->ask], a->n);
     if (a->silent) {
+        put_field(out, "chosen", a->chosen, 0);
         fputs(" silent\n", out);
         return;
     }
@@ -344,6 +356,7 @@ void dhcp_answer_write(const struct dhcp_answer *a, FILE *out)
         m[i] = i < len ? m[i] : (uint8_t)(DHCP_COOKIE_VALUE >> 8 * (DHCP_AT_OPTIONS - 1 - i));
     if (a->wait_ns)
         fprintf(out, " wait=%s", value_duration_text(a->wait_ns, text, sizeof(text)));
+    put_field(out, "chosen", a->chosen, 0);
     fputs(a->lost ? " lost" : "", out);
     fputs(a->unicast ? " unicast" : "", out);
     fputs(a->unsummed ? " no-checksum" : "", out);

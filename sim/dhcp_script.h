@@ -70,6 +70,7 @@ struct dhcp_answer {
     uint64_t wait_ns;
     bool unicast;  /* the frame goes to the client alone */
     bool unsummed; /* it has no UDP checksum */
+    uint32_t chosen; /* it answers only a REQUEST that names this server; 0: any */
     uint32_t src, dst;
     bool own_xid, own_chaddr; /* those in `bytes`; else the client's */
     const uint8_t *bytes;
@@ -98,8 +99,19 @@ bool dhcp_is_address_list(uint8_t code);
 
 /* ---- a script ---- */
 
-/* Which lines answer a question: those with *ask and *n as they are then. */
-void dhcp_script_find(const struct dhcp_answer *script, size_t count, enum dhcp_ask *ask, uint32_t *n);
+/* A question of the client: the n-th of its kind, and the server that it names, 0: none. */
+struct dhcp_question {
+    enum dhcp_ask ask;
+    uint32_t n, server;
+};
+
+/* Which lines answer it: those that dhcp_script_answers() says, with the question that comes back. */
+struct dhcp_question dhcp_script_find(const struct dhcp_answer *script, size_t count,
+                                      struct dhcp_question q);
+bool dhcp_script_answers(const struct dhcp_answer *a, const struct dhcp_question *q);
+
+/* The last n of a kind of question, 0: the script does not know it. */
+uint32_t dhcp_script_last(const struct dhcp_answer *script, size_t count, const struct dhcp_question *q);
 
 /* Write one as a line. */
 void dhcp_answer_write(const struct dhcp_answer *a, FILE *out);

@@ -80,12 +80,12 @@ static void rebase_all(struct rebase *r, const struct dhcp_flow *f)
 
 /* ---- answers ---- */
 
-static void add(struct dhcp_import *im, const struct dhcp_answer *a, size_t frame)
+static void add(struct dhcp_import *im, const struct dhcp_answer *a, const struct dhcp_said *said)
 {
     im->answers = grow(im->answers, im->count, &im->size, sizeof(*a));
-    im->from = grow(im->from, im->count, &im->from_size, sizeof(frame));
+    im->said = grow(im->said, im->count, &im->said_size, sizeof(*im->said));
     im->answers[im->count] = *a;
-    im->from[im->count] = frame;
+    im->said[im->count] = said;
     im->count++;
 }
 
@@ -132,7 +132,7 @@ static void add_message(struct dhcp_import *im, const struct dhcp_said *m)
         memset(bytes + DHCP_AT_CHADDR, 0, DHCP_AT_SNAME - DHCP_AT_CHADDR);
     if (!a.own_xid)
         memset(bytes + DHCP_AT_XID, 0, 4);
-    add(im, &a, m->frame);
+    add(im, &a, m);
 }
 
 /* A question that got nothing is silence for all that come later. */
@@ -152,11 +152,11 @@ static void add_silence(struct dhcp_import *im)
         }
         if (a.n > last) {
             a.n = a.n < QUESTIONS_MAX ? a.n : QUESTIONS_MAX;
-            add(im, &a, 0);
+            add(im, &a, NULL);
         }
     }
     if (!im->count)
-        add(im, &(struct dhcp_answer){.ask = ASK_DISCOVER, .n = 1, .silent = true}, 0);
+        add(im, &(struct dhcp_answer){.ask = ASK_DISCOVER, .n = 1, .silent = true}, NULL);
 }
 
 static bool is_ack(const struct dhcp_answer *a)
@@ -172,6 +172,14 @@ static bool has_lines(const struct dhcp_import *im, enum dhcp_ask ask)
     return false;
 }
 
+static bool has_line_of(const struct dhcp_import *im, uint32_t chosen)
+{
+    for (size_t i = 0; i < im->count; i++)
+        if (im->answers[i].chosen == chosen)
+            return true;
+    return false;
+}
+
 /* An answer once more, to the first question of another kind and as another type. */
 static void add_copy(struct dhcp_import *im, size_t i, enum dhcp_ask ask, uint8_t type)
 {
@@ -183,7 +191,7 @@ static void add_copy(struct dhcp_import *im, size_t i, enum dhcp_ask ask, uint8_
     a.ask = ask;
     a.n = 1;
     a.bytes = bytes;
-    add(im, &a, im->from[i]);
+    add(im, &a, im->said[i]);
 }
 
 /* A client that had an address already asks for no other. The core begins with DISCOVER: what it is
@@ -200,6 +208,68 @@ static void make_offer(struct dhcp_import *im)
     if (!has_lines(im, ASK_REQUEST))
         add_copy(im, acked, ASK_REQUEST, DHCP_TYPE_ACK);
     add_copy(im, acked, ASK_DISCOVER, DHCP_TYPE_OFFER);
+}
+
+/* Has the captured client requested anything from a server (0: from any)? */
+static bool has_chosen(const struct dhcp_flow *f, uint32_t server)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        const struct dhcp_said *q = &f->said[i];
+
+        if (!q->server && !q->other && q->ask == ASK_REQUEST &&
+            (!server || dhcp_option32(q->bytes, q->len, OPTION_SERVER) == server))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t server_of(const struct dhcp_said *m)
+{
+    return dhcp_option32(m->bytes, m->len, OPTION_SERVER);
+}
+
+static bool is_offer(const struct dhcp_said *m)
+{
+    return is_answer(m, DHCP_TYPE_OFFER) && !m->lost && server_of(m);
+}
+
+static bool several_servers(const struct dhcp_flow *f)
+{
+    uint32_t first = 0;
+
+    for (size_t i = 0; i < f->count; i++) {
+        if (is_offer(&f->said[i]) && first && server_of(&f->said[i]) != first)
+            return true;
+        if (is_offer(&f->said[i]))
+            first = server_of(&f->said[i]);
+    }
+    return false;
+}
+
+/* Where several servers offer, each answers who chose it. The core may choose another than the
+ * captured client did: the ACK of that one is made of its OFFER. */
+static void choose_servers(struct dhcp_import *im)
+{
+    const struct dhcp_flow *f = im->flow;
+    size_t count = im->count;
+
+    if (!several_servers(f) || !has_chosen(f, 0))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        const struct dhcp_said *m = im->said[i];
+        uint32_t server;
+
+        if (im->answers[i].ask == ASK_REQUEST && m && m->n)
+            im->answers[i].chosen = rebase_address(&im->rebase, server_of(&f->said[m->to]), FIRST_SERVER);
+        if (!m || !is_offer(m) || im->answers[i].ask != ASK_DISCOVER || has_chosen(f, server_of(m)))
+            continue;
+        server = rebase_address(&im->rebase, server_of(m), FIRST_SERVER);
+        if (has_line_of(im, server))
+            continue;
+        add_copy(im, i, ASK_REQUEST, DHCP_TYPE_ACK);
+        im->answers[im->count - 1].chosen = server;
+        im->made_acks++;
+    }
 }
 
 static void take_answers(struct dhcp_import *im)
@@ -222,6 +292,7 @@ static void take_answers(struct dhcp_import *im)
     add_silence(im);
     if (!f->asked[ASK_DISCOVER] && !has_lines(im, ASK_DISCOVER))
         make_offer(im);
+    choose_servers(im);
 }
 
 /* ---- the scenario ---- */
@@ -255,11 +326,11 @@ static void put_answer(const struct dhcp_import *im, FILE *out, size_t i)
     struct decoded d;
     char text[200];
 
-    if (im->from[i]) {
-        const struct capture_frame *f = &im->capture->frames[im->from[i] - 1];
+    if (im->said[i]) {
+        const struct capture_frame *f = &im->capture->frames[im->said[i]->frame - 1];
 
         decode_frame(f->bytes, f->len, &d);
-        fprintf(out, "# frame %zu: %s\n", im->from[i], decode_summary(&d, text, sizeof(text)));
+        fprintf(out, "# frame %zu: %s\n", im->said[i]->frame, decode_summary(&d, text, sizeof(text)));
     }
     dhcp_answer_write(&im->answers[i], out);
 }
@@ -295,8 +366,9 @@ static void put_expect(const struct dhcp_import *im, FILE *out)
     } else {
         if (o->why)
             fprintf(out, "# Why there is no lease: %s.\n", o->why);
-        fprintf(out, "expect netstackd: virt0 dhcp %s count=2\nnever netstackd: src=dhcp\nuntil " NOTHING_UNTIL "\n",
-                o->naks ? "nak" : o->refused ? "refused" : "retry");
+        fprintf(out, "expect netstackd: virt0 dhcp %s count=2\n%snever netstackd: src=dhcp\nuntil " NOTHING_UNTIL "\n",
+                o->naks ? "nak" : o->refused ? "refused" : "retry",
+                o->several ? "# With losses another answer can come first, and then there is a lease: without them,\n# " : "");
     }
     if (expects_renewal(o)) {
         fprintf(out, "expect netstackd: virt0 dhcp %s\n", o->renewed ? "renewed" : "lost");
@@ -343,7 +415,7 @@ void dhcp_import_notes(const struct dhcp_import *im, FILE *out, const char *pref
     for (size_t i = 0; i < f->count; i++)
         relayed += f->said[i].relayed && f->said[i].server;
     for (size_t i = 0; i < im->count; i++)
-        mismatched += im->answers[i].n == 1 && im->from[i] && !f->asked[im->answers[i].ask];
+        mismatched += im->answers[i].n == 1 && im->said[i] && !f->asked[im->answers[i].ask];
     if (im->made)
         fprintf(out, "%sThe captured client had its address already; the core begins with DISCOVER, and the "
                      "OFFER is made of the ACK.\n",
@@ -352,6 +424,10 @@ void dhcp_import_notes(const struct dhcp_import *im, FILE *out, const char *pref
         fprintf(out, "%sWhat the client asked is not in the capture: the answers come to its first "
                      "question.\n",
                 prefix);
+    if (im->made_acks)
+        fprintf(out, "%sThe core may choose another server than the client did: of %zu the ACK is made of the "
+                     "OFFER.\n",
+                prefix, im->made_acks);
     if (relayed)
         fprintf(out, "%sCaptured behind a relay: what it would pass on comes to everybody.\n", prefix);
     if (im->left_out)
@@ -402,6 +478,6 @@ void dhcp_import_close(struct dhcp_import *im)
     for (size_t i = 0; i < im->count; i++)
         free((void *)im->answers[i].bytes);
     free(im->answers);
-    free(im->from);
+    free(im->said);
     capture_dhcp_free(&im->flows);
 }

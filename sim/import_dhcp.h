@@ -19,9 +19,10 @@ struct dhcp_import {
     size_t number, total; /* of the flow, among all of the capture; from 1 */
     struct rebase rebase;
     struct dhcp_answer *answers;
-    size_t *from; /* of each: the frame in the capture; 0: none, it is silence */
-    size_t count, size, from_size;
-    bool made;       /* the OFFER is made of an ACK */
+    const struct dhcp_said **said; /* what each is in the capture; NULL: silence */
+    size_t count, size, said_size;
+    bool made;        /* the OFFER is made of an ACK */
+    size_t made_acks; /* and so many ACKs of OFFERs */
     size_t left_out; /* answers without a question, or too many */
     struct dhcp_outlook outlook;
 };

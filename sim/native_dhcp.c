@@ -137,15 +137,17 @@ static void scripted_input(struct world *w, const struct decoded *d)
 {
     const struct native_options *o = &w->scenario->native;
     int asked = dhcp_ask_of(d->dhcp_type, d->dhcp_ciaddr, d->dhcp_server != 0, !(d->eth_dst[0] & 1));
-    enum dhcp_ask ask = (enum dhcp_ask)asked;
-    uint32_t n;
+    struct dhcp_question q = {.server = d->dhcp_server};
 
     if (asked < 0)
         return;
-    n = ++w->dhcp.asked[asked];
-    dhcp_script_find(o->dhcp, o->dhcp_count, &ask, &n);
+    q.ask = (enum dhcp_ask)asked;
+    q.n = ++w->dhcp.asked[asked];
+    if (q.ask == ASK_RENEW)
+        q.server = d->ip_dst;
+    q = dhcp_script_find(o->dhcp, o->dhcp_count, q);
     for (unsigned i = 0; i < o->dhcp_count; i++)
-        if (o->dhcp[i].ask == ask && o->dhcp[i].n == n && !o->dhcp[i].silent && !o->dhcp[i].lost)
+        if (dhcp_script_answers(&o->dhcp[i], &q))
             say(w, d, &o->dhcp[i]);
 }
 

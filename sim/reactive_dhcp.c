@@ -300,7 +300,9 @@ static unsigned outcome(const struct run_record *r)
            same && good ? "the same"
            : good       ? "NOT the same, allowed: "
                         : "NOT ALLOWED",
-           same || !good ? "" : o->why ? o->why : "another answer counted first (RFC 2131 section 4.4.1)");
+           same || !good                ? ""
+           : r->terms[0] || !o->why ? "another offer was taken (RFC 2131 section 4.4.1)"
+                                    : o->why);
     return !good;
 }
 

@@ -22,7 +22,7 @@ struct given_answer {
 #define NUMBERS(low, high) .min = (low), .max = (high)
 #define LENGTH(field)      .length_at = offsetof(struct given_answer, field)
 
-enum { KEY_XID, KEY_CHADDR, KEY_SRC, KEY_LEN, KEY_SILENT, KEY_ASKS };
+enum { KEY_XID, KEY_CHADDR, KEY_SRC, KEY_LEN, KEY_SILENT, KEY_CHOSEN, KEY_ASKS };
 
 #define NTH(ask) [KEY_ASKS + (ask)] = {NULL, VALUE_NUMBER, FIELD(asks[ask]), NUMBERS(1, UINT32_MAX)}
 
@@ -32,6 +32,7 @@ static const struct key table[] = {
     [KEY_CHADDR] = {"chaddr", VALUE_STRING, FIELD(chaddr), LENGTH(chaddr_len)},
     [KEY_SRC] = {"src", VALUE_ADDRESS, FIELD(answer.src)},
     [KEY_LEN] = {"len", VALUE_NUMBER, FIELD(len), NUMBERS(DHCP_AT_CHADDR + 6, DHCP_AT_OPTIONS - 1)},
+    [KEY_CHOSEN] = {"chosen", VALUE_ADDRESS, FIELD(answer.chosen)},
     [KEY_SILENT] = {"silent", VALUE_FLAG, FIELD(answer.silent)},
     NTH(ASK_DISCOVER),
     NTH(ASK_REQUEST),
@@ -44,6 +45,7 @@ static const struct key table[] = {
     {"unicast", VALUE_FLAG, FIELD(answer.unicast)},
     {"no-checksum", VALUE_FLAG, FIELD(answer.unsummed)},
     {"dst", VALUE_ADDRESS, FIELD(answer.dst)},
+
     {"op", VALUE_NUMBER, FIELD(op), NUMBERS(0, UINT8_MAX)},
     {"htype", VALUE_NUMBER, FIELD(htype), NUMBERS(0, UINT8_MAX)},
     {"hlen", VALUE_NUMBER, FIELD(hlen), NUMBERS(0, UINT8_MAX)},
@@ -157,9 +159,11 @@ bool line_peer_dhcp(struct reader *r)
         return reader_wrong(r, "%s", problem);
     if (!read_ask(r, &g) || !build(r, &g, m))
         return false;
-    if (g.answer.silent && (given & ~(1u << KEY_SILENT) & ~(((1u << ASKS) - 1) << KEY_ASKS) ||
+    if (g.answer.silent && (given & ~(1u << KEY_SILENT | 1u << KEY_CHOSEN) & ~(((1u << ASKS) - 1) << KEY_ASKS) ||
                             len > DHCP_AT_OPTIONS))
         return reader_wrong(r, "silent: nothing comes, so nothing else can be said of it");
+    if (g.answer.chosen && g.answer.ask != ASK_REQUEST)
+        return reader_wrong(r, "chosen= is for request=N: other questions name no server");
     if (g.len && len > DHCP_AT_OPTIONS)
         return reader_wrong(r, "len= cuts the header, a message with options has all of it");
     server = dhcp_option32(m, len, OPTION_SERVER);
