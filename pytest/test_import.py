@@ -100,7 +100,7 @@ def test_what_cannot_be_imported_is_one_line(tmp_path, change, words):
 def test_bad_captures_are_one_line(tmp_path):
     cut, none = tmp_path / "cut.pcap", tmp_path / "none.pcap"
     cut.write_bytes(LINUX.read_bytes()[:-5])
-    none.write_bytes((ROOT / "tests/captures/ping-restricted.pcap").read_bytes())
+    none.write_bytes((ROOT / "tests/captures/public/arp/zeek-arp-who-has.pcap").read_bytes())
     for path in (cut, none):
         done = drywire("import", path, "-o", tmp_path / "no.scn")
         assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr

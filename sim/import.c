@@ -34,6 +34,11 @@ const struct flow_side *import_peer(const struct import *im)
     return &im->flow->sides[!im->own];
 }
 
+size_t import_total(const struct import *im)
+{
+    return im->flows.count + im->wish.others;
+}
+
 /* ---- which flow ---- */
 
 static uint64_t flow_bytes(const struct flow *f)
@@ -45,12 +50,12 @@ static int choose_flow(struct import *im, char *problem, size_t size)
 {
     uint64_t wanted = im->wish.flow, most = 0;
 
-    if (!im->flows.count) {
-        snprintf(problem, size, "has no TCP over IPv4, there is nothing to import");
+    if (!im->flows.count && !im->wish.others) {
+        snprintf(problem, size, "has no TCP over IPv4 and no DHCP, there is nothing to import");
         return -1;
     }
     if (wanted > im->flows.count) {
-        snprintf(problem, size, "has no flow %" PRIu64 ", only 1 to %zu", wanted, im->flows.count);
+        snprintf(problem, size, "has no flow %" PRIu64 ", only 1 to %zu", wanted, import_total(im));
         return -1;
     }
     for (size_t i = 0; i < im->flows.count; i++) {
@@ -527,7 +532,7 @@ void import_write(const struct import *im, FILE *out, const char *side)
 
     fputs("format 1\ntitle Imported from ", out);
     put_printable(out, im->wish.name);
-    fprintf(out, ", flow %zu of %zu\n", im->number, im->flows.count);
+    fprintf(out, ", flow %zu of %zu\n", im->number, import_total(im));
     fprintf(out, "# The core is the %s; the peer says %zu bytes, the machine %" PRIu64 ".\n",
             im->own == CLIENT ? "client" : "server", peer->len, im->said);
     import_notes(im, out, "# ");

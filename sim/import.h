@@ -15,6 +15,7 @@ struct import_wish {
     const char *name; /* of the capture, for titles */
     uint64_t flow;    /* from 1; 0: the one with the most data */
     enum role role;   /* whose place the core takes */
+    size_t others;    /* flows that are not TCP, numbered behind those (import_dhcp.h) */
 };
 
 struct import {
@@ -44,6 +45,9 @@ void import_notes(const struct import *im, FILE *out, const char *prefix);
 
 const struct flow_side *import_own(const struct import *im);
 const struct flow_side *import_peer(const struct import *im);
+
+/* The flows of the capture, of every kind. */
+size_t import_total(const struct import *im);
 
 void import_close(struct import *im);
 

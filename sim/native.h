@@ -53,6 +53,7 @@ struct native_dhcp {
     uint32_t addr;      /* what is given */
     uint64_t expiry_ns; /* of the lease given last */
     unsigned requests, messages;
+    uint32_t asked[ASKS]; /* of a scripted server, by kind */
 };
 
 struct native_play;
@@ -87,6 +88,8 @@ bool native_is_ours(const struct world *w, uint32_t addr);
 const struct service *native_service(const struct world *w, uint32_t addr, uint16_t port, bool udp);
 
 void native_dhcp_input(struct world *w, const struct decoded *d);
+/* Does a `peer dhcp` line come from there, or name it as its server? */
+bool native_dhcp_is_server(const struct world *w, uint32_t addr);
 
 /* An ICMP error of the peer about a frame of the machine. */
 void native_icmp_error(struct world *w, const uint8_t *frame, const struct decoded *d,

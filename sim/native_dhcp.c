@@ -1,5 +1,6 @@
 /*
- * The DHCP server of the scripted peer (RFC 2131), with every oddity that a scenario can ask for.
+ * The DHCP server of the scripted peer (RFC 2131), with every oddity that a scenario can ask for; with
+ * `peer dhcp` lines, a server that says what they say and nothing else.
  */
 #include "native.h"
 #include <string.h>
@@ -108,12 +109,70 @@ static void input_discover(struct world *w, const struct decoded *d)
         reply(w, d, OFFER, NATIVE_SECOND_SERVER, OTHER_ADDRESS, d->dhcp_xid);
 }
 
+/* ---- a scripted server: dhcp_script.h ---- */
+
+/* One scripted message to the client that sent `d`. */
+static void say(struct world *w, const struct decoded *d, const struct dhcp_answer *a)
+{
+    static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    struct native_frame *f = native_frame_new(w);
+    uint8_t *udp = native_payload(f), *m = udp + 8;
+    uint64_t latency_ns = w->scenario->native.latency_ns;
+
+    memcpy(m, a->bytes, a->len);
+    if (!a->own_xid)
+        put32(m + DHCP_AT_XID, d->dhcp_xid);
+    if (!a->own_chaddr)
+        memcpy(m + DHCP_AT_CHADDR, d->eth_src, 6);
+    put16(udp, 67);
+    put16(udp + 2, 68);
+    put16(udp + 4, (unsigned)(8 + a->len));
+    native_ip(f, a->unicast ? d->eth_src : everybody, a->src, a->dst, 17, 8 + a->len);
+    if (a->unsummed)
+        put16(udp + 6, 0);
+    native_send(w, f, a->wait_ns > latency_ns ? a->wait_ns - latency_ns : 0);
+}
+
+static void scripted_input(struct world *w, const struct decoded *d)
+{
+    const struct native_options *o = &w->scenario->native;
+    int asked = dhcp_ask_of(d->dhcp_type, d->dhcp_ciaddr, d->dhcp_server != 0, !(d->eth_dst[0] & 1));
+    struct dhcp_question q = {.server = d->dhcp_server};
+
+    if (asked < 0)
+        return;
+    q.ask = (enum dhcp_ask)asked;
+    q.n = ++w->dhcp.asked[asked];
+    if (q.ask == ASK_RENEW)
+        q.server = d->ip_dst;
+    q = dhcp_script_find(o->dhcp, o->dhcp_count, q);
+    for (unsigned i = 0; i < o->dhcp_count; i++)
+        if (dhcp_script_answers(&o->dhcp[i], &q))
+            say(w, d, &o->dhcp[i]);
+}
+
+bool native_dhcp_is_server(const struct world *w, uint32_t addr)
+{
+    const struct native_options *o = &w->scenario->native;
+
+    for (unsigned i = 0; i < o->dhcp_count; i++)
+        if (!o->dhcp[i].silent &&
+            (addr == o->dhcp[i].src ||
+             addr == dhcp_option32(o->dhcp[i].bytes, o->dhcp[i].len, OPTION_SERVER)))
+            return true;
+    return false;
+}
+
 void native_dhcp_input(struct world *w, const struct decoded *d)
 {
     unsigned silent = w->scenario->native.silent_requests;
 
     if (d->dst_port != 67)
         return;
+    if (w->scenario->native.dhcp_count) {
+        scripted_input(w, d);
+        return;
+    }
     if (w->dhcp.messages < silent) {
         if (silent != (unsigned)-1)
             w->dhcp.messages++;

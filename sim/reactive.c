@@ -6,6 +6,7 @@
 #include "child.h"
 #include "import.h"
 #include "memory.h"
+#include "reactive_dhcp.h"
 #include "report.h"
 #include "sha256.h"
 #include "verbs.h"
@@ -22,17 +23,40 @@ enum {
     SCENARIO_MAX = 1 << 20,  /* what scenario.c reads */
 };
 
-/* 0, or EXIT_USAGE after a line on stderr. */
-static int open_import(struct import *im, const struct capture *c, const struct options *o)
+static struct import_wish wish_of(const struct options *o)
 {
     const char *slash = strrchr(o->paths[0], '/');
-    struct import_wish wish = {.name = slash ? slash + 1 : o->paths[0], .flow = o->flow, .role = o->role};
+
+    return (struct import_wish){
+        .name = slash ? slash + 1 : o->paths[0], .flow = o->flow, .role = o->role};
+}
+
+/* `others`: flows that are not TCP. 0, or EXIT_USAGE after a line on stderr. */
+static int open_import(struct import *im, const struct capture *c, const struct options *o, size_t others)
+{
+    struct import_wish wish = wish_of(o);
     char problem[200];
 
+    wish.others = others;
     if (import_open(im, c, &wish, problem, sizeof(problem)) == 0)
         return 0;
     fprintf(stderr, "drywire: %s: %s\n", o->paths[0], problem);
     return EXIT_USAGE;
+}
+
+/* Is the flow DHCP? Then `act` says what becomes of it, and *code what became of it. */
+static bool is_dhcp(const struct capture *c, const struct options *o, size_t *conversations, int *code,
+                    int (*act)(struct dhcp_import *, const struct options *))
+{
+    struct import_wish wish = wish_of(o);
+    struct dhcp_import im;
+    bool is = dhcp_import_open(&im, c, &wish);
+
+    *conversations = im.flows.count;
+    if (is)
+        *code = act(&im, o);
+    dhcp_import_close(&im);
+    return is;
 }
 
 /* The scenario in memory; free() it. */
@@ -52,7 +76,7 @@ static char *scenario_text(const struct import *im, const char *side, size_t *le
 /* ---- import ---- */
 
 /* The whole file or none of it. */
-static int write_file(const char *path, const void *bytes, size_t len)
+int reactive_write_file(const char *path, const void *bytes, size_t len)
 {
     FILE *out = fopen(path, "wb");
     bool good = out && fwrite(bytes, 1, len, out) == len;
@@ -93,12 +117,12 @@ static int write_scenario(const struct import *im, const struct options *o)
         code = EXIT_USAGE;
     }
     if (!code && beside)
-        code = write_file(side, peer->bytes, peer->len);
+        code = reactive_write_file(side, peer->bytes, peer->len);
     if (!code)
-        code = write_file(o->output, text, len);
+        code = reactive_write_file(o->output, text, len);
     if (!code) {
         printf("%s: flow %zu of %zu, the core is the %s (%s), %zu bytes for it to read%s%s\n",
-               o->output, im->number, im->flows.count, im->own == CLIENT ? "client" : "server",
+               o->output, im->number, import_total(im), im->own == CLIENT ? "client" : "server",
                im->webget ? "webget" : "talk", peer->len, beside ? ", in " : "", beside ? side : "");
         import_notes(im, stdout, "  ");
     }
@@ -112,6 +136,7 @@ int import_capture(const struct options *o)
     struct capture c;
     struct import im;
     char problem[200];
+    size_t others;
     int code;
 
     if (o->role == ROLE_OBSERVER) {
@@ -129,10 +154,12 @@ int import_capture(const struct options *o)
         fprintf(stderr, "drywire: %s: %s\n", o->paths[0], problem);
         return EXIT_USAGE;
     }
-    code = open_import(&im, &c, o);
-    if (!code) {
-        code = write_scenario(&im, o);
-        import_close(&im);
+    if (!is_dhcp(&c, o, &others, &code, dhcp_write_scenario)) {
+        code = open_import(&im, &c, o, others);
+        if (!code) {
+            code = write_scenario(&im, o);
+            import_close(&im);
+        }
     }
     capture_free(&c);
     return code;
@@ -206,8 +233,7 @@ static void options_words(const struct flow_side *s, char *buf, size_t size)
              s->scaled ? " scale" : "");
 }
 
-/* One departure: what it was and is, and the rule that allows it; NULL: none does. */
-static unsigned differ(const char *what, const char *was, const char *is, const char *allowed)
+unsigned reactive_differ(const char *what, const char *was, const char *is, const char *allowed)
 {
     if (!strcmp(was, is))
         return 0;
@@ -216,13 +242,13 @@ static unsigned differ(const char *what, const char *was, const char *is, const 
     return !allowed;
 }
 
-static unsigned differ_number(const char *what, size_t was, size_t is, const char *allowed)
+unsigned reactive_differ_number(const char *what, size_t was, size_t is, const char *allowed)
 {
     char a[24], b[24];
 
     snprintf(a, sizeof(a), "%zu", was);
     snprintf(b, sizeof(b), "%zu", is);
-    return differ(what, a, b, allowed);
+    return reactive_differ(what, a, b, allowed);
 }
 
 static const char *close_words(const struct flow_side *own, const struct flow_side *peer)
@@ -245,23 +271,23 @@ static unsigned departures(const struct import *im, const struct flow_side *own,
 
     options_words(was, x, sizeof(x));
     options_words(own, y, sizeof(y));
-    bad += differ("options of the SYN", was->syns ? x : "unknown", y,
+    bad += reactive_differ("options of the SYN", was->syns ? x : "unknown", y,
                   "each side chooses its own (RFC 9293 section 3.2)");
-    bad += differ_number("bytes that the machine says", was->len, own->len,
+    bad += reactive_differ_number("bytes that the machine says", was->len, own->len,
                          im->webget || was->gap || own->rst || peer->rst
                              ? "the request is the program's own, or was cut off"
                              : NULL);
     if (!im->webget && !im->filled && !same && was->len == own->len)
-        bad += differ("what the machine says", "its stream", "another", NULL);
-    bad += differ_number("segments of it", a.data, b.data,
+        bad += reactive_differ("what the machine says", "its stream", "another", NULL);
+    bad += reactive_differ_number("segments of it", a.data, b.data,
                          "where a segment ends is the sender's matter (RFC 9293 section 3.8)");
     if (b.largest > mss)
-        bad += differ_number("its largest segment", a.largest, b.largest, NULL);
-    bad += differ_number("pure ACKs", a.acks, b.acks,
+        bad += reactive_differ_number("its largest segment", a.largest, b.largest, NULL);
+    bad += reactive_differ_number("pure ACKs", a.acks, b.acks,
                          "when to acknowledge is the receiver's matter (RFC 9293 section 3.8.6.3)");
-    bad += differ_number("segments sent again", a.again, b.again,
+    bad += reactive_differ_number("segments sent again", a.again, b.again,
                          "its timer and the faults decide (RFC 6298)");
-    bad += differ("the end", close_words(was, peer_was), close_words(own, peer),
+    bad += reactive_differ("the end", close_words(was, peer_was), close_words(own, peer),
                   own->rst ? NULL : "a program closes when it has read to the end");
     return bad;
 }
@@ -293,6 +319,16 @@ static const struct flow *flow_of_run(const struct flows *all)
     return most;
 }
 
+int reactive_verdict(const struct run_result *run, unsigned bad)
+{
+    if (run->failure.kind)
+        printf("fail  seed=%" PRIu64 " hash=%016" PRIx64 "  %s %s: %s\n", run->seed, run->hash,
+               run->failure.oracle, run->failure.site, run->failure.message);
+    else
+        printf("%s  seed=%" PRIu64 " hash=%016" PRIx64 "\n", bad ? "fail" : "pass", run->seed, run->hash);
+    return run->failure.kind ? failure_code(run->failure.kind) : bad ? EXIT_FAIL : EXIT_PASS;
+}
+
 static int report(const struct reactive *r, const struct run_result *run)
 {
     const struct import *im = r->im;
@@ -301,7 +337,7 @@ static int report(const struct reactive *r, const struct run_result *run)
     unsigned bad = 0;
 
     printf("%s: flow %zu of %zu, the core is the %s (%s)\n", r->options->paths[0], im->number,
-           im->flows.count, im->own == CLIENT ? "client" : "server", im->webget ? "webget" : "talk");
+           import_total(im), im->own == CLIENT ? "client" : "server", im->webget ? "webget" : "talk");
     import_notes(im, stdout, "  imported: ");
     capture_flows(&flows, &r->frames);
     f = flow_of_run(&flows);
@@ -311,12 +347,7 @@ static int report(const struct reactive *r, const struct run_result *run)
         printf("  differs  there was no connection; NOT ALLOWED\n");
     bad += delivered(r) + !f;
     capture_flows_free(&flows);
-    if (run->failure.kind)
-        printf("fail  seed=%" PRIu64 " hash=%016" PRIx64 "  %s %s: %s\n", run->seed, run->hash,
-               run->failure.oracle, run->failure.site, run->failure.message);
-    else
-        printf("%s  seed=%" PRIu64 " hash=%016" PRIx64 "\n", bad ? "fail" : "pass", run->seed, run->hash);
-    return run->failure.kind ? failure_code(run->failure.kind) : bad ? EXIT_FAIL : EXIT_PASS;
+    return reactive_verdict(run, bad);
 }
 
 static int run(void *ctx)
@@ -350,10 +381,17 @@ static int make_scenario(const struct import *im, const struct options *o, struc
 
 int reactive_scenario(const struct capture *c, const struct options *o, struct scenario **sc)
 {
+    struct import_wish wish = wish_of(o);
+    struct dhcp_import dhcp;
     struct import im;
-    int code = open_import(&im, c, o);
+    bool is_dhcp = dhcp_import_open(&dhcp, c, &wish);
+    size_t others = dhcp.flows.count;
+    int code = is_dhcp ? dhcp_scenario(&dhcp, o, sc) : 0;
 
-    if (code)
+    dhcp_import_close(&dhcp);
+    if (!is_dhcp)
+        code = open_import(&im, c, o, others);
+    if (is_dhcp || code)
         return code;
     code = make_scenario(&im, o, sc);
     import_close(&im);
@@ -365,8 +403,12 @@ int replay_reactive(const struct capture *c, const struct options *o)
     struct import im;
     struct reactive r = {.im = &im, .options = o};
     struct scenario *sc;
-    int code = open_import(&im, c, o);
+    size_t others;
+    int code;
 
+    if (is_dhcp(c, o, &others, &code, dhcp_replay))
+        return code;
+    code = open_import(&im, c, o, others);
     if (code)
         return code;
     code = make_scenario(&im, o, &sc);

@@ -279,6 +279,10 @@ static bool check_whole(struct reader *r)
         if (s->services[i].kind == SERVICE_SCRIPT && s->world == WORLD_SLIRP)
             return reader_wrong(r, "serve script needs world native: host sockets cannot lose a segment");
     }
+    if (s->native.dhcp_count && s->world != WORLD_NATIVE) {
+        r->line = s->native.dhcp_line;
+        return reader_wrong(r, "peer dhcp needs world native: the others have servers of their own");
+    }
     if (s->world == WORLD_REPLAY && !check_replay(r))
         return false;
     if (!r->something && !r->far_side)

@@ -8,6 +8,7 @@
 #define DRYWIRE_SCENARIO_H
 
 #include "capture.h"
+#include "dhcp_script.h"
 #include "service.h"
 #include "sim.h"
 #include <stdio.h>
@@ -70,6 +71,8 @@ struct native_options {
     const char *play;         /* play=CAPTURE  its server is the peer's (native_play.c) */
     const char *sha256;       /* sha256=HEX  of what a program must read then */
     struct capture observed, played;
+    struct dhcp_answer *dhcp; /* `peer dhcp` lines: all that the server says */
+    unsigned dhcp_count, dhcp_line; /* dhcp_line: the first one's */
 };
 
 struct device_options {

@@ -516,6 +516,8 @@ static bool line_peer(struct reader *r)
     uint32_t addr, given = 0;
     uint16_t port;
 
+    if (is(&r->words[1], "dhcp"))
+        return line_peer_dhcp(r);
     if (!value_endpoint(r->words[1].text, &addr, &port) || !(s = script_of(r->s, addr, port)))
         return reader_wrong(r, "no line before this one says 'serve script %.40s'", r->words[1].text);
     if (!read_keys(r, keys, 2, &g, &given))
@@ -800,7 +802,7 @@ const struct directive directives[DIRECTIVES] = {
     {"run", line_run, false, 2, 0, "run PROGRAM [ARGUMENT]..."},
     {"daemon", line_daemon, false, 2, 0, "daemon PROGRAM [ARGUMENT]..."},
     {"serve", line_serve, false, 3, 0, "serve KIND ADDRESS:PORT [KEY=VALUE]..."},
-    {"peer", line_peer, false, 3, 0, "peer ADDRESS:PORT KEY[=VALUE]..."},
+    {"peer", line_peer, false, 3, 0, "peer ADDRESS:PORT|dhcp KEY[=VALUE]..."},
     {"wire", line_wire, false, 2, 0, "wire [tx|rx] KEY=VALUE ..."},
     {"at", line_at, false, 3, 0, "at T ACTION ..."},
     {"expect", line_expect, false, 2, 0, "expect COMPONENT: TOKEN ... [after T] [by T] [count=N]"},

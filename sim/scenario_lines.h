@@ -36,6 +36,9 @@ struct directive {
 
 extern const struct directive directives[DIRECTIVES];
 
+/* `peer dhcp ...`: scenario_dhcp.c. */
+bool line_peer_dhcp(struct reader *r);
+
 /* Zeroed memory that lives as long as the scenario. */
 void *reader_take(struct scenario *s, size_t size);
 

@@ -69,7 +69,7 @@ bool native_is_ours(const struct world *w, uint32_t addr)
     for (unsigned i = 0; i < w->scenario->service_count; i++)
         if (w->scenario->services[i].addr == addr)
             return true;
-    return false;
+    return native_dhcp_is_server(w, addr);
 }
 
 const struct service *native_service(const struct world *w, uint32_t addr, uint16_t port, bool udp)

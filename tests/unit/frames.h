@@ -164,7 +164,7 @@ struct dhcp {
     uint32_t xid, ciaddr, yiaddr, requested, server, lease_s;
 };
 
-static inline uint8_t *dhcp_option(uint8_t *at, uint8_t code, uint32_t value)
+static inline uint8_t *add_dhcp_option(uint8_t *at, uint8_t code, uint32_t value)
 {
     if (!value)
         return at;
@@ -191,9 +191,9 @@ static inline struct frame dhcp_frame(struct dhcp m)
     *at++ = 53;
     *at++ = 1;
     *at++ = m.type;
-    at = dhcp_option(at, 50, m.requested);
-    at = dhcp_option(at, 54, m.server);
-    at = dhcp_option(at, 51, m.lease_s);
+    at = add_dhcp_option(at, 50, m.requested);
+    at = add_dhcp_option(at, 54, m.server);
+    at = add_dhcp_option(at, 51, m.lease_s);
     *at = 255;
     if (client)
         return udp_frame(m.ciaddr, 68, m.ciaddr ? PEER : UINT32_MAX, 67, bytes, sizeof(bytes));

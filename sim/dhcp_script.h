@@ -1,0 +1,131 @@
+/*
+ * What a scripted DHCP server says: messages byte by byte, each the answer to the n-th DISCOVER,
+ * REQUEST, ... of the machine; as lines of a scenario (`peer dhcp`, docs/scenarios.md) and back.
+ * A capture is imported into this (import_dhcp.c) and the scripted peer plays it (native_dhcp.c).
+ *
+ * Beyond what is scripted: a question gets what the last one of its kind got, and a kind of REQUEST
+ * that is not scripted at all gets what the last REQUEST for an offer got.
+ */
+#ifndef DRYWIRE_DHCP_SCRIPT_H
+#define DRYWIRE_DHCP_SCRIPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* What a client asks. A REQUEST for an offer names a server; one after a reboot names none, a
+ * renewal has its address and goes to its server, rebinding to everybody: RFC 2131 section 4.3.2. */
+enum dhcp_ask { ASK_DISCOVER, ASK_REQUEST, ASK_REBOOT, ASK_RENEW, ASK_REBIND, ASK_INFORM, ASKS };
+
+extern const char *const dhcp_ask_words[ASKS + 1]; /* NULL behind them */
+
+enum {
+    DHCP_TYPE_DISCOVER = 1,
+    DHCP_TYPE_OFFER = 2,
+    DHCP_TYPE_REQUEST = 3,
+    DHCP_TYPE_ACK = 5,
+    DHCP_TYPE_NAK = 6,
+    DHCP_TYPE_INFORM = 8,
+};
+
+#define DHCP_COOKIE_VALUE UINT32_C(0x63825363)
+#define DHCP_USUAL_SERVER UINT32_C(0x0a000202) /* whose a message without option 54 is */
+
+/* Where fields are: RFC 2131 section 2. */
+enum {
+    DHCP_AT_XID = 4,
+    DHCP_AT_FLAGS = 10,
+    DHCP_AT_CIADDR = 12,
+    DHCP_AT_YIADDR = 16,
+    DHCP_AT_SIADDR = 20,
+    DHCP_AT_GIADDR = 24,
+    DHCP_AT_CHADDR = 28,
+    DHCP_AT_SNAME = 44,
+    DHCP_AT_FILE = 108,
+    DHCP_AT_COOKIE = 236,
+    DHCP_AT_OPTIONS = 240,
+    DHCP_SCRIPT_MAX = 1472, /* of a message: what a frame of 1514 bytes holds */
+};
+
+enum {
+    OPTION_MASK = 1,
+    OPTION_ROUTER = 3,
+    OPTION_DNS = 6,
+    OPTION_REQUESTED = 50,
+    OPTION_LEASE = 51,
+    OPTION_TYPE = 53,
+    OPTION_SERVER = 54,
+    OPTION_PARAMETERS = 55,
+    OPTION_T1 = 58,
+    OPTION_T2 = 59,
+    OPTION_END = 255,
+};
+
+struct dhcp_answer {
+    enum dhcp_ask ask;
+    uint32_t n;    /* it comes after the n-th of these, from 1 */
+    bool silent;   /* or nothing does */
+    bool lost;     /* it is on record, but does not come */
+    uint64_t wait_ns;
+    bool unicast;  /* the frame goes to the client alone */
+    bool unsummed; /* it has no UDP checksum */
+    uint32_t chosen; /* it answers only a REQUEST that names this server; 0: any */
+    uint32_t src, dst;
+    bool own_xid, own_chaddr; /* those in `bytes`; else the client's */
+    const uint8_t *bytes;
+    size_t len;
+};
+
+/* ---- reading messages: nothing in them is believed ---- */
+
+/* Four bytes of the message, 0 when they are not there. */
+uint32_t dhcp_word(const uint8_t *m, size_t len, size_t at);
+
+/* The first instance of an option behind the cookie, *option_len bytes; NULL: none, or none whole. */
+const uint8_t *dhcp_option(const uint8_t *m, size_t len, uint8_t code, size_t *option_len);
+
+/* An option of four bytes, else 0. */
+uint32_t dhcp_option32(const uint8_t *m, size_t len, uint8_t code);
+
+/* Option 53, 0 when there is none. */
+unsigned dhcp_type(const uint8_t *m, size_t len);
+
+/* What a client asks with it, or -1. */
+int dhcp_ask_of(unsigned type, uint32_t ciaddr, bool server, bool unicast);
+
+/* Is the value of this option a list of addresses? */
+bool dhcp_is_address_list(uint8_t code);
+
+/* ---- a script ---- */
+
+/* A question of the client: the n-th of its kind, and the server that it names, 0: none. */
+struct dhcp_question {
+    enum dhcp_ask ask;
+    uint32_t n, server;
+};
+
+/* Which lines answer it: those that dhcp_script_answers() says, with the question that comes back. */
+struct dhcp_question dhcp_script_find(const struct dhcp_answer *script, size_t count,
+                                      struct dhcp_question q);
+bool dhcp_script_answers(const struct dhcp_answer *a, const struct dhcp_question *q);
+
+/* The last n of a kind of question, 0: the script does not know it. */
+uint32_t dhcp_script_last(const struct dhcp_answer *script, size_t count, const struct dhcp_question *q);
+
+/* Write one as a line. */
+void dhcp_answer_write(const struct dhcp_answer *a, FILE *out);
+
+/* ---- option words: `53=ack 3=10.0.2.2 12="name" 43=0x0102 pad=3 end raw=0x00` ---- */
+
+/* Is the word about options? */
+bool dhcp_is_option_word(const char *word);
+
+/* Its bytes behind m[*len]. NULL, or what is wrong with it. `value` is NULL without '='. */
+const char *dhcp_option_word(const char *word, const char *value, size_t value_len, uint8_t *m,
+                             size_t *len);
+
+/* The value 0x0102 or a text as bytes, at most `max`; false: it does not fit, or is bad hex. */
+bool dhcp_value_bytes(const char *value, size_t value_len, uint8_t *out, size_t max, size_t *len);
+
+#endif
