@@ -1,5 +1,10 @@
 """`drywire replay` of captures: exact, and files that are none."""
 
+import shutil
+import struct
+import subprocess
+from types import SimpleNamespace
+
 import pytest
 
 from conftest import ROOT, TARGETS, drywire
@@ -27,6 +32,84 @@ def test_a_capture_of_ours_is_enough_to_run_it_again(tmp_path):
     scenario.unlink()
     done = drywire("replay", capture)
     assert done.returncode == 0 and "same " in done.stdout, done.stdout + done.stderr
+
+
+def blocks(data):
+    at, found = 0, []
+    while at < len(data):
+        size, = struct.unpack_from("<I", data, at + 4)
+        found.append(data[at:at + size])
+        at += size
+    return found
+
+
+@pytest.fixture(scope="module")
+def exact(tmp_path_factory):
+    """A capture, and what says how a changed one replays: (exit code, the last line)."""
+    folder = tmp_path_factory.mktemp("exact")
+    capture = folder / "run.pcapng"
+    assert drywire("run", "-q", SCENARIO, "--seed", 7, "--pcap", capture).returncode == 0
+
+    def replay(data):
+        path = folder / "changed.pcapng"
+        path.write_bytes(data)
+        done = drywire("replay", path)
+        assert all(" " <= c or c == "\n" for c in done.stdout + done.stderr)
+        return done.returncode, (done.stderr or done.stdout).splitlines()[-1]
+
+    return SimpleNamespace(capture=capture, data=capture.read_bytes(), replay=replay)
+
+
+def test_what_differs_besides_frames_is_named(exact):
+    parts = blocks(exact.data)
+    events = [i for i, b in enumerate(parts) if b[:4] == b"\6\0\0\0" and b[8] == 2]
+    changed = exact.data.replace(b"ring: from queue=1 id=1", b"ring: from queue=1 id=\x1b", 1)
+    code, line = exact.replay(changed)
+    assert code == 3 and "its comment was 'ring: from queue=1 id=?', is 'ring: from queue=1 id=1'" in line
+    event = bytearray(parts[events[3]])
+    event[28 + 8] ^= 1
+    code, line = exact.replay(b"".join(parts[:events[3]] + [bytes(event)] + parts[events[3] + 1:]))
+    assert code == 3 and "packet 4 of the file, a ring event: byte 8 was " in line
+    code, line = exact.replay(b"".join(parts[:events[-1]]))
+    assert code == 3 and ", a ring event: it was not there" in line
+    event = bytearray(parts[events[3]])
+    event[20:24] = b"\xff\xff\xff\x7f"  # the length of what is in it
+    code, line = exact.replay(b"".join(parts[:events[3]] + [bytes(event)] + parts[events[3] + 1:]))
+    assert code == 3 and "packet 4 of the file, a ring event: " in line
+
+
+def test_a_capture_saved_again_by_others_is_the_same(exact, tmp_path):
+    if not shutil.which("editcap"):
+        pytest.skip("editcap is missing")
+    again = tmp_path / "again.pcapng"
+    subprocess.run(["editcap", exact.capture, again], check=True)
+    assert again.read_bytes() != exact.data
+    code, line = exact.replay(again.read_bytes())
+    assert code == 0 and line.endswith("another program has saved the file again")
+
+
+def change_header(data, was, now):
+    header, rest = blocks(data)[0], data[len(blocks(data)[0]):]
+    size, = struct.unpack_from("<H", header, 26)
+    comment = header[28:28 + size].replace(was, now)
+    assert comment != header[28:28 + size]
+    padded = comment + b"\0" * (-len(comment) % 4)
+    total = struct.pack("<I", 24 + 4 + len(padded) + 4)
+    return header[:4] + total + header[8:24] + struct.pack("<HH", 1, len(comment)) + padded + total + rest
+
+
+@pytest.mark.parametrize("was, now, code, words", [
+    (b"seed=7", b"seed=seven", 2, "seed=seven, which is no number"),
+    (b"seed=7", b"seed=-1", 2, "seed=-1, which is no number"),
+    (b"seed=7", b"seed=8", 3, ""),
+    (b"verb=run", b"verb=walk\x1b[5m", 2, "verb=walk?[5m, which is none"),
+    (b"loss-10.scn", b"\\x1b[31m\xc2\x9b\xe2\x80\xae.scn", 2, "common/?[31m?????.scn: cannot be read"),
+    (b"revision=", b"revision=\x1b[31m", 0, "same "),
+    (b"source=", b"source=\xff\x1b", 0, "same "),
+])
+def test_a_changed_header(exact, was, now, code, words):
+    is_code, line = exact.replay(change_header(exact.data, was, now))
+    assert is_code == code and words in line, line
 
 
 @pytest.mark.qemu

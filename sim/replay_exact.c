@@ -2,24 +2,26 @@
  * A capture of drywire, run once more: see replay_exact.h.
  *
  * What a simulated run wrote is a function of its scenario and seed: it runs again and must write
- * the same frames at the same times, and the same records of its rings. What came from QEMU, or from
- * the far side of any guest, has times that are not ours: `world replay` gives the core the same
- * frames, and its own must be the same (parity P2, docs/parity.md).
+ * the same frames at the same times, and the same records of its rings. What came from QEMU, or
+ * from the far side of any guest, has times that are not ours: `world replay` gives the core the
+ * same frames, and its own must be the same (parity P2, docs/parity.md).
  */
 #include "replay_exact.h"
 #include "child.h"
 #include "decode.h"
 #include "normal.h"
 #include "origin.h"
+#include "pcapng.h"
 #include "report.h"
 #include "revision.h"
+#include "scenario_values.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 4096 };
+enum { TEXT_MAX = 4096, BLOCK_PACKET = 6, END_OF_OPTIONS = 0, OPTION_COMMENT = 1, OPTION_FLAGS = 2 };
 
 /* What the header says; "" is nothing. */
 struct made {
@@ -31,6 +33,7 @@ static void word(const struct capture *c, const char *key, char *buf, size_t siz
 {
     if (!capture_origin(c, key, buf, size))
         *buf = 0;
+    value_show(buf);
 }
 
 static void read_made(const struct capture *c, struct made *m)
@@ -58,7 +61,7 @@ bool exact_run_possible(const struct capture *c)
 static void say_frame(const char *name, const struct capture *c, size_t i)
 {
     const struct capture_frame *f = &c->frames[i];
-    char line[200];
+    char line[200], fault[120];
     struct decoded d;
 
     if (i >= c->count) {
@@ -66,10 +69,11 @@ static void say_frame(const char *name, const struct capture *c, size_t i)
         return;
     }
     decode_frame(f->bytes, f->len, &d);
-    printf("%s: %" PRIu64 ".%09" PRIu64 " %s%s%.*s%s%s\n", name, f->time_ns / NS_PER_S,
-           f->time_ns % NS_PER_S, f->lost ? "lost " : "", f->fault ? "[" : "", (int)f->fault_len,
-           f->fault ? f->fault : "", f->fault ? "] " : "",
-           decode_summary(&d, line, sizeof(line)));
+    snprintf(fault, sizeof(fault), "%.*s", (int)f->fault_len, f->fault ? f->fault : "");
+    value_show(fault);
+    printf("%s: %" PRIu64 ".%09" PRIu64 " %s%s%s%s%s\n", name, f->time_ns / NS_PER_S,
+           f->time_ns % NS_PER_S, f->lost ? "lost " : "", f->fault ? "[" : "", fault,
+           f->fault ? "] " : "", decode_summary(&d, line, sizeof(line)));
 }
 
 /* In what frame i differs, in words; "": in nothing. */
@@ -88,7 +92,8 @@ static void difference(const struct capture *was, const struct capture *is, size
     else if (at != SIZE_MAX)
         snprintf(buf, size, "%zu bytes, were %zu", b->len, a->len);
     else if (a->time_ns != b->time_ns)
-        snprintf(buf, size, "at another time, by %+" PRId64 " ns", (int64_t)(b->time_ns - a->time_ns));
+        snprintf(buf, size, "at another time, by %+" PRId64 " ns",
+                 (int64_t)(b->time_ns - a->time_ns));
     else if (a->lost != b->lost || a->fault_len != b->fault_len ||
              (a->fault && memcmp(a->fault, b->fault, a->fault_len)))
         snprintf(buf, size, "another fault");
@@ -101,6 +106,132 @@ static size_t header_len(const struct capture *c)
 
     memcpy(&len, c->file + 4, sizeof(len));
     return len < c->file_len ? len : c->file_len;
+}
+
+/* ---- packets of the file: frames with their comments, and events of the rings ---- */
+
+struct packet {
+    size_t number; /* as Wireshark counts */
+    const uint8_t *fields, *bytes, *options, *end;
+    uint32_t len;
+};
+
+static uint32_t get32(const uint8_t *p)
+{
+    uint32_t n;
+
+    memcpy(&n, p, sizeof(n));
+    return n;
+}
+
+/* The next one from *at on, which is at the start of a block; false: none is left, or the file is
+ * not in this machine's byte order. What is in an event the reader has not looked at. */
+static bool next_packet(const struct capture *c, size_t *at, struct packet *p)
+{
+    while (c->file_len - *at >= 32) {
+        const uint8_t *block = c->file + *at;
+        uint32_t len = get32(block + 4);
+
+        if (len > c->file_len - *at || len < 12)
+            return false;
+        *at += len;
+        if (get32(block) != BLOCK_PACKET || len < 32)
+            continue;
+        p->number++;
+        p->fields = block + 8;
+        p->len = get32(block + 20);
+        p->bytes = block + 28;
+        p->end = block + len - 4;
+        if (p->len > len - 32)
+            p->len = len - 32;
+        p->options = len - 32 - p->len < 4 ? p->end : p->bytes + ((p->len + 3) & ~3u);
+        return true;
+    }
+    return false;
+}
+
+/* The next option of this code; NULL: none is left. */
+static const uint8_t *next_option(const uint8_t **at, const uint8_t *end, uint16_t code,
+                                  uint16_t *len)
+{
+    while (end - *at >= 4) {
+        const uint8_t *option = *at;
+        uint16_t is;
+
+        memcpy(&is, option, sizeof(is));
+        memcpy(len, option + 2, sizeof(*len));
+        if (is == END_OF_OPTIONS || end - option - 4 < ((*len + 3) & ~3))
+            break;
+        *at += 4 + ((*len + 3) & ~3);
+        if (is == code)
+            return option + 4;
+    }
+    *len = 0;
+    return NULL;
+}
+
+static void quote(char *buf, size_t size, const uint8_t *text, size_t len)
+{
+    snprintf(buf, size, text ? "'%.*s'" : "none", (int)len, (const char *)text);
+    value_show(buf);
+}
+
+/* In what two packets of the same number differ; "": in nothing that is said here. */
+static void packet_difference(const struct packet *a, const struct packet *b, char *buf,
+                              size_t size)
+{
+    size_t at = normal_difference(a->bytes, a->len, b->bytes, b->len);
+    const uint8_t *x_at = a->options, *y_at = b->options, *x, *y;
+    char was[120], is[120];
+    uint16_t x_len, y_len;
+
+    *buf = 0;
+    if (get32(a->fields) != get32(b->fields))
+        snprintf(buf, size, "of interface %u, is of %u", get32(a->fields), get32(b->fields));
+    else if (at != SIZE_MAX && at < a->len && at < b->len)
+        snprintf(buf, size, "byte %zu was 0x%02x, is 0x%02x", at, a->bytes[at], b->bytes[at]);
+    else if (at != SIZE_MAX)
+        snprintf(buf, size, "%u bytes, were %u", b->len, a->len);
+    else if (memcmp(a->fields + 4, b->fields + 4, 8))
+        snprintf(buf, size, "at another time");
+    do {
+        x = next_option(&x_at, a->end, OPTION_COMMENT, &x_len);
+        y = next_option(&y_at, b->end, OPTION_COMMENT, &y_len);
+        quote(was, sizeof(was), x, x_len);
+        quote(is, sizeof(is), y, y_len);
+        if (!*buf && (!x != !y || x_len != y_len || (x && memcmp(x, y, x_len))))
+            snprintf(buf, size, "its comment was %s, is %s", was, is);
+    } while (x && y && !*buf);
+    x_at = a->options;
+    y_at = b->options;
+    x = next_option(&x_at, a->end, OPTION_FLAGS, &x_len);
+    y = next_option(&y_at, b->end, OPTION_FLAGS, &y_len);
+    if (!*buf && (x_len != y_len || (x && memcmp(x, y, x_len))))
+        snprintf(buf, size, "its direction");
+}
+
+/* The first packet that differs, in words. False: none, although the files do. */
+static bool packets_differ(const struct capture *was, const struct capture *is, char *buf,
+                           size_t size)
+{
+    size_t a_at = header_len(was), b_at = header_len(is);
+    struct packet a = {0}, b = {0};
+    char what[300];
+    bool x, y;
+
+    do {
+        x = next_packet(was, &a_at, &a);
+        y = next_packet(is, &b_at, &b);
+        *what = 0;
+        if (x && y)
+            packet_difference(&a, &b, what, sizeof(what));
+        else if (x || y)
+            snprintf(what, sizeof(what), x ? "now it does not come" : "it was not there");
+        if (*what)
+            snprintf(buf, size, "packet %zu of the file%s: %s", x ? a.number : b.number,
+                     get32(x ? a.fields : b.fields) == CAPTURE_RING ? ", a ring event" : "", what);
+    } while (x && y && !*what);
+    return *what;
 }
 
 /* How the run ended, in the words of origin.h; "": the capture cannot say. */
@@ -116,7 +247,7 @@ static const char *verdict_of(const struct capture *c, char *buf, size_t size)
 
 /* Into a pipe, or before a crash, nothing was said about the end. */
 static int compare_verdicts(const char *path, const struct capture *was, const struct capture *is,
-                            const struct failure *f)
+                            const struct failure *f, bool saved_again)
 {
     char then[FAILURE_WORDS_MAX + 1], now[FAILURE_WORDS_MAX + 1];
 
@@ -127,8 +258,9 @@ static int compare_verdicts(const char *path, const struct capture *was, const s
                path, was->count, then, now, *f->message ? ": " : "", f->message);
         return EXIT_DIVERGED;
     }
-    printf("same  %s  exact: %zu frames with their times, and %zu bytes of records\n", path,
-           was->count, was->file_len - header_len(was));
+    printf("same  %s  exact: %zu frames with their times, and %zu bytes of records%s\n", path,
+           was->count, was->file_len - header_len(was),
+           saved_again ? "; another program has saved the file again" : "");
     if (f->kind != FAILURE_NONE)
         printf("as then    %s %s: %s\n", failure_kind_word(f->kind), f->oracle, f->message);
     return EXIT_PASS;
@@ -148,7 +280,7 @@ static int compare(const char *path, const struct capture *was, const struct cap
                    const struct failure *f)
 {
     size_t most = was->count < is->count ? was->count : is->count, skip[2], at;
-    char what[120];
+    char what[400];
 
     for (size_t i = 0; i < most; i++) {
         difference(was, is, i, what, sizeof(what));
@@ -164,13 +296,11 @@ static int compare(const char *path, const struct capture *was, const struct cap
     skip[1] = header_len(is);
     at = normal_difference(was->file + skip[0], was->file_len - skip[0], is->file + skip[1],
                            is->file_len - skip[1]);
-    if (at != SIZE_MAX) {
-        printf("DIFFERENT  %s  exact: all %zu frames are the same; the comments or ring events are "
-               "not, from byte %zu of the file on\n",
-               path, was->count, skip[0] + at);
+    if (at != SIZE_MAX && packets_differ(was, is, what, sizeof(what))) {
+        printf("DIFFERENT  %s  exact: all %zu frames are the same; %s\n", path, was->count, what);
         return EXIT_DIVERGED;
     }
-    return compare_verdicts(path, was, is, f);
+    return compare_verdicts(path, was, is, f, at != SIZE_MAX);
 }
 
 /* ---- a simulated run ---- */
@@ -275,18 +405,27 @@ static int deliver_again(const char *path, const struct scenario *sc, const stru
 /* ---- the whole ---- */
 
 /* 0, or EXIT_USAGE after a line. */
-static int check_made(const char *path, const struct made *m)
+static int check_made(const char *path, const struct made *m, uint64_t *seed)
 {
-    const char *missing = !*m->verb ? "verb" : !*m->scenario ? "scenario" : !*m->seed ? "seed" : NULL;
+    const char *missing = !*m->verb       ? "verb"
+                          : !*m->scenario ? "scenario"
+                          : !*m->seed     ? "seed"
+                                          : NULL;
 
     if (missing)
         fprintf(stderr,
                 "drywire: %s: its header has no '%s=': --exact is for captures of drywire, without it "
                 "any is played\n",
                 path, missing);
+    else if (strcmp(m->verb, "run") && strcmp(m->verb, "world") && strcmp(m->verb, "qemu"))
+        fprintf(stderr, "drywire: %s: its header says verb=%s, which is none\n", path, m->verb);
+    else if (!value_number(m->seed, seed))
+        fprintf(stderr, "drywire: %s: its header says seed=%s, which is no number\n", path,
+                m->seed);
     else if (*m->guest)
-        fprintf(stderr, "drywire: %s: made with --guest %s, which is not the core: run it again with "
-                        "'drywire run'\n",
+        fprintf(stderr,
+                "drywire: %s: made with --guest %s, which is not the core: run it again with "
+                "'drywire run'\n",
                 path, m->guest);
     else
         return 0;
@@ -307,23 +446,23 @@ int exact_run_open(struct exact_run *run, const char *path, struct capture *c, c
     static struct made m;
     int code;
 
+    run->options = *o;
     read_made(c, &m);
-    code = check_made(path, &m);
+    code = check_made(path, &m, &run->options.seed);
     if (!code)
         code = read_scenario(c, &m, &run->scenario);
     if (code)
         return code;
-    run->options = *o;
     run->options.verb = VERB_RUN;
-    run->options.seed = strtoull(m.seed, NULL, 10);
     run->options.device = *m.device ? m.device : NULL;
     run->options.detail = *m.detail;
     run->delivered = strcmp(m.verb, "run") != 0;
     printf("exact: %s by drywire %s%s%s, scenario %s, seed %" PRIu64 ", revision %s\n", path, m.verb,
            *m.machine ? " on " : "", m.machine, m.scenario, run->options.seed, m.revision);
     if (strcmp(m.source, DRYWIRE_SOURCE))
-        printf("warning: made by sources %s, these are %s: a difference may be a change of theirs\n",
-               *m.source ? m.source : "unknown", DRYWIRE_SOURCE);
+        printf(
+            "warning: made by sources %s, these are %s: a difference may be a change of theirs\n",
+            *m.source ? m.source : "unknown", DRYWIRE_SOURCE);
     fflush(stdout);
     if (run->delivered)
         code = behind_capture(run->scenario, path, c, run->options.seed);
