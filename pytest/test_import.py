@@ -59,6 +59,15 @@ def test_the_capture_of_a_linux_client_delivers_the_same(tmp_path):
     assert drywire("run", tmp_path / "linux.scn", "--seed", "7").returncode == 0
 
 
+def test_the_flows_of_a_capture_are_listed(tmp_path):
+    done = drywire("list", LINUX)
+    assert done.returncode == 0 and done.stdout.splitlines()[0] == f"{LINUX}: 29 frames, 2 flows"
+    assert "flow 1  tcp   192.0.2.1:46626 > 192.0.2.2:8000  from frame 5, 78 bytes there, 383 back, closed" in done.stdout
+    assert "383 bytes for it to read" in drywire("import", LINUX, "--flow", "1", "-o", tmp_path / "1.scn").stdout
+    listed = drywire("list", ROOT / "tests/captures/lease-lost-offer.pcap").stdout
+    assert "flow 2  dhcp  02:00:00:00:00:01  from frame 1, 3 messages, 2 answers" in listed
+
+
 def test_an_imported_scenario_takes_faults_and_a_changed_byte_fails(tmp_path):
     case = tmp_path / "case.scn"
     assert drywire("import", LINUX, "-o", case).returncode == 0

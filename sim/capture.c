@@ -635,7 +635,7 @@ bool capture_recognised(const char *path)
     bool read;
     FILE *f;
 
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         return true; /* a pipe can be read only once, and that is the reader's */
     f = fopen(path, "rb");
     read = f && fread(&magic, sizeof(magic), 1, f) == 1;

@@ -112,7 +112,7 @@ static const struct {
     const char *usage, *what;
 } pages[] = {
     {"run FILE|DIR...", "scenarios in the simulator"},
-    {"list [DIR...]", "scenarios, programs and oracles"},
+    {"list [DIR...|CAPTURE]", "scenarios, programs and oracles; the flows of a capture"},
     {"explain FILE", "which faults and choices a seed draws"},
     {"world FILE --socket PATH | --fd N", "the far side of a scenario, for a guest of your own"},
     {"qemu FILE|DIR...", "the same scenarios on bare metal in QEMU"},

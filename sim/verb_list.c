@@ -1,19 +1,82 @@
 /*
- * `drywire list`: scenarios with their titles, programs, oracles.
+ * `drywire list`: scenarios with their titles, programs, oracles; of a capture, its flows.
  */
 #include "../user/programs.h"
+#include "dhcp_flow.h"
+#include "flow.h"
 #include "oracle.h"
 #include "paths.h"
 #include "verbs.h"
 #include <stdio.h>
 
-int verb_list(const struct options *o)
+/* ---- a capture ---- */
+
+static const char *end_of(const struct flow *f)
 {
-    static char standard[] = "tests/scenarios";
-    char *only[] = {standard};
+    const struct flow_side *a = &f->sides[CLIENT], *b = &f->sides[SERVER];
+
+    return a->rst || b->rst ? "reset" : a->fin && b->fin ? "closed" : a->fin || b->fin ? "half closed" : "open";
+}
+
+static void list_tcp(const struct flow *f, size_t number)
+{
+    char ends[2][24];
+
+    for (unsigned i = 0; i < SIDES; i++) {
+        uint32_t a = f->sides[i].addr;
+
+        snprintf(ends[i], sizeof(ends[i]), "%u.%u.%u.%u:%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255,
+                 f->sides[i].port);
+    }
+    printf("  flow %zu  tcp   %s > %s  from frame %zu, %zu bytes there, %zu back, %s%s%s\n", number,
+           ends[CLIENT], ends[SERVER], f->first_frame, f->sides[CLIENT].len, f->sides[SERVER].len, end_of(f),
+           f->begun ? "" : ", without its beginning",
+           f->sides[CLIENT].gap || f->sides[SERVER].gap ? ", with a gap" : "");
+}
+
+static void list_dhcp(const struct dhcp_flow *f, size_t number)
+{
+    const uint8_t *mac = f->chaddr;
+    size_t answers = 0;
+
+    for (size_t i = 0; i < f->count; i++)
+        answers += f->said[i].server;
+    printf("  flow %zu  dhcp  %02x:%02x:%02x:%02x:%02x:%02x  from frame %zu, %zu messages, %zu answers\n", number,
+           mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], f->first_frame, f->count - answers, answers);
+}
+
+/* The numbers are those of --flow. */
+static int list_capture(const char *path)
+{
+    struct capture c;
+    struct flows tcp;
+    struct dhcp_flows dhcp;
+    char problem[200];
+
+    if (capture_read_cut(&c, path, problem, sizeof(problem))) {
+        fprintf(stderr, "drywire: %s: %s\n", path, problem);
+        return EXIT_USAGE;
+    }
+    capture_flows(&tcp, &c);
+    capture_dhcp(&dhcp, &c);
+    printf("%s: %zu frames, %zu flows%s\n", path, c.count, tcp.count + dhcp.count,
+           c.origin && c.scenario ? ", and the run that drywire captured" : "");
+    for (size_t i = 0; i < tcp.count; i++)
+        list_tcp(&tcp.flows[i], i + 1);
+    for (size_t i = 0; i < dhcp.count; i++)
+        list_dhcp(&dhcp.flows[i], tcp.count + i + 1);
+    capture_dhcp_free(&dhcp);
+    capture_flows_free(&tcp);
+    capture_free(&c);
+    return EXIT_PASS;
+}
+
+/* ---- scenarios ---- */
+
+static int list_scenarios(char **words, int count)
+{
     struct paths p = {0};
-    int code =
-        paths_collect(&p, o->path_count ? o->paths : only, o->path_count ? o->path_count : 1);
+    int code = paths_collect(&p, words, count);
 
     for (size_t i = 0; i < p.count && code != EXIT_HARNESS; i++) {
         struct scenario *sc;
@@ -33,4 +96,14 @@ int verb_list(const struct options *o)
         printf("  %-18s %s (%s)\n", oracle_names[i][0], oracle_names[i][2], oracle_names[i][1]);
     paths_free(&p);
     return code;
+}
+
+int verb_list(const struct options *o)
+{
+    static char standard[] = "tests/scenarios";
+    char *only[] = {standard};
+
+    if (o->path_count == 1 && capture_recognised(o->paths[0]))
+        return list_capture(o->paths[0]);
+    return list_scenarios(o->path_count ? o->paths : only, o->path_count ? o->path_count : 1);
 }
