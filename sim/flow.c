@@ -148,12 +148,23 @@ static void add_syn(struct flow_side *s, const struct decoded *d, const struct c
     s->syns_lost += f->lost;
 }
 
-/* What a segment acknowledges of the other side's stream. */
+/* What a segment acknowledges of the other side's stream. No more than came before it: where the
+ * capture has holes, two sides would wait for each other. */
 static uint32_t acked(const struct flow_side *other, const struct decoded *d)
 {
     uint32_t ack = d->tcp_ack - other->iss - 1;
 
-    return d->tcp_flags & SEG_ACK && other->known && ack < UINT32_C(1) << 31 ? ack : 0;
+    if (!(d->tcp_flags & SEG_ACK) || !other->known || ack >= UINT32_C(1) << 31)
+        return 0;
+    return ack < other->seen ? ack : other->seen;
+}
+
+/* How far it goes in its stream. */
+static void see(struct flow_side *s, const struct flow_segment *g)
+{
+    uint32_t end = g->offset + g->len + (g->flags & SEG_FIN ? 1 : 0);
+
+    s->seen = end > s->seen ? end : s->seen;
 }
 
 static void add_end(struct flow_side *s, const struct flow_segment *g)
@@ -201,6 +212,7 @@ static void add_segment(struct flow *f, unsigned from, const struct decoded *d,
     add_end(s, &g);
     if (g.offset >= UINT32_C(1) << 31)
         return; /* a keep-alive, or from before the beginning */
+    see(s, &g);
     s->segments = memory_grow(s->segments, s->segment_count + 1, &s->segment_size, sizeof(g));
     s->segments[s->segment_count++] = g;
 }
