@@ -297,7 +297,7 @@ static unsigned delivered(const struct reactive *r)
 {
     const struct flow_side *peer = import_peer(r->im);
     char was[65], is[65];
-    bool same = r->read_len == peer->len && memcmp(r->read, peer->bytes, peer->len) == 0;
+    bool same = r->read_len == peer->len && (!peer->len || !memcmp(r->read, peer->bytes, peer->len));
 
     sha256_text(peer->bytes, peer->len, was);
     sha256_text(r->read_len ? r->read : peer->bytes, r->read_len, is);
