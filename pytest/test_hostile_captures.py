@@ -110,6 +110,12 @@ def test_a_fin_from_before_the_beginning_ends_nothing(tmp_path):
     assert delivered(done).startswith("8 ") and "gap" not in done.stdout
 
 
+def test_port_0_is_no_port(tmp_path):
+    talk = Talk(0).web(BODY)
+    done = drywire("import", pcap(tmp_path / "port.pcap", talk.packets), "-o", tmp_path / "no.scn")
+    assert done.returncode == 2 and "has no TCP" in done.stderr, done.stdout
+
+
 def test_a_stream_of_no_bytes_is_sound_to_compare(tmp_path, sanitized):
     talk = Talk(25).open()
     talk.say(0, b"hello\n")

@@ -301,6 +301,7 @@ void capture_flows(struct flows *f, const struct capture *c)
         decode_frame(frame->bytes + tags, frame->len - tags, &d);
         f->fragments += d.ip_fragment;
         if (d.layer != LAYER_TCP || !d.payload || d.ip_fragment || d.tcp_header_len < TCP_FIXED ||
+            !d.src_port || !d.dst_port || /* no port: RFC 6335 section 6 */
             d.payload != frame->bytes + tags + ETH_HEADER + d.ip_header_len + d.tcp_header_len ||
             (d.error && strcmp(d.error, "ip.checksum") && strcmp(d.error, "tcp.checksum")))
             continue;
