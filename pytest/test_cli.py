@@ -217,3 +217,39 @@ def test_without_libslirp_its_scenarios_are_skipped_and_say_how(tmp_path):
     done = drywire("run", "tests/scenarios/slirp/lease.scn", binary=folder / "drywire",
                    env={"DRYWIRE_REQUIRE": "slirp"})
     assert done.returncode == 1
+
+
+WEB = "tests/scenarios/common/contract-web.scn"
+
+
+@pytest.mark.parametrize("verb, option, of", [
+    ("import", "-o", "tests/captures/linux-web.pcap"), ("report", "-o", WEB), ("run", "--pcap", WEB),
+    ("run", "--trace", WEB), ("run", "--junit", WEB)])
+def test_what_is_read_is_not_written_over(tmp_path, verb, option, of):
+    path, link = tmp_path / of.split("/")[-1], tmp_path / "link"
+    path.write_bytes((ROOT / of).read_bytes())
+    link.symlink_to(path)
+    for output in (path, link, f"{tmp_path}/./{path.name}"):
+        done = drywire(verb, path, option, output)
+        assert done.returncode == 2 and "that is the file to read" in done.stderr, done.stdout
+        assert done.stderr.count("\n") == 1
+        assert path.read_bytes() == (ROOT / of).read_bytes()
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path):
+    case = tmp_path / "case.scn"
+    case.write_text("precious")
+    done = command(["sh", "-c", 'ulimit -f 1; trap "" XFSZ; exec "$@"', "sh", BUILD / "drywire", "import",
+                    "tests/captures/linux-web.pcap", "-o", case])
+    assert done.returncode == 4 and done.stderr.count("\n") == 1, done.stderr
+    assert case.read_text() == "precious" and list(tmp_path.iterdir()) == [case]
+
+
+@pytest.mark.parametrize("words", [
+    ["run", WEB], ["seq", WEB], ["explain", WEB], ["list", "tests/scenarios/common"],
+    ["seq", "tests/captures/linux-web.pcap"], ["replay", "tests/captures/linux-web.pcap"],
+    ["replay", "--as", "observer", "tests/captures/linux-web.pcap"]])
+def test_output_that_goes_nowhere_is_told(words):
+    done = command(["sh", "-c", '"$@" >/dev/full', "sh", BUILD / "drywire", *words])
+    assert done.returncode == 4, done.stderr
+    assert done.stderr == "drywire: standard output: No space left on device\n"

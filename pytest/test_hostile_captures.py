@@ -4,10 +4,15 @@ import re
 
 import pytest
 
-from conftest import drywire
+from conftest import build_variant, drywire
 from packets import ACK, CLIENT, FIN, SERVER, SYN, Talk, ip, pcap, segment, tagged
 
 BODY = b"a line of the page\n" * 20
+
+
+@pytest.fixture(scope="session")
+def sanitized():
+    return build_variant("asan", "CC=gcc", "SANITIZE=address,undefined") / "drywire"
 
 
 def delivered(done):
@@ -84,6 +89,18 @@ def test_what_is_not_in_the_capture_is_told(tmp_path):
     assert "options of the SYN: captured unknown" in done.stdout
 
 
+def test_two_sides_never_wait_for_each_other(tmp_path):
+    """The request is captured only when it is sent again, which acknowledges the answer to it."""
+    talk = Talk(25).open()
+    talk.say(0, b"hello\n")
+    del talk.packets[-1]
+    talk.say(1, b"welcome\n")
+    talk.add(segment(CLIENT, SERVER, 40000, 25, 1001, talk.seq[1], ACK, b"hello\n"))
+    path = pcap(tmp_path / "hole.pcap", talk.close().packets)
+    assert delivered(drywire("replay", path)).startswith("8 ")
+    assert delivered(drywire("replay", path, "--as", "server")).startswith("6 ")
+
+
 def test_a_fin_from_before_the_beginning_ends_nothing(tmp_path):
     talk = Talk().open()
     talk.add(segment(SERVER, CLIENT, 80, 40000, talk.seq[1] - 100, talk.seq[0], FIN | ACK))
@@ -91,3 +108,16 @@ def test_a_fin_from_before_the_beginning_ends_nothing(tmp_path):
     talk.say(1, b"welcome\n")
     done = drywire("replay", pcap(tmp_path / "old.pcap", talk.close().packets))
     assert delivered(done).startswith("8 ") and "gap" not in done.stdout
+
+
+def test_port_0_is_no_port(tmp_path):
+    talk = Talk(0).web(BODY)
+    done = drywire("import", pcap(tmp_path / "port.pcap", talk.packets), "-o", tmp_path / "no.scn")
+    assert done.returncode == 2 and "has no TCP" in done.stderr, done.stdout
+
+
+def test_a_stream_of_no_bytes_is_sound_to_compare(tmp_path, sanitized):
+    talk = Talk(25).open()
+    talk.say(0, b"hello\n")
+    path = pcap(tmp_path / "silent.pcap", talk.close().packets)
+    assert delivered(drywire("replay", path, binary=sanitized)).startswith("0 ")

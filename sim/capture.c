@@ -20,6 +20,7 @@ enum {
     PCAP_RECORD = 16,
     BLOCK_SECTION = 0x0a0d0d0a,
     BLOCK_INTERFACE = 1,
+    BLOCK_OLD_PACKET = 2, /* of the format's beginnings; like a packet, but for the interface */
     BLOCK_SIMPLE_PACKET = 3,
     BLOCK_PACKET = 6,
     BLOCK_MIN = 12,
@@ -52,7 +53,8 @@ enum {
 #define BYTE_ORDER_MAGIC  UINT32_C(0x1a2b3c4d)
 
 struct interface {
-    uint64_t tick_ns;
+    uint64_t ticks;   /* of a second */
+    uint64_t offset_s;
     uint32_t snap_len; /* 0: no limit */
     unsigned link;
     bool lost;
@@ -96,6 +98,14 @@ static uint32_t get32(const struct reading *r, size_t at)
 
     memcpy(&n, r->bytes + at, sizeof(n));
     return r->swapped ? __builtin_bswap32(n) : n;
+}
+
+static uint64_t get64(const struct reading *r, size_t at)
+{
+    uint64_t n;
+
+    memcpy(&n, r->bytes + at, sizeof(n));
+    return r->swapped ? __builtin_bswap64(n) : n;
 }
 
 static uint16_t get16(const struct reading *r, size_t at)
@@ -273,22 +283,42 @@ static bool option_is(const struct reading *r, size_t at, uint16_t len, const ch
     return len == strlen(text) && memcmp(r->bytes + at, text, len) == 0;
 }
 
+/* Powers of ten, or of two when the highest bit is set. */
+static bool read_resolution(struct interface *i, uint8_t power)
+{
+    bool two = power & 0x80;
+
+    power &= 0x7f;
+    if (power > (two ? 63 : 19))
+        return false;
+    i->ticks = two ? UINT64_C(1) << power : 1;
+    for (; !two && power; power--)
+        i->ticks *= 10;
+    return true;
+}
+
+/* The offset is signed; a time before 1970 or behind 2554 is none. */
+static bool time_of(const struct interface *i, uint64_t ticks, uint64_t *time_ns)
+{
+    uint64_t s = ticks / i->ticks + i->offset_s, fraction = ticks % i->ticks, unit = i->ticks;
+
+    for (; unit >> 34; unit >>= 1) /* far below a nanosecond */
+        fraction >>= 1;
+    *time_ns = s * UINT64_C(1000000000) + fraction * UINT64_C(1000000000) / unit;
+    return s < UINT64_MAX / UINT64_C(1000000000);
+}
+
 static int interface_option(struct reading *r, struct interface *i, uint16_t code, uint16_t len,
                             size_t at)
 {
-    uint8_t digits;
-
     if (code == OPTION_IF_NAME)
         i->lost = option_is(r, at, len, "lost");
+    if (code == OPTION_IF_TSRESOL && !(len == 1 && read_resolution(i, r->bytes[at])))
+        return wrong(r, "a time resolution of 0x%02x and %u bytes", len ? r->bytes[at] : 0, len);
+    if (code == OPTION_IF_TSOFFSET && len != 8)
+        return wrong(r, "a time offset of %u bytes", len);
     if (code == OPTION_IF_TSOFFSET)
-        return wrong(r, "an interface with a time offset is not supported");
-    if (code != OPTION_IF_TSRESOL)
-        return 0;
-    digits = len == 1 ? r->bytes[at] : 0xff;
-    if (digits > 9)
-        return wrong(r, "a time resolution of 0x%02x, powers of ten up to 9 are supported", digits);
-    for (i->tick_ns = 1; digits < 9; digits++)
-        i->tick_ns *= 10;
+        i->offset_s = get64(r, at);
     return 0;
 }
 
@@ -396,7 +426,7 @@ static int read_interface(struct reading *r, size_t end)
         return wrong(r, "an interface without its fields");
     if (r->interface_count == INTERFACES_MAX)
         return wrong(r, "more than %d interfaces", INTERFACES_MAX);
-    *i = (struct interface){.tick_ns = 1000, /* 10^-6 s unless an option says otherwise */
+    *i = (struct interface){.ticks = 1000000, /* unless an option says otherwise */
                             .snap_len = get32(r, at + 4),
                             .link = get16(r, at)};
     r->interface_count++;
@@ -418,19 +448,21 @@ static const struct interface *interface_of(struct reading *r, uint32_t number)
     return NULL;
 }
 
-static int read_packet(struct reading *r, size_t end)
+/* In an old packet the number of the interface is half as long, and a count of drops behind it. */
+static int read_packet(struct reading *r, size_t end, bool old)
 {
     size_t at = r->at + 8, padded;
     const struct interface *i;
     struct capture_frame *f;
-    uint64_t ticks;
-    uint32_t len;
+    uint64_t ticks, time_ns;
+    uint32_t len, number;
 
     if (end - at < 20)
         return wrong(r, "frame %zu without its fields", r->c->count + 1);
-    if (get32(r, at) < r->interface_count && r->interfaces[get32(r, at)].link == LINKTYPE_USER0)
+    number = old ? get16(r, at) : get32(r, at);
+    if (number < r->interface_count && r->interfaces[number].link == LINKTYPE_USER0)
         return 0;
-    i = interface_of(r, get32(r, at));
+    i = interface_of(r, number);
     if (!i)
         return -1;
     ticks = (uint64_t)get32(r, at + 4) << 32 | get32(r, at + 8);
@@ -438,9 +470,9 @@ static int read_packet(struct reading *r, size_t end)
     padded = ((size_t)len + 3) & ~(size_t)3;
     if (end - at - 20 < padded)
         return wrong(r, "frame %zu is longer than its block", r->c->count + 1);
-    if (ticks > UINT64_MAX / i->tick_ns)
-        return wrong(r, "frame %zu has a time beyond 584 years", r->c->count + 1);
-    if (add_frame(r, i->link, ticks * i->tick_ns, at + 20, len, get32(r, at + 16)))
+    if (!time_of(i, ticks, &time_ns))
+        return wrong(r, "frame %zu has a time that is not from 1970 to 2554", r->c->count + 1);
+    if (add_frame(r, i->link, time_ns, at + 20, len, get32(r, at + 16)))
         return -1;
     f = &r->c->frames[r->c->count - 1];
     f->lost = i->lost;
@@ -491,8 +523,8 @@ static int read_block(struct reading *r)
         error = section_options(r, end);
     else if (type == BLOCK_INTERFACE)
         error = read_interface(r, end);
-    else if (type == BLOCK_PACKET)
-        error = read_packet(r, end);
+    else if (type == BLOCK_PACKET || type == BLOCK_OLD_PACKET)
+        error = read_packet(r, end, type == BLOCK_OLD_PACKET);
     else if (type == BLOCK_SIMPLE_PACKET)
         error = read_simple_packet(r, end);
     r->at = end + 4; /* names, statistics, secrets: other blocks are skipped, as the format asks */

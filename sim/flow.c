@@ -148,12 +148,23 @@ static void add_syn(struct flow_side *s, const struct decoded *d, const struct c
     s->syns_lost += f->lost;
 }
 
-/* What a segment acknowledges of the other side's stream. */
+/* What a segment acknowledges of the other side's stream. No more than came before it: where the
+ * capture has holes, two sides would wait for each other. */
 static uint32_t acked(const struct flow_side *other, const struct decoded *d)
 {
     uint32_t ack = d->tcp_ack - other->iss - 1;
 
-    return d->tcp_flags & SEG_ACK && other->known && ack < UINT32_C(1) << 31 ? ack : 0;
+    if (!(d->tcp_flags & SEG_ACK) || !other->known || ack >= UINT32_C(1) << 31)
+        return 0;
+    return ack < other->seen ? ack : other->seen;
+}
+
+/* How far it goes in its stream. */
+static void see(struct flow_side *s, const struct flow_segment *g)
+{
+    uint32_t end = g->offset + g->len + (g->flags & SEG_FIN ? 1 : 0);
+
+    s->seen = end > s->seen ? end : s->seen;
 }
 
 static void add_end(struct flow_side *s, const struct flow_segment *g)
@@ -201,6 +212,7 @@ static void add_segment(struct flow *f, unsigned from, const struct decoded *d,
     add_end(s, &g);
     if (g.offset >= UINT32_C(1) << 31)
         return; /* a keep-alive, or from before the beginning */
+    see(s, &g);
     s->segments = memory_grow(s->segments, s->segment_count + 1, &s->segment_size, sizeof(g));
     s->segments[s->segment_count++] = g;
 }
@@ -289,6 +301,7 @@ void capture_flows(struct flows *f, const struct capture *c)
         decode_frame(frame->bytes + tags, frame->len - tags, &d);
         f->fragments += d.ip_fragment;
         if (d.layer != LAYER_TCP || !d.payload || d.ip_fragment || d.tcp_header_len < TCP_FIXED ||
+            !d.src_port || !d.dst_port || /* no port: RFC 6335 section 6 */
             d.payload != frame->bytes + tags + ETH_HEADER + d.ip_header_len + d.tcp_header_len ||
             (d.error && strcmp(d.error, "ip.checksum") && strcmp(d.error, "tcp.checksum")))
             continue;

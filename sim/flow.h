@@ -17,7 +17,7 @@ struct flow_segment {
     uint64_t time_ns;
     uint32_t offset, len; /* in the stream of its side, from 0 behind the SYN */
     const uint8_t *bytes; /* in the capture */
-    uint32_t ack;         /* how much of the other side's stream it acknowledges */
+    uint32_t ack;         /* how much of the other side's stream, as far as seen, it acknowledges */
     uint8_t flags;
     bool lost;  /* the capture says so */
     bool twice; /* of a piece: it came again */
@@ -28,6 +28,7 @@ struct flow_side {
     uint16_t port;
     bool known;   /* iss is */
     uint32_t iss; /* without a SYN: one less than the first number seen */
+    uint32_t seen; /* the end of its stream until now, its FIN counted */
     unsigned syns, syns_lost;
     uint64_t syn_ns; /* of the first */
     unsigned mss, scale;

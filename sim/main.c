@@ -3,13 +3,31 @@
  */
 #include "reactive.h"
 #include "verbs.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What was printed must have got there: in the children as well. */
+static void check_stdout(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return;
+    fprintf(stderr, "drywire: standard output: %s\n", strerror(errno));
+    _exit(EXIT_HARNESS);
+}
 
 int main(int argc, char **argv)
 {
     struct options o;
     int code = options_parse(argc, argv, &o);
 
+    atexit(check_stdout);
     if (code >= 0)
+        return code;
+    code = check_apart(&o);
+    if (code)
         return code;
     switch (o.verb) {
     case VERB_RUN:

@@ -75,21 +75,6 @@ static char *scenario_text(const struct import *im, const char *side, size_t *le
 
 /* ---- import ---- */
 
-/* The whole file or none of it. */
-int reactive_write_file(const char *path, const void *bytes, size_t len)
-{
-    FILE *out = fopen(path, "wb");
-    bool good = out && fwrite(bytes, 1, len, out) == len;
-    struct stat st;
-
-    if (out && fclose(out) == 0 && good)
-        return EXIT_PASS;
-    fprintf(stderr, "drywire: --output %s: %s\n", path, strerror(errno));
-    if (out && stat(path, &st) == 0 && S_ISREG(st.st_mode))
-        unlink(path);
-    return EXIT_HARNESS;
-}
-
 /* case.scn has its bytes in case.bin. */
 static char *side_path(const char *path)
 {
@@ -116,10 +101,14 @@ static int write_scenario(const struct import *im, const struct options *o)
                 o->paths[0], im->number, peer->len, peer->piece_count);
         code = EXIT_USAGE;
     }
+    if (!code && beside && same_file(side, o->paths[0])) {
+        fprintf(stderr, "drywire: --output %s: its bytes would go into %s, the file to read\n", o->output, side);
+        code = EXIT_USAGE;
+    }
     if (!code && beside)
-        code = reactive_write_file(side, peer->bytes, peer->len);
+        code = write_output(side, peer->bytes, peer->len);
     if (!code)
-        code = reactive_write_file(o->output, text, len);
+        code = write_output(o->output, text, len);
     if (!code) {
         printf("%s: flow %zu of %zu, the core is the %s (%s), %zu bytes for it to read%s%s\n",
                o->output, im->number, import_total(im), im->own == CLIENT ? "client" : "server",
@@ -297,7 +286,7 @@ static unsigned delivered(const struct reactive *r)
 {
     const struct flow_side *peer = import_peer(r->im);
     char was[65], is[65];
-    bool same = r->read_len == peer->len && memcmp(r->read, peer->bytes, peer->len) == 0;
+    bool same = r->read_len == peer->len && (!peer->len || !memcmp(r->read, peer->bytes, peer->len));
 
     sha256_text(peer->bytes, peer->len, was);
     sha256_text(r->read_len ? r->read : peer->bytes, r->read_len, is);

@@ -18,9 +18,6 @@ int replay_reactive(const struct capture *c, const struct options *o);
 
 /* ---- what reactive_dhcp.c shares ---- */
 
-/* The whole file or none of it: the exit code. */
-int reactive_write_file(const char *path, const void *bytes, size_t len);
-
 /* One departure: what it was and is, and the rule that allows it; NULL: none does. 1 then, else 0. */
 unsigned reactive_differ(const char *what, const char *was, const char *is, const char *allowed);
 unsigned reactive_differ_number(const char *what, size_t was, size_t is, const char *allowed);

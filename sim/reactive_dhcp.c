@@ -6,6 +6,7 @@
 #include "child.h"
 #include "reactive.h"
 #include "report.h"
+#include "verbs.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,7 @@ int dhcp_write_scenario(struct dhcp_import *im, const struct options *o)
     int code = check(im, o, len);
 
     if (!code)
-        code = reactive_write_file(o->output, text, len);
+        code = write_output(o->output, text, len);
     if (!code) {
         printf("%s: flow %zu of %zu, the core is the DHCP client, %zu answers for it\n", o->output, im->number,
                im->total, im->count);

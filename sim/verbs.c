@@ -2,6 +2,7 @@
 #include "world.h"
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -101,6 +102,53 @@ int check_writable(const char *option, const char *path)
     if (!existed)
         unlink(path);
     return 0;
+}
+
+bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+int check_apart(const struct options *o)
+{
+    const struct {
+        const char *option, *path;
+    } outputs[] = {{"output", o->output}, {"pcap", o->pcap},   {"nic-pcap", o->nic_pcap},
+                   {"trace", o->trace},   {"junit", o->junit}, {"log", o->log}};
+
+    for (unsigned i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
+        for (int k = 0; outputs[i].path && k < o->path_count; k++)
+            if (same_file(outputs[i].path, o->paths[k])) {
+                fprintf(stderr, "drywire: --%s %s: that is the file to read\n", outputs[i].option,
+                        outputs[i].path);
+                return EXIT_USAGE;
+            }
+    return 0;
+}
+
+int write_output(const char *path, const void *bytes, size_t len)
+{
+    char temporary[PATH_MAX + 16];
+    const char *name = path;
+    struct stat st;
+    bool good;
+    FILE *out;
+
+    if (stat(path, &st) || S_ISREG(st.st_mode)) {
+        snprintf(temporary, sizeof(temporary), "%s.partial", path);
+        name = temporary;
+    }
+    out = fopen(name, "wb");
+    good = out && fwrite(bytes, 1, len, out) == len;
+    if (out && fclose(out) == 0 && good && (name == path || rename(name, path) == 0))
+        return EXIT_PASS;
+    fprintf(stderr, "drywire: --output %s: %s\n", path, strerror(errno));
+    if (out && name != path)
+        unlink(name);
+    return EXIT_HARNESS;
 }
 
 int check_outputs(const struct options *o, size_t scenarios)

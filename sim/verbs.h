@@ -29,6 +29,13 @@ const struct guest_ops *load_guest(const char *path);
  * or EXIT_USAGE after a line on stderr. */
 int read_with_device(const char *path, const struct options *o, struct scenario **out);
 
+/* Do both names mean one regular file? */
+bool same_file(const char *a, const char *b);
+
+/* Write a file, the whole of it or nothing; what was there before stays until then. 0, or an exit
+ * code after a line on stderr about --output. */
+int write_output(const char *path, const void *bytes, size_t len);
+
 /* Why this scenario cannot be run here, or NULL. */
 const char *skip_reason(const struct scenario *sc);
 
@@ -36,6 +43,7 @@ const char *skip_reason(const struct scenario *sc);
 int check_skip(const struct scenario *sc);
 int check_slirp(void); /* is libslirp, if here, on our sockets? */
 int check_writable(const char *option, const char *path); /* NULL: nothing to write */
+int check_apart(const struct options *o); /* is no file to be written one that is read? */
 int check_outputs(const struct options *o, size_t scenarios);
 
 #endif

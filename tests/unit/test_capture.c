@@ -325,6 +325,78 @@ static void pcapng_is_read_in_either_byte_order(void **state)
     }
 }
 
+static uint8_t resolution;
+static uint32_t offset_s[2];
+
+static void ethernet_timed(void)
+{
+    ethernet();
+    u16(9);
+    u16(1);
+    bytes(&resolution, 1);
+    bytes("\0\0", 3);
+    u16(14);
+    u16(8);
+    u32(offset_s[swapped]);
+    u32(offset_s[!swapped]);
+}
+
+static void old_packet(void)
+{
+    u16(0);
+    u16(7); /* so many were dropped */
+    u32(1);
+    u32(0x80000000);
+    u32(5);
+    u32(5);
+    bytes("hello\0\0\0", 8);
+}
+
+/* 0x180000000 ticks are 6442450.944 s of milliseconds and 1.5 s of 2^-32 s. */
+static void times_have_any_unit_and_an_offset(void **state)
+{
+    static const struct {
+        uint8_t resolution;
+        uint32_t offset;
+        uint64_t time_ns;
+    } times[] = {
+        {3, 0, UINT64_C(6442450944000000)}, {0x80 | 32, 0, 1500000000},
+        {0x80 | 32, 1700000000, UINT64_C(1700000001500000000)},
+        {12, 0, 6442450},                   {19, 1, 1000000000},
+        {0x80 | 63, 0, 0},                  {0, 0, UINT64_C(6442450944000000000)},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * sizeof(times) / sizeof(times[0]); i++) {
+        resolution = times[i / 2].resolution;
+        offset_s[0] = times[i / 2].offset;
+        offset_s[1] = 0;
+        start(i % 2);
+        block(0x0a0d0d0a, section);
+        block(1, ethernet_timed);
+        block(2, old_packet);
+        assert_int_equal(parse(), 0);
+        assert_int_equal(capture.count, 1);
+        expect_frame(0, times[i / 2].time_ns, "hello");
+        capture_free(&capture);
+    }
+    offset_s[0] = offset_s[1] = UINT32_MAX; /* a second less */
+    resolution = 9;
+    start(false);
+    block(0x0a0d0d0a, section);
+    block(1, ethernet_timed);
+    block(2, old_packet);
+    assert_int_equal(parse(), 0);
+    expect_frame(0, UINT64_C(0x180000000) - 1000000000, "hello");
+    capture_free(&capture);
+    offset_s[0] = 0x80000000;
+    start(false);
+    block(0x0a0d0d0a, section);
+    block(1, ethernet_timed);
+    block(2, old_packet);
+    expect_problem("not from 1970 to 2554");
+}
+
 static void a_pcapng_that_is_not_sound_is_refused(void **state)
 {
     size_t at;
@@ -359,10 +431,12 @@ static void a_pcapng_that_is_not_sound_is_refused(void **state)
     block(0x0a0d0d0a, section);
     at = len;
     block(1, ethernet_milliseconds);
-    file[at + 20] = 0x83;
-    expect_problem("a time resolution of 0x83");
+    file[at + 20] = 0x80 | 64;
+    expect_problem("a time resolution of 0xc0");
+    file[at + 20] = 20;
+    expect_problem("a time resolution of 0x14");
     file[at + 16] = 14;
-    expect_problem("time offset");
+    expect_problem("a time offset of 1 bytes");
     file[at + 18] = 200;
     expect_problem("an option is longer than its block");
 }
@@ -522,6 +596,7 @@ int main(void)
         cmocka_unit_test(the_largest_packet_is_read),
         cmocka_unit_test(a_pcap_that_is_not_sound_is_refused),
         cmocka_unit_test(pcapng_is_read_in_either_byte_order),
+        cmocka_unit_test(times_have_any_unit_and_an_offset),
         cmocka_unit_test(a_pcapng_that_is_not_sound_is_refused),
         cmocka_unit_test(no_prefix_and_no_changed_byte_is_read_beyond_its_end),
         cmocka_unit_test(what_drywire_writes_it_reads),
