@@ -15,6 +15,7 @@
 #include "report.h"
 #include "revision.h"
 #include "scenario_values.h"
+#include "verbs.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -441,6 +442,14 @@ static int read_scenario(const struct capture *c, const struct made *m, struct s
                        : scenario_read_device(m->scenario, device, sc, stderr);
 }
 
+/* Is the far side of the run here? */
+static int check_world(const struct scenario *sc)
+{
+    int code = check_skip(sc);
+
+    return code ? code : check_slirp();
+}
+
 int exact_run_open(struct exact_run *run, const char *path, struct capture *c, const struct options *o)
 {
     static struct made m;
@@ -453,10 +462,15 @@ int exact_run_open(struct exact_run *run, const char *path, struct capture *c, c
         code = read_scenario(c, &m, &run->scenario);
     if (code)
         return code;
+    run->delivered = strcmp(m.verb, "run") != 0;
+    code = run->delivered ? 0 : check_world(run->scenario);
+    if (code) {
+        scenario_free(run->scenario);
+        return code;
+    }
     run->options.verb = VERB_RUN;
     run->options.device = *m.device ? m.device : NULL;
     run->options.detail = *m.detail;
-    run->delivered = strcmp(m.verb, "run") != 0;
     printf("exact: %s by drywire %s%s%s, scenario %s, seed %" PRIu64 ", revision %s\n", path, m.verb,
            *m.machine ? " on " : "", m.machine, m.scenario, run->options.seed, m.revision);
     if (strcmp(m.source, DRYWIRE_SOURCE))
