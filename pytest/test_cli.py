@@ -217,6 +217,11 @@ def test_without_libslirp_its_scenarios_are_skipped_and_say_how(tmp_path):
     done = drywire("run", "tests/scenarios/slirp/lease.scn", binary=folder / "drywire",
                    env={"DRYWIRE_REQUIRE": "slirp"})
     assert done.returncode == 1
+    capture = tmp_path / "run.pcapng"
+    assert drywire("run", "-q", "tests/scenarios/slirp/lease.scn", "--pcap", capture).returncode == 0
+    done = drywire("replay", capture, binary=folder / "drywire")
+    one_line(done, 125, "apt-get install libslirp-dev")
+    assert done.stdout == ""
 
 
 WEB = "tests/scenarios/common/contract-web.scn"

@@ -110,6 +110,13 @@ def test_a_fin_from_before_the_beginning_ends_nothing(tmp_path):
     assert delivered(done).startswith("8 ") and "gap" not in done.stdout
 
 
+def test_a_folder_without_scenarios(tmp_path, sanitized):
+    for verb, words in (("list", ""), ("run", "no scenario"), ("seq", "directory"), ("replay", "directory")):
+        done = drywire(verb, tmp_path, binary=sanitized)
+        assert done.returncode == {"list": 0, "run": 5}.get(verb, 2), done.stderr
+        assert words in done.stderr and done.stderr.count("\n") == (verb != "list")
+
+
 def test_port_0_is_no_port(tmp_path):
     talk = Talk(0).web(BODY)
     done = drywire("import", pcap(tmp_path / "port.pcap", talk.packets), "-o", tmp_path / "no.scn")

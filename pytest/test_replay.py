@@ -112,6 +112,30 @@ def test_a_changed_header(exact, was, now, code, words):
     assert is_code == code and words in line, line
 
 
+def change_text(data, was, now):
+    """The same in all comments of the header: the second is the scenario."""
+    header, rest, options, at = blocks(data)[0], data[len(blocks(data)[0]):], b"", 24
+    while at + 4 < len(header):
+        code, size = struct.unpack_from("<HH", header, at)
+        text = header[at + 4:at + 4 + size].replace(was, now)
+        options += struct.pack("<HH", code, len(text)) + text + b"\0" * (-len(text) % 4)
+        at += 4 + size + -size % 4
+    total = struct.pack("<I", 28 + len(options))
+    changed = header[:4] + total + header[8:24] + options + total
+    assert changed != header
+    return changed + rest
+
+
+@pytest.mark.parametrize("was, now, code, words", [
+    (b"world ", b"wurld ", 2, "changed.pcapng: in its header, tests/scenarios/common/loss-10.scn:"),
+    (b"title ", b"title \xe2\x80\xae", 2, "control character U+202E"),
+    (b"verdict=pass ", b"verdict=\x1b[31mpass ", 3, "the verdict was ?[31mpass, is pass"),
+])
+def test_a_changed_scenario_in_the_header(exact, was, now, code, words):
+    is_code, line = exact.replay(change_text(exact.data, was, now))
+    assert is_code == code and words in line, line
+
+
 @pytest.mark.qemu
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_page_from_qemu(target, tmp_path):

@@ -90,7 +90,8 @@ int paths_collect(struct paths *p, char **words, int count)
             continue;
         }
         paths_walk(p, words[i]);
-        qsort(p->path + before, p->count - before, sizeof(*p->path), by_bytes);
+        if (p->count > before)
+            qsort(p->path + before, p->count - before, sizeof(*p->path), by_bytes);
     }
     return 0;
 }

@@ -9,12 +9,14 @@
 #include "replay_exact.h"
 #include "child.h"
 #include "decode.h"
+#include "memory.h"
 #include "normal.h"
 #include "origin.h"
 #include "pcapng.h"
 #include "report.h"
 #include "revision.h"
 #include "scenario_values.h"
+#include "verbs.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -249,7 +251,7 @@ static const char *verdict_of(const struct capture *c, char *buf, size_t size)
 static int compare_verdicts(const char *path, const struct capture *was, const struct capture *is,
                             const struct failure *f, bool saved_again)
 {
-    char then[FAILURE_WORDS_MAX + 1], now[FAILURE_WORDS_MAX + 1];
+    char then[4 * FAILURE_WORDS_MAX], now[FAILURE_WORDS_MAX + 1];
 
     verdict_of(was, then, sizeof(then));
     verdict_of(is, now, sizeof(now));
@@ -432,13 +434,37 @@ static int check_made(const char *path, const struct made *m, uint64_t *seed)
     return EXIT_USAGE;
 }
 
-/* The scenario, as its text stands in the header, or in the file when that was too long. */
-static int read_scenario(const struct capture *c, const struct made *m, struct scenario **sc)
+/* The scenario, as its text stands in the header, or in the file when that was too long. A mistake
+ * in the header is not one of the file that it names. */
+static int read_scenario(const struct capture *c, const char *path, const struct made *m,
+                         struct scenario **sc)
 {
     const char *device = *m->device ? m->device : NULL;
+    char *errors = NULL;
+    size_t len;
+    FILE *out;
+    int code;
 
-    return c->scenario ? scenario_parse_device(m->scenario, c->scenario, c->scenario_len, device, sc, stderr)
-                       : scenario_read_device(m->scenario, device, sc, stderr);
+    if (!c->scenario)
+        return scenario_read_device(m->scenario, device, sc, stderr);
+    out = open_memstream(&errors, &len);
+    if (!out)
+        out_of_memory();
+    code = scenario_parse_device(m->scenario, c->scenario, c->scenario_len, device, sc, out);
+    if (fclose(out))
+        out_of_memory();
+    if (code)
+        fprintf(stderr, "drywire: %s: in its header, %s", path, errors);
+    free(errors);
+    return code;
+}
+
+/* Is the far side of the run here? */
+static int check_world(const struct scenario *sc)
+{
+    int code = check_skip(sc);
+
+    return code ? code : check_slirp();
 }
 
 int exact_run_open(struct exact_run *run, const char *path, struct capture *c, const struct options *o)
@@ -450,13 +476,18 @@ int exact_run_open(struct exact_run *run, const char *path, struct capture *c, c
     read_made(c, &m);
     code = check_made(path, &m, &run->options.seed);
     if (!code)
-        code = read_scenario(c, &m, &run->scenario);
+        code = read_scenario(c, path, &m, &run->scenario);
     if (code)
         return code;
+    run->delivered = strcmp(m.verb, "run") != 0;
+    code = run->delivered ? 0 : check_world(run->scenario);
+    if (code) {
+        scenario_free(run->scenario);
+        return code;
+    }
     run->options.verb = VERB_RUN;
     run->options.device = *m.device ? m.device : NULL;
     run->options.detail = *m.detail;
-    run->delivered = strcmp(m.verb, "run") != 0;
     printf("exact: %s by drywire %s%s%s, scenario %s, seed %" PRIu64 ", revision %s\n", path, m.verb,
            *m.machine ? " on " : "", m.machine, m.scenario, run->options.seed, m.revision);
     if (strcmp(m.source, DRYWIRE_SOURCE))
