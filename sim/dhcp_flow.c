@@ -98,7 +98,7 @@ static void place_question(struct dhcp_flow *f, struct dhcp_said *m)
 {
     size_t len;
     int ask = dhcp_ask_of(dhcp_type(m->bytes, m->len), dhcp_word(m->bytes, m->len, DHCP_AT_CIADDR),
-                          dhcp_option(m->bytes, m->len, OPTION_SERVER, &len) != NULL, m->unicast);
+                          dhcp_find_option(m->bytes, m->len, OPTION_SERVER, &len) != NULL, m->unicast);
 
     m->other = ask < 0;
     if (m->other)

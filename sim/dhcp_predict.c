@@ -53,7 +53,7 @@ static const char *flaw(const struct dhcp_answer *a)
 static uint32_t first_address(const struct dhcp_answer *a, uint8_t code)
 {
     size_t len;
-    const uint8_t *option = dhcp_option(a->bytes, a->len, code, &len);
+    const uint8_t *option = dhcp_find_option(a->bytes, a->len, code, &len);
 
     return option && len >= 4 ? dhcp_word(option, len, 0) : 0;
 }
@@ -210,12 +210,14 @@ static enum verdict await(struct answers a, struct dhcp_outlook *o, const struct
     return NOTHING;
 }
 
-static void acquire(const struct dhcp_answer *script, size_t count, struct dhcp_outlook *o)
+/* From the first DISCOVER and REQUEST on, or when all that is scripted is used up. */
+static void acquire(const struct dhcp_answer *script, size_t count, bool late, struct dhcp_outlook *o)
 {
     struct dhcp_question discover = {.ask = ASK_DISCOVER};
-    uint32_t rounds = dhcp_script_last(script, count, &discover), requests = 0;
+    uint32_t rounds = dhcp_script_last(script, count, &discover);
+    uint32_t first = late ? rounds + 1 : 1, requests = late ? UINT32_MAX / 2 : 0;
 
-    for (uint32_t n = 1; n <= rounds + ROUNDS_MORE && !o->lease; n++) {
+    for (uint32_t n = first; n <= rounds + ROUNDS_MORE && !o->lease; n++) {
         enum verdict v = NOTHING;
         struct dhcp_terms offer;
 
@@ -271,8 +273,13 @@ static bool is_offered(const struct dhcp_answer *script, size_t count, const str
 
 void dhcp_predict(const struct dhcp_answer *script, size_t count, struct dhcp_outlook *o)
 {
+    struct dhcp_outlook later = {0};
+
     *o = (struct dhcp_outlook){0};
-    acquire(script, count, o);
+    acquire(script, count, false, o);
+    acquire(script, count, true, &later);
+    o->keeps = later.naks ? "nak" : later.refused ? "refused" : "retry";
+    o->fleeting = o->lease && !later.lease;
     for (size_t i = 0; i < count; i++) {
         const struct dhcp_answer *a = &script[i];
         struct dhcp_terms t;

@@ -29,7 +29,7 @@ uint32_t dhcp_word(const uint8_t *m, size_t len, size_t at)
     return at + 4 <= len ? get32(m + at) : 0;
 }
 
-const uint8_t *dhcp_option(const uint8_t *m, size_t len, uint8_t code, size_t *option_len)
+const uint8_t *dhcp_find_option(const uint8_t *m, size_t len, uint8_t code, size_t *option_len)
 {
     size_t i = DHCP_AT_OPTIONS;
 
@@ -52,7 +52,7 @@ const uint8_t *dhcp_option(const uint8_t *m, size_t len, uint8_t code, size_t *o
 uint32_t dhcp_option32(const uint8_t *m, size_t len, uint8_t code)
 {
     size_t option_len;
-    const uint8_t *option = dhcp_option(m, len, code, &option_len);
+    const uint8_t *option = dhcp_find_option(m, len, code, &option_len);
 
     return option && option_len == 4 ? get32(option) : 0;
 }
@@ -60,7 +60,7 @@ uint32_t dhcp_option32(const uint8_t *m, size_t len, uint8_t code)
 unsigned dhcp_type(const uint8_t *m, size_t len)
 {
     size_t option_len;
-    const uint8_t *option = dhcp_option(m, len, OPTION_TYPE, &option_len);
+    const uint8_t *option = dhcp_find_option(m, len, OPTION_TYPE, &option_len);
 
     return option && option_len == 1 ? option[0] : 0;
 }
@@ -97,16 +97,26 @@ uint32_t dhcp_script_last(const struct dhcp_answer *script, size_t count, const 
     return last;
 }
 
+/* The last n of a kind that gets something, 0: none does. */
+static uint32_t last_answered(const struct dhcp_answer *script, size_t count, const struct dhcp_question *q)
+{
+    uint32_t last = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (is_for(&script[i], q) && !script[i].silent && !script[i].lost && script[i].n > last)
+            last = script[i].n;
+    return last;
+}
+
 struct dhcp_question dhcp_script_find(const struct dhcp_answer *script, size_t count,
                                       struct dhcp_question q)
 {
     uint32_t last = dhcp_script_last(script, count, &q);
 
-    if (!last && (q.ask == ASK_REBOOT || q.ask == ASK_RENEW || q.ask == ASK_REBIND)) {
+    if (!last && (q.ask == ASK_REBOOT || q.ask == ASK_RENEW || q.ask == ASK_REBIND))
         q.ask = ASK_REQUEST;
-        q.n = last = dhcp_script_last(script, count, &q);
-    }
-    q.n = q.n < last ? q.n : last;
+    if (q.n > last)
+        q.n = last_answered(script, count, &q);
     return q;
 }
 

@@ -3,8 +3,10 @@
  * REQUEST, ... of the machine; as lines of a scenario (`peer dhcp`, docs/scenarios.md) and back.
  * A capture is imported into this (import_dhcp.c) and the scripted peer plays it (native_dhcp.c).
  *
- * Beyond what is scripted: a question gets what the last one of its kind got, and a kind of REQUEST
- * that is not scripted at all gets what the last REQUEST for an offer got.
+ * A question without lines gets nothing while lines for later ones of its kind follow. Beyond what
+ * is scripted the server goes on as it last answered: a question gets what the last answered one of
+ * its kind got, and a kind of REQUEST that is not scripted at all what the last answered REQUEST for
+ * an offer got.
  */
 #ifndef DRYWIRE_DHCP_SCRIPT_H
 #define DRYWIRE_DHCP_SCRIPT_H
@@ -83,7 +85,7 @@ struct dhcp_answer {
 uint32_t dhcp_word(const uint8_t *m, size_t len, size_t at);
 
 /* The first instance of an option behind the cookie, *option_len bytes; NULL: none, or none whole. */
-const uint8_t *dhcp_option(const uint8_t *m, size_t len, uint8_t code, size_t *option_len);
+const uint8_t *dhcp_find_option(const uint8_t *m, size_t len, uint8_t code, size_t *option_len);
 
 /* An option of four bytes, else 0. */
 uint32_t dhcp_option32(const uint8_t *m, size_t len, uint8_t code);

@@ -50,7 +50,7 @@ static const struct dhcp_said *leading(const struct dhcp_flow *f)
 static void place_option(struct rebase *r, const struct dhcp_said *m, uint8_t code, unsigned from)
 {
     size_t len;
-    const uint8_t *option = dhcp_option(m->bytes, m->len, code, &len);
+    const uint8_t *option = dhcp_find_option(m->bytes, m->len, code, &len);
 
     if (option && len >= 4)
         rebase_address(r, dhcp_word(option, len, 0), from);
@@ -135,7 +135,7 @@ static void add_message(struct dhcp_import *im, const struct dhcp_said *m)
     add(im, &a, m);
 }
 
-/* A question that got nothing is silence for all that come later. */
+/* The last questions that got nothing: silence is scripted up to there. */
 static void add_silence(struct dhcp_import *im)
 {
     for (enum dhcp_ask ask = 0; ask < ASKS; ask++) {
@@ -187,7 +187,7 @@ static void add_copy(struct dhcp_import *im, size_t i, enum dhcp_ask ask, uint8_
     uint8_t *bytes = copy(a.bytes, a.len);
     size_t len;
 
-    bytes[dhcp_option(bytes, a.len, OPTION_TYPE, &len) - bytes] = type;
+    bytes[dhcp_find_option(bytes, a.len, OPTION_TYPE, &len) - bytes] = type;
     a.ask = ask;
     a.n = 1;
     a.bytes = bytes;
@@ -366,10 +366,13 @@ static void put_expect(const struct dhcp_import *im, FILE *out)
     } else {
         if (o->why)
             fprintf(out, "# Why there is no lease: %s.\n", o->why);
-        fprintf(out, "expect netstackd: virt0 dhcp %s count=2\n%snever netstackd: src=dhcp\nuntil " NOTHING_UNTIL "\n",
-                o->naks ? "nak" : o->refused ? "refused" : "retry",
-                o->several ? "# With losses another answer can come first, and then there is a lease: without them,\n# " : "");
+        fprintf(out, "expect netstackd: virt0 dhcp %s count=2\n", o->keeps);
+        if (o->several)
+            fputs("# With losses another answer can come first, and then there is a lease: without them,\n# ", out);
+        fputs("never netstackd: src=dhcp\nuntil " NOTHING_UNTIL "\n", out);
     }
+    if (o->fleeting)
+        fputs("# What repeats gives no lease: with losses there may be none.\n", out);
     if (expects_renewal(o)) {
         fprintf(out, "expect netstackd: virt0 dhcp %s\n", o->renewed ? "renewed" : "lost");
         limit += o->terms.lease_s;

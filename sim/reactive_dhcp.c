@@ -128,11 +128,11 @@ static void codes_text(const struct dhcp_flow *f, enum dhcp_ask ask, uint8_t lis
     snprintf(buf, size, m ? "none" : "unknown");
     if (!m)
         return;
-    option = dhcp_option(m->bytes, m->len, list, &len);
+    option = dhcp_find_option(m->bytes, m->len, list, &len);
     for (size_t i = 0; list && option && i < len && at + 1 < size; i++)
         at += (size_t)snprintf(buf + at, size - at, "%s%u", i ? " " : "", option[i]);
     for (unsigned code = 1; !list && code < OPTION_END && at + 1 < size; code++)
-        if (dhcp_option(m->bytes, m->len, (uint8_t)code, &len))
+        if (dhcp_find_option(m->bytes, m->len, (uint8_t)code, &len))
             at += (size_t)snprintf(buf + at, size - at, "%s%u", at ? " " : "", code);
 }
 
