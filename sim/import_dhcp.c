@@ -10,6 +10,7 @@
 enum { ANSWERS_MAX = 1000, QUESTIONS_MAX = 1000, SCRIPT_BYTES_MAX = 200 << 10 };
 enum { FIRST_SERVER = 2, FIRST_CLIENT = 15 };
 
+#define WAIT_MAX_NS   (600 * NS_PER_S) /* no client waits so long for an answer */
 #define NOTHING_UNTIL "120s"
 #define LIMIT_S       300
 #define PATIENCE_S    70 /* of a client for one question: its longest back-off */
@@ -105,10 +106,18 @@ static bool has_other_xid(const struct dhcp_flow *f, const struct dhcp_said *m)
     return m->n && dhcp_word(m->bytes, m->len, DHCP_AT_XID) != dhcp_word(q->bytes, q->len, DHCP_AT_XID);
 }
 
+/* From the question (or the beginning, when it is not there), in whole microseconds. */
+static uint64_t wait_of(const struct dhcp_flow *f, const struct dhcp_said *m)
+{
+    uint64_t from = m->n ? f->said[m->to].time_ns : f->said[0].time_ns;
+    uint64_t wait = m->time_ns > from ? m->time_ns - from : 0;
+
+    return wait < WAIT_MAX_NS ? wait / NS_PER_US * NS_PER_US : WAIT_MAX_NS;
+}
+
 static void add_message(struct dhcp_import *im, const struct dhcp_said *m)
 {
     const struct dhcp_flow *f = im->flow;
-    uint64_t asked_ns = m->n ? f->said[m->to].time_ns : f->said[0].time_ns;
     size_t len = m->len < DHCP_SCRIPT_MAX ? m->len : DHCP_SCRIPT_MAX;
     uint8_t *bytes = copy(m->bytes, len);
     uint32_t dst = m->relayed ? UINT32_MAX : m->ip_dst;
@@ -116,7 +125,7 @@ static void add_message(struct dhcp_import *im, const struct dhcp_said *m)
         .ask = m->ask,
         .n = m->n ? m->n : 1,
         .lost = m->lost,
-        .wait_ns = m->time_ns > asked_ns ? (m->time_ns - asked_ns) / NS_PER_US * NS_PER_US : 0,
+        .wait_ns = wait_of(f, m),
         .unicast = m->unicast && !m->relayed,
         .unsummed = m->unsummed,
         .src = rebase_address(&im->rebase, m->ip_src, FIRST_SERVER),
@@ -128,8 +137,8 @@ static void add_message(struct dhcp_import *im, const struct dhcp_said *m)
     };
 
     rebase_message(&im->rebase, bytes, len);
-    if (len >= DHCP_AT_SNAME && !a.own_chaddr) /* the scripted server fills it in */
-        memset(bytes + DHCP_AT_CHADDR, 0, DHCP_AT_SNAME - DHCP_AT_CHADDR);
+    if (!a.own_chaddr) /* the scripted server fills it in */
+        memset(bytes + DHCP_AT_CHADDR, 0, (len < DHCP_AT_SNAME ? len : DHCP_AT_SNAME) - DHCP_AT_CHADDR);
     if (!a.own_xid)
         memset(bytes + DHCP_AT_XID, 0, 4);
     add(im, &a, m);
