@@ -161,11 +161,11 @@ void capture_dhcp(struct dhcp_flows *f, const struct capture *c)
         struct dhcp_said m;
         struct decoded d;
 
-        if (frame->duplicate || frame->damaged)
+        if (frame->damaged)
             continue;
         decode_frame(frame->bytes, frame->len, &d);
-        if (!read_message(frame, &d, &m))
-            continue;
+        if (!read_message(frame, &d, &m) || (m.server && frame->duplicate))
+            continue; /* a question that the wire doubled is answered twice */
         f->bad_sums += d.error && strstr(d.error, "checksum") != NULL;
         m.frame = i + 1;
         flow = flow_of(f, &m);

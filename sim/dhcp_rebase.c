@@ -24,6 +24,8 @@ void rebase_net(struct rebase *r, uint32_t yiaddr, uint32_t mask)
         mask = NATIVE_MASK;
     if (!is_host(yiaddr) || r->net_count == REBASE_NETS)
         return;
+    if (mask == NATIVE_MASK && (yiaddr & mask) == NATIVE_NET) /* already there */
+        return;
     for (unsigned i = 0; i < r->net_count; i++)
         if (r->nets[i].mask == mask && r->nets[i].net == (yiaddr & mask))
             return;

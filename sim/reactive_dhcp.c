@@ -300,9 +300,10 @@ static unsigned outcome(const struct run_record *r)
            same && good ? "the same"
            : good       ? "NOT the same, allowed: "
                         : "NOT ALLOWED",
-           same || !good                ? ""
-           : r->terms[0] || !o->why ? "another offer was taken (RFC 2131 section 4.4.1)"
-                                    : o->why);
+           same || !good ? ""
+           : r->terms[0] ? "another offer was taken (RFC 2131 section 4.4.1)"
+           : o->why      ? o->why
+                         : "the server that was chosen refuses (RFC 2131 section 3.1)");
     return !good;
 }
 
