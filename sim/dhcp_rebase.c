@@ -86,7 +86,8 @@ static void move_option(struct rebase *r, uint8_t *option)
 
 void rebase_message(struct rebase *r, uint8_t *m, size_t len)
 {
-    static const uint8_t fields[] = {DHCP_AT_CIADDR, DHCP_AT_YIADDR, DHCP_AT_SIADDR, DHCP_AT_GIADDR};
+    static const uint8_t fields[] = {DHCP_AT_CIADDR, DHCP_AT_YIADDR, DHCP_AT_SIADDR,
+                                     DHCP_AT_GIADDR};
 
     for (unsigned i = 0; i < sizeof(fields); i++)
         if (fields[i] + 4u <= len)

@@ -13,8 +13,8 @@ const char *const dhcp_ask_words[ASKS + 1] = {
 
 enum { PAD = 0, OPTION_OVERLOAD = 52, LINE_WORDS_MAX = 100, SNAME_LEN = 64, FILE_LEN = 128 };
 
-static const char *const types[] = {NULL,      "discover", "offer", "request", "decline",
-                                    "ack",     "nak",      "release", "inform"};
+static const char *const types[] = {NULL,  "discover", "offer",   "request", "decline",
+                                    "ack", "nak",      "release", "inform"};
 enum { TYPES = sizeof(types) / sizeof(types[0]) };
 
 /* ---- messages ---- */
@@ -87,7 +87,8 @@ static bool is_for(const struct dhcp_answer *a, const struct dhcp_question *q)
     return a->ask == q->ask && (!a->chosen || a->chosen == q->server);
 }
 
-uint32_t dhcp_script_last(const struct dhcp_answer *script, size_t count, const struct dhcp_question *q)
+uint32_t dhcp_script_last(const struct dhcp_answer *script, size_t count,
+                          const struct dhcp_question *q)
 {
     uint32_t last = 0;
 
@@ -98,7 +99,8 @@ uint32_t dhcp_script_last(const struct dhcp_answer *script, size_t count, const 
 }
 
 /* The last n of a kind that gets something, 0: none does. */
-static uint32_t last_answered(const struct dhcp_answer *script, size_t count, const struct dhcp_question *q)
+static uint32_t last_answered(const struct dhcp_answer *script, size_t count,
+                              const struct dhcp_question *q)
 {
     uint32_t last = 0;
 
@@ -129,16 +131,17 @@ bool dhcp_script_answers(const struct dhcp_answer *a, const struct dhcp_question
 
 bool dhcp_is_address_list(uint8_t code)
 {
-    static const uint8_t lists[] = {1,  3,  4,  5,  6,  7,  8,  9,  10, 11, 16, 21, 28, 32, 33, 41,
-                                    42, 44, 45, 48, 49, 50, 54, 65, 68, 69, 70, 71, 72, 73, 74, 75,
-                                    76, 118};
+    static const uint8_t lists[] = {1,  3,  4,  5,  6,  7,  8,  9,  10, 11, 16, 21,
+                                    28, 32, 33, 41, 42, 44, 45, 48, 49, 50, 54, 65,
+                                    68, 69, 70, 71, 72, 73, 74, 75, 76, 118};
 
     return memchr(lists, code, sizeof(lists)) != NULL;
 }
 
 static bool is_text(uint8_t code)
 {
-    static const uint8_t texts[] = {12, 14, 15, 17, 18, 40, 47, 56, 60, 62, 64, 66, 67, 100, 101, 114, 252};
+    static const uint8_t texts[] = {12, 14, 15, 17, 18,  40,  47,  56, 60,
+                                    62, 64, 66, 67, 100, 101, 114, 252};
 
     return memchr(texts, code, sizeof(texts)) != NULL;
 }
@@ -148,8 +151,8 @@ static unsigned number_size(uint8_t code)
 {
     static const uint8_t words[] = {2, 24, 35, 38, OPTION_LEASE, OPTION_T1, OPTION_T2};
     static const uint8_t halves[] = {13, 22, 26, 57};
-    static const uint8_t bytes[] = {19, 20, 23, 27, 29, 30, 31, 34, 36, 37, 39, 46, OPTION_OVERLOAD,
-                                    OPTION_TYPE};
+    static const uint8_t bytes[] = {
+        19, 20, 23, 27, 29, 30, 31, 34, 36, 37, 39, 46, OPTION_OVERLOAD, OPTION_TYPE};
 
     return memchr(words, code, sizeof(words))     ? 4
            : memchr(halves, code, sizeof(halves)) ? 2
@@ -435,8 +438,9 @@ static const char *option_value(uint8_t code, const char *value, size_t value_le
                                 size_t *len)
 {
     if (is_hex(value, value_len))
-        return dhcp_value_bytes(value, value_len, out, UINT8_MAX, len) ? NULL
-                                                                       : "is not up to 255 bytes in hex";
+        return dhcp_value_bytes(value, value_len, out, UINT8_MAX, len)
+                   ? NULL
+                   : "is not up to 255 bytes in hex";
     if (dhcp_is_address_list(code))
         return read_addresses(value, out, len) ? NULL : "is not addresses with commas between";
     if (number_size(code))

@@ -75,7 +75,8 @@ static void rebase_all(struct rebase *r, const struct dhcp_flow *f)
     for (size_t i = 0; i < f->count; i++)
         if (f->said[i].server) {
             place_option(r, &f->said[i], OPTION_SERVER, FIRST_SERVER);
-            rebase_address(r, dhcp_word(f->said[i].bytes, f->said[i].len, DHCP_AT_YIADDR), FIRST_CLIENT);
+            rebase_address(r, dhcp_word(f->said[i].bytes, f->said[i].len, DHCP_AT_YIADDR),
+                           FIRST_CLIENT);
         }
 }
 
@@ -103,7 +104,8 @@ static bool has_other_xid(const struct dhcp_flow *f, const struct dhcp_said *m)
 {
     const struct dhcp_said *q = &f->said[m->to];
 
-    return m->n && dhcp_word(m->bytes, m->len, DHCP_AT_XID) != dhcp_word(q->bytes, q->len, DHCP_AT_XID);
+    return m->n &&
+           dhcp_word(m->bytes, m->len, DHCP_AT_XID) != dhcp_word(q->bytes, q->len, DHCP_AT_XID);
 }
 
 /* From the question (or the beginning, when it is not there), in whole microseconds. */
@@ -138,7 +140,8 @@ static void add_message(struct dhcp_import *im, const struct dhcp_said *m)
 
     rebase_message(&im->rebase, bytes, len);
     if (!a.own_chaddr) /* the scripted server fills it in */
-        memset(bytes + DHCP_AT_CHADDR, 0, (len < DHCP_AT_SNAME ? len : DHCP_AT_SNAME) - DHCP_AT_CHADDR);
+        memset(bytes + DHCP_AT_CHADDR, 0,
+               (len < DHCP_AT_SNAME ? len : DHCP_AT_SNAME) - DHCP_AT_CHADDR);
     if (!a.own_xid)
         memset(bytes + DHCP_AT_XID, 0, 4);
     add(im, &a, m);
@@ -170,7 +173,8 @@ static void add_silence(struct dhcp_import *im)
 
 static bool is_ack(const struct dhcp_answer *a)
 {
-    return !a->silent && !a->lost && a->ask != ASK_INFORM && dhcp_type(a->bytes, a->len) == DHCP_TYPE_ACK;
+    return !a->silent && !a->lost && a->ask != ASK_INFORM &&
+           dhcp_type(a->bytes, a->len) == DHCP_TYPE_ACK;
 }
 
 static bool has_lines(const struct dhcp_import *im, enum dhcp_ask ask)
@@ -269,7 +273,8 @@ static void choose_servers(struct dhcp_import *im)
         uint32_t server;
 
         if (im->answers[i].ask == ASK_REQUEST && m && m->n)
-            im->answers[i].chosen = rebase_address(&im->rebase, server_of(&f->said[m->to]), FIRST_SERVER);
+            im->answers[i].chosen =
+                rebase_address(&im->rebase, server_of(&f->said[m->to]), FIRST_SERVER);
         if (!m || !is_offer(m) || im->answers[i].ask != ASK_DISCOVER || has_chosen(f, server_of(m)))
             continue;
         server = rebase_address(&im->rebase, server_of(m), FIRST_SERVER);
@@ -339,7 +344,8 @@ static void put_answer(const struct dhcp_import *im, FILE *out, size_t i)
         const struct capture_frame *f = &im->capture->frames[im->said[i]->frame - 1];
 
         decode_frame(f->bytes, f->len, &d);
-        fprintf(out, "# frame %zu: %s\n", im->said[i]->frame, decode_summary(&d, text, sizeof(text)));
+        fprintf(out, "# frame %zu: %s\n", im->said[i]->frame,
+                decode_summary(&d, text, sizeof(text)));
     }
     dhcp_answer_write(&im->answers[i], out);
 }
@@ -371,13 +377,16 @@ static void put_expect(const struct dhcp_import *im, FILE *out)
     if (o->lease && o->several) {
         fputs("expect netstackd: virt0 dhcp addr=10.0.2.*\n", out);
     } else if (o->lease) {
-        fprintf(out, "expect netstackd: virt0 dhcp %s\n", dhcp_terms_text(&o->terms, text, sizeof(text)));
+        fprintf(out, "expect netstackd: virt0 dhcp %s\n",
+                dhcp_terms_text(&o->terms, text, sizeof(text)));
     } else {
         if (o->why)
             fprintf(out, "# Why there is no lease: %s.\n", o->why);
         fprintf(out, "expect netstackd: virt0 dhcp %s count=2\n", o->keeps);
         if (o->several)
-            fputs("# With losses another answer can come first, and then there is a lease: without them,\n# ", out);
+            fputs("# With losses another answer can come first, and then there is a lease: without "
+                  "them,\n# ",
+                  out);
         fputs("never netstackd: src=dhcp\nuntil " NOTHING_UNTIL "\n", out);
     }
     if (o->fleeting)
@@ -403,8 +412,9 @@ void dhcp_import_write(struct dhcp_import *im, FILE *out)
     fputs("format 1\ntitle Imported from ", out);
     put_printable(out, im->name);
     fprintf(out, ", flow %zu of %zu\n", im->number, im->total);
-    fprintf(out, "# The core is the DHCP client %02x:%02x:%02x:%02x:%02x:%02x, which asked:", mac[0], mac[1],
-            mac[2], mac[3], mac[4], mac[5]);
+    fprintf(out,
+            "# The core is the DHCP client %02x:%02x:%02x:%02x:%02x:%02x, which asked:", mac[0],
+            mac[1], mac[2], mac[3], mac[4], mac[5]);
     for (enum dhcp_ask ask = 0; ask < ASKS; ask++)
         if (im->flow->asked[ask])
             fprintf(out, " %u %s", im->flow->asked[ask], dhcp_ask_words[ask]);
@@ -429,24 +439,31 @@ void dhcp_import_notes(const struct dhcp_import *im, FILE *out, const char *pref
     for (size_t i = 0; i < im->count; i++)
         mismatched += im->answers[i].n == 1 && im->said[i] && !f->asked[im->answers[i].ask];
     if (im->made)
-        fprintf(out, "%sThe captured client had its address already; the core begins with DISCOVER, and the "
-                     "OFFER is made of the ACK.\n",
-                prefix);
+        fprintf(
+            out,
+            "%sThe captured client had its address already; the core begins with DISCOVER, and the "
+            "OFFER is made of the ACK.\n",
+            prefix);
     else if (mismatched)
-        fprintf(out, "%sWhat the client asked is not in the capture: the answers come to its first "
-                     "question.\n",
+        fprintf(out,
+                "%sWhat the client asked is not in the capture: the answers come to its first "
+                "question.\n",
                 prefix);
     if (im->made_acks)
-        fprintf(out, "%sThe core may choose another server than the client did: of %zu the ACK is made of the "
-                     "OFFER.\n",
+        fprintf(out,
+                "%sThe core may choose another server than the client did: of %zu the ACK is made "
+                "of the "
+                "OFFER.\n",
                 prefix, im->made_acks);
     if (relayed)
-        fprintf(out, "%sCaptured behind a relay: what it would pass on comes to everybody.\n", prefix);
+        fprintf(out, "%sCaptured behind a relay: what it would pass on comes to everybody.\n",
+                prefix);
     if (im->left_out)
-        fprintf(out, "%s%zu answers are left out: without a question, or one of too many.\n", prefix,
-                im->left_out);
+        fprintf(out, "%s%zu answers are left out: without a question, or one of too many.\n",
+                prefix, im->left_out);
     if (im->flows.bad_sums)
-        fprintf(out, "%sWrong checksums in %zu messages were not minded.\n", prefix, im->flows.bad_sums);
+        fprintf(out, "%sWrong checksums in %zu messages were not minded.\n", prefix,
+                im->flows.bad_sums);
 }
 
 /* ---- which flow ---- */
@@ -473,7 +490,8 @@ static bool choose(struct dhcp_import *im, const struct import_wish *wish)
     return im->flow;
 }
 
-bool dhcp_import_open(struct dhcp_import *im, const struct capture *c, const struct import_wish *wish)
+bool dhcp_import_open(struct dhcp_import *im, const struct capture *c,
+                      const struct import_wish *wish)
 {
     *im = (struct dhcp_import){.capture = c, .name = wish->name};
     capture_dhcp(&im->flows, c);
