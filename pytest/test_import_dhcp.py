@@ -70,6 +70,12 @@ CASES = {
                            answer(ACK, more=lease(mask="255.0.255.0"))],
                           HERE.replace("255.255.255.0", "255.0.255.0"),
                           "no lease; NOT the same, allowed: the subnet mask has holes (RFC 950)"),
+    "foreign-chaddr": ([D, answer(OFFER), request(), answer(ACK, chaddr=b"abcdef")], HERE,
+                       "no lease; NOT the same, allowed: its xid or chaddr is not the client's (RFC 2131 section "
+                       "4.4.1)"),
+    "large-subnet": ([D, answer(OFFER, more=lease(mask="255.255.0.0", router="192.168.1.1")), request(),
+                      answer(ACK, more=lease(mask="255.255.0.0", router="192.168.1.1"))],
+                     HERE, HERE + "; the same"),
     "router-elsewhere": ([D, answer(OFFER, more=lease(router="10.9.9.1", dns="8.8.8.8")), request(),
                           answer(ACK, more=lease(router="10.9.9.1", dns="8.8.8.8"))],
                          HERE.replace("10.0.2.2", "0.0.0.0").replace("10.0.2.3", "8.8.8.8"),
@@ -112,6 +118,12 @@ def test_of_two_servers_either_may_be_chosen(tmp_path):
     assert "requested address: captured 10.0.2.15, now 10.0.2.16; allowed: it was offered" in report
     text = imported(tmp_path, frames, range(1, 21))
     assert "chosen=10.0.2.4" in text and "chosen=10.0.2.2" in text
+
+
+def test_an_offer_that_comes_late_is_still_for_the_discover(tmp_path):
+    frames = [D, answer(OFFER), request(), answer(OFFER, SECOND, server="192.168.7.2"), answer(ACK)]
+    text = imported(tmp_path, frames)
+    assert re.search(r"^peer dhcp discover=1 wait=30ms .*53=offer 54=10\.0\.2\.4", text, re.M)
 
 
 def test_a_renewal_is_played(tmp_path):
