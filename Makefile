@@ -29,7 +29,8 @@ PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
 
 # The command line of `drywire`, what needs libslirp, and programs of their own are set apart.
 CLI := child.c ladder.c live.c main.c observe.c options.c origin.c peer.c qemu.c qemu_machine.c \
-       reactive.c reactive_dhcp.c replay_exact.c replay_journal.c report.c rewrap.c seq.c
+       reactive.c reactive_dhcp.c reactive_echo.c replay_exact.c replay_journal.c report.c rewrap.c \
+       seq.c
 SLIRP_ONLY := host_libc.c host_socket.c world_slirp.c
 CORE_SOURCES := $(sort $(wildcard core/*.[ch] core/*/*.[ch]))
 CORE := $(patsubst core/%,%,$(wildcard core/*.c core/*/*.c))

@@ -399,18 +399,12 @@ static void put_expect(const struct dhcp_import *im, FILE *out)
         fprintf(out, "limit %" PRIu64 "s\n", limit);
 }
 
-static void put_printable(FILE *out, const char *text)
-{
-    for (; *text; text++)
-        fputc(*text > ' ' && *text <= '~' ? *text : '?', out);
-}
-
 void dhcp_import_write(struct dhcp_import *im, FILE *out)
 {
     const uint8_t *mac = im->flow->chaddr;
 
     fputs("format 1\ntitle Imported from ", out);
-    put_printable(out, im->name);
+    import_put_name(out, im->name);
     fprintf(out, ", flow %zu of %zu\n", im->number, im->total);
     fprintf(out,
             "# The core is the DHCP client %02x:%02x:%02x:%02x:%02x:%02x, which asked:", mac[0],
@@ -476,7 +470,7 @@ static bool choose(struct dhcp_import *im, const struct import_wish *wish)
     capture_flows(&tcp, im->capture);
     for (size_t i = 0; i < tcp.count; i++)
         data += tcp.flows[i].sides[CLIENT].len + tcp.flows[i].sides[SERVER].len;
-    im->total = tcp.count + im->flows.count;
+    im->total = tcp.count + im->flows.count + wish->others;
     im->number = wish->flow;
     if (!wish->flow && !data && im->flows.count) { /* the one with the most messages */
         im->number = tcp.count + 1;
@@ -484,8 +478,10 @@ static bool choose(struct dhcp_import *im, const struct import_wish *wish)
             if (im->flows.flows[i].count > im->flows.flows[im->number - tcp.count - 1].count)
                 im->number = tcp.count + i + 1;
     }
-    if (im->number > tcp.count && im->number <= im->total)
+    if (im->number > tcp.count && im->number <= tcp.count + im->flows.count)
         im->flow = &im->flows.flows[im->number - tcp.count - 1];
+    im->tcp_data = data;
+    im->before = tcp.count;
     capture_flows_free(&tcp);
     return im->flow;
 }

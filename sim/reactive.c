@@ -6,6 +6,7 @@
 #include "child.h"
 #include "import.h"
 #include "reactive_dhcp.h"
+#include "reactive_echo.h"
 #include "report.h"
 #include "sha256.h"
 #include <errno.h>
@@ -48,19 +49,34 @@ static int open_import(struct import *im, const struct capture *c, const struct 
     return EXIT_USAGE;
 }
 
-/* Is the flow DHCP? Then `act` says what becomes of it, and *code what became of it. */
-static bool is_dhcp(const struct capture *c, const struct options *o, size_t *conversations, int *code,
-                    int (*act)(struct dhcp_import *, const struct options *))
+/* What becomes of flows that are not TCP. */
+struct acts {
+    int (*dhcp)(struct dhcp_import *im, const struct options *o);
+    int (*echo)(struct echo_import *im, const struct options *o);
+};
+
+/* Is it such a flow? Then *code is what became of it. `others`: how many there are. */
+static bool is_other(const struct capture *c, const struct options *o, const struct acts *acts,
+                     size_t *others, int *code)
 {
     struct import_wish wish = wish_of(o);
-    struct dhcp_import im;
-    bool is = dhcp_import_open(&im, c, &wish);
+    struct dhcp_import dhcp;
+    struct echo_import echo;
+    bool is_dhcp, is_echo;
 
-    *conversations = im.flows.count;
-    if (is)
-        *code = act(&im, o);
-    dhcp_import_close(&im);
-    return is;
+    echo_import_open(&echo, c);
+    wish.others = echo.flows;
+    is_dhcp = dhcp_import_open(&dhcp, c, &wish);
+    is_echo = !is_dhcp && echo_import_choose(&echo, &wish, dhcp.before + dhcp.flows.count,
+                                             !dhcp.tcp_data && !dhcp.flows.count);
+    *others = dhcp.flows.count + echo.flows;
+    if (is_dhcp)
+        *code = acts->dhcp(&dhcp, o);
+    if (is_echo)
+        *code = acts->echo(&echo, o);
+    dhcp_import_close(&dhcp);
+    echo_import_close(&echo);
+    return is_dhcp || is_echo;
 }
 
 /* The scenario in memory; free() it. */
@@ -138,6 +154,7 @@ static int write_scenario(const struct import *im, const struct options *o)
 
 int import_capture(const struct options *o)
 {
+    static const struct acts acts = {dhcp_write_scenario, echo_write_scenario};
     struct capture c;
     struct import im;
     char problem[200];
@@ -157,7 +174,7 @@ int import_capture(const struct options *o)
         fprintf(stderr, "drywire: %s: %s\n", o->paths[0], problem);
         return EXIT_USAGE;
     }
-    if (!is_dhcp(&c, o, &others, &code, dhcp_write_scenario)) {
+    if (!is_other(&c, o, &acts, &others, &code)) {
         code = open_import(&im, &c, o, others);
         if (!code) {
             code = write_scenario(&im, o);
@@ -387,6 +404,7 @@ static int run(void *ctx)
 
 int replay_reactive(const struct capture *c, const struct options *o)
 {
+    static const struct acts acts = {dhcp_replay, echo_replay};
     struct import im;
     struct reactive r = {.im = &im, .options = o};
     struct scenario *sc = NULL;
@@ -394,7 +412,7 @@ int replay_reactive(const struct capture *c, const struct options *o)
     char *text;
     int code;
 
-    if (is_dhcp(c, o, &others, &code, dhcp_replay))
+    if (is_other(c, o, &acts, &others, &code))
         return code;
     code = open_import(&im, c, o, others);
     if (code)

@@ -1,7 +1,7 @@
 /*
  * Captures that were damaged at random, under a seed: whatever the bytes are, the reader and what
- * comes behind it (the plan of a replay, the digest, readdressing, the TCP connections and the DHCP
- * conversations) neither read nor write beyond what is there. What is imported of DHCP is a scenario
+ * comes behind it (the plan of a replay, the digest, readdressing, the DHCP conversations and the
+ * pings) neither read nor write beyond what is there. What is imported of DHCP is a scenario
  * that says the same bytes. Each file is parsed in memory of exactly its size, so that sanitizers see it.
  *
  *     test_capture_fuzz [BYTES [SEED]]      that many mutated bytes; 2000000 by default
@@ -9,6 +9,7 @@
 #include "../../sim/capture.h"
 #include "../../sim/digest.h"
 #include "../../sim/import_dhcp.h"
+#include "../../sim/import_echo.h"
 #include "../../sim/native_observe.h"
 #include "../../sim/replay_plan.h"
 #include "../../sim/scenario.h"
@@ -20,7 +21,7 @@
 
 #include <cmocka.h>
 
-enum { FILES = 9, FILE_SIZE = 8192, MUTATIONS = 16 };
+enum { FILES = 10, FILE_SIZE = 8192, MUTATIONS = 16 };
 
 /* Both formats, a capture with comments and rings, one of QEMU, fragments, odd lengths. */
 static const char *const paths[FILES] = {
@@ -33,11 +34,12 @@ static const char *const paths[FILES] = {
     "tests/captures/public/dhcp/pcpp-Dhcp3.pcap",
     "tests/captures/public/dhcp/tcpdump-dhcp-rfc3004.pcap",
     "tests/captures/public/dhcp/tcpdump-dhcp-option-33.pcap",
+    "tests/captures/public/icmp/zeek-5-pings.pcap",
 };
 
 static uint8_t files[FILES][FILE_SIZE];
 static size_t lens[FILES];
-static uint64_t wanted = 2000000, state = 1, imported;
+static uint64_t wanted = 2000000, state = 1, imported, pings;
 
 static uint32_t draw(uint32_t bound)
 {
@@ -136,6 +138,31 @@ static void import_all(const struct capture *c)
     }
 }
 
+static void import_pings(const struct capture *c)
+{
+    struct import_wish wish = {.name = "fuzz"};
+    struct echo_import im;
+    struct scenario *sc;
+
+    echo_import_open(&im, c);
+    for (wish.flow = 1; wish.flow <= im.flows; wish.flow++) {
+        char *text = NULL;
+        size_t len;
+        FILE *out = open_memstream(&text, &len);
+
+        assert_non_null(out);
+        assert_true(echo_import_choose(&im, &wish, 0, true));
+        echo_import_write(&im, out);
+        fclose(out);
+        assert_int_equal(scenario_parse("fuzz", text, len, &sc, stderr), 0);
+        assert_int_equal(sc->dial_count, echo_counts_of(&im).requests);
+        scenario_free(sc);
+        free(text);
+        pings++;
+    }
+    echo_import_close(&im);
+}
+
 static void use(const struct capture *c)
 {
     static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
@@ -146,6 +173,7 @@ static void use(const struct capture *c)
     digest_free(&g);
     free(steps);
     import_all(c);
+    import_pings(c);
     for (size_t i = 0; i < c->count; i++) {
         uint8_t *copy = malloc(c->frames[i].len + 1);
 
@@ -187,6 +215,7 @@ static void no_damage_is_read_beyond_its_end(void **unused)
     assert_true(read > refused / 20); /* else nothing behind the reader is tested */
     assert_true(refused > read / 20);
     assert_true(imported > read / 10);
+    assert_true(pings > read / 50);
 }
 
 int main(int argc, char **argv)
