@@ -45,6 +45,12 @@ def test_every_length(tmp_path, size):
     assert done.returncode == 0 and "captured  1 requests, 1 replies, 1 with" in done.stdout, done.stdout
 
 
+def test_a_long_ping_is_cut(tmp_path):
+    capture = write(tmp_path / "c.pcap", [icmp(8, b"\xff" * 1400, seq) for seq in range(300)])
+    done = drywire("replay", capture)
+    assert done.returncode == 0 and "requests sent: captured 300, now 146; allowed: " in done.stdout, done.stdout
+
+
 def test_what_the_captured_host_did_wrong_is_told(tmp_path):
     capture = write(tmp_path / "c.pcap", [icmp(8, b"abc", 1), reply(b"abd", 1), icmp(8, b"abc", 2), icmp(8, b"x", 3, wrong=1)])
     done = drywire("replay", capture)

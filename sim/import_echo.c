@@ -8,9 +8,10 @@
 #include <string.h>
 
 enum {
-    LOOK_BACK = 256,   /* so far a reply's request is looked for */
-    ECHOES_MAX = 500,  /* lines of a scenario */
-    PAYLOAD_MAX = 1472 /* of a frame of 1514 bytes */
+    LOOK_BACK = 256,       /* so far a reply's request is looked for */
+    ECHOES_MAX = 500,      /* lines of a scenario */
+    BYTES_MAX = 200 << 10, /* and what they send */
+    PAYLOAD_MAX = 1472     /* of a frame of 1514 bytes */
 };
 
 #define BEGIN_NS   (2 * NS_PER_S) /* the machine has its address by then */
@@ -126,7 +127,7 @@ void echo_import_write(const struct echo_import *im, FILE *out)
 {
     struct echo_counts n = echo_counts_of(im);
     uint64_t first = 0, at, last = 0;
-    size_t lines = 0;
+    size_t lines = 0, bytes = 0;
     char text[32];
 
     fprintf(out, "format 1\ntitle Imported from ");
@@ -136,8 +137,6 @@ void echo_import_write(const struct echo_import *im, FILE *out)
             "# The core is the host that is pinged: %zu requests, %zu replies, %zu with the same "
             "bytes.\n",
             n.requests, n.replies, n.same);
-    if (n.requests > ECHOES_MAX)
-        fprintf(out, "# The first %u are here.\n", ECHOES_MAX);
     fputs("world native\n", out);
     for (size_t i = 0; i < im->count && lines < ECHOES_MAX; i++) {
         const struct echo *e = &im->echoes[i];
@@ -145,6 +144,9 @@ void echo_import_write(const struct echo_import *im, FILE *out)
 
         if (e->flow != im->flow)
             continue;
+        bytes += e->len;
+        if (bytes > BYTES_MAX)
+            break;
         first = lines++ ? first : e->time_ns;
         since = e->time_ns > first ? (e->time_ns - first) / NS_PER_US * NS_PER_US : 0;
         at = BEGIN_NS + (since < SPAN_NS ? since : SPAN_NS);
@@ -154,6 +156,8 @@ void echo_import_write(const struct echo_import *im, FILE *out)
         import_put_string(out, e->bytes, e->len);
         fputc('\n', out);
     }
+    if (lines < n.requests)
+        fputs("# The other requests are left out.\n", out);
     if (last / NS_PER_S + PATIENCE_S > LIMIT_S)
         fprintf(out, "limit %" PRIu64 "s\n", last / NS_PER_S + PATIENCE_S);
 }
