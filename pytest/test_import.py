@@ -61,9 +61,11 @@ def test_the_capture_of_a_linux_client_delivers_the_same(tmp_path):
 
 def test_the_flows_of_a_capture_are_listed(tmp_path):
     done = drywire("list", LINUX)
-    assert done.returncode == 0 and done.stdout.splitlines()[0] == f"{LINUX}: 29 frames, 2 flows"
+    assert done.returncode == 0 and done.stdout.splitlines()[0] == f"{LINUX}: frames=29 flows=2"
     assert "flow 1  tcp   192.0.2.1:46626 > 192.0.2.2:8000  from frame 5, 78 bytes there, 383 back, closed" in done.stdout
     assert "383 bytes for it to read" in drywire("import", LINUX, "--flow", "1", "-o", tmp_path / "1.scn").stdout
+    listed = drywire("list", ROOT / "tests/captures/public/icmp/zeek-5-pings.pcap").stdout
+    assert "flow 1  ping  172.16.133.2 > 172.217.11.78  id=1226, 5 requests, 5 replies" in listed
     listed = drywire("list", ROOT / "tests/captures/lease-lost-offer.pcap").stdout
     assert "flow 2  dhcp  02:00:00:00:00:01  from frame 1, 3 messages, 2 answers" in listed
 

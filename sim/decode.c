@@ -101,7 +101,8 @@ enum {
     OPTION_END = 255,
 };
 
-static void decode_dhcp_option(struct decoded *d, const uint8_t *option)
+/* The first of several instances counts, as for the core (docs/limits.md). */
+static void decode_dhcp_option(struct decoded *d, const uint8_t *option, bool reply)
 {
     uint32_t *field;
 
@@ -109,10 +110,12 @@ static void decode_dhcp_option(struct decoded *d, const uint8_t *option)
     case OPTION_TYPE:
         if (option[1] != 1 || option[2] < 1 || option[2] > 8)
             wrong(d, "dhcp.type");
-        else
+        else if (!d->dhcp_type)
             d->dhcp_type = option[2];
         return;
     case OPTION_REQUESTED:
+        if (reply) /* it means nothing there: RFC 2131 section 4.3.1, table 3 */
+            return;
         field = &d->dhcp_requested;
         break;
     case OPTION_LEASE:
@@ -132,7 +135,7 @@ static void decode_dhcp_option(struct decoded *d, const uint8_t *option)
     }
     if (option[1] != 4)
         wrong(d, "dhcp.option_length");
-    else
+    else if (!*field)
         *field = get32(option + 2);
 }
 
@@ -164,7 +167,7 @@ static void decode_dhcp(struct decoded *d, const uint8_t *bytes, size_t len)
             wrong(d, "dhcp.options");
             return;
         }
-        decode_dhcp_option(d, bytes + i);
+        decode_dhcp_option(d, bytes + i, bytes[0] == 2);
         i += 2u + bytes[i + 1];
     }
     if (!d->dhcp_type)

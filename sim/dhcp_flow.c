@@ -33,7 +33,8 @@ static bool knows(const struct dhcp_flow *f, uint32_t xid)
     return false;
 }
 
-/* The conversation of a message: by chaddr, else (an answer with another chaddr) by xid, else new. */
+/* The conversation of a message: by chaddr, else (an answer with another chaddr) by xid, else new.
+ */
 static struct dhcp_flow *flow_of(struct dhcp_flows *all, const struct dhcp_said *m)
 {
     struct dhcp_flow f = {.first_frame = m->frame};
@@ -97,8 +98,9 @@ static void place_answer(struct dhcp_flow *f, size_t at)
 static void place_question(struct dhcp_flow *f, struct dhcp_said *m)
 {
     size_t len;
-    int ask = dhcp_ask_of(dhcp_type(m->bytes, m->len), dhcp_word(m->bytes, m->len, DHCP_AT_CIADDR),
-                          dhcp_option(m->bytes, m->len, OPTION_SERVER, &len) != NULL, m->unicast);
+    int ask =
+        dhcp_ask_of(dhcp_type(m->bytes, m->len), dhcp_word(m->bytes, m->len, DHCP_AT_CIADDR),
+                    dhcp_find_option(m->bytes, m->len, OPTION_SERVER, &len) != NULL, m->unicast);
 
     m->other = ask < 0;
     if (m->other)
@@ -161,11 +163,11 @@ void capture_dhcp(struct dhcp_flows *f, const struct capture *c)
         struct dhcp_said m;
         struct decoded d;
 
-        if (frame->duplicate || frame->damaged)
+        if (frame->damaged)
             continue;
         decode_frame(frame->bytes, frame->len, &d);
-        if (!read_message(frame, &d, &m))
-            continue;
+        if (!read_message(frame, &d, &m) || (m.server && frame->duplicate))
+            continue; /* a question that the wire doubled is answered twice */
         f->bad_sums += d.error && strstr(d.error, "checksum") != NULL;
         m.frame = i + 1;
         flow = flow_of(f, &m);

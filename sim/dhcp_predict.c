@@ -53,7 +53,7 @@ static const char *flaw(const struct dhcp_answer *a)
 static uint32_t first_address(const struct dhcp_answer *a, uint8_t code)
 {
     size_t len;
-    const uint8_t *option = dhcp_option(a->bytes, a->len, code, &len);
+    const uint8_t *option = dhcp_find_option(a->bytes, a->len, code, &len);
 
     return option && len >= 4 ? dhcp_word(option, len, 0) : 0;
 }
@@ -88,7 +88,8 @@ static const char *refusal(const struct dhcp_terms *t)
     if (t->mask < 0xfffffffe && (!(t->addr & ~t->mask) || (t->addr | t->mask) == UINT32_MAX))
         return "yiaddr is the subnet's own or its broadcast address (RFC 1122 section 3.2.1.3)";
     if (t->lease_s < LEASE_MIN_S)
-        return "the lease time is missing (RFC 2131 section 4.3.1, table 3) or below 8 s (docs/limits.md)";
+        return "the lease time is missing (RFC 2131 section 4.3.1, table 3) or below 8 s "
+               "(docs/limits.md)";
     return NULL;
 }
 
@@ -115,8 +116,8 @@ struct answers {
     const struct dhcp_answer *last; /* the one before */
 };
 
-static struct answers ask(const struct dhcp_answer *script, size_t count, enum dhcp_ask what, uint32_t n,
-                          uint32_t server)
+static struct answers ask(const struct dhcp_answer *script, size_t count, enum dhcp_ask what,
+                          uint32_t n, uint32_t server)
 {
     struct dhcp_question q = {.ask = what, .n = n, .server = server};
 
@@ -210,19 +211,23 @@ static enum verdict await(struct answers a, struct dhcp_outlook *o, const struct
     return NOTHING;
 }
 
-static void acquire(const struct dhcp_answer *script, size_t count, struct dhcp_outlook *o)
+/* From the first DISCOVER and REQUEST on, or when all that is scripted is used up. */
+static void acquire(const struct dhcp_answer *script, size_t count, bool late,
+                    struct dhcp_outlook *o)
 {
     struct dhcp_question discover = {.ask = ASK_DISCOVER};
-    uint32_t rounds = dhcp_script_last(script, count, &discover), requests = 0;
+    uint32_t rounds = dhcp_script_last(script, count, &discover);
+    uint32_t first = late ? rounds + 1 : 1, requests = late ? UINT32_MAX / 2 : 0;
 
-    for (uint32_t n = 1; n <= rounds + ROUNDS_MORE && !o->lease; n++) {
+    for (uint32_t n = first; n <= rounds + ROUNDS_MORE && !o->lease; n++) {
         enum verdict v = NOTHING;
         struct dhcp_terms offer;
 
         if (!select_offer(ask(script, count, ASK_DISCOVER, n, 0), o, &offer))
             continue;
         for (unsigned i = 0; i < REQUEST_TRIES && v == NOTHING; i++)
-            v = await(ask(script, count, ASK_REQUEST, ++requests, offer.server), o, &offer, NULL, false);
+            v = await(ask(script, count, ASK_REQUEST, ++requests, offer.server), o, &offer, NULL,
+                      false);
         o->lease = v == ACCEPTED;
         o->naks += v == REJECTED;
     }
@@ -248,8 +253,8 @@ static void renew(const struct dhcp_answer *script, size_t count, struct dhcp_ou
 
 static bool same_terms(const struct dhcp_terms *a, const struct dhcp_terms *b)
 {
-    return a->addr == b->addr && a->mask == b->mask && a->gateway == b->gateway && a->dns == b->dns &&
-           a->lease_s == b->lease_s;
+    return a->addr == b->addr && a->mask == b->mask && a->gateway == b->gateway &&
+           a->dns == b->dns && a->lease_s == b->lease_s;
 }
 
 /* Is there an offer for an ACK? The one may be lost that kept a client from it. */
@@ -271,8 +276,13 @@ static bool is_offered(const struct dhcp_answer *script, size_t count, const str
 
 void dhcp_predict(const struct dhcp_answer *script, size_t count, struct dhcp_outlook *o)
 {
+    struct dhcp_outlook later = {0};
+
     *o = (struct dhcp_outlook){0};
-    acquire(script, count, o);
+    acquire(script, count, false, o);
+    acquire(script, count, true, &later);
+    o->keeps = later.naks ? "nak" : later.refused ? "refused" : "retry";
+    o->fleeting = o->lease && !later.lease;
     for (size_t i = 0; i < count; i++) {
         const struct dhcp_answer *a = &script[i];
         struct dhcp_terms t;

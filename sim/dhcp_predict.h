@@ -15,7 +15,9 @@ struct dhcp_terms {
 struct dhcp_outlook {
     bool lease;
     struct dhcp_terms terms;
-    bool several;           /* with losses it can be a lease on other terms */
+    bool several;      /* with losses it can be a lease on other terms */
+    bool fleeting;     /* the last answers, which repeat, give none: losses can use the others up */
+    const char *keeps; /* without a lease: what goes on and on, a word of the trace */
     unsigned naks, refused; /* on the way there */
     bool renewed, lost;     /* what becomes of it, if the script knows renewals */
     const char *why;        /* why the last message that was not taken was not; NULL: all were */

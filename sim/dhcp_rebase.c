@@ -24,6 +24,8 @@ void rebase_net(struct rebase *r, uint32_t yiaddr, uint32_t mask)
         mask = NATIVE_MASK;
     if (!is_host(yiaddr) || r->net_count == REBASE_NETS)
         return;
+    if (mask == NATIVE_MASK && (yiaddr & mask) == NATIVE_NET) /* already there */
+        return;
     for (unsigned i = 0; i < r->net_count; i++)
         if (r->nets[i].mask == mask && r->nets[i].net == (yiaddr & mask))
             return;
@@ -84,7 +86,8 @@ static void move_option(struct rebase *r, uint8_t *option)
 
 void rebase_message(struct rebase *r, uint8_t *m, size_t len)
 {
-    static const uint8_t fields[] = {DHCP_AT_CIADDR, DHCP_AT_YIADDR, DHCP_AT_SIADDR, DHCP_AT_GIADDR};
+    static const uint8_t fields[] = {DHCP_AT_CIADDR, DHCP_AT_YIADDR, DHCP_AT_SIADDR,
+                                     DHCP_AT_GIADDR};
 
     for (unsigned i = 0; i < sizeof(fields); i++)
         if (fields[i] + 4u <= len)

@@ -13,8 +13,8 @@ const char *const dhcp_ask_words[ASKS + 1] = {
 
 enum { PAD = 0, OPTION_OVERLOAD = 52, LINE_WORDS_MAX = 100, SNAME_LEN = 64, FILE_LEN = 128 };
 
-static const char *const types[] = {NULL,      "discover", "offer", "request", "decline",
-                                    "ack",     "nak",      "release", "inform"};
+static const char *const types[] = {NULL,  "discover", "offer",   "request", "decline",
+                                    "ack", "nak",      "release", "inform"};
 enum { TYPES = sizeof(types) / sizeof(types[0]) };
 
 /* ---- messages ---- */
@@ -29,7 +29,7 @@ uint32_t dhcp_word(const uint8_t *m, size_t len, size_t at)
     return at + 4 <= len ? get32(m + at) : 0;
 }
 
-const uint8_t *dhcp_option(const uint8_t *m, size_t len, uint8_t code, size_t *option_len)
+const uint8_t *dhcp_find_option(const uint8_t *m, size_t len, uint8_t code, size_t *option_len)
 {
     size_t i = DHCP_AT_OPTIONS;
 
@@ -52,7 +52,7 @@ const uint8_t *dhcp_option(const uint8_t *m, size_t len, uint8_t code, size_t *o
 uint32_t dhcp_option32(const uint8_t *m, size_t len, uint8_t code)
 {
     size_t option_len;
-    const uint8_t *option = dhcp_option(m, len, code, &option_len);
+    const uint8_t *option = dhcp_find_option(m, len, code, &option_len);
 
     return option && option_len == 4 ? get32(option) : 0;
 }
@@ -60,7 +60,7 @@ uint32_t dhcp_option32(const uint8_t *m, size_t len, uint8_t code)
 unsigned dhcp_type(const uint8_t *m, size_t len)
 {
     size_t option_len;
-    const uint8_t *option = dhcp_option(m, len, OPTION_TYPE, &option_len);
+    const uint8_t *option = dhcp_find_option(m, len, OPTION_TYPE, &option_len);
 
     return option && option_len == 1 ? option[0] : 0;
 }
@@ -87,7 +87,8 @@ static bool is_for(const struct dhcp_answer *a, const struct dhcp_question *q)
     return a->ask == q->ask && (!a->chosen || a->chosen == q->server);
 }
 
-uint32_t dhcp_script_last(const struct dhcp_answer *script, size_t count, const struct dhcp_question *q)
+uint32_t dhcp_script_last(const struct dhcp_answer *script, size_t count,
+                          const struct dhcp_question *q)
 {
     uint32_t last = 0;
 
@@ -97,16 +98,27 @@ uint32_t dhcp_script_last(const struct dhcp_answer *script, size_t count, const 
     return last;
 }
 
+/* The last n of a kind that gets something, 0: none does. */
+static uint32_t last_answered(const struct dhcp_answer *script, size_t count,
+                              const struct dhcp_question *q)
+{
+    uint32_t last = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (is_for(&script[i], q) && !script[i].silent && !script[i].lost && script[i].n > last)
+            last = script[i].n;
+    return last;
+}
+
 struct dhcp_question dhcp_script_find(const struct dhcp_answer *script, size_t count,
                                       struct dhcp_question q)
 {
     uint32_t last = dhcp_script_last(script, count, &q);
 
-    if (!last && (q.ask == ASK_REBOOT || q.ask == ASK_RENEW || q.ask == ASK_REBIND)) {
+    if (!last && (q.ask == ASK_REBOOT || q.ask == ASK_RENEW || q.ask == ASK_REBIND))
         q.ask = ASK_REQUEST;
-        q.n = last = dhcp_script_last(script, count, &q);
-    }
-    q.n = q.n < last ? q.n : last;
+    if (q.n > last)
+        q.n = last_answered(script, count, &q);
     return q;
 }
 
@@ -119,16 +131,17 @@ bool dhcp_script_answers(const struct dhcp_answer *a, const struct dhcp_question
 
 bool dhcp_is_address_list(uint8_t code)
 {
-    static const uint8_t lists[] = {1,  3,  4,  5,  6,  7,  8,  9,  10, 11, 16, 21, 28, 32, 33, 41,
-                                    42, 44, 45, 48, 49, 50, 54, 65, 68, 69, 70, 71, 72, 73, 74, 75,
-                                    76, 118};
+    static const uint8_t lists[] = {1,  3,  4,  5,  6,  7,  8,  9,  10, 11, 16, 21,
+                                    28, 32, 33, 41, 42, 44, 45, 48, 49, 50, 54, 65,
+                                    68, 69, 70, 71, 72, 73, 74, 75, 76, 118};
 
     return memchr(lists, code, sizeof(lists)) != NULL;
 }
 
 static bool is_text(uint8_t code)
 {
-    static const uint8_t texts[] = {12, 14, 15, 17, 18, 40, 47, 56, 60, 62, 64, 66, 67, 100, 101, 114, 252};
+    static const uint8_t texts[] = {12, 14, 15, 17, 18,  40,  47,  56, 60,
+                                    62, 64, 66, 67, 100, 101, 114, 252};
 
     return memchr(texts, code, sizeof(texts)) != NULL;
 }
@@ -138,8 +151,8 @@ static unsigned number_size(uint8_t code)
 {
     static const uint8_t words[] = {2, 24, 35, 38, OPTION_LEASE, OPTION_T1, OPTION_T2};
     static const uint8_t halves[] = {13, 22, 26, 57};
-    static const uint8_t bytes[] = {19, 20, 23, 27, 29, 30, 31, 34, 36, 37, 39, 46, OPTION_OVERLOAD,
-                                    OPTION_TYPE};
+    static const uint8_t bytes[] = {
+        19, 20, 23, 27, 29, 30, 31, 34, 36, 37, 39, 46, OPTION_OVERLOAD, OPTION_TYPE};
 
     return memchr(words, code, sizeof(words))     ? 4
            : memchr(halves, code, sizeof(halves)) ? 2
@@ -425,8 +438,9 @@ static const char *option_value(uint8_t code, const char *value, size_t value_le
                                 size_t *len)
 {
     if (is_hex(value, value_len))
-        return dhcp_value_bytes(value, value_len, out, UINT8_MAX, len) ? NULL
-                                                                       : "is not up to 255 bytes in hex";
+        return dhcp_value_bytes(value, value_len, out, UINT8_MAX, len)
+                   ? NULL
+                   : "is not up to 255 bytes in hex";
     if (dhcp_is_address_list(code))
         return read_addresses(value, out, len) ? NULL : "is not addresses with commas between";
     if (number_size(code))

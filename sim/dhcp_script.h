@@ -3,8 +3,10 @@
  * REQUEST, ... of the machine; as lines of a scenario (`peer dhcp`, docs/scenarios.md) and back.
  * A capture is imported into this (import_dhcp.c) and the scripted peer plays it (native_dhcp.c).
  *
- * Beyond what is scripted: a question gets what the last one of its kind got, and a kind of REQUEST
- * that is not scripted at all gets what the last REQUEST for an offer got.
+ * A question without lines gets nothing while lines for later ones of its kind follow. Beyond what
+ * is scripted the server goes on as it last answered: a question gets what the last answered one of
+ * its kind got, and a kind of REQUEST that is not scripted at all what the last answered REQUEST
+ * for an offer got.
  */
 #ifndef DRYWIRE_DHCP_SCRIPT_H
 #define DRYWIRE_DHCP_SCRIPT_H
@@ -15,7 +17,8 @@
 #include <stdio.h>
 
 /* What a client asks. A REQUEST for an offer names a server; one after a reboot names none, a
- * renewal has its address and goes to its server, rebinding to everybody: RFC 2131 section 4.3.2. */
+ * renewal has its address and goes to its server, rebinding to everybody: RFC 2131 section 4.3.2.
+ */
 enum dhcp_ask { ASK_DISCOVER, ASK_REQUEST, ASK_REBOOT, ASK_RENEW, ASK_REBIND, ASK_INFORM, ASKS };
 
 extern const char *const dhcp_ask_words[ASKS + 1]; /* NULL behind them */
@@ -64,12 +67,12 @@ enum {
 
 struct dhcp_answer {
     enum dhcp_ask ask;
-    uint32_t n;    /* it comes after the n-th of these, from 1 */
-    bool silent;   /* or nothing does */
-    bool lost;     /* it is on record, but does not come */
+    uint32_t n;  /* it comes after the n-th of these, from 1 */
+    bool silent; /* or nothing does */
+    bool lost;   /* it is on record, but does not come */
     uint64_t wait_ns;
-    bool unicast;  /* the frame goes to the client alone */
-    bool unsummed; /* it has no UDP checksum */
+    bool unicast;    /* the frame goes to the client alone */
+    bool unsummed;   /* it has no UDP checksum */
     uint32_t chosen; /* it answers only a REQUEST that names this server; 0: any */
     uint32_t src, dst;
     bool own_xid, own_chaddr; /* those in `bytes`; else the client's */
@@ -82,8 +85,9 @@ struct dhcp_answer {
 /* Four bytes of the message, 0 when they are not there. */
 uint32_t dhcp_word(const uint8_t *m, size_t len, size_t at);
 
-/* The first instance of an option behind the cookie, *option_len bytes; NULL: none, or none whole. */
-const uint8_t *dhcp_option(const uint8_t *m, size_t len, uint8_t code, size_t *option_len);
+/* The first instance of an option behind the cookie, *option_len bytes; NULL: none, or none whole.
+ */
+const uint8_t *dhcp_find_option(const uint8_t *m, size_t len, uint8_t code, size_t *option_len);
 
 /* An option of four bytes, else 0. */
 uint32_t dhcp_option32(const uint8_t *m, size_t len, uint8_t code);
@@ -105,13 +109,15 @@ struct dhcp_question {
     uint32_t n, server;
 };
 
-/* Which lines answer it: those that dhcp_script_answers() says, with the question that comes back. */
+/* Which lines answer it: those that dhcp_script_answers() says, with the question that comes back.
+ */
 struct dhcp_question dhcp_script_find(const struct dhcp_answer *script, size_t count,
                                       struct dhcp_question q);
 bool dhcp_script_answers(const struct dhcp_answer *a, const struct dhcp_question *q);
 
 /* The last n of a kind of question, 0: the script does not know it. */
-uint32_t dhcp_script_last(const struct dhcp_answer *script, size_t count, const struct dhcp_question *q);
+uint32_t dhcp_script_last(const struct dhcp_answer *script, size_t count,
+                          const struct dhcp_question *q);
 
 /* Write one as a line. */
 void dhcp_answer_write(const struct dhcp_answer *a, FILE *out);

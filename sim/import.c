@@ -51,7 +51,7 @@ static int choose_flow(struct import *im, char *problem, size_t size)
     uint64_t wanted = im->wish.flow, most = 0;
 
     if (!im->flows.count && !im->wish.others) {
-        snprintf(problem, size, "has no TCP over IPv4 and no DHCP, there is nothing to import");
+        snprintf(problem, size, "has no TCP over IPv4, no DHCP and no ping, there is nothing to import");
         return -1;
     }
     if (wanted > im->flows.count) {
@@ -162,7 +162,7 @@ static void choose_program(struct import *im)
 
 /* ---- what the program says ---- */
 
-static void put_string(FILE *out, const uint8_t *bytes, size_t len)
+void import_put_string(FILE *out, const uint8_t *bytes, size_t len)
 {
     fputc('"', out);
     for (size_t i = 0; i < len; i++) {
@@ -201,7 +201,7 @@ static void put_words(FILE *out, const uint8_t *bytes, size_t len, bool fill)
             fprintf(out, "%02x", bytes[i]);
     } else {
         fputc(' ', out);
-        put_string(out, bytes, len);
+        import_put_string(out, bytes, len);
     }
 }
 
@@ -418,7 +418,7 @@ static uint64_t put_peer(const struct import *im, FILE *out, const char *side, u
             continue;
         }
         fputs(" send=", out);
-        put_string(out, piece->bytes, piece->len);
+        import_put_string(out, piece->bytes, piece->len);
         fputc('\n', out);
     }
     put_end(&p);
@@ -477,7 +477,7 @@ static void put_handshake(const struct import *im, FILE *out)
 
 /* ---- the scenario ---- */
 
-static void put_printable(FILE *out, const char *text)
+void import_put_name(FILE *out, const char *text)
 {
     for (; *text; text++)
         fputc(*text > ' ' && *text <= '~' ? *text : '?', out);
@@ -531,7 +531,7 @@ void import_write(const struct import *im, FILE *out, const char *side)
     char text[32];
 
     fputs("format 1\ntitle Imported from ", out);
-    put_printable(out, im->wish.name);
+    import_put_name(out, im->wish.name);
     fprintf(out, ", flow %zu of %zu\n", im->number, import_total(im));
     fprintf(out, "# The core is the %s; the peer says %zu bytes, the machine %" PRIu64 ".\n",
             im->own == CLIENT ? "client" : "server", peer->len, im->said);
@@ -544,7 +544,7 @@ void import_write(const struct import *im, FILE *out, const char *side)
     fprintf(out, "serve script " PEER_ADDRESS ":%u", peer->port);
     if (side) {
         fputs(" file=", out);
-        put_string(out, (const uint8_t *)side, strlen(side));
+        import_put_string(out, (const uint8_t *)side, strlen(side));
     }
     fputc('\n', out);
     span = put_peer(im, out, side, latency_ns);

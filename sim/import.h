@@ -46,6 +46,10 @@ void import_notes(const struct import *im, FILE *out, const char *prefix);
 const struct flow_side *import_own(const struct import *im);
 const struct flow_side *import_peer(const struct import *im);
 
+/* A string of a scenario, with its quotes; a name in a title. */
+void import_put_string(FILE *out, const uint8_t *bytes, size_t len);
+void import_put_name(FILE *out, const char *text);
+
 /* The flows of the capture, of every kind. */
 size_t import_total(const struct import *im);
 

@@ -10,6 +10,7 @@
 enum { ANSWERS_MAX = 1000, QUESTIONS_MAX = 1000, SCRIPT_BYTES_MAX = 200 << 10 };
 enum { FIRST_SERVER = 2, FIRST_CLIENT = 15 };
 
+#define WAIT_MAX_NS   (600 * NS_PER_S) /* no client waits so long for an answer */
 #define NOTHING_UNTIL "120s"
 #define LIMIT_S       300
 #define PATIENCE_S    70 /* of a client for one question: its longest back-off */
@@ -50,7 +51,7 @@ static const struct dhcp_said *leading(const struct dhcp_flow *f)
 static void place_option(struct rebase *r, const struct dhcp_said *m, uint8_t code, unsigned from)
 {
     size_t len;
-    const uint8_t *option = dhcp_option(m->bytes, m->len, code, &len);
+    const uint8_t *option = dhcp_find_option(m->bytes, m->len, code, &len);
 
     if (option && len >= 4)
         rebase_address(r, dhcp_word(option, len, 0), from);
@@ -74,7 +75,8 @@ static void rebase_all(struct rebase *r, const struct dhcp_flow *f)
     for (size_t i = 0; i < f->count; i++)
         if (f->said[i].server) {
             place_option(r, &f->said[i], OPTION_SERVER, FIRST_SERVER);
-            rebase_address(r, dhcp_word(f->said[i].bytes, f->said[i].len, DHCP_AT_YIADDR), FIRST_CLIENT);
+            rebase_address(r, dhcp_word(f->said[i].bytes, f->said[i].len, DHCP_AT_YIADDR),
+                           FIRST_CLIENT);
         }
 }
 
@@ -102,13 +104,22 @@ static bool has_other_xid(const struct dhcp_flow *f, const struct dhcp_said *m)
 {
     const struct dhcp_said *q = &f->said[m->to];
 
-    return m->n && dhcp_word(m->bytes, m->len, DHCP_AT_XID) != dhcp_word(q->bytes, q->len, DHCP_AT_XID);
+    return m->n &&
+           dhcp_word(m->bytes, m->len, DHCP_AT_XID) != dhcp_word(q->bytes, q->len, DHCP_AT_XID);
+}
+
+/* From the question (or the beginning, when it is not there), in whole microseconds. */
+static uint64_t wait_of(const struct dhcp_flow *f, const struct dhcp_said *m)
+{
+    uint64_t from = m->n ? f->said[m->to].time_ns : f->said[0].time_ns;
+    uint64_t wait = m->time_ns > from ? m->time_ns - from : 0;
+
+    return wait < WAIT_MAX_NS ? wait / NS_PER_US * NS_PER_US : WAIT_MAX_NS;
 }
 
 static void add_message(struct dhcp_import *im, const struct dhcp_said *m)
 {
     const struct dhcp_flow *f = im->flow;
-    uint64_t asked_ns = m->n ? f->said[m->to].time_ns : f->said[0].time_ns;
     size_t len = m->len < DHCP_SCRIPT_MAX ? m->len : DHCP_SCRIPT_MAX;
     uint8_t *bytes = copy(m->bytes, len);
     uint32_t dst = m->relayed ? UINT32_MAX : m->ip_dst;
@@ -116,7 +127,7 @@ static void add_message(struct dhcp_import *im, const struct dhcp_said *m)
         .ask = m->ask,
         .n = m->n ? m->n : 1,
         .lost = m->lost,
-        .wait_ns = m->time_ns > asked_ns ? (m->time_ns - asked_ns) / NS_PER_US * NS_PER_US : 0,
+        .wait_ns = wait_of(f, m),
         .unicast = m->unicast && !m->relayed,
         .unsummed = m->unsummed,
         .src = rebase_address(&im->rebase, m->ip_src, FIRST_SERVER),
@@ -128,14 +139,15 @@ static void add_message(struct dhcp_import *im, const struct dhcp_said *m)
     };
 
     rebase_message(&im->rebase, bytes, len);
-    if (len >= DHCP_AT_SNAME && !a.own_chaddr) /* the scripted server fills it in */
-        memset(bytes + DHCP_AT_CHADDR, 0, DHCP_AT_SNAME - DHCP_AT_CHADDR);
+    if (!a.own_chaddr) /* the scripted server fills it in */
+        memset(bytes + DHCP_AT_CHADDR, 0,
+               (len < DHCP_AT_SNAME ? len : DHCP_AT_SNAME) - DHCP_AT_CHADDR);
     if (!a.own_xid)
         memset(bytes + DHCP_AT_XID, 0, 4);
     add(im, &a, m);
 }
 
-/* A question that got nothing is silence for all that come later. */
+/* The last questions that got nothing: silence is scripted up to there. */
 static void add_silence(struct dhcp_import *im)
 {
     for (enum dhcp_ask ask = 0; ask < ASKS; ask++) {
@@ -161,7 +173,8 @@ static void add_silence(struct dhcp_import *im)
 
 static bool is_ack(const struct dhcp_answer *a)
 {
-    return !a->silent && !a->lost && a->ask != ASK_INFORM && dhcp_type(a->bytes, a->len) == DHCP_TYPE_ACK;
+    return !a->silent && !a->lost && a->ask != ASK_INFORM &&
+           dhcp_type(a->bytes, a->len) == DHCP_TYPE_ACK;
 }
 
 static bool has_lines(const struct dhcp_import *im, enum dhcp_ask ask)
@@ -187,7 +200,7 @@ static void add_copy(struct dhcp_import *im, size_t i, enum dhcp_ask ask, uint8_
     uint8_t *bytes = copy(a.bytes, a.len);
     size_t len;
 
-    bytes[dhcp_option(bytes, a.len, OPTION_TYPE, &len) - bytes] = type;
+    bytes[dhcp_find_option(bytes, a.len, OPTION_TYPE, &len) - bytes] = type;
     a.ask = ask;
     a.n = 1;
     a.bytes = bytes;
@@ -260,7 +273,8 @@ static void choose_servers(struct dhcp_import *im)
         uint32_t server;
 
         if (im->answers[i].ask == ASK_REQUEST && m && m->n)
-            im->answers[i].chosen = rebase_address(&im->rebase, server_of(&f->said[m->to]), FIRST_SERVER);
+            im->answers[i].chosen =
+                rebase_address(&im->rebase, server_of(&f->said[m->to]), FIRST_SERVER);
         if (!m || !is_offer(m) || im->answers[i].ask != ASK_DISCOVER || has_chosen(f, server_of(m)))
             continue;
         server = rebase_address(&im->rebase, server_of(m), FIRST_SERVER);
@@ -330,7 +344,8 @@ static void put_answer(const struct dhcp_import *im, FILE *out, size_t i)
         const struct capture_frame *f = &im->capture->frames[im->said[i]->frame - 1];
 
         decode_frame(f->bytes, f->len, &d);
-        fprintf(out, "# frame %zu: %s\n", im->said[i]->frame, decode_summary(&d, text, sizeof(text)));
+        fprintf(out, "# frame %zu: %s\n", im->said[i]->frame,
+                decode_summary(&d, text, sizeof(text)));
     }
     dhcp_answer_write(&im->answers[i], out);
 }
@@ -362,14 +377,20 @@ static void put_expect(const struct dhcp_import *im, FILE *out)
     if (o->lease && o->several) {
         fputs("expect netstackd: virt0 dhcp addr=10.0.2.*\n", out);
     } else if (o->lease) {
-        fprintf(out, "expect netstackd: virt0 dhcp %s\n", dhcp_terms_text(&o->terms, text, sizeof(text)));
+        fprintf(out, "expect netstackd: virt0 dhcp %s\n",
+                dhcp_terms_text(&o->terms, text, sizeof(text)));
     } else {
         if (o->why)
             fprintf(out, "# Why there is no lease: %s.\n", o->why);
-        fprintf(out, "expect netstackd: virt0 dhcp %s count=2\n%snever netstackd: src=dhcp\nuntil " NOTHING_UNTIL "\n",
-                o->naks ? "nak" : o->refused ? "refused" : "retry",
-                o->several ? "# With losses another answer can come first, and then there is a lease: without them,\n# " : "");
+        fprintf(out, "expect netstackd: virt0 dhcp %s count=2\n", o->keeps);
+        if (o->several)
+            fputs("# With losses another answer can come first, and then there is a lease: without "
+                  "them,\n# ",
+                  out);
+        fputs("never netstackd: src=dhcp\nuntil " NOTHING_UNTIL "\n", out);
     }
+    if (o->fleeting)
+        fputs("# What repeats gives no lease: with losses there may be none.\n", out);
     if (expects_renewal(o)) {
         fprintf(out, "expect netstackd: virt0 dhcp %s\n", o->renewed ? "renewed" : "lost");
         limit += o->terms.lease_s;
@@ -378,21 +399,16 @@ static void put_expect(const struct dhcp_import *im, FILE *out)
         fprintf(out, "limit %" PRIu64 "s\n", limit);
 }
 
-static void put_printable(FILE *out, const char *text)
-{
-    for (; *text; text++)
-        fputc(*text > ' ' && *text <= '~' ? *text : '?', out);
-}
-
 void dhcp_import_write(struct dhcp_import *im, FILE *out)
 {
     const uint8_t *mac = im->flow->chaddr;
 
     fputs("format 1\ntitle Imported from ", out);
-    put_printable(out, im->name);
+    import_put_name(out, im->name);
     fprintf(out, ", flow %zu of %zu\n", im->number, im->total);
-    fprintf(out, "# The core is the DHCP client %02x:%02x:%02x:%02x:%02x:%02x, which asked:", mac[0], mac[1],
-            mac[2], mac[3], mac[4], mac[5]);
+    fprintf(out,
+            "# The core is the DHCP client %02x:%02x:%02x:%02x:%02x:%02x, which asked:", mac[0],
+            mac[1], mac[2], mac[3], mac[4], mac[5]);
     for (enum dhcp_ask ask = 0; ask < ASKS; ask++)
         if (im->flow->asked[ask])
             fprintf(out, " %u %s", im->flow->asked[ask], dhcp_ask_words[ask]);
@@ -417,24 +433,31 @@ void dhcp_import_notes(const struct dhcp_import *im, FILE *out, const char *pref
     for (size_t i = 0; i < im->count; i++)
         mismatched += im->answers[i].n == 1 && im->said[i] && !f->asked[im->answers[i].ask];
     if (im->made)
-        fprintf(out, "%sThe captured client had its address already; the core begins with DISCOVER, and the "
-                     "OFFER is made of the ACK.\n",
-                prefix);
+        fprintf(
+            out,
+            "%sThe captured client had its address already; the core begins with DISCOVER, and the "
+            "OFFER is made of the ACK.\n",
+            prefix);
     else if (mismatched)
-        fprintf(out, "%sWhat the client asked is not in the capture: the answers come to its first "
-                     "question.\n",
+        fprintf(out,
+                "%sWhat the client asked is not in the capture: the answers come to its first "
+                "question.\n",
                 prefix);
     if (im->made_acks)
-        fprintf(out, "%sThe core may choose another server than the client did: of %zu the ACK is made of the "
-                     "OFFER.\n",
+        fprintf(out,
+                "%sThe core may choose another server than the client did: of %zu the ACK is made "
+                "of the "
+                "OFFER.\n",
                 prefix, im->made_acks);
     if (relayed)
-        fprintf(out, "%sCaptured behind a relay: what it would pass on comes to everybody.\n", prefix);
+        fprintf(out, "%sCaptured behind a relay: what it would pass on comes to everybody.\n",
+                prefix);
     if (im->left_out)
-        fprintf(out, "%s%zu answers are left out: without a question, or one of too many.\n", prefix,
-                im->left_out);
+        fprintf(out, "%s%zu answers are left out: without a question, or one of too many.\n",
+                prefix, im->left_out);
     if (im->flows.bad_sums)
-        fprintf(out, "%sWrong checksums in %zu messages were not minded.\n", prefix, im->flows.bad_sums);
+        fprintf(out, "%sWrong checksums in %zu messages were not minded.\n", prefix,
+                im->flows.bad_sums);
 }
 
 /* ---- which flow ---- */
@@ -447,7 +470,7 @@ static bool choose(struct dhcp_import *im, const struct import_wish *wish)
     capture_flows(&tcp, im->capture);
     for (size_t i = 0; i < tcp.count; i++)
         data += tcp.flows[i].sides[CLIENT].len + tcp.flows[i].sides[SERVER].len;
-    im->total = tcp.count + im->flows.count;
+    im->total = tcp.count + im->flows.count + wish->others;
     im->number = wish->flow;
     if (!wish->flow && !data && im->flows.count) { /* the one with the most messages */
         im->number = tcp.count + 1;
@@ -455,13 +478,16 @@ static bool choose(struct dhcp_import *im, const struct import_wish *wish)
             if (im->flows.flows[i].count > im->flows.flows[im->number - tcp.count - 1].count)
                 im->number = tcp.count + i + 1;
     }
-    if (im->number > tcp.count && im->number <= im->total)
+    if (im->number > tcp.count && im->number <= tcp.count + im->flows.count)
         im->flow = &im->flows.flows[im->number - tcp.count - 1];
+    im->tcp_data = data;
+    im->before = tcp.count;
     capture_flows_free(&tcp);
     return im->flow;
 }
 
-bool dhcp_import_open(struct dhcp_import *im, const struct capture *c, const struct import_wish *wish)
+bool dhcp_import_open(struct dhcp_import *im, const struct capture *c,
+                      const struct import_wish *wish)
 {
     *im = (struct dhcp_import){.capture = c, .name = wish->name};
     capture_dhcp(&im->flows, c);

@@ -17,19 +17,22 @@ struct dhcp_import {
     struct dhcp_flows flows;
     const struct dhcp_flow *flow;
     size_t number, total; /* of the flow, among all of the capture; from 1 */
+    size_t before;        /* flows of TCP */
+    bool tcp_data;        /* one of them carries data */
     struct rebase rebase;
     struct dhcp_answer *answers;
     const struct dhcp_said **said; /* what each is in the capture; NULL: silence */
     size_t count, size, said_size;
     bool made;        /* the OFFER is made of an ACK */
     size_t made_acks; /* and so many ACKs of OFFERs */
-    size_t left_out; /* answers without a question, or too many */
+    size_t left_out;  /* answers without a question, or too many */
     struct dhcp_outlook outlook;
 };
 
 /* The flow of the wish, if it is a DHCP conversation: a number behind the TCP connections, or none
- * where no TCP connection carries data. False: it is TCP's matter. `tcp` is how many of these are. */
-bool dhcp_import_open(struct dhcp_import *im, const struct capture *c, const struct import_wish *wish);
+ * where no TCP connection carries data. wish->others are numbered behind the conversations. */
+bool dhcp_import_open(struct dhcp_import *im, const struct capture *c,
+                      const struct import_wish *wish);
 
 void dhcp_import_write(struct dhcp_import *im, FILE *out);
 

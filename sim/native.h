@@ -45,6 +45,8 @@ void native_ip(struct native_frame *f, const uint8_t dst_mac[6], uint32_t src, u
 struct native_dial {
     const struct scenario_dial *dial;
     bool begun, done;
+    bool answered;  /* of an echo */
+    unsigned tries; /* the same */
     size_t got;
     bool mismatch;
 };

@@ -71,7 +71,7 @@ static const struct row {
     {"ready-fd", 'R', "N", WORLD, "write a line to descriptor N, and close it, when listening"},
     {"grade", 'r', "p1|p3", COMPARE, "frames byte by byte (default), or what they tell"},
     {"flow", 'f', "N", REPORT | IMPORT | REPLAY,
-     "which TCP connection of a capture (default: the one with the most data)"},
+     "which flow of a capture: TCP, then DHCP clients, then pings (default: the one with the most data)"},
     {"as", 'x', "client|server|observer", REPORT | IMPORT | REPLAY,
      "whose place the core takes (default client); replay: observer, every frame as hostile input"},
     {"loose", 'O', NULL, REPORT | REPLAY, "play the peer of a capture to the core, whatever the core sends"},
@@ -120,7 +120,7 @@ static const struct {
     {"seq FILE.scn|CAPTURE", "the ladder of a run, or of a capture"},
     {"report FILE|CAPTURE -o FILE.html", "a run as a page to look at"},
     {"replay LOG|CAPTURE", "a panic's journal or a capture, once more here"},
-    {"import CAPTURE -o FILE.scn", "anybody's capture as a scenario"},
+    {"import CAPTURE -o FILE.scn", "anybody's capture (TCP, DHCP, pings) as a scenario"},
 };
 
 static void help(void)

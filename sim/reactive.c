@@ -7,6 +7,7 @@
 #include "import.h"
 #include "memory.h"
 #include "reactive_dhcp.h"
+#include "reactive_echo.h"
 #include "report.h"
 #include "sha256.h"
 #include "verbs.h"
@@ -44,19 +45,33 @@ static int open_import(struct import *im, const struct capture *c, const struct 
     return EXIT_USAGE;
 }
 
-/* Is the flow DHCP? Then `act` says what becomes of it, and *code what became of it. */
-static bool is_dhcp(const struct capture *c, const struct options *o, size_t *conversations, int *code,
-                    int (*act)(struct dhcp_import *, const struct options *))
+/* A flow that is not TCP. */
+struct other {
+    enum { TCP, DHCP, ECHO } kind; /* TCP: it is, and neither of these is chosen */
+    struct dhcp_import dhcp;
+    struct echo_import echo;
+    size_t count; /* of them in the capture */
+};
+
+static void other_open(struct other *x, const struct capture *c, const struct options *o)
 {
     struct import_wish wish = wish_of(o);
-    struct dhcp_import im;
-    bool is = dhcp_import_open(&im, c, &wish);
 
-    *conversations = im.flows.count;
-    if (is)
-        *code = act(&im, o);
-    dhcp_import_close(&im);
-    return is;
+    x->kind = TCP;
+    echo_import_open(&x->echo, c);
+    wish.others = x->echo.flows;
+    if (dhcp_import_open(&x->dhcp, c, &wish))
+        x->kind = DHCP;
+    else if (echo_import_choose(&x->echo, &wish, x->dhcp.before + x->dhcp.flows.count,
+                                !x->dhcp.tcp_data && !x->dhcp.flows.count))
+        x->kind = ECHO;
+    x->count = x->dhcp.flows.count + x->echo.flows;
+}
+
+static void other_close(struct other *x)
+{
+    dhcp_import_close(&x->dhcp);
+    echo_import_close(&x->echo);
 }
 
 /* The scenario in memory; free() it. */
@@ -120,12 +135,23 @@ static int write_scenario(const struct import *im, const struct options *o)
     return code;
 }
 
+static int write_tcp(const struct capture *c, const struct options *o, size_t others)
+{
+    struct import im;
+    int code = open_import(&im, c, o, others);
+
+    if (code)
+        return code;
+    code = write_scenario(&im, o);
+    import_close(&im);
+    return code;
+}
+
 int import_capture(const struct options *o)
 {
     struct capture c;
-    struct import im;
+    struct other x;
     char problem[200];
-    size_t others;
     int code;
 
     if (o->role == ROLE_OBSERVER) {
@@ -143,13 +169,11 @@ int import_capture(const struct options *o)
         fprintf(stderr, "drywire: %s: %s\n", o->paths[0], problem);
         return EXIT_USAGE;
     }
-    if (!is_dhcp(&c, o, &others, &code, dhcp_write_scenario)) {
-        code = open_import(&im, &c, o, others);
-        if (!code) {
-            code = write_scenario(&im, o);
-            import_close(&im);
-        }
-    }
+    other_open(&x, &c, o);
+    code = x.kind == DHCP   ? dhcp_write_scenario(&x.dhcp, o)
+           : x.kind == ECHO ? echo_write_scenario(&x.echo, o)
+                            : write_tcp(&c, o, x.count);
+    other_close(&x);
     capture_free(&c);
     return code;
 }
@@ -368,36 +392,39 @@ static int make_scenario(const struct import *im, const struct options *o, struc
     return code;
 }
 
-int reactive_scenario(const struct capture *c, const struct options *o, struct scenario **sc)
+static int tcp_scenario(const struct capture *c, const struct options *o, size_t others,
+                        struct scenario **sc)
 {
-    struct import_wish wish = wish_of(o);
-    struct dhcp_import dhcp;
     struct import im;
-    bool is_dhcp = dhcp_import_open(&dhcp, c, &wish);
-    size_t others = dhcp.flows.count;
-    int code = is_dhcp ? dhcp_scenario(&dhcp, o, sc) : 0;
+    int code = open_import(&im, c, o, others);
 
-    dhcp_import_close(&dhcp);
-    if (!is_dhcp)
-        code = open_import(&im, c, o, others);
-    if (is_dhcp || code)
+    if (code)
         return code;
     code = make_scenario(&im, o, sc);
     import_close(&im);
     return code;
 }
 
-int replay_reactive(const struct capture *c, const struct options *o)
+int reactive_scenario(const struct capture *c, const struct options *o, struct scenario **sc)
+{
+    struct other x;
+    int code;
+
+    other_open(&x, c, o);
+    code = x.kind == DHCP   ? dhcp_scenario(&x.dhcp, o, sc)
+           : x.kind == ECHO ? echo_scenario(&x.echo, o, sc)
+                            : tcp_scenario(c, o, x.count, sc);
+    other_close(&x);
+    return code;
+}
+
+static int tcp_replay(const struct capture *c, const struct options *o, size_t others)
 {
     struct import im;
     struct reactive r = {.im = &im, .options = o};
     struct scenario *sc;
-    size_t others;
-    int code;
+    int code = open_import(&im, c, o, others);
 
-    if (is_dhcp(c, o, &others, &code, dhcp_replay))
-        return code;
-    code = open_import(&im, c, o, others);
     if (code)
         return code;
     code = make_scenario(&im, o, &sc);
@@ -407,5 +434,18 @@ int replay_reactive(const struct capture *c, const struct options *o)
         scenario_free(sc);
     }
     import_close(&im);
+    return code;
+}
+
+int replay_reactive(const struct capture *c, const struct options *o)
+{
+    struct other x;
+    int code;
+
+    other_open(&x, c, o);
+    code = x.kind == DHCP   ? dhcp_replay(&x.dhcp, o)
+           : x.kind == ECHO ? echo_replay(&x.echo, o)
+                            : tcp_replay(c, o, x.count);
+    other_close(&x);
     return code;
 }

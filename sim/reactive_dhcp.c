@@ -1,6 +1,6 @@
 /*
- * A captured DHCP exchange as a scenario in a file, or run at once with a report of where the core's
- * behaviour leaves the captured client's: see docs/replay.md.
+ * A captured DHCP exchange as a scenario in a file, or run at once with a report of where the
+ * core's behaviour leaves the captured client's: see docs/replay.md.
  */
 #include "reactive_dhcp.h"
 #include "child.h"
@@ -38,11 +38,14 @@ static char *scenario_text(struct dhcp_import *im, size_t *len)
 static int check(const struct dhcp_import *im, const struct options *o, size_t len)
 {
     if (o->role == ROLE_SERVER)
-        fprintf(stderr, "drywire: %s: flow %zu is DHCP, and the core has no DHCP server: it can only be the "
-                        "client\n",
-                o->paths[0], im->number);
+        fprintf(
+            stderr,
+            "drywire: %s: flow %zu is DHCP, and the core has no DHCP server: it can only be the "
+            "client\n",
+            o->paths[0], im->number);
     else if (len > SCENARIO_MAX)
-        fprintf(stderr, "drywire: %s: flow %zu is too long for a scenario\n", o->paths[0], im->number);
+        fprintf(stderr, "drywire: %s: flow %zu is too long for a scenario\n", o->paths[0],
+                im->number);
     else
         return 0;
     return EXIT_USAGE;
@@ -57,8 +60,8 @@ int dhcp_write_scenario(struct dhcp_import *im, const struct options *o)
     if (!code)
         code = write_output(o->output, text, len);
     if (!code) {
-        printf("%s: flow %zu of %zu, the core is the DHCP client, %zu answers for it\n", o->output, im->number,
-               im->total, im->count);
+        printf("%s: flow %zu of %zu, the core is the DHCP client, %zu answers for it\n", o->output,
+               im->number, im->total, im->count);
         dhcp_import_notes(im, stdout, "  ");
     }
     free(text);
@@ -77,8 +80,8 @@ struct run_record {
     unsigned naks, refused;
 };
 
-static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame, size_t len,
-                      const struct decoded *d, const char *fate, uint64_t arrival_ns)
+static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                      size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns)
 {
     struct run_record *r = ctx;
     struct capture *c = &r->frames;
@@ -95,8 +98,11 @@ static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uin
     if (!bytes || !c->frames)
         no_memory();
     memcpy(bytes, frame, len);
-    c->frames[c->count++] = (struct capture_frame){
-        .time_ns = time_ns, .bytes = bytes, .len = len, .lost = arrival_ns == SIM_NEVER, .fault = fate};
+    c->frames[c->count++] = (struct capture_frame){.time_ns = time_ns,
+                                                   .bytes = bytes,
+                                                   .len = len,
+                                                   .lost = arrival_ns == SIM_NEVER,
+                                                   .fault = fate};
 }
 
 static void on_line(void *ctx, uint64_t time_ns, const char *line)
@@ -117,7 +123,8 @@ static void on_line(void *ctx, uint64_t time_ns, const char *line)
 /* ---- the report ---- */
 
 /* The codes that a client's first message of a kind has or, of one list option, holds. */
-static void codes_text(const struct dhcp_flow *f, enum dhcp_ask ask, uint8_t list, char *buf, size_t size)
+static void codes_text(const struct dhcp_flow *f, enum dhcp_ask ask, uint8_t list, char *buf,
+                       size_t size)
 {
     size_t at = 0, len = 0;
     const struct dhcp_said *m = NULL;
@@ -129,11 +136,11 @@ static void codes_text(const struct dhcp_flow *f, enum dhcp_ask ask, uint8_t lis
     snprintf(buf, size, m ? "none" : "unknown");
     if (!m)
         return;
-    option = dhcp_option(m->bytes, m->len, list, &len);
+    option = dhcp_find_option(m->bytes, m->len, list, &len);
     for (size_t i = 0; list && option && i < len && at + 1 < size; i++)
         at += (size_t)snprintf(buf + at, size - at, "%s%u", i ? " " : "", option[i]);
     for (unsigned code = 1; !list && code < OPTION_END && at + 1 < size; code++)
-        if (dhcp_option(m->bytes, m->len, (uint8_t)code, &len))
+        if (dhcp_find_option(m->bytes, m->len, (uint8_t)code, &len))
             at += (size_t)snprintf(buf + at, size - at, "%s%u", at ? " " : "", code);
 }
 
@@ -174,7 +181,8 @@ static bool backs_off(const struct dhcp_flow *f)
         if (m->server || m->other)
             continue;
         again = last && last->ask == ASK_DISCOVER && m->ask == ASK_DISCOVER &&
-                dhcp_word(m->bytes, m->len, DHCP_AT_XID) == dhcp_word(last->bytes, last->len, DHCP_AT_XID);
+                dhcp_word(m->bytes, m->len, DHCP_AT_XID) ==
+                    dhcp_word(last->bytes, last->len, DHCP_AT_XID);
         wait_ns = !again ? 2 * NS_PER_S : wait_ns < 64 * NS_PER_S ? wait_ns * 2 : wait_ns;
         if (again && (m->time_ns - last->time_ns + NS_PER_S + SLACK_NS < wait_ns ||
                       m->time_ns - last->time_ns > wait_ns + NS_PER_S + SLACK_NS))
@@ -193,8 +201,8 @@ static const struct dhcp_said *first_request(const struct dhcp_flow *f)
 }
 
 /* What the first REQUEST for an offer says of an address, in the run's addresses. */
-static void request_text(const struct dhcp_flow *f, uint8_t code, struct rebase *captured, char *buf,
-                         size_t size)
+static void request_text(const struct dhcp_flow *f, uint8_t code, struct rebase *captured,
+                         char *buf, size_t size)
 {
     const struct dhcp_said *m = first_request(f);
     uint32_t a = m ? dhcp_option32(m->bytes, m->len, code) : 0;
@@ -216,8 +224,10 @@ static bool was_offered(const struct dhcp_flow *now)
         const struct dhcp_said *o = &now->said[i];
 
         if (o->server && dhcp_type(o->bytes, o->len) == DHCP_TYPE_OFFER &&
-            dhcp_word(o->bytes, o->len, DHCP_AT_YIADDR) == dhcp_option32(m->bytes, m->len, OPTION_REQUESTED) &&
-            dhcp_option32(o->bytes, o->len, OPTION_SERVER) == dhcp_option32(m->bytes, m->len, OPTION_SERVER))
+            dhcp_word(o->bytes, o->len, DHCP_AT_YIADDR) ==
+                dhcp_option32(m->bytes, m->len, OPTION_REQUESTED) &&
+            dhcp_option32(o->bytes, o->len, OPTION_SERVER) ==
+                dhcp_option32(m->bytes, m->len, OPTION_SERVER))
             return true;
     }
     return !m;
@@ -231,32 +241,38 @@ static unsigned departures(struct run_record *r, const struct dhcp_flow *now)
 
     codes_text(was, ASK_DISCOVER, OPTION_PARAMETERS, a, sizeof(a));
     codes_text(now, ASK_DISCOVER, OPTION_PARAMETERS, b, sizeof(b));
-    bad += reactive_differ("options requested", a, b, "what to ask for is the client's choice (RFC 2132 section 9.8)");
+    bad += reactive_differ("options requested", a, b,
+                           "what to ask for is the client's choice (RFC 2132 section 9.8)");
     codes_text(was, ASK_DISCOVER, 0, a, sizeof(a));
     codes_text(now, ASK_DISCOVER, 0, b, sizeof(b));
-    bad += reactive_differ("options of the DISCOVER", a, b, "all but the type are optional (RFC 2131 section 4.4.1)");
+    bad += reactive_differ("options of the DISCOVER", a, b,
+                           "all but the type are optional (RFC 2131 section 4.4.1)");
     for (enum dhcp_ask ask = 0; ask < ASKS; ask++) {
         char what[40];
 
         snprintf(what, sizeof(what), "%s sent", dhcp_ask_words[ask]);
-        bad += reactive_differ_number(what, was->asked[ask], now->asked[ask],
-                                      ask == ASK_REBOOT || ask == ASK_INFORM
-                                          ? "the client need not (RFC 2131 sections 3.2, 3.4)"
-                                          : "its timers and the answers decide (RFC 2131 sections 3.1, 4.1)");
+        bad += reactive_differ_number(
+            what, was->asked[ask], now->asked[ask],
+            ask == ASK_REBOOT || ask == ASK_INFORM
+                ? "the client need not (RFC 2131 sections 3.2, 3.4)"
+                : "its timers and the answers decide (RFC 2131 sections 3.1, 4.1)");
     }
     times_text(was, ASK_DISCOVER, a, sizeof(a));
     times_text(now, ASK_DISCOVER, b, sizeof(b));
-    bad += reactive_differ("DISCOVERs at", a, b,
-                           backs_off(now) ? "4 s, doubled up to 64 s, each off by up to 1 s (RFC 2131 section 4.1)"
-                                          : NULL);
+    bad += reactive_differ(
+        "DISCOVERs at", a, b,
+        backs_off(now) ? "4 s, doubled up to 64 s, each off by up to 1 s (RFC 2131 section 4.1)"
+                       : NULL);
     request_text(was, OPTION_REQUESTED, &r->im->rebase, a, sizeof(a));
     request_text(now, OPTION_REQUESTED, NULL, b, sizeof(b));
-    bad += reactive_differ("requested address", a, b, was_offered(now) ? "it was offered (RFC 2131 section 4.4.1)" : NULL);
+    bad += reactive_differ("requested address", a, b,
+                           was_offered(now) ? "it was offered (RFC 2131 section 4.4.1)" : NULL);
     request_text(was, OPTION_SERVER, &r->im->rebase, a, sizeof(a));
     request_text(now, OPTION_SERVER, NULL, b, sizeof(b));
-    bad += reactive_differ("server chosen", a, b,
-                           was_offered(now) ? "which offer to take is the client's choice (RFC 2131 section 4.4.1)"
-                                            : NULL);
+    bad += reactive_differ(
+        "server chosen", a, b,
+        was_offered(now) ? "which offer to take is the client's choice (RFC 2131 section 4.4.1)"
+                         : NULL);
     return bad;
 }
 
@@ -268,7 +284,8 @@ static void captured_outcome(const struct dhcp_import *im, char *buf, size_t siz
 
     for (size_t i = 0; i < im->count && !acked; i++) {
         const struct dhcp_answer *a = &im->answers[i];
-        unsigned type = a->silent || a->lost || a->ask == ASK_INFORM ? 0 : dhcp_type(a->bytes, a->len);
+        unsigned type =
+            a->silent || a->lost || a->ask == ASK_INFORM ? 0 : dhcp_type(a->bytes, a->len);
 
         acked = type == DHCP_TYPE_ACK;
         end = acked || type == DHCP_TYPE_NAK ? a : end;
@@ -301,9 +318,10 @@ static unsigned outcome(const struct run_record *r)
            same && good ? "the same"
            : good       ? "NOT the same, allowed: "
                         : "NOT ALLOWED",
-           same || !good                ? ""
-           : r->terms[0] || !o->why ? "another offer was taken (RFC 2131 section 4.4.1)"
-                                    : o->why);
+           same || !good ? ""
+           : r->terms[0] ? "another offer was taken (RFC 2131 section 4.4.1)"
+           : o->why      ? o->why
+                         : "the server that was chosen refuses (RFC 2131 section 3.1)");
     return !good;
 }
 
@@ -322,7 +340,8 @@ static int report(struct run_record *r, const struct run_result *run)
     struct dhcp_flows flows;
     unsigned bad = 0;
 
-    printf("%s: flow %zu of %zu, the core is the DHCP client\n", r->options->paths[0], im->number, im->total);
+    printf("%s: flow %zu of %zu, the core is the DHCP client\n", r->options->paths[0], im->number,
+           im->total);
     dhcp_import_notes(im, stdout, "  imported: ");
     capture_dhcp(&flows, &r->frames);
     f = flow_of_run(&flows, r->scenario->device.mac);

@@ -279,6 +279,11 @@ static bool check_whole(struct reader *r)
         if (s->services[i].kind == SERVICE_SCRIPT && s->world == WORLD_SLIRP)
             return reader_wrong(r, "serve script needs world native: host sockets cannot lose a segment");
     }
+    for (unsigned i = 0; i < s->dial_count && s->world == WORLD_SLIRP; i++)
+        if (s->dials[i].echo) {
+            r->line = s->dials[i].line;
+            return reader_wrong(r, "echo needs world native: host sockets cannot ping");
+        }
     if (s->native.dhcp_count && s->world != WORLD_NATIVE) {
         r->line = s->native.dhcp_line;
         return reader_wrong(r, "peer dhcp needs world native: the others have servers of their own");

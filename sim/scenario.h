@@ -37,6 +37,7 @@ struct slirp_options {
                              * gateway only; default off */
 };
 
+enum { ECHO_MAX = 1472 }; /* bytes of an echo request in a frame of 1514 */
 enum { REPLAY_FRAME_MAX = 2048 }; /* what the wire carries */
 
 /* `world replay file=CAPTURE` */
@@ -103,12 +104,14 @@ struct scenario_program {
 };
 
 /* `at T dial PORT send="..." [close]`: an incoming connection to the machine, or
- * `at T datagram PORT send="..."`. What must come back is expect=; "" accepts anything. With from=A:P
+ * `at T datagram PORT send="..."`, or `at T echo [id=N] [seq=N] send="..."`, whose bytes must come back. What must come back is expect=; "" accepts anything. With from=A:P
  * the script there is played instead. */
 struct scenario_dial {
     uint64_t at_ns;
     uint16_t port;
     bool datagram;
+    bool echo;
+    uint16_t id, seq; /* of an echo */
     const char *send;
     size_t send_len;
     const char *expect; /* bytes that must come back before the peer closes */

@@ -1,7 +1,7 @@
 /*
  * The lines `peer dhcp ASK=N [KEY=VALUE]... [OPTION]...` of a scenario: one message of the scripted
- * DHCP server (dhcp_script.h). Header fields that are not given are those of an ordinary answer, the
- * options stand in the order in which they are sent.
+ * DHCP server (dhcp_script.h). Header fields that are not given are those of an ordinary answer,
+ * the options stand in the order in which they are sent.
  */
 #include "scenario_lines.h"
 #include <string.h>
@@ -117,9 +117,12 @@ static bool build(struct reader *r, const struct given_answer *g, uint8_t *m)
     put(m + DHCP_AT_SIADDR, g->siaddr, 4);
     put(m + DHCP_AT_GIADDR, g->giaddr, 4);
     put(m + DHCP_AT_COOKIE, g->cookie, 4);
-    return read_field(r, "chaddr", g->chaddr, g->chaddr_len, m + DHCP_AT_CHADDR, DHCP_AT_SNAME - DHCP_AT_CHADDR) &&
-           read_field(r, "sname", g->sname, g->sname_len, m + DHCP_AT_SNAME, DHCP_AT_FILE - DHCP_AT_SNAME) &&
-           read_field(r, "file", g->file, g->file_len, m + DHCP_AT_FILE, DHCP_AT_COOKIE - DHCP_AT_FILE);
+    return read_field(r, "chaddr", g->chaddr, g->chaddr_len, m + DHCP_AT_CHADDR,
+                      DHCP_AT_SNAME - DHCP_AT_CHADDR) &&
+           read_field(r, "sname", g->sname, g->sname_len, m + DHCP_AT_SNAME,
+                      DHCP_AT_FILE - DHCP_AT_SNAME) &&
+           read_field(r, "file", g->file, g->file_len, m + DHCP_AT_FILE,
+                      DHCP_AT_COOKIE - DHCP_AT_FILE);
 }
 
 /* Exactly one of discover=N, request=N, ...: into the answer. */
@@ -134,8 +137,9 @@ static bool read_ask(struct reader *r, struct given_answer *g)
         g->answer.ask = i;
         g->answer.n = g->asks[i];
     }
-    return asks == 1 || reader_wrong(r, "a peer dhcp line answers one of discover=N, request=N, reboot=N, "
-                                        "renew=N, rebind=N, inform=N");
+    return asks == 1 ||
+           reader_wrong(r, "a peer dhcp line answers one of discover=N, request=N, reboot=N, "
+                           "renew=N, rebind=N, inform=N");
 }
 
 bool line_peer_dhcp(struct reader *r)
@@ -159,8 +163,9 @@ bool line_peer_dhcp(struct reader *r)
         return reader_wrong(r, "%s", problem);
     if (!read_ask(r, &g) || !build(r, &g, m))
         return false;
-    if (g.answer.silent && (given & ~(1u << KEY_SILENT | 1u << KEY_CHOSEN) & ~(((1u << ASKS) - 1) << KEY_ASKS) ||
-                            len > DHCP_AT_OPTIONS))
+    if (g.answer.silent &&
+        (given & ~(1u << KEY_SILENT | 1u << KEY_CHOSEN) & ~(((1u << ASKS) - 1) << KEY_ASKS) ||
+         len > DHCP_AT_OPTIONS))
         return reader_wrong(r, "silent: nothing comes, so nothing else can be said of it");
     if (g.answer.chosen && g.answer.ask != ASK_REQUEST)
         return reader_wrong(r, "chosen= is for request=N: other questions name no server");

@@ -606,6 +606,28 @@ static bool at_dial(struct reader *r, uint64_t at_ns)
     return true;
 }
 
+static bool at_echo(struct reader *r, uint64_t at_ns)
+{
+    static const struct key keys[] = {
+        {"id", VALUE_NUMBER, DIAL(id), NUMBERS(0, UINT16_MAX)},
+        {"seq", VALUE_NUMBER, DIAL(seq), NUMBERS(0, UINT16_MAX)},
+        {"send", VALUE_STRING, DIAL(send), LENGTH(scenario_dial, send_len)},
+        {0},
+    };
+    struct scenario *s = r->s;
+    struct scenario_dial d = {.at_ns = at_ns, .echo = true, .send = "", .line = r->line};
+    uint32_t given = 0;
+
+    if (!read_keys(r, keys, 3, &d, &given))
+        return false;
+    if (d.send_len > ECHO_MAX)
+        return reader_wrong(r, "send= has %zu bytes, an echo request carries %d", d.send_len, ECHO_MAX);
+    s->dials = reader_add(s, s->dials, &s->dial_count, sizeof(*s->dials));
+    s->dials[s->dial_count - 1] = d;
+    r->something = true;
+    return true;
+}
+
 /* DIR MATCH [by=T] [to=BYTES] [count=N] [skip=N], from word 3 on. */
 static bool at_frames(struct reader *r, struct scenario_action *a)
 {
@@ -656,6 +678,7 @@ static bool line_at(struct reader *r)
         "run",
         "dial",
         "datagram",
+        "echo",
         NULL,
     };
     struct scenario *s = r->s;
@@ -675,6 +698,8 @@ static bool line_at(struct reader *r)
         return read_program(r, 3, a.at_ns, false);
     if (is(verb, "dial") || is(verb, "datagram"))
         return at_dial(r, a.at_ns);
+    if (is(verb, "echo"))
+        return at_echo(r, a.at_ns);
 
     a.kind = kind;
     if (a.kind <= ACTION_TRUNCATE) {

@@ -4,12 +4,15 @@
 #include "../user/programs.h"
 #include "dhcp_flow.h"
 #include "flow.h"
+#include "import_echo.h"
 #include "oracle.h"
 #include "paths.h"
 #include "verbs.h"
 #include <stdio.h>
 
 /* ---- a capture ---- */
+
+enum { ADDRESS_MAX = 16 };
 
 static const char *end_of(const struct flow *f)
 {
@@ -18,20 +21,21 @@ static const char *end_of(const struct flow *f)
     return a->rst || b->rst ? "reset" : a->fin && b->fin ? "closed" : a->fin || b->fin ? "half closed" : "open";
 }
 
+static const char *address(char buf[ADDRESS_MAX], uint32_t a)
+{
+    snprintf(buf, ADDRESS_MAX, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+    return buf;
+}
+
 static void list_tcp(const struct flow *f, size_t number)
 {
-    char ends[2][24];
+    const struct flow_side *a = &f->sides[CLIENT], *b = &f->sides[SERVER];
+    char ends[2][ADDRESS_MAX];
 
-    for (unsigned i = 0; i < SIDES; i++) {
-        uint32_t a = f->sides[i].addr;
-
-        snprintf(ends[i], sizeof(ends[i]), "%u.%u.%u.%u:%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255,
-                 f->sides[i].port);
-    }
-    printf("  flow %zu  tcp   %s > %s  from frame %zu, %zu bytes there, %zu back, %s%s%s\n", number,
-           ends[CLIENT], ends[SERVER], f->first_frame, f->sides[CLIENT].len, f->sides[SERVER].len, end_of(f),
-           f->begun ? "" : ", without its beginning",
-           f->sides[CLIENT].gap || f->sides[SERVER].gap ? ", with a gap" : "");
+    printf("  flow %zu  tcp   %s:%u > %s:%u  from frame %zu, %zu bytes there, %zu back, %s%s%s\n",
+           number, address(ends[0], a->addr), a->port, address(ends[1], b->addr), b->port,
+           f->first_frame, a->len, b->len, end_of(f), f->begun ? "" : ", without its beginning",
+           a->gap || b->gap ? ", with a gap" : "");
 }
 
 static void list_dhcp(const struct dhcp_flow *f, size_t number)
@@ -45,12 +49,33 @@ static void list_dhcp(const struct dhcp_flow *f, size_t number)
            mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], f->first_frame, f->count - answers, answers);
 }
 
+static void list_ping(const struct echo_import *im, size_t flow, size_t number)
+{
+    const struct echo *first = NULL;
+    size_t requests = 0, replies = 0;
+    char ends[2][ADDRESS_MAX];
+
+    for (size_t i = 0; i < im->count; i++) {
+        const struct echo *e = &im->echoes[i];
+
+        if (e->flow != flow)
+            continue;
+        first = first ? first : e;
+        requests++;
+        replies += e->replied;
+    }
+    printf("  flow %zu  ping  %s > %s  id=%u, %zu requests, %zu replies\n", number,
+           address(ends[0], first->from), address(ends[1], first->to), first->id, requests, replies);
+}
+
 /* The numbers are those of --flow. */
 static int list_capture(const char *path)
 {
     struct capture c;
     struct flows tcp;
     struct dhcp_flows dhcp;
+    struct echo_import pings;
+    size_t behind;
     char problem[200];
 
     if (capture_read_cut(&c, path, problem, sizeof(problem))) {
@@ -59,12 +84,17 @@ static int list_capture(const char *path)
     }
     capture_flows(&tcp, &c);
     capture_dhcp(&dhcp, &c);
-    printf("%s: %zu frames, %zu flows%s\n", path, c.count, tcp.count + dhcp.count,
+    echo_import_open(&pings, &c);
+    behind = tcp.count + dhcp.count;
+    printf("%s: frames=%zu flows=%zu%s\n", path, c.count, behind + pings.flows,
            c.origin && c.scenario ? ", and the run that drywire captured" : "");
     for (size_t i = 0; i < tcp.count; i++)
         list_tcp(&tcp.flows[i], i + 1);
     for (size_t i = 0; i < dhcp.count; i++)
         list_dhcp(&dhcp.flows[i], tcp.count + i + 1);
+    for (size_t i = 0; i < pings.flows; i++)
+        list_ping(&pings, i, behind + i + 1);
+    echo_import_close(&pings);
     capture_dhcp_free(&dhcp);
     capture_flows_free(&tcp);
     capture_free(&c);

@@ -11,6 +11,9 @@
 /* A datagram that is dialled waits so long for its answer. */
 #define DATAGRAM_WAIT_NS (10 * NS_PER_S)
 
+/* One a second: on a line that loses frames the machine may get its address late. */
+enum { ECHO_TRIES = 120 };
+
 /* ---- frames out ---- */
 
 struct native_frame *native_frame_new(struct world *w)
@@ -123,11 +126,31 @@ static void input_arp(struct world *w, const struct decoded *d)
 
 /* ---- ICMP and UDP ---- */
 
+/* The reply to an echo that was dialled. */
+static void echo_reply(struct world *w, const struct decoded *d)
+{
+    for (unsigned i = 0; i < w->scenario->dial_count; i++) {
+        struct native_dial *dial = &w->dials[i];
+        const struct scenario_dial *s = dial->dial;
+
+        if (!s->echo || !dial->begun || dial->done || d->ip_dst != NATIVE_GATEWAY ||
+            s->id != d->icmp_id || s->seq != d->icmp_seq)
+            continue;
+        dial->answered = true;
+        dial->mismatch =
+            d->payload_len != s->send_len || memcmp(d->payload, s->send, s->send_len) != 0;
+        dial->done = true;
+        return;
+    }
+}
+
 static void input_echo(struct world *w, const uint8_t *frame, const struct decoded *d)
 {
     struct native_frame *f;
     size_t len = d->ip_end - 34;
 
+    if (d->icmp_type == 0)
+        echo_reply(w, d);
     if (d->icmp_type != 8 || !native_is_ours(w, d->ip_dst) || d->ip_header_len != 20)
         return;
     f = native_frame_new(w);
@@ -256,6 +279,32 @@ static void datagram_given_up(void *ctx, uint64_t arg)
     w->dials[arg].done = true;
 }
 
+/* Ask, and again every second: the line may lose it. */
+static void echo_begin(void *ctx, uint64_t arg)
+{
+    struct world *w = ctx;
+    struct native_dial *dial = &w->dials[arg];
+    const struct scenario_dial *s = dial->dial;
+    struct native_frame *f;
+    uint8_t *p;
+
+    if (dial->tries == ECHO_TRIES)
+        dial->done = true;
+    if (dial->done)
+        return;
+    dial->tries++;
+    f = native_frame_new(w);
+    p = native_payload(f);
+    memset(p, 0, 8);
+    p[0] = 8;
+    put16(p + 4, s->id);
+    put16(p + 6, s->seq);
+    memcpy(p + 8, s->send, s->send_len);
+    native_ip(f, w->machine_mac, NATIVE_GATEWAY, w->dhcp.addr, 1, 8 + s->send_len);
+    native_send(w, f, 0);
+    sim_at(w->sim, w->sim->now_ns + NS_PER_S, EVENT_TIMER, echo_begin, w, arg);
+}
+
 static void dial_begin(void *ctx, uint64_t arg)
 {
     static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
@@ -268,6 +317,10 @@ static void dial_begin(void *ctx, uint64_t arg)
         return;
     }
     dial->begun = true;
+    if (dial->dial->echo) {
+        echo_begin(w, arg);
+        return;
+    }
     if (!dial->dial->datagram) {
         native_tcp_dial(w, dial);
         return;
@@ -286,7 +339,10 @@ static void dial_judge(const struct world *w, const struct native_dial *dial)
     char site[160];
 
     snprintf(site, sizeof(site), "%s:%u", w->scenario->path, d->line);
-    if (dial->mismatch)
+    if (d->echo && (dial->mismatch || !dial->answered))
+        sim_fail(w->sim, FAILURE_EXPECT, "world.dial", site, "the echo request id=%u seq=%u was %s", d->id,
+                 d->seq, dial->mismatch ? "answered with other bytes" : "not answered");
+    else if (dial->mismatch)
         sim_fail(w->sim, FAILURE_EXPECT, "world.dial", site,
                  "port %u answered something else than expected", d->port);
     else if (dial->got < d->expect_len)

@@ -1,14 +1,18 @@
 /*
  * Captures that were damaged at random, under a seed: whatever the bytes are, the reader and what
- * comes behind it (the plan of a replay, the digest, readdressing) neither read nor write beyond
- * what is there. Each file is parsed in memory of exactly its size, so that sanitizers see it.
+ * comes behind it (the plan of a replay, the digest, readdressing, the DHCP conversations and the
+ * pings) neither read nor write beyond what is there. What is imported of DHCP is a scenario
+ * that says the same bytes. Each file is parsed in memory of exactly its size, so that sanitizers see it.
  *
  *     test_capture_fuzz [BYTES [SEED]]      that many mutated bytes; 2000000 by default
  */
 #include "../../sim/capture.h"
 #include "../../sim/digest.h"
+#include "../../sim/import_dhcp.h"
+#include "../../sim/import_echo.h"
 #include "../../sim/native_observe.h"
 #include "../../sim/replay_plan.h"
+#include "../../sim/scenario.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +21,7 @@
 
 #include <cmocka.h>
 
-enum { FILES = 6, FILE_SIZE = 8192, MUTATIONS = 16 };
+enum { FILES = 10, FILE_SIZE = 8192, MUTATIONS = 16 };
 
 /* Both formats, a capture with comments and rings, one of QEMU, fragments, odd lengths. */
 static const char *const paths[FILES] = {
@@ -27,11 +31,15 @@ static const char *const paths[FILES] = {
     "tests/captures/public/frag/zeek-fragmented-1.pcap",
     "tests/captures/public/ip-malformed/pcpp-ipv4-malformed.pcap",
     "tests/captures/public/http/arkime-http-301-get.pcap",
+    "tests/captures/public/dhcp/pcpp-Dhcp3.pcap",
+    "tests/captures/public/dhcp/tcpdump-dhcp-rfc3004.pcap",
+    "tests/captures/public/dhcp/tcpdump-dhcp-option-33.pcap",
+    "tests/captures/public/icmp/zeek-5-pings.pcap",
 };
 
 static uint8_t files[FILES][FILE_SIZE];
 static size_t lens[FILES];
-static uint64_t wanted = 2000000, state = 1;
+static uint64_t wanted = 2000000, state = 1, imported, pings;
 
 static uint32_t draw(uint32_t bound)
 {
@@ -78,6 +86,83 @@ static unsigned mutate(uint8_t *bytes, size_t len)
     return n;
 }
 
+/* Lines stand by kind of question; within one, in the order of the import. */
+static void same_answers(const struct dhcp_import *im, const struct scenario *sc)
+{
+    size_t at = 0;
+
+    assert_int_equal(sc->native.dhcp_count, im->count);
+    for (unsigned ask = 0; ask < ASKS; ask++)
+        for (size_t i = 0; i < im->count; i++) {
+            const struct dhcp_answer *a = &im->answers[i], *b = &sc->native.dhcp[at];
+
+            if (a->ask != ask)
+                continue;
+            at++;
+            assert_int_equal(a->ask, b->ask);
+            assert_int_equal(a->n, b->n);
+            assert_int_equal(a->silent, b->silent);
+            if (a->silent)
+                continue;
+            assert_true(a->lost == b->lost && a->unicast == b->unicast && a->unsummed == b->unsummed);
+            assert_true(a->src == b->src && a->dst == b->dst && a->chosen == b->chosen);
+            assert_true(a->own_xid == b->own_xid && a->own_chaddr == b->own_chaddr);
+            assert_int_equal(a->wait_ns, b->wait_ns);
+            assert_int_equal(a->len, b->len);
+            assert_memory_equal(a->bytes, b->bytes, a->len);
+        }
+}
+
+static void import_all(const struct capture *c)
+{
+    struct import_wish wish = {.name = "fuzz"};
+    struct dhcp_import im = {.total = 1};
+    struct scenario *sc;
+
+    for (wish.flow = 1; wish.flow <= im.total; wish.flow++) {
+        if (dhcp_import_open(&im, c, &wish)) {
+            char *text = NULL;
+            size_t len;
+            FILE *out = open_memstream(&text, &len);
+
+            assert_non_null(out);
+            dhcp_import_write(&im, out);
+            fclose(out);
+            assert_int_equal(scenario_parse("fuzz", text, len, &sc, stderr), 0);
+            same_answers(&im, sc);
+            scenario_free(sc);
+            free(text);
+            imported++;
+        }
+        dhcp_import_close(&im);
+    }
+}
+
+static void import_pings(const struct capture *c)
+{
+    struct import_wish wish = {.name = "fuzz"};
+    struct echo_import im;
+    struct scenario *sc;
+
+    echo_import_open(&im, c);
+    for (wish.flow = 1; wish.flow <= im.flows; wish.flow++) {
+        char *text = NULL;
+        size_t len;
+        FILE *out = open_memstream(&text, &len);
+
+        assert_non_null(out);
+        assert_true(echo_import_choose(&im, &wish, 0, true));
+        echo_import_write(&im, out);
+        fclose(out);
+        assert_int_equal(scenario_parse("fuzz", text, len, &sc, stderr), 0);
+        assert_int_equal(sc->dial_count, echo_counts_of(&im).requests);
+        scenario_free(sc);
+        free(text);
+        pings++;
+    }
+    echo_import_close(&im);
+}
+
 static void use(const struct capture *c)
 {
     static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
@@ -87,6 +172,8 @@ static void use(const struct capture *c)
     digest_read(&g, c);
     digest_free(&g);
     free(steps);
+    import_all(c);
+    import_pings(c);
     for (size_t i = 0; i < c->count; i++) {
         uint8_t *copy = malloc(c->frames[i].len + 1);
 
@@ -127,6 +214,8 @@ static void no_damage_is_read_beyond_its_end(void **unused)
            (unsigned long long)read, (unsigned long long)refused);
     assert_true(read > refused / 20); /* else nothing behind the reader is tested */
     assert_true(refused > read / 20);
+    assert_true(imported > read / 10);
+    assert_true(pings > read / 50);
 }
 
 int main(int argc, char **argv)
