@@ -237,6 +237,8 @@ def test_departures_are_told(tmp_path):
     assert "(RFC 2132 section 9.8)" in report
     assert re.search(r"DISCOVERs at: captured 0.000s 2.990s, now 0.000s [345]\.\d\d\ds; allowed: 4 s, doubled", report)
     assert "discover sent" not in report  # two each
+    _, _, report = outcome(write(tmp_path / "c.pcap", [D, answer(OFFER), request(), (4, request())]))
+    assert re.search(r"REQUESTs at: captured 0.000s 3.970s, now 0.000s [345]\.\d\d\ds .*; allowed: 4 s, doubled", report)
 
 
 @pytest.mark.slow

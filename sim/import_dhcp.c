@@ -382,12 +382,11 @@ static void put_expect(const struct dhcp_import *im, FILE *out)
     } else {
         if (o->why)
             fprintf(out, "# Why there is no lease: %s.\n", o->why);
-        fprintf(out, "expect netstackd: virt0 dhcp %s count=2\n", o->keeps);
         if (o->several)
-            fputs("# With losses another answer can come first, and then there is a lease: without "
-                  "them,\n# ",
-                  out);
-        fputs("never netstackd: src=dhcp\nuntil " NOTHING_UNTIL "\n", out);
+            fputs("# With losses another answer can come first and give one. Without them:\n", out);
+        fprintf(out, "%sexpect netstackd: virt0 dhcp %s count=2\n%snever netstackd: src=dhcp\n",
+                o->several ? "# " : "", o->keeps, o->several ? "# " : "");
+        fputs("until " NOTHING_UNTIL "\n", out);
     }
     if (o->fleeting)
         fputs("# What repeats gives no lease: with losses there may be none.\n", out);
