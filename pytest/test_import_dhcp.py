@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conftest import ROOT, build_variant, drywire
+from conftest import ROOT, TARGETS, build_variant, drywire
 from dhcp_capture import (ACK, DISCOVER, NAK, OFFER, RELEASE, REQUEST, address, answer, ask, checksum, lease,
                           nak, option, request, word, write)
 
@@ -195,6 +195,16 @@ def test_lossy_runs_round_trip(tmp_path, server):
 def test_public_captures(tmp_path, name, now):
     assert outcome(PUBLIC / f"{name}.pcap")[:2] == (now, now + "; the same")
     imported(tmp_path, PUBLIC / f"{name}.pcap", range(1, 21))
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_imported_lease_on_bare_metal(tmp_path, target):
+    case = tmp_path / "case.scn"
+    assert drywire("import", PUBLIC / "tcpdump-dhcp-rfc3004.pcap", "-o", case).returncode == 0
+    done = drywire("qemu", "--target", target, case)
+    assert done.returncode == 0, done.stdout
+    assert "addr=10.0.2.15 mask=255.255.255.0 gateway=10.0.2.2 dns=10.0.2.2" in done.stdout
 
 
 # ---- which flow ----

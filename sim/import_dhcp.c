@@ -419,6 +419,8 @@ void dhcp_import_write(struct dhcp_import *im, FILE *out)
         for (size_t i = 0; i < im->count; i++)
             if (im->answers[i].ask == ask)
                 put_answer(im, out, i);
+    if (im->outlook.lease) /* on bare metal the run ends with its programs */
+        fputs("run netinfo\n", out);
     put_expect(im, out);
 }
 
