@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conftest import ROOT, build_variant, drywire
+from conftest import ROOT, TARGETS, build_variant, drywire
 from dhcp_capture import (ACK, DISCOVER, NAK, OFFER, RELEASE, REQUEST, address, answer, ask, checksum, lease,
                           nak, option, request, word, write)
 
@@ -197,6 +197,16 @@ def test_public_captures(tmp_path, name, now):
     imported(tmp_path, PUBLIC / f"{name}.pcap", range(1, 21))
 
 
+@pytest.mark.qemu
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_imported_lease_on_bare_metal(tmp_path, target):
+    case = tmp_path / "case.scn"
+    assert drywire("import", PUBLIC / "tcpdump-dhcp-rfc3004.pcap", "-o", case).returncode == 0
+    done = drywire("qemu", "--target", target, case)
+    assert done.returncode == 0, done.stdout
+    assert "addr=10.0.2.15 mask=255.255.255.0 gateway=10.0.2.2 dns=10.0.2.2" in done.stdout
+
+
 # ---- which flow ----
 
 def test_tcp_with_data_comes_first(tmp_path):
@@ -237,6 +247,8 @@ def test_departures_are_told(tmp_path):
     assert "(RFC 2132 section 9.8)" in report
     assert re.search(r"DISCOVERs at: captured 0.000s 2.990s, now 0.000s [345]\.\d\d\ds; allowed: 4 s, doubled", report)
     assert "discover sent" not in report  # two each
+    _, _, report = outcome(write(tmp_path / "c.pcap", [D, answer(OFFER), request(), (4, request())]))
+    assert re.search(r"REQUESTs at: captured 0.000s 3.970s, now 0.000s [345]\.\d\d\ds .*; allowed: 4 s, doubled", report)
 
 
 @pytest.mark.slow

@@ -382,12 +382,11 @@ static void put_expect(const struct dhcp_import *im, FILE *out)
     } else {
         if (o->why)
             fprintf(out, "# Why there is no lease: %s.\n", o->why);
-        fprintf(out, "expect netstackd: virt0 dhcp %s count=2\n", o->keeps);
         if (o->several)
-            fputs("# With losses another answer can come first, and then there is a lease: without "
-                  "them,\n# ",
-                  out);
-        fputs("never netstackd: src=dhcp\nuntil " NOTHING_UNTIL "\n", out);
+            fputs("# With losses another answer can come first and give one. Without them:\n", out);
+        fprintf(out, "%sexpect netstackd: virt0 dhcp %s count=2\n%snever netstackd: src=dhcp\n",
+                o->several ? "# " : "", o->keeps, o->several ? "# " : "");
+        fputs("until " NOTHING_UNTIL "\n", out);
     }
     if (o->fleeting)
         fputs("# What repeats gives no lease: with losses there may be none.\n", out);
@@ -420,6 +419,8 @@ void dhcp_import_write(struct dhcp_import *im, FILE *out)
         for (size_t i = 0; i < im->count; i++)
             if (im->answers[i].ask == ask)
                 put_answer(im, out, i);
+    if (im->outlook.lease) /* on bare metal the run ends with its programs */
+        fputs("run netinfo\n", out);
     put_expect(im, out);
 }
 

@@ -167,8 +167,8 @@ static void times_text(const struct dhcp_flow *f, enum dhcp_ask ask, char *buf, 
         snprintf(buf + at, size - at, " ...");
 }
 
-/* RFC 2131 section 4.1: 4, 8, 16, ... 64 s, each off by up to one. False: a DISCOVER was sent again
- * under the same xid at another time. */
+/* RFC 2131 section 4.1: 4, 8, 16, ... 64 s, each off by up to one. False: a DISCOVER, or a REQUEST for
+ * an offer, was sent again under the same xid at another time. */
 static bool backs_off(const struct dhcp_flow *f)
 {
     const struct dhcp_said *last = NULL;
@@ -180,7 +180,7 @@ static bool backs_off(const struct dhcp_flow *f)
 
         if (m->server || m->other)
             continue;
-        again = last && last->ask == ASK_DISCOVER && m->ask == ASK_DISCOVER &&
+        again = last && last->ask == m->ask && m->ask <= ASK_REQUEST &&
                 dhcp_word(m->bytes, m->len, DHCP_AT_XID) ==
                     dhcp_word(last->bytes, last->len, DHCP_AT_XID);
         wait_ns = !again ? 2 * NS_PER_S : wait_ns < 64 * NS_PER_S ? wait_ns * 2 : wait_ns;
@@ -257,12 +257,14 @@ static unsigned departures(struct run_record *r, const struct dhcp_flow *now)
                 ? "the client need not (RFC 2131 sections 3.2, 3.4)"
                 : "its timers and the answers decide (RFC 2131 sections 3.1, 4.1)");
     }
-    times_text(was, ASK_DISCOVER, a, sizeof(a));
-    times_text(now, ASK_DISCOVER, b, sizeof(b));
-    bad += reactive_differ(
-        "DISCOVERs at", a, b,
-        backs_off(now) ? "4 s, doubled up to 64 s, each off by up to 1 s (RFC 2131 section 4.1)"
-                       : NULL);
+    for (enum dhcp_ask ask = ASK_DISCOVER; ask <= ASK_REQUEST; ask++) {
+        times_text(was, ask, a, sizeof(a));
+        times_text(now, ask, b, sizeof(b));
+        bad += reactive_differ(
+            ask == ASK_DISCOVER ? "DISCOVERs at" : "REQUESTs at", a, b,
+            backs_off(now) ? "4 s, doubled up to 64 s, each off by up to 1 s (RFC 2131 section 4.1)"
+                           : NULL);
+    }
     request_text(was, OPTION_REQUESTED, &r->im->rebase, a, sizeof(a));
     request_text(now, OPTION_REQUESTED, NULL, b, sizeof(b));
     bad += reactive_differ("requested address", a, b,
