@@ -134,6 +134,18 @@ def test_an_absurd_mss_is_not_believed_and_that_is_allowed(tmp_path):
     assert delivered(done).startswith("8 ")
 
 
+def test_a_connection_that_was_idle_for_long(tmp_path):
+    """The machine has forgotten the peer's hardware address and must ask for it again."""
+    talk = Talk(25).open()
+    talk.say(0, b"hello\n")
+    talk.say(1, b"welcome\n")
+    talk.say(1, b"again\n", pause=700 * 10**9)
+    talk.say(1, b"bye\n")
+    path = pcap(tmp_path / "idle.pcap", talk.close().packets)
+    assert delivered(drywire("replay", path)).startswith("18 ")
+    assert delivered(drywire("replay", path, "--as", "server")).startswith("6 ")
+
+
 def test_a_fin_from_before_the_beginning_ends_nothing(tmp_path):
     talk = Talk().open()
     talk.add(segment(SERVER, CLIENT, 80, 40000, talk.seq[1] - 100, talk.seq[0], FIN | ACK))
