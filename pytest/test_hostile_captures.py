@@ -5,7 +5,7 @@ import re
 import pytest
 
 from conftest import build_variant, drywire
-from packets import ACK, CLIENT, FIN, SERVER, SYN, Talk, ip, pcap, segment, tagged
+from packets import ACK, CLIENT, FIN, RST, SERVER, SYN, Talk, ip, pcap, segment, tagged
 
 BODY = b"a line of the page\n" * 20
 
@@ -98,6 +98,51 @@ def test_two_sides_never_wait_for_each_other(tmp_path):
     talk.add(segment(CLIENT, SERVER, 40000, 25, 1001, talk.seq[1], ACK, b"hello\n"))
     path = pcap(tmp_path / "hole.pcap", talk.close().packets)
     assert delivered(drywire("replay", path)).startswith("8 ")
+    assert delivered(drywire("replay", path, "--as", "server")).startswith("6 ")
+
+
+def test_a_reset_ahead_of_the_stream_brings_nothing(tmp_path):
+    talk = Talk(25).open()
+    talk.say(0, b"hello\n")
+    talk.add(segment(CLIENT, SERVER, 40000, 25, talk.seq[0] + 6, talk.seq[1] + 8, RST | ACK))
+    talk.add(segment(SERVER, CLIENT, 25, 40000, talk.seq[1], talk.seq[0] + 6, ACK, b"welcome\n"))
+    talk.add(segment(CLIENT, SERVER, 40000, 25, talk.seq[0], talk.seq[1] + 8, ACK, b"again\n"))
+    path = pcap(tmp_path / "reset.pcap", talk.packets)
+    assert delivered(drywire("replay", path, "--as", "server")).startswith("12 ")
+
+
+def test_an_ack_of_what_came_out_of_order_counts(tmp_path):
+    """Two segments change places: the answer still comes behind both."""
+    talk = Talk(25).open()
+    for word in (b"one\n", b"two\n", b"three\n"):
+        talk.say(0, word)
+    talk.packets[-3:] = [talk.packets[i] for i in (-3, -1, -2)]
+    talk.say(1, b"answer\n")
+    path = pcap(tmp_path / "order.pcap", talk.close().packets)
+    assert drywire("import", path, "-o", tmp_path / "case.scn").returncode == 0
+    assert " after=14 " in (tmp_path / "case.scn").read_text()
+
+
+def test_an_absurd_mss_is_not_believed_and_that_is_allowed(tmp_path):
+    talk = Talk(25)
+    talk.options = bytes.fromhex("02040001")
+    talk.open()
+    talk.say(0, b"hel")
+    talk.say(0, b"lo\n")
+    talk.say(1, b"welcome\n")
+    done = drywire("replay", pcap(tmp_path / "mss.pcap", talk.close().packets))
+    assert delivered(done).startswith("8 ")
+
+
+def test_a_connection_that_was_idle_for_long(tmp_path):
+    """The machine has forgotten the peer's hardware address and must ask for it again."""
+    talk = Talk(25).open()
+    talk.say(0, b"hello\n")
+    talk.say(1, b"welcome\n")
+    talk.say(1, b"again\n", pause=700 * 10**9)
+    talk.say(1, b"bye\n")
+    path = pcap(tmp_path / "idle.pcap", talk.close().packets)
+    assert delivered(drywire("replay", path)).startswith("18 ")
     assert delivered(drywire("replay", path, "--as", "server")).startswith("6 ")
 
 

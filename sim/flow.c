@@ -159,12 +159,31 @@ static uint32_t acked(const struct flow_side *other, const struct decoded *d)
     return ack < other->seen ? ack : other->seen;
 }
 
-/* How far it goes in its stream. */
-static void see(struct flow_side *s, const struct flow_segment *g)
+/* Does the segment bring the stream further? */
+static bool further(struct flow_side *s, const struct flow_segment *g)
 {
     uint32_t end = g->offset + g->len + (g->flags & SEG_FIN ? 1 : 0);
 
-    s->seen = end > s->seen ? end : s->seen;
+    s->highest = end > s->highest ? end : s->highest;
+    if (g->offset > s->seen || end <= s->seen)
+        return false;
+    s->seen = end;
+    return true;
+}
+
+/* The last segment came: what of the stream is there now without a hole? Those that had overtaken
+ * it may follow; of them not all are looked at, for a capture may be long. */
+static void see(struct flow_side *s)
+{
+    enum { OVERTAKING = 256 };
+    size_t first = s->segment_count > OVERTAKING ? s->segment_count - OVERTAKING : 0;
+    bool moved = further(s, &s->segments[s->segment_count - 1]);
+
+    while (moved && s->highest > s->seen) {
+        moved = false;
+        for (size_t i = first; i < s->segment_count; i++)
+            moved |= further(s, &s->segments[i]);
+    }
 }
 
 static void add_end(struct flow_side *s, const struct flow_segment *g)
@@ -212,9 +231,9 @@ static void add_segment(struct flow *f, unsigned from, const struct decoded *d,
     add_end(s, &g);
     if (g.offset >= UINT32_C(1) << 31)
         return; /* a keep-alive, or from before the beginning */
-    see(s, &g);
     s->segments = memory_grow(s->segments, s->segment_count + 1, &s->segment_size, sizeof(g));
     s->segments[s->segment_count++] = g;
+    see(s);
 }
 
 /* ---- streams ---- */

@@ -28,7 +28,8 @@ struct flow_side {
     uint16_t port;
     bool known;   /* iss is */
     uint32_t iss; /* without a SYN: one less than the first number seen */
-    uint32_t seen; /* the end of its stream until now, its FIN counted */
+    uint32_t seen; /* until now: its stream up to the first hole, its FIN counted */
+    uint32_t highest; /* and whatever was there */
     unsigned syns, syns_lost;
     uint64_t syn_ns; /* of the first */
     unsigned mss, scale;

@@ -191,6 +191,7 @@ static void check_arp(struct oracles *o, const struct decoded *d)
         i = d->arp_tpa % ARP_TARGETS;
     else if (i == o->asked_count)
         o->asked_count++;
+    o->asked_ns = now;
     o->asked[i].addr = d->arp_tpa;
     o->asked[i].at_ns = now;
 }

@@ -55,6 +55,8 @@ struct flow {
     uint64_t own_sent; /* offset behind the last byte put on the wire */
     bool own_fin;
     uint64_t own_fin_at;
+    uint64_t sent_ns;    /* the last segment that left */
+    uint64_t overtaken;  /* how far the machine went with what its own ARP queue lost, as an offset */
     uint64_t fin_ns;     /* when a burst of FINs began */
     unsigned fin_burst;
     uint32_t peer_mss;
@@ -95,6 +97,7 @@ struct oracles {
         uint64_t at_ns;
     } asked[ARP_TARGETS];
     unsigned asked_count;
+    uint64_t asked_ns; /* whoever it was */
 
     /* DHCP as it went by. */
     bool dhcp_seen;

@@ -22,6 +22,7 @@ enum {
     INLINE_MAX = 64 << 10,   /* a longer stream goes into a file of its own */
     STREAM_MAX = 16 << 20,   /* nor is that longer */
     SCENARIO_MAX = 1 << 20,  /* what scenario.c reads */
+    MSS_LEAST = 64,          /* TCP_MSS_MIN of the core */
 };
 
 static struct import_wish wish_of(const struct options *o)
@@ -295,7 +296,8 @@ static unsigned departures(const struct import *im, const struct flow_side *own,
     bad += reactive_differ_number("segments of it", a.data, b.data,
                          "where a segment ends is the sender's matter (RFC 9293 section 3.8)");
     if (b.largest > mss)
-        bad += reactive_differ_number("its largest segment", a.largest, b.largest, NULL);
+        bad += reactive_differ_number("its largest segment", a.largest, b.largest,
+                                      b.largest <= MSS_LEAST ? "a peer's MSS below 64 is not believed" : NULL);
     bad += reactive_differ_number("pure ACKs", a.acks, b.acks,
                          "when to acknowledge is the receiver's matter (RFC 9293 section 3.8.6.3)");
     bad += reactive_differ_number("segments sent again", a.again, b.again,
