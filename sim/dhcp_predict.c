@@ -175,7 +175,6 @@ static bool select_offer(struct answers a, struct dhcp_outlook *o, struct dhcp_t
             return true;
         o->why = no;
         o->refused++;
-        return false; /* it waits, and begins again */
     }
     return false;
 }

@@ -14,8 +14,8 @@ enum { BACKOFF_FIRST_S = 4, BACKOFF_LAST_S = 64 };
 enum { REQUEST_TRIES_MAX = 4 };
 /* Section 4.4.5: while renewing, ask again after half of what is left, not below a minute. */
 #define RENEW_INTERVAL_MIN_NS (60 * NS_PER_S)
-/* Section 3.1(5): so long after an offer that cannot be used. */
-#define REFUSED_WAIT_NS (10 * NS_PER_S)
+/* So long after a NAK, as section 3.1(5) asks after a DECLINE. */
+#define NAK_WAIT_NS (10 * NS_PER_S)
 /* A shorter lease could not be renewed in time. */
 enum { LEASE_MIN_S = 8 };
 
@@ -209,9 +209,8 @@ static void input_offer(struct stack *s, struct dhcp_lease *l)
         stack_drop(s, DROP_DHCP_STATE);
         return;
     }
-    if (!lease_check(l)) {
+    if (!lease_check(l)) { /* another server's may be better */
         TRACE(s->platform, TRACE_DHCP_REFUSED, l->addr);
-        dhcp_restart(s, s->now_ns + REFUSED_WAIT_NS);
         return;
     }
     d->offer = *l;
@@ -260,7 +259,7 @@ static void input_nak(struct stack *s, const struct dhcp_lease *l)
     if (bound)
         lease_lost(s, LEASE_LOST_NAK);
     else
-        dhcp_restart(s, s->now_ns + REFUSED_WAIT_NS);
+        dhcp_restart(s, s->now_ns + NAK_WAIT_NS);
 }
 
 void dhcp_input(struct stack *s, uint32_t src, const uint8_t *bytes, size_t len)
