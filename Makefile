@@ -29,9 +29,9 @@ PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
 
 # The command line of `drywire`, what needs libslirp, and programs of their own are set apart.
 CLI := child.c ladder.c live.c main.c observe.c options.c origin.c paths.c peer.c qemu.c \
-       qemu_machine.c reactive.c reactive_dhcp.c reactive_echo.c replay_exact.c replay_journal.c report.c \
+       qemu_machine.c reactive.c reactive_dhcp.c reactive_echo.c reactive_tcp.c replay_exact.c replay_journal.c report.c \
        rewrap.c seq.c \
-       verb_compare.c verb_explain.c verb_list.c verb_qemu.c verb_replay.c verb_report.c verb_run.c \
+       verb_compare.c verb_explain.c verb_import.c verb_list.c verb_qemu.c verb_replay.c verb_report.c verb_run.c \
        verb_seq.c verb_world.c verbs.c
 SLIRP_ONLY := host_libc.c host_socket.c world_slirp.c
 CORE_SOURCES := $(sort $(wildcard core/*.[ch] core/*/*.[ch]))

@@ -1,26 +1,13 @@
 /* The DHCP conversations of a capture: see dhcp_flow.h. */
 #include "dhcp_flow.h"
 #include "decode.h"
-#include <stdio.h>
+#include "memory.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { ETH_HEADER = 14, UDP_HEADER = 8, SERVER_PORT = 67, CLIENT_PORT = 68, BOOTREPLY = 2 };
 /* So far back a question is looked for: a capture may be one endless conversation. */
 enum { LOOK_BACK = 256 };
-
-static void *grow(void *array, size_t count, size_t *size, size_t item)
-{
-    if (count < *size)
-        return array;
-    *size = *size ? *size * 2 : 8;
-    array = realloc(array, *size * item);
-    if (!array) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
-    return array;
-}
 
 /* ---- whose is it ---- */
 
@@ -46,7 +33,7 @@ static struct dhcp_flow *flow_of(struct dhcp_flows *all, const struct dhcp_said 
     for (size_t i = all->count; m->server && i-- > 0;)
         if (knows(&all->flows[i], dhcp_word(m->bytes, m->len, DHCP_AT_XID)))
             return &all->flows[i];
-    all->flows = grow(all->flows, all->count, &all->size, sizeof(f));
+    all->flows = memory_grow(all->flows, all->count + 1, &all->size, sizeof(f));
     all->flows[all->count] = f;
     return &all->flows[all->count++];
 }
@@ -171,7 +158,7 @@ void capture_dhcp(struct dhcp_flows *f, const struct capture *c)
         f->bad_sums += d.error && strstr(d.error, "checksum") != NULL;
         m.frame = i + 1;
         flow = flow_of(f, &m);
-        flow->said = grow(flow->said, flow->count, &flow->size, sizeof(m));
+        flow->said = memory_grow(flow->said, flow->count + 1, &flow->size, sizeof(m));
         flow->said[flow->count++] = m;
     }
     for (size_t i = 0; i < f->count; i++)

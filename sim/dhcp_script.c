@@ -1,5 +1,6 @@
 /* A scripted DHCP server: see dhcp_script.h. Options and their formats: RFC 2132. */
 #include "dhcp_script.h"
+#include "bytes.h"
 #include "scenario_values.h"
 #include "sim.h"
 #include <inttypes.h>
@@ -18,11 +19,6 @@ static const char *const types[] = {NULL,  "discover", "offer",   "request", "de
 enum { TYPES = sizeof(types) / sizeof(types[0]) };
 
 /* ---- messages ---- */
-
-static uint32_t get32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 uint32_t dhcp_word(const uint8_t *m, size_t len, size_t at)
 {

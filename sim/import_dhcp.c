@@ -1,6 +1,7 @@
 /* A captured DHCP exchange becomes a scenario: see import_dhcp.h. */
 #include "import_dhcp.h"
 #include "decode.h"
+#include "memory.h"
 #include "native.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,19 +16,6 @@ enum { FIRST_SERVER = 2, FIRST_CLIENT = 15 };
 #define LIMIT_S       300
 #define PATIENCE_S    70 /* of a client for one question: its longest back-off */
 #define RENEWED_MAX_S (365 * 86400)
-
-static void *grow(void *array, size_t count, size_t *size, size_t item)
-{
-    if (count < *size)
-        return array;
-    *size = *size ? *size * 2 : 16;
-    array = realloc(array, *size * item);
-    if (!array) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
-    return array;
-}
 
 /* ---- addresses ---- */
 
@@ -84,8 +72,8 @@ static void rebase_all(struct rebase *r, const struct dhcp_flow *f)
 
 static void add(struct dhcp_import *im, const struct dhcp_answer *a, const struct dhcp_said *said)
 {
-    im->answers = grow(im->answers, im->count, &im->size, sizeof(*a));
-    im->said = grow(im->said, im->count, &im->said_size, sizeof(*im->said));
+    im->answers = memory_grow(im->answers, im->count + 1, &im->size, sizeof(*a));
+    im->said = memory_grow(im->said, im->count + 1, &im->said_size, sizeof(*im->said));
     im->answers[im->count] = *a;
     im->said[im->count] = said;
     im->count++;
@@ -94,9 +82,7 @@ static void add(struct dhcp_import *im, const struct dhcp_answer *a, const struc
 /* Freed with the import. */
 static uint8_t *copy(const uint8_t *bytes, size_t len)
 {
-    size_t size = len;
-
-    return memcpy(grow(NULL, size, &size, 1), bytes, len);
+    return memcpy(memory_new(len, 1), bytes, len);
 }
 
 /* The xid that the client had used: of its question, else its own, whatever it was. */

@@ -1,6 +1,7 @@
 /* Captured pings become a scenario: see import_echo.h. */
 #include "import_echo.h"
 #include "decode.h"
+#include "memory.h"
 #include "scenario_values.h"
 #include "sim.h"
 #include <inttypes.h>
@@ -28,14 +29,7 @@ static void add(struct echo_import *im, struct echo e)
         if (im->echoes[i].from == e.from && im->echoes[i].to == e.to && im->echoes[i].id == e.id)
             e.flow = im->echoes[i].flow;
     im->flows += e.flow == im->flows;
-    if (im->count == im->size) {
-        im->size = im->size ? im->size * 2 : 64;
-        im->echoes = realloc(im->echoes, im->size * sizeof(e));
-        if (!im->echoes) {
-            fprintf(stderr, "drywire: out of memory\n");
-            exit(4);
-        }
-    }
+    im->echoes = memory_grow(im->echoes, im->count + 1, &im->size, sizeof(e));
     im->echoes[im->count++] = e;
 }
 

@@ -1,7 +1,6 @@
 /*
  * The program `drywire`: from the command line to the verb (verbs.h).
  */
-#include "reactive.h"
 #include "verbs.h"
 #include <errno.h>
 #include <stdio.h>
@@ -49,7 +48,7 @@ int main(int argc, char **argv)
     case VERB_REPLAY:
         return verb_replay(&o);
     case VERB_IMPORT:
-        return import_capture(&o);
+        return verb_import(&o);
     }
     return EXIT_USAGE;
 }

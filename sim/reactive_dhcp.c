@@ -4,6 +4,7 @@
  */
 #include "reactive_dhcp.h"
 #include "child.h"
+#include "memory.h"
 #include "reactive.h"
 #include "report.h"
 #include "verbs.h"
@@ -15,22 +16,16 @@ enum { SCENARIO_MAX = 1 << 20, LIST_MAX = 8 };
 
 #define SLACK_NS (100 * NS_PER_MS) /* of a timer: when a poll comes */
 
-static void no_memory(void)
-{
-    fprintf(stderr, "drywire: out of memory\n");
-    exit(EXIT_HARNESS);
-}
-
 static char *scenario_text(struct dhcp_import *im, size_t *len)
 {
     char *text = NULL;
     FILE *out = open_memstream(&text, len);
 
     if (!out)
-        no_memory();
+        out_of_memory();
     dhcp_import_write(im, out);
     if (fclose(out))
-        no_memory();
+        out_of_memory();
     return text;
 }
 
@@ -90,14 +85,8 @@ static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uin
     (void)dir;
     if (d->layer != LAYER_DHCP && d->layer != LAYER_UDP)
         return;
-    bytes = malloc(len);
-    if (c->count == r->frames_size) {
-        r->frames_size = r->frames_size ? r->frames_size * 2 : 64;
-        c->frames = realloc(c->frames, r->frames_size * sizeof(*c->frames));
-    }
-    if (!bytes || !c->frames)
-        no_memory();
-    memcpy(bytes, frame, len);
+    bytes = memcpy(memory_new(len, 1), frame, len);
+    c->frames = memory_grow(c->frames, c->count + 1, &r->frames_size, sizeof(*c->frames));
     c->frames[c->count++] = (struct capture_frame){.time_ns = time_ns,
                                                    .bytes = bytes,
                                                    .len = len,
@@ -110,7 +99,8 @@ static void on_line(void *ctx, uint64_t time_ns, const char *line)
     static const char lease[] = "netstackd: virt0 dhcp addr=";
     struct run_record *r = ctx;
 
-    (void)time_ns;
+    if (r->options->verbose)
+        reactive_line(NULL, time_ns, line);
     r->naks += !strcmp(line, "netstackd: virt0 dhcp nak");
     r->refused += !strncmp(line, "netstackd: virt0 dhcp refused", 29);
     if (r->terms[0] || strncmp(line, lease, sizeof(lease) - 1))
@@ -365,6 +355,8 @@ static int run(void *ctx)
     struct run_result result;
     int code;
 
+    if (r->options->verbose)
+        ro.on_frame = reactive_frame;
     run_scenario(c, r->scenario, &ro, &result);
     code = report(r, &result);
     run_context_free(c);

@@ -4,6 +4,7 @@
  */
 #include "reactive_echo.h"
 #include "child.h"
+#include "memory.h"
 #include "reactive.h"
 #include "verbs.h"
 #include <stdlib.h>
@@ -16,12 +17,11 @@ static char *scenario_text(const struct echo_import *im, const struct options *o
     char *text = NULL;
     FILE *out = open_memstream(&text, len);
 
-    if (out)
-        echo_import_write(im, out);
-    if (!out || fclose(out)) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(EXIT_HARNESS);
-    }
+    if (!out)
+        out_of_memory();
+    echo_import_write(im, out);
+    if (fclose(out))
+        out_of_memory();
     *code = 0;
     if (o->role == ROLE_CLIENT)
         fprintf(stderr,
@@ -104,6 +104,10 @@ static int run(void *ctx)
     struct run_result result;
     int code;
 
+    if (r->options->verbose) {
+        ro.on_line = reactive_line;
+        ro.on_frame = reactive_frame;
+    }
     run_scenario(c, r->scenario, &ro, &result);
     code = report(r, &result);
     run_context_free(c);

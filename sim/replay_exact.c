@@ -318,6 +318,15 @@ static int read_new(const char *temporary, const struct verdict *v, struct captu
     return EXIT_HARNESS;
 }
 
+static const struct verdict *run_once(const struct scenario *sc, const struct options *o, const char *pcap)
+{
+    const struct verdict *v = child_run(sc, o, NULL, pcap, NULL, NULL, o->verbose ? STORY_ALL : 0);
+
+    if (o->verbose)
+        report_story(stdout, &(struct report_item){.scenario = sc, .verdict = v, .options = o});
+    return v;
+}
+
 static int run_again(const char *path, const struct capture *was,
                      const struct scenario *sc, const struct options *o)
 {
@@ -331,7 +340,7 @@ static int run_again(const char *path, const struct capture *was,
         return EXIT_HARNESS;
     }
     close(fd);
-    v = child_run(sc, o, NULL, temporary, NULL, NULL, 0);
+    v = run_once(sc, o, temporary);
     code = read_new(temporary, v, &is);
     if (!code) {
         code = compare(path, was, &is, &v->failure);
@@ -393,7 +402,7 @@ static int deliver_again(const char *path, const struct scenario *sc, const stru
         fprintf(stderr, "drywire: %s: no frame is the machine's\n", path);
         return EXIT_USAGE;
     }
-    v = child_run(sc, o, NULL, NULL, NULL, NULL, 0);
+    v = run_once(sc, o, NULL);
     if (v->failure.kind == FAILURE_NONE) {
         printf("same  %s  exact: of %zu frames the machine's own %zu, ACKs apart (P2)\n", path,
                sc->replay.capture.count, own);

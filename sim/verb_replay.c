@@ -33,7 +33,7 @@ static int replay_capture(const char *path, const struct options *o)
     if (o->exact || (!reactive && exact_run_possible(&c)))
         code = replay_exact(path, &c, o);
     else
-        code = replay_reactive(&c, o);
+        code = reactive_replay(&c, o);
     capture_free(&c);
     return code;
 }

@@ -17,6 +17,7 @@ int verb_qemu(const struct options *o);
 int verb_compare(const struct options *o);
 int verb_seq(const struct options *o);
 int verb_report(const struct options *o);
+int verb_import(const struct options *o);
 int verb_replay(const struct options *o);
 
 /* Which of two exit codes says more. */
