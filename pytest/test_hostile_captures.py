@@ -5,7 +5,7 @@ import re
 import pytest
 
 from conftest import build_variant, drywire
-from packets import ACK, CLIENT, FIN, RST, SERVER, SYN, Talk, ip, pcap, segment, tagged
+from packets import ACK, CLIENT, FIN, PSH, RST, SERVER, SYN, Talk, ip, pcap, segment, tagged
 
 BODY = b"a line of the page\n" * 20
 
@@ -132,6 +132,37 @@ def test_an_absurd_mss_is_not_believed_and_that_is_allowed(tmp_path):
     talk.say(1, b"welcome\n")
     done = drywire("replay", pcap(tmp_path / "mss.pcap", talk.close().packets))
     assert delivered(done).startswith("8 ")
+
+
+def test_a_bare_reset_answers_what_came_before_it(tmp_path):
+    talk = Talk(25)
+    talk.say(1, b"welcome\n")
+    talk.add(segment(CLIENT, SERVER, 40000, 25, talk.seq[0], 0, RST))
+    path = pcap(tmp_path / "bare.pcap", talk.packets)
+    assert delivered(drywire("replay", path, "--as", "server")).startswith("0 ")
+
+
+def test_a_reset_behind_both_ends_is_none_of_the_connection(tmp_path):
+    """The way is so long that all is sent again, and the last ACK finds the connection closed."""
+    talk = Talk(25)
+    talk.say(0, flags=SYN)
+    talk.say(1, flags=SYN | ACK)
+    talk.say(0, flags=ACK, pause=2 * 10**9)
+    for who, word in ((1, b"welcome\n"), (0, b"one\n"), (0, b"two\n"), (1, b"yes\n"), (1, b"no\n"), (0, b"x")):
+        talk.say(who, word)
+    talk.say(0, b"last\n", flags=FIN | PSH | ACK)
+    talk.say(1, flags=FIN | ACK)
+    path = pcap(tmp_path / "long.pcap", talk.packets)
+    done = drywire("replay", path, "--as", "server")
+    assert delivered(done).startswith("14 ")
+
+
+def test_a_reset_at_once_comes_behind_accept(tmp_path):
+    talk = Talk(25)
+    talk.add(segment(CLIENT, SERVER, 40000, 25, 1000, 5000, RST | ACK))
+    talk.say(1, b"welcome\n")
+    path = pcap(tmp_path / "once.pcap", talk.packets)
+    assert delivered(drywire("replay", path, "--as", "server")).startswith("0 ")
 
 
 def test_a_connection_that_was_idle_for_long(tmp_path):

@@ -182,6 +182,14 @@ def test_the_first_difference_is_named(healthy, tmp_path):
     assert "webget: |" not in done.stdout # what came with a wrong checksum was not delivered
 
 
+def test_a_log_does_not_write_to_the_terminal(healthy, tmp_path):
+    text, log = healthy.read_text(), tmp_path / "serial.log"
+    log.write_text(repack(text.replace(" target=", " target=\x1b[31m", 1), unpack(text)))
+    done = drywire("replay", log)
+    assert done.returncode == 0 and " target=?[31m" in done.stdout, done.stdout + done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
 def flip(text):
     return text.replace("b64=A", "b64=B", 1) if "b64=A" in text else text.replace("b64=", "b64=A", 1)
 

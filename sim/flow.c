@@ -154,6 +154,8 @@ static uint32_t acked(const struct flow_side *other, const struct decoded *d)
 {
     uint32_t ack = d->tcp_ack - other->iss - 1;
 
+    if ((d->tcp_flags & (SEG_ACK | SEG_RST)) == SEG_RST)
+        return other->seen; /* it does not say, and answers what came */
     if (!(d->tcp_flags & SEG_ACK) || !other->known || ack >= UINT32_C(1) << 31)
         return 0;
     return ack < other->seen ? ack : other->seen;

@@ -386,8 +386,11 @@ static void put_end(struct playing *p)
     bool answers = own->fin && peer->fin_ack > own->len && peer->fin_ns >= own->fin_ns;
 
     if (peer->rst && !peer->fin) {
+        uint64_t accepted_ns = p->im->own == SERVER ? p->prev_ns + NS_PER_MS : 0;
+
         put_after(p, peer->rst_ack);
-        put_wait(p, peer->rst_ns);
+        /* a program is only told of it when it has the connection */
+        put_wait(p, p->after || peer->rst_ns > accepted_ns ? peer->rst_ns : accepted_ns);
         fputs(" reset\n", p->out);
     } else if (peer->fin && !peer->gap && (!answers || (p->im->webget && p->im->web_close))) {
         put_after(p, peer->fin_ack);

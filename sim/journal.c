@@ -2,6 +2,7 @@
 #include "journal.h"
 #include "../core/err.h"
 #include "crc.h"
+#include "scenario_values.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -220,6 +221,7 @@ static int whole_line(struct reader *r, char *line)
     body = unframe(r, line);
     if (!body)
         return refuse(r, "damaged, or one before it is missing");
+    value_show(body); /* it goes to a terminal */
     if (r->sequence == 1)
         first_line(r->j, body);
     if (r->begun && !r->ended)
@@ -357,6 +359,15 @@ static bool init_fits(struct check *c, const struct journal_record *r)
     return fits;
 }
 
+/* The place of a panic. */
+static bool printable(const struct journal_record *r)
+{
+    for (size_t i = 0; i < r->len; i++)
+        if (r->bytes[i] < ' ' || r->bytes[i] > '~')
+            return false;
+    return true;
+}
+
 /* Can this record be here, and are its numbers possible at all? */
 static bool fits(struct check *c, const struct journal_record *r)
 {
@@ -375,7 +386,7 @@ static bool fits(struct check *c, const struct journal_record *r)
     case JOURNAL_STOP:
         return c->initialised;
     case JOURNAL_END:
-        return r->field[0] <= JOURNAL_PANIC;
+        return r->field[0] <= JOURNAL_PANIC && printable(r);
     case JOURNAL_REG_READ:
     case JOURNAL_REG_WRITE:
         return register_fits(r);

@@ -147,7 +147,7 @@ static void options_words(const struct flow_side *s, char *buf, size_t size)
 
 static const char *close_words(const struct flow_side *own, const struct flow_side *peer)
 {
-    if (own->rst || peer->rst)
+    if ((own->rst || peer->rst) && !(own->fin && peer->fin)) /* else it answers what came too late */
         return own->rst ? "reset by the machine" : "reset by the peer";
     if (!own->fin || !peer->fin)
         return own->fin ? "closed by the machine only" : peer->fin ? "closed by the peer only" : "open";
@@ -183,7 +183,7 @@ static unsigned departures(const struct import *im, const struct flow_side *own,
     bad += reactive_differ_number("segments sent again", a.again, b.again,
                          "its timer and the faults decide (RFC 6298)");
     bad += reactive_differ("the end", close_words(was, peer_was), close_words(own, peer),
-                  own->rst ? NULL : "a program closes when it has read to the end");
+                  own->rst && !(own->fin && peer->fin) ? NULL : "a program closes when it has read to the end");
     return bad;
 }
 

@@ -311,6 +311,11 @@ static void impossible_records_are_refused(void **state)
     RECORD(&writer, TICK, 0);
     refused_records("an end in the middle");
     writer = (struct writer){.complete = 1};
+    RECORD(&writer, OPEN, 0, 0x10001000);
+    RECORD(&writer, END, JOURNAL_PANIC, 0, 0, 0);
+    bytes(&writer, "a.c:1\x1b", 6);
+    refused_records("record 2 of the journal: impossible"); /* nothing for a terminal */
+    writer = (struct writer){.complete = 1};
     RECORD(&writer, POLL, 5);
     refused_records("record 1 of the journal: impossible, or out of place"); /* before INIT */
     writer = (struct writer){.complete = 1};
