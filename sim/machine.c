@@ -573,6 +573,7 @@ static void boot_event(void *ctx, uint64_t arg)
     if (setjmp(m->escape) == 0)
         err = m->guest->boot(m->state, &config, m->sim->now_ns);
     m->running = false;
+    m->booted = true;
     if (err)
         sim_fail(m->sim, FAILURE_SAFETY, "guest.boot", m->guest->name,
                  "the guest did not come up: error %d", err);
@@ -590,7 +591,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->weak = config->weak;
     m->interrupts = config->device->interrupts == TOGGLE_ON;
     m->powered = true;
-    m->running = m->woken = m->waking = false;
+    m->running = m->woken = m->waking = m->booted = false;
     m->stream_count = 0;
     rng_init(&m->entropy, config->secret, 0); /* as on the targets: one seed, one story */
     draw_stream_init(&m->poke, "device.poke");

@@ -69,6 +69,7 @@ struct machine {
     bool running, woken;     /* inside guest->poll; something happened meanwhile */
     bool waking;             /* something happened that the guest has not been polled for */
     bool powered;
+    bool booted; /* its state means something */
     unsigned calls;          /* accesses in this poll */
     jmp_buf escape;          /* out of a guest that spins */
     struct rng entropy; /* the core's */
@@ -105,7 +106,7 @@ void machine_wake(struct machine *m);
 /* Does neither device nor guest have anything to do at once? */
 static inline bool machine_resting(const struct machine *m)
 {
-    return !m->running && !m->waking && !net_device_busy(m->device);
+    return m->booted && !m->running && !m->waking && !net_device_busy(m->device);
 }
 
 /* Is the guest being polled now (so that nothing may call into it)? */
