@@ -27,18 +27,13 @@ DEPS = -MMD -MP -MF $(@:.o=.d)
 FREESTANDING := -ffreestanding -fno-stack-protector
 PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
 
-# The command line of `drywire`, what needs libslirp, and programs of their own are set apart.
-CLI := child.c ladder.c live.c main.c observe.c options.c origin.c paths.c peer.c qemu.c \
-       qemu_machine.c reactive.c reactive_dhcp.c reactive_echo.c reactive_tcp.c replay_exact.c replay_journal.c report.c \
-       rewrap.c seq.c \
-       verb_compare.c verb_explain.c verb_import.c verb_list.c verb_qemu.c verb_replay.c verb_report.c verb_run.c \
-       verb_seq.c verb_world.c verbs.c
-SLIRP_ONLY := host_libc.c host_socket.c world_slirp.c
+# What has a main() of its own, or needs libslirp, is set apart.
+SLIRP_ONLY := world/host_libc.c world/host_socket.c world/world_slirp.c
 CORE_SOURCES := $(sort $(wildcard core/*.[ch] core/*/*.[ch]))
 CORE := $(patsubst core/%,%,$(wildcard core/*.c core/*/*.c))
 USER := $(patsubst user/%,%,$(wildcard user/*.c))
-SIM := $(filter-out $(CLI) $(SLIRP_ONLY) bench.c, \
-         $(patsubst sim/%,%,$(wildcard sim/*.c sim/fake_device/*.c)))
+SIM := $(filter-out $(SLIRP_ONLY) bench.c cli/main.c qtest/%, \
+         $(patsubst sim/%,%,$(wildcard sim/*.c sim/*/*.c)))
 QTEST := main.c qtest.c qtest_machine.c record.c registers.c
 
 # Is libslirp here? It needs no GLib header, and Debian's slirp.pc is not usable without one.
@@ -60,15 +55,14 @@ SIM_FLAGS := $(BASE) -D_GNU_SOURCE -DDRYWIRE_SIM $(SLIRP_FLAGS)
 CORE_O := $(CORE:%.c=$(O)/core/%.o)
 USER_O := $(USER:%.c=$(O)/user/%.o)
 SIM_O := $(SIM:%.c=$(O)/sim/%.o) $(O)/page_parts.o
-CLI_O := $(CLI:%.c=$(O)/sim/%.o)
 BARE_O := $(CORE:%.c=$(O)/bare/core/%.o)
 # QEMU as a child that ends with its parent, and memory it shares: Linux.
 LINUX_TOOLS := $(if $(filter Linux,$(shell uname -s)),$(O)/qtest $(O)/record)
 
 # The core without the simulator's hooks, with what it needs of the simulator.
-QTEST_O := $(BARE_O) $(O)/user.o $(QTEST:%.c=$(O)/sim/qtest/%.o) $(addprefix $(O)/sim/, \
-             bugs.o coroutine.o decode.o guest_core.o memory.o pcapng.o processes.o \
-             scenario_values.o)
+QTEST_O := $(BARE_O) $(O)/user.o $(QTEST:%.c=$(O)/sim/qtest/%.o) $(addprefix $(O)/sim/, bugs.o \
+             capture/pcapng.o coroutine.o guest_core.o memory.o oracle/decode.o processes.o \
+             scenario/scenario_values.o)
 RECORD_O := $(O)/sim/qtest/record.o $(O)/sim/qtest/record_main.o $(O)/sim/qtest/registers.o
 PLAIN_O := $(CORE:%.c=$(O)/plain/core/%.o) $(USER:%.c=$(O)/plain/user/%.o)
 
@@ -164,7 +158,7 @@ clean: ## remove the build folder
 units: $(BARE_O) $(UNIT:%=$(O)/unit/%)
 plain: $(PLAIN_O)
 
-$(O)/drywire: $(CORE_O) $(O)/user.o $(SIM_O) $(CLI_O)
+$(O)/drywire: $(CORE_O) $(O)/user.o $(SIM_O) $(O)/sim/cli/main.o
 	@echo "  link    $@"
 	$(Q)$(CC) $(BASE) -o $@ $^ $(LIBS)
 
@@ -199,7 +193,7 @@ $(O)/user.o: $(USER_O) user/sections.ld
 # Unit tests of the core alone link it without the simulator's hooks; the decoder and the device side
 # of a virtqueue do not know the core. A static pattern: make would prefer the rule below whenever the
 # bare objects are not there yet.
-ALONE_O := $(O)/sim/decode.o $(patsubst %.c,$(O)/%.o,$(wildcard sim/fake_device/vqueue*.c))
+ALONE_O := $(O)/sim/oracle/decode.o $(patsubst %.c,$(O)/%.o,$(wildcard sim/fake_device/vqueue*.c))
 $(filter $(O)/unit/test_core_%,$(UNIT:%=$(O)/unit/%)): $(O)/unit/test_core_%: \
         $(O)/tests/unit/test_core_%.o $(BARE_O) $(ALONE_O)
 	@echo "  link    $@"
@@ -236,8 +230,8 @@ $(O)/sim/%.o: sim/%.c
 	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
 
 # Captures say what sources made them.
-$(O)/sim/origin.o $(O)/sim/replay_exact.o: SIM_FLAGS += -I$(O)
-$(O)/sim/origin.o $(O)/sim/replay_exact.o: $(O)/revision.h
+$(O)/sim/capture/origin.o $(O)/sim/replay/replay_exact.o: SIM_FLAGS += -I$(O)
+$(O)/sim/capture/origin.o $(O)/sim/replay/replay_exact.o: $(O)/revision.h
 .PHONY: always
 $(O)/revision.h: always
 	$(Q)mkdir -p $(@D)
@@ -253,8 +247,8 @@ $(O)/page_parts.c: $(PAGE) tools/embed.sh
 $(O)/page_parts.o: $(O)/page_parts.c
 	$(Q)$(CC) $(SIM_FLAGS) -c $< -o $@
 
-$(O)/sim/replay_journal.o: SIM_FLAGS += -DCORE_REVISION='"$(CORE_REVISION)"'
-$(O)/sim/replay_journal.o: $(CORE_SOURCES)
+$(O)/sim/replay/replay_journal.o: SIM_FLAGS += -DCORE_REVISION='"$(CORE_REVISION)"'
+$(O)/sim/replay/replay_journal.o: $(CORE_SOURCES)
 
 # Tests of the core play the device in the driver's own memory: no hooks there either.
 $(O)/tests/unit/test_core_%.o: tests/unit/test_core_%.c

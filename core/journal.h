@@ -1,7 +1,7 @@
 /*
  * What a flight recorder writes down (docs/recorder.md): the journal's format, shared by who writes
- * it on metal (targets/common/journal.c) and who reads and replays it (sim/journal.c,
- * sim/replay_core.c). The core itself does not use it.
+ * it on metal (targets/common/journal.c) and who reads and replays it (sim/replay/journal.c,
+ * sim/replay/replay_core.c). The core itself does not use it.
  *
  * A journal is what was asked of the core (calls), and what the core was answered by its machine.
  * Both are records: a tag, a check, the fields of the tag as LEB128 numbers and, for some, bytes

@@ -6,10 +6,10 @@
  *
  * Prints `name value unit` lines, which tools/bench.sh turns into bench.json.
  */
-#include "native_observe.h"
-#include "page.h"
+#include "world/native_observe.h"
+#include "report/page.h"
 #include "run.h"
-#include "world.h"
+#include "world/world.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

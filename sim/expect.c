@@ -3,7 +3,7 @@
  * run, and the message shows the line that came nearest, so that the reader sees what happened
  * instead. Contracts in scenario.h.
  */
-#include "scenario.h"
+#include "scenario/scenario.h"
 #include "memory.h"
 #include <stdlib.h>
 #include <string.h>

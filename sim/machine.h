@@ -13,7 +13,7 @@
 #include "guest.h"
 #include "processes.h"
 #include "ring_access.h"
-#include "scenario.h"
+#include "scenario/scenario.h"
 #include <setjmp.h>
 
 /* What one access costs, in virtual nanoseconds. */

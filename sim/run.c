@@ -5,7 +5,7 @@
 #include "run.h"
 #include "../core/err.h"
 #include "../core/trace.h"
-#include "far_side.h"
+#include "world/far_side.h"
 #include "guest_core.h"
 #include "machine.h"
 #include "memory.h"

@@ -5,10 +5,10 @@
 #ifndef DRYWIRE_RUN_H
 #define DRYWIRE_RUN_H
 
-#include "decode.h"
+#include "oracle/decode.h"
 #include "fake_device/vqueue.h"
 #include "guest.h"
-#include "scenario.h"
+#include "scenario/scenario.h"
 #include "sim.h"
 
 struct run_options {

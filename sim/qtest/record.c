@@ -1,7 +1,7 @@
 /* Registers, rings and frames, watched from the side: see record.h. */
 #include "record.h"
 #include "../../core/virtio/virtio_spec.h"
-#include "../decode.h"
+#include "../oracle/decode.h"
 #include "registers.h"
 #include <inttypes.h>
 #include <stdarg.h>

@@ -5,9 +5,9 @@
  *     record FILE.scn [WITHHELD_FEATURE_BIT]
  */
 #include "../guest_core.h"
-#include "../options.h"
+#include "../cli/options.h"
 #include "../run.h"
-#include "../world.h"
+#include "../world/world.h"
 #include "record.h"
 #include <stdlib.h>
 

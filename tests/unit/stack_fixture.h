@@ -17,7 +17,7 @@
 #include "../../core/net/dhcp_message.h"
 #include "../../core/net/stack.h"
 #include "../../core/net/tcp_internal.h"
-#include "../../sim/decode.h"
+#include "../../sim/oracle/decode.h"
 #include "fake_platform.h"
 
 enum { SENT_MAX = 256, ROOM_ALWAYS = 1000000 };

@@ -1,6 +1,6 @@
 /* Captures in: both formats in both byte orders, and every way in which a file can be damaged. */
-#include "../../sim/capture.h"
-#include "../../sim/pcapng.h"
+#include "../../sim/capture/capture.h"
+#include "../../sim/capture/pcapng.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

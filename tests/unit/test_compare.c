@@ -1,7 +1,7 @@
 /* Two captures compared: what is the same in spite of its bytes, and that any difference is named.
  */
-#include "../../sim/compare.h"
-#include "../../sim/digest.h"
+#include "../../sim/capture/compare.h"
+#include "../../sim/capture/digest.h"
 #include "../../sim/sha256.h"
 #include "frames.h"
 #include <setjmp.h>

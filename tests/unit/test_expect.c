@@ -1,7 +1,7 @@
 /*
  * Expectations: which lines count, when, how often, and what the failure says.
  */
-#include "../../sim/scenario.h"
+#include "../../sim/scenario/scenario.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "../../core/rng.h"
-#include "../../sim/journal.h"
-#include "../../sim/replay_core.h"
+#include "../../sim/replay/journal.h"
+#include "../../sim/replay/replay_core.h"
 
 enum { MUTATIONS = 60000, RECORDS_MAX = 4096, LOG_MAX = 32 << 10 };
 

@@ -3,7 +3,7 @@
  * are quiet on exchanges that are in order, the unusual ones included.
  */
 #include "frames.h"
-#include "../../sim/oracle.h"
+#include "../../sim/oracle/oracle.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

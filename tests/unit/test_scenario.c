@@ -2,8 +2,8 @@
  * The scenario reader: every kind of line lands in its field, every mistake is one line that names
  * its place, and no text, however broken, does harm.
  */
-#include "../../sim/scenario.h"
-#include "../../sim/scenario_values.h"
+#include "../../sim/scenario/scenario.h"
+#include "../../sim/scenario/scenario_values.h"
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "../../sim/service.h"
+#include "../../sim/world/service.h"
 #include "../../sim/sim.h"
 
 #define T0 (5 * NS_PER_S)

@@ -1,6 +1,6 @@
 /* What the wire shows of a connection's two ends. */
 #include "../../core/trace.h"
-#include "../../sim/tcp_view.h"
+#include "../../sim/oracle/tcp_view.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>

@@ -1,0 +1,467 @@
+/*
+ * The command line of `drywire`: one table makes the parser and the help. See options.h.
+ */
+#include "options.h"
+#include "../scenario/scenario.h"
+#include "../scenario/scenario_values.h"
+#include "../world/world.h"
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    RUN = 1 << VERB_RUN,
+    LIST = 1 << VERB_LIST,
+    EXPLAIN = 1 << VERB_EXPLAIN,
+    WORLD = 1 << VERB_WORLD,
+    QEMU = 1 << VERB_QEMU,
+    COMPARE = 1 << VERB_COMPARE,
+    SEQ = 1 << VERB_SEQ,
+    REPORT = 1 << VERB_REPORT,
+    REPLAY = 1 << VERB_REPLAY,
+    IMPORT = 1 << VERB_IMPORT,
+    ALL = RUN | LIST | EXPLAIN | WORLD | QEMU | COMPARE | SEQ | REPORT |
+          REPLAY | IMPORT,
+};
+
+static const struct row {
+    const char *name;
+    char letter;          /* also the value that getopt returns */
+    const char *argument; /* NULL: none; "[=X]" is optional */
+    unsigned verbs;
+    const char *help;
+} rows[] = {
+    {"seed", 's', "N", RUN | EXPLAIN | WORLD | QEMU | SEQ | REPORT | REPLAY,
+     "seed of the run, decimal or 0x hexadecimal (default 1)"},
+    {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
+    {"check-determinism", 'd', NULL, RUN, "the same as --repeat 2"},
+    {"output", 'o', "FILE", REPORT | IMPORT, "the page, or the scenario, to write"},
+    {"pcap", 'p', "FILE", RUN | WORLD | QEMU, "write a capture (pcapng) of a single scenario"},
+    {"trace", 't', "FILE", RUN, "write every trace line of a single scenario"},
+    {"json", 'j', NULL, RUN, "one JSON object a line for each scenario, nothing else on stdout"},
+    {"junit", 'u', "FILE", RUN, "write a JUnit report"},
+    {"artifacts", 'a', "DIR", RUN, "capture, trace and failure block of each failure"},
+    {"annotate", 'g', "=github", RUN, "annotations for GitHub Actions"},
+    {"guest", 'G', "FILE.so", RUN | EXPLAIN | SEQ | REPORT, "run a foreign guest in the core's place"},
+    {"timeout", 'T', "SECONDS", RUN | EXPLAIN | QEMU | SEQ | REPORT | REPLAY,
+     "wall-clock alarm for each scenario (default 60)"},
+    {"target", 'y', "x86_64|rv64", QEMU, "which target to boot (default x86_64)"},
+    {"machine", 'm', "NAME", QEMU, "or which machine: q35 q35-seabios microvm virt virt-opensbi"},
+    {"device", 'D', "'KEY=VALUE ...'", RUN | QEMU | SEQ | REPORT, "change the scenario's device line"},
+    {"net", 'N', "world|user|host", QEMU, "the far side, QEMU's user network, that with the host"},
+    {"icount", 'i', "SHIFT", QEMU, "time by counted instructions: long waits pass quickly"},
+    {"kernel", 'k', "FILE", QEMU, "boot this image"},
+    {"arg", 'A', "WORD", QEMU, "one more word of QEMU's command line; may be given again"},
+    {"log", 'l', "FILE", QEMU, "keep the serial line as it came"},
+    {"journal", 'J', "on|dump", QEMU,
+     "boot the kernel with the flight recorder; dump: its journal at the end, not only in a panic"},
+    {"gdb", 'b', NULL, QEMU | REPLAY,
+     "qemu: stop before the first instruction and wait for gdb; replay: under gdb"},
+    {"nic-pcap", 'I', "FILE", QEMU, "a capture by QEMU: what the guest's card sends and gets"},
+    {"detail", 'e', NULL, RUN | QEMU,
+     "run: register accesses in the capture; qemu: the kernel prints events of level DETAIL"},
+    {"socket", 'S', "PATH", WORLD, "listen there for the guest's frames (unix datagrams)"},
+    {"peer", 'P', "PATH", WORLD, "where the guest listens (default: where its frames come from)"},
+    {"fd", 'F', "N", WORLD, "instead of --socket: an inherited datagram socket"},
+    {"limit", 'L', "SECONDS", WORLD, "how long to wait for the first frame (default 10)"},
+    {"ready-fd", 'R', "N", WORLD, "write a line to descriptor N, and close it, when listening"},
+    {"grade", 'r', "p1|p3", COMPARE, "frames byte by byte (default), or what they tell"},
+    {"flow", 'f', "N", REPORT | IMPORT | REPLAY,
+     "which flow of a capture: TCP, then DHCP clients, then pings (default: the one with the most data)"},
+    {"as", 'x', "client|server|observer", REPORT | IMPORT | REPLAY,
+     "whose place the core takes (default client); replay: observer, every frame as hostile input"},
+    {"loose", 'O', NULL, REPORT | REPLAY, "play the peer of a capture to the core, whatever the core sends"},
+    {"exact", 'X', NULL, REPLAY,
+     "what drywire captured runs again and must be the same (default where the header allows it)"},
+    {"mermaid", 'M', NULL, SEQ, "a Mermaid sequence diagram instead of plain text"},
+    {"width", 'w', "COLUMNS", SEQ, "of a line, 60 to 400 (default: the terminal's, else 120)"},
+    {"verbose", 'v', NULL, RUN | EXPLAIN | WORLD | QEMU | COMPARE | SEQ | REPLAY,
+     "the whole ladder and every trace line"},
+    {"quiet", 'q', NULL, RUN, "only failures and the summary"},
+    {"color", 'c', "auto|always|never", ALL, "colour (default: on a terminal)"},
+    {"help", 'h', NULL, ALL, "this help"},
+    {"version", 'V', NULL, ALL, "the version"},
+};
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+static const char *const verbs[] = {"run",     "list", "explain", "world",  "qemu",
+                                    "compare", "seq",  "report",  "replay", "import", NULL};
+
+static void help_options(unsigned verbs_shown)
+{
+    for (unsigned i = 0; i < ROWS; i++) {
+        const struct row *r = &rows[i];
+        bool lettered = strchr("vqho", r->letter);
+        char left[64];
+
+        if (!(r->verbs & verbs_shown))
+            continue;
+        snprintf(left, sizeof(left), "  %c%c --%s%s%s", lettered ? '-' : ' ',
+                 lettered ? r->letter : ' ', r->name,
+                 r->argument && r->argument[0] != '=' ? " " : "", r->argument ? r->argument : "");
+        printf("%-32s %s\n", left, r->help);
+    }
+}
+
+/* What each command is for and how it is called; in the order of enum verb. */
+static const struct {
+    const char *usage, *what;
+} pages[] = {
+    {"run FILE|DIR...", "scenarios in the simulator"},
+    {"list [DIR...|CAPTURE]", "scenarios, programs and oracles; the flows of a capture"},
+    {"explain FILE", "which faults and choices a seed draws"},
+    {"world FILE --socket PATH | --fd N", "the far side of a scenario, for a guest of your own"},
+    {"qemu FILE|DIR...", "the same scenarios on bare metal in QEMU"},
+    {"compare CAPTURE CAPTURE", "do two captures tell the same?"},
+    {"seq FILE.scn|CAPTURE", "the ladder of a run, or of a capture"},
+    {"report FILE|CAPTURE -o FILE.html", "a run as a page to look at"},
+    {"replay LOG|CAPTURE", "a panic's journal or a capture, once more here"},
+    {"import CAPTURE -o FILE.scn", "anybody's capture (TCP, DHCP, pings) as a scenario"},
+};
+
+static void help(void)
+{
+    puts("drywire: a whole small-system stack in a deterministic simulation\n\nCommands:");
+    for (unsigned i = 0; verbs[i]; i++)
+        printf("  drywire %-36s %s\n", pages[i].usage, pages[i].what);
+    puts("\nExamples:\n"
+         "  drywire run tests/scenarios                  every scenario below a folder\n"
+         "  drywire run lease.scn --seed 7 --pcap lease.pcapng\n"
+         "  drywire run lease.scn --check-determinism    twice; names the first difference\n"
+         "  drywire run --guest ./mine.so ping.scn       somebody else's driver or stack\n"
+         "  drywire qemu --target rv64 web.scn           the same core, booted\n"
+         "  drywire replay any.pcap --as observer        a stranger's frames as hostile input\n\n"
+         "Options of run (drywire COMMAND --help has those of the others):");
+    help_options(RUN);
+    puts("\nExit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ,\n"
+         "4 drywire's own trouble, 5 nothing selected, 6 no guest spoke to the world,\n"
+         "124 a step or time budget is used up, 125 cannot be tested here.\n"
+         "docs/scenarios.md describes the scenario format.");
+}
+
+static void help_verb(enum verb v)
+{
+    printf("drywire %s: %s\n\nUsage: drywire %s\n\nOptions:\n", verbs[v], pages[v].what,
+           pages[v].usage);
+    help_options(1u << v);
+}
+
+static void help_world(void)
+{
+    puts("drywire world: the far side of a scenario in real time, for a guest of your own\n\n"
+         "Example:\n"
+         "  drywire world lease.scn --socket net.sock -v &\n"
+         "  qemu-system-x86_64 ... -device virtio-net-pci,netdev=n -netdev dgram,id=n,\\\n"
+         "      local.type=unix,local.path=guest.sock,remote.type=unix,remote.path=net.sock\n\n"
+         "Usage: drywire world FILE --socket PATH | --fd N\n\n"
+         "Options:");
+    help_options(WORLD);
+    puts("\nFrames are datagrams, one each. Times of the scenario count from the guest's first\n"
+         "frame. The world, wire, serve, dial and fault lines and the oracles about frames are in\n"
+         "force; programs and the device line are the simulated machine's and do nothing here;\n"
+         "expect and never lines are about a console that is not seen here and are not judged.\n"
+         "Ends by SIGTERM or SIGINT, when a frame finds the guest gone, or when a rule is\n"
+         "violated.\n\n"
+         "Exit: 0 ended as asked, 1 the guest violated a rule or a dial was not answered, 2 usage\n"
+         "or scenario error, 4 drywire's own trouble, 6 no guest spoke within --limit, 125 the\n"
+         "scenario needs libslirp, which is not here. docs/any-guest.md has more.");
+}
+
+void options_version(char *buf, size_t size)
+{
+#ifdef DRYWIRE_SLIRP
+    snprintf(buf, size, "drywire %s, libslirp %s", DRYWIRE_VERSION, world_slirp_version());
+#else
+    snprintf(buf, size, "drywire %s, without libslirp", DRYWIRE_VERSION);
+#endif
+}
+
+static void version(void)
+{
+    char text[120];
+
+    options_version(text, sizeof(text));
+    puts(text);
+}
+
+static int unknown_option(const char *word)
+{
+    const char *names[ROWS + 1];
+    const char *near, *dashes;
+
+    for (unsigned i = 0; i < ROWS; i++)
+        names[i] = rows[i].name;
+    names[ROWS] = NULL;
+    dashes = word[0] == '-' && word[1] != '-' ? "-" : "--";
+    word += strspn(word, "-");
+    near = nearest_word(word, names);
+    fprintf(stderr, "drywire: unknown option '%s%s'%s%s%s (see drywire --help)\n", dashes, word,
+            near ? "; did you mean '--" : "", near ? near : "", near ? "'?" : "");
+    return EXIT_USAGE;
+}
+
+static int number(const char *name, const char *text, uint64_t min, uint64_t *out)
+{
+    if (value_number(text, out) && *out >= min)
+        return -1;
+    fprintf(stderr, "drywire: --%s needs a number%s, not '%s'\n", name,
+            min ? " from 1 on" : ", decimal or 0x hexadecimal", text);
+    return EXIT_USAGE;
+}
+
+/* An open descriptor. */
+static int descriptor(const char *name, const char *text, uint64_t *out)
+{
+    if (value_number(text, out) && *out <= INT_MAX && fcntl((int)*out, F_GETFD) != -1)
+        return -1;
+    fprintf(stderr, "drywire: --%s needs the number of an open descriptor, not '%s'\n", name, text);
+    return EXIT_USAGE;
+}
+
+/* Words for QEMU, in their order. */
+static int qemu_arg(const char *word, struct options *o)
+{
+    if (o->qemu_arg_count == QEMU_ARGS_MAX) {
+        fprintf(stderr, "drywire: --arg can be given %d times\n", QEMU_ARGS_MAX);
+        return EXIT_USAGE;
+    }
+    o->qemu_args[o->qemu_arg_count++] = word;
+    return -1;
+}
+
+/* In the order of enum net, of enum grade. */
+static const char *const nets[] = {"world", "user", "host", NULL};
+static const char *const grades[] = {"p1", "p3", NULL};
+
+const char *verb_word(enum verb v)
+{
+    return verbs[v];
+}
+
+const char *net_word(enum net n)
+{
+    return nets[n];
+}
+
+/* In the order of enum role, behind ROLE_ANY. */
+static const char *const roles[] = {"client", "server", "observer", NULL};
+static const char *const journals[] = {"off", "on", "dump", NULL}; /* of enum journal_mode */
+
+static int choice(const char *name, const char *text, const char *const *words, unsigned *out)
+{
+    const char *near = nearest_word(text, words);
+
+    for (*out = 0; words[*out]; ++*out)
+        if (!strcmp(words[*out], text))
+            return -1;
+    fprintf(stderr, "drywire: --%s does not know '%s'", name, text);
+    fprintf(stderr, near ? ", did you mean '%s'?\n" : "\n", near);
+    return EXIT_USAGE;
+}
+
+static int apply(const struct row *r, const char *value, struct options *o)
+{
+    if (!(r->verbs & 1u << o->verb)) {
+        fprintf(stderr, "drywire: --%s does not belong to 'drywire %s'\n", r->name, verbs[o->verb]);
+        return EXIT_USAGE;
+    }
+    switch (r->letter) {
+    case 's':
+        return number(r->name, value, 0, &o->seed);
+    case 'n':
+        return number(r->name, value, 1, &o->repeat);
+    case 'T':
+        return number(r->name, value, 1, &o->timeout_s);
+    case 'd':
+        o->check_determinism = true;
+        break;
+    case 'L':
+        return number(r->name, value, 1, &o->limit_s);
+    case 'F':
+        return descriptor(r->name, value, &o->fd);
+    case 'R':
+        return descriptor(r->name, value, &o->ready_fd);
+    case 'y':
+        o->target = value;
+        break;
+    case 'm':
+        o->machine = value;
+        break;
+    case 'D':
+        o->device = value;
+        break;
+    case 'k':
+        o->kernel = value;
+        break;
+    case 'A':
+        return qemu_arg(value, o);
+    case 'l':
+        o->log = value;
+        break;
+    case 'b':
+        o->gdb = true;
+        break;
+    case 'I':
+        o->nic_pcap = value;
+        break;
+    case 'e':
+        o->detail = true;
+        break;
+    case 'i':
+        return number(r->name, value, 0, &o->icount);
+    case 'X':
+        o->exact = true;
+        break;
+    case 'J':
+        return choice(r->name, value, journals, (unsigned *)&o->journal);
+    case 'N':
+        return choice(r->name, value, nets, (unsigned *)&o->net);
+    case 'r':
+        return choice(r->name, value, grades, (unsigned *)&o->grade);
+    case 'f':
+        return number(r->name, value, 1, &o->flow);
+    case 'x':
+        if (choice(r->name, value, roles, (unsigned *)&o->role) >= 0)
+            return EXIT_USAGE;
+        o->role++;
+        break;
+    case 'O':
+        o->loose = true;
+        break;
+    case 'S':
+        o->socket = value;
+        break;
+    case 'P':
+        o->peer = value;
+        break;
+    case 'o':
+        o->output = value;
+        break;
+    case 'p':
+        o->pcap = value;
+        break;
+    case 't':
+        o->trace = value;
+        break;
+    case 'j':
+        o->json = true;
+        break;
+    case 'u':
+        o->junit = value;
+        break;
+    case 'a':
+        o->artifacts = value;
+        break;
+    case 'G':
+        o->guest = value;
+        break;
+    case 'M':
+        o->mermaid = true;
+        break;
+    case 'w':
+        return number(r->name, value, 1, &o->width);
+    case 'v':
+        o->verbose = true;
+        break;
+    case 'q':
+        o->quiet = true;
+        break;
+    case 'g':
+        if (strcmp(value, "github")) {
+            fprintf(stderr, "drywire: --annotate knows 'github', not '%s'\n", value);
+            return EXIT_USAGE;
+        }
+        o->annotate = true;
+        break;
+    case 'c':
+        if (strcmp(value, "auto") && strcmp(value, "always") && strcmp(value, "never")) {
+            fprintf(stderr, "drywire: --color is auto, always or never, not '%s'\n", value);
+            return EXIT_USAGE;
+        }
+        if (strcmp(value, "auto"))
+            o->color = strcmp(value, "always") == 0;
+        break;
+    case 'h':
+        if (o->verb == VERB_WORLD)
+            help_world();
+        else if (o->named)
+            help_verb(o->verb);
+        else
+            help();
+        return EXIT_PASS;
+    default:
+        version();
+        return EXIT_PASS;
+    }
+    return -1;
+}
+
+static int parse_options(int argc, char **argv, struct options *o)
+{
+    struct option table[ROWS + 1];
+    int letter, index = 0, code;
+
+    memset(table, 0, sizeof(table));
+    for (unsigned i = 0; i < ROWS; i++)
+        table[i] = (struct option){rows[i].name, rows[i].argument ? required_argument : no_argument,
+                                   NULL, rows[i].letter};
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, ":vqho:", table, &index)) != -1) {
+        const struct row *r = NULL;
+
+        if (letter == '?')
+            return unknown_option(argv[optind - 1]);
+        if (letter == ':') {
+            fprintf(stderr, "drywire: %s needs a value\n", argv[optind - 1]);
+            return EXIT_USAGE;
+        }
+        for (unsigned i = 0; i < ROWS; i++)
+            if (rows[i].letter == letter)
+                r = &rows[i];
+        code = apply(r, optarg, o);
+        if (code >= 0)
+            return code;
+    }
+    o->paths = argv + optind;
+    o->path_count = argc - optind;
+    return -1;
+}
+
+int options_parse(int argc, char **argv, struct options *o)
+{
+    const char *near;
+    int code;
+
+    *o = (struct options){.seed = 1, .repeat = 1, .timeout_s = 60, .limit_s = 10, .target = "x86_64",
+                          .icount = NO_ICOUNT};
+    o->fd = o->ready_fd = NO_FD;
+    o->color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+    o->annotate = getenv("GITHUB_ACTIONS") && strcmp(getenv("GITHUB_ACTIONS"), "true") == 0;
+    if (argc < 2) {
+        help();
+        return EXIT_USAGE;
+    }
+    if (argv[1][0] == '-')
+        code = parse_options(argc, argv, o);
+    else {
+        for (o->verb = VERB_RUN; verbs[o->verb] && strcmp(argv[1], verbs[o->verb]); o->verb++)
+            ;
+        if (!verbs[o->verb]) {
+            near = nearest_word(argv[1], verbs);
+            fprintf(stderr, "drywire: unknown command '%s'%s%s%s (see drywire --help)\n", argv[1],
+                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+            return EXIT_USAGE;
+        }
+        o->named = true;
+        return parse_options(argc - 1, argv + 1, o);
+    }
+    if (code >= 0)
+        return code;
+    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu, compare, seq, report, replay or import "
+                    "(see drywire --help)\n");
+    return EXIT_USAGE;
+}

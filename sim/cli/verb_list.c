@@ -1,0 +1,139 @@
+/*
+ * `drywire list`: scenarios with their titles, programs, oracles; of a capture, its flows.
+ */
+#include "../../user/programs.h"
+#include "../capture/dhcp_flow.h"
+#include "../capture/flow.h"
+#include "../replay/import_echo.h"
+#include "../oracle/oracle.h"
+#include "paths.h"
+#include "verbs.h"
+#include <stdio.h>
+
+/* ---- a capture ---- */
+
+enum { ADDRESS_MAX = 16 };
+
+static const char *end_of(const struct flow *f)
+{
+    const struct flow_side *a = &f->sides[CLIENT], *b = &f->sides[SERVER];
+
+    return a->rst || b->rst ? "reset" : a->fin && b->fin ? "closed" : a->fin || b->fin ? "half closed" : "open";
+}
+
+static const char *address(char buf[ADDRESS_MAX], uint32_t a)
+{
+    snprintf(buf, ADDRESS_MAX, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+    return buf;
+}
+
+static void list_tcp(const struct flow *f, size_t number)
+{
+    const struct flow_side *a = &f->sides[CLIENT], *b = &f->sides[SERVER];
+    char ends[2][ADDRESS_MAX];
+
+    printf("  flow %zu  tcp   %s:%u > %s:%u  from frame %zu, %zu bytes there, %zu back, %s%s%s\n",
+           number, address(ends[0], a->addr), a->port, address(ends[1], b->addr), b->port,
+           f->first_frame, a->len, b->len, end_of(f), f->begun ? "" : ", without its beginning",
+           a->gap || b->gap ? ", with a gap" : "");
+}
+
+static void list_dhcp(const struct dhcp_flow *f, size_t number)
+{
+    const uint8_t *mac = f->chaddr;
+    size_t answers = 0;
+
+    for (size_t i = 0; i < f->count; i++)
+        answers += f->said[i].server;
+    printf("  flow %zu  dhcp  %02x:%02x:%02x:%02x:%02x:%02x  from frame %zu, %zu messages, %zu answers\n", number,
+           mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], f->first_frame, f->count - answers, answers);
+}
+
+static void list_ping(const struct echo_import *im, size_t flow, size_t number)
+{
+    const struct echo *first = NULL;
+    size_t requests = 0, replies = 0;
+    char ends[2][ADDRESS_MAX];
+
+    for (size_t i = 0; i < im->count; i++) {
+        const struct echo *e = &im->echoes[i];
+
+        if (e->flow != flow)
+            continue;
+        first = first ? first : e;
+        requests++;
+        replies += e->replied;
+    }
+    printf("  flow %zu  ping  %s > %s  id=%u, %zu requests, %zu replies\n", number,
+           address(ends[0], first->from), address(ends[1], first->to), first->id, requests, replies);
+}
+
+/* The numbers are those of --flow. */
+static int list_capture(const char *path)
+{
+    struct capture c;
+    struct flows tcp;
+    struct dhcp_flows dhcp;
+    struct echo_import pings;
+    size_t behind;
+    char problem[200];
+
+    if (capture_read_cut(&c, path, problem, sizeof(problem))) {
+        fprintf(stderr, "drywire: %s: %s\n", path, problem);
+        return EXIT_USAGE;
+    }
+    capture_flows(&tcp, &c);
+    capture_dhcp(&dhcp, &c);
+    echo_import_open(&pings, &c);
+    behind = tcp.count + dhcp.count;
+    printf("%s: frames=%zu flows=%zu%s\n", path, c.count, behind + pings.flows,
+           c.origin && c.scenario ? ", and the run that drywire captured" : "");
+    for (size_t i = 0; i < tcp.count; i++)
+        list_tcp(&tcp.flows[i], i + 1);
+    for (size_t i = 0; i < dhcp.count; i++)
+        list_dhcp(&dhcp.flows[i], tcp.count + i + 1);
+    for (size_t i = 0; i < pings.flows; i++)
+        list_ping(&pings, i, behind + i + 1);
+    echo_import_close(&pings);
+    capture_dhcp_free(&dhcp);
+    capture_flows_free(&tcp);
+    capture_free(&c);
+    return EXIT_PASS;
+}
+
+/* ---- scenarios ---- */
+
+static int list_scenarios(char **words, int count)
+{
+    struct paths p = {0};
+    int code = paths_collect(&p, words, count);
+
+    for (size_t i = 0; i < p.count && code != EXIT_HARNESS; i++) {
+        struct scenario *sc;
+
+        if (scenario_read(p.path[i], &sc, stderr)) {
+            code = EXIT_USAGE;
+            continue;
+        }
+        printf("%-48s %s\n", sc->path, sc->title);
+        scenario_free(sc);
+    }
+    puts("\nPrograms:");
+    for (unsigned i = 0; i < programs_count; i++)
+        printf("  %s\n", programs[i].usage);
+    puts("\nOracles about frames and TCP (docs/simulator.md has those of the device):");
+    for (unsigned i = 0; oracle_names[i][0]; i++)
+        printf("  %-18s %s (%s)\n", oracle_names[i][0], oracle_names[i][2], oracle_names[i][1]);
+    paths_free(&p);
+    return code;
+}
+
+int verb_list(const struct options *o)
+{
+    static char standard[] = "tests/scenarios";
+    char *only[] = {standard};
+
+    if (o->path_count == 1 && capture_recognised(o->paths[0]))
+        return list_capture(o->paths[0]);
+    return list_scenarios(o->path_count ? o->paths : only, o->path_count ? o->path_count : 1);
+}

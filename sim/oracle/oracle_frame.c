@@ -1,0 +1,314 @@
+/*
+ * Oracles about single frames that the machine emits: form, addresses, ARP, DHCP. See oracle.h.
+ */
+#include "oracle_internal.h"
+#include "../memory.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The machine reacts at its next poll, and the device needs its time: so much slack between what
+ * the wire shows and what the machine knew. */
+#define SLACK_NS      NS_PER_MS
+#define REAL_SLACK_NS (500 * NS_PER_MS)
+
+const char *const oracle_names[][3] = {
+    {"frame.length", "RFC 894", "a frame is 14 bytes to MTU + 14 long"},
+    {"frame.source_mac", "RFC 894", "the source MAC is the interface's"},
+    {"frame.malformed", "RFC 791, 792, 768, 9293", "an independent decoder understands it"},
+    {"frame.checksum", "RFC 1071", "every checksum is right"},
+    {"frame.padding", "RFC 894", "padding is zero"},
+    {"frame.fragment", "RFC 791 section 3.2", "no fragment is sent"},
+    {"frame.ttl", "RFC 1122 section 3.2.1.7", "the TTL is not 0"},
+    {"frame.loopback", "RFC 1122 section 3.2.1.3", "nothing is for 127/8 or the own address"},
+    {"arp.source", "RFC 826", "an ARP packet names the own pair as its sender"},
+    {"arp.rate", "RFC 1122 section 2.3.2.1", "a target is asked for at most once a second"},
+    {"ip.source", "RFC 1122 section 3.2.1.3", "the source is the own address, or 0 for DHCP"},
+    {"udp.length", "RFC 768", "the UDP length is that of the IP payload"},
+    {"dhcp.address", "RFC 2131 section 4.4", "an address is used only while its lease lasts"},
+    {"dhcp.xid", "RFC 2131 section 4.4.1", "what is requested was offered under the same xid"},
+    {"tcp.stream", "RFC 9293", "a program reads exactly what the peer sent"},
+    {"tcp.written", "RFC 9293", "the wire carries exactly what the program wrote"},
+    {"tcp.window", "RFC 9293 section 3.8.6", "nothing is sent beyond the peer's window"},
+    {"tcp.ack", "RFC 9293 section 3.4", "only what was received without a gap is acknowledged"},
+    {"tcp.window_shrink", "RFC 9293 section 3.8.6", "the offered right edge never goes back"},
+    {"tcp.retransmit", "RFC 9293 section 3.8", "bytes sent again equal the first"},
+    {"tcp.fin", "RFC 9293 section 3.6", "nothing follows FIN, which keeps its number"},
+    {"tcp.mss", "RFC 9293 section 3.7.1", "no segment is larger than the peer's MSS"},
+    {"tcp.rst_reply", "RFC 9293 section 3.10.7.1", "a reset is not answered by a reset"},
+    {NULL, NULL, NULL},
+};
+
+void oracle_fail(struct oracles *o, enum oracle_id id, const char *site, const char *format, ...)
+{
+    char text[300];
+    va_list args;
+
+    if (o->off[id])
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    sim_fail(o->sim, FAILURE_SAFETY, oracle_names[id][0], site, "%s (%s)", text,
+             oracle_names[id][1]);
+}
+
+struct oracles *oracles_start(struct oracles *old, struct sim *sim, const uint8_t mac[6],
+                              uint16_t mtu)
+{
+    struct oracles *o = old ? old : memory_new(1, sizeof(*o));
+
+    o->sim = sim;
+    o->mac_known = mac != NULL;
+    if (mac)
+        memcpy(o->mac, mac, 6);
+    o->mtu = mtu;
+    memset(o->off, 0, sizeof(o->off));
+    o->slack_ns = SLACK_NS;
+    o->asked_count = o->offer_count = 0;
+    o->dhcp_seen = o->renewing = false;
+    o->xid = o->addr = 0;
+    o->request_ns = 0;
+    o->expiry_ns = o->lost_ns = SIM_NEVER;
+    o->counter = 0;
+    flows_start(o);
+    return o;
+}
+
+void oracles_free(struct oracles *o)
+{
+    if (o)
+        flows_free(o);
+    free(o);
+}
+
+/* A reset for data that was under way when ours arrived there looks like an answer to it. */
+void oracles_real_time(struct oracles *o)
+{
+    o->slack_ns = REAL_SLACK_NS;
+    o->off[TCP_RST_REPLY] = true;
+}
+
+bool oracles_off(struct oracles *o, const char *name)
+{
+    for (unsigned i = 0; i < ORACLE_COUNT; i++) {
+        if (strcmp(oracle_names[i][0], name))
+            continue;
+        o->off[i] = true;
+        return true;
+    }
+    return false;
+}
+
+/* ---- form ---- */
+
+/* What makes a frame look like this one, which has another source: a driver that is wrong about the
+ * length of the net header moves it (VirtIO 1.2 section 5.1.6.1), one that hands out pointers has
+ * the device read where nothing is (2.7.5). */
+static const char *likely_cause(const struct oracles *o, const uint8_t *frame, size_t len)
+{
+    static const uint8_t nothing[14];
+
+    if (len < 14)
+        return "";
+    return !memcmp(frame + 4, o->mac, 6)   ? "; 2 bytes are cut off in front: is the driver's net "
+                                             "header 10 bytes and the device's 12?"
+           : !memcmp(frame + 8, o->mac, 6) ? "; 2 bytes are too many in front: is the driver's net "
+                                             "header 12 bytes and the device's 10?"
+           : !memcmp(frame, nothing, 14)   ? "; all is zero: is the bus address of the frame wrong?"
+                                           : "";
+}
+
+static void check_form(struct oracles *o, const uint8_t *frame, size_t len,
+                       const struct decoded *d)
+{
+    size_t max = o->mtu + 14u, end = len;
+
+    if (len < 14 || len > (max > 60 ? max : 60))
+        oracle_fail(o, FRAME_LENGTH, SIM_SITE, "a frame of %zu bytes, the MTU is %u", len, o->mtu);
+    if (!o->mac_known) {
+        memcpy(o->mac, d->eth_src, 6);
+        o->mac_known = true;
+    }
+    if (memcmp(d->eth_src, o->mac, 6) || (o->mac[0] & 1))
+        oracle_fail(o, FRAME_SOURCE_MAC, SIM_SITE, "the source MAC ends in %02x:%02x%s",
+                    d->eth_src[4], d->eth_src[5], likely_cause(o, frame, len));
+    if (d->error) {
+        bool sum = strstr(d->error, "checksum");
+
+        oracle_fail(o, sum ? FRAME_CHECKSUM : FRAME_MALFORMED, SIM_SITE, "%s", d->error);
+        return;
+    }
+    if (d->layer == LAYER_ARP)
+        end = 42;
+    else if (d->layer >= LAYER_IPV4)
+        end = d->ip_end;
+    for (size_t i = end; i < len; i++)
+        if (frame[i]) {
+            oracle_fail(o, FRAME_PADDING, SIM_SITE, "byte %zu of the padding is %#x", i - end,
+                        frame[i]);
+            return;
+        }
+}
+
+/* ---- addresses ---- */
+
+static bool address_valid(const struct oracles *o, uint32_t addr)
+{
+    uint64_t now = o->sim->now_ns;
+
+    return addr == o->addr && now <= o->lost_ns &&
+           (o->expiry_ns == SIM_NEVER || now <= o->expiry_ns + o->slack_ns);
+}
+
+static bool is_loopback(uint32_t addr)
+{
+    return addr >> 24 == 127;
+}
+
+static void check_arp(struct oracles *o, const struct decoded *d)
+{
+    uint64_t now = o->sim->now_ns;
+    unsigned i;
+
+    if (memcmp(d->arp_sha, o->mac, 6))
+        oracle_fail(o, ARP_SOURCE, SIM_SITE, "the sender's hardware address is not the own one");
+    if (o->dhcp_seen && d->arp_spa && !address_valid(o, d->arp_spa))
+        oracle_fail(o, DHCP_ADDRESS, SIM_SITE, "ARP is sent from an address that is not leased");
+    if (is_loopback(d->arp_spa) || is_loopback(d->arp_tpa))
+        oracle_fail(o, FRAME_LOOPBACK, SIM_SITE, "ARP speaks of 127.x.x.%u",
+                    (is_loopback(d->arp_tpa) ? d->arp_tpa : d->arp_spa) & 255);
+    if (d->arp_op != 1 || d->arp_spa == d->arp_tpa)
+        return;
+    for (i = 0; i < o->asked_count; i++)
+        if (o->asked[i].addr == d->arp_tpa)
+            break;
+    if (i < o->asked_count && now - o->asked[i].at_ns + o->slack_ns < NS_PER_S)
+        oracle_fail(o, ARP_RATE, SIM_SITE, "10.x.x.%u is asked for again after %llu us",
+                    d->arp_tpa & 255, (unsigned long long)((now - o->asked[i].at_ns) / NS_PER_US));
+    if (i == ARP_TARGETS)
+        i = d->arp_tpa % ARP_TARGETS;
+    else if (i == o->asked_count)
+        o->asked_count++;
+    o->asked_ns = now;
+    o->asked[i].addr = d->arp_tpa;
+    o->asked[i].at_ns = now;
+}
+
+static void check_ip(struct oracles *o, const struct decoded *d)
+{
+    if (d->ip_fragment)
+        oracle_fail(o, FRAME_FRAGMENT, SIM_SITE, "a fragment is sent");
+    if (d->ip_ttl == 0)
+        oracle_fail(o, FRAME_TTL, SIM_SITE, "a packet with TTL 0 is sent");
+    if (is_loopback(d->ip_src) || is_loopback(d->ip_dst))
+        oracle_fail(o, FRAME_LOOPBACK, SIM_SITE, "a packet from %u.x.x.%u to %u.x.x.%u is sent",
+                    d->ip_src >> 24, d->ip_src & 255, d->ip_dst >> 24, d->ip_dst & 255);
+    if (o->addr && d->ip_dst == o->addr && address_valid(o, o->addr))
+        oracle_fail(o, FRAME_LOOPBACK, SIM_SITE, "a packet to the own address is sent");
+    if (d->ip_src == 0 && d->layer != LAYER_DHCP)
+        oracle_fail(o, IP_SOURCE, SIM_SITE, "the source address is 0 and it is not DHCP");
+    if (o->dhcp_seen && d->ip_src && !address_valid(o, d->ip_src))
+        oracle_fail(o, d->ip_src == o->addr ? DHCP_ADDRESS : IP_SOURCE, SIM_SITE,
+                    "10.x.x.%u is used as source, which is %s", d->ip_src & 255,
+                    d->ip_src == o->addr ? "not leased any more" : "not the leased address");
+    if ((d->layer == LAYER_UDP || d->layer == LAYER_DHCP) &&
+        d->udp_len != d->ip_total_len - d->ip_header_len)
+        oracle_fail(o, UDP_LENGTH, SIM_SITE, "the UDP length is %u in an IP payload of %u",
+                    d->udp_len, d->ip_total_len - d->ip_header_len);
+}
+
+/* ---- DHCP ---- */
+
+static void dhcp_sent(struct oracles *o, const struct decoded *d)
+{
+    bool offered = false;
+
+    o->dhcp_seen = true;
+    if (d->dhcp_type == 1) { /* DISCOVER */
+        if (d->dhcp_xid != o->xid)
+            o->offer_count = 0;
+        o->xid = d->dhcp_xid;
+    }
+    if (d->dhcp_type != 3)
+        return;
+    o->request_ns = o->sim->now_ns;
+    o->renewing = d->dhcp_ciaddr != 0;
+    if (o->renewing) {
+        o->xid = d->dhcp_xid;
+        return;
+    }
+    for (unsigned i = 0; i < o->offer_count; i++)
+        offered |= o->offers[i] == d->dhcp_requested;
+    if (!offered || d->dhcp_xid != o->xid)
+        oracle_fail(o, DHCP_XID, SIM_SITE,
+                    "10.x.x.%u is requested under xid %08x, which nobody offered under it",
+                    d->dhcp_requested & 255, d->dhcp_xid);
+}
+
+static void dhcp_received(struct oracles *o, const struct decoded *d)
+{
+    if (d->dhcp_xid != o->xid)
+        return;
+    switch (d->dhcp_type) {
+    case 2: /* OFFER */
+        if (o->offer_count < OFFERS)
+            o->offers[o->offer_count++] = d->dhcp_yiaddr;
+        break;
+    case 5: /* ACK */
+        if (o->renewing && d->dhcp_yiaddr != o->addr) {
+            o->lost_ns = o->sim->now_ns + o->slack_ns;
+            break;
+        }
+        o->addr = d->dhcp_yiaddr;
+        o->lost_ns = SIM_NEVER;
+        o->expiry_ns = d->dhcp_lease_s == UINT32_MAX
+                           ? SIM_NEVER
+                           : o->request_ns + d->dhcp_lease_s * NS_PER_S;
+        break;
+    case 6: /* NAK */
+        if (o->renewing)
+            o->lost_ns = o->sim->now_ns + o->slack_ns;
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- what the run calls ---- */
+
+void oracles_tx(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d)
+{
+    check_form(o, frame, len, d);
+    if (d->error)
+        return;
+    if (d->layer == LAYER_ARP)
+        check_arp(o, d);
+    if (d->layer == LAYER_DHCP)
+        dhcp_sent(o, d);
+    if (d->layer >= LAYER_IPV4)
+        check_ip(o, d);
+    if (d->layer == LAYER_TCP)
+        flows_tx(o, d);
+}
+
+void oracles_rx(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d)
+{
+    (void)frame;
+    (void)len;
+    if (d->error)
+        return;
+    if (d->layer == LAYER_DHCP)
+        dhcp_received(o, d);
+    if (d->layer == LAYER_TCP)
+        flows_rx(o, d);
+}
+
+void oracles_peer(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d)
+{
+    (void)frame;
+    (void)len;
+    if (!d->error && d->layer == LAYER_TCP)
+        flows_peer(o, d);
+}

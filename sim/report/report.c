@@ -1,0 +1,356 @@
+/*
+ * What is said about a verdict: to people, as JSON, to GitHub, as JUnit. See report.h.
+ */
+#include "report.h"
+#include "json.h"
+#include "../memory.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool failed(const struct report_item *it)
+{
+    return !it->skip && it->verdict->failure.kind != FAILURE_NONE;
+}
+
+static const char *verdict_word(const struct report_item *it)
+{
+    return it->skip ? "skip" : failed(it) ? "fail" : "pass";
+}
+
+/* Append text; what does not fit is cut. */
+__attribute__((format(printf, 3, 4))) static void append(char *buf, size_t size, const char *format,
+                                                         ...)
+{
+    size_t used = strlen(buf);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(buf + used, size - used, format, args);
+    va_end(args);
+}
+
+/* A word for the shell, with backslashes, so that it can stand inside quotes of sh -c too. */
+static void append_word(char *buf, size_t size, const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                "%+,-./:=@_";
+
+    for (; *word; word++)
+        append(buf, size, "%s%c", strchr(plain, *word) || *word & 0x80 ? "" : "\\", *word);
+}
+
+/* An exact replay has its seed from the capture. */
+static void replay_capture(char *buf, size_t size, const struct options *o)
+{
+    snprintf(buf, size, "build/drywire replay ");
+    append_word(buf, size, o->paths[0]);
+    if (!o->loose)
+        return;
+    append(buf, size, " --loose");
+    if (o->role)
+        append(buf, size, " --as %s", o->role == ROLE_SERVER ? "server" : "client");
+    if (o->flow)
+        append(buf, size, " --flow %" PRIu64, o->flow);
+    append(buf, size, " --seed %" PRIu64, o->seed);
+}
+
+void report_replay(char *buf, size_t size, const struct report_item *it)
+{
+    const struct options *o = it->options;
+
+    if (o->verb == VERB_REPLAY) {
+        replay_capture(buf, size, o);
+        return;
+    }
+    snprintf(buf, size, "build/drywire %s ", o->verb == VERB_WORLD ? "world" : "run");
+    append_word(buf, size, it->scenario->path);
+    append(buf, size, " --seed %" PRIu64, o->seed);
+    if (o->verb == VERB_WORLD)
+        append(buf, size, " --socket PATH");
+    if (o->guest) {
+        append(buf, size, " --guest ");
+        append_word(buf, size, o->guest);
+    }
+    if (o->device) {
+        append(buf, size, " --device ");
+        append_word(buf, size, o->device);
+    }
+    if (o->check_determinism)
+        append(buf, size, " --check-determinism");
+    if (o->repeat > 1)
+        append(buf, size, " --repeat %" PRIu64, o->repeat);
+}
+
+/* ---- for people ---- */
+
+void report_time(char *buf, size_t size, uint64_t time_ns)
+{
+    uint64_t us = (time_ns - SIM_POWER_ON_NS) / NS_PER_US;
+
+    snprintf(buf, size, "%6" PRIu64 ".%06" PRIu64, us / 1000000, us % 1000000);
+}
+
+void report_frame_words(char *buf, size_t size, const struct decoded *d, const char *fate)
+{
+    char what[200];
+
+    decode_summary(d, what, sizeof(what));
+    snprintf(buf, size, "%s%s%s%s", what, fate ? "  [" : "", fate ? fate : "", fate ? "]" : "");
+}
+
+void report_frame(char *buf, size_t size, uint64_t time_ns, enum direction dir,
+                  const struct decoded *d, const char *fate)
+{
+    char at[40], what[320];
+
+    report_time(at, sizeof(at), time_ns);
+    report_frame_words(what, sizeof(what), d, fate);
+    snprintf(buf, size, "%s  %s  %s", at, dir == DIRECTION_TX ? "-->" : "<--", what);
+}
+
+void report_story(FILE *out, const struct report_item *it)
+{
+    const struct verdict *v = it->verdict;
+    unsigned kept = v->tail_count < STORY_TAIL ? v->tail_count : STORY_TAIL;
+
+    fprintf(out, "%s\n", it->scenario->title);
+    fwrite(v->story, 1, v->story_len, out);
+    if (v->tail_count > kept)
+        fprintf(out, "   ... %u lines left out (-v shows them all)\n", v->tail_count - kept);
+    for (unsigned i = v->tail_count - kept; i < v->tail_count; i++)
+        fputs(v->tail[i % STORY_TAIL], out);
+}
+
+static void put_duration(FILE *out, uint64_t ns)
+{
+    if (ns < 10 * NS_PER_MS)
+        fprintf(out, "%" PRIu64 ".%03" PRIu64 " ms", ns / NS_PER_MS, ns / NS_PER_US % 1000);
+    else
+        fprintf(out, "%" PRIu64 ".%03" PRIu64 " s", ns / NS_PER_S, ns / NS_PER_MS % 1000);
+}
+
+void report_line(FILE *out, const struct report_item *it)
+{
+    const struct verdict *v = it->verdict;
+    const char *colour = failed(it) ? "\033[31m" : it->skip ? "\033[33m" : "\033[32m";
+    bool color = it->options->color;
+
+    fprintf(out, "%s%s%s  %s", color ? colour : "", verdict_word(it), color ? "\033[0m" : "",
+            it->scenario->path);
+    if (it->skip) {
+        fprintf(out, "  %s\n", it->skip);
+        return;
+    }
+    fprintf(out, "  seed=%" PRIu64 " hash=%016" PRIx64 "  ", it->options->seed, v->hash);
+    put_duration(out, v->virtual_ns);
+    fputs(" virtual, ", out);
+    put_duration(out, v->real_ns);
+    fprintf(out, " real, %" PRIu64 " frames out, %" PRIu64 " in", v->frames_tx, v->frames_rx);
+    if (v->faults)
+        fprintf(out, ", %" PRIu64 " touched by a fault", v->faults);
+    fputc('\n', out);
+}
+
+static void put_last_frames(FILE *out, const struct verdict *v)
+{
+    unsigned n = v->last_count < LAST_FRAMES ? v->last_count : LAST_FRAMES;
+
+    if (!n)
+        fputs(" none", out);
+    for (unsigned i = 0; i < n; i++)
+        fprintf(out, "\n    %s", v->last[(v->last_count - n + i) % LAST_FRAMES]);
+    fputc('\n', out);
+}
+
+void report_block(FILE *out, const struct report_item *it)
+{
+    const struct verdict *v = it->verdict;
+    const struct failure *f = &v->failure;
+    uint64_t at_us = f->time_ns >= SIM_POWER_ON_NS ? (f->time_ns - SIM_POWER_ON_NS) / NS_PER_US : 0;
+    char replay[1200];
+
+    report_replay(replay, sizeof(replay), it);
+    fprintf(out, "what:      %s %s: %s\n", failure_kind_word(f->kind), f->oracle, f->message);
+    fprintf(out, "where:     %s\n", f->site);
+    fprintf(out, "when:      %" PRIu64 ".%06" PRIu64 " s virtual, event %" PRIu64 "%s%s\n",
+            at_us / 1000000, at_us % 1000000, f->event, v->world[0] ? "; " : "", v->world);
+    fprintf(out, "diverged:  %s\n", v->diverged[0] ? v->diverged : "-");
+    fprintf(out, "frames:");
+    put_last_frames(out, v);
+    fprintf(out, "%s    %s\n", it->options->verb == VERB_RUN ? "replay:" : "again: ", replay);
+    if (it->capture)
+        fprintf(out, "wireshark: wireshark %s\n", it->capture);
+    else
+        fprintf(out, "wireshark: %s --pcap fail.pcapng; wireshark fail.pcapng\n", replay);
+    if (it->options->verb == VERB_RUN)
+        fprintf(out, "bisect:    git bisect run sh -c 'make -s build/drywire || exit 125; %s'\n",
+                replay);
+}
+
+/* ---- JSON ---- */
+
+static void json_text(FILE *out, const char *name, const char *text)
+{
+    fprintf(out, ", \"%s\": ", name);
+    json_string(out, text, strlen(text));
+}
+
+void report_json(FILE *out, const struct report_item *it)
+{
+    const struct verdict *v = it->verdict;
+    char replay[1200], hash[20];
+
+    fputs("{\"schema\": 1", out);
+    json_text(out, "scenario", it->scenario->path);
+    fprintf(out, ", \"seed\": %" PRIu64, it->options->seed);
+    json_text(out, "verdict", verdict_word(it));
+    if (it->skip) {
+        json_text(out, "reason", it->skip);
+    } else {
+        snprintf(hash, sizeof(hash), "%016" PRIx64, v->hash);
+        json_text(out, "hash", hash);
+        fprintf(out,
+                ", \"virtual_ns\": %" PRIu64 ", \"real_ns\": %" PRIu64 ", \"frames_tx\": %" PRIu64
+                ", \"frames_rx\": %" PRIu64 ", \"events\": %" PRIu64,
+                v->virtual_ns, v->real_ns, v->frames_tx, v->frames_rx, v->events);
+    }
+    if (failed(it)) {
+        report_replay(replay, sizeof(replay), it);
+        json_text(out, "kind", failure_kind_word(v->failure.kind));
+        json_text(out, "oracle", v->failure.oracle);
+        json_text(out, "site", v->failure.site);
+        json_text(out, "message", v->failure.message);
+        json_text(out, "reproduce", replay);
+    }
+    fputs("}\n", out);
+}
+
+/* ---- GitHub Actions ---- */
+
+/* Text of a workflow command: the characters that end one, or a property of it, are escaped. */
+static void github_text(const char *text)
+{
+    for (; *text; text++)
+        if (strchr("%\r\n:,", *text))
+            fprintf(stderr, "%%%02X", (unsigned char)*text);
+        else
+            fputc(*text, stderr);
+}
+
+/* `text` in a cell of a Markdown table. */
+static void markdown_text(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        fprintf(out, "%s%c", *text == '|' ? "\\" : "", *text);
+}
+
+void report_github(const struct report_item *it)
+{
+    const struct failure *f = &it->verdict->failure;
+    const char *summary = getenv("GITHUB_STEP_SUMMARY");
+    const char *colon = strrchr(f->site, ':');
+    bool placed = colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1);
+    char replay[1200], file[sizeof(f->site)];
+    FILE *out;
+
+    if (!failed(it))
+        return;
+    report_replay(replay, sizeof(replay), it);
+    snprintf(file, sizeof(file), "%.*s", (int)(placed ? colon - f->site : 0), f->site);
+    fputs("::error file=", stderr);
+    github_text(placed ? file : it->scenario->path);
+    fprintf(stderr, ",line=%s,title=", placed ? colon + 1 : "1");
+    github_text(f->oracle);
+    fputs("::", stderr);
+    github_text(f->message);
+    fputc('\n', stderr);
+    out = summary ? fopen(summary, "a") : NULL;
+    if (!out)
+        return;
+    if (ftell(out) == 0)
+        fputs("| scenario | failed | replay |\n|---|---|---|\n", out);
+    fputs("| ", out);
+    markdown_text(out, it->scenario->path);
+    fprintf(out, " | %s | `", f->oracle);
+    markdown_text(out, replay);
+    fputs("` |\n", out);
+    fclose(out);
+}
+
+/* ---- JUnit ---- */
+
+static char *junit;
+static size_t junit_len, junit_size;
+static unsigned junit_tests, junit_failures, junit_skipped;
+
+__attribute__((format(printf, 1, 2))) static void junit_put(const char *format, ...)
+{
+    va_list args;
+    int n;
+
+    junit = memory_grow(junit, junit_len + 4096, &junit_size, 1);
+    va_start(args, format);
+    n = vsnprintf(junit + junit_len, junit_size - junit_len, format, args);
+    va_end(args);
+    junit_len += (size_t)n < junit_size - junit_len ? (size_t)n : 0;
+}
+
+static void junit_text(const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c == '&' || c == '<' || c == '>' || c == '"')
+            junit_put("&#%u;", c);
+        else
+            junit_put("%c", c >= 0x20 && c < 0x7f ? c : '?');
+    }
+}
+
+void junit_add(const struct report_item *it)
+{
+    const struct failure *f = &it->verdict->failure;
+    char replay[1200];
+
+    report_replay(replay, sizeof(replay), it);
+    junit_tests++;
+    junit_put("  <testcase classname=\"drywire\" name=\"");
+    junit_text(it->scenario->path);
+    junit_put("\" time=\"%" PRIu64 ".%06" PRIu64 "\">\n", it->verdict->real_ns / NS_PER_S,
+              it->verdict->real_ns % NS_PER_S / NS_PER_US);
+    junit_put("    <properties><property name=\"replay\" value=\"");
+    junit_text(replay);
+    junit_put("\"/></properties>\n");
+    if (it->skip) {
+        junit_skipped++;
+        junit_put("    <skipped message=\"");
+        junit_text(it->skip);
+        junit_put("\"/>\n");
+    } else if (failed(it)) {
+        junit_failures++;
+        junit_put("    <failure type=\"%s\" message=\"", failure_kind_word(f->kind));
+        junit_text(f->oracle);
+        junit_put(": ");
+        junit_text(f->message);
+        junit_put("\">");
+        junit_text(f->site);
+        junit_put("</failure>\n");
+    }
+    junit_put("  </testcase>\n");
+}
+
+int junit_write(const char *path)
+{
+    FILE *out = fopen(path, "w");
+
+    if (!out)
+        return -1;
+    fprintf(out,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"drywire\" "
+            "tests=\"%u\" failures=\"%u\" skipped=\"%u\">\n%s</testsuite>\n",
+            junit_tests, junit_failures, junit_skipped, junit ? junit : "");
+    return fclose(out);
+}

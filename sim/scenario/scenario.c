@@ -1,0 +1,444 @@
+/*
+ * The scenario reader: one flat text file, one line one thing, into one struct scenario.
+ *
+ * A line is split into words, its first word picks a row of `directives` (scenario_lines.c), and
+ * that row's function fills its part of the struct. What a word can mean is in scenario_values.c
+ * and scenario_keys.c. The first mistake ends the reading with one line `path:line: message`.
+ * docs/scenarios.md is the reference of the language and changes with these files.
+ *
+ * All memory hangs in one chain (struct block) on scenario->memory.
+ */
+#include "scenario_lines.h"
+#include "../memory.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_SIZE_MAX = 1 << 20 };
+
+_Static_assert(sizeof(size_t) == sizeof(uint64_t), "string lengths are stored as 64 bits");
+
+struct block {
+    struct block *next;
+    max_align_t data[];
+};
+
+/* ---- memory and messages ---- */
+
+void *reader_take(struct scenario *s, size_t size)
+{
+    struct block *b = memory_new(1, sizeof(*b) + size);
+
+    b->next = s->memory;
+    s->memory = b;
+    return b->data;
+}
+
+/* Room for one more item behind `count` of them; the array doubles at every power of two. */
+void *reader_add(struct scenario *s, void *array, unsigned *count, size_t item)
+{
+    unsigned n = (*count)++;
+
+    if (n & (n - 1))
+        return array;
+
+    void *bigger = reader_take(s, (n ? (size_t)n * 2 : 1) * item);
+
+    if (n)
+        memcpy(bigger, array, n * item);
+    return bigger;
+}
+
+/* Always false, so that a line function can return it. */
+bool reader_wrong(struct reader *r, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    value_show(text);
+    fprintf(r->errors, "%s:%u: %s\n", r->path, r->line, text);
+    return false;
+}
+
+bool reader_unknown(struct reader *r, const char *what, const char *word, const char *const *words)
+{
+    char near[80];
+
+    return reader_wrong(r, "unknown %s '%.60s'%s", what, word,
+                        did_you_mean(word, words, near, sizeof(near)));
+}
+
+/* ---- lines ---- */
+
+/* Split [p, end) into words, into memory of the scenario. A quote opens a string at the start of a
+ * word and right behind its first '='; elsewhere it is a character like any other. */
+static bool split(struct reader *r, const char *p, const char *end)
+{
+    char *out = reader_take(r->s, (size_t)(end - p) + 2);
+
+    r->count = 0;
+    for (;;) {
+        while (p < end && (*p == ' ' || *p == '\t'))
+            p++;
+        if (p == end || *p == '#')
+            return true;
+        if (r->count == WORDS_MAX)
+            return reader_wrong(r, "more than %d words on a line", WORDS_MAX);
+
+        struct word w = {.text = out, .quoted = *p == '"'};
+        bool string = w.quoted;
+
+        while (p < end && *p != ' ' && *p != '\t') {
+            if (string) {
+                const char *problem;
+
+                p++;
+                problem = value_string(&p, end, out, &w.len);
+                if (problem)
+                    return reader_wrong(r, "%s", problem);
+                if (p < end && *p != ' ' && *p != '\t')
+                    return reader_wrong(r, "a blank is missing behind the closing quote");
+                break;
+            }
+            out[w.len++] = *p++;
+            if (p[-1] == '=' && !w.value) {
+                w.value = out + w.len;
+                string = p < end && *p == '"';
+            }
+        }
+        out[w.len] = '\0';
+        if (w.value)
+            w.value_len = w.len - (size_t)(w.value - w.text);
+        out += w.len + 1;
+        r->words[r->count++] = w;
+    }
+}
+
+/* The text behind the first word, as it stands: a title needs no quotes and has no comments. */
+static const char *rest_of_line(struct reader *r, const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t'))
+        p++;
+    while (p < end && *p != ' ' && *p != '\t')
+        p++;
+    while (p < end && (*p == ' ' || *p == '\t'))
+        p++;
+    while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+
+    char *text = reader_take(r->s, (size_t)(end - p) + 1);
+
+    memcpy(text, p, (size_t)(end - p));
+    return text;
+}
+
+static bool is_title(const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t'))
+        p++;
+    return end - p >= 5 && !memcmp(p, "title", 5) && (end - p == 5 || p[5] == ' ' || p[5] == '\t');
+}
+
+/* A file of a stranger goes to terminals, word by word. */
+static bool check_text(struct reader *r, const char *p, const char *end)
+{
+    while (p < end) {
+        uint32_t c;
+        size_t n = value_character(p, end, &c);
+
+        if (!n)
+            return reader_wrong(r, "byte 0x%02x is not UTF-8; in a string it is written \\x%02x", (uint8_t)*p,
+                                (uint8_t)*p);
+        if (c != '\t' && value_hidden(c) && n == 1)
+            return reader_wrong(r, "control character 0x%02x; in a string it is written \\x%02x", c, c);
+        if (c != '\t' && value_hidden(c))
+            return reader_wrong(r, "control character U+%04X; in a string its bytes are written \\xNN", c);
+        p += n;
+    }
+    return true;
+}
+
+static bool read_line(struct reader *r, const char *p, const char *end)
+{
+    const struct directive *d = directives;
+    const char *names[DIRECTIVES + 1];
+
+    if (end > p && end[-1] == '\r')
+        end--;
+    if (!check_text(r, p, end))
+        return false;
+    if (is_title(p, end)) {
+        r->rest = rest_of_line(r, p, end);
+        r->words[0] = (struct word){.text = "title", .len = 5};
+        r->count = r->rest[0] ? 2 : 1;
+    } else if (!split(r, p, end)) {
+        return false;
+    }
+    if (!r->count)
+        return true;
+
+    for (unsigned i = 0; i < DIRECTIVES; i++)
+        names[i] = directives[i].name;
+    names[DIRECTIVES] = NULL;
+    while (d < directives + DIRECTIVES && (r->words[0].quoted || strcmp(r->words[0].text, d->name)))
+        d++;
+    if (d == directives + DIRECTIVES)
+        return reader_unknown(r, "word", r->words[0].text, names);
+    if (r->count < d->min || (d->max && r->count > d->max))
+        return reader_wrong(r, "'%s' is written: %s", d->name, d->form);
+
+    unsigned *given = &r->given[d - directives];
+
+    if (d->once && *given)
+        return reader_wrong(r, "'%s' stands already on line %u", d->name, *given);
+    *given = r->line;
+    return d->read(r);
+}
+
+/* ---- the whole ---- */
+
+static int by_time(const void *a, const void *b)
+{
+    const struct scenario_action *x = a, *y = b;
+
+    if (x->at_ns != y->at_ns)
+        return x->at_ns < y->at_ns ? -1 : 1;
+    return x->line < y->line ? -1 : x->line > y->line;
+}
+
+/* A moment that the run never reaches is a mistake. */
+static bool within_limit(struct reader *r, unsigned line, uint64_t at_ns, const char *what)
+{
+    char at[32], limit[32];
+
+    r->line = line;
+    if (at_ns <= r->s->limit_ns || at_ns == SIM_NEVER)
+        return true;
+    return reader_wrong(r, "%s %s is beyond the limit of the run, %s: a line 'limit %s' moves it",
+                        what, value_duration_text(at_ns, at, sizeof(at)),
+                        value_duration_text(r->s->limit_ns, limit, sizeof(limit)), at);
+}
+
+/* A capture is the whole far side, and the address of the machine tells its frames. */
+static bool check_replay(struct reader *r)
+{
+    const struct scenario *s = r->s;
+    const struct capture *c = &s->replay.capture;
+    const uint8_t *mac = s->device.mac;
+
+    if (s->service_count || s->dial_count) {
+        r->line = s->service_count ? s->services[0].line : s->dials[0].line;
+        return reader_wrong(r, "world replay has no services and no dials: a capture says what comes");
+    }
+    if (!s->device.mac_feature)
+        return reader_wrong(r, "mac=none cannot be replayed: the address tells the machine's frames");
+    for (size_t i = 0; i < c->count; i++)
+        if (c->frames[i].len >= 12 && memcmp(c->frames[i].bytes + 6, mac, 6) == 0)
+            return true;
+    return reader_wrong(r,
+                        "no frame of %.100s comes from %02x:%02x:%02x:%02x:%02x:%02x, the machine; "
+                        "'device virtio-net mac=' sets its address",
+                        s->replay.file, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
+/* What can only be judged when every line is known. */
+static bool check_whole(struct reader *r)
+{
+    struct scenario *s = r->s;
+    unsigned last = r->line;
+
+    for (unsigned i = 0; i < s->action_count; i++) {
+        const struct scenario_action *a = &s->actions[i];
+        bool started = a->kind != ACTION_KILL;
+
+        if (!within_limit(r, a->line, a->at_ns, "at"))
+            return false;
+        for (unsigned p = 0; p < s->program_count && !started; p++)
+            started = !strcmp(s->programs[p].words[0], a->match);
+        if (!started)
+            return reader_wrong(r, "no line starts a program '%.40s' that could be killed",
+                                a->match);
+    }
+    for (unsigned i = 0; i < s->program_count; i++)
+        if (!within_limit(r, s->programs[i].line, s->programs[i].at_ns, "at"))
+            return false;
+    for (unsigned i = 0; i < s->dial_count; i++)
+        if (!within_limit(r, s->dials[i].line, s->dials[i].at_ns, "at"))
+            return false;
+    for (unsigned i = 0; i < s->expect_count; i++)
+        if (!within_limit(r, s->expects[i].line, s->expects[i].by_ns, "by") ||
+            !within_limit(r, s->expects[i].line, s->expects[i].after_ns, "after"))
+            return false;
+    if (!within_limit(r, last, s->until_ns, "until"))
+        return false;
+    for (unsigned i = 0; i < s->service_count; i++) {
+        r->line = s->services[i].line;
+        if (s->services[i].kind == SERVICE_SCRIPT && s->world == WORLD_SLIRP)
+            return reader_wrong(r, "serve script needs world native: host sockets cannot lose a segment");
+    }
+    for (unsigned i = 0; i < s->dial_count && s->world == WORLD_SLIRP; i++)
+        if (s->dials[i].echo) {
+            r->line = s->dials[i].line;
+            return reader_wrong(r, "echo needs world native: host sockets cannot ping");
+        }
+    if (s->native.dhcp_count && s->world != WORLD_NATIVE) {
+        r->line = s->native.dhcp_line;
+        return reader_wrong(r, "peer dhcp needs world native: the others have servers of their own");
+    }
+    if (s->world == WORLD_REPLAY && !check_replay(r))
+        return false;
+    if (!r->something && !r->far_side)
+        return reader_wrong(
+            r, "nothing to do: no line runs a program, expects anything or says 'until'");
+    if (s->action_count)
+        qsort(s->actions, s->action_count, sizeof(*s->actions), by_time);
+    return true;
+}
+
+static struct scenario *scenario_new(const char *path)
+{
+    struct scenario *s = memory_new(1, sizeof(*s));
+    static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
+
+    s->path = strcpy(reader_take(s, strlen(path) + 1), path);
+    s->title = "";
+    s->world = WORLD_NATIVE;
+    s->slirp.restricted = TOGGLE_OFF;
+    s->replay.seed = 1;
+    s->native.lease_s = 86400;
+    s->native.mss = 1460;
+    s->native.window = 65535;
+    s->native.latency_ns = 200 * NS_PER_US;
+    s->device.queue_size = 256;
+    s->device.event_idx = s->device.indirect = s->device.interrupts = TOGGLE_OFF;
+    s->device.any_layout = TOGGLE_ON;
+    s->device.mrg_rxbuf = TOGGLE_OFF;
+    s->device.mac_feature = true;
+    memcpy(s->device.mac, mac, sizeof(mac));
+    s->limit_ns = 900 * NS_PER_S;
+    return s;
+}
+
+/* How a file is read: see scenario.h. */
+struct how {
+    bool far_side;
+    const char *device; /* words of one more device line, or NULL */
+};
+
+/* A line that stands on the command line. */
+static bool read_device(struct reader *r, const char *words)
+{
+    static const char head[] = "device virtio-net ";
+    size_t size = sizeof(head) + strlen(words);
+    char *line = reader_take(r->s, size);
+    bool good;
+
+    snprintf(line, size, "%s%s", head, words);
+    r->path = "--device";
+    r->line = 1;
+    memset(r->given, 0, sizeof(r->given));
+    good = read_line(r, line, line + strlen(line));
+    r->path = r->s->path;
+    return good;
+}
+
+static int parse(const char *path, const char *text, size_t len, const struct how *how,
+                 struct scenario **out, FILE *errors)
+{
+    struct scenario *s = scenario_new(path);
+    struct reader *r = reader_take(s, sizeof(*r));
+    const char *end = text + len;
+    char *kept = reader_take(s, len + 1);
+    bool good = true;
+
+    memcpy(kept, text, len);
+    s->text = kept;
+    *r = (struct reader){.s = s, .path = path, .errors = errors, .far_side = how->far_side};
+    while (text < end && good) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text));
+
+        r->line++;
+        good = read_line(r, text, newline ? newline : end);
+        text = newline ? newline + 1 : end;
+    }
+    if (!r->line) {
+        r->line = 1;
+        good = reader_wrong(r, "the file is empty");
+    }
+    if (good && how->device)
+        good = read_device(r, how->device);
+    if (!good || !check_whole(r)) {
+        scenario_free(s);
+        return 2;
+    }
+    *out = s;
+    return 0;
+}
+
+int scenario_parse(const char *path, const char *text, size_t len, struct scenario **out,
+                   FILE *errors)
+{
+    return parse(path, text, len, &(struct how){0}, out, errors);
+}
+
+static int read_file(const char *path, const struct how *how, struct scenario **out, FILE *errors)
+{
+    FILE *f = fopen(path, "rb");
+    char *text = malloc(FILE_SIZE_MAX + 1);
+    size_t len = 0;
+    int result = 2;
+
+    errno = text ? errno : ENOMEM;
+    if (f && text)
+        len = fread(text, 1, FILE_SIZE_MAX + 1, f);
+    if (!f || !text || ferror(f))
+        fprintf(errors, "%s: cannot be read: %s\n", path, strerror(errno));
+    else if (len > FILE_SIZE_MAX)
+        fprintf(errors, "%s: is larger than a scenario can be (1 MiB)\n", path);
+    else
+        result = parse(path, text, len, how, out, errors);
+    free(text);
+    if (f)
+        fclose(f);
+    return result;
+}
+
+int scenario_read(const char *path, struct scenario **out, FILE *errors)
+{
+    return read_file(path, &(struct how){0}, out, errors);
+}
+
+int scenario_read_far_side(const char *path, struct scenario **out, FILE *errors)
+{
+    return read_file(path, &(struct how){.far_side = true}, out, errors);
+}
+
+int scenario_read_device(const char *path, const char *device, struct scenario **out, FILE *errors)
+{
+    return read_file(path, &(struct how){.device = device}, out, errors);
+}
+
+int scenario_parse_device(const char *path, const char *text, size_t len, const char *device,
+                          struct scenario **out, FILE *errors)
+{
+    return parse(path, text, len, &(struct how){.device = device}, out, errors);
+}
+
+void scenario_free(struct scenario *s)
+{
+    if (!s)
+        return;
+    for (struct block *b = s->memory; b;) {
+        struct block *next = b->next;
+
+        free(b);
+        b = next;
+    }
+    capture_free(&s->replay.capture);
+    capture_free(&s->native.observed);
+    capture_free(&s->native.played);
+    free(s);
+}

@@ -1,0 +1,258 @@
+/*
+ * A scenario: one flat text file, read into one struct (docs/scenarios.md is the reference).
+ *
+ * The struct is immutable after reading; many runs, under many seeds, can share it. All strings
+ * and arrays belong to the scenario and live until scenario_free().
+ */
+#ifndef DRYWIRE_SCENARIO_H
+#define DRYWIRE_SCENARIO_H
+
+#include "../capture/capture.h"
+#include "../world/dhcp_script.h"
+#include "../world/service.h"
+#include "../sim.h"
+#include <stdio.h>
+
+enum world_kind { WORLD_SLIRP, WORLD_NATIVE, WORLD_REPLAY };
+enum transport_kind {
+    TRANSPORT_MMIO,
+    TRANSPORT_MMIO_LEGACY,
+    TRANSPORT_PCI_MODERN,
+    TRANSPORT_PCI_TRANSITIONAL,
+    TRANSPORT_PCI_LEGACY,
+};
+enum profile_kind { PROFILE_STRICT, PROFILE_QEMU };
+enum ring_kind { RING_SPLIT, RING_PACKED };
+
+static inline bool transport_legacy(enum transport_kind t)
+{
+    return t == TRANSPORT_MMIO_LEGACY || t == TRANSPORT_PCI_LEGACY;
+}
+
+enum toggle { TOGGLE_DRAW, TOGGLE_ON, TOGGLE_OFF }; /* DRAW: the seed decides */
+
+/* `world slirp key=value ...` */
+struct slirp_options {
+    enum toggle restricted; /* restrict=on|off  as QEMU's restrict=: DHCP, ARP and pings of the
+                             * gateway only; default off */
+};
+
+enum { ECHO_MAX = 1472 }; /* bytes of an echo request in a frame of 1514 */
+enum { REPLAY_FRAME_MAX = 2048 }; /* what the wire carries */
+
+/* `world replay file=CAPTURE` */
+struct replay_options {
+    const char *file; /* relative to the scenario's folder */
+    const char *path; /* where that is */
+    uint64_t seed;    /* seed=N      under which the machine ran, default 1: its secrets */
+    struct capture capture;
+};
+
+/* `world native key=value ...`: how the scripted peer behaves. */
+struct native_options {
+    uint32_t lease_s;         /* lease=      default 86400; UINT32_MAX with lease=forever */
+    uint32_t t1_s, t2_s;      /* t1= t2=     0: the option is not sent */
+    unsigned nak_requests;    /* nak=N       the first N REQUESTs are answered by NAK */
+    unsigned silent_requests; /* dhcp-silent=N first N DHCP messages unanswered; `all` = UINT_MAX */
+    bool renew_silent;        /* renew-silent unicast REQUESTs (RENEWING) are never answered */
+    bool rebind_silent;       /* rebind-silent nor are broadcast ones with ciaddr (REBINDING) */
+    bool nak_renew;           /* nak-renew   a REQUEST with ciaddr is answered by NAK */
+    uint32_t second_address;  /* second-addr=A given after a NAK or an expired lease; 0: the same */
+    bool unicast_reply;       /* unicast-reply  OFFER and ACK go to yiaddr, not to broadcast */
+    bool second_server;       /* second-server  another server (10.0.2.4) also offers 10.0.2.99 */
+    bool foreign_xid;         /* foreign-xid a forged OFFER with another xid precedes each one */
+    bool arp_silent;          /* arp-silent  ARP requests are never answered */
+    unsigned arp_silent_first;/* arp-silent=N first N requests unanswered */
+    uint16_t mss;             /* mss=        announced by the peer, default 1460 */
+    uint16_t window;          /* window=     largest window offered by the peer, default 65535 */
+    uint64_t zero_window_ns;  /* zero-window=T the peer's window stays 0 for T after each fill */
+    bool pad;                 /* pad         frames shorter than 60 bytes are padded to 60 */
+    uint64_t latency_ns;      /* latency=    of every answer, default 200us */
+    const char *observe;      /* observe=CAPTURE  its frames come to the machine (native_observe.c) */
+    const char *play;         /* play=CAPTURE  its server is the peer's (native_play.c) */
+    const char *sha256;       /* sha256=HEX  of what a program must read then */
+    struct capture observed, played;
+    struct dhcp_answer *dhcp; /* `peer dhcp` lines: all that the server says */
+    unsigned dhcp_count, dhcp_line; /* dhcp_line: the first one's */
+};
+
+struct device_options {
+    enum transport_kind transport; /* transport=mmio|mmio-legacy|pci-modern|... */
+    enum toggle msix;              /* msix=on|off  PCI only: interrupts by message, default off */
+    bool transport_given, queue_given; /* by the file, not by default */
+    enum profile_kind profile;     /* profile=strict|qemu  what it lets a driver do */
+    enum ring_kind ring;           /* ring=split|packed  packed is offered (modern only) */
+    enum toggle event_idx;         /* event_idx=on|off  offered or not; default off */
+    enum toggle indirect;          /* indirect=on|off   the same */
+    enum toggle interrupts;        /* interrupts=on|off the machine sleeps or polls; default off */
+    unsigned queue_size;           /* queue=     QueueNumMax, 2..1024, default 256; a power of two
+                                    * when split */
+    enum toggle any_layout;        /* any-layout=on|off  legacy only, default on */
+    enum toggle mrg_rxbuf;         /* mrg-rxbuf=on|off   offered or not; default off */
+    uint8_t mac[6];                /* mac=       default 02:00:00:00:00:01 */
+    bool mac_feature;              /* mac=none clears it: the driver makes a local address */
+    uint16_t mtu;                  /* mtu=       0: feature not offered */
+};
+
+/* `run PROGRAM ARG...`, `daemon PROGRAM ARG...`, `at T run PROGRAM ARG...` */
+struct scenario_program {
+    const char *const *words; /* count of them, words[0] is the program */
+    unsigned count;
+    uint64_t at_ns; /* since power-on */
+    bool daemon;    /* the run does not wait for it to exit */
+    unsigned line;
+};
+
+/* `at T dial PORT send="..." [close]`: an incoming connection to the machine, or
+ * `at T datagram PORT send="..."`, or `at T echo [id=N] [seq=N] send="..."`, whose bytes must come back. What must come back is expect=; "" accepts anything. With from=A:P
+ * the script there is played instead. */
+struct scenario_dial {
+    uint64_t at_ns;
+    uint16_t port;
+    bool datagram;
+    bool echo;
+    uint16_t id, seq; /* of an echo */
+    const char *send;
+    size_t send_len;
+    const char *expect; /* bytes that must come back before the peer closes */
+    size_t expect_len;
+    const char *from;  /* from=A:P, or NULL */
+    uint32_t from_addr;
+    uint16_t from_port;
+    unsigned line;
+};
+
+/* A direction of the wire, as the machine under test sees it. */
+enum direction { DIRECTION_TX, DIRECTION_RX };
+
+/* `wire [tx|rx] key=value ...`: what happens by rate. Rates are per 65536. */
+struct wire_options {
+    uint64_t delay_ns, jitter_ns; /* delay= jitter= */
+    uint32_t drop, duplicate, reorder, corrupt; /* drop= dup= reorder= corrupt= in percent */
+    uint64_t bandwidth_bps;       /* bandwidth= bits per second, 0: no limit */
+};
+
+enum action_kind {
+    ACTION_DROP,      /* drop DIR MATCH [count=N] [skip=N] */
+    ACTION_DUPLICATE, /* dup DIR MATCH [count=N] [skip=N] */
+    ACTION_DELAY,     /* delay DIR MATCH by=T [count=N] [skip=N]: later frames overtake it */
+    ACTION_CORRUPT,   /* corrupt DIR MATCH [count=N] [skip=N]: one bit, drawn by the seed */
+    ACTION_TRUNCATE,  /* truncate DIR MATCH to=BYTES [count=N] */
+    ACTION_CUT,       /* cut: nothing passes in either direction */
+    ACTION_HEAL,      /* heal: every fault stops, rates included */
+    ACTION_KILL,      /* kill PROGRAM: as if its operator did */
+    ACTION_LINK,      /* link up|down: the device's link status */
+};
+
+/* `at T ACTION ...` */
+struct scenario_action {
+    uint64_t at_ns;
+    enum action_kind kind;
+    enum direction direction;
+    const char *match; /* a word of decode_words, or the program of ACTION_KILL */
+    uint64_t count;    /* matching frames that it hits, default 1; count=all is UINT64_MAX */
+    uint64_t skip;     /* matching frames that it lets pass first */
+    uint64_t by_ns;    /* ACTION_DELAY */
+    uint32_t to;       /* ACTION_TRUNCATE: length; ACTION_LINK: 1 up, 0 down */
+    unsigned line;
+};
+
+/* `expect COMPONENT: TOKEN ... [by T] [count=N]`, `never COMPONENT: TOKEN ...`. A line of the trace
+ * matches when the component is equal and the tokens occur in order; extra tokens are allowed. */
+struct scenario_expect {
+    bool never;
+    const char *component;
+    const char *const *tokens;
+    unsigned token_count;
+    uint64_t by_ns;    /* since power-on, SIM_NEVER: before the run ends */
+    uint64_t after_ns; /* since power-on, 0: from the start (`after T`) */
+    unsigned count;    /* times, default 1 */
+    unsigned line;
+};
+
+struct scenario {
+    const char *path;  /* as given */
+    const char *text;  /* the file, as it was read */
+    const char *title; /* from `title`, or "" */
+    enum world_kind world;
+    struct slirp_options slirp;
+    struct native_options native;
+    struct replay_options replay;
+    struct device_options device;
+    struct wire_options wire[2]; /* by enum direction */
+    struct scenario_program *programs;
+    unsigned program_count;
+    struct service *services;
+    unsigned service_count;
+    struct scenario_dial *dials;
+    unsigned dial_count;
+    struct scenario_action *actions; /* in order of at_ns, ties in file order */
+    unsigned action_count;
+    struct scenario_expect *expects; /* in file order, `never` lines among them */
+    unsigned expect_count;
+    enum toggle weak_memory;    /* memory weak|strong, default: the seed draws */
+    uint64_t limit_ns;          /* limit T: virtual time the run may take, default 900 s */
+    uint64_t until_ns;          /* until T: the run goes on at least so long; default 0 */
+    const char **oracles_off;   /* oracle off NAME */
+    unsigned oracles_off_count;
+    void *memory;               /* the reader's own */
+};
+
+/*
+ * Read a scenario. On success 0 and *out is set (scenario_free() it); otherwise 2, and one line
+ * `path:line: message` with a suggestion where there is one has been written to `errors`.
+ */
+int scenario_read(const char *path, struct scenario **out, FILE *errors);
+
+/* The same for who needs the far side alone: the machine need not have anything to do. */
+int scenario_read_far_side(const char *path, struct scenario **out, FILE *errors);
+
+/* The same from memory, which is not kept; `path` is its name, and files that it speaks of are looked
+ * for beside that. */
+int scenario_parse(const char *path, const char *text, size_t len, struct scenario **out,
+                   FILE *errors);
+
+/* Both, with the words of one more `device virtio-net` line that change the file's own; NULL: none. */
+int scenario_read_device(const char *path, const char *device, struct scenario **out,
+                         FILE *errors);
+int scenario_parse_device(const char *path, const char *text, size_t len, const char *device,
+                          struct scenario **out, FILE *errors);
+
+void scenario_free(struct scenario *s);
+
+/* What the machine's secrets are made from, in a run under `seed`: a replay has them given. */
+static inline uint64_t scenario_secret(const struct scenario *s, uint64_t seed)
+{
+    return s->world == WORLD_REPLAY ? s->replay.seed : seed;
+}
+
+/* The nearest of `words` (NULL-terminated) to `word`, or NULL when none is near. */
+const char *nearest_word(const char *word, const char *const *words);
+
+/* ---- expectations of one run ---- */
+
+struct expectations {
+    const struct scenario *scenario;
+    unsigned *seen; /* per expect: matching lines so far */
+    unsigned open;  /* expects (not `never`) still unmet */
+    struct expect_near *near; /* per expect: the line that came nearest, for the message */
+    struct sim *sim;
+};
+
+void expectations_start(struct expectations *e, const struct scenario *sc, struct sim *sim);
+
+/* Could any line of this component matter? Lets the caller skip formatting. */
+bool expectations_wants(const struct expectations *e, const char *component);
+
+/* Offer one trace line ("component: token ..."); calls sim_fail() for a `never` that matched. */
+void expectations_line(struct expectations *e, const char *line);
+
+/* The earliest time at which an unmet expectation is late, SIM_NEVER when none has a time. */
+uint64_t expectations_deadline(const struct expectations *e);
+
+/* Fail the run if an expectation is late now; with `final`, if any is unmet. */
+void expectations_check(struct expectations *e, bool final);
+
+void expectations_free(struct expectations *e);
+
+#endif

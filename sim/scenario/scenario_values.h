@@ -1,0 +1,95 @@
+/*
+ * Inside the scenario reader: words, and what a word can mean (numbers, durations, addresses,
+ * key=value pairs). Shared by sim/scenario/scenario.c and the command line; sim/scenario/scenario.h is the door.
+ *
+ * Nothing here uses floating point: a duration or a percentage is the same number everywhere.
+ */
+#ifndef DRYWIRE_SCENARIO_VALUES_H
+#define DRYWIRE_SCENARIO_VALUES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The longest duration that can be written. */
+#define DURATION_MAX_NS (UINT64_C(10000) * 86400 * 1000000000)
+
+enum { WORD_COMPARED_MAX = 40 }; /* longer words are near to nothing */
+
+/* One word of a line. The text is the reader's own, unescaped, with a NUL behind it. */
+struct word {
+    const char *text;
+    size_t len;
+    const char *value; /* behind the first unquoted '=', inside text; NULL when there is none */
+    size_t value_len;
+    bool quoted;       /* the word began with a quote: it is never a keyword */
+};
+
+/* The bytes of the UTF-8 character at p, which is before `end`; 0: it is none. */
+size_t value_character(const char *p, const char *end, uint32_t *c);
+
+/* Would a terminal obey the character, or show what stands around it in another order? */
+bool value_hidden(uint32_t c);
+
+/* '?' takes the place of whatever is hidden or no UTF-8: what is left may go to a terminal. Was it
+ * so before? */
+bool value_show(char *text);
+
+/* Each reads all of `text`; false leaves *out alone. */
+bool value_number(const char *text, uint64_t *out);   /* 26 0x1a */
+bool value_scaled(const char *text, uint64_t *out);   /* 26 10k 10M 1G: powers of 1000 */
+bool value_duration(const char *text, uint64_t *out); /* 10ns 5us 13ms 1.5s 2m 3h 4d: ns */
+bool value_percent(const char *text, uint32_t *out);  /* 10% 0.5%: per 65536, nearest */
+bool value_address(const char *text, uint32_t *out);  /* 10.0.2.2: host byte order */
+bool value_endpoint(const char *text, uint32_t *addr, uint16_t *port); /* 10.0.2.2:8080 */
+bool value_mac(const char *text, uint8_t out[6]);                      /* 02:00:00:00:00:01 */
+
+/* Write a duration as a person would: "1.5s", "13ms", "0s", "2m". Returns buf (24 bytes do). */
+const char *value_duration_text(uint64_t ns, char *buf, size_t size);
+
+/*
+ * Read the string behind an opening quote at *at, up to and with the closing quote, with
+ * \n \r \t \\ \" \xNN. The bytes go to `out` (never more than end - *at of them), their number is
+ * added to *len. NULL, or what is wrong.
+ */
+const char *value_string(const char **at, const char *end, char *out, size_t *len);
+
+/* ---- key=value ---- */
+
+enum value_kind {
+    VALUE_FLAG,     /* no value; a bool */
+    VALUE_NUMBER,   /* min..max */
+    VALUE_SCALED,   /* min..max, suffix allowed */
+    VALUE_DURATION, /* ns */
+    VALUE_SECONDS,  /* a number, or a duration of whole seconds; min..max */
+    VALUE_PERCENT,  /* per 65536 */
+    VALUE_ADDRESS,
+    VALUE_TOGGLE,   /* on | off: enum toggle */
+    VALUE_CHOICE,   /* the index in `choices` */
+    VALUE_STRING,   /* a const char *, its length at `length_at` */
+    VALUE_TEXT,     /* a const char * without zero bytes */
+};
+
+/* One key that a line may carry and where its value goes. */
+struct key {
+    const char *name;
+    enum value_kind kind;
+    size_t offset, size; /* of the field in the struct that is filled */
+    uint64_t min, max;
+    const char *all_ones;       /* a word that stands for the largest number, or NULL */
+    const char *const *choices; /* VALUE_CHOICE, NULL-terminated */
+    size_t length_at;           /* VALUE_STRING: offset of its size_t or uint64_t length */
+};
+
+/*
+ * Fill `base` from words[0..count) by the table `keys` (ended by a NULL name). The keys that were
+ * given are set in *given, bit by bit; a key given twice, before or now, is an error. True, or
+ * false with a message in `problem`.
+ */
+bool keys_read(const struct key *keys, const struct word *words, unsigned count, void *base,
+               uint32_t *given, char *problem, size_t problem_size);
+
+/* ", did you mean 'x'?" for the nearest of `words`, or "". Returns buf. */
+const char *did_you_mean(const char *word, const char *const *words, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,301 @@
+/* The wire: see wire.h. */
+#include "wire.h"
+#include "../memory.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Propagation of a frame on a perfect wire. */
+#define WIRE_DELAY_NS UINT64_C(1000)
+/* How much later a reordered frame arrives: enough for a few others to pass. */
+#define REORDER_NS (2 * NS_PER_MS)
+/* A healed wire is perfect. */
+static const struct wire_options perfect;
+
+enum { BLOCK_FRAMES = 64 };
+
+struct wire_block {
+    struct wire_block *next;
+    struct wire_frame frames[BLOCK_FRAMES];
+};
+
+static const char *const stream_names[2][6] = {
+    {"wire.tx.drop", "wire.tx.dup", "wire.tx.reorder", "wire.tx.corrupt", "wire.tx.jitter",
+     "wire.tx.bit"},
+    {"wire.rx.drop", "wire.rx.dup", "wire.rx.reorder", "wire.rx.corrupt", "wire.rx.jitter",
+     "wire.rx.bit"},
+};
+
+/* ---- frames ---- */
+
+static void block_add(struct wire *w)
+{
+    struct wire_block *b = memory_new(1, sizeof(*b));
+
+    b->next = w->blocks;
+    w->blocks = b;
+    for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
+        b->frames[i].next = w->free;
+        w->free = &b->frames[i];
+    }
+}
+
+static struct wire_frame *frame_take(struct wire *w, enum direction dir, const uint8_t *bytes,
+                                     size_t len)
+{
+    struct wire_frame *f;
+
+    if (!w->free)
+        block_add(w);
+    f = w->free;
+    w->free = f->next;
+    f->wire = w;
+    f->direction = dir;
+    f->damaged = false;
+    f->len = len;
+    memcpy(f->bytes, bytes, len);
+    return f;
+}
+
+static void frame_give(struct wire *w, struct wire_frame *f)
+{
+    f->next = w->free;
+    w->free = f;
+}
+
+static void arrive(void *ctx, uint64_t arg)
+{
+    struct wire_frame *f = ctx;
+    struct wire *w = f->wire;
+
+    (void)arg;
+    w->listener.arrived(w->listener.ctx, f->direction, f->bytes, f->len, &f->decoded,
+                        f->mark);
+    frame_give(w, f);
+}
+
+/* ---- what is done to a frame ---- */
+
+struct treatment {
+    bool lost, duplicate, corrupt;
+    uint64_t late_ns;
+    size_t truncate; /* 0: no */
+    char words[96];
+};
+
+static void add_word(struct treatment *t, const char *word)
+{
+    size_t n = strlen(t->words);
+
+    snprintf(t->words + n, sizeof(t->words) - n, "%s%s", n ? ", " : "", word);
+}
+
+/* Does this action hit this frame now? Counts the frames that it could have hit. */
+static bool action_hits(struct wire *w, unsigned i, enum direction dir, const struct decoded *d)
+{
+    const struct scenario_action *a = &w->scenario->actions[i];
+    uint64_t nth;
+
+    if (a->direction != dir || w->sim->now_ns < SIM_POWER_ON_NS + a->at_ns || w->healed)
+        return false;
+    if (a->kind == ACTION_CUT || a->kind == ACTION_HEAL || a->kind == ACTION_KILL ||
+        a->kind == ACTION_LINK || !decode_matches(d, a->match))
+        return false;
+    nth = w->hits[i]++;
+    return nth >= a->skip && nth - a->skip < a->count;
+}
+
+static void treat_by_actions(struct wire *w, enum direction dir, const struct decoded *d,
+                             struct treatment *t)
+{
+    for (unsigned i = 0; i < w->scenario->action_count; i++) {
+        const struct scenario_action *a = &w->scenario->actions[i];
+
+        if (!action_hits(w, i, dir, d))
+            continue;
+        switch (a->kind) {
+        case ACTION_DROP:
+            t->lost = true;
+            add_word(t, "dropped");
+            break;
+        case ACTION_DUPLICATE:
+            t->duplicate = true;
+            add_word(t, "duplicated");
+            break;
+        case ACTION_DELAY:
+            t->late_ns += a->by_ns;
+            add_word(t, "delayed");
+            break;
+        case ACTION_CORRUPT:
+            t->corrupt = true;
+            add_word(t, "corrupted");
+            break;
+        case ACTION_TRUNCATE:
+            t->truncate = a->to;
+            add_word(t, "truncated");
+            break;
+        case ACTION_CUT:
+        case ACTION_HEAL:
+        case ACTION_KILL:
+        case ACTION_LINK:
+            break;
+        }
+    }
+}
+
+static void treat_by_rates(struct wire *w, enum direction dir, const struct wire_options *o,
+                           struct treatment *t)
+{
+    struct wire_streams *s = &w->streams[dir];
+
+    if (sim_chance(w->sim, &s->drop, o->drop)) {
+        t->lost = true;
+        add_word(t, "dropped");
+    }
+    if (sim_chance(w->sim, &s->duplicate, o->duplicate)) {
+        t->duplicate = true;
+        add_word(t, "duplicated");
+    }
+    if (sim_chance(w->sim, &s->reorder, o->reorder)) {
+        t->late_ns += REORDER_NS;
+        add_word(t, "delayed");
+    }
+    if (sim_chance(w->sim, &s->corrupt, o->corrupt)) {
+        t->corrupt = true;
+        add_word(t, "corrupted");
+    }
+}
+
+static void damage(struct wire *w, enum direction dir, const struct treatment *t,
+                   struct wire_frame *f)
+{
+    if (t->truncate && t->truncate < f->len) {
+        f->len = t->truncate;
+        f->damaged = true;
+    }
+    if (t->corrupt && f->len) {
+        /* Drawn raw: the value is not "a fault or none", the fault is recorded already. */
+        uint64_t bit = sim_draw(w->sim, &w->streams[dir].bit) % (f->len * 8);
+
+        f->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        f->damaged = true;
+    }
+}
+
+/* When it arrives: after its time on the line, its delay and jitter; never before the frame in
+ * front of it, unless a fault made one of them late. */
+static uint64_t arrival(struct wire *w, enum direction dir, const struct wire_options *o,
+                        const struct treatment *t, size_t len)
+{
+    uint64_t at = w->sim->now_ns;
+
+    if (o->bandwidth_bps) {
+        at = at > w->line_free_ns[dir] ? at : w->line_free_ns[dir];
+        at += len * 8 * NS_PER_S / o->bandwidth_bps;
+        w->line_free_ns[dir] = at;
+    }
+    at += WIRE_DELAY_NS + o->delay_ns;
+    if (o->jitter_ns)
+        at += sim_draw(w->sim, &w->streams[dir].jitter) % (o->jitter_ns + 1);
+    if (t->late_ns)
+        return at + t->late_ns;
+    at = at > w->last_arrival_ns[dir] ? at : w->last_arrival_ns[dir];
+    w->last_arrival_ns[dir] = at;
+    return at;
+}
+
+static void dispatch(struct wire *w, enum direction dir, const struct wire_options *o,
+                     const struct treatment *t, const uint8_t *frame, size_t len, const char *fate)
+{
+    struct wire_frame *f = frame_take(w, dir, frame, len);
+
+    damage(w, dir, t, f);
+    decode_frame(f->bytes, f->len, &f->decoded);
+    w->arrival_ns = t->lost ? SIM_NEVER : arrival(w, dir, o, t, len);
+    f->mark = w->listener.fate(w->listener.ctx, dir, f->bytes, f->len, &f->decoded, fate, t->lost);
+    if (t->lost)
+        frame_give(w, f);
+    else
+        sim_at(w->sim, w->arrival_ns, EVENT_FRAME, arrive, f, 0);
+}
+
+void wire_send(struct wire *w, enum direction dir, const uint8_t *frame, size_t len)
+{
+    const struct wire_options *o = w->healed ? &perfect : &w->scenario->wire[dir];
+    struct treatment t = {0};
+    struct decoded d;
+
+    if (len > WIRE_FRAME_MAX)
+        len = WIRE_FRAME_MAX;
+    w->frames[dir]++;
+    decode_frame(frame, len, &d);
+    w->listener.sent(w->listener.ctx, dir, frame, len, &d);
+    treat_by_actions(w, dir, &d, &t);
+    treat_by_rates(w, dir, o, &t);
+    if (w->cut && !w->healed) {
+        t.lost = true;
+        add_word(&t, "cut");
+    }
+    if (t.words[0])
+        w->faults++;
+    dispatch(w, dir, o, &t, frame, len, t.words[0] ? t.words : NULL);
+    if (t.duplicate && !t.lost) {
+        t.corrupt = false;
+        t.late_ns += WIRE_DELAY_NS;
+        dispatch(w, dir, o, &t, frame, len, "duplicate");
+    }
+}
+
+void wire_cut(struct wire *w)
+{
+    w->cut = true;
+}
+
+void wire_heal(struct wire *w)
+{
+    w->healed = true;
+}
+
+void wire_start(struct wire *w, struct sim *sim, const struct scenario *sc,
+                const struct wire_listener *listener)
+{
+    w->sim = sim;
+    w->scenario = sc;
+    w->listener = *listener;
+    w->cut = w->healed = false;
+    w->faults = 0;
+    if (sc->action_count > w->hits_size) {
+        free(w->hits);
+        w->hits = memory_new(sc->action_count, sizeof(*w->hits));
+        w->hits_size = sc->action_count;
+    }
+    if (sc->action_count)
+        memset(w->hits, 0, sc->action_count * sizeof(*w->hits));
+    w->free = NULL; /* frames that were under way when the last run ended are free again */
+    for (struct wire_block *b = w->blocks; b; b = b->next)
+        for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
+            b->frames[i].next = w->free;
+            w->free = &b->frames[i];
+        }
+    for (unsigned dir = 0; dir < 2; dir++) {
+        struct wire_streams *s = &w->streams[dir];
+        struct draw_stream *each[6] = {&s->drop,    &s->duplicate, &s->reorder,
+                                       &s->corrupt, &s->jitter,    &s->bit};
+
+        for (unsigned i = 0; i < 6; i++)
+            draw_stream_init(each[i], stream_names[dir][i]);
+        w->last_arrival_ns[dir] = w->line_free_ns[dir] = w->frames[dir] = 0;
+    }
+}
+
+void wire_free(struct wire *w)
+{
+    while (w->blocks) {
+        struct wire_block *b = w->blocks;
+
+        w->blocks = b->next;
+        free(b);
+    }
+    free(w->hits);
+    *w = (struct wire){0};
+}

@@ -1,0 +1,74 @@
+/*
+ * The wire between the device and the world: it carries every frame both ways, takes time, and does
+ * the damage that the scenario and the seed ask for. Directions are the machine's: rx is towards
+ * the machine.
+ */
+#ifndef DRYWIRE_WIRE_SIM_H
+#define DRYWIRE_WIRE_SIM_H
+
+#include "../oracle/decode.h"
+#include "../scenario/scenario.h"
+#include "../sim.h"
+
+enum { WIRE_FRAME_MAX = 2048 };
+
+/* A frame on its way. */
+struct wire_frame {
+    struct wire_frame *next; /* in the free list */
+    struct wire *wire;
+    enum direction direction;
+    bool damaged;
+    uint64_t mark; /* what the listener called it */
+    size_t len;
+    struct decoded decoded; /* of bytes, as it arrives */
+    uint8_t bytes[WIRE_FRAME_MAX];
+};
+
+struct wire_listener {
+    void *ctx;
+    /* A frame entered the wire as it was sent. `decoded` refers to it. */
+    void (*sent)(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
+                 const struct decoded *d);
+    /* What becomes of it: `fate` is NULL, or says what a fault did to it. `lost`: it will not
+     * arrive; else wire.arrival_ns is when. Called once for each frame that was sent, and once more
+     * for a duplicate. What it returns is told to arrived(). */
+    uint64_t (*fate)(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
+                 const struct decoded *d, const char *fate, bool lost);
+    /* A frame arrives at its far end. */
+    void (*arrived)(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
+                    const struct decoded *d, uint64_t mark);
+};
+
+struct wire_streams {
+    struct draw_stream drop, duplicate, reorder, corrupt, jitter, bit;
+};
+
+struct wire {
+    struct sim *sim;
+    const struct scenario *scenario;
+    struct wire_listener listener;
+    struct wire_frame *free;
+    struct wire_block *blocks;
+    struct wire_streams streams[2];
+    uint64_t *hits; /* for each action of the scenario: matching frames seen while in force */
+    size_t hits_size;
+    uint64_t last_arrival_ns[2]; /* frames do not overtake each other by themselves */
+    uint64_t line_free_ns[2];    /* bandwidth */
+    uint64_t arrival_ns; /* of the frame whose fate is being told; SIM_NEVER: it is lost */
+    bool cut, healed;
+    uint64_t faults;
+    uint64_t frames[2];
+};
+
+void wire_start(struct wire *w, struct sim *sim, const struct scenario *sc,
+                const struct wire_listener *listener);
+void wire_free(struct wire *w);
+
+/* Send a frame; borrowed. */
+void wire_send(struct wire *w, enum direction dir, const uint8_t *frame, size_t len);
+
+/* `at T cut`, `at T heal`. */
+void wire_cut(struct wire *w);
+void wire_heal(struct wire *w);
+
+#endif
