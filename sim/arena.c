@@ -237,8 +237,7 @@ uint64_t arena_driver_load(struct arena *a, const volatile void *word, unsigned 
     if (offset >= a->size || size > a->size - offset)
         return 0;
     for (size_t i = 0; i < a->write_count; i++)
-        if (!a->writes[i].crossed &&
-            overlap(offset, size, a->writes[i].offset, a->writes[i].len) &&
+        if (!a->writes[i].crossed && overlap(offset, size, a->writes[i].offset, a->writes[i].len) &&
             sim_chance(a->sim, &a->early_load, 65536 / 2))
             write_cross(a, i);
     return load(a->memory + offset, size);

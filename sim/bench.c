@@ -64,8 +64,7 @@ static int compare(const void *a, const void *b)
 }
 
 /* Runs per second over at least `seconds`, another seed each time. */
-static double rate(struct run_context *c, const struct scenario *sc, double seconds,
-                   uint64_t *seed)
+static double rate(struct run_context *c, const struct scenario *sc, double seconds, uint64_t *seed)
 {
     struct run_options o = {.quick = true};
     struct run_result r;

@@ -25,11 +25,11 @@ enum { COROUTINE_STACK = 16 * 1024 };
 #endif
 
 struct coroutine {
-    void *sp;           /* of the side that is not running */
-    uint8_t *stack;     /* COROUTINE_STACK bytes above a guard page; kept between runs */
+    void *sp;       /* of the side that is not running */
+    uint8_t *stack; /* COROUTINE_STACK bytes above a guard page; kept between runs */
     void (*fn)(void *ctx);
     void *ctx;
-    void *fake_stack;   /* AddressSanitizer's */
+    void *fake_stack; /* AddressSanitizer's */
     const void *caller_stack;
     size_t caller_size;
 };

@@ -5,8 +5,8 @@
  *
  * A shared object exports `const struct guest_ops *drywire_guest(void)`. The guest reaches the
  * machine only through struct platform (core/platform.h) and the DMA memory it is given; it keeps
- * its state in the `size` bytes that the machine provides, which are not cleared, and never blocks. See
- * docs/guest.md.
+ * its state in the `size` bytes that the machine provides, which are not cleared, and never blocks.
+ * See docs/guest.md.
  */
 #ifndef DRYWIRE_GUEST_H
 #define DRYWIRE_GUEST_H
@@ -24,13 +24,13 @@ struct guest_config {
     uint64_t mmio_base;                  /* of the virtio-mmio device; 0: it is on the PCI bus */
     void *dma;                           /* DMA memory, 4096-byte aligned */
     size_t dma_size;
-    void *buffers;                       /* ordinary memory for large buffers, not cleared */
+    void *buffers; /* ordinary memory for large buffers, not cleared */
     size_t buffers_size;
     unsigned mmio_irq;
-    bool pci;                            /* there is a PCI bus; its BARs may lie here: */
+    bool pci; /* there is a PCI bus; its BARs may lie here: */
     uint64_t pci_mmio_base, pci_mmio_size;
     uint32_t pci_io_base, pci_io_size;
-    bool msix;                           /* interrupts are asked for by this message */
+    bool msix; /* interrupts are asked for by this message */
     uint64_t msix_address;
     uint32_t msix_data;
     bool interrupts; /* after input poll() is called only when the device interrupts */

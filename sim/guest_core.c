@@ -19,8 +19,8 @@ static int find_nic(const struct guest_config *c, struct virtio_place *nic)
     };
     int err;
 
-    *nic = (struct virtio_place){
-        .bus = VIRTIO_BUS_MMIO, .address = c->mmio_base, .irq = c->mmio_irq};
+    *nic =
+        (struct virtio_place){.bus = VIRTIO_BUS_MMIO, .address = c->mmio_base, .irq = c->mmio_irq};
     if (!c->pci)
         return 0;
     err = pci_find_virtio(c->platform, &host, VIRTIO_ID_NET, nic);

@@ -33,8 +33,7 @@ static void charge(struct machine *m, unsigned cost_ns)
     m->sim->now_ns += cost_ns;
     if (++m->calls > POLL_CALLS_MAX && m->running) {
         sim_fail(m->sim, FAILURE_LIVELOCK, "budget.poll", SIM_SITE,
-                 "the guest made %u device accesses in one poll without returning",
-                 POLL_CALLS_MAX);
+                 "the guest made %u device accesses in one poll without returning", POLL_CALLS_MAX);
         longjmp(m->escape, 1);
     }
     if (m->weak && m->running && sim_chance(m->sim, &m->poke, 65536 / 64))
@@ -340,8 +339,10 @@ static void bus_hash(void *ctx, const char *kind, const void *bytes, size_t len)
 static bool qemu_lets_pass(const char *oracle)
 {
     static const char *const names[] = {
-        "features.not_offered", "net.rx_not_posted",  "net.tx_header", "notify.before_driver_ok",
-        "notify.suppressed",    "ring.leak",          "ring.ownership", "ring.publish_order",
+        "features.not_offered", "net.rx_not_posted",
+        "net.tx_header",        "notify.before_driver_ok",
+        "notify.suppressed",    "ring.leak",
+        "ring.ownership",       "ring.publish_order",
         "ring.read_order",      "status.features_ok_legacy",
     };
 

@@ -1,8 +1,8 @@
 /*
  * The simulated computer: a register bus with one virtio-net device, DMA memory, user programs, and
- * a guest that is polled when something happened (or, with interrupts, when the device interrupts) or
- * its deadline has come. Every register access
- * and ring load costs virtual time, and between any two of them the device may act.
+ * a guest that is polled when something happened (or, with interrupts, when the device interrupts)
+ * or its deadline has come. Every register access and ring load costs virtual time, and between any
+ * two of them the device may act.
  */
 #ifndef DRYWIRE_MACHINE_SIM_H
 #define DRYWIRE_MACHINE_SIM_H
@@ -61,17 +61,17 @@ struct machine {
     uint8_t *buffers;
     size_t buffers_size;
     bool weak;
-    bool lenient; /* the device is as lenient as QEMU's */
-    bool msix; /* the guest is told to use messages */
+    bool lenient;    /* the device is as lenient as QEMU's */
+    bool msix;       /* the guest is told to use messages */
     bool interrupts; /* the guest sleeps until one comes; else it polls after every device event */
 
-    struct sim_timer timer;  /* the next poll */
-    bool running, woken;     /* inside guest->poll; something happened meanwhile */
-    bool waking;             /* something happened that the guest has not been polled for */
+    struct sim_timer timer; /* the next poll */
+    bool running, woken;    /* inside guest->poll; something happened meanwhile */
+    bool waking;            /* something happened that the guest has not been polled for */
     bool powered;
-    bool booted; /* its state means something */
-    unsigned calls;          /* accesses in this poll */
-    jmp_buf escape;          /* out of a guest that spins */
+    bool booted;        /* its state means something */
+    unsigned calls;     /* accesses in this poll */
+    jmp_buf escape;     /* out of a guest that spins */
     struct rng entropy; /* the core's */
     struct draw_stream poke;
     struct draw_stream streams[MACHINE_STREAMS]; /* of the device, by name */
@@ -84,7 +84,7 @@ struct machine_config {
     const struct device_options *device;
     bool weak;
     uint64_t secret; /* what the core's entropy is made from */
-    bool fill; /* fill ordinary memory, so that what an earlier run left cannot be seen */
+    bool fill;       /* fill ordinary memory, so that what an earlier run left cannot be seen */
 };
 
 int machine_allocate(struct machine *m); /* once: 0 or -1 */

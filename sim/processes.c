@@ -61,8 +61,7 @@ static uint8_t *put_arguments(struct process *p, const char *const *words, unsig
     return top;
 }
 
-static int process_create(void *ctx, const char *const *words, unsigned count,
-                          struct process **out)
+static int process_create(void *ctx, const char *const *words, unsigned count, struct process **out)
 {
     struct processes *ps = ctx;
     const struct program *program = program_find(words[0]);

@@ -278,8 +278,7 @@ static bool programs_done(const struct run_context *c)
     if (c->started < c->scenario->program_count)
         return false;
     for (unsigned i = 0; i < c->scenario->program_count; i++)
-        if (!c->scenario->programs[i].daemon && g->alive &&
-            g->alive(c->machine.state, c->pids[i]))
+        if (!c->scenario->programs[i].daemon && g->alive && g->alive(c->machine.state, c->pids[i]))
             return false;
     return true;
 }
@@ -289,9 +288,9 @@ static bool run_done(const struct run_context *c)
     const struct guest_ops *g = c->machine.guest;
 
     return !c->expectations.open && c->actions_done == c->scenario->action_count &&
-           c->sim.now_ns >= SIM_POWER_ON_NS + c->scenario->until_ns && machine_resting(&c->machine) &&
-           programs_done(c) && (!g->idle || g->idle(c->machine.state)) &&
-           !c->far.world_ops->busy(c->far.world);
+           c->sim.now_ns >= SIM_POWER_ON_NS + c->scenario->until_ns &&
+           machine_resting(&c->machine) && programs_done(c) &&
+           (!g->idle || g->idle(c->machine.state)) && !c->far.world_ops->busy(c->far.world);
 }
 
 static void limit_reached(struct run_context *c)
@@ -359,8 +358,12 @@ static bool draw_weak(struct run_context *c)
 static void start(struct run_context *c)
 {
     const struct scenario *sc = c->scenario;
-    struct machine_listener machine_listener = {c, on_frame, on_trace, on_line,
-                                                c->options->pcap || c->options->on_ring ? ring_told : NULL,
+    struct machine_listener machine_listener = {c,
+                                                on_frame,
+                                                on_trace,
+                                                on_line,
+                                                c->options->pcap || c->options->on_ring ? ring_told
+                                                                                        : NULL,
                                                 c->options->registers ? register_accessed : NULL};
     struct machine_config config = {
         .guest = c->options->guest ? c->options->guest : &guest_core,
@@ -408,8 +411,7 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
                  struct run_result *result)
 {
     struct far_side_listener listener = {c, frame_arrived, frame_seen};
-    struct capture_wish wish = {
-        .path = o->pcap, .origin = o->origin, .rings = true, .ctx = c};
+    struct capture_wish wish = {.path = o->pcap, .origin = o->origin, .rings = true, .ctx = c};
 
     if (!o->guest || o->guest == &guest_core)
         wish.connection = connection;
@@ -419,8 +421,8 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
     sim_start(&c->sim, o->seed);
     c->sim.hash_watch = o->hash_watch;
     c->sim.hash_watch_ctx = o->ctx;
-    if (far_side_open(&c->far, &c->sim, sc, sc->device.mac_feature ? sc->device.mac : NULL,
-                      &wish, &listener)) {
+    if (far_side_open(&c->far, &c->sim, sc, sc->device.mac_feature ? sc->device.mac : NULL, &wish,
+                      &listener)) {
         fill_result(c, result);
         return 4;
     }

@@ -13,12 +13,12 @@
 
 struct run_options {
     uint64_t seed;
-    const struct guest_ops *guest;   /* NULL: the core */
-    enum toggle weak_memory;         /* overrides the scenario when not TOGGLE_DRAW */
-    bool quick;                      /* bench: no memory fill between runs */
-    const char *pcap;                /* NULL: no capture */
-    const struct origin *origin;     /* what its header says about it; NULL: nothing */
-    bool registers;                  /* it has register accesses as well */
+    const struct guest_ops *guest; /* NULL: the core */
+    enum toggle weak_memory;       /* overrides the scenario when not TOGGLE_DRAW */
+    bool quick;                    /* bench: no memory fill between runs */
+    const char *pcap;              /* NULL: no capture */
+    const struct origin *origin;   /* what its header says about it; NULL: nothing */
+    bool registers;                /* it has register accesses as well */
 
     /* Called as things happen, all optional: a trace line; a frame at the wire (`fate` is NULL or
      * the fault applied, "dropped" frames never arrive). */
@@ -47,15 +47,15 @@ struct run_options {
 };
 
 struct run_result {
-    struct failure failure;      /* kind FAILURE_NONE: the run passed */
+    struct failure failure; /* kind FAILURE_NONE: the run passed */
     uint64_t seed, hash, hashed;
-    uint64_t virtual_ns;         /* since power-on */
+    uint64_t virtual_ns; /* since power-on */
     uint64_t frames_tx, frames_rx, events;
     uint64_t faults;             /* frames that a fault touched */
     unsigned waits;              /* waits of program run_options.kill_program */
     const struct decision *tape; /* valid until the next run in this context */
     size_t tape_count;
-    char world[160];             /* the world's own words about its state, on failure */
+    char world[160]; /* the world's own words about its state, on failure */
 };
 
 /* Memory that is kept from run to run in one thread. */

@@ -104,7 +104,7 @@ void sim_at(struct sim *s, uint64_t time_ns, enum event_class class, event_fn *f
     heap_rise(s, s->heap_count++,
               (struct event){
                   .time_ns = time_ns > s->now_ns ? time_ns : s->now_ns,
-                  .order = (uint64_t)class << 56 | ++s->heap_inserted,
+                  .order = (uint64_t) class << 56 | ++s->heap_inserted,
                   .fn = fn,
                   .ctx = ctx,
                   .arg = arg,

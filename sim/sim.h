@@ -35,8 +35,8 @@ struct event {
     uint64_t arg;
 };
 
-/* A timer that can be moved. Its owner embeds it, keeps it in place and turns it off before it goes;
- * fn may set it again. */
+/* A timer that can be moved. Its owner embeds it, keeps it in place and turns it off before it
+ * goes; fn may set it again. */
 struct sim_timer {
     struct sim *sim;
     event_fn *fn; /* called with (ctx, 0) */
@@ -82,8 +82,8 @@ enum failure_kind {
 
 struct failure {
     enum failure_kind kind;
-    char oracle[48];  /* "ring.ownership", "expect" */
-    char site[160];   /* "core/net/tcp_input.c:12" or "lease.scn:7" */
+    char oracle[48]; /* "ring.ownership", "expect" */
+    char site[160];  /* "core/net/tcp_input.c:12" or "lease.scn:7" */
     char message[400];
     uint64_t time_ns;
     uint64_t event; /* number of the event that was running */

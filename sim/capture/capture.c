@@ -53,7 +53,7 @@ enum {
 #define BYTE_ORDER_MAGIC  UINT32_C(0x1a2b3c4d)
 
 struct interface {
-    uint64_t ticks;   /* of a second */
+    uint64_t ticks; /* of a second */
     uint64_t offset_s;
     uint32_t snap_len; /* 0: no limit */
     unsigned link;
@@ -380,7 +380,8 @@ static void section_comment(struct capture *c, const char *text, size_t len)
     }
 }
 
-/* The comments of the section header that ends at `end`: where our own captures say what made them. */
+/* The comments of the section header that ends at `end`: where our own captures say what made them.
+ */
 static int section_options(struct reading *r, size_t end)
 {
     size_t at = r->at + 24;

@@ -1,9 +1,9 @@
 /*
  * Captures in: pcap and pcapng, in either byte order, of Ethernet frames; what an interface without
- * Ethernet recorded (`tcpdump -i any`, a tunnel, a loopback) gets a header of Ethernet. The reader is
- * strict: a length that does not fit, a frame that was cut short when it was recorded, a number that
- * means nothing known is an error with the place in the file, never a guess. Bounded by the file's
- * size, which has a limit.
+ * Ethernet recorded (`tcpdump -i any`, a tunnel, a loopback) gets a header of Ethernet. The reader
+ * is strict: a length that does not fit, a frame that was cut short when it was recorded, a number
+ * that means nothing known is an error with the place in the file, never a guess. Bounded by the
+ * file's size, which has a limit.
  */
 #ifndef DRYWIRE_CAPTURE_H
 #define DRYWIRE_CAPTURE_H
@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A card that cuts segments itself is given IP packets of up to 64 KiB, with Ethernet and two tags. */
+/* A card that cuts segments itself is given IP packets of up to 64 KiB, with Ethernet and two tags.
+ */
 enum { CAPTURE_FRAME_MAX = 14 + 8 + 65535, CAPTURE_FILE_MAX = 256 << 20 };
 
 struct capture_frame {
@@ -20,9 +21,9 @@ struct capture_frame {
     const uint8_t *bytes; /* len of them, in the capture's memory */
     size_t len;
     /* What drywire's own captures say about a frame: */
-    bool lost;      /* it did not arrive */
-    bool duplicate; /* the wire made it: nobody sent it */
-    bool damaged;   /* these are not the bytes that were sent */
+    bool lost;         /* it did not arrive */
+    bool duplicate;    /* the wire made it: nobody sent it */
+    bool damaged;      /* these are not the bytes that were sent */
     const char *fault; /* what the wire did to it, fault_len characters; NULL: nothing */
     size_t fault_len;
     bool cut; /* only a part of it was recorded */
@@ -31,8 +32,8 @@ struct capture_frame {
 struct capture {
     struct capture_frame *frames;
     size_t count;
-    /* The comments of the first section, in the file; NULL: none. Of a capture of drywire's, what made
-     * it (capture_origin()), and the scenario's text. */
+    /* The comments of the first section, in the file; NULL: none. Of a capture of drywire's, what
+     * made it (capture_origin()), and the scenario's text. */
     const char *origin, *scenario;
     size_t origin_len, scenario_len;
     uint8_t *file; /* its bytes; owned */

@@ -1,8 +1,8 @@
 /*
  * The TCP connections of a capture, whoever made it: who asked whom, what each side sent when, and
- * its byte stream put together. Checksums are not asked: a card that computes them, or cuts segments,
- * leaves others in a capture taken on the machine itself. What a capture of drywire calls damaged or
- * made by the wire is left out, and so are fragments of IP. Tags of a VLAN are skipped.
+ * its byte stream put together. Checksums are not asked: a card that computes them, or cuts
+ * segments, leaves others in a capture taken on the machine itself. What a capture of drywire calls
+ * damaged or made by the wire is left out, and so are fragments of IP. Tags of a VLAN are skipped.
  */
 #ifndef DRYWIRE_FLOW_H
 #define DRYWIRE_FLOW_H
@@ -26,15 +26,15 @@ struct flow_segment {
 struct flow_side {
     uint32_t addr;
     uint16_t port;
-    bool known;   /* iss is */
-    uint32_t iss; /* without a SYN: one less than the first number seen */
-    uint32_t seen; /* until now: its stream up to the first hole, its FIN counted */
+    bool known;       /* iss is */
+    uint32_t iss;     /* without a SYN: one less than the first number seen */
+    uint32_t seen;    /* until now: its stream up to the first hole, its FIN counted */
     uint32_t highest; /* and whatever was there */
     unsigned syns, syns_lost;
     uint64_t syn_ns; /* of the first */
     unsigned mss, scale;
-    bool scaled, sack, stamps; /* options of the SYN */
-    uint32_t window;           /* the largest, scaled */
+    bool scaled, sack, stamps;     /* options of the SYN */
+    uint32_t window;               /* the largest, scaled */
     struct flow_segment *segments; /* as they came */
     size_t segment_count, segment_size;
     struct flow_segment *pieces; /* what brought something new, in order, without a gap */
@@ -43,24 +43,24 @@ struct flow_side {
     size_t len;
     bool gap; /* more was seen behind it */
     bool fin, rst;
-    uint32_t fin_at;  /* where in the stream */
+    uint32_t fin_at; /* where in the stream */
     uint32_t fin_ack, rst_ack;
     uint64_t fin_ns, rst_ns;
 };
 
 struct flow {
     struct flow_side sides[SIDES];
-    size_t older; /* another one that is found in the same place, plus one */
+    size_t older;       /* another one that is found in the same place, plus one */
     size_t first_frame; /* its number in the capture */
-    bool begun; /* its SYN is there */
+    bool begun;         /* its SYN is there */
 };
 
 struct flows {
     struct flow *flows; /* in the order of their first frames */
     size_t count, size;
     size_t *newest, newest_size; /* by the two ends: the last flow that they had, plus one */
-    size_t bad_sums;  /* segments with a wrong checksum, which count all the same */
-    size_t fragments; /* of IP, which do not */
+    size_t bad_sums;             /* segments with a wrong checksum, which count all the same */
+    size_t fragments;            /* of IP, which do not */
 };
 
 /* Take the capture apart; *f points into it, so that it must outlive it, and is freed by

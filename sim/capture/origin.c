@@ -66,7 +66,8 @@ void origin_of(struct origin *origin, const struct scenario *sc, const struct op
 
         snprintf(unfinished, sizeof(unfinished), "%-*s", FAILURE_WORDS_MAX, "unfinished");
         add(buf, "verdict", unfinished);
-        origin->verdict_at = strlen(buf) == at + FAILURE_WORDS_MAX + 1 ? at : 0; /* there was room */
+        origin->verdict_at =
+            strlen(buf) == at + FAILURE_WORDS_MAX + 1 ? at : 0; /* there was room */
     }
     buf[strlen(buf) - 1] = 0; /* no line end behind the last one */
     origin->comments[0] = buf;

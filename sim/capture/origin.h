@@ -1,6 +1,7 @@
 /*
- * Where a capture comes from, in comments for its header: enough for another drywire to run it again.
- * The first has one KEY=VALUE a line; the second is the scenario. docs/wireshark.md lists the keys.
+ * Where a capture comes from, in comments for its header: enough for another drywire to run it
+ * again. The first has one KEY=VALUE a line; the second is the scenario. docs/wireshark.md lists
+ * the keys.
  */
 #ifndef DRYWIRE_ORIGIN_H
 #define DRYWIRE_ORIGIN_H
@@ -13,7 +14,7 @@ enum { ORIGIN_MAX = 16384 };
 
 struct origin {
     char words[ORIGIN_MAX];
-    size_t verdict_at; /* FAILURE_WORDS_MAX of them wait there for how it ends; 0: nowhere */
+    size_t verdict_at;       /* FAILURE_WORDS_MAX of them wait there for how it ends; 0: nowhere */
     const char *comments[3]; /* up to a NULL, for pcapng_open(); of this and of the scenario */
 };
 

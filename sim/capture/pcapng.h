@@ -31,8 +31,8 @@ struct pcapng {
     bool rings;             /* interface "ring" is described */
 };
 
-/* Open for writing; `comments`, any number up to a NULL, go into the section header (origin.h). 0, or
- * -1 with errno set and nothing left on disk. */
+/* Open for writing; `comments`, any number up to a NULL, go into the section header (origin.h). 0,
+ * or -1 with errno set and nothing left on disk. */
 int pcapng_open(struct pcapng *p, const char *path, const char *const *comments);
 
 /* One packet at virtual `time_ns` (since power-on of the simulation, as it is). `outbound` sets the

@@ -16,9 +16,9 @@
 
 /* What is to be captured. */
 struct capture_wish {
-    const char *path;   /* NULL: nothing */
+    const char *path;            /* NULL: nothing */
     const struct origin *origin; /* what made it, for the section header; NULL: nothing */
-    bool rings;         /* reasons_ring() will be called */
+    bool rings;                  /* reasons_ring() will be called */
 
     /* What the machine's own stack thinks of a connection: its number and the word of its state;
      * false: it knows of none. NULL: nobody can be asked. */

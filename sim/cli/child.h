@@ -35,8 +35,8 @@ struct verdict {
  * none), and everything in `log` (NULL: the same). The verdict is the caller's until the next call.
  */
 const struct verdict *child_run(const struct scenario *sc, const struct options *o,
-                                const struct guest_ops *guest, const char *pcap,
-                                const char *trace, struct page_log *log, unsigned story_lines);
+                                const struct guest_ops *guest, const char *pcap, const char *trace,
+                                struct page_log *log, unsigned story_lines);
 
 /* The exit code that a failure stands for. */
 int failure_code(enum failure_kind kind);

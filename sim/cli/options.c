@@ -24,8 +24,7 @@ enum {
     REPORT = 1 << VERB_REPORT,
     REPLAY = 1 << VERB_REPLAY,
     IMPORT = 1 << VERB_IMPORT,
-    ALL = RUN | LIST | EXPLAIN | WORLD | QEMU | COMPARE | SEQ | REPORT |
-          REPLAY | IMPORT,
+    ALL = RUN | LIST | EXPLAIN | WORLD | QEMU | COMPARE | SEQ | REPORT | REPLAY | IMPORT,
 };
 
 static const struct row {
@@ -46,12 +45,14 @@ static const struct row {
     {"junit", 'u', "FILE", RUN, "write a JUnit report"},
     {"artifacts", 'a', "DIR", RUN, "capture, trace and failure block of each failure"},
     {"annotate", 'g', "=github", RUN, "annotations for GitHub Actions"},
-    {"guest", 'G', "FILE.so", RUN | EXPLAIN | SEQ | REPORT, "run a foreign guest in the core's place"},
+    {"guest", 'G', "FILE.so", RUN | EXPLAIN | SEQ | REPORT,
+     "run a foreign guest in the core's place"},
     {"timeout", 'T', "SECONDS", RUN | EXPLAIN | QEMU | SEQ | REPORT | REPLAY,
      "wall-clock alarm for each scenario (default 60)"},
     {"target", 'y', "x86_64|rv64", QEMU, "which target to boot (default x86_64)"},
     {"machine", 'm', "NAME", QEMU, "or which machine: q35 q35-seabios microvm virt virt-opensbi"},
-    {"device", 'D', "'KEY=VALUE ...'", RUN | QEMU | SEQ | REPORT, "change the scenario's device line"},
+    {"device", 'D', "'KEY=VALUE ...'", RUN | QEMU | SEQ | REPORT,
+     "change the scenario's device line"},
     {"net", 'N', "world|user|host", QEMU, "the far side, QEMU's user network, that with the host"},
     {"icount", 'i', "SHIFT", QEMU, "time by counted instructions: long waits pass quickly"},
     {"kernel", 'k', "FILE", QEMU, "boot this image"},
@@ -71,10 +72,12 @@ static const struct row {
     {"ready-fd", 'R', "N", WORLD, "write a line to descriptor N, and close it, when listening"},
     {"grade", 'r', "p1|p3", COMPARE, "frames byte by byte (default), or what they tell"},
     {"flow", 'f', "N", REPORT | IMPORT | REPLAY,
-     "which flow of a capture: TCP, then DHCP clients, then pings (default: the one with the most data)"},
+     "which flow of a capture: TCP, then DHCP clients, then pings (default: the one with the most "
+     "data)"},
     {"as", 'x', "client|server|observer", REPORT | IMPORT | REPLAY,
      "whose place the core takes (default client); replay: observer, every frame as hostile input"},
-    {"loose", 'O', NULL, REPORT | REPLAY, "play the peer of a capture to the core, whatever the core sends"},
+    {"loose", 'O', NULL, REPORT | REPLAY,
+     "play the peer of a capture to the core, whatever the core sends"},
     {"exact", 'X', NULL, REPLAY,
      "what drywire captured runs again and must be the same (default where the header allows it)"},
     {"mermaid", 'M', NULL, SEQ, "a Mermaid sequence diagram instead of plain text"},
@@ -88,8 +91,8 @@ static const struct row {
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
-static const char *const verbs[] = {"run",     "list", "explain", "world",  "qemu",
-                                    "compare", "seq",  "report",  "replay", "import", NULL};
+static const char *const verbs[] = {"run", "list",   "explain", "world",  "qemu", "compare",
+                                    "seq", "report", "replay",  "import", NULL};
 
 static void help_options(unsigned verbs_shown)
 {
@@ -436,7 +439,11 @@ int options_parse(int argc, char **argv, struct options *o)
     const char *near;
     int code;
 
-    *o = (struct options){.seed = 1, .repeat = 1, .timeout_s = 60, .limit_s = 10, .target = "x86_64",
+    *o = (struct options){.seed = 1,
+                          .repeat = 1,
+                          .timeout_s = 60,
+                          .limit_s = 10,
+                          .target = "x86_64",
                           .icount = NO_ICOUNT};
     o->fd = o->ready_fd = NO_FD;
     o->color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
@@ -461,7 +468,8 @@ int options_parse(int argc, char **argv, struct options *o)
     }
     if (code >= 0)
         return code;
-    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu, compare, seq, report, replay or import "
+    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu, compare, seq, "
+                    "report, replay or import "
                     "(see drywire --help)\n");
     return EXIT_USAGE;
 }

@@ -67,11 +67,11 @@ struct options {
     enum journal_mode journal;
     enum net net;
     enum grade grade; /* compare */
-    uint64_t flow; /* import, replay; 0: choose */
+    uint64_t flow;    /* import, replay; 0: choose */
     enum role role;
     bool loose;
     bool exact;
-    uint64_t width; /* seq; 0: the terminal's */
+    uint64_t width;  /* seq; 0: the terminal's */
     uint64_t icount; /* NO_ICOUNT: real time */
     const char *pcap, *trace, *junit, *artifacts, *guest, *output;
     const char *machine_said, *build_said; /* qemu: what it turned out to be, for captures */

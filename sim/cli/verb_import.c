@@ -12,12 +12,14 @@ int verb_import(const struct options *o)
     int code;
 
     if (o->role == ROLE_OBSERVER) {
-        fprintf(stderr, "drywire: import puts the core in a client's or a server's place; --as observer is "
-                        "for replay\n");
+        fprintf(stderr,
+                "drywire: import puts the core in a client's or a server's place; --as observer is "
+                "for replay\n");
         return EXIT_USAGE;
     }
     if (o->path_count != 1 || !o->output) {
-        fprintf(stderr, "drywire: import takes one capture, e.g. drywire import web.pcap -o web.scn\n");
+        fprintf(stderr,
+                "drywire: import takes one capture, e.g. drywire import web.pcap -o web.scn\n");
         return EXIT_USAGE;
     }
     if (check_writable("output", o->output))

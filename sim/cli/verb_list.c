@@ -18,7 +18,10 @@ static const char *end_of(const struct flow *f)
 {
     const struct flow_side *a = &f->sides[CLIENT], *b = &f->sides[SERVER];
 
-    return a->rst || b->rst ? "reset" : a->fin && b->fin ? "closed" : a->fin || b->fin ? "half closed" : "open";
+    return a->rst || b->rst   ? "reset"
+           : a->fin && b->fin ? "closed"
+           : a->fin || b->fin ? "half closed"
+                              : "open";
 }
 
 static const char *address(char buf[ADDRESS_MAX], uint32_t a)
@@ -45,8 +48,10 @@ static void list_dhcp(const struct dhcp_flow *f, size_t number)
 
     for (size_t i = 0; i < f->count; i++)
         answers += f->said[i].server;
-    printf("  flow %zu  dhcp  %02x:%02x:%02x:%02x:%02x:%02x  from frame %zu, %zu messages, %zu answers\n", number,
-           mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], f->first_frame, f->count - answers, answers);
+    printf("  flow %zu  dhcp  %02x:%02x:%02x:%02x:%02x:%02x  from frame %zu, %zu messages, %zu "
+           "answers\n",
+           number, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], f->first_frame,
+           f->count - answers, answers);
 }
 
 static void list_ping(const struct echo_import *im, size_t flow, size_t number)
@@ -65,7 +70,8 @@ static void list_ping(const struct echo_import *im, size_t flow, size_t number)
         replies += e->replied;
     }
     printf("  flow %zu  ping  %s > %s  id=%u, %zu requests, %zu replies\n", number,
-           address(ends[0], first->from), address(ends[1], first->to), first->id, requests, replies);
+           address(ends[0], first->from), address(ends[1], first->to), first->id, requests,
+           replies);
 }
 
 /* The numbers are those of --flow. */

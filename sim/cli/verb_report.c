@@ -109,7 +109,9 @@ static int read_capture(const struct options *o, struct scenario **sc, struct op
 
     if (o->guest || o->device || o->role == ROLE_OBSERVER) {
         fprintf(stderr, "drywire: report of a capture: not with %s\n",
-                o->guest ? "--guest" : o->device ? "--device" : "--as observer");
+                o->guest    ? "--guest"
+                : o->device ? "--device"
+                            : "--as observer");
         return EXIT_USAGE;
     }
     if (capture_read(&c, path, problem, sizeof(problem))) {
@@ -138,8 +140,9 @@ int verb_report(const struct options *o)
     int code;
 
     if (o->path_count != 1 || !o->output) {
-        fprintf(stderr, "drywire: report one scenario file or capture into a page, e.g. drywire report "
-                        "FILE --seed 7 -o run.html\n");
+        fprintf(stderr,
+                "drywire: report one scenario file or capture into a page, e.g. drywire report "
+                "FILE --seed 7 -o run.html\n");
         return EXIT_USAGE;
     }
     if (access(o->paths[0], R_OK)) {

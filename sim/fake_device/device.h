@@ -118,9 +118,9 @@ struct net_device_config {
     enum net_transport transport;
     bool legacy; /* its interface; a transitional PCI device learns it from its driver */
     uint32_t queue_size;
-    bool any_layout, mrg_rxbuf; /* offered */
+    bool any_layout, mrg_rxbuf;       /* offered */
     bool packed, event_idx, indirect; /* offered; packed by modern devices only */
-    bool polled;                /* the driver looks by itself: it is woken by everything */
+    bool polled;                      /* the driver looks by itself: it is woken by everything */
     uint8_t mac[6];
     bool mac_feature;
     uint16_t mtu; /* 0: not offered */
@@ -138,7 +138,7 @@ struct net_device {
 
     /* registers */
     uint8_t status;
-    bool initialised; /* reset was seen: nothing else may come first */
+    bool initialised;   /* reset was seen: nothing else may come first */
     bool features_said; /* FEATURES_OK was written, accepted or not */
     uint64_t features;
     uint32_t device_features_sel, driver_features_sel, queue_sel, generation;
@@ -150,7 +150,7 @@ struct net_device {
 
     struct vqueue queue[NET_QUEUES];
     unsigned header_len;
-    unsigned rx_posted;   /* chains available at DRIVER_OK */
+    unsigned rx_posted; /* chains available at DRIVER_OK */
     bool tx_scheduled, rx_scheduled;
     unsigned suspended; /* queues whose notifications are switched off for a while */
 

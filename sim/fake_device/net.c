@@ -152,7 +152,8 @@ void net_device_driver_ok(struct net_device *n)
 
 static uint64_t reaction(struct net_device *n)
 {
-    return REACTION_NS + (n->config.lively ? n->bus->pick(n->bus->ctx, "device.delay", PAUSE_NS) : 0);
+    return REACTION_NS +
+           (n->config.lively ? n->bus->pick(n->bus->ctx, "device.delay", PAUSE_NS) : 0);
 }
 
 void net_device_notify(struct net_device *n, uint32_t index)
@@ -223,8 +224,8 @@ static void tx_frame(struct net_device *n, struct vqueue *q, unsigned head)
         VIOLATION(n->bus, "net.direction", "5.1.6.2",
                   "a device-writable buffer in the transmit queue");
     if (len < n->header_len + 14 || len > sizeof(packet)) {
-        VIOLATION(n->bus, "net.tx_length", "5.1.6.2",
-                  "%u bytes are transmitted, header included", len);
+        VIOLATION(n->bus, "net.tx_length", "5.1.6.2", "%u bytes are transmitted, header included",
+                  len);
         return;
     }
     vqueue_read(q, head, 0, packet, len);
@@ -283,7 +284,8 @@ static void rx_one(struct net_device *n, struct vqueue *q, unsigned head, unsign
         VIOLATION(n->bus, "net.direction", "5.1.6.3",
                   "a device-readable buffer in the receive queue");
     vqueue_check_untouched(q, head);
-    if (n->header_len == VIRTIO_NET_HDR_SIZE && !n->config.lenient) /* 5.1.6.4.1: the one buffer that is used */
+    if (n->header_len == VIRTIO_NET_HDR_SIZE &&
+        !n->config.lenient) /* 5.1.6.4.1: the one buffer that is used */
         packet[VIRTIO_NET_HDR_NUM_BUFFERS] = 1;
     memcpy(packet + n->header_len, n->backlog[at].bytes, len);
     vqueue_tell(q, VQUEUE_FRAME, head, n->backlog[at].number);
@@ -394,8 +396,8 @@ void net_device_check_idle(struct net_device *n)
     if (!n->live)
         return;
     for (unsigned i = 0; i < NET_QUEUES; i++) {
-        bool scheduled = i == VIRTIO_NET_TRANSMITQ1 ? n->tx_scheduled || n->hold_tx
-                                                     : n->rx_scheduled;
+        bool scheduled =
+            i == VIRTIO_NET_TRANSMITQ1 ? n->tx_scheduled || n->hold_tx : n->rx_scheduled;
 
         if (!scheduled)
             vqueue_check_notified(&n->queue[i]);

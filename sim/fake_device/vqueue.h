@@ -44,8 +44,8 @@ struct vqueue {
 
     /* Up to where. Split counts entries, packed descriptors; both count for ever. */
     uint32_t taken, given;
-    uint16_t seen, used_idx;       /* the same as index (split) or slot (packed) */
-    bool seen_wrap, used_wrap;     /* packed: the ring wrap counters that belong to them */
+    uint16_t seen, used_idx;        /* the same as index (split) or slot (packed) */
+    bool seen_wrap, used_wrap;      /* packed: the ring wrap counters that belong to them */
     uint16_t held_head, held_count; /* ring of chains in the order they came */
     uint16_t held[VQUEUE_SIZE_MAX];
 
@@ -54,12 +54,13 @@ struct vqueue {
     uint32_t event_at;       /* event index: wants to know when the entry of this count comes */
     uint64_t event_value;    /* as stored last */
     bool saw_off, saw_event; /* the driver was shown a suppression; event_value */
-    uint32_t saw_event_at, notified; /* counts: of the event it was shown, at its last notification */
-    uint32_t signalled;      /* value of `given` when an interrupt was last thought of */
-    uint16_t look_at;        /* packed: slot whose flags the driver looked at last */
-    uint16_t look_value;     /* what it was shown there, or as used index */
+    uint32_t saw_event_at,
+        notified;        /* counts: of the event it was shown, at its last notification */
+    uint32_t signalled;  /* value of `given` when an interrupt was last thought of */
+    uint16_t look_at;    /* packed: slot whose flags the driver looked at last */
+    uint16_t look_value; /* what it was shown there, or as used index */
 
-    struct vchain chain[VQUEUE_SIZE_MAX]; /* by head (split), any (packed) */
+    struct vchain chain[VQUEUE_SIZE_MAX];                   /* by head (split), any (packed) */
     uint16_t chain_free[VQUEUE_SIZE_MAX], chain_free_count; /* packed */
     uint64_t busy[VQUEUE_IDS / 64]; /* descriptors (split) or buffer ids (packed) */
     struct {
@@ -75,17 +76,17 @@ struct vqueue {
  * there; `value` as below.
  */
 enum vqueue_event {
-    VQUEUE_STARTED,     /* live with q->size descriptors; no chain */
-    VQUEUE_STOPPED,     /* reset; no chain */
-    VQUEUE_AVAILABLE,   /* the device took in the descriptors of a chain */
-    VQUEUE_WORKING,     /* the device works on it */
-    VQUEUE_USED,        /* it is given back; value: bytes written. q->used_idx is where, before it */
-    VQUEUE_COLLECTED,   /* the driver reads a used entry; value: its id; chain: its slot */
-    VQUEUE_NOTIFIED,    /* by the driver; no chain */
+    VQUEUE_STARTED,   /* live with q->size descriptors; no chain */
+    VQUEUE_STOPPED,   /* reset; no chain */
+    VQUEUE_AVAILABLE, /* the device took in the descriptors of a chain */
+    VQUEUE_WORKING,   /* the device works on it */
+    VQUEUE_USED,      /* it is given back; value: bytes written. q->used_idx is where, before it */
+    VQUEUE_COLLECTED, /* the driver reads a used entry; value: its id; chain: its slot */
+    VQUEUE_NOTIFIED,  /* by the driver; no chain */
     VQUEUE_INTERRUPTED, /* by the device; no chain */
-    VQUEUE_FRAME,       /* the frame in a chain goes out, or comes into it; value: which one of those
-                         * that came to the device, from 0 */
-    VQUEUE_CONFIG,      /* an interrupt because the configuration changed: of no queue, told once */
+    VQUEUE_FRAME,  /* the frame in a chain goes out, or comes into it; value: which one of those
+                    * that came to the device, from 0 */
+    VQUEUE_CONFIG, /* an interrupt because the configuration changed: of no queue, told once */
 };
 
 void vqueue_reset(struct vqueue *q);
@@ -132,7 +133,8 @@ void vqueue_check_kick(struct vqueue *q);
 /* The driver is at rest: is there something available that the device was not told about? */
 void vqueue_check_notified(struct vqueue *q);
 
-/* After chains were given back: does the driver want an interrupt for one of them (2.7.7, 2.8.10)? */
+/* After chains were given back: does the driver want an interrupt for one of them (2.7.7, 2.8.10)?
+ */
 bool vqueue_wants_interrupt(struct vqueue *q);
 
 /* The driver sleeps and no interrupt is pending: did it ask for one too late? */

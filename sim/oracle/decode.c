@@ -357,20 +357,40 @@ void decode_frame(const uint8_t *frame, size_t len, struct decoded *out)
 
 /* The words of decode_words, in its order. */
 enum word {
-    WORD_ANY, WORD_ARP, WORD_ARP_REQUEST, WORD_ARP_REPLY, WORD_IP, WORD_ICMP, WORD_ICMP_ECHO,
-    WORD_ICMP_REPLY, WORD_ICMP_ERROR, WORD_UDP, WORD_DHCP, WORD_DHCP_DISCOVER, WORD_DHCP_OFFER,
-    WORD_DHCP_REQUEST, WORD_DHCP_DECLINE, WORD_DHCP_ACK, WORD_DHCP_NAK, WORD_DHCP_RELEASE,
-    WORD_TCP, WORD_TCP_SYN, WORD_TCP_SYNACK, WORD_TCP_ACK, WORD_TCP_DATA, WORD_TCP_FIN,
-    WORD_TCP_RST, WORD_COUNT,
+    WORD_ANY,
+    WORD_ARP,
+    WORD_ARP_REQUEST,
+    WORD_ARP_REPLY,
+    WORD_IP,
+    WORD_ICMP,
+    WORD_ICMP_ECHO,
+    WORD_ICMP_REPLY,
+    WORD_ICMP_ERROR,
+    WORD_UDP,
+    WORD_DHCP,
+    WORD_DHCP_DISCOVER,
+    WORD_DHCP_OFFER,
+    WORD_DHCP_REQUEST,
+    WORD_DHCP_DECLINE,
+    WORD_DHCP_ACK,
+    WORD_DHCP_NAK,
+    WORD_DHCP_RELEASE,
+    WORD_TCP,
+    WORD_TCP_SYN,
+    WORD_TCP_SYNACK,
+    WORD_TCP_ACK,
+    WORD_TCP_DATA,
+    WORD_TCP_FIN,
+    WORD_TCP_RST,
+    WORD_COUNT,
 };
 
 const char *const decode_words[] = {
-    "any",          "arp",         "arp.request", "arp.reply",     "ip",
-    "icmp",         "icmp.echo",   "icmp.reply",  "icmp.error",    "udp",
-    "dhcp",         "dhcp.discover", "dhcp.offer", "dhcp.request", "dhcp.decline",
-    "dhcp.ack",     "dhcp.nak",    "dhcp.release", "tcp",          "tcp.syn",
-    "tcp.synack",   "tcp.ack",     "tcp.data",    "tcp.fin",       "tcp.rst",
-    NULL,
+    "any",        "arp",          "arp.request",  "arp.reply", "ip",       "icmp",
+    "icmp.echo",  "icmp.reply",   "icmp.error",   "udp",       "dhcp",     "dhcp.discover",
+    "dhcp.offer", "dhcp.request", "dhcp.decline", "dhcp.ack",  "dhcp.nak", "dhcp.release",
+    "tcp",        "tcp.syn",      "tcp.synack",   "tcp.ack",   "tcp.data", "tcp.fin",
+    "tcp.rst",    NULL,
 };
 
 _Static_assert(sizeof(decode_words) / sizeof(*decode_words) == WORD_COUNT + 1, "one word each");
@@ -383,9 +403,8 @@ static bool is_dhcp(const struct decoded *d, uint8_t type)
 static bool is_icmp_error(const struct decoded *d)
 {
     /* RFC 1122 section 3.2.2 */
-    return d->layer == LAYER_ICMP && (d->icmp_type == 3 || d->icmp_type == 4 ||
-                                      d->icmp_type == 5 || d->icmp_type == 11 ||
-                                      d->icmp_type == 12);
+    return d->layer == LAYER_ICMP && (d->icmp_type == 3 || d->icmp_type == 4 || d->icmp_type == 5 ||
+                                      d->icmp_type == 11 || d->icmp_type == 12);
 }
 
 static bool has_flags(const struct decoded *d, uint8_t mask, uint8_t flags)

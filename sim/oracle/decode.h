@@ -17,8 +17,8 @@ enum { SEG_FIN = 1, SEG_SYN = 2, SEG_RST = 4, SEG_PSH = 8, SEG_ACK = 16, SEG_URG
 
 /* Everything is in host byte order; what a frame does not have is 0. */
 struct decoded {
-    enum layer layer;     /* the innermost layer understood */
-    const char *error;    /* NULL, or what is malformed: "ip.checksum", "tcp.offset", ... */
+    enum layer layer;  /* the innermost layer understood */
+    const char *error; /* NULL, or what is malformed: "ip.checksum", "tcp.offset", ... */
     uint8_t eth_dst[6], eth_src[6];
     uint16_t eth_type;
 
@@ -29,8 +29,8 @@ struct decoded {
     uint32_t ip_src, ip_dst;
     uint8_t ip_protocol, ip_ttl, ip_header_len;
     uint16_t ip_total_len, ip_id;
-    bool ip_fragment;  /* MF or offset != 0 */
-    size_t ip_end;     /* offset in the frame just behind the IP packet */
+    bool ip_fragment; /* MF or offset != 0 */
+    size_t ip_end;    /* offset in the frame just behind the IP packet */
 
     uint8_t icmp_type, icmp_code;
     uint16_t icmp_id, icmp_seq;
@@ -41,7 +41,7 @@ struct decoded {
     uint32_t tcp_seq, tcp_ack;
     uint8_t tcp_flags;
     uint16_t tcp_window;
-    uint16_t tcp_mss;      /* 0: no MSS option */
+    uint16_t tcp_mss; /* 0: no MSS option */
     uint8_t tcp_header_len;
 
     uint8_t dhcp_type; /* option 53: 1 discover ... 8 inform */

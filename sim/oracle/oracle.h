@@ -1,7 +1,8 @@
 /*
  * The oracles that watch frames: `frame.*` judges every frame the machine emits, `tcp.*` follows
  * every connection in both directions and compares what the program read with what the peer sent.
- * They share nothing with core/net; both use sim/oracle/decode.h. Ring oracles live in the fake device.
+ * They share nothing with core/net; both use sim/oracle/decode.h. Ring oracles live in the fake
+ * device.
  */
 #ifndef DRYWIRE_ORACLE_H
 #define DRYWIRE_ORACLE_H

@@ -120,8 +120,7 @@ static const char *likely_cause(const struct oracles *o, const uint8_t *frame, s
                                            : "";
 }
 
-static void check_form(struct oracles *o, const uint8_t *frame, size_t len,
-                       const struct decoded *d)
+static void check_form(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d)
 {
     size_t max = o->mtu + 14u, end = len;
 
@@ -263,9 +262,8 @@ static void dhcp_received(struct oracles *o, const struct decoded *d)
         }
         o->addr = d->dhcp_yiaddr;
         o->lost_ns = SIM_NEVER;
-        o->expiry_ns = d->dhcp_lease_s == UINT32_MAX
-                           ? SIM_NEVER
-                           : o->request_ns + d->dhcp_lease_s * NS_PER_S;
+        o->expiry_ns =
+            d->dhcp_lease_s == UINT32_MAX ? SIM_NEVER : o->request_ns + d->dhcp_lease_s * NS_PER_S;
         break;
     case 6: /* NAK */
         if (o->renewing)

@@ -55,22 +55,23 @@ struct flow {
     uint64_t own_sent; /* offset behind the last byte put on the wire */
     bool own_fin;
     uint64_t own_fin_at;
-    uint64_t sent_ns;    /* the last segment that left */
-    uint64_t overtaken;  /* how far the machine went with what its own ARP queue lost, as an offset */
-    uint64_t fin_ns;     /* when a burst of FINs began */
+    uint64_t sent_ns; /* the last segment that left */
+    uint64_t
+        overtaken;   /* how far the machine went with what its own ARP queue lost, as an offset */
+    uint64_t fin_ns; /* when a burst of FINs began */
     unsigned fin_burst;
     uint32_t peer_mss;
-    uint64_t edge;       /* furthest right edge that the peer's windows allowed, as an offset */
+    uint64_t edge; /* furthest right edge that the peer's windows allowed, as an offset */
     bool edge_known;
-    uint64_t offered;    /* right edge that the machine offered, as an offset */
+    uint64_t offered; /* right edge that the machine offered, as an offset */
     bool offered_known;
-    uint64_t acked;      /* furthest that the machine acknowledged, FIN included */
+    uint64_t acked; /* furthest that the machine acknowledged, FIN included */
 
     bool said_syn; /* the peer's SYN, as it left the peer */
     uint32_t said_iss;
-    bool peer_fin;         /* arrived */
+    bool peer_fin; /* arrived */
     uint64_t peer_fin_at;
-    uint64_t contiguous;   /* offset behind the last byte received without a gap */
+    uint64_t contiguous; /* offset behind the last byte received without a gap */
     struct {
         uint64_t start, end;
     } ranges[FLOW_RANGES]; /* received behind a gap */

@@ -46,8 +46,7 @@ static int64_t history_differs(const struct history *h, uint64_t offset, const u
 
     if (!len || offset + FLOW_HISTORY < h->end || offset + len > h->end)
         return -1; /* too long ago, or not known */
-    if (memcmp(h->ring + at, bytes, first) == 0 &&
-        memcmp(h->ring, bytes + first, len - first) == 0)
+    if (memcmp(h->ring + at, bytes, first) == 0 && memcmp(h->ring, bytes + first, len - first) == 0)
         return -1;
     for (size_t i = 0; i < len; i++)
         if (h->ring[(offset + i) % FLOW_HISTORY] != bytes[i])
@@ -187,11 +186,12 @@ static void check_bare_ack(struct oracles *o, struct flow *f, uint64_t at)
 {
     uint64_t most = f->own_sent + f->own_fin, written = f->hooked ? f->written.end : f->own_sent;
 
-    if (at > most && o->asked_ns && o->asked_ns >= f->sent_ns && at <= written + 1 && at > f->overtaken)
+    if (at > most && o->asked_ns && o->asked_ns >= f->sent_ns && at <= written + 1 &&
+        at > f->overtaken)
         f->overtaken = at;
     if (at > most && at > f->overtaken)
-        oracle_fail(o, TCP_FIN_LAST, SIM_SITE, "port %u: an ACK stands at %llu of %llu", f->local_port,
-                    (unsigned long long)at, (unsigned long long)f->own_sent);
+        oracle_fail(o, TCP_FIN_LAST, SIM_SITE, "port %u: an ACK stands at %llu of %llu",
+                    f->local_port, (unsigned long long)at, (unsigned long long)f->own_sent);
 }
 
 /* Data and FIN: T2, T5, T6, MSS, and what the program wrote. */
@@ -220,9 +220,8 @@ static void check_data(struct oracles *o, struct flow *f, const struct decoded *
     if (!f->hooked)
         history_put(&f->written, at, d->payload, len);
     if (end > f->written.end)
-        oracle_fail(o, TCP_WRITTEN, SIM_SITE,
-                    "port %u sends byte %llu, the program wrote %llu", f->local_port,
-                    (unsigned long long)end, (unsigned long long)f->written.end);
+        oracle_fail(o, TCP_WRITTEN, SIM_SITE, "port %u sends byte %llu, the program wrote %llu",
+                    f->local_port, (unsigned long long)end, (unsigned long long)f->written.end);
     wrong = history_differs(&f->written, at, d->payload, len);
     again = f->own_sent;
     if (wrong >= 0)

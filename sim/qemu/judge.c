@@ -6,9 +6,9 @@
 #include <string.h>
 
 enum {
-    LINE_MAX_OCTETS = 512,  /* longer than any frame */
+    LINE_MAX_OCTETS = 512,   /* longer than any frame */
     FOREIGN_LINES_MAX = 200, /* firmware's, before the first framed line */
-    STATUS_NO_START = 1, /* QEMU's own, after a line on stderr */
+    STATUS_NO_START = 1,     /* QEMU's own, after a line on stderr */
     STATUS_OK = 33,
     STATUS_FAIL = 35,
     STATUS_PANIC = 37,
@@ -19,11 +19,11 @@ struct judge {
     struct judge_wants wants;
     struct sim sim; /* for its time and its failure */
     struct expectations expectations;
-    uint64_t sequence; /* of the last framed line */
+    uint64_t sequence;      /* of the last framed line */
     uint64_t plan, results; /* how many cases there are; the lines that say how one went */
     unsigned foreign;
     bool ended, run_unknown;
-    char trouble[160]; /* what the driver last said about a device that does not do its part */
+    char trouble[160];      /* what the driver last said about a device that does not do its part */
     enum judgement verdict; /* found so far, JUDGED_PASS: none */
     struct failure failure;
     char line[LINE_MAX_OCTETS];
@@ -32,8 +32,9 @@ struct judge {
 
 const char *judgement_word(enum judgement v)
 {
-    static const char *const words[] = {"PASS",    "START", "STALE",   "PANIC", "FAIL",      "FRAMING",
-                                        "CRASH", "TIMEOUT", "RESET", "INCOMPLETE", "MARKERS"};
+    static const char *const words[] = {"PASS",  "START",      "STALE",  "PANIC",
+                                        "FAIL",  "FRAMING",    "CRASH",  "TIMEOUT",
+                                        "RESET", "INCOMPLETE", "MARKERS"};
 
     return words[v];
 }
@@ -66,8 +67,8 @@ found(struct judge *j, enum judgement v, const char *oracle, const char *format,
     if (j->verdict != JUDGED_PASS && j->verdict <= v)
         return;
     j->verdict = v;
-    j->failure = (struct failure){.kind = FAILURE_EXPECT, .time_ns = j->sim.now_ns,
-                                  .event = j->sequence};
+    j->failure =
+        (struct failure){.kind = FAILURE_EXPECT, .time_ns = j->sim.now_ns, .event = j->sequence};
     snprintf(j->failure.oracle, sizeof(j->failure.oracle), "%s", oracle);
     snprintf(j->failure.site, sizeof(j->failure.site), "serial:%llu",
              (unsigned long long)j->sequence);
@@ -213,8 +214,8 @@ static void control_line(struct judge *j, const char *line)
         found(j, JUDGED_FAIL, "test", "%s", line);
     else if (starts(line, "virtionetd: stalled ") || starts(line, "virtionetd: failed "))
         snprintf(j->trouble, sizeof(j->trouble), "%s", line);
-    j->results += starts(line, "test: ok ") || starts(line, "test: fail ") ||
-                  starts(line, "test: skip ");
+    j->results +=
+        starts(line, "test: ok ") || starts(line, "test: fail ") || starts(line, "test: skip ");
     if (starts(line, "test: end"))
         end_line(j, line);
 }
@@ -316,8 +317,10 @@ static void judge_status(struct judge *j, const struct judge_end *end)
     if (end->limit)
         found(j, JUDGED_TIMEOUT, "limit", "%s: the last line is number %llu", end->limit, last);
     if (has_status && end->status == 0)
-        found(j, JUDGED_RESET, "qemu", "status 0 after line %llu: the machine was reset (a triple "
-              "fault?) or switched off", last);
+        found(j, JUDGED_RESET, "qemu",
+              "status 0 after line %llu: the machine was reset (a triple "
+              "fault?) or switched off",
+              last);
     if (!end->exited && !end->limit)
         return; /* it was ended because nothing could save it: no wonder that the end is missing */
     if (j->len)

@@ -33,7 +33,7 @@ struct judge_wants {
 
 /* How the emulator ended. */
 struct judge_end {
-    bool exited;       /* it ended by itself, with `status` or by `signal` */
+    bool exited; /* it ended by itself, with `status` or by `signal` */
     int status, signal;
     const char *said;  /* NULL, or its own first words */
     const char *limit; /* NULL, or why it was ended; neither: it was lost (judge_lost()) */
@@ -44,7 +44,8 @@ struct judge;
 struct judge *judge_new(const struct scenario *sc, const struct judge_wants *wants);
 void judge_free(struct judge *j);
 
-/* More of the log. `on_line` (may be NULL) gets every good line, without its frame, with its time. */
+/* More of the log. `on_line` (may be NULL) gets every good line, without its frame, with its time.
+ */
 void judge_bytes(struct judge *j, const char *bytes, size_t len,
                  void (*on_line)(void *ctx, uint64_t time_ns, const char *line), void *ctx);
 

@@ -41,10 +41,10 @@ struct run {
     bool single;
     struct qemu_command command;
     struct judge *judge;
-    FILE *log; /* NULL: not kept */
+    FILE *log;         /* NULL: not kept */
     pid_t world, qemu; /* 0: not there, or ended and waited for */
     int world_status;
-    struct failure *violation; /* shared with the far side */
+    struct failure *violation;         /* shared with the far side */
     int serial, world_said, qemu_said; /* pipe; files in memory */
     char run_id[9], build_id[9];
     uint64_t start_ms, last_ms, lost_ms; /* 0: not lost */
@@ -93,8 +93,8 @@ int qemu_check(const struct options *o)
     }
     if (major > QEMU_MAJOR_MIN || (major == QEMU_MAJOR_MIN && minor >= QEMU_MINOR_MIN))
         return 0;
-    fprintf(stderr, "drywire: %s is version %d.%d; it takes %d.%d or later\n", emulator, major, minor,
-            QEMU_MAJOR_MIN, QEMU_MINOR_MIN);
+    fprintf(stderr, "drywire: %s is version %d.%d; it takes %d.%d or later\n", emulator, major,
+            minor, QEMU_MAJOR_MIN, QEMU_MINOR_MIN);
     return EXIT_CANNOT_TEST;
 }
 
@@ -408,8 +408,8 @@ static void watch_qemu(struct run *r, struct judge_end *end)
 
 /* ---- the whole ---- */
 
-/* Counted instructions are counted in the checksum of the line that tells it, too: then one seed has
- * one id. */
+/* Counted instructions are counted in the checksum of the line that tells it, too: then one seed
+ * has one id. */
 static void new_run_id(const struct options *o, char id[9])
 {
     struct timespec t;
@@ -420,7 +420,8 @@ static void new_run_id(const struct options *o, char id[9])
     }
     clock_gettime(CLOCK_REALTIME, &t);
     snprintf(id, 9, "%08x",
-             (unsigned)((uint64_t)t.tv_nsec * 2654435761u ^ (uint64_t)t.tv_sec ^ (unsigned)getpid() << 16));
+             (unsigned)((uint64_t)t.tv_nsec * 2654435761u ^ (uint64_t)t.tv_sec ^
+                        (unsigned)getpid() << 16));
 }
 
 static void print_command(const struct run *r)
@@ -515,7 +516,8 @@ static int carry_out(struct run *r)
     return v ? EXIT_FAIL : world;
 }
 
-/* What QEMU dumped, of its own network and of the guest's card, becomes a capture like the others. */
+/* What QEMU dumped, of its own network and of the guest's card, becomes a capture like the others.
+ */
 static int rewrap_dumps(const struct run *r)
 {
     struct options o = options_said(r);
@@ -558,8 +560,8 @@ static struct failure *shared_failure(void)
     static struct failure *shared;
 
     if (!shared)
-        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                      0);
+        shared =
+            mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) {
         perror("drywire: mmap");
         exit(EXIT_HARNESS);
@@ -583,9 +585,7 @@ int qemu_run(const struct scenario *sc, const struct options *o, bool single)
         return EXIT_HARNESS;
     }
     snprintf(netdev, sizeof(netdev), "dgram,id=n,local.type=fd,local.str=%d", wire[1]);
-    code = prepare(&r, world                ? netdev
-                       : o->net == NET_USER ? "user,id=n,restrict=on"
-                                            : "user,id=n");
+    code = prepare(&r, world ? netdev : o->net == NET_USER ? "user,id=n,restrict=on" : "user,id=n");
     if (!code) {
         watch_stop();
         fcntl(wire[0], F_SETFD, FD_CLOEXEC);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What an incoming connection is given from its beginning, which is counted from the machine's first
- * frame. */
+/* What an incoming connection is given from its beginning, which is counted from the machine's
+ * first frame. */
 #define DIAL_NS (1500 * NS_PER_MS)
 
 /* With the NUL at its end: CMDLINE_MAX of targets/common/port.h. */
@@ -16,23 +16,50 @@ enum { KERNEL_CMDLINE_MAX = 2048 };
 #define X86_EXIT "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"
 
 static const struct qemu_machine machines[] = {
-    {"q35", "x86_64", "qemu-system-x86_64", {"-M", "q35", "-bios", "qboot.rom", X86_EXIT},
-     "x86_64/kernel.elf", .pci = true, .transport = TRANSPORT_PCI_MODERN},
-    {"microvm", "x86_64", "qemu-system-x86_64", {"-M", "microvm", X86_EXIT},
-     "x86_64/kernel.elf", .mmio = true, .transport = TRANSPORT_MMIO},
-    {"q35-seabios", "x86_64", "qemu-system-x86_64", {"-M", "q35", X86_EXIT},
-     "x86_64/kernel.elf", .pci = true, .transport = TRANSPORT_PCI_MODERN},
-    {"virt", "rv64", "qemu-system-riscv64", {"-M", "virt", "-bios", "none"},
-     "rv64/kernel.elf", .mmio = true, .pci = true, .transport = TRANSPORT_MMIO},
-    {"virt-opensbi", "rv64", "qemu-system-riscv64", {"-M", "virt", "-bios", "default"},
-     "rv64/kernel-opensbi.elf", .mmio = true, .pci = true, .transport = TRANSPORT_MMIO},
+    {"q35",
+     "x86_64",
+     "qemu-system-x86_64",
+     {"-M", "q35", "-bios", "qboot.rom", X86_EXIT},
+     "x86_64/kernel.elf",
+     .pci = true,
+     .transport = TRANSPORT_PCI_MODERN},
+    {"microvm",
+     "x86_64",
+     "qemu-system-x86_64",
+     {"-M", "microvm", X86_EXIT},
+     "x86_64/kernel.elf",
+     .mmio = true,
+     .transport = TRANSPORT_MMIO},
+    {"q35-seabios",
+     "x86_64",
+     "qemu-system-x86_64",
+     {"-M", "q35", X86_EXIT},
+     "x86_64/kernel.elf",
+     .pci = true,
+     .transport = TRANSPORT_PCI_MODERN},
+    {"virt",
+     "rv64",
+     "qemu-system-riscv64",
+     {"-M", "virt", "-bios", "none"},
+     "rv64/kernel.elf",
+     .mmio = true,
+     .pci = true,
+     .transport = TRANSPORT_MMIO},
+    {"virt-opensbi",
+     "rv64",
+     "qemu-system-riscv64",
+     {"-M", "virt", "-bios", "default"},
+     "rv64/kernel-opensbi.elf",
+     .mmio = true,
+     .pci = true,
+     .transport = TRANSPORT_MMIO},
 };
 enum { MACHINES = sizeof(machines) / sizeof(machines[0]) };
 
 /* What every machine gets: no accelerator but TCG, no default devices, the serial line to us. */
 static const char *const common_arguments[] = {
-    "-accel", "tcg", "-m", "128", "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
-    NULL,
+    "-accel",   "tcg",  "-m",      "128",   "-nodefaults", "-no-reboot",
+    "-display", "none", "-serial", "stdio", NULL,
 };
 
 /* ---- text ---- */
@@ -119,8 +146,8 @@ static const char *on_off(bool on)
     return on ? "on" : "off";
 }
 
-static void add_device(struct qemu_command *c, const struct device_options *d, enum transport_kind t,
-                       bool recipe)
+static void add_device(struct qemu_command *c, const struct device_options *d,
+                       enum transport_kind t, bool recipe)
 {
     bool legacy = transport_legacy(t);
     size_t start;
@@ -141,9 +168,10 @@ static void add_device(struct qemu_command *c, const struct device_options *d, e
     if (legacy && d->any_layout == TOGGLE_OFF)
         add_text(c, ",any_layout=off");
     if (is_pci(t))
-        add_text(c, ",romfile=%s", t == TRANSPORT_PCI_MODERN   ? ",disable-legacy=on"
-                                   : t == TRANSPORT_PCI_LEGACY ? ",disable-modern=on"
-                                                               : "");
+        add_text(c, ",romfile=%s",
+                 t == TRANSPORT_PCI_MODERN   ? ",disable-legacy=on"
+                 : t == TRANSPORT_PCI_LEGACY ? ",disable-modern=on"
+                                             : "");
     if (is_pci(t) && d->queue_given)
         add_text(c, ",rx_queue_size=%u", d->queue_size);
     if (recipe)
@@ -258,7 +286,8 @@ const char *qemu_emulator(const struct options *o)
             return machines[i].emulator;
     }
     near = nearest_word(word, names);
-    fprintf(stderr, "drywire: there is no %s '%s'%s%s%s; there are targets x86_64 and rv64, machines",
+    fprintf(stderr,
+            "drywire: there is no %s '%s'%s%s%s; there are targets x86_64 and rv64, machines",
             o->machine ? "machine" : "target", word, near ? ", did you mean '" : "",
             near ? near : "", near ? "'?" : "");
     for (unsigned i = 0; i < MACHINES; i++)
@@ -273,8 +302,8 @@ static const struct qemu_machine *choose(const struct scenario *sc, const struct
 {
     const struct qemu_machine *m = machines;
 
-    while (!is_wanted(o, m) || (!o->machine && sc->device.transport_given &&
-                                !has_bus(m, sc->device.transport)))
+    while (!is_wanted(o, m) ||
+           (!o->machine && sc->device.transport_given && !has_bus(m, sc->device.transport)))
         m++;
     return m;
 }

@@ -10,10 +10,10 @@
 
 struct qemu_machine {
     const char *name, *target;
-    const char *emulator;         /* the program */
-    const char *arguments[8];     /* of the machine itself, NULL-terminated */
-    const char *image;            /* within the build folder */
-    bool mmio, pci;               /* which buses it has */
+    const char *emulator;          /* the program */
+    const char *arguments[8];      /* of the machine itself, NULL-terminated */
+    const char *image;             /* within the build folder */
+    bool mmio, pci;                /* which buses it has */
     enum transport_kind transport; /* when the scenario names none */
 };
 

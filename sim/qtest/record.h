@@ -12,9 +12,9 @@
  *     frame rx header=0000... len=42 sum=0123456789abcdef arp 10.0.2.2 is-at ...
  *
  * `sum` is over the frame up to the end of its IP packet with IP identification and header checksum
- * left out; the rest is sim/oracle/decode.h's line. Over PCI, `reg` is `common`, `notify`, `isr`, `device`
- * or `legacy`, and configuration space is `pci`. Split rings are understood; with others, register
- * accesses are all there is.
+ * left out; the rest is sim/oracle/decode.h's line. Over PCI, `reg` is `common`, `notify`, `isr`,
+ * `device` or `legacy`, and configuration space is `pci`. Split rings are understood; with others,
+ * register accesses are all there is.
  */
 #ifndef DRYWIRE_RECORD_H
 #define DRYWIRE_RECORD_H

@@ -16,13 +16,14 @@ enum {
     PATH_LEN_MAX = 900,
 };
 
-#define PEER_ADDRESS  "10.0.2.2"
-#define LATENCY_NS    (200 * NS_PER_US) /* when the capture does not tell */
+#define PEER_ADDRESS   "10.0.2.2"
+#define LATENCY_NS     (200 * NS_PER_US) /* when the capture does not tell */
 #define LATENCY_MAX_NS NS_PER_S
-#define LATE_MAX_NS   (200 * NS_PER_MS) /* a gap that is filled later was a loss */
-#define DIAL_NS       (2 * NS_PER_S)    /* the machine has its address by then */
-#define LIMIT_NS      (600 * NS_PER_S)  /* captures that last longer move the limit */
-#define WAITS_NS      (864000 * NS_PER_S) /* all pauses together: the clock of a capture may have jumped */
+#define LATE_MAX_NS    (200 * NS_PER_MS) /* a gap that is filled later was a loss */
+#define DIAL_NS        (2 * NS_PER_S)    /* the machine has its address by then */
+#define LIMIT_NS       (600 * NS_PER_S)  /* captures that last longer move the limit */
+#define WAITS_NS                                                                                   \
+    (864000 * NS_PER_S) /* all pauses together: the clock of a capture may have jumped */
 
 const struct flow_side *import_own(const struct import *im)
 {
@@ -51,7 +52,8 @@ static int choose_flow(struct import *im, char *problem, size_t size)
     uint64_t wanted = im->wish.flow, most = 0;
 
     if (!im->flows.count && !im->wish.others) {
-        snprintf(problem, size, "has no TCP over IPv4, no DHCP and no ping, there is nothing to import");
+        snprintf(problem, size,
+                 "has no TCP over IPv4, no DHCP and no ping, there is nothing to import");
         return -1;
     }
     if (wanted > im->flows.count) {
@@ -101,7 +103,8 @@ static const char *web_path(const struct flow_side *own, size_t *len)
         return NULL;
     *len = (size_t)(end - path);
     for (const char *c = path; c < end; c++) {
-        bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
+        bool letter =
+            (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
 
         if (!letter && (!*c || !strchr(safe, *c)))
             return NULL;
@@ -225,7 +228,8 @@ static bool turn_next(const struct import *im, struct turn *t)
     if (own->pieces[i].ack > read)
         read = own->pieces[i].ack < peer->len ? own->pieces[i].ack : peer->len;
     t->from = t->to;
-    for (; i < own->piece_count && (own->pieces[i].ack <= read || own->pieces[i].offset == t->from); i++)
+    for (; i < own->piece_count && (own->pieces[i].ack <= read || own->pieces[i].offset == t->from);
+         i++)
         t->to = own->pieces[i].offset + own->pieces[i].len;
     t->read = read;
     return true;
@@ -276,7 +280,7 @@ struct playing {
     uint64_t latency_ns;
     uint64_t prev_ns; /* when the peer did the thing before */
     uint64_t after;
-    size_t own_at;    /* of the machine's segments, what `after` has reached */
+    size_t own_at; /* of the machine's segments, what `after` has reached */
     uint64_t own_end;
     uint64_t heard_ns; /* when the machine's bytes up to `after` were there */
     uint64_t waits_ns; /* so far */
@@ -324,7 +328,8 @@ static void put_duration(FILE *out, const char *key, uint64_t ns)
     char text[32];
 
     if (ns >= NS_PER_US)
-        fprintf(out, " %s=%s", key, value_duration_text(ns / NS_PER_US * NS_PER_US, text, sizeof(text)));
+        fprintf(out, " %s=%s", key,
+                value_duration_text(ns / NS_PER_US * NS_PER_US, text, sizeof(text)));
 }
 
 static void put_wait(struct playing *p, uint64_t time_ns)
@@ -371,7 +376,8 @@ static bool put_way(struct playing *p, const struct flow_segment *piece, size_t 
     const struct flow_segment *h = overtaken_by(import_peer(p->im), piece, from);
     uint64_t late = h && piece->time_ns > h->time_ns ? piece->time_ns - h->time_ns : 0;
 
-    if (piece->lost || (h && (late >= LATE_MAX_NS || asked(import_own(p->im), piece, h->frame) > 2)))
+    if (piece->lost ||
+        (h && (late >= LATE_MAX_NS || asked(import_own(p->im), piece, h->frame) > 2)))
         fputs(" lost", p->out);
     else if (h)
         put_duration(p->out, "late", late > NS_PER_US ? late : NS_PER_US);
@@ -456,7 +462,8 @@ static void put_losses(const struct import *im, FILE *out)
         const struct flow_segment *g = &own->segments[i];
         bool again = g->lost;
 
-        for (size_t k = i + 1; !told && g->len && !again && k < own->segment_count && k < i + 64; k++)
+        for (size_t k = i + 1; !told && g->len && !again && k < own->segment_count && k < i + 64;
+             k++)
             again = own->segments[k].offset == g->offset && own->segments[k].len;
         if (g->len && again) {
             put_drop(out, "tx tcp.data", 1, n);
@@ -470,7 +477,9 @@ static void put_handshake(const struct import *im, FILE *out)
 {
     const struct flow_side *client = &im->flow->sides[CLIENT], *server = &im->flow->sides[SERVER];
     bool told = im->capture->origin != NULL, active = im->own == CLIENT;
-    unsigned syns = told ? client->syns_lost : client->syns > 1 && server->syns < 2 ? client->syns - 1 : 0;
+    unsigned syns = told                                   ? client->syns_lost
+                    : client->syns > 1 && server->syns < 2 ? client->syns - 1
+                                                           : 0;
     unsigned answers = told ? server->syns_lost : 0;
 
     if (active || told) /* what a SYN of the peer met before the machine saw it is not known */
@@ -500,8 +509,8 @@ static void put_expect(const struct import *im, FILE *out)
     } else if (peer->rst && !peer->fin) {
         fputs("expect talk: error stream reason=reset\n", out);
     } else {
-        fprintf(out, "expect talk: done sent=%" PRIu64 " received=%zu sum=%08x\n", im->said, peer->len,
-                sum_add(SUM_FIRST, peer->bytes, peer->len));
+        fprintf(out, "expect talk: done sent=%" PRIu64 " received=%zu sum=%08x\n", im->said,
+                peer->len, sum_add(SUM_FIRST, peer->bytes, peer->len));
     }
 }
 
@@ -513,8 +522,8 @@ static void put_program(const struct import *im, FILE *out)
     if (!im->webget) {
         put_talk(im, out);
         if (im->own == SERVER)
-            fprintf(out, "at %us dial %u from=" PEER_ADDRESS ":%u\n", (unsigned)(DIAL_NS / NS_PER_S),
-                    import_own(im)->port, peer->port);
+            fprintf(out, "at %us dial %u from=" PEER_ADDRESS ":%u\n",
+                    (unsigned)(DIAL_NS / NS_PER_S), import_own(im)->port, peer->port);
         return;
     }
     const char *path = web_path(import_own(im), &len);
@@ -575,26 +584,29 @@ void import_notes(const struct import *im, FILE *out, const char *prefix)
         fprintf(out, "%sThe peer's stream has a gap at byte %zu: what is behind it is left out.\n",
                 prefix, peer->len);
     if (own->gap)
-        fprintf(out, "%sThe machine's stream has a gap at byte %zu: what is behind it is left out.\n",
+        fprintf(out,
+                "%sThe machine's stream has a gap at byte %zu: what is behind it is left out.\n",
                 prefix, own->len);
     if (im->webget && im->said != own->len)
         fprintf(out, "%sThe request is webget's own, %" PRIu64 " bytes in place of %zu.\n", prefix,
                 im->said, own->len);
     if (im->refused)
-        fprintf(out, "%sHTTP, but webget refuses this response (%s): talk takes its bytes.\n", prefix,
-                im->refused);
+        fprintf(out, "%sHTTP, but webget refuses this response (%s): talk takes its bytes.\n",
+                prefix, im->refused);
     if (im->filled && own->len)
         fprintf(out, "%sWhat the machine says is too long for a command line: a pattern as long.\n",
                 prefix);
     if (peer->window > UINT16_MAX)
-        fprintf(out, "%sThe peer's window of %u bytes needs scaling, which the core has not: 65535.\n",
+        fprintf(out,
+                "%sThe peer's window of %u bytes needs scaling, which the core has not: 65535.\n",
                 prefix, peer->window);
     if (own->rst && !own->fin)
         fprintf(out, "%sThe machine reset the connection; a program can only close it.\n", prefix);
     if (im->flows.fragments)
         fprintf(out, "%s%zu fragments of IP packets are left out.\n", prefix, im->flows.fragments);
     if (im->flows.bad_sums)
-        fprintf(out, "%sWrong checksums in %zu segments were not minded.\n", prefix, im->flows.bad_sums);
+        fprintf(out, "%sWrong checksums in %zu segments were not minded.\n", prefix,
+                im->flows.bad_sums);
 }
 
 int import_open(struct import *im, const struct capture *c, const struct import_wish *wish,

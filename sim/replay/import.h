@@ -23,12 +23,12 @@ struct import {
     struct import_wish wish;
     struct flows flows;
     const struct flow *flow;
-    size_t number;  /* of the flow, from 1 */
-    unsigned own;   /* the side of the core */
-    bool webget;    /* the program is webget, else talk */
-    bool web_close; /* its response ends with the stream */
-    bool filled;    /* talk says a pattern of the same length */
-    uint64_t said;  /* what the program will say, in bytes */
+    size_t number;       /* of the flow, from 1 */
+    unsigned own;        /* the side of the core */
+    bool webget;         /* the program is webget, else talk */
+    bool web_close;      /* its response ends with the stream */
+    bool filled;         /* talk says a pattern of the same length */
+    uint64_t said;       /* what the program will say, in bytes */
     const char *refused; /* why webget would not take this response; NULL: it would, or no HTTP */
 };
 
@@ -36,8 +36,8 @@ struct import {
 int import_open(struct import *im, const struct capture *c, const struct import_wish *wish,
                 char *problem, size_t problem_size);
 
-/* Write the scenario. With `side` (a file's name) its bytes are not written into the lines: they are
- * the stream of the peer, import_peer(). */
+/* Write the scenario. With `side` (a file's name) its bytes are not written into the lines: they
+ * are the stream of the peer, import_peer(). */
 void import_write(const struct import *im, FILE *out, const char *side);
 
 /* What cannot be taken over, a line each behind `prefix`. */

@@ -27,9 +27,9 @@ struct observing {
     struct capture *capture;
     struct scenario *scenario;
     struct pass pass[OBSERVE_PASSES];
-    size_t at;       /* of the frame that came last, both passes counted */
+    size_t at; /* of the frame that came last, both passes counted */
     bool begun, was_dropped, was_answered;
-    char what[160];  /* -v: it, and its fate */
+    char what[160]; /* -v: it, and its fate */
     char fate[REASON_MAX];
 };
 
@@ -123,8 +123,7 @@ static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const stru
 
 static void tell_pass(const struct pass *p, const char *name)
 {
-    printf("%s  frames=%" PRIu64 " dropped=%" PRIu64 " accepted=%" PRIu64 " answered=%" PRIu64
-           "\n",
+    printf("%s  frames=%" PRIu64 " dropped=%" PRIu64 " accepted=%" PRIu64 " answered=%" PRIu64 "\n",
            name, p->fed, p->dropped, p->fed - p->dropped, p->answered);
     for (unsigned i = 0; i < REASONS && p->count[i]; i++)
         printf("             drop %s=%" PRIu64 "\n", p->reason[i], p->count[i]);

@@ -107,8 +107,8 @@ unsigned reactive_differ(const char *what, const char *was, const char *is, cons
 {
     if (!strcmp(was, is))
         return 0;
-    printf("  differs  %s: captured %s, now %s; %s%s\n", what, was, is, allowed ? "allowed: " : "NOT ALLOWED",
-           allowed ? allowed : "");
+    printf("  differs  %s: captured %s, now %s; %s%s\n", what, was, is,
+           allowed ? "allowed: " : "NOT ALLOWED", allowed ? allowed : "");
     return !allowed;
 }
 
@@ -127,7 +127,8 @@ int reactive_verdict(const struct run_result *run, unsigned bad)
         printf("fail  seed=%" PRIu64 " hash=%016" PRIx64 "  %s %s: %s\n", run->seed, run->hash,
                run->failure.oracle, run->failure.site, run->failure.message);
     else
-        printf("%s  seed=%" PRIu64 " hash=%016" PRIx64 "\n", bad ? "fail" : "pass", run->seed, run->hash);
+        printf("%s  seed=%" PRIu64 " hash=%016" PRIx64 "\n", bad ? "fail" : "pass", run->seed,
+               run->hash);
     return run->failure.kind ? failure_code(run->failure.kind) : bad ? EXIT_FAIL : EXIT_PASS;
 }
 
@@ -140,8 +141,8 @@ void reactive_line(void *ctx, uint64_t time_ns, const char *line)
     printf("%s       %s\n", at, line);
 }
 
-void reactive_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d, size_t len,
-                    const char *fate)
+void reactive_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
+                    size_t len, const char *fate)
 {
     char line[300];
 

@@ -157,8 +157,8 @@ static void times_text(const struct dhcp_flow *f, enum dhcp_ask ask, char *buf, 
         snprintf(buf + at, size - at, " ...");
 }
 
-/* RFC 2131 section 4.1: 4, 8, 16, ... 64 s, each off by up to one. False: a DISCOVER, or a REQUEST for
- * an offer, was sent again under the same xid at another time. */
+/* RFC 2131 section 4.1: 4, 8, 16, ... 64 s, each off by up to one. False: a DISCOVER, or a REQUEST
+ * for an offer, was sent again under the same xid at another time. */
 static bool backs_off(const struct dhcp_flow *f)
 {
     const struct dhcp_said *last = NULL;

@@ -81,16 +81,15 @@ static int report(const struct echo_run *r, const struct run_result *run)
 
     printf("%s: flow %zu of %zu, the core is the host that is pinged\n", r->options->paths[0],
            r->im->number, r->im->total);
-    bad +=
-        reactive_differ_number("requests sent", was.requests, asked, "a scenario holds no more");
+    bad += reactive_differ_number("requests sent", was.requests, asked, "a scenario holds no more");
     bad += reactive_differ_number(
         "replies", was.replies, r->replies,
         r->replies == asked ? "every request is answered (RFC 1122 section 3.2.2.6)" : NULL);
     if (was.replies != was.same)
         bad += reactive_differ_number("replies with other bytes", was.replies - was.same, 0,
                                       "what was received is sent back (RFC 792)");
-    printf("captured  %zu requests, %zu replies, %zu with the same bytes\n", was.requests, was.replies,
-           was.same);
+    printf("captured  %zu requests, %zu replies, %zu with the same bytes\n", was.requests,
+           was.replies, was.same);
     printf("now       %zu requests, %zu replies%s\n", asked, r->replies,
            run->failure.kind ? "" : ", all with the same bytes");
     return reactive_verdict(run, bad);

@@ -1,6 +1,6 @@
 /*
- * A captured TCP connection as a scenario in a file, or run at once with a report of where the core's
- * behaviour leaves the captured one: see docs/replay.md.
+ * A captured TCP connection as a scenario in a file, or run at once with a report of where the
+ * core's behaviour leaves the captured one: see docs/replay.md.
  */
 #include "reactive_tcp.h"
 #include "../cli/child.h"
@@ -12,10 +12,10 @@
 #include <string.h>
 
 enum {
-    INLINE_MAX = 64 << 10,   /* a longer stream goes into a file of its own */
-    STREAM_MAX = 16 << 20,   /* nor is that longer */
-    SCENARIO_MAX = 1 << 20,  /* what scenario.c reads */
-    MSS_LEAST = 64,          /* TCP_MSS_MIN of the core */
+    INLINE_MAX = 64 << 10,  /* a longer stream goes into a file of its own */
+    STREAM_MAX = 16 << 20,  /* nor is that longer */
+    SCENARIO_MAX = 1 << 20, /* what scenario.c reads */
+    MSS_LEAST = 64,         /* TCP_MSS_MIN of the core */
 };
 
 /* The scenario in memory; free() it. */
@@ -53,13 +53,15 @@ int tcp_write_scenario(const struct import *im, const struct options *o)
 
     text = scenario_text(im, beside ? (slash ? slash + 1 : side) : NULL, &len);
     if (peer->len > STREAM_MAX || len > SCENARIO_MAX) {
-        fprintf(stderr, "drywire: %s: flow %zu is too long for a scenario: the peer says %zu bytes in %zu "
-                        "pieces; replay --loose takes it\n",
+        fprintf(stderr,
+                "drywire: %s: flow %zu is too long for a scenario: the peer says %zu bytes in %zu "
+                "pieces; replay --loose takes it\n",
                 o->paths[0], im->number, peer->len, peer->piece_count);
         code = EXIT_USAGE;
     }
     if (!code && beside && same_file(side, o->paths[0])) {
-        fprintf(stderr, "drywire: --output %s: its bytes would go into %s, the file to read\n", o->output, side);
+        fprintf(stderr, "drywire: --output %s: its bytes would go into %s, the file to read\n",
+                o->output, side);
         code = EXIT_USAGE;
     }
     if (!code && beside)
@@ -69,7 +71,8 @@ int tcp_write_scenario(const struct import *im, const struct options *o)
     if (!code) {
         printf("%s: flow %zu of %zu, the core is the %s (%s), %zu bytes for it to read%s%s\n",
                o->output, im->number, import_total(im), im->own == CLIENT ? "client" : "server",
-               im->webget ? "webget" : "talk", peer->len, beside ? ", in " : "", beside ? side : "");
+               im->webget ? "webget" : "talk", peer->len, beside ? ", in " : "",
+               beside ? side : "");
         import_notes(im, stdout, "  ");
     }
     free(text);
@@ -111,8 +114,11 @@ static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uin
     bytes = memory_new(len, 1);
     memcpy(bytes, frame, len);
     c->frames = memory_grow(c->frames, c->count + 1, &r->frames_size, sizeof(*c->frames));
-    c->frames[c->count++] = (struct capture_frame){
-        .time_ns = time_ns, .bytes = bytes, .len = len, .lost = arrival_ns == SIM_NEVER, .fault = fate};
+    c->frames[c->count++] = (struct capture_frame){.time_ns = time_ns,
+                                                   .bytes = bytes,
+                                                   .len = len,
+                                                   .lost = arrival_ns == SIM_NEVER,
+                                                   .fault = fate};
 }
 
 /* ---- the report ---- */
@@ -141,16 +147,19 @@ static struct counts counts_of(const struct flow_side *s)
 
 static void options_words(const struct flow_side *s, char *buf, size_t size)
 {
-    snprintf(buf, size, "mss=%u%s%s%s", s->mss, s->sack ? " sack" : "", s->stamps ? " timestamps" : "",
-             s->scaled ? " scale" : "");
+    snprintf(buf, size, "mss=%u%s%s%s", s->mss, s->sack ? " sack" : "",
+             s->stamps ? " timestamps" : "", s->scaled ? " scale" : "");
 }
 
 static const char *close_words(const struct flow_side *own, const struct flow_side *peer)
 {
-    if ((own->rst || peer->rst) && !(own->fin && peer->fin)) /* else it answers what came too late */
+    if ((own->rst || peer->rst) &&
+        !(own->fin && peer->fin)) /* else it answers what came too late */
         return own->rst ? "reset by the machine" : "reset by the peer";
     if (!own->fin || !peer->fin)
-        return own->fin ? "closed by the machine only" : peer->fin ? "closed by the peer only" : "open";
+        return own->fin    ? "closed by the machine only"
+               : peer->fin ? "closed by the peer only"
+                           : "open";
     return own->fin_ns <= peer->fin_ns ? "closed by the machine first" : "closed by the peer first";
 }
 
@@ -166,24 +175,29 @@ static unsigned departures(const struct import *im, const struct flow_side *own,
     options_words(was, x, sizeof(x));
     options_words(own, y, sizeof(y));
     bad += reactive_differ("options of the SYN", was->syns ? x : "unknown", y,
-                  "each side chooses its own (RFC 9293 section 3.2)");
+                           "each side chooses its own (RFC 9293 section 3.2)");
     bad += reactive_differ_number("bytes that the machine says", was->len, own->len,
-                         im->webget || was->gap || own->rst || peer->rst
-                             ? "the request is the program's own, or was cut off"
-                             : NULL);
+                                  im->webget || was->gap || own->rst || peer->rst
+                                      ? "the request is the program's own, or was cut off"
+                                      : NULL);
     if (!im->webget && !im->filled && !same && was->len == own->len)
         bad += reactive_differ("what the machine says", "its stream", "another", NULL);
-    bad += reactive_differ_number("segments of it", a.data, b.data,
-                         "where a segment ends is the sender's matter (RFC 9293 section 3.8)");
+    bad += reactive_differ_number(
+        "segments of it", a.data, b.data,
+        "where a segment ends is the sender's matter (RFC 9293 section 3.8)");
     if (b.largest > mss)
-        bad += reactive_differ_number("its largest segment", a.largest, b.largest,
-                                      b.largest <= MSS_LEAST ? "a peer's MSS below 64 is not believed" : NULL);
-    bad += reactive_differ_number("pure ACKs", a.acks, b.acks,
-                         "when to acknowledge is the receiver's matter (RFC 9293 section 3.8.6.3)");
+        bad += reactive_differ_number(
+            "its largest segment", a.largest, b.largest,
+            b.largest <= MSS_LEAST ? "a peer's MSS below 64 is not believed" : NULL);
+    bad += reactive_differ_number(
+        "pure ACKs", a.acks, b.acks,
+        "when to acknowledge is the receiver's matter (RFC 9293 section 3.8.6.3)");
     bad += reactive_differ_number("segments sent again", a.again, b.again,
-                         "its timer and the faults decide (RFC 6298)");
+                                  "its timer and the faults decide (RFC 6298)");
     bad += reactive_differ("the end", close_words(was, peer_was), close_words(own, peer),
-                  own->rst && !(own->fin && peer->fin) ? NULL : "a program closes when it has read to the end");
+                           own->rst && !(own->fin && peer->fin)
+                               ? NULL
+                               : "a program closes when it has read to the end");
     return bad;
 }
 
@@ -192,12 +206,14 @@ static unsigned delivered(const struct reactive *r)
 {
     const struct flow_side *peer = import_peer(r->im);
     char was[65], is[65];
-    bool same = r->read_len == peer->len && (!peer->len || !memcmp(r->read, peer->bytes, peer->len));
+    bool same =
+        r->read_len == peer->len && (!peer->len || !memcmp(r->read, peer->bytes, peer->len));
 
     sha256_text(peer->bytes, peer->len, was);
     sha256_text(r->read_len ? r->read : peer->bytes, r->read_len, is);
     printf("captured  %zu bytes sha256=%s\n", peer->len, was);
-    printf("delivered %zu bytes sha256=%s%s\n", r->read_len, is, same ? " the same" : " NOT THE SAME");
+    printf("delivered %zu bytes sha256=%s%s\n", r->read_len, is,
+           same ? " the same" : " NOT THE SAME");
     return !same;
 }
 
@@ -222,7 +238,8 @@ static int report(const struct reactive *r, const struct run_result *run)
     unsigned bad = 0;
 
     printf("%s: flow %zu of %zu, the core is the %s (%s)\n", r->options->paths[0], im->number,
-           import_total(im), im->own == CLIENT ? "client" : "server", im->webget ? "webget" : "talk");
+           import_total(im), im->own == CLIENT ? "client" : "server",
+           im->webget ? "webget" : "talk");
     import_notes(im, stdout, "  imported: ");
     capture_flows(&flows, &r->frames);
     f = flow_of_run(&flows);

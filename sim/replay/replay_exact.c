@@ -23,7 +23,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 4096, BLOCK_PACKET = 6, END_OF_OPTIONS = 0, OPTION_COMMENT = 1, OPTION_FLAGS = 2 };
+enum {
+    TEXT_MAX = 4096,
+    BLOCK_PACKET = 6,
+    END_OF_OPTIONS = 0,
+    OPTION_COMMENT = 1,
+    OPTION_FLAGS = 2
+};
 
 /* What the header says; "" is nothing. */
 struct made {
@@ -318,7 +324,8 @@ static int read_new(const char *temporary, const struct verdict *v, struct captu
     return EXIT_HARNESS;
 }
 
-static const struct verdict *run_once(const struct scenario *sc, const struct options *o, const char *pcap)
+static const struct verdict *run_once(const struct scenario *sc, const struct options *o,
+                                      const char *pcap)
 {
     const struct verdict *v = child_run(sc, o, NULL, pcap, NULL, NULL, o->verbose ? STORY_ALL : 0);
 
@@ -327,8 +334,8 @@ static const struct verdict *run_once(const struct scenario *sc, const struct op
     return v;
 }
 
-static int run_again(const char *path, const struct capture *was,
-                     const struct scenario *sc, const struct options *o)
+static int run_again(const char *path, const struct capture *was, const struct scenario *sc,
+                     const struct options *o)
 {
     char temporary[] = "/tmp/drywire-replay-XXXXXX";
     int fd = mkstemp(temporary), code;
@@ -424,10 +431,11 @@ static int check_made(const char *path, const struct made *m, uint64_t *seed)
                                           : NULL;
 
     if (missing)
-        fprintf(stderr,
-                "drywire: %s: its header has no '%s=': --exact is for captures of drywire, without it "
-                "any is played\n",
-                path, missing);
+        fprintf(
+            stderr,
+            "drywire: %s: its header has no '%s=': --exact is for captures of drywire, without it "
+            "any is played\n",
+            path, missing);
     else if (strcmp(m->verb, "run") && strcmp(m->verb, "world") && strcmp(m->verb, "qemu"))
         fprintf(stderr, "drywire: %s: its header says verb=%s, which is none\n", path, m->verb);
     else if (!value_number(m->seed, seed))
@@ -476,7 +484,8 @@ static int check_world(const struct scenario *sc)
     return code ? code : check_slirp();
 }
 
-int exact_run_open(struct exact_run *run, const char *path, struct capture *c, const struct options *o)
+int exact_run_open(struct exact_run *run, const char *path, struct capture *c,
+                   const struct options *o)
 {
     static struct made m;
     int code;
@@ -497,8 +506,8 @@ int exact_run_open(struct exact_run *run, const char *path, struct capture *c, c
     run->options.verb = VERB_RUN;
     run->options.device = *m.device ? m.device : NULL;
     run->options.detail = *m.detail;
-    printf("exact: %s by drywire %s%s%s, scenario %s, seed %" PRIu64 ", revision %s\n", path, m.verb,
-           *m.machine ? " on " : "", m.machine, m.scenario, run->options.seed, m.revision);
+    printf("exact: %s by drywire %s%s%s, scenario %s, seed %" PRIu64 ", revision %s\n", path,
+           m.verb, *m.machine ? " on " : "", m.machine, m.scenario, run->options.seed, m.revision);
     if (strcmp(m.source, DRYWIRE_SOURCE))
         printf(
             "warning: made by sources %s, these are %s: a difference may be a change of theirs\n",

@@ -15,9 +15,10 @@ struct exact_run {
 /* Does its header say what made it? */
 bool exact_run_possible(const struct capture *c);
 
-/* 0, or an exit code after a line on stderr. Empties the capture when it is delivered. One at a time:
- * some words of the options lie in static memory. */
-int exact_run_open(struct exact_run *run, const char *path, struct capture *c, const struct options *o);
+/* 0, or an exit code after a line on stderr. Empties the capture when it is delivered. One at a
+ * time: some words of the options lie in static memory. */
+int exact_run_open(struct exact_run *run, const char *path, struct capture *c,
+                   const struct options *o);
 
 /* 0: the same; EXIT_DIVERGED: the first difference is told. */
 int replay_exact(const char *path, struct capture *c, const struct options *o);

@@ -150,12 +150,14 @@ static bool check_text(struct reader *r, const char *p, const char *end)
         size_t n = value_character(p, end, &c);
 
         if (!n)
-            return reader_wrong(r, "byte 0x%02x is not UTF-8; in a string it is written \\x%02x", (uint8_t)*p,
-                                (uint8_t)*p);
+            return reader_wrong(r, "byte 0x%02x is not UTF-8; in a string it is written \\x%02x",
+                                (uint8_t)*p, (uint8_t)*p);
         if (c != '\t' && value_hidden(c) && n == 1)
-            return reader_wrong(r, "control character 0x%02x; in a string it is written \\x%02x", c, c);
+            return reader_wrong(r, "control character 0x%02x; in a string it is written \\x%02x", c,
+                                c);
         if (c != '\t' && value_hidden(c))
-            return reader_wrong(r, "control character U+%04X; in a string its bytes are written \\xNN", c);
+            return reader_wrong(
+                r, "control character U+%04X; in a string its bytes are written \\xNN", c);
         p += n;
     }
     return true;
@@ -231,10 +233,12 @@ static bool check_replay(struct reader *r)
 
     if (s->service_count || s->dial_count) {
         r->line = s->service_count ? s->services[0].line : s->dials[0].line;
-        return reader_wrong(r, "world replay has no services and no dials: a capture says what comes");
+        return reader_wrong(r,
+                            "world replay has no services and no dials: a capture says what comes");
     }
     if (!s->device.mac_feature)
-        return reader_wrong(r, "mac=none cannot be replayed: the address tells the machine's frames");
+        return reader_wrong(r,
+                            "mac=none cannot be replayed: the address tells the machine's frames");
     for (size_t i = 0; i < c->count; i++)
         if (c->frames[i].len >= 12 && memcmp(c->frames[i].bytes + 6, mac, 6) == 0)
             return true;
@@ -277,7 +281,8 @@ static bool check_whole(struct reader *r)
     for (unsigned i = 0; i < s->service_count; i++) {
         r->line = s->services[i].line;
         if (s->services[i].kind == SERVICE_SCRIPT && s->world == WORLD_SLIRP)
-            return reader_wrong(r, "serve script needs world native: host sockets cannot lose a segment");
+            return reader_wrong(
+                r, "serve script needs world native: host sockets cannot lose a segment");
     }
     for (unsigned i = 0; i < s->dial_count && s->world == WORLD_SLIRP; i++)
         if (s->dials[i].echo) {
@@ -286,7 +291,8 @@ static bool check_whole(struct reader *r)
         }
     if (s->native.dhcp_count && s->world != WORLD_NATIVE) {
         r->line = s->native.dhcp_line;
-        return reader_wrong(r, "peer dhcp needs world native: the others have servers of their own");
+        return reader_wrong(r,
+                            "peer dhcp needs world native: the others have servers of their own");
     }
     if (s->world == WORLD_REPLAY && !check_replay(r))
         return false;

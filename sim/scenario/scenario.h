@@ -37,7 +37,7 @@ struct slirp_options {
                              * gateway only; default off */
 };
 
-enum { ECHO_MAX = 1472 }; /* bytes of an echo request in a frame of 1514 */
+enum { ECHO_MAX = 1472 };         /* bytes of an echo request in a frame of 1514 */
 enum { REPLAY_FRAME_MAX = 2048 }; /* what the wire carries */
 
 /* `world replay file=CAPTURE` */
@@ -62,17 +62,17 @@ struct native_options {
     bool second_server;       /* second-server  another server (10.0.2.4) also offers 10.0.2.99 */
     bool foreign_xid;         /* foreign-xid a forged OFFER with another xid precedes each one */
     bool arp_silent;          /* arp-silent  ARP requests are never answered */
-    unsigned arp_silent_first;/* arp-silent=N first N requests unanswered */
-    uint16_t mss;             /* mss=        announced by the peer, default 1460 */
-    uint16_t window;          /* window=     largest window offered by the peer, default 65535 */
-    uint64_t zero_window_ns;  /* zero-window=T the peer's window stays 0 for T after each fill */
-    bool pad;                 /* pad         frames shorter than 60 bytes are padded to 60 */
-    uint64_t latency_ns;      /* latency=    of every answer, default 200us */
-    const char *observe;      /* observe=CAPTURE  its frames come to the machine (native_observe.c) */
-    const char *play;         /* play=CAPTURE  its server is the peer's (native_play.c) */
-    const char *sha256;       /* sha256=HEX  of what a program must read then */
+    unsigned arp_silent_first; /* arp-silent=N first N requests unanswered */
+    uint16_t mss;              /* mss=        announced by the peer, default 1460 */
+    uint16_t window;           /* window=     largest window offered by the peer, default 65535 */
+    uint64_t zero_window_ns;   /* zero-window=T the peer's window stays 0 for T after each fill */
+    bool pad;                  /* pad         frames shorter than 60 bytes are padded to 60 */
+    uint64_t latency_ns;       /* latency=    of every answer, default 200us */
+    const char *observe; /* observe=CAPTURE  its frames come to the machine (native_observe.c) */
+    const char *play;    /* play=CAPTURE  its server is the peer's (native_play.c) */
+    const char *sha256;  /* sha256=HEX  of what a program must read then */
     struct capture observed, played;
-    struct dhcp_answer *dhcp; /* `peer dhcp` lines: all that the server says */
+    struct dhcp_answer *dhcp;       /* `peer dhcp` lines: all that the server says */
     unsigned dhcp_count, dhcp_line; /* dhcp_line: the first one's */
 };
 
@@ -80,18 +80,18 @@ struct device_options {
     enum transport_kind transport; /* transport=mmio|mmio-legacy|pci-modern|... */
     enum toggle msix;              /* msix=on|off  PCI only: interrupts by message, default off */
     bool transport_given, queue_given; /* by the file, not by default */
-    enum profile_kind profile;     /* profile=strict|qemu  what it lets a driver do */
-    enum ring_kind ring;           /* ring=split|packed  packed is offered (modern only) */
-    enum toggle event_idx;         /* event_idx=on|off  offered or not; default off */
-    enum toggle indirect;          /* indirect=on|off   the same */
-    enum toggle interrupts;        /* interrupts=on|off the machine sleeps or polls; default off */
-    unsigned queue_size;           /* queue=     QueueNumMax, 2..1024, default 256; a power of two
-                                    * when split */
-    enum toggle any_layout;        /* any-layout=on|off  legacy only, default on */
-    enum toggle mrg_rxbuf;         /* mrg-rxbuf=on|off   offered or not; default off */
-    uint8_t mac[6];                /* mac=       default 02:00:00:00:00:01 */
-    bool mac_feature;              /* mac=none clears it: the driver makes a local address */
-    uint16_t mtu;                  /* mtu=       0: feature not offered */
+    enum profile_kind profile;         /* profile=strict|qemu  what it lets a driver do */
+    enum ring_kind ring;               /* ring=split|packed  packed is offered (modern only) */
+    enum toggle event_idx;             /* event_idx=on|off  offered or not; default off */
+    enum toggle indirect;              /* indirect=on|off   the same */
+    enum toggle interrupts; /* interrupts=on|off the machine sleeps or polls; default off */
+    unsigned queue_size;    /* queue=     QueueNumMax, 2..1024, default 256; a power of two
+                             * when split */
+    enum toggle any_layout; /* any-layout=on|off  legacy only, default on */
+    enum toggle mrg_rxbuf;  /* mrg-rxbuf=on|off   offered or not; default off */
+    uint8_t mac[6];         /* mac=       default 02:00:00:00:00:01 */
+    bool mac_feature;       /* mac=none clears it: the driver makes a local address */
+    uint16_t mtu;           /* mtu=       0: feature not offered */
 };
 
 /* `run PROGRAM ARG...`, `daemon PROGRAM ARG...`, `at T run PROGRAM ARG...` */
@@ -104,8 +104,9 @@ struct scenario_program {
 };
 
 /* `at T dial PORT send="..." [close]`: an incoming connection to the machine, or
- * `at T datagram PORT send="..."`, or `at T echo [id=N] [seq=N] send="..."`, whose bytes must come back. What must come back is expect=; "" accepts anything. With from=A:P
- * the script there is played instead. */
+ * `at T datagram PORT send="..."`, or `at T echo [id=N] [seq=N] send="..."`, whose bytes must come
+ * back. What must come back is expect=; "" accepts anything. With from=A:P the script there is
+ * played instead. */
 struct scenario_dial {
     uint64_t at_ns;
     uint16_t port;
@@ -116,7 +117,7 @@ struct scenario_dial {
     size_t send_len;
     const char *expect; /* bytes that must come back before the peer closes */
     size_t expect_len;
-    const char *from;  /* from=A:P, or NULL */
+    const char *from; /* from=A:P, or NULL */
     uint32_t from_addr;
     uint16_t from_port;
     unsigned line;
@@ -127,9 +128,9 @@ enum direction { DIRECTION_TX, DIRECTION_RX };
 
 /* `wire [tx|rx] key=value ...`: what happens by rate. Rates are per 65536. */
 struct wire_options {
-    uint64_t delay_ns, jitter_ns; /* delay= jitter= */
+    uint64_t delay_ns, jitter_ns;               /* delay= jitter= */
     uint32_t drop, duplicate, reorder, corrupt; /* drop= dup= reorder= corrupt= in percent */
-    uint64_t bandwidth_bps;       /* bandwidth= bits per second, 0: no limit */
+    uint64_t bandwidth_bps;                     /* bandwidth= bits per second, 0: no limit */
 };
 
 enum action_kind {
@@ -190,12 +191,12 @@ struct scenario {
     unsigned action_count;
     struct scenario_expect *expects; /* in file order, `never` lines among them */
     unsigned expect_count;
-    enum toggle weak_memory;    /* memory weak|strong, default: the seed draws */
-    uint64_t limit_ns;          /* limit T: virtual time the run may take, default 900 s */
-    uint64_t until_ns;          /* until T: the run goes on at least so long; default 0 */
-    const char **oracles_off;   /* oracle off NAME */
+    enum toggle weak_memory;  /* memory weak|strong, default: the seed draws */
+    uint64_t limit_ns;        /* limit T: virtual time the run may take, default 900 s */
+    uint64_t until_ns;        /* until T: the run goes on at least so long; default 0 */
+    const char **oracles_off; /* oracle off NAME */
     unsigned oracles_off_count;
-    void *memory;               /* the reader's own */
+    void *memory; /* the reader's own */
 };
 
 /*
@@ -207,14 +208,14 @@ int scenario_read(const char *path, struct scenario **out, FILE *errors);
 /* The same for who needs the far side alone: the machine need not have anything to do. */
 int scenario_read_far_side(const char *path, struct scenario **out, FILE *errors);
 
-/* The same from memory, which is not kept; `path` is its name, and files that it speaks of are looked
- * for beside that. */
+/* The same from memory, which is not kept; `path` is its name, and files that it speaks of are
+ * looked for beside that. */
 int scenario_parse(const char *path, const char *text, size_t len, struct scenario **out,
                    FILE *errors);
 
-/* Both, with the words of one more `device virtio-net` line that change the file's own; NULL: none. */
-int scenario_read_device(const char *path, const char *device, struct scenario **out,
-                         FILE *errors);
+/* Both, with the words of one more `device virtio-net` line that change the file's own; NULL: none.
+ */
+int scenario_read_device(const char *path, const char *device, struct scenario **out, FILE *errors);
 int scenario_parse_device(const char *path, const char *text, size_t len, const char *device,
                           struct scenario **out, FILE *errors);
 
@@ -233,8 +234,8 @@ const char *nearest_word(const char *word, const char *const *words);
 
 struct expectations {
     const struct scenario *scenario;
-    unsigned *seen; /* per expect: matching lines so far */
-    unsigned open;  /* expects (not `never`) still unmet */
+    unsigned *seen;           /* per expect: matching lines so far */
+    unsigned open;            /* expects (not `never`) still unmet */
     struct expect_near *near; /* per expect: the line that came nearest, for the message */
     struct sim *sim;
 };

@@ -279,8 +279,8 @@ static bool line_world(struct reader *r)
 static bool line_device(struct reader *r)
 {
     static const char *const names[] = {"virtio-net", NULL};
-    static const char *const transports[] = {"mmio",       "mmio-legacy", "pci-modern", "pci-transitional",
-                                             "pci-legacy", NULL};
+    static const char *const transports[] = {
+        "mmio", "mmio-legacy", "pci-modern", "pci-transitional", "pci-legacy", NULL};
     static const char *const profiles[] = {"strict", "qemu", NULL};
     static const char *const rings[] = {"split", "packed", NULL};
 #define DEVICE(field) FIELD(device_options, field)
@@ -375,8 +375,8 @@ static bool read_side_file(struct reader *r, struct service *s)
     if (size < 0 || size > SCRIPT_FILE_MAX) {
         if (f)
             fclose(f);
-        return reader_wrong(r, size < 0 ? "%.200s: cannot be read" : "%.200s: is larger than 64 MiB",
-                            path);
+        return reader_wrong(
+            r, size < 0 ? "%.200s: cannot be read" : "%.200s: is larger than 64 MiB", path);
     }
     rewind(f);
     bytes = reader_take(r->s, (size_t)size + 1);
@@ -519,7 +519,8 @@ static bool line_peer(struct reader *r)
     if (is(&r->words[1], "dhcp"))
         return line_peer_dhcp(r);
     if (!value_endpoint(r->words[1].text, &addr, &port) || !(s = script_of(r->s, addr, port)))
-        return reader_wrong(r, "no line before this one says 'serve script %.40s'", r->words[1].text);
+        return reader_wrong(r, "no line before this one says 'serve script %.40s'",
+                            r->words[1].text);
     if (!read_keys(r, keys, 2, &g, &given))
         return false;
     if ((g.step.len > 0) + (g.bytes > 0) + g.closes + g.resets != 1)
@@ -621,7 +622,8 @@ static bool at_echo(struct reader *r, uint64_t at_ns)
     if (!read_keys(r, keys, 3, &d, &given))
         return false;
     if (d.send_len > ECHO_MAX)
-        return reader_wrong(r, "send= has %zu bytes, an echo request carries %d", d.send_len, ECHO_MAX);
+        return reader_wrong(r, "send= has %zu bytes, an echo request carries %d", d.send_len,
+                            ECHO_MAX);
     s->dials = reader_add(s, s->dials, &s->dial_count, sizeof(*s->dials));
     s->dials[s->dial_count - 1] = d;
     r->something = true;

@@ -1,6 +1,7 @@
 /*
  * Inside the scenario reader: words, and what a word can mean (numbers, durations, addresses,
- * key=value pairs). Shared by sim/scenario/scenario.c and the command line; sim/scenario/scenario.h is the door.
+ * key=value pairs). Shared by sim/scenario/scenario.c and the command line; sim/scenario/scenario.h
+ * is the door.
  *
  * Nothing here uses floating point: a duration or a percentage is the same number everywhere.
  */
@@ -22,7 +23,7 @@ struct word {
     size_t len;
     const char *value; /* behind the first unquoted '=', inside text; NULL when there is none */
     size_t value_len;
-    bool quoted;       /* the word began with a quote: it is never a keyword */
+    bool quoted; /* the word began with a quote: it is never a keyword */
 };
 
 /* The bytes of the UTF-8 character at p, which is before `end`; 0: it is none. */
@@ -64,10 +65,10 @@ enum value_kind {
     VALUE_SECONDS,  /* a number, or a duration of whole seconds; min..max */
     VALUE_PERCENT,  /* per 65536 */
     VALUE_ADDRESS,
-    VALUE_TOGGLE,   /* on | off: enum toggle */
-    VALUE_CHOICE,   /* the index in `choices` */
-    VALUE_STRING,   /* a const char *, its length at `length_at` */
-    VALUE_TEXT,     /* a const char * without zero bytes */
+    VALUE_TOGGLE, /* on | off: enum toggle */
+    VALUE_CHOICE, /* the index in `choices` */
+    VALUE_STRING, /* a const char *, its length at `length_at` */
+    VALUE_TEXT,   /* a const char * without zero bytes */
 };
 
 /* One key that a line may carry and where its value goes. */

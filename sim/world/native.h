@@ -79,7 +79,8 @@ struct world {
     char words[160];
 };
 
-/* Room for a frame; native_send() gives it to the wire after the peer's latency (plus `more_ns`). */
+/* Room for a frame; native_send() gives it to the wire after the peer's latency (plus `more_ns`).
+ */
 struct native_frame *native_frame_new(struct world *w);
 void native_send(struct world *w, struct native_frame *f, uint64_t more_ns);
 
@@ -94,8 +95,8 @@ void native_dhcp_input(struct world *w, const struct decoded *d);
 bool native_dhcp_is_server(const struct world *w, uint32_t addr);
 
 /* An ICMP error of the peer about a frame of the machine. */
-void native_icmp_error(struct world *w, const uint8_t *frame, const struct decoded *d,
-                       uint8_t code, uint32_t from, uint64_t more_ns);
+void native_icmp_error(struct world *w, const uint8_t *frame, const struct decoded *d, uint8_t code,
+                       uint32_t from, uint64_t more_ns);
 
 /* ---- frames of a capture, as they are and readdressed: native_observe.c ---- */
 

@@ -1,6 +1,6 @@
 /*
- * The DHCP server of the scripted peer (RFC 2131), with every oddity that a scenario can ask for; with
- * `peer dhcp` lines, a server that says what they say and nothing else.
+ * The DHCP server of the scripted peer (RFC 2131), with every oddity that a scenario can ask for;
+ * with `peer dhcp` lines, a server that says what they say and nothing else.
  */
 #include "native.h"
 #include <string.h>
@@ -91,8 +91,8 @@ static void input_request(struct world *w, const struct decoded *d)
         next_address(w);
         return;
     }
-    w->dhcp.expiry_ns = o->lease_s == UINT32_MAX ? SIM_NEVER
-                                                 : w->sim->now_ns + o->lease_s * NS_PER_S;
+    w->dhcp.expiry_ns =
+        o->lease_s == UINT32_MAX ? SIM_NEVER : w->sim->now_ns + o->lease_s * NS_PER_S;
     reply(w, d, ACK, NATIVE_GATEWAY, renewal ? d->dhcp_ciaddr : w->dhcp.addr, d->dhcp_xid);
 }
 
@@ -136,7 +136,8 @@ static void say(struct world *w, const struct decoded *d, const struct dhcp_answ
 static void scripted_input(struct world *w, const struct decoded *d)
 {
     const struct native_options *o = &w->scenario->native;
-    int asked = dhcp_ask_of(d->dhcp_type, d->dhcp_ciaddr, d->dhcp_server != 0, !(d->eth_dst[0] & 1));
+    int asked =
+        dhcp_ask_of(d->dhcp_type, d->dhcp_ciaddr, d->dhcp_server != 0, !(d->eth_dst[0] & 1));
     struct dhcp_question q = {.server = d->dhcp_server};
 
     if (asked < 0)

@@ -16,8 +16,7 @@ uint8_t *native_payload(struct native_frame *f)
 }
 
 /* UDP and TCP: over the pseudo-header, RFC 768 and RFC 9293 section 3.1. */
-static void transport_checksum(uint8_t *p, size_t len, uint32_t src, uint32_t dst,
-                               uint8_t protocol)
+static void transport_checksum(uint8_t *p, size_t len, uint32_t src, uint32_t dst, uint8_t protocol)
 {
     uint8_t *field = p + (protocol == 6 ? 16 : 6);
     uint8_t pseudo[12];

@@ -24,12 +24,13 @@ enum {
     IP_HEADER = 20,
 };
 
-/* RFC 1624: the sum changes as the words do, so that a right one stays right and a wrong one wrong. */
+/* RFC 1624: the sum changes as the words do, so that a right one stays right and a wrong one wrong.
+ */
 static void sum_moves(uint8_t *field, uint32_t from, uint32_t to)
 {
     uint32_t sum = (uint16_t)~get16(field);
 
-    sum += (uint16_t)~(from >> 16);
+    sum += (uint16_t) ~(from >> 16);
     sum += (uint16_t)~from;
     sum += to >> 16;
     sum += to & 0xffff;

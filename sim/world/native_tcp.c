@@ -11,7 +11,7 @@
 
 #define RTO_FIRST_NS (300 * NS_PER_MS)
 #define RTO_LAST_NS  (10 * NS_PER_S)
-#define LINGER_NS    (2 * NS_PER_S) /* a short TIME_WAIT */
+#define LINGER_NS    (2 * NS_PER_S)   /* a short TIME_WAIT */
 #define DEAD_NS      (300 * NS_PER_S) /* silent for longer than the machine's own R2: it is gone */
 
 enum { TRIES_MAX = 25, STORE = 32, STORE_BYTES = 1500, FLIGHT_MAX = 32768 };
@@ -37,8 +37,8 @@ struct native_conn {
 
     uint32_t iss, una, nxt, max; /* send sequence space; max is the highest sent */
     uint32_t window, mss;
-    uint32_t len;     /* bytes in buf from una on (from iss + 1 while the SYN is out) */
-    bool fin_queued;  /* FIN follows them */
+    uint32_t len;    /* bytes in buf from una on (from iss + 1 while the SYN is out) */
+    bool fin_queued; /* FIN follows them */
     bool fin_acked;
     uint8_t buf[NATIVE_BUFFER];
     unsigned dup_acks, tries;
@@ -112,8 +112,8 @@ static void reset_reply(struct world *w, const struct decoded *d, uint64_t more_
 {
     struct native_frame *f;
     bool ack = d->tcp_flags & SEG_ACK;
-    uint32_t len = (uint32_t)d->payload_len + !!(d->tcp_flags & SEG_SYN) +
-                   !!(d->tcp_flags & SEG_FIN);
+    uint32_t len =
+        (uint32_t)d->payload_len + !!(d->tcp_flags & SEG_SYN) + !!(d->tcp_flags & SEG_FIN);
     uint8_t *p;
 
     if (d->tcp_flags & SEG_RST)
@@ -496,8 +496,7 @@ static void conn_input(struct native_conn *c, const struct decoded *d)
         return;
     }
     if (c->state == SYN_SENT) {
-        if ((d->tcp_flags & (SEG_SYN | SEG_ACK)) != (SEG_SYN | SEG_ACK) ||
-            d->tcp_ack != c->iss + 1)
+        if ((d->tcp_flags & (SEG_SYN | SEG_ACK)) != (SEG_SYN | SEG_ACK) || d->tcp_ack != c->iss + 1)
             return;
         c->rcv_nxt = d->tcp_seq + 1;
         c->state = OPEN;

@@ -46,19 +46,19 @@ struct service {
     uint64_t latency_ns; /* latency=  of the connect or of a datagram's answer, default 0 */
 
     /* http */
-    const char *path;    /* path=     default "/"; any other path answers 404 */
-    const char *body;    /* body="..." with \n \r \t \\ \" \xNN */
-    uint64_t body_len;   /*           its length, or size= : a pattern of that many bytes */
-    bool pattern;        /*           size= was given: byte i is service_pattern(i) */
-    unsigned status;     /* status=   default 200 */
+    const char *path;  /* path=     default "/"; any other path answers 404 */
+    const char *body;  /* body="..." with \n \r \t \\ \" \xNN */
+    uint64_t body_len; /*           its length, or size= : a pattern of that many bytes */
+    bool pattern;      /*           size= was given: byte i is service_pattern(i) */
+    unsigned status;   /* status=   default 200 */
     enum http_framing framing;
-    unsigned chunk;      /* chunk=    bytes in a chunk, default 1000 */
-    uint64_t delay_ns;   /* delay=    from the request to the first byte of the response */
-    uint64_t rate_Bps;   /* rate=     bytes per second of the body, 0: no limit */
-    uint64_t reset_after;/* reset-after=N RST after N bytes of the body; UINT64_MAX: never */
+    unsigned chunk;       /* chunk=    bytes in a chunk, default 1000 */
+    uint64_t delay_ns;    /* delay=    from the request to the first byte of the response */
+    uint64_t rate_Bps;    /* rate=     bytes per second of the body, 0: no limit */
+    uint64_t reset_after; /* reset-after=N RST after N bytes of the body; UINT64_MAX: never */
 
     /* script */
-    const char *file;    /* file=     where the bytes of lines with bytes= are, or NULL */
+    const char *file; /* file=     where the bytes of lines with bytes= are, or NULL */
     const char *file_bytes;
     uint64_t file_len, file_used;
     struct script_step *steps;
@@ -75,15 +75,15 @@ enum { SERVICE_REQUEST_MAX = 4096 };
 
 struct stream {
     const struct service *service;
-    uint64_t sent;       /* bytes of the whole response handed out so far */
-    uint64_t start_ns;   /* when the first of them was due; 0: no request yet */
-    uint64_t received;   /* bytes that came in */
-    bool peer_closed;    /* the peer sent its FIN */
-    char head[512];      /* status line and header fields of the response */
+    uint64_t sent;     /* bytes of the whole response handed out so far */
+    uint64_t start_ns; /* when the first of them was due; 0: no request yet */
+    uint64_t received; /* bytes that came in */
+    bool peer_closed;  /* the peer sent its FIN */
+    char head[512];    /* status line and header fields of the response */
     unsigned head_len;
     unsigned status;
-    bool found;          /* the request was a GET for the service's path */
-    uint64_t body_len;   /* of this response (a 404 has its own) */
+    bool found;                        /* the request was a GET for the service's path */
+    uint64_t body_len;                 /* of this response (a 404 has its own) */
     char request[SERVICE_REQUEST_MAX]; /* also the queue of tcp-echo */
     unsigned request_len;
     unsigned step;   /* script: which one comes next */

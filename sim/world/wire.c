@@ -69,8 +69,7 @@ static void arrive(void *ctx, uint64_t arg)
     struct wire *w = f->wire;
 
     (void)arg;
-    w->listener.arrived(w->listener.ctx, f->direction, f->bytes, f->len, &f->decoded,
-                        f->mark);
+    w->listener.arrived(w->listener.ctx, f->direction, f->bytes, f->len, &f->decoded, f->mark);
     frame_give(w, f);
 }
 

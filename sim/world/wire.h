@@ -33,7 +33,7 @@ struct wire_listener {
      * arrive; else wire.arrival_ns is when. Called once for each frame that was sent, and once more
      * for a duplicate. What it returns is told to arrived(). */
     uint64_t (*fate)(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
-                 const struct decoded *d, const char *fate, bool lost);
+                     const struct decoded *d, const char *fate, bool lost);
     /* A frame arrives at its far end. */
     void (*arrived)(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
                     const struct decoded *d, uint64_t mark);
@@ -54,7 +54,7 @@ struct wire {
     size_t hits_size;
     uint64_t last_arrival_ns[2]; /* frames do not overtake each other by themselves */
     uint64_t line_free_ns[2];    /* bandwidth */
-    uint64_t arrival_ns; /* of the frame whose fate is being told; SIM_NEVER: it is lost */
+    uint64_t arrival_ns;         /* of the frame whose fate is being told; SIM_NEVER: it is lost */
     bool cut, healed;
     uint64_t faults;
     uint64_t frames[2];

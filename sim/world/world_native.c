@@ -160,8 +160,8 @@ static void input_echo(struct world *w, const uint8_t *frame, const struct decod
     native_send(w, f, 0);
 }
 
-void native_icmp_error(struct world *w, const uint8_t *frame, const struct decoded *d,
-                       uint8_t code, uint32_t from, uint64_t more_ns)
+void native_icmp_error(struct world *w, const uint8_t *frame, const struct decoded *d, uint8_t code,
+                       uint32_t from, uint64_t more_ns)
 {
     struct native_frame *f = native_frame_new(w);
     uint8_t *p = native_payload(f);
@@ -195,14 +195,13 @@ static bool dial_answer(struct world *w, const struct decoded *d)
     unsigned i = d->dst_port - 40000u;
     struct native_dial *dial;
 
-    if (d->ip_dst != NATIVE_GATEWAY || i >= w->scenario->dial_count ||
-        !w->dials[i].dial->datagram)
+    if (d->ip_dst != NATIVE_GATEWAY || i >= w->scenario->dial_count || !w->dials[i].dial->datagram)
         return false;
     dial = &w->dials[i];
     dial->got = d->payload_len;
-    dial->mismatch = dial->dial->expect_len &&
-                     (d->payload_len != dial->dial->expect_len ||
-                      memcmp(d->payload, dial->dial->expect, d->payload_len) != 0);
+    dial->mismatch =
+        dial->dial->expect_len && (d->payload_len != dial->dial->expect_len ||
+                                   memcmp(d->payload, dial->dial->expect, d->payload_len) != 0);
     dial->done = true;
     return true;
 }
@@ -340,8 +339,8 @@ static void dial_judge(const struct world *w, const struct native_dial *dial)
 
     snprintf(site, sizeof(site), "%s:%u", w->scenario->path, d->line);
     if (d->echo && (dial->mismatch || !dial->answered))
-        sim_fail(w->sim, FAILURE_EXPECT, "world.dial", site, "the echo request id=%u seq=%u was %s", d->id,
-                 d->seq, dial->mismatch ? "answered with other bytes" : "not answered");
+        sim_fail(w->sim, FAILURE_EXPECT, "world.dial", site, "the echo request id=%u seq=%u was %s",
+                 d->id, d->seq, dial->mismatch ? "answered with other bytes" : "not answered");
     else if (dial->mismatch)
         sim_fail(w->sim, FAILURE_EXPECT, "world.dial", site,
                  "port %u answered something else than expected", d->port);
