@@ -89,6 +89,16 @@ def test_what_is_not_in_the_capture_is_told(tmp_path):
     assert "options of the SYN: captured unknown" in done.stdout
 
 
+def test_bytes_that_come_twice_and_differ_are_told(tmp_path):
+    talk = Talk(25).open()
+    talk.say(0, b"hello\n")
+    talk.say(1, b"welcome\n")
+    talk.add(segment(SERVER, CLIENT, 25, 40000, talk.seq[1] - 8, talk.seq[0], ACK | PSH, b"WELcome\n"))
+    done = drywire("replay", pcap(tmp_path / "conflict.pcap", talk.close().packets))
+    assert delivered(done).startswith("8 ")
+    assert "The peer said 3 bytes of its stream twice, and not the same" in done.stdout
+
+
 def test_two_sides_never_wait_for_each_other(tmp_path):
     """The request is captured only when it is sent again, which acknowledges the answer to it."""
     talk = Talk(25).open()

@@ -422,6 +422,15 @@ def test_a_full_disk_is_told(tmp_path):
     assert done.returncode == 4 and "No space left" in done.stderr
 
 
+def test_a_page_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    page = tmp_path / "run.html"
+    page.write_text("the old one")
+    done = command(["sh", "-c", 'ulimit -f 8; trap "" XFSZ; exec "$@"', "sh", BUILD / "drywire", "report",
+                    "tests/scenarios/slirp/lease.scn", "-o", page])
+    assert done.returncode == 4 and "File too large" in done.stderr
+    assert page.read_text() == "the old one" and list(tmp_path.iterdir()) == [page]
+
+
 # ---- size ----
 
 @pytest.mark.browser

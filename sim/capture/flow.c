@@ -258,6 +258,16 @@ static void again(struct flow_side *s, const struct flow_segment *g)
         last->twice = true;
 }
 
+/* Bytes that are known, and others now: they do not count. */
+static size_t conflicts(const struct flow_side *s, const struct flow_segment *g)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < g->len && g->offset + i < s->len; i++)
+        n += g->bytes[i] != s->bytes[g->offset + i];
+    return n;
+}
+
 /* Put the stream together, up to its first gap. */
 static void join(struct flow_side *s)
 {
@@ -273,6 +283,7 @@ static void join(struct flow_side *s)
     for (size_t i = 0; i < s->segment_count; i++) {
         struct flow_segment g = s->pieces[i];
 
+        s->conflicts += conflicts(s, &g);
         if (g.len && g.offset > s->len)
             s->gap = true;
         if (!g.len || s->gap || g.offset + (size_t)g.len <= s->len) {

@@ -1,6 +1,7 @@
 /*
  * `drywire report`: run a scenario, or what a capture stands for, and write its page (page.h).
  */
+#include "../memory.h"
 #include "../report/page.h"
 #include "paths.h"
 #include "../replay/reactive.h"
@@ -11,7 +12,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* How `to` is reached from the folder of the file `from`, both absolute. */
@@ -31,7 +31,8 @@ static void relative_path(char *buf, size_t size, const char *from, const char *
 /* Where `make coverage` left its report in the build folder, seen from the page; NULL: nowhere. */
 static const char *coverage_link(char *buf, size_t size, const char *page)
 {
-    char self[4096], index[4200], real_index[PATH_MAX], real_page[PATH_MAX];
+    char self[4096], index[4200], folder[PATH_MAX], real_index[PATH_MAX], real_page[PATH_MAX + 2];
+    const char *slash = strrchr(page, '/');
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     if (n <= 0)
@@ -39,8 +40,10 @@ static const char *coverage_link(char *buf, size_t size, const char *page)
     self[n] = 0;
     *strrchr(self, '/') = 0;
     snprintf(index, sizeof(index), "%s/coverage/index.html", self);
-    if (!realpath(index, real_index) || !realpath(page, real_page))
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - page + 1) : 1, slash ? page : ".");
+    if (!realpath(index, real_index) || !realpath(folder, real_page))
         return NULL;
+    strcat(real_page, "/"); /* the page in it */
     relative_path(buf, size, real_page, real_index);
     return buf;
 }
@@ -60,23 +63,22 @@ static int write_page(const struct report_item *it, const struct page_log *log)
                                .events = v->events,
                                .reproduce = reproduce,
                                .versions = versions};
-    FILE *out = fopen(path, "w");
-    struct stat st;
-    bool good;
+    char *page = NULL;
+    size_t len;
+    FILE *out = open_memstream(&page, &len);
+    int code;
 
-    if (out) {
-        report_replay(reproduce, sizeof(reproduce), it);
-        options_version(versions, sizeof(versions));
-        facts.coverage = coverage_link(coverage, sizeof(coverage), path);
-        page_write(out, &facts, log);
-        good = !ferror(out);
-        if (fclose(out) == 0 && good)
-            return EXIT_PASS;
-    }
-    fprintf(stderr, "drywire: --output %s: %s\n", path, strerror(errno));
-    if (out && stat(path, &st) == 0 && S_ISREG(st.st_mode))
-        unlink(path); /* nothing half-written */
-    return EXIT_HARNESS;
+    if (!out)
+        out_of_memory();
+    report_replay(reproduce, sizeof(reproduce), it);
+    options_version(versions, sizeof(versions));
+    facts.coverage = coverage_link(coverage, sizeof(coverage), path);
+    page_write(out, &facts, log);
+    if (fclose(out))
+        out_of_memory();
+    code = write_output(path, page, len);
+    free(page);
+    return code;
 }
 
 static int report_run(const struct scenario *sc, const struct options *o,

@@ -587,6 +587,9 @@ void import_notes(const struct import *im, FILE *out, const char *prefix)
         fprintf(out,
                 "%sThe machine's stream has a gap at byte %zu: what is behind it is left out.\n",
                 prefix, own->len);
+    if (peer->conflicts)
+        fprintf(out, "%sThe peer said %zu bytes of its stream twice, and not the same: one of the two is played.\n",
+                prefix, peer->conflicts);
     if (im->webget && im->said != own->len)
         fprintf(out, "%sThe request is webget's own, %" PRIu64 " bytes in place of %zu.\n", prefix,
                 im->said, own->len);
