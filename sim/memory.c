@@ -19,6 +19,15 @@ void *memory_new(size_t count, size_t item)
     return p;
 }
 
+void *memory_unset(size_t size)
+{
+    void *p = malloc(size);
+
+    if (!p)
+        out_of_memory();
+    return p;
+}
+
 void *memory_grow(void *array, size_t need, size_t *size, size_t item)
 {
     if (need <= *size)

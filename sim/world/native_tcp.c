@@ -535,7 +535,7 @@ static struct native_conn *conn_new(struct world *w)
         if (c && c->state != OVER)
             continue;
         if (!c)
-            c = w->conns[i] = memory_new(1, sizeof(*c));
+            c = w->conns[i] = memory_unset(sizeof(*c));
         memset(c, 0, offsetof(struct native_conn, buf));
         memset((uint8_t *)c + offsetof(struct native_conn, dup_acks), 0,
                offsetof(struct native_conn, store) - offsetof(struct native_conn, dup_acks));

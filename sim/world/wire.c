@@ -30,7 +30,7 @@ static const char *const stream_names[2][6] = {
 
 static void block_add(struct wire *w)
 {
-    struct wire_block *b = memory_new(1, sizeof(*b));
+    struct wire_block *b = memory_unset(sizeof(*b));
 
     b->next = w->blocks;
     w->blocks = b;
