@@ -216,10 +216,3 @@ def test_no_file_is_one_line():
     done = drywire("replay", "no-such.log")
     assert done.returncode == 2 and done.stderr == "drywire: no-such.log: No such file or directory\n"
     assert drywire("replay").returncode == 2
-
-
-@pytest.mark.slow
-def test_damage_under_sanitizers():
-    folder = build_variant("asan", "CC=gcc", "SANITIZE=address,undefined", targets=("unit/test_journal",))
-    done = command([folder / "unit/test_journal"])
-    assert done.returncode == 0, done.stdout + done.stderr

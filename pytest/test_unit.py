@@ -1,8 +1,10 @@
 """The cmocka programs, one process each."""
 
+import re
+
 import pytest
 
-from conftest import BUILD, ROOT, command
+from conftest import BUILD, ROOT, build_variant, command
 
 TESTS = sorted(p.stem for p in (ROOT / "tests/unit").glob("test_*.c"))
 
@@ -11,3 +13,16 @@ TESTS = sorted(p.stem for p in (ROOT / "tests/unit").glob("test_*.c"))
 def test_unit(name):
     done = command([BUILD / "unit" / name])
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# What reads files of others, and 10 million damaged bytes of captures.
+READERS = {"test_capture": [], "test_capture_fuzz": ["10000000"], "test_journal": [], "test_scenario": []}
+
+
+@pytest.mark.slow
+def test_readers_under_sanitizers():
+    folder = build_variant("asan", "CC=gcc", "SANITIZE=address,undefined", targets=[f"unit/{name}" for name in READERS])
+    for name, words in READERS.items():
+        done = command([folder / "unit" / name, *words])
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert not words or int(re.search(r"(\d+) mutated bytes", done.stdout)[1]) >= 10_000_000
