@@ -1,13 +1,14 @@
 /*
  * Captures that were damaged at random, under a seed: whatever the bytes are, the reader and what
- * comes behind it (the plan of a replay, the digest, readdressing, the DHCP conversations and the
- * pings) neither read nor write beyond what is there. What is imported of DHCP is a scenario
- * that says the same bytes. Each file is parsed in memory of exactly its size, so that sanitizers see it.
+ * comes behind it (the plan of a replay, the digest, readdressing, the import of TCP, DHCP and
+ * pings) neither read nor write beyond what is there, and what is imported is a scenario that says
+ * the same bytes. Each file is parsed in memory of exactly its size, so that sanitizers see it.
  *
  *     test_capture_fuzz [BYTES [SEED]]      that many mutated bytes; 2000000 by default
  */
 #include "../../sim/capture/capture.h"
 #include "../../sim/capture/digest.h"
+#include "../../sim/replay/import.h"
 #include "../../sim/replay/import_dhcp.h"
 #include "../../sim/replay/import_echo.h"
 #include "../../sim/world/native_observe.h"
@@ -39,7 +40,7 @@ static const char *const paths[FILES] = {
 
 static uint8_t files[FILES][FILE_SIZE];
 static size_t lens[FILES];
-static uint64_t wanted = 2000000, state = 1, imported, pings;
+static uint64_t wanted = 2000000, state = 1, connections, imported, pings;
 
 static uint32_t draw(uint32_t bound)
 {
@@ -104,7 +105,8 @@ static void same_answers(const struct dhcp_import *im, const struct scenario *sc
             assert_int_equal(a->silent, b->silent);
             if (a->silent)
                 continue;
-            assert_true(a->lost == b->lost && a->unicast == b->unicast && a->unsummed == b->unsummed);
+            assert_true(a->lost == b->lost && a->unicast == b->unicast &&
+                        a->unsummed == b->unsummed);
             assert_true(a->src == b->src && a->dst == b->dst && a->chosen == b->chosen);
             assert_true(a->own_xid == b->own_xid && a->own_chaddr == b->own_chaddr);
             assert_int_equal(a->wait_ns, b->wait_ns);
@@ -113,7 +115,56 @@ static void same_answers(const struct dhcp_import *im, const struct scenario *sc
         }
 }
 
-static void import_all(const struct capture *c)
+/* What the script says is what the peer said. */
+static void same_stream(const struct flow_side *peer, const struct scenario *sc)
+{
+    size_t at = 0;
+
+    assert_int_equal(sc->service_count, 1);
+    for (unsigned i = 0; i < sc->services[0].step_count; i++) {
+        const struct script_step *step = &sc->services[0].steps[i];
+
+        assert_true(step->len <= peer->len - at);
+        if (step->len)
+            assert_memory_equal(step->bytes, peer->bytes + at, step->len);
+        at += step->len;
+    }
+    assert_int_equal(at, peer->len);
+}
+
+static void import_tcp(const struct capture *c)
+{
+    struct import_wish wish = {.name = "fuzz"};
+    struct import im;
+    size_t count = 1;
+    char problem[200];
+
+    for (wish.flow = 1; wish.flow <= count; wish.flow++)
+        for (wish.role = ROLE_CLIENT; wish.role <= ROLE_SERVER; wish.role++) {
+            char *text = NULL;
+            size_t len;
+            FILE *out;
+            struct scenario *sc;
+
+            if (import_open(&im, c, &wish, problem, sizeof(problem))) {
+                assert_true(strlen(problem) > 0 && !strchr(problem, '\n'));
+                continue;
+            }
+            count = im.flows.count;
+            out = open_memstream(&text, &len);
+            assert_non_null(out);
+            import_write(&im, out, NULL);
+            fclose(out);
+            assert_int_equal(scenario_parse("fuzz", text, len, &sc, stderr), 0);
+            same_stream(import_peer(&im), sc);
+            scenario_free(sc);
+            free(text);
+            import_close(&im);
+            connections++;
+        }
+}
+
+static void import_dhcp(const struct capture *c)
 {
     struct import_wish wish = {.name = "fuzz"};
     struct dhcp_import im = {.total = 1};
@@ -172,7 +223,8 @@ static void use(const struct capture *c)
     digest_read(&g, c);
     digest_free(&g);
     free(steps);
-    import_all(c);
+    import_tcp(c);
+    import_dhcp(c);
     import_pings(c);
     for (size_t i = 0; i < c->count; i++) {
         uint8_t *copy = malloc(c->frames[i].len + 1);
@@ -214,6 +266,7 @@ static void no_damage_is_read_beyond_its_end(void **unused)
            (unsigned long long)read, (unsigned long long)refused);
     assert_true(read > refused / 20); /* else nothing behind the reader is tested */
     assert_true(refused > read / 20);
+    assert_true(connections > read / 10);
     assert_true(imported > read / 10);
     assert_true(pings > read / 50);
 }
