@@ -36,6 +36,8 @@ def one_line(done, code, *words):
     (["run"], 2, ["run what"]),
     (["run", "no/such.scn"], 2, ["no/such.scn", "No such file"]),
     (["run", "docs"], 5, ["docs"]),
+    (["run", "tests/captures/linux-web.pcap"], 2, ["is a capture", "drywire replay"]),
+    (["replay", LEASE], 2, ["drywire run"]),
     (["run", "--pcap", "/no/such/folder/x.pcapng", LEASE], 2, ["/no/such/folder/x.pcapng"]),
     (["run", "--pcap", "x.pcapng", "tests/scenarios"], 2, ["single scenario"]),
     (["run", "--junit", "/no/such/x.xml", LEASE], 2, ["/no/such/x.xml"]),

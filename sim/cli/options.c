@@ -38,7 +38,7 @@ static const struct row {
      "seed of the run, decimal or 0x hexadecimal (default 1)"},
     {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
     {"check-determinism", 'd', NULL, RUN, "the same as --repeat 2"},
-    {"output", 'o', "FILE", REPORT | IMPORT, "the page, or the scenario, to write"},
+    {"output", 'o', "FILE", REPORT | IMPORT, "report: the page to write; import: the scenario"},
     {"pcap", 'p', "FILE", RUN | WORLD | QEMU, "write a capture (pcapng) of a single scenario"},
     {"trace", 't', "FILE", RUN, "write every trace line of a single scenario"},
     {"json", 'j', NULL, RUN, "one JSON object a line for each scenario, nothing else on stdout"},
