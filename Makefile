@@ -70,7 +70,7 @@ UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9_ -]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z0-9_ -]*\):.*## \(.*\)/  make \1\t\2/p' Makefile targets/targets.mk | expand -t 24
 
 .PHONY: all
 all: $(O)/drywire $(O)/bench $(O)/markers $(O)/guest_ping.so $(LINUX_TOOLS) ## build the simulator and its tools

@@ -36,6 +36,8 @@ def one_line(done, code, *words):
     (["run"], 2, ["run what"]),
     (["run", "no/such.scn"], 2, ["no/such.scn", "No such file"]),
     (["run", "docs"], 5, ["docs"]),
+    (["run", "tests/captures/linux-web.pcap"], 2, ["is a capture", "drywire replay"]),
+    (["replay", LEASE], 2, ["drywire run"]),
     (["run", "--pcap", "/no/such/folder/x.pcapng", LEASE], 2, ["/no/such/folder/x.pcapng"]),
     (["run", "--pcap", "x.pcapng", "tests/scenarios"], 2, ["single scenario"]),
     (["run", "--junit", "/no/such/x.xml", LEASE], 2, ["/no/such/x.xml"]),
@@ -108,7 +110,7 @@ def test_the_failure_block_has_its_eight_lines_and_its_replay_repeats(tmp_path):
     first = re.search(r"hash=(\w+)", done.stdout).group(1)
     replay = re.search(r"^replay:\s+(.*)$", done.stdout, re.M).group(1)
     words = shlex.split(replay)
-    again = command([BUILD / "drywire", *words[1:]])
+    again = command(words)
     assert again.returncode == 1
     assert re.search(r"hash=(\w+)", again.stdout).group(1) == first
 
@@ -125,10 +127,10 @@ def test_json_junit_artifacts_and_annotations(tmp_path):
     assert {"scenario", "seed", "hash", "virtual_ns", "real_ns", "frames_tx", "frames_rx", "events",
             "site", "reproduce"} <= set(result)
     assert "::error file=" in done.stderr
-    assert "build/drywire run" in (tmp_path / "summary").read_text()
+    assert f"{BUILD}/drywire run" in (tmp_path / "summary").read_text()
     suite = xml.etree.ElementTree.parse(tmp_path / "r.xml").getroot()
     assert suite.get("failures") == "1"
-    assert suite.find(".//property").get("value").startswith("build/drywire run")
+    assert suite.find(".//property").get("value").startswith(f"{BUILD}/drywire run")
     assert sorted(p.suffix for p in out.iterdir()) == [".pcapng", ".trace", ".txt"]
 
 

@@ -105,7 +105,7 @@ def panic(request, planted, tmp_path_factory):
     assert done.returncode == 1, done.stdout + done.stderr
     text = log.read_text()
     site = re.search(r"test: panic why=check .* site=(core/virtio/virtio_net.c:\d+)", text)[1]
-    assert f"replay:    build/drywire replay --gdb {log}" in done.stdout
+    assert f"replay:    {planted}/drywire replay --gdb {log}" in done.stdout
     return log, site, int(re.search(r" records=(\d+)", text)[1]) - 1
 
 

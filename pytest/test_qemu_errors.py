@@ -80,7 +80,7 @@ def verdict(done, word, *words, code=1):
     assert what and what[1] == word, done.stdout
     for w in words:
         assert w in what[2], done.stdout
-    assert re.search(r"^again: +build/drywire qemu .*\.scn$", done.stdout, re.M), done.stdout
+    assert re.search(r"^again: +\S+/drywire qemu .*\.scn$", done.stdout, re.M), done.stdout
     assert re.search(r"^qemu was: +qemu-system-", done.stdout, re.M), done.stdout
 
 

@@ -661,20 +661,30 @@ static bool magic_known(uint32_t magic)
            magic == PCAP_MODIFIED || is_gzip(magic);
 }
 
+bool capture_magic(const void *bytes, size_t len)
+{
+    uint32_t magic;
+
+    if (len < sizeof(magic))
+        return false;
+    memcpy(&magic, bytes, sizeof(magic));
+    return magic_known(magic) || magic_known(__builtin_bswap32(magic));
+}
+
 bool capture_recognised(const char *path)
 {
-    uint32_t magic = 0;
+    uint8_t first[4];
     struct stat st;
-    bool read;
+    size_t len;
     FILE *f;
 
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         return true; /* a pipe can be read only once, and that is the reader's */
     f = fopen(path, "rb");
-    read = f && fread(&magic, sizeof(magic), 1, f) == 1;
+    len = f ? fread(first, 1, sizeof(first), f) : 0;
     if (f)
         fclose(f);
-    return read && (magic_known(magic) || magic_known(__builtin_bswap32(magic)));
+    return capture_magic(first, len);
 }
 
 static int hex_digit(char c)

@@ -47,7 +47,8 @@ int capture_read(struct capture *c, const char *path, char *problem, size_t prob
 /* The same, but frames that were cut when they were recorded are there as far as they go. */
 int capture_read_cut(struct capture *c, const char *path, char *problem, size_t problem_size);
 
-/* Does the file begin like a capture? */
+/* Does it begin like a capture? */
+bool capture_magic(const void *bytes, size_t len);
 bool capture_recognised(const char *path);
 
 /* capture_read() from memory, which must outlive the capture and is not freed. */

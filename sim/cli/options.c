@@ -38,7 +38,7 @@ static const struct row {
      "seed of the run, decimal or 0x hexadecimal (default 1)"},
     {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
     {"check-determinism", 'd', NULL, RUN, "the same as --repeat 2"},
-    {"output", 'o', "FILE", REPORT | IMPORT, "the page, or the scenario, to write"},
+    {"output", 'o', "FILE", REPORT | IMPORT, "report: the page to write; import: the scenario"},
     {"pcap", 'p', "FILE", RUN | WORLD | QEMU, "write a capture (pcapng) of a single scenario"},
     {"trace", 't', "FILE", RUN, "write every trace line of a single scenario"},
     {"json", 'j', NULL, RUN, "one JSON object a line for each scenario, nothing else on stdout"},
@@ -115,7 +115,7 @@ static const struct {
     const char *usage, *what;
 } pages[] = {
     {"run FILE|DIR...", "scenarios in the simulator"},
-    {"list [DIR...|CAPTURE]", "scenarios, programs and oracles; the flows of a capture"},
+    {"list [FILE|DIR...|CAPTURE]", "scenarios, programs and oracles; the flows of a capture"},
     {"explain FILE", "which faults and choices a seed draws"},
     {"world FILE --socket PATH | --fd N", "the far side of a scenario, for a guest of your own"},
     {"qemu FILE|DIR...", "the same scenarios on bare metal in QEMU"},
@@ -439,7 +439,8 @@ int options_parse(int argc, char **argv, struct options *o)
     const char *near;
     int code;
 
-    *o = (struct options){.seed = 1,
+    *o = (struct options){.program = argc ? argv[0] : "build/drywire",
+                          .seed = 1,
                           .repeat = 1,
                           .timeout_s = 60,
                           .limit_s = 10,

@@ -54,6 +54,7 @@ enum { QEMU_ARGS_MAX = 16 };
 #endif
 
 struct options {
+    const char *program; /* how this was called, for the lines that call it again */
     enum verb verb;
     bool named; /* the verb was given */
     uint64_t seed;

@@ -437,7 +437,7 @@ static void again(const struct run *r)
 {
     const struct options *o = r->options;
 
-    printf("again:     build/drywire qemu --machine %s --seed %" PRIu64, r->command.machine->name,
+    printf("again:     %s qemu --machine %s --seed %" PRIu64, o->program, r->command.machine->name,
            o->seed);
     if (o->device)
         printf(" --device '%s'", o->device);
@@ -470,7 +470,7 @@ static void failure_block(const struct run *r, enum judgement v, const struct fa
     show(r->qemu_said, "qemu says: ");
     show(r->world_said, "world:     ");
     if (v == JUDGED_PANIC && r->options->journal && r->log)
-        printf("replay:    build/drywire replay --gdb %s\n", r->options->log);
+        printf("replay:    %s replay --gdb %s\n", r->options->program, r->options->log);
     again(r);
     print_command(r);
 }

@@ -466,7 +466,8 @@ int journal_parse(struct journal *j, const char *log, size_t len, char *why, siz
                  r.begun ? "the journal has no end"
                  : r.sequence
                      ? "no journal in it: was it a kernel-journal.elf with journal=on or dump?"
-                     : "neither a capture nor a serial log of a kernel");
+                     : "neither a capture nor a serial log of a kernel (a scenario is for "
+                       "drywire run)");
         goto bad;
     }
     wrong = check_records(j, &record);

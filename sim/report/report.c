@@ -45,7 +45,7 @@ static void append_word(char *buf, size_t size, const char *word)
 /* An exact replay has its seed from the capture. */
 static void replay_capture(char *buf, size_t size, const struct options *o)
 {
-    snprintf(buf, size, "build/drywire replay ");
+    append(buf, size, " replay ");
     append_word(buf, size, o->paths[0]);
     if (!o->loose)
         return;
@@ -57,15 +57,17 @@ static void replay_capture(char *buf, size_t size, const struct options *o)
     append(buf, size, " --seed %" PRIu64, o->seed);
 }
 
-void report_replay(char *buf, size_t size, const struct report_item *it)
+static void again_with(char *buf, size_t size, const char *program, const struct report_item *it)
 {
     const struct options *o = it->options;
 
+    buf[0] = 0;
+    append_word(buf, size, program);
     if (o->verb == VERB_REPLAY) {
         replay_capture(buf, size, o);
         return;
     }
-    snprintf(buf, size, "build/drywire %s ", o->verb == VERB_WORLD ? "world" : "run");
+    append(buf, size, " %s ", o->verb == VERB_WORLD ? "world" : "run");
     append_word(buf, size, it->scenario->path);
     append(buf, size, " --seed %" PRIu64, o->seed);
     if (o->verb == VERB_WORLD)
@@ -82,6 +84,11 @@ void report_replay(char *buf, size_t size, const struct report_item *it)
         append(buf, size, " --check-determinism");
     if (o->repeat > 1)
         append(buf, size, " --repeat %" PRIu64, o->repeat);
+}
+
+void report_replay(char *buf, size_t size, const struct report_item *it)
+{
+    again_with(buf, size, it->options->program, it);
 }
 
 /* ---- for people ---- */
@@ -185,9 +192,12 @@ void report_block(FILE *out, const struct report_item *it)
         fprintf(out, "wireshark: wireshark %s\n", it->capture);
     else
         fprintf(out, "wireshark: %s --pcap fail.pcapng; wireshark fail.pcapng\n", replay);
-    if (it->options->verb == VERB_RUN)
+    if (it->options->verb == VERB_RUN) {
+        again_with(replay, sizeof(replay), "build/drywire",
+                   it); /* what make builds at each commit */
         fprintf(out, "bisect:    git bisect run sh -c 'make -s build/drywire || exit 125; %s'\n",
                 replay);
+    }
 }
 
 /* ---- JSON ---- */

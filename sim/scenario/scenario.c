@@ -404,6 +404,9 @@ static int read_file(const char *path, const struct how *how, struct scenario **
         fprintf(errors, "%s: cannot be read: %s\n", path, strerror(errno));
     else if (len > FILE_SIZE_MAX)
         fprintf(errors, "%s: is larger than a scenario can be (1 MiB)\n", path);
+    else if (capture_magic(text, len))
+        fprintf(errors, "%s: is a capture, not a scenario: drywire replay or import takes it\n",
+                path);
     else
         result = parse(path, text, len, how, out, errors);
     free(text);
