@@ -77,6 +77,20 @@ def test_floods_of_dhcp_and_pings_take_no_time(tmp_path):
         assert drywire("compare", "--grade", "p3", path, path, timeout=15).returncode == 0
 
 
+def test_a_stream_that_was_overtaken_as_a_whole_takes_no_time(tmp_path):
+    """Before each of many pieces there is the last one, and as many ACKs ask for none of them."""
+    talk = Talk(25).open()
+    start, now = talk.seq[1], talk.packets[-1][0]
+    acks = [segment(CLIENT, SERVER, 40000, 25, talk.seq[0], start + 1, ACK)] * 250_000
+    last = segment(SERVER, CLIENT, 25, 40000, start + 150_000, talk.seq[0], ACK, b"!")
+    pieces = [segment(SERVER, CLIENT, 25, 40000, start + i, talk.seq[0], ACK, b".") for i in range(150_000)]
+    frames = [(now + i * 100, frame) for i, frame in enumerate([last] + acks + pieces)]
+    path = pcap(tmp_path / "overtaken.pcap", talk.packets + frames)
+    done = drywire("import", path, "-o", tmp_path / "case.scn", timeout=10)
+    assert done.returncode == 2
+    assert "the peer says 150001 bytes in 150001 pieces" in done.stderr
+
+
 def test_the_clock_of_a_capture_may_jump(tmp_path):
     talk = Talk().open()
     talk.say(0, b"hello\n")
