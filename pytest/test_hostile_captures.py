@@ -1,11 +1,14 @@
 """Captures as the world has them: of other interfaces, with tags, holes, clocks that jump, floods."""
 
+import hashlib
 import re
+import struct
 
 import pytest
 
 from conftest import build_variant, drywire
-from packets import ACK, CLIENT, FIN, PSH, RST, SERVER, SYN, Talk, ip, pcap, segment, tagged
+from dhcp_capture import frame, message
+from packets import ACK, CLIENT, FIN, PSH, RST, SERVER, SYN, Talk, checksum, ip, pcap, segment, tagged
 
 BODY = b"a line of the page\n" * 20
 
@@ -56,6 +59,36 @@ def test_a_flood_of_connections_takes_no_time(tmp_path):
     done = drywire("replay", path, timeout=60)
     assert delivered(done).startswith(f"{len(BODY) + 40} ")
     assert "flow 400001 of 400001" in done.stdout
+
+
+def test_floods_of_dhcp_and_pings_take_no_time(tmp_path):
+    """A starved DHCP server, answers to nobody, a ping sweep: each frame is a flow of its own."""
+    count = 200_000
+    chaddr = [b"\2" + hashlib.sha256(str(i).encode()).digest()[:5] for i in range(count)]
+    bootp = [message(1 + i % 2, b"\x35\1" + bytes([1 + i % 2]), xid=i, chaddr=chaddr[i]) for i in range(count)]
+    starve = [(i * 1000, frame("0.0.0.0", "255.255.255.255", (68, 67) if i % 2 == 0 else (67, 68), bootp[i]))
+              for i in range(count)]
+    echo = struct.pack("!BBHHH", 8, 0, checksum(struct.pack("!BBHHH", 8, 0, 0, 7, 1)), 7, 1)
+    sweep = [(i * 1000, ip(CLIENT, f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}", echo, protocol=1)) for i in range(count)]
+    dhcp, pings = tmp_path / "dhcp.pcap", pcap(tmp_path / "pings.pcap", sweep)
+    pcap(dhcp, starve, wrap=lambda whole: whole)
+    for path in (dhcp, pings):
+        assert f"frames={count} flows={count}\n" in drywire("list", path, timeout=15).stdout
+        assert drywire("compare", "--grade", "p3", path, path, timeout=15).returncode == 0
+
+
+def test_a_stream_that_was_overtaken_as_a_whole_takes_no_time(tmp_path):
+    """Before each of many pieces there is the last one, and as many ACKs ask for none of them."""
+    talk = Talk(25).open()
+    start, now = talk.seq[1], talk.packets[-1][0]
+    acks = [segment(CLIENT, SERVER, 40000, 25, talk.seq[0], start + 1, ACK)] * 250_000
+    last = segment(SERVER, CLIENT, 25, 40000, start + 150_000, talk.seq[0], ACK, b"!")
+    pieces = [segment(SERVER, CLIENT, 25, 40000, start + i, talk.seq[0], ACK, b".") for i in range(150_000)]
+    frames = [(now + i * 100, frame) for i, frame in enumerate([last] + acks + pieces)]
+    path = pcap(tmp_path / "overtaken.pcap", talk.packets + frames)
+    done = drywire("import", path, "-o", tmp_path / "case.scn", timeout=10)
+    assert done.returncode == 2
+    assert "the peer says 150001 bytes in 150001 pieces" in done.stderr
 
 
 def test_the_clock_of_a_capture_may_jump(tmp_path):

@@ -1,5 +1,4 @@
 #include "memory.h"
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { SIZE_FIRST = 16 };
@@ -39,4 +38,19 @@ void *memory_grow(void *array, size_t need, size_t *size, size_t item)
     if (!array)
         out_of_memory();
     return array;
+}
+
+FILE *memory_stream(char **bytes, size_t *len)
+{
+    FILE *f = open_memstream(bytes, len);
+
+    if (!f)
+        out_of_memory();
+    return f;
+}
+
+void memory_stream_close(FILE *f)
+{
+    if (fclose(f))
+        out_of_memory();
 }

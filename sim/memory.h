@@ -6,6 +6,7 @@
 #define DRYWIRE_MEMORY_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 _Noreturn void out_of_memory(void);
 
@@ -18,5 +19,9 @@ void *memory_unset(size_t size);
 /* Room for `need` items of `item` bytes in `array` (NULL at first), which has *size of them: grown
  * to twice that when they do not fit. What is new is not zeroed. */
 void *memory_grow(void *array, size_t need, size_t *size, size_t item);
+
+/* A file in memory; when it is closed *bytes is there, to be freed. */
+FILE *memory_stream(char **bytes, size_t *len);
+void memory_stream_close(FILE *f);
 
 #endif

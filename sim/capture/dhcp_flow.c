@@ -1,41 +1,64 @@
 /* The DHCP conversations of a capture: see dhcp_flow.h. */
 #include "dhcp_flow.h"
+#include "../bytes.h"
 #include "../oracle/decode.h"
 #include "../memory.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { ETH_HEADER = 14, UDP_HEADER = 8, SERVER_PORT = 67, CLIENT_PORT = 68, BOOTREPLY = 2 };
-/* So far back a question is looked for: a capture may be one endless conversation. */
-enum { LOOK_BACK = 256 };
+/* So far back a question is looked for: a capture may be one endless conversation, or many. */
+enum { LOOK_BACK = 256, LOOK_BACK_ALL = 4096 };
 
 /* ---- whose is it ---- */
 
-/* Does anybody in this conversation use the transaction id? */
-static bool knows(const struct dhcp_flow *f, uint32_t xid)
+static uint64_t hash_of(const uint8_t chaddr[6])
 {
-    for (size_t i = f->count, steps = 0; i-- > 0 && steps++ < LOOK_BACK;)
-        if (dhcp_word(f->said[i].bytes, f->said[i].len, DHCP_AT_XID) == xid)
-            return true;
-    return false;
+    return (get32(chaddr) | (uint64_t)get16(chaddr + 4) << 32) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static struct dhcp_flow *find(struct dhcp_flows *all, const uint8_t chaddr[6])
+{
+    size_t i = chains_first(&all->by_chaddr, hash_of(chaddr));
+
+    while (i && memcmp(all->flows[i - 1].chaddr, chaddr, 6))
+        i = chains_next(&all->by_chaddr, i - 1);
+    return i ? &all->flows[i - 1] : NULL;
+}
+
+/* The last conversation in which anybody uses the transaction id, NULL: none near. */
+static struct dhcp_flow *find_xid(struct dhcp_flows *all, uint32_t xid)
+{
+    size_t steps = 0;
+
+    for (size_t i = all->count; i-- > 0 && steps < LOOK_BACK_ALL; steps++) {
+        struct dhcp_flow *f = &all->flows[i];
+        size_t first = f->count > LOOK_BACK ? f->count - LOOK_BACK : 0;
+
+        for (size_t k = f->count; k-- > first && steps < LOOK_BACK_ALL; steps++)
+            if (dhcp_word(f->said[k].bytes, f->said[k].len, DHCP_AT_XID) == xid)
+                return f;
+    }
+    return NULL;
 }
 
 /* The conversation of a message: by chaddr, else (an answer with another chaddr) by xid, else new.
  */
 static struct dhcp_flow *flow_of(struct dhcp_flows *all, const struct dhcp_said *m)
 {
-    struct dhcp_flow f = {.first_frame = m->frame};
+    const uint8_t *chaddr = m->bytes + DHCP_AT_CHADDR;
+    struct dhcp_flow *f = find(all, chaddr);
 
-    memcpy(f.chaddr, m->bytes + DHCP_AT_CHADDR, sizeof(f.chaddr));
-    for (size_t i = all->count; i-- > 0;)
-        if (memcmp(all->flows[i].chaddr, f.chaddr, sizeof(f.chaddr)) == 0)
-            return &all->flows[i];
-    for (size_t i = all->count; m->server && i-- > 0;)
-        if (knows(&all->flows[i], dhcp_word(m->bytes, m->len, DHCP_AT_XID)))
-            return &all->flows[i];
-    all->flows = memory_grow(all->flows, all->count + 1, &all->size, sizeof(f));
-    all->flows[all->count] = f;
-    return &all->flows[all->count++];
+    if (!f && m->server)
+        f = find_xid(all, dhcp_word(m->bytes, m->len, DHCP_AT_XID));
+    if (f)
+        return f;
+    all->flows = memory_grow(all->flows, all->count + 1, &all->size, sizeof(*f));
+    f = &all->flows[all->count++];
+    *f = (struct dhcp_flow){.first_frame = m->frame};
+    memcpy(f->chaddr, chaddr, sizeof(f->chaddr));
+    chains_add(&all->by_chaddr, hash_of(chaddr));
+    return f;
 }
 
 /* ---- what does it answer ---- */
@@ -170,5 +193,6 @@ void capture_dhcp_free(struct dhcp_flows *f)
     for (size_t i = 0; i < f->count; i++)
         free(f->flows[i].said);
     free(f->flows);
+    chains_free(&f->by_chaddr);
     *f = (struct dhcp_flows){0};
 }

@@ -10,6 +10,7 @@
 #define DRYWIRE_DHCP_FLOW_H
 
 #include "capture.h"
+#include "chains.h"
 #include "../world/dhcp_script.h"
 
 struct dhcp_said {
@@ -40,6 +41,7 @@ struct dhcp_flow {
 struct dhcp_flows {
     struct dhcp_flow *flows; /* in the order of their first frames */
     size_t count, size;
+    struct chains by_chaddr;
     size_t bad_sums;
 };
 

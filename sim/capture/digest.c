@@ -9,19 +9,39 @@ enum { DHCP_SECS = 8, TCP_FIXED = 20 };
 
 /* ---- messages ---- */
 
+/* FNV-1a. */
+static uint64_t hash_of(const uint8_t *bytes, size_t len)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static bool is_known(const struct message_list *l, uint64_t hash, const uint8_t *bytes, size_t len)
+{
+    for (size_t i = chains_first(&l->by_bytes, hash); i; i = chains_next(&l->by_bytes, i - 1))
+        if (l->messages[i - 1].len == len && memcmp(l->messages[i - 1].bytes, bytes, len) == 0)
+            return true;
+    return false;
+}
+
 static void add_message(struct message_list *l, size_t number, const struct capture_frame *frame,
                         const struct decoded *d)
 {
     uint8_t *bytes = memory_new(frame->len, 1);
     size_t len = normal_frame(frame->bytes, frame->len, d, bytes);
+    uint64_t hash;
 
     if (d->layer == LAYER_DHCP) /* the one field that tells the time */
         memset(bytes + (14 + d->ip_header_len + 8) + DHCP_SECS, 0, 2);
-    for (size_t i = 0; i < l->count; i++)
-        if (l->messages[i].len == len && memcmp(l->messages[i].bytes, bytes, len) == 0) {
-            free(bytes);
-            return;
-        }
+    hash = hash_of(bytes, len);
+    if (is_known(l, hash, bytes, len)) {
+        free(bytes);
+        return;
+    }
+    chains_add(&l->by_bytes, hash);
     l->messages = memory_grow(l->messages, l->count + 1, &l->size, sizeof(*l->messages));
     l->messages[l->count++] = (struct message){number, bytes, len};
 }
@@ -36,9 +56,11 @@ static struct connection *connection_of(struct digest *g, const struct decoded *
                              .remote_port = who == OWN ? d->dst_port : d->src_port,
                              .remote = who == OWN ? d->ip_dst : d->ip_src,
                              .first_frame = number};
+    uint64_t ends = (uint64_t)key.remote << 32 | (uint32_t)key.remote_port << 16 | key.local_port;
+    uint64_t hash = ends * UINT64_C(0x9e3779b97f4a7c15);
 
-    for (size_t i = g->connection_count; i-- > 0;) {
-        struct connection *c = &g->connections[i];
+    for (size_t i = chains_first(&g->by_ends, hash); i; i = chains_next(&g->by_ends, i - 1)) {
+        struct connection *c = &g->connections[i - 1];
         const struct byte_stream *s = &c->streams[who];
 
         if (c->local_port != key.local_port || c->remote_port != key.remote_port ||
@@ -51,6 +73,7 @@ static struct connection *connection_of(struct digest *g, const struct decoded *
     g->connections = memory_grow(g->connections, g->connection_count + 1, &g->connection_size,
                                  sizeof(*g->connections));
     g->connections[g->connection_count] = key;
+    chains_add(&g->by_ends, hash);
     return &g->connections[g->connection_count++];
 }
 
@@ -206,6 +229,7 @@ void digest_free(struct digest *g)
         for (size_t i = 0; i < g->lists[k].count; i++)
             free(g->lists[k].messages[i].bytes);
         free(g->lists[k].messages);
+        chains_free(&g->lists[k].by_bytes);
     }
     for (size_t i = 0; i < g->connection_count; i++)
         for (unsigned who = 0; who < SPEAKERS; who++) {
@@ -213,5 +237,6 @@ void digest_free(struct digest *g)
             free(g->connections[i].streams[who].bytes);
         }
     free(g->connections);
+    chains_free(&g->by_ends);
     *g = (struct digest){0};
 }

@@ -11,6 +11,7 @@
 #define DRYWIRE_DIGEST_H
 
 #include "capture.h"
+#include "chains.h"
 #include "../oracle/decode.h"
 
 enum message_kind { MESSAGE_DHCP, MESSAGE_ARP, MESSAGE_ICMP, MESSAGE_UDP, MESSAGE_KINDS };
@@ -25,6 +26,7 @@ struct message {
 struct message_list {
     struct message *messages;
     size_t count, size;
+    struct chains by_bytes;
 };
 
 /* Who said something: the machine or its peer. */
@@ -67,6 +69,7 @@ struct digest {
     struct message_list lists[MESSAGE_KINDS];
     struct connection *connections; /* in the order of their first segments */
     size_t connection_count, connection_size;
+    struct chains by_ends;
 };
 
 /* Who the machine is: the sender of the first DHCP message of a client, else of the first frame. */

@@ -29,38 +29,13 @@ static bool is_another(const struct flow *f, unsigned from, const struct decoded
     return d->tcp_flags & SEG_SYN && s->known && (!s->syns || s->iss != d->tcp_seq);
 }
 
-/* Where flows between the two ends are found, whichever speaks. The table is at most half full. */
-static size_t place(const struct flows *all, uint32_t a, uint32_t b, uint16_t a_port,
-                    uint16_t b_port)
+/* The same whichever of the two ends speaks. */
+static uint64_t hash_of(const struct decoded *d)
 {
-    uint64_t x = (uint64_t)a << 16 | a_port, y = (uint64_t)b << 16 | b_port;
-    uint64_t hash = (x ^ y) * UINT64_C(0x9e3779b97f4a7c15) + (x + y) * UINT64_C(0xc2b2ae3d27d4eb4f);
+    uint64_t x = (uint64_t)d->ip_src << 16 | d->src_port;
+    uint64_t y = (uint64_t)d->ip_dst << 16 | d->dst_port;
 
-    return (size_t)(hash >> 32) & (all->newest_size - 1);
-}
-
-static void put_in_place(struct flows *all, size_t number)
-{
-    struct flow *f = &all->flows[number - 1];
-    const struct flow_side *a = &f->sides[CLIENT], *b = &f->sides[SERVER];
-    size_t at = place(all, a->addr, b->addr, a->port, b->port);
-
-    f->older = all->newest[at];
-    all->newest[at] = number;
-}
-
-/* The last flow gets its place, in a larger table when there is need of one. */
-static void add_place(struct flows *all)
-{
-    if (all->count * 2 <= all->newest_size) {
-        put_in_place(all, all->count);
-        return;
-    }
-    free(all->newest);
-    all->newest_size = all->newest_size ? all->newest_size * 4 : 64;
-    all->newest = memory_new(all->newest_size, sizeof(*all->newest));
-    for (size_t i = 1; i <= all->count; i++)
-        put_in_place(all, i);
+    return (x ^ y) * UINT64_C(0x9e3779b97f4a7c15) + (x + y) * UINT64_C(0xc2b2ae3d27d4eb4f);
 }
 
 static struct flow *flow_new(struct flows *all, const struct decoded *d, size_t number)
@@ -77,7 +52,7 @@ static struct flow *flow_new(struct flows *all, const struct decoded *d, size_t 
     f.sides[!from].port = d->dst_port;
     all->flows = memory_grow(all->flows, all->count + 1, &all->size, sizeof(f));
     all->flows[all->count++] = f;
-    add_place(all);
+    chains_add(&all->by_ends, hash_of(d));
     return &all->flows[all->count - 1];
 }
 
@@ -85,11 +60,9 @@ static struct flow *flow_new(struct flows *all, const struct decoded *d, size_t 
  */
 static struct flow *find(struct flows *all, const struct decoded *d, unsigned *from)
 {
-    size_t i = 0;
+    size_t i = chains_first(&all->by_ends, hash_of(d));
 
-    if (all->newest_size)
-        i = all->newest[place(all, d->ip_src, d->ip_dst, d->src_port, d->dst_port)];
-    for (; i; i = all->flows[i - 1].older)
+    for (; i; i = chains_next(&all->by_ends, i - 1))
         for (*from = 0; *from < SIDES; ++*from) {
             struct flow *f = &all->flows[i - 1];
 
@@ -355,6 +328,6 @@ void capture_flows_free(struct flows *f)
             free(f->flows[i].sides[side].bytes);
         }
     free(f->flows);
-    free(f->newest);
+    chains_free(&f->by_ends);
     *f = (struct flows){0};
 }

@@ -8,6 +8,7 @@
 #define DRYWIRE_FLOW_H
 
 #include "capture.h"
+#include "chains.h"
 
 enum { CLIENT, SERVER, SIDES };
 
@@ -51,7 +52,6 @@ struct flow_side {
 
 struct flow {
     struct flow_side sides[SIDES];
-    size_t older;       /* another one that is found in the same place, plus one */
     size_t first_frame; /* its number in the capture */
     bool begun;         /* its SYN is there */
 };
@@ -59,9 +59,9 @@ struct flow {
 struct flows {
     struct flow *flows; /* in the order of their first frames */
     size_t count, size;
-    size_t *newest, newest_size; /* by the two ends: the last flow that they had, plus one */
-    size_t bad_sums;             /* segments with a wrong checksum, which count all the same */
-    size_t fragments;            /* of IP, which do not */
+    struct chains by_ends;
+    size_t bad_sums;  /* segments with a wrong checksum, which count all the same */
+    size_t fragments; /* of IP, which do not */
 };
 
 /* Take the capture apart; *f points into it, so that it must outlive it, and is freed by

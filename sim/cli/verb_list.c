@@ -4,11 +4,13 @@
 #include "../../user/programs.h"
 #include "../capture/dhcp_flow.h"
 #include "../capture/flow.h"
+#include "../memory.h"
 #include "../replay/import_echo.h"
 #include "../oracle/oracle.h"
 #include "paths.h"
 #include "verbs.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- a capture ---- */
 
@@ -54,24 +56,28 @@ static void list_dhcp(const struct dhcp_flow *f, size_t number)
            f->count - answers, answers);
 }
 
-static void list_ping(const struct echo_import *im, size_t flow, size_t number)
+/* From number `number` on, counted in one go: a capture may hold as many pings as frames. */
+static void list_pings(const struct echo_import *im, size_t number)
 {
-    const struct echo *first = NULL;
-    size_t requests = 0, replies = 0;
+    struct ping {
+        const struct echo *first;
+        size_t requests, replies;
+    } *pings = memory_new(im->flows, sizeof(*pings));
     char ends[2][ADDRESS_MAX];
 
     for (size_t i = 0; i < im->count; i++) {
         const struct echo *e = &im->echoes[i];
+        struct ping *p = &pings[e->flow];
 
-        if (e->flow != flow)
-            continue;
-        first = first ? first : e;
-        requests++;
-        replies += e->replied;
+        p->first = p->first ? p->first : e;
+        p->requests++;
+        p->replies += e->replied;
     }
-    printf("  flow %zu  ping  %s > %s  id=%u, %zu requests, %zu replies\n", number,
-           address(ends[0], first->from), address(ends[1], first->to), first->id, requests,
-           replies);
+    for (size_t i = 0; i < im->flows; i++)
+        printf("  flow %zu  ping  %s > %s  id=%u, %zu requests, %zu replies\n", number + i,
+               address(ends[0], pings[i].first->from), address(ends[1], pings[i].first->to),
+               pings[i].first->id, pings[i].requests, pings[i].replies);
+    free(pings);
 }
 
 /* The numbers are those of --flow. */
@@ -98,8 +104,7 @@ static int list_capture(const char *path)
         list_tcp(&tcp.flows[i], i + 1);
     for (size_t i = 0; i < dhcp.count; i++)
         list_dhcp(&dhcp.flows[i], tcp.count + i + 1);
-    for (size_t i = 0; i < pings.flows; i++)
-        list_ping(&pings, i, behind + i + 1);
+    list_pings(&pings, behind + 1);
     echo_import_close(&pings);
     capture_dhcp_free(&dhcp);
     capture_flows_free(&tcp);

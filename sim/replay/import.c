@@ -346,15 +346,25 @@ static void put_wait(struct playing *p, uint64_t time_ns)
     p->prev_ns = time_ns > p->prev_ns ? time_ns : p->prev_ns;
 }
 
-/* How many times the machine asked for the piece: duplicate ACKs between two frames. */
-static unsigned asked(const struct flow_side *own, const struct flow_segment *piece, size_t from)
+/* Did the machine ask for the piece, with duplicate ACKs behind frame `from`? Those just before the
+ * piece are looked at: a capture may be long. */
+static bool asked_again(const struct flow_side *own, const struct flow_segment *piece, size_t from)
 {
+    enum { LOOK_BACK = 256, DUPLICATES = 3 }; /* RFC 5681 section 3.2 */
+    size_t at = 0, end = own->segment_count;
     unsigned n = 0;
 
-    for (size_t i = 0; i < own->segment_count && own->segments[i].frame < piece->frame; i++)
-        n += own->segments[i].frame > from && !own->segments[i].len &&
-             own->segments[i].ack == piece->offset;
-    return n;
+    while (at < end) {
+        size_t middle = at + (end - at) / 2;
+
+        if (own->segments[middle].frame < piece->frame)
+            at = middle + 1;
+        else
+            end = middle;
+    }
+    for (unsigned i = 0; i < LOOK_BACK && at-- > 0 && own->segments[at].frame > from; i++)
+        n += !own->segments[at].len && own->segments[at].ack == piece->offset;
+    return n >= DUPLICATES;
 }
 
 /* The first segment that was there before the piece although it stands behind it, or NULL. */
@@ -377,7 +387,7 @@ static bool put_way(struct playing *p, const struct flow_segment *piece, size_t 
     uint64_t late = h && piece->time_ns > h->time_ns ? piece->time_ns - h->time_ns : 0;
 
     if (piece->lost ||
-        (h && (late >= LATE_MAX_NS || asked(import_own(p->im), piece, h->frame) > 2)))
+        (h && (late >= LATE_MAX_NS || asked_again(import_own(p->im), piece, h->frame))))
         fputs(" lost", p->out);
     else if (h)
         put_duration(p->out, "late", late > NS_PER_US ? late : NS_PER_US);
@@ -588,8 +598,11 @@ void import_notes(const struct import *im, FILE *out, const char *prefix)
                 "%sThe machine's stream has a gap at byte %zu: what is behind it is left out.\n",
                 prefix, own->len);
     if (peer->conflicts)
-        fprintf(out, "%sThe peer said %zu bytes of its stream twice, and not the same: one of the two is played.\n",
-                prefix, peer->conflicts);
+        fprintf(
+            out,
+            "%sThe peer said %zu bytes of its stream twice, and not the same: one of the two is "
+            "played.\n",
+            prefix, peer->conflicts);
     if (im->webget && im->said != own->len)
         fprintf(out, "%sThe request is webget's own, %" PRIu64 " bytes in place of %zu.\n", prefix,
                 im->said, own->len);

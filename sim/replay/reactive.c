@@ -3,12 +3,15 @@
  * docs/replay.md.
  */
 #include "reactive.h"
+#include "../cli/child.h"
+#include "../memory.h"
 #include "reactive_dhcp.h"
 #include "reactive_echo.h"
 #include "reactive_tcp.h"
 #include "../report/report.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- which flow ---- */
@@ -132,6 +135,8 @@ int reactive_verdict(const struct run_result *run, unsigned bad)
     return run->failure.kind ? failure_code(run->failure.kind) : bad ? EXIT_FAIL : EXIT_PASS;
 }
 
+/* ---- a run ---- */
+
 void reactive_line(void *ctx, uint64_t time_ns, const char *line)
 {
     char at[40];
@@ -141,8 +146,8 @@ void reactive_line(void *ctx, uint64_t time_ns, const char *line)
     printf("%s       %s\n", at, line);
 }
 
-void reactive_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
-                    size_t len, const char *fate)
+static void tell_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
+                       size_t len, const char *fate)
 {
     char line[300];
 
@@ -150,4 +155,57 @@ void reactive_frame(void *ctx, uint64_t time_ns, enum direction dir, const struc
     (void)len;
     report_frame(line, sizeof(line), time_ns, dir, d, fate);
     puts(line);
+}
+
+struct in_child {
+    const struct scenario *scenario;
+    struct run_options options;
+    int (*report)(void *ctx, const struct run_result *run);
+};
+
+static int run(void *ctx)
+{
+    struct in_child *r = ctx;
+    struct run_context *c = run_context_new();
+    struct run_result result;
+    int code;
+
+    run_scenario(c, r->scenario, &r->options, &result);
+    code = r->report(r->options.ctx, &result);
+    run_context_free(c);
+    return code;
+}
+
+int reactive_run(const struct scenario *sc, const struct options *o, const struct run_options *ro,
+                 int (*report)(void *ctx, const struct run_result *run))
+{
+    struct in_child r = {.scenario = sc, .options = *ro, .report = report};
+
+    r.options.seed = o->seed;
+    if (o->verbose)
+        r.options.on_frame = tell_frame;
+    if (o->verbose && !r.options.on_line)
+        r.options.on_line = reactive_line;
+    return child_call(run, &r, o->timeout_s);
+}
+
+void reactive_keep(struct reactive_frames *kept, uint64_t time_ns, const uint8_t *frame, size_t len,
+                   const char *fate, uint64_t arrival_ns)
+{
+    struct capture *c = &kept->capture;
+    uint8_t *bytes = memcpy(memory_new(len, 1), frame, len);
+
+    c->frames = memory_grow(c->frames, c->count + 1, &kept->size, sizeof(*c->frames));
+    c->frames[c->count++] = (struct capture_frame){.time_ns = time_ns,
+                                                   .bytes = bytes,
+                                                   .len = len,
+                                                   .lost = arrival_ns == SIM_NEVER,
+                                                   .fault = fate};
+}
+
+void reactive_frames_free(struct reactive_frames *kept)
+{
+    for (size_t i = 0; i < kept->capture.count; i++)
+        free((void *)kept->capture.frames[i].bytes);
+    capture_free(&kept->capture);
 }

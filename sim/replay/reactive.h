@@ -29,9 +29,19 @@ unsigned reactive_differ_number(const char *what, size_t was, size_t is, const c
 /* The last line, with the departures that are not allowed; the exit code. */
 int reactive_verdict(const struct run_result *run, unsigned bad);
 
-/* For run_options: lines and frames as they come (-v). They need no context. */
-void reactive_line(void *ctx, uint64_t time_ns, const char *line);
-void reactive_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
-                    size_t len, const char *fate);
+/* Run the scenario in a child, under the seed and the limits of `o`, and report there: the exit
+ * code. With -v frames are told as they come, and lines unless ro->on_line is there to do it. */
+int reactive_run(const struct scenario *sc, const struct options *o, const struct run_options *ro,
+                 int (*report)(void *ctx, const struct run_result *run));
+void reactive_line(void *ctx, uint64_t time_ns, const char *line); /* needs no context */
+
+/* Frames of a run as a capture: what run_options.on_flight is told of each. */
+struct reactive_frames {
+    struct capture capture;
+    size_t size;
+};
+void reactive_keep(struct reactive_frames *kept, uint64_t time_ns, const uint8_t *frame, size_t len,
+                   const char *fate, uint64_t arrival_ns);
+void reactive_frames_free(struct reactive_frames *kept);
 
 #endif

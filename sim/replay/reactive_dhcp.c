@@ -3,7 +3,6 @@
  * core's behaviour leaves the captured client's: see docs/replay.md.
  */
 #include "reactive_dhcp.h"
-#include "../cli/child.h"
 #include "../memory.h"
 #include "reactive.h"
 #include "../report/report.h"
@@ -12,20 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCENARIO_MAX = 1 << 20, LIST_MAX = 8 };
+enum { LIST_MAX = 8 };
 
 #define SLACK_NS (100 * NS_PER_MS) /* of a timer: when a poll comes */
 
 static char *scenario_text(struct dhcp_import *im, size_t *len)
 {
-    char *text = NULL;
-    FILE *out = open_memstream(&text, len);
+    char *text;
+    FILE *out = memory_stream(&text, len);
 
-    if (!out)
-        out_of_memory();
     dhcp_import_write(im, out);
-    if (fclose(out))
-        out_of_memory();
+    memory_stream_close(out);
     return text;
 }
 
@@ -69,9 +65,8 @@ struct run_record {
     struct dhcp_import *im;
     const struct scenario *scenario;
     const struct options *options;
-    struct capture frames; /* of DHCP */
-    size_t frames_size;
-    char terms[160]; /* of the first lease, as the core says them; "" none */
+    struct reactive_frames frames; /* of DHCP */
+    char terms[160];               /* of the first lease, as the core says them; "" none */
     unsigned naks, refused;
 };
 
@@ -79,19 +74,10 @@ static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uin
                       size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns)
 {
     struct run_record *r = ctx;
-    struct capture *c = &r->frames;
-    uint8_t *bytes;
 
     (void)dir;
-    if (d->layer != LAYER_DHCP && d->layer != LAYER_UDP)
-        return;
-    bytes = memcpy(memory_new(len, 1), frame, len);
-    c->frames = memory_grow(c->frames, c->count + 1, &r->frames_size, sizeof(*c->frames));
-    c->frames[c->count++] = (struct capture_frame){.time_ns = time_ns,
-                                                   .bytes = bytes,
-                                                   .len = len,
-                                                   .lost = arrival_ns == SIM_NEVER,
-                                                   .fault = fate};
+    if (d->layer == LAYER_DHCP || d->layer == LAYER_UDP)
+        reactive_keep(&r->frames, time_ns, frame, len, fate, arrival_ns);
 }
 
 static void on_line(void *ctx, uint64_t time_ns, const char *line)
@@ -325,8 +311,9 @@ static const struct dhcp_flow *flow_of_run(const struct dhcp_flows *all, const u
     return NULL;
 }
 
-static int report(struct run_record *r, const struct run_result *run)
+static int report(void *ctx, const struct run_result *run)
 {
+    struct run_record *r = ctx;
     const struct dhcp_import *im = r->im;
     const struct dhcp_flow *f;
     struct dhcp_flows flows;
@@ -335,7 +322,7 @@ static int report(struct run_record *r, const struct run_result *run)
     printf("%s: flow %zu of %zu, the core is the DHCP client\n", r->options->paths[0], im->number,
            im->total);
     dhcp_import_notes(im, stdout, "  imported: ");
-    capture_dhcp(&flows, &r->frames);
+    capture_dhcp(&flows, &r->frames.capture);
     f = flow_of_run(&flows, r->scenario->device.mac);
     if (f && dhcp_import_asked(im))
         bad += departures(r, f);
@@ -343,27 +330,8 @@ static int report(struct run_record *r, const struct run_result *run)
         printf("  differs  the core asked for nothing; NOT ALLOWED\n");
     bad += outcome(r) + !f;
     capture_dhcp_free(&flows);
+    reactive_frames_free(&r->frames);
     return reactive_verdict(run, bad);
-}
-
-static int run(void *ctx)
-{
-    struct run_record *r = ctx;
-    struct run_options ro = {
-        .seed = r->options->seed, .on_flight = on_flight, .on_line = on_line, .ctx = r};
-    struct run_context *c = run_context_new();
-    struct run_result result;
-    int code;
-
-    if (r->options->verbose)
-        ro.on_frame = reactive_frame;
-    run_scenario(c, r->scenario, &ro, &result);
-    code = report(r, &result);
-    run_context_free(c);
-    for (size_t i = 0; i < r->frames.count; i++)
-        free((void *)r->frames.frames[i].bytes);
-    free(r->frames.frames);
-    return code;
 }
 
 int dhcp_scenario(struct dhcp_import *im, const struct options *o, struct scenario **sc)
@@ -381,13 +349,14 @@ int dhcp_scenario(struct dhcp_import *im, const struct options *o, struct scenar
 int dhcp_replay(struct dhcp_import *im, const struct options *o)
 {
     struct run_record r = {.im = im, .options = o};
+    struct run_options ro = {.on_flight = on_flight, .on_line = on_line, .ctx = &r};
     struct scenario *sc;
     int code = dhcp_scenario(im, o, &sc);
 
     if (code)
         return code;
     r.scenario = sc;
-    code = child_call(run, &r, o->timeout_s);
+    code = reactive_run(sc, o, &ro, report);
     scenario_free(sc);
     return code;
 }

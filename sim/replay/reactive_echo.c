@@ -3,25 +3,19 @@
  * replies differ from the captured host's: see docs/replay.md.
  */
 #include "reactive_echo.h"
-#include "../cli/child.h"
 #include "../memory.h"
 #include "reactive.h"
 #include "../cli/verbs.h"
 #include <stdlib.h>
 
-enum { SCENARIO_MAX = 1 << 20 };
-
 static char *scenario_text(const struct echo_import *im, const struct options *o, size_t *len,
                            int *code)
 {
-    char *text = NULL;
-    FILE *out = open_memstream(&text, len);
+    char *text;
+    FILE *out = memory_stream(&text, len);
 
-    if (!out)
-        out_of_memory();
     echo_import_write(im, out);
-    if (fclose(out))
-        out_of_memory();
+    memory_stream_close(out);
     *code = 0;
     if (o->role == ROLE_CLIENT)
         fprintf(stderr,
@@ -73,8 +67,9 @@ static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uin
     r->replies += dir == DIRECTION_TX && d->layer == LAYER_ICMP && d->icmp_type == 0;
 }
 
-static int report(const struct echo_run *r, const struct run_result *run)
+static int report(void *ctx, const struct run_result *run)
 {
+    const struct echo_run *r = ctx;
     struct echo_counts was = echo_counts_of(r->im);
     size_t asked = r->scenario->dial_count;
     unsigned bad = 0;
@@ -95,24 +90,6 @@ static int report(const struct echo_run *r, const struct run_result *run)
     return reactive_verdict(run, bad);
 }
 
-static int run(void *ctx)
-{
-    struct echo_run *r = ctx;
-    struct run_options ro = {.seed = r->options->seed, .on_flight = on_flight, .ctx = r};
-    struct run_context *c = run_context_new();
-    struct run_result result;
-    int code;
-
-    if (r->options->verbose) {
-        ro.on_line = reactive_line;
-        ro.on_frame = reactive_frame;
-    }
-    run_scenario(c, r->scenario, &ro, &result);
-    code = report(r, &result);
-    run_context_free(c);
-    return code;
-}
-
 int echo_scenario(struct echo_import *im, const struct options *o, struct scenario **sc)
 {
     size_t len;
@@ -128,13 +105,14 @@ int echo_scenario(struct echo_import *im, const struct options *o, struct scenar
 int echo_replay(struct echo_import *im, const struct options *o)
 {
     struct echo_run r = {.im = im, .options = o};
+    struct run_options ro = {.on_flight = on_flight, .ctx = &r};
     struct scenario *sc;
     int code = echo_scenario(im, o, &sc);
 
     if (code)
         return code;
     r.scenario = sc;
-    code = child_call(run, &r, o->timeout_s);
+    code = reactive_run(sc, o, &ro, report);
     scenario_free(sc);
     return code;
 }

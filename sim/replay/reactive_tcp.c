@@ -3,7 +3,6 @@
  * core's behaviour leaves the captured one: see docs/replay.md.
  */
 #include "reactive_tcp.h"
-#include "../cli/child.h"
 #include "../memory.h"
 #include "reactive.h"
 #include "../sha256.h"
@@ -12,23 +11,19 @@
 #include <string.h>
 
 enum {
-    INLINE_MAX = 64 << 10,  /* a longer stream goes into a file of its own */
-    STREAM_MAX = 16 << 20,  /* nor is that longer */
-    SCENARIO_MAX = 1 << 20, /* what scenario.c reads */
-    MSS_LEAST = 64,         /* TCP_MSS_MIN of the core */
+    INLINE_MAX = 64 << 10, /* a longer stream goes into a file of its own */
+    STREAM_MAX = 16 << 20, /* nor is that longer */
+    MSS_LEAST = 64,        /* TCP_MSS_MIN of the core */
 };
 
 /* The scenario in memory; free() it. */
 static char *scenario_text(const struct import *im, const char *side, size_t *len)
 {
-    char *text = NULL;
-    FILE *out = open_memstream(&text, len);
+    char *text;
+    FILE *out = memory_stream(&text, len);
 
-    if (!out)
-        out_of_memory();
     import_write(im, out, side);
-    if (fclose(out))
-        out_of_memory();
+    memory_stream_close(out);
     return text;
 }
 
@@ -84,12 +79,10 @@ int tcp_write_scenario(const struct import *im, const struct options *o)
 
 struct reactive {
     const struct import *im;
-    const struct scenario *scenario;
     const struct options *options;
     uint8_t *read; /* what the program read */
     size_t read_len, read_size;
-    struct capture frames; /* of the run */
-    size_t frames_size;
+    struct reactive_frames frames; /* of the run */
 };
 
 static void on_read(void *ctx, const void *bytes, size_t len)
@@ -105,20 +98,10 @@ static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uin
                       size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns)
 {
     struct reactive *r = ctx;
-    struct capture *c = &r->frames;
-    uint8_t *bytes;
 
     (void)dir;
-    if (d->error || d->layer != LAYER_TCP)
-        return;
-    bytes = memory_new(len, 1);
-    memcpy(bytes, frame, len);
-    c->frames = memory_grow(c->frames, c->count + 1, &r->frames_size, sizeof(*c->frames));
-    c->frames[c->count++] = (struct capture_frame){.time_ns = time_ns,
-                                                   .bytes = bytes,
-                                                   .len = len,
-                                                   .lost = arrival_ns == SIM_NEVER,
-                                                   .fault = fate};
+    if (!d->error && d->layer == LAYER_TCP)
+        reactive_keep(&r->frames, time_ns, frame, len, fate, arrival_ns);
 }
 
 /* ---- the report ---- */
@@ -230,8 +213,9 @@ static const struct flow *flow_of_run(const struct flows *all)
     return most;
 }
 
-static int report(const struct reactive *r, const struct run_result *run)
+static int report(void *ctx, const struct run_result *run)
 {
+    struct reactive *r = ctx;
     const struct import *im = r->im;
     const struct flow *f;
     struct flows flows;
@@ -241,7 +225,7 @@ static int report(const struct reactive *r, const struct run_result *run)
            import_total(im), im->own == CLIENT ? "client" : "server",
            im->webget ? "webget" : "talk");
     import_notes(im, stdout, "  imported: ");
-    capture_flows(&flows, &r->frames);
+    capture_flows(&flows, &r->frames.capture);
     f = flow_of_run(&flows);
     if (f)
         bad += departures(im, &f->sides[im->own], &f->sides[!im->own]);
@@ -249,30 +233,9 @@ static int report(const struct reactive *r, const struct run_result *run)
         printf("  differs  there was no connection; NOT ALLOWED\n");
     bad += delivered(r) + !f;
     capture_flows_free(&flows);
-    return reactive_verdict(run, bad);
-}
-
-static int run(void *ctx)
-{
-    struct reactive *r = ctx;
-    struct run_options ro = {
-        .seed = r->options->seed, .on_read = on_read, .on_flight = on_flight, .ctx = r};
-    struct run_context *c = run_context_new();
-    struct run_result result;
-    int code;
-
-    if (r->options->verbose) {
-        ro.on_line = reactive_line;
-        ro.on_frame = reactive_frame;
-    }
-    run_scenario(c, r->scenario, &ro, &result);
-    code = report(r, &result);
-    run_context_free(c);
-    for (size_t i = 0; i < r->frames.count; i++)
-        free((void *)r->frames.frames[i].bytes);
-    free(r->frames.frames);
+    reactive_frames_free(&r->frames);
     free(r->read);
-    return code;
+    return reactive_verdict(run, bad);
 }
 
 int tcp_scenario(const struct import *im, const struct options *o, struct scenario **sc)
@@ -288,13 +251,13 @@ int tcp_scenario(const struct import *im, const struct options *o, struct scenar
 int tcp_replay(const struct import *im, const struct options *o)
 {
     struct reactive r = {.im = im, .options = o};
+    struct run_options ro = {.on_read = on_read, .on_flight = on_flight, .ctx = &r};
     struct scenario *sc;
     int code = tcp_scenario(im, o, &sc);
 
     if (code)
         return code;
-    r.scenario = sc;
-    code = child_call(run, &r, o->timeout_s);
+    code = reactive_run(sc, o, &ro, report);
     scenario_free(sc);
     return code;
 }

@@ -457,19 +457,16 @@ static int read_scenario(const struct capture *c, const char *path, const struct
                          struct scenario **sc)
 {
     const char *device = *m->device ? m->device : NULL;
-    char *errors = NULL;
+    char *errors;
     size_t len;
     FILE *out;
     int code;
 
     if (!c->scenario)
         return scenario_read_device(m->scenario, device, sc, stderr);
-    out = open_memstream(&errors, &len);
-    if (!out)
-        out_of_memory();
+    out = memory_stream(&errors, &len);
     code = scenario_parse_device(m->scenario, c->scenario, c->scenario_len, device, sc, out);
-    if (fclose(out))
-        out_of_memory();
+    memory_stream_close(out);
     if (code)
         fprintf(stderr, "drywire: %s: in its header, %s", path, errors);
     free(errors);

@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_SIZE_MAX = 1 << 20 };
-
 _Static_assert(sizeof(size_t) == sizeof(uint64_t), "string lengths are stored as 64 bits");
 
 struct block {
@@ -393,16 +391,16 @@ int scenario_parse(const char *path, const char *text, size_t len, struct scenar
 static int read_file(const char *path, const struct how *how, struct scenario **out, FILE *errors)
 {
     FILE *f = fopen(path, "rb");
-    char *text = malloc(FILE_SIZE_MAX + 1);
+    char *text = malloc(SCENARIO_MAX + 1);
     size_t len = 0;
     int result = 2;
 
     errno = text ? errno : ENOMEM;
     if (f && text)
-        len = fread(text, 1, FILE_SIZE_MAX + 1, f);
+        len = fread(text, 1, SCENARIO_MAX + 1, f);
     if (!f || !text || ferror(f))
         fprintf(errors, "%s: cannot be read: %s\n", path, strerror(errno));
-    else if (len > FILE_SIZE_MAX)
+    else if (len > SCENARIO_MAX)
         fprintf(errors, "%s: is larger than a scenario can be (1 MiB)\n", path);
     else if (capture_magic(text, len))
         fprintf(errors, "%s: is a capture, not a scenario: drywire replay or import takes it\n",

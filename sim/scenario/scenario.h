@@ -199,6 +199,8 @@ struct scenario {
     void *memory; /* the reader's own */
 };
 
+enum { SCENARIO_MAX = 1 << 20 }; /* bytes of a file */
+
 /*
  * Read a scenario. On success 0 and *out is set (scenario_free() it); otherwise 2, and one line
  * `path:line: message` with a suggestion where there is one has been written to `errors`.
