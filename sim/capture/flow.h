@@ -54,13 +54,13 @@ struct flow {
     size_t older;       /* another one that is found in the same place, plus one */
     size_t first_frame; /* its number in the capture */
     bool begun;         /* its SYN is there */
+    size_t bad_sums;    /* segments with a wrong checksum, which count all the same */
 };
 
 struct flows {
     struct flow *flows; /* in the order of their first frames */
     size_t count, size;
     size_t *newest, newest_size; /* by the two ends: the last flow that they had, plus one */
-    size_t bad_sums;             /* segments with a wrong checksum, which count all the same */
     size_t fragments;            /* of IP, which do not */
 };
 
