@@ -38,6 +38,7 @@ def one_line(done, code, *words):
     (["run", "docs"], 5, ["docs"]),
     (["run", "tests/captures/linux-web.pcap"], 2, ["is a capture", "drywire replay"]),
     (["replay", LEASE], 2, ["drywire run"]),
+    (["replay", "--as", "observer", "--flow", "2", "tests/captures/linux-web.pcap"], 2, ["every frame", "--flow"]),
     (["run", "--pcap", "/no/such/folder/x.pcapng", LEASE], 2, ["/no/such/folder/x.pcapng"]),
     (["run", "--pcap", "x.pcapng", "tests/scenarios"], 2, ["single scenario"]),
     (["run", "--junit", "/no/such/x.xml", LEASE], 2, ["/no/such/x.xml"]),
@@ -46,6 +47,12 @@ def one_line(done, code, *words):
 ])
 def test_bad_command_line(args, code, words):
     one_line(drywire(*args), code, *words)
+
+
+def test_a_listing_that_fails_ends_with_the_reason():
+    done = drywire("list", "no/such.scn")
+    one_line(done, 2, "no/such.scn")
+    assert not done.stdout
 
 
 @pytest.mark.parametrize("line, words", [
