@@ -60,6 +60,7 @@ def test_a_listing_that_fails_ends_with_the_reason():
     ("world slirq", ["slirp"]),
     ("expekt webget: done", ["expect"]),
     ("expect webget done", ["webget"]),
+    ("expect webget: done by 3s status=200", ["by 3s", "end of the line"]),
     ("run webgett http://10.0.2.2/", ["webget"]),
     ("at 0ms drop rx dhcp.offr count=1", ["dhcp.offer"]),
     ("at 0ms dorp rx dhcp.offer", ["drop"]),
