@@ -268,3 +268,9 @@ def test_output_that_goes_nowhere_is_told(words):
     done = command(["sh", "-c", '"$@" >/dev/full', "sh", BUILD / "drywire", *words])
     assert done.returncode == 4, done.stderr
     assert done.stderr == "drywire: standard output: No space left on device\n"
+
+
+def test_a_pager_may_close_the_pipe():
+    done = command(["sh", "-c", '"$@" | head -n 1', "sh", BUILD / "drywire", "seq",
+                    "tests/scenarios/common/web-4mib.scn"])
+    assert (done.stdout, done.stderr) == ("A body of 4 MiB\n", "")
