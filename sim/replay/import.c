@@ -53,7 +53,7 @@ static int choose_flow(struct import *im, char *problem, size_t size)
 
     if (!im->flows.count && !im->wish.others) {
         snprintf(problem, size,
-                 "has no TCP over IPv4, no DHCP and no ping, there is nothing to import");
+                 "has no TCP over IPv4, no DHCP and no ping: only replay --as observer takes it");
         return -1;
     }
     if (wanted > im->flows.count) {
