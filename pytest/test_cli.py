@@ -38,6 +38,7 @@ def one_line(done, code, *words):
     (["run", "docs"], 5, ["docs"]),
     (["run", "tests/captures/linux-web.pcap"], 2, ["is a capture", "drywire replay"]),
     (["replay", LEASE], 2, ["drywire run"]),
+    (["replay", "--as", "observer", "--flow", "2", "tests/captures/linux-web.pcap"], 2, ["every frame", "--flow"]),
     (["run", "--pcap", "/no/such/folder/x.pcapng", LEASE], 2, ["/no/such/folder/x.pcapng"]),
     (["run", "--pcap", "x.pcapng", "tests/scenarios"], 2, ["single scenario"]),
     (["run", "--junit", "/no/such/x.xml", LEASE], 2, ["/no/such/x.xml"]),
@@ -48,11 +49,18 @@ def test_bad_command_line(args, code, words):
     one_line(drywire(*args), code, *words)
 
 
+def test_a_listing_that_fails_ends_with_the_reason():
+    done = drywire("list", "no/such.scn")
+    one_line(done, 2, "no/such.scn")
+    assert not done.stdout
+
+
 @pytest.mark.parametrize("line, words", [
     ("wrold slirp", ["world"]),
     ("world slirq", ["slirp"]),
     ("expekt webget: done", ["expect"]),
     ("expect webget done", ["webget"]),
+    ("expect webget: done by 3s status=200", ["by 3s", "end of the line"]),
     ("run webgett http://10.0.2.2/", ["webget"]),
     ("at 0ms drop rx dhcp.offr count=1", ["dhcp.offer"]),
     ("at 0ms dorp rx dhcp.offer", ["drop"]),
@@ -260,3 +268,9 @@ def test_output_that_goes_nowhere_is_told(words):
     done = command(["sh", "-c", '"$@" >/dev/full', "sh", BUILD / "drywire", *words])
     assert done.returncode == 4, done.stderr
     assert done.stderr == "drywire: standard output: No space left on device\n"
+
+
+def test_a_pager_may_close_the_pipe():
+    done = command(["sh", "-c", '"$@" | head -n 1', "sh", BUILD / "drywire", "seq",
+                    "tests/scenarios/common/web-4mib.scn"])
+    assert (done.stdout, done.stderr) == ("A body of 4 MiB\n", "")

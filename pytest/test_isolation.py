@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, ROOT, command
+from conftest import BUILD, ROOT, TARGETS, command
 
 IMAGES = ["x86_64/{}.elf", "rv64/{}.elf", "rv64/{}-opensbi.elf"]
 COMMON = ["-accel", "tcg", "-m", "128", "-nodefaults", "-no-reboot", "-display", "none",
@@ -499,3 +499,17 @@ def test_an_nmi_is_no_program_s_fault(tmp_path, words):
         machine.monitor(("inject-nmi", {}))
         assert machine.status() == PANIC, machine.text()
         check_panic(machine, image, "nmi")
+
+
+# ---- what an image weighs ----
+
+def test_what_make_size_counts_is_all_that_can_be_written():
+    folder = os.environ.get("O", "build")
+    done = command(["make", "-s", "-j2", f"O={folder}", "size"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    counted = re.search(r"^all .* ([\d,]+) +([\d,]+)$", done.stdout, re.M).groups()
+    for target, ram in zip(TARGETS, counted):
+        listed = command(["readelf", "-SW", BUILD / target / "webget.elf"]).stdout
+        sizes = re.findall(r" (?:NOBITS|PROGBITS) +\w+ +\w+ (\w+) +\w+ +WA ", listed)
+        room = sum(int(s, 16) for s in sizes) - int(ram.replace(",", ""))
+        assert len(sizes) >= 4 and 0 <= room < 4 * PAGE, (target, sizes, ram)  # what aligning costs

@@ -199,6 +199,16 @@ def test_a_guest_gets_its_lease(kind, by, world):
     assert fields(w.capture, "frame.number", only="_ws.malformed || ip.checksum.status == 0") == []
 
 
+def test_a_capture_of_a_foreign_guest_is_played_to_the_core(world):
+    w = world("world native\n")
+    lease(w)
+    assert w.end()[0] == 0
+    done = drywire("replay", w.capture)
+    assert done.returncode == 2 and "nothing to do" in done.stderr and "--loose" in done.stderr
+    done = drywire("replay", "--loose", w.capture)
+    assert done.returncode == 0 and "addr=10.0.2.15" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly(number, world):
     w = world("world native\n", by="path")

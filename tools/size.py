@@ -35,7 +35,7 @@ def weigh(build, target):
         row = rooms.setdefault(room_of(obj, target), [0, 0])
         if section.startswith((".text", ".rodata", ".srodata", "check_table", "user_")):
             row[0] += size
-        elif section.startswith((".data", ".bss", ".sdata", ".sbss", ".noinit")):
+        elif section.startswith((".data", ".bss", ".sdata", ".sbss", ".noinit", ".dma")):
             row[1] += size
     return rooms
 

@@ -310,8 +310,8 @@ void capture_flows(struct flows *f, const struct capture *c)
             d.payload != frame->bytes + tags + ETH_HEADER + d.ip_header_len + d.tcp_header_len ||
             (d.error && strcmp(d.error, "ip.checksum") && strcmp(d.error, "tcp.checksum")))
             continue;
-        f->bad_sums += d.error != NULL;
         flow = flow_of(f, &d, i + 1, &from);
+        flow->bad_sums += d.error != NULL;
         add_segment(flow, from, &d, frame, i + 1);
     }
     for (size_t i = 0; i < f->count; i++)

@@ -54,13 +54,13 @@ struct flow {
     struct flow_side sides[SIDES];
     size_t first_frame; /* its number in the capture */
     bool begun;         /* its SYN is there */
+    size_t bad_sums;    /* segments with a wrong checksum, which count all the same */
 };
 
 struct flows {
     struct flow *flows; /* in the order of their first frames */
     size_t count, size;
     struct chains by_ends;
-    size_t bad_sums;  /* segments with a wrong checksum, which count all the same */
     size_t fragments; /* of IP, which do not */
 };
 

@@ -129,14 +129,16 @@ static int list_scenarios(char **words, int count)
         printf("%-48s %s\n", sc->path, sc->title);
         scenario_free(sc);
     }
+    paths_free(&p);
+    if (code)
+        return code; /* and nothing that pushes its line away */
     puts("\nPrograms:");
     for (unsigned i = 0; i < programs_count; i++)
         printf("  %s\n", programs[i].usage);
     puts("\nOracles about frames and TCP (docs/simulator.md has those of the device):");
     for (unsigned i = 0; oracle_names[i][0]; i++)
         printf("  %-18s %s (%s)\n", oracle_names[i][0], oracle_names[i][2], oracle_names[i][1]);
-    paths_free(&p);
-    return code;
+    return EXIT_PASS;
 }
 
 int verb_list(const struct options *o)

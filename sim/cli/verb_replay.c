@@ -51,6 +51,10 @@ int verb_replay(const struct options *o)
                 "--flow\n");
         return EXIT_USAGE;
     }
+    if (o->role == ROLE_OBSERVER && (o->loose || o->flow)) {
+        fprintf(stderr, "drywire: --as observer takes every frame: not with --loose or --flow\n");
+        return EXIT_USAGE;
+    }
     if (access(o->paths[0], R_OK)) {
         paths_report_missing(o->paths[0]);
         return EXIT_USAGE;

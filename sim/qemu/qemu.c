@@ -132,7 +132,7 @@ static int image_build_id(const char *path, char id[9])
     else if (f)
         fprintf(stderr, "drywire: %s is not an image of drywire: it has no build id\n", path);
     else
-        fprintf(stderr, "drywire: %s: %s; `make images` builds it\n", path, strerror(errno));
+        fprintf(stderr, "drywire: %s: %s; `make images` builds it (with the same O=)\n", path, strerror(errno));
     free(bytes);
     if (f)
         fclose(f);

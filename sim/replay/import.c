@@ -53,7 +53,7 @@ static int choose_flow(struct import *im, char *problem, size_t size)
 
     if (!im->flows.count && !im->wish.others) {
         snprintf(problem, size,
-                 "has no TCP over IPv4, no DHCP and no ping, there is nothing to import");
+                 "has no TCP over IPv4, no DHCP and no ping: only replay --as observer takes it");
         return -1;
     }
     if (wanted > im->flows.count) {
@@ -620,9 +620,9 @@ void import_notes(const struct import *im, FILE *out, const char *prefix)
         fprintf(out, "%sThe machine reset the connection; a program can only close it.\n", prefix);
     if (im->flows.fragments)
         fprintf(out, "%s%zu fragments of IP packets are left out.\n", prefix, im->flows.fragments);
-    if (im->flows.bad_sums)
+    if (im->flow->bad_sums)
         fprintf(out, "%sWrong checksums in %zu segments were not minded.\n", prefix,
-                im->flows.bad_sums);
+                im->flow->bad_sums);
 }
 
 int import_open(struct import *im, const struct capture *c, const struct import_wish *wish,

@@ -452,7 +452,8 @@ static int check_made(const char *path, const struct made *m, uint64_t *seed)
 }
 
 /* The scenario, as its text stands in the header, or in the file when that was too long. A mistake
- * in the header is not one of the file that it names. */
+ * in the header is not one of the file that it names. One for `drywire world` alone runs no
+ * program: somebody else's guest was there. */
 static int read_scenario(const struct capture *c, const char *path, const struct made *m,
                          struct scenario **sc)
 {
@@ -468,7 +469,9 @@ static int read_scenario(const struct capture *c, const char *path, const struct
     code = scenario_parse_device(m->scenario, c->scenario, c->scenario_len, device, sc, out);
     memory_stream_close(out);
     if (code)
-        fprintf(stderr, "drywire: %s: in its header, %s", path, errors);
+        fprintf(stderr, "drywire: %s: in its header, %.*s%s\n", path, (int)strcspn(errors, "\n"),
+                errors,
+                strcmp(m->verb, "world") ? "" : " (--loose plays the captured world to the core)");
     free(errors);
     return code;
 }

@@ -761,6 +761,16 @@ static bool expect_options(struct reader *r, struct scenario_expect *e)
             break;
         }
     }
+    for (unsigned i = 2; i + 1 < r->count; i++) {
+        const char *word = r->words[i].text, *next = r->words[i + 1].text;
+        uint64_t t;
+
+        if ((is(&r->words[i], "by") || is(&r->words[i], "after")) && value_duration(next, &t))
+            return reader_wrong(r,
+                                "'%s %.40s' belongs at the end of the line (to expect the word "
+                                "'%s' itself, put it in quotes)",
+                                word, next, word);
+    }
     if (e->by_ns < e->after_ns)
         return reader_wrong(r, "'by' is earlier than 'after'");
     return true;
