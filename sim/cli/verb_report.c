@@ -103,7 +103,7 @@ static int read_capture(const struct options *o, struct scenario **sc, struct op
 {
     const char *path = o->paths[0];
     struct capture c;
-    struct exact_run exact;
+    struct exact_run exact = {0};
     char problem[200];
     int code;
 
