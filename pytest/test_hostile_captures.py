@@ -51,6 +51,15 @@ def test_a_packet_of_64_kib_is_read(tmp_path):
     assert delivered(drywire("replay", pcap(tmp_path / "big.pcap", talk.packets))).startswith("65495 ")
 
 
+def test_a_packet_is_not_too_long_with_the_header_that_it_gets(tmp_path):
+    path = pcap(tmp_path / "raw.pcap", [(0, bytes(65543))], lambda whole: whole, 101)
+    assert drywire("compare", path, path).returncode == 0
+    path = pcap(tmp_path / "raw.pcap", [(0, bytes(65544))], lambda whole: whole, 101)
+    done = drywire("compare", path, path)
+    assert done.returncode == 2
+    assert "frame 1 has 65558 bytes with its header of Ethernet, more than any frame" in done.stderr
+
+
 def test_a_flood_of_connections_takes_no_time(tmp_path):
     """400,000 connections: with a look at each of the others it would take minutes."""
     flood = [(1_700_000_000 * 10**9 + i, segment(f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}", SERVER, 1024 + i % 999, 80,

@@ -35,8 +35,8 @@ struct event {
     uint64_t arg;
 };
 
-/* A timer that can be moved. Its owner embeds it, keeps it in place and turns it off before it
- * goes; fn may set it again. */
+/* A timer that can be moved. Its owner embeds it, keeps it in place, and turns it off before it
+ * goes, unless the run is over; fn may set it again. */
 struct sim_timer {
     struct sim *sim;
     event_fn *fn; /* called with (ctx, 0) */

@@ -230,6 +230,9 @@ static int add_frame(struct reading *r, unsigned link, uint64_t time_ns, size_t 
     bytes = as_ethernet(r, link, r->bytes + at, len, &moved);
     if (!bytes)
         return -1;
+    if (len + (size_t)moved > CAPTURE_FRAME_MAX)
+        return wrong(r, "frame %zu has %zu bytes with its header of Ethernet, more than any frame",
+                     c->count + 1, len + (size_t)moved);
     c->frames = memory_grow(c->frames, c->count + 1, &r->frames_size, sizeof(*c->frames));
     c->frames[c->count++] = (struct capture_frame){
         .time_ns = time_ns, .bytes = bytes, .len = len + (size_t)moved, .cut = len != whole};

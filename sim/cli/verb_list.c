@@ -7,14 +7,13 @@
 #include "../memory.h"
 #include "../replay/import_echo.h"
 #include "../oracle/oracle.h"
+#include "../scenario/scenario_values.h"
 #include "paths.h"
 #include "verbs.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 /* ---- a capture ---- */
-
-enum { ADDRESS_MAX = 16 };
 
 static const char *end_of(const struct flow *f)
 {
@@ -26,21 +25,15 @@ static const char *end_of(const struct flow *f)
                               : "open";
 }
 
-static const char *address(char buf[ADDRESS_MAX], uint32_t a)
-{
-    snprintf(buf, ADDRESS_MAX, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
-    return buf;
-}
-
 static void list_tcp(const struct flow *f, size_t number)
 {
     const struct flow_side *a = &f->sides[CLIENT], *b = &f->sides[SERVER];
-    char ends[2][ADDRESS_MAX];
+    char ends[2][VALUE_ADDRESS_MAX];
 
     printf("  flow %zu  tcp   %s:%u > %s:%u  from frame %zu, %zu bytes there, %zu back, %s%s%s\n",
-           number, address(ends[0], a->addr), a->port, address(ends[1], b->addr), b->port,
-           f->first_frame, a->len, b->len, end_of(f), f->begun ? "" : ", without its beginning",
-           a->gap || b->gap ? ", with a gap" : "");
+           number, value_address_text(a->addr, ends[0]), a->port,
+           value_address_text(b->addr, ends[1]), b->port, f->first_frame, a->len, b->len, end_of(f),
+           f->begun ? "" : ", without its beginning", a->gap || b->gap ? ", with a gap" : "");
 }
 
 static void list_dhcp(const struct dhcp_flow *f, size_t number)
@@ -63,7 +56,7 @@ static void list_pings(const struct echo_import *im, size_t number)
         const struct echo *first;
         size_t requests, replies;
     } *pings = memory_new(im->flows, sizeof(*pings));
-    char ends[2][ADDRESS_MAX];
+    char ends[2][VALUE_ADDRESS_MAX];
 
     for (size_t i = 0; i < im->count; i++) {
         const struct echo *e = &im->echoes[i];
@@ -75,8 +68,9 @@ static void list_pings(const struct echo_import *im, size_t number)
     }
     for (size_t i = 0; i < im->flows; i++)
         printf("  flow %zu  ping  %s > %s  id=%u, %zu requests, %zu replies\n", number + i,
-               address(ends[0], pings[i].first->from), address(ends[1], pings[i].first->to),
-               pings[i].first->id, pings[i].requests, pings[i].replies);
+               value_address_text(pings[i].first->from, ends[0]),
+               value_address_text(pings[i].first->to, ends[1]), pings[i].first->id,
+               pings[i].requests, pings[i].replies);
     free(pings);
 }
 

@@ -40,7 +40,8 @@ static const char *coverage_link(char *buf, size_t size, const char *page)
     self[n] = 0;
     *strrchr(self, '/') = 0;
     snprintf(index, sizeof(index), "%s/coverage/index.html", self);
-    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - page + 1) : 1, slash ? page : ".");
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - page + 1) : 1,
+             slash ? page : ".");
     if (!realpath(index, real_index) || !realpath(folder, real_page))
         return NULL;
     strcat(real_page, "/"); /* the page in it */
@@ -63,19 +64,16 @@ static int write_page(const struct report_item *it, const struct page_log *log)
                                .events = v->events,
                                .reproduce = reproduce,
                                .versions = versions};
-    char *page = NULL;
+    char *page;
     size_t len;
-    FILE *out = open_memstream(&page, &len);
+    FILE *out = memory_stream(&page, &len);
     int code;
 
-    if (!out)
-        out_of_memory();
     report_replay(reproduce, sizeof(reproduce), it);
     options_version(versions, sizeof(versions));
     facts.coverage = coverage_link(coverage, sizeof(coverage), path);
     page_write(out, &facts, log);
-    if (fclose(out))
-        out_of_memory();
+    memory_stream_close(out);
     code = write_output(path, page, len);
     free(page);
     return code;
@@ -105,7 +103,7 @@ static int read_capture(const struct options *o, struct scenario **sc, struct op
 {
     const char *path = o->paths[0];
     struct capture c;
-    struct exact_run exact;
+    struct exact_run exact = {0};
     char problem[200];
     int code;
 

@@ -1,5 +1,5 @@
 /*
- * The commands of `drywire`, one file each (sim/verb_*.c), and what several of them share. A verb
+ * The commands of `drywire`, one file each (verb_*.c), and what several of them share. A verb
  * returns an exit code; what is other than EXIT_PASS has been told.
  */
 #ifndef DRYWIRE_VERBS_H

@@ -1,6 +1,6 @@
 /* The judge of a serial log: see judge.h. */
 #include "judge.h"
-#include "../crc.h"
+#include "../console.h"
 #include "../memory.h"
 #include <stdlib.h>
 #include <string.h>
@@ -97,43 +97,29 @@ void judge_violation(struct judge *j, const struct failure *failure)
     take(j, JUDGED_FAIL, failure);
 }
 
-/* Decimal digits without a zero in front; where they end, or NULL. */
-static char *number(char *at, uint64_t *out)
-{
-    char *end = at;
-
-    if (*at < '1' || *at > '9')
-        return NULL;
-    *out = strtoull(at, &end, 10);
-    return end;
-}
-
 /* Take the frame off: the body, NUL-terminated in place, or NULL after a verdict. */
 static char *unframe(struct judge *j, char *line, size_t len)
 {
-    char *star = len >= 6 ? line + len - 5 : NULL, *end;
-    uint64_t sequence = 0;
-    unsigned long crc;
+    uint64_t sequence;
+    char *text;
 
-    if (!star || *line != '@' || star[-1] != ' ' || *star != '*' ||
-        strspn(star + 1, "0123456789abcdef") != 4) {
+    switch (console_unframe(line, len, &text, &sequence)) {
+    case UNFRAMED_NOT:
         found(j, JUDGED_FRAMING, "serial.frame", "not a framed line: \"%s\"", line);
         return NULL;
-    }
-    crc = strtoul(star + 1, NULL, 16);
-    star[-1] = 0;
-    if (crc != crc16(line, (size_t)(star - 1 - line))) {
+    case UNFRAMED_CHECKSUM:
         found(j, JUDGED_FRAMING, "serial.checksum", "the checksum is wrong of: \"%s\"", line);
         return NULL;
+    case UNFRAMED:
+        break;
     }
-    end = number(line + 1, &sequence);
-    if (!end || *end != ' ' || sequence != j->sequence + 1)
+    if (sequence != j->sequence + 1)
         found(j, JUDGED_FRAMING, "serial.sequence", "line %llu is followed by: \"%s\"",
               (unsigned long long)j->sequence, line);
-    if (!end || *end != ' ')
+    if (!sequence)
         return NULL;
     j->sequence = sequence; /* behind a gap too: a panic cuts the line before its own */
-    return end + 1;
+    return text;
 }
 
 /* The value of `key` in a line, or "". */
@@ -224,18 +210,17 @@ static void control_line(struct judge *j, const char *line)
 static void body(struct judge *j, char *line,
                  void (*on_line)(void *ctx, uint64_t time_ns, const char *line), void *ctx)
 {
-    char *at = strrchr(line, ' ');
+    uint64_t time_us;
 
     if (j->ended) {
         found(j, JUDGED_INCOMPLETE, "serial.end", "after the last line: \"%s\"", line);
         return;
     }
-    if (!at || !starts(at, " t=") || !at[3] || at[3 + strspn(at + 3, "0123456789")]) {
+    if (!console_take_time(line, &time_us)) {
         found(j, JUDGED_FRAMING, "serial.time", "no time in: \"%s\"", line);
         return;
     }
-    j->sim.now_ns = SIM_POWER_ON_NS + strtoull(at + 3, NULL, 10) * NS_PER_US;
-    *at = 0;
+    j->sim.now_ns = SIM_POWER_ON_NS + time_us * NS_PER_US;
     if (j->sequence == 1)
         begin_line(j, line);
     if (on_line)

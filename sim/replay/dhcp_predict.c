@@ -1,5 +1,6 @@
 /* What a client makes of a scripted DHCP server: see dhcp_predict.h. */
 #include "dhcp_predict.h"
+#include "../scenario/scenario_values.h"
 #include <string.h>
 
 enum { HTYPE_ETHERNET = 1, REQUEST_TRIES = 4, LEASE_MIN_S = 8, ROUNDS_MORE = 3 };
@@ -97,11 +98,12 @@ const char *dhcp_terms_text(const struct dhcp_terms *t, char *buf, size_t size)
 {
     const uint32_t a[] = {t->addr, t->mask, t->gateway, t->dns};
     static const char *const names[] = {"addr", " mask", " gateway", " dns"};
+    char text[VALUE_ADDRESS_MAX];
     size_t at = 0;
 
     for (unsigned i = 0; i < 4 && at < size; i++)
-        at += (size_t)snprintf(buf + at, size - at, "%s=%u.%u.%u.%u", names[i], a[i] >> 24,
-                               a[i] >> 16 & 255, a[i] >> 8 & 255, a[i] & 255);
+        at += (size_t)snprintf(buf + at, size - at, "%s=%s", names[i],
+                               value_address_text(a[i], text));
     if (at < size)
         snprintf(buf + at, size - at, " lease_s=%u", t->lease_s);
     return buf;

@@ -2,6 +2,7 @@
 #include "import_dhcp.h"
 #include "../oracle/decode.h"
 #include "../memory.h"
+#include "../scenario/scenario_values.h"
 #include "../world/native.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -305,20 +306,13 @@ bool dhcp_import_asked(const struct dhcp_import *im)
     return false;
 }
 
-static void put_address(FILE *out, uint32_t a)
-{
-    fprintf(out, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
-}
-
 static void put_moved(const struct dhcp_import *im, FILE *out)
 {
-    for (unsigned i = 0; i < im->rebase.moved_count; i++) {
-        fputs("# ", out);
-        put_address(out, im->rebase.moved[i].from);
-        fputs(" is here ", out);
-        put_address(out, im->rebase.moved[i].to);
-        fputc('\n', out);
-    }
+    char from[VALUE_ADDRESS_MAX], to[VALUE_ADDRESS_MAX];
+
+    for (unsigned i = 0; i < im->rebase.moved_count; i++)
+        fprintf(out, "# %s is here %s\n", value_address_text(im->rebase.moved[i].from, from),
+                value_address_text(im->rebase.moved[i].to, to));
 }
 
 static void put_answer(const struct dhcp_import *im, FILE *out, size_t i)

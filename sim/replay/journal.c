@@ -1,6 +1,7 @@
 /* Reader of journals: see journal.h. */
 #include "journal.h"
 #include "../../core/err.h"
+#include "../console.h"
 #include "../crc.h"
 #include "../scenario/scenario_values.h"
 #include <inttypes.h>
@@ -69,33 +70,18 @@ static bool hex_text(const char **at, char *out, size_t digits)
     return true;
 }
 
-/* "@12 component: text t=34 *89ab", NUL-terminated, without its frame, or NULL. */
+/* A line without its frame and time, or NULL. */
 static char *unframe(struct reader *r, char *line)
 {
     size_t len = strlen(line);
-    char *star = len > 8 && len < LINE_OCTETS ? line + len - 5 : NULL, *body, *time;
-    const char *at = line + 1;
-    uint64_t sequence;
-    char digits[5], expected[5];
+    uint64_t sequence, time_us;
+    char *text;
 
-    if (!star || line[0] != '@' || star[-1] != ' ' || *star != '*')
+    if (len >= LINE_OCTETS || console_unframe(line, len, &text, &sequence) != UNFRAMED ||
+        sequence != r->sequence + 1 || !console_take_time(text, &time_us))
         return NULL;
-    at = star + 1;
-    if (!hex_text(&at, digits, 4))
-        return NULL;
-    star[-1] = 0;
-    snprintf(expected, sizeof(expected), "%04x", crc16(line, (size_t)(star - 1 - line)));
-    at = line + 1;
-    if (strcmp(digits, expected) || !decimal(&at, &sequence) || *at != ' ' ||
-        sequence != r->sequence + 1)
-        return NULL;
-    body = line + (at - line) + 1;
-    time = strrchr(body, ' ');
-    if (!time || strncmp(time, " t=", 3))
-        return NULL;
-    *time = 0;
     r->sequence = sequence;
-    return body;
+    return text;
 }
 
 /* ---- the journal's lines ---- */

@@ -5,7 +5,7 @@
 #include "reactive_dhcp.h"
 #include "../memory.h"
 #include "reactive.h"
-#include "../report/report.h"
+#include "../scenario/scenario_values.h"
 #include "../cli/verbs.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -177,18 +177,15 @@ static const struct dhcp_said *first_request(const struct dhcp_flow *f)
 }
 
 /* What the first REQUEST for an offer says of an address, in the run's addresses. */
-static void request_text(const struct dhcp_flow *f, uint8_t code, struct rebase *captured,
-                         char *buf, size_t size)
+static const char *request_text(const struct dhcp_flow *f, uint8_t code, struct rebase *captured,
+                                char buf[VALUE_ADDRESS_MAX])
 {
     const struct dhcp_said *m = first_request(f);
     uint32_t a = m ? dhcp_option32(m->bytes, m->len, code) : 0;
 
     if (captured && a)
         a = rebase_address(captured, a, 64);
-    if (a)
-        snprintf(buf, size, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
-    else
-        snprintf(buf, size, "none");
+    return a ? value_address_text(a, buf) : "none";
 }
 
 /* Was what the run's first REQUEST names offered in it? */
@@ -241,14 +238,13 @@ static unsigned departures(struct run_record *r, const struct dhcp_flow *now)
             backs_off(now) ? "4 s, doubled up to 64 s, each off by up to 1 s (RFC 2131 section 4.1)"
                            : NULL);
     }
-    request_text(was, OPTION_REQUESTED, &r->im->rebase, a, sizeof(a));
-    request_text(now, OPTION_REQUESTED, NULL, b, sizeof(b));
-    bad += reactive_differ("requested address", a, b,
-                           was_offered(now) ? "it was offered (RFC 2131 section 4.4.1)" : NULL);
-    request_text(was, OPTION_SERVER, &r->im->rebase, a, sizeof(a));
-    request_text(now, OPTION_SERVER, NULL, b, sizeof(b));
+    bad +=
+        reactive_differ("requested address", request_text(was, OPTION_REQUESTED, &r->im->rebase, a),
+                        request_text(now, OPTION_REQUESTED, NULL, b),
+                        was_offered(now) ? "it was offered (RFC 2131 section 4.4.1)" : NULL);
     bad += reactive_differ(
-        "server chosen", a, b,
+        "server chosen", request_text(was, OPTION_SERVER, &r->im->rebase, a),
+        request_text(now, OPTION_SERVER, NULL, b),
         was_offered(now) ? "which offer to take is the client's choice (RFC 2131 section 4.4.1)"
                          : NULL);
     return bad;

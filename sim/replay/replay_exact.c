@@ -107,12 +107,20 @@ static void difference(const struct capture *was, const struct capture *is, size
         snprintf(buf, size, "another fault");
 }
 
+/* In the byte order of this machine, in which its captures are. */
+static uint32_t own32(const uint8_t *p)
+{
+    uint32_t n;
+
+    memcpy(&n, p, sizeof(n));
+    return n;
+}
+
 /* Where the records behind the header begin. */
 static size_t header_len(const struct capture *c)
 {
-    uint32_t len;
+    uint32_t len = own32(c->file + 4);
 
-    memcpy(&len, c->file + 4, sizeof(len));
     return len < c->file_len ? len : c->file_len;
 }
 
@@ -124,30 +132,22 @@ struct packet {
     uint32_t len;
 };
 
-static uint32_t get32(const uint8_t *p)
-{
-    uint32_t n;
-
-    memcpy(&n, p, sizeof(n));
-    return n;
-}
-
 /* The next one from *at on, which is at the start of a block; false: none is left, or the file is
  * not in this machine's byte order. What is in an event the reader has not looked at. */
 static bool next_packet(const struct capture *c, size_t *at, struct packet *p)
 {
     while (c->file_len - *at >= 32) {
         const uint8_t *block = c->file + *at;
-        uint32_t len = get32(block + 4);
+        uint32_t len = own32(block + 4);
 
         if (len > c->file_len - *at || len < 12)
             return false;
         *at += len;
-        if (get32(block) != BLOCK_PACKET || len < 32)
+        if (own32(block) != BLOCK_PACKET || len < 32)
             continue;
         p->number++;
         p->fields = block + 8;
-        p->len = get32(block + 20);
+        p->len = own32(block + 20);
         p->bytes = block + 28;
         p->end = block + len - 4;
         if (p->len > len - 32)
@@ -194,8 +194,8 @@ static void packet_difference(const struct packet *a, const struct packet *b, ch
     uint16_t x_len, y_len;
 
     *buf = 0;
-    if (get32(a->fields) != get32(b->fields))
-        snprintf(buf, size, "of interface %u, is of %u", get32(a->fields), get32(b->fields));
+    if (own32(a->fields) != own32(b->fields))
+        snprintf(buf, size, "of interface %u, is of %u", own32(a->fields), own32(b->fields));
     else if (at != SIZE_MAX && at < a->len && at < b->len)
         snprintf(buf, size, "byte %zu was 0x%02x, is 0x%02x", at, a->bytes[at], b->bytes[at]);
     else if (at != SIZE_MAX)
@@ -237,7 +237,7 @@ static bool packets_differ(const struct capture *was, const struct capture *is, 
             snprintf(what, sizeof(what), x ? "now it does not come" : "it was not there");
         if (*what)
             snprintf(buf, size, "packet %zu of the file%s: %s", x ? a.number : b.number,
-                     get32(x ? a.fields : b.fields) == CAPTURE_RING ? ", a ring event" : "", what);
+                     own32(x ? a.fields : b.fields) == CAPTURE_RING ? ", a ring event" : "", what);
     } while (x && y && !*what);
     return *what;
 }

@@ -1,7 +1,7 @@
 /*
- * The page of one run (docs/report.md). It reads the JSON that sim/page.c wrote into this file, column
- * by column in the same order, and shows it. Everything that came off a wire reaches the document by
- * textContent or a canvas, never as markup. All that is long is drawn only where it is looked at.
+ * The page of one run (docs/report.md). It reads the JSON that sim/report/page.c wrote into this file,
+ * column by column in the same order, and shows it. Everything that came off a wire reaches the
+ * document by textContent or a canvas, never as markup. All that is long is drawn only where it is looked at.
  */
 "use strict";
 (() => {

@@ -61,6 +61,7 @@ static const struct key table[] = {
     {"cookie", VALUE_NUMBER, FIELD(cookie), NUMBERS(0, UINT32_MAX)},
 };
 enum { KEYS = sizeof(table) / sizeof(table[0]) };
+_Static_assert(KEYS <= 32, "a bit of `given` for each");
 
 static void put(uint8_t *at, uint32_t value, unsigned size)
 {

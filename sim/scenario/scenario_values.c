@@ -177,6 +177,13 @@ bool value_duration(const char *text, uint64_t *out)
     return true;
 }
 
+const char *value_address_text(uint32_t addr, char buf[VALUE_ADDRESS_MAX])
+{
+    snprintf(buf, VALUE_ADDRESS_MAX, "%u.%u.%u.%u", addr >> 24, addr >> 16 & 255, addr >> 8 & 255,
+             addr & 255);
+    return buf;
+}
+
 const char *value_duration_text(uint64_t ns, char *buf, size_t size)
 {
     unsigned u = 0;

@@ -45,6 +45,10 @@ bool value_address(const char *text, uint32_t *out);  /* 10.0.2.2: host byte ord
 bool value_endpoint(const char *text, uint32_t *addr, uint16_t *port); /* 10.0.2.2:8080 */
 bool value_mac(const char *text, uint8_t out[6]);                      /* 02:00:00:00:00:01 */
 
+/* Write an address, host byte order. Returns buf. */
+enum { VALUE_ADDRESS_MAX = sizeof("255.255.255.255") };
+const char *value_address_text(uint32_t addr, char buf[VALUE_ADDRESS_MAX]);
+
 /* Write a duration as a person would: "1.5s", "13ms", "0s", "2m". Returns buf (24 bytes do). */
 const char *value_duration_text(uint64_t ns, char *buf, size_t size);
 

@@ -219,15 +219,17 @@ static void put_text(FILE *out, const uint8_t *bytes, size_t len)
 
 static void put_address(FILE *out, uint32_t a)
 {
-    fprintf(out, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+    char text[VALUE_ADDRESS_MAX];
+
+    fputs(value_address_text(a, text), out);
 }
 
 static void put_field(FILE *out, const char *key, uint32_t addr, uint32_t usual)
 {
-    if (addr == usual)
-        return;
-    fprintf(out, " %s=", key);
-    put_address(out, addr);
+    char text[VALUE_ADDRESS_MAX];
+
+    if (addr != usual)
+        fprintf(out, " %s=%s", key, value_address_text(addr, text));
 }
 
 static void put_option(FILE *out, const uint8_t *option)

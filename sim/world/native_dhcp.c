@@ -5,7 +5,7 @@
 #include "native.h"
 #include <string.h>
 
-enum { DISCOVER = 1, OFFER = 2, REQUEST = 3, ACK = 5, NAK = 6 };
+static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 #define OTHER_ADDRESS ADDR(10, 0, 2, 99) /* what the second server offers */
 
@@ -35,11 +35,10 @@ static void lease_options(struct world *w, uint8_t **at)
 static void reply(struct world *w, const struct decoded *d, uint8_t type, uint32_t server,
                   uint32_t yiaddr, uint32_t xid)
 {
-    static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     struct native_frame *f = native_frame_new(w);
     uint8_t *udp = native_payload(f), *m = udp + 8, *at = m + 240;
-    bool renewing = d->dhcp_ciaddr != 0 && type != NAK;
-    bool unicast = renewing || (w->scenario->native.unicast_reply && type != NAK);
+    bool renewing = d->dhcp_ciaddr != 0 && type != DHCP_TYPE_NAK;
+    bool unicast = renewing || (w->scenario->native.unicast_reply && type != DHCP_TYPE_NAK);
 
     memset(m, 0, 240);
     m[0] = 2;
@@ -47,14 +46,14 @@ static void reply(struct world *w, const struct decoded *d, uint8_t type, uint32
     m[2] = 6;
     put32(m + 4, xid);
     put32(m + 12, renewing ? d->dhcp_ciaddr : 0);
-    put32(m + 16, type == NAK ? 0 : yiaddr);
+    put32(m + 16, type == DHCP_TYPE_NAK ? 0 : yiaddr);
     memcpy(m + 28, d->eth_src, 6); /* chaddr */
     put32(m + 236, 0x63825363);
     *at++ = 53;
     *at++ = 1;
     *at++ = type;
     at = option32(at, 54, server);
-    if (type != NAK)
+    if (type != DHCP_TYPE_NAK)
         lease_options(w, &at);
     *at++ = 255;
     while (at - m < 300)
@@ -81,19 +80,20 @@ static void input_request(struct world *w, const struct decoded *d)
 
     if (d->dhcp_server && d->dhcp_server != NATIVE_GATEWAY) {
         if (o->second_server && d->dhcp_server == NATIVE_SECOND_SERVER)
-            reply(w, d, ACK, NATIVE_SECOND_SERVER, OTHER_ADDRESS, d->dhcp_xid);
+            reply(w, d, DHCP_TYPE_ACK, NATIVE_SECOND_SERVER, OTHER_ADDRESS, d->dhcp_xid);
         return; /* the client chose another server */
     }
     if (renewal && ((unicast && o->renew_silent) || (!unicast && o->rebind_silent)))
         return;
     if ((renewal && o->nak_renew) || w->dhcp.requests++ < o->nak_requests) {
-        reply(w, d, NAK, NATIVE_GATEWAY, 0, d->dhcp_xid);
+        reply(w, d, DHCP_TYPE_NAK, NATIVE_GATEWAY, 0, d->dhcp_xid);
         next_address(w);
         return;
     }
     w->dhcp.expiry_ns =
         o->lease_s == UINT32_MAX ? SIM_NEVER : w->sim->now_ns + o->lease_s * NS_PER_S;
-    reply(w, d, ACK, NATIVE_GATEWAY, renewal ? d->dhcp_ciaddr : w->dhcp.addr, d->dhcp_xid);
+    reply(w, d, DHCP_TYPE_ACK, NATIVE_GATEWAY, renewal ? d->dhcp_ciaddr : w->dhcp.addr,
+          d->dhcp_xid);
 }
 
 static void input_discover(struct world *w, const struct decoded *d)
@@ -103,10 +103,10 @@ static void input_discover(struct world *w, const struct decoded *d)
     if (w->dhcp.expiry_ns && w->sim->now_ns >= w->dhcp.expiry_ns)
         next_address(w);
     if (o->foreign_xid)
-        reply(w, d, OFFER, NATIVE_GATEWAY, ADDR(10, 0, 2, 66), d->dhcp_xid ^ 0x5a5a5a5a);
-    reply(w, d, OFFER, NATIVE_GATEWAY, w->dhcp.addr, d->dhcp_xid);
+        reply(w, d, DHCP_TYPE_OFFER, NATIVE_GATEWAY, ADDR(10, 0, 2, 66), d->dhcp_xid ^ 0x5a5a5a5a);
+    reply(w, d, DHCP_TYPE_OFFER, NATIVE_GATEWAY, w->dhcp.addr, d->dhcp_xid);
     if (o->second_server)
-        reply(w, d, OFFER, NATIVE_SECOND_SERVER, OTHER_ADDRESS, d->dhcp_xid);
+        reply(w, d, DHCP_TYPE_OFFER, NATIVE_SECOND_SERVER, OTHER_ADDRESS, d->dhcp_xid);
 }
 
 /* ---- a scripted server: dhcp_script.h ---- */
@@ -114,7 +114,6 @@ static void input_discover(struct world *w, const struct decoded *d)
 /* One scripted message to the client that sent `d`. */
 static void say(struct world *w, const struct decoded *d, const struct dhcp_answer *a)
 {
-    static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     struct native_frame *f = native_frame_new(w);
     uint8_t *udp = native_payload(f), *m = udp + 8;
     uint64_t latency_ns = w->scenario->native.latency_ns;
@@ -179,8 +178,8 @@ void native_dhcp_input(struct world *w, const struct decoded *d)
             w->dhcp.messages++;
         return;
     }
-    if (d->dhcp_type == DISCOVER)
+    if (d->dhcp_type == DHCP_TYPE_DISCOVER)
         input_discover(w, d);
-    else if (d->dhcp_type == REQUEST)
+    else if (d->dhcp_type == DHCP_TYPE_REQUEST)
         input_request(w, d);
 }

@@ -249,7 +249,7 @@ static void five_segments_in_every_order_give_the_same_stream(void **state)
             order[swap] = t;
         }
         for (unsigned k = 0; k < 5; k++)
-            seg_in(x, TCP_ACK, at + order[k] * 4, 1, 65535, "0123456789abcdefghij" + order[k] * 4,
+            seg_in(x, TCP_ACK, at + order[k] * 4, 1, 65535, &"0123456789abcdefghij"[order[k] * 4],
                    4);
         run(x);
         at += 20;
