@@ -81,7 +81,7 @@ def test_the_numbers_are_those_of_the_run(name, seed, browser, tmp_path):
     assert fact(browser, "hash") == verdict["hash"]
     assert fact(browser, "faults") == (faults.group(1) if faults else "0")
     assert browser.text("#verdict") == verdict["verdict"]
-    assert browser.text("#reproduce") == f"{BUILD}/drywire run {scenario} --seed {seed}"
+    assert browser.text("#reproduce") == f"build/drywire run {scenario} --seed {seed}"
     assert count(browser, "ladder") == len(re.findall(r"^ *\d+\.\d{6}  (?:-->|<--)", told, re.M))
     assert count(browser, "trace") == len(lines)
     assert count(browser, "decisions") == len(re.findall(r" draw \d+ +value ", explained))
@@ -101,8 +101,8 @@ def test_the_page_of_our_capture_is_that_of_the_run(tmp_path):
     scenario, capture = "tests/scenarios/common/web-everything-wrong.scn", tmp_path / "run.pcapng"
     drywire("run", "-q", scenario, "--seed", 5, "--pcap", capture)
     run, again = data_of(report(scenario, tmp_path, "--seed", 5)), data_of(report(capture, tmp_path))
-    assert again.pop("reproduce") == f"{BUILD}/drywire replay {capture}"
-    assert run.pop("reproduce") == f"{BUILD}/drywire run {scenario} --seed 5"
+    assert again.pop("reproduce") == f"build/drywire replay {capture}"
+    assert run.pop("reproduce") == f"build/drywire run {scenario} --seed 5"
     assert again == run
 
 
@@ -112,7 +112,7 @@ def test_a_capture_of_qemu_has_a_page(target, tmp_path):
     capture = tmp_path / "nic.pcapng"
     drywire("qemu", "--target", target, "--nic-pcap", capture, "tests/scenarios/common/contract-web.scn")
     data = data_of(report(capture, tmp_path))
-    assert data["reproduce"] == f"{BUILD}/drywire replay {capture}"
+    assert data["reproduce"] == f"build/drywire replay {capture}"
     assert (data["verdict"], data["world"]) == ("pass", "replay")
     assert any("webget: done" in line for line in data["lines"])
 
@@ -124,7 +124,7 @@ def test_a_capture_of_a_stranger_has_a_page(role, browser, tmp_path):
     opened(browser, report(capture, tmp_path, "--as", role, "--seed", 3))
     assert browser.text("#verdict") == "pass"
     command_line = browser.text("#reproduce")
-    assert command_line == f"{BUILD}/drywire replay {capture} --loose --as {role} --seed 3"
+    assert command_line == f"build/drywire replay {capture} --loose --as {role} --seed 3"
     done = drywire(*command_line.split()[1:])
     assert done.returncode == 0 and "hash=" + fact(browser, "hash") in done.stdout
 
