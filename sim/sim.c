@@ -226,12 +226,21 @@ const char *failure_kind_word(enum failure_kind kind)
     return words[kind];
 }
 
+void failure_name(char buf[FAILURE_NAME_MAX + 1], const struct failure *f)
+{
+    const char *kind = failure_kind_word(f->kind);
+    bool same = strcmp(kind, f->oracle) == 0;
+
+    snprintf(buf, FAILURE_NAME_MAX + 1, "%s%s%s", kind, same ? "" : " ", same ? "" : f->oracle);
+}
+
 void failure_words(char buf[FAILURE_WORDS_MAX + 1], const struct failure *f)
 {
-    if (f->kind == FAILURE_NONE)
-        strcpy(buf, "pass");
-    else
-        snprintf(buf, FAILURE_WORDS_MAX + 1, "fail %s %s", failure_kind_word(f->kind), f->oracle);
+    char name[FAILURE_NAME_MAX + 1];
+
+    failure_name(name, f);
+    snprintf(buf, FAILURE_WORDS_MAX + 1, "%s%s", f->kind == FAILURE_NONE ? "pass" : "fail ",
+             f->kind == FAILURE_NONE ? "" : name);
 }
 
 void sim_fail(struct sim *s, enum failure_kind kind, const char *oracle, const char *site,

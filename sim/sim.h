@@ -91,8 +91,12 @@ struct failure {
 
 const char *failure_kind_word(enum failure_kind kind);
 
-/* `pass`, or `fail`, the kind and the oracle. */
-enum { FAILURE_WORDS_MAX = 64 };
+enum { FAILURE_NAME_MAX = 59, FAILURE_WORDS_MAX = 64 };
+
+/* The kind and the oracle, once when they are the same word. */
+void failure_name(char buf[FAILURE_NAME_MAX + 1], const struct failure *f);
+
+/* `pass`, or `fail` and the name. */
 void failure_words(char buf[FAILURE_WORDS_MAX + 1], const struct failure *f);
 
 /* ---- the run ---- */

@@ -257,8 +257,9 @@ static const char *verdict_of(const struct capture *c, char *buf, size_t size)
 static int compare_verdicts(const char *path, const struct capture *was, const struct capture *is,
                             const struct failure *f, bool saved_again)
 {
-    char then[4 * FAILURE_WORDS_MAX], now[FAILURE_WORDS_MAX + 1];
+    char then[4 * FAILURE_WORDS_MAX], now[FAILURE_WORDS_MAX + 1], name[FAILURE_NAME_MAX + 1];
 
+    failure_name(name, f);
     verdict_of(was, then, sizeof(then));
     verdict_of(is, now, sizeof(now));
     if (*then && strcmp(then, "unfinished") && strcmp(then, now)) {
@@ -270,7 +271,7 @@ static int compare_verdicts(const char *path, const struct capture *was, const s
            was->count, was->file_len - header_len(was),
            saved_again ? "; another program has saved the file again" : "");
     if (f->kind != FAILURE_NONE)
-        printf("as then    %s %s: %s\n", failure_kind_word(f->kind), f->oracle, f->message);
+        printf("as then    %s: %s\n", name, f->message);
     return EXIT_PASS;
 }
 

@@ -177,10 +177,11 @@ void report_block(FILE *out, const struct report_item *it)
     const struct verdict *v = it->verdict;
     const struct failure *f = &v->failure;
     uint64_t at_us = f->time_ns >= SIM_POWER_ON_NS ? (f->time_ns - SIM_POWER_ON_NS) / NS_PER_US : 0;
-    char replay[1200];
+    char replay[1200], name[FAILURE_NAME_MAX + 1];
 
     report_replay(replay, sizeof(replay), it);
-    fprintf(out, "what:      %s %s: %s\n", failure_kind_word(f->kind), f->oracle, f->message);
+    failure_name(name, f);
+    fprintf(out, "what:      %s: %s\n", name, f->message);
     fprintf(out, "where:     %s\n", f->site);
     fprintf(out, "when:      %" PRIu64 ".%06" PRIu64 " s virtual, event %" PRIu64 "%s%s\n",
             at_us / 1000000, at_us % 1000000, f->event, v->world[0] ? "; " : "", v->world);
