@@ -154,7 +154,8 @@ ip link set tap0 up
 dumpcap -q -P -i tap0 -w "$2" >/dev/null 2>&1 & dump=$!
 until test -s "$2" && curl -s -m 5 -o /dev/null http://10.0.2.2:8000/; do kill -0 $dump; sleep 0.2; done
 curl -s -o "$3" http://10.0.2.2:8000/page.txt
-sleep 0.5
+# What is captured behind the page says that the page is.
+until curl -s -m 5 -o /dev/null http://10.0.2.2:8000/behind && grep -aq 'GET /behind' "$2"; do kill -0 $dump; sleep 0.1; done
 kill -INT $dump
 wait $dump || true
 """

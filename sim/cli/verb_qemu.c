@@ -40,13 +40,7 @@ int verb_qemu(const struct options *o)
                 "tests/scenarios/common\n");
         return EXIT_USAGE;
     }
-    code = paths_collect(&p, o->paths, o->path_count);
-    if (!code && !p.count) {
-        fprintf(stderr, "drywire: there is no scenario (*.scn) below %s\n", o->paths[0]);
-        code = EXIT_NOTHING;
-    }
-    if (!code)
-        code = check_outputs(o, p.count);
+    code = collect_scenarios(o, &p);
     if (!code)
         code = qemu_check(o);
     if (!code)

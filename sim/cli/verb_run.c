@@ -153,13 +153,7 @@ int verb_run(const struct options *o)
                         "tests/scenarios\n");
         return EXIT_USAGE;
     }
-    code = paths_collect(&p, o->paths, o->path_count);
-    if (!code && !p.count) {
-        fprintf(stderr, "drywire: there is no scenario (*.scn) below %s\n", o->paths[0]);
-        code = EXIT_NOTHING;
-    }
-    if (!code)
-        code = check_outputs(o, p.count);
+    code = collect_scenarios(o, &p);
     if (!code && o->guest && !(guest = load_guest(o->guest)))
         code = EXIT_USAGE;
     if (!code)

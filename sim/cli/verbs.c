@@ -174,3 +174,14 @@ int check_outputs(const struct options *o, size_t scenarios)
         return EXIT_USAGE;
     return 0;
 }
+
+int collect_scenarios(const struct options *o, struct paths *p)
+{
+    int code = paths_collect(p, o->paths, o->path_count);
+
+    if (!code && !p->count) {
+        fprintf(stderr, "drywire: there is no scenario (*.scn) below %s\n", o->paths[0]);
+        code = EXIT_NOTHING;
+    }
+    return code ? code : check_outputs(o, p->count);
+}

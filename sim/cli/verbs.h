@@ -7,6 +7,7 @@
 
 #include "../guest.h"
 #include "options.h"
+#include "paths.h"
 #include "../scenario/scenario.h"
 
 int verb_run(const struct options *o);
@@ -39,6 +40,10 @@ int write_output(const char *path, const void *bytes, size_t len);
 
 /* Why this scenario cannot be run here, or NULL. */
 const char *skip_reason(const struct scenario *sc);
+
+/* The scenarios that are named, one at least, and where their outputs go. 0, or an exit code after a
+ * line on stderr; paths_free() in both cases. */
+int collect_scenarios(const struct options *o, struct paths *p);
 
 /* The checks before anything runs: 0, or an exit code after a line on stderr. */
 int check_skip(const struct scenario *sc);
