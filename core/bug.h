@@ -70,4 +70,13 @@ int bug_chosen(enum bug bug);
 #define BUG(name) 0
 #endif
 
+/* Barriers are planted by their site: the kind that is asked for there in place of `kind`, or -1 for
+ * none. In the simulator only, by the environment variable DRYWIRE_BARRIER (sim/bugs.c). */
+#if defined(DRYWIRE_BUGS) && defined(DRYWIRE_SIM)
+int bug_barrier(const char *site, int kind);
+#define BUG_BARRIER(site, kind) bug_barrier((site), (int)(kind))
+#else
+#define BUG_BARRIER(site, kind) ((void)(site), (int)(kind))
+#endif
+
 #endif

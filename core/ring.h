@@ -1,6 +1,6 @@
 /*
  * Words shared with a device: each access is one volatile load or store of natural width, never
- * torn, never repeated. Order between accesses is the business of platform->barrier.
+ * torn, never repeated. ring_barrier() orders them.
  *
  * In the simulator the accesses call a hook; that is the only compile-time difference between metal
  * and simulator. The hook is how a device changes a word at its n-th read, how stores become
@@ -10,6 +10,7 @@
 #ifndef DRYWIRE_RING_H
 #define DRYWIRE_RING_H
 
+#include "bug.h"
 #include "endian.h"
 #include "platform.h"
 
@@ -57,6 +58,16 @@ static inline void ring_store32(const struct platform *p, le32 *word, uint32_t v
 static inline void ring_store64(const struct platform *p, le64 *word, uint64_t value)
 {
     RING_STORE(p, &word->raw, uint64_t, value);
+}
+
+/* Order what lies before the call and what follows, for the device and the compiler. `site` names the
+ * call, so that a test can plant a wrong kind there (bug.h). */
+static inline void ring_barrier(const struct platform *p, enum barrier kind, const char *site)
+{
+    int planted = BUG_BARRIER(site, kind);
+
+    if (planted >= 0)
+        p->barrier(p->ctx, (enum barrier)planted);
 }
 
 /* A buffer that the device wrote and gave back: `len` bytes of it are about to be read. */

@@ -1,9 +1,12 @@
 /*
  * Which planted bug is in force (core/bug.h): named by the environment variable DRYWIRE_BUG, read
- * once. Empty in ordinary builds.
+ * once; DRYWIRE_BARRIER=SITE=KIND asks for another barrier at SITE (`all`: everywhere), KIND none,
+ * read, write or full. Empty in ordinary builds.
  */
 #ifdef DRYWIRE_BUGS
 #include "../core/bug.h"
+#include "../core/platform.h"
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +34,29 @@ int bug_chosen(enum bug bug)
         }
     }
     return chosen == (int)bug;
+}
+
+int bug_barrier(const char *site, int kind)
+{
+    static const char *const kinds[] = {
+        [BARRIER_READ] = "read", [BARRIER_WRITE] = "write", [BARRIER_FULL] = "full"};
+    static const char *want;
+    size_t len;
+    bool here;
+
+    if (!want)
+        want = getenv("DRYWIRE_BARRIER") ? getenv("DRYWIRE_BARRIER") : "";
+    len = strcspn(want, "=");
+    here = (strncmp(want, site, len) == 0 && !site[len]) || strncmp(want, "all=", len + 1) == 0;
+    if (!here || !want[len])
+        return kind;
+    for (int i = 0; i < (int)(sizeof(kinds) / sizeof(kinds[0])); i++)
+        if (strcmp(want + len + 1, kinds[i]) == 0)
+            return i;
+    if (strcmp(want + len + 1, "none") == 0)
+        return -1;
+    fprintf(stderr, "drywire: DRYWIRE_BARRIER=%s names no kind of barrier\n", want);
+    exit(2);
 }
 #else
 typedef int drywire_has_no_bugs; /* a translation unit is never empty */

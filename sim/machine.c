@@ -162,12 +162,25 @@ static void machine_line(void *ctx, const char *text, size_t len)
 
 /* ---- ring.h ---- */
 
+/* Just before the driver looks at a word that it waits for, which is where an order that is missing
+ * between its last stores and this load shows. */
+static void act_before_look(struct machine *m, uint64_t bus)
+{
+    for (unsigned i = 0; i < NET_QUEUES; i++)
+        if (vqueue_awaited(&m->device->queue[i], bus) && sim_chance(m->sim, &m->poke, 65536 / 4)) {
+            net_device_poke(m->device);
+            return;
+        }
+}
+
 static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned size)
 {
     struct machine *m = ctx;
     uint64_t bus = arena_bus(&m->arena, word), value;
 
     charge(m, COST_RING_NS);
+    if (m->weak && m->running)
+        act_before_look(m, bus);
     if (m->weak && arena_unseen(&m->arena, word, size)) {
         for (unsigned i = 0; i < NET_QUEUES; i++)
             if (vqueue_used_entry(&m->device->queue[i], bus))

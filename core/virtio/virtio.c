@@ -5,6 +5,7 @@
 #include "virtio.h"
 #include "../bug.h"
 #include "../mem.h"
+#include "../ring.h"
 #include "../trace.h"
 
 int virtio_open(struct virtio_device *d, const struct platform *p,
@@ -112,6 +113,6 @@ int virtio_config_read(struct virtio_device *d, uint32_t offset, uint8_t *buf, u
 void virtio_driver_ok(struct virtio_device *d)
 {
     /* What was posted before the device is told to start. */
-    d->platform->barrier(d->platform->ctx, BARRIER_WRITE);
+    ring_barrier(d->platform, BARRIER_WRITE, "driver-ok");
     status_add(d, VIRTIO_STATUS_DRIVER_OK);
 }

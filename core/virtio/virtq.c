@@ -5,6 +5,7 @@
 #include "../bug.h"
 #include "../check.h"
 #include "../mem.h"
+#include "../ring.h"
 #include "virtq_internal.h"
 
 /* No descriptor follows. */
@@ -58,7 +59,8 @@ int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index, struct
         return ERR_DEVICE;
     if (tables_place(q, memory))
         return ERR_DEVICE;
-    p->barrier(p->ctx, BARRIER_WRITE); /* the cleared ring before the device may look at it */
+    /* The cleared ring before the device may look at it. */
+    ring_barrier(p, BARRIER_WRITE, "setup");
     return d->transport->queue_enable(d, index, q->size, &at);
 }
 
@@ -127,8 +129,8 @@ void virtq_kick(struct virtq *q)
     virtq_publish(q);
     if (!q->unkicked)
         return;
-    p->barrier(p->ctx,
-               BARRIER_FULL); /* entries before the device's wish is read: 2.7.13.4.1, 2.8.21.3.1 */
+    /* Entries before the device's wish is read: 2.7.13.4.1, 2.8.21.3.1. */
+    ring_barrier(p, BARRIER_FULL, "kick");
     if (BUG(NO_NOTIFY) && q->index == VIRTIO_NET_TRANSMITQ1) {
         q->unkicked = 0;
         return;
@@ -182,6 +184,6 @@ bool virtq_interrupts(struct virtq *q, bool wanted)
         virtq_split_interrupts(q, wanted);
     if (!wanted || BUG(NO_SECOND_LOOK))
         return false;
-    p->barrier(p->ctx, BARRIER_FULL); /* the wish before the look: 2.7.14, 2.8.22 */
+    ring_barrier(p, BARRIER_FULL, "interrupts"); /* the wish before the look: 2.7.14, 2.8.22 */
     return q->packed ? virtq_packed_more(q) : virtq_split_more(q);
 }

@@ -101,7 +101,7 @@ void virtq_packed_publish(struct virtq *q)
     if (!q->head_waits)
         return;
     if (!BUG(PACKED_NO_WRITE_BARRIER))
-        p->barrier(p->ctx, BARRIER_WRITE); /* descriptors before the head's flags: 2.8.21.1.1 */
+        ring_barrier(p, BARRIER_WRITE, "packed-publish"); /* all before the head's flags: 2.8.21.1.1 */
     q->head_waits = false;
     ring_store16(p, &q->ring[q->head_at].flags, q->head_flags);
 }
@@ -135,7 +135,7 @@ int virtq_packed_used(struct virtq *q, uint32_t *id, uint32_t *written)
     if (!virtq_packed_more(q))
         return 0;
     if (!BUG(PACKED_NO_READ_BARRIER))
-        p->barrier(p->ctx, BARRIER_READ); /* id, length and buffer after the flags: 2.8.22 */
+        ring_barrier(p, BARRIER_READ, "packed-used"); /* the rest after the flags: 2.8.22 */
     *id = ring_load16(p, &d->id);
     /* The WRITE flag would say whether the length means anything (2.8.4), but there are devices
      * that never set it; virtq_get_used() knows whether the chain could be written at all. */

@@ -104,7 +104,7 @@ void virtq_split_publish(struct virtq *q)
     if (q->published == q->avail_idx)
         return;
     if (!BUG(NO_WRITE_BARRIER))
-        p->barrier(p->ctx, BARRIER_WRITE); /* entries before idx: VirtIO 1.2 2.7.13.3.1 */
+        ring_barrier(p, BARRIER_WRITE, "split-publish"); /* entries before idx: 2.7.13.3.1 */
     q->unkicked = (uint16_t)(q->unkicked + q->avail_idx - q->published);
     q->published = q->avail_idx;
     ring_store16(p, &q->avail->idx, q->published);
@@ -129,7 +129,7 @@ static int refresh(struct virtq *q)
     if ((uint16_t)(idx - q->used_idx) > q->in_flight)
         return virtio_fail(q->dev, VIRTIO_FAILURE_USED_INDEX, idx);
     if (idx != q->used_idx && !BUG(NO_READ_BARRIER))
-        p->barrier(p->ctx, BARRIER_READ); /* entries and buffers after idx: 2.7.14 */
+        ring_barrier(p, BARRIER_READ, "split-used"); /* entries and buffers after idx: 2.7.14 */
     q->used_limit = idx;
     return 0;
 }

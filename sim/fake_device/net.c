@@ -236,10 +236,12 @@ static void tx_frame(struct net_device *n, struct vqueue *q, unsigned head)
     vqueue_check_untouched(q, head);
 }
 
-/* Whether to go on with the next chain, or leave the rest for later. */
+/* Whether to go on with the next chain, or leave the rest for later: more often when the driver
+ * sleeps, who must then find the rest while it asks for interrupts, or be woken again. */
 static bool pause(struct net_device *n)
 {
-    return n->config.lively && n->bus->chance(n->bus->ctx, "device.pause", 65536 / 16);
+    return n->config.lively && n->bus->chance(n->bus->ctx, "device.pause",
+                                              n->config.polled ? 65536 / 16 : 65536 / 4);
 }
 
 static void tx_run(struct net_device *n)
@@ -335,6 +337,10 @@ void net_device_frame(struct net_device *n, const uint8_t *frame, size_t len)
     n->backlog[at].len = (uint16_t)len;
     memcpy(n->backlog[at].bytes, frame, len);
     n->backlog_count++;
+    /* A driver that sleeps finds it while it asks for interrupts, or is woken by it. */
+    if (n->config.lively && !n->config.polled &&
+        n->bus->chance(n->bus->ctx, "device.late", 65536 / 2))
+        schedule(n, &n->rx_scheduled, EVENT_RX, reaction(n));
     if (!n->rx_scheduled)
         rx_run(n);
 }
@@ -344,7 +350,7 @@ void net_device_frame(struct net_device *n, const uint8_t *frame, size_t len)
 /* Switch notifications off for a while, and look again after switching them on (2.7.10.2). */
 static void suppress(struct net_device *n, unsigned queue, unsigned resume)
 {
-    if (!n->config.lively || !n->bus->chance(n->bus->ctx, "device.suppress", 65536 / 8))
+    if (!n->config.lively || !n->bus->chance(n->bus->ctx, "device.suppress", 65536 / 4))
         return;
     n->suspended++;
     vqueue_notifications(&n->queue[queue], false);
@@ -382,6 +388,9 @@ void net_device_poke(struct net_device *n)
 {
     if (!n->live || !n->config.lively)
         return;
+    for (unsigned i = 0; i < NET_QUEUES; i++)
+        if (n->queue[i].notify_off && n->bus->chance(n->bus->ctx, "device.resume", 65536 / 2))
+            vqueue_notifications(&n->queue[i], true);
     tx_run(n);
     rx_run(n);
 }

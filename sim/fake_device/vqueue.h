@@ -151,6 +151,9 @@ void vqueue_tell_collected(const struct vqueue *q, uint64_t bus, uint64_t value)
 /* Is it part of a used entry, which may be read only after a barrier behind index or flags? */
 bool vqueue_used_entry(const struct vqueue *q, uint64_t bus);
 
+/* Is it a word by which the device tells what it did or wants: used index, flags, event? */
+bool vqueue_awaited(const struct vqueue *q, uint64_t bus);
+
 /* Does a store of the driver to `bus` belong to its side of a live ring? */
 bool vqueue_driver_may_store(struct vqueue *q, uint64_t bus, bool *inside);
 

@@ -72,12 +72,26 @@ static uint32_t fresh(const struct vqueue *q)
     return q->packed ? vqueue_packed_fresh(q) : vqueue_split_fresh(q);
 }
 
+/* Where the driver stores last, so that the device sees its new entries. */
+static uint64_t head_at(const struct vqueue *q)
+{
+    return q->packed ? q->desc + q->seen * (uint64_t)VIRTQ_DESC_SIZE + VIRTQ_PACKED_DESC_FLAGS
+                     : q->avail + VIRTQ_AVAIL_IDX;
+}
+
 void vqueue_check_kick(struct vqueue *q)
 {
     int64_t period = q->packed ? 2 * (int64_t)q->size : 1 << 16; /* then a position comes again */
     int64_t ahead;
     uint32_t count;
 
+    if (q->bus->unpublished(q->bus->ctx, head_at(q), 2)) {
+        VIOLATION(q->bus, "ring.publish_order", q->packed ? "2.8.21.3.1" : "2.7.13.4.1",
+                  "queue %u is notified before its new entries were visible; a barrier is missing "
+                  "between them and the look at the device's wish",
+                  q->index);
+        return;
+    }
     if (!q->event_idx) {
         if (q->saw_off)
             VIOLATION(q->bus, "notify.suppressed", q->packed ? "2.8.10" : "2.7.10.1",
@@ -242,4 +256,16 @@ bool vqueue_used_entry(const struct vqueue *q, uint64_t bus)
         return vqueue_within(bus, q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size) &&
                (bus - q->desc) % VIRTQ_DESC_SIZE != VIRTQ_PACKED_DESC_FLAGS;
     return vqueue_within(bus, q->used + VIRTQ_USED_RING, VIRTQ_USED_ELEM_SIZE * (uint64_t)q->size);
+}
+
+bool vqueue_awaited(const struct vqueue *q, uint64_t bus)
+{
+    if (!q->ready)
+        return false;
+    if (q->packed)
+        return bus == q->used ||
+               (vqueue_within(bus, q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size) &&
+                (bus - q->desc) % VIRTQ_DESC_SIZE == VIRTQ_PACKED_DESC_FLAGS);
+    return bus == q->used + VIRTQ_USED_FLAGS || bus == q->used + VIRTQ_USED_IDX ||
+           bus == avail_event_at(q);
 }
