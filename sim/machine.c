@@ -602,6 +602,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->listener = *listener;
     m->lenient = config->device->profile == PROFILE_QEMU;
     m->bus.ring = listener->ring ? bus_ring : NULL;
+    m->bus.looked = &sim->looked;
     m->weak = config->weak;
     m->interrupts = config->device->interrupts == TOGGLE_ON;
     m->powered = true;

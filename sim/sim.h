@@ -9,6 +9,7 @@
 #ifndef DRYWIRE_SIM_H
 #define DRYWIRE_SIM_H
 
+#include "oracle/oracle_table.h"
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -121,6 +122,8 @@ struct sim {
     void *hash_watch_ctx;
 
     struct failure failure;
+    struct oracle_set looked; /* what they judge occurred in this run */
+    struct oracle_set off;    /* their violations are not failures of this run */
 };
 
 /* Ready a struct sim for a run under `seed`. Memory of an earlier run is kept for speed. */
@@ -159,7 +162,9 @@ uint64_t sim_pick(struct sim *s, struct draw_stream *d, uint64_t bound);
 /* Take (now, kind, bytes) into the trace hash. `kind` is a literal. */
 void sim_hash(struct sim *s, const char *kind, const void *bytes, size_t len);
 
-/* Record a failure; only the first one of a run counts. `oracle` and `site` are copied. */
+/* Record a failure; only the first one of a run counts. `oracle` and `site` are copied. `oracle` is
+ * a name of the table, anything else is an internal error; of FAILURE_HARNESS it is any word. A
+ * violation of an oracle that is off is ignored. */
 void sim_fail(struct sim *s, enum failure_kind kind, const char *oracle, const char *site,
               const char *format, ...) __attribute__((format(printf, 5, 6)));
 

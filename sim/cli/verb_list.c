@@ -129,9 +129,11 @@ static int list_scenarios(char **words, int count)
     puts("\nPrograms:");
     for (unsigned i = 0; i < programs_count; i++)
         printf("  %s\n", programs[i].usage);
-    puts("\nOracles about frames and TCP (docs/simulator.md has those of the device):");
-    for (unsigned i = 0; oracle_names[i][0]; i++)
-        printf("  %-18s %s (%s)\n", oracle_names[i][0], oracle_names[i][2], oracle_names[i][1]);
+    puts("\nOracles:");
+    for (unsigned i = 0; i < ORACLE_COUNT; i++)
+        printf("  %-24s %-6s  %s\n    %s\n", oracle_table[i].name,
+               oracle_level_word(oracle_table[i].level), oracle_table[i].clause,
+               oracle_table[i].sentence);
     return EXIT_PASS;
 }
 

@@ -10,6 +10,7 @@
 #define DRYWIRE_FAKE_DEVICE_H
 
 #include "../../core/virtio/virtio_spec.h"
+#include "../oracle/oracle_table.h"
 #include "vqueue.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,7 +55,9 @@ struct fake_bus {
     void (*ring)(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
                  uint32_t value);
 
-    /* The driver broke a rule. */
+    struct oracle_set *looked; /* what these judge occurred: LOOK() */
+
+    /* The driver broke a rule, a row of the table of oracles. */
     void (*violation)(void *ctx, const char *oracle, const char *site, const char *clause,
                       const char *format, ...) __attribute__((format(printf, 5, 6)));
 };
@@ -64,6 +67,10 @@ struct fake_bus {
 #define DEVICE_SITE       __FILE__ ":" DEVICE_STRING(__LINE__)
 #define VIOLATION(bus, oracle, clause, ...)                                                        \
     ((bus)->violation((bus)->ctx, (oracle), DEVICE_SITE, (clause), __VA_ARGS__))
+
+
+/* What the oracle judges occurred: LOOK(bus, RING_INDEX). */
+#define LOOK(bus, id) oracle_set_add((bus)->looked, (id))
 
 /* ---- PCI ---- */
 

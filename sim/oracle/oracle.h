@@ -22,7 +22,7 @@ void oracles_free(struct oracles *o);
  * after the wire has shown it. Slack where a moment counts; what no slack can judge is off. */
 void oracles_real_time(struct oracles *o);
 
-/* Switch one off by name for this run. False: there is no such oracle. */
+/* Switch one off by name for this run. False: there is no such oracle about frames or TCP. */
 bool oracles_off(struct oracles *o, const char *name);
 
 /* A frame leaves the machine (before the wire touches it). */
@@ -42,8 +42,5 @@ void oracles_app_written(struct oracles *o, uint16_t local_port, uint32_t remote
                          uint16_t remote_port, const uint8_t *bytes, size_t len);
 /* A read returned 0: the program was told that the stream ended cleanly. */
 void oracles_app_end(struct oracles *o, uint16_t local_port, uint32_t remote, uint16_t remote_port);
-
-/* Names and clauses of all oracles here, NULL-terminated triples {name, clause, sentence}. */
-extern const char *const oracle_names[][3];
 
 #endif

@@ -13,45 +13,17 @@
 #define SLACK_NS      NS_PER_MS
 #define REAL_SLACK_NS (500 * NS_PER_MS)
 
-const char *const oracle_names[][3] = {
-    {"frame.length", "RFC 894", "a frame is 14 bytes to MTU + 14 long"},
-    {"frame.source_mac", "RFC 894", "the source MAC is the interface's"},
-    {"frame.malformed", "RFC 791, 792, 768, 9293", "an independent decoder understands it"},
-    {"frame.checksum", "RFC 1071", "every checksum is right"},
-    {"frame.padding", "RFC 894", "padding is zero"},
-    {"frame.fragment", "RFC 791 section 3.2", "no fragment is sent"},
-    {"frame.ttl", "RFC 1122 section 3.2.1.7", "the TTL is not 0"},
-    {"frame.loopback", "RFC 1122 section 3.2.1.3", "nothing is for 127/8 or the own address"},
-    {"arp.source", "RFC 826", "an ARP packet names the own pair as its sender"},
-    {"arp.rate", "RFC 1122 section 2.3.2.1", "a target is asked for at most once a second"},
-    {"ip.source", "RFC 1122 section 3.2.1.3", "the source is the own address, or 0 for DHCP"},
-    {"udp.length", "RFC 768", "the UDP length is that of the IP payload"},
-    {"dhcp.address", "RFC 2131 section 4.4", "an address is used only while its lease lasts"},
-    {"dhcp.xid", "RFC 2131 section 4.4.1", "what is requested was offered under the same xid"},
-    {"tcp.stream", "RFC 9293", "a program reads exactly what the peer sent"},
-    {"tcp.written", "RFC 9293", "the wire carries exactly what the program wrote"},
-    {"tcp.window", "RFC 9293 section 3.8.6", "nothing is sent beyond the peer's window"},
-    {"tcp.ack", "RFC 9293 section 3.4", "only what was received without a gap is acknowledged"},
-    {"tcp.window_shrink", "RFC 9293 section 3.8.6", "the offered right edge never goes back"},
-    {"tcp.retransmit", "RFC 9293 section 3.8", "bytes sent again equal the first"},
-    {"tcp.fin", "RFC 9293 section 3.6", "nothing follows FIN, which keeps its number"},
-    {"tcp.mss", "RFC 9293 section 3.7.1", "no segment is larger than the peer's MSS"},
-    {"tcp.rst_reply", "RFC 9293 section 3.10.7.1", "a reset is not answered by a reset"},
-    {NULL, NULL, NULL},
-};
-
 void oracle_fail(struct oracles *o, enum oracle_id id, const char *site, const char *format, ...)
 {
     char text[300];
     va_list args;
 
-    if (o->off[id])
-        return;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    sim_fail(o->sim, FAILURE_SAFETY, oracle_names[id][0], site, "%s (%s)", text,
-             oracle_names[id][1]);
+    oracle_look(o, id);
+    sim_fail(o->sim, FAILURE_SAFETY, oracle_table[id].name, site, "%s (%s)", text,
+             oracle_table[id].clause);
 }
 
 struct oracles *oracles_start(struct oracles *old, struct sim *sim, const uint8_t mac[6],
@@ -64,7 +36,6 @@ struct oracles *oracles_start(struct oracles *old, struct sim *sim, const uint8_
     if (mac)
         memcpy(o->mac, mac, 6);
     o->mtu = mtu;
-    memset(o->off, 0, sizeof(o->off));
     o->slack_ns = SLACK_NS;
     o->asked_count = o->offer_count = 0;
     o->dhcp_seen = o->renewing = false;
@@ -87,18 +58,17 @@ void oracles_free(struct oracles *o)
 void oracles_real_time(struct oracles *o)
 {
     o->slack_ns = REAL_SLACK_NS;
-    o->off[TCP_RST_REPLY] = true;
+    oracle_set_add(&o->sim->off, TCP_RST_REPLY);
 }
 
 bool oracles_off(struct oracles *o, const char *name)
 {
-    for (unsigned i = 0; i < ORACLE_COUNT; i++) {
-        if (strcmp(oracle_names[i][0], name))
-            continue;
-        o->off[i] = true;
-        return true;
-    }
-    return false;
+    enum oracle_id id = oracle_find(name);
+
+    if (id == ORACLE_COUNT || oracle_table[id].watch != WATCH_WIRE)
+        return false;
+    oracle_set_add(&o->sim->off, id);
+    return true;
 }
 
 /* ---- form ---- */
@@ -124,6 +94,11 @@ static void check_form(struct oracles *o, const uint8_t *frame, size_t len, cons
 {
     size_t max = o->mtu + 14u, end = len;
 
+    oracle_look(o, FRAME_LENGTH);
+    oracle_look(o, FRAME_SOURCE_MAC);
+    oracle_look(o, FRAME_MALFORMED);
+    if (d->layer >= LAYER_IPV4)
+        oracle_look(o, FRAME_CHECKSUM);
     if (len < 14 || len > (max > 60 ? max : 60))
         oracle_fail(o, FRAME_LENGTH, SIM_SITE, "a frame of %zu bytes, the MTU is %u", len, o->mtu);
     if (!o->mac_known) {
@@ -143,6 +118,8 @@ static void check_form(struct oracles *o, const uint8_t *frame, size_t len, cons
         end = 42;
     else if (d->layer >= LAYER_IPV4)
         end = d->ip_end;
+    if (end < len)
+        oracle_look(o, FRAME_PADDING);
     for (size_t i = end; i < len; i++)
         if (frame[i]) {
             oracle_fail(o, FRAME_PADDING, SIM_SITE, "byte %zu of the padding is %#x", i - end,
@@ -171,6 +148,10 @@ static void check_arp(struct oracles *o, const struct decoded *d)
     uint64_t now = o->sim->now_ns;
     unsigned i;
 
+    oracle_look(o, ARP_SOURCE);
+    oracle_look(o, FRAME_LOOPBACK);
+    if (o->dhcp_seen && d->arp_spa)
+        oracle_look(o, DHCP_ADDRESS);
     if (memcmp(d->arp_sha, o->mac, 6))
         oracle_fail(o, ARP_SOURCE, SIM_SITE, "the sender's hardware address is not the own one");
     if (o->dhcp_seen && d->arp_spa && !address_valid(o, d->arp_spa))
@@ -180,6 +161,7 @@ static void check_arp(struct oracles *o, const struct decoded *d)
                     (is_loopback(d->arp_tpa) ? d->arp_tpa : d->arp_spa) & 255);
     if (d->arp_op != 1 || d->arp_spa == d->arp_tpa)
         return;
+    oracle_look(o, ARP_RATE);
     for (i = 0; i < o->asked_count; i++)
         if (o->asked[i].addr == d->arp_tpa)
             break;
@@ -197,6 +179,16 @@ static void check_arp(struct oracles *o, const struct decoded *d)
 
 static void check_ip(struct oracles *o, const struct decoded *d)
 {
+    bool udp = d->layer == LAYER_UDP || d->layer == LAYER_DHCP;
+
+    oracle_look(o, FRAME_FRAGMENT);
+    oracle_look(o, FRAME_TTL);
+    oracle_look(o, FRAME_LOOPBACK);
+    oracle_look(o, IP_SOURCE);
+    if (o->dhcp_seen && d->ip_src)
+        oracle_look(o, DHCP_ADDRESS);
+    if (udp)
+        oracle_look(o, UDP_LENGTH);
     if (d->ip_fragment)
         oracle_fail(o, FRAME_FRAGMENT, SIM_SITE, "a fragment is sent");
     if (d->ip_ttl == 0)
@@ -212,8 +204,7 @@ static void check_ip(struct oracles *o, const struct decoded *d)
         oracle_fail(o, d->ip_src == o->addr ? DHCP_ADDRESS : IP_SOURCE, SIM_SITE,
                     "10.x.x.%u is used as source, which is %s", d->ip_src & 255,
                     d->ip_src == o->addr ? "not leased any more" : "not the leased address");
-    if ((d->layer == LAYER_UDP || d->layer == LAYER_DHCP) &&
-        d->udp_len != d->ip_total_len - d->ip_header_len)
+    if (udp && d->udp_len != d->ip_total_len - d->ip_header_len)
         oracle_fail(o, UDP_LENGTH, SIM_SITE, "the UDP length is %u in an IP payload of %u",
                     d->udp_len, d->ip_total_len - d->ip_header_len);
 }
@@ -238,6 +229,7 @@ static void dhcp_sent(struct oracles *o, const struct decoded *d)
         o->xid = d->dhcp_xid;
         return;
     }
+    oracle_look(o, DHCP_XID);
     for (unsigned i = 0; i < o->offer_count; i++)
         offered |= o->offers[i] == d->dhcp_requested;
     if (!offered || d->dhcp_xid != o->xid)

@@ -6,34 +6,6 @@
 
 #include "oracle.h"
 
-/* In the order of oracle_names. */
-enum oracle_id {
-    FRAME_LENGTH,
-    FRAME_SOURCE_MAC,
-    FRAME_MALFORMED,
-    FRAME_CHECKSUM,
-    FRAME_PADDING,
-    FRAME_FRAGMENT,
-    FRAME_TTL,
-    FRAME_LOOPBACK,
-    ARP_SOURCE,
-    ARP_RATE,
-    IP_SOURCE,
-    UDP_LENGTH,
-    DHCP_ADDRESS,
-    DHCP_XID,
-    TCP_STREAM,
-    TCP_WRITTEN,
-    TCP_WINDOW,
-    TCP_ACK_NUMBER,
-    TCP_WINDOW_SHRINK,
-    TCP_RETRANSMIT,
-    TCP_FIN_LAST,
-    TCP_MSS,
-    TCP_RST_REPLY,
-    ORACLE_COUNT,
-};
-
 enum { ARP_TARGETS = 32, OFFERS = 8, FLOWS = 64, FLOW_RANGES = 32, FLOW_HISTORY = 1 << 18 };
 
 /* Bytes of one direction of a stream, the last FLOW_HISTORY of them, by stream offset. */
@@ -90,7 +62,6 @@ struct oracles {
     uint8_t mac[6];
     bool mac_known;
     uint16_t mtu;
-    bool off[ORACLE_COUNT];
     uint64_t slack_ns; /* between what the wire shows and what the machine knew */
 
     struct {
@@ -112,7 +83,13 @@ struct oracles {
     uint64_t counter;
 };
 
-/* Report a violation, unless this oracle is switched off. */
+/* What this oracle judges occurred. */
+static inline void oracle_look(struct oracles *o, enum oracle_id id)
+{
+    oracle_set_add(&o->sim->looked, id);
+}
+
+/* Report a violation. */
 void oracle_fail(struct oracles *o, enum oracle_id id, const char *site, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

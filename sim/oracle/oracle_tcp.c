@@ -148,6 +148,7 @@ static void check_ack(struct oracles *o, struct flow *f, const struct decoded *d
 
     if (!f->peer_syn)
         return;
+    oracle_look(o, TCP_ACK_NUMBER);
     ack = offset_of(d->tcp_ack, f->peer_iss, f->contiguous);
     limit = f->contiguous + (f->peer_fin && f->contiguous == f->peer_fin_at);
     if (!f->lost_track && (int64_t)(ack - limit) > 0)
@@ -159,6 +160,8 @@ static void check_ack(struct oracles *o, struct flow *f, const struct decoded *d
                     f->local_port, (unsigned long long)(f->acked - ack));
     f->acked = ack;
     edge = ack + d->tcp_window;
+    if (f->offered_known)
+        oracle_look(o, TCP_WINDOW_SHRINK);
     if (f->offered_known && (int64_t)(edge - f->offered) < 0)
         oracle_fail(o, TCP_WINDOW_SHRINK, SIM_SITE,
                     "port %u takes %llu bytes of its offered window back", f->local_port,
@@ -194,6 +197,21 @@ static void check_bare_ack(struct oracles *o, struct flow *f, uint64_t at)
                     f->local_port, (unsigned long long)at, (unsigned long long)f->own_sent);
 }
 
+/* What of a segment with data or FIN there is to judge. */
+static void look_data(struct oracles *o, const struct flow *f, uint64_t at, uint64_t len, bool fin)
+{
+    if (f->edge_known)
+        oracle_look(o, TCP_WINDOW);
+    if (fin || f->own_fin)
+        oracle_look(o, TCP_FIN_LAST);
+    if (!len)
+        return;
+    oracle_look(o, TCP_MSS);
+    oracle_look(o, TCP_WRITTEN);
+    if (at < f->own_sent)
+        oracle_look(o, TCP_RETRANSMIT);
+}
+
 /* Data and FIN: T2, T5, T6, MSS, and what the program wrote. */
 static void check_data(struct oracles *o, struct flow *f, const struct decoded *d)
 {
@@ -202,6 +220,8 @@ static void check_data(struct oracles *o, struct flow *f, const struct decoded *
     uint64_t end = at + len, again;
     int64_t wrong;
 
+    if (len || fin)
+        look_data(o, f, at, len, fin);
     if (len > f->peer_mss)
         oracle_fail(o, TCP_MSS, SIM_SITE, "port %u sends %llu bytes, the peer's MSS is %u",
                     f->local_port, (unsigned long long)len, f->peer_mss);
@@ -331,8 +351,10 @@ void flows_rx(struct oracles *o, const struct decoded *d)
         return;
     f->last_was_rst = d->tcp_flags & SEG_RST;
     f->rst_ns = o->sim->now_ns;
-    if (f->last_was_rst)
+    if (f->last_was_rst) {
+        oracle_look(o, TCP_RST_REPLY);
         return;
+    }
     if ((d->tcp_flags & SEG_ACK) && f->own_syn) {
         edge = offset_of(d->tcp_ack, f->own_iss, f->own_sent) + d->tcp_window;
         if (!f->edge_known || (int64_t)(edge - f->edge) > 0)
@@ -373,6 +395,7 @@ void oracles_app_read(struct oracles *o, uint16_t local_port, uint32_t remote, u
 
     if (!f)
         return;
+    oracle_look(o, TCP_STREAM);
     if (!f->lost_track && f->read + len > f->contiguous)
         oracle_fail(o, TCP_STREAM, SIM_SITE, "port %u: %llu bytes are read, %llu arrived",
                     local_port, (unsigned long long)(f->read + len),
@@ -400,7 +423,10 @@ void oracles_app_end(struct oracles *o, uint16_t local_port, uint32_t remote, ui
 {
     struct flow *f = flow_find(o, local_port, remote, remote_port);
 
-    if (f && (!f->peer_fin || f->read != f->peer_fin_at))
+    if (!f)
+        return;
+    oracle_look(o, TCP_STREAM);
+    if (!f->peer_fin || f->read != f->peer_fin_at)
         oracle_fail(o, TCP_STREAM, SIM_SITE,
                     "port %u: the stream is said to end after %llu bytes, %s", local_port,
                     (unsigned long long)f->read,

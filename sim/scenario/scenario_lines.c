@@ -132,14 +132,17 @@ static bool line_until(struct reader *r)
 static bool line_oracle(struct reader *r)
 {
     struct scenario *s = r->s;
-    const char *names[64];
-    unsigned count = 0, known = 0;
+    const char *names[ORACLE_COUNT + 1];
+    unsigned count = 0;
+    bool known = false;
 
     if (!is(&r->words[1], "off"))
         return reader_wrong(r, "an oracle can only be switched off: oracle off NAME");
-    for (; count < 63 && oracle_names[count][0]; count++) {
-        names[count] = oracle_names[count][0];
-        known += strcmp(r->words[2].text, names[count]) == 0;
+    for (unsigned i = 0; i < ORACLE_COUNT; i++) {
+        if (oracle_table[i].watch != WATCH_WIRE)
+            continue;
+        names[count++] = oracle_table[i].name;
+        known |= strcmp(r->words[2].text, oracle_table[i].name) == 0;
     }
     names[count] = NULL;
     if (!known) {

@@ -27,7 +27,7 @@
 
 _Static_assert((int)REPLAY_FRAME_MAX == (int)WIRE_FRAME_MAX, "what is read can be sent");
 
-enum { ETH_HEADER = 14, TCP_ACK_NUMBER = 8, TCP_WINDOW = 14 };
+enum { ETH_HEADER = 14, ACK_NUMBER_AT = 8, WINDOW_AT = 14 };
 
 /* How much longer than when it was recorded a frame of the machine may take to come. */
 #define PATIENCE_NS (10 * NS_PER_S)
@@ -213,7 +213,7 @@ static size_t comparable(const uint8_t *frame, size_t len, const struct decoded 
 {
     len = normal_frame(frame, len, d, out);
     if (!d->error && d->layer == LAYER_TCP && !(d->tcp_flags & SEG_SYN))
-        memset(out + ETH_HEADER + d->ip_header_len + TCP_WINDOW, 0, 2);
+        memset(out + ETH_HEADER + d->ip_header_len + WINDOW_AT, 0, 2);
     return len;
 }
 
@@ -243,7 +243,7 @@ static void compare(struct world *w, const uint8_t *frame, size_t len, const str
     is_len = comparable(translated, len, &now, is);
     was_len = comparable(f->bytes, f->len, &recorded, was);
     if (acknowledges_less(w, &recorded, &now) && was_len == is_len) {
-        at = ETH_HEADER + now.ip_header_len + TCP_ACK_NUMBER;
+        at = ETH_HEADER + now.ip_header_len + ACK_NUMBER_AT;
         memcpy(is + at, was + at, 4);
     }
     at = normal_difference(was, was_len, is, is_len);

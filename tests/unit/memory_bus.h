@@ -13,6 +13,7 @@
 
 struct memory_bus {
     struct fake_bus bus;
+    struct oracle_set looked;
     uint8_t *base;
     size_t size;
     uint64_t first; /* bus address of base */
@@ -129,6 +130,7 @@ static inline void memory_bus_init(struct memory_bus *m, uint8_t *base, size_t s
     *m = (struct memory_bus){.base = base, .size = size, .first = first};
     m->bus = (struct fake_bus){
         .ctx = m,
+        .looked = &m->looked,
         .at = memory_bus_at,
         .load = memory_bus_load,
         .store = memory_bus_store,

@@ -23,6 +23,7 @@ enum { DMA_SIZE = 0x10000, IO = 0x1000, MODERN_BAR = 0x4000, TABLE_BAR = 0x8000,
 struct rig {
     struct net_device *n;
     struct fake_bus bus;
+    struct oracle_set looked;
     struct net_device_config config;
     uint8_t *dma;
     char oracle[40]; /* the first that spoke */
@@ -153,6 +154,7 @@ static int setup(void **state)
     r->dma = calloc(1, DMA_SIZE);
     r->bus = (struct fake_bus){
         .ctx = r,
+        .looked = &r->looked,
         .at = at,
         .load = load,
         .store = store,

@@ -127,9 +127,32 @@ static void events_and_timers_come_in_order(void **state)
     sim_free(&m.sim);
 }
 
+/* Whoever accuses in a name that the table does not have has made a mistake of our own. */
+static void a_violation_is_a_row_of_the_table(void **state)
+{
+    struct sim sim = {0};
+
+    (void)state;
+    sim_start(&sim, 1);
+    sim_fail(&sim, FAILURE_SAFETY, "ring.leak", "here:1", "a leak");
+    assert_int_equal(sim.failure.kind, FAILURE_SAFETY);
+    sim_start(&sim, 1);
+    sim_fail(&sim, FAILURE_SAFETY, "ring.nonsense", "here:1", "a leak");
+    assert_int_equal(sim.failure.kind, FAILURE_HARNESS);
+    assert_non_null(strstr(sim.failure.message, "oracle_table.h"));
+    sim_start(&sim, 1);
+    oracle_set_add(&sim.off, TCP_WINDOW);
+    sim_fail(&sim, FAILURE_SAFETY, "tcp.window", "here:1", "too far");
+    assert_false(sim_failed(&sim));
+    sim_free(&sim);
+}
+
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {cmocka_unit_test(events_and_timers_come_in_order)};
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(events_and_timers_come_in_order),
+        cmocka_unit_test(a_violation_is_a_row_of_the_table),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
