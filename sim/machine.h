@@ -61,6 +61,7 @@ struct machine {
     uint8_t *buffers;
     size_t buffers_size;
     bool weak;
+    bool lively;     /* the device acts when it likes: with weak memory, and with a foreign guest */
     bool lenient;    /* the device is as lenient as QEMU's */
     bool msix;       /* the guest is told to use messages */
     bool interrupts; /* the guest sleeps until one comes; else it polls after every device event */

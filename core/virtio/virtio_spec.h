@@ -78,7 +78,7 @@
 #define VIRTQ_EVENT_OFF_WRAP    0u
 #define VIRTQ_EVENT_FLAGS       2u
 #define VIRTQ_EVENT_SIZE        4u
-#define VIRTQ_EVENT_ALIGN       4u /* 2.8.10.1 */
+#define VIRTQ_EVENT_ALIGN       4u      /* 2.8.10.1 */
 #define VIRTQ_EVENT_WRAP        0x8000u /* in off_wrap: the ring wrap counter */
 
 /* 2.8.10: what the flags of event suppression say */
@@ -124,31 +124,31 @@
 #define VIRTIO_MMIO_INT_CONFIG 2u
 
 /* PCI configuration space (PCI Local Bus 3.0 chapter 6), as far as virtio needs it */
-#define PCI_VENDOR_ID            0x00u
-#define PCI_DEVICE_ID            0x02u
-#define PCI_COMMAND              0x04u
-#define PCI_STATUS               0x06u
-#define PCI_REVISION_ID          0x08u
-#define PCI_CLASS_DEVICE         0x0au
-#define PCI_HEADER_TYPE          0x0eu
-#define PCI_BASE_ADDRESS_0       0x10u
-#define PCI_SUBSYSTEM_VENDOR_ID  0x2cu
-#define PCI_SUBSYSTEM_ID         0x2eu
-#define PCI_CAPABILITY_LIST      0x34u
-#define PCI_INTERRUPT_LINE       0x3cu
-#define PCI_INTERRUPT_PIN        0x3du
-#define PCI_STD_HEADER_SIZEOF    0x40u
-#define PCI_CFG_SPACE_SIZE       0x100u
+#define PCI_VENDOR_ID           0x00u
+#define PCI_DEVICE_ID           0x02u
+#define PCI_COMMAND             0x04u
+#define PCI_STATUS              0x06u
+#define PCI_REVISION_ID         0x08u
+#define PCI_CLASS_DEVICE        0x0au
+#define PCI_HEADER_TYPE         0x0eu
+#define PCI_BASE_ADDRESS_0      0x10u
+#define PCI_SUBSYSTEM_VENDOR_ID 0x2cu
+#define PCI_SUBSYSTEM_ID        0x2eu
+#define PCI_CAPABILITY_LIST     0x34u
+#define PCI_INTERRUPT_LINE      0x3cu
+#define PCI_INTERRUPT_PIN       0x3du
+#define PCI_STD_HEADER_SIZEOF   0x40u
+#define PCI_CFG_SPACE_SIZE      0x100u
 
-#define PCI_COMMAND_IO           0x1u
-#define PCI_COMMAND_MEMORY       0x2u
-#define PCI_COMMAND_MASTER       0x4u
-#define PCI_STATUS_CAP_LIST      0x10u
-#define PCI_HEADER_TYPE_MASK     0x7fu
-#define PCI_HEADER_TYPE_NORMAL   0x00u
-#define PCI_HEADER_TYPE_BRIDGE   0x01u
-#define PCI_HEADER_TYPE_MFD      0x80u /* multi-function device */
-#define PCI_STD_NUM_BARS         6u
+#define PCI_COMMAND_IO         0x1u
+#define PCI_COMMAND_MEMORY     0x2u
+#define PCI_COMMAND_MASTER     0x4u
+#define PCI_STATUS_CAP_LIST    0x10u
+#define PCI_HEADER_TYPE_MASK   0x7fu
+#define PCI_HEADER_TYPE_NORMAL 0x00u
+#define PCI_HEADER_TYPE_BRIDGE 0x01u
+#define PCI_HEADER_TYPE_MFD    0x80u /* multi-function device */
+#define PCI_STD_NUM_BARS       6u
 
 #define PCI_BASE_ADDRESS_SPACE_IO      0x1u
 #define PCI_BASE_ADDRESS_MEM_TYPE_MASK 0x6u
@@ -223,18 +223,18 @@
 #define VIRTIO_MSI_NO_VECTOR 0xffffu
 
 /* 4.1.4.10 Legacy interface: byte offsets in BAR 0 */
-#define VIRTIO_PCI_HOST_FEATURES   0u
-#define VIRTIO_PCI_GUEST_FEATURES  4u
-#define VIRTIO_PCI_QUEUE_PFN       8u
-#define VIRTIO_PCI_QUEUE_NUM       12u
-#define VIRTIO_PCI_QUEUE_SEL       14u
-#define VIRTIO_PCI_QUEUE_NOTIFY    16u
-#define VIRTIO_PCI_STATUS          18u
-#define VIRTIO_PCI_ISR             19u
-#define VIRTIO_MSI_CONFIG_VECTOR   20u
-#define VIRTIO_MSI_QUEUE_VECTOR    22u
-#define VIRTIO_PCI_CONFIG          20u /* of the device, while MSI-X is disabled */
-#define VIRTIO_PCI_CONFIG_MSIX     24u /* while it is enabled */
+#define VIRTIO_PCI_HOST_FEATURES  0u
+#define VIRTIO_PCI_GUEST_FEATURES 4u
+#define VIRTIO_PCI_QUEUE_PFN      8u
+#define VIRTIO_PCI_QUEUE_NUM      12u
+#define VIRTIO_PCI_QUEUE_SEL      14u
+#define VIRTIO_PCI_QUEUE_NOTIFY   16u
+#define VIRTIO_PCI_STATUS         18u
+#define VIRTIO_PCI_ISR            19u
+#define VIRTIO_MSI_CONFIG_VECTOR  20u
+#define VIRTIO_MSI_QUEUE_VECTOR   22u
+#define VIRTIO_PCI_CONFIG         20u /* of the device, while MSI-X is disabled */
+#define VIRTIO_PCI_CONFIG_MSIX    24u /* while it is enabled */
 
 /* 5 Device types */
 #define VIRTIO_ID_NET 1u
@@ -272,7 +272,8 @@
 #define VIRTIO_NET_HDR_SIZE        12u
 #define VIRTIO_NET_HDR_SIZE_LEGACY 10u
 
-#define VIRTIO_NET_HDR_GSO_NONE 0u
+#define VIRTIO_NET_HDR_GSO_NONE     0u
+#define VIRTIO_NET_HDR_F_NEEDS_CSUM 1u
 
 /* 5.1.6.3.1: a receive buffer without merging holds at least this much */
 #define VIRTIO_NET_RX_BUFFER_MIN 1526u

@@ -135,6 +135,7 @@ struct net_device_config {
     struct fake_msix msix;
     bool lenient; /* as QEMU is: any features are accepted, num_buffers is not written */
     bool lively;  /* acts early, holds completions, suppresses notifications: by draw */
+    bool refills; /* the driver posts each receive buffer again before it rests */
 };
 
 enum { NET_QUEUES = 2, NET_BACKLOG = 256, NET_FRAME_MAX = 2048 };
@@ -147,6 +148,7 @@ struct net_device {
     uint8_t status;
     bool initialised;   /* reset was seen: nothing else may come first */
     bool features_said; /* FEATURES_OK was written, accepted or not */
+    bool features_seen; /* the driver read the status after that */
     uint64_t features;
     uint32_t device_features_sel, driver_features_sel, queue_sel, generation;
     uint32_t guest_page_size;
@@ -227,6 +229,7 @@ static inline bool net_device_pci(const struct net_device *n)
 
 /* front.c: status and features; the selected queue (NULL: no such queue), whether it may be set up
  * now, and whether it is idle, or `name` is written while it is live. */
+uint32_t front_status_read(struct net_device *n);
 void front_status_write(struct net_device *n, uint32_t value);
 uint32_t front_features_read(const struct net_device *n);
 void front_features_write(struct net_device *n, uint32_t value);

@@ -18,6 +18,12 @@ static bool features_acceptable(const struct net_device *n)
                                  n->features & VIRTIO_BIT(VIRTIO_F_VERSION_1));
 }
 
+uint32_t front_status_read(struct net_device *n)
+{
+    n->features_seen = n->features_said;
+    return n->status;
+}
+
 void front_status_write(struct net_device *n, uint32_t value)
 {
     uint8_t v = (uint8_t)value, added = v & (uint8_t)~n->status;
@@ -30,8 +36,8 @@ void front_status_write(struct net_device *n, uint32_t value)
         VIOLATION(n->bus, "status.cleared", "2.1.1", "status went from %#x to %#x", n->status, v);
     if (!n->initialised)
         order(n, "a status bit before the first reset");
-    if ((added & VIRTIO_STATUS_DRIVER) && !((n->status | added) & VIRTIO_STATUS_ACKNOWLEDGE))
-        order(n, "DRIVER");
+    if ((added & VIRTIO_STATUS_DRIVER) && !(n->status & VIRTIO_STATUS_ACKNOWLEDGE))
+        order(n, "DRIVER, without ACKNOWLEDGE in a step before,");
     if (added & VIRTIO_STATUS_FEATURES_OK) {
         n->features_said = true;
         if (n->config.legacy) {
@@ -101,6 +107,10 @@ void front_set_up(struct net_device *n)
         VIOLATION(n->bus, "status.order", n->config.legacy ? "3.1.2" : "3.1.1",
                   "a queue is set up before %s (status is %#x)",
                   n->config.legacy ? "DRIVER" : "FEATURES_OK", n->status);
+    else if (!n->config.legacy && !n->features_seen)
+        VIOLATION(n->bus, "status.features_unread", "3.1.1",
+                  "a queue is set up although the driver did not read whether FEATURES_OK is still "
+                  "set");
 }
 
 void front_set_half(uint64_t *address, bool high, uint32_t value)

@@ -103,7 +103,7 @@ static void queue_write(struct net_device *n, struct vqueue *q, uint32_t offset,
         if (value == 1)
             vqueue_start(q, n->features);
         else
-            vqueue_reset(q);
+            vqueue_stop(q);
         break;
     case VIRTIO_MMIO_QUEUE_DESC_LOW:
     case VIRTIO_MMIO_QUEUE_DESC_HIGH:
@@ -148,7 +148,7 @@ uint32_t net_device_read(struct net_device *n, uint32_t offset, unsigned size)
     case VIRTIO_MMIO_INTERRUPT_STATUS:
         return n->interrupt_status;
     case VIRTIO_MMIO_STATUS:
-        return n->status;
+        return front_status_read(n);
     default:
         return n->generation; /* ConfigGeneration */
     }

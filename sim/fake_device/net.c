@@ -12,11 +12,14 @@ enum { EVENT_TX, EVENT_RX, EVENT_RESUME_TX, EVENT_RESUME_RX };
 #define REACTION_NS UINT64_C(1000)
 #define PAUSE_NS    UINT64_C(20000)
 
+enum { NET_MTU = 1500, NET_ETH_HEADER = 14 };
+
 uint64_t net_device_features(const struct net_device *n)
 {
-    /* Some that the driver has no use for are offered too: it must leave them alone. */
+    /* Two of them are of no use to the core, which must leave them alone. With GUEST_CSUM a device
+     * may, but need not, leave checksums to the driver. */
     uint64_t f = VIRTIO_BIT(VIRTIO_NET_F_STATUS) | VIRTIO_BIT(VIRTIO_NET_F_CSUM) |
-                 VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4);
+                 VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM);
 
     if (n->config.mac_feature)
         f |= VIRTIO_BIT(VIRTIO_NET_F_MAC);
@@ -69,7 +72,7 @@ void net_device_reset(struct net_device *n)
 {
     n->status = 0;
     n->initialised = true;
-    n->features_said = false;
+    n->features_said = n->features_seen = false;
     n->features = 0;
     n->device_features_sel = n->driver_features_sel = n->queue_sel = 0;
     n->interrupt_status = 0;
@@ -133,6 +136,32 @@ void net_device_hold_tx(struct net_device *n, bool hold)
 
 /* ---- live ---- */
 
+/* What must hold of a receive chain from the moment that it is available. */
+static void rx_posted_check(struct net_device *n, const struct vqueue *q, unsigned chain)
+{
+    uint32_t mtu = n->features & VIRTIO_BIT(VIRTIO_NET_F_MTU) ? n->config.mtu : NET_MTU;
+    uint32_t need = n->header_len + NET_ETH_HEADER + (mtu < NET_MTU ? mtu : NET_MTU);
+
+    if (vqueue_readable(q, chain))
+        VIOLATION(n->bus, "net.direction", "5.1.6.3",
+                  "a device-readable buffer in the receive queue");
+    else if (n->features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF))
+        return; /* a frame goes into as many as it needs */
+    else if (vqueue_writable(q, chain) < need)
+        VIOLATION(n->bus, "net.rx_size", "5.1.6.3.1",
+                  "a receive buffer has %u bytes, header included; the largest frame needs %u",
+                  vqueue_writable(q, chain), need);
+}
+
+static void rx_fetch(struct net_device *n, struct vqueue *q)
+{
+    unsigned before = q->held_count;
+
+    vqueue_fetch(q);
+    for (unsigned i = before; q->ready && i < q->held_count; i++)
+        rx_posted_check(n, q, vqueue_held(q, i));
+}
+
 void net_device_driver_ok(struct net_device *n)
 {
     bool modern = n->features & VIRTIO_BIT(VIRTIO_F_VERSION_1);
@@ -142,7 +171,8 @@ void net_device_driver_ok(struct net_device *n)
     n->header_len = modern || (n->features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF))
                         ? VIRTIO_NET_HDR_SIZE
                         : VIRTIO_NET_HDR_SIZE_LEGACY;
-    vqueue_fetch(rx);
+    rx->shared = n->header_len;
+    rx_fetch(n, rx);
     n->rx_posted = rx->held_count;
     if (!rx->held_count)
         VIOLATION(n->bus, "net.rx_not_posted", "3.1.1",
@@ -190,12 +220,41 @@ static void used_interrupt(struct net_device *n, struct vqueue *q)
 
 /* ---- transmit ---- */
 
-/* What section 5.1.6.2.1 says about the header of a driver without offloads. */
+static uint16_t get16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+/* The driver left a checksum to the device: it is over all from csum_start on, and its field has
+ * the sum of the pseudo-header already. */
+static void checksum_complete(struct net_device *n, const uint8_t *h, uint8_t *frame, uint32_t len)
+{
+    uint32_t from = get16(h + VIRTIO_NET_HDR_CSUM_START);
+    uint32_t at = from + get16(h + VIRTIO_NET_HDR_CSUM_OFFSET);
+    uint32_t sum = 0;
+
+    if (at + 2 > len) {
+        VIOLATION(n->bus, "net.tx_header", "5.1.6.2.1",
+                  "csum_start and csum_offset give byte %u of a frame of %u", at, len);
+        return;
+    }
+    for (uint32_t i = from; i < len; i++)
+        sum += (i - from) % 2 ? frame[i] : (uint32_t)frame[i] << 8;
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = ~(sum + (sum >> 16));
+    frame[at] = (uint8_t)(sum >> 8);
+    frame[at + 1] = (uint8_t)sum;
+}
+
+/* What section 5.1.6.2.1 says about the header: there is no offload but the checksum. */
 static void tx_header_check(struct net_device *n, const uint8_t *h)
 {
-    if (h[VIRTIO_NET_HDR_FLAGS] || h[VIRTIO_NET_HDR_GSO_TYPE] != VIRTIO_NET_HDR_GSO_NONE)
+    uint8_t allowed = n->features & VIRTIO_BIT(VIRTIO_NET_F_CSUM) ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0;
+
+    if ((h[VIRTIO_NET_HDR_FLAGS] & ~allowed) ||
+        h[VIRTIO_NET_HDR_GSO_TYPE] != VIRTIO_NET_HDR_GSO_NONE)
         VIOLATION(n->bus, "net.tx_header", "5.1.6.2.1",
-                  "flags %#x, gso_type %#x in a transmit header without offloads",
+                  "flags %#x, gso_type %#x in a transmit header, which were not negotiated",
                   h[VIRTIO_NET_HDR_FLAGS], h[VIRTIO_NET_HDR_GSO_TYPE]);
     if (n->header_len == VIRTIO_NET_HDR_SIZE &&
         (h[VIRTIO_NET_HDR_NUM_BUFFERS] || h[VIRTIO_NET_HDR_NUM_BUFFERS + 1]))
@@ -213,6 +272,21 @@ static void layout_check(struct net_device *n, const struct vqueue *q, unsigned 
                   q->index, vqueue_first_len(q, head), n->header_len);
 }
 
+/* Does what is transmitted lie where the device receives? The driver wrote into a buffer that it
+ * had given away. A scan: of the first frames, then of samples. */
+static void tx_place_check(struct net_device *n, const struct vqueue *q, unsigned head)
+{
+    enum { FIRST = 64, SAMPLE = 16 };
+
+    if (!n->bus->thorough && q->taken > FIRST && (n->bus->key(n->bus->ctx) + q->taken) % SAMPLE)
+        return;
+    for (const struct vbuffer *b = q->chain[head].first; b; b = b->next)
+        if (vqueue_owns(&n->queue[VIRTIO_NET_RECEIVEQ1], b->addr, b->len))
+            VIOLATION(n->bus, "ring.ownership", "2.7.13",
+                      "what is transmitted at %#llx lies in a receive buffer that the device has",
+                      (unsigned long long)b->addr);
+}
+
 /* The frame of a chain goes out; the chain is still the device's. */
 static void tx_frame(struct net_device *n, struct vqueue *q, unsigned head)
 {
@@ -228,8 +302,11 @@ static void tx_frame(struct net_device *n, struct vqueue *q, unsigned head)
                   len);
         return;
     }
+    tx_place_check(n, q, head);
     vqueue_read(q, head, 0, packet, len);
     tx_header_check(n, packet);
+    if (packet[VIRTIO_NET_HDR_FLAGS] & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+        checksum_complete(n, packet, packet + n->header_len, len - n->header_len);
     vqueue_tell(q, VQUEUE_FRAME, head, 0);
     if (n->link_up)
         n->bus->frame(n->bus->ctx, packet + n->header_len, len - n->header_len);
@@ -240,8 +317,14 @@ static void tx_frame(struct net_device *n, struct vqueue *q, unsigned head)
  * sleeps, who must then find the rest while it asks for interrupts, or be woken again. */
 static bool pause(struct net_device *n)
 {
-    return n->config.lively && n->bus->chance(n->bus->ctx, "device.pause",
-                                              n->config.polled ? 65536 / 16 : 65536 / 4);
+    return n->config.lively &&
+           n->bus->chance(n->bus->ctx, "device.pause", n->config.polled ? 65536 / 16 : 65536 / 4);
+}
+
+/* Buffers may be used in any order: 2.7.9. */
+static bool reorder(struct net_device *n)
+{
+    return n->config.lively && n->bus->chance(n->bus->ctx, "device.reorder", 65536 / 16);
 }
 
 static void tx_run(struct net_device *n)
@@ -256,7 +339,7 @@ static void tx_run(struct net_device *n)
     while ((head = vqueue_next(q)) >= 0) {
         int second = -1;
 
-        if (n->config.lively && n->bus->chance(n->bus->ctx, "device.reorder", 65536 / 16))
+        if (reorder(n))
             second = vqueue_next(q);
         tx_frame(n, q, (unsigned)head); /* frames keep their order, used entries need not */
         if (second >= 0) {
@@ -282,9 +365,6 @@ static void rx_one(struct net_device *n, struct vqueue *q, unsigned head, unsign
     uint8_t packet[VIRTIO_NET_HDR_SIZE + NET_FRAME_MAX] = {0};
 
     layout_check(n, q, head);
-    if (vqueue_readable(q, head))
-        VIOLATION(n->bus, "net.direction", "5.1.6.3",
-                  "a device-readable buffer in the receive queue");
     vqueue_check_untouched(q, head);
     if (n->header_len == VIRTIO_NET_HDR_SIZE &&
         !n->config.lenient) /* 5.1.6.4.1: the one buffer that is used */
@@ -301,10 +381,14 @@ static void rx_run(struct net_device *n)
     bool done = false;
     int head;
 
-    vqueue_fetch(q);
-    while (n->backlog_count && (head = vqueue_peek(q)) >= 0) {
+    rx_fetch(n, q);
+    while (n->backlog_count && vqueue_peek(q) >= 0) {
         unsigned at = n->backlog_head;
         uint32_t len = n->backlog[at].len;
+
+        if (q->held_count > 1 && reorder(n))
+            vqueue_swap(q);
+        head = vqueue_peek(q);
 
         n->backlog_head = (at + 1) % NET_BACKLOG;
         n->backlog_count--;
@@ -427,7 +511,7 @@ void net_device_check_leaks(struct net_device *n)
         return;
     vqueue_fetch(rx);
     vqueue_fetch(tx);
-    if (rx->ready && rx->held_count < n->rx_posted)
+    if (rx->ready && rx->held_count < (n->config.refills ? n->rx_posted : 1))
         VIOLATION(n->bus, "ring.leak", "2.7.13",
                   "at rest %u receive buffers are posted, %u were at the start", rx->held_count,
                   n->rx_posted);

@@ -120,7 +120,7 @@ void pci_reset(struct net_device *n)
 static uint32_t status_read(struct net_device *n)
 {
     n->pci.reset_unread = false;
-    return n->status;
+    return front_status_read(n);
 }
 
 static void status_write(struct net_device *n, uint32_t value)

@@ -2,7 +2,7 @@
 #include "vqueue_internal.h"
 #include <string.h>
 
-void vqueue_reset(struct vqueue *q)
+void vqueue_stop(struct vqueue *q)
 {
     for (unsigned i = 0; i < q->buffer_used; i++) {
         struct vbuffer *d = &q->buffer[i];
@@ -14,11 +14,17 @@ void vqueue_reset(struct vqueue *q)
     if (q->ready)
         vqueue_tell(q, VQUEUE_STOPPED, 0, 0);
     q->ready = false;
-    q->size = 0;
-    q->desc = q->avail = q->used = 0;
     q->buffer_used = 0;
     q->buffer_free = NULL;
     q->held_head = q->held_count = 0;
+}
+
+void vqueue_reset(struct vqueue *q)
+{
+    vqueue_stop(q);
+    q->size = 0;
+    q->desc = q->avail = q->used = 0;
+    q->shared = 0;
 }
 
 bool vqueue_place(struct vqueue *q, const char *part, uint64_t at, uint64_t len, unsigned align)
@@ -124,15 +130,27 @@ void vqueue_hold(struct vqueue *q, unsigned chain)
     vqueue_tell(q, VQUEUE_AVAILABLE, chain, 0);
 }
 
-/* Do two buffers that the device has at the same time share a byte? A scan, over what is in
- * flight: rings are short enough in debug builds and sampled in release builds. */
+/* May it be the same place for all chains: a header that the driver does not read? */
+static bool may_share(const struct vqueue *q, bool writable, uint32_t len)
+{
+    return writable && len <= q->shared;
+}
+
+/* Do two buffers that the device has at the same time share a byte, one of which it writes? A scan,
+ * over what is in flight: rings are short enough in debug builds and sampled in release builds. */
 static bool overlap_check(struct vqueue *q, const struct vdesc *d)
 {
+    bool writable = d->flags & VIRTQ_DESC_F_WRITE;
+
     if (!q->bus->thorough && (q->bus->key(q->bus->ctx) + q->seen) % 16)
         return true;
     for (unsigned k = 0; k < q->buffer_used; k++) {
         const struct vbuffer *o = &q->buffer[k];
 
+        if (!writable && o->kind == VBUFFER_READABLE)
+            continue;
+        if (may_share(q, writable, d->len) && may_share(q, o->kind == VBUFFER_WRITABLE, o->len))
+            continue;
         if (!o->busy || d->addr >= o->addr + o->len || o->addr >= d->addr + d->len)
             continue;
         VIOLATION(q->bus, "ring.overlap", "2.7.5",
@@ -330,6 +348,32 @@ uint32_t vqueue_first_len(const struct vqueue *q, unsigned chain)
     return d->kind == VBUFFER_TABLE ? d->next->len : d->len;
 }
 
+unsigned vqueue_held(const struct vqueue *q, unsigned i)
+{
+    return q->held[(q->held_head + i) % q->size];
+}
+
+void vqueue_swap(struct vqueue *q)
+{
+    uint16_t *a = &q->held[q->held_head], *b = &q->held[(q->held_head + 1u) % q->size];
+    uint16_t first = *a;
+
+    *a = *b;
+    *b = first;
+}
+
+bool vqueue_owns(const struct vqueue *q, uint64_t addr, uint32_t len)
+{
+    for (unsigned i = 0; q->ready && i < q->buffer_used; i++) {
+        const struct vbuffer *o = &q->buffer[i];
+
+        if (o->busy && o->kind == VBUFFER_WRITABLE && addr < o->addr + o->len &&
+            o->addr < addr + len)
+            return true;
+    }
+    return false;
+}
+
 int vqueue_slot(const struct vqueue *q, const struct vbuffer *b)
 {
     if (!vqueue_within(b->at, q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size))
@@ -396,7 +440,7 @@ void vqueue_check_untouched(struct vqueue *q, unsigned chain)
     for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next) {
         if (d->kind != VBUFFER_READABLE)
             b->own(b->ctx, d->addr, d->len, false);
-        if (sample(q, d) != d->sample)
+        if (!may_share(q, d->kind == VBUFFER_WRITABLE, d->len) && sample(q, d) != d->sample)
             VIOLATION(b, "ring.ownership", "2.7.13",
                       "queue %u: the driver touched %s at %#llx while the device owned it",
                       q->index, d->kind == VBUFFER_TABLE ? "an indirect table" : "a buffer",
@@ -412,7 +456,7 @@ void vqueue_check_untouched(struct vqueue *q, unsigned chain)
 void vqueue_check_held_untouched(struct vqueue *q)
 {
     for (unsigned i = 0; q->ready && i < q->held_count; i++)
-        vqueue_check_untouched(q, q->held[(q->held_head + i) % q->size]);
+        vqueue_check_untouched(q, vqueue_held(q, i));
 }
 
 void vqueue_complete(struct vqueue *q, unsigned chain, uint32_t written)

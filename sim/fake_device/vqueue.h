@@ -40,6 +40,7 @@ struct vqueue {
     unsigned index;
     uint32_t size_max, size;
     bool ready, legacy, packed, event_idx, indirect;
+    unsigned shared; /* bytes at the start of writable chains that may lie in one place for all */
     uint64_t desc, avail, used; /* packed: the ring, driver and device event suppression */
 
     /* Up to where. Split counts entries, packed descriptors; both count for ever. */
@@ -59,6 +60,7 @@ struct vqueue {
     uint32_t signalled;  /* value of `given` when an interrupt was last thought of */
     uint16_t look_at;    /* packed: slot whose flags the driver looked at last */
     uint16_t look_value; /* what it was shown there, or as used index */
+    bool looks;          /* it was shown one of them: its looks can be seen */
 
     struct vchain chain[VQUEUE_SIZE_MAX];                   /* by head (split), any (packed) */
     uint16_t chain_free[VQUEUE_SIZE_MAX], chain_free_count; /* packed */
@@ -89,6 +91,10 @@ enum vqueue_event {
     VQUEUE_CONFIG, /* an interrupt because the configuration changed: of no queue, told once */
 };
 
+/* Not live any more: its buffers are the driver's again; size and addresses stay (4.2.2.2). */
+void vqueue_stop(struct vqueue *q);
+
+/* The device is reset: they are forgotten as well. */
 void vqueue_reset(struct vqueue *q);
 
 /* The driver made it live, with these features: checks size, alignment and place of its parts. */
@@ -100,6 +106,16 @@ void vqueue_fetch(struct vqueue *q);
 /* Oldest held chain, or -1: look at it; take it. */
 int vqueue_peek(const struct vqueue *q);
 int vqueue_next(struct vqueue *q);
+
+/* The i-th of the q->held_count chains that are held, from the oldest. */
+unsigned vqueue_held(const struct vqueue *q, unsigned i);
+
+/* The two oldest held chains change places: buffers are used in any order (2.7.9, 2.8). */
+void vqueue_swap(struct vqueue *q);
+
+/* Does a buffer that the driver may not touch, writable and not yet given back, have a byte in
+ * [addr, addr + len)? */
+bool vqueue_owns(const struct vqueue *q, uint64_t addr, uint32_t len);
 
 /* Bytes of a chain that the device may read or write; of its first buffer. */
 uint32_t vqueue_readable(const struct vqueue *q, unsigned chain);

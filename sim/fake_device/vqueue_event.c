@@ -39,6 +39,7 @@ void vqueue_event_start(struct vqueue *q)
     q->saw_off = q->saw_event = false;
     q->notified = q->signalled = 0;
     q->look_at = q->look_value = 0;
+    q->looks = false;
     if (q->packed && q->event_idx)
         event_set(q, 0);
 }
@@ -204,7 +205,7 @@ void vqueue_check_asleep(struct vqueue *q)
 {
     uint32_t count;
 
-    if (!q->ready)
+    if (!q->ready || !q->looks)
         return;
     count = unseen(q);
     if (count && wish(q, count))
@@ -230,11 +231,13 @@ void vqueue_shown(struct vqueue *q, uint64_t bus, uint64_t value)
                  (bus - q->desc) % VIRTQ_DESC_SIZE == VIRTQ_PACKED_DESC_FLAGS) {
             q->look_at = (uint16_t)((bus - q->desc) / VIRTQ_DESC_SIZE);
             q->look_value = (uint16_t)value;
+            q->looks = true;
         }
     } else if (bus == q->used + VIRTQ_USED_FLAGS) {
         q->saw_off = value == VIRTQ_USED_F_NO_NOTIFY;
     } else if (bus == q->used + VIRTQ_USED_IDX) {
         q->look_value = (uint16_t)value;
+        q->looks = true;
     }
 }
 

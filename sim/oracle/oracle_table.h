@@ -48,6 +48,7 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
     ROW(STATUS_RESET, "status.reset", MUST, DEVICE, "VirtIO 1.2 section 4.1.4.3.2", "a driver waits until a reset reads back as 0") \
     ROW(STATUS_FEATURES_OK_LEGACY, "status.features_ok_legacy", MUST, DEVICE, "VirtIO 1.2 section 3.1.2", "a legacy interface has no FEATURES_OK") \
     ROW(STATUS_NO_FEATURES_OK, "status.no_features_ok", MUST, DEVICE, "VirtIO 1.2 section 3.1.1", "FEATURES_OK comes before DRIVER_OK") \
+    ROW(STATUS_FEATURES_UNREAD, "status.features_unread", MUST, DEVICE, "VirtIO 1.2 section 3.1.1", "the driver reads whether FEATURES_OK is still set") \
     ROW(FEATURES_NOT_OFFERED, "features.not_offered", MUST, DEVICE, "VirtIO 1.2 section 2.2.1", "only features that were offered are accepted") \
     ROW(FEATURES_LATE, "features.late", MUST, DEVICE, "VirtIO 1.2 section 3.1.1", "no features are written after FEATURES_OK") \
     ROW(CONFIG_FEATURE, "config.feature", MUST, DEVICE, "VirtIO 1.2 section 2.5.1", "a field is read only with the feature that gives it") \
@@ -69,6 +70,7 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
     ROW(NET_TX_HEADER, "net.tx_header", MUST, DEVICE, "VirtIO 1.2 section 5.1.6.2.1", "a transmit header asks only for what was negotiated") \
     ROW(NET_TX_LENGTH, "net.tx_length", MUST, DEVICE, "VirtIO 1.2 section 5.1.6.2", "a packet has a header and a frame of 14 bytes to the largest") \
     ROW(NET_LAYOUT, "net.layout", MUST, DEVICE, "VirtIO 1.2 section 5.1.6.6", "without ANY_LAYOUT the header has a descriptor of its own") \
+    ROW(NET_RX_SIZE, "net.rx_size", SHOULD, DEVICE, "VirtIO 1.2 section 5.1.6.3.1, 5.1.4.2", "a receive buffer holds the largest frame") \
     ROW(NET_DIRECTION, "net.direction", MUST, DEVICE, "VirtIO 1.2 section 5.1.6.2, 5.1.6.3", "transmit buffers are readable, receive buffers writable") \
     ROW(FRAME_LENGTH, "frame.length", MUST, WIRE, "RFC 894", "a frame is 14 bytes to MTU + 14 long") \
     ROW(FRAME_SOURCE_MAC, "frame.source_mac", MUST, WIRE, "RFC 894", "the source MAC is the interface's") \

@@ -274,6 +274,7 @@ static void modern_features(struct rig *r)
     common(r, VIRTIO_PCI_COMMON_DRIVER_FEATURE_SELECT, 4, 1);
     common(r, VIRTIO_PCI_COMMON_DRIVER_FEATURE, 4, 1);
     modern_status(r, 11);
+    common_read(r, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1);
 }
 
 static void modern_queue(struct rig *r, unsigned index)

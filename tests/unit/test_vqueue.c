@@ -280,9 +280,21 @@ static void packed_mistakes(void **state)
     broken("ring.dma_address 2.8.4");
 
     packed(0);
-    SLOTS(0, {BUFFER, 8, LAP_1, 0}, {BUFFER + 7, 8, LAP_1, 1});
+    SLOTS(0, {BUFFER, 8, LAP_1 | VIRTQ_DESC_F_WRITE, 0},
+          {BUFFER + 7, 8, LAP_1 | VIRTQ_DESC_F_WRITE, 1});
     vqueue_fetch(&queue);
     broken("ring.overlap");
+
+    packed(0); /* what the device only reads may be the same for all */
+    SLOTS(0, {BUFFER, 8, LAP_1, 0}, {BUFFER + 7, 8, LAP_1, 1});
+    vqueue_fetch(&queue);
+    fine(2);
+
+    packed(0); /* and so may a header that the driver does not read */
+    queue.shared = 8;
+    SLOTS(0, {BUFFER, 8, LAP_1 | VIRTQ_DESC_F_WRITE, 0}, {BUFFER, 8, LAP_1 | VIRTQ_DESC_F_WRITE, 1});
+    vqueue_fetch(&queue);
+    fine(2);
 
     packed(0); /* the ring is full; the driver goes on, one lap too early */
     SLOTS(0, {BUFFER, 1, LAP_1, 0}, {BUFFER + 1, 1, LAP_1, 1}, {BUFFER + 2, 1, LAP_1, 2},
