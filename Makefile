@@ -79,7 +79,7 @@ all: $(O)/drywire $(O)/bench $(O)/markers $(O)/guest_ping.so $(LINUX_TOOLS) ## b
 sim-test: ## the main job: every simulator scenario
 	$(Q)sh tools/setup.sh sim
 	$(Q)$(MAKE) --no-print-directory $(O)/drywire
-	$(Q)$(O)/drywire run --seed $(SEED) $(SCENARIO)
+	$(Q)$(O)/drywire run --memory both --seed $(SEED) $(SCENARIO)
 
 .PHONY: test
 test: ## all tests

@@ -310,7 +310,7 @@ def ring_matches(browser, queue, slots):
 @pytest.mark.parametrize("name", ["common/web-everything-wrong", "slirp/web-packed-queue-3", "slirp/send-packed",
                                   "slirp/web-legacy-no-any-layout", "slirp/web-indirect-legacy", "common/web-4mib"])
 def test_rings_are_shown_as_they_were(name, browser, tmp_path):
-    page = report(f"tests/scenarios/{name}.scn", tmp_path, "--seed", 4)
+    page = report(f"tests/scenarios/{name}.scn", tmp_path, "--seed", 4, "--memory", "weak")
     states, elsewhere, (used, collected) = ring_states(data_of(page))
     assert used - 256 <= collected <= used and collected > 0
     assert bool(elsewhere) == ("packed" in name)

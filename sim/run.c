@@ -340,19 +340,31 @@ static void run_loop(struct run_context *c)
 
 /* ---- the run ---- */
 
+enum toggle run_memory(const struct scenario *sc, const struct guest_ops *guest)
+{
+    if (guest && guest != &guest_core) /* a foreign guest does not go through ring.h */
+        return TOGGLE_OFF;
+    if (sc->weak_memory != TOGGLE_DRAW)
+        return sc->weak_memory;
+    return sc->device.profile == PROFILE_QEMU ? TOGGLE_OFF : TOGGLE_DRAW;
+}
+
+/* By seed and title, so that under one seed some scenarios are weak and some strong, and a file is
+ * the same wherever it lies. */
 static bool draw_weak(struct run_context *c)
 {
-    struct draw_stream d;
-    enum toggle t = c->options->weak_memory;
+    const struct scenario *sc = c->scenario;
+    enum toggle t = run_memory(sc, c->machine.guest);
+    struct draw_stream weak, title;
 
-    if (t == TOGGLE_DRAW)
-        t = c->scenario->weak_memory;
-    if (t == TOGGLE_DRAW && c->scenario->device.profile == PROFILE_QEMU)
-        t = TOGGLE_OFF;
-    if (c->machine.guest != &guest_core) /* a foreign guest does not go through ring.h */
-        return false;
-    draw_stream_init(&d, "memory.weak");
-    return t == TOGGLE_DRAW ? sim_draw(&c->sim, &d) & 1 : t == TOGGLE_ON;
+    if (c->options->weak_memory != TOGGLE_DRAW && c->machine.guest == &guest_core)
+        t = c->options->weak_memory;
+    if (t != TOGGLE_DRAW)
+        return t == TOGGLE_ON;
+    draw_stream_init(&weak, "memory.weak");
+    draw_stream_init(&title, sc->title);
+    weak.id ^= title.id;
+    return sim_draw(&c->sim, &weak) & 1;
 }
 
 static void start(struct run_context *c)
@@ -402,6 +414,7 @@ static void fill_result(struct run_context *c, struct run_result *r)
     r->frames_rx = c->far.wire.frames[DIRECTION_RX];
     r->events = c->sim.events;
     r->faults = c->far.wire.faults;
+    r->weak = c->machine.weak;
     r->waits = c->waits;
     r->tape = c->sim.tape;
     r->tape_count = c->sim.tape_count;

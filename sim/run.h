@@ -14,7 +14,8 @@
 struct run_options {
     uint64_t seed;
     const struct guest_ops *guest; /* NULL: the core */
-    enum toggle weak_memory;       /* overrides the scenario when not TOGGLE_DRAW */
+    enum toggle weak_memory;       /* overrides the scenario when not TOGGLE_DRAW; not a guest
+                                    * that does not go through ring.h: its memory is strong */
     bool quick;                    /* bench: no memory fill between runs */
     const char *pcap;              /* NULL: no capture */
     const struct origin *origin;   /* what its header says about it; NULL: nothing */
@@ -52,6 +53,7 @@ struct run_result {
     uint64_t virtual_ns; /* since power-on */
     uint64_t frames_tx, frames_rx, events;
     uint64_t faults;             /* frames that a fault touched */
+    bool weak;                   /* the memory was */
     unsigned waits;              /* waits of program run_options.kill_program */
     const struct decision *tape; /* valid until the next run in this context */
     size_t tape_count;
@@ -62,6 +64,10 @@ struct run_result {
 struct run_context;
 struct run_context *run_context_new(void);
 void run_context_free(struct run_context *c);
+
+/* Which memory a run of this scenario has when nobody overrides it; TOGGLE_DRAW: the seed draws, and
+ * both are worth a run. `guest` as in struct run_options. */
+enum toggle run_memory(const struct scenario *sc, const struct guest_ops *guest);
 
 /* Run it. The verdict is in result->failure; the return value is 0, or 4 when drywire itself could
  * not do its work (also described in result->failure). */

@@ -49,6 +49,8 @@ void origin_of(struct origin *origin, const struct scenario *sc, const struct op
         add(buf, "device", o->device);
     if (o->guest)
         add(buf, "guest", o->guest);
+    if (o->memory != MEMORY_DRAW)
+        add(buf, "memory", memory_word(o->memory));
     if (o->verb == VERB_RUN && o->detail)
         add(buf, "detail", "on");
     if (o->machine_said)

@@ -221,6 +221,7 @@ static void take(struct verdict *v, const struct run_result *r, uint64_t real_ns
     v->frames_rx = r->frames_rx;
     v->events = r->events;
     v->faults = r->faults;
+    v->weak = r->weak;
     if (page_log)
         page_log_tape(page_log, r->tape, r->tape_count);
     memcpy(v->world, r->world, sizeof(v->world));
@@ -269,6 +270,7 @@ static void run_child(const struct scenario *sc, const struct options *o,
         .v = shared, .limit = story_lines, .comparison = times > 1 ? &comparison : NULL};
     struct run_options ro = {.seed = o->seed,
                              .guest = guest,
+                             .weak_memory = options_weak(o),
                              .pcap = pcap,
                              .origin = &origin,
                              .registers = o->detail,

@@ -36,6 +36,8 @@ static const struct row {
 } rows[] = {
     {"seed", 's', "N", RUN | EXPLAIN | WORLD | QEMU | SEQ | REPORT | REPLAY,
      "seed of the run, decimal or 0x hexadecimal (default 1)"},
+    {"memory", 'K', "draw|weak|strong|both", RUN | EXPLAIN | SEQ | REPORT,
+     "which memory (default: the seed draws); both, of run alone: one run with each"},
     {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
     {"check-determinism", 'd', NULL, RUN, "the same as --repeat 2"},
     {"output", 'o', "FILE", REPORT | IMPORT, "report: the page to write; import: the scenario"},
@@ -236,8 +238,9 @@ static int qemu_arg(const char *word, struct options *o)
     return -1;
 }
 
-/* In the order of enum net, of enum grade. */
+/* In the order of enum net, of enum memory_mode, of enum grade. */
 static const char *const nets[] = {"world", "user", "host", NULL};
+static const char *const memories[] = {"draw", "weak", "strong", "both", NULL};
 static const char *const grades[] = {"p1", "p3", NULL};
 
 const char *verb_word(enum verb v)
@@ -248,6 +251,18 @@ const char *verb_word(enum verb v)
 const char *net_word(enum net n)
 {
     return nets[n];
+}
+
+const char *memory_word(enum memory_mode m)
+{
+    return memories[m];
+}
+
+enum toggle options_weak(const struct options *o)
+{
+    return o->memory == MEMORY_WEAK     ? TOGGLE_ON
+           : o->memory == MEMORY_STRONG ? TOGGLE_OFF
+                                        : TOGGLE_DRAW;
 }
 
 /* In the order of enum role, behind ROLE_ANY. */
@@ -321,6 +336,13 @@ static int apply(const struct row *r, const char *value, struct options *o)
         break;
     case 'J':
         return choice(r->name, value, journals, (unsigned *)&o->journal);
+    case 'K':
+        if (choice(r->name, value, memories, (unsigned *)&o->memory) >= 0)
+            return EXIT_USAGE;
+        if (o->memory != MEMORY_BOTH || o->verb == VERB_RUN)
+            break;
+        fprintf(stderr, "drywire: --memory both is for 'drywire run'; choose weak or strong\n");
+        return EXIT_USAGE;
     case 'N':
         return choice(r->name, value, nets, (unsigned *)&o->net);
     case 'r':

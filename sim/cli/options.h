@@ -6,6 +6,7 @@
 
 #include "../capture/compare.h"
 #include "../replay/import.h"
+#include "../scenario/scenario.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,10 @@ enum net { NET_WORLD, NET_USER, NET_HOST };
 
 /* Does the kernel keep a journal, and does it send it without a panic too (docs/recorder.md)? */
 enum journal_mode { JOURNAL_MODE_OFF, JOURNAL_MODE_ON, JOURNAL_MODE_DUMP };
+
+/* Which memory a run has (docs/simulator.md); both: one run with each, where the scenario leaves it
+ * open. */
+enum memory_mode { MEMORY_DRAW, MEMORY_WEAK, MEMORY_STRONG, MEMORY_BOTH };
 
 #define NO_ICOUNT UINT64_MAX
 
@@ -67,6 +72,7 @@ struct options {
     unsigned qemu_arg_count;
     enum journal_mode journal;
     enum net net;
+    enum memory_mode memory;
     enum grade grade; /* compare */
     uint64_t flow;    /* import, replay; 0: choose */
     enum role role;
@@ -83,6 +89,10 @@ struct options {
 
 const char *verb_word(enum verb v);
 const char *net_word(enum net n);
+const char *memory_word(enum memory_mode m);
+
+/* What the options say about the memory of a run: struct run_options. */
+enum toggle options_weak(const struct options *o);
 
 /* What this is, in words, and what it is linked with. */
 void options_version(char *buf, size_t size);

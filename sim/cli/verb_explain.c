@@ -72,7 +72,12 @@ static int explain(void *ctx)
     const struct options *o = job->options;
     struct explanation e = {0};
     struct run_options ro = {
-        .seed = o->seed, .guest = job->guest, .on_frame = explain_frame, .ctx = &e};
+        .seed = o->seed,
+        .guest = job->guest,
+        .weak_memory = options_weak(o),
+        .on_frame = explain_frame,
+        .ctx = &e,
+    };
     struct run_context *c = run_context_new();
     struct run_result r;
 

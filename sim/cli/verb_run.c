@@ -39,7 +39,8 @@ static void artifact_name(char *buf, size_t size, const struct scenario *sc,
 
     for (; *c && n + 1 < size; c++)
         buf[n++] = *c == '/' ? '-' : *c;
-    snprintf(buf + n, size - n, "-seed%" PRIu64 "%s", o->seed, suffix);
+    snprintf(buf + n, size - n, "-seed%" PRIu64 "%s%s%s", o->seed, o->memory ? "-" : "",
+             o->memory ? memory_word(o->memory) : "", suffix);
 }
 
 static void write_block(const char *path, const struct report_item *it)
@@ -115,9 +116,29 @@ static int run_one(const struct scenario *sc, const struct options *o,
     return code;
 }
 
+/* The scenario with each memory that was asked for: one run, or two where it leaves that open. */
+static int run_memories(const struct scenario *sc, const struct options *o,
+                        const struct guest_ops *guest, bool single, bool *skipped, unsigned *runs)
+{
+    struct options one = *o;
+    int code;
+
+    if (o->memory != MEMORY_BOTH || skip_reason(sc) || run_memory(sc, guest) != TOGGLE_DRAW) {
+        one.memory = o->memory == MEMORY_BOTH ? MEMORY_DRAW : o->memory;
+        code = run_one(sc, &one, guest, single, skipped);
+        *runs += !*skipped;
+        return code;
+    }
+    *runs += 2;
+    one.memory = MEMORY_WEAK;
+    code = run_one(sc, &one, guest, false, skipped);
+    one.memory = MEMORY_STRONG;
+    return worse_exit(code, run_one(sc, &one, guest, false, skipped));
+}
+
 static int run_all(const struct options *o, const struct paths *p, const struct guest_ops *guest)
 {
-    unsigned passed = 0, failures = 0, skips = 0;
+    unsigned passed = 0, failures = 0, skips = 0, runs = 0;
     int code = EXIT_PASS;
 
     for (size_t i = 0; i < p->count; i++) {
@@ -126,7 +147,7 @@ static int run_all(const struct options *o, const struct paths *p, const struct 
         int one = read_with_device(p->path[i], o, &sc);
 
         if (!one) {
-            one = run_one(sc, o, guest, p->count == 1, &skipped);
+            one = run_memories(sc, o, guest, p->count == 1, &skipped, &runs);
             scenario_free(sc);
         }
         code = worse_exit(code, one);
@@ -137,8 +158,12 @@ static int run_all(const struct options *o, const struct paths *p, const struct 
         else
             passed++;
     }
-    if (p->count > 1 && !o->json)
-        printf("%u passed, %u failed, %u skipped\n", passed, failures, skips);
+    if (p->count > 1 && !o->json) {
+        printf("%u passed, %u failed, %u skipped", passed, failures, skips);
+        if (o->memory == MEMORY_BOTH)
+            printf(", %u runs", runs);
+        putchar('\n');
+    }
     return code;
 }
 

@@ -34,6 +34,7 @@ enum {
 /* What the header says; "" is nothing. */
 struct made {
     char verb[16], scenario[TEXT_MAX], seed[24], device[TEXT_MAX], guest[TEXT_MAX], detail[8];
+    char memory[8];
     char source[80], revision[80], machine[80];
 };
 
@@ -51,6 +52,7 @@ static void read_made(const struct capture *c, struct made *m)
     word(c, "seed", m->seed, sizeof(m->seed));
     word(c, "device", m->device, sizeof(m->device));
     word(c, "guest", m->guest, sizeof(m->guest));
+    word(c, "memory", m->memory, sizeof(m->memory));
     word(c, "detail", m->detail, sizeof(m->detail));
     word(c, "source", m->source, sizeof(m->source));
     word(c, "revision", m->revision, sizeof(m->revision));
@@ -507,6 +509,9 @@ int exact_run_open(struct exact_run *run, const char *path, struct capture *c,
     run->options.verb = VERB_RUN;
     run->options.device = *m.device ? m.device : NULL;
     run->options.detail = *m.detail;
+    run->options.memory = !strcmp(m.memory, "weak")     ? MEMORY_WEAK
+                          : !strcmp(m.memory, "strong") ? MEMORY_STRONG
+                                                        : MEMORY_DRAW;
     printf("exact: %s by drywire %s%s%s, scenario %s, seed %" PRIu64 ", revision %s\n", path,
            m.verb, *m.machine ? " on " : "", m.machine, m.scenario, run->options.seed, m.revision);
     if (strcmp(m.source, DRYWIRE_SOURCE))

@@ -80,6 +80,8 @@ static void again_with(char *buf, size_t size, const char *program, const struct
         append(buf, size, " --device ");
         append_word(buf, size, o->device);
     }
+    if (o->memory != MEMORY_DRAW)
+        append(buf, size, " --memory %s", memory_word(o->memory));
     if (o->check_determinism)
         append(buf, size, " --check-determinism");
     if (o->repeat > 1)
@@ -158,6 +160,8 @@ void report_line(FILE *out, const struct report_item *it)
     fprintf(out, " real, %" PRIu64 " frames out, %" PRIu64 " in", v->frames_tx, v->frames_rx);
     if (v->faults)
         fprintf(out, ", %" PRIu64 " touched by a fault", v->faults);
+    if (it->options->verb == VERB_RUN)
+        fputs(v->weak ? ", weak" : ", strong", out);
     fputc('\n', out);
 }
 
@@ -227,6 +231,8 @@ void report_json(FILE *out, const struct report_item *it)
                 ", \"virtual_ns\": %" PRIu64 ", \"real_ns\": %" PRIu64 ", \"frames_tx\": %" PRIu64
                 ", \"frames_rx\": %" PRIu64 ", \"events\": %" PRIu64,
                 v->virtual_ns, v->real_ns, v->frames_tx, v->frames_rx, v->events);
+        if (it->options->verb == VERB_RUN)
+            json_text(out, "memory", v->weak ? "weak" : "strong");
     }
     if (failed(it)) {
         report_replay(replay, sizeof(replay), it);

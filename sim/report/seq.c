@@ -63,6 +63,7 @@ static int run(void *ctx)
     struct run_options ro = {
         .seed = job->options->seed,
         .guest = job->guest,
+        .weak_memory = options_weak(job->options),
         .on_line = on_line,
         .on_frame = on_frame,
         .ctx = &l,
