@@ -49,10 +49,12 @@ void arena_free(struct arena *a)
     *a = (struct arena){0};
 }
 
-void arena_start(struct arena *a, struct sim *sim, bool weak)
+void arena_start(struct arena *a, struct sim *sim, bool weak, bool plain)
 {
     a->sim = sim;
-    a->weak = weak;
+    a->weak = weak && !plain;
+    a->plain = plain;
+    a->ring_count = 0;
     a->word_count = a->write_count = 0;
     draw_stream_init(&a->early_store, "memory.store");
     draw_stream_init(&a->early_load, "memory.load");
@@ -163,8 +165,52 @@ void arena_driver_store(struct arena *a, volatile void *word, unsigned size, uin
     a->words[a->word_count++] = (struct arena_word){(uint32_t)offset, (uint8_t)size, false, value};
 }
 
+/* Is this what the device stored, which the driver does not see yet? */
+static bool from_device(const struct arena *a, uint32_t offset)
+{
+    for (size_t i = 0; i < a->write_count; i++)
+        if (!a->writes[i].crossed && overlap(offset, 2, a->writes[i].offset, a->writes[i].len))
+            return true;
+    return false;
+}
+
+/* A word of 2 bytes differs: remember it as a store, once, with its last value. */
+static void plain_word(struct arena *a, uint32_t offset)
+{
+    uint64_t value = load(a->memory + offset, 2);
+
+    if (from_device(a, offset))
+        return;
+    for (size_t i = 0; i < a->word_count; i++)
+        if (!a->words[i].crossed && a->words[i].offset == offset) {
+            a->words[i].value = value;
+            return;
+        }
+    a->words = memory_grow(a->words, a->word_count + 1, &a->word_size, sizeof(*a->words));
+    a->words[a->word_count++] = (struct arena_word){offset, 2, false, value};
+}
+
+static void plain_stores(struct arena *a)
+{
+    enum { STEP = 64 };
+
+    for (unsigned r = 0; a->plain && a->weak && r < a->ring_count; r++) {
+        uint32_t at = a->rings[r].offset, end = at + a->rings[r].len, step;
+
+        for (; at < end; at += step) {
+            step = end - at < STEP ? end - at : STEP;
+            if (memcmp(a->memory + at, a->device + at, step) == 0)
+                continue;
+            for (uint32_t k = at; k + 2 <= at + step; k += 2)
+                if (memcmp(a->memory + k, a->device + k, 2))
+                    plain_word(a, k);
+        }
+    }
+}
+
 void arena_barrier_write(struct arena *a)
 {
+    plain_stores(a);
     for (size_t i = 0; i < a->word_count; i++)
         if (!a->words[i].crossed)
             store(a->device + a->words[i].offset, a->words[i].size, a->words[i].value);
@@ -173,6 +219,7 @@ void arena_barrier_write(struct arena *a)
 
 void arena_early_stores(struct arena *a)
 {
+    plain_stores(a);
     for (size_t i = 0; i < a->word_count; i++)
         if (!a->words[i].crossed && sim_chance(a->sim, &a->early_store, 65536 / 3))
             word_cross(a, i);
@@ -218,6 +265,20 @@ void arena_barrier_read(struct arena *a)
         if (!a->writes[i].crossed)
             memcpy(a->memory + a->writes[i].offset, a->writes[i].bytes, a->writes[i].len);
     a->write_count = 0;
+}
+
+/* In order: whether the driver's loads keep theirs cannot be seen. */
+void arena_plain_pass(struct arena *a)
+{
+    if (!a->plain || !a->weak)
+        return;
+    plain_stores(a);
+    for (size_t i = 0; i < a->write_count; i++)
+        if (!a->writes[i].crossed) {
+            if (!sim_chance(a->sim, &a->early_load, 65536 / 2))
+                return;
+            write_cross(a, i);
+        }
 }
 
 bool arena_unseen(const struct arena *a, const volatile void *word, unsigned size)
@@ -280,11 +341,32 @@ void arena_device_write(struct arena *a, uint64_t bus, const uint8_t *bytes, siz
     write_later(a, offset, bytes, dual);
 }
 
+/* Parts of a ring that lay there before are forgotten; so is the oldest, when there are too many.
+ */
+static void ring_remember(struct arena *a, uint32_t offset, uint32_t len)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = a->ring_count == ARENA_RINGS; i < a->ring_count; i++)
+        if (!overlap(offset, len, a->rings[i].offset, a->rings[i].len))
+            a->rings[kept++] = a->rings[i];
+    a->rings[kept] = (struct arena_ring){offset, len};
+    a->ring_count = kept + 1;
+}
+
+void arena_weaken(struct arena *a)
+{
+    a->weak = true;
+    for (unsigned i = 0; i < a->ring_count; i++)
+        memcpy(a->device + a->rings[i].offset, a->memory + a->rings[i].offset, a->rings[i].len);
+}
+
 void arena_attach_ring(struct arena *a, uint64_t bus, size_t len)
 {
     size_t offset = (size_t)(bus - a->bus_base);
 
     mark_dirty(a, offset, len);
+    ring_remember(a, (uint32_t)offset, (uint32_t)len);
     if (a->weak)
         memcpy(a->device + offset, a->memory + offset, len);
 }

@@ -6,6 +6,10 @@
  * as the device see it. A store waits until a barrier lets it cross, or crosses early by a keyed
  * draw, in any order (DESIGN section 3, "the device is an actor"). A correct driver cannot tell;
  * one that forgot a barrier fails by seed. With weak memory off there is one copy.
+ *
+ * A foreign driver that does not go through ring.h is watched by comparison: a ring word that
+ * differs in the two copies, and that the device did not write, is a store on its way. Its loads
+ * are not seen, so what the device stores reaches it in order.
  */
 #ifndef DRYWIRE_ARENA_H
 #define DRYWIRE_ARENA_H
@@ -29,6 +33,13 @@ struct arena_write { /* a store of the device that the driver does not see yet *
     uint8_t bytes[ARENA_DUAL_MAX];
 };
 
+/* Parts of rings that are attached at a time, more than two queues have. */
+enum { ARENA_RINGS = 16 };
+
+struct arena_ring {
+    uint32_t offset, len;
+};
+
 struct arena {
     struct sim *sim;
     uint8_t *memory; /* as the driver sees it */
@@ -36,6 +47,9 @@ struct arena {
     size_t size;
     uint64_t bus_base;
     bool weak;
+    bool plain; /* the driver's accesses are not seen */
+    struct arena_ring rings[ARENA_RINGS];
+    unsigned ring_count;
     struct arena_word *words; /* in program order */
     size_t word_count, word_size;
     struct arena_write *writes;
@@ -52,8 +66,11 @@ enum { ARENA_SLOT = 2048, ARENA_FILL = 0xa5 };
 int arena_allocate(struct arena *a, size_t size);
 void arena_free(struct arena *a);
 
-/* A new run. */
-void arena_start(struct arena *a, struct sim *sim, bool weak);
+/* A new run. `plain`: the driver does not call arena_driver_load() and arena_driver_store(); memory
+ * is strong until arena_weaken(). */
+void arena_start(struct arena *a, struct sim *sim, bool weak, bool plain);
+/* Memory is weak from now on. */
+void arena_weaken(struct arena *a);
 /* Put back the fill pattern where this run wrote. */
 void arena_clean(struct arena *a);
 
@@ -78,6 +95,9 @@ void arena_device_write(struct arena *a, uint64_t bus, const uint8_t *bytes, siz
 void arena_attach_ring(struct arena *a, uint64_t bus, size_t len);
 /* Let some of the driver's pending stores cross, by draw: done whenever the device looks. */
 void arena_early_stores(struct arena *a);
+/* The plain driver is between two accesses: see what it stored, show it some of what the device
+ * did. */
+void arena_plain_pass(struct arena *a);
 /* Is there a store of the driver to these bytes that has not crossed? */
 bool arena_unpublished(const struct arena *a, uint64_t bus, size_t len);
 /* Is there a store of the device to this word that the driver has not been shown? */

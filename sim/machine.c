@@ -37,6 +37,7 @@ static void charge(struct machine *m, unsigned cost_ns)
                  "the guest made %u device accesses in one poll without returning", POLL_CALLS_MAX);
         longjmp(m->escape, 1);
     }
+    arena_plain_pass(&m->arena);
     if (m->lively && m->running && sim_chance(m->sim, &m->poke, 65536 / 64))
         net_device_poke(m->device);
     if (m->running)
@@ -107,18 +108,28 @@ static uint64_t machine_bus_address(void *ctx, const void *ptr)
     return arena_bus(&m->arena, ptr);
 }
 
-/* The device may act inside a barrier, before the barrier takes effect. */
+static void act_around_barrier(struct machine *m)
+{
+    if (m->lively && m->running && sim_chance(m->sim, &m->poke, 65536 / 8))
+        net_device_poke(m->device);
+}
+
+/* The device may act inside a barrier, before the barrier takes effect; after it too, when nobody
+ * sees the access that follows. */
 static void machine_barrier(void *ctx, enum barrier kind)
 {
     struct machine *m = ctx;
 
     charge(m, COST_BARRIER_NS);
-    if (m->lively && m->running && sim_chance(m->sim, &m->poke, 65536 / 8))
-        net_device_poke(m->device);
+    if (m->weak && !m->arena.weak)
+        arena_weaken(&m->arena); /* a foreign guest that orders its accesses by our barriers */
+    act_around_barrier(m);
     if (kind != BARRIER_READ)
         arena_barrier_write(&m->arena);
     if (kind != BARRIER_WRITE)
         arena_barrier_read(&m->arena);
+    if (m->arena.plain)
+        act_around_barrier(m);
 }
 
 static void machine_relax(void *ctx)
@@ -621,7 +632,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     rng_init(&m->entropy, config->secret, 0); /* as on the targets: one seed, one story */
     draw_stream_init(&m->poke, "device.poke");
     m->key = sim_draw(sim, stream(m, "device.key"));
-    arena_start(&m->arena, sim, config->weak);
+    arena_start(&m->arena, sim, config->weak, config->guest != &guest_core);
     processes_start(&m->processes);
     guest_memory(m, config->guest, config->fill);
     device_start(m, config->device);

@@ -340,10 +340,8 @@ static void run_loop(struct run_context *c)
 
 /* ---- the run ---- */
 
-enum toggle run_memory(const struct scenario *sc, const struct guest_ops *guest)
+enum toggle run_memory(const struct scenario *sc)
 {
-    if (guest && guest != &guest_core) /* a foreign guest does not go through ring.h */
-        return TOGGLE_OFF;
     if (sc->weak_memory != TOGGLE_DRAW)
         return sc->weak_memory;
     return sc->device.profile == PROFILE_QEMU ? TOGGLE_OFF : TOGGLE_DRAW;
@@ -354,10 +352,10 @@ enum toggle run_memory(const struct scenario *sc, const struct guest_ops *guest)
 static bool draw_weak(struct run_context *c)
 {
     const struct scenario *sc = c->scenario;
-    enum toggle t = run_memory(sc, c->machine.guest);
+    enum toggle t = run_memory(sc);
     struct draw_stream weak, title;
 
-    if (c->options->weak_memory != TOGGLE_DRAW && c->machine.guest == &guest_core)
+    if (c->options->weak_memory != TOGGLE_DRAW)
         t = c->options->weak_memory;
     if (t != TOGGLE_DRAW)
         return t == TOGGLE_ON;

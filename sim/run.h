@@ -66,8 +66,8 @@ struct run_context *run_context_new(void);
 void run_context_free(struct run_context *c);
 
 /* Which memory a run of this scenario has when nobody overrides it; TOGGLE_DRAW: the seed draws, and
- * both are worth a run. `guest` as in struct run_options. */
-enum toggle run_memory(const struct scenario *sc, const struct guest_ops *guest);
+ * both are worth a run. */
+enum toggle run_memory(const struct scenario *sc);
 
 /* Run it. The verdict is in result->failure; the return value is 0, or 4 when drywire itself could
  * not do its work (also described in result->failure). */

@@ -123,7 +123,7 @@ static int run_memories(const struct scenario *sc, const struct options *o,
     struct options one = *o;
     int code;
 
-    if (o->memory != MEMORY_BOTH || skip_reason(sc) || run_memory(sc, guest) != TOGGLE_DRAW) {
+    if (o->memory != MEMORY_BOTH || skip_reason(sc) || run_memory(sc) != TOGGLE_DRAW) {
         one.memory = o->memory == MEMORY_BOTH ? MEMORY_DRAW : o->memory;
         code = run_one(sc, &one, guest, single, skipped);
         *runs += !*skipped;
