@@ -2,9 +2,9 @@
  * Planted bugs: the proof that the oracles can fail (docs/simulator.md, `make test`).
  *
  * BUG(name) is 0 and vanishes, unless all is built with -DDRYWIRE_BUGS (`make BUGS=1`); then the
- * machine says which one of them is in force: the simulator by the environment variable DRYWIRE_BUG,
- * a target by its command line (targets/common/options.h). Built with PLANT=name simulator and images
- * have that one always.
+ * machine says which one of them is in force: the simulator by the environment variable
+ * DRYWIRE_BUG, a target by its command line (targets/common/options.h). Built with PLANT=name
+ * simulator and images have that one always.
  */
 #ifndef DRYWIRE_BUG_H
 #define DRYWIRE_BUG_H
@@ -31,8 +31,9 @@
     X(NO_SECOND_LOOK, "interrupts are asked for without a look at what is there already")          \
     X(DESCRIPTOR_REUSE, "a transmit descriptor is used again before its used entry was taken")     \
     X(RX_TOUCH, "the driver writes to a receive buffer that the device owns")                      \
+    X(NO_RESET_AT_END, "the device is not reset when the machine stops")                           \
     X(RX_LEAK, "every eighth receive buffer is not posted again")                                  \
-    X(TX_FREED_TWICE, "from the fourth frame on a transmit slot that comes back is freed twice") \
+    X(TX_FREED_TWICE, "from the fourth frame on a transmit slot that comes back is freed twice")   \
     X(HEADER_LEN, "the net header is taken to be 10 bytes on a modern device")                     \
     X(HEADER_LEN_LONG, "the net header is taken to be 12 bytes on a legacy device")                \
     X(FEATURE_NOT_OFFERED, "a feature bit is accepted that was not offered")                       \
@@ -70,8 +71,8 @@ int bug_chosen(enum bug bug);
 #define BUG(name) 0
 #endif
 
-/* Barriers are planted by their site: the kind that is asked for there in place of `kind`, or -1 for
- * none. In the simulator only, by the environment variable DRYWIRE_BARRIER (sim/bugs.c). */
+/* Barriers are planted by their site: the kind that is asked for there in place of `kind`, or -1
+ * for none. In the simulator only, by the environment variable DRYWIRE_BARRIER (sim/bugs.c). */
 #if defined(DRYWIRE_BUGS) && defined(DRYWIRE_SIM)
 int bug_barrier(const char *site, int kind);
 #define BUG_BARRIER(site, kind) bug_barrier((site), (int)(kind))

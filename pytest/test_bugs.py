@@ -36,6 +36,7 @@ CAUGHT = {
     "NO_SECOND_LOOK": (SLIRP + "web-packed-interrupts.scn", {"interrupt.missed"}),
     "DESCRIPTOR_REUSE": (COMMON + "send-sink.scn", {"ring.reuse"}),
     "RX_TOUCH": (SLIRP + "lease.scn", {"ring.ownership"}),
+    "NO_RESET_AT_END": (SLIRP + "lease.scn", {"ring.left_live"}),
     "RX_LEAK": (COMMON + "web-chunked.scn", {"ring.leak"}),
     "TX_FREED_TWICE": (SLIRP + "lease.scn", {"assertion"}),
     "HEADER_LEN": (SLIRP + "lease.scn", {"frame.checksum", "frame.malformed", "frame.source_mac",

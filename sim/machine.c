@@ -644,8 +644,10 @@ void machine_stop(struct machine *m)
 {
     if (!sim_failed(m->sim)) {
         net_device_check_leaks(m->device);
-        if (m->guest->stop)
+        if (m->guest->stop) {
             m->guest->stop(m->state, m->sim->now_ns);
+            net_device_check_quiet(m->device);
+        }
     }
     m->powered = false;
     net_device_reset(m->device);

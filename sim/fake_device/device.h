@@ -220,6 +220,9 @@ bool net_device_busy(const struct net_device *n);
 /* End of the run: is every buffer home? (before the final reset) */
 void net_device_check_leaks(struct net_device *n);
 
+/* The driver stopped, and its memory is anybody's from now on: is the device quiet? */
+void net_device_check_quiet(struct net_device *n);
+
 /* ---- between the register fronts and net.c ---- */
 
 static inline bool net_device_pci(const struct net_device *n)

@@ -520,3 +520,14 @@ void net_device_check_leaks(struct net_device *n)
                   tx->held_count);
     vqueue_check_held_untouched(rx);
 }
+
+void net_device_check_quiet(struct net_device *n)
+{
+    LOOK(n->bus, RING_LEFT_LIVE);
+    for (unsigned i = 0; i < NET_QUEUES; i++)
+        if (n->queue[i].ready)
+            VIOLATION(n->bus, "ring.left_live", "3.3.1",
+                      "queue %u is live although the driver stopped: the device may still write to "
+                      "memory that is used for something else",
+                      i);
+}

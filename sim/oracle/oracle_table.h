@@ -37,6 +37,7 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
     ROW(RING_REUSE, "ring.reuse", MUST, DEVICE, "VirtIO 1.2 section 2.7.13, 2.8.21.1", "a descriptor or buffer id is not used twice at once") \
     ROW(RING_OVERLAP, "ring.overlap", MUST, DEVICE, "VirtIO 1.2 section 2.7.5", "two buffers of the device do not overlap") \
     ROW(RING_LEAK, "ring.leak", POLICY, DEVICE, "VirtIO 1.2 section 2.7.13", "at rest the receive buffers of the start are posted, nothing waits") \
+    ROW(RING_LEFT_LIVE, "ring.left_live", MUST, DEVICE, "VirtIO 1.2 section 3.3.1", "no queue is live when its memory is taken back") \
     ROW(RING_LOST_NOTIFICATION, "ring.lost_notification", MUST, DEVICE, "VirtIO 1.2 section 2.7.13.4, 2.8.21.2", "a device that wants to be notified is") \
     ROW(RING_EVENT, "ring.event", MUST, DEVICE, "VirtIO 1.2 section 2.7.7.1, 2.8.10", "the driver's event suppression is what was negotiated") \
     ROW(NOTIFY_SUPPRESSED, "notify.suppressed", SHOULD, DEVICE, "VirtIO 1.2 section 2.7.10.1, 2.8.10", "a device that asked not to be notified is not") \
