@@ -47,7 +47,6 @@ enum {
     TCP_OOO_MAX = 8,        /* separate runs of out-of-order data; the farthest are given up */
     TCP_BACKLOG_MAX = 8,
     TCP_MSS_DEFAULT = 536,  /* MUST-15 */
-    TCP_MSS_MIN = 64,       /* a peer that announces less is not believed: threats T5 */
 };
 
 #define TCP_RTO_INITIAL_NS (1 * NS_PER_S)  /* RFC 6298 (2.1) */

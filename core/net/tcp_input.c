@@ -67,13 +67,12 @@ static enum drop_reason parse(const struct ipv4_packet *p, struct tcp_segment *g
 
 /* ---- small steps ---- */
 
-/* MUST-14, MUST-15, MUST-16, with a floor for peers that announce nonsense. */
+/* MUST-14, MUST-15, MUST-16; an MSS of 0 is none. */
 static void take_mss(struct tcp_conn *c, const struct tcp_segment *g)
 {
     uint32_t own = ipv4_route(c->stack, c->remote_addr)->mtu - 40u;
     uint32_t mss = g->mss ? g->mss : TCP_MSS_DEFAULT;
 
-    mss = mss < TCP_MSS_MIN ? TCP_MSS_MIN : mss;
     c->mss = mss < own ? mss : own;
 }
 

@@ -207,8 +207,9 @@ static struct sendable sendable(const struct tcp_conn *c)
 
 static bool output_data(struct tcp_conn *c)
 {
-    /* Bounded: a send buffer holds no more than this many segments of the smallest size. */
-    for (unsigned i = 0; i <= TCP_SND_BUFFER / TCP_MSS_MIN; i++) {
+    /* Bounded: a send buffer holds no more than this many segments of one byte; the device has no
+     * room for as many. */
+    for (unsigned i = 0; i <= TCP_SND_BUFFER; i++) {
         struct sendable next = sendable(c);
 
         if (next.held_back && c->rto_at_ns == DEADLINE_NEVER &&

@@ -10,6 +10,8 @@
 
 /* The machine reacts at its next poll, and the device needs its time: so much slack between what
  * the wire shows and what the machine knew. */
+enum { ETH_VLAN = 0x8100 };
+
 #define SLACK_NS      NS_PER_MS
 #define REAL_SLACK_NS (500 * NS_PER_MS)
 
@@ -90,9 +92,16 @@ static const char *likely_cause(const struct oracles *o, const uint8_t *frame, s
                                            : "";
 }
 
+/* BOOTP has no message type and may have other vendor data: RFC 951, RFC 1534. */
+static bool is_bootp(const struct decoded *d)
+{
+    return d->dst_port == 67 &&
+           (!strcmp(d->error, "dhcp.cookie") || !strcmp(d->error, "dhcp.type"));
+}
+
 static void check_form(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d)
 {
-    size_t max = o->mtu + 14u, end = len;
+    size_t max = o->mtu + (d->eth_type == ETH_VLAN ? 18u : 14u), end = len; /* 802.3 clause 3 */
 
     oracle_look(o, FRAME_LENGTH);
     oracle_look(o, FRAME_SOURCE_MAC);
@@ -108,6 +117,8 @@ static void check_form(struct oracles *o, const uint8_t *frame, size_t len, cons
     if (memcmp(d->eth_src, o->mac, 6) || (o->mac[0] & 1))
         oracle_fail(o, FRAME_SOURCE_MAC, SIM_SITE, "the source MAC ends in %02x:%02x%s",
                     d->eth_src[4], d->eth_src[5], likely_cause(o, frame, len));
+    if (d->error && is_bootp(d))
+        return;
     if (d->error) {
         bool sum = strstr(d->error, "checksum");
 
@@ -215,6 +226,8 @@ static void dhcp_sent(struct oracles *o, const struct decoded *d)
 {
     bool offered = false;
 
+    if (d->dhcp_type == 8) /* INFORM: the address is another's business (RFC 2131 section 3.4) */
+        return;
     o->dhcp_seen = true;
     if (d->dhcp_type == 1) { /* DISCOVER */
         if (d->dhcp_xid != o->xid)
@@ -225,7 +238,7 @@ static void dhcp_sent(struct oracles *o, const struct decoded *d)
         return;
     o->request_ns = o->sim->now_ns;
     o->renewing = d->dhcp_ciaddr != 0;
-    if (o->renewing) {
+    if (o->renewing || !d->dhcp_server) { /* RENEWING, REBINDING; INIT-REBOOT: section 4.3.2 */
         o->xid = d->dhcp_xid;
         return;
     }

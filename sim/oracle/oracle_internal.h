@@ -6,7 +6,7 @@
 
 #include "oracle.h"
 
-enum { ARP_TARGETS = 32, OFFERS = 8, FLOWS = 64, FLOW_RANGES = 32, FLOW_HISTORY = 1 << 18 };
+enum { ARP_TARGETS = 32, OFFERS = 8, FLOWS = 64, FLOW_RANGES = 32, ARRIVED = 16, FLOW_HISTORY = 1 << 18 };
 
 /* Bytes of one direction of a stream, the last FLOW_HISTORY of them, by stream offset. */
 struct history {
@@ -27,6 +27,7 @@ struct flow {
     uint64_t own_sent; /* offset behind the last byte put on the wire */
     bool own_fin;
     uint64_t own_fin_at;
+    uint64_t una;     /* offset that the peer has acknowledged, FIN included */
     uint64_t sent_ns; /* the last segment that left */
     uint64_t
         overtaken;   /* how far the machine went with what its own ARP queue lost, as an offset */
@@ -52,9 +53,16 @@ struct flow {
     uint64_t read;   /* offset behind the last byte that the program read */
     bool hooked;     /* the program's writes are reported */
     struct history said, written;
+};
 
-    bool last_was_rst; /* the last segment that arrived */
-    uint64_t rst_ns;
+/* A segment that arrived at the machine, for the question what a reset answers. */
+struct arrived {
+    bool used;
+    uint16_t local_port, remote_port;
+    uint32_t remote;
+    uint8_t flags;
+    uint32_t ack, end; /* end: the number behind its last */
+    uint64_t at_ns;
 };
 
 struct oracles {
@@ -81,6 +89,8 @@ struct oracles {
 
     struct flow flows[FLOWS];
     uint64_t counter;
+    struct arrived arrived[ARRIVED]; /* the last ones */
+    unsigned arrived_count;
 };
 
 /* What this oracle judges occurred. */

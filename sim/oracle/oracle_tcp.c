@@ -20,12 +20,13 @@ static void history_need(struct history *h)
         h->ring = memory_new(1, FLOW_HISTORY);
 }
 
-/* Store bytes at an offset, not before what is held and not leaving a gap. */
+/* Store bytes at an offset, not before what is held and not leaving a gap. An offset before the
+ * stream is negative. */
 static void history_put(struct history *h, uint64_t offset, const uint8_t *bytes, size_t len)
 {
     size_t at, first;
 
-    if (offset > h->end || offset + len <= h->end)
+    if ((int64_t)(offset - h->end) > 0 || (int64_t)(offset + len - h->end) <= 0)
         return;
     bytes += h->end - offset;
     len -= (size_t)(h->end - offset);
@@ -44,8 +45,8 @@ static int64_t history_differs(const struct history *h, uint64_t offset, const u
     size_t at = offset % FLOW_HISTORY;
     size_t first = FLOW_HISTORY - at < len ? FLOW_HISTORY - at : len;
 
-    if (!len || offset + FLOW_HISTORY < h->end || offset + len > h->end)
-        return -1; /* too long ago, or not known */
+    if (!len || offset > h->end || len > h->end - offset || offset + FLOW_HISTORY < h->end)
+        return -1; /* not known, or too long ago */
     if (memcmp(h->ring + at, bytes, first) == 0 && memcmp(h->ring, bytes + first, len - first) == 0)
         return -1;
     for (size_t i = 0; i < len; i++)
@@ -60,6 +61,9 @@ void flows_start(struct oracles *o)
 {
     for (unsigned i = 0; i < FLOWS; i++)
         o->flows[i].used = false;
+    for (unsigned i = 0; i < ARRIVED; i++)
+        o->arrived[i].used = false;
+    o->arrived_count = 0;
 }
 
 void flows_free(struct oracles *o)
@@ -134,11 +138,51 @@ static uint64_t offset_of(uint32_t seq, uint32_t iss, uint64_t near)
 
 /* ---- what the machine sends ---- */
 
-static void check_reset(struct oracles *o, const struct flow *f)
+/* Is this reset the answer to that segment (RFC 9293 section 3.10.7.1)? */
+static bool answers(const struct arrived *a, const struct decoded *d)
 {
-    if (f->last_was_rst && o->sim->now_ns - f->rst_ns < NS_PER_MS)
-        oracle_fail(o, TCP_RST_REPLY, SIM_SITE, "port %u answers a reset by a reset",
-                    f->local_port);
+    if (a->local_port != d->src_port || a->remote != d->ip_dst || a->remote_port != d->dst_port)
+        return false;
+    return a->flags & SEG_ACK ? d->tcp_seq == a->ack : d->tcp_seq == 0 && d->tcp_ack == a->end;
+}
+
+/* A reset may answer a segment that has arrived and was not answered yet. One that can only answer
+ * a reset does. */
+static void check_reset(struct oracles *o, const struct decoded *d)
+{
+    const struct arrived *reset = NULL;
+
+    for (unsigned i = 0; i < ARRIVED; i++) {
+        struct arrived *a = &o->arrived[i];
+
+        if (!a->used || o->sim->now_ns - a->at_ns >= NS_PER_MS || !answers(a, d))
+            continue;
+        if (!(a->flags & SEG_RST)) {
+            a->used = false;
+            return;
+        }
+        reset = a;
+    }
+    if (reset)
+        oracle_fail(o, TCP_RST_REPLY, SIM_SITE, "port %u answers a reset by a reset", d->src_port);
+}
+
+static void note_arrived(struct oracles *o, const struct decoded *d)
+{
+    bool syn = d->tcp_flags & SEG_SYN, fin = d->tcp_flags & SEG_FIN;
+
+    o->arrived[o->arrived_count++ % ARRIVED] = (struct arrived){
+        .used = true,
+        .local_port = d->dst_port,
+        .remote_port = d->src_port,
+        .remote = d->ip_src,
+        .flags = d->tcp_flags,
+        .ack = d->tcp_ack,
+        .end = d->tcp_seq + (uint32_t)d->payload_len + syn + fin,
+        .at_ns = o->sim->now_ns,
+    };
+    if (d->tcp_flags & SEG_RST)
+        oracle_look(o, TCP_RST_REPLY);
 }
 
 /* ACK number and offered window: T3, T4. */
@@ -160,6 +204,8 @@ static void check_ack(struct oracles *o, struct flow *f, const struct decoded *d
                     f->local_port, (unsigned long long)(f->acked - ack));
     f->acked = ack;
     edge = ack + d->tcp_window;
+    if (f->peer_fin && ack == f->peer_fin_at + 1) /* no byte can follow: the window says nothing */
+        return;
     if (f->offered_known)
         oracle_look(o, TCP_WINDOW_SHRINK);
     if (f->offered_known && (int64_t)(edge - f->offered) < 0)
@@ -212,6 +258,15 @@ static void look_data(struct oracles *o, const struct flow *f, uint64_t at, uint
         oracle_look(o, TCP_RETRANSMIT);
 }
 
+/* A keep-alive has the number before the next one, and no byte or one that means nothing. The peer
+ * has acknowledged all before (RFC 9293 section 3.8.4). */
+static bool is_keep_alive(const struct flow *f, const struct decoded *d, uint64_t at)
+{
+    uint64_t next = f->own_sent + f->own_fin;
+
+    return d->payload_len <= 1 && !(d->tcp_flags & SEG_FIN) && at + 1 == next && f->una == next;
+}
+
 /* Data and FIN: T2, T5, T6, MSS, and what the program wrote. */
 static void check_data(struct oracles *o, struct flow *f, const struct decoded *d)
 {
@@ -220,6 +275,14 @@ static void check_data(struct oracles *o, struct flow *f, const struct decoded *
     uint64_t end = at + len, again;
     int64_t wrong;
 
+    if (is_keep_alive(f, d, at))
+        return;
+    if ((int64_t)at < 0) {
+        oracle_fail(o, TCP_RETRANSMIT, SIM_SITE,
+                    "port %u: a segment has number %u, the first byte of the stream has %u",
+                    f->local_port, d->tcp_seq, f->own_iss + 1);
+        return;
+    }
     if (len || fin)
         look_data(o, f, at, len, fin);
     if (len > f->peer_mss)
@@ -263,8 +326,7 @@ void flows_tx(struct oracles *o, const struct decoded *d)
     struct flow *f = flow_find(o, d->src_port, d->ip_dst, d->dst_port);
 
     if (d->tcp_flags & SEG_RST) {
-        if (f)
-            check_reset(o, f);
+        check_reset(o, d);
         return;
     }
     if (d->tcp_flags & SEG_SYN) {
@@ -347,16 +409,15 @@ void flows_rx(struct oracles *o, const struct decoded *d)
     struct flow *f = flow_find(o, d->dst_port, d->ip_src, d->src_port);
     uint64_t at, edge;
 
-    if (!f)
+    note_arrived(o, d);
+    if (!f || (d->tcp_flags & SEG_RST))
         return;
-    f->last_was_rst = d->tcp_flags & SEG_RST;
-    f->rst_ns = o->sim->now_ns;
-    if (f->last_was_rst) {
-        oracle_look(o, TCP_RST_REPLY);
-        return;
-    }
     if ((d->tcp_flags & SEG_ACK) && f->own_syn) {
-        edge = offset_of(d->tcp_ack, f->own_iss, f->own_sent) + d->tcp_window;
+        uint64_t ack = offset_of(d->tcp_ack, f->own_iss, f->own_sent);
+
+        if ((int64_t)(ack - f->una) > 0 && ack <= f->own_sent + f->own_fin)
+            f->una = ack;
+        edge = ack + d->tcp_window;
         if (!f->edge_known || (int64_t)(edge - f->edge) > 0)
             f->edge = edge;
         f->edge_known = true;
@@ -371,7 +432,7 @@ void flows_rx(struct oracles *o, const struct decoded *d)
         f->peer_syn = true;
         f->peer_iss = d->tcp_seq;
         if (d->tcp_mss)
-            f->peer_mss = d->tcp_mss < 64 ? 64 : d->tcp_mss; /* absurd ones may be raised */
+            f->peer_mss = d->tcp_mss;
         return;
     }
     if (!f->peer_syn)
@@ -379,9 +440,10 @@ void flows_rx(struct oracles *o, const struct decoded *d)
     at = offset_of(d->tcp_seq, f->peer_iss, f->contiguous);
     if (d->payload_len)
         bytes_arrived(f, at, at + d->payload_len);
-    if (d->tcp_flags & SEG_FIN) {
+    at += d->payload_len;
+    if ((d->tcp_flags & SEG_FIN) && (int64_t)(at - f->contiguous) >= 0) {
         f->peer_fin = true;
-        f->peer_fin_at = at + d->payload_len;
+        f->peer_fin_at = at;
     }
 }
 

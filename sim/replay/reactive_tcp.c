@@ -13,7 +13,6 @@
 enum {
     INLINE_MAX = 64 << 10, /* a longer stream goes into a file of its own */
     STREAM_MAX = 16 << 20, /* nor is that longer */
-    MSS_LEAST = 64,        /* TCP_MSS_MIN of the core */
 };
 
 /* The scenario in memory; free() it. */
@@ -169,9 +168,7 @@ static unsigned departures(const struct import *im, const struct flow_side *own,
         "segments of it", a.data, b.data,
         "where a segment ends is the sender's matter (RFC 9293 section 3.8)");
     if (b.largest > mss)
-        bad += reactive_differ_number(
-            "its largest segment", a.largest, b.largest,
-            b.largest <= MSS_LEAST ? "a peer's MSS below 64 is not believed" : NULL);
+        bad += reactive_differ_number("its largest segment", a.largest, b.largest, NULL);
     bad += reactive_differ_number(
         "pure ACKs", a.acks, b.acks,
         "when to acknowledge is the receiver's matter (RFC 9293 section 3.8.6.3)");

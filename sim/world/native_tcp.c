@@ -277,7 +277,7 @@ static void set_timer(struct native_conn *c)
     if (service <= now)
         service = now + NS_PER_US;
     at = service < at ? service : at;
-    if (c->closed_until_ns > now && c->closed_until_ns < at)
+    if (c->closed_until_ns && c->closed_until_ns < at)
         at = c->closed_until_ns;
     at = c->linger_ns < at ? c->linger_ns : at;
     dead = dead_deadline(c);

@@ -177,7 +177,7 @@ static inline uint8_t *add_dhcp_option(uint8_t *at, uint8_t code, uint32_t value
 /* From the client when the type is one of a client's. */
 static inline struct frame dhcp_frame(struct dhcp m)
 {
-    bool client = m.type == 1 || m.type == 3 || m.type == 4 || m.type == 7;
+    bool client = m.type != 2 && m.type != 5 && m.type != 6;
     uint8_t bytes[300] = {0}, *at = bytes + 240;
 
     bytes[0] = client ? 1 : 2;

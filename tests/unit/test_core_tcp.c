@@ -87,13 +87,13 @@ static void crossing_syns_open_a_connection(void **state)
     tcp_close(c);
 }
 
-static void a_peer_without_mss_option_gets_536_and_absurd_ones_a_floor(void **state)
+static void a_peer_without_mss_option_gets_536_and_others_what_they_said(void **state)
 {
     static const struct {
         uint8_t option[4];
         size_t len;
         uint32_t mss;
-    } row[] = {{{0}, 0, 536},          {{2, 4, 0, 0}, 4, 536},    {{2, 4, 0, 1}, 4, 64},
+    } row[] = {{{0}, 0, 536},          {{2, 4, 0, 0}, 4, 536},    {{2, 4, 0, 1}, 4, 1},
                {{2, 4, 1, 44}, 4, 300}, {{2, 4, 0xff, 0xff}, 4, 1460}, {{1, 1, 1, 0}, 4, 536}};
     struct stack_test *x = *state;
 
@@ -947,7 +947,7 @@ int main(void)
         T(syn_is_sent_again_after_1_3_7_seconds_and_given_up_after_three_minutes),
         T(reset_in_syn_sent_refuses_only_with_a_good_ack),
         T(crossing_syns_open_a_connection),
-        T(a_peer_without_mss_option_gets_536_and_absurd_ones_a_floor),
+        T(a_peer_without_mss_option_gets_536_and_others_what_they_said),
         T(a_listener_accepts_and_its_lost_ack_is_made_up_by_data),
         T(the_backlog_bounds_half_open_connections),
         T(segments_for_no_connection_are_reset_by_the_book),

@@ -73,8 +73,8 @@ static void lease(uint32_t seconds)
     tx(dhcp_frame((struct dhcp){.type = 1, .xid = 5}));
     rx(dhcp_frame((struct dhcp){.type = 2, .xid = 5, .yiaddr = MACHINE, .server = PEER}));
     tx(dhcp_frame((struct dhcp){.type = 3, .xid = 5, .requested = MACHINE, .server = PEER}));
-    rx(dhcp_frame((struct dhcp){
-        .type = 5, .xid = 5, .yiaddr = MACHINE, .server = PEER, .lease_s = seconds}));
+    rx(dhcp_frame(
+        (struct dhcp){.type = 5, .xid = 5, .yiaddr = MACHINE, .server = PEER, .lease_s = seconds}));
     quiet();
 }
 
@@ -289,6 +289,34 @@ static void an_offer_of_another_transaction_is_not_requested(void **state)
     caught_by("dhcp.xid");
 }
 
+static void what_other_clients_may_do_is_quiet(void **state)
+{
+    struct frame f = hello();
+
+    (void)state;
+    begin(); /* INIT-REBOOT: no OFFER, no server */
+    tx(dhcp_frame((struct dhcp){.type = 3, .xid = 9, .requested = MACHINE}));
+    rx(dhcp_frame((struct dhcp){
+        .type = 5, .xid = 9, .yiaddr = MACHINE, .server = PEER, .lease_s = 60}));
+    tx(hello());
+    quiet();
+    begin(); /* INFORM from an address that nobody leased */
+    tx(dhcp_frame((struct dhcp){.type = 8, .xid = 9, .ciaddr = MACHINE}));
+    tx(hello());
+    quiet();
+    begin(); /* BOOTP */
+    tx(dhcp_frame((struct dhcp){.xid = 9}));
+    quiet();
+    begin_leased(); /* a full frame with a tag of IEEE 802.1Q */
+    set16(f.bytes + 12, 0x8100);
+    f.len = 1518;
+    tx(f);
+    quiet();
+    f.len = 1519;
+    tx(f);
+    caught_by("frame.length");
+}
+
 /* ---- connections; the machine's first byte is 1001, the peer's 5001 ---- */
 
 #define OUT(...) tx(tcp_frame((struct segment){.from_machine = true, __VA_ARGS__}))
@@ -476,6 +504,71 @@ static void the_peers_mss_is_the_limit(void **state)
     caught_by("tcp.mss");
 }
 
+static void a_tiny_mss_is_a_limit_as_well(void **state)
+{
+    (void)state;
+    connect_with(8000, 4);
+    written("abcde");
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "abcd");
+    quiet();
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "abcde");
+    caught_by("tcp.mss");
+}
+
+static void a_keep_alive_is_no_stream(void **state)
+{
+    (void)state;
+    connect_with(8000, 1460); /* before any data, without and with an octet */
+    OUT(.seq = 1000, .ack = 5001, .flags = SEG_ACK, .window = 4000);
+    OUT(.seq = 1000, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "?");
+    written("ab");
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "ab");
+    IN(.seq = 5001, .ack = 1003, .flags = SEG_ACK, .window = 8000);
+    OUT(.seq = 1002, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "?");
+    quiet();
+    connect_with(8000, 1460); /* not while something is in flight */
+    written("ab");
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "ab");
+    OUT(.seq = 1002, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "?");
+    caught_by("tcp.retransmit");
+}
+
+static void a_number_before_the_stream_is_judged_without_harm(void **state)
+{
+    (void)state;
+    connect_with(8000, 1460);
+    OUT(.seq = 990, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "x");
+    caught_by("tcp.retransmit");
+    connect_with(8000, 1460); /* the peer's do no harm either */
+    IN(.seq = 4990, .ack = 1001, .flags = SEG_ACK | SEG_FIN, .window = 8000, .data = "old bytes");
+    IN(.seq = 5000, .ack = 1001, .flags = SEG_ACK, .window = 8000, .data = "?abc");
+    OUT(.seq = 1001, .ack = 5004, .flags = SEG_ACK, .window = 4000);
+    read_by_program("abc");
+    quiet();
+}
+
+static void nothing_follows_fin_so_the_window_may_shrink(void **state)
+{
+    (void)state;
+    connect_with(8000, 1460);
+    IN(.seq = 5001, .ack = 1001, .flags = SEG_ACK | SEG_FIN, .window = 8000);
+    OUT(.seq = 1001, .ack = 5002, .flags = SEG_ACK, .window = 4000);
+    OUT(.seq = 1001, .ack = 5002, .flags = SEG_ACK, .window = 100);
+    quiet();
+}
+
+static void a_reset_is_matched_to_what_it_answers(void **state)
+{
+    (void)state;
+    begin_leased(); /* SYN and reset of a scanner: the SYN is answered */
+    IN(.seq = 5000, .flags = SEG_SYN, .window = 8000);
+    IN(.seq = 5000, .flags = SEG_RST, .window = 8000);
+    OUT(.seq = 0, .ack = 5001, .flags = SEG_RST | SEG_ACK);
+    quiet();
+    OUT(.seq = 0, .ack = 5000, .flags = SEG_RST | SEG_ACK); /* the reset as well */
+    caught_by("tcp.rst_reply");
+}
+
 static void the_wire_carries_what_was_written(void **state)
 {
     (void)state;
@@ -572,8 +665,8 @@ static void many_connections_fit_into_the_table(void **state)
         uint16_t port = (uint16_t)(1024 + i);
 
         OUT(.local_port = port, .seq = 1000, .flags = SEG_SYN, .window = 4000, .mss = 1460);
-        IN(.local_port = port, .seq = 5000, .ack = 1001, .flags = SEG_SYN | SEG_ACK,
-           .window = 8000, .mss = 1460);
+        IN(.local_port = port, .seq = 5000, .ack = 1001, .flags = SEG_SYN | SEG_ACK, .window = 8000,
+           .mss = 1460);
         OUT(.local_port = port, .seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000);
         IN(.local_port = port, .seq = 5001, .ack = 1001, .flags = SEG_ACK, .window = 8000,
            .data = "data");
@@ -615,6 +708,12 @@ int main(void)
         cmocka_unit_test(the_peers_window_is_the_limit),
         cmocka_unit_test(a_window_that_shrank_may_have_been_used),
         cmocka_unit_test(the_peers_mss_is_the_limit),
+        cmocka_unit_test(what_other_clients_may_do_is_quiet),
+        cmocka_unit_test(a_tiny_mss_is_a_limit_as_well),
+        cmocka_unit_test(a_keep_alive_is_no_stream),
+        cmocka_unit_test(a_number_before_the_stream_is_judged_without_harm),
+        cmocka_unit_test(nothing_follows_fin_so_the_window_may_shrink),
+        cmocka_unit_test(a_reset_is_matched_to_what_it_answers),
         cmocka_unit_test(the_wire_carries_what_was_written),
         cmocka_unit_test(what_is_sent_again_is_the_same),
         cmocka_unit_test(nothing_follows_fin),
