@@ -119,7 +119,8 @@ def test_bad_captures_are_one_line(tmp_path):
 
 
 def test_a_capture_may_come_through_a_pipe():
-    for verb in (["replay"], ["replay", "--as", "observer"], ["seq"]):
+    memory = ["--memory", "strong"]  # else drawn by the title, which names the file
+    for verb in (["replay", *memory], ["replay", "--as", "observer", *memory], ["seq"]):
         whole = drywire(*verb, LINUX)
         piped = command(["sh", "-c", 'cat "$0" | "$@" /dev/stdin', LINUX, BUILD / "drywire", *verb])
         assert piped.returncode == whole.returncode == 0, piped.stderr

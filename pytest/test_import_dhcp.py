@@ -160,6 +160,7 @@ LOSSY = """world native unicast-reply {} lease=1h
 wire drop=25% reorder=5% jitter=2ms
 wire rx dup=5%
 run netinfo
+allow exit
 until 12m
 expect netstackd: virt0 dhcp addr=10.0.2.*
 """

@@ -4,7 +4,9 @@ import json
 import re
 import shutil
 
-from conftest import ROOT, drywire
+import pytest
+
+from conftest import ROOT, command, drywire
 
 PING = ROOT / "tests/scenarios/common/ping-gateway.scn"
 
@@ -18,6 +20,21 @@ def judge(tmp_path, text, *args, code=None):
         assert done.returncode == code, done.stdout + done.stderr
         return done
     return json.loads(drywire("run", "--json", path, *args).stdout)
+
+
+def passes(tmp_path, text, *args):
+    verdict = judge(tmp_path, text, *args)
+    assert verdict["verdict"] == "pass", verdict
+    return verdict
+
+
+def fails(tmp_path, text, oracle, line=None):
+    """It fails by this oracle, at this line; the verdict."""
+    verdict = judge(tmp_path, text)
+    assert verdict["verdict"] == "fail" and verdict["oracle"] == oracle, verdict
+    if line:
+        assert verdict["site"] == f"{tmp_path / 'case.scn'}:{line}"
+    return verdict
 
 
 # ---- the table of oracles ----
@@ -112,3 +129,152 @@ def test_both_is_for_run_alone():
         done = drywire(verb, PING, "--memory", "both")
         assert done.returncode == 2 and "choose weak or strong" in done.stderr
         assert drywire(verb, PING, "--memory", "weak").stdout != drywire(verb, PING, "--memory", "strong").stdout
+
+
+# ---- faults that never fire ----
+
+WEB = """title T
+world native {}
+serve http 10.0.2.2:80 path=/ size=20000
+run webget -q http://10.0.2.2/
+{}
+"""
+
+IDLE = {
+    "at 0ms drop tx tcp.rst": "0 tx frames matched 'tcp.rst'",
+    "at 0ms dup rx tcp.synack skip=1": "1 rx frames matched 'tcp.synack' while it was in force, and it lets 1 pass first",
+    "at 9s delay rx dhcp.ack by=1s": "0 rx frames matched",
+    "at 0ms corrupt rx icmp": "0 rx frames matched",
+    "at 0ms truncate rx udp to=20 skip=9": "matched 'udp'",
+    "at 9s kill webget": "no program 'webget' running",
+    "at 9s cut": "no frame met the cut wire",
+    "at 0ms link up": "the link was up already",
+}
+
+
+@pytest.mark.parametrize("line", IDLE)
+def test_a_fault_that_never_fires_fails(line, tmp_path):
+    verdict = fails(tmp_path, WEB.format("", line), "vacuous.fault", 5)
+    assert IDLE[line] in verdict["message"] and "allow idle-fault" in verdict["message"]
+    allowed = passes(tmp_path, WEB.format("", line + "\nallow idle-fault"))
+    assert (allowed["faults"], allowed["fired"]) == (1, 0)
+    assert allowed["idle"] == "line 5" and allowed["allowed"] == ["idle-fault"]
+    out = drywire("run", tmp_path / "case.scn").stdout
+    assert ", 0 faults of 1 fired (not line 5), " in out and ", allowed: idle-fault, " in out
+
+
+@pytest.mark.parametrize("words", ["renew-silent", "rebind-silent", "nak-renew", "zero-window=1s"])
+def test_a_fault_of_the_peer_that_never_fires_fails(words, tmp_path):
+    word = words.split("=")[0]
+    assert f"'{word}' never fired" in fails(tmp_path, WEB.format(words, ""), "vacuous.fault", 2)["message"]
+    assert passes(tmp_path, WEB.format(words, "allow idle-fault"))["idle"] == word
+
+
+@pytest.mark.parametrize("words", ["nak=1", "dhcp-silent=1", "second-server", "foreign-xid", "arp-silent=1"])
+def test_a_fault_of_the_peer_fires(words, tmp_path):
+    verdict = passes(tmp_path, WEB.format(words, ""))
+    assert (verdict["faults"], verdict["fired"], verdict["idle"]) == (1, 1, "")
+
+
+def test_faults_that_fire_are_counted(tmp_path):
+    lines = ["at 0ms drop rx tcp.data", "at 0ms dup tx tcp.ack", "at 0ms delay rx dhcp.offer by=5ms",
+             "at 1ms link down", "at 2s link up", "at 30s cut", "at 40s kill echod", "daemon echod", "until 41s",
+             "wire rx dup=50%"]
+    verdict = passes(tmp_path, WEB.format("", "\n".join(lines) + "\nat 31s run ping -c 1 10.0.2.2\nallow exit"))
+    assert (verdict["faults"], verdict["fired"]) == (8, 8)
+
+
+def test_a_rate_that_never_fires_is_said(tmp_path):
+    text = WEB.format("", "wire rx drop=0.01% dup=0.01%\nwire tx corrupt=0.01%")
+    verdict = passes(tmp_path, text)
+    assert (verdict["faults"], verdict["fired"]) == (3, 0)
+    assert verdict["idle"] == "tx corrupt, rx drop, rx dup"
+    assert "0 faults of 3 fired (not tx corrupt, rx drop, rx dup)" in drywire("run", tmp_path / "case.scn").stdout
+
+
+# ---- how programs end ----
+
+def test_a_program_that_fails_fails_the_run(tmp_path):
+    bad = "title T\nworld native\nuntil 1s\n{} webget http://not-an-address/\n"
+    for start in ("run", "daemon", "at 5ms run"):
+        verdict = fails(tmp_path, bad.format(start), "exit.status", 4)
+        assert "say 'expect kernel: exit program=webget status=1'" in verdict["message"]
+        passes(tmp_path, bad.format(start) + "expect kernel: exit program=webget status=1\n")
+        assert passes(tmp_path, bad.format(start) + "allow exit\n")["allowed"] == ["exit"]
+
+
+def test_an_expectation_must_state_the_status_and_meet_this_very_line(tmp_path):
+    bad = "title T\nworld native\nrun webget http://no/\n"
+    fails(tmp_path, bad + "expect kernel: exit program=webget\n", "exit.status", 3)
+    two = bad + "run webget http://no/\nexpect kernel: exit program=webget status=1"
+    fails(tmp_path, two + "\n", "exit.status", 4)
+    passes(tmp_path, two + " count=2\n")
+
+
+def test_a_program_that_the_scenario_kills_has_ended_as_asked(tmp_path):
+    passes(tmp_path, "title T\nworld native\ndaemon echod\nuntil 3s\nat 2s kill echod\n")
+
+
+# ---- nothing happened ----
+
+LAZY = """#include "sim/guest.h"
+static int boot(void *s, const struct guest_config *c, uint64_t t) { (void)s; (void)c; (void)t; return 0; }
+static void poll(void *s, uint64_t t) { (void)s; (void)t; }
+static uint64_t deadline(void *s, uint64_t t) { (void)s; (void)t; return UINT64_MAX; }
+static const struct guest_ops ops = {GUEST_ABI, "lazy", 8, 0, boot, poll, deadline};
+const struct guest_ops *drywire_guest(void);
+const struct guest_ops *drywire_guest(void) { return &ops; }
+"""
+
+
+def test_a_run_without_a_frame_fails(tmp_path):
+    source, guest, case = (tmp_path / n for n in ("lazy.c", "lazy.so", "case.scn"))
+    source.write_text(LAZY)
+    assert command(["cc", "-I", ROOT, "-fPIC", "-shared", "-o", guest, source]).returncode == 0
+    for allow, oracle in (("", "vacuous.run"), ("allow nothing\n", None)):
+        case.write_text(f"title T\nworld native\nuntil 1s\n{allow}")
+        verdict = json.loads(drywire("run", "--json", "--guest", guest, case).stdout)
+        assert verdict.get("oracle") == oracle and verdict["looked"] == 0
+        assert verdict["frames_tx"] == verdict["frames_rx"] == 0
+
+
+# ---- the wire is healed ----
+
+def test_the_verdict_says_that_the_wire_was_healed(tmp_path):
+    text = "title T\nworld native\nwire rx dup=50%\nrun ping -c 1 10.0.2.2\nuntil {}\n{}\n"
+    assert "healed_ns" not in passes(tmp_path, text.format("299s", ""))
+    assert passes(tmp_path, text.format("301s", ""))["healed_ns"] == 300 * 10**9
+    assert ", healed at 300 s, " in drywire("run", tmp_path / "case.scn").stdout
+    assert passes(tmp_path, text.format("301s", "heal 20s"))["healed_ns"] == 20 * 10**9
+    assert "healed_ns" not in passes(tmp_path, text.format("301s", "heal never"))
+
+
+@pytest.mark.parametrize("heal, at", [("", "5m"), ("heal 20s", "20s"), ("at 30s heal", "30s")])
+def test_a_fault_after_the_wire_is_healed_is_an_error(heal, at, tmp_path):
+    text = f"title T\nworld native\nwire rx dup=50%\n{heal}\nuntil 400s\nat 350s drop rx arp\n"
+    done = judge(tmp_path, text, code=2)
+    assert f"case.scn:6: this fault cannot fire: the wire is healed at {at} " in done.stderr
+
+
+def test_the_rates_go_on_as_long_as_the_scenario_says(tmp_path):
+    text = "title T\nworld native\nwire rx dup=50%\nheal {}\nrun ping -c 1 10.0.2.2\nat {} run ping -c 9 10.0.2.2\n"
+    during, after = (passes(tmp_path, text.format(heal, "400s"))["touched"] for heal in ("never", "399s"))
+    assert during > after
+
+
+# ---- oracles that are off ----
+
+def test_an_oracle_that_is_off_is_said(tmp_path):
+    verdict = passes(tmp_path, "title T\nworld native\nrun ping 10.0.2.2\noracle off tcp.mss\noracle off arp.rate\n")
+    assert verdict["off"] == ["tcp.mss", "arp.rate"]
+    assert ", off: tcp.mss arp.rate, " in drywire("run", tmp_path / "case.scn").stdout
+
+
+# ---- the page ----
+
+def test_the_page_has_every_word_that_allows_something(tmp_path):
+    page = (ROOT / "docs/verdicts.md").read_text()
+    done = judge(tmp_path, "allow everything\n", code=2)
+    form = re.search(r'"allow (\S+)"', (ROOT / "sim/scenario/scenario_lines.c").read_text())[1]
+    assert "unknown thing to allow" in done.stderr
+    assert {f"allow {word}" for word in form.split("|")} <= set(re.findall(r"`(allow \S+)`", page))

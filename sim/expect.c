@@ -218,9 +218,19 @@ static void remember(struct expect_near *near, unsigned points, uint64_t now, co
     snprintf(near->line, sizeof(near->line), "%s", line);
 }
 
-void expectations_line(struct expectations *e, const char *line)
+/* Does it speak of the status with which something ends? */
+static bool states_status(const struct scenario_expect *x)
+{
+    for (unsigned i = 0; i < x->token_count; i++)
+        if (!strncmp(x->tokens[i], "status=", 7))
+            return true;
+    return false;
+}
+
+bool expectations_line(struct expectations *e, const char *line)
 {
     uint64_t now = elapsed(e);
+    bool stated = false;
 
     for (unsigned i = 0; i < e->scenario->expect_count; i++) {
         const struct scenario_expect *x = &e->scenario->expects[i];
@@ -237,10 +247,13 @@ void expectations_line(struct expectations *e, const char *line)
 
             sim_fail(e->sim, FAILURE_EXPECT, "never", site(e, x->line, where, sizeof(where)),
                      "\"%s\" was seen and must never be", line);
-        } else if (++e->seen[i] == x->count) {
-            e->open--;
+        } else {
+            stated |= states_status(x);
+            if (++e->seen[i] == x->count)
+                e->open--;
         }
     }
+    return stated;
 }
 
 static bool unmet(const struct expectations *e, unsigned i)

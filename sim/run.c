@@ -18,10 +18,6 @@
  * less than 50, twice. */
 enum { EVENTS_MAX = 5000000, EVENTS_OBSERVED = 100 };
 
-/* From when on a scenario with fault rates is healed, unless it says so itself: what is still open
- * then must finish before the limit. */
-#define HEAL_NS (300 * NS_PER_S)
-
 struct run_context {
     struct sim sim;
     struct machine machine;
@@ -35,13 +31,41 @@ struct run_context {
     unsigned started;
     unsigned actions_done;
     unsigned waits;
+    struct claim claim;
 };
 
 /* ---- what the machine says ---- */
 
+/* The line of the scenario that started a process. */
+static unsigned line_of(const struct run_context *c, long pid)
+{
+    for (unsigned i = 0; i < c->scenario->program_count; i++)
+        if (c->pids[i] == pid)
+            return c->scenario->programs[i].line;
+    return 1;
+}
+
+/* A program that fails is a failure, unless the scenario says that it does. */
+static void judge_exit(struct run_context *c, const char *line, bool expected)
+{
+    const char *status = strstr(line, " status="), *pid = strstr(line, " pid=");
+    char site[200];
+
+    if (c->machine.guest != &guest_core || !pid || !status || !strcmp(status, " status=0") ||
+        (strncmp(line, "kernel: exit ", 13) && strncmp(line, "kernel: faulted ", 16)))
+        return;
+    oracle_set_add(&c->sim.looked, EXIT_STATUS);
+    if (expected || scenario_allows(c->scenario, ALLOW_EXIT))
+        return;
+    snprintf(site, sizeof(site), "%s:%u", c->scenario->path, line_of(c, atol(pid + 5)));
+    sim_fail(&c->sim, FAILURE_EXPECT, "exit.status", site,
+             "\"%s\", which no expect line states; say 'expect %.*s%s', or 'allow exit'", line,
+             (int)(pid + 1 - line), line, strchr(pid + 1, ' ') + 1);
+}
+
 static void say(struct run_context *c, const char *line)
 {
-    expectations_line(&c->expectations, line);
+    judge_exit(c, line, expectations_line(&c->expectations, line));
     if (c->options->on_line)
         c->options->on_line(c->options->ctx, c->sim.now_ns, line);
 }
@@ -171,13 +195,20 @@ static void start_program(void *ctx, uint64_t i)
     machine_wake(&c->machine);
 }
 
-static void kill_program(struct run_context *c, const char *name)
+/* How many were running. */
+static unsigned kill_program(struct run_context *c, const char *name)
 {
+    unsigned fired = 0;
+
     for (unsigned i = 0; i < c->scenario->program_count; i++)
         if (c->pids[i] && strcmp(c->scenario->programs[i].words[0], name) == 0 &&
-            c->machine.guest->kill)
+            c->machine.guest->kill) {
+            fired +=
+                c->machine.guest->alive && c->machine.guest->alive(c->machine.state, c->pids[i]);
             c->machine.guest->kill(c->machine.state, c->pids[i], c->sim.now_ns);
+        }
     machine_wake(&c->machine);
+    return fired;
 }
 
 static void act(void *ctx, uint64_t i)
@@ -192,9 +223,10 @@ static void act(void *ctx, uint64_t i)
     c->actions_done++;
     switch (a->kind) {
     case ACTION_KILL:
-        kill_program(c, a->match);
+        c->far.wire.fired[i] += kill_program(c, a->match);
         break;
     case ACTION_LINK:
+        c->far.wire.fired[i] += c->machine.device->link_up != (bool)a->to;
         net_device_link(c->machine.device, a->to);
         break;
     case ACTION_CUT:
@@ -225,32 +257,21 @@ static void hold_event(void *ctx, uint64_t hold)
     net_device_hold_tx(c->machine.device, hold);
 }
 
-static bool has_rates(const struct scenario *sc)
-{
-    for (unsigned dir = 0; dir < 2; dir++)
-        if (sc->wire[dir].drop | sc->wire[dir].duplicate | sc->wire[dir].reorder |
-            sc->wire[dir].corrupt)
-            return true;
-    return false;
-}
-
 static void schedule_scenario(struct run_context *c)
 {
     const struct scenario *sc = c->scenario;
-    bool heals = false;
+    uint64_t heals_ns = scenario_heals_ns(sc);
 
     for (unsigned i = 0; i < sc->program_count; i++)
         sim_at(&c->sim, SIM_POWER_ON_NS + sc->programs[i].at_ns, EVENT_FAULT, start_program, c, i);
-    for (unsigned i = 0; i < sc->action_count; i++) {
+    for (unsigned i = 0; i < sc->action_count; i++)
         sim_at(&c->sim, SIM_POWER_ON_NS + sc->actions[i].at_ns, EVENT_FAULT, act, c, i);
-        heals |= sc->actions[i].kind == ACTION_HEAL;
-    }
     if (c->options->hold_until_ns) {
         sim_at(&c->sim, SIM_POWER_ON_NS + c->options->hold_from_ns, EVENT_FAULT, hold_event, c, 1);
         sim_at(&c->sim, SIM_POWER_ON_NS + c->options->hold_until_ns, EVENT_FAULT, hold_event, c, 0);
     }
-    if (has_rates(sc) && !heals)
-        sim_at(&c->sim, SIM_POWER_ON_NS + HEAL_NS, EVENT_FAULT, heal_event, c, 0);
+    if (heals_ns != SIM_NEVER)
+        sim_at(&c->sim, SIM_POWER_ON_NS + heals_ns, EVENT_FAULT, heal_event, c, 0);
 }
 
 /* For tests: the n-th program dies at its k-th wait. */
@@ -383,6 +404,7 @@ static void start(struct run_context *c)
     };
 
     c->started = c->actions_done = c->waits = 0;
+    c->claim = (struct claim){.healed_ns = SIM_NEVER};
     if (sc->program_count > c->pids_size) {
         free(c->pids);
         c->pids = malloc(sc->program_count * sizeof(*c->pids));
@@ -412,7 +434,7 @@ static void fill_result(struct run_context *c, struct run_result *r)
     r->frames_rx = c->far.wire.frames[DIRECTION_RX];
     r->events = c->sim.events;
     r->faults = c->far.wire.faults;
-    r->weak = c->machine.weak;
+    r->claim = c->claim;
     r->waits = c->waits;
     r->tape = c->sim.tape;
     r->tape_count = c->sim.tape_count;
@@ -441,6 +463,8 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
     run_loop(c);
     if (!sim_failed(&c->sim))
         expectations_check(&c->expectations, true);
+    c->claim.weak = c->machine.weak;
+    claim_make(&c->claim, &c->far);
     if (sim_failed(&c->sim))
         snprintf(result->world, sizeof(result->world), "%s",
                  c->far.world_ops->describe(c->far.world));

@@ -6,6 +6,7 @@
 #define DRYWIRE_RUN_H
 
 #include "oracle/decode.h"
+#include "claim.h"
 #include "fake_device/vqueue.h"
 #include "guest.h"
 #include "scenario/scenario.h"
@@ -53,7 +54,7 @@ struct run_result {
     uint64_t virtual_ns; /* since power-on */
     uint64_t frames_tx, frames_rx, events;
     uint64_t faults;             /* frames that a fault touched */
-    bool weak;                   /* the memory was */
+    struct claim claim;
     unsigned waits;              /* waits of program run_options.kill_program */
     const struct decision *tape; /* valid until the next run in this context */
     size_t tape_count;

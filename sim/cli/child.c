@@ -221,7 +221,7 @@ static void take(struct verdict *v, const struct run_result *r, uint64_t real_ns
     v->frames_rx = r->frames_rx;
     v->events = r->events;
     v->faults = r->faults;
-    v->weak = r->weak;
+    v->claim = r->claim;
     if (page_log)
         page_log_tape(page_log, r->tape, r->tape_count);
     memcpy(v->world, r->world, sizeof(v->world));

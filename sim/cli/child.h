@@ -13,7 +13,7 @@ enum { LAST_FRAMES = 5, STORY_LINE_MAX = 320, STORY_MAX = 4 << 20, STORY_TAIL = 
 
 struct verdict {
     bool finished; /* the child came to its end by itself */
-    bool weak;     /* the memory that it had */
+    struct claim claim;
     struct failure failure;
     uint64_t seed, hash, virtual_ns, real_ns, frames_tx, frames_rx, events, faults;
     char world[160];

@@ -36,7 +36,7 @@ static const struct row {
 } rows[] = {
     {"seed", 's', "N", RUN | EXPLAIN | WORLD | QEMU | SEQ | REPORT | REPLAY,
      "seed of the run, decimal or 0x hexadecimal (default 1)"},
-    {"memory", 'K', "draw|weak|strong|both", RUN | EXPLAIN | SEQ | REPORT,
+    {"memory", 'K', "draw|weak|strong|both", RUN | EXPLAIN | SEQ | REPORT | REPLAY,
      "which memory (default: the seed draws); both, of run alone: one run with each"},
     {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
     {"check-determinism", 'd', NULL, RUN, "the same as --repeat 2"},

@@ -517,7 +517,9 @@ static void put_expect(const struct import *im, FILE *out)
         fprintf(out, "expect webget: done status=%u bytes=%" PRIu64 " sum=%08x\n", r.status,
                 r.body_bytes, sum);
     } else if (peer->rst && !peer->fin) {
-        fputs("expect talk: error stream reason=reset\n", out);
+        fputs("expect talk: error stream reason=reset\n"
+              "expect kernel: exit program=talk status=1\n",
+              out);
     } else {
         fprintf(out, "expect talk: done sent=%" PRIu64 " received=%zu sum=%08x\n", im->said,
                 peer->len, sum_add(SUM_FIRST, peer->bytes, peer->len));

@@ -400,7 +400,9 @@ void dhcp_import_write(struct dhcp_import *im, FILE *out)
             if (im->answers[i].ask == ask)
                 put_answer(im, out, i);
     if (im->outlook.lease) /* on bare metal the run ends with its programs */
-        fputs("run netinfo\n", out);
+        fputs("run netinfo\n# netinfo waits a minute for a lease, which may come later.\n"
+              "allow exit\n",
+              out);
     put_expect(im, out);
 }
 

@@ -133,6 +133,7 @@ static int run(void *ctx)
 {
     struct observing *x = ctx;
     struct run_options ro = {.seed = x->options->seed,
+                             .weak_memory = options_weak(x->options),
                              .on_line = on_line,
                              .on_frame = on_frame,
                              .ctx = x,

@@ -182,6 +182,7 @@ int reactive_run(const struct scenario *sc, const struct options *o, const struc
     struct in_child r = {.scenario = sc, .options = *ro, .report = report};
 
     r.options.seed = o->seed;
+    r.options.weak_memory = options_weak(o);
     if (o->verbose)
         r.options.on_frame = tell_frame;
     if (o->verbose && !r.options.on_line)

@@ -47,6 +47,8 @@ static void replay_capture(char *buf, size_t size, const struct options *o)
 {
     append(buf, size, " replay ");
     append_word(buf, size, o->paths[0]);
+    if (o->memory != MEMORY_DRAW)
+        append(buf, size, " --memory %s", memory_word(o->memory));
     if (!o->loose)
         return;
     append(buf, size, " --loose");
@@ -141,6 +143,48 @@ static void put_duration(FILE *out, uint64_t ns)
         fprintf(out, "%" PRIu64 ".%03" PRIu64 " s", ns / NS_PER_S, ns / NS_PER_MS % 1000);
 }
 
+static void put_words(FILE *out, const char *name, const char *const *words, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        fprintf(out, "%s%s", i ? " " : name, words[i]);
+}
+
+/* The words with which the scenario allows what would be a failure; how many. */
+static unsigned allowed_words(const struct scenario *sc, const char *words[ALLOW_COUNT])
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < ALLOW_COUNT; i++)
+        if (scenario_allows(sc, i))
+            words[n++] = allowance_words[i];
+    return n;
+}
+
+/* What stands behind the verdict. */
+static void put_claim(FILE *out, const struct report_item *it)
+{
+    static const char *const side[] = {"sent", "received"};
+    const struct claim *c = &it->verdict->claim;
+    const struct scenario *sc = it->scenario;
+    const char *allowed[ALLOW_COUNT];
+
+    if (it->verdict->faults)
+        fprintf(out, ", %" PRIu64 " touched by a fault", it->verdict->faults);
+    if (c->faults)
+        fprintf(out, ", %u fault%s of %u fired", c->fired, c->fired == 1 ? "" : "s", c->faults);
+    if (c->idle[0])
+        fprintf(out, " (not %s)", c->idle);
+    if (c->healed_ns != SIM_NEVER)
+        fprintf(out, ", healed at %" PRIu64 " s", c->healed_ns / NS_PER_S);
+    for (unsigned dir = 0; dir < 2; dir++)
+        if (c->lost[dir])
+            fprintf(out, ", %" PRIu64 " %s lost: %s", c->lost[dir], side[dir], c->why[dir]);
+    fprintf(out, ", %u oracles looked", c->looked);
+    put_words(out, ", off: ", sc->oracles_off, sc->oracles_off_count);
+    put_words(out, ", allowed: ", allowed, allowed_words(sc, allowed));
+    fputs(c->weak ? ", weak" : ", strong", out);
+}
+
 void report_line(FILE *out, const struct report_item *it)
 {
     const struct verdict *v = it->verdict;
@@ -158,10 +202,7 @@ void report_line(FILE *out, const struct report_item *it)
     fputs(" virtual, ", out);
     put_duration(out, v->real_ns);
     fprintf(out, " real, %" PRIu64 " frames out, %" PRIu64 " in", v->frames_tx, v->frames_rx);
-    if (v->faults)
-        fprintf(out, ", %" PRIu64 " touched by a fault", v->faults);
-    if (it->options->verb == VERB_RUN)
-        fputs(v->weak ? ", weak" : ", strong", out);
+    put_claim(out, it);
     fputc('\n', out);
 }
 
@@ -213,6 +254,33 @@ static void json_text(FILE *out, const char *name, const char *text)
     json_string(out, text, strlen(text));
 }
 
+static void json_words(FILE *out, const char *name, const char *const *words, unsigned count)
+{
+    fprintf(out, ", \"%s\": [", name);
+    for (unsigned i = 0; i < count; i++) {
+        fputs(i ? ", " : "", out);
+        json_string(out, words[i], strlen(words[i]));
+    }
+    fputc(']', out);
+}
+
+static void json_claim(FILE *out, const struct report_item *it)
+{
+    const struct claim *c = &it->verdict->claim;
+    const char *allowed[ALLOW_COUNT];
+
+    fprintf(out, ", \"touched\": %" PRIu64 ", \"faults\": %u, \"fired\": %u", it->verdict->faults,
+            c->faults, c->fired);
+    json_text(out, "idle", c->idle);
+    fprintf(out, ", \"lost_tx\": %" PRIu64 ", \"lost_rx\": %" PRIu64 ", \"looked\": %u",
+            c->lost[DIRECTION_TX], c->lost[DIRECTION_RX], c->looked);
+    if (c->healed_ns != SIM_NEVER)
+        fprintf(out, ", \"healed_ns\": %" PRIu64, c->healed_ns);
+    json_words(out, "off", it->scenario->oracles_off, it->scenario->oracles_off_count);
+    json_words(out, "allowed", allowed, allowed_words(it->scenario, allowed));
+    json_text(out, "memory", c->weak ? "weak" : "strong");
+}
+
 void report_json(FILE *out, const struct report_item *it)
 {
     const struct verdict *v = it->verdict;
@@ -231,8 +299,7 @@ void report_json(FILE *out, const struct report_item *it)
                 ", \"virtual_ns\": %" PRIu64 ", \"real_ns\": %" PRIu64 ", \"frames_tx\": %" PRIu64
                 ", \"frames_rx\": %" PRIu64 ", \"events\": %" PRIu64,
                 v->virtual_ns, v->real_ns, v->frames_tx, v->frames_rx, v->events);
-        if (it->options->verb == VERB_RUN)
-            json_text(out, "memory", v->weak ? "weak" : "strong");
+        json_claim(out, it);
     }
     if (failed(it)) {
         report_replay(replay, sizeof(replay), it);

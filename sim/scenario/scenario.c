@@ -198,6 +198,63 @@ static bool read_line(struct reader *r, const char *p, const char *end)
     return d->read(r);
 }
 
+/* ---- faults ---- */
+
+const char *const peer_fault_words[PEER_FAULTS] = {
+    [PEER_NAK] = "nak",
+    [PEER_SILENT] = "dhcp-silent",
+    [PEER_RENEW_SILENT] = "renew-silent",
+    [PEER_REBIND_SILENT] = "rebind-silent",
+    [PEER_NAK_RENEW] = "nak-renew",
+    [PEER_SECOND_SERVER] = "second-server",
+    [PEER_FOREIGN_XID] = "foreign-xid",
+    [PEER_ARP_SILENT] = "arp-silent",
+    [PEER_ZERO_WINDOW] = "zero-window",
+};
+
+const char *const allowance_words[ALLOW_COUNT + 1] = {
+    [ALLOW_IDLE_FAULT] = "idle-fault",
+    [ALLOW_EXIT] = "exit",
+    [ALLOW_NOTHING] = "nothing",
+};
+
+bool scenario_peer_fault(const struct scenario *s, enum peer_fault fault)
+{
+    const struct native_options *o = &s->native;
+    const bool asked[PEER_FAULTS] = {
+        [PEER_NAK] = o->nak_requests,
+        [PEER_SILENT] = o->silent_requests,
+        [PEER_RENEW_SILENT] = o->renew_silent,
+        [PEER_REBIND_SILENT] = o->rebind_silent,
+        [PEER_NAK_RENEW] = o->nak_renew,
+        [PEER_SECOND_SERVER] = o->second_server,
+        [PEER_FOREIGN_XID] = o->foreign_xid,
+        [PEER_ARP_SILENT] = o->arp_silent || o->arp_silent_first,
+        [PEER_ZERO_WINDOW] = o->zero_window_ns,
+    };
+
+    return asked[fault];
+}
+
+static bool has_rates(const struct scenario *s)
+{
+    for (unsigned dir = 0; dir < 2; dir++)
+        if (s->wire[dir].drop | s->wire[dir].duplicate | s->wire[dir].reorder |
+            s->wire[dir].corrupt)
+            return true;
+    return false;
+}
+
+uint64_t scenario_heals_ns(const struct scenario *s)
+{
+    uint64_t at = SIM_NEVER;
+
+    for (unsigned i = 0; i < s->action_count; i++)
+        if (s->actions[i].kind == ACTION_HEAL && s->actions[i].at_ns < at)
+            at = s->actions[i].at_ns;
+    return at == SIM_NEVER && has_rates(s) ? s->heal_ns : at;
+}
+
 /* ---- the whole ---- */
 
 static int by_time(const void *a, const void *b)
@@ -220,6 +277,20 @@ static bool within_limit(struct reader *r, unsigned line, uint64_t at_ns, const 
     return reader_wrong(r, "%s %s is beyond the limit of the run, %s: a line 'limit %s' moves it",
                         what, value_duration_text(at_ns, at, sizeof(at)),
                         value_duration_text(r->s->limit_ns, limit, sizeof(limit)), at);
+}
+
+/* Neither does a fault of a wire that is healed by then. */
+static bool before_heal(struct reader *r, const struct scenario_action *a)
+{
+    uint64_t heals_ns = scenario_heals_ns(r->s);
+    char at[32];
+
+    if (a->kind > ACTION_CUT || a->at_ns < heals_ns)
+        return true;
+    return reader_wrong(r,
+                        "this fault cannot fire: the wire is healed at %s (a line 'heal T' or "
+                        "'heal never' moves that where wire lines have rates)",
+                        value_duration_text(heals_ns, at, sizeof(at)));
 }
 
 /* A capture is the whole far side, and the address of the machine tells its frames. */
@@ -256,7 +327,7 @@ static bool check_whole(struct reader *r)
         const struct scenario_action *a = &s->actions[i];
         bool started = a->kind != ACTION_KILL;
 
-        if (!within_limit(r, a->line, a->at_ns, "at"))
+        if (!within_limit(r, a->line, a->at_ns, "at") || !before_heal(r, a))
             return false;
         for (unsigned p = 0; p < s->program_count && !started; p++)
             started = !strcmp(s->programs[p].words[0], a->match);
@@ -323,6 +394,7 @@ static struct scenario *scenario_new(const char *path)
     s->device.mac_feature = true;
     memcpy(s->device.mac, mac, sizeof(mac));
     s->limit_ns = 900 * NS_PER_S;
+    s->heal_ns = 300 * NS_PER_S;
     return s;
 }
 

@@ -48,6 +48,22 @@ struct replay_options {
     struct capture capture;
 };
 
+/* What of these is a fault, by the word that asks for it (peer_fault_words). */
+enum peer_fault {
+    PEER_NAK,
+    PEER_SILENT,
+    PEER_RENEW_SILENT,
+    PEER_REBIND_SILENT,
+    PEER_NAK_RENEW,
+    PEER_SECOND_SERVER,
+    PEER_FOREIGN_XID,
+    PEER_ARP_SILENT,
+    PEER_ZERO_WINDOW,
+    PEER_FAULTS,
+};
+
+extern const char *const peer_fault_words[PEER_FAULTS];
+
 /* `world native key=value ...`: how the scripted peer behaves. */
 struct native_options {
     uint32_t lease_s;         /* lease=      default 86400; UINT32_MAX with lease=forever */
@@ -171,6 +187,16 @@ struct scenario_expect {
     unsigned line;
 };
 
+/* `allow WORD`: a green that rests on nothing is meant (docs/verdicts.md). */
+enum allowance {
+    ALLOW_IDLE_FAULT, /* idle-fault  a fault that never fires */
+    ALLOW_EXIT,       /* exit        a program that ends with another status than 0 */
+    ALLOW_NOTHING,    /* nothing     no frame passes */
+    ALLOW_COUNT,
+};
+
+extern const char *const allowance_words[ALLOW_COUNT + 1]; /* NULL-terminated */
+
 struct scenario {
     const char *path;  /* as given */
     const char *text;  /* the file, as it was read */
@@ -196,7 +222,10 @@ struct scenario {
     uint64_t until_ns;        /* until T: the run goes on at least so long; default 0 */
     const char **oracles_off; /* oracle off NAME */
     unsigned oracles_off_count;
-    void *memory; /* the reader's own */
+    unsigned allowed;    /* a bit for each enum allowance */
+    uint64_t heal_ns;    /* heal T: from then on the rates stop; default 300 s, SIM_NEVER: never */
+    unsigned world_line; /* where the world is, 0: not given */
+    void *memory;        /* the reader's own */
 };
 
 enum { SCENARIO_MAX = 1 << 20 }; /* bytes of a file */
@@ -223,6 +252,18 @@ int scenario_parse_device(const char *path, const char *text, size_t len, const 
 
 void scenario_free(struct scenario *s);
 
+static inline bool scenario_allows(const struct scenario *s, enum allowance a)
+{
+    return s->allowed >> a & 1;
+}
+
+/* Does the scenario ask for this of its native peer? */
+bool scenario_peer_fault(const struct scenario *s, enum peer_fault fault);
+
+/* When the wire is healed, since power-on; SIM_NEVER: it is not. `at T heal` rules over heal T,
+ * which is about rates: a wire without them has nothing to heal. */
+uint64_t scenario_heals_ns(const struct scenario *s);
+
 /* What the machine's secrets are made from, in a run under `seed`: a replay has them given. */
 static inline uint64_t scenario_secret(const struct scenario *s, uint64_t seed)
 {
@@ -247,8 +288,9 @@ void expectations_start(struct expectations *e, const struct scenario *sc, struc
 /* Could any line of this component matter? Lets the caller skip formatting. */
 bool expectations_wants(const struct expectations *e, const char *component);
 
-/* Offer one trace line ("component: token ..."); calls sim_fail() for a `never` that matched. */
-void expectations_line(struct expectations *e, const char *line);
+/* Offer one trace line ("component: token ..."); calls sim_fail() for a `never` that matched. True:
+ * it is what an `expect` line that states a status= waited for. */
+bool expectations_line(struct expectations *e, const char *line);
 
 /* The earliest time at which an unmet expectation is late, SIM_NEVER when none has a time. */
 uint64_t expectations_deadline(const struct expectations *e);

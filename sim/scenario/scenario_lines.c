@@ -129,6 +129,23 @@ static bool line_until(struct reader *r)
     return read_duration(r, &r->words[1], "until", &r->s->until_ns);
 }
 
+/* `heal never`, or when. */
+static bool line_heal(struct reader *r)
+{
+    r->s->heal_ns = SIM_NEVER;
+    return is(&r->words[1], "never") || read_duration(r, &r->words[1], "heal", &r->s->heal_ns);
+}
+
+static bool line_allow(struct reader *r)
+{
+    for (unsigned i = 0; i < ALLOW_COUNT; i++)
+        if (is(&r->words[1], allowance_words[i])) {
+            r->s->allowed |= 1u << i;
+            return true;
+        }
+    return reader_unknown(r, "thing to allow", r->words[1].text, allowance_words);
+}
+
 static bool line_oracle(struct reader *r)
 {
     struct scenario *s = r->s;
@@ -274,6 +291,7 @@ static bool line_world(struct reader *r)
     for (unsigned i = 0; names[i]; i++)
         if (is(&r->words[1], names[i])) {
             r->s->world = i;
+            r->s->world_line = r->line;
             return read[i](r);
         }
     return reader_unknown(r, "world", r->words[1].text, names);
@@ -850,5 +868,7 @@ const struct directive directives[DIRECTIVES] = {
     {"memory", line_memory, true, 2, 2, "memory weak|strong"},
     {"limit", line_limit, true, 2, 2, "limit T"},
     {"until", line_until, true, 2, 2, "until T"},
+    {"heal", line_heal, true, 2, 2, "heal T|never"},
+    {"allow", line_allow, false, 2, 2, "allow idle-fault|exit|nothing"},
     {"oracle", line_oracle, false, 3, 3, "oracle off NAME"},
 };

@@ -8,7 +8,7 @@
 #include "scenario.h"
 #include "scenario_values.h"
 
-enum { WORDS_MAX = 128, DIRECTIVES = 16 };
+enum { WORDS_MAX = 128, DIRECTIVES = 18 };
 
 /* Where the reading stands. */
 struct reader {

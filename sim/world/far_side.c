@@ -53,7 +53,7 @@ static void world_send(void *ctx, const uint8_t *frame, size_t len)
 bool far_side_act(struct far_side *f, const struct scenario_action *a)
 {
     if (a->kind == ACTION_CUT)
-        wire_cut(&f->wire);
+        wire_cut(&f->wire, (unsigned)(a - f->scenario->actions));
     else if (a->kind == ACTION_HEAL)
         wire_heal(&f->wire);
     else
@@ -100,11 +100,12 @@ int far_side_open(struct far_side *f, struct sim *sim, const struct scenario *sc
                   const struct far_side_listener *listener)
 {
     struct wire_listener wire_listener = {f, wire_sent, wire_fate, wire_arrived};
-    struct world_port port = {world_send, f};
+    struct world_port port = {world_send, f, f->peer_fired};
 
     f->sim = sim;
     f->scenario = sc;
     f->listener = *listener;
+    memset(f->peer_fired, 0, sizeof(f->peer_fired));
     if (reasons_open(&f->reasons, sim, capture))
         return capture_failed(f);
     f->oracles = oracles_start(f->oracles, sim, mac, sc->device.mtu ? sc->device.mtu : 1500);

@@ -29,6 +29,7 @@ struct far_side {
     struct world *world;
     struct far_side_listener listener;
     struct reasons reasons; /* the capture */
+    uint64_t peer_fired[PEER_FAULTS];
 };
 
 /*

@@ -79,6 +79,12 @@ struct world {
     char words[160];
 };
 
+/* A fault that the scenario asks of the peer does something. */
+static inline void native_fault(struct world *w, enum peer_fault fault)
+{
+    w->port.fired[fault]++;
+}
+
 /* Room for a frame; native_send() gives it to the wire after the peer's latency (plus `more_ns`).
  */
 struct native_frame *native_frame_new(struct world *w);

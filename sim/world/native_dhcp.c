@@ -83,9 +83,12 @@ static void input_request(struct world *w, const struct decoded *d)
             reply(w, d, DHCP_TYPE_ACK, NATIVE_SECOND_SERVER, OTHER_ADDRESS, d->dhcp_xid);
         return; /* the client chose another server */
     }
-    if (renewal && ((unicast && o->renew_silent) || (!unicast && o->rebind_silent)))
+    if (renewal && ((unicast && o->renew_silent) || (!unicast && o->rebind_silent))) {
+        native_fault(w, unicast ? PEER_RENEW_SILENT : PEER_REBIND_SILENT);
         return;
+    }
     if ((renewal && o->nak_renew) || w->dhcp.requests++ < o->nak_requests) {
+        native_fault(w, renewal && o->nak_renew ? PEER_NAK_RENEW : PEER_NAK);
         reply(w, d, DHCP_TYPE_NAK, NATIVE_GATEWAY, 0, d->dhcp_xid);
         next_address(w);
         return;
@@ -102,11 +105,15 @@ static void input_discover(struct world *w, const struct decoded *d)
 
     if (w->dhcp.expiry_ns && w->sim->now_ns >= w->dhcp.expiry_ns)
         next_address(w);
-    if (o->foreign_xid)
+    if (o->foreign_xid) {
+        native_fault(w, PEER_FOREIGN_XID);
         reply(w, d, DHCP_TYPE_OFFER, NATIVE_GATEWAY, ADDR(10, 0, 2, 66), d->dhcp_xid ^ 0x5a5a5a5a);
+    }
     reply(w, d, DHCP_TYPE_OFFER, NATIVE_GATEWAY, w->dhcp.addr, d->dhcp_xid);
-    if (o->second_server)
+    if (o->second_server) {
+        native_fault(w, PEER_SECOND_SERVER);
         reply(w, d, DHCP_TYPE_OFFER, NATIVE_SECOND_SERVER, OTHER_ADDRESS, d->dhcp_xid);
+    }
 }
 
 /* ---- a scripted server: dhcp_script.h ---- */
@@ -174,6 +181,7 @@ void native_dhcp_input(struct world *w, const struct decoded *d)
         return;
     }
     if (w->dhcp.messages < silent) {
+        native_fault(w, PEER_SILENT);
         if (silent != (unsigned)-1)
             w->dhcp.messages++;
         return;

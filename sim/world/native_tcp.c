@@ -382,8 +382,10 @@ static void received(struct native_conn *c, const uint8_t *bytes, uint32_t len)
 
     c->rcv_nxt += n;
     c->filled += n;
-    if (o->zero_window_ns && c->filled >= o->window && c->closed_until_ns == 0)
+    if (o->zero_window_ns && c->filled >= o->window && c->closed_until_ns == 0) {
+        native_fault(c->world, PEER_ZERO_WINDOW);
         c->closed_until_ns = c->world->sim->now_ns + o->zero_window_ns;
+    }
 }
 
 static void store_early(struct native_conn *c, const struct decoded *d)

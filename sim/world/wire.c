@@ -101,7 +101,10 @@ static bool action_hits(struct wire *w, unsigned i, enum direction dir, const st
         a->kind == ACTION_LINK || !decode_matches(d, a->match))
         return false;
     nth = w->hits[i]++;
-    return nth >= a->skip && nth - a->skip < a->count;
+    if (nth < a->skip || nth - a->skip >= a->count)
+        return false;
+    w->fired[i]++;
+    return true;
 }
 
 static void treat_by_actions(struct wire *w, enum direction dir, const struct decoded *d,
@@ -148,18 +151,22 @@ static void treat_by_rates(struct wire *w, enum direction dir, const struct wire
     struct wire_streams *s = &w->streams[dir];
 
     if (sim_chance(w->sim, &s->drop, o->drop)) {
+        w->rates[dir][RATE_DROP]++;
         t->lost = true;
         add_word(t, "dropped");
     }
     if (sim_chance(w->sim, &s->duplicate, o->duplicate)) {
+        w->rates[dir][RATE_DUPLICATE]++;
         t->duplicate = true;
         add_word(t, "duplicated");
     }
     if (sim_chance(w->sim, &s->reorder, o->reorder)) {
+        w->rates[dir][RATE_REORDER]++;
         t->late_ns += REORDER_NS;
         add_word(t, "delayed");
     }
     if (sim_chance(w->sim, &s->corrupt, o->corrupt)) {
+        w->rates[dir][RATE_CORRUPT]++;
         t->corrupt = true;
         add_word(t, "corrupted");
     }
@@ -233,6 +240,7 @@ void wire_send(struct wire *w, enum direction dir, const uint8_t *frame, size_t 
     treat_by_rates(w, dir, o, &t);
     if (w->cut && !w->healed) {
         t.lost = true;
+        w->fired[w->cut - 1]++;
         add_word(&t, "cut");
     }
     if (t.words[0])
@@ -245,9 +253,9 @@ void wire_send(struct wire *w, enum direction dir, const uint8_t *frame, size_t 
     }
 }
 
-void wire_cut(struct wire *w)
+void wire_cut(struct wire *w, unsigned action)
 {
-    w->cut = true;
+    w->cut = action + 1;
 }
 
 void wire_heal(struct wire *w)
@@ -261,15 +269,21 @@ void wire_start(struct wire *w, struct sim *sim, const struct scenario *sc,
     w->sim = sim;
     w->scenario = sc;
     w->listener = *listener;
-    w->cut = w->healed = false;
+    w->cut = 0;
+    w->healed = false;
     w->faults = 0;
     if (sc->action_count > w->hits_size) {
         free(w->hits);
+        free(w->fired);
         w->hits = memory_new(sc->action_count, sizeof(*w->hits));
+        w->fired = memory_new(sc->action_count, sizeof(*w->fired));
         w->hits_size = sc->action_count;
     }
-    if (sc->action_count)
+    if (sc->action_count) {
         memset(w->hits, 0, sc->action_count * sizeof(*w->hits));
+        memset(w->fired, 0, sc->action_count * sizeof(*w->fired));
+    }
+    memset(w->rates, 0, sizeof(w->rates));
     w->free = NULL; /* frames that were under way when the last run ended are free again */
     for (struct wire_block *b = w->blocks; b; b = b->next)
         for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
@@ -296,5 +310,6 @@ void wire_free(struct wire *w)
         free(b);
     }
     free(w->hits);
+    free(w->fired);
     *w = (struct wire){0};
 }

@@ -12,6 +12,8 @@
 
 enum { WIRE_FRAME_MAX = 2048 };
 
+enum wire_rate { RATE_DROP, RATE_DUPLICATE, RATE_REORDER, RATE_CORRUPT, WIRE_RATES };
+
 /* A frame on its way. */
 struct wire_frame {
     struct wire_frame *next; /* in the free list */
@@ -50,12 +52,16 @@ struct wire {
     struct wire_frame *free;
     struct wire_block *blocks;
     struct wire_streams streams[2];
-    uint64_t *hits; /* for each action of the scenario: matching frames seen while in force */
+    /* For each action of the scenario: matching frames seen while in force, and how often it did
+     * something (those that are not about frames are counted by who does them). */
+    uint64_t *hits, *fired;
     size_t hits_size;
-    uint64_t last_arrival_ns[2]; /* frames do not overtake each other by themselves */
-    uint64_t line_free_ns[2];    /* bandwidth */
-    uint64_t arrival_ns;         /* of the frame whose fate is being told; SIM_NEVER: it is lost */
-    bool cut, healed;
+    uint64_t rates[2][WIRE_RATES]; /* frames that each rate touched */
+    uint64_t last_arrival_ns[2];   /* frames do not overtake each other by themselves */
+    uint64_t line_free_ns[2];      /* bandwidth */
+    uint64_t arrival_ns; /* of the frame whose fate is being told; SIM_NEVER: it is lost */
+    bool healed;
+    unsigned cut; /* the number of the action that cut it, from 1 */
     uint64_t faults;
     uint64_t frames[2];
 };
@@ -67,8 +73,8 @@ void wire_free(struct wire *w);
 /* Send a frame; borrowed. */
 void wire_send(struct wire *w, enum direction dir, const uint8_t *frame, size_t len);
 
-/* `at T cut`, `at T heal`. */
-void wire_cut(struct wire *w);
+/* `at T cut`, action number `action` of the scenario; `at T heal`. */
+void wire_cut(struct wire *w, unsigned action);
 void wire_heal(struct wire *w);
 
 #endif

@@ -17,6 +17,7 @@ struct world;
 struct world_port {
     void (*send)(void *ctx, const uint8_t *frame, size_t len);
     void *ctx;
+    uint64_t *fired; /* PEER_FAULTS counters: how often each fault of a native peer did something */
 };
 
 struct world_ops {

@@ -119,8 +119,10 @@ static void input_arp(struct world *w, const struct decoded *d)
 
     if (d->arp_op != 1 || d->arp_tpa == d->arp_spa || !native_is_ours(w, d->arp_tpa))
         return;
-    if (o->arp_silent || w->arp_requests++ < o->arp_silent_first)
+    if (o->arp_silent || w->arp_requests++ < o->arp_silent_first) {
+        native_fault(w, PEER_ARP_SILENT);
         return;
+    }
     send_arp(w, 2, d->eth_src, d->arp_tpa, d->arp_spa);
 }
 

@@ -99,7 +99,7 @@ static void arrive(void *ctx, const uint8_t *frame, size_t len)
 
 static void start(void)
 {
-    struct world_port port = {arrive, NULL};
+    struct world_port port = {arrive, NULL, NULL};
 
     sim_start(&sim, 1);
     assert_int_equal(world_replay.open(&sim, &scenario, port, &world), 0);

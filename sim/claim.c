@@ -1,0 +1,126 @@
+/* What the verdict of a run claims: see claim.h. */
+#include "claim.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+__attribute__((format(printf, 2, 3))) static void idle_add(struct claim *c, const char *format, ...)
+{
+    size_t n = strlen(c->idle);
+    va_list args;
+
+    n += (size_t)snprintf(c->idle + n, sizeof(c->idle) - n, "%s", n ? ", " : "");
+    if (n >= sizeof(c->idle))
+        return;
+    va_start(args, format);
+    vsnprintf(c->idle + n, sizeof(c->idle) - n, format, args);
+    va_end(args);
+}
+
+/* A fault of this line did nothing, `why` in words. */
+static void fault_idle(const struct far_side *f, unsigned line, const char *why)
+{
+    char site[200];
+
+    if (scenario_allows(f->scenario, ALLOW_IDLE_FAULT))
+        return;
+    snprintf(site, sizeof(site), "%s:%u", f->scenario->path, line);
+    sim_fail(f->sim, FAILURE_EXPECT, "vacuous.fault", site,
+             "%s; change the line, or say 'allow idle-fault'", why);
+}
+
+static void why_action(char *buf, size_t size, const struct far_side *f, unsigned i)
+{
+    const struct scenario_action *a = &f->scenario->actions[i];
+    uint64_t hits = f->wire.hits[i];
+
+    if (a->kind == ACTION_KILL)
+        snprintf(buf, size, "this kill found no program '%s' running", a->match);
+    else if (a->kind == ACTION_LINK)
+        snprintf(buf, size, "the link was %s already", a->to ? "up" : "down");
+    else if (a->kind == ACTION_CUT)
+        snprintf(buf, size, "no frame met the cut wire");
+    else
+        snprintf(buf, size,
+                 "this fault never fired: %" PRIu64 " %s frames matched '%s' while it was in "
+                 "force, and it lets %" PRIu64 " pass first",
+                 hits, a->direction == DIRECTION_TX ? "tx" : "rx", a->match, a->skip);
+}
+
+static void claim_actions(struct claim *c, const struct far_side *f)
+{
+    const struct scenario *sc = f->scenario;
+
+    for (unsigned i = 0; i < sc->action_count; i++) {
+        char why[200];
+
+        if (sc->actions[i].kind == ACTION_HEAL)
+            continue;
+        c->faults++;
+        if (f->wire.fired[i]) {
+            c->fired++;
+            continue;
+        }
+        idle_add(c, "line %u", sc->actions[i].line);
+        why_action(why, sizeof(why), f, i);
+        fault_idle(f, sc->actions[i].line, why);
+    }
+}
+
+/* At a small rate a seed may draw nothing: that is said, and accuses nobody. */
+static void claim_rates(struct claim *c, const struct far_side *f)
+{
+    static const char *const words[WIRE_RATES] = {"drop", "dup", "reorder", "corrupt"};
+
+    for (unsigned dir = 0; dir < 2; dir++) {
+        const struct wire_options *o = &f->scenario->wire[dir];
+        const uint32_t rates[WIRE_RATES] = {o->drop, o->duplicate, o->reorder, o->corrupt};
+
+        for (unsigned i = 0; i < WIRE_RATES; i++) {
+            if (!rates[i])
+                continue;
+            c->faults++;
+            if (f->wire.rates[dir][i])
+                c->fired++;
+            else
+                idle_add(c, "%s %s", dir == DIRECTION_TX ? "tx" : "rx", words[i]);
+        }
+    }
+}
+
+static void claim_peer(struct claim *c, const struct far_side *f)
+{
+    for (unsigned i = 0; i < PEER_FAULTS; i++) {
+        char why[120];
+
+        if (f->scenario->world != WORLD_NATIVE || !scenario_peer_fault(f->scenario, i))
+            continue;
+        c->faults++;
+        if (f->peer_fired[i]) {
+            c->fired++;
+            continue;
+        }
+        idle_add(c, "%s", peer_fault_words[i]);
+        snprintf(why, sizeof(why), "the peer's fault '%s' never fired", peer_fault_words[i]);
+        fault_idle(f, f->scenario->world_line, why);
+    }
+}
+
+void claim_make(struct claim *c, const struct far_side *f)
+{
+    const struct sim *s = f->sim;
+    uint64_t heals_ns = scenario_heals_ns(f->scenario);
+    const uint64_t *frames = f->wire.frames;
+
+    claim_actions(c, f);
+    claim_rates(c, f);
+    claim_peer(c, f);
+    c->looked = oracle_set_count(&s->looked);
+    c->healed_ns = f->wire.healed ? heals_ns : SIM_NEVER;
+    if (frames[DIRECTION_TX] + frames[DIRECTION_RX] == 0 &&
+        !scenario_allows(f->scenario, ALLOW_NOTHING))
+        sim_fail(f->sim, FAILURE_EXPECT, "vacuous.run", f->scenario->path,
+                 "no frame passed in either direction: nothing was tested; let the scenario do "
+                 "something, or say 'allow nothing'");
+}
