@@ -138,11 +138,26 @@ static uint64_t offset_of(uint32_t seq, uint32_t iss, uint64_t near)
 
 /* ---- what the machine sends ---- */
 
+static bool arrived_from(const struct arrived *a, const struct decoded *d)
+{
+    return a->used && a->local_port == d->src_port && a->remote == d->ip_dst &&
+           a->remote_port == d->dst_port;
+}
+
+/* What the machine acknowledges needs no reset. */
+static void arrived_acknowledged(struct oracles *o, const struct decoded *d)
+{
+    for (unsigned i = 0; i < ARRIVED; i++) {
+        struct arrived *a = &o->arrived[i];
+
+        if (arrived_from(a, d) && !(a->flags & SEG_RST) && (int32_t)(d->tcp_ack - a->end) >= 0)
+            a->used = false;
+    }
+}
+
 /* Is this reset the answer to that segment (RFC 9293 section 3.10.7.1)? */
 static bool answers(const struct arrived *a, const struct decoded *d)
 {
-    if (a->local_port != d->src_port || a->remote != d->ip_dst || a->remote_port != d->dst_port)
-        return false;
     return a->flags & SEG_ACK ? d->tcp_seq == a->ack : d->tcp_seq == 0 && d->tcp_ack == a->end;
 }
 
@@ -155,7 +170,7 @@ static void check_reset(struct oracles *o, const struct decoded *d)
     for (unsigned i = 0; i < ARRIVED; i++) {
         struct arrived *a = &o->arrived[i];
 
-        if (!a->used || o->sim->now_ns - a->at_ns >= NS_PER_MS || !answers(a, d))
+        if (!arrived_from(a, d) || o->sim->now_ns - a->at_ns >= NS_PER_MS || !answers(a, d))
             continue;
         if (!(a->flags & SEG_RST)) {
             a->used = false;
@@ -329,6 +344,8 @@ void flows_tx(struct oracles *o, const struct decoded *d)
         check_reset(o, d);
         return;
     }
+    if (d->tcp_flags & SEG_ACK)
+        arrived_acknowledged(o, d);
     if (d->tcp_flags & SEG_SYN) {
         f = flow_make(o, d->src_port, d->ip_dst, d->dst_port);
         if (f->own_syn && d->tcp_seq != f->own_iss)
