@@ -226,7 +226,7 @@ static bool packets_differ(const struct capture *was, const struct capture *is, 
 {
     size_t a_at = header_len(was), b_at = header_len(is);
     struct packet a = {0}, b = {0};
-    char what[300];
+    char what[300] = "";
     bool x, y;
 
     do {
