@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = (ROOT / os.environ.get("O", "build")).resolve()
 TARGETS = ["x86_64", "rv64"]
+GUARD = 5400  # seconds; against a hang only: the machine may be busy
 SCENARIOS = sorted((ROOT / "tests/scenarios").glob("**/*.scn"), key=lambda p: str(p).encode())
 
 COMMON = [p for p in SCENARIOS if p.parent.name == "common"]
@@ -28,7 +30,7 @@ def relative(path):
 
 def command(args, **options):
     """Run a command in the project's root; text in, text out, never a shell."""
-    options.setdefault("timeout", 600)
+    options.setdefault("timeout", GUARD)
     return subprocess.run(
         [str(a) for a in args],
         cwd=options.pop("cwd", ROOT),
@@ -65,6 +67,11 @@ def build_variant(name, *variables, targets=("drywire",)):
 
 
 def pytest_configure(config):
+    # A signal that is ignored here (nohup, cron) would be ignored in every program that is started; one
+    # with a handler is not, and this handler ignores it as well.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
     config.addinivalue_line("markers", "sim: runs scenarios in the simulator")
     config.addinivalue_line("markers", "qemu: boots targets in QEMU")
     config.addinivalue_line("markers", "browser: opens pages in a headless Chromium")

@@ -14,5 +14,5 @@ def test_no_network_system_call(tmp_path):
 
 
 def test_in_an_empty_network_namespace():
-    done = command(["unshare", "-n", BUILD / "drywire", "run", "-q", "tests/scenarios"])
+    done = command(["unshare", "-rn", BUILD / "drywire", "run", "-q", "tests/scenarios"])
     assert done.returncode == 0, done.stdout + done.stderr
