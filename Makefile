@@ -13,6 +13,10 @@ BOOT ?= tests/scenarios/common/contract-web.scn
 TARGET ?= x86_64
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
+# Isolated: the checkout has a folder named pytest, which is not the module.
+PYTEST := /usr/bin/python3 -I -m pytest -q -p no:cacheprovider
+# As many jobs as processors, unless -j says how many.
+JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wundef -Wcast-align \
             -Wno-missing-field-initializers -Werror
@@ -50,7 +54,8 @@ endif
 # Of the core's sources: a journal is replayed by the revision that wrote it (docs/recorder.md).
 CORE_REVISION := $(shell { echo $(PLANT); cat $(CORE_SOURCES); } | sha256sum | cut -c1-16)
 
-SIM_FLAGS := $(BASE) -D_GNU_SOURCE -DDRYWIRE_SIM $(SLIRP_FLAGS)
+SIM_FLAGS := $(BASE) -D_GNU_SOURCE -DDRYWIRE_SIM -isystem $(O)/include $(SLIRP_FLAGS)
+BUILT_WITH := $(strip $(CC) $(SIM_FLAGS) $(LIBS))
 
 CORE_O := $(CORE:%.c=$(O)/core/%.o)
 USER_O := $(USER:%.c=$(O)/user/%.o)
@@ -78,36 +83,36 @@ all: $(O)/drywire $(O)/bench $(O)/markers $(O)/guest_ping.so $(LINUX_TOOLS) ## b
 .PHONY: sim-test
 sim-test: ## the main job: every simulator scenario
 	$(Q)sh tools/setup.sh sim
-	$(Q)$(MAKE) --no-print-directory $(O)/drywire
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(O)/drywire
 	$(Q)$(O)/drywire run --memory both --seed $(SEED) $(SCENARIO)
 
 .PHONY: test
 test: ## all tests
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory all units plain images
-	$(Q)O=$(O) CC=$(CC) /usr/bin/python3 -m pytest -q -p no:cacheprovider pytest
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all units plain images
+	$(Q)O=$(O) CC=$(CC) $(PYTEST) pytest
 
 .PHONY: qemu-test
 qemu-test: ## the marker suite: every common scenario and the device matrix in QEMU
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(O)/drywire images
-	$(Q)O=$(O) /usr/bin/python3 -m pytest -q -p no:cacheprovider pytest/test_qemu.py
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(O)/drywire images
+	$(Q)O=$(O) $(PYTEST) pytest/test_qemu.py
 
 .PHONY: wireshark-check
 wireshark-check: ## what tshark sees of our captures: comments and ring events show and filter
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(O)/drywire images
-	$(Q)O=$(O) /usr/bin/python3 -m pytest -q -p no:cacheprovider pytest/test_wireshark.py \
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(O)/drywire images
+	$(Q)O=$(O) $(PYTEST) pytest/test_wireshark.py \
 	    pytest/test_captures.py
 
 .PHONY: qemu-x86_64 qemu-rv64 qemu-gdb
 qemu-x86_64 qemu-rv64: qemu-%: ## boot one scenario there (BOOT=FILE)
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(O)/drywire images
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(O)/drywire images
 	$(Q)$(O)/drywire qemu --target $* $(BOOT)
 
 qemu-gdb: ## the same, stopped before the first instruction for gdb (TARGET=x86_64|rv64)
-	$(Q)$(MAKE) --no-print-directory $(O)/drywire images
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(O)/drywire images
 	$(Q)$(O)/drywire qemu --target $(TARGET) --gdb $(BOOT)
 
 .PHONY: size
@@ -117,18 +122,18 @@ size: $(O)/x86_64/webget.elf $(O)/rv64/webget.elf ## what an image with webget a
 .PHONY: unit
 unit: ## the unit tests alone
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory units
+	$(Q)$(MAKE) --no-print-directory $(JOBS) units
 	$(Q)for t in $(UNIT); do $(O)/unit/$$t || exit 1; done
 
 .PHONY: parity
 parity: ## do the simulator and QEMU agree? (docs/parity.md)
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(O)/drywire images
-	$(Q)O=$(O) CC=$(CC) /usr/bin/python3 -m pytest -q -p no:cacheprovider pytest/test_parity.py
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(O)/drywire images
+	$(Q)O=$(O) CC=$(CC) $(PYTEST) pytest/test_parity.py
 
 .PHONY: bench
 bench: $(O)/bench $(O)/drywire $(O)/x86_64/bench.elf $(O)/rv64/bench.elf ## measure speed; writes $(O)/bench.json
-	$(Q)$(MAKE) --no-print-directory O=$(O)/asan SANITIZE=address,undefined $(O)/asan/bench
+	$(Q)$(MAKE) --no-print-directory $(JOBS) O=$(O)/asan SANITIZE=address,undefined $(O)/asan/bench
 	$(Q)sh tools/bench.sh $(O)
 
 .PHONY: coverage
@@ -138,10 +143,12 @@ coverage: ## gcov over scenarios, unit tests and kernels in QEMU, HTML in $(O)/c
 
 .PHONY: lint
 lint: ## clang-tidy and cppcheck over the core and the simulator
+	$(Q)sh tools/setup.sh lint
 	$(Q)sh tools/lint.sh
 
 .PHONY: fmt
 fmt: ## format the sources in place
+	$(Q)sh tools/setup.sh lint
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
 .PHONY: doctor
@@ -153,6 +160,19 @@ clean: ## remove the build folder
 	$(Q)rm -rf $(O)
 
 # ---- what is built ----
+
+# Every object is built again when this changes: other flags, or libslirp was installed. The compiler is
+# tried first, so that a missing header is said in one line. The hash is one header: compilers that do
+# not look into /usr/include (musl's, aarch64's) find it in $(O)/include.
+TRY_HEADERS = printf '$(HASH)include <%s>\n' stdio.h xxhash.h | $(CC) $(SIM_FLAGS) -fsyntax-only -x c -
+ifneq ($(BUILT_WITH),$(strip $(file <$(O)/flags)))
+$(O)/flags: always
+endif
+$(O)/flags:
+	$(Q)mkdir -p $(O)/include
+	$(Q)$(if $(wildcard /usr/include/xxhash.h),ln -sf /usr/include/xxhash.h $(O)/include)
+	$(Q)$(TRY_HEADERS) 2>/dev/null || { sh tools/setup.sh need && $(TRY_HEADERS); }
+	$(Q)printf '%s\n' '$(BUILT_WITH)' >$@
 
 .PHONY: units plain
 units: $(BARE_O) $(UNIT:%=$(O)/unit/%)
@@ -180,7 +200,7 @@ $(O)/record: $(CORE_O) $(O)/user.o $(SIM_O) $(RECORD_O)
 	$(Q)$(CC) $(BASE) -o $@ $^ $(LIBS)
 
 # A foreign guest, as someone else would build it: nothing of drywire but its two headers.
-$(O)/guest_ping.so: tests/guests/ping.c sim/guest.h core/platform.h
+$(O)/guest_ping.so: tests/guests/ping.c sim/guest.h core/platform.h $(O)/flags
 	@echo "  guest   $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) -fPIC -shared -o $@ $<
@@ -196,7 +216,6 @@ $(O)/user.o: $(USER_O) user/sections.ld
 ALONE_O := $(O)/sim/oracle/decode.o $(patsubst %.c,$(O)/%.o,$(wildcard sim/fake_device/vqueue*.c))
 $(filter $(O)/unit/test_core_%,$(UNIT:%=$(O)/unit/%)): $(O)/unit/test_core_%: \
         $(O)/tests/unit/test_core_%.o $(BARE_O) $(ALONE_O)
-	@echo "  link    $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) -o $@ $^ -lcmocka $(UNIT_LIBS)
 
@@ -204,28 +223,23 @@ $(filter $(O)/unit/test_core_%,$(UNIT:%=$(O)/unit/%)): $(O)/unit/test_core_%: \
 $(O)/unit/test_core_fdt $(O)/unit/test_core_fdt_damage: UNIT_LIBS := -lfdt
 
 $(O)/unit/%: $(O)/tests/unit/%.o $(CORE_O) $(O)/user.o $(SIM_O)
-	@echo "  link    $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) -o $@ $^ -lcmocka $(LIBS)
 
-$(O)/core/%.o: core/%.c
-	@echo "  cc      $<"
+$(O)/core/%.o: core/%.c $(O)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) $(FREESTANDING) -DDRYWIRE_SIM $(DEPS) -c $< -o $@
 
 # Named one by one: else make, finding a new one missing, links a core test by the general rule.
-$(BARE_O): $(O)/bare/core/%.o: core/%.c
-	@echo "  cc      $<"
+$(BARE_O): $(O)/bare/core/%.o: core/%.c $(O)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) $(FREESTANDING) $(DEPS) -c $< -o $@
 
-$(O)/user/%.o: user/%.c
-	@echo "  cc      $<"
+$(O)/user/%.o: user/%.c $(O)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) $(FREESTANDING) $(DEPS) -c $< -o $@
 
-$(O)/sim/%.o: sim/%.c
-	@echo "  cc      $<"
+$(O)/sim/%.o: sim/%.c $(O)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
 
@@ -244,29 +258,26 @@ $(O)/page_parts.c: $(PAGE) tools/embed.sh
 	$(Q)mkdir -p $(@D)
 	$(Q)sh tools/embed.sh $(PAGE) >$@.new && mv $@.new $@
 
-$(O)/page_parts.o: $(O)/page_parts.c
+$(O)/page_parts.o: $(O)/page_parts.c $(O)/flags
 	$(Q)$(CC) $(SIM_FLAGS) -c $< -o $@
 
 $(O)/sim/replay/replay_journal.o: SIM_FLAGS += -DCORE_REVISION='"$(CORE_REVISION)"'
 $(O)/sim/replay/replay_journal.o: $(CORE_SOURCES)
 
 # Tests of the core play the device in the driver's own memory: no hooks there either.
-$(O)/tests/unit/test_core_%.o: tests/unit/test_core_%.c
-	@echo "  cc      $<"
+$(O)/tests/unit/test_core_%.o: tests/unit/test_core_%.c $(O)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) -D_GNU_SOURCE $(DEPS) -c $< -o $@
 
-$(O)/tests/unit/%.o: tests/unit/%.c
-	@echo "  cc      $<"
+$(O)/tests/unit/%.o: tests/unit/%.c $(O)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
 
-$(O)/tools/%.o: tools/%.c
-	@echo "  cc      $<"
+$(O)/tools/%.o: tools/%.c $(O)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
 
-$(O)/plain/%.o: %.c
+$(O)/plain/%.o: %.c $(O)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(PLAIN) $(DEPS) -c $< -o $@
 

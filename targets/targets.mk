@@ -78,23 +78,19 @@ $(O)/$(1)/$(2).o: $(patsubst %,$(O)/$(1)/%.o,$(basename $(3))) $(O)/$(1)/targets
 endef
 
 define target_rules
-$(O)/$(1)/%.o: %.c
-	@echo "  $(1)  $$<"
+$(O)/$(1)/%.o: %.c $(O)/flags
 	$(Q)mkdir -p $$(@D)
 	$(Q)$(CC_$(1)) $$(FLAGS_$(1)) $$(DEPS) -c $$< -o $$@
 
-$(O)/$(1)/%.o: %.S
-	@echo "  $(1)  $$<"
+$(O)/$(1)/%.o: %.S $(O)/flags
 	$(Q)mkdir -p $$(@D)
 	$(Q)$(CC_$(1)) $$(FLAGS_$(1)) $$(DEPS) -c $$< -o $$@
 
-$(O)/$(1)/journal/%.o: %.c
-	@echo "  $(1)  $$< (journal)"
+$(O)/$(1)/journal/%.o: %.c $(O)/flags
 	$(Q)mkdir -p $$(@D)
 	$(Q)$(CC_$(1)) $$(FLAGS_$(1)) -DDRYWIRE_JOURNAL -DCORE_REVISION='"$(CORE_REVISION)"' $$(DEPS) -c $$< -o $$@
 
-$(O)/$(1)/journal/%.o: %.S
-	@echo "  $(1)  $$< (journal)"
+$(O)/$(1)/journal/%.o: %.S $(O)/flags
 	$(Q)mkdir -p $$(@D)
 	$(Q)$(CC_$(1)) $$(FLAGS_$(1)) $$(DEPS) -c $$< -o $$@
 
@@ -105,8 +101,7 @@ $(filter-out %/coverage.o,$(call kernel_objects,$(1))): FLAGS_$(1) += $(COUNT)
 $(call kernel_objects,$(1)): FLAGS_$(1) += -DCOVERAGE_FOLDER='"$(abspath $(O))/$(1)/"'
 endif
 
-$(O)/$(1)/user/string.o: targets/common/string.c
-	@echo "  $(1)  $$< (programs)"
+$(O)/$(1)/user/string.o: targets/common/string.c $(O)/flags
 	$(Q)mkdir -p $$(@D)
 	$(Q)$(CC_$(1)) $$(FLAGS_$(1)) $$(DEPS) -c $$< -o $$@
 endef
@@ -133,7 +128,6 @@ $(eval $(call target_image,rv64,kernel-opensbi-journal,0x80200000,boot-opensbi,u
 .PHONY: images
 images: $(foreach k,x86_64/kernel rv64/kernel rv64/kernel-opensbi,$(O)/$(k).elf $(O)/$(k)-journal.elf) ## the kernels for QEMU
 
-$(O)/rv64/targets/rv64/boot-opensbi.o: targets/rv64/boot.S
-	@echo "  rv64  $< (OpenSBI)"
+$(O)/rv64/targets/rv64/boot-opensbi.o: targets/rv64/boot.S $(O)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC_rv64) $(FLAGS_rv64) -DOPENSBI $(DEPS) -c $< -o $@
