@@ -141,6 +141,12 @@ coverage: ## gcov over scenarios, unit tests and kernels in QEMU, HTML in $(O)/c
 	$(Q)sh tools/setup.sh test
 	$(Q)sh tools/coverage.sh $(O)
 
+.PHONY: mutants
+mutants: ## which drawn mistakes in core/ do the tests find? (N=200 SEED= JOBS=; docs/coverage.md)
+	$(Q)sh tools/setup.sh test
+	$(Q)/usr/bin/python3 tools/mutants.py --count $(or $(N),200) --seed $(SEED) \
+	    --jobs $(or $(JOBS),1) --build $(O) --cc $(CC)
+
 .PHONY: lint
 lint: ## clang-tidy and cppcheck over the core and the simulator
 	$(Q)sh tools/setup.sh lint
