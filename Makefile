@@ -86,6 +86,10 @@ sim-test: ## the main job: every simulator scenario
 	$(Q)$(MAKE) --no-print-directory $(JOBS) $(O)/drywire
 	$(Q)$(O)/drywire run --memory both --seed $(SEED) $(SCENARIO)
 
+.PHONY: update-hashes
+update-hashes: $(O)/drywire ## rewrite tests/hashes: what every scenario hashes to; review its diff
+	$(Q)/usr/bin/python3 tools/hashes.py $(O)/drywire
+
 .PHONY: test
 test: ## all tests
 	$(Q)sh tools/setup.sh test
