@@ -56,6 +56,7 @@
     X(TCP_FIN_NUMBER, "the FIN takes no sequence number")                                          \
     X(TCP_STREAM, "a byte of the stream is delivered twice")                                       \
     X(TCP_RST_TO_RST, "a reset is answered by a reset")                                            \
+    X(ADDRESS_TWICE, "accept and recvfrom write past the program's address structure")             \
     X(TCP_CHECKSUM, "the TCP checksum leaves out the pseudo-header")
 
 #define BUG_ENUM(name, what) BUG_##name,

@@ -63,6 +63,7 @@ CAUGHT = {
     "TCP_FIN_NUMBER": (SLIRP + "lease.scn", {"tcp.fin", "tcp.retransmit", "liveness.limit"}),
     "TCP_STREAM": (SLIRP + "lease.scn", {"tcp.stream"}),
     "TCP_RST_TO_RST": (COMMON + "rst-storm.scn", {"tcp.rst_reply"}),
+    "ADDRESS_TWICE": (NATIVE + "ping.scn", {"calls.memory"}),
     "TCP_CHECKSUM": (SLIRP + "lease.scn", {"frame.checksum"}),
 }
 SEEDS = range(1, 21)

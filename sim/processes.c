@@ -137,6 +137,8 @@ static int process_read(void *ctx, struct process *p, void *dst, uint64_t addres
     if (!inside(address, len, p->coroutine.stack, COROUTINE_STACK) &&
         !inside(address, len, __start_user_rodata, rodata))
         return ERR_FAULT;
+    if (ps->on_copy)
+        ps->on_copy(ps->on_copy_ctx, &p->stop, address, len, false);
     copy_raw(dst, (const uint8_t *)(uintptr_t)address, len);
     ps->copied = dst;
     ps->copied_len = len;
@@ -150,6 +152,8 @@ static int process_write(void *ctx, struct process *p, uint64_t address, const v
 
     if (!inside(address, len, p->coroutine.stack, COROUTINE_STACK))
         return ERR_FAULT;
+    if (ps->on_copy)
+        ps->on_copy(ps->on_copy_ctx, &p->stop, address, len, true);
     copy_raw((uint8_t *)(uintptr_t)address, src, len);
     ps->copied = src;
     ps->copied_len = len;

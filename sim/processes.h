@@ -32,6 +32,11 @@ struct processes {
     const void *copied;
     size_t copied_len;
 
+    /* NULL, or told of every copy to (`write`) or from a program that waits in `call`. */
+    void (*on_copy)(void *ctx, const struct process_stop *call, uint64_t address, size_t len,
+                    bool write);
+    void *on_copy_ctx;
+
     /* NULL, or told what a program read from a descriptor, as it gets it. */
     void (*on_read)(void *ctx, const void *bytes, size_t len);
     void *on_read_ctx;

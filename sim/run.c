@@ -9,6 +9,7 @@
 #include "guest_core.h"
 #include "machine.h"
 #include "memory.h"
+#include "oracle/oracle_calls.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +159,14 @@ static void register_accessed(void *ctx, bool write, enum reg_space space, uint6
     struct run_context *c = ctx;
 
     reasons_register(&c->far.reasons, write, space, addr, size, value);
+}
+
+static void program_copied(void *ctx, const struct process_stop *call, uint64_t address, size_t len,
+                           bool write)
+{
+    struct run_context *c = ctx;
+
+    oracle_call_copies(&c->sim, call, address, len, write);
 }
 
 static bool connection(void *ctx, uint16_t local_port, uint32_t remote, uint16_t remote_port,
@@ -417,6 +426,8 @@ static void start(struct run_context *c)
     expectations_start(&c->expectations, sc, &c->sim);
     c->machine.guest = config.guest;
     config.weak = draw_weak(c);
+    c->machine.processes.on_copy = program_copied;
+    c->machine.processes.on_copy_ctx = c;
     c->machine.processes.on_read = c->options->on_read;
     c->machine.processes.on_read_ctx = c->options->ctx;
     machine_start(&c->machine, &c->sim, &config, &machine_listener);

@@ -96,6 +96,7 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
     ROW(TCP_FIN_LAST, "tcp.fin", MUST, WIRE, "RFC 9293 section 3.6", "nothing follows FIN, which keeps its number") \
     ROW(TCP_MSS, "tcp.mss", MUST, WIRE, "RFC 9293 section 3.7.1", "no segment is larger than the peer's MSS") \
     ROW(TCP_RST_REPLY, "tcp.rst_reply", MUST, WIRE, "RFC 9293 section 3.10.7.1", "a reset is not answered by a reset") \
+    ROW(CALLS_MEMORY, "calls.memory", POLICY, RUN, "core/syscall.h", "the kernel copies only to and from what the running call named") \
     ROW(GUEST_BOOT, "guest.boot", POLICY, RUN, "sim/guest.h", "the guest comes up") \
     ROW(BUDGET_POLL, "budget.poll", POLICY, RUN, "docs/simulator.md", "a poll ends within 200,000 accesses") \
     ROW(BUDGET_EVENTS, "budget.events", POLICY, RUN, "docs/simulator.md", "a run ends within 5,000,000 events") \

@@ -3,7 +3,9 @@
  * are quiet on exchanges that are in order, the unusual ones included.
  */
 #include "frames.h"
+#include "../../core/syscall.h"
 #include "../../sim/oracle/oracle.h"
+#include "../../sim/oracle/oracle_calls.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -683,6 +685,36 @@ static int free_all(void **state)
     return 0;
 }
 
+/* ---- system calls ---- */
+
+static void the_kernel_copies_within_what_a_call_named(void **state)
+{
+    struct process_stop read = {PROCESS_SYSCALL, SYS_READ, {3, 1000, 10}, 0, 0};
+    struct process_stop from = {PROCESS_SYSCALL, SYS_RECVFROM, {3, 1000, 10, 2000}, 0, 0};
+    static const struct {
+        unsigned call;
+        uint64_t address;
+        size_t len;
+        bool write, fine;
+    } row[] = {
+        {0, 1000, 10, true, true},   {0, 1005, 5, true, true},   {0, 1010, 0, true, true},
+        {0, 1000, 11, true, false},  {0, 999, 1, true, false},   {0, 1011, 0, true, false},
+        {0, 1000, 10, false, false}, {1, 2000, 8, true, true},   {1, 1000, 10, true, true},
+        {1, 2000, 9, true, false},   {1, 1992, 16, true, false}, {0, 0, 8, true, false},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        begin();
+        oracle_call_copies(&sim, row[i].call ? &from : &read, row[i].address, row[i].len,
+                           row[i].write);
+        if (row[i].fine)
+            quiet();
+        else
+            caught_by("calls.memory");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -709,6 +741,7 @@ int main(void)
         cmocka_unit_test(a_window_that_shrank_may_have_been_used),
         cmocka_unit_test(the_peers_mss_is_the_limit),
         cmocka_unit_test(what_other_clients_may_do_is_quiet),
+        cmocka_unit_test(the_kernel_copies_within_what_a_call_named),
         cmocka_unit_test(a_tiny_mss_is_a_limit_as_well),
         cmocka_unit_test(a_keep_alive_is_no_stream),
         cmocka_unit_test(a_number_before_the_stream_is_judged_without_harm),

@@ -1,0 +1,16 @@
+/*
+ * The oracle about system calls: what the kernel copies to and from a program lies inside of what
+ * the running call named (core/syscall.h). It shares nothing with core/kernel.
+ */
+#ifndef DRYWIRE_ORACLE_CALLS_H
+#define DRYWIRE_ORACLE_CALLS_H
+
+#include "../../core/process.h"
+#include "../sim.h"
+
+/* The kernel copies `len` bytes at `address` of a program that waits in `call`: to the program
+ * (`write`) or from it. Reports calls.memory. */
+void oracle_call_copies(struct sim *sim, const struct process_stop *call, uint64_t address,
+                        size_t len, bool write);
+
+#endif
