@@ -446,8 +446,9 @@ static void poll_event(void *ctx, uint64_t arg)
         return;
     net_device_check_idle(m->device);
     at = m->guest->deadline(m->state, s->now_ns);
-    if (m->interrupts && net_device_interrupting(m->device))
-        m->woken = true; /* the line is a level: it is up until the guest acknowledges */
+    if (m->interrupts &&
+        !net_device_messages(m->device)) /* a level: what was acknowledged is gone */
+        m->woken = m->waking = net_device_interrupting(m->device);
     if (m->woken || at < s->now_ns + POLL_DELAY_NS)
         at = s->now_ns + POLL_DELAY_NS;
     else if (m->interrupts)

@@ -214,6 +214,9 @@ static inline bool net_device_interrupting(const struct net_device *n)
     return n->interrupt_status != 0;
 }
 
+/* Does it interrupt by messages, each of which is seen? */
+bool net_device_messages(const struct net_device *n);
+
 /* Will it still do something by itself? */
 bool net_device_busy(const struct net_device *n);
 

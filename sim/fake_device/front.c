@@ -137,9 +137,14 @@ bool front_queue_idle(struct net_device *n, const char *name)
 
 /* ---- interrupts ---- */
 
+bool net_device_messages(const struct net_device *n)
+{
+    return net_device_pci(n) && pci_msix_enabled(n);
+}
+
 void front_interrupt(struct net_device *n, uint32_t cause, unsigned queue)
 {
-    if (net_device_pci(n) && pci_msix_enabled(n))
+    if (net_device_messages(n))
         pci_message(n, cause == VIRTIO_MMIO_INT_VRING ? n->pci.queue_vector[queue]
                                                       : n->pci.config_vector);
     else
