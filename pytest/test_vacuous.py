@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from conftest import ROOT, command, drywire
+from conftest import BUILD, ROOT, command, drywire
 
 PING = ROOT / "tests/scenarios/common/ping-gateway.scn"
 
@@ -227,10 +227,16 @@ const struct guest_ops *drywire_guest(void) { return &ops; }
 """
 
 
-def test_a_run_without_a_frame_fails(tmp_path):
-    source, guest, case = (tmp_path / n for n in ("lazy.c", "lazy.so", "case.scn"))
+def lazy(folder):
+    """A guest that touches nothing."""
+    source, guest = folder / "lazy.c", folder / "lazy.so"
     source.write_text(LAZY)
     assert command(["cc", "-I", ROOT, "-fPIC", "-shared", "-o", guest, source]).returncode == 0
+    return guest
+
+
+def test_a_run_without_a_frame_fails(tmp_path):
+    guest, case = lazy(tmp_path), tmp_path / "case.scn"
     for allow, oracle in (("", "vacuous.run"), ("allow nothing\n", None)):
         case.write_text(f"title T\nworld native\nuntil 1s\n{allow}")
         verdict = json.loads(drywire("run", "--json", "--guest", guest, case).stdout)
@@ -260,6 +266,39 @@ def test_the_rates_go_on_as_long_as_the_scenario_says(tmp_path):
     text = "title T\nworld native\nwire rx dup=50%\nheal {}\nrun ping -c 1 10.0.2.2\nat {} run ping -c 9 10.0.2.2\n"
     during, after = (passes(tmp_path, text.format(heal, "400s"))["touched"] for heal in ("never", "399s"))
     assert during > after
+
+
+# ---- frames lost at the device ----
+
+def test_frames_lost_to_a_downed_link_are_drawn_and_counted(tmp_path):
+    text = "title T\nworld native\nrun ping -c 1 10.0.2.2\nat 2s link down\nat 3s echo send=x\nat 4s link up\nuntil 9s\n"
+    verdict = passes(tmp_path, text)
+    assert verdict["lost_rx"] > 0
+    case = tmp_path / "case.scn"
+    out = drywire("run", "-v", case).stdout
+    assert out.count("  [lost: link down]") == verdict["lost_rx"]
+    assert f", {verdict['lost_rx']} in lost (link down), " in out
+    drawn = [line for line in drywire("seq", case).stdout.splitlines() if "[lost: link down]" in line]
+    assert len(drawn) == verdict["lost_rx"] and all("x - -" in line for line in drawn)
+    assert drywire("explain", case).stdout.count("rx  lost: link down: ") == verdict["lost_rx"]
+    assert drywire("report", case, "-o", tmp_path / "page.html").returncode == 0
+    assert "lost: link down" in (tmp_path / "page.html").read_text()
+
+
+def test_frames_that_a_device_cannot_send_are_lost(tmp_path):
+    case = tmp_path / "case.scn"
+    case.write_text("title T\nworld native\nat 0ms link down\nuntil 9s\nallow nothing\n")
+    verdict = json.loads(drywire("run", "--json", "--guest", BUILD / "guest_ping.so", case).stdout)
+    assert verdict["verdict"] == "pass" and verdict["lost_tx"] > 0 and verdict["frames_tx"] == 0
+    out = drywire("run", "-v", "--guest", BUILD / "guest_ping.so", case).stdout
+    assert f"{verdict['lost_tx']} out lost (link down)" in out and "[lost: link down]" in out
+
+
+def test_frames_for_a_device_that_nobody_uses_are_lost(tmp_path):
+    guest, case = lazy(tmp_path), tmp_path / "case.scn"
+    case.write_text(f"title T\nworld native observe={ROOT}/tests/captures/lease-lost-offer.pcap\nuntil 9s\n")
+    out = drywire("run", "-v", "--guest", guest, case).stdout
+    assert "[lost: device not in use]" in out and " in lost (device not in use), " in out
 
 
 # ---- oracles that are off ----

@@ -384,6 +384,13 @@ static bool qemu_lets_pass(const char *oracle)
     return false;
 }
 
+static void bus_lost(void *ctx, bool transmitted, const uint8_t *frame, size_t len, const char *why)
+{
+    struct machine *m = ctx;
+
+    m->listener.lost(m->listener.ctx, transmitted, frame, len, why);
+}
+
 static void bus_ring(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
                      uint32_t value)
 {
@@ -498,6 +505,7 @@ int machine_allocate(struct machine *m)
         .later = bus_later,
         .interrupt = bus_interrupt,
         .frame = bus_frame,
+        .lost = bus_lost,
         .hash = bus_hash,
         .violation = bus_violation,
 #ifdef DRYWIRE_ASAN

@@ -41,6 +41,8 @@ struct machine_listener {
     /* NULL, or as in struct fake_bus. */
     void (*ring)(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
                  uint32_t value);
+    /* A frame is lost at the device: as in struct fake_bus. */
+    void (*lost)(void *ctx, bool transmitted, const uint8_t *frame, size_t len, const char *why);
     /* The guest accesses a register of the device; may be NULL. */
     void (*access)(void *ctx, bool write, enum reg_space space, uint64_t addr, unsigned size,
                    uint32_t value);

@@ -121,6 +121,21 @@ static void on_frame(void *ctx, const uint8_t *frame, size_t len)
     wire_send(&c->far.wire, DIRECTION_TX, frame, len);
 }
 
+static void frame_lost(void *ctx, bool transmitted, const uint8_t *frame, size_t len,
+                       const char *why)
+{
+    struct run_context *c = ctx;
+    enum direction dir = transmitted ? DIRECTION_TX : DIRECTION_RX;
+    struct decoded d;
+
+    c->claim.lost[dir]++;
+    c->claim.why[dir] = why;
+    if (!c->options->on_lost)
+        return;
+    decode_frame(frame, len, &d);
+    c->options->on_lost(c->options->ctx, c->sim.now_ns, dir, frame, len, &d, why);
+}
+
 /* ---- what the wire says ---- */
 
 static void frame_arrived(void *ctx, const uint8_t *frame, size_t len)
@@ -404,6 +419,7 @@ static void start(struct run_context *c)
                                                 on_line,
                                                 c->options->pcap || c->options->on_ring ? ring_told
                                                                                         : NULL,
+                                                frame_lost,
                                                 c->options->registers ? register_accessed : NULL};
     struct machine_config config = {
         .guest = c->options->guest ? c->options->guest : &guest_core,

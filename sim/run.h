@@ -27,6 +27,10 @@ struct run_options {
     void (*on_line)(void *ctx, uint64_t time_ns, const char *line);
     void (*on_frame)(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
                      size_t len, const char *fate);
+    /* A frame that is lost between the wire and the machine, `why` in words: one that came was given
+     * to on_frame when it was sent, one that was to leave was not. */
+    void (*on_lost)(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                    size_t len, const struct decoded *d, const char *why);
     /* For pictures of a run: the same frame with its bytes and when it arrives (SIM_NEVER: never);
      * what becomes of a queue and its chains, as in struct fake_bus. */
     void (*on_flight)(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,

@@ -86,6 +86,17 @@ static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const stru
     tell(s, "%s\n", last);
 }
 
+static void on_lost(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                    size_t len, const struct decoded *d, const char *why)
+{
+    char fate[60];
+
+    snprintf(fate, sizeof(fate), "lost: %s", why);
+    on_frame(ctx, time_ns, dir, d, len, fate);
+    if (page_log)
+        page_log_flight(page_log, time_ns, dir, frame, len, d, fate, SIM_NEVER);
+}
+
 static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
                       size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns)
 {
@@ -239,6 +250,7 @@ static void repeat(struct run_context *c, const struct scenario *sc, struct run_
 
     ro->on_line = NULL;
     ro->on_frame = NULL;
+    ro->on_lost = NULL;
     ro->on_flight = NULL;
     ro->on_ring = NULL;
     ro->pcap = NULL;
@@ -276,6 +288,7 @@ static void run_child(const struct scenario *sc, const struct options *o,
                              .registers = o->detail,
                              .on_line = on_line,
                              .on_frame = on_frame,
+                             .on_lost = on_lost,
                              .hash_watch = watch,
                              .ctx = &story,
                              .detail = o->verbose || trace || page_log};

@@ -26,6 +26,16 @@ static void explain_frame(void *ctx, uint64_t time_ns, enum direction dir, const
            dir == DIRECTION_TX ? "tx" : "rx", fate, decode_summary(d, what, sizeof(what)), len);
 }
 
+static void explain_lost(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                         size_t len, const struct decoded *d, const char *why)
+{
+    char fate[60];
+
+    (void)frame;
+    snprintf(fate, sizeof(fate), "lost: %s", why);
+    explain_frame(ctx, time_ns, dir, d, len, fate);
+}
+
 /* Decisions by stream: how often each was drawn, in the order of their first; or each one. */
 static void explain_tape(const struct run_result *r, bool all)
 {
@@ -76,6 +86,7 @@ static int explain(void *ctx)
         .guest = job->guest,
         .weak_memory = options_weak(o),
         .on_frame = explain_frame,
+        .on_lost = explain_lost,
         .ctx = &e,
     };
     struct run_context *c = run_context_new();

@@ -49,6 +49,10 @@ struct fake_bus {
     /* A frame leaves through the wire. Borrowed. */
     void (*frame)(void *ctx, const uint8_t *frame, size_t len);
 
+    /* A frame that came to the device, or that it was to send, is lost there: `why` is a literal.
+     * Borrowed. */
+    void (*lost)(void *ctx, bool transmitted, const uint8_t *frame, size_t len, const char *why);
+
     void (*hash)(void *ctx, const char *kind, const void *bytes, size_t len);
 
     /* What becomes of a queue and its chains, for who draws it; NULL: nobody. See vqueue.h. */
@@ -165,7 +169,6 @@ struct net_device {
 
     /* frames that came while no buffer was posted */
     unsigned backlog_head, backlog_count;
-    uint64_t backlog_lost;
     uint32_t frames_in; /* frames that came since power-on, taken or not */
     struct {
         uint32_t number; /* which of them it is */

@@ -64,8 +64,19 @@ void net_device_start(struct net_device *n, const struct fake_bus *bus,
     }
     net_device_reset(n);
     n->initialised = false;
-    n->backlog_lost = 0;
     n->frames_in = 0;
+}
+
+/* What no buffer came for. */
+static void backlog_drop(struct net_device *n)
+{
+    for (unsigned i = 0; i < n->backlog_count; i++) {
+        unsigned at = (n->backlog_head + i) % NET_BACKLOG;
+
+        n->bus->lost(n->bus->ctx, false, n->backlog[at].bytes, n->backlog[at].len,
+                     "no receive buffer");
+    }
+    n->backlog_head = n->backlog_count = 0;
 }
 
 void net_device_reset(struct net_device *n)
@@ -79,7 +90,7 @@ void net_device_reset(struct net_device *n)
     n->live = false;
     n->tx_scheduled = n->rx_scheduled = false;
     n->suspended = 0;
-    n->backlog_head = n->backlog_count = 0;
+    backlog_drop(n);
     for (unsigned i = 0; i < NET_QUEUES; i++)
         vqueue_reset(&n->queue[i]);
     pci_reset(n);
@@ -310,6 +321,8 @@ static void tx_frame(struct net_device *n, struct vqueue *q, unsigned head)
     vqueue_tell(q, VQUEUE_FRAME, head, 0);
     if (n->link_up)
         n->bus->frame(n->bus->ctx, packet + n->header_len, len - n->header_len);
+    else
+        n->bus->lost(n->bus->ctx, true, packet + n->header_len, len - n->header_len, "link down");
     vqueue_check_untouched(q, head);
 }
 
@@ -393,7 +406,8 @@ static void rx_run(struct net_device *n)
         n->backlog_head = (at + 1) % NET_BACKLOG;
         n->backlog_count--;
         if (n->header_len + len > vqueue_writable(q, (unsigned)head)) {
-            n->backlog_lost++; /* does not fit the buffer: 5.1.6.4.1 */
+            /* 5.1.6.4.1 */
+            n->bus->lost(n->bus->ctx, false, n->backlog[at].bytes, len, "receive buffer too small");
             continue;
         }
         vqueue_next(q);
@@ -413,8 +427,14 @@ void net_device_frame(struct net_device *n, const uint8_t *frame, size_t len)
     unsigned at = (n->backlog_head + n->backlog_count) % NET_BACKLOG;
     uint32_t number = n->frames_in++;
 
-    if (!n->live || !n->link_up || len > NET_FRAME_MAX || n->backlog_count == NET_BACKLOG) {
-        n->backlog_lost++;
+    const char *why = !n->live                          ? "device not in use"
+                      : !n->link_up                     ? "link down"
+                      : len > NET_FRAME_MAX             ? "longer than a frame can be"
+                      : n->backlog_count == NET_BACKLOG ? "no receive buffer"
+                                                        : NULL;
+
+    if (why) {
+        n->bus->lost(n->bus->ctx, false, frame, len, why);
         return;
     }
     n->backlog[at].number = number;

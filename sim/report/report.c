@@ -163,7 +163,7 @@ static unsigned allowed_words(const struct scenario *sc, const char *words[ALLOW
 /* What stands behind the verdict. */
 static void put_claim(FILE *out, const struct report_item *it)
 {
-    static const char *const side[] = {"sent", "received"};
+    static const char *const side[] = {"out", "in"};
     const struct claim *c = &it->verdict->claim;
     const struct scenario *sc = it->scenario;
     const char *allowed[ALLOW_COUNT];
@@ -178,7 +178,7 @@ static void put_claim(FILE *out, const struct report_item *it)
         fprintf(out, ", healed at %" PRIu64 " s", c->healed_ns / NS_PER_S);
     for (unsigned dir = 0; dir < 2; dir++)
         if (c->lost[dir])
-            fprintf(out, ", %" PRIu64 " %s lost: %s", c->lost[dir], side[dir], c->why[dir]);
+            fprintf(out, ", %" PRIu64 " %s lost (%s)", c->lost[dir], side[dir], c->why[dir]);
     fprintf(out, ", %u oracles looked", c->looked);
     put_words(out, ", off: ", sc->oracles_off, sc->oracles_off_count);
     put_words(out, ", allowed: ", allowed, allowed_words(sc, allowed));

@@ -50,6 +50,17 @@ static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const stru
                  fate && (strstr(fate, "dropped") || strstr(fate, "cut")));
 }
 
+static void on_lost(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                    size_t len, const struct decoded *d, const char *why)
+{
+    char fate[60];
+
+    (void)frame;
+    (void)len;
+    snprintf(fate, sizeof(fate), "lost: %s", why);
+    ladder_frame(ctx, time_ns, dir, d, fate, true);
+}
+
 struct job {
     const struct options *options;
     const struct scenario *scenario;
@@ -66,6 +77,7 @@ static int run(void *ctx)
         .weak_memory = options_weak(job->options),
         .on_line = on_line,
         .on_frame = on_frame,
+        .on_lost = on_lost,
         .ctx = &l,
         .detail = job->options->verbose,
     };

@@ -101,6 +101,16 @@ static uint64_t memory_bus_key(void *ctx)
     return 12345;
 }
 
+static void memory_bus_lost(void *ctx, bool transmitted, const uint8_t *frame, size_t len,
+                            const char *why)
+{
+    (void)ctx;
+    (void)transmitted;
+    (void)frame;
+    (void)len;
+    (void)why;
+}
+
 static void memory_bus_hash(void *ctx, const char *kind, const void *bytes, size_t len)
 {
     (void)ctx;
@@ -141,6 +151,7 @@ static inline void memory_bus_init(struct memory_bus *m, uint8_t *base, size_t s
         .own = memory_bus_own,
         .pick = memory_bus_pick,
         .key = memory_bus_key,
+        .lost = memory_bus_lost,
         .hash = memory_bus_hash,
         .violation = memory_bus_violation,
         .thorough = true,

@@ -123,6 +123,13 @@ static void frame(void *ctx, const uint8_t *bytes, size_t len)
     (void)len;
 }
 
+static void lost(void *ctx, bool transmitted, const uint8_t *bytes, size_t len, const char *why)
+{
+    (void)transmitted;
+    (void)why;
+    frame(ctx, bytes, len);
+}
+
 static void hash(void *ctx, const char *kind, const void *bytes, size_t len)
 {
     (void)kind;
@@ -169,6 +176,7 @@ static int setup(void **state)
         .later = later,
         .interrupt = interrupt,
         .frame = frame,
+        .lost = lost,
         .hash = hash,
         .violation = violation,
     };
