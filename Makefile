@@ -161,6 +161,10 @@ fmt: ## format the sources in place
 	$(Q)sh tools/setup.sh lint
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
+.PHONY: fresh-test
+fresh-test: ## the README's commands on fresh Debian roots, before a release (as root; CELLS='trixie-*')
+	$(Q)sh tools/fresh.sh $(O) $(CELLS)
+
 .PHONY: doctor
 doctor: ## what is here, what is missing, and the line that installs it
 	$(Q)sh tools/setup.sh doctor
