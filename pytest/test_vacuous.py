@@ -70,7 +70,7 @@ def test_every_row_is_named_by_a_violation():
     rows = re.findall(r'ROW\((\w+), "([^"]+)"', header)
     assert len(rows) == len(oracles())
     unused = [name for number, name in rows if f'"{name}"' not in everything
-              and not re.search(rf"oracle_fail\(\s*\w+,[^;]*\b{number}\b", everything)]
+              and not re.search(rf"(oracle_fail\(\s*\w+,[^;]*|oracle_table\[)\b{number}\b", everything)]
     assert unused == []
 
 
@@ -317,3 +317,18 @@ def test_the_page_has_every_word_that_allows_something(tmp_path):
     form = re.search(r'"allow (\S+)"', (ROOT / "sim/scenario/scenario_lines.c").read_text())[1]
     assert "unknown thing to allow" in done.stderr
     assert {f"allow {word}" for word in form.split("|")} <= set(re.findall(r"`(allow \S+)`", page))
+
+
+def test_every_oracle_of_the_device_looks():
+    header = (ROOT / "sim/oracle/oracle_table.h").read_text()
+    rows = re.findall(r'ROW\((\w+), "[^"]+", \w+, DEVICE', header)
+    calls = " ".join(re.findall(r"\bLOOK\(([^;]*)\);", "".join(text for _, text in sources())))
+    assert len(rows) > 50
+    assert [number for number in rows if not re.search(rf"\b{number}\b", calls)] == []
+
+
+def test_the_order_of_memory_is_looked_at_with_weak_memory_only():
+    looked = [json.loads(drywire("run", "--json", "--memory", memory,
+                                 "tests/scenarios/slirp/web-legacy.scn").stdout)["looked"]
+              for memory in ("weak", "strong")]
+    assert looked[0] >= looked[1] + 2

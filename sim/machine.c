@@ -193,13 +193,15 @@ static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned
     charge(m, COST_RING_NS);
     if (m->lively && m->running)
         act_before_look(m, bus);
-    if (m->weak && arena_unseen(&m->arena, word, size)) {
-        for (unsigned i = 0; i < NET_QUEUES; i++)
-            if (vqueue_used_entry(&m->device->queue[i], bus))
-                VIOLATION(&m->bus, "ring.read_order", "2.7.14, 2.8.22",
-                          "queue %u: a used entry is read while it may still be old; a read "
-                          "barrier is missing after its index or flags",
-                          i);
+    for (unsigned i = 0; m->weak && i < NET_QUEUES; i++) {
+        if (!vqueue_used_entry(&m->device->queue[i], bus))
+            continue;
+        LOOK(&m->bus, RING_READ_ORDER);
+        if (arena_unseen(&m->arena, word, size))
+            VIOLATION(&m->bus, "ring.read_order", "2.7.14, 2.8.22",
+                      "queue %u: a used entry is read while it may still be old; a read barrier is "
+                      "missing after its index or flags",
+                      i);
     }
     value = arena_driver_load(&m->arena, word, size);
     for (unsigned i = 0; i < NET_QUEUES; i++)
@@ -215,6 +217,7 @@ static void store_check(struct machine *m, uint64_t bus)
 {
     bool inside = false, allowed = false;
 
+    LOOK(&m->bus, RING_LAYOUT);
     for (unsigned i = 0; i < NET_QUEUES && !inside; i++)
         allowed = vqueue_driver_may_store(&m->device->queue[i], bus, &inside);
     if (!inside && (m->device->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)))
@@ -284,6 +287,8 @@ static bool bus_unpublished(void *ctx, uint64_t bus, size_t len)
 {
     struct machine *m = ctx;
 
+    if (m->arena.weak)
+        LOOK(&m->bus, RING_PUBLISH_ORDER);
     return arena_unpublished(&m->arena, bus, len);
 }
 

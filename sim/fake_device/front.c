@@ -32,6 +32,9 @@ void front_status_write(struct net_device *n, uint32_t value)
         net_device_reset(n);
         return;
     }
+    LOOK(n->bus, STATUS_ORDER);
+    LOOK(n->bus, STATUS_CLEARED);
+    LOOK(n->bus, n->config.legacy ? STATUS_FEATURES_OK_LEGACY : STATUS_NO_FEATURES_OK);
     if (n->status & ~v)
         VIOLATION(n->bus, "status.cleared", "2.1.1", "status went from %#x to %#x", n->status, v);
     if (!n->initialised)
@@ -74,6 +77,8 @@ void front_features_write(struct net_device *n, uint32_t value)
     uint64_t offered = net_device_features(n);
     unsigned shift = n->driver_features_sel ? 32 : 0;
 
+    LOOK(n->bus, FEATURES_NOT_OFFERED);
+    LOOK(n->bus, FEATURES_LATE);
     if (n->driver_features_sel > 1) {
         if (value)
             VIOLATION(n->bus, "features.not_offered", "2.2.1", "feature word %u is %#x",
@@ -103,6 +108,8 @@ void front_set_up(struct net_device *n)
 {
     uint8_t needed = n->config.legacy ? VIRTIO_STATUS_DRIVER : VIRTIO_STATUS_FEATURES_OK;
 
+    if (!n->config.legacy)
+        LOOK(n->bus, STATUS_FEATURES_UNREAD);
     if (!(n->status & needed))
         VIOLATION(n->bus, "status.order", n->config.legacy ? "3.1.2" : "3.1.1",
                   "a queue is set up before %s (status is %#x)",
@@ -124,6 +131,7 @@ bool front_queue_idle(struct net_device *n, const char *name)
 {
     const struct vqueue *q = front_queue(n);
 
+    LOOK(n->bus, net_device_pci(n) ? PCI_QUEUE_LIVE : MMIO_QUEUE_LIVE);
     if (!q || !q->ready)
         return true;
     if (net_device_pci(n))

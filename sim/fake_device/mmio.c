@@ -45,6 +45,7 @@ static bool access_check(struct net_device *n, uint32_t offset, unsigned size, u
     unsigned version = n->config.legacy ? LEGACY : MODERN;
     const char *verb = how == R ? "read" : "write";
 
+    LOOK(n->bus, MMIO_ACCESS);
     if (offset >= VIRTIO_MMIO_CONFIG) {
         if (offset % size) {
             VIOLATION(n->bus, "mmio.access", "4.2.2.2", "unaligned %s at %#x", verb, offset);

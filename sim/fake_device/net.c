@@ -102,6 +102,7 @@ uint32_t net_device_config_read(struct net_device *n, uint32_t offset, unsigned 
     uint32_t value = 0;
     unsigned width = offset < VIRTIO_NET_CONFIG_STATUS ? 1 : 2; /* of the field: 4.2.2.2 */
 
+    LOOK(n->bus, CONFIG_WRITE); /* it is used, and never written */
     if (offset >= sizeof(config) || size > sizeof(config) - offset)
         return 0;
     if (size != width)
@@ -109,6 +110,8 @@ uint32_t net_device_config_read(struct net_device *n, uint32_t offset, unsigned 
                   net_device_pci(n) ? "4.1.3.1" : "4.2.2.2",
                   "configuration at %u is read %u bytes wide, the field has %u", offset, size,
                   width);
+    if (offset >= VIRTIO_NET_CONFIG_MTU)
+        LOOK(n->bus, CONFIG_FEATURE);
     if (offset >= VIRTIO_NET_CONFIG_MTU && !(n->features & VIRTIO_BIT(VIRTIO_NET_F_MTU)))
         VIOLATION(n->bus, "config.feature", "2.5.1", "mtu is read without VIRTIO_NET_F_MTU");
     memcpy(config + VIRTIO_NET_CONFIG_MAC, n->config.mac, 6);
@@ -153,6 +156,9 @@ static void rx_posted_check(struct net_device *n, const struct vqueue *q, unsign
     uint32_t mtu = n->features & VIRTIO_BIT(VIRTIO_NET_F_MTU) ? n->config.mtu : NET_MTU;
     uint32_t need = n->header_len + NET_ETH_HEADER + (mtu < NET_MTU ? mtu : NET_MTU);
 
+    LOOK(n->bus, NET_DIRECTION);
+    if (!(n->features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF)))
+        LOOK(n->bus, NET_RX_SIZE);
     if (vqueue_readable(q, chain))
         VIOLATION(n->bus, "net.direction", "5.1.6.3",
                   "a device-readable buffer in the receive queue");
@@ -185,6 +191,7 @@ void net_device_driver_ok(struct net_device *n)
     rx->shared = n->header_len;
     rx_fetch(n, rx);
     n->rx_posted = rx->held_count;
+    LOOK(n->bus, NET_RX_NOT_POSTED);
     if (!rx->held_count)
         VIOLATION(n->bus, "net.rx_not_posted", "3.1.1",
                   "DRIVER_OK is set while no receive buffer is available; population of the "
@@ -201,6 +208,8 @@ void net_device_notify(struct net_device *n, uint32_t index)
 {
     struct vqueue *q = index < NET_QUEUES ? &n->queue[index] : 0;
 
+    LOOK(n->bus, NOTIFY_BEFORE_DRIVER_OK);
+    LOOK(n->bus, NOTIFY_QUEUE);
     if (!n->live) {
         VIOLATION(n->bus, "notify.before_driver_ok", "3.1.1",
                   "queue %u is notified before DRIVER_OK", index);
@@ -262,6 +271,7 @@ static void tx_header_check(struct net_device *n, const uint8_t *h)
 {
     uint8_t allowed = n->features & VIRTIO_BIT(VIRTIO_NET_F_CSUM) ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0;
 
+    LOOK(n->bus, NET_TX_HEADER);
     if ((h[VIRTIO_NET_HDR_FLAGS] & ~allowed) ||
         h[VIRTIO_NET_HDR_GSO_TYPE] != VIRTIO_NET_HDR_GSO_NONE)
         VIOLATION(n->bus, "net.tx_header", "5.1.6.2.1",
@@ -276,6 +286,7 @@ static void layout_check(struct net_device *n, const struct vqueue *q, unsigned 
 {
     if (!n->config.legacy || (n->features & VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT)))
         return;
+    LOOK(n->bus, NET_LAYOUT);
     if (vqueue_first_len(q, head) != n->header_len)
         VIOLATION(n->bus, "net.layout", "5.1.6.6",
                   "queue %u: the first descriptor has %u bytes; without ANY_LAYOUT it is the "
@@ -308,6 +319,7 @@ static void tx_frame(struct net_device *n, struct vqueue *q, unsigned head)
     if (vqueue_writable(q, head))
         VIOLATION(n->bus, "net.direction", "5.1.6.2",
                   "a device-writable buffer in the transmit queue");
+    LOOK(n->bus, NET_TX_LENGTH);
     if (len < n->header_len + 14 || len > sizeof(packet)) {
         VIOLATION(n->bus, "net.tx_length", "5.1.6.2", "%u bytes are transmitted, header included",
                   len);
@@ -531,6 +543,7 @@ void net_device_check_leaks(struct net_device *n)
         return;
     vqueue_fetch(rx);
     vqueue_fetch(tx);
+    LOOK(n->bus, RING_LEAK);
     if (rx->ready && rx->held_count < (n->config.refills ? n->rx_posted : 1))
         VIOLATION(n->bus, "ring.leak", "2.7.13",
                   "at rest %u receive buffers are posted, %u were at the start", rx->held_count,

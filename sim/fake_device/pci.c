@@ -66,6 +66,7 @@ static bool wrong(struct net_device *n, const char *clause, const char *what, ui
 static bool register_check(struct net_device *n, const struct pci_register *r, uint32_t offset,
                            unsigned size, unsigned how)
 {
+    LOOK(n->bus, PCI_ACCESS);
     for (; r->name; r++) {
         if (offset < r->offset || offset >= (uint32_t)r->offset + r->size)
             continue;
@@ -92,6 +93,7 @@ static bool interface_check(struct net_device *n, bool legacy)
         n->pci.chosen = true;
         return true;
     }
+    LOOK(n->bus, PCI_INTERFACE);
     if (n->pci.chosen) {
         VIOLATION(n->bus, "pci.interface", "4.1.4",
                   "a %s register is accessed while the device is driven through the other "
@@ -125,6 +127,8 @@ static uint32_t status_read(struct net_device *n)
 
 static void status_write(struct net_device *n, uint32_t value)
 {
+    if (value && !n->config.legacy)
+        LOOK(n->bus, STATUS_RESET);
     if (value && n->pci.reset_unread && n->initialised && !n->config.legacy)
         VIOLATION(n->bus, "status.reset", "4.1.4.3.2",
                   "status is set to %#x before a read of 0 said that the reset is done", value);
@@ -154,6 +158,7 @@ static uint16_t *queue_vector(struct net_device *n)
 static void queue_start(struct net_device *n, struct vqueue *q)
 {
     front_set_up(n);
+    LOOK(n->bus, PCI_MASTER);
     if (!(pci_command(n) & PCI_COMMAND_MASTER))
         VIOLATION(n->bus, "pci.master", "4.1",
                   "queue %u becomes live while the function may not be bus master (PCI 3.0 section "
@@ -239,6 +244,7 @@ static void common_queue_write(struct net_device *n, struct vqueue *q, uint32_t 
         n->pci.queue_vector[q->index] = vector(value);
         break;
     case VIRTIO_PCI_COMMON_QUEUE_ENABLE:
+        LOOK(n->bus, PCI_QUEUE_ENABLE);
         if (value != 1) {
             VIOLATION(n->bus, "pci.queue_enable", "4.1.4.3.2", "%u is written to queue_enable",
                       value);
@@ -301,6 +307,7 @@ static void notify_write(struct net_device *n, uint32_t offset, unsigned size, u
     }
     if (value < FAKE_PCI_QUEUES) {
         place = n->pci.notify_off[value] * (uint64_t)n->pci.multiplier;
+        LOOK(n->bus, PCI_NOTIFY);
         if (place != offset) {
             VIOLATION(
                 n->bus, "pci.notify", "4.1.4.4",
@@ -500,6 +507,7 @@ void pci_message(struct net_device *n, unsigned index)
     entry = &n->pci.table[index * PCI_MSIX_ENTRY_SIZE / 4];
     address =
         (uint64_t)entry[PCI_MSIX_ENTRY_UPPER_ADDR / 4] << 32 | entry[PCI_MSIX_ENTRY_LOWER_ADDR / 4];
+    LOOK(n->bus, PCI_MSIX);
     if (entry[PCI_MSIX_ENTRY_VECTOR_CTRL / 4] & PCI_MSIX_ENTRY_CTRL_MASKBIT)
         VIOLATION(n->bus, "pci.msix", "4.1.5.1.2", "vector %u is in use and masked", index);
     else if (address != m->address || entry[PCI_MSIX_ENTRY_DATA / 4] != m->data)

@@ -188,6 +188,7 @@ int pci_bar_decode(struct net_device *n, enum fake_space space, uint64_t address
         if (!bar_exists(n, i) || bar_decoder(i) != decoder || address < base ||
             address - base + size > bars[i].size)
             continue;
+        LOOK(n->bus, PCI_DECODE);
         if (!(pci_command(n) & decoder)) {
             VIOLATION(n->bus, "pci.decode", "4.1",
                       "%#llx in BAR %u is accessed while the function does not decode %s",
@@ -214,6 +215,7 @@ static void place_check(struct net_device *n, uint16_t decoder)
 
         if (!bar_exists(n, i) || bar_decoder(i) != decoder)
             continue;
+        LOOK(n->bus, PCI_BAR);
         if (base < low || base - low > size - bars[i].size)
             VIOLATION(n->bus, "pci.bar", "4.1.4",
                       "BAR %u is switched on at %#llx, outside of the host bridge's window", i,
@@ -248,6 +250,7 @@ static void bar_write(struct net_device *n, unsigned index, uint32_t value)
 
     if (!has_bar(n, index) || !bars[lower].size)
         return;
+    LOOK(n->bus, PCI_SIZING);
     if (pci_command(n) & bar_decoder(lower))
         VIOLATION(n->bus, "pci.sizing", "4.1.4",
                   "BAR %u is written while the function decodes it (PCI 3.0 section 6.2.5.1)",
@@ -289,6 +292,7 @@ static bool config_access(struct net_device *n, uint64_t address, unsigned size)
 {
     unsigned at = address & 0xfff;
 
+    LOOK(n->bus, PCI_CONFIG_SPACE);
     if (at % size == 0 && at < PCI_CFG_SPACE_SIZE)
         return true;
     VIOLATION(n->bus, "pci.config", "4.1.4", "configuration space is accessed at %#x, %u bytes", at,

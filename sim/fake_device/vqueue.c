@@ -29,6 +29,8 @@ void vqueue_reset(struct vqueue *q)
 
 bool vqueue_place(struct vqueue *q, const char *part, uint64_t at, uint64_t len, unsigned align)
 {
+    LOOK(q->bus, RING_ALIGNMENT);
+    LOOK(q->bus, RING_DMA_ADDRESS);
     if (at % align) {
         VIOLATION(q->bus, "ring.alignment", q->packed ? "2.8.11" : "2.7.1",
                   "queue %u: %s at %#llx is not aligned to %u", q->index, part,
@@ -50,6 +52,8 @@ void vqueue_start(struct vqueue *q, uint64_t features)
     q->packed = features & VIRTIO_BIT(VIRTIO_F_RING_PACKED);
     q->event_idx = features & VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
     q->indirect = features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC);
+    LOOK(q->bus, RING_SIZE);
+    LOOK(q->bus, RING_NOT_CLEARED);
     if (q->size == 0 || q->size > q->size_max || (!q->packed && (q->size & (q->size - 1)))) {
         VIOLATION(q->bus, "ring.size", q->packed ? "2.8" : "2.7",
                   "queue %u: size %u is not %s up to %u", q->index, q->size,
@@ -106,6 +110,7 @@ bool vqueue_claim(struct vqueue *q, uint16_t id)
 {
     uint64_t bit = UINT64_C(1) << id % 64;
 
+    LOOK(q->bus, RING_REUSE);
     if (q->busy[id / 64] & bit)
         return false;
     q->busy[id / 64] |= bit;
@@ -121,6 +126,8 @@ void vqueue_release(struct vqueue *q, uint16_t id)
 
 void vqueue_chain_begin(struct vqueue *q, unsigned chain)
 {
+    LOOK(q->bus, RING_INDEX);
+    LOOK(q->bus, RING_CHAIN);
     q->chain[chain] = (struct vchain){0};
 }
 
@@ -149,6 +156,7 @@ static bool overlap_check(struct vqueue *q, const struct vdesc *d)
 
         if (!writable && o->kind == VBUFFER_READABLE)
             continue;
+        LOOK(q->bus, RING_OVERLAP);
         if (may_share(q, writable, d->len) && may_share(q, o->kind == VBUFFER_WRITABLE, o->len))
             continue;
         if (!o->busy || d->addr >= o->addr + o->len || o->addr >= d->addr + d->len)
@@ -206,6 +214,8 @@ struct vbuffer *vqueue_append(struct vqueue *q, unsigned chain, const struct vde
 
     if (!memory_check(q, d))
         return NULL;
+    if (last)
+        LOOK(q->bus, RING_DIRECTION);
     if (last && last->kind == VBUFFER_WRITABLE && !writable) {
         VIOLATION(q->bus, "ring.direction", q->packed ? "2.8.17" : "2.7.4.2",
                   "queue %u: a device-readable descriptor follows a device-writable one", q->index);
@@ -229,6 +239,7 @@ static bool table_check(struct vqueue *q, const struct vdesc *d)
 {
     const char *clause = q->packed ? "2.8.19" : "2.7.5.3.1";
 
+    LOOK(q->bus, RING_INDIRECT);
     if (!q->indirect)
         return indirect_wrong(q, clause, "a descriptor is INDIRECT, which was not negotiated");
     if (d->flags & VIRTQ_DESC_F_NEXT)
@@ -437,6 +448,8 @@ void vqueue_check_untouched(struct vqueue *q, unsigned chain)
 {
     const struct fake_bus *b = q->bus;
 
+    LOOK(b, RING_OWNERSHIP);
+    LOOK(b, RING_DESCRIPTOR_CHANGED);
     for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next) {
         if (d->kind != VBUFFER_READABLE)
             b->own(b->ctx, d->addr, d->len, false);

@@ -117,6 +117,8 @@ void vqueue_check_notified(struct vqueue *q)
 
     if (!q->ready)
         return;
+    if (q->taken)
+        LOOK(q->bus, RING_LOST_NOTIFICATION);
     count = fresh(q);
     if (!count || (q->event_idx ? q->event_at - q->taken >= count : q->notify_off))
         return;
@@ -174,6 +176,8 @@ static bool packed_wish(struct vqueue *q, uint32_t count)
 
 static bool wish(struct vqueue *q, uint32_t count)
 {
+    if (q->packed || q->event_idx)
+        LOOK(q->bus, RING_EVENT);
     return q->packed ? packed_wish(q, count) : split_wish(q, count);
 }
 
@@ -207,6 +211,7 @@ void vqueue_check_asleep(struct vqueue *q)
 
     if (!q->ready || !q->looks)
         return;
+    LOOK(q->bus, INTERRUPT_MISSED);
     count = unseen(q);
     if (count && wish(q, count))
         VIOLATION(q->bus, "interrupt.missed", q->packed ? "2.8.22" : "2.7.14",
@@ -239,6 +244,8 @@ void vqueue_shown(struct vqueue *q, uint64_t bus, uint64_t value)
         q->look_value = (uint16_t)value;
         q->looks = true;
     }
+    if (q->saw_off || q->saw_event)
+        LOOK(q->bus, NOTIFY_SUPPRESSED);
 }
 
 void vqueue_tell_collected(const struct vqueue *q, uint64_t bus, uint64_t value)

@@ -92,6 +92,7 @@ static bool desc_take(struct vqueue *q, unsigned chain, struct vdesc *d)
         return false;
     }
     *d = vqueue_packed_desc(q, at);
+    LOOK(b, RING_WRAP);
     if (!available(d->flags, q->seen_wrap)) {
         VIOLATION(b, "ring.wrap", "2.8.6",
                   "queue %u: slot %u belongs to an available chain, but its own flags %#x do not "
