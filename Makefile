@@ -298,4 +298,4 @@ $(O)/plain/%.o: %.c $(O)/flags
 include targets/targets.mk
 
 .SECONDARY:
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -path $(O)/fresh -prune -o -name '*.d' -type f -print 2>/dev/null)
