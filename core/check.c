@@ -7,6 +7,14 @@
 extern const char __start_check_table[] __attribute__((weak));
 extern const char __stop_check_table[] __attribute__((weak));
 
+/* What follows a C string. */
+static const char *check_next(const char *text)
+{
+    while (*text)
+        text++;
+    return text + 1;
+}
+
 const char *check_site(uintptr_t pc)
 {
     uintptr_t at = (uintptr_t)__start_check_table;
@@ -19,10 +27,13 @@ const char *check_site(uintptr_t pc)
 
         if (trap == pc)
             return site;
-        at += sizeof(*distance);
-        while (*(const char *)at)
-            at++;
-        at = (at + 1 + 7) & ~(uintptr_t)7;
+        at = (uintptr_t)check_next(check_next(site));
+        at = (at + 7) & ~(uintptr_t)7;
     }
     return 0;
+}
+
+const char *check_expression(const char *site)
+{
+    return check_next(site);
 }

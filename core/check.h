@@ -24,7 +24,8 @@
 #define CHECK_STRING2(x) #x
 #define CHECK_STRING(x)  CHECK_STRING2(x)
 
-/* One entry: the distance from the entry to the trap, then the place as a C string, 8-aligned. */
+/* One entry: the distance from the entry to the trap, then the place and the expression as C
+ * strings, 8-aligned. The assembler reads the expression inside quotes: it has none of its own. */
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
         if (__builtin_expect(!(condition), 0)) {                                                   \
@@ -32,15 +33,21 @@
                              ".pushsection check_table,\"a\"\n"                                    \
                              ".balign 8\n"                                                         \
                              "772: .8byte 771b - 772b\n"                                           \
-                             ".asciz \"" __FILE__ ":" CHECK_STRING(__LINE__) "\"\n"                \
-                             ".balign 8\n"                                                         \
-                             ".popsection\n");                                                     \
+                             ".asciz \"" __FILE__                                                  \
+                             ":" CHECK_STRING(__LINE__) "\"\n"                                     \
+                                                        ".asciz \"" #condition "\"\n"              \
+                                                        ".balign 8\n"                              \
+                                                        ".popsection\n");                          \
             __builtin_unreachable();                                                               \
         }                                                                                          \
     } while (0)
 
 /* The place of the CHECK that trapped at `pc`, "file:line", or NULL when it was none. Reads the
- * table that the linker put together; provided by core/check.c to machines, not used by the core. */
+ * table that the linker put together; provided by core/check.c to machines, not used by the core.
+ */
 const char *check_site(uintptr_t pc);
+
+/* The expression of the CHECK at `site`, which check_site() returned, as it is in the source. */
+const char *check_expression(const char *site);
 
 #endif

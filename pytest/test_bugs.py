@@ -167,3 +167,10 @@ def test_an_exact_replay_of_a_failure_fails_in_the_same_way(bug, words, buggy, t
     assert done.returncode == 0 and "same  " in done.stdout and f"as then    {words}: " in done.stdout
     done = drywire("replay", capture, binary=buggy)
     assert done.returncode == 3 and "DIFFERENT" in done.stdout
+
+
+def test_a_failed_check_shows_its_expression_and_the_frames_before_it(buggy):
+    done = drywire("run", SLIRP + "lease.scn", binary=buggy, env={"DRYWIRE_BUG": "TX_FREED_TWICE"})
+    assert "crash assertion: assertion 'n->tx_free_count < n->tx_count' failed\n" in done.stdout
+    frames = done.stdout.split("frames:\n")[1].split("replay:")[0].splitlines()
+    assert len(frames) == 5 and all("tcp" in line for line in frames), done.stdout

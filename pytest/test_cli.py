@@ -162,22 +162,61 @@ def test_an_alarm_is_124(tmp_path):
     assert "budget" in done.stdout
 
 
-def test_a_crash_is_1_and_names_its_signal(tmp_path):
-    guest = tmp_path / "crash.c"
-    guest.write_text(f'''
-#include "{ROOT}/sim/guest.h"
+def crashing_guest(folder, body, *flags):
+    """A guest that does this in its first poll, on line 5 of crash.c."""
+    (folder / "crash.c").write_text(f'''#include "{ROOT}/sim/guest.h"
+#include <assert.h>
+#include <stdlib.h>
 static int boot(void *s, const struct guest_config *c, uint64_t t) {{ (void)s; (void)c; (void)t; return 0; }}
-static void poll(void *s, uint64_t t) {{ (void)s; (void)t; *(volatile int *)8 = 1; }}
+static void guest_poll(void *s, uint64_t t) {{ (void)s; (void)t; {body} }}
 static uint64_t deadline(void *s, uint64_t t) {{ (void)s; return t; }}
 static const struct guest_ops ops = {{.abi = GUEST_ABI, .name = "crash", .size = 8, .boot = boot,
-                                     .poll = poll, .deadline = deadline}};
+                                     .poll = guest_poll, .deadline = deadline}};
 const struct guest_ops *drywire_guest(void);
 const struct guest_ops *drywire_guest(void) {{ return &ops; }}
 ''')
-    command(["cc", "-fPIC", "-shared", "-o", tmp_path / "crash.so", guest])
-    done = drywire("run", "--guest", tmp_path / "crash.so", "tests/guests/ping.scn")
+    command(["cc", *flags, "-fPIC", "-shared", "-o", folder / "crash.so", folder / "crash.c"])
+    return folder / "crash.so"
+
+
+def crash_block(done):
     assert done.returncode == 1, done.stdout
-    assert signal.strsignal(signal.SIGSEGV) in done.stdout
+    lines = [line.split(":", 1) for line in done.stdout.splitlines() if line.startswith(("what:", "where:"))]
+    return {name: words.strip() for name, words in lines}
+
+
+SEGV = "*(volatile int *)8 = 1;"
+
+
+def test_a_crash_is_1_and_names_signal_function_file_and_line(tmp_path):
+    guest = crashing_guest(tmp_path, SEGV, "-g")
+    block = crash_block(drywire("run", "--guest", guest, "tests/guests/ping.scn"))
+    assert signal.strsignal(signal.SIGSEGV) in block["what"]
+    assert block["where"].startswith(f"{tmp_path}/crash.c:5 in guest_poll() (crash.so+0x")
+
+
+def test_without_debug_information_the_function_is_named(tmp_path):
+    block = crash_block(drywire("run", "--guest", crashing_guest(tmp_path, SEGV, "-g0"), "tests/guests/ping.scn"))
+    assert block["where"].startswith("guest_poll() (crash.so+0x")
+
+
+def test_without_addr2line_the_object_and_offset_are_named(tmp_path):
+    guest = crashing_guest(tmp_path, SEGV, "-g")
+    block = crash_block(drywire("run", "--guest", guest, "tests/guests/ping.scn", env={"PATH": str(tmp_path)}))
+    assert block["where"].startswith("crash.so+0x")
+
+
+def test_who_called_abort_is_named(tmp_path):
+    guest = crashing_guest(tmp_path, "abort();", "-g")
+    block = crash_block(drywire("run", "--guest", guest, "tests/guests/ping.scn"))
+    assert block["where"].startswith(f"{tmp_path}/crash.c:5 in guest_poll()")
+
+
+def test_an_assertion_of_a_guest_has_expression_and_place(tmp_path):
+    guest = crashing_guest(tmp_path, 'assert(t == 7 && "seven");')
+    block = crash_block(drywire("run", "--guest", guest, "tests/guests/ping.scn"))
+    assert block["what"] == "crash assertion: assertion 't == 7 && \"seven\"' failed in guest_poll()"
+    assert block["where"] == f"{tmp_path}/crash.c:5"
 
 
 def test_a_guest_that_ends_the_process_has_not_passed(tmp_path):

@@ -3,12 +3,11 @@
  * item, crashes and the alarm turned into verdicts. See child.h.
  */
 #include "child.h"
-#include "../../core/check.h"
+#include "crash.h"
 #include "../memory.h"
 #include "../capture/origin.h"
 #include "../capture/pcapng.h"
 #include "../report/report.h"
-#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -19,7 +18,6 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 static struct verdict *shared;
@@ -317,55 +315,13 @@ static void run_child(const struct scenario *sc, const struct options *o,
     shared->finished = true;
 }
 
-/* Where code stands that is no CHECK: the object and the offset in it, for addr2line. */
-static void describe_pc(char *buf, size_t size, uintptr_t pc)
-{
-    Dl_info info;
-    const char *name;
-
-    if (!dladdr((void *)pc, &info) || !info.dli_fname) {
-        snprintf(buf, size, "0x%" PRIxPTR, pc);
-        return;
-    }
-    name = strrchr(info.dli_fname, '/');
-    snprintf(buf, size, "%s+0x%" PRIxPTR, name ? name + 1 : info.dli_fname,
-             pc - (uintptr_t)info.dli_fbase);
-}
-
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     struct failure *f = &shared->failure;
-    uintptr_t pc = 0;
-    const char *site;
 
     if (f->kind != FAILURE_NONE) /* the verdict stands, the trouble came after it */
         _exit(EXIT_FAIL);
-#if defined(__x86_64__)
-    pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
-#elif defined(__aarch64__)
-    pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.pc;
-#elif defined(__riscv)
-    pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.__gregs[REG_PC];
-#endif
-    site = check_site(pc);
     f->kind = number == SIGALRM ? FAILURE_LIVELOCK : FAILURE_CRASH;
-    snprintf(f->oracle, sizeof(f->oracle), "%s",
-             site                ? "assertion"
-             : number == SIGALRM ? "budget.alarm"
-                                 : "signal");
-    if (site)
-        snprintf(f->site, sizeof(f->site), "%s", site);
-    else
-        describe_pc(f->site, sizeof(f->site), pc);
-    if (site)
-        snprintf(f->message, sizeof(f->message), "an assertion failed");
-    else if (number == SIGALRM)
-        snprintf(f->message, sizeof(f->message), "the wall-clock alarm went off");
-    else if (number == SIGSEGV || number == SIGBUS)
-        snprintf(f->message, sizeof(f->message), "%s at address 0x%" PRIxPTR, strsignal(number),
-                 (uintptr_t)info->si_addr);
-    else
-        snprintf(f->message, sizeof(f->message), "%s", strsignal(number));
     f->time_ns = running ? running->now_ns : shared->last_ns;
     f->event = running ? running->events : 0;
     shared->virtual_ns = f->time_ns - SIM_POWER_ON_NS;
@@ -373,6 +329,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
     shared->events = f->event;
     if (running && page_log)
         page_log_tape(page_log, running->tape, running->tape_count);
+    crash_describe(f, number, info, context);
     _exit(EXIT_FAIL);
 }
 

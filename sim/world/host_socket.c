@@ -309,7 +309,7 @@ int host_poll(struct host_sockets *h, int fd, int events, uint64_t *next_ns)
     case HOST_FREE:
         break;
     }
-    CHECK(!"a closed descriptor is polled");
+    CHECK(false); /* a closed descriptor is polled */
     return 0;
 }
 
