@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -71,6 +72,9 @@ FILE *call_fopen64(const char *path, const char *mode) SYMBOL(fopen64);
 int call_stat(const char *path, struct stat *st) SYMBOL(stat);
 int call_stat64(const char *path, struct stat64 *st) SYMBOL(stat64);
 void *call_g_rand_new(void) SYMBOL(g_rand_new);
+void *call_g_realloc(void *p, size_t size) SYMBOL(g_realloc);
+
+enum { BUFFER_SIZE = 128 << 10, SEGMENT_ROOM = 2048 };
 
 bool host_interposed(void)
 {
@@ -397,13 +401,32 @@ int call_stat64(const char *path, struct stat64 *st)
     return 0;
 }
 
-/* GLib's own reads a seed from the system. The library draws from it for IPv6 only. */
+/* GLib's own reads a seed from the system. The library draws from it for IPv6 only. Seeding costs more
+ * than all else that opening a world does, so each gets a copy of one that nobody draws from. */
 void *call_g_rand_new(void)
 {
-    typedef void *new_fn(uint32_t);
+    static void *first, *(*copy)(void *);
 
-    new_fn *with_seed = (new_fn *)dlsym(RTLD_NEXT, "g_rand_new_with_seed");
+    if (!first) {
+        void *(*with_seed)(uint32_t) =
+            (void *(*)(uint32_t))(uintptr_t)dlsym(RTLD_NEXT, "g_rand_new_with_seed");
 
-    CHECK(with_seed);
-    return with_seed(1);
+        copy = (void *(*)(void *))(uintptr_t)dlsym(RTLD_NEXT, "g_rand_copy");
+        CHECK(with_seed && copy);
+        first = with_seed(1);
+    }
+    return copy(first);
+}
+
+/* The library takes 128 KiB for each direction of a connection and then, before a byte is in them,
+ * makes them longer by less than a segment: with room for it, the C library need not copy them. */
+void *call_g_realloc(void *p, size_t size)
+{
+    if (!size) {
+        free(p);
+        return NULL;
+    }
+    p = realloc(p, p || size < BUFFER_SIZE ? size : size + SEGMENT_ROOM);
+    CHECK(p);
+    return p;
 }
