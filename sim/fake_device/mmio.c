@@ -6,37 +6,37 @@
 
 enum { R = 1, W = 2, LEGACY = 4, MODERN = 8, QUEUE = 16 };
 
-/* Which registers exist, and for whom: sections 4.2.2 and 4.2.4. */
+/* Which registers exist, and for whom: sections 4.2.2 and 4.2.4. By offset; each has 32 bits. */
 static const struct {
-    uint16_t offset, access;
+    uint16_t access; /* 0: no register is here */
     const char *name;
-} registers[] = {
-    {VIRTIO_MMIO_MAGIC_VALUE, R | LEGACY | MODERN, "MagicValue"},
-    {VIRTIO_MMIO_VERSION, R | LEGACY | MODERN, "Version"},
-    {VIRTIO_MMIO_DEVICE_ID, R | LEGACY | MODERN, "DeviceID"},
-    {VIRTIO_MMIO_VENDOR_ID, R | LEGACY | MODERN, "VendorID"},
-    {VIRTIO_MMIO_DEVICE_FEATURES, R | LEGACY | MODERN, "DeviceFeatures"},
-    {VIRTIO_MMIO_DEVICE_FEATURES_SEL, W | LEGACY | MODERN, "DeviceFeaturesSel"},
-    {VIRTIO_MMIO_DRIVER_FEATURES, W | LEGACY | MODERN, "DriverFeatures"},
-    {VIRTIO_MMIO_DRIVER_FEATURES_SEL, W | LEGACY | MODERN, "DriverFeaturesSel"},
-    {VIRTIO_MMIO_GUEST_PAGE_SIZE, W | LEGACY, "GuestPageSize"},
-    {VIRTIO_MMIO_QUEUE_SEL, W | LEGACY | MODERN, "QueueSel"},
-    {VIRTIO_MMIO_QUEUE_NUM_MAX, R | LEGACY | MODERN, "QueueNumMax"},
-    {VIRTIO_MMIO_QUEUE_NUM, W | LEGACY | MODERN | QUEUE, "QueueNum"},
-    {VIRTIO_MMIO_QUEUE_ALIGN, W | LEGACY | QUEUE, "QueueAlign"},
-    {VIRTIO_MMIO_QUEUE_PFN, R | W | LEGACY, "QueuePFN"},
-    {VIRTIO_MMIO_QUEUE_READY, R | W | MODERN, "QueueReady"},
-    {VIRTIO_MMIO_QUEUE_NOTIFY, W | LEGACY | MODERN, "QueueNotify"},
-    {VIRTIO_MMIO_INTERRUPT_STATUS, R | LEGACY | MODERN, "InterruptStatus"},
-    {VIRTIO_MMIO_INTERRUPT_ACK, W | LEGACY | MODERN, "InterruptACK"},
-    {VIRTIO_MMIO_STATUS, R | W | LEGACY | MODERN, "Status"},
-    {VIRTIO_MMIO_QUEUE_DESC_LOW, W | MODERN | QUEUE, "QueueDescLow"},
-    {VIRTIO_MMIO_QUEUE_DESC_HIGH, W | MODERN | QUEUE, "QueueDescHigh"},
-    {VIRTIO_MMIO_QUEUE_AVAIL_LOW, W | MODERN | QUEUE, "QueueDriverLow"},
-    {VIRTIO_MMIO_QUEUE_AVAIL_HIGH, W | MODERN | QUEUE, "QueueDriverHigh"},
-    {VIRTIO_MMIO_QUEUE_USED_LOW, W | MODERN | QUEUE, "QueueDeviceLow"},
-    {VIRTIO_MMIO_QUEUE_USED_HIGH, W | MODERN | QUEUE, "QueueDeviceHigh"},
-    {VIRTIO_MMIO_CONFIG_GENERATION, R | MODERN, "ConfigGeneration"},
+} registers[VIRTIO_MMIO_CONFIG / 4] = {
+    [VIRTIO_MMIO_MAGIC_VALUE / 4] = {R | LEGACY | MODERN, "MagicValue"},
+    [VIRTIO_MMIO_VERSION / 4] = {R | LEGACY | MODERN, "Version"},
+    [VIRTIO_MMIO_DEVICE_ID / 4] = {R | LEGACY | MODERN, "DeviceID"},
+    [VIRTIO_MMIO_VENDOR_ID / 4] = {R | LEGACY | MODERN, "VendorID"},
+    [VIRTIO_MMIO_DEVICE_FEATURES / 4] = {R | LEGACY | MODERN, "DeviceFeatures"},
+    [VIRTIO_MMIO_DEVICE_FEATURES_SEL / 4] = {W | LEGACY | MODERN, "DeviceFeaturesSel"},
+    [VIRTIO_MMIO_DRIVER_FEATURES / 4] = {W | LEGACY | MODERN, "DriverFeatures"},
+    [VIRTIO_MMIO_DRIVER_FEATURES_SEL / 4] = {W | LEGACY | MODERN, "DriverFeaturesSel"},
+    [VIRTIO_MMIO_GUEST_PAGE_SIZE / 4] = {W | LEGACY, "GuestPageSize"},
+    [VIRTIO_MMIO_QUEUE_SEL / 4] = {W | LEGACY | MODERN, "QueueSel"},
+    [VIRTIO_MMIO_QUEUE_NUM_MAX / 4] = {R | LEGACY | MODERN, "QueueNumMax"},
+    [VIRTIO_MMIO_QUEUE_NUM / 4] = {W | LEGACY | MODERN | QUEUE, "QueueNum"},
+    [VIRTIO_MMIO_QUEUE_ALIGN / 4] = {W | LEGACY | QUEUE, "QueueAlign"},
+    [VIRTIO_MMIO_QUEUE_PFN / 4] = {R | W | LEGACY, "QueuePFN"},
+    [VIRTIO_MMIO_QUEUE_READY / 4] = {R | W | MODERN, "QueueReady"},
+    [VIRTIO_MMIO_QUEUE_NOTIFY / 4] = {W | LEGACY | MODERN, "QueueNotify"},
+    [VIRTIO_MMIO_INTERRUPT_STATUS / 4] = {R | LEGACY | MODERN, "InterruptStatus"},
+    [VIRTIO_MMIO_INTERRUPT_ACK / 4] = {W | LEGACY | MODERN, "InterruptACK"},
+    [VIRTIO_MMIO_STATUS / 4] = {R | W | LEGACY | MODERN, "Status"},
+    [VIRTIO_MMIO_QUEUE_DESC_LOW / 4] = {W | MODERN | QUEUE, "QueueDescLow"},
+    [VIRTIO_MMIO_QUEUE_DESC_HIGH / 4] = {W | MODERN | QUEUE, "QueueDescHigh"},
+    [VIRTIO_MMIO_QUEUE_AVAIL_LOW / 4] = {W | MODERN | QUEUE, "QueueDriverLow"},
+    [VIRTIO_MMIO_QUEUE_AVAIL_HIGH / 4] = {W | MODERN | QUEUE, "QueueDriverHigh"},
+    [VIRTIO_MMIO_QUEUE_USED_LOW / 4] = {W | MODERN | QUEUE, "QueueDeviceLow"},
+    [VIRTIO_MMIO_QUEUE_USED_HIGH / 4] = {W | MODERN | QUEUE, "QueueDeviceHigh"},
+    [VIRTIO_MMIO_CONFIG_GENERATION / 4] = {R | MODERN, "ConfigGeneration"},
 };
 
 /* May the driver do this at all? */
@@ -53,29 +53,30 @@ static bool access_check(struct net_device *n, uint32_t offset, unsigned size, u
         }
         return true;
     }
-    for (unsigned i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
-        if (registers[i].offset != offset)
-            continue;
-        if (size != 4) {
-            VIOLATION(n->bus, "mmio.access", "4.2.2.2", "%u-byte %s of %s, which is 32 bits wide",
-                      size, verb, registers[i].name);
-            return false;
-        }
-        if (!(registers[i].access & version)) {
-            VIOLATION(n->bus, "mmio.access", n->config.legacy ? "4.2.4" : "4.2.2.2",
-                      "%s of %s, which this version of the interface does not have", verb,
-                      registers[i].name);
-            return false;
-        }
-        if (!(registers[i].access & how)) {
-            VIOLATION(n->bus, "mmio.access", "4.2.2.2", "%s of %s, which is %s only", verb,
-                      registers[i].name, how == R ? "write" : "read");
-            return false;
-        }
-        return !(registers[i].access & QUEUE) || front_queue_idle(n, registers[i].name);
+    unsigned access = offset % 4 ? 0 : registers[offset / 4].access;
+    const char *name = registers[offset / 4].name;
+
+    if (!access) {
+        VIOLATION(n->bus, "mmio.access", "4.2.2.2", "%s at %#x, where no register is", verb,
+                  offset);
+        return false;
     }
-    VIOLATION(n->bus, "mmio.access", "4.2.2.2", "%s at %#x, where no register is", verb, offset);
-    return false;
+    if (size != 4) {
+        VIOLATION(n->bus, "mmio.access", "4.2.2.2", "%u-byte %s of %s, which is 32 bits wide", size,
+                  verb, name);
+        return false;
+    }
+    if (!(access & version)) {
+        VIOLATION(n->bus, "mmio.access", n->config.legacy ? "4.2.4" : "4.2.2.2",
+                  "%s of %s, which this version of the interface does not have", verb, name);
+        return false;
+    }
+    if (!(access & how)) {
+        VIOLATION(n->bus, "mmio.access", "4.2.2.2", "%s of %s, which is %s only", verb, name,
+                  how == R ? "write" : "read");
+        return false;
+    }
+    return !(access & QUEUE) || front_queue_idle(n, name);
 }
 
 /* ---- queues ---- */
