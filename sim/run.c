@@ -110,7 +110,9 @@ static void on_line(void *ctx, const char *text, size_t len)
 {
     char line[512];
 
-    snprintf(line, sizeof(line), "%.*s", (int)len, text);
+    len = len < sizeof(line) ? len : sizeof(line) - 1;
+    memcpy(line, text, len);
+    line[len] = 0;
     say(ctx, line);
 }
 
