@@ -205,16 +205,11 @@ uint64_t sim_pick(struct sim *s, struct draw_stream *d, uint64_t bound)
 
 /* ---- hash, failure ---- */
 
-void sim_hash(struct sim *s, const char *kind, const void *bytes, size_t len)
+void sim_hash_item(struct sim *s, const char *kind, uint64_t word, const void *bytes, size_t len)
 {
     if (s->hash_watch)
         s->hash_watch(s->hash_watch_ctx, s, kind, bytes, len);
-
-    uint64_t head[3] = {s->hash, s->now_ns, 0};
-    size_t n = strlen(kind);
-
-    memcpy(&head[2], kind, n < sizeof(head[2]) ? n : sizeof(head[2]));
-    s->hash = XXH3_64bits_withSeed(bytes, len, XXH3_64bits(head, sizeof(head)));
+    s->hash = XXH3_64bits_withSeed(bytes, len, mix64(s->hash ^ mix64(s->now_ns ^ mix64(word))));
     s->hashed++;
 }
 

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define NS_PER_US       UINT64_C(1000)
 #define NS_PER_MS       UINT64_C(1000000)
@@ -159,8 +160,19 @@ uint64_t sim_pick(struct sim *s, struct draw_stream *d, uint64_t bound);
 
 /* ---- hash, failure ---- */
 
-/* Take (now, kind, bytes) into the trace hash. `kind` is a literal. */
-void sim_hash(struct sim *s, const char *kind, const void *bytes, size_t len);
+/* The part of sim_hash() below that is the same for every kind. */
+void sim_hash_item(struct sim *s, const char *kind, uint64_t word, const void *bytes, size_t len);
+
+/* Take (now, kind, bytes) into the trace hash. `kind` is a literal: its first eight letters count.
+ * Inline, so that they are a constant where it is called. */
+static inline void sim_hash(struct sim *s, const char *kind, const void *bytes, size_t len)
+{
+    size_t n = strlen(kind);
+    uint64_t word = 0;
+
+    memcpy(&word, kind, n < sizeof(word) ? n : sizeof(word));
+    sim_hash_item(s, kind, word, bytes, len);
+}
 
 /* Record a failure; only the first one of a run counts. `oracle` and `site` are copied. `oracle` is
  * a name of the table, anything else is an internal error; of FAILURE_HARNESS it is any word. A
