@@ -35,6 +35,7 @@ def changes(body, operator):
     ("statement", "struct x y = {1};", []),
     ("statement", "struct x *y = z;", []),
     ("statement", "x *y;", []),
+    ("statement", "for (f(a); a < b; a++) g(a);", ["for (f(a); a < b; a++) ;"]),
     ("check", "if (a && b) return 1;", ["if (0 && (a && b)) return 1;"]),
     ("check", "if (a) { s_drop(a); }", ["if (0 && (a)) { s_drop(a); }"]),
     ("check", "if (a) b = 1;", []),

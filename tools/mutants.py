@@ -156,6 +156,26 @@ class Tree:
                     self.users.setdefault(os.path.normpath(word), set()).add(target)
         self.tests = sorted((t for t in self.how if t.startswith("build/unit/")),
                             key=lambda t: ("test_core" not in t, t))
+        self.reaches = {test: self.closure(self.how[test]) for test in self.tests}
+
+    def closure(self, words):
+        """The object files of a link that the first of them, the test, can reach by symbols."""
+        objects = [w for w in words if w.endswith(".o")]
+        defined, needs = {}, {}
+        for line in self.command(["nm", "-gPA", *objects], 600).stdout.splitlines():
+            where, symbol, kind = line.split()[:3]
+            name = where.rstrip(":")
+            if kind in "Uwv":
+                needs.setdefault(name, []).append(symbol)
+            else:
+                defined[symbol] = name
+        reached, todo = set(), objects[:1]
+        while todo:
+            name = todo.pop()
+            if name not in reached:
+                reached.add(name)
+                todo += [defined[s] for s in needs.get(name, ()) if s in defined]
+        return reached
 
     def compile(self, target, out, *more):
         words = list(self.how[target])
@@ -188,7 +208,7 @@ class Tree:
         path.write_text(text)
         try:
             made = self.build_objects(mutant["file"], kept)
-            return made if made else judge(self)
+            return made if made else judge(self, list(kept))
         finally:
             path.write_text(original)
             for target, old in kept.items():
@@ -258,9 +278,12 @@ class Tree:
             raise ToolError(f"drywire run ended with {code} after {runs} runs, without a failure")
         return None
 
-    def unit_tests(self):
-        """None: passed. Else the test that failed, or "time-out"."""
+    def unit_tests(self, changed=None):
+        """None: passed. Else the test that failed, or "time-out". With `changed` object files, only
+        the tests that can reach one of them."""
         for test in self.tests:
+            if changed is not None and not self.reaches[test].intersection(changed):
+                continue
             self.link(test)
             try:
                 done = self.command([test], TEST_LIMIT_S)
@@ -273,11 +296,11 @@ class Tree:
         return None
 
 
-def verdict_of(tree):
+def verdict_of(tree, changed):
     found = tree.simulator()
     if found:
         return {"verdict": "simulator", "by": found}
-    found = tree.unit_tests()
+    found = tree.unit_tests(changed)
     return {"verdict": "unit", "by": found} if found else {"verdict": "alive", "by": ""}
 
 

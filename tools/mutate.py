@@ -251,6 +251,10 @@ class Text:
             i = self.closes.get(i, i) + 1
         return i if i < len(self.tokens) else None
 
+    def around(self, i):
+        """The index of the innermost bracket that is open before this token, or None."""
+        return max((a for a, b in self.closes.items() if a < i < b), default=None)
+
     def in_function(self, i):
         """Within braces that follow a `)`: no initializer, enum or struct."""
         return any(a < i < b and self.at(a) == "{" and self.at(a - 1) == ")"
@@ -259,6 +263,8 @@ class Text:
     def statement(self, i):
         t = self.tokens[i]
         if not self.starts_statement(i) or not self.in_function(i):
+            return []
+        if self.at(self.around(i)) != "{":  # the parts of for (;;)
             return []
         if t.text in NOT_EXPRESSIONS - {"return"}:
             return []
