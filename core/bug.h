@@ -53,6 +53,8 @@
     X(TCP_RETRANSMIT_SHIFT, "retransmitted bytes are taken one further in the buffer")             \
     X(TCP_WINDOW_SHRINK, "the offered window is halved now and then, which takes it back")         \
     X(TCP_NO_RETRANSMIT, "nothing is ever retransmitted")                                          \
+    X(TCP_RTO_FLAT, "the retransmission timer does not double")                                    \
+    X(TCP_NO_PROBE, "a closed window is never probed")                                             \
     X(TCP_FIN_NUMBER, "the FIN takes no sequence number")                                          \
     X(TCP_STREAM, "a byte of the stream is delivered twice")                                       \
     X(TCP_RST_TO_RST, "a reset is answered by a reset")                                            \

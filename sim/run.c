@@ -97,6 +97,8 @@ static void on_trace(void *ctx, unsigned id, const uint64_t *args, unsigned coun
 
     if (id == TRACE_TCP_READ || id == TRACE_TCP_WRITTEN || id == TRACE_TCP_STREAM_END)
         trace_stream(c, id, args);
+    if (id == TRACE_TCP_ABORTED)
+        oracles_due(c->far.oracles);
     if (!expectations_wants(&c->expectations, e->component) &&
         (!c->options->on_line || (e->level == TRACE_LEVEL_DETAIL && !c->options->detail)))
         return;
@@ -347,6 +349,7 @@ static void limit_reached(struct run_context *c)
                        : c->far.world_ops->busy(c->far.world) ? "the world has something open"
                                                               : "the machine has something open";
 
+    oracles_due(c->far.oracles);
     expectations_check(&c->expectations, true);
     sim_fail(&c->sim, FAILURE_LIVENESS, "liveness.limit", c->scenario->path,
              "the limit of %llu s virtual time was reached and %s",
@@ -490,6 +493,8 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
     }
     start(c);
     run_loop(c);
+    if (!sim_failed(&c->sim))
+        oracles_due(c->far.oracles);
     if (!sim_failed(&c->sim))
         expectations_check(&c->expectations, true);
     c->claim.weak = c->machine.weak;

@@ -1,6 +1,7 @@
 /*
  * The life of a TCP connection: allocation, the calls of sockets, timers, the end. See tcp.h.
  */
+#include "../bug.h"
 #include "tcp.h"
 #include "../check.h"
 #include "../mem.h"
@@ -448,7 +449,8 @@ static void rto_expired(struct tcp_conn *c)
     c->rtt_start_ns = 0; /* Karn */
     c->snd_nxt = c->snd_una;
     c->resend_reason = RETRANSMIT_RTO;
-    c->rto_ns = c->rto_ns * 2 < TCP_RTO_MAX_NS ? c->rto_ns * 2 : TCP_RTO_MAX_NS;
+    if (!BUG(TCP_RTO_FLAT))
+        c->rto_ns = c->rto_ns * 2 < TCP_RTO_MAX_NS ? c->rto_ns * 2 : TCP_RTO_MAX_NS;
     c->rto_at_ns = s->now_ns + c->rto_ns;
 }
 
@@ -461,7 +463,7 @@ static void persist_expired(struct tcp_conn *c)
         tcp_abort(c, ERR_TIMEDOUT);
         return;
     }
-    c->probe = true;
+    c->probe = !BUG(TCP_NO_PROBE);
     c->probes++;
     for (unsigned i = 0; i < c->probes && wait_ns < TCP_RTO_MAX_NS; i++)
         wait_ns *= 2;

@@ -54,6 +54,7 @@ static enum drop_reason parse(const struct ipv4_packet *p, struct tcp_segment *g
         .wnd = be16_get(tcp->window),
         .flags = tcp->flags,
         .len = (uint32_t)(p->len - header_len),
+        .had_data = p->len > header_len,
         .data = p->payload + header_len,
     };
     if (!parse_options(p->payload + sizeof(*tcp), header_len - sizeof(*tcp), g))
@@ -399,7 +400,7 @@ static bool input_ack(struct tcp_conn *c, const struct ipv4_packet *p, const str
              (seq_lt(c->snd_wl1, g->seq) || (c->snd_wl1 == g->seq && seq_le(c->snd_wl2, g->ack)));
     if (seq_lt(c->snd_una, g->ack))
         take_ack(c, g->ack);
-    else if (g->ack == c->snd_una && g->len == 0 && !(g->flags & TCP_FIN) &&
+    else if (g->ack == c->snd_una && !g->had_data && !(g->flags & TCP_FIN) &&
              g->wnd == c->snd_wnd && c->snd_una != c->snd_max &&
              c->persist_at_ns == DEADLINE_NEVER)
         duplicate_ack(c);

@@ -74,6 +74,7 @@ struct tcp_segment {
     uint32_t seq, ack, wnd;
     uint8_t flags;
     uint32_t len; /* of the data */
+    bool had_data; /* before it was trimmed */
     const uint8_t *data;
     uint16_t mss; /* 0: no option */
 };

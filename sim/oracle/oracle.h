@@ -34,6 +34,9 @@ void oracles_rx(struct oracles *o, const uint8_t *frame, size_t len, const struc
 /* The world handed a frame to the wire: what a peer really said, before any fault. */
 void oracles_peer(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d);
 
+/* The run or a connection ends, or the limit is reached: what should have been sent by now? */
+void oracles_due(struct oracles *o);
+
 /* Application hooks: bytes that a program read from, or wrote to, a connection. Ports and addresses
  * as the machine sees them, host byte order. */
 void oracles_app_read(struct oracles *o, uint16_t local_port, uint32_t remote, uint16_t remote_port,

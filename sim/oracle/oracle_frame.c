@@ -40,6 +40,8 @@ struct oracles *oracles_start(struct oracles *old, struct sim *sim, const uint8_
     o->mtu = mtu;
     o->slack_ns = SLACK_NS;
     o->asked_count = o->offer_count = 0;
+    o->asked_ns = o->answered_ns = 0;
+    o->unanswered = false;
     o->dhcp_seen = o->renewing = false;
     o->xid = o->addr = 0;
     o->request_ns = 0;
@@ -61,6 +63,8 @@ void oracles_real_time(struct oracles *o)
 {
     o->slack_ns = REAL_SLACK_NS;
     oracle_set_add(&o->sim->off, TCP_RST_REPLY);
+    oracle_set_add(&o->sim->off, TCP_TIMER);
+    oracle_set_add(&o->sim->off, TCP_SILENT);
 }
 
 bool oracles_off(struct oracles *o, const char *name)
@@ -184,6 +188,7 @@ static void check_arp(struct oracles *o, const struct decoded *d)
     else if (i == o->asked_count)
         o->asked_count++;
     o->asked_ns = now;
+    o->unanswered = true;
     o->asked[i].addr = d->arp_tpa;
     o->asked[i].at_ns = now;
 }
@@ -218,6 +223,12 @@ static void check_ip(struct oracles *o, const struct decoded *d)
     if (udp && d->udp_len != d->ip_total_len - d->ip_header_len)
         oracle_fail(o, UDP_LENGTH, SIM_SITE, "the UDP length is %u in an IP payload of %u",
                     d->udp_len, d->ip_total_len - d->ip_header_len);
+}
+
+static void arp_answered(struct oracles *o)
+{
+    o->unanswered = false;
+    o->answered_ns = o->sim->now_ns;
 }
 
 /* ---- DHCP ---- */
@@ -281,8 +292,19 @@ static void dhcp_received(struct oracles *o, const struct decoded *d)
 
 /* ---- what the run calls ---- */
 
+bool oracles_reachable(const struct oracles *o)
+{
+    return !o->unanswered && (!o->dhcp_seen || address_valid(o, o->addr));
+}
+
+void oracles_due(struct oracles *o)
+{
+    timers_check(o);
+}
+
 void oracles_tx(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d)
 {
+    timers_check(o);
     check_form(o, frame, len, d);
     if (d->error)
         return;
@@ -300,8 +322,11 @@ void oracles_rx(struct oracles *o, const uint8_t *frame, size_t len, const struc
 {
     (void)frame;
     (void)len;
+    timers_check(o);
     if (d->error)
         return;
+    if (d->layer == LAYER_ARP && d->arp_op == 2)
+        arp_answered(o);
     if (d->layer == LAYER_DHCP)
         dhcp_received(o, d);
     if (d->layer == LAYER_TCP)

@@ -14,6 +14,19 @@ struct history {
     uint64_t end;  /* offset behind the last byte */
 };
 
+/* When a connection sends its oldest unacknowledged position (oracle_timer.c). */
+struct flow_timer {
+    bool syn_acked;
+    bool started, again; /* `oldest` was sent, more than once */
+    bool heard, waited;  /* since then an answer came; until then it waited for an address */
+    uint64_t oldest;            /* a position: the SYN is 0 */
+    uint64_t first_ns, oldest_ns, gap_ns;
+    unsigned duplicates;
+    uint16_t window;
+    uint64_t sent_ns, heard_ns, written_ns; /* anything that takes sequence numbers; any segment */
+    uint64_t longest_ns, round_trip_ns;
+};
+
 /* One TCP connection as seen from both ends. Offsets count stream bytes from 0: the byte with
  * sequence number iss + 1 is number 0, FIN comes behind the last byte. */
 struct flow {
@@ -53,6 +66,8 @@ struct flow {
     uint64_t read;   /* offset behind the last byte that the program read */
     bool hooked;     /* the program's writes are reported */
     struct history said, written;
+    bool over; /* a reset went either way */
+    struct flow_timer timer;
 };
 
 /* A segment that arrived at the machine, for the question what a reset answers. */
@@ -78,6 +93,8 @@ struct oracles {
     } asked[ARP_TARGETS];
     unsigned asked_count;
     uint64_t asked_ns; /* whoever it was */
+    bool unanswered;   /* so far */
+    uint64_t answered_ns;
 
     /* DHCP as it went by. */
     bool dhcp_seen;
@@ -108,5 +125,15 @@ void flows_free(struct oracles *o);
 void flows_tx(struct oracles *o, const struct decoded *d);
 void flows_rx(struct oracles *o, const struct decoded *d);
 void flows_peer(struct oracles *o, const struct decoded *d);
+
+/* Can the machine send to a next hop now: has it an address, and was its last question answered? */
+bool oracles_reachable(const struct oracles *o);
+
+/* A position that takes sequence numbers leaves, with data or without; a segment arrives, which acknowledges something
+ * new (`advanced`); a program has written. */
+void timer_tx(struct oracles *o, struct flow *f, uint64_t position, bool data);
+void timer_rx(struct oracles *o, struct flow *f, const struct decoded *d, bool advanced);
+void timer_written(struct oracles *o, struct flow *f);
+void timers_check(struct oracles *o);
 
 #endif

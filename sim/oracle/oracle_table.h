@@ -95,6 +95,8 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
     ROW(TCP_RETRANSMIT, "tcp.retransmit", MUST, WIRE, "RFC 9293 section 3.8", "bytes sent again equal the first") \
     ROW(TCP_FIN_LAST, "tcp.fin", MUST, WIRE, "RFC 9293 section 3.6", "nothing follows FIN, which keeps its number") \
     ROW(TCP_MSS, "tcp.mss", MUST, WIRE, "RFC 9293 section 3.7.1", "no segment is larger than the peer's MSS") \
+    ROW(TCP_TIMER, "tcp.timer", SHOULD, WIRE, "RFC 6298 section 2, 5", "nothing is sent again before its timer, which doubles") \
+    ROW(TCP_SILENT, "tcp.silent", MUST, WIRE, "RFC 9293 section 3.8.1, 3.8.6.1", "what is under way is sent again, a closed window is probed") \
     ROW(TCP_RST_REPLY, "tcp.rst_reply", MUST, WIRE, "RFC 9293 section 3.10.7.1", "a reset is not answered by a reset") \
     ROW(CALLS_MEMORY, "calls.memory", POLICY, RUN, "core/syscall.h", "the kernel copies only to and from what the running call named") \
     ROW(GUEST_BOOT, "guest.boot", POLICY, RUN, "sim/guest.h", "the guest comes up") \

@@ -342,6 +342,8 @@ void flows_tx(struct oracles *o, const struct decoded *d)
 
     if (d->tcp_flags & SEG_RST) {
         check_reset(o, d);
+        if (f)
+            f->over = true;
         return;
     }
     if (d->tcp_flags & SEG_ACK)
@@ -354,6 +356,7 @@ void flows_tx(struct oracles *o, const struct decoded *d)
         f->own_iss = d->tcp_seq;
         if (d->tcp_flags & SEG_ACK)
             check_ack(o, f, d);
+        timer_tx(o, f, 0, false);
         return;
     }
     if (!f || !f->own_syn)
@@ -361,6 +364,8 @@ void flows_tx(struct oracles *o, const struct decoded *d)
     if (d->tcp_flags & SEG_ACK)
         check_ack(o, f, d);
     check_data(o, f, d);
+    if (d->payload_len || (d->tcp_flags & SEG_FIN))
+        timer_tx(o, f, offset_of(d->tcp_seq, f->own_iss, f->own_sent) + 1, d->payload_len);
     f->sent_ns = o->sim->now_ns;
 }
 
@@ -424,21 +429,29 @@ static void bytes_arrived(struct flow *f, uint64_t start, uint64_t end)
 void flows_rx(struct oracles *o, const struct decoded *d)
 {
     struct flow *f = flow_find(o, d->dst_port, d->ip_src, d->src_port);
+    bool advanced = false;
     uint64_t at, edge;
 
     note_arrived(o, d);
+    if (f && (d->tcp_flags & SEG_RST))
+        f->over = true;
     if (!f || (d->tcp_flags & SEG_RST))
         return;
     if ((d->tcp_flags & SEG_ACK) && f->own_syn) {
         uint64_t ack = offset_of(d->tcp_ack, f->own_iss, f->own_sent);
 
-        if ((int64_t)(ack - f->una) > 0 && ack <= f->own_sent + f->own_fin)
+        advanced = ack <= f->own_sent + f->own_fin &&
+                   (!f->timer.syn_acked || (int64_t)(ack - f->una) > 0);
+        if (advanced) {
             f->una = ack;
+            f->timer.syn_acked = true;
+        }
         edge = ack + d->tcp_window;
         if (!f->edge_known || (int64_t)(edge - f->edge) > 0)
             f->edge = edge;
         f->edge_known = true;
     }
+    timer_rx(o, f, d, advanced);
     if (d->tcp_flags & SEG_SYN) {
         if (!(d->tcp_flags & SEG_ACK) && !f->edge_known) { /* its window counts for us at once */
             f->edge = d->tcp_window;
@@ -495,6 +508,7 @@ void oracles_app_written(struct oracles *o, uint16_t local_port, uint32_t remote
     if (!f)
         return;
     f->hooked = true;
+    timer_written(o, f);
     history_put(&f->written, f->written.end, bytes, len);
 }
 

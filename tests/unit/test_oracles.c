@@ -685,6 +685,103 @@ static int free_all(void **state)
     return 0;
 }
 
+/* ---- the schedule of a connection ---- */
+
+static void send_hello(void)
+{
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "hello");
+}
+
+static void at_ms_of(uint64_t start_ns, uint64_t ms)
+{
+    sim.now_ns = start_ns + ms * NS_PER_MS;
+}
+
+/* Sends "hello" at these times since its first sending; the last one may be wrong. */
+static void sends_at(const uint64_t *ms, unsigned count)
+{
+    uint64_t start_ns;
+
+    connect_with(8000, 1460);
+    written("hello");
+    start_ns = sim.now_ns;
+    for (unsigned i = 0; i < count; i++) {
+        quiet();
+        at_ms_of(start_ns, ms[i]);
+        send_hello();
+    }
+}
+
+static void nothing_is_sent_again_before_its_timer_which_doubles(void **state)
+{
+    (void)state;
+    sends_at((const uint64_t[]){0, 1000, 3000, 7000, 15000, 31000, 63000, 123000}, 8);
+    quiet();
+    sends_at((const uint64_t[]){0, 3000, 9000}, 3);
+    quiet();
+    sends_at((const uint64_t[]){0, 900}, 2);
+    caught_by("tcp.timer");
+    sends_at((const uint64_t[]){0, 1000, 2500}, 3);
+    caught_by("tcp.timer");
+}
+
+static void three_duplicates_explain_a_fast_retransmission(void **state)
+{
+    (void)state;
+    for (unsigned n = 2; n <= 3; n++) {
+        connect_with(8000, 1460);
+        written("hello");
+        send_hello();
+        for (unsigned i = 0; i < n; i++)
+            IN(.seq = 5001, .ack = 1001, .flags = SEG_ACK, .window = 8000);
+        send_hello();
+        if (n == 3)
+            quiet();
+        else
+            caught_by("tcp.timer");
+    }
+}
+
+static void what_is_under_way_is_not_forgotten(void **state)
+{
+    (void)state;
+    sends_at((const uint64_t[]){0}, 1);
+    wait_ms(2900);
+    oracles_due(oracles);
+    quiet();
+    wait_ms(300);
+    oracles_due(oracles);
+    caught_by("tcp.silent");
+
+    sends_at((const uint64_t[]){0, 1000, 3000, 7000, 15000, 31000, 63000}, 7);
+    wait_ms(200000); /* given up: R2 */
+    oracles_due(oracles);
+    quiet();
+
+    sends_at((const uint64_t[]){0}, 1);
+    IN(.seq = 5001, .ack = 1001, .flags = SEG_RST, .window = 0);
+    wait_ms(10000);
+    oracles_due(oracles);
+    quiet();
+}
+
+static void a_closed_window_is_probed(void **state)
+{
+    (void)state;
+    connect_with(0, 1460);
+    written("hello");
+    wait_ms(2900);
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "h");
+    IN(.seq = 5001, .ack = 1001, .flags = SEG_ACK, .window = 0);
+    wait_ms(5700);
+    OUT(.seq = 1001, .ack = 5001, .flags = SEG_ACK, .window = 4000, .data = "h");
+    IN(.seq = 5001, .ack = 1001, .flags = SEG_ACK, .window = 0);
+    quiet();
+    wait_ms(12000);
+    oracles_due(oracles);
+    caught_by("tcp.silent");
+}
+
 /* ---- system calls ---- */
 
 static void the_kernel_copies_within_what_a_call_named(void **state)
@@ -741,6 +838,10 @@ int main(void)
         cmocka_unit_test(a_window_that_shrank_may_have_been_used),
         cmocka_unit_test(the_peers_mss_is_the_limit),
         cmocka_unit_test(what_other_clients_may_do_is_quiet),
+        cmocka_unit_test(nothing_is_sent_again_before_its_timer_which_doubles),
+        cmocka_unit_test(three_duplicates_explain_a_fast_retransmission),
+        cmocka_unit_test(what_is_under_way_is_not_forgotten),
+        cmocka_unit_test(a_closed_window_is_probed),
         cmocka_unit_test(the_kernel_copies_within_what_a_call_named),
         cmocka_unit_test(a_tiny_mss_is_a_limit_as_well),
         cmocka_unit_test(a_keep_alive_is_no_stream),

@@ -1,0 +1,150 @@
+/*
+ * The oracles of TCP's schedule, from frames alone: tcp.timer (nothing is sent again too early: RFC
+ * 6298 sections 2 and 5) and tcp.silent (what is under way, or waits for a window, is sent again or
+ * probed in time: RFC 9293 sections 3.8.1 and 3.8.6.1).
+ *
+ * Positions count a connection's sequence space from its SYN, which is 0. What is judged is the
+ * oldest position that the peer has not acknowledged: its timer is the connection's. Between two of
+ * its sendings without a word from the peer lies at least a second, and after that twice the time
+ * before, up to a minute. An upper bound is three seconds, more with long round trips, or twice the
+ * longest wait so far. RFC 1122 section 4.2.3.5 lets a connection be given up in silence after 100
+ * seconds (R2), so nothing is asked of it from then on.
+ */
+#include "oracle_internal.h"
+
+#define RTO_LEAST_NS NS_PER_S        /* RFC 6298 (2.4) */
+#define RTO_MOST_NS  (60 * NS_PER_S) /* (2.5): the least that an upper bound may be */
+#define RTO_FIRST_NS (3 * NS_PER_S)  /* (5.7), and (2.1) is less */
+#define WAIT_MOST_NS (120 * NS_PER_S)
+#define R2_NS        (100 * NS_PER_S)
+#define GRACE_NS     (100 * NS_PER_MS)
+
+enum { DUPLICATES = 3 }; /* acknowledgments that bring a fast retransmit: RFC 5681 section 3.2 */
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t una_of(const struct flow *f)
+{
+    return f->timer.syn_acked ? f->una + 1 : 0;
+}
+
+/* The oldest goes out once more after `gap_ns`. */
+static void sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
+{
+    struct flow_timer *t = &f->timer;
+    uint64_t least = later(RTO_LEAST_NS, 2 * t->gap_ns);
+
+    t->longest_ns = later(t->longest_ns, gap_ns);
+    t->again = true;
+    /* An answer explains it, and a frame that waited for an address was late. */
+    if (t->heard || t->waited || t->duplicates >= DUPLICATES || o->asked_ns >= t->oldest_ns) {
+        t->gap_ns = 0;
+        return;
+    }
+    oracle_look(o, TCP_TIMER);
+    least = least < RTO_MOST_NS ? least : RTO_MOST_NS;
+    if (gap_ns + o->slack_ns < least)
+        oracle_fail(
+            o, TCP_TIMER, SIM_SITE,
+            "port %u sends sequence number ISS+%llu again after %llu ms, the timer is %llu ms",
+            f->local_port, (unsigned long long)t->oldest, (unsigned long long)(gap_ns / NS_PER_MS),
+            (unsigned long long)(least / NS_PER_MS));
+    t->gap_ns = gap_ns;
+}
+
+/* Since when something had to be sent. */
+static uint64_t since(const struct flow_timer *t)
+{
+    return later(later(t->sent_ns, t->heard_ns), t->written_ns);
+}
+
+void timer_tx(struct oracles *o, struct flow *f, uint64_t position, bool data)
+{
+    struct flow_timer *t = &f->timer;
+    uint64_t now = o->sim->now_ns;
+
+    if (f->hooked && data) /* what a window held back waited as long as a timer */
+        t->longest_ns = later(t->longest_ns, now - since(t));
+    t->sent_ns = now;
+    if (position != una_of(f))
+        return;
+    if (t->started && t->oldest == position) {
+        sent_again(o, f, now - t->oldest_ns);
+    } else {
+        t->first_ns = now;
+        t->gap_ns = 0;
+        t->again = false;
+    }
+    t->started = true;
+    t->oldest = position;
+    t->oldest_ns = now;
+    t->heard = false;
+    t->waited = now <= o->answered_ns + o->slack_ns;
+    t->duplicates = 0;
+}
+
+void timer_rx(struct oracles *o, struct flow *f, const struct decoded *d, bool advanced)
+{
+    struct flow_timer *t = &f->timer;
+    uint64_t now = o->sim->now_ns;
+
+    t->heard_ns = now;
+    if (advanced || d->payload_len || (d->tcp_flags & (SEG_SYN | SEG_FIN)) ||
+        d->tcp_window != t->window)
+        t->heard = true;
+    else
+        t->duplicates++;
+    t->window = d->tcp_window;
+    if (!advanced || !t->started)
+        return;
+    if (!t->again) /* Karn: RFC 6298 section 3 */
+        t->round_trip_ns = later(t->round_trip_ns, now - t->first_ns);
+    t->started = false;
+}
+
+void timer_written(struct oracles *o, struct flow *f)
+{
+    f->timer.written_ns = o->sim->now_ns;
+}
+
+/* Until when something must be sent again; SIM_NEVER: nothing has to be. */
+static uint64_t deadline(const struct oracles *o, const struct flow *f)
+{
+    const struct flow_timer *t = &f->timer;
+    bool flight = f->own_sent + f->own_fin > f->una;
+    bool waits = f->hooked && (int64_t)(f->written.end - f->own_sent) > 0;
+    uint64_t from = later(since(t), o->asked_ns);
+    uint64_t wait = later(RTO_FIRST_NS + 5 * t->round_trip_ns, 2 * t->longest_ns + GRACE_NS);
+
+    if (!f->used || f->over || !t->syn_acked || !f->peer_syn || (!flight && !waits))
+        return SIM_NEVER;
+    wait = wait < WAIT_MOST_NS ? wait : WAIT_MOST_NS;
+    if (t->started && t->heard_ns <= t->sent_ns && from + wait >= t->first_ns + R2_NS)
+        return SIM_NEVER;
+    return from + wait + o->slack_ns;
+}
+
+void timers_check(struct oracles *o)
+{
+    uint64_t now = o->sim->now_ns;
+
+    if (!oracles_reachable(o))
+        return;
+    for (unsigned i = 0; i < FLOWS && o->flows[i].used; i++) {
+        const struct flow *f = &o->flows[i];
+        uint64_t at = deadline(o, f);
+
+        if (at == SIM_NEVER)
+            continue;
+        oracle_look(o, TCP_SILENT);
+        if (now > at)
+            oracle_fail(o, TCP_SILENT, SIM_SITE,
+                        "port %u has sent %llu bytes of which %llu are acknowledged, and nothing "
+                        "for %llu ms",
+                        f->local_port, (unsigned long long)f->own_sent, (unsigned long long)f->una,
+                        (unsigned long long)((now - f->timer.sent_ns) / NS_PER_MS));
+    }
+}
