@@ -67,7 +67,7 @@ LINUX_TOOLS := $(if $(filter Linux,$(shell uname -s)),$(O)/qtest $(O)/record)
 # The core without the simulator's hooks, with what it needs of the simulator.
 QTEST_O := $(BARE_O) $(O)/user.o $(QTEST:%.c=$(O)/sim/qtest/%.o) $(addprefix $(O)/sim/, bugs.o \
              capture/pcapng.o coroutine.o guest_core.o memory.o oracle/decode.o processes.o \
-             scenario/scenario_values.o)
+             scenario/scenario_values.o whole_file.o)
 RECORD_O := $(O)/sim/qtest/record.o $(O)/sim/qtest/record_main.o $(O)/sim/qtest/registers.o
 PLAIN_O := $(CORE:%.c=$(O)/plain/core/%.o) $(USER:%.c=$(O)/plain/user/%.o)
 

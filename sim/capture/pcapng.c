@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     BLOCK_SECTION = 0x0a0d0d0a,
@@ -92,8 +90,8 @@ static void block_write(struct block *b, struct pcapng *p)
     put32(b, OPTION_END);
     put32(b, len);
     memcpy(b->bytes + 4, &len, sizeof(len));
-    fwrite(b->bytes, 1, b->len, p->file);
-    fflush(p->file);
+    fwrite(b->bytes, 1, b->len, p->out.file);
+    fflush(p->out.file);
     p->at += b->len;
     free(b->bytes);
 }
@@ -129,42 +127,18 @@ static void write_interface(struct pcapng *p, uint16_t link, const char *name,
     block_write(&b, p);
 }
 
-/* "path.partial", to be freed; NULL without memory. */
-static char *temporary_name(const char *path)
-{
-    size_t size = strlen(path) + sizeof(".partial");
-    char *name = malloc(size);
-
-    if (name)
-        snprintf(name, size, "%s.partial", path);
-    return name;
-}
-
 int pcapng_open(struct pcapng *p, const char *path, const char *const *comments)
 {
-    struct stat st;
     int error;
 
     *p = (struct pcapng){0};
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-        errno = EISDIR;
+    if (whole_file_open(&p->out, path))
         return -1;
-    }
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        p->file = fopen(path, "wb");
-    } else {
-        p->path = strdup(path);
-        p->temporary = temporary_name(path);
-        if (p->path && p->temporary)
-            p->file = fopen(p->temporary, "wb");
-    }
-    if (p->file) {
-        write_section(p, comments);
-        write_interface(p, LINKTYPE_ETHERNET, "wire", NULL);
-        write_interface(p, LINKTYPE_ETHERNET, "lost", NULL);
-        if (!ferror(p->file))
-            return 0;
-    }
+    write_section(p, comments);
+    write_interface(p, LINKTYPE_ETHERNET, "wire", NULL);
+    write_interface(p, LINKTYPE_ETHERNET, "lost", NULL);
+    if (!ferror(p->out.file))
+        return 0;
     error = errno;
     pcapng_discard(p);
     errno = error;
@@ -226,54 +200,27 @@ void pcapng_ring(struct pcapng *p, uint64_t time_ns, const uint8_t *record, size
 
 bool pcapng_can_amend(const struct pcapng *p)
 {
-    return p->path != NULL;
+    return p->out.path != NULL;
 }
 
 void pcapng_amend(struct pcapng *p, uint64_t at, const char *text, unsigned width)
 {
-    if (fseek(p->file, (long)at, SEEK_SET) == 0)
-        fprintf(p->file, "%-*.*s", (int)width, (int)width, text);
-    fflush(p->file);
-    fseek(p->file, 0, SEEK_END);
+    if (fseek(p->out.file, (long)at, SEEK_SET) == 0)
+        fprintf(p->out.file, "%-*.*s", (int)width, (int)width, text);
+    fflush(p->out.file);
+    fseek(p->out.file, 0, SEEK_END);
 }
 
 int pcapng_close(struct pcapng *p)
 {
-    int error = 0;
+    int result = whole_file_close(&p->out);
 
-    /* An error of an earlier write is remembered by the FILE, its errno is gone. */
-    if (ferror(p->file))
-        error = EIO;
-    if (fclose(p->file) && !error)
-        error = errno;
-    p->file = NULL;
-    if (!error && p->temporary && rename(p->temporary, p->path))
-        error = errno;
-    if (error)
-        pcapng_discard(p);
-    free(p->path);
-    free(p->temporary);
     *p = (struct pcapng){0};
-    errno = error;
-    return error ? -1 : 0;
+    return result;
 }
 
 void pcapng_discard(struct pcapng *p)
 {
-    if (p->file)
-        fclose(p->file);
-    if (p->temporary)
-        unlink(p->temporary);
-    free(p->path);
-    free(p->temporary);
+    whole_file_discard(&p->out);
     *p = (struct pcapng){0};
-}
-
-int pcapng_rescue(const char *path)
-{
-    char *temporary = temporary_name(path);
-    int result = temporary ? rename(temporary, path) : -1;
-
-    free(temporary);
-    return result;
 }

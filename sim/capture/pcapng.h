@@ -1,13 +1,12 @@
 /*
  * Captures out: pcapng with nanosecond time, one named interface per place, comments on packets.
- * The file is written to a temporary name beside `path` and renamed at the end, so that nothing
- * half-written is left behind. Every packet is on disk when pcapng_packet() returns: what a process
- * captured before it crashed can be rescued by another. A `path` that is there and is no regular
- * file (/dev/stdout, a FIFO) is written in place.
+ * Nothing half-written is left behind (whole_file.h). Every packet is on disk when pcapng_packet()
+ * returns: what a process captured before it crashed can be rescued by another.
  */
 #ifndef DRYWIRE_PCAPNG_H
 #define DRYWIRE_PCAPNG_H
 
+#include "../whole_file.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,8 +22,7 @@ enum { PCAPNG_COMMENT_MAX = 65535 };
 enum { LINKTYPE_USER0 = 147 };
 
 struct pcapng {
-    FILE *file;
-    char *path, *temporary; /* NULL: written in place */
+    struct whole_file out;
     uint64_t at;            /* bytes so far */
     uint64_t packets;       /* so far, of all interfaces */
     uint64_t comment_at;    /* where the text of the header's first comment lies */
@@ -59,8 +57,5 @@ int pcapng_close(struct pcapng *p);
 
 /* Give up: nothing is left on disk. */
 void pcapng_discard(struct pcapng *p);
-
-/* Give the capture of a process that died its final name: 0, or -1 when it left none. */
-int pcapng_rescue(const char *path);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * One scenario in a child process: the story it tells into shared memory, runs compared item by
- * item, crashes and the alarm turned into verdicts. See child.h.
+ * One run in a child process: the story it tells into shared memory, crashes and the alarm turned
+ * into verdicts. See child.h; pool.c has the parent's part.
  */
 #include "child.h"
 #include "crash.h"
-#include "../memory.h"
 #include "../capture/origin.h"
-#include "../capture/pcapng.h"
+#include "../whole_file.h"
+#include "comparison.h"
 #include "../report/report.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Of the run under way. */
 static struct verdict *shared;
 
 /* What is kept for a page, NULL: nothing. */
@@ -34,7 +35,7 @@ enum { ALARM_MAX_S = 1000000 };
 
 struct story {
     struct verdict *v;
-    FILE *trace;
+    struct whole_file trace; /* file NULL: none */
     unsigned limit;
     struct comparison *comparison; /* NULL: one run only */
 };
@@ -68,8 +69,8 @@ static void on_line(void *ctx, uint64_t time_ns, const char *line)
     tell(s, "%s       %s\n", at, line);
     if (page_log)
         page_log_line(page_log, time_ns, line);
-    if (s->trace)
-        fprintf(s->trace, "t=%" PRIu64 " %s\n", (time_ns - SIM_POWER_ON_NS) / NS_PER_US, line);
+    if (s->trace.file)
+        fprintf(s->trace.file, "t=%" PRIu64 " %s\n", (time_ns - SIM_POWER_ON_NS) / NS_PER_US, line);
 }
 
 static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
@@ -109,104 +110,13 @@ static void on_ring(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vq
     page_log_ring(page_log, time_ns, q, what, chain, value);
 }
 
-/* ---- runs compared item by item ---- */
-
-enum { ITEM_BYTES = 128, SHOWN_BYTES = 16 };
-
-struct item {
-    const char *kind;
-    uint64_t time_ns, digest;
-    uint32_t len;
-    uint8_t bytes[ITEM_BYTES];
-};
-
-/* What the first run hashed, and how far a later one agrees with it. */
-struct comparison {
-    struct item *items;
-    size_t count, size;
-    size_t at; /* of the later run */
-    bool later, differs;
-    char *out; /* the first difference in words */
-    size_t out_size;
-};
-
-static void item_of(struct item *it, const struct sim *s, const char *kind, const void *bytes,
-                    size_t len)
-{
-    const uint8_t *p = bytes;
-
-    memset(it, 0, sizeof(*it));
-    it->kind = kind;
-    it->time_ns = s->now_ns;
-    it->len = (uint32_t)len;
-    memcpy(it->bytes, p, len < ITEM_BYTES ? len : ITEM_BYTES);
-    for (size_t i = 0; i < len; i++)
-        it->digest = (it->digest ^ p[i]) * UINT64_C(0x100000001b3);
-}
-
-static bool same_item(const struct item *a, const struct item *b)
-{
-    return strcmp(a->kind, b->kind) == 0 && a->time_ns == b->time_ns && a->digest == b->digest &&
-           a->len == b->len;
-}
-
-/* Kind, time and the bytes from `from` on, as hexadecimal and as text. */
-static void print_item(char *buf, size_t size, const struct item *it, unsigned from)
-{
-    unsigned end = it->len < ITEM_BYTES ? it->len : ITEM_BYTES;
-    size_t n = (size_t)snprintf(buf, size, "%s at %" PRIu64 " ns, %u bytes, from byte %u ",
-                                it->kind, it->time_ns - SIM_POWER_ON_NS, it->len, from);
-
-    end = end < from + SHOWN_BYTES ? end : from + SHOWN_BYTES;
-    for (unsigned i = from; i < end; i++)
-        n += (size_t)snprintf(buf + n, size - n, "%02x", it->bytes[i]);
-    n += (size_t)snprintf(buf + n, size - n, " |");
-    for (unsigned i = from; i < end; i++)
-        n += (size_t)snprintf(buf + n, size - n, "%c",
-                              it->bytes[i] >= ' ' && it->bytes[i] <= '~' ? it->bytes[i] : '.');
-    snprintf(buf + n, size - n, "|");
-}
-
-static void describe_difference(struct comparison *c, const struct item *was, const struct item *is)
-{
-    char a[180] = "the end of the run", b[180] = "the end of the run";
-    unsigned from = 0;
-
-    while (was && is && from + SHOWN_BYTES < ITEM_BYTES && from + SHOWN_BYTES < was->len &&
-           !memcmp(was->bytes + from, is->bytes + from, SHOWN_BYTES))
-        from += SHOWN_BYTES;
-    if (was)
-        print_item(a, sizeof(a), was, from);
-    if (is)
-        print_item(b, sizeof(b), is, from);
-    snprintf(c->out, c->out_size, "item %zu differs: first %s; then %s", c->at, a, b);
-    c->differs = true;
-}
-
-static void compare_item(struct comparison *c, const struct item *it)
-{
-    if (!c->later) {
-        c->items = memory_grow(c->items, c->count + 1, &c->size, sizeof(*c->items));
-        c->items[c->count++] = *it;
-    } else if (c->at == c->count) {
-        describe_difference(c, NULL, it);
-    } else if (!same_item(&c->items[c->at], it)) {
-        describe_difference(c, &c->items[c->at], it);
-    } else {
-        c->at++;
-    }
-}
-
 static void watch(void *ctx, const struct sim *s, const char *kind, const void *bytes, size_t len)
 {
     struct story *story = ctx;
-    struct item it;
 
     running = s;
-    if (!story->comparison || story->comparison->differs)
-        return;
-    item_of(&it, s, kind, bytes, len);
-    compare_item(story->comparison, &it);
+    if (story->comparison)
+        comparison_item(story->comparison, s, kind, bytes, len);
 }
 
 /* ---- in the child ---- */
@@ -252,12 +162,10 @@ static void repeat(struct run_context *c, const struct scenario *sc, struct run_
     ro->on_flight = NULL;
     ro->on_ring = NULL;
     ro->pcap = NULL;
-    cmp->later = true;
     for (uint64_t i = 1; i < times && !cmp->differs; i++) {
-        cmp->at = 0;
+        comparison_begin(cmp);
         run_scenario(c, sc, ro, &r);
-        if (!cmp->differs && cmp->at < cmp->count)
-            describe_difference(cmp, &cmp->items[cmp->at], NULL);
+        comparison_end(cmp);
     }
     if (cmp->differs && f->kind == FAILURE_NONE) {
         f->kind = FAILURE_DIVERGENCE;
@@ -269,19 +177,35 @@ static void repeat(struct run_context *c, const struct scenario *sc, struct run_
     }
 }
 
-static void run_child(const struct scenario *sc, const struct options *o,
-                      const struct guest_ops *guest, const char *pcap, const char *trace,
-                      unsigned story_lines)
+/* A trace that was asked for and cannot be had fails the run; one that failed already keeps its own
+ * failure, and a line tells of the trace. */
+static void fail_trace(struct verdict *v, const char *path, int error)
 {
+    struct failure *f = &v->failure;
+
+    if (f->kind != FAILURE_NONE) {
+        fprintf(stderr, "drywire: --trace %s: %s\n", path, strerror(error));
+        return;
+    }
+    f->kind = FAILURE_HARNESS;
+    snprintf(f->oracle, sizeof(f->oracle), "trace");
+    snprintf(f->site, sizeof(f->site), "%.150s", path);
+    snprintf(f->message, sizeof(f->message), "cannot be written: %s", strerror(error));
+}
+
+void child_job(const struct job *job, struct run_context *c, struct verdict *verdict)
+{
+    const struct options *o = &job->options;
     struct origin origin;
     uint64_t times = o->check_determinism && o->repeat < 2 ? 2 : o->repeat;
-    struct comparison comparison = {.out = shared->diverged, .out_size = sizeof(shared->diverged)};
+    struct comparison comparison = {.out = verdict->diverged,
+                                    .out_size = sizeof(verdict->diverged)};
     struct story story = {
-        .v = shared, .limit = story_lines, .comparison = times > 1 ? &comparison : NULL};
+        .v = verdict, .limit = job->story_lines, .comparison = times > 1 ? &comparison : NULL};
     struct run_options ro = {.seed = o->seed,
-                             .guest = guest,
+                             .guest = job->guest,
                              .weak_memory = options_weak(o),
-                             .pcap = pcap,
+                             .pcap = job->pcap[0] ? job->pcap : NULL,
                              .origin = &origin,
                              .registers = o->detail,
                              .on_line = on_line,
@@ -289,30 +213,37 @@ static void run_child(const struct scenario *sc, const struct options *o,
                              .on_lost = on_lost,
                              .hash_watch = watch,
                              .ctx = &story,
-                             .detail = o->verbose || trace || page_log};
-    struct run_context *c = run_context_new();
+                             .detail = o->verbose || job->trace[0] || job->log};
     struct run_result r;
     uint64_t start;
+    int trace_error = 0;
 
-    origin_of(&origin, sc, o);
+    shared = verdict;
+    page_log = job->log;
+    running = NULL;
+    alarm(o->timeout_s < ALARM_MAX_S ? (unsigned)o->timeout_s : ALARM_MAX_S);
+    origin_of(&origin, job->scenario, o);
     if (page_log) {
         ro.on_flight = on_flight;
         ro.on_ring = on_ring;
     }
-    if (trace)
-        story.trace = fopen(trace, "w");
-    if (story.trace)
-        setvbuf(story.trace, NULL, _IOLBF, 0); /* a crash leaves all lines before it */
+    if (job->trace[0] && whole_file_open(&story.trace, job->trace))
+        trace_error = errno;
+    if (story.trace.file)
+        setvbuf(story.trace.file, NULL, _IOLBF, 0); /* a crash leaves all lines before it */
     start = clock_ns();
-    run_scenario(c, sc, &ro, &r);
-    take(shared, &r, clock_ns() - start);
-    if (story.trace)
-        fclose(story.trace);
+    run_scenario(c, job->scenario, &ro, &r);
+    take(verdict, &r, clock_ns() - start);
+    if (story.trace.file && whole_file_close(&story.trace))
+        trace_error = errno;
+    if (trace_error)
+        fail_trace(verdict, job->trace, trace_error);
     if (story.comparison)
-        repeat(c, sc, &ro, times);
-    free(comparison.items);
-    run_context_free(c);
-    shared->finished = true;
+        repeat(c, job->scenario, &ro, times);
+    comparison_free(&comparison);
+    alarm(0);
+    running = NULL;
+    verdict->finished = true;
 }
 
 static void on_signal(int number, siginfo_t *info, void *context)
@@ -333,7 +264,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
     _exit(EXIT_FAIL);
 }
 
-static void watch_signals(uint64_t timeout_s)
+void child_watch_signals(void)
 {
     static const int numbers[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGALRM};
     static uint8_t stack[64 * 1024];
@@ -343,53 +274,6 @@ static void watch_signals(uint64_t timeout_s)
     sigaltstack(&alternate, NULL);
     for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         sigaction(numbers[i], &a, NULL);
-    alarm(timeout_s < ALARM_MAX_S ? (unsigned)timeout_s : ALARM_MAX_S);
-}
-
-/* ---- in the parent ---- */
-
-const struct verdict *child_run(const struct scenario *sc, const struct options *o,
-                                const struct guest_ops *guest, const char *pcap, const char *trace,
-                                struct page_log *log, unsigned story_lines)
-{
-    int status = 0;
-    pid_t pid;
-
-    if (!shared) {
-        shared =
-            mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        if (shared == MAP_FAILED)
-            out_of_memory();
-    }
-    memset(shared, 0, offsetof(struct verdict, story));
-    page_log = log;
-    shared->seed = o->seed;
-    shared->last_ns = SIM_POWER_ON_NS;
-    fflush(NULL);
-    pid = fork();
-    if (pid == 0) {
-        dup2(STDERR_FILENO, STDOUT_FILENO); /* what a guest prints is not our data */
-        watch_signals(o->timeout_s);
-        run_child(sc, o, guest, pcap, trace, story_lines);
-        exit(EXIT_PASS); /* and not _exit: coverage and leak checks want their turn */
-    }
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (shared->failure.kind == FAILURE_NONE &&
-        (!shared->finished || !WIFEXITED(status) || WEXITSTATUS(status))) {
-        shared->failure.kind = pid < 0 ? FAILURE_HARNESS : FAILURE_CRASH;
-        snprintf(shared->failure.oracle, sizeof(shared->failure.oracle), "process");
-        snprintf(shared->failure.site, sizeof(shared->failure.site), "?");
-        snprintf(shared->failure.message, sizeof(shared->failure.message),
-                 pid < 0               ? "fork failed"
-                 : WIFSIGNALED(status) ? "the child was ended by signal %d"
-                                       : "the child ended with %d (see what it printed)",
-                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-        shared->failure.time_ns = shared->last_ns;
-    }
-    if (pcap && shared->failure.kind != FAILURE_NONE)
-        pcapng_rescue(pcap);
-    return shared;
 }
 
 int child_call(int (*fn)(void *ctx), void *ctx, uint64_t timeout_s)
@@ -415,25 +299,4 @@ int child_call(int (*fn)(void *ctx), void *ctx, uint64_t timeout_s)
         fprintf(stderr, "drywire: ended by %s; 'drywire run' shows where\n",
                 strsignal(WTERMSIG(status)));
     return WTERMSIG(status) == SIGALRM ? EXIT_LIVELOCK : EXIT_FAIL;
-}
-
-int failure_code(enum failure_kind kind)
-{
-    switch (kind) {
-    case FAILURE_NONE:
-        return EXIT_PASS;
-    case FAILURE_SAFETY:
-    case FAILURE_LIVENESS:
-    case FAILURE_EXPECT:
-    case FAILURE_RESOURCE:
-    case FAILURE_CRASH:
-        return EXIT_FAIL;
-    case FAILURE_LIVELOCK:
-        return EXIT_LIVELOCK;
-    case FAILURE_DIVERGENCE:
-        return EXIT_DIVERGED;
-    case FAILURE_HARNESS:
-        return EXIT_HARNESS;
-    }
-    return EXIT_HARNESS;
 }

@@ -1,5 +1,5 @@
 /*
- * One scenario file in a child process of its own, so that a crash or a wall-clock alarm still
+ * One run in a child process (a worker of pool.h), so that a crash or a wall-clock alarm still
  * gives a verdict, the story so far and a proper exit code. Parent and child share one mapping.
  */
 #ifndef DRYWIRE_CHILD_H
@@ -8,6 +8,7 @@
 #include "options.h"
 #include "../report/page_log.h"
 #include "../run.h"
+#include <limits.h>
 
 enum { LAST_FRAMES = 5, STORY_LINE_MAX = 320, STORY_MAX = 4 << 20, STORY_TAIL = 20 };
 
@@ -25,22 +26,28 @@ struct verdict {
     unsigned lines;      /* of them */
     unsigned tail_count; /* lines behind them; the last ones are kept by number modulo STORY_TAIL */
     char tail[STORY_TAIL][STORY_LINE_MAX];
+    const char *printed; /* what it printed by itself (a guest, a sanitizer): the parent's */
+    size_t printed_len;
     char story[STORY_MAX];
 };
 
 /* How much of the story to keep: lines from its beginning; those of its end are kept besides. */
 #define STORY_ALL UINT32_MAX
 
-/*
- * Run it as the options say, with the capture at `pcap` and the whole trace at `trace` (NULL:
- * none), and everything in `log` (NULL: the same). The verdict is the caller's until the next call.
- */
-const struct verdict *child_run(const struct scenario *sc, const struct options *o,
-                                const struct guest_ops *guest, const char *pcap, const char *trace,
-                                struct page_log *log, unsigned story_lines);
+/* One run: a scenario under the seed and the memory of `options`. */
+struct job {
+    const struct scenario *scenario;
+    struct options options;
+    const struct guest_ops *guest;        /* NULL: the core */
+    char pcap[PATH_MAX], trace[PATH_MAX]; /* where its capture and whole trace go; "": nowhere */
+    struct page_log *log;                 /* a mapping that gets everything, or NULL */
+    unsigned story_lines;
+};
 
-/* The exit code that a failure stands for. */
-int failure_code(enum failure_kind kind);
+/* Run it here and fill *verdict, whose head is zeroed. A crash or the alarm ends this process with
+ * the verdict filled, once child_watch_signals() was called. */
+void child_job(const struct job *job, struct run_context *c, struct verdict *verdict);
+void child_watch_signals(void);
 
 /* Call fn(ctx) in a child of its own and return what it returns, an exit code. A crash becomes
  * EXIT_FAIL, the alarm EXIT_LIVELOCK, each after a line on stderr. */

@@ -1,6 +1,7 @@
 /*
  * The program `drywire`: from the command line to the verb (verbs.h).
  */
+#include "../whole_file.h"
 #include "verbs.h"
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ int main(int argc, char **argv)
     int code = options_parse(argc, argv, &o);
 
     atexit(check_stdout);
+    whole_file_own();
     if (code >= 0)
         return code;
     code = check_apart(&o);

@@ -36,6 +36,8 @@ static const struct row {
 } rows[] = {
     {"seed", 's', "N", RUN | EXPLAIN | WORLD | QEMU | SEQ | REPORT | REPLAY,
      "seed of the run, decimal or 0x hexadecimal (default 1)"},
+    {"seeds", 'E', "A..B", RUN, "every seed from A to B; the first that fails is shown"},
+    {"jobs", 'Z', "N", RUN, "runs at the same time (default: as many as processors)"},
     {"memory", 'K', "draw|weak|strong|both", RUN | EXPLAIN | SEQ | REPORT | REPLAY,
      "which memory (default: the seed draws); both, of run alone: one run with each"},
     {"repeat", 'n', "N", RUN, "run N times in one process and name the first event that differs"},
@@ -218,6 +220,24 @@ static int number(const char *name, const char *text, uint64_t min, uint64_t *ou
     return EXIT_USAGE;
 }
 
+/* A..B into the first seed and how many there are. */
+static int seed_range(const char *name, const char *text, struct options *o)
+{
+    const char *dots = strstr(text, "..");
+    char first[40];
+    uint64_t last;
+
+    snprintf(first, sizeof(first), "%.*s", dots ? (int)(dots - text) : 0, text);
+    if (dots && dots - text < (int)sizeof(first) && value_number(first, &o->seed) &&
+        value_number(dots + 2, &last) && last >= o->seed && last - o->seed < UINT32_MAX) {
+        o->seeds = last - o->seed + 1;
+        return -1;
+    }
+    fprintf(stderr, "drywire: --%s needs the first and the last seed, such as 1..100, not '%s'\n",
+            name, text);
+    return EXIT_USAGE;
+}
+
 /* An open descriptor. */
 static int descriptor(const char *name, const char *text, uint64_t *out)
 {
@@ -336,6 +356,10 @@ static int apply(const struct row *r, const char *value, struct options *o)
         break;
     case 'J':
         return choice(r->name, value, journals, (unsigned *)&o->journal);
+    case 'E':
+        return seed_range(r->name, value, o);
+    case 'Z':
+        return number(r->name, value, 1, &o->jobs);
     case 'K':
         if (choice(r->name, value, memories, (unsigned *)&o->memory) >= 0)
             return EXIT_USAGE;
@@ -456,6 +480,13 @@ static int parse_options(int argc, char **argv, struct options *o)
     return -1;
 }
 
+static uint64_t processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n > 0 ? (uint64_t)n : 1;
+}
+
 int options_parse(int argc, char **argv, struct options *o)
 {
     const char *near;
@@ -463,6 +494,8 @@ int options_parse(int argc, char **argv, struct options *o)
 
     *o = (struct options){.program = argc ? argv[0] : "build/drywire",
                           .seed = 1,
+                          .seeds = 1,
+                          .jobs = processors(),
                           .repeat = 1,
                           .timeout_s = 60,
                           .limit_s = 10,

@@ -63,6 +63,8 @@ struct options {
     enum verb verb;
     bool named; /* the verb was given */
     uint64_t seed;
+    uint64_t seeds; /* run: how many, from `seed` on */
+    uint64_t jobs;  /* run: at the same time */
     uint64_t repeat;
     uint64_t timeout_s;
     uint64_t limit_s, fd, ready_fd; /* world; a descriptor that was not given is NO_FD */

@@ -4,6 +4,7 @@
 #include "../memory.h"
 #include "../report/page.h"
 #include "paths.h"
+#include "pool.h"
 #include "../replay/reactive.h"
 #include "../replay/replay_exact.h"
 #include "../report/report.h"
@@ -74,7 +75,7 @@ static int write_page(const struct report_item *it, const struct page_log *log)
     facts.coverage = coverage_link(coverage, sizeof(coverage), path);
     page_write(out, &facts, log);
     memory_stream_close(out);
-    code = write_output(path, page, len);
+    code = write_output("output", path, page, len);
     free(page);
     return code;
 }
@@ -83,6 +84,7 @@ static int report_run(const struct scenario *sc, const struct options *o,
                       const struct guest_ops *guest)
 {
     struct page_log *log = page_log_new();
+    struct job job = {.scenario = sc, .options = *o, .guest = guest, .log = log};
     struct report_item it = {.scenario = sc, .options = o};
     int code;
 
@@ -90,7 +92,7 @@ static int report_run(const struct scenario *sc, const struct options *o,
         fprintf(stderr, "drywire: no memory for the run's events: %s\n", strerror(errno));
         return EXIT_HARNESS;
     }
-    it.verdict = child_run(sc, o, guest, NULL, NULL, log, 0);
+    it.verdict = pool_run_one(&job);
     code = write_page(&it, log);
     page_log_free(log);
     if (!code)

@@ -1,9 +1,13 @@
 /*
- * `drywire run`: each scenario in a child of its own, a verdict line for each, artifacts of those
- * that fail.
+ * `drywire run`: scenarios, each under its seeds and memories, in workers (pool.h); a verdict line
+ * for each, the artifacts of those that fail, and a summary.
  */
-#include "paths.h"
+#include "../memory.h"
 #include "../report/report.h"
+#include "../whole_file.h"
+#include "paths.h"
+#include "pool.h"
+#include "progress.h"
 #include "verbs.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +17,37 @@
 
 enum { STORY_SHORT = 20 };
 
+/* A file that was named, in the order of the command line. */
+struct file {
+    struct scenario *scenario; /* NULL: it cannot be read, and a line said why */
+    const char *skip;          /* why it is not run, or NULL */
+    int code;                  /* of what is not run */
+    unsigned memories;         /* runs for each seed: one, or one with each memory */
+    uint64_t first;            /* the number of its first run */
+};
+
+/* What came of a file's runs so far. */
+struct tally {
+    uint64_t runs, failed;
+    int code;
+};
+
+struct runner {
+    const struct options *o;
+    const struct guest_ops *guest;
+    struct file *files;
+    size_t count;
+    uint64_t seeds; /* for each file */
+    bool single;    /* one run in all: its story is printed */
+
+    size_t at; /* the file that is under way */
+    struct tally tally;
+    unsigned passed, failed, skipped;
+    uint64_t runs, runs_failed, runs_all;
+    int code;
+};
+
+/* Where libslirp is required, a skip is a failure. */
 static bool slirp_required(void)
 {
     const char *require = getenv("DRYWIRE_REQUIRE");
@@ -20,7 +55,6 @@ static bool slirp_required(void)
     return require && strstr(require, "slirp");
 }
 
-/* Where libslirp is required, a skip is a failure. */
 static void refuse_skip(struct verdict *v, const struct scenario *sc, const char *reason)
 {
     v->failure.kind = FAILURE_EXPECT;
@@ -30,7 +64,29 @@ static void refuse_skip(struct verdict *v, const struct scenario *sc, const char
              "not run, and DRYWIRE_REQUIRE forbids that: %s", reason);
 }
 
-/* A file name for artifacts: the path with its slashes made harmless, and the seed. */
+/* ---- which runs there are ---- */
+
+static uint64_t runs_of(const struct runner *r, const struct file *f)
+{
+    return f->scenario && !f->skip ? r->seeds * f->memories : 0;
+}
+
+/* The file that run number `index` is of: the last one that starts at or before it and has runs. */
+static const struct file *file_of(const struct runner *r, uint64_t index)
+{
+    size_t low = 0, high = r->count;
+
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+
+        *(r->files[middle].first <= index ? &low : &high) = middle;
+    }
+    while (!runs_of(r, &r->files[low]))
+        low--;
+    return &r->files[low];
+}
+
+/* A file name for artifacts: the path with its slashes made harmless, seed and memory. */
 static void artifact_name(char *buf, size_t size, const struct scenario *sc,
                           const struct options *o, const char *suffix)
 {
@@ -43,15 +99,48 @@ static void artifact_name(char *buf, size_t size, const struct scenario *sc,
              o->memory ? memory_word(o->memory) : "", suffix);
 }
 
-static void write_block(const char *path, const struct report_item *it)
+static void make_job(void *ctx, uint64_t index, struct job *job)
 {
-    FILE *out = fopen(path, "w");
+    const struct runner *r = ctx;
+    const struct file *f = file_of(r, index);
+    uint64_t nth = index - f->first;
 
-    if (!out)
-        return;
+    job->scenario = f->scenario;
+    job->options = *r->o;
+    job->guest = r->guest;
+    job->log = NULL;
+    job->story_lines = r->o->verbose ? STORY_ALL : STORY_SHORT;
+    job->options.seed += nth / f->memories;
+    if (r->o->memory == MEMORY_BOTH)
+        job->options.memory = f->memories == 1    ? MEMORY_DRAW
+                              : nth % f->memories ? MEMORY_STRONG
+                                                  : MEMORY_WEAK;
+    job->pcap[0] = job->trace[0] = 0;
+    if (r->o->artifacts) {
+        artifact_name(job->pcap, sizeof(job->pcap), f->scenario, &job->options, ".pcapng");
+        artifact_name(job->trace, sizeof(job->trace), f->scenario, &job->options, ".trace");
+    }
+    if (r->o->pcap)
+        snprintf(job->pcap, sizeof(job->pcap), "%s", r->o->pcap);
+    if (r->o->trace)
+        snprintf(job->trace, sizeof(job->trace), "%s", r->o->trace);
+}
+
+/* ---- what is printed and written ---- */
+
+static int write_block(const char *path, const struct report_item *it)
+{
+    char *text;
+    size_t len;
+    FILE *out = memory_stream(&text, &len);
+    int code;
+
     report_story(out, it);
     report_block(out, it);
-    fclose(out);
+    memory_stream_close(out);
+    code = write_output("artifacts", path, text, len);
+    free(text);
+    return code;
 }
 
 static void tell(const struct report_item *it, bool single)
@@ -60,6 +149,7 @@ static void tell(const struct report_item *it, bool single)
     bool bad = !it->skip && it->verdict->failure.kind != FAILURE_NONE;
     FILE *out = o->json ? stderr : stdout;
 
+    progress_erase();
     if (o->json)
         report_json(stdout, it);
     if (!it->skip && !o->quiet && !o->json && (single || o->verbose || bad))
@@ -68,6 +158,11 @@ static void tell(const struct report_item *it, bool single)
         report_line(out, it);
     if (bad)
         report_block(out, it);
+    if (!it->skip && it->verdict->printed_len) {
+        fflush(NULL);
+        fprintf(stderr, "drywire: %s printed:\n", it->scenario->path);
+        fwrite(it->verdict->printed, 1, it->verdict->printed_len, stderr);
+    }
     if (o->annotate)
         report_github(it);
     if (o->junit)
@@ -75,96 +170,175 @@ static void tell(const struct report_item *it, bool single)
     fflush(NULL);
 }
 
-static int run_one(const struct scenario *sc, const struct options *o,
-                   const struct guest_ops *guest, bool single, bool *skipped)
+/* Of many seeds only the first that fails is told whole, and at the end how many did. */
+static void tell_many(const struct runner *r, const struct file *f)
+{
+    const struct tally *t = &r->tally;
+    bool bad = t->failed;
+
+    if (r->o->json || (r->o->quiet && !bad))
+        return;
+    progress_erase();
+    printf("%s  %s  seeds=%" PRIu64 "..%" PRIu64 "  %" PRIu64 " runs, %" PRIu64 " failed\n",
+           bad ? "fail" : "pass", f->scenario->path, r->o->seed, r->o->seed + r->seeds - 1, t->runs,
+           t->failed);
+    fflush(NULL);
+}
+
+/* ---- verdicts as they come ---- */
+
+static void count_file(struct runner *r, int code, bool skipped)
+{
+    r->code = worse_exit(r->code, code);
+    if (code)
+        r->failed++;
+    else if (skipped)
+        r->skipped++;
+    else
+        r->passed++;
+}
+
+/* Files that have no runs, up to the next one that has. */
+static void pass_over(struct runner *r)
 {
     static struct verdict nothing;
-    struct report_item it = {.scenario = sc, .options = o, .verdict = &nothing};
-    const char *pcap = o->pcap, *trace = o->trace;
-    char pcap_name[4096], trace_name[4096], block_name[4096];
-    int code;
 
-    it.skip = skip_reason(sc);
-    *skipped = it.skip;
-    if (it.skip && slirp_required()) {
-        refuse_skip(&nothing, sc, it.skip);
-        it.skip = NULL;
-        tell(&it, single);
-        return EXIT_FAIL;
+    for (; r->at < r->count && !runs_of(r, &r->files[r->at]); r->at++) {
+        struct file *f = &r->files[r->at];
+        struct report_item it = {
+            .scenario = f->scenario, .options = r->o, .verdict = &nothing, .skip = f->skip};
+
+        if (f->scenario && slirp_required()) {
+            refuse_skip(&nothing, f->scenario, f->skip);
+            it.skip = NULL;
+            f->code = EXIT_FAIL;
+        }
+        if (f->scenario)
+            tell(&it, r->single);
+        count_file(r, f->code, f->scenario != NULL);
     }
-    if (it.skip) {
-        tell(&it, single);
-        return EXIT_PASS;
+}
+
+static int keep_artifacts(const struct report_item *it, const struct job *job, int code)
+{
+    char name[PATH_MAX];
+
+    if (code) {
+        artifact_name(name, sizeof(name), it->scenario, it->options, ".txt");
+        return worse_exit(code, write_block(name, it));
     }
-    if (o->artifacts) {
-        artifact_name(pcap_name, sizeof(pcap_name), sc, o, ".pcapng");
-        artifact_name(trace_name, sizeof(trace_name), sc, o, ".trace");
-        artifact_name(block_name, sizeof(block_name), sc, o, ".txt");
-        pcap = pcap ? pcap : pcap_name;
-        trace = trace ? trace : trace_name;
-    }
-    it.verdict = child_run(sc, o, guest, pcap, trace, NULL, o->verbose ? STORY_ALL : STORY_SHORT);
-    it.capture = pcap;
-    code = failure_code(it.verdict->failure.kind);
-    tell(&it, single);
-    if (o->artifacts && code)
-        write_block(block_name, &it);
-    if (o->artifacts && !code) {
-        unlink(pcap_name);
-        unlink(trace_name);
-    }
+    if (!it->options->pcap)
+        unlink(job->pcap);
+    if (!it->options->trace)
+        unlink(job->trace);
     return code;
 }
 
-/* The scenario with each memory that was asked for: one run, or two where it leaves that open. */
-static int run_memories(const struct scenario *sc, const struct options *o,
-                        const struct guest_ops *guest, bool single, bool *skipped, unsigned *runs)
+static void take_verdict(void *ctx, uint64_t index, const struct verdict *v)
 {
-    struct options one = *o;
-    int code;
+    struct runner *r = ctx;
+    struct tally *t = &r->tally;
+    struct job *job = memory_unset(sizeof(*job));
+    struct report_item it = {.options = &job->options, .verdict = v};
+    const struct file *f;
+    int code = failure_code(v->failure.kind);
 
-    if (o->memory != MEMORY_BOTH || skip_reason(sc) || run_memory(sc) != TOGGLE_DRAW) {
-        one.memory = o->memory == MEMORY_BOTH ? MEMORY_DRAW : o->memory;
-        code = run_one(sc, &one, guest, single, skipped);
-        *runs += !*skipped;
-        return code;
+    pass_over(r);
+    f = &r->files[r->at];
+    make_job(r, index, job);
+    it.scenario = f->scenario;
+    it.capture = job->pcap[0] ? job->pcap : NULL;
+    r->runs++;
+    r->runs_failed += code != 0;
+    t->runs++;
+    t->failed += code != 0;
+    if (r->seeds == 1 || r->o->json || (code && t->failed == 1))
+        tell(&it, r->single);
+    if (r->o->artifacts)
+        code = keep_artifacts(&it, job, code);
+    t->code = worse_exit(t->code, code);
+    if (t->runs == runs_of(r, f)) {
+        if (r->seeds > 1)
+            tell_many(r, f);
+        count_file(r, t->code, false);
+        *t = (struct tally){0};
+        r->at++;
+        pass_over(r);
     }
-    *runs += 2;
-    one.memory = MEMORY_WEAK;
-    code = run_one(sc, &one, guest, false, skipped);
-    one.memory = MEMORY_STRONG;
-    return worse_exit(code, run_one(sc, &one, guest, false, skipped));
+    free(job);
+}
+
+static void show_progress(void *ctx, uint64_t finished)
+{
+    const struct runner *r = ctx;
+
+    progress_show(finished, r->runs_all, r->runs_failed);
+}
+
+/* ---- the command ---- */
+
+static void read_files(struct runner *r, const struct paths *p)
+{
+    uint64_t runs = 0;
+
+    r->count = p->count;
+    r->files = memory_new(p->count, sizeof(*r->files));
+    for (size_t i = 0; i < p->count; i++) {
+        struct file *f = &r->files[i];
+
+        f->code = read_with_device(p->path[i], r->o, &f->scenario);
+        if (f->code)
+            f->scenario = NULL;
+        else
+            f->skip = skip_reason(f->scenario);
+        f->memories = f->scenario && r->o->memory == MEMORY_BOTH &&
+                              run_memory(f->scenario) == TOGGLE_DRAW
+                          ? 2
+                          : 1;
+        f->first = runs;
+        runs += runs_of(r, f);
+    }
+    r->runs_all = runs;
+    r->single = p->count == 1 && runs <= 1;
+}
+
+static void print_summary(const struct runner *r)
+{
+    bool stopped = r->code > 128;
+
+    progress_erase();
+    if ((r->count == 1 && !stopped) || r->o->json)
+        return;
+    printf("%u passed, %u failed, %u skipped", r->passed, r->failed, r->skipped);
+    if (r->runs_all != r->count)
+        printf(", %" PRIu64 " runs", r->runs);
+    if (stopped)
+        printf("; stopped, %" PRIu64 " runs left", r->runs_all - r->runs);
+    putchar('\n');
 }
 
 static int run_all(const struct options *o, const struct paths *p, const struct guest_ops *guest)
 {
-    unsigned passed = 0, failures = 0, skips = 0, runs = 0;
-    int code = EXIT_PASS;
+    struct runner r = {.o = o, .guest = guest, .seeds = o->seeds};
+    struct pool pool = {.job = make_job,
+                        .done = take_verdict,
+                        .progress = show_progress,
+                        .ctx = &r,
+                        .workers = (unsigned)o->jobs,
+                        .alone = guest != NULL};
+    int code;
 
-    for (size_t i = 0; i < p->count; i++) {
-        struct scenario *sc;
-        bool skipped = false;
-        int one = read_with_device(p->path[i], o, &sc);
-
-        if (!one) {
-            one = run_memories(sc, o, guest, p->count == 1, &skipped, &runs);
-            scenario_free(sc);
-        }
-        code = worse_exit(code, one);
-        if (one)
-            failures++;
-        else if (skipped)
-            skips++;
-        else
-            passed++;
-    }
-    if (p->count > 1 && !o->json) {
-        printf("%u passed, %u failed, %u skipped", passed, failures, skips);
-        if (o->memory == MEMORY_BOTH)
-            printf(", %u runs", runs);
-        putchar('\n');
-    }
-    return code;
+    read_files(&r, p);
+    pool.count = r.runs_all;
+    progress_start(r.runs_all);
+    pass_over(&r);
+    code = pool_run(&pool);
+    r.code = code > 128 ? code : worse_exit(r.code, code);
+    print_summary(&r);
+    for (size_t i = 0; i < r.count; i++)
+        scenario_free(r.files[i].scenario);
+    free(r.files);
+    return r.code;
 }
 
 int verb_run(const struct options *o)
@@ -185,10 +359,8 @@ int verb_run(const struct options *o)
         code = check_slirp();
     if (!code)
         code = run_all(o, &p, guest);
-    if (o->junit && code != EXIT_USAGE && junit_write(o->junit)) {
-        fprintf(stderr, "drywire: --junit %s: %s\n", o->junit, strerror(errno));
+    if (o->junit && code != EXIT_USAGE && junit_write(o->junit))
         code = worse_exit(code, EXIT_HARNESS);
-    }
     paths_free(&p);
     return code;
 }

@@ -1,8 +1,8 @@
 #include "verbs.h"
+#include "../whole_file.h"
 #include "../world/world.h"
 #include <dlfcn.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +20,27 @@ int worse_exit(int a, int b)
         if (order[i] == a || order[i] == b)
             best = order[i];
     return best;
+}
+
+int failure_code(enum failure_kind kind)
+{
+    switch (kind) {
+    case FAILURE_NONE:
+        return EXIT_PASS;
+    case FAILURE_SAFETY:
+    case FAILURE_LIVENESS:
+    case FAILURE_EXPECT:
+    case FAILURE_RESOURCE:
+    case FAILURE_CRASH:
+        return EXIT_FAIL;
+    case FAILURE_LIVELOCK:
+        return EXIT_LIVELOCK;
+    case FAILURE_DIVERGENCE:
+        return EXIT_DIVERGED;
+    case FAILURE_HARNESS:
+        return EXIT_HARNESS;
+    }
+    return EXIT_HARNESS;
 }
 
 const struct guest_ops *load_guest(const char *path)
@@ -129,25 +150,19 @@ int check_apart(const struct options *o)
     return 0;
 }
 
-int write_output(const char *path, const void *bytes, size_t len)
+int write_output(const char *option, const char *path, const void *bytes, size_t len)
 {
-    char temporary[PATH_MAX + 16];
-    const char *name = path;
-    struct stat st;
+    struct whole_file w;
     bool good;
-    FILE *out;
 
-    if (stat(path, &st) || S_ISREG(st.st_mode)) {
-        snprintf(temporary, sizeof(temporary), "%s.partial", path);
-        name = temporary;
+    good = whole_file_open(&w, path) == 0;
+    if (good) {
+        fwrite(bytes, 1, len, w.file); /* an error is found by the close */
+        good = whole_file_close(&w) == 0;
     }
-    out = fopen(name, "wb");
-    good = out && fwrite(bytes, 1, len, out) == len;
-    if (out && fclose(out) == 0 && good && (name == path || rename(name, path) == 0))
+    if (good)
         return EXIT_PASS;
-    fprintf(stderr, "drywire: --output %s: %s\n", path, strerror(errno));
-    if (out && name != path)
-        unlink(name);
+    fprintf(stderr, "drywire: --%s %s: %s\n", option, path, strerror(errno));
     return EXIT_HARNESS;
 }
 
@@ -159,8 +174,8 @@ int check_outputs(const struct options *o, size_t scenarios)
                       : o->nic_pcap ? "nic-pcap"
                                     : NULL;
 
-    if (one && scenarios > 1) {
-        fprintf(stderr, "drywire: --%s is for a single scenario, here are %zu%s\n", one, scenarios,
+    if (one && (scenarios > 1 || o->seeds > 1 || o->memory == MEMORY_BOTH)) {
+        fprintf(stderr, "drywire: --%s is for a single run of a single scenario%s\n", one,
                 o->verb == VERB_RUN ? "; --artifacts DIR is for many" : "");
         return EXIT_USAGE;
     }

@@ -21,8 +21,9 @@ int verb_report(const struct options *o);
 int verb_import(const struct options *o);
 int verb_replay(const struct options *o);
 
-/* Which of two exit codes says more. */
+/* Which of two exit codes says more; the one that a failure stands for. */
 int worse_exit(int a, int b);
+int failure_code(enum failure_kind kind);
 
 /* A guest of someone else (--guest), which stays loaded; NULL after a line on stderr. */
 const struct guest_ops *load_guest(const char *path);
@@ -35,14 +36,14 @@ int read_with_device(const char *path, const struct options *o, struct scenario 
 bool same_file(const char *a, const char *b);
 
 /* Write a file, the whole of it or nothing; what was there before stays until then. 0, or an exit
- * code after a line on stderr about --output. */
-int write_output(const char *path, const void *bytes, size_t len);
+ * code after a line on stderr about this option. */
+int write_output(const char *option, const char *path, const void *bytes, size_t len);
 
 /* Why this scenario cannot be run here, or NULL. */
 const char *skip_reason(const struct scenario *sc);
 
-/* The scenarios that are named, one at least, and where their outputs go. 0, or an exit code after a
- * line on stderr; paths_free() in both cases. */
+/* The scenarios that are named, one at least, and where their outputs go. 0, or an exit code after
+ * a line on stderr; paths_free() in both cases. */
 int collect_scenarios(const struct options *o, struct paths *p);
 
 /* The checks before anything runs: 0, or an exit code after a line on stderr. */

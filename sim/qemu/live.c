@@ -12,6 +12,7 @@
 #include "../world/far_side.h"
 #include "../capture/origin.h"
 #include "peer.h"
+#include "../cli/verbs.h"
 #include "../report/report.h"
 #include <errno.h>
 #include <inttypes.h>

@@ -6,6 +6,7 @@
 #include "observe.h"
 #include "../../core/trace.h"
 #include "../cli/child.h"
+#include "../cli/verbs.h"
 #include "../world/native_observe.h"
 #include "../report/report.h"
 #include <inttypes.h>

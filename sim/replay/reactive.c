@@ -4,6 +4,7 @@
  */
 #include "reactive.h"
 #include "../cli/child.h"
+#include "../cli/verbs.h"
 #include "../memory.h"
 #include "reactive_dhcp.h"
 #include "reactive_echo.h"

@@ -49,7 +49,7 @@ int dhcp_write_scenario(struct dhcp_import *im, const struct options *o)
     int code = check(im, o, len);
 
     if (!code)
-        code = write_output(o->output, text, len);
+        code = write_output("output", o->output, text, len);
     if (!code) {
         printf("%s: flow %zu of %zu, the core is the DHCP client, %zu answers for it\n", o->output,
                im->number, im->total, im->count);

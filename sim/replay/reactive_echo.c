@@ -37,7 +37,7 @@ int echo_write_scenario(struct echo_import *im, const struct options *o)
     char *text = scenario_text(im, o, &len, &code);
 
     if (!code)
-        code = write_output(o->output, text, len);
+        code = write_output("output", o->output, text, len);
     if (!code)
         printf("%s: flow %zu of %zu, the core is the host that is pinged, %zu requests\n",
                o->output, im->number, im->total, echo_counts_of(im).requests);

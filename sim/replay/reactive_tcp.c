@@ -59,9 +59,9 @@ int tcp_write_scenario(const struct import *im, const struct options *o)
         code = EXIT_USAGE;
     }
     if (!code && beside)
-        code = write_output(side, peer->bytes, peer->len);
+        code = write_output("output", side, peer->bytes, peer->len);
     if (!code)
-        code = write_output(o->output, text, len);
+        code = write_output("output", o->output, text, len);
     if (!code) {
         printf("%s: flow %zu of %zu, the core is the %s (%s), %zu bytes for it to read%s%s\n",
                o->output, im->number, import_total(im), im->own == CLIENT ? "client" : "server",

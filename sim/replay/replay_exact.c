@@ -7,7 +7,7 @@
  * same frames, and its own must be the same (parity P2, docs/parity.md).
  */
 #include "replay_exact.h"
-#include "../cli/child.h"
+#include "../cli/pool.h"
 #include "../oracle/decode.h"
 #include "../memory.h"
 #include "../capture/normal.h"
@@ -330,8 +330,11 @@ static int read_new(const char *temporary, const struct verdict *v, struct captu
 static const struct verdict *run_once(const struct scenario *sc, const struct options *o,
                                       const char *pcap)
 {
-    const struct verdict *v = child_run(sc, o, NULL, pcap, NULL, NULL, o->verbose ? STORY_ALL : 0);
+    struct job job = {.scenario = sc, .options = *o, .story_lines = o->verbose ? STORY_ALL : 0};
+    const struct verdict *v;
 
+    snprintf(job.pcap, sizeof(job.pcap), "%s", pcap);
+    v = pool_run_one(&job);
     if (o->verbose)
         report_story(stdout, &(struct report_item){.scenario = sc, .verdict = v, .options = o});
     return v;

@@ -3,6 +3,7 @@
  */
 #include "report.h"
 #include "json.h"
+#include "../cli/verbs.h"
 #include "../memory.h"
 #include <inttypes.h>
 #include <stdarg.h>
@@ -428,13 +429,17 @@ void junit_add(const struct report_item *it)
 
 int junit_write(const char *path)
 {
-    FILE *out = fopen(path, "w");
+    char *text;
+    size_t len;
+    FILE *out = memory_stream(&text, &len);
+    int code;
 
-    if (!out)
-        return -1;
     fprintf(out,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"drywire\" "
             "tests=\"%u\" failures=\"%u\" skipped=\"%u\">\n%s</testsuite>\n",
             junit_tests, junit_failures, junit_skipped, junit ? junit : "");
-    return fclose(out);
+    memory_stream_close(out);
+    code = write_output("junit", path, text, len);
+    free(text);
+    return code;
 }

@@ -26,7 +26,7 @@ void report_github(const struct report_item *it);
 /* One line that repeats the run. */
 void report_replay(char *buf, size_t size, const struct report_item *it);
 
-/* JUnit: collected in memory, written at the end. 0, or -1 with errno set. */
+/* JUnit: collected in memory, written at the end. 0, or an exit code after a line on stderr. */
 void junit_add(const struct report_item *it);
 int junit_write(const char *path);
 

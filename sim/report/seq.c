@@ -2,6 +2,7 @@
 #include "seq.h"
 #include "../capture/capture.h"
 #include "../cli/child.h"
+#include "../cli/verbs.h"
 #include "../capture/digest.h"
 #include "ladder.h"
 #include "report.h"
@@ -61,7 +62,7 @@ static void on_lost(void *ctx, uint64_t time_ns, enum direction dir, const uint8
     ladder_frame(ctx, time_ns, dir, d, fate, true);
 }
 
-struct job {
+struct ladder_run {
     const struct options *options;
     const struct scenario *scenario;
     const struct guest_ops *guest;
@@ -69,7 +70,7 @@ struct job {
 
 static int run(void *ctx)
 {
-    const struct job *job = ctx;
+    const struct ladder_run *job = ctx;
     struct ladder l = ladder_of(job->options);
     struct run_options ro = {
         .seed = job->options->seed,
@@ -98,7 +99,7 @@ static int run(void *ctx)
 
 int seq_run(const struct scenario *sc, const struct guest_ops *guest, const struct options *o)
 {
-    struct job job = {o, sc, guest};
+    struct ladder_run job = {o, sc, guest};
 
     return child_call(run, &job, o->timeout_s);
 }

@@ -63,8 +63,11 @@ bool far_side_act(struct far_side *f, const struct scenario_action *a)
 
 /* ---- the capture ---- */
 
+/* A run that has failed already keeps its failure: then a line tells of the capture. */
 static int capture_failed(struct far_side *f)
 {
+    if (sim_failed(f->sim))
+        fprintf(stderr, "drywire: --pcap %s: %s\n", f->reasons.wish.path, strerror(errno));
     sim_fail(f->sim, FAILURE_HARNESS, "capture", f->reasons.wish.path, "cannot be written: %s",
              strerror(errno));
     return -1;

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 static char folder[] = "/tmp/drywire-pcapng-XXXXXX";
-static char path[64], partial[80];
+static char path[64], partial[90];
 
 static int set_up(void **state)
 {
@@ -24,7 +24,7 @@ static int set_up(void **state)
     if (!mkdtemp(folder))
         return -1;
     snprintf(path, sizeof(path), "%s/run.pcapng", folder);
-    snprintf(partial, sizeof(partial), "%s.partial", path);
+    snprintf(partial, sizeof(partial), "%s.%ld.partial", path, (long)getpid());
     return 0;
 }
 
@@ -224,7 +224,7 @@ static void every_packet_is_on_disk_at_once_and_can_be_rescued(void **state)
     struct pcapng p;
 
     (void)state;
-    assert_int_equal(pcapng_rescue(path), -1);
+    assert_int_equal(whole_file_rescue(path), -1);
     assert_int_equal(pcapng_open(&p, path, NULL), 0);
     pcapng_packet(&p, CAPTURE_WIRE, 1, 0, frame, sizeof(frame), NULL);
     read_back(partial);
@@ -233,7 +233,7 @@ static void every_packet_is_on_disk_at_once_and_can_be_rescued(void **state)
     block(1);
     block(6);
     assert_int_equal(at, file_len);
-    assert_int_equal(pcapng_rescue(path), 0); /* as after the death of the writer */
+    assert_int_equal(whole_file_rescue(path), 0); /* as after the death of the writer */
     assert_true(exists(path) && !exists(partial));
     pcapng_discard(&p);
     unlink(path);

@@ -1,0 +1,455 @@
+/*
+ * Workers and their parent: see pool.h.
+ *
+ * The parent sends a worker the number of a run over a socket; the worker knows the rest from
+ * before the fork, fills the verdict that both share, and sends the number back. Its standard
+ * output and error are a file in memory, which the parent reads when the run is over: what a guest
+ * or a sanitizer prints belongs to that run and never gets among our own lines.
+ */
+#include "pool.h"
+#include "../memory.h"
+#include "../whole_file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+/* Runs that may be finished before one of an earlier number: what their verdicts weigh is bounded.
+ */
+enum { AHEAD_MAX = 256, PRINTED_MAX = 1 << 20 };
+
+struct worker {
+    pid_t pid;  /* 0: none */
+    int socket; /* ours */
+    int printed;
+    struct verdict *verdict; /* shared with it */
+    bool busy;
+    uint64_t index; /* of its run */
+};
+
+struct crew {
+    const struct pool *pool;
+    struct worker *workers;
+    struct pollfd *polls;
+    unsigned count;
+    uint64_t next, told; /* the run to give out, to hand over */
+    uint64_t finished;
+    struct verdict *kept[AHEAD_MAX]; /* by number modulo AHEAD_MAX */
+    sigset_t outside;                /* the signal mask of before */
+};
+
+/* ---- signals that ask for the end ---- */
+
+static volatile sig_atomic_t asked_to_end;
+
+static const int endings[] = {SIGINT, SIGTERM, SIGHUP};
+enum { ENDINGS = sizeof(endings) / sizeof(endings[0]) };
+
+static void on_ending(int number)
+{
+    asked_to_end = number;
+}
+
+/* They are looked at between two waits only. One that was ignored when we came remains so (nohup).
+ */
+static void endings_catch(struct crew *c, struct sigaction old[ENDINGS])
+{
+    struct sigaction a = {.sa_handler = on_ending};
+    sigset_t mask;
+
+    sigemptyset(&mask);
+    for (unsigned i = 0; i < ENDINGS; i++) {
+        sigaction(endings[i], NULL, &old[i]);
+        if (old[i].sa_handler == SIG_IGN)
+            continue;
+        sigaction(endings[i], &a, NULL);
+        sigaddset(&mask, endings[i]);
+    }
+    sigprocmask(SIG_BLOCK, &mask, &c->outside);
+}
+
+static void endings_release(struct crew *c, const struct sigaction old[ENDINGS])
+{
+    for (unsigned i = 0; i < ENDINGS; i++)
+        sigaction(endings[i], &old[i], NULL);
+    sigprocmask(SIG_SETMASK, &c->outside, NULL);
+}
+
+/* ---- in a worker ---- */
+
+/* It ends with its parent. A terminal's ^C goes to the parent, which ends its workers. */
+static void follow_parent(const struct crew *c, pid_t parent)
+{
+    struct sigaction plain = {.sa_handler = SIG_DFL}, ignored = {.sa_handler = SIG_IGN};
+
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+    if (getppid() != parent)
+        _exit(EXIT_HARNESS);
+    sigaction(SIGINT, &ignored, NULL);
+    sigaction(SIGHUP, &ignored, NULL);
+    sigaction(SIGTERM, &plain, NULL);
+    sigprocmask(SIG_SETMASK, &c->outside, NULL);
+}
+
+static _Noreturn void work(const struct crew *c, const struct worker *w, int socket)
+{
+    struct run_context *context = run_context_new();
+    struct job *job = memory_new(1, sizeof(*job));
+    uint64_t index;
+
+    child_watch_signals();
+    while (recv(socket, &index, sizeof(index), MSG_WAITALL) == sizeof(index)) {
+        c->pool->job(c->pool->ctx, index, job);
+        child_job(job, context, w->verdict);
+        fflush(NULL);
+        if (c->pool->alone || w->verdict->failure.kind != FAILURE_NONE)
+            break;
+        if (send(socket, &index, sizeof(index), MSG_NOSIGNAL) != sizeof(index))
+            break;
+    }
+    free(job);
+    run_context_free(context);
+    exit(EXIT_PASS); /* and not _exit: coverage and leak checks want their turn */
+}
+
+/* ---- in the parent ---- */
+
+static int file_in_memory(void)
+{
+#ifdef __linux__
+    return memfd_create("drywire-printed", MFD_CLOEXEC);
+#else
+    FILE *f = tmpfile();
+    int fd = f ? dup(fileno(f)) : -1;
+
+    if (f)
+        fclose(f);
+    return fd;
+#endif
+}
+
+/* A worker's place, for as many workers as come and go in it: 0 or -1. */
+static int worker_place(struct worker *w)
+{
+    *w = (struct worker){.socket = -1, .printed = file_in_memory()};
+    w->verdict =
+        mmap(NULL, sizeof(*w->verdict), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (w->verdict == MAP_FAILED)
+        w->verdict = NULL;
+    if (!w->verdict || w->printed < 0)
+        return -1;
+    return fcntl(w->printed, F_SETFL, O_APPEND);
+}
+
+/* 0 or -1 with errno set. */
+static int worker_start(struct crew *c, struct worker *w)
+{
+    pid_t parent = getpid();
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+        return -1;
+    fflush(NULL);
+    w->pid = fork();
+    if (w->pid < 0) {
+        w->pid = 0;
+        close(pair[0]);
+        close(pair[1]);
+        return -1;
+    }
+    if (w->pid == 0) {
+        follow_parent(c, parent);
+        for (unsigned i = 0; i < c->count; i++)
+            if (c->workers[i].socket >= 0)
+                close(c->workers[i].socket);
+        close(pair[0]);
+        dup2(w->printed, STDOUT_FILENO);
+        dup2(w->printed, STDERR_FILENO);
+        work(c, w, pair[1]);
+    }
+    close(pair[1]);
+    w->socket = pair[0];
+    return 0;
+}
+
+/* It ends, or has ended; what waitpid() says about it. */
+static int worker_end(struct worker *w)
+{
+    int status = 0;
+
+    close(w->socket);
+    w->socket = -1;
+    while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    w->pid = 0;
+    return status;
+}
+
+/* Kept until it is handed over, with its printed text, in one piece. */
+static struct verdict *verdict_copy(const struct worker *w)
+{
+    const struct verdict *v = w->verdict;
+    size_t head = offsetof(struct verdict, story), printed;
+    struct verdict *copy;
+    struct stat st;
+    ssize_t got;
+
+    printed = fstat(w->printed, &st) == 0 ? (size_t)st.st_size : 0;
+    printed = printed < PRINTED_MAX ? printed : PRINTED_MAX;
+    copy = memory_unset(sizeof(*v) < head + v->story_len + printed ? sizeof(*v) + printed
+                                                                   : head + v->story_len + printed);
+    memcpy(copy, v, head + v->story_len);
+    copy->printed = copy->story + v->story_len;
+    got = printed ? pread(w->printed, copy->story + v->story_len, printed, 0) : 0;
+    copy->printed_len = got > 0 ? (size_t)got : 0;
+    if (printed && ftruncate(w->printed, 0))
+        copy->printed_len = 0;
+    return copy;
+}
+
+/* What the end of a worker says about its run, when the run has not said it. */
+static void judge_end(struct verdict *v, int status)
+{
+    bool clean = WIFEXITED(status) && !WEXITSTATUS(status);
+    struct failure *f = &v->failure;
+
+    if (f->kind != FAILURE_NONE || (v->finished && clean))
+        return;
+    f->kind = FAILURE_CRASH;
+    snprintf(f->oracle, sizeof(f->oracle), "process");
+    snprintf(f->site, sizeof(f->site), "?");
+    if (WIFSIGNALED(status))
+        snprintf(f->message, sizeof(f->message), "the run was ended by signal %d (%s)",
+                 WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        snprintf(f->message, sizeof(f->message), "the run ended its process with %d%s",
+                 WEXITSTATUS(status), clean ? "" : " (see what it printed)");
+    f->time_ns = v->last_ns;
+}
+
+/* The run of this worker is over, or its process. */
+static void finish(struct crew *c, struct worker *w, bool ended)
+{
+    struct job *job = memory_unset(sizeof(*job));
+
+    if (ended)
+        judge_end(w->verdict, worker_end(w));
+    c->pool->job(c->pool->ctx, w->index, job);
+    if (!w->verdict->finished && job->pcap[0])
+        whole_file_rescue(job->pcap);
+    if (!w->verdict->finished && job->trace[0])
+        whole_file_rescue(job->trace);
+    free(job);
+    c->kept[w->index % AHEAD_MAX] = verdict_copy(w);
+    w->busy = false;
+    c->finished++;
+}
+
+static void collect(struct crew *c, struct worker *w)
+{
+    uint64_t index;
+    ssize_t n = recv(w->socket, &index, sizeof(index), MSG_WAITALL);
+
+    if (w->busy)
+        finish(c, w, n != sizeof(index));
+    else
+        worker_end(w);
+}
+
+static void hand_over(struct crew *c)
+{
+    struct verdict *v;
+
+    while (c->told < c->next && (v = c->kept[c->told % AHEAD_MAX])) {
+        c->kept[c->told % AHEAD_MAX] = NULL;
+        c->pool->done(c->pool->ctx, c->told++, v);
+        free(v);
+    }
+}
+
+/* Give out runs to workers that have none. 0, or EXIT_HARNESS after a line on stderr. */
+static int give_out(struct crew *c)
+{
+    for (unsigned i = 0; i < c->count; i++) {
+        struct worker *w = &c->workers[i];
+
+        if (w->busy || c->next == c->pool->count || c->next - c->told == AHEAD_MAX)
+            continue;
+        if (!w->pid && worker_start(c, w)) {
+            fprintf(stderr, "drywire: no process for a run: %s\n", strerror(errno));
+            return EXIT_HARNESS;
+        }
+        memset(w->verdict, 0, offsetof(struct verdict, story));
+        w->verdict->last_ns = SIM_POWER_ON_NS;
+        w->index = c->next++;
+        w->busy = true;
+        /* One that has just died is found by the wait. */
+        send(w->socket, &w->index, sizeof(w->index), MSG_NOSIGNAL);
+    }
+    return 0;
+}
+
+static void wait_for_workers(struct crew *c)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < c->count; i++)
+        c->polls[n++] =
+            (struct pollfd){.fd = c->workers[i].pid ? c->workers[i].socket : -1, .events = POLLIN};
+    if (ppoll(c->polls, n, NULL, &c->outside) < 0)
+        return;
+    for (unsigned i = 0; i < n && !asked_to_end; i++)
+        if (c->polls[i].revents)
+            collect(c, &c->workers[i]);
+}
+
+/* Nothing runs any more, and nothing half-written is left. */
+static void abandon(struct crew *c)
+{
+    struct job *job = memory_unset(sizeof(*job));
+
+    for (unsigned i = 0; i < c->count; i++) {
+        struct worker *w = &c->workers[i];
+
+        if (!w->pid)
+            continue;
+        kill(w->pid, SIGKILL);
+        worker_end(w);
+        if (!w->busy)
+            continue;
+        c->pool->job(c->pool->ctx, w->index, job);
+        if (job->pcap[0])
+            whole_file_remove(job->pcap);
+        if (job->trace[0])
+            whole_file_remove(job->trace);
+    }
+    free(job);
+}
+
+/* Workers that have nothing to do go; 0, or EXIT_HARNESS when one did not go well. */
+static int dismiss(struct crew *c)
+{
+    int code = 0;
+
+    for (unsigned i = 0; i < c->count; i++) {
+        struct worker *w = &c->workers[i];
+        char text[4096];
+        ssize_t n;
+        int status;
+
+        if (!w->pid)
+            continue;
+        status = worker_end(w);
+        if (WIFEXITED(status) && !WEXITSTATUS(status))
+            continue;
+        while ((n = read(w->printed, text, sizeof(text))) > 0)
+            fwrite(text, 1, (size_t)n, stderr);
+        fprintf(stderr, "drywire: a worker ended badly after its last run (status %#x)\n", status);
+        code = EXIT_HARNESS;
+    }
+    return code;
+}
+
+static int crew_open(struct crew *c)
+{
+    c->workers = memory_new(c->count, sizeof(*c->workers));
+    c->polls = memory_new(c->count, sizeof(*c->polls));
+    for (unsigned i = 0; i < c->count; i++)
+        if (worker_place(&c->workers[i])) {
+            fprintf(stderr, "drywire: no memory to share with a worker: %s\n", strerror(errno));
+            return EXIT_HARNESS;
+        }
+    return 0;
+}
+
+static void crew_close(struct crew *c)
+{
+    for (unsigned i = 0; i < c->count; i++) {
+        if (c->workers[i].verdict)
+            munmap(c->workers[i].verdict, sizeof(*c->workers[i].verdict));
+        if (c->workers[i].printed > 0)
+            close(c->workers[i].printed);
+    }
+    for (unsigned i = 0; i < AHEAD_MAX; i++)
+        free(c->kept[i]);
+    free(c->workers);
+    free(c->polls);
+}
+
+int pool_run(const struct pool *p)
+{
+    struct crew c = {.pool = p, .count = p->workers < p->count ? p->workers : (unsigned)p->count};
+    struct sigaction old[ENDINGS];
+    int code = crew_open(&c);
+
+    asked_to_end = 0;
+    endings_catch(&c, old);
+    while (!code && c.told < p->count) {
+        code = give_out(&c);
+        if (!code)
+            wait_for_workers(&c);
+        if (asked_to_end)
+            code = 128 + asked_to_end;
+        hand_over(&c);
+        if (p->progress)
+            p->progress(p->ctx, c.finished);
+    }
+    if (code)
+        abandon(&c);
+    else
+        code = dismiss(&c);
+    endings_release(&c, old);
+    crew_close(&c);
+    return code;
+}
+
+/* ---- one run ---- */
+
+struct one {
+    const struct job *job;
+    struct verdict *verdict;
+};
+
+static void one_job(void *ctx, uint64_t index, struct job *job)
+{
+    (void)index;
+    *job = *((struct one *)ctx)->job;
+}
+
+static void one_done(void *ctx, uint64_t index, const struct verdict *v)
+{
+    struct one *one = ctx;
+    size_t len = offsetof(struct verdict, story) + v->story_len;
+
+    (void)index;
+    free(one->verdict);
+    one->verdict = memory_unset(len);
+    memcpy(one->verdict, v, len);
+    fwrite(v->printed, 1, v->printed_len, stderr);
+    one->verdict->printed_len = 0;
+}
+
+const struct verdict *pool_run_one(const struct job *job)
+{
+    static struct one one;
+    struct pool p = {.count = 1, .job = one_job, .done = one_done, .ctx = &one, .workers = 1};
+    int code;
+
+    one.job = job;
+    code = pool_run(&p);
+    if (code)
+        exit(code);
+    return one.verdict;
+}

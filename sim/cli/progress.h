@@ -1,0 +1,17 @@
+/*
+ * The line that shows how far a long command is: on standard error, on a terminal only, and gone
+ * before anything else is printed.
+ */
+#ifndef DRYWIRE_PROGRESS_H
+#define DRYWIRE_PROGRESS_H
+
+#include <stdint.h>
+
+/* So many runs are coming: is there someone to show it to? */
+void progress_start(uint64_t runs);
+
+/* Drawn a few times a second at most. */
+void progress_show(uint64_t finished, uint64_t runs, uint64_t failed);
+void progress_erase(void);
+
+#endif

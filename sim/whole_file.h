@@ -1,0 +1,36 @@
+/*
+ * A file that appears under its name only when it is whole: written under a temporary name beside
+ * it and renamed at the end. A path that is there and is no regular file (/dev/stdout, a FIFO) is
+ * written in place.
+ *
+ * The temporary name has the number of the process that owns the outputs, so that two runs into one
+ * path do not disturb each other, and so that the owner finds what a worker that crashed has left.
+ */
+#ifndef DRYWIRE_WHOLE_FILE_H
+#define DRYWIRE_WHOLE_FILE_H
+
+#include <stdio.h>
+
+struct whole_file {
+    FILE *file;
+    char *path, *temporary; /* NULL: written in place */
+};
+
+/* From now on this process and its children write in the name of this process. */
+void whole_file_own(void);
+
+/* Open for writing: 0, or -1 with errno set and nothing left on disk. */
+int whole_file_open(struct whole_file *w, const char *path);
+
+/* Finish: 0, or -1 with errno set (disk full...) and nothing left on disk. */
+int whole_file_close(struct whole_file *w);
+
+/* Give up: nothing is left on disk. Harmless after a failed open. */
+void whole_file_discard(struct whole_file *w);
+
+/* What a process wrote for `path` before it died: give it its name, 0 or -1 (there is nothing); or
+ * remove it. */
+int whole_file_rescue(const char *path);
+void whole_file_remove(const char *path);
+
+#endif
