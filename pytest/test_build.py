@@ -57,6 +57,7 @@ MAY = {
     "sim/world/native": RUN,
     "sim/world/world_native": RUN,
     "sim/oracle/": ["sim/*", "sim/scenario/", "sim/oracle/"],
+    "sim/oracle/oracle_calls": ["sim/*", "sim/oracle/", "core/process.h", "core/syscall.h"],
     "sim/capture/": [*RUN, "core/*", "sim/cli/options.h"],
     "sim/replay/": ["sim/", "core/*", "user/http.h"],
     "sim/replay/replay_core.c": ["sim/", "core/"],
