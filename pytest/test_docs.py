@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT, drywire
+from conftest import BUILD, GUARD, ROOT, drywire
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OF_THIS_MACHINE = [(r"[\d.]+ m?s real", "T real"), (r"revision \w+(-dirty)?", "revision R"),
@@ -55,7 +55,7 @@ def test_a_page_says_what_is_printed(page, commands, tmp_path):
         os.symlink(ROOT / name, tmp_path / name)
     os.symlink(BUILD, tmp_path / "build")
     for command, wanted in commands:
-        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=GUARD)
         printed = iter((done.stdout + done.stderr).splitlines())
         for line in wanted:
             if line.strip() != "...":

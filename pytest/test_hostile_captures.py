@@ -65,7 +65,7 @@ def test_a_flood_of_connections_takes_no_time(tmp_path):
     flood = [(1_700_000_000 * 10**9 + i, segment(f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}", SERVER, 1024 + i % 999, 80,
                                                i, 0, SYN)) for i in range(400_000)]
     path = pcap(tmp_path / "flood.pcap", flood + Talk().web(BODY).packets)
-    done = drywire("replay", path, timeout=60)
+    done = drywire("replay", path, cpu_s=60)
     assert delivered(done).startswith(f"{len(BODY) + 40} ")
     assert "flow 400001 of 400001" in done.stdout
 
@@ -82,8 +82,8 @@ def test_floods_of_dhcp_and_pings_take_no_time(tmp_path):
     dhcp, pings = tmp_path / "dhcp.pcap", pcap(tmp_path / "pings.pcap", sweep)
     pcap(dhcp, starve, wrap=lambda whole: whole)
     for path in (dhcp, pings):
-        assert f"frames={count} flows={count}\n" in drywire("list", path, timeout=15).stdout
-        assert drywire("compare", "--grade", "p3", path, path, timeout=15).returncode == 0
+        assert f"frames={count} flows={count}\n" in drywire("list", path, cpu_s=15).stdout
+        assert drywire("compare", "--grade", "p3", path, path, cpu_s=15).returncode == 0
 
 
 def test_a_stream_that_was_overtaken_as_a_whole_takes_no_time(tmp_path):
@@ -95,7 +95,7 @@ def test_a_stream_that_was_overtaken_as_a_whole_takes_no_time(tmp_path):
     pieces = [segment(SERVER, CLIENT, 25, 40000, start + i, talk.seq[0], ACK, b".") for i in range(150_000)]
     frames = [(now + i * 100, frame) for i, frame in enumerate([last] + acks + pieces)]
     path = pcap(tmp_path / "overtaken.pcap", talk.packets + frames)
-    done = drywire("import", path, "-o", tmp_path / "case.scn", timeout=10)
+    done = drywire("import", path, "-o", tmp_path / "case.scn", cpu_s=10)
     assert done.returncode == 2
     assert "the peer says 150001 bytes in 150001 pieces" in done.stderr
 

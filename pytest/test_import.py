@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conftest import BUILD, ROOT, command, drywire
+from conftest import BUILD, GUARD, ROOT, command, drywire
 
 LINUX = ROOT / "tests/captures/linux-web.pcap"
 SEEDS = range(1, 201)
@@ -176,7 +176,7 @@ def make_capture(folder):
     page.write_text("".join(f"{i:5} a line of the page\n" for i in range(4000)))
     capture, body = folder / "linux.pcap", folder / "body"
     done = subprocess.run(["unshare", "-rn", "sh", "-c", MAKE, "make", www, capture, body],
-                          capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+                          capture_output=True, text=True, timeout=GUARD, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
     assert body.read_bytes() == page.read_bytes()
     return capture, body.read_bytes()

@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, ROOT, TARGETS, command
+from conftest import BUILD, GUARD, ROOT, TARGETS, command
 
 IMAGES = ["x86_64/{}.elf", "rv64/{}.elf", "rv64/{}-opensbi.elf"]
 COMMON = ["-accel", "tcg", "-m", "128", "-nodefaults", "-no-reboot", "-display", "none",
@@ -24,7 +24,6 @@ X86 = ["qemu-system-x86_64", "-M", "q35", "-bios", "qboot.rom",
        "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
        "-device", "virtio-net-pci,netdev=n,romfile="]
 RV = ["qemu-system-riscv64", "-M", "virt", "-device", "virtio-net-device,netdev=n"]
-GUARD_S = 6  # against a hang only
 OK, PANIC = 33, 37
 PAGE = 4096
 
@@ -63,13 +62,13 @@ class Machine:
         self.process.wait()
 
     def status(self):
-        return self.process.wait(GUARD_S)
+        return self.process.wait(GUARD)
 
     def text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def wait_for(self, words):
-        until = time.monotonic() + GUARD_S
+        until = time.monotonic() + GUARD
         while words not in self.text():
             assert self.process.poll() is None and time.monotonic() < until, self.text()
             time.sleep(0.02)
@@ -93,7 +92,7 @@ class Machine:
 
     def connect(self, name):
         peer = socket.socket(socket.AF_UNIX)
-        peer.settimeout(GUARD_S)
+        peer.settimeout(GUARD)
         peer.connect(str(self.folder / name))
         return peer
 

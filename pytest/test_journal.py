@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from conftest import BUILD, ROOT, build_variant, command, drywire
+from conftest import BUILD, GUARD, ROOT, build_variant, command, drywire
 
 TARGETS = ["rv64", "x86_64"]
 WEB = "tests/scenarios/common/contract-web.scn"
@@ -124,7 +124,7 @@ def test_a_panic_comes_again_at_the_same_record(panic, planted):
 def test_gdb_stops_at_the_failed_check(panic, planted):
     log, _, records = panic
     done = subprocess.run([planted / "drywire", "replay", "--gdb", log], capture_output=True, cwd=ROOT,
-                          text=True, timeout=120, input="set width 0\nbt\nprint replay.number\nquit\n")
+                          text=True, timeout=GUARD, input="set width 0\nbt\nprint replay.number\nquit\n")
     assert "SIGILL" in done.stdout, done.stdout + done.stderr
     stopped = done.stdout[done.stdout.index("SIGILL"):]
     assert re.search(rf"#0 +(?:{SITE_FUNCTION}) .* at core/virtio/virtio_net\.c:\d+$", stopped, re.M), stopped
@@ -134,7 +134,7 @@ def test_gdb_stops_at_the_failed_check(panic, planted):
 
 def test_gdb_stops_at_the_end_of_a_healthy_run(healthy):
     done = subprocess.run([BUILD / "drywire", "replay", "--gdb", healthy], capture_output=True,
-                          cwd=ROOT, text=True, timeout=120, input="bt\nquit\n")
+                          cwd=ROOT, text=True, timeout=GUARD, input="bt\nquit\n")
     assert re.search(r"^Breakpoint 1, .*replay_end", done.stdout, re.M), done.stdout + done.stderr
 
 

@@ -32,8 +32,7 @@ def run(request, build):
     done = command([*QEMU[target], "-accel", "tcg", "-m", "128", "-nodefaults", "-no-reboot",
                     "-display", "none", "-serial", "stdio", "-netdev", "user,id=n,restrict=on",
                     "-device", "virtio-net-device,netdev=n",
-                    "-kernel", build / target / "kernel.elf", "-append", "run=ping,-c,1,10.0.2.2"],
-                   timeout=30)
+                    "-kernel", build / target / "kernel.elf", "-append", "run=ping,-c,1,10.0.2.2"])
     assert done.returncode == 33, done.stdout[-1000:] + done.stderr
     assert "ping: done sent=1 received=1" in done.stdout
     return target, build / target, done.stdout

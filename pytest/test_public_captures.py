@@ -56,7 +56,7 @@ def test_every_capture_has_its_scenario_and_its_oracle():
 
 
 def test_all_run_under_sanitizers(binary):
-    done = drywire("run", "-q", "tests/captures/public", binary=binary, timeout=30)
+    done = drywire("run", "-q", "tests/captures/public", binary=binary, cpu_s=30)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == f"{len(INDEX)} passed, 0 failed, 0 skipped\n"
 

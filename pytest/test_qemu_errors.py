@@ -11,13 +11,12 @@ import time
 
 import pytest
 
-from conftest import BUILD, ROOT, command, drywire
+from conftest import BUILD, GUARD, ROOT, command, drywire
 from test_cli import one_line
 
 pytestmark = pytest.mark.qemu
 
 WEB = "tests/scenarios/common/contract-web.scn"
-GUARD = 60
 DIGEST = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0"  # in front of an image's build id
 
 

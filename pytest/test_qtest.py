@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import BUILD, ROOT, build_variant, command
+from conftest import BUILD, GUARD, ROOT, build_variant, command
 
 TRANSPORTS = ["mmio", "mmio-legacy", "pci-modern", "pci-transitional", "pci-legacy"]
 MACHINES = [f"{cpu}-{t}" for cpu in ("rv64", "x86") for t in TRANSPORTS]
@@ -395,7 +395,7 @@ def gone(pid):
 
 def echo(port):
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+        with socket.create_connection(("127.0.0.1", port), timeout=GUARD) as s:
             s.sendall(b"over and out\n")
             return s.makefile("rb").readline() == b"over and out\n"
     except OSError:
@@ -422,7 +422,7 @@ def test_a_qemu_that_dies_is_one_line_and_exit_4(echod):
     process, _ = echod
     qemu = running_qemu(process)
     os.kill(qemu, signal.SIGKILL)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=GUARD)
     assert process.returncode == 4
     assert len(errors.splitlines()) == 1 and "is gone" in errors
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT, SCENARIOS, drywire, relative
+from conftest import BUILD, GUARD, ROOT, SCENARIOS, drywire, relative
 
 GOLDEN = ROOT / "tests/golden"
 LOSSY = "tests/scenarios/common/web-lost-data-rx.scn"
@@ -146,7 +146,7 @@ def on_a_terminal(example, **env):
     master, slave = pty.openpty()
     full = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | env
     done = subprocess.run([BUILD / "drywire", "seq", example, "--width", "80"], stdout=slave,
-                          stdin=subprocess.DEVNULL, env=full, timeout=60)
+                          stdin=subprocess.DEVNULL, env=full, timeout=GUARD)
     os.close(slave)
     out = b""
     try:

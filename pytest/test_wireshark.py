@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from conftest import ROOT, command, drywire
+from conftest import GUARD, ROOT, command, drywire
 
 SCRIPT = ROOT / "tools/wireshark/drywire.lua"
 STATES = {"CLOSED", "LISTEN", "SYN_SENT", "SYN_RECEIVED", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2",
@@ -272,7 +272,7 @@ def test_into_a_pipe_everything_but_the_buffers_is_there(tmp_path):
         done = drywire("run", "-q", scenario, "--seed", "7", "--pcap",
                        f"/proc/self/fd/{cat.stdin.fileno()}", pass_fds=[cat.stdin.fileno()])
         cat.stdin.close()
-        assert cat.wait(timeout=60) == 0
+        assert cat.wait(timeout=GUARD) == 0
     assert done.returncode == 0, done.stdout + done.stderr
     assert [k for k, _ in blocks(piped)] == [k for k, _ in blocks(whole.capture)]
     assert rows(piped, 'frame.comment contains "ring: to"', "frame.number") == []

@@ -16,7 +16,7 @@ import pytest
 
 from conftest import BUILD, ROOT, command, drywire
 
-GUARD = 60
+GUARD = 600
 MAC = bytes.fromhex("020000000042")
 GATEWAY, ADDRESS = bytes([10, 0, 2, 2]), bytes([10, 0, 2, 15])
 WORLDS = ["native", "slirp"]
