@@ -1,6 +1,5 @@
 #include "paths.h"
 #include "../memory.h"
-#include "options.h"
 #include "../scenario/scenario.h"
 #include <dirent.h>
 #include <errno.h>
@@ -24,8 +23,10 @@ static void paths_walk(struct paths *p, const char *folder)
     char path[4096];
     struct stat st;
 
-    if (!d)
+    if (!d) {
+        paths_add(p, folder);
         return;
+    }
     while ((e = readdir(d))) {
         size_t n = strlen(e->d_name);
 
@@ -46,7 +47,7 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-void paths_report_missing(const char *path)
+void paths_report_missing(FILE *errors, const char *path)
 {
     enum { NAMES = 1000 };
     const char *slash = strrchr(path, '/'), *near;
@@ -68,24 +69,20 @@ void paths_report_missing(const char *path)
     qsort(names, count, sizeof(*names), by_bytes);
     names[count] = NULL;
     near = nearest_word(path + folder_len, (const char *const *)names);
-    fprintf(stderr, "drywire: %s: %s%s%s%s%s\n", path, strerror(error),
+    fprintf(errors, "drywire: %s: %s%s%s%s%s\n", path, strerror(error),
             near ? ", did you mean '" : "", near ? folder : "", near ? near : "", near ? "'?" : "");
     while (count)
         free(names[--count]);
 }
 
-int paths_collect(struct paths *p, char **words, int count)
+void paths_collect(struct paths *p, char **words, int count)
 {
     struct stat st;
 
     for (int i = 0; i < count; i++) {
         size_t before = p->count;
 
-        if (stat(words[i], &st)) {
-            paths_report_missing(words[i]);
-            return EXIT_USAGE;
-        }
-        if (!S_ISDIR(st.st_mode)) {
+        if (stat(words[i], &st) || !S_ISDIR(st.st_mode)) {
             paths_add(p, words[i]);
             continue;
         }
@@ -93,7 +90,6 @@ int paths_collect(struct paths *p, char **words, int count)
         if (p->count > before)
             qsort(p->path + before, p->count - before, sizeof(*p->path), by_bytes);
     }
-    return 0;
 }
 
 void paths_free(struct paths *p)

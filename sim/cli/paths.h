@@ -6,19 +6,20 @@
 #define DRYWIRE_PATHS_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 struct paths {
     char **path; /* ours until paths_free() */
     size_t count, size;
 };
 
-/* Add what `count` words name to *p, which starts as {0}. 0, or EXIT_USAGE after a line on stderr;
- * paths_free() in both cases. Out of memory ends the program. */
-int paths_collect(struct paths *p, char **words, int count);
+/* Add what `count` words name to *p, which starts as {0}; freed by paths_free(). What cannot be found
+ * or searched is added as it is: whoever reads it reports why. Out of memory ends the program. */
+void paths_collect(struct paths *p, char **words, int count);
 void paths_free(struct paths *p);
 
-/* A path cannot be had, and errno says why: a line on stderr, with the nearest name of its folder.
+/* A path cannot be had, and errno says why: a line on `errors`, with the nearest name of its folder.
  */
-void paths_report_missing(const char *path);
+void paths_report_missing(FILE *errors, const char *path);
 
 #endif

@@ -108,15 +108,16 @@ static int list_capture(const char *path)
 
 /* ---- scenarios ---- */
 
-static int list_scenarios(char **words, int count)
+static int list_scenarios(const struct options *o, char **words, int count)
 {
     struct paths p = {0};
-    int code = paths_collect(&p, words, count);
+    int code = EXIT_PASS;
 
-    for (size_t i = 0; i < p.count && code != EXIT_HARNESS; i++) {
+    paths_collect(&p, words, count);
+    for (size_t i = 0; i < p.count; i++) {
         struct scenario *sc;
 
-        if (scenario_read(p.path[i], &sc, stderr)) {
+        if (read_with_device(p.path[i], o, &sc)) {
             code = EXIT_USAGE;
             continue;
         }
@@ -144,5 +145,5 @@ int verb_list(const struct options *o)
 
     if (o->path_count == 1 && capture_recognised(o->paths[0]))
         return list_capture(o->paths[0]);
-    return list_scenarios(o->path_count ? o->paths : only, o->path_count ? o->path_count : 1);
+    return list_scenarios(o, o->path_count ? o->paths : only, o->path_count ? o->path_count : 1);
 }

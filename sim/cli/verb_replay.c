@@ -56,7 +56,7 @@ int verb_replay(const struct options *o)
         return EXIT_USAGE;
     }
     if (access(o->paths[0], R_OK)) {
-        paths_report_missing(o->paths[0]);
+        paths_report_missing(stderr, o->paths[0]);
         return EXIT_USAGE;
     }
     if (capture_recognised(o->paths[0]))

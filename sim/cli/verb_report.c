@@ -148,7 +148,7 @@ int verb_report(const struct options *o)
         return EXIT_USAGE;
     }
     if (access(o->paths[0], R_OK)) {
-        paths_report_missing(o->paths[0]);
+        paths_report_missing(stderr, o->paths[0]);
         return EXIT_USAGE;
     }
     code = check_writable("output", o->output);

@@ -3,7 +3,7 @@
  * for each, the artifacts of those that fail, and a summary.
  */
 #include "../memory.h"
-#include "../report/report.h"
+#include "../report/results.h"
 #include "../whole_file.h"
 #include "paths.h"
 #include "pool.h"
@@ -19,7 +19,9 @@ enum { STORY_SHORT = 20 };
 
 /* A file that was named, in the order of the command line. */
 struct file {
-    struct scenario *scenario; /* NULL: it cannot be read, and a line said why */
+    const char *path;
+    struct scenario *scenario; /* NULL: it cannot be read */
+    char *error;               /* then: why */
     const char *skip;          /* why it is not run, or NULL */
     int code;                  /* of what is not run */
     unsigned memories;         /* runs for each seed: one, or one with each memory */
@@ -38,11 +40,11 @@ struct runner {
     struct file *files;
     size_t count;
     uint64_t seeds; /* for each file */
-    bool single;    /* one run in all: its story is printed */
 
     size_t at; /* the file that is under way */
     struct tally tally;
-    unsigned passed, failed, skipped;
+    struct results results;
+    unsigned passed, failed, skipped, unreadable;
     uint64_t runs, runs_failed, runs_all;
     int code;
 };
@@ -143,33 +145,6 @@ static int write_block(const char *path, const struct report_item *it)
     return code;
 }
 
-static void tell(const struct report_item *it, bool single)
-{
-    const struct options *o = it->options;
-    bool bad = !it->skip && it->verdict->failure.kind != FAILURE_NONE;
-    FILE *out = o->json ? stderr : stdout;
-
-    progress_erase();
-    if (o->json)
-        report_json(stdout, it);
-    if (!it->skip && !o->quiet && !o->json && (single || o->verbose || bad))
-        report_story(out, it);
-    if (!o->json && (!o->quiet || bad))
-        report_line(out, it);
-    if (bad)
-        report_block(out, it);
-    if (!it->skip && it->verdict->printed_len) {
-        fflush(NULL);
-        fprintf(stderr, "drywire: %s printed:\n", it->scenario->path);
-        fwrite(it->verdict->printed, 1, it->verdict->printed_len, stderr);
-    }
-    if (o->annotate)
-        report_github(it);
-    if (o->junit)
-        junit_add(it);
-    fflush(NULL);
-}
-
 /* Of many seeds only the first that fails is told whole, and at the end how many did. */
 static void tell_many(const struct runner *r, const struct file *f)
 {
@@ -213,9 +188,14 @@ static void pass_over(struct runner *r)
             it.skip = NULL;
             f->code = EXIT_FAIL;
         }
-        if (f->scenario)
-            tell(&it, r->single);
-        count_file(r, f->code, f->scenario != NULL);
+        if (f->scenario) {
+            r->code = worse_exit(r->code, results_add(&r->results, &it));
+            count_file(r, f->code, true);
+        } else {
+            r->code = worse_exit(r->code, results_unreadable(&r->results, f->path, f->error, r->o));
+            r->code = worse_exit(r->code, f->code);
+            r->unreadable++;
+        }
     }
 }
 
@@ -253,7 +233,7 @@ static void take_verdict(void *ctx, uint64_t index, const struct verdict *v)
     t->runs++;
     t->failed += code != 0;
     if (r->seeds == 1 || r->o->json || (code && t->failed == 1))
-        tell(&it, r->single);
+        r->code = worse_exit(r->code, results_add(&r->results, &it));
     if (r->o->artifacts)
         code = keep_artifacts(&it, job, code);
     t->code = worse_exit(t->code, code);
@@ -286,7 +266,8 @@ static void read_files(struct runner *r, const struct paths *p)
     for (size_t i = 0; i < p->count; i++) {
         struct file *f = &r->files[i];
 
-        f->code = read_with_device(p->path[i], r->o, &f->scenario);
+        f->path = p->path[i];
+        f->code = read_for_results(f->path, r->o, &f->scenario, &f->error);
         if (f->code)
             f->scenario = NULL;
         else
@@ -299,7 +280,7 @@ static void read_files(struct runner *r, const struct paths *p)
         runs += runs_of(r, f);
     }
     r->runs_all = runs;
-    r->single = p->count == 1 && runs <= 1;
+    r->results.single = p->count == 1 && runs <= 1;
 }
 
 static void print_summary(const struct runner *r)
@@ -310,7 +291,9 @@ static void print_summary(const struct runner *r)
     if ((r->count == 1 && !stopped) || r->o->json)
         return;
     printf("%u passed, %u failed, %u skipped", r->passed, r->failed, r->skipped);
-    if (r->runs_all != r->count)
+    if (r->unreadable)
+        printf(", %u could not be read", r->unreadable);
+    if (r->runs_all != r->count - r->unreadable)
         printf(", %" PRIu64 " runs", r->runs);
     if (stopped)
         printf("; stopped, %" PRIu64 " runs left", r->runs_all - r->runs);
@@ -335,8 +318,12 @@ static int run_all(const struct options *o, const struct paths *p, const struct 
     code = pool_run(&pool);
     r.code = code > 128 ? code : worse_exit(r.code, code);
     print_summary(&r);
-    for (size_t i = 0; i < r.count; i++)
+    code = results_end(&r.results, o);
+    r.code = r.code > 128 ? r.code : worse_exit(r.code, code);
+    for (size_t i = 0; i < r.count; i++) {
         scenario_free(r.files[i].scenario);
+        free(r.files[i].error);
+    }
     free(r.files);
     return r.code;
 }
@@ -359,8 +346,6 @@ int verb_run(const struct options *o)
         code = check_slirp();
     if (!code)
         code = run_all(o, &p, guest);
-    if (o->junit && code != EXIT_USAGE && junit_write(o->junit))
-        code = worse_exit(code, EXIT_HARNESS);
     paths_free(&p);
     return code;
 }

@@ -34,7 +34,7 @@ int verb_seq(const struct options *o)
         return EXIT_USAGE;
     }
     if (access(o->paths[0], R_OK)) {
-        paths_report_missing(o->paths[0]);
+        paths_report_missing(stderr, o->paths[0]);
         return EXIT_USAGE;
     }
     return capture_recognised(o->paths[0]) ? seq_capture(o->paths[0], o) : seq_scenario(o);

@@ -1,9 +1,11 @@
 #include "verbs.h"
+#include "../memory.h"
 #include "../whole_file.h"
 #include "../world/world.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -72,8 +74,32 @@ const struct guest_ops *load_guest(const char *path)
 
 int read_with_device(const char *path, const struct options *o, struct scenario **out)
 {
-    return o->device ? scenario_read_device(path, o->device, out, stderr)
-                     : scenario_read(path, out, stderr);
+    return read_or_report(path, o, out, stderr);
+}
+
+int read_or_report(const char *path, const struct options *o, struct scenario **out, FILE *errors)
+{
+    if (access(path, R_OK)) {
+        paths_report_missing(errors, path);
+        return EXIT_USAGE;
+    }
+    return o->device ? scenario_read_device(path, o->device, out, errors)
+                     : scenario_read(path, out, errors);
+}
+
+int read_for_results(const char *path, const struct options *o, struct scenario **out, char **error)
+{
+    size_t len;
+    FILE *errors = memory_stream(error, &len);
+    int code = read_or_report(path, o, out, errors);
+
+    memory_stream_close(errors);
+    (*error)[strcspn(*error, "\n")] = 0;
+    if (code)
+        return code;
+    free(*error);
+    *error = NULL;
+    return 0;
 }
 
 const char *skip_reason(const struct scenario *sc)
@@ -192,11 +218,10 @@ int check_outputs(const struct options *o, size_t scenarios)
 
 int collect_scenarios(const struct options *o, struct paths *p)
 {
-    int code = paths_collect(p, o->paths, o->path_count);
-
-    if (!code && !p->count) {
+    paths_collect(p, o->paths, o->path_count);
+    if (!p->count) {
         fprintf(stderr, "drywire: there is no scenario (*.scn) below %s\n", o->paths[0]);
-        code = EXIT_NOTHING;
+        return EXIT_NOTHING;
     }
-    return code ? code : check_outputs(o, p->count);
+    return check_outputs(o, p->count);
 }

@@ -9,6 +9,7 @@
 #include "options.h"
 #include "paths.h"
 #include "../scenario/scenario.h"
+#include <stdio.h>
 
 int verb_run(const struct options *o);
 int verb_list(const struct options *o);
@@ -31,6 +32,12 @@ const struct guest_ops *load_guest(const char *path);
 /* Read a scenario, its device line changed as the options say; it is freed by scenario_free(). 0,
  * or EXIT_USAGE after a line on stderr. */
 int read_with_device(const char *path, const struct options *o, struct scenario **out);
+
+/* The same with its line on `errors`. */
+int read_or_report(const char *path, const struct options *o, struct scenario **out, FILE *errors);
+
+/* The same for one of many: *error is the line, to be freed, or NULL; nothing is printed. */
+int read_for_results(const char *path, const struct options *o, struct scenario **out, char **error);
 
 /* Do both names mean one regular file? */
 bool same_file(const char *a, const char *b);

@@ -1,9 +1,7 @@
 /* Text as a JSON string (RFC 8259 section 7): see json.h. */
 #include "json.h"
 
-/* Bytes of the UTF-8 character at `c`, of which `left` are there; 0 when it is none (RFC 3629,
- * shortest form only). */
-static size_t utf8_len(const unsigned char *c, size_t left)
+size_t utf8_len(const unsigned char *c, size_t left)
 {
     size_t n = c[0] < 0x80                   ? 1
                : c[0] >= 0xc2 && c[0] < 0xe0 ? 2

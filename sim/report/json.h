@@ -13,4 +13,8 @@
  */
 void json_string(FILE *out, const char *text, size_t len);
 
+/* Bytes of the UTF-8 character at `c`, of which `left` bytes follow; 0 when it is none (RFC 3629,
+ * shortest form only). */
+size_t utf8_len(const unsigned char *c, size_t left);
+
 #endif

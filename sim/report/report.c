@@ -1,24 +1,43 @@
 /*
- * What is said about a verdict: to people, as JSON, to GitHub, as JUnit. See report.h.
+ * A verdict for people and as JSON: see report.h.
  */
 #include "report.h"
 #include "json.h"
-#include "../cli/verbs.h"
 #include "../memory.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static bool failed(const struct report_item *it)
+const char *report_path(const struct report_item *it)
 {
-    return !it->skip && it->verdict->failure.kind != FAILURE_NONE;
+    return it->path ? it->path : it->scenario->path;
 }
 
-static const char *verdict_word(const struct report_item *it)
+bool report_failed(const struct report_item *it)
 {
-    return it->skip ? "skip" : failed(it) ? "fail" : "pass";
+    return !it->skip && !it->error && it->verdict->failure.kind != FAILURE_NONE;
+}
+
+const char *report_word(const struct report_item *it)
+{
+    return it->error ? "error" : it->skip ? "skip" : report_failed(it) ? "fail" : "pass";
+}
+
+unsigned report_place(const struct report_item *it, char *file, size_t size)
+{
+    const char *site = it->error ? it->error : it->verdict->failure.site;
+    const char *path = report_path(it), *colon;
+    size_t len = strlen(path);
+
+    snprintf(file, size, "%s", path);
+    if (it->error) /* file:line: message */
+        return !strncmp(site, path, len) && site[len] == ':' ? (unsigned)atoi(site + len + 1) : 0;
+    colon = strrchr(site, ':');
+    if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1))
+        return 0;
+    snprintf(file, size, "%.*s", (int)(colon - site), site);
+    return (unsigned)atoi(colon + 1);
 }
 
 /* Append text; what does not fit is cut. */
@@ -50,6 +69,10 @@ static void replay_capture(char *buf, size_t size, const struct options *o)
     append_word(buf, size, o->paths[0]);
     if (o->memory != MEMORY_DRAW)
         append(buf, size, " --memory %s", memory_word(o->memory));
+    if (o->role == ROLE_OBSERVER) {
+        append(buf, size, " --as observer --seed %" PRIu64, o->seed);
+        return;
+    }
     if (!o->loose)
         return;
     append(buf, size, " --loose");
@@ -70,11 +93,14 @@ static void again_with(char *buf, size_t size, const char *program, const struct
         replay_capture(buf, size, o);
         return;
     }
-    append(buf, size, " %s ", o->verb == VERB_WORLD ? "world" : "run");
-    append_word(buf, size, it->scenario->path);
+    append(buf, size, " %s ", o->verb == VERB_WORLD || o->verb == VERB_QEMU ? verb_word(o->verb) : "run");
+    append_word(buf, size, report_path(it));
     append(buf, size, " --seed %" PRIu64, o->seed);
     if (o->verb == VERB_WORLD)
         append(buf, size, " --socket PATH");
+    if (o->verb == VERB_QEMU)
+        append(buf, size, " --%s %s", o->machine ? "machine" : "target",
+               o->machine ? o->machine : o->target);
     if (o->guest) {
         append(buf, size, " --guest ");
         append_word(buf, size, o->guest);
@@ -189,13 +215,13 @@ static void put_claim(FILE *out, const struct report_item *it)
 void report_line(FILE *out, const struct report_item *it)
 {
     const struct verdict *v = it->verdict;
-    const char *colour = failed(it) ? "\033[31m" : it->skip ? "\033[33m" : "\033[32m";
+    const char *colour = report_failed(it) || it->error ? "\033[31m" : it->skip ? "\033[33m" : "\033[32m";
     bool color = it->options->color;
 
-    fprintf(out, "%s%s%s  %s", color ? colour : "", verdict_word(it), color ? "\033[0m" : "",
-            it->scenario->path);
-    if (it->skip) {
-        fprintf(out, "  %s\n", it->skip);
+    fprintf(out, "%s%s%s  %s", color ? colour : "", report_word(it), color ? "\033[0m" : "",
+            report_path(it));
+    if (it->skip || it->error) {
+        fprintf(out, "  %s\n", it->skip ? it->skip : it->error);
         return;
     }
     fprintf(out, "  seed=%" PRIu64 " hash=%016" PRIx64 "  ", it->options->seed, v->hash);
@@ -288,11 +314,15 @@ void report_json(FILE *out, const struct report_item *it)
     char replay[1200], hash[20];
 
     fputs("{\"schema\": 1", out);
-    json_text(out, "scenario", it->scenario->path);
+    json_text(out, "scenario", report_path(it));
     fprintf(out, ", \"seed\": %" PRIu64, it->options->seed);
-    json_text(out, "verdict", verdict_word(it));
+    json_text(out, "verdict", report_word(it));
     if (it->skip) {
         json_text(out, "reason", it->skip);
+    } else if (it->error) {
+        json_text(out, "message", it->error);
+    } else if (it->text) {
+        fprintf(out, ", \"real_ns\": %" PRIu64, v->real_ns);
     } else {
         snprintf(hash, sizeof(hash), "%016" PRIx64, v->hash);
         json_text(out, "hash", hash);
@@ -302,7 +332,7 @@ void report_json(FILE *out, const struct report_item *it)
                 v->virtual_ns, v->real_ns, v->frames_tx, v->frames_rx, v->events);
         json_claim(out, it);
     }
-    if (failed(it)) {
+    if (report_failed(it)) {
         report_replay(replay, sizeof(replay), it);
         json_text(out, "kind", failure_kind_word(v->failure.kind));
         json_text(out, "oracle", v->failure.oracle);
@@ -311,135 +341,4 @@ void report_json(FILE *out, const struct report_item *it)
         json_text(out, "reproduce", replay);
     }
     fputs("}\n", out);
-}
-
-/* ---- GitHub Actions ---- */
-
-/* Text of a workflow command: the characters that end one, or a property of it, are escaped. */
-static void github_text(const char *text)
-{
-    for (; *text; text++)
-        if (strchr("%\r\n:,", *text))
-            fprintf(stderr, "%%%02X", (unsigned char)*text);
-        else
-            fputc(*text, stderr);
-}
-
-/* `text` in a cell of a Markdown table. */
-static void markdown_text(FILE *out, const char *text)
-{
-    for (; *text; text++)
-        fprintf(out, "%s%c", *text == '|' ? "\\" : "", *text);
-}
-
-void report_github(const struct report_item *it)
-{
-    const struct failure *f = &it->verdict->failure;
-    const char *summary = getenv("GITHUB_STEP_SUMMARY");
-    const char *colon = strrchr(f->site, ':');
-    bool placed = colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1);
-    char replay[1200], file[sizeof(f->site)];
-    FILE *out;
-
-    if (!failed(it))
-        return;
-    report_replay(replay, sizeof(replay), it);
-    snprintf(file, sizeof(file), "%.*s", (int)(placed ? colon - f->site : 0), f->site);
-    fputs("::error file=", stderr);
-    github_text(placed ? file : it->scenario->path);
-    fprintf(stderr, ",line=%s,title=", placed ? colon + 1 : "1");
-    github_text(f->oracle);
-    fputs("::", stderr);
-    github_text(f->message);
-    fputc('\n', stderr);
-    out = summary ? fopen(summary, "a") : NULL;
-    if (!out)
-        return;
-    if (ftell(out) == 0)
-        fputs("| scenario | failed | replay |\n|---|---|---|\n", out);
-    fputs("| ", out);
-    markdown_text(out, it->scenario->path);
-    fprintf(out, " | %s | `", f->oracle);
-    markdown_text(out, replay);
-    fputs("` |\n", out);
-    fclose(out);
-}
-
-/* ---- JUnit ---- */
-
-static char *junit;
-static size_t junit_len, junit_size;
-static unsigned junit_tests, junit_failures, junit_skipped;
-
-__attribute__((format(printf, 1, 2))) static void junit_put(const char *format, ...)
-{
-    va_list args;
-    int n;
-
-    junit = memory_grow(junit, junit_len + 4096, &junit_size, 1);
-    va_start(args, format);
-    n = vsnprintf(junit + junit_len, junit_size - junit_len, format, args);
-    va_end(args);
-    junit_len += (size_t)n < junit_size - junit_len ? (size_t)n : 0;
-}
-
-static void junit_text(const char *text)
-{
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (c == '&' || c == '<' || c == '>' || c == '"')
-            junit_put("&#%u;", c);
-        else
-            junit_put("%c", c >= 0x20 && c < 0x7f ? c : '?');
-    }
-}
-
-void junit_add(const struct report_item *it)
-{
-    const struct failure *f = &it->verdict->failure;
-    char replay[1200];
-
-    report_replay(replay, sizeof(replay), it);
-    junit_tests++;
-    junit_put("  <testcase classname=\"drywire\" name=\"");
-    junit_text(it->scenario->path);
-    junit_put("\" time=\"%" PRIu64 ".%06" PRIu64 "\">\n", it->verdict->real_ns / NS_PER_S,
-              it->verdict->real_ns % NS_PER_S / NS_PER_US);
-    junit_put("    <properties><property name=\"replay\" value=\"");
-    junit_text(replay);
-    junit_put("\"/></properties>\n");
-    if (it->skip) {
-        junit_skipped++;
-        junit_put("    <skipped message=\"");
-        junit_text(it->skip);
-        junit_put("\"/>\n");
-    } else if (failed(it)) {
-        junit_failures++;
-        junit_put("    <failure type=\"%s\" message=\"", failure_kind_word(f->kind));
-        junit_text(f->oracle);
-        junit_put(": ");
-        junit_text(f->message);
-        junit_put("\">");
-        junit_text(f->site);
-        junit_put("</failure>\n");
-    }
-    junit_put("  </testcase>\n");
-}
-
-int junit_write(const char *path)
-{
-    char *text;
-    size_t len;
-    FILE *out = memory_stream(&text, &len);
-    int code;
-
-    fprintf(out,
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"drywire\" "
-            "tests=\"%u\" failures=\"%u\" skipped=\"%u\">\n%s</testsuite>\n",
-            junit_tests, junit_failures, junit_skipped, junit ? junit : "");
-    memory_stream_close(out);
-    code = write_output("junit", path, text, len);
-    free(text);
-    return code;
 }

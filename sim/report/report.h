@@ -8,27 +8,43 @@
 #include "../cli/child.h"
 #include <stdio.h>
 
-/* A finished scenario; `skip` says why it was not run, or is NULL. */
+/* A finished scenario, or a file that could not be read. */
 struct report_item {
-    const struct scenario *scenario;
+    const struct scenario *scenario; /* NULL when there is only a path */
+    const char *path;                /* what was named; NULL: the scenario's */
     const struct verdict *verdict;
     const struct options *options;
-    const char *skip;
+    const char *skip;    /* why it was not run, or NULL */
+    const char *error;   /* why it could not be read, `file:line: message`, or NULL */
+    const char *text;    /* what was printed about it already (qemu, replay), or NULL */
     const char *capture; /* where its capture is, or NULL */
 };
+
+/* The file it is about; did it fail; and in a word: pass, fail, skip or error. */
+const char *report_path(const struct report_item *it);
+bool report_failed(const struct report_item *it);
+const char *report_word(const struct report_item *it);
 
 void report_story(FILE *out, const struct report_item *it);
 void report_line(FILE *out, const struct report_item *it);  /* the one verdict line */
 void report_block(FILE *out, const struct report_item *it); /* the eight lines of a failure */
 void report_json(FILE *out, const struct report_item *it);
-void report_github(const struct report_item *it);
+
+/* A GitHub annotation on stderr and a row in the job summary, for what failed or could not be read.
+ * 0, or EXIT_HARNESS after a line on stderr: the summary could not be written. */
+int report_github(const struct report_item *it);
 
 /* One line that repeats the run. */
 void report_replay(char *buf, size_t size, const struct report_item *it);
 
-/* JUnit: collected in memory, written at the end. 0, or an exit code after a line on stderr. */
+/* JUnit: collected in memory, written at the end, the whole file or nothing. 0, or EXIT_HARNESS
+ * after a line on stderr. */
 void junit_add(const struct report_item *it);
 int junit_write(const char *path);
+
+/* The file and line that a site (`file:line`) names: the line, or 0 when it has none; then the file
+ * is the item's. */
+unsigned report_place(const struct report_item *it, char *file, size_t size);
 
 /* A moment of a run, a frame in words, and both in a line, as every ladder shows them. */
 void report_time(char *buf, size_t size, uint64_t time_ns);

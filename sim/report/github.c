@@ -1,0 +1,85 @@
+/*
+ * GitHub Actions: a workflow command on stderr for what failed, and a row in the job summary.
+ *
+ * The runner unescapes %25, %0D and %0A in the message, and in the values of properties %3A and %2C
+ * as well; any other text stays as it is.
+ */
+#include "report.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void github_text(const char *text, const char *special)
+{
+    for (; *text; text++)
+        if (strchr(special, *text))
+            fprintf(stderr, "%%%02X", (unsigned char)*text);
+        else
+            fputc(*text, stderr);
+}
+
+static void github_message(const char *text)
+{
+    github_text(text, "%\r\n");
+}
+
+static void github_property(const char *text)
+{
+    github_text(text, "%\r\n:,");
+}
+
+/* `text` in a cell of a Markdown table: in one line. */
+static void markdown_text(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        fprintf(out, "%s%c", *text == '|' ? "\\" : "", (unsigned char)*text < ' ' ? ' ' : *text);
+}
+
+static int github_summary(const struct report_item *it, const char *what, const char *replay)
+{
+    const char *path = getenv("GITHUB_STEP_SUMMARY");
+    FILE *out;
+    bool good;
+
+    if (!path || !*path)
+        return 0;
+    out = fopen(path, "a");
+    if (out) {
+        if (ftell(out) == 0)
+            fputs("| scenario | failed | replay |\n|---|---|---|\n", out);
+        fputs("| ", out);
+        markdown_text(out, report_path(it));
+        fputs(" | ", out);
+        markdown_text(out, what);
+        fputs(" | `", out);
+        markdown_text(out, replay);
+        fputs("` |\n", out);
+        good = !fflush(out) && !ferror(out);
+        if (!fclose(out) && good)
+            return 0;
+    }
+    fprintf(stderr, "drywire: GITHUB_STEP_SUMMARY %s: %s\n", path, strerror(errno));
+    return EXIT_HARNESS;
+}
+
+int report_github(const struct report_item *it)
+{
+    const char *title = it->error ? "cannot be read" : it->verdict->failure.oracle;
+    const char *message = it->error ? it->error : it->verdict->failure.message;
+    char replay[1200], file[4096];
+    unsigned line;
+
+    if (!report_failed(it) && !it->error)
+        return 0;
+    report_replay(replay, sizeof(replay), it);
+    line = report_place(it, file, sizeof(file));
+    fputs("::error file=", stderr);
+    github_property(file);
+    fprintf(stderr, ",line=%u,title=", line ? line : 1);
+    github_property(title);
+    fputs("::", stderr);
+    github_message(message);
+    fputc('\n', stderr);
+    return github_summary(it, title, replay);
+}
