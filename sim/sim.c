@@ -238,6 +238,13 @@ void failure_words(char buf[FAILURE_WORDS_MAX + 1], const struct failure *f)
              f->kind == FAILURE_NONE ? "" : name);
 }
 
+/* gdb stops here when a run fails (sim/cli/under_gdb.c). */
+void sim_failure_found(void);
+__attribute__((noinline)) void sim_failure_found(void)
+{
+    __asm__ volatile("");
+}
+
 void sim_fail(struct sim *s, enum failure_kind kind, const char *oracle, const char *site,
               const char *format, ...)
 {
@@ -262,4 +269,5 @@ void sim_fail(struct sim *s, enum failure_kind kind, const char *oracle, const c
     va_end(args);
     f->time_ns = s->now_ns;
     f->event = s->events;
+    sim_failure_found();
 }

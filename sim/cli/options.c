@@ -2,6 +2,7 @@
  * The command line of `drywire`: one table makes the parser and the help. See options.h.
  */
 #include "options.h"
+#include "under_gdb.h"
 #include "../scenario/scenario.h"
 #include "../scenario/scenario_values.h"
 #include "../world/world.h"
@@ -64,8 +65,9 @@ static const struct row {
     {"log", 'l', "FILE", QEMU, "keep the serial line as it came"},
     {"journal", 'J', "on|dump", QEMU,
      "boot the kernel with the flight recorder; dump: its journal at the end, not only in a panic"},
-    {"gdb", 'b', NULL, QEMU | REPLAY,
-     "qemu: stop before the first instruction and wait for gdb; replay: under gdb"},
+    {"gdb", 'b', NULL, RUN | QEMU | REPLAY,
+     "qemu: stop before the first instruction and wait for gdb; others: under gdb"},
+    {"break-at", 'B', "event=N|t=T|packet=N", RUN, "with --gdb: stop there, not at the failure"},
     {"nic-pcap", 'I', "FILE", QEMU, "a capture by QEMU: what the guest's card sends and gets"},
     {"detail", 'e', NULL, RUN | QEMU,
      "run: register accesses in the capture; qemu: the kernel prints events of level DETAIL"},
@@ -303,6 +305,8 @@ static int choice(const char *name, const char *text, const char *const *words, 
 
 static int apply(const struct row *r, const char *value, struct options *o)
 {
+    char place[200];
+
     if (!(r->verbs & 1u << o->verb)) {
         fprintf(stderr, "drywire: --%s does not belong to 'drywire %s'\n", r->name, verbs[o->verb]);
         return EXIT_USAGE;
@@ -342,6 +346,14 @@ static int apply(const struct row *r, const char *value, struct options *o)
         break;
     case 'b':
         o->gdb = true;
+        break;
+    case 'B':
+        if (!gdb_break_at(value, place, sizeof(place))) {
+            fprintf(stderr, "drywire: --break-at needs event=N, t=DURATION or packet=N, not '%s'\n",
+                    value);
+            return EXIT_USAGE;
+        }
+        o->break_at = value;
         break;
     case 'I':
         o->nic_pcap = value;

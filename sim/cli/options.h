@@ -82,6 +82,7 @@ struct options {
     bool exact;
     uint64_t width;  /* seq; 0: the terminal's */
     uint64_t icount; /* NO_ICOUNT: real time */
+    const char *break_at;
     const char *pcap, *trace, *junit, *artifacts, *guest, *output;
     const char *machine_said, *build_said; /* qemu: what it turned out to be, for captures */
     bool json, annotate, check_determinism, detail, gdb, mermaid, quiet, verbose, color;

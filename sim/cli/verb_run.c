@@ -8,6 +8,7 @@
 #include "paths.h"
 #include "pool.h"
 #include "progress.h"
+#include "under_gdb.h"
 #include "verbs.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -272,10 +273,10 @@ static void read_files(struct runner *r, const struct paths *p)
             f->scenario = NULL;
         else
             f->skip = skip_reason(f->scenario);
-        f->memories = f->scenario && r->o->memory == MEMORY_BOTH &&
-                              run_memory(f->scenario) == TOGGLE_DRAW
-                          ? 2
-                          : 1;
+        f->memories =
+            f->scenario && r->o->memory == MEMORY_BOTH && run_memory(f->scenario) == TOGGLE_DRAW
+                ? 2
+                : 1;
         f->first = runs;
         runs += runs_of(r, f);
     }
@@ -342,7 +343,14 @@ int verb_run(const struct options *o)
     code = collect_scenarios(o, &p);
     if (!code && o->guest && !(guest = load_guest(o->guest)))
         code = EXIT_USAGE;
-    if (!code)
+    if (!code && (o->gdb || o->break_at) && (!o->gdb || p.count > 1)) {
+        fprintf(stderr, o->gdb ? "drywire: --gdb is for a single scenario\n"
+                               : "drywire: --break-at is for --gdb: give both\n");
+        code = EXIT_USAGE;
+    }
+    if (!code && o->gdb)
+        code = run_under_gdb(o);
+    else if (!code)
         code = check_slirp();
     if (!code)
         code = run_all(o, &p, guest);
