@@ -272,6 +272,43 @@ static void a_stale_neighbour_is_used_and_asked_and_forgotten(void **state)
     assert_null(entry(x, IPV4(10, 0, 2, 51)));
 }
 
+static void neighbours_age_at_exactly_a_minute_and_ten(void **state)
+{
+    struct stack_test *x = *state;
+    uint32_t near = IPV4(10, 0, 2, 50);
+    uint8_t frame[100];
+
+    at_ms(x, 0);
+    input(x, frame, build_arp(frame, 1, other_mac, near, OWN));
+    x->read = x->sent_count;
+    run_at_ms(x, 59999);
+    send_to(x, near);
+    assert_int_equal(next_sent(x).layer, LAYER_UDP);
+    expect_quiet(x); /* fresh: nobody is asked */
+    run_at_ms(x, 60000);
+    assert_int_equal(entry(x, near)->state, ARP_STALE);
+    run_at_ms(x, 59999 + 599999); /* ten minutes after its last use */
+    assert_non_null(entry(x, near));
+    run_at_ms(x, 59999 + 600000);
+    assert_null(entry(x, near));
+}
+
+static void a_frame_is_60_bytes_at_least_and_1514_at_most(void **state)
+{
+    struct stack_test *x = *state;
+    uint8_t frame[2000] = {0}, payload[1480] = {8};
+    struct icmp_header *icmp = (struct icmp_header *)payload;
+
+    at_ms(x, 0);
+    send_to(x, IPV4(10, 0, 2, 50));
+    assert_int_equal(x->sent[x->sent_count - 1].len, 60);
+    icmp->checksum = checksum_finish(checksum_add(0, payload, sizeof(payload)));
+    x->read = x->sent_count;
+    input(x, frame, build_ip(frame, PEER, OWN, IP_PROTOCOL_ICMP, payload, sizeof(payload)));
+    assert_int_equal(next_sent(x).layer, LAYER_ICMP);
+    assert_int_equal(x->sent[x->sent_count - 1].len, 1514);
+}
+
 static void frames_off_the_subnet_go_to_the_gateway_and_without_one_nowhere(void **state)
 {
     struct stack_test *x = *state;
@@ -929,6 +966,75 @@ static void a_request_that_is_never_answered_starts_over_after_about_a_minute(vo
     assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
 }
 
+/* RFC 2131 section 4.4.5: half of what is left to T2, then of what is left of the lease, and a
+ * minute at least. */
+static void renewals_come_at_half_of_what_is_left(void **state)
+{
+    struct stack_test *x = *state;
+    struct dhcp_client *d = &x->s.dhcp;
+
+    bound(x, 3600);
+    assert_in_range((d->t1_ns - d->request_ns) / NS_PER_MS, 1743750, 1800000);
+    assert_in_range((d->t2_ns - d->request_ns) / NS_PER_MS, 3104296, 3150000);
+    for (stack_begin(&x->s, dhcp_deadline(&x->s)); x->s.now_ns < d->expiry_ns;
+         stack_begin(&x->s, dhcp_deadline(&x->s))) {
+        uint64_t until_ns = x->s.now_ns < d->t2_ns ? d->t2_ns : d->expiry_ns;
+        uint64_t half_ns = (until_ns - x->s.now_ns) / 2;
+        uint64_t next_ns = x->s.now_ns + (half_ns > 60 * NS_PER_S ? half_ns : 60 * NS_PER_S);
+
+        run(x);
+        assert_true(dhcp_deadline(&x->s) == (next_ns < until_ns ? next_ns : until_ns));
+    }
+    assert_true(x->s.now_ns == d->expiry_ns);
+}
+
+static void leases_at_the_edge_of_what_can_be_used(void **state)
+{
+    static const struct {
+        uint32_t addr, mask, gateway, lease_s, taken, used_mask, used_gateway;
+    } row[] = {
+        {OWN, 0xffffff00, PEER, 7, 0, 0, 0}, /* too short to be renewed in time */
+        {OWN, 0xffffff00, PEER, 8, 1, 0xffffff00, PEER},
+        {OWN, 0xff00ff00, PEER, 60, 0, 0, 0}, /* no mask */
+        {OWN, 0xfffffffe, PEER, 60, 1, 0xfffffffe, 0}, /* RFC 3021; the router is elsewhere */
+        {OWN, 0, PEER, 60, 1, 0xff000000, PEER}, /* the mask of its class: RFC 950 */
+        {IPV4(127, 255, 255, 254), 0, 0, 60, 0, 0, 0},
+        {IPV4(126, 0, 0, 1), 0, 0, 60, 1, 0xff000000, 0},
+        {IPV4(128, 0, 0, 1), 0, 0, 60, 1, 0xffff0000, 0},
+        {IPV4(191, 255, 0, 1), 0, 0, 60, 1, 0xffff0000, 0},
+        {IPV4(192, 0, 0, 1), 0, 0, 60, 1, 0xffffff00, 0},
+        {IPV4(223, 255, 255, 254), 0, 0, 60, 1, 0xffffff00, 0},
+        {IPV4(224, 0, 0, 1), 0, 0, 60, 0, 0, 0},
+        {OWN, 0xffffff00, OWN, 60, 1, 0xffffff00, 0}, /* its own router */
+        {OWN, 0xffffff00, IPV4(10, 0, 3, 2), 60, 1, 0xffffff00, 0},
+        {IPV4(10, 0, 2, 1), 0xffffff00, PEER, 60, 1, 0xffffff00, PEER},
+        {IPV4(10, 0, 2, 254), 0xffffff00, PEER, 60, 1, 0xffffff00, PEER},
+    };
+    struct stack_test *x = *state;
+
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        at_ms(x, 0);
+        dhcp_init(&x->s);
+        stack_set_address(&x->s, 0, 0, 0, 0);
+        x->read = x->sent_count = 0;
+        selecting(x);
+        for (uint8_t type = 2; type <= 5; type += 3) {
+            struct dhcp_test m;
+
+            dhcp_begin(x, &m, type, row[i].addr);
+            dhcp_option(&m, 54, PEER);
+            if (row[i].mask)
+                dhcp_option(&m, 1, row[i].mask);
+            dhcp_option(&m, 3, row[i].gateway);
+            dhcp_option(&m, 51, row[i].lease_s);
+            dhcp_deliver(x, &m); /* its last option ends with the message */
+        }
+        assert_int_equal(x->s.addr, row[i].taken ? row[i].addr : 0);
+        assert_int_equal(x->s.mask, row[i].used_mask);
+        assert_int_equal(x->s.gateway, row[i].used_gateway);
+    }
+}
+
 static void an_infinite_lease_has_no_timers(void **state)
 {
     struct stack_test *x = *state;
@@ -967,6 +1073,8 @@ int main(void)
         T(a9_one_frame_is_parked_and_requests_are_a_second_apart),
         T(an_unanswered_neighbour_fails_and_is_asked_again_only_later),
         T(a_stale_neighbour_is_used_and_asked_and_forgotten),
+        T(neighbours_age_at_exactly_a_minute_and_ten),
+        T(a_frame_is_60_bytes_at_least_and_1514_at_most),
         T(frames_off_the_subnet_go_to_the_gateway_and_without_one_nowhere),
         T(i1_to_i5_malformed_headers),
         T(i6_options_are_skipped_and_source_routes_dropped),
@@ -988,6 +1096,8 @@ int main(void)
         N(renewing_is_unicast_rebinding_broadcast_and_then_it_is_over),
         N(a_renewal_with_another_address_or_a_nak_gives_the_address_up),
         N(a_request_that_is_never_answered_starts_over_after_about_a_minute),
+        N(renewals_come_at_half_of_what_is_left),
+        N(leases_at_the_edge_of_what_can_be_used),
         N(an_infinite_lease_has_no_timers),
         N(without_an_address_only_dhcp_is_heard),
     };

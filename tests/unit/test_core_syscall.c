@@ -211,6 +211,167 @@ static void waits_end_at_their_deadline(void **state)
     assert_true(call(m, SYS_CLOCK, 0, 0, 0, 0) == (int64_t)m->k->now_ns);
 }
 
+/* ---- calls that do what they say ---- */
+
+static uint64_t port_bound(struct machine_test *m, uint64_t type, uint16_t port)
+{
+    struct socket_address at = {.port = port};
+    int64_t fd = call(m, SYS_SOCKET, type, 0, 0, 0);
+
+    assert_true(fd >= 3);
+    memcpy(page, &at, sizeof(at));
+    assert_int_equal(call(m, SYS_BIND, (uint64_t)fd, PAGE_AT, 0, 0), 0);
+    return (uint64_t)fd;
+}
+
+/* The peer opens a connection to port 7 from its port. */
+static void peer_connects(struct stack_test *x, uint16_t port)
+{
+    x->own_port = 7;
+    x->peer_port = port;
+    seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0);
+    run(x);
+    x->own_iss = next_sent(x).tcp_seq;
+    seg_in(x, TCP_ACK, 1, 1, 65535, 0, 0);
+    run(x);
+}
+
+static void accept_names_the_peer_and_needs_a_free_descriptor(void **state)
+{
+    struct machine_test *m = *state;
+    uint64_t listener = port_bound(m, SOCKET_STREAM, 7);
+    struct socket_address from;
+    int fd;
+
+    assert_int_equal(call(m, SYS_LISTEN, listener, 4, 0, 0), 0);
+    assert_int_equal(call(m, SYS_ACCEPT, listener, PAGE_AT, 0, 0), ERR_AGAIN);
+    peer_connects(m->net, 50000);
+    for (fd = 4; fd < PROCESS_FDS; fd++)
+        assert_int_equal(call(m, SYS_SOCKET, fd < 12 ? SOCKET_DATAGRAM : SOCKET_STREAM, 0, 0, 0), fd);
+    assert_int_equal(call(m, SYS_ACCEPT, listener, PAGE_AT, 0, 0), ERR_NFILE);
+    assert_int_equal(call(m, SYS_CLOSE, 9, 0, 0, 0), 0);
+    assert_int_equal(call(m, SYS_ACCEPT, listener, PAGE_AT + PAGE_SIZE - 7, 0, 0), ERR_FAULT);
+    assert_int_equal(call(m, SYS_ACCEPT, listener, PAGE_AT + PAGE_SIZE - 8, 0, 0), 9); /* not lost */
+    memcpy(&from, page + PAGE_SIZE - 8, sizeof(from));
+    assert_int_equal(from.addr, PEER);
+    assert_int_equal(from.port, 50000);
+    assert_int_equal(call(m, SYS_CLOSE, 9, 0, 0, 0), 0);
+    run(m->net);
+    m->net->read = m->net->sent_count; /* the end of the first one */
+    peer_connects(m->net, 50001);
+    assert_int_equal(call(m, SYS_ACCEPT, listener, 0, 0, 0), 9); /* an address nobody asked for */
+}
+
+static void recvfrom_cuts_names_the_sender_and_writes_nothing_more(void **state)
+{
+    struct machine_test *m = *state;
+    uint64_t fd = port_bound(m, SOCKET_DATAGRAM, 7);
+    uint8_t frame[100], datagram[] = "\x13\x88\0\x07\0\x0d\0\0hello"; /* from 5000, no checksum */
+    struct socket_address from;
+
+    memset(page, 0xee, sizeof(page));
+    for (unsigned i = 0; i < 2; i++)
+        input(m->net, frame, build_ip(frame, PEER, OWN, IP_PROTOCOL_UDP, datagram, 13));
+    assert_int_equal(call(m, SYS_RECVFROM, fd, PAGE_AT, 3, PAGE_AT + 100), 3);
+    assert_memory_equal(page, "hel\xee", 4);
+    memcpy(&from, page + 100, sizeof(from));
+    assert_int_equal(from.addr, PEER);
+    assert_int_equal(from.port, 5000);
+    assert_int_equal(call(m, SYS_RECVFROM, fd, PAGE_AT + PAGE_SIZE - 5, 5, 0), 5);
+    assert_memory_equal(page + PAGE_SIZE - 5, "hello", 5);
+    assert_int_equal(call(m, SYS_RECVFROM, fd, PAGE_AT, 100, 0), ERR_AGAIN);
+}
+
+static void without_an_address_connect_and_sendto_wait_three_minutes(void **state)
+{
+    static const uint64_t types[] = {SOCKET_STREAM, SOCKET_DATAGRAM};
+    struct machine_test *m = *state;
+
+    stack_set_address(&m->net->s, 0, 0, 0, 0);
+    put_gateway();
+    for (unsigned i = 0; i < 2; i++) {
+        int64_t fd = call(m, SYS_SOCKET, types[i], 0, 0, 0);
+        struct call c = {.nr = i ? SYS_SENDTO : SYS_CONNECT, .args = {(uint64_t)fd, PAGE_AT}};
+
+        if (i) {
+            c.args[2] = 4;
+            c.args[3] = PAGE_AT;
+        }
+        syscall_enter(m->t, &c);
+        assert_int_equal(syscall_dispatch(m->t, &c), ERR_AGAIN);
+        m->k->now_ns += 180 * NS_PER_S - 1;
+        assert_int_equal(syscall_dispatch(m->t, &c), ERR_AGAIN);
+        m->k->now_ns++;
+        assert_int_equal(syscall_dispatch(m->t, &c), ERR_NETDOWN);
+    }
+}
+
+static void poll_names_what_is_ready_and_waits_for_the_rest(void **state)
+{
+    struct machine_test *m = *state;
+    uint64_t udp = port_bound(m, SOCKET_DATAGRAM, 7);
+    struct poll_entry e[POLL_ENTRIES_MAX] = {{.fd = FD_OUTPUT, .events = POLL_IN},
+                                             {.fd = FD_INPUT, .events = POLL_OUT},
+                                             {.fd = (int32_t)udp, .events = POLL_IN},
+                                             {.fd = -1, .events = POLL_IN},
+                                             {.fd = 15}};
+    struct call c = {.nr = SYS_POLL, .args = {PAGE_AT + 24, 1, NS_PER_MS}};
+    uint8_t frame[100], datagram[] = "\x13\x88\0\x07\0\x09\0\0h";
+
+    memcpy(page, e, sizeof(e));
+    assert_int_equal(call(m, SYS_POLL, PAGE_AT, 5, POLL_FOREVER, 0), 4);
+    memcpy(e, page, sizeof(e));
+    assert_int_equal(e[0].revents, POLL_IN);
+    assert_int_equal(e[1].revents, POLL_OUT);
+    assert_int_equal(e[2].revents, 0);
+    assert_int_equal(e[3].revents, POLL_ERR);
+    assert_int_equal(e[4].revents, POLL_ERR);
+    assert_int_equal(call(m, SYS_POLL, PAGE_AT, POLL_ENTRIES_MAX, 0, 0), 4);
+    c.args[0] = PAGE_AT + 2 * sizeof(e[0]);
+    syscall_enter(m->t, &c);
+    m->k->now_ns += NS_PER_MS - 1;
+    assert_int_equal(syscall_dispatch(m->t, &c), ERR_AGAIN);
+    m->k->now_ns++;
+    assert_int_equal(syscall_dispatch(m->t, &c), 0);
+    input(m->net, frame, build_ip(frame, PEER, OWN, IP_PROTOCOL_UDP, datagram, 9));
+    assert_int_equal(syscall_dispatch(m->t, &c), 1);
+    memcpy(e, page, sizeof(e));
+    assert_int_equal(e[2].revents, POLL_IN);
+}
+
+static void netinfo_is_what_the_stack_knows(void **state)
+{
+    struct machine_test *m = *state;
+    struct stack *s = &m->net->s;
+    struct netinfo info;
+
+    s->dns = IPV4(10, 0, 2, 3);
+    s->drops_total = 7;
+    m->net->dev.frames_rx = 5;
+    m->net->dev.frames_tx = 6;
+    s->dhcp.expiry_ns = s->now_ns + 61 * NS_PER_S - 1;
+    assert_int_equal(call(m, SYS_NETINFO, PAGE_AT, 0, 0, 0), 0);
+    memcpy(&info, page, sizeof(info));
+    assert_int_equal(info.addr, OWN);
+    assert_int_equal(info.mask, IPV4(255, 255, 255, 0));
+    assert_int_equal(info.gateway, PEER);
+    assert_int_equal(info.dns, IPV4(10, 0, 2, 3));
+    assert_int_equal(info.source, ADDRESS_DHCP);
+    assert_int_equal(info.lease_left_s, 60);
+    assert_true(info.frames_tx == 6 && info.frames_rx == 5 && info.drops == 7);
+    assert_memory_equal(info.mac, own_mac, 6);
+    assert_int_equal(info.mtu, 1500);
+    s->dhcp.expiry_ns = DEADLINE_NEVER;
+    call(m, SYS_NETINFO, PAGE_AT, 0, 0, 0);
+    memcpy(&info, page, sizeof(info));
+    assert_int_equal(info.lease_left_s, UINT32_MAX);
+    stack_set_address(s, 0, 0, 0, 0);
+    call(m, SYS_NETINFO, PAGE_AT, 0, 0, 0);
+    memcpy(&info, page, sizeof(info));
+    assert_int_equal(info.source, ADDRESS_NONE);
+    assert_int_equal(info.lease_left_s, 0);
+}
+
 #define M(test) cmocka_unit_test_setup_teardown(test, machine_setup, machine_teardown)
 
 int main(void)
@@ -223,6 +384,11 @@ int main(void)
         M(calls_that_a_file_does_not_know_are_refused),
         M(the_descriptor_table_is_bounded_and_reusable),
         M(waits_end_at_their_deadline),
+        M(accept_names_the_peer_and_needs_a_free_descriptor),
+        M(recvfrom_cuts_names_the_sender_and_writes_nothing_more),
+        M(without_an_address_connect_and_sendto_wait_three_minutes),
+        M(poll_names_what_is_ready_and_waits_for_the_rest),
+        M(netinfo_is_what_the_stack_knows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
