@@ -268,6 +268,62 @@ def test_the_rates_go_on_as_long_as_the_scenario_says(tmp_path):
     assert during > after
 
 
+# ---- expectations about what cannot be said ----
+
+CANNOT = {
+    "netstack: ready": "unknown component 'netstack', did you mean 'netstackd'?",
+    "webgot: done": "unknown component 'webgot', did you mean 'webget'?",
+    "echod: accepted": "no line starts the program 'echod'",
+    "netstackd: virt0 dhcp adr=10.0.2.15": "says there 'adr=10.0.2.15', did you mean 'addr='?",
+    "netstackd: virt0 lease addr=10.0.2.15": "says there 'lease'",
+    "netstackd: addr=10.0.2.15 virt0": "says there 'virt0'",
+    "netstackd: virt0 dhcp addr=10.0.2.15 src=static": "says there 'src=static'",
+    "netstackd: drop reason=udp-prot": "says there 'reason=udp-prot'",
+    "tcp: aborted reason=refusd": "says there 'reason=refusd'",
+    "tcp: reset": "says there 'reset'",
+    "kernel: exit program=webget state=0": "says there 'state=0', did you mean 'status='?",
+    "virtionetd: link=sideways": "says there 'link=sideways'",
+    "webget: done state=200": "no program ever says 'state=200', did you mean 'status='?",
+    "webget: finished": "no program ever says 'finished'",
+}
+
+
+@pytest.mark.parametrize("line", CANNOT)
+@pytest.mark.parametrize("word", ["expect", "never"])
+def test_what_cannot_be_said_is_an_error_when_it_is_read(word, line, tmp_path):
+    text = f"title T\nworld native\nserve http 10.0.2.2:80 path=/ body=x\nrun webget http://10.0.2.2/\n{word} {line}\n"
+    done = judge(tmp_path, text, code=2)
+    assert f"case.scn:5: " in done.stderr and CANNOT[line] in done.stderr, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert drywire("explain", tmp_path / "case.scn").returncode == 2
+
+
+@pytest.mark.parametrize("line", [
+    "netstackd: drop reason=udp-port", "netstackd: virt0 dhcp lost reason=expired", "tcp: aborted reason=timed-out",
+    "tcp: state from=SYN_SENT to=ESTABLISHED", "virtionetd: failed reason=queue-size", "virtionetd: link=down",
+    "netstackd: virt0 counters tx>=2", "virtionetd: mmio=0x*", "kernel: fault pid=1", "kernel: killed program=webget",
+    "kernel: faulted status=-14", "webget: | whatever there is", "webget: error connect reason=anything",
+    "webget: done surplus=7", "virtionetd: pci=0:3.0 transport=modern", "webget: usage webget [-q] URL",
+])
+def test_what_can_be_said_is_no_error(line, tmp_path):
+    text = f"title T\nworld native\nserve http 10.0.2.2:80 path=/ body=x\nrun webget http://10.0.2.2/\nnever {line}\n"
+    assert judge(tmp_path, text)["verdict"] in ("pass", "fail")
+
+
+def test_a_foreign_guest_says_what_it_likes(tmp_path):
+    case = tmp_path / "case.scn"
+    case.write_text("title T\nworld native\nuntil 1s\nnever netstack: ready\nallow nothing\n")
+    assert drywire("run", "--guest", lazy(tmp_path), case).returncode == 0
+
+
+def test_the_lines_about_processes_are_those_of_the_kernel():
+    """The one list of sim/vocabulary.c that is not made from a table."""
+    listed = re.search(r"process_lines\[\] = \{(.*?)\}", (ROOT / "sim/vocabulary.c").read_text(), re.S)[1]
+    words = {line.split()[0] for line in re.findall(r'"(.*?)"', listed)}
+    kernel = "".join(p.read_text() for p in sorted((ROOT / "core/kernel").glob("*.c")))
+    assert words == set(re.findall(r'task_(?:line|end)\([^"]*?"(\w+)"', kernel))
+
+
 # ---- frames lost at the device ----
 
 def test_frames_lost_to_a_downed_link_are_drawn_and_counted(tmp_path):

@@ -9,6 +9,12 @@
 extern const char __start_user_rodata[] __attribute__((weak));
 extern const char __stop_user_rodata[] __attribute__((weak));
 
+const char *processes_read_only(size_t *size)
+{
+    *size = (uintptr_t)__stop_user_rodata - (uintptr_t)__start_user_rodata;
+    return __start_user_rodata;
+}
+
 int64_t drywire_syscall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
 
 static _Thread_local struct process *current;

@@ -46,4 +46,7 @@ int processes_allocate(struct processes *ps); /* once: 0 or -1 */
 void processes_free(struct processes *ps);
 void processes_start(struct processes *ps); /* a new run: none is alive */
 
+/* The read-only data of all programs, and its size. */
+const char *processes_read_only(size_t *size);
+
 #endif

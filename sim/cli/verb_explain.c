@@ -116,7 +116,7 @@ int verb_explain(const struct options *o)
     }
     if (o->guest && !(job.guest = load_guest(o->guest)))
         return EXIT_USAGE;
-    if (scenario_read(o->paths[0], &sc, stderr))
+    if (read_with_device(o->paths[0], o, &sc))
         return EXIT_USAGE;
     job.scenario = sc;
     code = check_skip(sc);

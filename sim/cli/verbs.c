@@ -1,5 +1,6 @@
 #include "verbs.h"
 #include "../memory.h"
+#include "../vocabulary.h"
 #include "../whole_file.h"
 #include "../world/world.h"
 #include <dlfcn.h>
@@ -79,12 +80,18 @@ int read_with_device(const char *path, const struct options *o, struct scenario 
 
 int read_or_report(const char *path, const struct options *o, struct scenario **out, FILE *errors)
 {
+    int code;
+
     if (access(path, R_OK)) {
         paths_report_missing(errors, path);
         return EXIT_USAGE;
     }
-    return o->device ? scenario_read_device(path, o->device, out, errors)
+    code = o->device ? scenario_read_device(path, o->device, out, errors)
                      : scenario_read(path, out, errors);
+    if (code || o->guest || vocabulary_check(*out, errors)) /* a stranger says what it likes */
+        return code;
+    scenario_free(*out);
+    return EXIT_USAGE;
 }
 
 int read_for_results(const char *path, const struct options *o, struct scenario **out, char **error)
