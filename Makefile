@@ -258,8 +258,8 @@ $(O)/sim/%.o: sim/%.c $(O)/flags
 	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
 
 # Captures say what sources made them.
-$(O)/sim/capture/origin.o $(O)/sim/replay/replay_exact.o: SIM_FLAGS += -I$(O)
-$(O)/sim/capture/origin.o $(O)/sim/replay/replay_exact.o: $(O)/revision.h
+$(addprefix $(O)/sim/,capture/origin.o cli/options.o replay/replay_exact.o): SIM_FLAGS += -I$(O)
+$(addprefix $(O)/sim/,capture/origin.o cli/options.o replay/replay_exact.o): $(O)/revision.h
 .PHONY: always
 $(O)/revision.h: always
 	$(Q)mkdir -p $(@D)

@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import signal
+import subprocess
 import xml.etree.ElementTree
 
 import pytest
@@ -98,7 +99,44 @@ def test_help_and_version():
     assert done.returncode == 0 and done.stdout.startswith("drywire:")
     for option in ("--seed", "--check-determinism", "--guest", "--junit"):
         assert option in done.stdout
-    assert re.match(r"drywire \d", drywire("--version").stdout)
+    assert re.match(r"drywire \d.*, revision ([0-9a-f]{12}(-dirty)?|unknown)\n$",
+                    drywire("--version").stdout)
+
+
+VERBS = ["run", "list", "explain", "world", "qemu", "compare", "seq", "report", "replay", "import"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_command_is_found_in_both_ways_and_fits_80_columns(verb):
+    done = drywire("help", verb)
+    assert done.returncode == 0 and done.stdout == drywire(verb, "--help").stdout
+    assert done.stdout.startswith(f"drywire {verb}: ")
+    assert max(map(len, done.stdout.splitlines())) < 80
+
+
+def test_help_alone_names_every_command_and_fits_80_columns():
+    done = drywire("help")
+    assert done.returncode == 0 and done.stdout == drywire("--help").stdout
+    assert re.findall(r"^  (\w+) [^a-z ]", done.stdout, re.M)[:len(VERBS)] == VERBS
+    assert max(map(len, done.stdout.splitlines())) < 80
+    one_line(drywire("help", "rum"), 2, "rum", "'run'")
+
+
+def test_a_scenario_from_standard_input(tmp_path):
+    def run(text):
+        return subprocess.run([BUILD / "drywire", "run", "-"], input=text, capture_output=True,
+                              text=True, cwd=tmp_path)
+    done = run(GOOD)
+    assert done.returncode == 0 and "pass  -  seed=1" in done.stdout, done.stderr
+    done = run("wrold native\n")
+    assert done.returncode == 2 and done.stderr.startswith("-:1: "), done.stderr
+
+
+def test_list_works_anywhere(tmp_path):
+    done = drywire("list", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "name files or folders" in done.stdout.splitlines()[0]
+    assert "webget" in done.stdout and "ring.ownership" in done.stdout
 
 
 def failing(tmp_path, extra="expect webget: done status=500 by 1s\n"):

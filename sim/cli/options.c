@@ -2,6 +2,7 @@
  * The command line of `drywire`: one table makes the parser and the help. See options.h.
  */
 #include "options.h"
+#include "revision.h"
 #include "under_gdb.h"
 #include "../scenario/scenario.h"
 #include "../scenario/scenario_values.h"
@@ -100,6 +101,38 @@ enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 static const char *const verbs[] = {"run", "list",   "explain", "world",  "qemu", "compare",
                                     "seq", "report", "replay",  "import", NULL};
 
+enum { HELP_COLUMNS = 79, HELP_INDENT = 33 };
+
+/* Text at a column; words that do not fit into the line continue in the next one, below it. */
+static void help_text(size_t column, const char *text)
+{
+    size_t at = column;
+
+    for (const char *word = text; *word;) {
+        size_t n = strcspn(word, " ");
+
+        if (word > text && at + 1 + n > HELP_COLUMNS) {
+            printf("\n%*s", (int)column, "");
+            at = column;
+        } else if (word > text) {
+            at += (size_t)printf(" ");
+        }
+        at += (size_t)printf("%.*s", (int)n, word);
+        word += n + strspn(word + n, " ");
+    }
+    putchar('\n');
+}
+
+/* In two columns. */
+static void help_line(const char *left, const char *text)
+{
+    if (strlen(left) < HELP_INDENT)
+        printf("%-*s", HELP_INDENT, left);
+    else
+        printf("%s\n%*s", left, HELP_INDENT, "");
+    help_text(HELP_INDENT, text);
+}
+
 static void help_options(unsigned verbs_shown)
 {
     for (unsigned i = 0; i < ROWS; i++) {
@@ -112,7 +145,7 @@ static void help_options(unsigned verbs_shown)
         snprintf(left, sizeof(left), "  %c%c --%s%s%s", lettered ? '-' : ' ',
                  lettered ? r->letter : ' ', r->name,
                  r->argument && r->argument[0] != '=' ? " " : "", r->argument ? r->argument : "");
-        printf("%-32s %s\n", left, r->help);
+        help_line(left, r->help);
     }
 }
 
@@ -120,7 +153,7 @@ static void help_options(unsigned verbs_shown)
 static const struct {
     const char *usage, *what;
 } pages[] = {
-    {"run FILE|DIR...", "scenarios in the simulator"},
+    {"run FILE|DIR|-...", "scenarios in the simulator; -: one from standard input"},
     {"list [FILE|DIR...|CAPTURE]", "scenarios, programs and oracles; the flows of a capture"},
     {"explain FILE", "which faults and choices a seed draws"},
     {"world FILE --socket PATH | --fd N", "the far side of a scenario, for a guest of your own"},
@@ -135,21 +168,27 @@ static const struct {
 static void help(void)
 {
     puts("drywire: a whole small-system stack in a deterministic simulation\n\nCommands:");
-    for (unsigned i = 0; verbs[i]; i++)
-        printf("  drywire %-36s %s\n", pages[i].usage, pages[i].what);
+    for (unsigned i = 0; verbs[i]; i++) {
+        char left[80];
+
+        snprintf(left, sizeof(left), "  %s", pages[i].usage);
+        help_line(left, pages[i].what);
+    }
     puts("\nExamples:\n"
          "  drywire run tests/scenarios                  every scenario below a folder\n"
          "  drywire run lease.scn --seed 7 --pcap lease.pcapng\n"
-         "  drywire run lease.scn --check-determinism    twice; names the first difference\n"
+         "  drywire run lease.scn --check-determinism    twice: the first difference\n"
          "  drywire run --guest ./mine.so ping.scn       somebody else's driver or stack\n"
          "  drywire qemu --target rv64 web.scn           the same core, booted\n"
-         "  drywire replay any.pcap --as observer        a stranger's frames as hostile input\n\n"
+         "  drywire replay any.pcap --as observer        any frames as hostile input\n\n"
          "Options of run (drywire COMMAND --help has those of the others):");
     help_options(RUN);
-    puts("\nExit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ,\n"
-         "4 drywire's own trouble, 5 nothing selected, 6 no guest spoke to the world,\n"
-         "124 a step or time budget is used up, 125 cannot be tested here.\n"
-         "docs/scenarios.md describes the scenario format.");
+    putchar('\n');
+    help_text(0, "Exit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ, "
+                 "4 internal error, or an output could not be written, 5 nothing selected, 6 no "
+                 "frame from a guest, 124 a step or time budget is used up, 125 cannot be tested "
+                 "here.");
+    puts("docs/scenarios.md describes the scenario format.");
 }
 
 static void help_verb(enum verb v)
@@ -161,23 +200,37 @@ static void help_verb(enum verb v)
 
 static void help_world(void)
 {
-    puts("drywire world: the far side of a scenario in real time, for a guest of your own\n\n"
+    puts("drywire world: the far side of a scenario in real time, for your own guest\n\n"
          "Example:\n"
          "  drywire world lease.scn --socket net.sock -v &\n"
-         "  qemu-system-x86_64 ... -device virtio-net-pci,netdev=n -netdev dgram,id=n,\\\n"
-         "      local.type=unix,local.path=guest.sock,remote.type=unix,remote.path=net.sock\n\n"
+         "  qemu-system-x86_64 ... -device virtio-net-pci,netdev=n \\\n"
+         "      -netdev dgram,id=n,local.type=unix,local.path=guest.sock,\\\n"
+         "remote.type=unix,remote.path=net.sock\n\n"
          "Usage: drywire world FILE --socket PATH | --fd N\n\n"
          "Options:");
     help_options(WORLD);
-    puts("\nFrames are datagrams, one each. Times of the scenario count from the guest's first\n"
-         "frame. The world, wire, serve, dial and fault lines and the oracles about frames are in\n"
-         "force; programs and the device line are the simulated machine's and do nothing here;\n"
-         "expect and never lines are about a console that is not seen here and are not judged.\n"
-         "Ends by SIGTERM or SIGINT, when a frame finds the guest gone, or when a rule is\n"
-         "violated.\n\n"
-         "Exit: 0 ended as asked, 1 the guest violated a rule or a dial was not answered, 2 usage\n"
-         "or scenario error, 4 drywire's own trouble, 6 no guest spoke within --limit, 125 the\n"
-         "scenario needs libslirp, which is not here. docs/any-guest.md has more.");
+    putchar('\n');
+    help_text(0, "Frames are datagrams, one each. Times of the scenario count from the guest's "
+                 "first frame. The world, wire, serve, dial and fault lines and the oracles about "
+                 "frames are in force; programs and the device line are the simulated machine's "
+                 "and do nothing here; expect and never lines are about a console that is not seen "
+                 "here and are not judged. Ends by SIGTERM or SIGINT, when a frame finds the guest "
+                 "gone, or when a rule is violated.");
+    putchar('\n');
+    help_text(0, "Exit: 0 ended as asked, 1 the guest violated a rule or a dial was not answered, "
+                 "2 usage or scenario error, 4 internal error, 6 no frame from a guest within "
+                 "--limit, 125 the scenario needs libslirp, which is not here. docs/any-guest.md "
+                 "has more.");
+}
+
+static void help_for(const struct options *o)
+{
+    if (!o->named)
+        help();
+    else if (o->verb == VERB_WORLD)
+        help_world();
+    else
+        help_verb(o->verb);
 }
 
 void options_version(char *buf, size_t size)
@@ -194,7 +247,7 @@ static void version(void)
     char text[120];
 
     options_version(text, sizeof(text));
-    puts(text);
+    printf("%s, revision %s\n", text, DRYWIRE_REVISION);
 }
 
 static int unknown_option(const char *word)
@@ -447,12 +500,7 @@ static int apply(const struct row *r, const char *value, struct options *o)
             o->color = strcmp(value, "always") == 0;
         break;
     case 'h':
-        if (o->verb == VERB_WORLD)
-            help_world();
-        else if (o->named)
-            help_verb(o->verb);
-        else
-            help();
+        help_for(o);
         return EXIT_PASS;
     default:
         version();
@@ -499,9 +547,24 @@ static uint64_t processors(void)
     return n > 0 ? (uint64_t)n : 1;
 }
 
-int options_parse(int argc, char **argv, struct options *o)
+/* Which command the word is: -1, or EXIT_USAGE after a line on stderr. */
+static int command_of(const char *word, struct options *o)
 {
     const char *near;
+
+    for (o->verb = VERB_RUN; verbs[o->verb]; o->verb++)
+        if (!strcmp(word, verbs[o->verb])) {
+            o->named = true;
+            return -1;
+        }
+    near = nearest_word(word, verbs);
+    fprintf(stderr, "drywire: unknown command '%s'%s%s%s (see drywire --help)\n", word,
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return EXIT_USAGE;
+}
+
+int options_parse(int argc, char **argv, struct options *o)
+{
     int code;
 
     *o = (struct options){.program = argc ? argv[0] : "build/drywire",
@@ -520,24 +583,21 @@ int options_parse(int argc, char **argv, struct options *o)
         help();
         return EXIT_USAGE;
     }
-    if (argv[1][0] == '-')
-        code = parse_options(argc, argv, o);
-    else {
-        for (o->verb = VERB_RUN; verbs[o->verb] && strcmp(argv[1], verbs[o->verb]); o->verb++)
-            ;
-        if (!verbs[o->verb]) {
-            near = nearest_word(argv[1], verbs);
-            fprintf(stderr, "drywire: unknown command '%s'%s%s%s (see drywire --help)\n", argv[1],
-                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-            return EXIT_USAGE;
-        }
-        o->named = true;
-        return parse_options(argc - 1, argv + 1, o);
+    if (!strcmp(argv[1], "help")) {
+        code = argc > 2 ? command_of(argv[2], o) : -1;
+        if (code >= 0)
+            return code;
+        help_for(o);
+        return EXIT_PASS;
     }
+    if (argv[1][0] != '-') {
+        code = command_of(argv[1], o);
+        return code >= 0 ? code : parse_options(argc - 1, argv + 1, o);
+    }
+    code = parse_options(argc, argv, o);
     if (code >= 0)
         return code;
-    fprintf(stderr, "drywire: say what to do: run, list, explain, world, qemu, compare, seq, "
-                    "report, replay or import "
-                    "(see drywire --help)\n");
+    fprintf(stderr, "drywire: name a command: run, list, explain, world, qemu, compare, seq, "
+                    "report, replay or import (see drywire --help)\n");
     return EXIT_USAGE;
 }

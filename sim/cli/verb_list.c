@@ -12,6 +12,7 @@
 #include "verbs.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* ---- a capture ---- */
 
@@ -125,8 +126,12 @@ static int list_scenarios(const struct options *o, char **words, int count)
         scenario_free(sc);
     }
     paths_free(&p);
-    if (code)
-        return code; /* and nothing that pushes its line away */
+    return code;
+}
+
+/* What scenarios can name. */
+static void list_known(void)
+{
     puts("\nPrograms:");
     for (unsigned i = 0; i < programs_count; i++)
         printf("  %s\n", programs[i].usage);
@@ -135,15 +140,24 @@ static int list_scenarios(const struct options *o, char **words, int count)
         printf("  %-24s %-6s  %s\n    %s\n", oracle_table[i].name,
                oracle_level_word(oracle_table[i].level), oracle_table[i].clause,
                oracle_table[i].sentence);
-    return EXIT_PASS;
 }
 
 int verb_list(const struct options *o)
 {
     static char standard[] = "tests/scenarios";
     char *only[] = {standard};
+    int code;
 
     if (o->path_count == 1 && capture_recognised(o->paths[0]))
         return list_capture(o->paths[0]);
-    return list_scenarios(o, o->path_count ? o->paths : only, o->path_count ? o->path_count : 1);
+    if (o->path_count || access(standard, R_OK) == 0) {
+        code = list_scenarios(o, o->path_count ? o->paths : only,
+                              o->path_count ? o->path_count : 1);
+        if (code)
+            return code; /* and nothing that pushes its line away */
+    } else {
+        puts("No scenarios here: name files or folders, e.g. drywire list FOLDER");
+    }
+    list_known();
+    return EXIT_PASS;
 }

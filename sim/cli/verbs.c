@@ -82,7 +82,7 @@ int read_or_report(const char *path, const struct options *o, struct scenario **
 {
     int code;
 
-    if (access(path, R_OK)) {
+    if (strcmp(path, "-") && access(path, R_OK)) {
         paths_report_missing(errors, path);
         return EXIT_USAGE;
     }

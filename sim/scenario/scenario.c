@@ -462,7 +462,8 @@ int scenario_parse(const char *path, const char *text, size_t len, struct scenar
 
 static int read_file(const char *path, const struct how *how, struct scenario **out, FILE *errors)
 {
-    FILE *f = fopen(path, "rb");
+    bool standard = strcmp(path, "-") == 0;
+    FILE *f = standard ? stdin : fopen(path, "rb");
     char *text = malloc(SCENARIO_MAX + 1);
     size_t len = 0;
     int result = 2;
@@ -480,7 +481,7 @@ static int read_file(const char *path, const struct how *how, struct scenario **
     else
         result = parse(path, text, len, how, out, errors);
     free(text);
-    if (f)
+    if (f && !standard)
         fclose(f);
     return result;
 }
