@@ -193,6 +193,21 @@ static void fail_trace(struct verdict *v, const char *path, int error)
     snprintf(f->message, sizeof(f->message), "cannot be written: %s", strerror(error));
 }
 
+static void tidy(const char *path, bool stays)
+{
+    if (!path[0])
+        return;
+    whole_file_remove(path);
+    if (!stays)
+        unlink(path);
+}
+
+void child_tidy(const struct job *job)
+{
+    tidy(job->pcap, job->pcap_stays);
+    tidy(job->trace, job->trace_stays);
+}
+
 void child_job(const struct job *job, struct run_context *c, struct verdict *verdict)
 {
     const struct options *o = &job->options;
@@ -241,6 +256,8 @@ void child_job(const struct job *job, struct run_context *c, struct verdict *ver
     if (story.comparison)
         repeat(c, job->scenario, &ro, times);
     comparison_free(&comparison);
+    if (verdict->failure.kind == FAILURE_NONE)
+        child_tidy(job);
     alarm(0);
     running = NULL;
     verdict->finished = true;

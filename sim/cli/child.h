@@ -40,6 +40,7 @@ struct job {
     struct options options;
     const struct guest_ops *guest;        /* NULL: the core */
     char pcap[PATH_MAX], trace[PATH_MAX]; /* where its capture and whole trace go; "": nowhere */
+    bool pcap_stays, trace_stays;         /* also when the run passes */
     struct page_log *log;                 /* a mapping that gets everything, or NULL */
     unsigned story_lines;
 };
@@ -48,6 +49,10 @@ struct job {
  * the verdict filled, once child_watch_signals() was called. */
 void child_job(const struct job *job, struct run_context *c, struct verdict *verdict);
 void child_watch_signals(void);
+
+/* A run that has passed, or is given up: nothing half-written stays, nor what only a failure
+ * leaves. */
+void child_tidy(const struct job *job);
 
 /* Call fn(ctx) in a child of its own and return what it returns, an exit code. A crash becomes
  * EXIT_FAIL, the alarm EXIT_LIVELOCK, each after a line on stderr. */

@@ -330,10 +330,8 @@ static void abandon(struct crew *c)
         if (!w->busy)
             continue;
         c->pool->job(c->pool->ctx, w->index, job);
-        if (job->pcap[0])
-            whole_file_remove(job->pcap);
-        if (job->trace[0])
-            whole_file_remove(job->trace);
+        if (w->verdict->failure.kind == FAILURE_NONE)
+            child_tidy(job);
     }
     free(job);
 }

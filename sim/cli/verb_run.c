@@ -32,6 +32,7 @@ struct file {
 /* What came of a file's runs so far. */
 struct tally {
     uint64_t runs, failed;
+    uint64_t first_failed; /* seed */
     int code;
 };
 
@@ -119,6 +120,8 @@ static void make_job(void *ctx, uint64_t index, struct job *job)
                               : nth % f->memories ? MEMORY_STRONG
                                                   : MEMORY_WEAK;
     job->pcap[0] = job->trace[0] = 0;
+    job->pcap_stays = r->o->pcap != NULL;
+    job->trace_stays = r->o->trace != NULL;
     if (r->o->artifacts) {
         artifact_name(job->pcap, sizeof(job->pcap), f->scenario, &job->options, ".pcapng");
         artifact_name(job->trace, sizeof(job->trace), f->scenario, &job->options, ".trace");
@@ -131,8 +134,9 @@ static void make_job(void *ctx, uint64_t index, struct job *job)
 
 /* ---- what is printed and written ---- */
 
-static int write_block(const char *path, const struct report_item *it)
+static int write_block(const struct report_item *it)
 {
+    char path[PATH_MAX];
     char *text;
     size_t len;
     FILE *out = memory_stream(&text, &len);
@@ -141,6 +145,7 @@ static int write_block(const char *path, const struct report_item *it)
     report_story(out, it);
     report_block(out, it);
     memory_stream_close(out);
+    artifact_name(path, sizeof(path), it->scenario, it->options, ".txt");
     code = write_output("artifacts", path, text, len);
     free(text);
     return code;
@@ -155,9 +160,12 @@ static void tell_many(const struct runner *r, const struct file *f)
     if (r->o->json || (r->o->quiet && !bad))
         return;
     progress_erase();
-    printf("%s  %s  seeds=%" PRIu64 "..%" PRIu64 "  %" PRIu64 " runs, %" PRIu64 " failed\n",
+    printf("%s  %s  seeds=%" PRIu64 "..%" PRIu64 "  %" PRIu64 " runs, %" PRIu64 " failed",
            bad ? "fail" : "pass", f->scenario->path, r->o->seed, r->o->seed + r->seeds - 1, t->runs,
            t->failed);
+    if (bad)
+        printf(", first seed=%" PRIu64, t->first_failed);
+    putchar('\n');
     fflush(NULL);
 }
 
@@ -200,21 +208,6 @@ static void pass_over(struct runner *r)
     }
 }
 
-static int keep_artifacts(const struct report_item *it, const struct job *job, int code)
-{
-    char name[PATH_MAX];
-
-    if (code) {
-        artifact_name(name, sizeof(name), it->scenario, it->options, ".txt");
-        return worse_exit(code, write_block(name, it));
-    }
-    if (!it->options->pcap)
-        unlink(job->pcap);
-    if (!it->options->trace)
-        unlink(job->trace);
-    return code;
-}
-
 static void take_verdict(void *ctx, uint64_t index, const struct verdict *v)
 {
     struct runner *r = ctx;
@@ -232,11 +225,12 @@ static void take_verdict(void *ctx, uint64_t index, const struct verdict *v)
     r->runs++;
     r->runs_failed += code != 0;
     t->runs++;
-    t->failed += code != 0;
+    if (code && !t->failed++)
+        t->first_failed = job->options.seed;
     if (r->seeds == 1 || r->o->json || (code && t->failed == 1))
         r->code = worse_exit(r->code, results_add(&r->results, &it));
-    if (r->o->artifacts)
-        code = keep_artifacts(&it, job, code);
+    if (r->o->artifacts && code)
+        code = worse_exit(code, write_block(&it));
     t->code = worse_exit(t->code, code);
     if (t->runs == runs_of(r, f)) {
         if (r->seeds > 1)

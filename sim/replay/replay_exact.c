@@ -330,7 +330,10 @@ static int read_new(const char *temporary, const struct verdict *v, struct captu
 static const struct verdict *run_once(const struct scenario *sc, const struct options *o,
                                       const char *pcap)
 {
-    struct job job = {.scenario = sc, .options = *o, .story_lines = o->verbose ? STORY_ALL : 0};
+    struct job job = {.scenario = sc,
+                      .options = *o,
+                      .pcap_stays = true,
+                      .story_lines = o->verbose ? STORY_ALL : 0};
     const struct verdict *v;
 
     snprintf(job.pcap, sizeof(job.pcap), "%s", pcap);
