@@ -35,7 +35,7 @@ from queue import Queue
 import mutate
 
 ROOT = Path(__file__).resolve().parent.parent
-SUITE = ["run", "--json", "--memory", "both", "tests/scenarios", "tests/captures"]
+SUITE = ["run", "--json", "--memory", "both", "--jobs", "1", "tests/scenarios", "tests/captures"]
 EQUIVALENT = Path("tools/mutants.equivalent")
 
 # The interface of core/ is the truth of both sides, or of neither.
