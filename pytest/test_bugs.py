@@ -61,6 +61,8 @@ CAUGHT = {
     "TCP_WINDOW_SHRINK": (COMMON + "web-4mib.scn", {"tcp.window_shrink"}),
     "TCP_NO_RETRANSMIT": (COMMON + "send-everything-wrong.scn", {"tcp.silent"}),
     "TCP_RTO_FLAT": (NATIVE + "web-black-hole.scn", {"tcp.timer"}),
+    "TCP_OFFSET": (NATIVE + "malformed-tcp.scn", {"tcp.stream"}),
+    "ARP_FORMAT": (NATIVE + "malformed-arp.scn", {"frame.dropped"}),
     "TCP_NO_PROBE": (NATIVE + "zero-window.scn", {"tcp.silent"}),
     "TCP_FIN_NUMBER": (SLIRP + "lease.scn", {"tcp.fin", "tcp.retransmit", "liveness.limit"}),
     "TCP_STREAM": (SLIRP + "lease.scn", {"tcp.stream"}),

@@ -97,6 +97,8 @@ static void on_trace(void *ctx, unsigned id, const uint64_t *args, unsigned coun
 
     if (id == TRACE_TCP_READ || id == TRACE_TCP_WRITTEN || id == TRACE_TCP_STREAM_END)
         trace_stream(c, id, args);
+    if (id == TRACE_NET_DROP)
+        oracles_dropped(c->far.oracles);
     if (id == TRACE_TCP_ABORTED)
         oracles_due(c->far.oracles);
     if (!expectations_wants(&c->expectations, e->component) &&
@@ -342,6 +344,14 @@ static bool run_done(const struct run_context *c)
            (!g->idle || g->idle(c->machine.state)) && !c->far.world_ops->busy(c->far.world);
 }
 
+/* What the oracles say at the end. */
+static void oracles_over(struct run_context *c)
+{
+    oracles_due(c->far.oracles);
+    if (c->machine.guest == &guest_core) /* others do not report their drops */
+        oracles_end(c->far.oracles, c->claim.lost[DIRECTION_RX]);
+}
+
 static void limit_reached(struct run_context *c)
 {
     const char *what = !programs_done(c)                      ? "a program has not ended"
@@ -349,7 +359,7 @@ static void limit_reached(struct run_context *c)
                        : c->far.world_ops->busy(c->far.world) ? "the world has something open"
                                                               : "the machine has something open";
 
-    oracles_due(c->far.oracles);
+    oracles_over(c);
     expectations_check(&c->expectations, true);
     sim_fail(&c->sim, FAILURE_LIVENESS, "liveness.limit", c->scenario->path,
              "the limit of %llu s virtual time was reached and %s",
@@ -494,7 +504,7 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
     start(c);
     run_loop(c);
     if (!sim_failed(&c->sim))
-        oracles_due(c->far.oracles);
+        oracles_over(c);
     if (!sim_failed(&c->sim))
         expectations_check(&c->expectations, true);
     c->claim.weak = c->machine.weak;

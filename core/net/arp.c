@@ -178,7 +178,7 @@ static bool arp_check(struct stack *s, const struct arp_packet *arp, size_t len)
         return false;
     }
     if (be16_get(arp->htype) != ARP_HTYPE_ETHERNET || be16_get(arp->ptype) != ETH_TYPE_IPV4 ||
-        arp->hlen != MAC_LEN || arp->plen != 4) {
+        ((arp->hlen != MAC_LEN || arp->plen != 4) && !BUG(ARP_FORMAT))) {
         stack_drop(s, DROP_ARP_FORMAT);
         return false;
     }

@@ -41,6 +41,8 @@ static enum drop_reason parse(const struct ipv4_packet *p, struct tcp_segment *g
     if (p->len < sizeof(*tcp))
         return DROP_TCP_SHORT;
     header_len = (tcp->offset >> 4) * 4u;
+    if (BUG(TCP_OFFSET) && header_len < sizeof(*tcp))
+        header_len = sizeof(*tcp);
     if (header_len < sizeof(*tcp) || header_len > p->len)
         return DROP_TCP_SHORT;
     if (!checksum_good(checksum_add(checksum_pseudo(p->src, p->dst, IP_PROTOCOL_TCP, p->len),

@@ -34,6 +34,11 @@ void oracles_rx(struct oracles *o, const uint8_t *frame, size_t len, const struc
 /* The world handed a frame to the wire: what a peer really said, before any fault. */
 void oracles_peer(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d);
 
+/* The core reports that it dropped a frame. */
+void oracles_dropped(struct oracles *o);
+/* The run ends and nothing is under way; `lost` frames never reached the core. */
+void oracles_end(struct oracles *o, uint64_t lost);
+
 /* The run or a connection ends, or the limit is reached: what should have been sent by now? */
 void oracles_due(struct oracles *o);
 

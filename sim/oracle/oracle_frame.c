@@ -47,6 +47,7 @@ struct oracles *oracles_start(struct oracles *old, struct sim *sim, const uint8_
     o->request_ns = 0;
     o->expiry_ns = o->lost_ns = SIM_NEVER;
     o->counter = 0;
+    o->malformed = o->dropped = 0;
     flows_start(o);
     return o;
 }
@@ -297,6 +298,26 @@ bool oracles_reachable(const struct oracles *o)
     return !o->unanswered && (!o->dhcp_seen || address_valid(o, o->addr));
 }
 
+void oracles_dropped(struct oracles *o)
+{
+    o->dropped++;
+}
+
+/* Not DHCP's errors: which options a client reads is its own business. */
+static bool is_malformed(const struct decoded *d)
+{
+    return d->error && strncmp(d->error, "dhcp.", 5) != 0;
+}
+
+void oracles_end(struct oracles *o, uint64_t lost)
+{
+    if (o->malformed)
+        oracle_look(o, FRAME_DROPPED);
+    if (o->malformed > o->dropped + lost)
+        oracle_fail(o, FRAME_DROPPED, SIM_SITE, "%llu malformed frames arrived, %llu were dropped",
+                    (unsigned long long)o->malformed, (unsigned long long)o->dropped);
+}
+
 void oracles_due(struct oracles *o)
 {
     timers_check(o);
@@ -323,6 +344,7 @@ void oracles_rx(struct oracles *o, const uint8_t *frame, size_t len, const struc
     (void)frame;
     (void)len;
     timers_check(o);
+    o->malformed += is_malformed(d);
     if (d->error)
         return;
     if (d->layer == LAYER_ARP && d->arp_op == 2)

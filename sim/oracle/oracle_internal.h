@@ -104,6 +104,8 @@ struct oracles {
     uint32_t offers[OFFERS];
     unsigned offer_count;
 
+    uint64_t malformed, dropped; /* frames that arrived; frames that the core dropped */
+
     struct flow flows[FLOWS];
     uint64_t counter;
     struct arrived arrived[ARRIVED]; /* the last ones */

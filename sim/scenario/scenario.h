@@ -153,7 +153,8 @@ enum action_kind {
     ACTION_DROP,      /* drop DIR MATCH [count=N] [skip=N] */
     ACTION_DUPLICATE, /* dup DIR MATCH [count=N] [skip=N] */
     ACTION_DELAY,     /* delay DIR MATCH by=T [count=N] [skip=N]: later frames overtake it */
-    ACTION_CORRUPT,   /* corrupt DIR MATCH [count=N] [skip=N]: one bit, drawn by the seed */
+    ACTION_CORRUPT,   /* corrupt DIR MATCH [field=F] [count=N] [skip=N]: one bit, drawn by the
+                       * seed, or a header field with right checksums (world/malform.h) */
     ACTION_TRUNCATE,  /* truncate DIR MATCH to=BYTES [count=N] */
     ACTION_CUT,       /* cut: nothing passes in either direction */
     ACTION_HEAL,      /* heal: every fault stops, rates included */
@@ -170,6 +171,7 @@ struct scenario_action {
     uint64_t count;    /* matching frames that it hits, default 1; count=all is UINT64_MAX */
     uint64_t skip;     /* matching frames that it lets pass first */
     uint64_t by_ns;    /* ACTION_DELAY */
+    unsigned field;    /* ACTION_CORRUPT: of malform_fields, 0 is any bit */
     uint32_t to;       /* ACTION_TRUNCATE: length; ACTION_LINK: 1 up, 0 down */
     unsigned line;
 };

@@ -7,6 +7,7 @@
 #include "../oracle/oracle.h"
 #include "../../user/programs.h"
 #include "../oracle/decode.h"
+#include "../world/malform.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -655,10 +656,11 @@ static bool at_echo(struct reader *r, uint64_t at_ns)
 static bool at_frames(struct reader *r, struct scenario_action *a)
 {
 #define ACTION(field) FIELD(scenario_action, field)
-    enum { KEY_BY, KEY_TO };
+    enum { KEY_BY, KEY_TO, KEY_FIELD };
     static const struct key keys[] = {
         [KEY_BY] = {"by", VALUE_DURATION, ACTION(by_ns)},
         [KEY_TO] = {"to", VALUE_NUMBER, ACTION(to), NUMBERS(0, 65535)},
+        [KEY_FIELD] = {"field", VALUE_CHOICE, ACTION(field), .choices = malform_fields},
         {"count", VALUE_NUMBER, ACTION(count), NUMBERS(1, UINT64_MAX), .all_ones = "all"},
         {"skip", VALUE_NUMBER, ACTION(skip), NUMBERS(0, UINT64_MAX)},
         {0},
@@ -683,6 +685,8 @@ static bool at_frames(struct reader *r, struct scenario_action *a)
         return reader_wrong(r, by ? "by= is for delay only" : "delay needs by=T");
     if (to != (a->kind == ACTION_TRUNCATE))
         return reader_wrong(r, to ? "to= is for truncate only" : "truncate needs to=BYTES");
+    if ((given & 1u << KEY_FIELD) && a->kind != ACTION_CORRUPT)
+        return reader_wrong(r, "field= is for corrupt only");
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* The wire: see wire.h. */
 #include "wire.h"
+#include "malform.h"
 #include "../memory.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,7 @@ static void arrive(void *ctx, uint64_t arg)
 
 struct treatment {
     bool lost, duplicate, corrupt;
+    unsigned field; /* of malform_fields, when it is not a bit */
     uint64_t late_ns;
     size_t truncate; /* 0: no */
     char words[96];
@@ -129,8 +131,9 @@ static void treat_by_actions(struct wire *w, enum direction dir, const struct de
             add_word(t, "delayed");
             break;
         case ACTION_CORRUPT:
-            t->corrupt = true;
-            add_word(t, "corrupted");
+            t->corrupt = a->field == 0;
+            t->field = a->field;
+            add_word(t, a->field ? malform_fields[a->field] : "corrupted");
             break;
         case ACTION_TRUNCATE:
             t->truncate = a->to;
@@ -179,6 +182,8 @@ static void damage(struct wire *w, enum direction dir, const struct treatment *t
         f->len = t->truncate;
         f->damaged = true;
     }
+    if (t->field)
+        f->damaged |= malform(f->bytes, f->len, t->field, sim_draw(w->sim, &w->streams[dir].bit));
     if (t->corrupt && f->len) {
         /* Drawn raw: the value is not "a fault or none", the fault is recorded already. */
         uint64_t bit = sim_draw(w->sim, &w->streams[dir].bit) % (f->len * 8);
@@ -248,6 +253,7 @@ void wire_send(struct wire *w, enum direction dir, const uint8_t *frame, size_t 
     dispatch(w, dir, o, &t, frame, len, t.words[0] ? t.words : NULL);
     if (t.duplicate && !t.lost) {
         t.corrupt = false;
+        t.field = 0;
         t.late_ns += WIRE_DELAY_NS;
         dispatch(w, dir, o, &t, frame, len, "duplicate");
     }
