@@ -1,7 +1,7 @@
 # drywire: every entry point. `make help` lists them.
 #
 # Variables: CC, CFLAGS_EXTRA, SANITIZE=address,undefined, O=build folder, V=1 (show commands),
-# SEED=, SCENARIO= (for sim-test), COVERAGE=1 (kernels that count their lines; targets/targets.mk),
+# SEED=, SCENARIO=, ARTIFACTS= (a folder for failures; for sim-test), COVERAGE=1 (kernels that count their lines; targets/targets.mk),
 # BUGS=1 (with the planted bugs of core/bug.h, one of them chosen at run time), PLANT=NAME (with that
 # one always, simulator and images; each with an O of its own).
 
@@ -84,7 +84,7 @@ all: $(O)/drywire $(O)/bench $(O)/markers $(O)/guest_ping.so $(LINUX_TOOLS) ## b
 sim-test: ## the main job: every simulator scenario
 	$(Q)sh tools/setup.sh sim
 	$(Q)$(MAKE) --no-print-directory $(JOBS) $(O)/drywire
-	$(Q)$(O)/drywire run --memory both --seed $(SEED) $(SCENARIO)
+	$(Q)$(O)/drywire run --memory both --seed $(SEED) $(if $(ARTIFACTS),--artifacts $(ARTIFACTS)) $(SCENARIO)
 
 .PHONY: update-hashes
 update-hashes: $(O)/drywire ## rewrite tests/hashes: what every scenario hashes to; review its diff

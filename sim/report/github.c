@@ -5,28 +5,38 @@
  * as well; any other text stays as it is.
  */
 #include "report.h"
+#include "../memory.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void github_text(const char *text, const char *special)
+static void github_text(FILE *out, const char *text, const char *special)
 {
     for (; *text; text++)
         if (strchr(special, *text))
-            fprintf(stderr, "%%%02X", (unsigned char)*text);
+            fprintf(out, "%%%02X", (unsigned char)*text);
         else
-            fputc(*text, stderr);
+            fputc(*text, out);
 }
 
-static void github_message(const char *text)
+/* One line: to be freed. */
+static char *github_annotation(const struct report_item *it, const char *title, const char *message)
 {
-    github_text(text, "%\r\n");
-}
+    char file[4096], *text;
+    unsigned line = report_place(it, file, sizeof(file));
+    size_t len;
+    FILE *out = memory_stream(&text, &len);
 
-static void github_property(const char *text)
-{
-    github_text(text, "%\r\n:,");
+    fputs("::error file=", out);
+    github_text(out, file, "%\r\n:,");
+    fprintf(out, ",line=%u,title=", line ? line : 1);
+    github_text(out, title, "%\r\n:,");
+    fputs("::", out);
+    github_text(out, message, "%\r\n");
+    fputc('\n', out);
+    memory_stream_close(out);
+    return text;
 }
 
 /* `text` in a cell of a Markdown table: in one line. */
@@ -67,19 +77,16 @@ int report_github(const struct report_item *it)
 {
     const char *title = it->error ? "cannot be read" : it->verdict->failure.oracle;
     const char *message = it->error ? it->error : it->verdict->failure.message;
-    char replay[1200], file[4096];
-    unsigned line;
+    static char *last; /* one place and rule is annotated once, not with each memory */
+    char replay[1200], *text;
 
     if (!report_failed(it) && !it->error)
         return 0;
     report_replay(replay, sizeof(replay), it);
-    line = report_place(it, file, sizeof(file));
-    fputs("::error file=", stderr);
-    github_property(file);
-    fprintf(stderr, ",line=%u,title=", line ? line : 1);
-    github_property(title);
-    fputs("::", stderr);
-    github_message(message);
-    fputc('\n', stderr);
+    text = github_annotation(it, title, message);
+    if (!last || strncmp(last, text, (size_t)(strstr(text + 2, "::") - text)))
+        fputs(text, stderr);
+    free(last);
+    last = text;
     return github_summary(it, title, replay);
 }
