@@ -161,6 +161,10 @@ fmt: ## format the sources in place
 	$(Q)sh tools/setup.sh lint
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
+.PHONY: chaos
+chaos: $(O)/drywire ## kills at random moments, two runs into one path, full disks: what is left? (N=500)
+	$(Q)/usr/bin/python3 tools/chaos.py --kills $(or $(N),500) --seed $(SEED) --build $(O)
+
 .PHONY: fresh-test
 fresh-test: ## the README's commands on fresh Debian roots, before a release (as root; CELLS='trixie-*')
 	$(Q)sh tools/fresh.sh $(O) $(CELLS)
