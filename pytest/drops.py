@@ -1,0 +1,126 @@
+"""Frames that must be dropped, at both edges of each check that has two, and what each is dropped for.
+
+tests/scenarios/native/drops.pcap has them, drops.scn expects each reason when its frame comes.
+`python3 pytest/drops.py tests/scenarios/native/drops.pcap` writes the capture and prints the lines.
+"""
+
+import struct
+import sys
+
+from packets import address, checksum, ip, pcap, segment
+
+OWN, PEER = "10.0.2.15", "10.0.2.2"
+MAC, PEER_MAC = bytes.fromhex("020000000001"), bytes.fromhex("52550a000202")
+
+
+def ether(payload, kind=0x0800, to=MAC, source=PEER_MAC):
+    return to + source + struct.pack(">H", kind) + payload
+
+
+def arp(op=1, sender=PEER, target=OWN, mac=PEER_MAC, hlen=6, cut=28):
+    head = struct.pack(">HHBBH", 1, 0x0800, hlen, 4, op)
+    return ether((head + mac + address(sender) + bytes(6) + address(target))[:cut], 0x0806)
+
+
+def ipv4(change=None, payload=b"12345678", protocol=99, source=PEER, to=OWN, resum=True):
+    packet = bytearray(ip(source, to, payload, protocol, 0))
+    if change:
+        at, value = change
+        packet[at] = value
+    if resum:
+        end = max(20, min(len(packet), (packet[0] & 15) * 4))
+        packet[10:12] = b"\0\0"
+        packet[10:12] = struct.pack(">H", checksum(bytes(packet[:end])))
+    return ether(bytes(packet))
+
+
+def icmp(kind, rest=b"\0" * 8, good=True, to=OWN):
+    body = bytes([kind, 0, 0, 0]) + rest
+    total = checksum(body) if good else 1
+    return ipv4(payload=body[:2] + struct.pack(">H", total) + body[4:], protocol=1, to=to)
+
+
+def udp(length, payload=b"data", port=99, total=0, cut=None):
+    return ipv4(payload=(struct.pack(">HHHH", 5000, port, length, total) + payload)[:cut], protocol=17)
+
+
+def tcp(offset=None, cut=None, port=9, flags=2, options=b"", good=True):
+    packet = bytearray(segment(PEER, OWN, 5000, port, 1, 0, flags, b"", options))
+    body = packet[20:]
+    if offset is not None:
+        body[12] = offset << 4
+    body = body[:cut]
+    body[16:18] = b"\0\0"
+    ends = address(PEER) + address(OWN) + struct.pack(">BBH", 0, 6, len(body))
+    body[16:18] = struct.pack(">H", checksum(ends + bytes(body)) ^ (0 if good else 1))
+    return ipv4(payload=bytes(body), protocol=6)
+
+
+FRAMES = [
+    ("eth-type", ether(bytes(46), 0x86dd)),
+    ("eth-other-host", ether(bytes(46), to=bytes.fromhex("020000000002"))),
+    ("eth-source", ether(bytes(46), source=bytes.fromhex("010000000002"))),
+    ("eth-source", ether(bytes(46), source=MAC)),
+    ("arp-short", arp(cut=27)),
+    ("arp-format", arp(hlen=5)),
+    ("arp-op", arp(op=0)),
+    ("arp-op", arp(op=3)),
+    ("arp-address", arp(mac=bytes.fromhex("010000000002"))),
+    ("arp-address", arp(sender="224.0.0.1")),
+    ("arp-address", arp(sender="10.0.3.2")),
+    ("arp-other-host", arp(sender="10.0.2.77", target="10.0.2.78")),
+    ("arp-unasked", arp(op=2, sender="10.0.2.77")),
+    ("ip-short", ether(bytes([0x45]) + bytes(18))),
+    ("ip-version", ipv4((0, 0x55))),
+    ("ip-header-length", ipv4((0, 0x44))),
+    ("ip-header-length", ipv4((0, 0x48))),
+    ("ip-total-length", ipv4((3, 19))),
+    ("ip-total-length", ipv4((3, 29))),
+    ("ip-checksum", ipv4((8, 63), resum=False)),
+    ("ip-source", ipv4(source="224.0.0.1")),
+    ("ip-source", ipv4(source="0.0.0.1")),
+    ("ip-source", ipv4(source="127.0.0.1")),
+    ("ip-source", ipv4(source=OWN)),
+    ("ip-source", ipv4(source="10.0.2.255")),
+    ("ip-destination", ipv4(to="10.0.2.16")),
+    ("ip-fragment", ipv4((6, 0x20))),
+    ("ip-fragment", ipv4((7, 1))),
+    ("ip-broadcast-frame", ether(ipv4()[14:], to=b"\xff" * 6)),
+    ("ip-protocol", ipv4()),
+    ("icmp-short", ipv4(payload=b"\x08\0\xf7\xff\0\0\0", protocol=1)),
+    ("icmp-checksum", icmp(8, good=False)),
+    ("icmp-type", icmp(13)),
+    ("icmp-quote", icmp(3, b"\0" * 31)),
+    ("icmp-broadcast", icmp(8, to="10.0.2.255")),
+    ("udp-length", udp(8, cut=7)),
+    ("udp-length", udp(7)),
+    ("udp-length", udp(13)),
+    ("udp-checksum", udp(12, total=1)),
+    ("udp-port", udp(12)),
+    ("tcp-short", tcp(cut=19)),
+    ("tcp-short", tcp(offset=4)),
+    ("tcp-short", tcp(offset=6)),
+    ("tcp-checksum", tcp(good=False)),
+    ("tcp-options", tcp(options=b"\x02\x01\0\0")),
+    ("tcp-options", tcp(options=b"\x02\x05\0\0")),
+    ("tcp-options", tcp(options=b"\1\1\1\2")),
+    ("tcp-port", tcp(port=0)),
+    ("tcp-flags", tcp(flags=3)),
+    ("tcp-flags", tcp(flags=6)),
+]
+
+
+def write(path):
+    return pcap(path, [(1_700_000_000 * 10**9 + i * 10**6, f) for i, (_, f) in enumerate(FRAMES)],
+                wrap=bytes)
+
+
+def expectations():
+    """One line a frame: from 1 s on they come every 100 us."""
+    return "".join(f"expect    netstackd: drop reason={reason} after {1000000 + 100 * i}us "
+                   f"by {1000000 + 100 * i + 99}us\n" for i, (reason, _) in enumerate(FRAMES))
+
+
+if __name__ == "__main__":
+    write(sys.argv[1])
+    print(expectations(), end="")
