@@ -20,13 +20,11 @@ static void github_text(FILE *out, const char *text, const char *special)
             fputc(*text, out);
 }
 
-/* One line: to be freed. */
-static char *github_annotation(const struct report_item *it, const char *title, const char *message)
+static void github_annotation(FILE *out, const struct report_item *it, const char *title,
+                              const char *message)
 {
-    char file[4096], *text;
+    char file[4096];
     unsigned line = report_place(it, file, sizeof(file));
-    size_t len;
-    FILE *out = memory_stream(&text, &len);
 
     fputs("::error file=", out);
     github_text(out, file, "%\r\n:,");
@@ -35,8 +33,6 @@ static char *github_annotation(const struct report_item *it, const char *title, 
     fputs("::", out);
     github_text(out, message, "%\r\n");
     fputc('\n', out);
-    memory_stream_close(out);
-    return text;
 }
 
 /* `text` in a cell of a Markdown table: in one line. */
@@ -77,13 +73,17 @@ int report_github(const struct report_item *it)
 {
     const char *title = it->error ? "cannot be read" : it->verdict->failure.oracle;
     const char *message = it->error ? it->error : it->verdict->failure.message;
-    static char *last; /* one place and rule is annotated once, not with each memory */
-    char replay[1200], *text;
+    static char *last, *text; /* one place and rule is annotated once, not with each memory */
+    char replay[1200];
+    size_t len;
+    FILE *out;
 
     if (!report_failed(it) && !it->error)
         return 0;
     report_replay(replay, sizeof(replay), it);
-    text = github_annotation(it, title, message);
+    out = memory_stream(&text, &len);
+    github_annotation(out, it, title, message);
+    memory_stream_close(out);
     if (!last || strncmp(last, text, (size_t)(strstr(text + 2, "::") - text)))
         fputs(text, stderr);
     free(last);
