@@ -1,6 +1,7 @@
 /* The DMA memory of a simulated machine: see arena.h. */
 #include "arena.h"
 #include "memory.h"
+#include "pattern.h"
 #include "coroutine.h" /* DRYWIRE_ASAN */
 #include <stdlib.h>
 #include <string.h>
@@ -16,31 +17,24 @@
 /* Far from any host pointer, above 4 GiB so that 32-bit truncation shows, page aligned. */
 #define BUS_BASE UINT64_C(0x1c0de0000)
 
-static uint8_t *map(size_t size)
-{
-    void *p = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    return p == MAP_FAILED ? NULL : p;
-}
-
 int arena_allocate(struct arena *a, size_t size)
 {
+    void *device = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
     *a = (struct arena){.size = size, .bus_base = BUS_BASE};
-    a->memory = map(size);
-    a->device = map(size);
-    a->dirty = calloc(size / ARENA_SLOT / 64 + 1, sizeof(*a->dirty));
-    if (!a->memory || !a->device || !a->dirty)
+    if (device == MAP_FAILED)
         return -1;
-    memset(a->memory, ARENA_FILL, size);
+    a->device = device;
+    a->memory = pattern_new(size);
+    a->dirty = memory_new(size / ARENA_SLOT / 64 + 1, sizeof(*a->dirty));
     return 0;
 }
 
 void arena_free(struct arena *a)
 {
-    if (a->memory) {
+    if (a->memory)
         ASAN_UNPOISON_MEMORY_REGION(a->memory, a->size);
-        munmap(a->memory, a->size);
-    }
+    pattern_free(a->memory, a->size);
     if (a->device)
         munmap(a->device, a->size);
     free(a->dirty);
@@ -75,7 +69,7 @@ void arena_clean(struct arena *a)
 
             a->dirty[i] &= a->dirty[i] - 1;
             if ((slot + 1) * ARENA_SLOT <= a->size)
-                memset(a->memory + slot * ARENA_SLOT, ARENA_FILL, ARENA_SLOT);
+                memset(a->memory + slot * ARENA_SLOT, PATTERN_FILL, ARENA_SLOT);
         }
     }
 }

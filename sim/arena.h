@@ -60,7 +60,7 @@ struct arena {
     uint64_t *dirty; /* a bit for each ARENA_SLOT bytes */
 };
 
-enum { ARENA_SLOT = 2048, ARENA_FILL = 0xa5 };
+enum { ARENA_SLOT = 2048 };
 
 /* Get the memory, once: 0 or -1. */
 int arena_allocate(struct arena *a, size_t size);

@@ -4,6 +4,7 @@
 #include "../core/trace.h"
 #include "guest_core.h"
 #include "memory.h"
+#include "pattern.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -523,7 +524,7 @@ int machine_allocate(struct machine *m)
 void machine_free(struct machine *m)
 {
     free(m->device);
-    free(m->buffers);
+    pattern_free(m->buffers, m->buffers_size);
     free(m->state);
     arena_free(&m->arena);
     processes_free(&m->processes);
@@ -539,19 +540,18 @@ static void guest_memory(struct machine *m, const struct guest_ops *guest, bool 
         fill = true;
     }
     if (guest->buffers_size > m->buffers_size) {
-        free(m->buffers);
-        m->buffers = malloc(guest->buffers_size);
+        pattern_free(m->buffers, m->buffers_size);
+        m->buffers = pattern_new(guest->buffers_size);
         m->buffers_size = guest->buffers_size;
-        fill = true;
     }
-    if (!m->state || (m->buffers_size && !m->buffers))
+    if (!m->state)
         out_of_memory();
     m->guest = guest;
     if (!fill)
         return;
-    memset(m->state, ARENA_FILL, guest->size);
+    memset(m->state, PATTERN_FILL, guest->size);
     if (guest->buffers_size)
-        memset(m->buffers, ARENA_FILL, guest->buffers_size);
+        pattern_again(m->buffers, m->buffers_size);
 }
 
 static void device_start(struct machine *m, const struct device_options *o)
