@@ -18,8 +18,9 @@ struct history {
 struct flow_timer {
     bool syn_acked;
     bool started, again; /* `oldest` was sent, more than once */
-    bool heard, waited;  /* since then an answer came; until then it waited for an address */
+    bool heard, waited;  /* since then an answer came; its timer began earlier */
     uint64_t oldest;            /* a position: the SYN is 0 */
+    uint64_t next;              /* behind the last that was sent */
     uint64_t first_ns, oldest_ns, gap_ns;
     unsigned duplicates;
     uint16_t window;

@@ -31,8 +31,8 @@ static uint64_t una_of(const struct flow *f)
     return f->timer.syn_acked ? f->una + 1 : 0;
 }
 
-/* The oldest goes out once more after `gap_ns`. */
-static void sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
+/* The oldest goes out once more after `gap_ns`. True: its timer explains it, and runs from now. */
+static bool sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
 {
     struct flow_timer *t = &f->timer;
     uint64_t least = later(RTO_LEAST_NS, 2 * t->gap_ns);
@@ -42,7 +42,7 @@ static void sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
     /* An answer explains it, and a frame that waited for an address was late. */
     if (t->heard || t->waited || t->duplicates >= DUPLICATES || o->asked_ns >= t->oldest_ns) {
         t->gap_ns = 0;
-        return;
+        return false;
     }
     oracle_look(o, TCP_TIMER);
     least = least < RTO_MOST_NS ? least : RTO_MOST_NS;
@@ -53,6 +53,7 @@ static void sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
             f->local_port, (unsigned long long)t->oldest, (unsigned long long)(gap_ns / NS_PER_MS),
             (unsigned long long)(least / NS_PER_MS));
     t->gap_ns = gap_ns;
+    return true;
 }
 
 /* Since when something had to be sent. */
@@ -65,14 +66,16 @@ void timer_tx(struct oracles *o, struct flow *f, uint64_t position, bool data)
 {
     struct flow_timer *t = &f->timer;
     uint64_t now = o->sim->now_ns;
+    bool timed = position >= t->next; /* for the first time */
 
+    t->next = later(t->next, position + 1);
     if (f->hooked && data) /* what a window held back waited as long as a timer */
         t->longest_ns = later(t->longest_ns, now - since(t));
     t->sent_ns = now;
     if (position != una_of(f))
         return;
     if (t->started && t->oldest == position) {
-        sent_again(o, f, now - t->oldest_ns);
+        timed = sent_again(o, f, now - t->oldest_ns);
     } else {
         t->first_ns = now;
         t->gap_ns = 0;
@@ -82,7 +85,8 @@ void timer_tx(struct oracles *o, struct flow *f, uint64_t position, bool data)
     t->oldest = position;
     t->oldest_ns = now;
     t->heard = false;
-    t->waited = now <= o->answered_ns + o->slack_ns;
+    /* A fast retransmission leaves the timer running: RFC 6298 (5.1). */
+    t->waited = !timed || now <= o->answered_ns + o->slack_ns;
     t->duplicates = 0;
 }
 
