@@ -21,7 +21,7 @@ MEMORIES = ("weak", "strong")
 def libslirp(binary):
     """The version that it is linked with, or None."""
     text = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
-    found = re.search(r"libslirp (\S+)", text)
+    found = re.search(r"libslirp ([0-9.]+[0-9])", text)
     return found and found[1]
 
 
