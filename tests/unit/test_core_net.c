@@ -187,6 +187,28 @@ static void a8_a_flood_cannot_evict_the_gateway(void **state)
     assert_memory_equal(entry(x, PEER)->mac, peer_mac, 6);
 }
 
+static void send_to(struct stack_test *x, uint32_t addr);
+
+static void the_neighbour_that_was_unused_for_longest_makes_room(void **state)
+{
+    struct stack_test *x = *state;
+    uint8_t frame[100];
+
+    for (uint32_t i = 0; i < ARP_ENTRIES - 1; i++) { /* and the gateway */
+        at_ms(x, 10 + i);
+        input(x, frame, build_arp(frame, 1, other_mac, IPV4(10, 0, 2, 100) + i, OWN));
+    }
+    at_ms(x, 1000);
+    send_to(x, IPV4(10, 0, 2, 100));
+    for (uint32_t i = 0; i < 3; i++) {
+        input(x, frame, build_arp(frame, 1, other_mac, IPV4(10, 0, 2, 200) + i, OWN));
+        assert_null(entry(x, IPV4(10, 0, 2, 101) + i));
+        assert_non_null(entry(x, IPV4(10, 0, 2, 102) + i));
+    }
+    assert_non_null(entry(x, IPV4(10, 0, 2, 100)));
+    assert_non_null(entry(x, PEER));
+}
+
 static void send_to(struct stack_test *x, uint32_t addr)
 {
     struct dgram_socket *d;
@@ -816,6 +838,52 @@ static void d1_to_d6_malformed_messages_are_dropped(void **state)
     assert_int_equal(x->s.dhcp.state, DHCP_REQUESTING);
 }
 
+static void an_option_of_a_wrong_length_spoils_the_whole_message(void **state)
+{
+    static const uint8_t codes[] = {1, 3, 6, 51, 54, 58, 59, 53};
+    struct stack_test *x = *state;
+
+    selecting(x);
+    for (unsigned i = 0; i < sizeof(codes); i++) {
+        for (uint8_t len = 0; len < 10; len++) {
+            bool list = codes[i] == 3 || codes[i] == 6; /* routers, resolvers */
+            struct dhcp_test m;
+
+            if (codes[i] == 53 ? len == 1 : len == 4 || (list && len == 8))
+                continue;
+            dhcp_begin(x, &m, 2, OWN);
+            dhcp_option(&m, 54, PEER);
+            dhcp_option(&m, 51, 3600);
+            m.bytes[m.len++] = codes[i];
+            m.bytes[m.len++] = len;
+            for (unsigned k = 0; k < len; k++)
+                m.bytes[m.len++] = 1;
+            dhcp_deliver(x, &m);
+            assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+        }
+    }
+    dhcp_answer(x, 2, OWN, 3600);
+    assert_int_equal(x->s.dhcp.state, DHCP_REQUESTING);
+}
+
+/* RFC 2131 table 1: whole seconds since the client began. */
+static void secs_counts_from_the_first_discover(void **state)
+{
+    struct stack_test *x = *state;
+    uint64_t began_ns;
+
+    selecting(x);
+    began_ns = x->s.now_ns;
+    for (unsigned i = 0; i < 3; i++) {
+        const uint8_t *secs;
+
+        stack_begin(&x->s, dhcp_deadline(&x->s));
+        run(x);
+        secs = x->sent[x->sent_count - 1].bytes + 14 + 20 + 8 + 8;
+        assert_int_equal(secs[0] << 8 | secs[1], (x->s.now_ns - began_ns) / NS_PER_S);
+    }
+}
+
 static void d9_lease_arithmetic(void **state)
 {
     static const uint32_t row[][3] = {{3600, 3600, 1}, {3600, 0, 0}, {3600, 1800, 0xffffffff},
@@ -1070,6 +1138,7 @@ int main(void)
         T(a5_a_conflict_is_defended_once_in_ten_seconds_and_never_learned),
         T(a6_a7_odd_senders_are_not_learned),
         T(a8_a_flood_cannot_evict_the_gateway),
+        T(the_neighbour_that_was_unused_for_longest_makes_room),
         T(a9_one_frame_is_parked_and_requests_are_a_second_apart),
         T(an_unanswered_neighbour_fails_and_is_asked_again_only_later),
         T(a_stale_neighbour_is_used_and_asked_and_forgotten),
@@ -1090,6 +1159,8 @@ int main(void)
         T(icmp_errors_reach_the_socket_that_sent),
         N(the_back_off_is_4_8_16_32_64_64_within_a_second),
         N(d1_to_d6_malformed_messages_are_dropped),
+        N(an_option_of_a_wrong_length_spoils_the_whole_message),
+        N(secs_counts_from_the_first_discover),
         N(d9_lease_arithmetic),
         N(d10_offers_that_cannot_be_used_do_not_stand_in_the_way_of_others),
         N(d11_messages_out_of_turn_are_ignored),

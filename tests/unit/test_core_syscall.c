@@ -262,6 +262,25 @@ static void accept_names_the_peer_and_needs_a_free_descriptor(void **state)
     assert_int_equal(call(m, SYS_ACCEPT, listener, 0, 0, 0), 9); /* an address nobody asked for */
 }
 
+static void a_stream_keeps_what_a_bad_pointer_did_not_take(void **state)
+{
+    struct machine_test *m = *state;
+    uint64_t listener = port_bound(m, SOCKET_STREAM, 7), fd;
+
+    assert_int_equal(call(m, SYS_LISTEN, listener, 1, 0, 0), 0);
+    peer_connects(m->net, 50000);
+    fd = (uint64_t)call(m, SYS_ACCEPT, listener, 0, 0, 0);
+    assert_int_equal(fd, 4);
+    assert_int_equal(call(m, SYS_READ, fd, PAGE_AT, 5, 0), ERR_AGAIN);
+    seg_in(m->net, TCP_ACK, 1, 1, 65535, "hello", 5);
+    assert_int_equal(call(m, SYS_READ, fd, PAGE_AT - 1, 5, 0), ERR_FAULT);
+    assert_int_equal(call(m, SYS_READ, fd, PAGE_AT + PAGE_SIZE - 4, 5, 0), ERR_FAULT);
+    assert_int_equal(call(m, SYS_WRITE, fd, PAGE_AT - 1, 5, 0), ERR_FAULT);
+    assert_int_equal(call(m, SYS_READ, fd, PAGE_AT + PAGE_SIZE - 5, 5, 0), 5);
+    assert_memory_equal(page + PAGE_SIZE - 5, "hello", 5);
+    assert_int_equal(call(m, SYS_WRITE, fd, PAGE_AT, 5, 0), 5);
+}
+
 static void recvfrom_cuts_names_the_sender_and_writes_nothing_more(void **state)
 {
     struct machine_test *m = *state;
@@ -385,6 +404,7 @@ int main(void)
         M(the_descriptor_table_is_bounded_and_reusable),
         M(waits_end_at_their_deadline),
         M(accept_names_the_peer_and_needs_a_free_descriptor),
+        M(a_stream_keeps_what_a_bad_pointer_did_not_take),
         M(recvfrom_cuts_names_the_sender_and_writes_nothing_more),
         M(without_an_address_connect_and_sendto_wait_three_minutes),
         M(poll_names_what_is_ready_and_waits_for_the_rest),
