@@ -106,7 +106,8 @@ def sources():
 def digest(names):
     total = hashlib.sha256()
     for name in names:
-        if name.startswith(("core/", "sim/", "user/", "tests/", "tools/mut")) or name == "Makefile":
+        if (name.startswith(("core/", "sim/", "user/", "tests/"))
+                or name in ("Makefile", "tools/mutate.py", "tools/mutants.py")):
             total.update(name.encode() + b"\0" + (ROOT / name).read_bytes() + b"\0")
     return total.hexdigest()[:16]
 
@@ -421,7 +422,7 @@ def report(mutants, again, known):
     print_table(mutants, "file")
     print(f"\ndrawn again: {again['same-object']} that make the same object files, "
           f"{again['no-compile']} that do not compile")
-    late = [m for m in mutants if m["by"].endswith("time-out")]
+    late = [m for m in mutants if m["by"].endswith(("time-out", "budget.alarm"))]
     if late:
         print(f"\nfound by a time limit: {len(late)}")
         for m in late:
