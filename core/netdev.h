@@ -12,7 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MAC_LEN = 6, NETDEV_MTU_MAX = 1500, NETDEV_FRAME_MAX = NETDEV_MTU_MAX + 14 };
+/* The smallest MTU carries the largest packet that cannot be made smaller: a DHCP message. */
+enum {
+    MAC_LEN = 6,
+    NETDEV_MTU_MIN = 328,
+    NETDEV_MTU_MAX = 1500,
+    NETDEV_FRAME_MAX = NETDEV_MTU_MAX + 14,
+};
 
 /* Frames that the stack may hold unsent (one parked for each neighbour it is asking for). */
 enum { NETDEV_PARKED_MAX = 16 };
@@ -26,7 +32,7 @@ struct frame_view {
 struct netdev {
     void *ctx;
     uint8_t mac[MAC_LEN];
-    uint16_t mtu; /* 68..NETDEV_MTU_MAX: largest IP packet */
+    uint16_t mtu; /* NETDEV_MTU_MIN..NETDEV_MTU_MAX: largest IP packet */
 
     /* The next received frame: true and *view, or false when there is none now. */
     bool (*receive)(void *ctx, struct frame_view *view);

@@ -8,6 +8,8 @@
 #include "dhcp_message.h"
 #include "stack.h"
 
+_Static_assert(FRAME_UDP_PAYLOAD - FRAME_IP + DHCP_MESSAGE_LEN <= NETDEV_MTU_MIN, "it fits any MTU");
+
 /* RFC 2131 section 4.1: 4, 8, 16, 32, 64 seconds, each off by up to one second. */
 enum { BACKOFF_FIRST_S = 4, BACKOFF_LAST_S = 64 };
 /* Section 3.1(5): after some retransmissions, about a minute, start over. */

@@ -189,7 +189,7 @@ static int read_config(struct virtio_net *n, struct rng *random)
 
         unsigned mtu = buf[0] | buf[1] << 8;
 
-        if (mtu < 68) /* the smallest that IPv4 allows: RFC 791 */
+        if (mtu < NETDEV_MTU_MIN) /* a device may say 68 (5.1.4.1), but then there is no address */
             return virtio_fail(&n->dev, VIRTIO_FAILURE_MTU, mtu);
         if (mtu < NETDEV_MTU_MAX)
             n->netdev.mtu = (uint16_t)mtu;
@@ -215,6 +215,8 @@ static int make_slots(struct virtio_net *n, struct dma_memory *memory)
     unsigned per_frame = virtq_descriptors(&n->rx, n->split_header ? 2 : 1);
     unsigned rx = n->rx.size / per_frame, tx = n->tx.size / per_frame;
 
+    if (rx == 0 || tx == 0)
+        return virtio_fail(&n->dev, VIRTIO_FAILURE_QUEUE_SIZE, rx ? n->tx.size : n->rx.size);
     n->rx_count = (uint16_t)(rx < VIRTIO_NET_FRAMES_MAX ? rx : VIRTIO_NET_FRAMES_MAX);
     tx = tx < VIRTIO_NET_FRAMES_MAX ? tx : VIRTIO_NET_FRAMES_MAX;
     n->tx_count = (uint16_t)(tx + NETDEV_PARKED_MAX + 1);

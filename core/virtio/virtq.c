@@ -17,6 +17,7 @@ static void books_open(struct virtq *q)
     q->free_count = q->size;
     q->avail_idx = q->published = q->used_idx = q->used_limit = 0;
     q->in_flight = q->unkicked = 0;
+    q->added = q->shown = 0;
     for (unsigned i = 0; i < q->size; i++) {
         q->shadow[i].token = 0;
         q->shadow[i].in_len = 0;
@@ -109,12 +110,14 @@ int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsign
     q->shadow[id].token = token;
     q->shadow[id].in_len = in_len;
     q->shadow[id].count = (uint16_t)taken;
+    q->shadow[id].turn = q->added++;
     q->in_flight++;
     return 0;
 }
 
 void virtq_publish(struct virtq *q)
 {
+    q->shown = q->added;
     if (q->packed)
         virtq_packed_publish(q);
     else
@@ -153,7 +156,7 @@ int virtq_get_used(struct virtq *q, void **token, uint32_t *len)
         return got;
     if (id >= q->size)
         return virtio_fail(q->dev, VIRTIO_FAILURE_USED_ID, id);
-    if (q->shadow[id].count == 0)
+    if (q->shadow[id].count == 0 || q->shadow[id].turn >= q->shown)
         return virtio_fail(q->dev, VIRTIO_FAILURE_USED_NOT_HEAD, id);
     if (q->shadow[id].in_len == 0)
         written = 0; /* devices report all sorts of lengths for what they only read */

@@ -69,6 +69,7 @@ struct virtq {
     uint16_t used_idx;   /* next to take */
     uint16_t in_flight;  /* chains */
     uint8_t *tables;     /* indirect, one of VIRTQ_INDIRECT_MAX for each shadow[]; or NULL */
+    uint64_t added, shown; /* chains ever, and those of them that the device may see */
     uint16_t unkicked;   /* entries (packed: descriptors) since the device was last thought of */
 
     /* split */
@@ -87,6 +88,7 @@ struct virtq {
 
     struct {
         void *token;      /* of a chain in flight */
+        uint64_t turn;    /* q->added when it was added */
         uint32_t in_len;  /* bytes of the chain that the device may write */
         uint16_t next;    /* in the chain (split), or in the free list */
         uint16_t count;   /* descriptors of the chain that is in flight here, else 0 */
@@ -100,10 +102,11 @@ struct virtq {
 int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index,
                 struct dma_memory *memory);
 
-/* Descriptors of the ring that a chain of `count` buffers takes. */
+/* Descriptors of the ring that a chain of `count` buffers takes. No table is longer than the ring:
+ * 2.7.5.3.1. */
 static inline unsigned virtq_descriptors(const struct virtq *q, unsigned count)
 {
-    return q->tables && count > 1 && count <= VIRTQ_INDIRECT_MAX ? 1 : count;
+    return q->tables && count > 1 && count <= VIRTQ_INDIRECT_MAX && count <= q->size ? 1 : count;
 }
 
 /*
@@ -126,7 +129,9 @@ void virtq_publish(struct virtq *q);
 /*
  * Take one chain that the device has finished: 1 with its token and the bytes that the device says
  * it wrote (never more than the chain can hold; 0 for chains it only reads), 0 when there is none,
- * ERR_DEVICE when the device broke a rule. VirtIO 1.2 sections 2.7.8, 2.7.14 and 2.8.22.
+ * ERR_DEVICE when the device broke a rule. What was added since the last publication cannot be
+ * finished: taking all ends, also with a device that finishes chains while they are being taken.
+ * VirtIO 1.2 sections 2.7.8, 2.7.14 and 2.8.22.
  */
 int virtq_get_used(struct virtq *q, void **token, uint32_t *len);
 

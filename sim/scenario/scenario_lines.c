@@ -312,7 +312,7 @@ static bool line_device(struct reader *r)
         [KEY_MTU] = {"mtu", VALUE_NUMBER, DEVICE(mtu), NUMBERS(68, UINT16_MAX)},
         [KEY_MSIX] = {"msix", VALUE_TOGGLE, DEVICE(msix)},
         [KEY_TRANSPORT] = {"transport", VALUE_CHOICE, DEVICE(transport), .choices = transports},
-        [KEY_QUEUE] = {"queue", VALUE_NUMBER, DEVICE(queue_size), NUMBERS(2, 1024)},
+        [KEY_QUEUE] = {"queue", VALUE_NUMBER, DEVICE(queue_size), NUMBERS(1, 1024)},
         {"profile", VALUE_CHOICE, DEVICE(profile), .choices = profiles},
         {"ring", VALUE_CHOICE, DEVICE(ring), .choices = rings},
         {"event_idx", VALUE_TOGGLE, DEVICE(event_idx)},

@@ -61,7 +61,7 @@ static void on_write(struct fake_platform *f, uint64_t addr, uint32_t value)
         current->features_sel = value;
     current->notified += addr == VIRTIO_MMIO_QUEUE_NOTIFY;
     if (addr == VIRTIO_MMIO_QUEUE_SEL)
-        f->reg[VIRTIO_MMIO_QUEUE_READY / 4] = 0;
+        f->reg[VIRTIO_MMIO_QUEUE_READY / 4] = f->reg[VIRTIO_MMIO_QUEUE_PFN / 4] = 0;
 }
 
 static inline int setup(void **state)
