@@ -39,10 +39,14 @@ static bool sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
 
     t->longest_ns = later(t->longest_ns, gap_ns);
     t->again = true;
-    /* An answer explains it, and a frame that waited for an address was late. */
-    if (t->heard || t->waited || t->duplicates >= DUPLICATES || o->asked_ns >= t->oldest_ns) {
+    /* An answer explains it, and a question for an address may have held it back. */
+    if (t->heard || t->duplicates >= DUPLICATES || o->asked_ns >= t->oldest_ns) {
         t->gap_ns = 0;
         return false;
+    }
+    if (t->waited) { /* the timer ran from before the last sending */
+        t->gap_ns = 0;
+        return true;
     }
     oracle_look(o, TCP_TIMER);
     least = least < RTO_MOST_NS ? least : RTO_MOST_NS;
