@@ -30,9 +30,14 @@ def test_a_job_summary_that_cannot_be_written_is_4(tmp_path):
         assert done.stderr.splitlines()[-1].startswith(f"drywire: GITHUB_STEP_SUMMARY {summary}: ")
 
 
-@pytest.mark.parametrize("option", ["--pcap", "--trace", "--junit"])
-def test_a_file_too_large_leaves_nothing(option, tmp_path):
-    done = command(["sh", "-c", 'ulimit -f 0; trap "" XFSZ; exec "$@"', "sh", BUILD / "drywire", "run", "-q",
-                    option, tmp_path / "x", WEB])
+@pytest.mark.parametrize("option, scenario", [
+    ("--pcap", "tests/scenarios/native/lease-expiry-kills-connections.scn"),
+    ("--trace", "tests/scenarios/common/web-4mib.scn"),
+    ("--junit", "tests/scenarios"),
+])
+def test_a_file_too_large_leaves_nothing(option, scenario, tmp_path):
+    """A limit of 64 KiB for each file, which these outputs exceed."""
+    done = command(["sh", "-c", 'ulimit -f 128; trap "" XFSZ; exec "$@"', "sh", BUILD / "drywire", "run", "-q",
+                    option, tmp_path / "x", scenario])
     assert done.returncode == 4, done.stdout + done.stderr
     assert list(tmp_path.iterdir()) == []

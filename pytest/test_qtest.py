@@ -121,19 +121,19 @@ def test_other_offers(machine, keys, marker):
 # offer, and where over PCI the doorbells are; what the driver accepts is the same. Configuration
 # space is left out: there the whole bus is another.
 MODERN_PCI = [
-    ("common r 0x004 4 0x10823", "common r 0x004 4 0xbf8024"),
+    ("common r 0x004 4 0x10023", "common r 0x004 4 0xbf8024"),
     ("common r 0x004 4 0x1", "common r 0x004 4 0x101"),
     ("common r 0x01e 2 0x5", "common r 0x01e 2 0"),
     ("common r 0x01e 2 0x2", "common r 0x01e 2 0x1"),
     ("notify w 0x00a 2 0", "notify w 0x000 2 0"),
 ]
 DIFFER = {
-    "mmio": [("reg r 0x010 4 0x10823", "reg r 0x010 4 0xbf8024"),
+    "mmio": [("reg r 0x010 4 0x10023", "reg r 0x010 4 0xbf8024"),
              ("reg r 0x010 4 0x1", "reg r 0x010 4 0x101")],
-    "mmio-legacy": [("reg r 0x010 4 0x9010823", "reg r 0x010 4 0x9bf8064")],
+    "mmio-legacy": [("reg r 0x010 4 0x9010023", "reg r 0x010 4 0x9bf8064")],
     "pci-modern": MODERN_PCI,
     "pci-transitional": MODERN_PCI,
-    "pci-legacy": [("legacy r 0x000 4 0x9010823", "legacy r 0x000 4 0x49bf8064")],
+    "pci-legacy": [("legacy r 0x000 4 0x9010023", "legacy r 0x000 4 0x49bf8064")],
 }
 RECEIVE_KICK = re.compile(r"(reg w 0x050 4|legacy w 0x010 2|notify w 0x00[0a] 2) 0")
 

@@ -86,11 +86,34 @@ void whole_file_discard(struct whole_file *w)
     *w = (struct whole_file){0};
 }
 
-int whole_file_rescue(const char *path)
+long whole_file_lines(FILE *f)
+{
+    long at;
+
+    fseek(f, 0, SEEK_END);
+    for (at = ftell(f); at > 0; at--) {
+        fseek(f, at - 1, SEEK_SET);
+        if (fgetc(f) == '\n')
+            break;
+    }
+    return at;
+}
+
+int whole_file_rescue(const char *path, long (*whole)(FILE *f))
 {
     char *temporary = temporary_name(path);
-    int result = temporary ? rename(temporary, path) : -1;
+    FILE *f = temporary ? fopen(temporary, "r+b") : NULL;
+    int result = -1;
+    long len;
 
+    if (f) {
+        len = whole(f);
+        result = len > 0 ? ftruncate(fileno(f), len) : -1;
+        fclose(f);
+        result = result ? result : rename(temporary, path);
+        if (result)
+            unlink(temporary);
+    }
     free(temporary);
     return result;
 }

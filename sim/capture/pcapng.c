@@ -224,3 +224,17 @@ void pcapng_discard(struct pcapng *p)
     whole_file_discard(&p->out);
     *p = (struct pcapng){0};
 }
+
+long pcapng_whole(FILE *f)
+{
+    uint32_t head[2], last;
+    long at = 0;
+
+    for (;; at += (long)head[1]) {
+        if (fseek(f, at, SEEK_SET) || fread(head, sizeof(head), 1, f) != 1 ||
+            head[1] < sizeof(head) + sizeof(last) ||
+            fseek(f, at + (long)head[1] - (long)sizeof(last), SEEK_SET) ||
+            fread(&last, sizeof(last), 1, f) != 1 || last != head[1])
+            return at;
+    }
+}

@@ -58,4 +58,7 @@ int pcapng_close(struct pcapng *p);
 /* Give up: nothing is left on disk. */
 void pcapng_discard(struct pcapng *p);
 
+/* The bytes of whole blocks in a file of ours: for whole_file_rescue(). */
+long pcapng_whole(FILE *f);
+
 #endif

@@ -1,12 +1,13 @@
 /*
  * Workers and their parent: see pool.h.
  *
- * The parent sends a worker the number of a run over a socket; the worker knows the rest from
- * before the fork, fills the verdict that both share, and sends the number back. Its standard
- * output and error are a file in memory, which the parent reads when the run is over: what a guest
- * or a sanitizer prints belongs to that run and never gets among our own lines.
+ * The parent sends a worker the number of a run through a pipe; the worker knows the rest from
+ * before the fork, fills the verdict that both share, and sends the number back through another.
+ * Its standard output and error are a file in memory, which the parent reads when the run is over:
+ * what a guest or a sanitizer prints belongs to that run and never gets among our own lines.
  */
 #include "pool.h"
+#include "../capture/pcapng.h"
 #include "../memory.h"
 #include "../whole_file.h"
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,8 +29,8 @@
 enum { AHEAD_MAX = 256, PRINTED_MAX = 1 << 20 };
 
 struct worker {
-    pid_t pid;  /* 0: none */
-    int socket; /* ours */
+    pid_t pid;           /* 0: none */
+    int orders, answers; /* our ends of two pipes */
     int printed;
     struct verdict *verdict; /* shared with it */
     bool busy;
@@ -45,7 +45,6 @@ struct crew {
     uint64_t next, told; /* the run to give out, to hand over */
     uint64_t finished;
     struct verdict *kept[AHEAD_MAX]; /* by number modulo AHEAD_MAX */
-    sigset_t outside;                /* the signal mask of before */
 };
 
 /* ---- signals that ask for the end ---- */
@@ -60,35 +59,36 @@ static void on_ending(int number)
     asked_to_end = number;
 }
 
-/* They are looked at between two waits only. One that was ignored when we came remains so (nohup).
- */
-static void endings_catch(struct crew *c, struct sigaction old[ENDINGS])
+/* The signal mask of before. */
+static sigset_t outside;
+
+/* Looked at between two waits only; what is written after the last run is written to its end. One
+ * that was ignored when we came remains so (nohup). */
+static void endings_catch(void)
 {
-    struct sigaction a = {.sa_handler = on_ending};
+    struct sigaction a = {.sa_handler = on_ending}, old;
+    static bool caught;
     sigset_t mask;
 
+    asked_to_end = 0;
+    if (caught)
+        return;
+    caught = true;
     sigemptyset(&mask);
     for (unsigned i = 0; i < ENDINGS; i++) {
-        sigaction(endings[i], NULL, &old[i]);
-        if (old[i].sa_handler == SIG_IGN)
+        sigaction(endings[i], NULL, &old);
+        if (old.sa_handler == SIG_IGN)
             continue;
         sigaction(endings[i], &a, NULL);
         sigaddset(&mask, endings[i]);
     }
-    sigprocmask(SIG_BLOCK, &mask, &c->outside);
-}
-
-static void endings_release(struct crew *c, const struct sigaction old[ENDINGS])
-{
-    for (unsigned i = 0; i < ENDINGS; i++)
-        sigaction(endings[i], &old[i], NULL);
-    sigprocmask(SIG_SETMASK, &c->outside, NULL);
+    sigprocmask(SIG_BLOCK, &mask, &outside);
 }
 
 /* ---- in a worker ---- */
 
 /* It ends with its parent. A terminal's ^C goes to the parent, which ends its workers. */
-static void follow_parent(const struct crew *c, pid_t parent)
+static void follow_parent(pid_t parent)
 {
     struct sigaction plain = {.sa_handler = SIG_DFL}, ignored = {.sa_handler = SIG_IGN};
 
@@ -100,23 +100,39 @@ static void follow_parent(const struct crew *c, pid_t parent)
     sigaction(SIGINT, &ignored, NULL);
     sigaction(SIGHUP, &ignored, NULL);
     sigaction(SIGTERM, &plain, NULL);
-    sigprocmask(SIG_SETMASK, &c->outside, NULL);
+    sigaction(SIGPIPE, &plain, NULL);
+    sigprocmask(SIG_SETMASK, &outside, NULL);
 }
 
-static _Noreturn void work(const struct crew *c, const struct worker *w, int socket)
+/* Runs go through a pipe whole: 0, or -1 at its end. */
+static int index_read(int fd, uint64_t *index)
+{
+    ssize_t n;
+
+    while ((n = read(fd, index, sizeof(*index))) < 0 && errno == EINTR)
+        ;
+    return n == sizeof(*index) ? 0 : -1;
+}
+
+static int index_write(int fd, uint64_t index)
+{
+    return write(fd, &index, sizeof(index)) == sizeof(index) ? 0 : -1;
+}
+
+static _Noreturn void work(const struct crew *c, const struct worker *w, int orders, int answers)
 {
     struct run_context *context = run_context_new();
     struct job *job = memory_new(1, sizeof(*job));
     uint64_t index;
 
     child_watch_signals();
-    while (recv(socket, &index, sizeof(index), MSG_WAITALL) == sizeof(index)) {
+    while (index_read(orders, &index) == 0) {
         c->pool->job(c->pool->ctx, index, job);
         child_job(job, context, w->verdict);
         fflush(NULL);
         if (c->pool->alone || w->verdict->failure.kind != FAILURE_NONE)
             break;
-        if (send(socket, &index, sizeof(index), MSG_NOSIGNAL) != sizeof(index))
+        if (index_write(answers, index))
             break;
     }
     free(job);
@@ -143,7 +159,7 @@ static int file_in_memory(void)
 /* A worker's place, for as many workers as come and go in it: 0 or -1. */
 static int worker_place(struct worker *w)
 {
-    *w = (struct worker){.socket = -1, .printed = file_in_memory()};
+    *w = (struct worker){.orders = -1, .answers = -1, .printed = file_in_memory()};
     w->verdict =
         mmap(NULL, sizeof(*w->verdict), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (w->verdict == MAP_FAILED)
@@ -153,34 +169,55 @@ static int worker_place(struct worker *w)
     return fcntl(w->printed, F_SETFL, O_APPEND);
 }
 
+static void close_pair(const int pair[2])
+{
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void hang_up(struct worker *w)
+{
+    if (w->orders >= 0)
+        close(w->orders);
+    if (w->answers >= 0)
+        close(w->answers);
+    w->orders = w->answers = -1;
+}
+
 /* 0 or -1 with errno set. */
 static int worker_start(struct crew *c, struct worker *w)
 {
     pid_t parent = getpid();
-    int pair[2];
+    int orders[2], answers[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+    if (pipe(orders))
         return -1;
+    if (pipe(answers)) {
+        close_pair(orders);
+        return -1;
+    }
     fflush(NULL);
     w->pid = fork();
     if (w->pid < 0) {
         w->pid = 0;
-        close(pair[0]);
-        close(pair[1]);
+        close_pair(orders);
+        close_pair(answers);
         return -1;
     }
     if (w->pid == 0) {
-        follow_parent(c, parent);
+        follow_parent(parent);
         for (unsigned i = 0; i < c->count; i++)
-            if (c->workers[i].socket >= 0)
-                close(c->workers[i].socket);
-        close(pair[0]);
+            hang_up(&c->workers[i]);
+        close(orders[1]);
+        close(answers[0]);
         dup2(w->printed, STDOUT_FILENO);
         dup2(w->printed, STDERR_FILENO);
-        work(c, w, pair[1]);
+        work(c, w, orders[0], answers[1]);
     }
-    close(pair[1]);
-    w->socket = pair[0];
+    close(orders[0]);
+    close(answers[1]);
+    w->orders = orders[1];
+    w->answers = answers[0];
     return 0;
 }
 
@@ -189,8 +226,7 @@ static int worker_end(struct worker *w)
 {
     int status = 0;
 
-    close(w->socket);
-    w->socket = -1;
+    hang_up(w);
     while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
         ;
     w->pid = 0;
@@ -248,9 +284,9 @@ static void finish(struct crew *c, struct worker *w, bool ended)
         judge_end(w->verdict, worker_end(w));
     c->pool->job(c->pool->ctx, w->index, job);
     if (!w->verdict->finished && job->pcap[0])
-        whole_file_rescue(job->pcap);
+        whole_file_rescue(job->pcap, pcapng_whole);
     if (!w->verdict->finished && job->trace[0])
-        whole_file_rescue(job->trace);
+        whole_file_rescue(job->trace, whole_file_lines);
     free(job);
     c->kept[w->index % AHEAD_MAX] = verdict_copy(w);
     w->busy = false;
@@ -260,10 +296,10 @@ static void finish(struct crew *c, struct worker *w, bool ended)
 static void collect(struct crew *c, struct worker *w)
 {
     uint64_t index;
-    ssize_t n = recv(w->socket, &index, sizeof(index), MSG_WAITALL);
+    bool ended = index_read(w->answers, &index) != 0;
 
     if (w->busy)
-        finish(c, w, n != sizeof(index));
+        finish(c, w, ended);
     else
         worker_end(w);
 }
@@ -296,7 +332,7 @@ static int give_out(struct crew *c)
         w->index = c->next++;
         w->busy = true;
         /* One that has just died is found by the wait. */
-        send(w->socket, &w->index, sizeof(w->index), MSG_NOSIGNAL);
+        (void)index_write(w->orders, w->index);
     }
     return 0;
 }
@@ -307,8 +343,8 @@ static void wait_for_workers(struct crew *c)
 
     for (unsigned i = 0; i < c->count; i++)
         c->polls[n++] =
-            (struct pollfd){.fd = c->workers[i].pid ? c->workers[i].socket : -1, .events = POLLIN};
-    if (ppoll(c->polls, n, NULL, &c->outside) < 0)
+            (struct pollfd){.fd = c->workers[i].pid ? c->workers[i].answers : -1, .events = POLLIN};
+    if (ppoll(c->polls, n, NULL, &outside) < 0)
         return;
     for (unsigned i = 0; i < n && !asked_to_end; i++)
         if (c->polls[i].revents)
@@ -389,15 +425,18 @@ static void crew_close(struct crew *c)
 int pool_run(const struct pool *p)
 {
     struct crew c = {.pool = p, .count = p->workers < p->count ? p->workers : (unsigned)p->count};
-    struct sigaction old[ENDINGS];
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
     int code = crew_open(&c);
 
-    asked_to_end = 0;
-    endings_catch(&c, old);
+    /* A worker that is gone, and a reader of our output that is gone, are errors of a write. */
+    sigaction(SIGPIPE, &ignored, NULL);
+    endings_catch();
     while (!code && c.told < p->count) {
         code = give_out(&c);
         if (!code)
             wait_for_workers(&c);
+        if (!code && ferror(stdout))
+            code = EXIT_HARNESS; /* which is told when the program ends */
         if (asked_to_end)
             code = 128 + asked_to_end;
         hand_over(&c);
@@ -408,7 +447,6 @@ int pool_run(const struct pool *p)
         abandon(&c);
     else
         code = dismiss(&c);
-    endings_release(&c, old);
     crew_close(&c);
     return code;
 }

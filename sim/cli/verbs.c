@@ -138,24 +138,26 @@ int check_slirp(void)
     return 0;
 }
 
-/* Leaves nothing behind. */
+/* Leaves nothing behind, and nothing under its final name meanwhile. */
 int check_writable(const char *option, const char *path)
 {
-    bool existed;
-    FILE *f;
+    struct whole_file w;
+    struct stat st;
+    int bad;
 
     if (!path)
         return 0;
-    existed = access(path, F_OK) == 0;
-    f = fopen(path, "a");
-    if (!f) {
-        fprintf(stderr, "drywire: --%s %s: %s\n", option, path, strerror(errno));
-        return EXIT_USAGE;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        bad = access(path, W_OK); /* to open a FIFO is to wait for its reader */
+    } else {
+        bad = whole_file_open(&w, path);
+        if (!bad)
+            whole_file_discard(&w);
     }
-    fclose(f);
-    if (!existed)
-        unlink(path);
-    return 0;
+    if (!bad)
+        return 0;
+    fprintf(stderr, "drywire: --%s %s: %s\n", option, path, strerror(errno));
+    return EXIT_USAGE;
 }
 
 bool same_file(const char *a, const char *b)

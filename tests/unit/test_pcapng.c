@@ -222,9 +222,10 @@ static void every_packet_is_on_disk_at_once_and_can_be_rescued(void **state)
 {
     static const uint8_t frame[60];
     struct pcapng p;
+    struct stat st;
 
     (void)state;
-    assert_int_equal(whole_file_rescue(path), -1);
+    assert_int_equal(whole_file_rescue(path, pcapng_whole), -1);
     assert_int_equal(pcapng_open(&p, path, NULL), 0);
     pcapng_packet(&p, CAPTURE_WIRE, 1, 0, frame, sizeof(frame), NULL);
     read_back(partial);
@@ -233,8 +234,12 @@ static void every_packet_is_on_disk_at_once_and_can_be_rescued(void **state)
     block(1);
     block(6);
     assert_int_equal(at, file_len);
-    assert_int_equal(whole_file_rescue(path), 0); /* as after the death of the writer */
+    fwrite(frame, 1, 11, p.out.file); /* the writer dies in the middle of a block */
+    fflush(p.out.file);
+    assert_int_equal(whole_file_rescue(path, pcapng_whole), 0);
     assert_true(exists(path) && !exists(partial));
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, file_len);
     pcapng_discard(&p);
     unlink(path);
 }
