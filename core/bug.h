@@ -61,6 +61,13 @@
     X(TCP_STREAM, "a byte of the stream is delivered twice")                                       \
     X(TCP_RST_TO_RST, "a reset is answered by a reset")                                            \
     X(ADDRESS_TWICE, "accept and recvfrom write past the program's address structure")             \
+    X(COUNTER_TX, "every third frame that is sent is counted twice")                               \
+    X(COUNTER_RX, "from the third frame on what is received is not counted")                       \
+    X(COUNTER_DROPS, "a dropped frame is counted twice")                                           \
+    X(LEASE_DNS, "the gateway is taken for the name server")                                       \
+    X(LEASE_LEFT, "the time left of a lease is what it was at first")                              \
+    X(ACCEPT_ADDRESS, "accept returns the machine's own port as the peer's")                       \
+    X(RECVFROM_ADDRESS, "recvfrom returns the port after the peer's")                              \
     X(TCP_CHECKSUM, "the TCP checksum leaves out the pseudo-header")
 
 #define BUG_ENUM(name, what) BUG_##name,

@@ -68,6 +68,13 @@ CAUGHT = {
     "TCP_STREAM": (SLIRP + "lease.scn", {"tcp.stream"}),
     "TCP_RST_TO_RST": (COMMON + "rst-storm.scn", {"tcp.rst_reply"}),
     "ADDRESS_TWICE": (NATIVE + "ping.scn", {"calls.memory"}),
+    "COUNTER_TX": (NATIVE + "report.scn", {"report.counters"}),
+    "COUNTER_RX": (NATIVE + "report.scn", {"report.counters"}),
+    "COUNTER_DROPS": (NATIVE + "report.scn", {"report.counters"}),
+    "LEASE_DNS": (NATIVE + "lease.scn", {"report.lease"}),
+    "LEASE_LEFT": (NATIVE + "report.scn", {"report.lease"}),
+    "ACCEPT_ADDRESS": (COMMON + "incoming.scn", {"report.peer"}),
+    "RECVFROM_ADDRESS": (COMMON + "udp-echo.scn", {"report.peer"}),
     "TCP_CHECKSUM": (SLIRP + "lease.scn", {"frame.checksum"}),
 }
 SEEDS = range(1, 21)

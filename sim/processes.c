@@ -101,6 +101,8 @@ static void process_resume(void *ctx, struct process *p, int64_t result, struct 
 {
     const struct processes *ps = ctx;
 
+    if (ps->on_return && p->stop.kind == PROCESS_SYSCALL)
+        ps->on_return(ps->on_return_ctx, &p->stop, result);
     if (ps->on_read && p->stop.kind == PROCESS_SYSCALL && p->stop.nr == SYS_READ && result > 0)
         ps->on_read(ps->on_read_ctx, (const void *)(uintptr_t)p->stop.args[1], (size_t)result);
     p->result = result;

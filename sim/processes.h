@@ -37,6 +37,10 @@ struct processes {
                     bool write);
     void *on_copy_ctx;
 
+    /* NULL, or told of every call that returns. */
+    void (*on_return)(void *ctx, const struct process_stop *call, int64_t result);
+    void *on_return_ctx;
+
     /* NULL, or told what a program read from a descriptor, as it gets it. */
     void (*on_read)(void *ctx, const void *bytes, size_t len);
     void *on_read_ctx;

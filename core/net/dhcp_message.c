@@ -46,7 +46,7 @@ static int take_option(struct dhcp_message *m, uint8_t code, const uint8_t *valu
     case OPTION_DNS:
         if (len < 4 || len % 4)
             return ERR_PROTO;
-        field = code == OPTION_ROUTER ? &m->lease.gateway : &m->lease.dns;
+        field = code == OPTION_ROUTER && !BUG(LEASE_DNS) ? &m->lease.gateway : &m->lease.dns;
         break;
     case OPTION_MASK:
         field = &m->lease.mask;

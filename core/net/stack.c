@@ -1,5 +1,6 @@
 /* The stack as a whole: see stack.h. */
 #include "stack.h"
+#include "../bug.h"
 #include "../machine.h"
 #include "../mem.h"
 #include "../trace.h"
@@ -126,6 +127,6 @@ void stack_set_address(struct stack *s, uint32_t addr, uint32_t mask, uint32_t g
 void stack_drop(struct stack *s, enum drop_reason reason)
 {
     s->drops[reason]++;
-    s->drops_total++;
+    s->drops_total += BUG(COUNTER_DROPS) ? 2 : 1;
     TRACE(s->platform, TRACE_NET_DROP, reason);
 }

@@ -48,6 +48,8 @@ static bool net_receive(void *ctx, struct frame_view *view)
         uint8_t *slot = token;
 
         n->netdev.frames_rx++;
+        if (BUG(COUNTER_RX) && n->netdev.frames_rx % 3 == 0)
+            n->netdev.frames_rx--;
         ring_take(n->dev.platform, slot, len);
         if (BUG(RX_TOUCH)) /* the other end of the slab is posted */
             n->rx_slots[(n->rx_count - 1) * (size_t)VIRTIO_NET_SLOT + n->header_len] ^= 1;
@@ -158,6 +160,8 @@ static void net_send(void *ctx, uint8_t *frame, size_t len)
     }
     ring_give(n->dev.platform, slot, n->header_len + len);
     n->netdev.frames_tx++;
+    if (BUG(COUNTER_TX) && n->netdev.frames_tx % 3 == 0)
+        n->netdev.frames_tx++;
 }
 
 /* ---- bring-up ---- */

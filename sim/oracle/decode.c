@@ -92,6 +92,9 @@ static bool transport_sum_good(const struct decoded *d, const uint8_t *bytes, si
 
 enum {
     OPTION_PAD = 0,
+    OPTION_MASK = 1,
+    OPTION_ROUTER = 3,
+    OPTION_DNS = 6,
     OPTION_REQUESTED = 50,
     OPTION_LEASE = 51,
     OPTION_TYPE = 53,
@@ -105,6 +108,7 @@ enum {
 static void decode_dhcp_option(struct decoded *d, const uint8_t *option, bool reply)
 {
     uint32_t *field;
+    bool list = option[0] == OPTION_ROUTER || option[0] == OPTION_DNS;
 
     switch (option[0]) {
     case OPTION_TYPE:
@@ -113,6 +117,15 @@ static void decode_dhcp_option(struct decoded *d, const uint8_t *option, bool re
         else if (!d->dhcp_type)
             d->dhcp_type = option[2];
         return;
+    case OPTION_MASK:
+        field = &d->dhcp_mask;
+        break;
+    case OPTION_ROUTER:
+        field = &d->dhcp_router;
+        break;
+    case OPTION_DNS:
+        field = &d->dhcp_dns;
+        break;
     case OPTION_REQUESTED:
         if (reply) /* it means nothing there: RFC 2131 section 4.3.1, table 3 */
             return;
@@ -133,7 +146,7 @@ static void decode_dhcp_option(struct decoded *d, const uint8_t *option, bool re
     default:
         return;
     }
-    if (option[1] != 4)
+    if (list ? option[1] < 4 || option[1] % 4 : option[1] != 4)
         wrong(d, "dhcp.option_length");
     else if (!*field)
         *field = get32(option + 2);

@@ -46,6 +46,7 @@ struct decoded {
 
     uint8_t dhcp_type; /* option 53: 1 discover ... 8 inform */
     uint32_t dhcp_xid, dhcp_ciaddr, dhcp_yiaddr, dhcp_server, dhcp_requested;
+    uint32_t dhcp_mask, dhcp_router, dhcp_dns; /* the first of them */
     uint32_t dhcp_lease_s, dhcp_t1_s, dhcp_t2_s;
 
     const uint8_t *payload; /* of the innermost layer, inside the frame */

@@ -7,6 +7,7 @@
 #ifndef DRYWIRE_ORACLE_H
 #define DRYWIRE_ORACLE_H
 
+#include "../../core/process.h"
 #include "decode.h"
 #include "../scenario/scenario.h"
 #include "../sim.h"
@@ -34,8 +35,17 @@ void oracles_rx(struct oracles *o, const uint8_t *frame, size_t len, const struc
 /* The world handed a frame to the wire: what a peer really said, before any fault. */
 void oracles_peer(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d);
 
-/* The core reports that it dropped a frame. */
-void oracles_dropped(struct oracles *o);
+/* A frame is lost between the wire and the machine: one that leaves was not given to oracles_tx(),
+ * one that arrives was given to oracles_rx(). */
+void oracles_lost(struct oracles *o, bool transmitted);
+
+/* The core's trace events, and the lines of its programs. */
+void oracles_trace(struct oracles *o, unsigned id, const uint64_t *args);
+void oracles_line(struct oracles *o, const char *line);
+
+/* A program's call returns. */
+void oracles_call(struct oracles *o, const struct process_stop *call, int64_t result);
+
 /* The run ends and nothing is under way; `lost` frames never reached the core. */
 void oracles_end(struct oracles *o, uint64_t lost);
 

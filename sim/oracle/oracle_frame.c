@@ -47,7 +47,8 @@ struct oracles *oracles_start(struct oracles *old, struct sim *sim, const uint8_
     o->request_ns = 0;
     o->expiry_ns = o->lost_ns = SIM_NEVER;
     o->counter = 0;
-    o->malformed = o->dropped = 0;
+    o->malformed = 0;
+    o->report = (struct report){0};
     flows_start(o);
     return o;
 }
@@ -66,6 +67,8 @@ void oracles_real_time(struct oracles *o)
     oracle_set_add(&o->sim->off, TCP_RST_REPLY);
     oracle_set_add(&o->sim->off, TCP_TIMER);
     oracle_set_add(&o->sim->off, TCP_SILENT);
+    oracle_set_add(&o->sim->off, REPORT_COUNTERS);
+    oracle_set_add(&o->sim->off, REPORT_LEASE);
 }
 
 bool oracles_off(struct oracles *o, const char *name)
@@ -249,6 +252,7 @@ static void dhcp_sent(struct oracles *o, const struct decoded *d)
     if (d->dhcp_type != 3)
         return;
     o->request_ns = o->sim->now_ns;
+    report_request(o);
     o->renewing = d->dhcp_ciaddr != 0;
     if (o->renewing || !d->dhcp_server) { /* RENEWING, REBINDING; INIT-REBOOT: section 4.3.2 */
         o->xid = d->dhcp_xid;
@@ -273,6 +277,7 @@ static void dhcp_received(struct oracles *o, const struct decoded *d)
             o->offers[o->offer_count++] = d->dhcp_yiaddr;
         break;
     case 5: /* ACK */
+        report_ack(o, d);
         if (o->renewing && d->dhcp_yiaddr != o->addr) {
             o->lost_ns = o->sim->now_ns + o->slack_ns;
             break;
@@ -298,11 +303,6 @@ bool oracles_reachable(const struct oracles *o)
     return !o->unanswered && (!o->dhcp_seen || address_valid(o, o->addr));
 }
 
-void oracles_dropped(struct oracles *o)
-{
-    o->dropped++;
-}
-
 /* Not DHCP's errors: which options a client reads is its own business. */
 static bool is_malformed(const struct decoded *d)
 {
@@ -311,11 +311,13 @@ static bool is_malformed(const struct decoded *d)
 
 void oracles_end(struct oracles *o, uint64_t lost)
 {
+    report_end(o);
     if (o->malformed)
         oracle_look(o, FRAME_DROPPED);
-    if (o->malformed > o->dropped + lost)
+    if (o->malformed > o->report.drops.count + lost)
         oracle_fail(o, FRAME_DROPPED, SIM_SITE, "%llu malformed frames arrived, %llu were dropped",
-                    (unsigned long long)o->malformed, (unsigned long long)o->dropped);
+                    (unsigned long long)o->malformed,
+                    (unsigned long long)o->report.drops.count);
 }
 
 void oracles_due(struct oracles *o)
@@ -326,6 +328,7 @@ void oracles_due(struct oracles *o)
 void oracles_tx(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d)
 {
     timers_check(o);
+    report_tx(o);
     check_form(o, frame, len, d);
     if (d->error)
         return;
@@ -344,9 +347,11 @@ void oracles_rx(struct oracles *o, const uint8_t *frame, size_t len, const struc
     (void)frame;
     (void)len;
     timers_check(o);
+    report_rx(o);
     o->malformed += is_malformed(d);
     if (d->error)
         return;
+    report_datagram(o, d);
     if (d->layer == LAYER_ARP && d->arp_op == 2)
         arp_answered(o);
     if (d->layer == LAYER_DHCP)

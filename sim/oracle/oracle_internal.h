@@ -6,7 +6,15 @@
 
 #include "oracle.h"
 
-enum { ARP_TARGETS = 32, OFFERS = 8, FLOWS = 64, FLOW_RANGES = 32, ARRIVED = 16, FLOW_HISTORY = 1 << 18 };
+enum {
+    ARP_TARGETS = 32,
+    OFFERS = 8,
+    FLOWS = 64,
+    FLOW_RANGES = 32,
+    ARRIVED = 16,
+    FLOW_HISTORY = 1 << 18
+};
+enum { ACKS = 8, DATAGRAMS = 256 };
 
 /* Bytes of one direction of a stream, the last FLOW_HISTORY of them, by stream offset. */
 struct history {
@@ -19,8 +27,8 @@ struct flow_timer {
     bool syn_acked;
     bool started, again; /* `oldest` was sent, more than once */
     bool heard, waited;  /* since then an answer came; its timer began earlier */
-    uint64_t oldest;            /* a position: the SYN is 0 */
-    uint64_t next;              /* behind the last that was sent */
+    uint64_t oldest;     /* a position: the SYN is 0 */
+    uint64_t next;       /* behind the last that was sent */
     uint64_t first_ns, oldest_ns, gap_ns;
     unsigned duplicates;
     uint16_t window;
@@ -67,7 +75,8 @@ struct flow {
     uint64_t read;   /* offset behind the last byte that the program read */
     bool hooked;     /* the program's writes are reported */
     struct history said, written;
-    bool over; /* a reset went either way */
+    bool over;     /* a reset went either way */
+    bool accepted; /* by a program */
     struct flow_timer timer;
 };
 
@@ -79,6 +88,37 @@ struct arrived {
     uint8_t flags;
     uint32_t ack, end; /* end: the number behind its last */
     uint64_t at_ns;
+};
+
+/* A count, and what it was some time ago (oracle_report.c). */
+struct tally {
+    uint64_t count, last_ns;
+    uint64_t mark, mark_ns; /* before mark_ns */
+    uint64_t old;           /* at the mark before */
+};
+
+/* A DHCP acknowledgment that arrived. */
+struct ack {
+    uint32_t xid, addr, mask, gateway, dns, lease_s;
+    uint64_t request_ns, latest_ns; /* when the request left: earliest, latest */
+    uint64_t at_ns, number;         /* which of the frames that arrived */
+};
+
+/* What the machine's reports are compared with (oracle_report.c). */
+struct report {
+    struct tally out, in, drops;
+    uint64_t lost;          /* of those in, before they reached the machine */
+    uint64_t sent, sent_ns; /* frames out as printed, not judged yet; 0: none */
+    struct ack acks[ACKS];
+    unsigned ack_count;
+    struct ack lease; /* addr 0: none */
+    uint64_t number;  /* of the frame that brought it */
+    struct datagram {
+        uint32_t addr, sum;
+        uint16_t port;
+        size_t len;
+    } datagrams[DATAGRAMS]; /* UDP, and replies to echo with their sequence number as port */
+    unsigned datagram_count;
 };
 
 struct oracles {
@@ -105,7 +145,8 @@ struct oracles {
     uint32_t offers[OFFERS];
     unsigned offer_count;
 
-    uint64_t malformed, dropped; /* frames that arrived; frames that the core dropped */
+    uint64_t malformed; /* frames that arrived */
+    struct report report;
 
     struct flow flows[FLOWS];
     uint64_t counter;
@@ -132,8 +173,16 @@ void flows_peer(struct oracles *o, const struct decoded *d);
 /* Can the machine send to a next hop now: has it an address, and was its last question answered? */
 bool oracles_reachable(const struct oracles *o);
 
-/* A position that takes sequence numbers leaves, with data or without; a segment arrives, which acknowledges something
- * new (`advanced`); a program has written. */
+/* A frame passes the device; what a DHCP message and a datagram are; the end (oracle_report.c). */
+void report_tx(struct oracles *o);
+void report_rx(struct oracles *o);
+void report_request(struct oracles *o);
+void report_ack(struct oracles *o, const struct decoded *d);
+void report_datagram(struct oracles *o, const struct decoded *d);
+void report_end(struct oracles *o);
+
+/* A position that takes sequence numbers leaves, with data or without; a segment arrives, which
+ * acknowledges something new (`advanced`); a program has written. */
 void timer_tx(struct oracles *o, struct flow *f, uint64_t position, bool data);
 void timer_rx(struct oracles *o, struct flow *f, const struct decoded *d, bool advanced);
 void timer_written(struct oracles *o, struct flow *f);

@@ -99,6 +99,9 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
     ROW(TCP_TIMER, "tcp.timer", SHOULD, WIRE, "RFC 6298 section 2, 5", "nothing is sent again before its timer, which doubles") \
     ROW(TCP_SILENT, "tcp.silent", MUST, WIRE, "RFC 9293 section 3.8.1, 3.8.6.1", "what is under way is sent again, a closed window is probed") \
     ROW(TCP_RST_REPLY, "tcp.rst_reply", MUST, WIRE, "RFC 9293 section 3.10.7.1", "a reset is not answered by a reset") \
+    ROW(REPORT_COUNTERS, "report.counters", POLICY, WIRE, "docs/markers.md", "counters are the frames that passed the device, and the drops") \
+    ROW(REPORT_LEASE, "report.lease", POLICY, WIRE, "RFC 2131 section 4.4.1, 4.4.5", "what is printed of a lease is what its ACK says, and the time left") \
+    ROW(REPORT_PEER, "report.peer", POLICY, WIRE, "core/syscall.h", "accept and recvfrom return the address of the peer") \
     ROW(CALLS_MEMORY, "calls.memory", POLICY, RUN, "core/syscall.h", "the kernel copies only to and from what the running call named") \
     ROW(GUEST_BOOT, "guest.boot", POLICY, RUN, "sim/guest.h", "the guest comes up") \
     ROW(BUDGET_POLL, "budget.poll", POLICY, RUN, "docs/simulator.md", "a poll ends within 200,000 accesses") \

@@ -4,6 +4,7 @@
  */
 #include "frames.h"
 #include "../../core/syscall.h"
+#include "../../core/trace_events.h"
 #include "../../sim/oracle/oracle.h"
 #include "../../sim/oracle/oracle_calls.h"
 #include <setjmp.h>
@@ -298,8 +299,8 @@ static void what_other_clients_may_do_is_quiet(void **state)
     (void)state;
     begin(); /* INIT-REBOOT: no OFFER, no server */
     tx(dhcp_frame((struct dhcp){.type = 3, .xid = 9, .requested = MACHINE}));
-    rx(dhcp_frame((struct dhcp){
-        .type = 5, .xid = 9, .yiaddr = MACHINE, .server = PEER, .lease_s = 60}));
+    rx(dhcp_frame(
+        (struct dhcp){.type = 5, .xid = 9, .yiaddr = MACHINE, .server = PEER, .lease_s = 60}));
     tx(hello());
     quiet();
     begin(); /* INFORM from an address that nobody leased */
@@ -812,10 +813,179 @@ static void the_kernel_copies_within_what_a_call_named(void **state)
     }
 }
 
+/* ---- what the machine prints ---- */
+
+static void counters_are_the_frames_that_passed(void **state)
+{
+    static const struct {
+        const char *line;
+        bool fine;
+    } row[] = {
+        {"netinfo: counters tx=3 rx=2 drops=0", true},
+        {"netinfo: counters tx=2 rx=2 drops=0", false},
+        {"netinfo: counters tx=4 rx=2 drops=0", false},
+        {"netinfo: counters tx=3 rx=1 drops=0", false},
+        {"netinfo: counters tx=3 rx=3 drops=0", false},
+        {"netinfo: counters tx=3 rx=2 drops=1", false},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        begin_leased();
+        tx(hello());
+        wait_ms(50);
+        oracles_line(oracles, row[i].line);
+        oracles_end(oracles, 0);
+        if (row[i].fine)
+            quiet();
+        else
+            caught_by("report.counters");
+    }
+}
+
+static void counters_of_a_busy_moment_have_room(void **state)
+{
+    (void)state;
+    begin_leased();
+    oracles_line(oracles,
+                 "netinfo: counters tx=3 rx=1 drops=0"); /* one is on its way out, one in */
+    tx(hello());
+    quiet();
+    wait_ms(50);
+    oracles_lost(oracles, true); /* the link is down: the device took it */
+    rx(udp_frame(PEER, 7, MACHINE, 7000, "hello", 5));
+    oracles_lost(oracles, false);
+    wait_ms(50);
+    oracles_line(oracles, "netinfo: counters tx=4 rx=2 drops=0");
+    oracles_end(oracles, 0);
+    quiet();
+}
+
+static void counters_are_printed_when_all_was_quiet(void **state)
+{
+    (void)state;
+    begin_leased();
+    oracles_line(oracles, "netinfo: counters tx=3 rx=2 drops=0");
+    wait_ms(50);
+    tx(hello()); /* too late to be the third */
+    caught_by("report.counters");
+}
+
+static void bound(uint32_t addr, uint32_t mask, uint32_t lease_s)
+{
+    uint64_t args[5] = {addr, mask, 0, 0, lease_s};
+
+    oracles_trace(oracles, TRACE_DHCP_BOUND, args);
+}
+
+static void a_lease_is_what_its_ack_says(void **state)
+{
+    (void)state;
+    begin_leased();
+    bound(MACHINE, 0xff000000, 86400); /* the class's, without an option */
+    quiet();
+    begin_leased();
+    bound(MACHINE + 1, 0xff000000, 86400);
+    caught_by("report.lease");
+    begin_leased();
+    bound(MACHINE, 0xffffff00, 86400);
+    caught_by("report.lease");
+    begin_leased();
+    bound(MACHINE, 0xff000000, 86401);
+    caught_by("report.lease");
+}
+
+static void the_time_left_of_a_lease_runs(void **state)
+{
+    static const struct {
+        const char *line;
+        bool fine;
+    } row[] = {
+        {"netinfo: addr=10.0.2.15 mask=255.0.0.0 gateway=0.0.0.0 dns=0.0.0.0 lease_s=86389", true},
+        {"netinfo: addr=10.0.2.15 mask=255.0.0.0 gateway=0.0.0.0 dns=0.0.0.0 lease_s=86390", false},
+        {"netinfo: addr=10.0.2.15 mask=255.0.0.0 gateway=0.0.0.0 dns=0.0.0.0 lease_s=86388", false},
+        {"netinfo: addr=10.0.2.15 mask=255.0.0.0 gateway=0.0.0.0 dns=0.0.0.0 lease_s=forever",
+         false},
+        {"netinfo: addr=10.0.2.15 mask=255.0.0.0 gateway=0.0.0.0 dns=10.0.2.3 lease_s=86389",
+         false},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        begin_leased();
+        bound(MACHINE, 0xff000000, 86400);
+        wait_ms(10500);
+        oracles_line(oracles, row[i].line);
+        if (row[i].fine)
+            quiet();
+        else
+            caught_by("report.lease");
+    }
+}
+
+static void recvfrom_returns(struct socket_address from, const char *bytes, int64_t result)
+{
+    struct process_stop call = {
+        .nr = SYS_RECVFROM,
+        .args = {3, (uint64_t)(uintptr_t)bytes, 100, (uint64_t)(uintptr_t)&from}};
+
+    begin_leased();
+    rx(udp_frame(PEER, 7, MACHINE, 7000, "hello", 5));
+    oracles_call(oracles, &call, result);
+}
+
+static void recvfrom_returns_whom_the_datagram_is_from(void **state)
+{
+    (void)state;
+    recvfrom_returns((struct socket_address){.addr = PEER, .port = 7}, "hello", 5);
+    quiet();
+    recvfrom_returns((struct socket_address){.addr = PEER, .port = 7}, "hel", 3); /* cut */
+    quiet();
+    recvfrom_returns((struct socket_address){.addr = PEER, .port = 8}, "hello", 5);
+    caught_by("report.peer");
+    recvfrom_returns((struct socket_address){.addr = PEER + 1, .port = 7}, "hello", 5);
+    caught_by("report.peer");
+    recvfrom_returns((struct socket_address){.addr = PEER, .port = 7}, "hallo", 5);
+    caught_by("report.peer");
+    recvfrom_returns((struct socket_address){.addr = PEER + 1, .port = 8}, "hello", -11); /* none */
+    quiet();
+}
+
+static void accept_returns(uint16_t port, unsigned times)
+{
+    struct socket_address from = {.addr = PEER, .port = port};
+    struct process_stop call = {.nr = SYS_ACCEPT, .args = {3, (uint64_t)(uintptr_t)&from}};
+
+    begin_leased();
+    rx(tcp_frame((struct segment){.local_port = 7, .seq = 1, .flags = SEG_SYN}));
+    tx(tcp_frame((struct segment){
+        .from_machine = true, .local_port = 7, .ack = 2, .flags = SEG_SYN | SEG_ACK}));
+    while (times--)
+        oracles_call(oracles, &call, 4);
+}
+
+static void accept_returns_the_peer_once(void **state)
+{
+    (void)state;
+    accept_returns(8080, 1);
+    quiet();
+    accept_returns(8081, 1);
+    caught_by("report.peer");
+    accept_returns(8080, 2);
+    caught_by("report.peer");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_frame_is_quiet),
+        cmocka_unit_test(counters_are_the_frames_that_passed),
+        cmocka_unit_test(counters_of_a_busy_moment_have_room),
+        cmocka_unit_test(counters_are_printed_when_all_was_quiet),
+        cmocka_unit_test(a_lease_is_what_its_ack_says),
+        cmocka_unit_test(the_time_left_of_a_lease_runs),
+        cmocka_unit_test(recvfrom_returns_whom_the_datagram_is_from),
+        cmocka_unit_test(accept_returns_the_peer_once),
         cmocka_unit_test(a_frame_is_judged_by_its_form),
         cmocka_unit_test(an_oracle_that_is_off_is_quiet),
         cmocka_unit_test(arp_asks_once_a_second),
