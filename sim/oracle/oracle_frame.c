@@ -239,7 +239,7 @@ static void arp_answered(struct oracles *o)
 
 static void dhcp_sent(struct oracles *o, const struct decoded *d)
 {
-    bool offered = false;
+    bool offered = o->offer_count > OFFERS; /* more than we keep: any may have been among them */
 
     if (d->dhcp_type == 8) /* INFORM: the address is another's business (RFC 2131 section 3.4) */
         return;
@@ -259,8 +259,8 @@ static void dhcp_sent(struct oracles *o, const struct decoded *d)
         return;
     }
     oracle_look(o, DHCP_XID);
-    for (unsigned i = 0; i < o->offer_count; i++)
-        offered |= o->offers[i] == d->dhcp_requested;
+    for (unsigned i = 0; i < o->offer_count && !offered; i++)
+        offered = o->offers[i] == d->dhcp_requested;
     if (!offered || d->dhcp_xid != o->xid)
         oracle_fail(o, DHCP_XID, SIM_SITE,
                     "10.x.x.%u is requested under xid %08x, which nobody offered under it",
@@ -274,7 +274,8 @@ static void dhcp_received(struct oracles *o, const struct decoded *d)
     switch (d->dhcp_type) {
     case 2: /* OFFER */
         if (o->offer_count < OFFERS)
-            o->offers[o->offer_count++] = d->dhcp_yiaddr;
+            o->offers[o->offer_count] = d->dhcp_yiaddr;
+        o->offer_count++;
         break;
     case 5: /* ACK */
         report_ack(o, d);
