@@ -3,11 +3,13 @@ says why. Verdicts that the real image does not provoke come from a script in QE
 judge alone is tested in tests/unit/test_judge.c. No assertion is about wall-clock time; the
 timeouts are guards against hanging."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import time
+from xml.etree import ElementTree
 
 import pytest
 
@@ -79,7 +81,7 @@ def verdict(done, word, *words, code=1):
     assert what and what[1] == word, done.stdout
     for w in words:
         assert w in what[2], done.stdout
-    assert re.search(r"^again: +\S+/drywire qemu .*\.scn$", done.stdout, re.M), done.stdout
+    assert re.search(r"^again: +\S+/drywire qemu \S+\.scn --seed \d+ --machine ", done.stdout, re.M), done.stdout
     assert re.search(r"^qemu was: +qemu-system-", done.stdout, re.M), done.stdout
 
 
@@ -113,8 +115,8 @@ def test_qemu_new_enough(fake, version):
     (["--net", "slirp"], ["--net does not know 'slirp'"]),
     (["--icount", "x"], ["--icount", "'x'"]),
     (["--log", "/no/such/folder/x.log"], ["/no/such/folder/x.log"]),
-    (["--log", "x.log", "tests/scenarios/common"], ["--log is for a single scenario"]),
-    (["--pcap", "x.pcapng", "tests/scenarios/common"], ["--pcap is for a single scenario"]),
+    (["--log", "x.log", "tests/scenarios/common"], ["--log is for a single run of a single scenario"]),
+    (["--pcap", "x.pcapng", "tests/scenarios/common"], ["--pcap is for a single run of a single scenario"]),
     (["--trace", "x"], ["--trace does not belong to 'drywire qemu'"]),
     (["--arg", "-s"] * 17, ["--arg can be given 16 times"]),
     (["--device", "queue=3"], ["queue"]),
@@ -284,7 +286,7 @@ def test_verdict(fake, name):
 
 def test_markers(fake, tmp_path):
     path = tmp_path / "web.scn"
-    path.write_text("world native\nexpect webget: done status=200\n")
+    path.write_text("world native\nrun webget http://10.0.2.2/\nexpect webget: done status=200\n")
     done = fake("say(BEGIN, 'webget: done status=404', OK, END)\nsys.exit(33)\n", paths=[path])
     verdict(done, "MARKERS", "nearest line: \"webget: done status=404\"")
 
@@ -379,3 +381,44 @@ def test_capture(tmp_path, net):
     done = drywire("qemu", "--net", net, "--pcap", capture, "--target", "rv64", scenario)
     assert done.returncode == 0, done.stdout + done.stderr
     assert capture.read_bytes()[:4] == b"\x0a\x0d\x0d\x0a"  # pcapng, whoever captured
+
+
+# ---- what it reports, besides to a person ----
+
+GOOD = "say(BEGIN, OK, END)\nraw('')\nsys.exit(33)\n"
+BAD = "say(BEGIN, 'test: fail case=machine')\nsys.exit(35)\n"
+
+
+def test_a_failure_in_qemu_in_every_form(fake, tmp_path):
+    report, left, summary = tmp_path / "r.xml", tmp_path / "left", tmp_path / "summary"
+    env = fake.prepare(BAD)
+    broken = tmp_path / "broken.scn"
+    broken.write_text("wrold native\n")
+    done = drywire("qemu", "--json", "--junit", report, "--artifacts", left, "--annotate=github", "--icount", "5",
+                   fake.quiet, broken, env={**env, "GITHUB_STEP_SUMMARY": str(summary)})
+    assert done.returncode == 2
+    found, unread = map(json.loads, done.stdout.splitlines())
+    assert (found["verdict"], found["oracle"]) == ("fail", "test")
+    assert found["message"] == "test: fail case=machine" and " --icount 5" in found["reproduce"]
+    assert unread["verdict"] == "error" and unread["message"].startswith(f"{broken}:1: unknown word 'wrold'")
+    suite = ElementTree.parse(report).getroot()
+    assert [suite.get(k) for k in ("tests", "failures", "errors")] == ["2", "1", "1"]
+    block = suite[0].find("failure").text
+    assert re.findall(r"^(\w+):", block, re.M)[:4] == ["what", "where", "when", "lines"] and block in done.stderr
+    assert [line.split(",")[0] for line in done.stderr.splitlines() if line.startswith("::error ")] == [
+        f"::error file={fake.quiet}", f"::error file={broken}"]
+    assert summary.read_text().count("\n") == 4
+    assert sorted(p.suffix for p in left.iterdir()) == [".log", ".pcapng", ".txt"]
+    assert done.stderr.splitlines()[-2:] == [f"failed: {fake.quiet}", f"unreadable: {broken}"]
+
+
+def test_a_pass_in_qemu_is_quiet_when_asked_and_leaves_nothing(fake, tmp_path):
+    left = tmp_path / "left"
+    done = fake(GOOD, "-q", "--artifacts", left)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(left.iterdir()) == []
+    done = fake(GOOD, "--json")
+    assert json.loads(done.stdout)["verdict"] == "pass" and done.stderr == ""
+    done = fake(BAD, "-q")
+    verdict(done, "FAIL", "case=machine")
+    assert done.stdout.splitlines()[0].startswith(f"FAIL  {fake.quiet}  machine=q35"), "no line before it"

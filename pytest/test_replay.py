@@ -1,13 +1,15 @@
 """`drywire replay` of captures: exact, and files that are none."""
 
+import json
 import shutil
 import struct
 import subprocess
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 
-from conftest import ROOT, TARGETS, drywire
+from conftest import BUILD, ROOT, TARGETS, drywire
 
 SCENARIO = "tests/scenarios/common/loss-10.scn"
 
@@ -162,3 +164,45 @@ def test_exact_wants_a_capture_of_drywire():
     done = drywire("replay", "--exact", "tests/captures/linux-web.pcap")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "its header has no 'verb='" in done.stderr
+
+
+def test_a_difference_in_every_form(exact, tmp_path):
+    changed, report, left, summary = (tmp_path / n for n in ("c.pcapng", "r.xml", "left", "summary"))
+    changed.write_bytes(exact.data.replace(b"GET /", b"BET /", 1))
+    how = ["--junit", report, "--artifacts", left, "--annotate=github"]
+    done = drywire("replay", "--json", *how, changed, env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert done.returncode == 3
+    found = json.loads(done.stdout)
+    assert (found["scenario"], found["verdict"], found["kind"], found["seed"]) == (
+        str(changed), "fail", "divergence", 7)
+    assert found["oracle"] == "replay.exact" and ": byte 54 (payload) was 0x42" in found["message"]
+    case = ElementTree.parse(report).getroot()[0]
+    assert case.get("name") == str(changed) and float(case.get("time")) > 0
+    assert case.find("failure").get("message") == f"replay.exact: {found['message']}"
+    assert case.find("failure").text.splitlines()[1].startswith("DIFFERENT  ")
+    assert case.find("failure").text in done.stderr
+    assert f"::error file={changed},line=1,title=replay.exact::{found['message']}" in done.stderr
+    assert found["message"] in [p.read_text() for p in left.iterdir()][0]
+    assert summary.read_text().count(f"| `{BUILD}/drywire replay {changed}` |") == 1
+
+
+def test_quiet_is_silent_about_what_is_the_same_and_an_error_has_its_form(exact, tmp_path):
+    report = tmp_path / "r.xml"
+    done = drywire("replay", "-q", "--junit", report, exact.capture)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert ElementTree.parse(report).getroot().get("failures") == "0"
+    done = drywire("replay", "--json", "--junit", report, "README.md")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert json.loads(done.stdout)["message"] == done.stderr.rstrip("\n")
+    error = ElementTree.parse(report).getroot()[0].find("error")
+    assert error.get("message") == done.stderr.rstrip("\n")
+
+
+@pytest.mark.parametrize("how", [["--as", "observer"], []])
+def test_a_strangers_capture_is_a_result_too(how, tmp_path):
+    path, seed = "tests/captures/linux-web.pcap", ["--seed", 3]
+    plain = drywire("replay", *how, *seed, path)
+    assert plain.returncode == 0 and plain.stdout
+    done = drywire("replay", "--json", *how, *seed, path)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["verdict"], found["seed"], done.stderr) == (0, "pass", 3, "")

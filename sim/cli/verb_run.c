@@ -3,6 +3,7 @@
  * for each, the artifacts of those that fail, and a summary.
  */
 #include "../memory.h"
+#include "../report/artifacts.h"
 #include "../report/results.h"
 #include "../whole_file.h"
 #include "paths.h"
@@ -90,19 +91,6 @@ static const struct file *file_of(const struct runner *r, uint64_t index)
     return &r->files[low];
 }
 
-/* A file name for artifacts: the path with its slashes made harmless, seed and memory. */
-static void artifact_name(char *buf, size_t size, const struct scenario *sc,
-                          const struct options *o, const char *suffix)
-{
-    size_t n = (size_t)snprintf(buf, size, "%s/", o->artifacts);
-    const char *c = sc->path + strspn(sc->path, "./");
-
-    for (; *c && n + 1 < size; c++)
-        buf[n++] = *c == '/' ? '-' : *c;
-    snprintf(buf + n, size - n, "-seed%" PRIu64 "%s%s%s", o->seed, o->memory ? "-" : "",
-             o->memory ? memory_word(o->memory) : "", suffix);
-}
-
 static void make_job(void *ctx, uint64_t index, struct job *job)
 {
     const struct runner *r = ctx;
@@ -123,8 +111,8 @@ static void make_job(void *ctx, uint64_t index, struct job *job)
     job->pcap_stays = r->o->pcap != NULL;
     job->trace_stays = r->o->trace != NULL;
     if (r->o->artifacts) {
-        artifact_name(job->pcap, sizeof(job->pcap), f->scenario, &job->options, ".pcapng");
-        artifact_name(job->trace, sizeof(job->trace), f->scenario, &job->options, ".trace");
+        artifact_name(job->pcap, sizeof(job->pcap), f->scenario->path, &job->options, ".pcapng");
+        artifact_name(job->trace, sizeof(job->trace), f->scenario->path, &job->options, ".trace");
     }
     if (r->o->pcap)
         snprintf(job->pcap, sizeof(job->pcap), "%s", r->o->pcap);
@@ -133,23 +121,6 @@ static void make_job(void *ctx, uint64_t index, struct job *job)
 }
 
 /* ---- what is printed and written ---- */
-
-static int write_block(const struct report_item *it)
-{
-    char path[PATH_MAX];
-    char *text;
-    size_t len;
-    FILE *out = memory_stream(&text, &len);
-    int code;
-
-    report_story(out, it);
-    report_block(out, it);
-    memory_stream_close(out);
-    artifact_name(path, sizeof(path), it->scenario, it->options, ".txt");
-    code = write_output("artifacts", path, text, len);
-    free(text);
-    return code;
-}
 
 /* Of many seeds only the first that fails is told whole, and at the end how many did. */
 static void tell_many(const struct runner *r, const struct file *f)
@@ -230,7 +201,7 @@ static void take_verdict(void *ctx, uint64_t index, const struct verdict *v)
     if (r->seeds == 1 || r->o->json || (code && t->failed == 1))
         r->code = worse_exit(r->code, results_add(&r->results, &it));
     if (r->o->artifacts && code)
-        code = worse_exit(code, write_block(&it));
+        code = worse_exit(code, artifact_block(&it));
     t->code = worse_exit(t->code, code);
     if (t->runs == runs_of(r, f)) {
         if (r->seeds > 1)

@@ -70,7 +70,7 @@ found(struct judge *j, enum judgement v, const char *oracle, const char *format,
     j->failure =
         (struct failure){.kind = FAILURE_EXPECT, .time_ns = j->sim.now_ns, .event = j->sequence};
     snprintf(j->failure.oracle, sizeof(j->failure.oracle), "%s", oracle);
-    snprintf(j->failure.site, sizeof(j->failure.site), "serial:%llu",
+    snprintf(j->failure.site, sizeof(j->failure.site), "serial line %llu",
              (unsigned long long)j->sequence);
     va_start(args, format);
     vsnprintf(j->failure.message, sizeof(j->failure.message), format, args);

@@ -5,10 +5,14 @@
 #include "qemu.h"
 #include "judge.h"
 #include "live.h"
+#include "../cli/aside.h"
 #include "../capture/origin.h"
+#include "../memory.h"
 #include "qemu_machine.h"
 #include "../report/report.h"
 #include "../capture/rewrap.h"
+#include "../cli/verbs.h"
+#include "../whole_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -38,10 +42,10 @@ enum {
 struct run {
     const struct scenario *scenario;
     const struct options *options;
-    bool single;
+    bool live; /* tell each line as it comes */
     struct qemu_command command;
     struct judge *judge;
-    FILE *log;         /* NULL: not kept */
+    struct whole_file log; /* file NULL: not kept */
     pid_t world, qemu; /* 0: not there, or ended and waited for */
     int world_status;
     struct failure *violation;         /* shared with the far side */
@@ -291,7 +295,7 @@ static void start_qemu(struct run *r)
 }
 
 /* What a child wrote. */
-static void show(int fd, const char *head)
+static void show(FILE *out, int fd, const char *head)
 {
     char buf[4096];
     ssize_t n;
@@ -299,8 +303,8 @@ static void show(int fd, const char *head)
 
     while ((n = pread(fd, buf, sizeof(buf), at)) > 0) {
         if (!at)
-            fputs(head, stdout);
-        fwrite(buf, 1, (size_t)n, stdout);
+            fputs(head, out);
+        fwrite(buf, 1, (size_t)n, out);
         at += n;
     }
 }
@@ -327,12 +331,12 @@ static void on_line(void *ctx, uint64_t time_ns, const char *line)
     to = r->lines[r->line_count++ % LINES_KEPT];
     report_time(at, sizeof(at), time_ns);
     snprintf(to, STORY_LINE_MAX, "%s  %s", at, line);
+    if (!r->live)
+        return;
     if (r->options->verbose)
         printf("%6" PRIu64 " ms", now_ms() - r->start_ms);
-    if (r->options->verbose || r->single) {
-        puts(to);
-        fflush(stdout); /* whoever watches sees it now, through a pipe too */
-    }
+    puts(to);
+    fflush(stdout); /* whoever watches sees it now, through a pipe too */
 }
 
 /* Has the far side ended, because a rule was violated or it could not go on? */
@@ -380,8 +384,8 @@ static bool read_some(struct run *r)
         return false;
     r->last_ms = now_ms();
     r->bytes += (uint64_t)n;
-    if (r->log)
-        fwrite(buf, 1, (size_t)n, r->log);
+    if (r->log.file)
+        fwrite(buf, 1, (size_t)n, r->log.file); /* an error is found by the close */
     judge_bytes(r->judge, buf, (size_t)n, on_line, r);
     return true;
 }
@@ -424,55 +428,45 @@ static void new_run_id(const struct options *o, char id[9])
                         (unsigned)getpid() << 16));
 }
 
-static void print_command(const struct run *r)
+static void print_command(FILE *out, const struct run *r)
 {
-    printf("qemu was: ");
+    fprintf(out, "qemu was: ");
     for (unsigned i = 0; i < r->command.argc; i++)
-        printf(strpbrk(r->command.argv[i], " ,()") ? " '%s'" : " %s", r->command.argv[i]);
-    putchar('\n');
+        fprintf(out, strpbrk(r->command.argv[i], " ,()") ? " '%s'" : " %s", r->command.argv[i]);
+    fputc('\n', out);
 }
 
-/* The line that runs it again. */
-static void again(const struct run *r)
+/* The line that runs it again, on this very machine. */
+static void again(FILE *out, const struct run *r)
 {
-    const struct options *o = r->options;
+    struct options o = *r->options;
+    struct report_item it = {.scenario = r->scenario, .options = &o};
+    char replay[1200];
 
-    printf("again:     %s qemu --machine %s --seed %" PRIu64, o->program, r->command.machine->name,
-           o->seed);
-    if (o->device)
-        printf(" --device '%s'", o->device);
-    if (o->icount != NO_ICOUNT)
-        printf(" --icount %" PRIu64, o->icount);
-    if (o->net != NET_WORLD)
-        printf(" --net %s", o->net == NET_USER ? "user" : "host");
-    if (o->kernel)
-        printf(" --kernel %s", o->kernel);
-    for (unsigned i = 0; i < o->qemu_arg_count; i++)
-        printf(" --arg %s", o->qemu_args[i]);
-    if (o->journal)
-        printf(" --journal %s", o->journal == JOURNAL_MODE_DUMP ? "dump" : "on");
-    printf(" %s\n", r->scenario->path);
+    o.machine = r->command.machine->name;
+    report_replay(replay, sizeof(replay), &it);
+    fprintf(out, "again:     %s\n", replay);
 }
 
-static void failure_block(const struct run *r, enum judgement v, const struct failure *f)
+static void failure_block(FILE *out, const struct run *r, enum judgement v, const struct failure *f)
 {
     uint64_t us = f->time_ns >= SIM_POWER_ON_NS ? (f->time_ns - SIM_POWER_ON_NS) / NS_PER_US : 0;
     unsigned first = r->line_count > LINES_KEPT ? r->line_count - LINES_KEPT : 0;
 
-    printf("what:      %s %s: %s\n", judgement_word(v), f->oracle, f->message);
-    printf("where:     %s\n", f->site);
-    printf("when:      %" PRIu64 ".%06" PRIu64 " s on the %s clock\n", us / 1000000, us % 1000000,
+    fprintf(out, "what:      %s %s: %s\n", judgement_word(v), f->oracle, f->message);
+    fprintf(out, "where:     %s\n", f->site);
+    fprintf(out, "when:      %" PRIu64 ".%06" PRIu64 " s on the %s clock\n", us / 1000000, us % 1000000,
            v == JUDGED_FAIL && r->violation->kind ? "far side's" : "machine's");
-    printf("lines:");
+    fprintf(out, "lines:");
     for (unsigned i = first; i < r->line_count; i++)
-        printf("%s%s\n", i == first ? "     " : "           ", r->lines[i % LINES_KEPT]);
-    puts(r->line_count ? "" : "     none");
-    show(r->qemu_said, "qemu says: ");
-    show(r->world_said, "world:     ");
-    if (v == JUDGED_PANIC && r->options->journal && r->log)
-        printf("replay:    %s replay --gdb %s\n", r->options->program, r->options->log);
-    again(r);
-    print_command(r);
+        fprintf(out, "%s%s\n", i == first ? "     " : "           ", r->lines[i % LINES_KEPT]);
+    fputs(r->line_count ? "\n" : "     none\n", out);
+    show(out, r->qemu_said, "qemu says: ");
+    show(out, r->world_said, "world:     ");
+    if (v == JUDGED_PANIC && r->options->journal && r->options->log)
+        fprintf(out, "replay:    %s replay --gdb %s\n", r->options->program, r->options->log);
+    again(out, r);
+    print_command(out, r);
 }
 
 /* End the far side; its exit code. */
@@ -483,35 +477,60 @@ static int end_world(struct run *r)
     return WIFEXITED(r->world_status) ? WEXITSTATUS(r->world_status) : EXIT_HARNESS;
 }
 
-static int carry_out(struct run *r)
+/* It passed, but its far side could not do its work: its own first words. */
+static void fail_world(const struct run *r, struct failure *f)
+{
+    char said[200];
+
+    f->kind = FAILURE_HARNESS;
+    snprintf(f->oracle, sizeof(f->oracle), "world");
+    snprintf(f->site, sizeof(f->site), "%.150s", r->scenario->path);
+    if (r->world_said >= 0 && first_line(r->world_said, said, sizeof(said)))
+        snprintf(f->message, sizeof(f->message), "%s", said);
+}
+
+/* The verdict for people, into result->text. */
+static void tell(const struct run *r, enum judgement v, int world, struct qemu_result *result)
+{
+    uint64_t ms = now_ms() - r->start_ms;
+    size_t len;
+    FILE *out = memory_stream(&result->text, &len);
+
+    result->real_ns = ms * NS_PER_MS;
+    fprintf(out, "%s  %s  machine=%s  %" PRIu64 " ms\n", v || world ? "FAIL" : "pass",
+            r->scenario->path, r->command.machine->name, ms);
+    if (v)
+        failure_block(out, r, v, &result->failure);
+    else if (world || r->options->verbose)
+        show(out, r->world_said, "");
+    memory_stream_close(out);
+}
+
+static int carry_out(struct run *r, struct qemu_result *result)
 {
     struct judge_wants wants = {r->command.machine->target, r->run_id, r->build_id};
     struct judge_end end = {0};
-    struct failure failure;
     enum judgement v;
     char said[200];
     int world;
 
     r->judge = judge_new(r->scenario, &wants);
     if (r->options->gdb)
-        printf("gdb-multiarch %s -ex 'target remote :1234'\n", r->command.image);
+        fprintf(stderr, "gdb-multiarch %s -ex 'target remote :1234'\n", r->command.image);
     r->start_ms = r->last_ms = now_ms();
     start_qemu(r);
     watch_qemu(r, &end);
     world = end_world(r);
     end.said = first_line(r->qemu_said, said, sizeof(said));
-    v = judge_finish(r->judge, &end, &failure);
+    v = judge_finish(r->judge, &end, &result->failure);
     if (stopped) {
         fprintf(stderr, "drywire: %s: interrupted\n", r->scenario->path);
         judge_free(r->judge);
         return EXIT_HARNESS;
     }
-    printf("%s  %s  machine=%s  %" PRIu64 " ms\n", v || world ? "FAIL" : "pass", r->scenario->path,
-           r->command.machine->name, now_ms() - r->start_ms);
-    if (v)
-        failure_block(r, v, &failure);
-    else if (world || r->options->verbose)
-        show(r->world_said, "");
+    tell(r, v, world, result);
+    if (!v && world)
+        fail_world(r, &result->failure);
     judge_free(r->judge);
     return v ? EXIT_FAIL : world;
 }
@@ -536,22 +555,37 @@ static int open_log(struct run *r)
 {
     if (!r->options->log)
         return 0;
-    r->log = fopen(r->options->log, "wbe");
-    if (r->log)
+    if (!whole_file_open(&r->log, r->options->log))
         return 0;
     fprintf(stderr, "drywire: --log %s: %s\n", r->options->log, strerror(errno));
-    return EXIT_USAGE;
+    return EXIT_HARNESS;
 }
 
-static int prepare(struct run *r, const char *netdev)
+static int close_log(struct run *r)
+{
+    if (!r->log.file || !whole_file_close(&r->log))
+        return 0;
+    fprintf(stderr, "drywire: --log %s: %s\n", r->options->log, strerror(errno));
+    return EXIT_HARNESS;
+}
+
+/* 0, or an exit code and in result->error why it cannot start. */
+static int prepare(struct run *r, const char *netdev, struct qemu_result *result)
 {
     char folder[4096];
-    int code = qemu_command_make(&r->command, r->scenario, r->options,
-                                 build_folder(folder, sizeof(folder)), netdev, r->run_id);
+    struct aside aside;
+    int code;
 
+    aside_begin(&aside, stderr);
+    code = qemu_command_make(&r->command, r->scenario, r->options,
+                             build_folder(folder, sizeof(folder)), netdev, r->run_id);
     if (!code)
         code = image_build_id(r->command.image, r->build_id);
-    return code ? code : open_log(r);
+    if (!code)
+        code = open_log(r);
+    result->error = aside_end(&aside);
+    result->error[strcspn(result->error, "\n")] = 0;
+    return code;
 }
 
 /* What the far side finds wrong, seen by both. */
@@ -570,14 +604,16 @@ static struct failure *shared_failure(void)
     return shared;
 }
 
-int qemu_run(const struct scenario *sc, const struct options *o, bool single)
+int qemu_run(const struct scenario *sc, const struct options *o, bool live,
+             struct qemu_result *result)
 {
     static struct run r;
     char netdev[64];
-    int wire[2], code, rewrapped;
+    int wire[2], code, written;
     bool world = o->net == NET_WORLD;
 
-    r = (struct run){.scenario = sc, .options = o, .single = single, .world_said = -1};
+    r = (struct run){.scenario = sc, .options = o, .live = live, .world_said = -1};
+    *result = (struct qemu_result){0};
     r.violation = shared_failure();
     new_run_id(o, r.run_id);
     if (socketpair(AF_UNIX, SOCK_DGRAM, 0, wire)) {
@@ -585,21 +621,22 @@ int qemu_run(const struct scenario *sc, const struct options *o, bool single)
         return EXIT_HARNESS;
     }
     snprintf(netdev, sizeof(netdev), "dgram,id=n,local.type=fd,local.str=%d", wire[1]);
-    code = prepare(&r, world ? netdev : o->net == NET_USER ? "user,id=n,restrict=on" : "user,id=n");
+    code = prepare(&r, world ? netdev : o->net == NET_USER ? "user,id=n,restrict=on" : "user,id=n",
+                   result);
     if (!code) {
         watch_stop();
         fcntl(wire[0], F_SETFD, FD_CLOEXEC);
         if (world)
             start_world(&r, wire[0], wire[1]);
-        code = carry_out(&r);
-        rewrapped = rewrap_dumps(&r);
-        code = code ? code : rewrapped;
+        code = carry_out(&r, result);
+        written = rewrap_dumps(&r);
+        code = worse_exit(code, written);
+        written = close_log(&r);
+        code = worse_exit(code, written);
         close(r.qemu_said);
         if (world)
             close(r.world_said);
     }
-    if (r.log)
-        fclose(r.log);
     close(wire[0]);
     close(wire[1]);
     if (stopped) {

@@ -4,6 +4,7 @@
  * and in between the count of what was dropped, by reason.
  */
 #include "observe.h"
+#include "found.h"
 #include "../../core/trace.h"
 #include "../cli/child.h"
 #include "../cli/verbs.h"
@@ -152,6 +153,7 @@ static int run(void *ctx)
            r.failure.kind ? r.failure.oracle : "then a page was fetched",
            r.failure.kind ? ": " : "", r.failure.message);
     run_context_free(c);
+    replay_found()->failure = r.failure;
     return failure_code(r.failure.kind);
 }
 

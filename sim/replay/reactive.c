@@ -6,6 +6,7 @@
 #include "../cli/child.h"
 #include "../cli/verbs.h"
 #include "../memory.h"
+#include "found.h"
 #include "reactive_dhcp.h"
 #include "reactive_echo.h"
 #include "reactive_tcp.h"
@@ -127,6 +128,14 @@ unsigned reactive_differ_number(const char *what, size_t was, size_t is, const c
 
 int reactive_verdict(const struct run_result *run, unsigned bad)
 {
+    char message[80];
+
+    replay_found()->failure = run->failure;
+    if (!run->failure.kind && bad) {
+        snprintf(message, sizeof(message), "%u difference%s from the capture that no rule allows",
+                 bad, bad == 1 ? "" : "s");
+        replay_differs(FAILURE_EXPECT, "replay.differs", message);
+    }
     if (run->failure.kind)
         printf("fail  seed=%" PRIu64 " hash=%016" PRIx64 "  %s %s: %s\n", run->seed, run->hash,
                run->failure.oracle, run->failure.site, run->failure.message);

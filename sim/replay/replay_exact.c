@@ -7,6 +7,7 @@
  * same frames, and its own must be the same (parity P2, docs/parity.md).
  */
 #include "replay_exact.h"
+#include "found.h"
 #include "../cli/pool.h"
 #include "../oracle/decode.h"
 #include "../memory.h"
@@ -19,6 +20,7 @@
 #include "../cli/verbs.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -244,6 +246,19 @@ static bool packets_differ(const struct capture *was, const struct capture *is, 
     return *what;
 }
 
+__attribute__((format(printf, 2, 3))) static int differs(const char *path, const char *format, ...)
+{
+    char what[1000];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(what, sizeof(what), format, args);
+    va_end(args);
+    printf("DIFFERENT  %s  exact: %s\n", path, what);
+    replay_differs(FAILURE_DIVERGENCE, "replay.exact", what);
+    return EXIT_DIVERGED;
+}
+
 /* How the run ended, in the words of origin.h; "": the capture cannot say. */
 static const char *verdict_of(const struct capture *c, char *buf, size_t size)
 {
@@ -265,9 +280,8 @@ static int compare_verdicts(const char *path, const struct capture *was, const s
     verdict_of(was, then, sizeof(then));
     verdict_of(is, now, sizeof(now));
     if (*then && strcmp(then, "unfinished") && strcmp(then, now)) {
-        printf("DIFFERENT  %s  exact: all %zu frames are the same; the verdict was %s, is %s%s%s\n",
-               path, was->count, then, now, *f->message ? ": " : "", f->message);
-        return EXIT_DIVERGED;
+        return differs(path, "all %zu frames are the same; the verdict was %s, is %s%s%s", was->count,
+                       then, now, *f->message ? ": " : "", f->message);
     }
     printf("same  %s  exact: %zu frames with their times, and %zu bytes of records%s\n", path,
            was->count, was->file_len - header_len(was),
@@ -280,7 +294,7 @@ static int compare_verdicts(const char *path, const struct capture *was, const s
 static int different(const char *path, const struct capture *was, const struct capture *is,
                      size_t i, const char *what)
 {
-    printf("DIFFERENT  %s  exact: frame %zu: %s\n", path, i + 1, what);
+    differs(path, "frame %zu: %s", i + 1, what);
     say_frame("captured", was, i);
     say_frame("now     ", is, i);
     return EXIT_DIVERGED;
@@ -307,10 +321,8 @@ static int compare(const char *path, const struct capture *was, const struct cap
     skip[1] = header_len(is);
     at = normal_difference(was->file + skip[0], was->file_len - skip[0], is->file + skip[1],
                            is->file_len - skip[1]);
-    if (at != SIZE_MAX && packets_differ(was, is, what, sizeof(what))) {
-        printf("DIFFERENT  %s  exact: all %zu frames are the same; %s\n", path, was->count, what);
-        return EXIT_DIVERGED;
-    }
+    if (at != SIZE_MAX && packets_differ(was, is, what, sizeof(what)))
+        return differs(path, "all %zu frames are the same; %s", was->count, what);
     return compare_verdicts(path, was, is, f, at != SIZE_MAX);
 }
 
@@ -424,7 +436,8 @@ static int deliver_again(const char *path, const struct scenario *sc, const stru
                sc->replay.capture.count, own);
         return EXIT_PASS;
     }
-    printf("DIFFERENT  %s  exact: %s: %s\n", path, v->failure.oracle, v->failure.message);
+    differs(path, "%s: %s", v->failure.oracle, v->failure.message);
+    replay_found()->failure = v->failure;
     return strcmp(v->failure.oracle, "replay.frame") ? failure_code(v->failure.kind)
                                                      : EXIT_DIVERGED;
 }
@@ -513,6 +526,7 @@ int exact_run_open(struct exact_run *run, const char *path, struct capture *c,
         return code;
     }
     run->options.verb = VERB_RUN;
+    replay_found()->seed = run->options.seed;
     run->options.device = *m.device ? m.device : NULL;
     run->options.detail = *m.detail;
     run->options.memory = !strcmp(m.memory, "weak")     ? MEMORY_WEAK

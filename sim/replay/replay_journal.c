@@ -3,6 +3,7 @@
  * file, the traps, gdb and the verdict.
  */
 #include "replay_journal.h"
+#include "found.h"
 #include "../../core/check.h"
 #include "../memory.h"
 #include "replay_core.h"
@@ -169,6 +170,7 @@ static int verdict(struct replay *r, const char *path, enum outcome outcome)
     if (outcome == OUTCOME_SAME)
         return EXIT_PASS;
     puts(r->message);
+    replay_differs(FAILURE_DIVERGENCE, "replay.journal", r->message);
     return EXIT_DIVERGED;
 }
 

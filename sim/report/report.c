@@ -83,6 +83,24 @@ static void replay_capture(char *buf, size_t size, const struct options *o)
     append(buf, size, " --seed %" PRIu64, o->seed);
 }
 
+static void again_in_qemu(char *buf, size_t size, const struct options *o)
+{
+    if (o->icount != NO_ICOUNT)
+        append(buf, size, " --icount %" PRIu64, o->icount);
+    if (o->net != NET_WORLD)
+        append(buf, size, " --net %s", net_word(o->net));
+    if (o->kernel) {
+        append(buf, size, " --kernel ");
+        append_word(buf, size, o->kernel);
+    }
+    for (unsigned i = 0; i < o->qemu_arg_count; i++) {
+        append(buf, size, " --arg ");
+        append_word(buf, size, o->qemu_args[i]);
+    }
+    if (o->journal)
+        append(buf, size, " --journal %s", o->journal == JOURNAL_MODE_DUMP ? "dump" : "on");
+}
+
 static void again_with(char *buf, size_t size, const char *program, const struct report_item *it)
 {
     const struct options *o = it->options;
@@ -101,6 +119,8 @@ static void again_with(char *buf, size_t size, const char *program, const struct
     if (o->verb == VERB_QEMU)
         append(buf, size, " --%s %s", o->machine ? "machine" : "target",
                o->machine ? o->machine : o->target);
+    if (o->verb == VERB_QEMU)
+        again_in_qemu(buf, size, o);
     if (o->guest) {
         append(buf, size, " --guest ");
         append_word(buf, size, o->guest);

@@ -16,7 +16,7 @@ struct report_item {
     const struct options *options;
     const char *skip;    /* why it was not run, or NULL */
     const char *error;   /* why it could not be read, `file:line: message`, or NULL */
-    const char *text;    /* what was printed about it already (qemu, replay), or NULL */
+    const char *text;    /* what a person is told of it (qemu, replay), or NULL: line and block */
     const char *capture; /* where its capture is, or NULL */
 };
 

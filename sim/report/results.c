@@ -30,8 +30,11 @@ static void results_print(const struct results *r, const struct report_item *it)
         fprintf(stderr, "%s\n", it->error);
         return;
     }
-    if (it->text)
-        return; /* printed already */
+    if (it->text && !it->skip) {
+        if (bad || (!o->quiet && !o->json))
+            fputs(it->text, out);
+        return;
+    }
     if (!it->skip && !o->quiet && !o->json && (r->single || o->verbose || bad))
         report_story(out, it);
     if (!o->json && (!o->quiet || bad))

@@ -1,0 +1,15 @@
+/* What a failure leaves in --artifacts: its files are named after its scenario or capture. */
+#ifndef DRYWIRE_ARTIFACTS_H
+#define DRYWIRE_ARTIFACTS_H
+
+#include "report.h"
+
+/* DIR/NAME-seedN[-MEMORY]SUFFIX: the path with its slashes made harmless. */
+void artifact_name(char *buf, size_t size, const char *path, const struct options *o,
+                   const char *suffix);
+
+/* The story and the block of a failure, in a file (.txt). 0, or EXIT_HARNESS after a line on
+ * stderr. */
+int artifact_block(const struct report_item *it);
+
+#endif
