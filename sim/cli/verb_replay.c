@@ -90,7 +90,7 @@ static int replay_one(const char *path, const struct options *o)
         fail(&v.failure, code, errors);
     it.text = text;
     it.capture = capture_recognised(path) ? path : NULL;
-    if (code != EXIT_USAGE && code != EXIT_CANNOT_TEST)
+    if (code != EXIT_USAGE)
         fputs(errors, stderr);
     errors[strcspn(errors, "\n")] = 0;
     it.error = code == EXIT_USAGE ? errors : NULL;

@@ -30,7 +30,7 @@ static void results_print(const struct results *r, const struct report_item *it)
         fprintf(stderr, "%s\n", it->error);
         return;
     }
-    if (it->text && !it->skip) {
+    if (it->text) {
         if (bad || (!o->quiet && !o->json))
             fputs(it->text, out);
         return;
