@@ -74,20 +74,6 @@ void arena_clean(struct arena *a)
     }
 }
 
-uint64_t arena_bus(const struct arena *a, const volatile void *ptr)
-{
-    uintptr_t offset = (uintptr_t)ptr - (uintptr_t)a->memory;
-
-    return offset < a->size ? a->bus_base + offset : ~UINT64_C(0) - 0xffff;
-}
-
-uint8_t *arena_at(const struct arena *a, uint64_t bus, size_t len)
-{
-    uint64_t offset = bus - a->bus_base;
-
-    return offset < a->size && len <= a->size - offset ? a->memory + offset : NULL;
-}
-
 static size_t offset_of(const struct arena *a, const volatile void *ptr)
 {
     return (size_t)((uintptr_t)ptr - (uintptr_t)a->memory);

@@ -76,10 +76,20 @@ void arena_clean(struct arena *a);
 
 /* Bus address of a pointer into the arena; a pointer elsewhere gives an address that no device
  * can reach. */
-uint64_t arena_bus(const struct arena *a, const volatile void *ptr);
+static inline uint64_t arena_bus(const struct arena *a, const volatile void *ptr)
+{
+    uintptr_t offset = (uintptr_t)ptr - (uintptr_t)a->memory;
+
+    return offset < a->size ? a->bus_base + offset : ~UINT64_C(0) - 0xffff;
+}
 
 /* Where [bus, bus + len) lies, or NULL when it is not all in the arena. */
-uint8_t *arena_at(const struct arena *a, uint64_t bus, size_t len);
+static inline uint8_t *arena_at(const struct arena *a, uint64_t bus, size_t len)
+{
+    uint64_t offset = bus - a->bus_base;
+
+    return offset < a->size && len <= a->size - offset ? a->memory + offset : NULL;
+}
 
 /* The driver's accesses to ring words. */
 uint64_t arena_driver_load(struct arena *a, const volatile void *word, unsigned size);

@@ -49,10 +49,14 @@ bool expectations_wants(const struct expectations *e, const char *component)
 /* The next token of *at, its length in *len; NULL at the end. */
 static const char *next_token(const char **at, size_t *len)
 {
-    const char *token = *at + strspn(*at, " ");
+    const char *token = *at, *end;
 
-    *len = strcspn(token, " ");
-    *at = token + *len;
+    while (*token == ' ')
+        token++;
+    for (end = token; *end && *end != ' ';)
+        end++;
+    *at = end;
+    *len = (size_t)(end - token);
     return *len ? token : NULL;
 }
 

@@ -38,11 +38,13 @@ static void charge(struct machine *m, unsigned cost_ns)
                  "the guest made %u device accesses in one poll without returning", POLL_CALLS_MAX);
         longjmp(m->escape, 1);
     }
-    arena_plain_pass(&m->arena);
-    if (m->lively && m->running && sim_chance(m->sim, &m->poke, 65536 / 64))
+    if (m->arena.plain)
+        arena_plain_pass(&m->arena);
+    if (!m->running)
+        return;
+    if (m->lively && sim_chance(m->sim, &m->poke, 65536 / 64))
         net_device_poke(m->device);
-    if (m->running)
-        run_due(m);
+    run_due(m);
 }
 
 /* ---- platform.h ---- */
@@ -288,8 +290,9 @@ static bool bus_unpublished(void *ctx, uint64_t bus, size_t len)
 {
     struct machine *m = ctx;
 
-    if (m->arena.weak)
-        LOOK(&m->bus, RING_PUBLISH_ORDER);
+    if (!m->arena.weak)
+        return false;
+    LOOK(&m->bus, RING_PUBLISH_ORDER);
     return arena_unpublished(&m->arena, bus, len);
 }
 
@@ -323,13 +326,6 @@ static uint64_t bus_pick(void *ctx, const char *what, uint64_t bound)
     struct machine *m = ctx;
 
     return sim_pick(m->sim, stream(m, what), bound);
-}
-
-static uint64_t bus_key(void *ctx)
-{
-    struct machine *m = ctx;
-
-    return m->key;
 }
 
 static void device_event(void *ctx, uint64_t what)
@@ -507,7 +503,6 @@ int machine_allocate(struct machine *m)
         .own = bus_own,
         .chance = bus_chance,
         .pick = bus_pick,
-        .key = bus_key,
         .later = bus_later,
         .interrupt = bus_interrupt,
         .frame = bus_frame,
@@ -645,7 +640,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->stream_count = 0;
     rng_init(&m->entropy, config->secret, 0); /* as on the targets: one seed, one story */
     draw_stream_init(&m->poke, "device.poke");
-    m->key = sim_draw(sim, stream(m, "device.key"));
+    m->bus.key = sim_draw(sim, stream(m, "device.key"));
     arena_start(&m->arena, sim, config->weak, config->guest != &guest_core);
     processes_start(&m->processes);
     guest_memory(m, config->guest, config->fill);

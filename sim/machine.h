@@ -79,7 +79,6 @@ struct machine {
     struct draw_stream poke;
     struct draw_stream streams[MACHINE_STREAMS]; /* of the device, by name */
     unsigned stream_count;
-    uint64_t key;
 };
 
 struct machine_config {

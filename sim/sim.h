@@ -178,7 +178,7 @@ static inline void sim_hash(struct sim *s, const char *kind, const void *bytes, 
  * a name of the table, anything else is an internal error; of FAILURE_HARNESS it is any word. A
  * violation of an oracle that is off is ignored. */
 void sim_fail(struct sim *s, enum failure_kind kind, const char *oracle, const char *site,
-              const char *format, ...) __attribute__((format(printf, 5, 6)));
+              const char *format, ...) __attribute__((cold, format(printf, 5, 6)));
 
 #define SIM_STRING2(x) #x
 #define SIM_STRING(x)  SIM_STRING2(x)

@@ -300,7 +300,7 @@ static void tx_place_check(struct net_device *n, const struct vqueue *q, unsigne
 {
     enum { FIRST = 64, SAMPLE = 16 };
 
-    if (!n->bus->thorough && q->taken > FIRST && (n->bus->key(n->bus->ctx) + q->taken) % SAMPLE)
+    if (!n->bus->thorough && q->taken > FIRST && (n->bus->key + q->taken) % SAMPLE)
         return;
     for (const struct vbuffer *b = q->chain[head].first; b; b = b->next)
         if (vqueue_owns(&n->queue[VIRTIO_NET_RECEIVEQ1], b->addr, b->len))

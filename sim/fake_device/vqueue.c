@@ -101,9 +101,9 @@ static uint64_t sample(const struct vqueue *q, const struct vbuffer *d)
         return 0;
     if (q->bus->thorough || d->len <= 3 * WINDOW)
         return mix(h, p, d->len);
-    h = mix(h, p, WINDOW);
-    h = mix(h, p + d->len - WINDOW, WINDOW);
-    return mix(h, p + (q->bus->key(q->bus->ctx) ^ d->addr) % (d->len - WINDOW), WINDOW);
+    /* Three of their own, so that none waits for another. */
+    return mix(h, p, WINDOW) + mix(~h, p + d->len - WINDOW, WINDOW) +
+           mix(q->bus->key, p + (q->bus->key ^ d->addr) % (d->len - WINDOW), WINDOW);
 }
 
 bool vqueue_claim(struct vqueue *q, uint16_t id)
@@ -149,7 +149,7 @@ static bool overlap_check(struct vqueue *q, const struct vdesc *d)
 {
     bool writable = d->flags & VIRTQ_DESC_F_WRITE;
 
-    if (!q->bus->thorough && (q->bus->key(q->bus->ctx) + q->seen) % 16)
+    if (!q->bus->thorough && (q->bus->key + q->seen) % 16)
         return true;
     for (unsigned k = 0; k < q->buffer_used; k++) {
         const struct vbuffer *o = &q->buffer[k];

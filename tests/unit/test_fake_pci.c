@@ -98,12 +98,6 @@ static uint64_t pick(void *ctx, const char *what, uint64_t bound)
     return r->pick <= bound ? r->pick : 0;
 }
 
-static uint64_t key(void *ctx)
-{
-    (void)ctx;
-    return 1;
-}
-
 static void later(void *ctx, uint64_t delay_ns, unsigned what)
 {
     (void)ctx;
@@ -172,7 +166,7 @@ static int setup(void **state)
         .own = own,
         .chance = chance,
         .pick = pick,
-        .key = key,
+        .key = 1,
         .later = later,
         .interrupt = interrupt,
         .frame = frame,
