@@ -23,7 +23,12 @@ WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wun
 SANITIZE_FLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
                     -fno-omit-frame-pointer)
 BUG_FLAGS := $(if $(filter 1,$(BUGS)),-DDRYWIRE_BUGS) $(if $(PLANT),-DDRYWIRE_PLANTED=BUG_$(PLANT))
-BASE := -std=c11 -O2 -g $(WARNINGS) $(SANITIZE_FLAGS) $(BUG_FLAGS) $(CFLAGS_EXTRA)
+# gcc zeroes and copies structs with the string instructions of x86, whose start takes longer than a
+# run of ours has work for them: by moves, and by the C library what is large.
+STRATEGY := unrolled_loop:96:noalign,libcall:-1:noalign
+MOVES := $(shell f='-mmemset-strategy=$(STRATEGY) -mmemcpy-strategy=$(STRATEGY)'; \
+           $(CC) $$f -x c -c /dev/null -o /dev/null 2>/dev/null && echo $$f)
+BASE := -std=c11 -O2 -g $(MOVES) $(WARNINGS) $(SANITIZE_FLAGS) $(BUG_FLAGS) $(CFLAGS_EXTRA)
 DEPS = -MMD -MP -MF $(@:.o=.d)
 
 # Freestanding: no C library, no writable file-scope data. The plain objects are what the build
