@@ -61,6 +61,8 @@
     X(TCP_STREAM, "a byte of the stream is delivered twice")                                       \
     X(TCP_RST_TO_RST, "a reset is answered by a reset")                                            \
     X(ADDRESS_TWICE, "accept and recvfrom write past the program's address structure")             \
+    X(DROP_TWICE, "a UDP datagram of an impossible length is dropped twice")                       \
+    X(ICMP_CHECKSUM, "the checksum of an ICMP message is not checked")                             \
     X(COUNTER_TX, "every third frame that is sent is counted twice")                               \
     X(COUNTER_RX, "from the third frame on what is received is not counted")                       \
     X(COUNTER_DROPS, "a dropped frame is counted twice")                                           \

@@ -68,6 +68,8 @@ CAUGHT = {
     "TCP_STREAM": (SLIRP + "lease.scn", {"tcp.stream"}),
     "TCP_RST_TO_RST": (COMMON + "rst-storm.scn", {"tcp.rst_reply"}),
     "ADDRESS_TWICE": (NATIVE + "ping.scn", {"calls.memory"}),
+    "DROP_TWICE": (NATIVE + "malformed-ip.scn", {"frame.dropped"}),
+    "ICMP_CHECKSUM": (NATIVE + "drops.scn", {"frame.answered"}),
     "COUNTER_TX": (NATIVE + "report.scn", {"report.counters"}),
     "COUNTER_RX": (NATIVE + "report.scn", {"report.counters"}),
     "COUNTER_DROPS": (NATIVE + "report.scn", {"report.counters"}),

@@ -2,6 +2,7 @@
  * UDP (RFC 768; RFC 1122 section 4.1) and the datagram sockets on top of it and of ICMP echo: see
  * dgram.h.
  */
+#include "../bug.h"
 #include "../check.h"
 #include "../checksum.h"
 #include "../mem.h"
@@ -112,6 +113,8 @@ void udp_input(struct stack *s, const struct ipv4_packet *p)
 
     len = p->len < sizeof(*udp) ? 0 : be16_get(udp->len);
     if (len < sizeof(*udp) || len > p->len) { /* more IP payload than UDP is ignored */
+        if (BUG(DROP_TWICE))
+            stack_drop(s, DROP_UDP_LENGTH);
         stack_drop(s, DROP_UDP_LENGTH);
         return;
     }

@@ -171,6 +171,8 @@ static void decode_dhcp(struct decoded *d, const uint8_t *bytes, size_t len)
     d->dhcp_yiaddr = get32(bytes + 16);
     d->payload = bytes + DHCP_FIXED;
     d->payload_len = len - DHCP_FIXED;
+    if (bytes[1] != 1 || bytes[2] != 6 || (d->dst_port == 68 && bytes[0] != 2))
+        wrong(d, "dhcp.header");
     while (i < len && bytes[i] != OPTION_END) {
         if (bytes[i] == OPTION_PAD) {
             i++;

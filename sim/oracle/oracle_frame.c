@@ -47,7 +47,8 @@ struct oracles *oracles_start(struct oracles *old, struct sim *sim, const uint8_
     o->request_ns = 0;
     o->expiry_ns = o->lost_ns = SIM_NEVER;
     o->counter = 0;
-    o->malformed = 0;
+    o->malformed = o->malformed_drops = 0;
+    o->heard_count = 0;
     o->report = (struct report){0};
     flows_start(o);
     return o;
@@ -304,21 +305,10 @@ bool oracles_reachable(const struct oracles *o)
     return !o->unanswered && (!o->dhcp_seen || address_valid(o, o->addr));
 }
 
-/* Not DHCP's errors: which options a client reads is its own business. */
-static bool is_malformed(const struct decoded *d)
-{
-    return d->error && strncmp(d->error, "dhcp.", 5) != 0;
-}
-
 void oracles_end(struct oracles *o, uint64_t lost)
 {
     report_end(o);
-    if (o->malformed)
-        oracle_look(o, FRAME_DROPPED);
-    if (o->malformed > o->report.drops.count + lost)
-        oracle_fail(o, FRAME_DROPPED, SIM_SITE, "%llu malformed frames arrived, %llu were dropped",
-                    (unsigned long long)o->malformed,
-                    (unsigned long long)o->report.drops.count);
+    malformed_end(o, lost);
 }
 
 void oracles_due(struct oracles *o)
@@ -333,6 +323,7 @@ void oracles_tx(struct oracles *o, const uint8_t *frame, size_t len, const struc
     check_form(o, frame, len, d);
     if (d->error)
         return;
+    malformed_tx(o, d);
     if (d->layer == LAYER_ARP)
         check_arp(o, d);
     if (d->layer == LAYER_DHCP)
@@ -345,11 +336,9 @@ void oracles_tx(struct oracles *o, const uint8_t *frame, size_t len, const struc
 
 void oracles_rx(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d)
 {
-    (void)frame;
-    (void)len;
     timers_check(o);
     report_rx(o);
-    o->malformed += is_malformed(d);
+    malformed_rx(o, frame, len, d);
     if (d->error)
         return;
     report_datagram(o, d);

@@ -14,7 +14,7 @@ enum {
     ARRIVED = 16,
     FLOW_HISTORY = 1 << 18
 };
-enum { ACKS = 8, DATAGRAMS = 256 };
+enum { ACKS = 8, DATAGRAMS = 256, HEARD = 64 };
 
 /* Bytes of one direction of a stream, the last FLOW_HISTORY of them, by stream offset. */
 struct history {
@@ -145,7 +145,14 @@ struct oracles {
     uint32_t offers[OFFERS];
     unsigned offer_count;
 
-    uint64_t malformed; /* frames that arrived */
+    uint64_t malformed, malformed_drops; /* frames that arrived, and drops for their form */
+    struct heard {
+        uint64_t at_ns;
+        bool malformed;
+        uint8_t packet[28]; /* its first bytes, behind Ethernet */
+        struct decoded decoded;
+    } heard[HEARD]; /* the last that arrived */
+    unsigned heard_count;
     struct report report;
 
     struct flow flows[FLOWS];
@@ -180,6 +187,12 @@ void report_request(struct oracles *o);
 void report_ack(struct oracles *o, const struct decoded *d);
 void report_datagram(struct oracles *o, const struct decoded *d);
 void report_end(struct oracles *o);
+
+/* A frame arrives, a drop is reported, a frame leaves, the run ends (oracle_malformed.c). */
+void malformed_rx(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d);
+void malformed_drop(struct oracles *o, unsigned reason);
+void malformed_tx(struct oracles *o, const struct decoded *d);
+void malformed_end(struct oracles *o, uint64_t lost);
 
 /* A position that takes sequence numbers leaves, with data or without; a segment arrives, which
  * acknowledges something new (`advanced`); a program has written. */

@@ -231,6 +231,7 @@ void oracles_trace(struct oracles *o, unsigned id, const uint64_t *args)
         break;
     case TRACE_NET_DROP:
         tally_add(&r->drops, o->sim->now_ns);
+        malformed_drop(o, (unsigned)args[0]);
         break;
     default:
         break;

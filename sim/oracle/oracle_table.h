@@ -81,7 +81,8 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
     ROW(FRAME_FRAGMENT, "frame.fragment", POLICY, WIRE, "RFC 791 section 3.2", "no fragment is sent") \
     ROW(FRAME_TTL, "frame.ttl", MUST, WIRE, "RFC 1122 section 3.2.1.7", "the TTL is not 0") \
     ROW(FRAME_LOOPBACK, "frame.loopback", MUST, WIRE, "RFC 1122 section 3.2.1.3", "nothing is for 127/8 or the own address") \
-    ROW(FRAME_DROPPED, "frame.dropped", POLICY, WIRE, "docs/limits.md", "what is malformed is dropped and counted") \
+    ROW(FRAME_DROPPED, "frame.dropped", POLICY, WIRE, "docs/limits.md", "what is malformed is dropped, once each") \
+    ROW(FRAME_ANSWERED, "frame.answered", MUST, WIRE, "RFC 1122 section 3.2.1.2, 3.2.2", "nothing answers what is malformed") \
     ROW(ARP_SOURCE, "arp.source", MUST, WIRE, "RFC 826", "an ARP packet names the own pair as its sender") \
     ROW(ARP_RATE, "arp.rate", SHOULD, WIRE, "RFC 1122 section 2.3.2.1", "a target is asked for at most once a second") \
     ROW(IP_SOURCE, "ip.source", MUST, WIRE, "RFC 1122 section 3.2.1.3", "the source is the own address, or 0 for DHCP") \

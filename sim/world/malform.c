@@ -3,6 +3,7 @@
 #include "malform.h"
 #include "../bytes.h"
 #include "../oracle/decode.h"
+#include <string.h>
 
 enum { IP = 14, IP_HEADER = 20, L4 = IP + IP_HEADER, TCP_HEADER = 20 };
 
@@ -14,14 +15,34 @@ enum field {
     UDP_LEN,
     TCP_OFFSET,
     TCP_OPTION_LENGTH,
+    ICMP_LENGTH,
+    ICMP_TYPE,
+    DHCP_COOKIE,
+    DHCP_HARDWARE_LENGTH,
+    DHCP_OPTION_LENGTH,
+    DHCP_LAST_OPTION,
     ARP_HARDWARE_LENGTH,
     ARP_PROTOCOL_LENGTH,
     ARP_OPERATION,
 };
 
 const char *const malform_fields[] = {
-    "bit",        "ip.version",        "ip.header-length",    "ip.total-length",     "udp.length",
-    "tcp.offset", "tcp.option-length", "arp.hardware-length", "arp.protocol-length", "arp.op",
+    "bit",
+    "ip.version",
+    "ip.header-length",
+    "ip.total-length",
+    "udp.length",
+    "tcp.offset",
+    "tcp.option-length",
+    "icmp.length",
+    "icmp.type",
+    "dhcp.cookie",
+    "dhcp.hardware-length",
+    "dhcp.option-length",
+    "dhcp.last-option",
+    "arp.hardware-length",
+    "arp.protocol-length",
+    "arp.op",
     NULL,
 };
 
@@ -43,6 +64,12 @@ static bool malform_arp(uint8_t *arp, enum field field, uint64_t draw)
     else
         put16(arp + 6, PICK(0, 3, 65535));
     return true;
+}
+
+static void sum_ip(uint8_t *frame)
+{
+    put16(frame + IP + 10, 0);
+    put16(frame + IP + 10, ~decode_sum(0, frame + IP, IP_HEADER) & 0xffff);
 }
 
 /* The sum of a TCP segment, with its pseudo-header. */
@@ -68,6 +95,60 @@ static bool malform_tcp(uint8_t *frame, size_t len, enum field field, uint64_t d
     return true;
 }
 
+/* A message that is too short for its header, or of a type that was never assigned. */
+static bool malform_icmp(uint8_t *frame, size_t len, enum field field, uint64_t draw)
+{
+    uint8_t *icmp = frame + L4;
+
+    if (field == ICMP_LENGTH) {
+        len = PICK(4, 7);
+        put16(frame + IP + 2, IP_HEADER + (unsigned)len);
+        sum_ip(frame);
+    } else {
+        icmp[0] = (uint8_t)PICK(1, 2, 7, 44, 255);
+    }
+    put16(icmp + 2, 0);
+    put16(icmp + 2, ~decode_sum(0, icmp, len) & 0xffff);
+    return true;
+}
+
+/* The options: the last one's length runs past the end, or the last byte is a code without length.
+ */
+static bool malform_dhcp_options(uint8_t *options, size_t len, enum field field, uint64_t draw)
+{
+    enum { PAD = 0, SERVER_NAME = 66, END = 255 };
+    size_t at = 0, last = 0;
+
+    while (at < len && options[at] != END) {
+        last = at;
+        at += options[at] == PAD ? 1 : 2u + options[at + 1];
+    }
+    if (at >= len || len - last > UINT8_MAX)
+        return false;
+    if (field == DHCP_OPTION_LENGTH) {
+        options[last + 1] = (uint8_t)PICK((unsigned)(len - last) - 1, 255);
+        return true;
+    }
+    memset(options + at, PAD, len - at);
+    options[len - 1] = SERVER_NAME;
+    return true;
+}
+
+static bool malform_dhcp(uint8_t *udp, size_t len, enum field field, uint64_t draw)
+{
+    enum { HLEN = 2, COOKIE = 236, OPTIONS = 240 };
+    uint8_t *message = udp + 8;
+
+    put16(udp + 6, 0); /* no checksum: RFC 768 */
+    if (field == DHCP_COOKIE)
+        message[COOKIE + draw % 4] ^= 0x10;
+    else if (field == DHCP_HARDWARE_LENGTH)
+        message[HLEN] = (uint8_t)PICK(0, 5, 7, 255);
+    else
+        return malform_dhcp_options(message + OPTIONS, len - 8 - OPTIONS, field, draw);
+    return true;
+}
+
 static bool malform_ip(uint8_t *frame, size_t len, enum field field, uint64_t draw)
 {
     uint8_t *ip = frame + IP;
@@ -78,8 +159,7 @@ static bool malform_ip(uint8_t *frame, size_t len, enum field field, uint64_t dr
         ip[0] = (uint8_t)(0x40 | PICK(0, 1, 4));
     else
         put16(ip + 2, PICK(0, 19, (unsigned)len - IP + 1, 65535));
-    put16(ip + 10, 0);
-    put16(ip + 10, ~decode_sum(0, ip, IP_HEADER) & 0xffff);
+    sum_ip(frame);
     return true;
 }
 
@@ -105,5 +185,10 @@ bool malform(uint8_t *frame, size_t len, unsigned field, uint64_t draw)
     }
     if (field == TCP_OFFSET || field == TCP_OPTION_LENGTH)
         return d.layer == LAYER_TCP && malform_tcp(frame, payload, (enum field)field, draw);
+    if (field == ICMP_LENGTH || field == ICMP_TYPE)
+        return d.layer == LAYER_ICMP && malform_icmp(frame, payload, (enum field)field, draw);
+    if (field >= DHCP_COOKIE)
+        return d.layer == LAYER_DHCP &&
+               malform_dhcp(frame + L4, d.udp_len, (enum field)field, draw);
     return malform_ip(frame, len, (enum field)field, draw);
 }

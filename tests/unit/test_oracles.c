@@ -813,6 +813,88 @@ static void the_kernel_copies_within_what_a_call_named(void **state)
     }
 }
 
+/* ---- malformed frames ---- */
+
+static void drop(enum drop_reason reason)
+{
+    uint64_t args[1] = {reason};
+
+    oracles_trace(oracles, TRACE_NET_DROP, args);
+}
+
+static struct frame bad_echo(void)
+{
+    struct frame f = icmp_frame(PEER, MACHINE, 8, "ping", 4);
+
+    f.bytes[14 + 20 + 2] ^= 1; /* the checksum */
+    return f;
+}
+
+static void a_malformed_frame_is_dropped_once(void **state)
+{
+    (void)state;
+    for (unsigned drops = 0; drops < 3; drops++) {
+        begin_leased();
+        rx(bad_echo());
+        drop(DROP_UDP_PORT); /* a good frame's */
+        for (unsigned i = 0; i < drops; i++)
+            drop(DROP_ICMP_CHECKSUM);
+        oracles_end(oracles, 0);
+        if (drops < 2)
+            quiet();
+        else
+            caught_by("frame.dropped");
+    }
+    begin_leased();
+    rx(bad_echo());
+    oracles_end(oracles, 0);
+    caught_by("frame.dropped");
+}
+
+static void nothing_answers_a_malformed_frame(void **state)
+{
+    struct frame echo = icmp_frame(MACHINE, PEER, 0, "ping", 4), ask = arp_frame(1, PEER, MACHINE);
+
+    (void)state;
+    begin_leased();
+    rx(bad_echo());
+    tx(echo);
+    caught_by("frame.answered");
+    begin_leased();
+    ask.bytes[18] = 7; /* the length of a hardware address */
+    rx(ask);
+    tx(arp_frame(2, MACHINE, PEER));
+    caught_by("frame.answered");
+    begin_leased(); /* an answer to a good one, which came before */
+    rx(icmp_frame(PEER, MACHINE, 8, "ping", 4));
+    rx(bad_echo());
+    tx(echo);
+    quiet();
+    begin_leased(); /* an answer to what came long ago and is not known any more */
+    rx(bad_echo());
+    wait_ms(5);
+    tx(echo);
+    quiet();
+}
+
+static void a_malformed_segment_is_not_reset(void **state)
+{
+    struct frame syn = tcp_frame((struct segment){.local_port = 7, .seq = 5, .flags = SEG_SYN});
+    struct frame reset = tcp_frame((struct segment){
+        .from_machine = true, .local_port = 7, .ack = 6, .flags = SEG_RST | SEG_ACK});
+
+    (void)state;
+    begin_leased();
+    rx(syn);
+    tx(reset);
+    quiet();
+    begin_leased();
+    syn.bytes[14 + 20 + 16] ^= 1;
+    rx(syn);
+    tx(reset);
+    caught_by("frame.answered");
+}
+
 /* ---- what the machine prints ---- */
 
 static void counters_are_the_frames_that_passed(void **state)
@@ -979,6 +1061,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_frame_is_quiet),
+        cmocka_unit_test(a_malformed_frame_is_dropped_once),
+        cmocka_unit_test(nothing_answers_a_malformed_frame),
+        cmocka_unit_test(a_malformed_segment_is_not_reset),
         cmocka_unit_test(counters_are_the_frames_that_passed),
         cmocka_unit_test(counters_of_a_busy_moment_have_room),
         cmocka_unit_test(counters_are_printed_when_all_was_quiet),
