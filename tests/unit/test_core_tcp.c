@@ -148,6 +148,52 @@ static void a_listener_accepts_and_its_lost_ack_is_made_up_by_data(void **state)
     tcp_close(l);
 }
 
+/* It has the number of the SYN and is none: an old segment, which an ACK answers (3.10.7.4, first). */
+static void an_ack_with_the_number_of_the_syn_opens_nothing(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *l, *c;
+
+    at_ms(x, 0);
+    tcp_open(&x->s, &l);
+    tcp_bind(l, 7);
+    tcp_listen(l, 1);
+    x->own_port = 7;
+    seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0);
+    run(x);
+    x->own_iss = next_sent(x).tcp_seq;
+    seg_in(x, TCP_ACK, 0, 1, 65535, 0, 0);
+    run(x);
+    expect_seg(x, TCP_ACK, 1, 1, 0);
+    assert_int_equal(tcp_accept(l, &c), ERR_AGAIN);
+    seg_in(x, TCP_ACK, 1, 1, 65535, 0, 0);
+    assert_int_equal(tcp_accept(l, &c), 0);
+    tcp_close(c);
+    tcp_close(l);
+}
+
+/* RFC 6528: each port, on either side, has numbers of its own. */
+static void initial_numbers_differ_between_ports_and_addresses(void **state)
+{
+    static const struct {
+        uint16_t own, to;
+        uint32_t addr;
+    } pair[] = {{1234, 80, PEER}, {1235, 80, PEER}, {1234, 81, PEER}, {1234, 80, PEER + 1}};
+    struct stack_test *x = *state;
+    uint32_t seen[4];
+
+    at_ms(x, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        tcp_conn_init(&x->s.tcp[0], &x->s, 0, x->s.tcp[0].rcv_buf, x->s.tcp[0].snd_buf);
+        x->s.tcp[0].local_port = pair[i].own;
+        tcp_connect(&x->s.tcp[0], pair[i].addr, pair[i].to);
+        seen[i] = x->s.tcp[0].iss;
+        for (unsigned j = 0; j < i; j++) /* by more than a few ticks, as 1 in a million is not */
+            assert_true(seen[i] - seen[j] + 1000 > 2000);
+    }
+    tcp_conn_init(&x->s.tcp[0], &x->s, 0, x->s.tcp[0].rcv_buf, x->s.tcp[0].snd_buf);
+}
+
 static void the_backlog_bounds_half_open_connections(void **state)
 {
     struct stack_test *x = *state;
@@ -949,6 +995,8 @@ int main(void)
         T(crossing_syns_open_a_connection),
         T(a_peer_without_mss_option_gets_536_and_others_what_they_said),
         T(a_listener_accepts_and_its_lost_ack_is_made_up_by_data),
+        T(an_ack_with_the_number_of_the_syn_opens_nothing),
+        T(initial_numbers_differ_between_ports_and_addresses),
         T(the_backlog_bounds_half_open_connections),
         T(segments_for_no_connection_are_reset_by_the_book),
         T(resets_for_closed_ports_are_ten_at_once_and_a_hundred_a_second),
