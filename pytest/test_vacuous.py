@@ -285,6 +285,13 @@ CANNOT = {
     "virtionetd: link=sideways": "says there 'link=sideways'",
     "webget: done state=200": "no program ever says 'state=200', did you mean 'status='?",
     "webget: finished": "no program ever says 'finished'",
+    "webget: finish*": "no program ever says 'finish*'",
+    "webget: *": "no program ever says '*'",
+    "kernel: exit program=ping": "no line starts the program 'ping'",
+    "kernel: exit status=none": "says there 'status=none'",
+    "netstackd: virt0 dhcp addr=here": "says there 'addr=here'",
+    "netstackd: virt0 dhcp addr-*": "says there 'addr-*'",
+    "tcp: local=1 connected": "says there 'connected'\n",
 }
 
 
@@ -302,6 +309,8 @@ def test_what_cannot_be_said_is_an_error_when_it_is_read(word, line, tmp_path):
     "netstackd: drop reason=udp-port", "netstackd: virt0 dhcp lost reason=expired", "tcp: aborted reason=timed-out",
     "tcp: state from=SYN_SENT to=ESTABLISHED", "virtionetd: failed reason=queue-size", "virtionetd: link=down",
     "netstackd: virt0 counters tx>=2", "virtionetd: mmio=0x*", "kernel: fault pid=1", "kernel: killed program=webget",
+    "netstackd: virt0 dhcp addr*", "netstackd: virt0 dhcp addr=10.0.*", "tcp: state conn* to=ESTAB*", "webget: don*",
+    "kernel: exit program=*", "kernel: exit program=web* status=-*", "tcp: connected remote=10.0.2.2:*",
     "kernel: faulted status=-14", "webget: | whatever there is", "webget: error connect reason=anything",
     "webget: done surplus=7", "virtionetd: pci=0:3.0 transport=modern", "webget: usage webget [-q] URL",
 ])

@@ -62,21 +62,29 @@ static bool is_table_word(const char *token, unsigned id, unsigned at)
     return false;
 }
 
-/* Could `token` be the one at `format`, number `at` of event `id`? A number or an address may be
- * anything. */
+/* Does the value of this field look like what the conversion prints? Which number or address it is
+ * nobody knows. */
+static bool looks_like(const char *token, char conversion)
+{
+    const char *value = strchr(token, '=') + 1;
+
+    return !strchr("udi", conversion) || !value[strspn(value, "-0123456789.:*")];
+}
+
+/* Could `token` be the one at `format`, number `at` of event `id`? */
 static bool could_be(const char *token, const char *format, size_t len, unsigned id, unsigned at)
 {
     const char *percent = memchr(format, '%', len);
     size_t key = key_len(token);
-    bool field = memchr(format, '=', len) != NULL;
 
     if (!percent)
         return pattern_matches(token, format, len);
-    if (!field || !is_field(token))
-        return !field && !is_field(token);
+    if (!is_field(token)) /* with a star it may be the beginning of a name */
+        return pattern_matches(token, format, (size_t)(percent - format));
     if (len <= key || format[key] != '=' || memcmp(token, format, key))
         return false;
-    return !strchr("ETDWVLRNI", percent[1]) || is_table_word(token, id, at);
+    return strchr("ETDWVLRNI", percent[1]) ? is_table_word(token, id, at)
+                                           : looks_like(token, percent[1]);
 }
 
 /* Do the tokens occur in this order in the format, which is that of event `id` where it has words
@@ -168,17 +176,27 @@ static bool is_started(const struct scenario *sc, const char *name)
     return false;
 }
 
-/* Is this a string of the programs' read-only data, or the end of one (a linker shares those)? */
+/* The byte there. Between the strings lies what AddressSanitizer forbids to read. */
+__attribute__((no_sanitize("address"))) static char byte_at(const char *at)
+{
+    return *(const volatile char *)at;
+}
+
+/* Is this a string of the programs' read-only data, or the end of one (a linker shares those)? With
+ * a star at its end: the beginning of such a string. */
 static bool program_has(const char *text, size_t len)
 {
     size_t size;
     const char *data = processes_read_only(&size), *end = data + size;
+    bool star = len > 1 && text[len - 1] == '*';
 
+    len -= star;
     for (const char *at = data; (size_t)(end - at) > len; at++) {
-        at = memchr(at, text[0], (size_t)(end - at) - len);
-        if (!at)
-            return false;
-        if (!memcmp(at, text, len) && !at[len])
+        size_t n = 0;
+
+        while (n < len && byte_at(at + n) == text[n])
+            n++;
+        if (n == len && (star || !byte_at(at + n)))
             return true;
     }
     return false;
@@ -191,15 +209,19 @@ static void words_of_programs(struct words *w, bool field)
     const char *data = processes_read_only(&size), *end = data + size;
     char text[WORD_MAX];
 
-    while (data < end) {
-        size_t len = strnlen(data, (size_t)(end - data));
+    for (size_t len = 0; data < end; data++) {
+        char c = byte_at(data);
 
-        if (len > 1 && len + 2 < WORD_MAX && strspn(data, "abcdefghijklmnopqrstuvwxyz-_") == len) {
-            memcpy(text, data, len);
+        if (c) {
+            text[len < WORD_MAX - 1 ? len++ : len] = c;
+            continue;
+        }
+        text[len] = 0;
+        if (len > 1 && strspn(text, "abcdefghijklmnopqrstuvwxyz-_") == len) {
             text[len] = '=';
             words_add(w, text, len + field);
         }
-        data += len + 1;
+        len = 0;
     }
 }
 
@@ -212,7 +234,7 @@ static const char *program_lacks(const struct scenario_expect *x)
 
         if (!strcmp(token, "|") || !strcmp(token, "usage"))
             return NULL; /* what follows is free text */
-        if (token[key ? key - 1 : 0] != '*' && !program_has(token, key))
+        if (!program_has(token, key))
             return token;
     }
     return NULL;
@@ -228,6 +250,8 @@ static bool complain(FILE *errors, const struct scenario *sc, const struct scena
 
     snprintf(key, sizeof(key), "%.*s", (int)(key_len(word) + is_field(word)), word);
     near = words->count ? nearest_word(key, words->list) : NULL;
+    if (near && !strcmp(near, key)) /* the word is right, but not there */
+        near = NULL;
     fprintf(errors, "%s:%u: %s '%.40s'%s%s%s\n", sc->path, x->line, what, word,
             near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
     return false;
@@ -264,6 +288,12 @@ static bool check(const struct scenario *sc, const struct scenario_expect *x, FI
             return true;
         words_of_programs(&words, is_field(lacks));
         return complain(errors, sc, x, "no program ever says", lacks, &words);
+    }
+    for (unsigned i = 0; i < x->token_count; i++) {
+        const char *token = x->tokens[i];
+
+        if (!strncmp(token, "program=", 8) && !strchr(token, '*') && !is_started(sc, token + 8))
+            return complain(errors, sc, x, "no line starts the program", token + 8, &words);
     }
     if (core_says(x, &words, &known))
         return true;
