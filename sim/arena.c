@@ -14,14 +14,14 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
-/* Far from any host pointer, above 4 GiB so that 32-bit truncation shows, page aligned. */
-#define BUS_BASE UINT64_C(0x1c0de0000)
+/* What bus addresses are aligned to at least, as much as any page of a guest. */
+enum { BUS_ALIGN = 65536 };
 
 int arena_allocate(struct arena *a, size_t size)
 {
     void *device = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    *a = (struct arena){.size = size, .bus_base = BUS_BASE};
+    *a = (struct arena){.size = size};
     if (device == MAP_FAILED)
         return -1;
     a->device = device;
@@ -43,9 +43,28 @@ void arena_free(struct arena *a)
     *a = (struct arena){0};
 }
 
-void arena_start(struct arena *a, struct sim *sim, bool weak, bool plain)
+/*
+ * Never below 4 GiB as a whole, so that an address cut to 32 bits shows. Every other one is short,
+ * by any number of bits; one in four lies across a multiple of 4 GiB, where both halves change.
+ */
+static uint64_t draw_base(struct sim *sim, struct draw_stream d, size_t size, unsigned bits)
+{
+    uint64_t high, room = (UINT64_C(1) << 32) - size;
+
+    high = sim_draw(sim, &d) >> (96 - bits);
+    if (sim_draw(sim, &d) & 1)
+        high >>= sim_draw(sim, &d) % (bits - 32);
+    high = (high ? high : 1) << 32;
+    if (sim_draw(sim, &d) % 4 == 0)
+        return high - (1 + sim_draw(sim, &d) % (size / BUS_ALIGN - 1)) * BUS_ALIGN;
+    return high + sim_draw(sim, &d) % (room / BUS_ALIGN) * BUS_ALIGN;
+}
+
+void arena_start(struct arena *a, struct sim *sim, bool weak, bool plain,
+                 const struct draw_stream *place, unsigned bus_bits)
 {
     a->sim = sim;
+    a->bus_base = draw_base(sim, *place, a->size, bus_bits);
     a->weak = weak && !plain;
     a->plain = plain;
     a->ring_count = 0;

@@ -67,8 +67,10 @@ int arena_allocate(struct arena *a, size_t size);
 void arena_free(struct arena *a);
 
 /* A new run. `plain`: the driver does not call arena_driver_load() and arena_driver_store(); memory
- * is strong until arena_weaken(). */
-void arena_start(struct arena *a, struct sim *sim, bool weak, bool plain);
+ * is strong until arena_weaken(). `place` decides where it lies, among bus
+ * addresses of `bus_bits` bits, 33 to 64. */
+void arena_start(struct arena *a, struct sim *sim, bool weak, bool plain,
+                 const struct draw_stream *place, unsigned bus_bits);
 /* Memory is weak from now on. */
 void arena_weaken(struct arena *a);
 /* Put back the fill pattern where this run wrote. */

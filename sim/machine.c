@@ -624,6 +624,12 @@ static void boot_event(void *ctx, uint64_t arg)
     machine_wake(m);
 }
 
+/* The legacy interfaces say a ring's place as a 32-bit number of a page: 4.1.5.1.3, 4.2.4. */
+static unsigned bus_bits(enum transport_kind transport)
+{
+    return transport == TRANSPORT_MMIO || transport == TRANSPORT_PCI_MODERN ? 64 : 44;
+}
+
 void machine_start(struct machine *m, struct sim *sim, const struct machine_config *config,
                    const struct machine_listener *listener)
 {
@@ -641,7 +647,8 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     rng_init(&m->entropy, config->secret, 0); /* as on the targets: one seed, one story */
     draw_stream_init(&m->poke, "device.poke");
     m->bus.key = sim_draw(sim, stream(m, "device.key"));
-    arena_start(&m->arena, sim, config->weak, config->guest != &guest_core);
+    arena_start(&m->arena, sim, config->weak, config->guest != &guest_core,
+                &config->place, bus_bits(config->device->transport));
     processes_start(&m->processes);
     guest_memory(m, config->guest, config->fill);
     device_start(m, config->device);

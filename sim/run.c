@@ -416,21 +416,28 @@ enum toggle run_memory(const struct scenario *sc)
     return sc->device.profile == PROFILE_QEMU ? TOGGLE_OFF : TOGGLE_DRAW;
 }
 
-/* By seed and title, so that under one seed some scenarios are weak and some strong, and a file is
- * the same wherever it lies. */
+/* By seed and title, so that under one seed scenarios are unlike each other, and a file is the same
+ * wherever it lies. */
+static struct draw_stream titled(const struct scenario *sc, const char *name)
+{
+    struct draw_stream d, title;
+
+    draw_stream_init(&d, name);
+    draw_stream_init(&title, sc->title);
+    d.id ^= title.id;
+    return d;
+}
+
 static bool draw_weak(struct run_context *c)
 {
     const struct scenario *sc = c->scenario;
     enum toggle t = run_memory(sc);
-    struct draw_stream weak, title;
+    struct draw_stream weak = titled(sc, "memory.weak");
 
     if (c->options->weak_memory != TOGGLE_DRAW)
         t = c->options->weak_memory;
     if (t != TOGGLE_DRAW)
         return t == TOGGLE_ON;
-    draw_stream_init(&weak, "memory.weak");
-    draw_stream_init(&title, sc->title);
-    weak.id ^= title.id;
     return sim_draw(&c->sim, &weak) & 1;
 }
 
@@ -450,6 +457,7 @@ static void start(struct run_context *c)
         .device = &sc->device,
         .fill = !c->options->quick,
         .secret = scenario_secret(sc, c->sim.seed),
+        .place = titled(sc, "memory.place"),
     };
 
     c->started = c->actions_done = c->waits = 0;

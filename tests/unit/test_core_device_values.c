@@ -1,6 +1,7 @@
 /*
  * Nothing that a device says reaches an assertion of the driver, over the whole range of what it
- * may say: its MTU, the sizes of its queues; and completions that come while others are taken.
+ * may say: its MTU, the sizes of its queues; and completions that come while others are taken. And
+ * rings may lie wherever the transport can say.
  * Refused is refused by name; what is accepted can receive and send.
  */
 #include "virtq_fixture.h"
@@ -145,6 +146,66 @@ static void every_size_of_legacy_queues_with_indirect_tables(void **state)
 {
     legacy(*state, VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC));
     every_queue_size(*state, true, 2);
+}
+
+/* ---- where rings lie ---- */
+
+static uint64_t ring_base;
+
+static uint64_t placed_bus_address(void *ctx, const void *ptr)
+{
+    (void)ctx;
+    return ring_base + (uint64_t)((const uint8_t *)ptr - current->base);
+}
+
+/* A legacy device is told the number of a page in 32 bits: 4.2.4. */
+static void a_legacy_ring_above_16_tib_is_refused(void **state)
+{
+    struct fixture *x = *state;
+    struct virtio_net *n = calloc(1, sizeof(*n));
+    const uint64_t top = UINT64_C(1) << 44;
+    int result;
+
+    legacy(x, 0);
+    x->f.platform.bus_address = placed_bus_address;
+    ring_base = top;
+    refused(x, n, bring_up(x, n), VIRTIO_FAILURE_MEMORY, top);
+    ring_base = UINT64_C(0xffffffff80000000);
+    refused(x, n, bring_up(x, n), VIRTIO_FAILURE_MEMORY, ring_base);
+    ring_base = top - VIRTQ_LEGACY_ALIGN; /* the transmit queue lies above */
+    result = bring_up(x, n);
+    refused(x, n, result, VIRTIO_FAILURE_MEMORY, placed_bus_address(0, n->tx.desc));
+    ring_base = top - VIRTIO_NET_DMA_SIZE / VIRTQ_LEGACY_ALIGN * VIRTQ_LEGACY_ALIGN;
+    assert_int_equal(bring_up(x, n), 0);
+    assert_int_equal(x->f.reg[VIRTIO_MMIO_QUEUE_PFN / 4],
+                     placed_bus_address(0, n->tx.desc) / VIRTQ_LEGACY_ALIGN);
+    free(n);
+}
+
+/* Both halves of the three addresses, also where the ring lies across a multiple of 4 GiB. */
+static void a_modern_ring_lies_anywhere_in_64_bits(void **state)
+{
+    static const uint64_t base[] = {UINT64_C(0xffffffff) << 32, UINT64_C(0xa5c396b487d2e100),
+                                    (UINT64_C(0x80000001) << 32) - 16, (UINT64_C(1) << 32) - 4096};
+    struct fixture *x = *state;
+    struct virtio_net *n = calloc(1, sizeof(*n));
+
+    x->f.platform.bus_address = placed_bus_address;
+    for (unsigned i = 0; i < sizeof(base) / sizeof(base[0]); i++) {
+        const uint32_t *r = x->f.reg;
+
+        ring_base = base[i];
+        assert_int_equal(bring_up(x, n), 0);
+
+        const void *part[3] = {n->tx.desc, n->tx.avail, n->tx.used};
+        unsigned at[3] = {VIRTIO_MMIO_QUEUE_DESC_LOW, VIRTIO_MMIO_QUEUE_AVAIL_LOW,
+                          VIRTIO_MMIO_QUEUE_USED_LOW};
+
+        for (unsigned k = 0; k < 3; k++)
+            assert_int_equal((uint64_t)r[at[k] / 4 + 1] << 32 | r[at[k] / 4],
+                             placed_bus_address(0, part[k]));
+    }
+    free(n);
 }
 
 /* ---- a device that acts while the driver looks ---- */
@@ -297,6 +358,8 @@ int main(void)
         T(every_size_of_legacy_queues),
         T(one_descriptor_is_enough_for_any_layout),
         T(every_size_of_legacy_queues_with_indirect_tables),
+        T(a_legacy_ring_above_16_tib_is_refused),
+        T(a_modern_ring_lies_anywhere_in_64_bits),
         T(short_frames_without_end_end_a_poll_split),
         T(short_frames_without_end_end_a_poll_packed),
         T(whole_frames_without_end_end_a_poll_split),

@@ -37,6 +37,7 @@ struct machine {
     struct { uint64_t at; uint8_t config[64]; } other[4];
     unsigned others;
     uint8_t bar[6][MODERN_SIZE];
+    unsigned modern;        /* the BAR of the modern structures */
     uint64_t features;
     uint32_t queue_size, notify_off[2];
     uint32_t gone_after;    /* reads; from then on everything reads all ones */
@@ -44,6 +45,7 @@ struct machine {
     bool no_vectors, stuck_pfn;
     unsigned bad;           /* what the driver must not do */
     const char *bad_what;
+    uint64_t bus_base;      /* of DMA memory */
     struct dma_memory memory;
     struct pci_host host;
     struct virtio_net net;
@@ -131,7 +133,7 @@ static void bar_write(struct machine *m, unsigned i, uint32_t value)
 
 static void modern_written(struct machine *m, unsigned at)
 {
-    uint8_t *c = m->bar[4] + COMMON;
+    uint8_t *c = m->bar[m->modern] + COMMON;
     uint32_t select = get(c + VIRTIO_PCI_COMMON_QUEUE_SELECT, 2);
 
     if (at == VIRTIO_PCI_COMMON_DEVICE_FEATURE_SELECT)
@@ -219,18 +221,17 @@ static void reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned s
         return;
     }
     put(p, size, value);
-    if (p >= m->bar[4] && p < m->bar[4] + 64)
-        modern_written(m, (unsigned)(p - m->bar[4]));
-    if (p >= m->bar[0] && p < m->bar[0] + 24)
+    if (p >= m->bar[m->modern] && p < m->bar[m->modern] + 64)
+        modern_written(m, (unsigned)(p - m->bar[m->modern]));
+    if (is_io(m, 0) && p >= m->bar[0] && p < m->bar[0] + 24)
         legacy_written(m, (unsigned)(p - m->bar[0]));
 }
 
-/* Legacy queues lie below 16 TiB. */
 static uint64_t bus_address(void *ctx, const void *ptr)
 {
     struct machine *m = ctx;
 
-    return UINT64_C(0x123450000) + (uint64_t)((const uint8_t *)ptr - m->memory.base);
+    return m->bus_base + (uint64_t)((const uint8_t *)ptr - m->memory.base);
 }
 
 /* ---- good devices ---- */
@@ -258,11 +259,13 @@ static void fill(struct machine *m, enum kind kind)
     m->f.platform.reg_read = reg_read;
     m->f.platform.reg_write = reg_write;
     m->f.platform.bus_address = bus_address;
+    m->bus_base = UINT64_C(0x123450000);
     m->memory = (struct dma_memory){.base = dma, .size = VIRTIO_NET_DMA_SIZE};
     m->host = (struct pci_host){
         .mmio_base = WINDOW, .mmio_size = 0x100000, .io_base = 0xc000, .io_size = 0x8000};
     m->at = NIC;
     m->gone_after = NEVER;
+    m->modern = 4;
     m->queue_size = 8;
     m->notify_off[1] = 1;
     m->features = VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_F_VERSION_1);
@@ -754,6 +757,70 @@ static void a_legacy_queue_that_takes_no_address_is_an_error(void **state)
     assert_int_equal(m->net.dev.reason, VIRTIO_FAILURE_QUEUE_READY);
 }
 
+static void a_legacy_ring_above_16_tib_is_refused(void **state)
+{
+    struct machine *m = *state;
+
+    fill(m, LEGACY);
+    m->bus_base = UINT64_C(1) << 44;
+    assert_int_equal(bring_up(m), ERR_DEVICE);
+    assert_int_equal(m->net.dev.reason, VIRTIO_FAILURE_MEMORY);
+    fill(m, LEGACY);
+    m->bus_base = (UINT64_C(1) << 44) - (1 << 20);
+    m->memory.size = 1 << 20;
+    assert_int_equal(bring_up(m), 0);
+}
+
+/* No other BAR than this one, which holds all structures. */
+static void move_structures(struct machine *m, unsigned to, uint8_t flags)
+{
+    fill(m, MODERN);
+    m->mask[1] = m->mask[4] = m->mask[5] = 0;
+    m->config[0x20] = 0;
+    m->modern = to;
+    m->mask[to] = 0xffffc000;
+    m->config[0x10 + 4 * to] = flags;
+    for (unsigned at = C_COMMON; at != C_MSIX; at = m->config[at + 1])
+        m->config[at + 4] = (uint8_t)to;
+    memcpy(m->bar[to] + CONFIG, "\x02\1\2\3\4\5", 6);
+}
+
+/* A BAR of 64 bits may be any of the first five; the sixth has no register for its upper half. */
+static void structures_in_a_wide_bar_wherever_it_is(void **state)
+{
+    struct machine *m = *state;
+
+    for (unsigned i = 0; i < 6; i++) {
+        move_structures(m, i, 0xc);
+        if (i < 5)
+            m->mask[i + 1] = UINT32_MAX;
+        m->host.mmio_base = UINT64_C(0x700000000);
+        assert_int_equal(bring_up(m), i < 5 ? 0 : ERR_DEVICE);
+        assert_int_equal(m->bad, 0);
+        if (i == 5) {
+            assert_int_equal(m->net.dev.reason, VIRTIO_FAILURE_PCI_STRUCTURE);
+            assert_int_equal(bar(m, 5), 0xc); /* nobody wrote to it but to size it */
+            continue;
+        }
+        assert_int_equal(m->net.dev.pci.common.base, UINT64_C(0x700000000));
+        assert_int_equal(bar(m, i), 0xc);
+        assert_int_equal(bar(m, i + 1), 7);
+    }
+}
+
+/* The last register, and the one behind the last is nobody's: it is never looked at. */
+static void a_narrow_bar_may_be_the_last(void **state)
+{
+    struct machine *m = *state;
+
+    move_structures(m, 5, 0);
+    put(m->config + 0x28, 4, 0xfffffff0); /* behind it: what a BAR read too far would take */
+    assert_int_equal(bring_up(m), 0);
+    assert_int_equal(m->bad, 0);
+    assert_int_equal(m->net.dev.pci.common.base, WINDOW);
+    assert_int_equal(get(m->config + 0x28, 4), 0xfffffff0);
+}
+
 static void interrupts_are_read_masked_and_acknowledged(void **state)
 {
     struct machine *m = *state;
@@ -876,6 +943,9 @@ int main(void)
         T(a_legacy_device_without_an_io_window_is_refused),
         T(a_queue_is_notified_by_its_index_at_its_place),
         T(a_legacy_queue_that_takes_no_address_is_an_error),
+        T(a_legacy_ring_above_16_tib_is_refused),
+        T(structures_in_a_wide_bar_wherever_it_is),
+        T(a_narrow_bar_may_be_the_last),
         T(interrupts_are_read_masked_and_acknowledged),
         T(msix_is_programmed_enabled_and_mapped),
         T(msix_that_cannot_be_had_is_an_error),
