@@ -312,8 +312,7 @@ int child_call(int (*fn)(void *ctx), void *ctx, uint64_t timeout_s)
     }
     if (WIFEXITED(status))
         return WEXITSTATUS(status);
-    if (WTERMSIG(status) != SIGPIPE) /* a pager that has seen enough */
-        fprintf(stderr, "drywire: ended by %s; 'drywire run' shows where\n",
-                strsignal(WTERMSIG(status)));
+    fprintf(stderr, "drywire: ended by %s; 'drywire run' shows where\n",
+            strsignal(WTERMSIG(status)));
     return WTERMSIG(status) == SIGALRM ? EXIT_LIVELOCK : EXIT_FAIL;
 }

@@ -4,6 +4,7 @@
 #include "../whole_file.h"
 #include "verbs.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,17 +13,27 @@
 /* What was printed must have got there: in the children as well. */
 static void check_stdout(void)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    int error = 0;
+
+    if (ferror(stdout)) { /* of an earlier write, its errno is gone: write again */
+        clearerr(stdout);
+        error = putchar('\n') == EOF || fflush(stdout) ? errno : EIO;
+    } else if (fflush(stdout)) {
+        error = errno;
+    }
+    if (!error)
         return;
-    fprintf(stderr, "drywire: standard output: %s\n", strerror(errno));
+    fprintf(stderr, "drywire: standard output: %s\n", strerror(error));
     _exit(EXIT_HARNESS);
 }
 
 int main(int argc, char **argv)
 {
     struct options o;
-    int code = options_parse(argc, argv, &o);
+    int code;
 
+    signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error of a write */
+    code = options_parse(argc, argv, &o);
     atexit(check_stdout);
     whole_file_own();
     if (code >= 0)

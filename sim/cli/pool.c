@@ -100,7 +100,6 @@ static void follow_parent(pid_t parent)
     sigaction(SIGINT, &ignored, NULL);
     sigaction(SIGHUP, &ignored, NULL);
     sigaction(SIGTERM, &plain, NULL);
-    sigaction(SIGPIPE, &plain, NULL);
     sigprocmask(SIG_SETMASK, &outside, NULL);
 }
 
@@ -425,11 +424,8 @@ static void crew_close(struct crew *c)
 int pool_run(const struct pool *p)
 {
     struct crew c = {.pool = p, .count = p->workers < p->count ? p->workers : (unsigned)p->count};
-    struct sigaction ignored = {.sa_handler = SIG_IGN};
     int code = crew_open(&c);
 
-    /* A worker that is gone, and a reader of our output that is gone, are errors of a write. */
-    sigaction(SIGPIPE, &ignored, NULL);
     endings_catch();
     while (!code && c.told < p->count) {
         code = give_out(&c);

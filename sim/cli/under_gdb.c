@@ -10,6 +10,7 @@
 #include "../scenario/scenario_values.h"
 #include "../sim.h"
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,6 +78,7 @@ int run_under_gdb(const struct options *o)
     }
     words[n++] = o->paths[0];
     words[n] = NULL;
+    signal(SIGPIPE, SIG_DFL);
     execvp("gdb", (char *const *)words);
     fprintf(stderr, "drywire: gdb is not here; on Debian, as root: apt-get install -y gdb\n");
     return EXIT_CANNOT_TEST;

@@ -247,6 +247,16 @@ static void failure_block(const struct live *l, const char *world)
     report_block(stdout, &it);
 }
 
+/* The exit code. Whoever shares the failure tells of an output that cannot be written. */
+static int fail(const struct live *l, const char *world)
+{
+    if (l->guest.failure)
+        *l->guest.failure = l->sim.failure;
+    if (!l->guest.failure || l->sim.failure.kind != FAILURE_HARNESS)
+        failure_block(l, world);
+    return failure_code(l->sim.failure.kind);
+}
+
 /* ---- its life ---- */
 
 /* From now on these two wait until they are asked for: the socket's path is always removed. */
@@ -271,10 +281,8 @@ static int serve(struct live *l)
 
     origin_of(&origin, l->scenario, l->options);
     sim_start(&l->sim, l->options->seed);
-    if (far_side_open(&l->far, &l->sim, l->scenario, l->guest.mac, &wish, &listener)) {
-        failure_block(l, "");
-        return EXIT_HARNESS;
-    }
+    if (far_side_open(&l->far, &l->sim, l->scenario, l->guest.mac, &wish, &listener))
+        return fail(l, "");
     oracles_real_time(l->far.oracles);
     if (l->options->icount != NO_ICOUNT)
         oracles_off(l->far.oracles, "arp.rate"); /* the guest's seconds are not ours */
@@ -285,12 +293,8 @@ static int serve(struct live *l)
     snprintf(world, sizeof(world), "%s", l->far.world_ops->describe(l->far.world));
     far_side_close(&l->far);
     summary(l);
-    if (code == EXIT_PASS && sim_failed(&l->sim)) {
-        failure_block(l, world);
-        if (l->guest.failure)
-            *l->guest.failure = l->sim.failure;
-        code = failure_code(l->sim.failure.kind);
-    }
+    if (code == EXIT_PASS && sim_failed(&l->sim))
+        code = fail(l, world);
     return code;
 }
 

@@ -285,6 +285,7 @@ static void start_qemu(struct run *r)
         close(null);
         close(serial[0]);
         close(serial[1]);
+        signal(SIGPIPE, SIG_DFL);
         setenv("TZ", "UTC", 1); /* captures that QEMU writes have its time zone in them */
         execvp(r->command.argv[0], (char **)(uintptr_t)r->command.argv);
         fprintf(stderr, "%s: %s\n", r->command.argv[0], strerror(errno));
@@ -532,7 +533,9 @@ static int carry_out(struct run *r, struct qemu_result *result)
     if (!v && world)
         fail_world(r, &result->failure);
     judge_free(r->judge);
-    return v ? EXIT_FAIL : world;
+    if (v)
+        return result->failure.kind == FAILURE_HARNESS ? EXIT_HARNESS : EXIT_FAIL;
+    return world;
 }
 
 /* What QEMU dumped, of its own network and of the guest's card, becomes a capture like the others.

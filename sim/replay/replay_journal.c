@@ -147,6 +147,7 @@ static int under_gdb(const char *path)
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     self[n > 0 ? n : 0] = 0;
+    signal(SIGPIPE, SIG_DFL);
     execlp("gdb", "gdb", "-q", "-ex", "set confirm off", "-ex", "break replay_end", "-ex", "run",
            "--args", self, "replay", path, (char *)NULL);
     fprintf(stderr, "drywire: gdb is not here; on Debian, as root: apt-get install -y gdb\n");
