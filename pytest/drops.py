@@ -1,11 +1,14 @@
 """Frames that must be dropped, at both edges of each check that has two, and what each is dropped for.
 
 tests/scenarios/native/drops.pcap has them, drops.scn expects each reason when its frame comes.
-`python3 pytest/drops.py tests/scenarios/native/drops.pcap` writes the capture and prints the lines.
+flood.pcap has many frames that are taken one by one: strangers who fill the ARP cache and more, two
+who claim our address, and SYNs for a closed port; flood.scn says what may become of them.
+`python3 pytest/drops.py tests/scenarios/native` writes both captures and prints the lines of drops.scn.
 """
 
 import struct
 import sys
+from pathlib import Path
 
 from packets import address, checksum, ip, pcap, segment
 
@@ -31,6 +34,15 @@ def ipv4(change=None, payload=b"12345678", protocol=99, source=PEER, to=OWN, res
         end = max(20, min(len(packet), (packet[0] & 15) * 4))
         packet[10:12] = b"\0\0"
         packet[10:12] = struct.pack(">H", checksum(bytes(packet[:end])))
+    return ether(bytes(packet))
+
+
+def routed(options):
+    packet = bytearray(ip(PEER, OWN, b"12345678", 99, 0))
+    packet[20:20] = options
+    packet[0], packet[3] = 0x46, len(packet)
+    packet[10:12] = b"\0\0"
+    packet[10:12] = struct.pack(">H", checksum(bytes(packet[:24])))
     return ether(bytes(packet))
 
 
@@ -85,6 +97,10 @@ FRAMES = [
     ("ip-destination", ipv4(to="10.0.2.16")),
     ("ip-fragment", ipv4((6, 0x20))),
     ("ip-fragment", ipv4((7, 1))),
+    ("ip-source-route", routed(b"\x83\4\4\0")),
+    ("ip-source-route", routed(b"\1\x89\3\4")),
+    ("ip-protocol", routed(b"\x88\4\0\1")),
+    ("ip-protocol", routed(b"\1\0\x83\4")),
     ("ip-broadcast-frame", ether(ipv4()[14:], to=b"\xff" * 6)),
     ("ip-protocol", ipv4()),
     ("icmp-short", ipv4(payload=b"\x08\0\xf7\xff\0\0\0", protocol=1)),
@@ -110,9 +126,18 @@ FRAMES = [
 ]
 
 
-def write(path):
-    return pcap(path, [(1_700_000_000 * 10**9 + i * 10**6, f) for i, (_, f) in enumerate(FRAMES)],
-                wrap=bytes)
+STRANGERS = [f"10.0.2.{100 + i}" for i in range(16)]
+FLOOD = ([arp(sender=s, mac=bytes([2, 0, 0, 0, 1, i])) for i, s in enumerate(STRANGERS)]
+         + [arp(sender=STRANGERS[i], mac=bytes([2, 0, 0, 0, 1, i])) for i in (15, 2, 0)]
+         + [arp(sender=STRANGERS[15], mac=bytes([2, 0, 0, 0, 2, 0]))]
+         + [arp(sender=OWN, mac=bytes([2, 0, 0, 0, 3, i])) for i in range(2)]
+         + [tcp()] * 120)
+
+
+def write(folder):
+    for name, frames in ("drops.pcap", [f for _, f in FRAMES]), ("flood.pcap", FLOOD):
+        pcap(folder / name, [(1_700_000_000 * 10**9 + i * 10**6, f) for i, f in enumerate(frames)],
+             wrap=bytes)
 
 
 def expectations():
@@ -122,5 +147,5 @@ def expectations():
 
 
 if __name__ == "__main__":
-    write(sys.argv[1])
+    write(Path(sys.argv[1]))
     print(expectations(), end="")

@@ -1,17 +1,18 @@
-"""Each malformed frame is dropped for its own reason: the capture and its scenario are what drops.py
+"""Each malformed frame is dropped for its own reason: the captures and the scenario are what drops.py
 writes."""
 
 from conftest import ROOT
 
 import drops
 
-SCENARIO = ROOT / "tests/scenarios/native/drops.scn"
-CAPTURE = ROOT / "tests/scenarios/native/drops.pcap"
+FOLDER = ROOT / "tests/scenarios/native"
 
 
-def test_the_capture_is_what_drops_py_writes(tmp_path):
-    assert drops.write(tmp_path / "drops.pcap").read_bytes() == CAPTURE.read_bytes()
+def test_the_captures_are_what_drops_py_writes(tmp_path):
+    drops.write(tmp_path)
+    for name in "drops.pcap", "flood.pcap":
+        assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes()
 
 
 def test_the_scenario_expects_each_frame_at_its_time():
-    assert SCENARIO.read_text().endswith(drops.expectations())
+    assert (FOLDER / "drops.scn").read_text().endswith(drops.expectations())
