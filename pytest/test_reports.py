@@ -87,3 +87,16 @@ def test_junit_is_valid_for_any_path(tmp_path):
     assert suite.get("failures") == str(len(names)) == str(len(suite.findall(".//failure")))
     seen = {c.get("name") for c in suite}
     assert {"./ü€😀.scn", "./<&\">'.scn", "./a\nb.scn", "./\ufffd\ufffd.scn"} <= seen
+
+
+def test_junit_has_one_case_for_the_seeds_of_a_file(tmp_path):
+    (tmp_path / "a.scn").write_text(GOOD)
+    (tmp_path / "b.scn").write_text(BAD)
+    done = drywire("run", "--seeds", "5..9", "--junit", "r.xml", ".", cwd=tmp_path)
+    assert done.returncode == 1
+    suite = xml.etree.ElementTree.parse(tmp_path / "r.xml").getroot()
+    assert [suite.get(k) for k in ("tests", "failures")] == ["2", "1"]
+    seeds = [c.find(".//property[@name='seeds']").get("value") for c in suite]
+    assert seeds == ["5..9: 5 runs, 0 failed", "5..9: 5 runs, 5 failed, first seed=5"]
+    assert suite[1].find(".//property[@name='replay']").get("value").endswith("./b.scn --seed 5")
+    assert suite[1].find("failure").text in done.stdout and "what:" in suite[1].find("failure").text

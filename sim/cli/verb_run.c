@@ -34,6 +34,9 @@ struct file {
 struct tally {
     uint64_t runs, failed;
     uint64_t first_failed; /* seed */
+    uint64_t real_ns;      /* of all */
+    struct failure failure; /* of the first that failed, and its block, to be freed */
+    char *block;
     int code;
 };
 
@@ -140,6 +143,39 @@ static void tell_many(const struct runner *r, const struct file *f)
     fflush(NULL);
 }
 
+static void keep_first(struct tally *t, const struct report_item *it)
+{
+    size_t len;
+    FILE *out = memory_stream(&t->block, &len);
+
+    report_block(out, it);
+    memory_stream_close(out);
+    t->first_failed = it->options->seed;
+    t->failure = it->verdict->failure;
+}
+
+/* One JUnit case for all runs of a file: its failure is that of the first that failed. */
+static void junit_many(const struct runner *r, const struct file *f)
+{
+    static struct verdict v;
+    const struct tally *t = &r->tally;
+    struct options o = *r->o;
+    char words[160];
+    struct report_item it = {
+        .scenario = f->scenario, .verdict = &v, .options = &o, .text = t->block, .tally = words};
+    int n = snprintf(words, sizeof(words), "%" PRIu64 "..%" PRIu64 ": %" PRIu64 " runs, %" PRIu64 " failed",
+                     o.seed, o.seed + r->seeds - 1, t->runs, t->failed);
+
+    if (t->failed) {
+        snprintf(words + n, sizeof(words) - (size_t)n, ", first seed=%" PRIu64, t->first_failed);
+        o.seed = t->first_failed;
+    }
+    v.failure = t->failure;
+    v.real_ns = t->real_ns;
+    if (o.junit)
+        junit_add(&it);
+}
+
 /* ---- verdicts as they come ---- */
 
 static void count_file(struct runner *r, int code, bool skipped)
@@ -192,20 +228,25 @@ static void take_verdict(void *ctx, uint64_t index, const struct verdict *v)
     f = &r->files[r->at];
     make_job(r, index, job);
     it.scenario = f->scenario;
+    it.of_many = r->seeds > 1;
     it.capture = job->pcap[0] ? job->pcap : NULL;
     r->runs++;
     r->runs_failed += code != 0;
     t->runs++;
+    t->real_ns += v->real_ns;
     if (code && !t->failed++)
-        t->first_failed = job->options.seed;
+        keep_first(t, &it);
     if (r->seeds == 1 || r->o->json || (code && t->failed == 1))
         r->code = worse_exit(r->code, results_add(&r->results, &it));
     if (r->o->artifacts && code)
         code = worse_exit(code, artifact_block(&it));
     t->code = worse_exit(t->code, code);
     if (t->runs == runs_of(r, f)) {
-        if (r->seeds > 1)
+        if (r->seeds > 1) {
             tell_many(r, f);
+            junit_many(r, f);
+        }
+        free(t->block);
         count_file(r, t->code, false);
         *t = (struct tally){0};
         r->at++;

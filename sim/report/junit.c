@@ -110,6 +110,8 @@ void junit_add(const struct report_item *it)
     junit_property("replay", replay);
     if (it->scenario)
         junit_property("title", it->scenario->title);
+    if (it->tally)
+        junit_property("seeds", it->tally);
     fputs("</properties>\n", junit);
     if (it->error) {
         errors++;

@@ -59,7 +59,7 @@ int results_add(struct results *r, const struct report_item *it)
     }
     if (o->annotate)
         code = report_github(it);
-    if (o->junit)
+    if (o->junit && !it->of_many)
         junit_add(it);
     if (report_failed(it) || it->error)
         results_name(r, it);
