@@ -146,6 +146,9 @@ IDLE = {
     "at 9s delay rx dhcp.ack by=1s": "0 rx frames matched",
     "at 0ms corrupt rx icmp": "0 rx frames matched",
     "at 0ms truncate rx udp to=20 skip=9": "matched 'udp'",
+    "at 0ms truncate rx arp to=42": "0 rx frames that it can change matched 'arp'",
+    "at 0ms corrupt rx arp field=tcp.offset": "0 rx frames that it can change matched 'arp'",
+    "at 0ms corrupt rx tcp.fin field=tcp.option-length": "0 rx frames that it can change matched 'tcp.fin'",
     "at 9s kill webget": "no program 'webget' running",
     "at 9s cut": "no frame met the cut wire",
     "at 0ms link up": "the link was up already",
@@ -266,6 +269,17 @@ def test_the_rates_go_on_as_long_as_the_scenario_says(tmp_path):
     text = "title T\nworld native\nwire rx dup=50%\nheal {}\nrun ping -c 1 10.0.2.2\nat {} run ping -c 9 10.0.2.2\n"
     during, after = (passes(tmp_path, text.format(heal, "400s"))["touched"] for heal in ("never", "399s"))
     assert during > after
+
+
+# ---- never, at a time that never comes ----
+
+
+def test_a_run_that_ends_before_a_never_line_begins_fails(tmp_path):
+    text = WEB.format("", "never tcp: rst after 3s")
+    verdict = fails(tmp_path, text, "vacuous.never", 5)
+    assert "before 3.000000s" in verdict["message"] and "'until T'" in verdict["message"]
+    passes(tmp_path, text + "until 3s\n")
+    passes(tmp_path, WEB.format("", "never tcp: rst by 3s"))
 
 
 # ---- expectations about what cannot be said ----

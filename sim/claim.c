@@ -43,9 +43,11 @@ static void why_action(char *buf, size_t size, const struct far_side *f, unsigne
         snprintf(buf, size, "no frame met the cut wire");
     else
         snprintf(buf, size,
-                 "this fault never fired: %" PRIu64 " %s frames matched '%s' while it was in "
+                 "this fault never fired: %" PRIu64 " %s frames%s matched '%s' while it was in "
                  "force, and it lets %" PRIu64 " pass first",
-                 hits, a->direction == DIRECTION_TX ? "tx" : "rx", a->match, a->skip);
+                 hits, a->direction == DIRECTION_TX ? "tx" : "rx",
+                 a->kind == ACTION_TRUNCATE || a->field ? " that it can change" : "", a->match,
+                 a->skip);
 }
 
 static void claim_actions(struct claim *c, const struct far_side *f)

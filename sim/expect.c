@@ -204,6 +204,17 @@ static void fail_unmet(struct expectations *e, unsigned i, bool late)
     sim_fail(e->sim, FAILURE_EXPECT, "expect", site(e, x->line, where, sizeof(where)), "%s", what);
 }
 
+/* The run ended before the time of a never line began: nothing was looked at. */
+static void fail_never_looked(struct expectations *e, const struct scenario_expect *x)
+{
+    char where[sizeof(e->sim->failure.site)], what[200] = "";
+
+    append_time(what, sizeof(what), "the run ended at ", e->sim->now_ns - SIM_POWER_ON_NS);
+    append_time(what, sizeof(what), ", before ", x->after_ns);
+    sim_fail(e->sim, FAILURE_EXPECT, "vacuous.never", site(e, x->line, where, sizeof(where)),
+             "%s, from which on this must never be seen; a line 'until T' lets it go on", what);
+}
+
 /* ---- the run ---- */
 
 /* Nanoseconds since power-on. */
@@ -288,6 +299,10 @@ void expectations_check(struct expectations *e, bool final)
 
         if (unmet(e, i) && (late || final)) {
             fail_unmet(e, i, late);
+            return;
+        }
+        if (final && e->scenario->expects[i].never && now < e->scenario->expects[i].after_ns) {
+            fail_never_looked(e, &e->scenario->expects[i]);
             return;
         }
     }

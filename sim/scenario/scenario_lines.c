@@ -659,7 +659,7 @@ static bool at_frames(struct reader *r, struct scenario_action *a)
     enum { KEY_BY, KEY_TO, KEY_FIELD };
     static const struct key keys[] = {
         [KEY_BY] = {"by", VALUE_DURATION, ACTION(by_ns)},
-        [KEY_TO] = {"to", VALUE_NUMBER, ACTION(to), NUMBERS(0, 65535)},
+        [KEY_TO] = {"to", VALUE_NUMBER, ACTION(to), NUMBERS(1, 65535)},
         [KEY_FIELD] = {"field", VALUE_CHOICE, ACTION(field), .choices = malform_fields},
         {"count", VALUE_NUMBER, ACTION(count), NUMBERS(1, UINT64_MAX), .all_ones = "all"},
         {"skip", VALUE_NUMBER, ACTION(skip), NUMBERS(0, UINT64_MAX)},
@@ -683,6 +683,8 @@ static bool at_frames(struct reader *r, struct scenario_action *a)
     to = given & 1u << KEY_TO;
     if (by != (a->kind == ACTION_DELAY))
         return reader_wrong(r, by ? "by= is for delay only" : "delay needs by=T");
+    if (by && !a->by_ns)
+        return reader_wrong(r, "by=0s delays nothing");
     if (to != (a->kind == ACTION_TRUNCATE))
         return reader_wrong(r, to ? "to= is for truncate only" : "truncate needs to=BYTES");
     if ((given & 1u << KEY_FIELD) && a->kind != ACTION_CORRUPT)

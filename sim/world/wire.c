@@ -91,8 +91,22 @@ static void add_word(struct treatment *t, const char *word)
     snprintf(t->words + n, sizeof(t->words) - n, "%s%s", n ? ", " : "", word);
 }
 
+/* Would it change anything? A frame that is short already, or without the field, is let alone. */
+static bool action_applies(const struct scenario_action *a, const uint8_t *frame, size_t len)
+{
+    uint8_t copy[WIRE_FRAME_MAX];
+
+    if (a->kind == ACTION_TRUNCATE)
+        return a->to < len;
+    if (a->kind != ACTION_CORRUPT || !a->field)
+        return true;
+    memcpy(copy, frame, len);
+    return malform(copy, len, a->field, 0);
+}
+
 /* Does this action hit this frame now? Counts the frames that it could have hit. */
-static bool action_hits(struct wire *w, unsigned i, enum direction dir, const struct decoded *d)
+static bool action_hits(struct wire *w, unsigned i, enum direction dir, const struct decoded *d,
+                        const uint8_t *frame, size_t len)
 {
     const struct scenario_action *a = &w->scenario->actions[i];
     uint64_t nth;
@@ -100,7 +114,7 @@ static bool action_hits(struct wire *w, unsigned i, enum direction dir, const st
     if (a->direction != dir || w->sim->now_ns < SIM_POWER_ON_NS + a->at_ns || w->healed)
         return false;
     if (a->kind == ACTION_CUT || a->kind == ACTION_HEAL || a->kind == ACTION_KILL ||
-        a->kind == ACTION_LINK || !decode_matches(d, a->match))
+        a->kind == ACTION_LINK || !decode_matches(d, a->match) || !action_applies(a, frame, len))
         return false;
     nth = w->hits[i]++;
     if (nth < a->skip || nth - a->skip >= a->count)
@@ -110,12 +124,12 @@ static bool action_hits(struct wire *w, unsigned i, enum direction dir, const st
 }
 
 static void treat_by_actions(struct wire *w, enum direction dir, const struct decoded *d,
-                             struct treatment *t)
+                             const uint8_t *frame, size_t len, struct treatment *t)
 {
     for (unsigned i = 0; i < w->scenario->action_count; i++) {
         const struct scenario_action *a = &w->scenario->actions[i];
 
-        if (!action_hits(w, i, dir, d))
+        if (!action_hits(w, i, dir, d, frame, len))
             continue;
         switch (a->kind) {
         case ACTION_DROP:
@@ -241,7 +255,7 @@ void wire_send(struct wire *w, enum direction dir, const uint8_t *frame, size_t 
     w->frames[dir]++;
     decode_frame(frame, len, &d);
     w->listener.sent(w->listener.ctx, dir, frame, len, &d);
-    treat_by_actions(w, dir, &d, &t);
+    treat_by_actions(w, dir, &d, frame, len, &t);
     treat_by_rates(w, dir, o, &t);
     if (w->cut && !w->healed) {
         t.lost = true;

@@ -429,6 +429,8 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("at 1s drop rx dhcp.offr\n", "did you mean 'dhcp.offer'?");
     bad("at 1s drop rx\n", "at T drop tx|rx MATCH");
     bad("at 1s delay rx any\n", "delay needs by=T");
+    bad("at 1s delay rx any by=0s\n", "by=0s delays nothing");
+    bad("at 1s truncate rx any to=0\n", "to=0");
     bad("at 1s truncate rx any\n", "truncate needs to=BYTES");
     bad("at 1s drop rx any by=1s\n", "by= is for delay only");
     bad("at 1s drop rx any count=0\n", "count=0");
