@@ -1,0 +1,149 @@
+/*
+ * When does a machine say that nothing is left to do, and when it must be polled again? Each thing
+ * that can be open is opened alone, in each place where it can be: one that is overlooked ends a run
+ * too early, or lets the machine sleep over its work.
+ */
+#include "stack_fixture.h"
+#include "../../core/kernel/kernel.h"
+
+struct idle_test {
+    struct stack_test *x;
+    struct kernel *k;
+};
+
+static int idle_setup(void **state)
+{
+    struct idle_test *t = calloc(1, sizeof(*t));
+    void *x;
+
+    stack_setup_bound(&x);
+    t->x = x;
+    t->k = calloc(1, sizeof(*t->k));
+    t->k->stack = t->x->s; /* it is only looked at */
+    *state = t;
+    return 0;
+}
+
+static int idle_teardown(void **state)
+{
+    struct idle_test *t = *state;
+    void *x = t->x;
+
+    stack_teardown(&x);
+    free(t->k);
+    free(t);
+    return 0;
+}
+
+static void is(const struct kernel *k, bool idle, bool settled)
+{
+    assert_int_equal(kernel_idle(k), idle);
+    assert_int_equal(kernel_settled(k), settled);
+}
+
+static void nothing_is_open_at_first_and_each_thing_alone_is_something(void **state)
+{
+    struct idle_test *t = *state;
+    struct kernel *k = t->k;
+
+    is(k, true, true);
+    k->more = true;
+    is(k, false, false);
+    k->more = false;
+    k->stack.loopback.count = 1;
+    is(k, false, false);
+    k->stack.loopback.count = 0;
+    for (unsigned i = 0; i < ARP_ENTRIES; i++) {
+        struct arp_entry kept = k->stack.arp.entry[i];
+
+        k->stack.arp.entry[i].state = ARP_INCOMPLETE;
+        is(k, false, false);
+        k->stack.arp.entry[i] = kept;
+    }
+    is(k, true, true);
+}
+
+static void a_connection_is_over_when_closed_and_settled_in_time_wait(void **state)
+{
+    struct idle_test *t = *state;
+    struct kernel *k = t->k;
+
+    k->tasks[0].state = TASK_WAITING; /* whose socket it may be */
+    for (unsigned i = 0; i < TCP_CONNS; i++)
+        for (unsigned s = TCP_CLOSED; s <= TCP_TIME_WAIT; s++) {
+            bool listens = s == TCP_LISTEN; /* waits for others, without end */
+
+            k->stack.tcp[i].state = (enum tcp_state)s;
+            is(k, s == TCP_CLOSED || listens, s == TCP_CLOSED || s == TCP_TIME_WAIT || listens);
+            k->stack.tcp[i].state = TCP_CLOSED;
+        }
+}
+
+static void a_socket_without_a_program_is_something(void **state)
+{
+    struct idle_test *t = *state;
+    struct kernel *k = t->k;
+
+    for (unsigned i = 0; i < DGRAM_SOCKETS; i++) {
+        k->stack.dgrams[i].open = true;
+        is(k, false, false);
+        for (unsigned p = 0; p < TASKS; p++) {
+            k->tasks[p].state = TASK_WAITING;
+            is(k, true, true);
+            k->tasks[p].state = TASK_FREE;
+        }
+        k->stack.dgrams[i].open = false;
+    }
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        k->stack.tcp[i].owned = true;
+        is(k, false, false);
+        k->stack.tcp[i].owned = false;
+    }
+    is(k, true, true);
+}
+
+static void the_next_poll_is_that_of_the_first_who_waits(void **state)
+{
+    struct idle_test *t = *state;
+    struct kernel *k = t->k;
+    const uint64_t now = k->stack.now_ns;
+
+    assert_int_equal(kernel_deadline(k, now), DEADLINE_NEVER);
+    k->more = true;
+    assert_int_equal(kernel_deadline(k, now), now);
+    k->more = false;
+    for (unsigned i = 0; i < TASKS; i++) {
+        k->tasks[i].state = TASK_RUNNABLE;
+        k->tasks[i].call.deadline_ns = now + 7;
+        assert_int_equal(kernel_deadline(k, now), now);
+        k->tasks[i].state = TASK_WAITING;
+        assert_int_equal(kernel_deadline(k, now), now + 7);
+        k->stack.dhcp.timer_ns = now + 5;
+        assert_int_equal(kernel_deadline(k, now), now + 5);
+        k->stack.dhcp.timer_ns = now + 9;
+        assert_int_equal(kernel_deadline(k, now), now + 7);
+        k->stack.dhcp.timer_ns = DEADLINE_NEVER;
+        k->tasks[i].state = TASK_FREE;
+    }
+    k->nic.check_due = true; /* link and status are looked at once more */
+    k->nic.check_ns = now + 3;
+    assert_int_equal(kernel_deadline(k, now), now + 3);
+    k->nic.more = true; /* used entries that no interrupt will tell of */
+    assert_true(kernel_deadline(k, now) <= now);
+    k->nic.dev.failed = true;
+    assert_int_equal(kernel_deadline(k, now), DEADLINE_NEVER);
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, idle_setup, idle_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(nothing_is_open_at_first_and_each_thing_alone_is_something),
+        T(a_connection_is_over_when_closed_and_settled_in_time_wait),
+        T(a_socket_without_a_program_is_something),
+        T(the_next_poll_is_that_of_the_first_who_waits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
