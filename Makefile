@@ -1,7 +1,8 @@
 # drywire: every entry point. `make help` lists them.
 #
 # Variables: CC, CFLAGS_EXTRA, SANITIZE=address,undefined, O=build folder, V=1 (show commands),
-# SEED=, SCENARIO=, ARTIFACTS= (a folder for failures; for sim-test), COVERAGE=1 (kernels that count their lines; targets/targets.mk),
+# SEED=, SCENARIO=, ARTIFACTS= (a folder for failures; for sim-test), COVERAGE=1 (kernels that count
+# their lines; targets/targets.mk),
 # BUGS=1 (with the planted bugs of core/bug.h, one of them chosen at run time), PLANT=NAME (with that
 # one always, simulator and images; each with an O of its own).
 
@@ -16,7 +17,7 @@ Q := $(if $(filter 1,$(V)),,@)
 # Isolated: the checkout has a folder named pytest, which is not the module.
 PYTEST := /usr/bin/python3 -I -m pytest -q -p no:cacheprovider
 # As many jobs as processors, unless -j says how many.
-JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wundef -Wcast-align \
             -Wno-missing-field-initializers -Werror
@@ -88,7 +89,7 @@ all: $(O)/drywire $(O)/bench $(O)/markers $(O)/guest_ping.so $(LINUX_TOOLS) ## b
 .PHONY: sim-test
 sim-test: ## the main job: every simulator scenario
 	$(Q)sh tools/setup.sh sim
-	$(Q)$(MAKE) --no-print-directory $(JOBS) $(O)/drywire
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire
 	$(Q)$(O)/drywire run --memory both --seed $(SEED) $(if $(ARTIFACTS),--artifacts $(ARTIFACTS)) $(SCENARIO)
 
 .PHONY: update-hashes
@@ -98,30 +99,30 @@ update-hashes: $(O)/drywire ## rewrite tests/hashes: what every scenario hashes 
 .PHONY: test
 test: ## all tests
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(JOBS) all units plain images
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) all units plain images
 	$(Q)O=$(O) CC=$(CC) $(PYTEST) pytest
 
 .PHONY: qemu-test
 qemu-test: ## the marker suite: every common scenario and the device matrix in QEMU
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(JOBS) $(O)/drywire images
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire images
 	$(Q)O=$(O) $(PYTEST) pytest/test_qemu.py
 
 .PHONY: wireshark-check
 wireshark-check: ## what tshark sees of our captures: comments and ring events show and filter
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(JOBS) $(O)/drywire images
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire images
 	$(Q)O=$(O) $(PYTEST) pytest/test_wireshark.py \
 	    pytest/test_captures.py
 
 .PHONY: qemu-x86_64 qemu-rv64 qemu-gdb
 qemu-x86_64 qemu-rv64: qemu-%: ## boot one scenario there (BOOT=FILE)
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(JOBS) $(O)/drywire images
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire images
 	$(Q)$(O)/drywire qemu --target $* $(BOOT)
 
 qemu-gdb: ## the same, stopped before the first instruction for gdb (TARGET=x86_64|rv64)
-	$(Q)$(MAKE) --no-print-directory $(JOBS) $(O)/drywire images
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire images
 	$(Q)$(O)/drywire qemu --target $(TARGET) --gdb $(BOOT)
 
 .PHONY: size
@@ -131,18 +132,18 @@ size: $(O)/x86_64/webget.elf $(O)/rv64/webget.elf ## what an image with webget a
 .PHONY: unit
 unit: ## the unit tests alone
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(JOBS) units
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) units
 	$(Q)for t in $(UNIT); do $(O)/unit/$$t || exit 1; done
 
 .PHONY: parity
 parity: ## do the simulator and QEMU agree? (docs/parity.md)
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(JOBS) $(O)/drywire images
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire images
 	$(Q)O=$(O) CC=$(CC) $(PYTEST) pytest/test_parity.py
 
 .PHONY: bench
 bench: $(O)/bench $(O)/drywire $(O)/x86_64/bench.elf $(O)/rv64/bench.elf ## measure speed; writes $(O)/bench.json
-	$(Q)$(MAKE) --no-print-directory $(JOBS) O=$(O)/asan SANITIZE=address,undefined $(O)/asan/bench
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) O=$(O)/asan SANITIZE=address,undefined $(O)/asan/bench
 	$(Q)sh tools/bench.sh $(O)
 
 .PHONY: coverage
