@@ -56,8 +56,8 @@ def udp(length, payload=b"data", port=99, total=0, cut=None):
     return ipv4(payload=(struct.pack(">HHHH", 5000, port, length, total) + payload)[:cut], protocol=17)
 
 
-def tcp(offset=None, cut=None, port=9, flags=2, options=b"", good=True):
-    packet = bytearray(segment(PEER, OWN, 5000, port, 1, 0, flags, b"", options))
+def tcp(offset=None, cut=None, port=9, flags=2, options=b"", good=True, seq=1):
+    packet = bytearray(segment(PEER, OWN, 5000, port, seq, 0, flags, b"", options))
     body = packet[20:]
     if offset is not None:
         body[12] = offset << 4
@@ -68,6 +68,12 @@ def tcp(offset=None, cut=None, port=9, flags=2, options=b"", good=True):
     return ipv4(payload=bytes(body), protocol=6)
 
 
+def quote(protocol, behind, source=OWN, to=PEER):
+    """An ICMP error about a packet that we are said to have sent."""
+    return icmp(3, bytes(4) + ip(source, to, behind, protocol))
+
+
+# No reason: a frame that is taken. The peer resets what it did not ask for 200 us after our answer.
 FRAMES = [
     ("eth-type", ether(bytes(46), 0x86dd)),
     ("eth-other-host", ether(bytes(46), to=bytes.fromhex("020000000002"))),
@@ -107,6 +113,11 @@ FRAMES = [
     ("icmp-checksum", icmp(8, good=False)),
     ("icmp-type", icmp(13)),
     ("icmp-quote", icmp(3, b"\0" * 31)),
+    ("icmp-quote", quote(17, struct.pack(">HHHH", 9, 9, 8, 0))),
+    ("icmp-quote", quote(17, struct.pack(">HHHH", 7, 7, 8, 0))),
+    ("icmp-quote", quote(6, struct.pack(">HHI", 7, 9, 1))),
+    ("icmp-quote", quote(1, struct.pack(">BBHHH", 8, 0, 0, 99, 1))),
+    ("icmp-quote", quote(17, bytes(8), source=PEER, to=OWN)),
     ("icmp-broadcast", icmp(8, to="10.0.2.255")),
     ("udp-length", udp(8, cut=7)),
     ("udp-length", udp(7)),
@@ -123,6 +134,14 @@ FRAMES = [
     ("tcp-port", tcp(port=0)),
     ("tcp-flags", tcp(flags=3)),
     ("tcp-flags", tcp(flags=6)),
+    ("tcp-flags", tcp(flags=0, port=7)),
+    (None, tcp(port=7)),
+    ("tcp-sequence", tcp(flags=0, port=7)),
+    ("tcp-flags", tcp(flags=0, port=7, seq=2)),
+    (None, tcp(port=7)),
+    ("tcp-sequence", tcp(flags=4, port=7, seq=1)),
+    (None, tcp(flags=4, port=7, seq=2)),
+    ("tcp-flags", tcp(flags=0, port=7, seq=2)),
 ]
 
 
@@ -143,7 +162,8 @@ def write(folder):
 def expectations():
     """One line a frame: from 1 s on they come every 100 us."""
     return "".join(f"expect    netstackd: drop reason={reason} after {1000000 + 100 * i}us "
-                   f"by {1000000 + 100 * i + 99}us\n" for i, (reason, _) in enumerate(FRAMES))
+                   f"by {1000000 + 100 * i + 99}us\n" for i, (reason, _) in enumerate(FRAMES)
+                   if reason)
 
 
 if __name__ == "__main__":
