@@ -294,6 +294,48 @@ const struct guest_ops *drywire_guest(void) {{ return &ops; }}
     assert "budget.poll" in done.stdout
 
 
+ESCAPES = {
+    "raise(SIGSTOP);": 124,
+    "sigset_t all; sigfillset(&all); sigprocmask(SIG_BLOCK, &all, NULL); for (;;) ;": 124,
+    "sigset_t all; sigfillset(&all); sigprocmask(SIG_BLOCK, &all, NULL); for (int i = 0; i < 1024; i++) close(i); for (;;) ;": 124,
+    "leave_child(); abort();": 1,
+    "leave_child(); _exit(5);": 1,
+    "leave_child();": 0,
+    "for (int i = 0; i < 1024; i++) close(i);": 0,
+}
+
+
+@pytest.mark.parametrize("act", ESCAPES)
+def test_no_guest_makes_its_parent_wait_for_ever(act, tmp_path):
+    """Whatever it does to its alarm and its descriptors. Children that it leaves hold our pipe open; these end with
+    the parent."""
+    (tmp_path / "g.c").write_text(f'''#define _GNU_SOURCE
+#include "{ROOT}/sim/guest.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+static int guest_boot(void *s, const struct guest_config *c, uint64_t t) {{ (void)s; (void)c; (void)t; return 0; }}
+void leave_child(void);
+void leave_child(void)
+{{
+    pid_t parent = getppid();
+    if (fork() == 0) {{ while (kill(parent, 0) == 0) usleep(10000); _exit(0); }}
+}}
+static void guest_poll(void *s, uint64_t t) {{ (void)s; (void)t; {act} }}
+static uint64_t deadline(void *s, uint64_t t) {{ (void)s; (void)t; return UINT64_MAX; }}
+static const struct guest_ops ops = {{.abi = GUEST_ABI, .name = "g", .size = 8, .boot = guest_boot,
+                                     .poll = guest_poll, .deadline = deadline}};
+const struct guest_ops *drywire_guest(void);
+const struct guest_ops *drywire_guest(void) {{ return &ops; }}
+''')
+    command(["cc", "-fPIC", "-shared", "-o", tmp_path / "g.so", tmp_path / "g.c"])
+    case = tmp_path / "case.scn"
+    case.write_text("title T\nworld native\nuntil 1s\nallow nothing\n")
+    done = drywire("run", "--guest", tmp_path / "g.so", "--timeout", "1", "--jobs", "2", case, case)
+    assert done.returncode == ESCAPES[act], done.stdout + done.stderr
+    assert ("did not end the run" in done.stdout) == (ESCAPES[act] == 124)
+
+
 def test_without_libslirp_its_scenarios_are_skipped_and_say_how(tmp_path):
     folder = build_variant("noslirp", "CC=gcc", "SLIRP=")
     done = drywire("run", "tests/scenarios/slirp/lease.scn", "tests/scenarios/native/lease.scn",

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
@@ -28,13 +29,18 @@
  */
 enum { AHEAD_MAX = 256, PRINTED_MAX = 1 << 20 };
 
+/* A guest can block its alarm, stop itself, or leave a child that holds our pipe open: when nothing
+ * was heard for a second the parent looks, and so long after the alarm it makes an end. */
+enum { QUIET_MS = 1000, ENDING_MS = 1, GRACE_S = 5 };
+
 struct worker {
     pid_t pid;           /* 0: none */
     int orders, answers; /* our ends of two pipes */
     int printed;
     struct verdict *verdict; /* shared with it */
-    bool busy;
+    bool busy, overdue;
     uint64_t index; /* of its run */
+    time_t since;   /* when it was given out */
 };
 
 struct crew {
@@ -255,17 +261,21 @@ static struct verdict *verdict_copy(const struct worker *w)
 }
 
 /* What the end of a worker says about its run, when the run has not said it. */
-static void judge_end(struct verdict *v, int status)
+static void judge_end(struct verdict *v, int status, bool overdue)
 {
     bool clean = WIFEXITED(status) && !WEXITSTATUS(status);
     struct failure *f = &v->failure;
 
     if (f->kind != FAILURE_NONE || (v->finished && clean))
         return;
-    f->kind = FAILURE_CRASH;
-    snprintf(f->oracle, sizeof(f->oracle), "process");
+    f->kind = overdue ? FAILURE_LIVELOCK : FAILURE_CRASH;
+    snprintf(f->oracle, sizeof(f->oracle), "%s", overdue ? "budget.alarm" : "process");
     snprintf(f->site, sizeof(f->site), "?");
-    if (WIFSIGNALED(status))
+    if (overdue)
+        snprintf(f->message, sizeof(f->message),
+                 "the wall-clock alarm did not end the run: is SIGALRM blocked, or the process "
+                 "stopped?");
+    else if (WIFSIGNALED(status))
         snprintf(f->message, sizeof(f->message), "the run was ended by signal %d (%s)",
                  WTERMSIG(status), strsignal(WTERMSIG(status)));
     else
@@ -280,7 +290,7 @@ static void finish(struct crew *c, struct worker *w, bool ended)
     struct job *job = memory_unset(sizeof(*job));
 
     if (ended)
-        judge_end(w->verdict, worker_end(w));
+        judge_end(w->verdict, worker_end(w), w->overdue);
     c->pool->job(c->pool->ctx, w->index, job);
     if (!w->verdict->finished && job->pcap[0])
         whole_file_rescue(job->pcap, pcapng_whole);
@@ -296,7 +306,16 @@ static void collect(struct crew *c, struct worker *w)
 {
     uint64_t index;
     bool ended = index_read(w->answers, &index) != 0;
+    siginfo_t info = {0};
 
+    /* Its process ends in a moment; or a guest closed every descriptor, and the run goes on. */
+    if (ended && w->busy) {
+        close(w->answers);
+        w->answers = -1;
+        waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+        if (info.si_pid != w->pid)
+            return;
+    }
     if (w->busy)
         finish(c, w, ended);
     else
@@ -312,6 +331,14 @@ static void hand_over(struct crew *c)
         c->pool->done(c->pool->ctx, c->told++, v);
         free(v);
     }
+}
+
+static time_t seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec;
 }
 
 /* Give out runs to workers that have none. 0, or EXIT_HARNESS after a line on stderr. */
@@ -330,23 +357,52 @@ static int give_out(struct crew *c)
         w->verdict->last_ns = SIM_POWER_ON_NS;
         w->index = c->next++;
         w->busy = true;
+        w->overdue = false;
+        w->since = seconds();
         /* One that has just died is found by the wait. */
         (void)index_write(w->orders, w->index);
     }
     return 0;
 }
 
+/* Nothing was heard: has one ended all the same, or must it be ended? */
+static void look_after(struct crew *c)
+{
+    for (unsigned i = 0; i < c->count; i++) {
+        struct worker *w = &c->workers[i];
+        siginfo_t info = {0};
+
+        if (!w->busy)
+            continue;
+        if ((uint64_t)(seconds() - w->since) > c->pool->timeout_s + GRACE_S) {
+            w->overdue = true;
+            kill(w->pid, SIGKILL);
+        }
+        waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+        if (info.si_pid == w->pid)
+            finish(c, w, true);
+    }
+}
+
 static void wait_for_workers(struct crew *c)
 {
-    unsigned n = 0;
+    struct timespec most = {QUIET_MS / 1000, QUIET_MS % 1000 * (long)NS_PER_MS};
+    bool ending = false;
+    int heard;
 
-    for (unsigned i = 0; i < c->count; i++)
-        c->polls[n++] =
-            (struct pollfd){.fd = c->workers[i].pid ? c->workers[i].answers : -1, .events = POLLIN};
-    if (ppoll(c->polls, n, NULL, &outside) < 0)
-        return;
-    for (unsigned i = 0; i < n && !asked_to_end; i++)
-        if (c->polls[i].revents)
+    for (unsigned i = 0; i < c->count; i++) {
+        struct worker *w = &c->workers[i];
+
+        c->polls[i] = (struct pollfd){.fd = w->pid ? w->answers : -1, .events = POLLIN};
+        ending |= w->busy && w->answers < 0;
+    }
+    if (ending)
+        most = (struct timespec){0, ENDING_MS * (long)NS_PER_MS};
+    heard = ppoll(c->polls, c->count, &most, &outside);
+    if (heard == 0 || ending)
+        look_after(c);
+    for (unsigned i = 0; i < c->count && heard > 0 && !asked_to_end; i++)
+        if (c->polls[i].revents && c->workers[i].pid)
             collect(c, &c->workers[i]);
 }
 
@@ -476,7 +532,12 @@ static void one_done(void *ctx, uint64_t index, const struct verdict *v)
 const struct verdict *pool_run_one(const struct job *job)
 {
     static struct one one;
-    struct pool p = {.count = 1, .job = one_job, .done = one_done, .ctx = &one, .workers = 1};
+    struct pool p = {.count = 1,
+                     .job = one_job,
+                     .done = one_done,
+                     .ctx = &one,
+                     .workers = 1,
+                     .timeout_s = job->options.timeout_s};
     int code;
 
     one.job = job;

@@ -18,6 +18,7 @@ struct pool {
     void (*progress)(void *ctx, uint64_t finished); /* now and then; may be NULL */
     void *ctx;
     unsigned workers; /* at most */
+    uint64_t timeout_s; /* of each run; one that its own alarm does not end is killed after it */
     bool alone; /* a new worker for each run: what is loaded has memory of its own (--guest) */
 };
 

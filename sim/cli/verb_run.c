@@ -33,8 +33,8 @@ struct file {
 /* What came of a file's runs so far. */
 struct tally {
     uint64_t runs, failed;
-    uint64_t first_failed; /* seed */
-    uint64_t real_ns;      /* of all */
+    uint64_t first_failed;  /* seed */
+    uint64_t real_ns;       /* of all */
     struct failure failure; /* of the first that failed, and its block, to be freed */
     char *block;
     int code;
@@ -163,8 +163,9 @@ static void junit_many(const struct runner *r, const struct file *f)
     char words[160];
     struct report_item it = {
         .scenario = f->scenario, .verdict = &v, .options = &o, .text = t->block, .tally = words};
-    int n = snprintf(words, sizeof(words), "%" PRIu64 "..%" PRIu64 ": %" PRIu64 " runs, %" PRIu64 " failed",
-                     o.seed, o.seed + r->seeds - 1, t->runs, t->failed);
+    int n = snprintf(words, sizeof(words),
+                     "%" PRIu64 "..%" PRIu64 ": %" PRIu64 " runs, %" PRIu64 " failed", o.seed,
+                     o.seed + r->seeds - 1, t->runs, t->failed);
 
     if (t->failed) {
         snprintf(words + n, sizeof(words) - (size_t)n, ", first seed=%" PRIu64, t->first_failed);
@@ -315,6 +316,7 @@ static int run_all(const struct options *o, const struct paths *p, const struct 
                         .progress = show_progress,
                         .ctx = &r,
                         .workers = (unsigned)o->jobs,
+                        .timeout_s = o->timeout_s,
                         .alone = guest != NULL};
     int code;
 
