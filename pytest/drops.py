@@ -73,7 +73,7 @@ def quote(protocol, behind, source=OWN, to=PEER):
     return icmp(3, bytes(4) + ip(source, to, behind, protocol))
 
 
-# No reason: a frame that is taken. The peer resets what it did not ask for 200 us after our answer.
+# No reason: a frame that is taken. The peer resets the connection 200 us after our SYN-ACK.
 FRAMES = [
     ("eth-type", ether(bytes(46), 0x86dd)),
     ("eth-other-host", ether(bytes(46), to=bytes.fromhex("020000000002"))),
@@ -136,10 +136,8 @@ FRAMES = [
     ("tcp-flags", tcp(flags=6)),
     ("tcp-flags", tcp(flags=0, port=7)),
     (None, tcp(port=7)),
-    ("tcp-sequence", tcp(flags=0, port=7)),
-    ("tcp-flags", tcp(flags=0, port=7, seq=2)),
-    (None, tcp(port=7)),
     ("tcp-sequence", tcp(flags=4, port=7, seq=1)),
+    ("tcp-flags", tcp(flags=0, port=7, seq=2)),
     (None, tcp(flags=4, port=7, seq=2)),
     ("tcp-flags", tcp(flags=0, port=7, seq=2)),
 ]
