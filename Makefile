@@ -93,40 +93,45 @@ sim-test: ## the main job: every simulator scenario
 	$(Q)$(O)/drywire run --memory both --seed $(SEED) $(if $(ARTIFACTS),--artifacts $(ARTIFACTS)) $(SCENARIO)
 
 .PHONY: update-hashes
-update-hashes: $(O)/drywire ## rewrite tests/hashes: what every scenario hashes to; review its diff
+update-hashes: ## rewrite tests/hashes: what every scenario hashes to; review its diff
+	$(Q)sh tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire
 	$(Q)/usr/bin/python3 tools/hashes.py $(O)/drywire
 
 .PHONY: test
 test: ## all tests
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(PARALLEL) all units plain images
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) all units plain $(IMAGES)
 	$(Q)O=$(O) CC=$(CC) $(PYTEST) pytest
 
 .PHONY: qemu-test
 qemu-test: ## the marker suite: every common scenario and the device matrix in QEMU
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire images
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire $(IMAGES)
 	$(Q)O=$(O) $(PYTEST) pytest/test_qemu.py
 
 .PHONY: wireshark-check
 wireshark-check: ## what tshark sees of our captures: comments and ring events show and filter
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire images
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire $(IMAGES)
 	$(Q)O=$(O) $(PYTEST) pytest/test_wireshark.py \
 	    pytest/test_captures.py
 
 .PHONY: qemu-x86_64 qemu-rv64 qemu-gdb
 qemu-x86_64 qemu-rv64: qemu-%: ## boot one scenario there (BOOT=FILE)
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire images
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire $(IMAGES)
 	$(Q)$(O)/drywire qemu --target $* $(BOOT)
 
 qemu-gdb: ## the same, stopped before the first instruction for gdb (TARGET=x86_64|rv64)
-	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire images
+	$(Q)sh tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire $(IMAGES)
 	$(Q)$(O)/drywire qemu --target $(TARGET) --gdb $(BOOT)
 
 .PHONY: size
-size: $(O)/x86_64/webget.elf $(O)/rv64/webget.elf ## what an image with webget alone weighs
+size: ## what an image with webget alone weighs
+	$(Q)sh tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/x86_64/webget.elf $(O)/rv64/webget.elf
 	$(Q)/usr/bin/python3 tools/size.py $(O)
 
 .PHONY: unit
@@ -138,11 +143,13 @@ unit: ## the unit tests alone
 .PHONY: parity
 parity: ## do the simulator and QEMU agree? (docs/parity.md)
 	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire images
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire $(IMAGES)
 	$(Q)O=$(O) CC=$(CC) $(PYTEST) pytest/test_parity.py
 
 .PHONY: bench
-bench: $(O)/bench $(O)/drywire $(O)/x86_64/bench.elf $(O)/rv64/bench.elf ## measure speed; writes $(O)/bench.json
+bench: ## measure speed; writes $(O)/bench.json
+	$(Q)sh tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/bench $(O)/drywire $(O)/x86_64/bench.elf $(O)/rv64/bench.elf
 	$(Q)$(MAKE) --no-print-directory $(PARALLEL) O=$(O)/asan SANITIZE=address,undefined $(O)/asan/bench
 	$(Q)sh tools/bench.sh $(O)
 
@@ -168,7 +175,9 @@ fmt: ## format the sources in place
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
 .PHONY: chaos
-chaos: $(O)/drywire ## kills at random moments, two runs into one path, full disks: what is left? (N=500)
+chaos: ## kills at random moments, two runs into one path, full disks: what is left? (N=500)
+	$(Q)sh tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire
 	$(Q)/usr/bin/python3 tools/chaos.py --kills $(or $(N),500) --seed $(SEED) --build $(O)
 
 .PHONY: fresh-test

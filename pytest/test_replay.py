@@ -145,8 +145,9 @@ def test_a_page_from_qemu(target, tmp_path):
     done = drywire("qemu", "--target", target, "--nic-pcap", capture,
                    "tests/scenarios/common/contract-web.scn")
     assert done.returncode == 0, done.stdout
-    done = drywire("replay", capture)
+    done = drywire("replay", capture, cwd=tmp_path)
     assert done.returncode == 0 and "(P2)" in done.stdout, done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == [capture]
 
 
 @pytest.mark.parametrize("size,words", [(0, "neither"), (10, "ends inside"), (300 << 20, "larger than")])

@@ -40,6 +40,19 @@ def test_every_command_that_runs_pytest_is_isolated_from_the_checkout():
     assert found and all(flags == " -I" for _, flags in found), found
 
 
+def test_every_entry_point_asks_for_what_it_needs_before_it_starts():
+    """One without the set-up stops at a missing interpreter or cross compiler, and says no line to install it."""
+    makefile = (ROOT / "Makefile").read_text() + (ROOT / "targets/targets.mk").read_text()
+    entry = re.findall(r"^([a-z][a-z0-9_ -]*):(.*?)## .*\n((?:\t.*\n)*)", makefile, re.M)
+    names = {name for name, _, _ in entry}
+    assert {"sim-test", "test", "bench", "images", "update-hashes"} <= names
+    # What is named as a prerequisite would be built before the recipe asks.
+    unasked = {name for name, needs, recipe in entry if needs.strip() not in ("", "qemu-%:")
+               or not recipe.startswith("\t$(Q)sh tools/setup.sh ")}
+    # These need the compiler alone, whose absence is said where it is first called, or say it themselves.
+    assert unasked == {"help", "all", "fresh-test", "clean"}, unasked
+
+
 def test_a_missing_header_is_one_line_and_not_the_compilers(tmp_path):
     for target in ("drywire", "qtest", "unit/test_capture"):
         done = without(["/usr/include"], "make", f"O={tmp_path}", f"{tmp_path}/{target}")

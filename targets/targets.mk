@@ -125,8 +125,11 @@ $(eval $(call target_image,x86_64,kernel-journal,0x200000,boot,user,journal))
 $(eval $(call target_image,rv64,kernel-journal,0x80000000,boot,user,journal))
 $(eval $(call target_image,rv64,kernel-opensbi-journal,0x80200000,boot-opensbi,user,journal))
 
+IMAGES := $(foreach k,x86_64/kernel rv64/kernel rv64/kernel-opensbi,$(O)/$(k).elf $(O)/$(k)-journal.elf)
 .PHONY: images
-images: $(foreach k,x86_64/kernel rv64/kernel rv64/kernel-opensbi,$(O)/$(k).elf $(O)/$(k)-journal.elf) ## the kernels for QEMU
+images: ## the kernels for QEMU
+	$(Q)sh tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(IMAGES)
 
 $(O)/rv64/targets/rv64/boot-opensbi.o: targets/rv64/boot.S $(O)/flags
 	$(Q)mkdir -p $(@D)

@@ -348,7 +348,8 @@ static const struct verdict *run_once(const struct scenario *sc, const struct op
                       .story_lines = o->verbose ? STORY_ALL : 0};
     const struct verdict *v;
 
-    snprintf(job.pcap, sizeof(job.pcap), "%s", pcap);
+    if (pcap)
+        snprintf(job.pcap, sizeof(job.pcap), "%s", pcap);
     v = pool_run_one(&job);
     if (o->verbose)
         report_story(stdout, &(struct report_item){.scenario = sc, .verdict = v, .options = o});

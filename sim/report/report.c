@@ -214,6 +214,7 @@ static void put_claim(FILE *out, const struct report_item *it)
     const struct claim *c = &it->verdict->claim;
     const struct scenario *sc = it->scenario;
     const char *allowed[ALLOW_COUNT];
+    unsigned allowances = allowed_words(sc, allowed);
 
     if (it->verdict->faults)
         fprintf(out, ", %" PRIu64 " touched by a fault", it->verdict->faults);
@@ -228,7 +229,7 @@ static void put_claim(FILE *out, const struct report_item *it)
             fprintf(out, ", %" PRIu64 " %s lost (%s)", c->lost[dir], side[dir], c->why[dir]);
     fprintf(out, ", %u oracles looked", c->looked);
     put_words(out, ", off: ", sc->oracles_off, sc->oracles_off_count);
-    put_words(out, ", allowed: ", allowed, allowed_words(sc, allowed));
+    put_words(out, ", allowed: ", allowed, allowances);
     fputs(c->weak ? ", weak" : ", strong", out);
 }
 
