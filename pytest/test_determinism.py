@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from conftest import BUILD, build_variant, drywire, results
+from conftest import BUILD, ROOT, build_variant, drywire, results
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +77,33 @@ def test_a_planted_leak_of_the_wall_clock_is_caught():
                    binary=folder / "drywire")
     assert done.returncode == 3, done.stdout + done.stderr
     assert "differ" in done.stdout + done.stderr
+
+
+def both_ways(binary):
+    """Hashes of all scenarios, one after the other in one process, from either end: what ran before a
+    scenario is another half of them."""
+    names = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "tests/scenarios").rglob("*.scn"))
+    return [runs_in_order(binary, order) for order in (names, names[::-1])]
+
+
+def runs_in_order(binary, names):
+    done = drywire("run", "--json", "--jobs", 1, *names, binary=binary)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(found) == len(names), done.stderr
+    return {r["scenario"]: r["hash"] for r in found}
+
+
+def test_a_run_does_not_see_a_former_one():
+    forth, back = both_ways(BUILD / "drywire")
+    assert forth == back
+    name = "tests/scenarios/slirp/lease.scn"
+    assert runs_in_order(BUILD / "drywire", [name]) == {name: forth[name]}
+
+
+def test_a_machine_that_remembers_former_runs_is_caught():
+    folder = build_variant("leak-runs", "CC=gcc", "CFLAGS_EXTRA=-DDRYWIRE_LEAK_RUNS")
+    forth, back = both_ways(folder / "drywire")
+    assert forth != back
 
 
 def test_another_instruction_set(reference, tmp_path):

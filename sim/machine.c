@@ -152,6 +152,12 @@ static uint64_t machine_entropy(void *ctx)
     clock_gettime(CLOCK_MONOTONIC, &t);
     value ^= (uint64_t)t.tv_nsec;
 #endif
+#ifdef DRYWIRE_LEAK_RUNS
+    /* Another one: the machine remembers former runs. */
+    static uint64_t remembered;
+
+    value ^= remembered++;
+#endif
     return value;
 }
 
