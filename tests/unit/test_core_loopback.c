@@ -79,8 +79,12 @@ static void a_datagram_comes_in_with_the_next_poll_and_not_before(void **state)
     assert_true(stack_deadline(&x->s) == x->s.now_ns);
     run(x);
     assert_null(dgram_peek(b));
+    assert_int_equal(x->s.loopback.netdev.frames_tx, 1);
+    assert_int_equal(x->s.loopback.netdev.frames_rx, 0);
     poll_again(x);
     expect_heard(b, 1472, LO, 1000);
+    assert_int_equal(x->s.loopback.netdev.frames_tx, 1);
+    assert_int_equal(x->s.loopback.netdev.frames_rx, 1);
     assert_true(stack_idle(&x->s) && stack_deadline(&x->s) == DEADLINE_NEVER);
     expect_quiet(x);
     assert_int_equal(x->s.drops_total, 0);

@@ -775,20 +775,26 @@ static void bound(struct stack_test *x, uint32_t lease_s)
     assert_int_equal(next_sent(x).arp_spa, OWN); /* announced */
 }
 
+/* RFC 2131 section 4.1: each is uniform from a second less to a second more. */
 static void the_back_off_is_4_8_16_32_64_64_within_a_second(void **state)
 {
-    static const uint64_t wait_s[] = {4, 8, 16, 32, 64, 64, 64};
+    static const uint64_t wait_s[] = {4, 8, 16, 32, 64};
     struct stack_test *x = *state;
+    unsigned quarter[8] = {0};
 
     selecting(x);
-    for (unsigned i = 0; i < 7; i++) {
+    for (unsigned i = 0; i < 100; i++) {
         uint64_t wait = dhcp_deadline(&x->s) - x->s.now_ns;
+        uint64_t least_s = wait_s[i < 4 ? i : 4] - 1;
 
-        assert_in_range(wait / NS_PER_MS, (wait_s[i] - 1) * 1000, (wait_s[i] + 1) * 1000);
+        assert_in_range(wait / NS_PER_MS, least_s * 1000, (least_s + 2) * 1000);
+        quarter[(wait - least_s * NS_PER_S) / (NS_PER_S / 4) % 8]++;
         stack_begin(&x->s, dhcp_deadline(&x->s));
         run(x);
         assert_int_equal(next_sent(x).dhcp_type, 1);
     }
+    for (unsigned i = 0; i < 8; i++)
+        assert_in_range(quarter[i], 1, 40);
 }
 
 static void d1_to_d6_malformed_messages_are_dropped(void **state)
@@ -882,6 +888,26 @@ static void secs_counts_from_the_first_discover(void **state)
         secs = x->sent[x->sent_count - 1].bytes + 14 + 20 + 8 + 8;
         assert_int_equal(secs[0] << 8 | secs[1], (x->s.now_ns - began_ns) / NS_PER_S);
     }
+}
+
+/* A message that the device has no room for is not waited for: its time-out repeats it. */
+static void without_room_a_dhcp_message_is_counted_and_comes_with_its_next_time_out(void **state)
+{
+    struct stack_test *x = *state;
+
+    x->room = 0;
+    stack_begin(&x->s, dhcp_deadline(&x->s));
+    run(x);
+    expect_quiet(x);
+    expect_drop(x, DROP_TX_FULL);
+    assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+    x->room = ROOM_ALWAYS;
+    run(x);
+    expect_quiet(x);
+    stack_begin(&x->s, dhcp_deadline(&x->s));
+    run(x);
+    assert_int_equal(next_sent(x).dhcp_type, DHCP_DISCOVER);
+    expect_quiet(x);
 }
 
 static void d9_lease_arithmetic(void **state)
@@ -1161,6 +1187,7 @@ int main(void)
         N(d1_to_d6_malformed_messages_are_dropped),
         N(an_option_of_a_wrong_length_spoils_the_whole_message),
         N(secs_counts_from_the_first_discover),
+        N(without_room_a_dhcp_message_is_counted_and_comes_with_its_next_time_out),
         N(d9_lease_arithmetic),
         N(d10_offers_that_cannot_be_used_do_not_stand_in_the_way_of_others),
         N(d11_messages_out_of_turn_are_ignored),
