@@ -153,3 +153,15 @@ def test_two_into_one_path_are_both_whole(output, tmp_path):
     else:  # and here only those of the host, in the JUnit report
         plain = [re.sub(rb'time="[0-9.]+"|/x|/alone', b"", p.read_bytes()) for p in (both, alone)]
         assert plain[0] == plain[1]
+
+
+@pytest.mark.parametrize("closed, code, said", [
+    (">&-", 4, "drywire: standard output: Bad file descriptor\n"), ("<&-", 0, ""), ("2>&-", 0, ""),
+    (">&- 2>&- <&-", 4, ""),
+])
+def test_a_standard_stream_that_is_closed_is_no_other_file(closed, code, said):
+    """Its number is not given to a worker's pipe or to what a worker prints."""
+    done = subprocess.run(["sh", "-c", f"exec {BUILD}/drywire run {WEB} {closed}"], cwd=ROOT, capture_output=True,
+                          text=True)
+    assert (done.returncode, done.stderr) == (code, said)
+    assert ("pass  " in done.stdout) == (code == 0)

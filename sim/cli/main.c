@@ -4,6 +4,7 @@
 #include "../whole_file.h"
 #include "verbs.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,11 +28,21 @@ static void check_stdout(void)
     _exit(EXIT_HARNESS);
 }
 
+/* A standard stream that is closed would get the number of the next thing that is opened, a pipe to
+ * a worker perhaps, and what is printed would go there. Now a read or a write of it is an error. */
+static void keep_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
     struct options o;
     int code;
 
+    keep_standard_streams();
     signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error of a write */
     code = options_parse(argc, argv, &o);
     atexit(check_stdout);
