@@ -3,6 +3,7 @@
  * for each, the artifacts of those that fail, and a summary.
  */
 #include "../memory.h"
+#include "../report/fold.h"
 #include "../report/artifacts.h"
 #include "../report/results.h"
 #include "../whole_file.h"
@@ -130,16 +131,19 @@ static void tell_many(const struct runner *r, const struct file *f)
 {
     const struct tally *t = &r->tally;
     bool bad = t->failed;
+    char text[4200];
 
     if (r->o->json || (r->o->quiet && !bad))
         return;
     progress_erase();
-    printf("%s  %s  seeds=%" PRIu64 "..%" PRIu64 "  %" PRIu64 " runs, %" PRIu64 " failed",
-           bad ? "fail" : "pass", f->scenario->path, r->o->seed, r->o->seed + r->seeds - 1, t->runs,
-           t->failed);
+    snprintf(text, sizeof(text),
+             "%s  %.4000s  seeds=%" PRIu64 "..%" PRIu64 "  %" PRIu64 " runs, %" PRIu64 " failed%s",
+             bad ? "fail" : "pass", f->scenario->path, r->o->seed, r->o->seed + r->seeds - 1, t->runs,
+             t->failed, bad ? "" : "\n");
     if (bad)
-        printf(", first seed=%" PRIu64, t->first_failed);
-    putchar('\n');
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), ", first seed=%" PRIu64 "\n",
+                 t->first_failed);
+    fold_print(stdout, text, fold_width(stdout));
     fflush(NULL);
 }
 

@@ -1,6 +1,7 @@
 /* The verdicts of a command over many files: see results.h. */
 #include "results.h"
 #include "../memory.h"
+#include "fold.h"
 #include "../cli/progress.h"
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@ static void results_name(struct results *r, const struct report_item *it)
     char name[4200];
     enum memory_mode memory = it->options->memory;
 
-    snprintf(name, sizeof(name), "%s: %s%s%s%s", it->error ? "unreadable" : "failed",
+    snprintf(name, sizeof(name), "%s: %s%s%s%s\n", it->error ? "unreadable" : "failed",
              report_path(it), memory ? " (" : "", memory ? memory_word(memory) : "",
              memory ? ")" : "");
     r->names = memory_grow(r->names, r->count + 1, &r->size, sizeof(*r->names));
@@ -24,7 +25,9 @@ static void results_print(const struct results *r, const struct report_item *it)
 {
     const struct options *o = it->options;
     bool bad = report_failed(it);
-    FILE *out = o->json ? stderr : stdout;
+    FILE *out = o->json ? stderr : stdout, *folded;
+    char *text;
+    size_t len;
 
     if (it->error) {
         fprintf(stderr, "%s\n", it->error);
@@ -35,12 +38,16 @@ static void results_print(const struct results *r, const struct report_item *it)
             fputs(it->text, out);
         return;
     }
+    folded = memory_stream(&text, &len);
     if (!it->skip && !o->quiet && !o->json && (r->single || o->verbose || bad))
-        report_story(out, it);
+        report_story(folded, it);
     if (!o->json && (!o->quiet || bad))
-        report_line(out, it);
+        report_line(folded, it);
     if (bad)
-        report_block(out, it);
+        report_block(folded, it);
+    memory_stream_close(folded);
+    fold_print(out, text, fold_width(out));
+    free(text);
 }
 
 int results_add(struct results *r, const struct report_item *it)
@@ -78,9 +85,11 @@ int results_unreadable(struct results *r, const char *path, const char *error,
 
 int results_end(struct results *r, const struct options *o)
 {
+    FILE *out = o->json ? stderr : stdout;
+
     for (size_t i = 0; i < r->count; i++) {
         if (!r->single)
-            fprintf(o->json ? stderr : stdout, "%s\n", r->names[i]);
+            fold_print(out, r->names[i], fold_width(out));
         free(r->names[i]);
     }
     free(r->names);

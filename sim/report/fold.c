@@ -1,0 +1,98 @@
+/* Long lines on a terminal: see fold.h. */
+#include "fold.h"
+#include <stdbool.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { INDENT = 6, INDENT_STORY = 21, WIDTH_MIN = 40 };
+
+unsigned fold_width(FILE *out)
+{
+    struct winsize size = {0};
+
+    if (!isatty(fileno(out)) || ioctl(fileno(out), TIOCGWINSZ, &size) || size.ws_col < WIDTH_MIN)
+        return 0;
+    return size.ws_col;
+}
+
+/* Is this byte a column of its own? Of a colour's escape sequence and of a character of several
+ * bytes only one is; *escape is the state between bytes. */
+static bool is_column(unsigned char c, bool *escape)
+{
+    if (c == '\033')
+        *escape = true;
+    if (*escape) {
+        *escape = c != 'm';
+        return false;
+    }
+    return (c & 0xc0) != 0x80;
+}
+
+/* How much of a line fits into `width` columns: all of it, or up to the last space that does;
+ * without one as much as fits. */
+static size_t fitting(const char *line, size_t len, unsigned width, bool command)
+{
+    size_t fits = 0, space = 0;
+    unsigned columns = 0;
+    bool escape = false;
+
+    for (size_t i = 0; i < len; i++) {
+        columns += is_column((unsigned char)line[i], &escape);
+        if (columns > width && (space || !command))
+            return space ? space : fits;
+        fits = i + 1;
+        if (line[i] == ' ' && strspn(line, " ") < i && !(command && line[i - 1] == '\\'))
+            space = i;
+    }
+    return len;
+}
+
+static bool is_command(const char *line)
+{
+    static const char *const names[] = {"replay:", "again:", "wireshark:", "bisect:"};
+
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (!strncmp(line, names[i], strlen(names[i])))
+            return true;
+    return false;
+}
+
+static void print_line(FILE *out, const char *line, size_t len, unsigned width)
+{
+    unsigned indent = *line == ' ' ? INDENT_STORY : INDENT;
+    bool command = is_command(line);
+    const char *end = command ? " \\" : "";
+    unsigned room = width - (unsigned)strlen(end);
+    size_t n = fitting(line, len, width, command);
+
+    if (n < len)
+        n = fitting(line, len, room, command);
+    while (n < len) {
+        fprintf(out, "%.*s%s\n%*s", (int)n, line, end, (int)indent, "");
+        line += n;
+        len -= n;
+        while (len && *line == ' ') {
+            line++;
+            len--;
+        }
+        n = fitting(line, len, width - indent, command);
+        if (n < len)
+            n = fitting(line, len, room - indent, command);
+    }
+    fprintf(out, "%.*s\n", (int)len, line);
+}
+
+void fold_print(FILE *out, const char *text, unsigned width)
+{
+    if (!width) {
+        fputs(text, out);
+        return;
+    }
+    while (*text) {
+        size_t len = strcspn(text, "\n");
+
+        print_line(out, text, len, width);
+        text += len + (text[len] == '\n');
+    }
+}
