@@ -37,6 +37,7 @@ def test_refused_by_name(device, reason, tmp_path):
     "queue=1", "queue=1 ring=packed", "queue=1 ring=packed indirect=on", "queue=1 transport=mmio-legacy",
     "queue=2 transport=pci-legacy any-layout=off",
     "queue=3 ring=packed event_idx=on interrupts=on", "queue=1024", "queue=1023 ring=packed indirect=on",
+    "queue=3 ring=packed", "queue=3 ring=packed transport=pci-modern", "queue=100 ring=packed transport=pci-modern",
 ])
 def test_works(device, tmp_path):
     done = run(tmp_path, device)

@@ -236,7 +236,9 @@ static void common_queue_write(struct net_device *n, struct vqueue *q, uint32_t 
     case VIRTIO_PCI_COMMON_QUEUE_SIZE:
         front_set_up(n);
         q->size = value;
-        if (value == 0 || value > q->size_max || (value & (value - 1)))
+        /* Any number, when the ring is packed. */
+        if (value == 0 || value > q->size_max ||
+            (!(n->features & VIRTIO_BIT(VIRTIO_F_RING_PACKED)) && (value & (value - 1))))
             VIOLATION(n->bus, "ring.size", "4.1.4.3.2",
                       "queue_size %u is not a power of two up to %u", value, q->size_max);
         break;
