@@ -249,6 +249,8 @@ static void dhcp_sent(struct oracles *o, const struct decoded *d)
         if (d->dhcp_xid != o->xid)
             o->offer_count = 0;
         o->xid = d->dhcp_xid;
+        for (unsigned i = 0; i < FLOWS; i++) /* who asks has no address, and nothing that had one */
+            o->flows[i].over = true;
     }
     if (d->dhcp_type != 3)
         return;

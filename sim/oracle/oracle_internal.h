@@ -75,7 +75,7 @@ struct flow {
     uint64_t read;   /* offset behind the last byte that the program read */
     bool hooked;     /* the program's writes are reported */
     struct history said, written;
-    bool over;     /* a reset went either way */
+    bool over;     /* a reset went either way, or its address is lost */
     bool accepted; /* by a program */
     struct flow_timer timer;
 };
