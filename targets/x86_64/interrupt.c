@@ -30,6 +30,7 @@ enum {
 
     TIMER_HZ = 1000000000,
     CALIBRATION_TICKS = 1000000,
+    CALIBRATION_TRIES = 8,
     TIMER_MAX = 0x7fffffff,
 };
 
@@ -47,21 +48,39 @@ static volatile uint32_t *lapic(unsigned reg)
 
 /* ---- time ---- */
 
+/* The timer's count and the time stamp of the same moment: of several tries the shortest, because an
+ * emulator on a busy machine may stand still between two reads. */
+static uint32_t timer_and_tsc(uint64_t *tsc)
+{
+    uint64_t before, width, shortest = UINT64_MAX;
+    uint32_t now, count = 0;
+
+    for (unsigned i = 0; i < CALIBRATION_TRIES; i++) {
+        before = tsc_read();
+        now = *lapic(LAPIC_TIMER_CURRENT);
+        width = tsc_read() - before;
+        if (width < shortest) {
+            shortest = width;
+            *tsc = before;
+            count = now;
+        }
+    }
+    return count;
+}
+
 static void calibrate(void)
 {
-    uint64_t tsc, ticks;
+    uint64_t tsc = 0, end = 0;
     uint32_t start, now;
 
     *lapic(LAPIC_TIMER_DIVIDE) = LAPIC_DIVIDE_BY_1;
     *lapic(LAPIC_TIMER) = LAPIC_MASKED | VECTOR_TIMER;
     *lapic(LAPIC_TIMER_INITIAL) = UINT32_MAX;
-    start = *lapic(LAPIC_TIMER_CURRENT);
-    tsc = tsc_read();
+    start = timer_and_tsc(&tsc);
     do
-        now = *lapic(LAPIC_TIMER_CURRENT);
+        now = timer_and_tsc(&end);
     while (start - now < CALIBRATION_TICKS);
-    ticks = tsc_read() - tsc;
-    ns_per_tick_32 = ((uint64_t)(start - now) << 32) / (ticks ? ticks : 1);
+    ns_per_tick_32 = ((uint64_t)(start - now) << 32) / (end > tsc ? end - tsc : 1);
     *lapic(LAPIC_TIMER_INITIAL) = 0;
     *lapic(LAPIC_TIMER) = VECTOR_TIMER;
 }
