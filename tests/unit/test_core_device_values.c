@@ -346,6 +346,58 @@ static void a_frame_used_before_it_was_published_packed(void **state)
     sent_before_published(x);
 }
 
+/* ---- memory, time ---- */
+
+static void less_memory(struct fixture *x)
+{
+    struct virtio_net *n = calloc(1, sizeof(*n));
+    size_t enough;
+
+    assert_int_equal(bring_up(x, n), 0);
+    enough = x->memory.used;
+    for (x->memory.size = 0; x->memory.size < enough; x->memory.size += 97) {
+        assert_int_equal(bring_up(x, n), ERR_DEVICE);
+        assert_int_equal(n->dev.reason, VIRTIO_FAILURE_MEMORY);
+        assert_int_equal(x->f.reg[VIRTIO_MMIO_STATUS / 4], 0);
+    }
+    x->memory.size = enough;
+    assert_int_equal(bring_up(x, n), 0);
+    free(n);
+}
+
+static void any_less_memory_than_it_takes_is_refused_split(void **state)
+{
+    less_memory(*state);
+}
+
+static void any_less_memory_than_it_takes_is_refused_packed(void **state)
+{
+    struct fixture *x = *state;
+
+    x->features |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
+    less_memory(x);
+}
+
+static void a_busy_driver_looks_at_the_device_every_100_ms(void **state)
+{
+    struct fixture *x = *state;
+    struct virtio_net *n = calloc(1, sizeof(*n));
+    uint64_t at_ns = 7 * NS_PER_S;
+
+    assert_int_equal(bring_up(x, n), 0);
+    virtio_net_check(n, at_ns);
+    x->f.reg[VIRTIO_MMIO_STATUS / 4] |= VIRTIO_STATUS_DEVICE_NEEDS_RESET;
+    virtio_net_check(n, at_ns + 1);
+    assert_true(virtio_net_deadline(n) == at_ns + 100 * NS_PER_MS);
+    virtio_net_check(n, at_ns + 100 * NS_PER_MS - 1);
+    assert_false(n->dev.failed);
+    virtio_net_check(n, at_ns + 100 * NS_PER_MS);
+    assert_true(n->dev.failed);
+    assert_int_equal(n->dev.reason, VIRTIO_FAILURE_NEEDS_RESET);
+    assert_true(virtio_net_deadline(n) == DEADLINE_NEVER);
+    free(n);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -366,6 +418,9 @@ int main(void)
         T(whole_frames_without_end_end_a_poll_packed),
         T(a_frame_used_before_it_was_published_split),
         T(a_frame_used_before_it_was_published_packed),
+        T(any_less_memory_than_it_takes_is_refused_split),
+        T(any_less_memory_than_it_takes_is_refused_packed),
+        T(a_busy_driver_looks_at_the_device_every_100_ms),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

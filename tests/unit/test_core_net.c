@@ -621,6 +621,27 @@ static void u1_u2_u3_lengths_and_checksums(void **state)
     dgram_close(d);
 }
 
+static void a_port_is_bound_once_and_by_one_socket_of_its_kind(void **state)
+{
+    struct stack_test *x = *state;
+    struct dgram_socket *a, *b, *echo;
+
+    assert_int_equal(dgram_open(&x->s, false, &a), 0);
+    assert_int_equal(dgram_open(&x->s, false, &b), 0);
+    assert_int_equal(dgram_open(&x->s, true, &echo), 0);
+    assert_int_equal(dgram_bind(&x->s, a, 1000), 0);
+    assert_int_equal(dgram_bind(&x->s, a, 1000), ERR_INVAL);
+    assert_int_equal(dgram_bind(&x->s, a, 1001), ERR_INVAL);
+    assert_int_equal(dgram_bind(&x->s, b, 1000), ERR_INUSE);
+    assert_int_equal(dgram_bind(&x->s, echo, 1000), 0);
+    assert_int_equal(dgram_connect(&x->s, b, PEER, 0), ERR_ADDR);
+    assert_int_equal(dgram_connect(&x->s, b, PEER, 1), 0);
+    assert_int_equal(dgram_connect(&x->s, echo, PEER, 0), 0);
+    dgram_close(a);
+    dgram_close(b);
+    dgram_close(echo);
+}
+
 static void u4_a_closed_port_is_answered_and_the_queue_is_bounded(void **state)
 {
     struct stack_test *x = *state;
@@ -1180,6 +1201,7 @@ int main(void)
         T(m5_m6_m8_m12_errors_without_meaning),
         T(m9_no_error_about_an_error_or_a_broadcast),
         T(u1_u2_u3_lengths_and_checksums),
+        T(a_port_is_bound_once_and_by_one_socket_of_its_kind),
         T(u4_a_closed_port_is_answered_and_the_queue_is_bounded),
         T(a_computed_checksum_of_zero_is_sent_as_ffff),
         T(icmp_errors_reach_the_socket_that_sent),

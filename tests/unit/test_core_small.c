@@ -14,6 +14,7 @@
 #include "../../core/fmt.h"
 #include "../../core/rng.h"
 #include "../../core/trace.h"
+#include "../../core/virtio/dma.h"
 
 static uint16_t plain_checksum(const uint8_t *p, size_t len)
 {
@@ -190,6 +191,28 @@ static void every_error_and_drop_reason_has_a_word(void **state)
     assert_string_equal(trace_drop_word(DROP_COUNT), "?");
 }
 
+static void dma_memory_is_taken_aligned_and_never_beyond_its_end(void **state)
+{
+    static uint8_t bytes[64];
+
+    (void)state;
+    for (size_t used = 0; used <= 32; used++)
+        for (size_t align = 1; align <= 64; align *= 2)
+            for (size_t size = 0; size <= 40; size++) {
+                struct dma_memory m = {.base = bytes, .size = 32, .used = used};
+                size_t start = (used + align - 1) / align * align;
+                void *taken = dma_take(&m, size, align);
+
+                assert_ptr_equal(taken, start + size <= 32 ? bytes + start : NULL);
+                assert_int_equal(m.used, taken ? start + size : used);
+            }
+    for (size_t size = SIZE_MAX - 40; size; size++) { /* the sum would wrap */
+        struct dma_memory m = {.base = bytes, .size = 32, .used = 8};
+
+        assert_null(dma_take(&m, size, 8));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +227,7 @@ int main(void)
         cmocka_unit_test(a_trace_line_is_its_component_and_its_format),
         cmocka_unit_test(every_event_formats),
         cmocka_unit_test(every_error_and_drop_reason_has_a_word),
+        cmocka_unit_test(dma_memory_is_taken_aligned_and_never_beyond_its_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -850,6 +850,9 @@ static void icmp_errors_end_an_attempt_only_when_hard_and_about_it(void **state)
     run(x);
     input(x, frame, quote(x, frame, 3, 3, 1)); /* established: never aborts, RFC 5927 */
     assert_int_equal(c->state, TCP_ESTABLISHED);
+    assert_int_equal(c->soft_error, ERR_REFUSED);
+    seg_in(x, TCP_ACK, 1, 2, 1000, 0, 0); /* it arrived after all: the hint is worth nothing */
+    assert_int_equal(c->soft_error, 0);
     tcp_abort(c, ERR_RESET);
     tcp_close(c);
 }
