@@ -237,7 +237,7 @@ static void remember(struct expect_near *near, unsigned points, uint64_t now, co
 static bool states_status(const struct scenario_expect *x)
 {
     for (unsigned i = 0; i < x->token_count; i++)
-        if (!strncmp(x->tokens[i], "status=", 7))
+        if (!strncmp(x->tokens[i], "status=", 7) || !strncmp(x->tokens[i], "status>=", 8))
             return true;
     return false;
 }

@@ -136,6 +136,7 @@ struct oracles {
     uint64_t asked_ns; /* whoever it was */
     bool unanswered;   /* so far */
     uint64_t answered_ns;
+    uint64_t sent_lost_ns; /* a frame left the machine and was lost before it was seen */
 
     /* DHCP as it went by. */
     bool dhcp_seen;

@@ -88,10 +88,12 @@ void report_end(struct oracles *o)
 
 void oracles_lost(struct oracles *o, bool transmitted)
 {
-    if (transmitted)
+    if (transmitted) {
+        o->sent_lost_ns = o->sim->now_ns;
         report_tx(o); /* the device took it */
-    else
+    } else {
         o->report.lost++;
+    }
 }
 
 static void received_printed(struct oracles *o, uint64_t rx)

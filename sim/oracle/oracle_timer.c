@@ -127,6 +127,8 @@ static uint64_t deadline(const struct oracles *o, const struct flow *f)
     uint64_t from = later(since(t), o->asked_ns);
     uint64_t wait = later(RTO_FIRST_NS + 5 * t->round_trip_ns, 2 * t->longest_ns + GRACE_NS);
 
+    if (o->sent_lost_ns > t->sent_ns) /* it may have been what was due: a downed link */
+        return SIM_NEVER;
     if (!f->used || f->over || !t->syn_acked || !f->peer_syn || (!flight && !waits))
         return SIM_NEVER;
     wait = wait < WAIT_MOST_NS ? wait : WAIT_MOST_NS;
