@@ -197,7 +197,7 @@ clean: ## remove the build folder
 # Every object is built again when this changes: other flags, or libslirp was installed. The compiler is
 # tried first, so that a missing header is said in one line. The hash is one header: compilers that do
 # not look into /usr/include (musl's, aarch64's) find it in $(O)/include.
-TRY_HEADERS = printf '$(HASH)include <%s>\n' stdio.h xxhash.h | $(CC) $(SIM_FLAGS) -fsyntax-only -x c -
+TRY_HEADERS = printf '$(HASH)include <%s>\n' stdio.h xxhash.h | $(CC) $(SIM_FLAGS) -E -o /dev/null -x c -
 ifneq ($(BUILT_WITH),$(strip $(file <$(O)/flags)))
 $(O)/flags: always
 endif
