@@ -158,9 +158,10 @@ class Tree:
         self.tests = sorted((t for t in self.how if t.startswith("build/unit/")),
                             key=lambda t: ("test_core" not in t, t))
         self.reaches = {test: self.closure(self.how[test]) for test in self.tests}
+        self.reached_by_drywire = self.closure(["build/sim/cli/main.o", *self.how["build/drywire"]])
 
     def closure(self, words):
-        """The object files of a link that the first of them, the test, can reach by symbols."""
+        """The object files of a link that the first of them, which has main(), can reach by symbols."""
         objects = [w for w in words if w.endswith(".o")]
         defined, needs = {}, {}
         for line in self.command(["nm", "-gPA", *objects], 600).stdout.splitlines():
@@ -187,6 +188,10 @@ class Tree:
 
     def objects(self, name):
         return sorted(t for t in self.users.get(name, ()) if t.endswith(".o"))
+
+    def simulated(self, name):
+        """Can the simulator reach any object file of this source?"""
+        return not self.reached_by_drywire.isdisjoint(self.objects(name))
 
     def plain_object(self, target):
         """The object file without debugging information: what a change must change."""
@@ -417,9 +422,13 @@ def print_table(mutants, field):
               f"| {percent(simulator + unit, len(of))} |")
 
 
-def report(mutants, again, known):
+def report(mutants, again, known, simulated):
     print_table(mutants, "operator")
     print_table(mutants, "file")
+    outside = sorted({m["file"] for m in mutants if not simulated(m["file"])})
+    if outside:
+        print(f"\nwithout {', '.join(outside)}, which the simulator does not run:")
+        print_table([m for m in mutants if m["file"] not in outside], "operator")
     print(f"\ndrawn again: {again['same-object']} that make the same object files, "
           f"{again['no-compile']} that do not compile")
     late = [m for m in mutants if m["by"].endswith(("time-out", "budget.alarm"))]
@@ -456,7 +465,7 @@ def main():
             raise ToolError(f"without a change already: {found} fails; nothing is measured")
     kept = Kept(folder / f"{options.seed}.jsonl", digest(names))
     mutants, again = measure(Draw(ROOT, options.seed), trees, kept, options.count)
-    report(mutants, again, known)
+    report(mutants, again, known, trees[0].simulated)
     out = folder / f"{options.seed}.json"
     out.write_text(json.dumps({"seed": options.seed, "again": again, "mutants": mutants}, indent=1))
     print(f"\n{out.relative_to(ROOT)} has all of them")
