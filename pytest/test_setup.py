@@ -67,11 +67,12 @@ def test_a_missing_header_is_one_line_and_not_the_compilers(tmp_path):
 def test_libslirp_is_noticed_when_it_comes_and_when_it_goes():
     folder, page = BUILD / "variant/slirp-later", "tests/scenarios/slirp/lease.scn"
     make = ["make", "-s", "-j2", f"O={folder}", "CFLAGS_EXTRA=-O0", f"{folder}/drywire"]
+    env = {k: v for k, v in os.environ.items() if k != "DRYWIRE_REQUIRE"}  # where a skip is a failure
     shutil.rmtree(folder, ignore_errors=True)
     for missing in (True, False, True):
         done = without(["/usr/include/slirp"], *make) if missing else command(make)
         assert done.returncode == 0, done.stdout + done.stderr
-        done = command([folder / "drywire", "run", page])
+        done = command([folder / "drywire", "run", page], env=env)
         assert re.findall(r"^(skip|pass) ", done.stdout, re.M) == ["skip" if missing else "pass"]
 
 
