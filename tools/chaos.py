@@ -201,6 +201,8 @@ def main():
     args = parser.parse_args()
     args.build = args.build.resolve()
     rng = random.Random(args.seed)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):  # nohup and cron ignore some, and runs
+        signal.signal(number, signal.SIG_DFL)                      # would go on ignoring them
     rounds, found, no_namespace = 0, 0, False
 
     def report(name, problems):
