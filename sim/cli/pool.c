@@ -70,7 +70,7 @@ static sigset_t outside;
 
 /* Looked at between two waits only; what is written after the last run is written to its end. One
  * that was ignored when we came remains so (nohup). */
-static void endings_catch(void)
+void pool_prepare(void)
 {
     struct sigaction a = {.sa_handler = on_ending}, old;
     static bool caught;
@@ -482,7 +482,7 @@ int pool_run(const struct pool *p)
     struct crew c = {.pool = p, .count = p->workers < p->count ? p->workers : (unsigned)p->count};
     int code = crew_open(&c);
 
-    endings_catch();
+    pool_prepare();
     while (!code && c.told < p->count) {
         code = give_out(&c);
         if (!code)

@@ -22,6 +22,10 @@ struct pool {
     bool alone; /* a new worker for each run: what is loaded has memory of its own (--guest) */
 };
 
+/* From now on a signal that asks for the end waits until pool_run() looks: outputs that are tried before
+ * leave nothing. Called by pool_run() as well. */
+void pool_prepare(void);
+
 /* Run them all. 0, EXIT_HARNESS after a line on stderr, or 128 + N when signal N asked for the end:
  * then nothing runs any more, and done() was called for those that were finished. */
 int pool_run(const struct pool *p);

@@ -352,6 +352,7 @@ int verb_run(const struct options *o)
                         "tests/scenarios\n");
         return EXIT_USAGE;
     }
+    pool_prepare();
     code = collect_scenarios(o, &p);
     if (!code && o->guest && !(guest = load_guest(o->guest)))
         code = EXIT_USAGE;
