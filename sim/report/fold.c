@@ -30,7 +30,7 @@ static bool is_column(unsigned char c, bool *escape)
 }
 
 /* How much of a line fits into `width` columns: all of it, or up to the last space that does;
- * without one as much as fits. */
+ * without one as much as fits, but of a command its first word whole. */
 static size_t fitting(const char *line, size_t len, unsigned width, bool command)
 {
     size_t fits = 0, space = 0;
