@@ -55,7 +55,7 @@
     X(TCP_NO_RETRANSMIT, "nothing is ever retransmitted")                                          \
     X(TCP_RTO_FLAT, "the retransmission timer does not double")                                    \
     X(ARP_FORMAT, "the lengths in an ARP packet are not checked")                                  \
-    X(TCP_OFFSET, "a TCP data offset below 5 is taken for 5")                                       \
+    X(TCP_OFFSET, "a TCP data offset below 5 is taken for 5")                                      \
     X(TCP_NO_PROBE, "a closed window is never probed")                                             \
     X(TCP_FIN_NUMBER, "the FIN takes no sequence number")                                          \
     X(TCP_STREAM, "a byte of the stream is delivered twice")                                       \

@@ -25,8 +25,8 @@ enum { NETDEV_PARKED_MAX = 16 };
 
 struct frame_view {
     const uint8_t *frame;
-    size_t len;     /* bytes received */
-    void *token;    /* the device's own, for recycle() */
+    size_t len;  /* bytes received */
+    void *token; /* the device's own, for recycle() */
 };
 
 struct netdev {

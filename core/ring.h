@@ -60,8 +60,8 @@ static inline void ring_store64(const struct platform *p, le64 *word, uint64_t v
     RING_STORE(p, &word->raw, uint64_t, value);
 }
 
-/* Order what lies before the call and what follows, for the device and the compiler. `site` names the
- * call, so that a test can plant a wrong kind there (bug.h). */
+/* Order what lies before the call and what follows, for the device and the compiler. `site` names
+ * the call, so that a test can plant a wrong kind there (bug.h). */
 static inline void ring_barrier(const struct platform *p, enum barrier kind, const char *site)
 {
     int planted = BUG_BARRIER(site, kind);

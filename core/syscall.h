@@ -21,7 +21,7 @@ enum syscall_nr {
     SYS_READ = 16,  /* (fd, buffer, length): bytes read, 0 at the end */
     SYS_WRITE = 17, /* (fd, buffer, length): bytes taken, at least 1; 0 only for length 0 */
     SYS_CLOSE = 18, /* (fd) */
-    SYS_POLL = 19,  /* (struct poll_entry *, count <= 16, timeout_ns or POLL_FOREVER): ready count */
+    SYS_POLL = 19, /* (struct poll_entry *, count <= 16, timeout_ns or POLL_FOREVER): ready count */
 
     SYS_SOCKET = 120,   /* (enum socket_type): descriptor */
     SYS_CONNECT = 121,  /* (fd, const struct socket_address *) */
@@ -41,7 +41,8 @@ enum socket_type {
 };
 
 /* Descriptors every program starts with. A line written to FD_REPORT becomes `program: line` in the
- * trace, a line written to FD_OUTPUT becomes `program: | line`: output can never pass for a report. */
+ * trace, a line written to FD_OUTPUT becomes `program: | line`: output can never pass for a
+ * report. */
 enum { FD_INPUT = 0, FD_OUTPUT = 1, FD_REPORT = 2 };
 
 enum { PROCESS_FDS = 16 }; /* descriptors of one program, the three above included */

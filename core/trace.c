@@ -16,8 +16,8 @@ static const char *const virtio_words[] = {VIRTIO_FAILURES(WORD)};
 
 /* In the order of enum tcp_state and enum dhcp_state. */
 static const char *const tcp_words[] = {
-    "CLOSED",     "LISTEN",     "SYN_SENT",   "SYN_RECEIVED", "ESTABLISHED", "FIN_WAIT_1",
-    "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING",    "LAST_ACK",     "TIME_WAIT",
+    "CLOSED",     "LISTEN",     "SYN_SENT", "SYN_RECEIVED", "ESTABLISHED", "FIN_WAIT_1",
+    "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING",  "LAST_ACK",     "TIME_WAIT",
 };
 static const char *const dhcp_words[] = {"INIT",  "SELECTING", "REQUESTING",
                                          "BOUND", "RENEWING",  "REBINDING"};

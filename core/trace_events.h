@@ -5,8 +5,9 @@
  * X(id, level, component, format). A line is "component: format". Level MARK reaches the UART,
  * DETAIL only the simulator. In the format, %u is decimal, %d signed decimal, %x hexadecimal with
  * 0x, %i an IPv4 address, %m a MAC address in the low 48 bits, %P a PCI function (an address of
- * configuration space, platform.h), and any other capital letter a word of one of the tables in trace.c: %E error, %T TCP state, %D DHCP state, %W drop reason, %V virtio
- * failure, %L link, %R retransmission reason, %N reason of a lost lease, %I virtio interface.
+ * configuration space, platform.h), and any other capital letter a word of one of the tables in
+ * trace.c: %E error, %T TCP state, %D DHCP state, %W drop reason, %V virtio failure, %L link, %R
+ * retransmission reason, %N reason of a lost lease, %I virtio interface.
  */
 #ifndef DRYWIRE_TRACE_EVENTS_H
 #define DRYWIRE_TRACE_EVENTS_H

@@ -653,8 +653,8 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     rng_init(&m->entropy, config->secret, 0); /* as on the targets: one seed, one story */
     draw_stream_init(&m->poke, "device.poke");
     m->bus.key = sim_draw(sim, stream(m, "device.key"));
-    arena_start(&m->arena, sim, config->weak, config->guest != &guest_core,
-                &config->place, bus_bits(config->device->transport));
+    arena_start(&m->arena, sim, config->weak, config->guest != &guest_core, &config->place,
+                bus_bits(config->device->transport));
     processes_start(&m->processes);
     guest_memory(m, config->guest, config->fill);
     device_start(m, config->device);

@@ -86,8 +86,8 @@ struct machine_config {
     const struct device_options *device;
     bool weak;
     struct draw_stream place; /* where DMA memory lies on the bus */
-    uint64_t secret; /* what the core's entropy is made from */
-    bool fill;       /* fill ordinary memory, so that what an earlier run left cannot be seen */
+    uint64_t secret;          /* what the core's entropy is made from */
+    bool fill; /* fill ordinary memory, so that what an earlier run left cannot be seen */
 };
 
 int machine_allocate(struct machine *m); /* once: 0 or -1 */

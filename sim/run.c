@@ -520,7 +520,8 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
         fill_result(c, result);
         return 4;
     }
-    if (o->hold_until_ns) { /* the machine counts what it has handed over, the device what it took */
+    if (o->hold_until_ns) { /* the machine counts what it has handed over, the device what it
+                             * took */
         oracles_off(c->far.oracles, "report.counters");
         oracles_off(c->far.oracles, "report.lease");
     }

@@ -27,8 +27,8 @@ struct run_options {
     void (*on_line)(void *ctx, uint64_t time_ns, const char *line);
     void (*on_frame)(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
                      size_t len, const char *fate);
-    /* A frame that is lost between the wire and the machine, `why` in words: one that came was given
-     * to on_frame when it was sent, one that was to leave was not. */
+    /* A frame that is lost between the wire and the machine, `why` in words: one that came was
+     * given to on_frame when it was sent, one that was to leave was not. */
     void (*on_lost)(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
                     size_t len, const struct decoded *d, const char *why);
     /* For pictures of a run: the same frame with its bytes and when it arrives (SIM_NEVER: never);
@@ -57,7 +57,7 @@ struct run_result {
     uint64_t seed, hash, hashed;
     uint64_t virtual_ns; /* since power-on */
     uint64_t frames_tx, frames_rx, events;
-    uint64_t faults;             /* frames that a fault touched */
+    uint64_t faults; /* frames that a fault touched */
     struct claim claim;
     unsigned waits;              /* waits of program run_options.kill_program */
     const struct decision *tape; /* valid until the next run in this context */
@@ -70,8 +70,8 @@ struct run_context;
 struct run_context *run_context_new(void);
 void run_context_free(struct run_context *c);
 
-/* Which memory a run of this scenario has when nobody overrides it; TOGGLE_DRAW: the seed draws, and
- * both are worth a run. */
+/* Which memory a run of this scenario has when nobody overrides it; TOGGLE_DRAW: the seed draws,
+ * and both are worth a run. */
 enum toggle run_memory(const struct scenario *sc);
 
 /* Run it. The verdict is in result->failure; the return value is 0, or 4 when drywire itself could

@@ -61,8 +61,8 @@ static bool earlier(const struct event *a, const struct event *b)
     return (a->time_ns < b->time_ns) | ((a->time_ns == b->time_ns) & (a->order < b->order));
 }
 
-/* A timer knows where its event is. Inline, here and below: an event that a call takes through memory
- * waits there for its parts. */
+/* A timer knows where its event is. Inline, here and below: an event that a call takes through
+ * memory waits there for its parts. */
 static inline void heap_put(struct sim *s, size_t i, struct event e)
 {
     s->heap[i] = e;

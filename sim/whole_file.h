@@ -28,9 +28,8 @@ int whole_file_close(struct whole_file *w);
 /* Give up: nothing is left on disk. Harmless after a failed open. */
 void whole_file_discard(struct whole_file *w);
 
-/* What a process wrote for `path` before it died: give it its name, cut to what `whole` says are the
- * bytes of whole records. 0, or -1: there is nothing whole, and
- * nothing is left. */
+/* What a process wrote for `path` before it died: give it its name, cut to what `whole` says are
+ * the bytes of whole records. 0, or -1: there is nothing whole, and nothing is left. */
 int whole_file_rescue(const char *path, long (*whole)(FILE *f));
 long whole_file_lines(FILE *f); /* for text */
 

@@ -113,8 +113,8 @@ int64_t syscall_dispatch(struct task *t, struct call *call);
 void syscall_enter(struct task *t, struct call *call);
 
 /* fd.c */
-int fd_add(struct task *t, struct file f); /* lowest free descriptor, or ERR_NFILE */
-bool fd_free(const struct task *t);        /* is there one? */
+int fd_add(struct task *t, struct file f);        /* lowest free descriptor, or ERR_NFILE */
+bool fd_free(const struct task *t);               /* is there one? */
 struct file *fd_get(struct task *t, uint64_t fd); /* NULL: not open */
 void fd_close_all(struct task *t);
 void fd_open_console(struct task *t);

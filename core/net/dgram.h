@@ -25,14 +25,14 @@ struct dgram {
 struct dgram_socket {
     struct stack *stack;
     bool open;
-    bool echo;             /* ICMP echo, else UDP */
-    uint16_t port;         /* local port, 0: none yet; of an echo socket the identifier */
-    uint32_t remote_addr;  /* connected to, or 0 */
+    bool echo;            /* ICMP echo, else UDP */
+    uint16_t port;        /* local port, 0: none yet; of an echo socket the identifier */
+    uint32_t remote_addr; /* connected to, or 0 */
     uint16_t remote_port;
-    int error;             /* of an ICMP error, given to the next call; 0: none */
-    uint32_t sent_addr;    /* where the last datagram went: whose errors count */
-    unsigned head, count;  /* of the queue */
-    struct dgram *queue;   /* DGRAM_QUEUE entries */
+    int error;            /* of an ICMP error, given to the next call; 0: none */
+    uint32_t sent_addr;   /* where the last datagram went: whose errors count */
+    unsigned head, count; /* of the queue */
+    struct dgram *queue;  /* DGRAM_QUEUE entries */
 };
 
 /* Open a socket: 0 and *out, or ERR_NFILE. */
@@ -51,8 +51,8 @@ uint8_t *dgram_begin(struct stack *s, uint32_t addr);
 void dgram_cancel(struct stack *s, uint32_t addr, uint8_t *payload);
 
 /* Send it: 0, ERR_UNREACH (no route), or an error that an earlier datagram met. Given. */
-int dgram_send(struct stack *s, struct dgram_socket *d, uint8_t *payload, size_t len,
-               uint32_t addr, uint16_t port);
+int dgram_send(struct stack *s, struct dgram_socket *d, uint8_t *payload, size_t len, uint32_t addr,
+               uint16_t port);
 
 /* The oldest received datagram, or NULL; dgram_next() drops it. */
 const struct dgram *dgram_peek(const struct dgram_socket *d);

@@ -8,7 +8,8 @@
 #include "dhcp_message.h"
 #include "stack.h"
 
-_Static_assert(FRAME_UDP_PAYLOAD - FRAME_IP + DHCP_MESSAGE_LEN <= NETDEV_MTU_MIN, "it fits any MTU");
+_Static_assert(FRAME_UDP_PAYLOAD - FRAME_IP + DHCP_MESSAGE_LEN <= NETDEV_MTU_MIN,
+               "it fits any MTU");
 
 /* RFC 2131 section 4.1: 4, 8, 16, 32, 64 seconds, each off by up to one second. */
 enum { BACKOFF_FIRST_S = 4, BACKOFF_LAST_S = 64 };
@@ -53,7 +54,8 @@ static void dhcp_move(struct stack *s, enum dhcp_state to)
 /* ---- sending ---- */
 
 /* The message goes to everybody from 0.0.0.0, or in RENEWING to the server from our address
- * (section 4.4.4 and 4.3.2). A frame that cannot be had now counts as lost: the timer asks again. */
+ * (section 4.4.4 and 4.3.2). A frame that cannot be had now counts as lost: the timer asks
+ * again. */
 static void dhcp_send(struct stack *s, const struct dhcp_build *b)
 {
     uint32_t dst = s->dhcp.state == DHCP_RENEWING ? s->dhcp.lease.server : IPV4_BROADCAST;
@@ -135,9 +137,7 @@ static bool lease_check(struct dhcp_lease *l)
     if (!ipv4_is_host(l->addr) || !ipv4_is_host(l->server))
         return false;
     if (l->mask == 0)
-        l->mask = l->addr >> 31 == 0   ? 0xff000000
-                  : l->addr >> 30 == 2 ? 0xffff0000
-                                       : 0xffffff00;
+        l->mask = l->addr >> 31 == 0 ? 0xff000000 : l->addr >> 30 == 2 ? 0xffff0000 : 0xffffff00;
     if (!mask_is_contiguous(l->mask))
         return false;
     if (l->mask < 0xfffffffe && ((l->addr & ~l->mask) == 0 || (l->addr | l->mask) == 0xffffffff))
@@ -223,8 +223,8 @@ static void input_offer(struct stack *s, struct dhcp_lease *l)
 static void input_ack(struct stack *s, struct dhcp_lease *l)
 {
     struct dhcp_client *d = &s->dhcp;
-    bool asked = d->state == DHCP_REQUESTING || d->state == DHCP_RENEWING ||
-                 d->state == DHCP_REBINDING;
+    bool asked =
+        d->state == DHCP_REQUESTING || d->state == DHCP_RENEWING || d->state == DHCP_REBINDING;
 
     if (!asked || !lease_check(l)) {
         stack_drop(s, DROP_DHCP_STATE);

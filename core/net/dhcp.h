@@ -39,11 +39,11 @@ struct dhcp_lease {
 struct dhcp_client {
     enum dhcp_state state;
     uint32_t xid;
-    uint64_t began_ns;   /* when this exchange began: the field `secs` */
-    uint16_t secs;       /* as sent in DISCOVER, repeated in its REQUEST */
-    unsigned tries;      /* messages sent in this state */
-    uint64_t timer_ns;   /* retransmission, T1 or T2 */
-    uint64_t request_ns; /* when the REQUEST went out: the lease counts from there */
+    uint64_t began_ns;       /* when this exchange began: the field `secs` */
+    uint16_t secs;           /* as sent in DISCOVER, repeated in its REQUEST */
+    unsigned tries;          /* messages sent in this state */
+    uint64_t timer_ns;       /* retransmission, T1 or T2 */
+    uint64_t request_ns;     /* when the REQUEST went out: the lease counts from there */
     struct dhcp_lease offer; /* in SELECTING and REQUESTING */
     struct dhcp_lease lease; /* in BOUND, RENEWING, REBINDING */
     uint64_t t1_ns, t2_ns, expiry_ns;

@@ -128,8 +128,8 @@ static uint8_t *put_address(uint8_t *at, uint8_t code, uint32_t addr)
 
 void dhcp_write(uint8_t *out, const struct dhcp_build *b, const uint8_t mac[6])
 {
-    static const uint8_t parameters[] = {OPTION_MASK,  OPTION_ROUTER, OPTION_DNS, OPTION_LEASE,
-                                         OPTION_SERVER, OPTION_T1,    OPTION_T2};
+    static const uint8_t parameters[] = {OPTION_MASK,   OPTION_ROUTER, OPTION_DNS, OPTION_LEASE,
+                                         OPTION_SERVER, OPTION_T1,     OPTION_T2};
     struct dhcp_header *h = (struct dhcp_header *)out;
     uint8_t type = (uint8_t)b->type, client_id[7] = {HTYPE_ETHERNET};
     be16 size = be16_of(576);

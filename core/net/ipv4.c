@@ -1,6 +1,6 @@
 /*
- * IPv4 for a host (RFC 791; RFC 1122 section 3.2.1): no options are sent, received ones are skipped,
- * source-routed packets and fragments are dropped (docs/limits.md).
+ * IPv4 for a host (RFC 791; RFC 1122 section 3.2.1): no options are sent, received ones are
+ * skipped, source-routed packets and fragments are dropped (docs/limits.md).
  */
 #include "../bug.h"
 #include "../check.h"
@@ -129,8 +129,7 @@ void ipv4_input(struct stack *s, const uint8_t *packet, size_t len, enum ipv4_wa
     }
     if (reason == DROP_COUNT && (be16_get(ip->flags_offset) & (IP_FLAG_MF | IP_OFFSET_MASK)))
         reason = DROP_IP_FRAGMENT;
-    if (reason == DROP_COUNT &&
-        source_routed(packet + sizeof(*ip), p.header_len - sizeof(*ip)))
+    if (reason == DROP_COUNT && source_routed(packet + sizeof(*ip), p.header_len - sizeof(*ip)))
         reason = DROP_IP_SOURCE_ROUTE;
     if (reason != DROP_COUNT) {
         stack_drop(s, reason);

@@ -248,8 +248,7 @@ static struct tcp_conn *ready_child(const struct tcp_conn *listener)
     for (unsigned i = 0; i < TCP_CONNS; i++) {
         struct tcp_conn *c = &s->tcp[i];
 
-        if (c->listener == listener &&
-            (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT))
+        if (c->listener == listener && (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT))
             return c;
     }
     return 0;

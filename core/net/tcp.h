@@ -46,17 +46,17 @@ enum {
     TCP_WINDOW_MAX = 65535, /* without window scaling */
     TCP_OOO_MAX = 8,        /* separate runs of out-of-order data; the farthest are given up */
     TCP_BACKLOG_MAX = 8,
-    TCP_MSS_DEFAULT = 536,  /* MUST-15 */
+    TCP_MSS_DEFAULT = 536, /* MUST-15 */
 };
 
-#define TCP_RTO_INITIAL_NS (1 * NS_PER_S)  /* RFC 6298 (2.1) */
-#define TCP_RTO_MIN_NS     (1 * NS_PER_S)  /* (2.4) */
-#define TCP_RTO_MAX_NS     (60 * NS_PER_S) /* (2.5) */
-#define TCP_RTO_AFTER_SYN_NS (3 * NS_PER_S) /* (5.7) */
-#define TCP_R2_NS          (180 * NS_PER_S) /* give up after so long: MUST-23, SHLD-11 */
-#define TCP_DELACK_NS      (40 * NS_PER_MS) /* MUST-40 allows 500 ms */
-#define TCP_MSL_NS         (30 * NS_PER_S)
-#define TCP_FIN_WAIT_NS    (60 * NS_PER_S)  /* for the peer's FIN, once the program is gone */
+#define TCP_RTO_INITIAL_NS   (1 * NS_PER_S)   /* RFC 6298 (2.1) */
+#define TCP_RTO_MIN_NS       (1 * NS_PER_S)   /* (2.4) */
+#define TCP_RTO_MAX_NS       (60 * NS_PER_S)  /* (2.5) */
+#define TCP_RTO_AFTER_SYN_NS (3 * NS_PER_S)   /* (5.7) */
+#define TCP_R2_NS            (180 * NS_PER_S) /* give up after so long: MUST-23, SHLD-11 */
+#define TCP_DELACK_NS        (40 * NS_PER_MS) /* MUST-40 allows 500 ms */
+#define TCP_MSL_NS           (30 * NS_PER_S)
+#define TCP_FIN_WAIT_NS      (60 * NS_PER_S) /* for the peer's FIN, once the program is gone */
 
 /* A run of sequence numbers [start, end). */
 struct tcp_range {
@@ -67,8 +67,8 @@ struct tcp_conn {
     struct stack *stack;
     unsigned number; /* in traces */
     enum tcp_state state;
-    bool owned;      /* a descriptor refers to it, or will by accept */
-    bool passive;    /* came from a LISTEN: MUST-11 */
+    bool owned;                /* a descriptor refers to it, or will by accept */
+    bool passive;              /* came from a LISTEN: MUST-11 */
     struct tcp_conn *listener; /* until it is accepted */
     unsigned backlog;          /* of a LISTEN */
     int error;                 /* why it ended; given to the program */
@@ -98,10 +98,10 @@ struct tcp_conn {
 
     /* What tcp_output() owes. */
     bool ack_now;
-    bool resend;                   /* the segment at snd_una, once */
-    uint8_t resend_reason;         /* enum retransmit_reason */
-    bool probe;                    /* one byte beyond a closed window */
-    unsigned segments_unacked;     /* full segments received since the last ACK sent */
+    bool resend;               /* the segment at snd_una, once */
+    uint8_t resend_reason;     /* enum retransmit_reason */
+    bool probe;                /* one byte beyond a closed window */
+    unsigned segments_unacked; /* full segments received since the last ACK sent */
 
     /* RFC 6298. */
     uint64_t srtt_ns, rttvar_ns, rto_ns;

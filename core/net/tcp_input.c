@@ -225,9 +225,9 @@ static void input_syn_sent(struct tcp_conn *c, const struct ipv4_packet *p,
 /* ---- 3.10.7.4, first: sequence number ---- */
 
 /*
- * The acceptance test, with the allowance for ACK, URG and RST at a closed window (MUST-66), and one
- * for whole duplicates: they are answered and nothing of them is taken but their ACK, which may be
- * newer than they are. Without it a FIN that is sent again with the ACK of ours would be wasted.
+ * The acceptance test, with the allowance for ACK, URG and RST at a closed window (MUST-66), and
+ * one for whole duplicates: they are answered and nothing of them is taken but their ACK, which may
+ * be newer than they are. Without it a FIN that is sent again with the ACK of ours would be wasted.
  */
 static bool acceptable(const struct tcp_conn *c, const struct tcp_segment *g)
 {
@@ -403,8 +403,7 @@ static bool input_ack(struct tcp_conn *c, const struct ipv4_packet *p, const str
     if (seq_lt(c->snd_una, g->ack))
         take_ack(c, g->ack);
     else if (g->ack == c->snd_una && !g->had_data && !(g->flags & TCP_FIN) &&
-             g->wnd == c->snd_wnd && c->snd_una != c->snd_max &&
-             c->persist_at_ns == DEADLINE_NEVER)
+             g->wnd == c->snd_wnd && c->snd_una != c->snd_max && c->persist_at_ns == DEADLINE_NEVER)
         duplicate_ack(c);
     if (update) {
         take_window(c, g);
@@ -452,7 +451,8 @@ static void copy_to_ring(struct tcp_conn *c, uint32_t seq, const uint8_t *data, 
     mem_copy(c->rcv_buf, data + first, len - first);
 }
 
-/* Copy the parts of [seq, end) that are not held yet: the bytes received first win (threats T18). */
+/* Copy the parts of [seq, end) that are not held yet: the bytes received first win (threats
+ * T18). */
 static void store_new(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint8_t *data)
 {
     uint32_t at = seq;
@@ -473,7 +473,8 @@ static void store_new(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint
         copy_to_ring(c, at, data + (at - seq), end - at);
 }
 
-/* Add [start, end) to the sorted, disjoint list; with no slot left the farthest run is forgotten. */
+/* Add [start, end) to the sorted, disjoint list; with no slot left the farthest run is
+ * forgotten. */
 static void range_add(struct tcp_conn *c, uint32_t start, uint32_t end)
 {
     struct tcp_range merged[TCP_OOO_MAX + 1];

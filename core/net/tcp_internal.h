@@ -1,5 +1,6 @@
 /*
- * Between the files of TCP: tcp.c (life of a connection, sockets, timers), tcp_input.c, tcp_output.c.
+ * Between the files of TCP: tcp.c (life of a connection, sockets, timers), tcp_input.c,
+ * tcp_output.c.
  */
 #ifndef DRYWIRE_TCP_INTERNAL_H
 #define DRYWIRE_TCP_INTERNAL_H
@@ -73,7 +74,7 @@ struct tcp_segment {
     uint16_t src_port, dst_port;
     uint32_t seq, ack, wnd;
     uint8_t flags;
-    uint32_t len; /* of the data */
+    uint32_t len;  /* of the data */
     bool had_data; /* before it was trimmed */
     const uint8_t *data;
     uint16_t mss; /* 0: no option */

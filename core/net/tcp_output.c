@@ -212,8 +212,7 @@ static bool output_data(struct tcp_conn *c)
     for (unsigned i = 0; i <= TCP_SND_BUFFER; i++) {
         struct sendable next = sendable(c);
 
-        if (next.held_back && c->rto_at_ns == DEADLINE_NEVER &&
-            c->persist_at_ns == DEADLINE_NEVER)
+        if (next.held_back && c->rto_at_ns == DEADLINE_NEVER && c->persist_at_ns == DEADLINE_NEVER)
             c->persist_at_ns = c->stack->now_ns + c->rto_ns;
         if (!next.len && !next.fin)
             return true;

@@ -19,8 +19,7 @@ int dgram_open(struct stack *s, bool echo, struct dgram_socket **out)
 
         if (d->open)
             continue;
-        *d = (struct dgram_socket){
-            .stack = s, .open = true, .echo = echo, .queue = d->queue};
+        *d = (struct dgram_socket){.stack = s, .open = true, .echo = echo, .queue = d->queue};
         *out = d;
         return 0;
     }
@@ -119,8 +118,8 @@ void udp_input(struct stack *s, const struct ipv4_packet *p)
         return;
     }
     if (be16_get(udp->checksum) != 0 &&
-        !checksum_good(checksum_add(checksum_pseudo(p->src, p->dst, IP_PROTOCOL_UDP, len),
-                                    p->payload, len))) {
+        !checksum_good(
+            checksum_add(checksum_pseudo(p->src, p->dst, IP_PROTOCOL_UDP, len), p->payload, len))) {
         stack_drop(s, DROP_UDP_CHECKSUM);
         return;
     }
@@ -207,8 +206,8 @@ void dgram_cancel(struct stack *s, uint32_t addr, uint8_t *payload)
     dev->free(dev->ctx, payload - FRAME_UDP_PAYLOAD);
 }
 
-int dgram_send(struct stack *s, struct dgram_socket *d, uint8_t *payload, size_t len,
-               uint32_t addr, uint16_t port)
+int dgram_send(struct stack *s, struct dgram_socket *d, uint8_t *payload, size_t len, uint32_t addr,
+               uint16_t port)
 {
     uint8_t *frame = payload - FRAME_UDP_PAYLOAD;
     struct icmp_header *icmp = (struct icmp_header *)(frame + FRAME_IP_PAYLOAD);

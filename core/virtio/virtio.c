@@ -8,8 +8,7 @@
 #include "../ring.h"
 #include "../trace.h"
 
-int virtio_open(struct virtio_device *d, const struct platform *p,
-                const struct virtio_place *place)
+int virtio_open(struct virtio_device *d, const struct platform *p, const struct virtio_place *place)
 {
     if (place->bus == VIRTIO_BUS_PCI)
         return virtio_pci_open(d, p, place);

@@ -73,19 +73,19 @@ struct virtio_pci {
     struct virtio_region common, notify, isr, config; /* legacy: common is all of BAR 0 */
     uint32_t notify_multiplier;
     uint64_t notify_at[VIRTIO_PCI_QUEUES_MAX]; /* of a queue: 4.1.4.4 */
-    bool msix; /* enabled */
+    bool msix;                                 /* enabled */
 };
 
 struct virtio_device {
     const struct platform *platform;
     const struct virtio_transport *transport;
-    uint64_t base;     /* MMIO: of its registers */
+    uint64_t base; /* MMIO: of its registers */
     struct virtio_pci pci;
     uint32_t config_len; /* bytes of device configuration that there are */
-    bool legacy;       /* driven through the legacy interface */
-    uint64_t offered;  /* as read once at negotiation */
-    uint64_t features; /* negotiated */
-    bool failed;       /* given up: its memory is not touched any more */
+    bool legacy;         /* driven through the legacy interface */
+    uint64_t offered;    /* as read once at negotiation */
+    uint64_t features;   /* negotiated */
+    bool failed;         /* given up: its memory is not touched any more */
     enum virtio_failure reason;
 };
 

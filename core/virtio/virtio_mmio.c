@@ -86,7 +86,8 @@ static int legacy_queue_enable(struct virtio_device *d, uint16_t index, uint16_t
     reg_write(d, VIRTIO_MMIO_QUEUE_SEL, index);
     reg_write(d, VIRTIO_MMIO_QUEUE_NUM, size);
     reg_write(d, VIRTIO_MMIO_QUEUE_ALIGN, VIRTQ_LEGACY_ALIGN);
-    reg_write(d, VIRTIO_MMIO_QUEUE_PFN, (uint32_t)(at->desc / (BUG(QUEUE_PFN) ? 1 : VIRTQ_LEGACY_ALIGN)));
+    reg_write(d, VIRTIO_MMIO_QUEUE_PFN,
+              (uint32_t)(at->desc / (BUG(QUEUE_PFN) ? 1 : VIRTQ_LEGACY_ALIGN)));
     if (reg_read(d, VIRTIO_MMIO_QUEUE_PFN) == 0)
         return virtio_fail(d, VIRTIO_FAILURE_QUEUE_READY, index);
     return 0;
@@ -99,7 +100,8 @@ static void mmio_notify(struct virtio_device *d, uint16_t index)
 
 static uint32_t mmio_config_read(struct virtio_device *d, uint32_t offset, unsigned size)
 {
-    return d->platform->reg_read(d->platform->ctx, REG_MMIO, d->base + VIRTIO_MMIO_CONFIG + offset, size);
+    return d->platform->reg_read(d->platform->ctx, REG_MMIO, d->base + VIRTIO_MMIO_CONFIG + offset,
+                                 size);
 }
 
 static uint32_t modern_config_generation(struct virtio_device *d)

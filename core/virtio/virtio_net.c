@@ -249,13 +249,13 @@ static void trace_ring(const struct virtio_net *n)
 }
 
 int virtio_net_init(struct virtio_net *n, const struct platform *p,
-                    const struct virtio_place *place, struct dma_memory *memory,
-                    struct rng *random, const struct virtio_net_options *options)
+                    const struct virtio_place *place, struct dma_memory *memory, struct rng *random,
+                    const struct virtio_net_options *options)
 {
     uint64_t wanted = VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT) |
                       VIRTIO_BIT(VIRTIO_F_RING_PACKED) | VIRTIO_BIT(VIRTIO_F_EVENT_IDX) |
-                      VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_NET_F_STATUS) |
-                      VIRTIO_BIT(VIRTIO_NET_F_MTU);
+                      VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_NET_F_MAC) |
+                      VIRTIO_BIT(VIRTIO_NET_F_STATUS) | VIRTIO_BIT(VIRTIO_NET_F_MTU);
     int type = virtio_open(&n->dev, p, place);
 
     if (type < 0)
@@ -325,7 +325,8 @@ void virtio_net_check(struct virtio_net *n, uint64_t now_ns)
     if (n->dev.failed)
         return;
     if (n->interrupts) {
-        n->dev.transport->interrupt_ack(&n->dev); /* before the look at the queues, or one is lost */
+        n->dev.transport->interrupt_ack(
+            &n->dev); /* before the look at the queues, or one is lost */
         virtq_interrupts(&n->rx, false);
         if (n->tx_short)
             virtq_interrupts(&n->tx, false);

@@ -30,13 +30,14 @@ struct virtio_net {
     unsigned header_len; /* 10 or 12: section 5.1.6.1 */
     bool split_header;   /* legacy without ANY_LAYOUT: the header has its own descriptor */
     bool link_up;
-    uint64_t check_ns;   /* not before then are link and status looked at again */
-    bool check_due;      /* something happened since they were looked at */
-    bool interrupts;     /* wanted, while nothing is being done */
-    bool tx_short;       /* the stack was refused a slot: it waits for one to come back */
-    bool more;           /* finished chains were there when interrupts were asked for */
-    uint64_t tx_watch_ns; /* since when frames were seen in flight and none came back; 0: not seen */
-    bool tx_stalled;      /* that was long ago, and it was said */
+    uint64_t check_ns; /* not before then are link and status looked at again */
+    bool check_due;    /* something happened since they were looked at */
+    bool interrupts;   /* wanted, while nothing is being done */
+    bool tx_short;     /* the stack was refused a slot: it waits for one to come back */
+    bool more;         /* finished chains were there when interrupts were asked for */
+    uint64_t
+        tx_watch_ns; /* since when frames were seen in flight and none came back; 0: not seen */
+    bool tx_stalled; /* that was long ago, and it was said */
     uint8_t *rx_slots, *tx_slots;
     uint16_t rx_count, tx_count;
     uint16_t tx_free_count;
@@ -55,8 +56,8 @@ enum {
  * there is no network device, or ERR_DEVICE.
  */
 int virtio_net_init(struct virtio_net *n, const struct platform *p,
-                    const struct virtio_place *place, struct dma_memory *memory,
-                    struct rng *random, const struct virtio_net_options *options);
+                    const struct virtio_place *place, struct dma_memory *memory, struct rng *random,
+                    const struct virtio_net_options *options);
 
 /* Once per poll, before and after the work: acknowledge an interrupt, look after a changed link;
  * notify the device, ask for the next interrupt. */

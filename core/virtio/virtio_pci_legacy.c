@@ -59,7 +59,8 @@ static int legacy_queue_enable(struct virtio_device *d, uint16_t index, uint16_t
     if (virtio_pci_vector(d, VIRTIO_MSI_CONFIG_VECTOR) ||
         virtio_pci_vector(d, VIRTIO_MSI_QUEUE_VECTOR))
         return ERR_DEVICE;
-    legacy_write(d, VIRTIO_PCI_QUEUE_PFN, 4, (uint32_t)(at->desc / (BUG(QUEUE_PFN) ? 1 : VIRTQ_LEGACY_ALIGN)));
+    legacy_write(d, VIRTIO_PCI_QUEUE_PFN, 4,
+                 (uint32_t)(at->desc / (BUG(QUEUE_PFN) ? 1 : VIRTQ_LEGACY_ALIGN)));
     if (legacy_read(d, VIRTIO_PCI_QUEUE_PFN, 4) == 0)
         return virtio_fail(d, VIRTIO_FAILURE_QUEUE_READY, index);
     return 0;

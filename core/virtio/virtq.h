@@ -60,17 +60,17 @@ struct virtq_seg {
 
 struct virtq {
     struct virtio_device *dev;
-    uint16_t index;      /* which queue of the device */
+    uint16_t index;         /* which queue of the device */
     bool packed, event_idx; /* negotiated */
-    uint16_t size;       /* entries; a power of two when split */
-    uint16_t free_head;  /* first free descriptor, linked through shadow[].next */
-    uint16_t free_count; /* descriptors */
-    uint16_t avail_idx;  /* next to fill */
-    uint16_t used_idx;   /* next to take */
-    uint16_t in_flight;  /* chains */
-    uint8_t *tables;     /* indirect, one of VIRTQ_INDIRECT_MAX for each shadow[]; or NULL */
-    uint64_t added, shown; /* chains ever, and those of them that the device may see */
-    uint16_t unkicked;   /* entries (packed: descriptors) since the device was last thought of */
+    uint16_t size;          /* entries; a power of two when split */
+    uint16_t free_head;     /* first free descriptor, linked through shadow[].next */
+    uint16_t free_count;    /* descriptors */
+    uint16_t avail_idx;     /* next to fill */
+    uint16_t used_idx;      /* next to take */
+    uint16_t in_flight;     /* chains */
+    uint8_t *tables;        /* indirect, one of VIRTQ_INDIRECT_MAX for each shadow[]; or NULL */
+    uint64_t added, shown;  /* chains ever, and those of them that the device may see */
+    uint16_t unkicked;      /* entries (packed: descriptors) since the device was last thought of */
 
     /* split */
     uint16_t published;  /* value of avail->idx that the device may see */
@@ -87,11 +87,11 @@ struct virtq {
     le32 *driver_event, *device_event; /* event suppression: off_wrap low, flags high */
 
     struct {
-        void *token;      /* of a chain in flight */
-        uint64_t turn;    /* q->added when it was added */
-        uint32_t in_len;  /* bytes of the chain that the device may write */
-        uint16_t next;    /* in the chain (split), or in the free list */
-        uint16_t count;   /* descriptors of the chain that is in flight here, else 0 */
+        void *token;          /* of a chain in flight */
+        uint64_t turn;        /* q->added when it was added */
+        uint32_t in_len;      /* bytes of the chain that the device may write */
+        uint16_t next;        /* in the chain (split), or in the free list */
+        uint16_t count;       /* descriptors of the chain that is in flight here, else 0 */
     } shadow[VIRTQ_SIZE_MAX]; /* by head (split), by buffer id (packed) */
 };
 
@@ -114,13 +114,13 @@ static inline unsigned virtq_descriptors(const struct virtq *q, unsigned count)
  *
  * seg[0..out) are read by the device, seg[out..out+in) written by it; each lies in DMA memory,
  * 1..65535 bytes. `token` (not NULL) comes back from virtq_get_used(). Returns 0, or ERR_AGAIN with
- * nothing changed when fewer than virtq_descriptors(out+in) are free. The buffers are the device's as soon
- * as the next virtq_kick(). VirtIO 1.2 sections 2.7.13, 2.8.21.
+ * nothing changed when fewer than virtq_descriptors(out+in) are free. The buffers are the device's
+ * as soon as the next virtq_kick(). VirtIO 1.2 sections 2.7.13, 2.8.21.
  */
-int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in,
-              void *token);
+int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in, void *token);
 
-/* Publish what was added; notify the device if something was and it wants to know (2.7.13.4, 2.8.21.2). */
+/* Publish what was added; notify the device if something was and it wants to know
+ * (2.7.13.4, 2.8.21.2). */
 void virtq_kick(struct virtq *q);
 
 /* Publish without notifying: for buffers posted before DRIVER_OK (3.1.1). */

@@ -101,7 +101,7 @@ void virtq_packed_publish(struct virtq *q)
     if (!q->head_waits)
         return;
     if (!BUG(PACKED_NO_WRITE_BARRIER))
-        ring_barrier(p, BARRIER_WRITE, "packed-publish"); /* all before the head's flags: 2.8.21.1.1 */
+        ring_barrier(p, BARRIER_WRITE, "packed-publish"); /* rest before the flags: 2.8.21.1.1 */
     q->head_waits = false;
     ring_store16(p, &q->ring[q->head_at].flags, q->head_flags);
 }

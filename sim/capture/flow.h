@@ -42,7 +42,7 @@ struct flow_side {
     size_t piece_count;
     uint8_t *bytes; /* len of them: the stream up to its end or its first gap */
     size_t len;
-    bool gap; /* more was seen behind it */
+    bool gap;         /* more was seen behind it */
     size_t conflicts; /* bytes of it that came twice, and were not the same: one counts */
     bool fin, rst;
     uint32_t fin_at; /* where in the stream */

@@ -23,10 +23,10 @@ enum { LINKTYPE_USER0 = 147 };
 
 struct pcapng {
     struct whole_file out;
-    uint64_t at;            /* bytes so far */
-    uint64_t packets;       /* so far, of all interfaces */
-    uint64_t comment_at;    /* where the text of the header's first comment lies */
-    bool rings;             /* interface "ring" is described */
+    uint64_t at;         /* bytes so far */
+    uint64_t packets;    /* so far, of all interfaces */
+    uint64_t comment_at; /* where the text of the header's first comment lies */
+    bool rings;          /* interface "ring" is described */
 };
 
 /* Open for writing; `comments`, any number up to a NULL, go into the section header (origin.h). 0,

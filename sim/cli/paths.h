@@ -13,12 +13,14 @@ struct paths {
     size_t count, size;
 };
 
-/* Add what `count` words name to *p, which starts as {0}; freed by paths_free(). What cannot be found
- * or searched is added as it is: whoever reads it reports why. Out of memory ends the program. */
+/* Add what `count` words name to *p, which starts as {0}; freed by paths_free(). What cannot be
+ * found or searched is added as it is: whoever reads it reports why. Out of memory ends the
+ * program. */
 void paths_collect(struct paths *p, char **words, int count);
 void paths_free(struct paths *p);
 
-/* A path cannot be had, and errno says why: a line on `errors`, with the nearest name of its folder.
+/* A path cannot be had, and errno says why: a line on `errors`, with the nearest name of its
+ * folder.
  */
 void paths_report_missing(FILE *errors, const char *path);
 

@@ -17,13 +17,13 @@ struct pool {
     void (*done)(void *ctx, uint64_t index, const struct verdict *v);
     void (*progress)(void *ctx, uint64_t finished); /* now and then; may be NULL */
     void *ctx;
-    unsigned workers; /* at most */
+    unsigned workers;   /* at most */
     uint64_t timeout_s; /* of each run; one that its own alarm does not end is killed after it */
     bool alone; /* a new worker for each run: what is loaded has memory of its own (--guest) */
 };
 
-/* From now on a signal that asks for the end waits until pool_run() looks: outputs that are tried before
- * leave nothing. Called by pool_run() as well. */
+/* From now on a signal that asks for the end waits until pool_run() looks: outputs that are tried
+ * before leave nothing. Called by pool_run() as well. */
 void pool_prepare(void);
 
 /* Run them all. 0, EXIT_HARNESS after a line on stderr, or 128 + N when signal N asked for the end:

@@ -151,8 +151,8 @@ int verb_list(const struct options *o)
     if (o->path_count == 1 && capture_recognised(o->paths[0]))
         return list_capture(o->paths[0]);
     if (o->path_count || access(standard, R_OK) == 0) {
-        code = list_scenarios(o, o->path_count ? o->paths : only,
-                              o->path_count ? o->path_count : 1);
+        code =
+            list_scenarios(o, o->path_count ? o->paths : only, o->path_count ? o->path_count : 1);
         if (code)
             return code; /* and nothing that pushes its line away */
     } else {

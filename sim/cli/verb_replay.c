@@ -63,7 +63,8 @@ static void fail(struct failure *f, int code, const char *errors)
     snprintf(f->message, sizeof(f->message), "%.*s", (int)strcspn(errors, "\n"), errors);
 }
 
-/* What is printed is set aside until it is known how it ends: then it is one result like a run's. */
+/* What is printed is set aside until it is known how it ends: then it is one result like a
+ * run's. */
 static int replay_one(const char *path, const struct options *o)
 {
     static struct verdict v;
@@ -83,7 +84,8 @@ static int replay_one(const char *path, const struct options *o)
     errors = aside_end(&err);
     text = aside_end(&out);
     clock_gettime(CLOCK_MONOTONIC, &end);
-    v.real_ns = (uint64_t)(end.tv_sec - start.tv_sec) * NS_PER_S + (uint64_t)end.tv_nsec - (uint64_t)start.tv_nsec;
+    v.real_ns = (uint64_t)(end.tv_sec - start.tv_sec) * NS_PER_S + (uint64_t)end.tv_nsec -
+                (uint64_t)start.tv_nsec;
     run.seed = replay_found()->seed;
     v.failure = replay_found()->failure;
     if (code && code != EXIT_USAGE && code != EXIT_CANNOT_TEST && !v.failure.kind)

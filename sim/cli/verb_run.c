@@ -138,8 +138,8 @@ static void tell_many(const struct runner *r, const struct file *f)
     progress_erase();
     snprintf(text, sizeof(text),
              "%s  %.4000s  seeds=%" PRIu64 "..%" PRIu64 "  %" PRIu64 " runs, %" PRIu64 " failed%s",
-             bad ? "fail" : "pass", f->scenario->path, r->o->seed, r->o->seed + r->seeds - 1, t->runs,
-             t->failed, bad ? "" : "\n");
+             bad ? "fail" : "pass", f->scenario->path, r->o->seed, r->o->seed + r->seeds - 1,
+             t->runs, t->failed, bad ? "" : "\n");
     if (bad)
         snprintf(text + strlen(text), sizeof(text) - strlen(text), ", first seed=%" PRIu64 "\n",
                  t->first_failed);

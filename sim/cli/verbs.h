@@ -37,7 +37,8 @@ int read_with_device(const char *path, const struct options *o, struct scenario 
 int read_or_report(const char *path, const struct options *o, struct scenario **out, FILE *errors);
 
 /* The same for one of many: *error is the line, to be freed, or NULL; nothing is printed. */
-int read_for_results(const char *path, const struct options *o, struct scenario **out, char **error);
+int read_for_results(const char *path, const struct options *o, struct scenario **out,
+                     char **error);
 
 /* Do both names mean one regular file? */
 bool same_file(const char *a, const char *b);

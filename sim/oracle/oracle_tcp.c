@@ -440,8 +440,8 @@ void flows_rx(struct oracles *o, const struct decoded *d)
     if ((d->tcp_flags & SEG_ACK) && f->own_syn) {
         uint64_t ack = offset_of(d->tcp_ack, f->own_iss, f->own_sent);
 
-        advanced = ack <= f->own_sent + f->own_fin &&
-                   (!f->timer.syn_acked || (int64_t)(ack - f->una) > 0);
+        advanced =
+            ack <= f->own_sent + f->own_fin && (!f->timer.syn_acked || (int64_t)(ack - f->una) > 0);
         if (advanced) {
             f->una = ack;
             f->timer.syn_acked = true;

@@ -46,7 +46,7 @@ struct run {
     struct qemu_command command;
     struct judge *judge;
     struct whole_file log; /* file NULL: not kept */
-    pid_t world, qemu; /* 0: not there, or ended and waited for */
+    pid_t world, qemu;     /* 0: not there, or ended and waited for */
     int world_status;
     struct failure *violation;         /* shared with the far side */
     int serial, world_said, qemu_said; /* pipe; files in memory */
@@ -136,7 +136,8 @@ static int image_build_id(const char *path, char id[9])
     else if (f)
         fprintf(stderr, "drywire: %s is not an image of drywire: it has no build id\n", path);
     else
-        fprintf(stderr, "drywire: %s: %s; `make images` builds it (with the same O=)\n", path, strerror(errno));
+        fprintf(stderr, "drywire: %s: %s; `make images` builds it (with the same O=)\n", path,
+                strerror(errno));
     free(bytes);
     if (f)
         fclose(f);
@@ -456,8 +457,8 @@ static void failure_block(FILE *out, const struct run *r, enum judgement v, cons
 
     fprintf(out, "what:      %s %s: %s\n", judgement_word(v), f->oracle, f->message);
     fprintf(out, "where:     %s\n", f->site);
-    fprintf(out, "when:      %" PRIu64 ".%06" PRIu64 " s on the %s clock\n", us / 1000000, us % 1000000,
-           v == JUDGED_FAIL && r->violation->kind ? "far side's" : "machine's");
+    fprintf(out, "when:      %" PRIu64 ".%06" PRIu64 " s on the %s clock\n", us / 1000000,
+            us % 1000000, v == JUDGED_FAIL && r->violation->kind ? "far side's" : "machine's");
     fprintf(out, "lines:");
     for (unsigned i = first; i < r->line_count; i++)
         fprintf(out, "%s%s\n", i == first ? "     " : "           ", r->lines[i % LINES_KEPT]);
@@ -624,7 +625,10 @@ int qemu_run(const struct scenario *sc, const struct options *o, bool live,
         return EXIT_HARNESS;
     }
     snprintf(netdev, sizeof(netdev), "dgram,id=n,local.type=fd,local.str=%d", wire[1]);
-    code = prepare(&r, world ? netdev : o->net == NET_USER ? "user,id=n,restrict=on" : "user,id=n",
+    code = prepare(&r,
+                   world                ? netdev
+                   : o->net == NET_USER ? "user,id=n,restrict=on"
+                                        : "user,id=n",
                    result);
     if (!code) {
         watch_stop();

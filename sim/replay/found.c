@@ -10,7 +10,8 @@ struct found *replay_found(void)
     static struct found *found;
 
     if (!found)
-        found = mmap(NULL, sizeof(*found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        found =
+            mmap(NULL, sizeof(*found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (found == MAP_FAILED) {
         perror("drywire: mmap");
         exit(EXIT_HARNESS);

@@ -1,6 +1,6 @@
 /*
- * What a replay found, for a report of it besides what is printed: in a mapping that a child shares,
- * since most replays run in one.
+ * What a replay found, for a report of it besides what is printed: in a mapping that a child
+ * shares, since most replays run in one.
  */
 #ifndef DRYWIRE_FOUND_H
 #define DRYWIRE_FOUND_H

@@ -280,8 +280,8 @@ static int compare_verdicts(const char *path, const struct capture *was, const s
     verdict_of(was, then, sizeof(then));
     verdict_of(is, now, sizeof(now));
     if (*then && strcmp(then, "unfinished") && strcmp(then, now)) {
-        return differs(path, "all %zu frames are the same; the verdict was %s, is %s%s%s", was->count,
-                       then, now, *f->message ? ": " : "", f->message);
+        return differs(path, "all %zu frames are the same; the verdict was %s, is %s%s%s",
+                       was->count, then, now, *f->message ? ": " : "", f->message);
     }
     printf("same  %s  exact: %zu frames with their times, and %zu bytes of records%s\n", path,
            was->count, was->file_len - header_len(was),

@@ -10,8 +10,9 @@
 unsigned fold_width(FILE *out);
 
 /*
- * Print whole lines, `width` columns at most; 0: as they are. What follows a fold is indented. A line
- * of the failure block that is a command is folded by a backslash: it can be copied as it stands.
+ * Print whole lines, `width` columns at most; 0: as they are. What follows a fold is indented. A
+ * line of the failure block that is a command is folded by a backslash: it can be copied as it
+ * stands.
  */
 void fold_print(FILE *out, const char *text, unsigned width);
 

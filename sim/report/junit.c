@@ -24,7 +24,8 @@ static bool xml_has(const unsigned char *c, size_t n)
     return n && memcmp(c, "\xef\xbf\xbe", 3) && memcmp(c, "\xef\xbf\xbf", 3);
 }
 
-/* Line ends are kept in an element, and written as numbers in an attribute, which would lose them. */
+/* Line ends are kept in an element, and written as numbers in an attribute, which would lose
+ * them. */
 static void junit_text(const char *text, const char *special)
 {
     const unsigned char *c = (const unsigned char *)text, *end = c + strlen(text);
@@ -140,10 +141,8 @@ int junit_write(const char *path)
         memory_stream_close(junit);
     fprintf(out,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"drywire\" tests=\"%u\" "
-            "failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%" PRIu64 ".%06" PRIu64
-            "\">\n",
-            tests, failures, errors, skipped, total_ns / NS_PER_S,
-            total_ns % NS_PER_S / NS_PER_US);
+            "failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%" PRIu64 ".%06" PRIu64 "\">\n",
+            tests, failures, errors, skipped, total_ns / NS_PER_S, total_ns % NS_PER_S / NS_PER_US);
     fwrite(cases, 1, cases_len, out);
     fputs("</testsuite>\n", out);
     memory_stream_close(out);

@@ -111,7 +111,8 @@ static void again_with(char *buf, size_t size, const char *program, const struct
         replay_capture(buf, size, o);
         return;
     }
-    append(buf, size, " %s ", o->verb == VERB_WORLD || o->verb == VERB_QEMU ? verb_word(o->verb) : "run");
+    append(buf, size, " %s ",
+           o->verb == VERB_WORLD || o->verb == VERB_QEMU ? verb_word(o->verb) : "run");
     append_word(buf, size, report_path(it));
     append(buf, size, " --seed %" PRIu64, o->seed);
     if (o->verb == VERB_WORLD)
@@ -236,7 +237,9 @@ static void put_claim(FILE *out, const struct report_item *it)
 void report_line(FILE *out, const struct report_item *it)
 {
     const struct verdict *v = it->verdict;
-    const char *colour = report_failed(it) || it->error ? "\033[31m" : it->skip ? "\033[33m" : "\033[32m";
+    const char *colour = report_failed(it) || it->error ? "\033[31m"
+                         : it->skip                     ? "\033[33m"
+                                                        : "\033[32m";
     bool color = it->options->color;
 
     fprintf(out, "%s%s%s  %s", color ? colour : "", report_word(it), color ? "\033[0m" : "",

@@ -1,6 +1,6 @@
 /*
- * What a command over many files (run, qemu, replay) reports: each verdict as it comes, in every form
- * that the options ask for, and at the end the names of what failed, and JUnit.
+ * What a command over many files (run, qemu, replay) reports: each verdict as it comes, in every
+ * form that the options ask for, and at the end the names of what failed, and JUnit.
  */
 #ifndef DRYWIRE_RESULTS_H
 #define DRYWIRE_RESULTS_H
@@ -13,7 +13,8 @@ struct results {
     size_t count, size;
 };
 
-/* One verdict: 0, or EXIT_HARNESS after a line on stderr, because an output could not be written. */
+/* One verdict: 0, or EXIT_HARNESS after a line on stderr, because an output could not be
+ * written. */
 int results_add(struct results *r, const struct report_item *it);
 
 /* A file that could not be read; `error` is the line that says why. */

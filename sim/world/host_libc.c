@@ -401,8 +401,9 @@ int call_stat64(const char *path, struct stat64 *st)
     return 0;
 }
 
-/* GLib's own reads a seed from the system. The library draws from it for IPv6 only. Seeding costs more
- * than all else that opening a world does, so each gets a copy of one that nobody draws from. */
+/* GLib's own reads a seed from the system. The library draws from it for IPv6 only. Seeding costs
+ * more than all else that opening a world does, so each gets a copy of one that nobody draws
+ * from. */
 void *call_g_rand_new(void)
 {
     static void *first, *(*copy)(void *);

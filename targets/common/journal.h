@@ -3,9 +3,8 @@
  * the core and the machine, writes down what core/journal.h says, and sends it over the console in
  * lines of at most 168 octets of the journal each, base64:
  *
- *     journal: begin version=1 core=0123456789abcdef kernel=99 detail=0 bytes=9 records=7 complete=1
- *     journal: data off=0 b64=AQID...
- *     journal: end crc32=89abcdef
+ *     journal: begin version=1 core=0123456789abcdef kernel=99 detail=0 bytes=9 records=7
+ * complete=1 journal: data off=0 b64=AQID... journal: end crc32=89abcdef
  *
  * `core` is the revision of the core's sources, `kernel` the size of its state; detail=1: lines of
  * level DETAIL are on the console too; complete=0: the journal was full before its end. In every

@@ -73,7 +73,8 @@ static const struct platform platform = {
     .trace = platform_trace,
     .line = platform_line,
 };
-static const struct platform *machine = &platform; /* what the core gets: with the recorder between */
+static const struct platform *machine =
+    &platform; /* what the core gets: with the recorder between */
 
 /* ---- first and last line ---- */
 
@@ -184,9 +185,8 @@ static int find_on_pci(struct pci_host *host, struct virtio_place *place)
 static int find_nic(struct boot *boot, struct virtio_place *place)
 {
     for (unsigned i = 0; i < boot->slot_count; i++) {
-        *place = (struct virtio_place){.bus = VIRTIO_BUS_MMIO,
-                                       .address = boot->slots[i].base,
-                                       .irq = boot->slots[i].irq};
+        *place = (struct virtio_place){
+            .bus = VIRTIO_BUS_MMIO, .address = boot->slots[i].base, .irq = boot->slots[i].irq};
         if (open_place(place) == VIRTIO_ID_NET)
             return 0;
     }

@@ -39,13 +39,13 @@ struct mmio_slot {
 
 /* What the machine is, as far as its boot protocol or device tree says. */
 struct boot {
-    const char *target; /* "x86_64", "rv64" */
-    char cmdline[CMDLINE_MAX]; /* a copy: where it came from is not mapped later */
+    const char *target;                /* "x86_64", "rv64" */
+    char cmdline[CMDLINE_MAX];         /* a copy: where it came from is not mapped later */
     struct mmio_slot slots[SLOTS_MAX]; /* virtio-mmio, with and without a device */
     unsigned slot_count;
     bool has_pci;
     struct pci_host pci; /* windows for what firmware did not place */
-    const char *wrong; /* NULL, or why the machine cannot be used, a word */
+    const char *wrong;   /* NULL, or why the machine cannot be used, a word */
 };
 
 /* The registers of a program; context.h of the target. */

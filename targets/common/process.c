@@ -76,8 +76,7 @@ static uint64_t put_arguments(struct process *p, const char *const *words, unsig
     return USER_STACK_BASE + top;
 }
 
-static int process_create(void *ctx, const char *const *words, unsigned count,
-                          struct process **out)
+static int process_create(void *ctx, const char *const *words, unsigned count, struct process **out)
 {
     const struct program *program = program_find(words[0]);
     size_t total = 0;

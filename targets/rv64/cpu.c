@@ -12,7 +12,7 @@ enum {
     STATUS_SPIE = 1 << 5,
 
     PLIC_BASE = 0x0c000000,
-    PLIC_ENABLE = PLIC_BASE + 0x2080,     /* context 1: hart 0, supervisor */
+    PLIC_ENABLE = PLIC_BASE + 0x2080, /* context 1: hart 0, supervisor */
     PLIC_THRESHOLD = PLIC_BASE + 0x201000,
     PLIC_CLAIM = PLIC_BASE + 0x201004,
 };
@@ -60,10 +60,22 @@ void context_stop(const struct context *c, struct process_stop *out)
 static const char *cause_word(uint64_t cause)
 {
     static const char *const words[] = {
-        "fetch-misaligned", "fetch-access", "illegal-instruction", "breakpoint",
-        "load-misaligned",  "load-access",  "store-misaligned",    "store-access",
-        "ecall-user",       "ecall-kernel", "?",                   "?",
-        "fetch-page-fault", "load-page-fault", "?",                "store-page-fault",
+        "fetch-misaligned",
+        "fetch-access",
+        "illegal-instruction",
+        "breakpoint",
+        "load-misaligned",
+        "load-access",
+        "store-misaligned",
+        "store-access",
+        "ecall-user",
+        "ecall-kernel",
+        "?",
+        "?",
+        "fetch-page-fault",
+        "load-page-fault",
+        "?",
+        "store-page-fault",
     };
 
     return cause < sizeof(words) / sizeof(words[0]) ? words[cause] : "interrupt";
@@ -95,7 +107,8 @@ uint64_t port_clock_ns(void)
 
 void port_timer(uint64_t at_ns)
 {
-    uint64_t ticks = at_ns / 1000000000 * timebase_hz + at_ns % 1000000000 * timebase_hz / 1000000000;
+    uint64_t ticks =
+        at_ns / 1000000000 * timebase_hz + at_ns % 1000000000 * timebase_hz / 1000000000;
 
     CSR_WRITE(CSR_STIMECMP, at_ns == UINT64_MAX ? UINT64_MAX : ticks + 1);
 }

@@ -47,7 +47,9 @@ _Noreturn void port_exit(unsigned status)
 /* I/O ports and configuration space are windows in memory, from the device tree. */
 static uint64_t window(enum reg_space space, uint64_t addr)
 {
-    return space == REG_PORT ? pci_port_base + addr : space == REG_PCI ? pci_config_base + addr : addr;
+    return space == REG_PORT  ? pci_port_base + addr
+           : space == REG_PCI ? pci_config_base + addr
+                              : addr;
 }
 
 uint32_t port_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)

@@ -4,7 +4,13 @@
 #include "csr.h"
 
 enum {
-    V = 1 << 0, R = 1 << 1, W = 1 << 2, X = 1 << 3, U = 1 << 4, A = 1 << 6, D = 1 << 7,
+    V = 1 << 0,
+    R = 1 << 1,
+    W = 1 << 2,
+    X = 1 << 3,
+    U = 1 << 4,
+    A = 1 << 6,
+    D = 1 << 7,
     ENTRIES = 512,
     KERNEL_TABLES = 7, /* 2 MiB each; link.ld checks that the kernel fits */
     EXIT_BASE = 0x00100000,

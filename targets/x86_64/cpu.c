@@ -98,8 +98,7 @@ void cpu_start(void)
         idt[i].selector = KERNEL_CODE;
         /* No program's doing, whoever was running (trap.S): on a stack of its own, because the
          * kernel's may have run over. */
-        idt[i].stack =
-            i == VECTOR_NMI || i == VECTOR_DOUBLE_FAULT || i == VECTOR_MACHINE_CHECK;
+        idt[i].stack = i == VECTOR_NMI || i == VECTOR_DOUBLE_FAULT || i == VECTOR_MACHINE_CHECK;
         idt[i].type = i == VECTOR_SYSCALL ? 0xee : 0x8e;
     }
     load_tables();
@@ -168,9 +167,26 @@ void context_stop(const struct context *c, struct process_stop *out)
 static const char *vector_word(uint64_t vector)
 {
     static const char *const words[] = {
-        "divide-error", "debug", "nmi", "breakpoint", "overflow", "bound", "illegal-instruction",
-        "no-fpu", "double-fault", "?", "invalid-tss", "no-segment", "stack-segment",
-        "general-protection", "page-fault", "?", "fpu", "alignment", "machine-check", "simd",
+        "divide-error",
+        "debug",
+        "nmi",
+        "breakpoint",
+        "overflow",
+        "bound",
+        "illegal-instruction",
+        "no-fpu",
+        "double-fault",
+        "?",
+        "invalid-tss",
+        "no-segment",
+        "stack-segment",
+        "general-protection",
+        "page-fault",
+        "?",
+        "fpu",
+        "alignment",
+        "machine-check",
+        "simd",
     };
 
     return vector < sizeof(words) / sizeof(words[0]) ? words[vector] : "trap";
@@ -178,9 +194,9 @@ static const char *vector_word(uint64_t vector)
 
 void x86_kernel_trap(struct context *c)
 {
-    static const char *const names[] = {"r15", "r14", "r13", "r12", "r11", "r10", "r9", "r8",
-                                        "rbp", "rdi", "rsi", "rdx", "rcx", "rbx", "rax",
-                                        "vector", "error", "rip", "cs", "rflags", "rsp", "ss"};
+    static const char *const names[] = {
+        "r15", "r14", "r13", "r12", "r11",    "r10",   "r9",  "r8", "rbp",    "rdi", "rsi",
+        "rdx", "rcx", "rbx", "rax", "vector", "error", "rip", "cs", "rflags", "rsp", "ss"};
 
     if (c->vector >= VECTOR_DEVICE) {
         interrupt_taken(c->vector);

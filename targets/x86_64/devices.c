@@ -177,8 +177,8 @@ _Noreturn void x86_main(const void *start_info)
     paging_start();
     interrupts_start();
     boot.has_pci = has_pci();
-    boot.pci = (struct pci_host){.mmio_base = 0xc0000000, .mmio_size = 32 << 20,
-                                 .io_base = 0x1000, .io_size = 0x1000};
+    boot.pci = (struct pci_host){
+        .mmio_base = 0xc0000000, .mmio_size = 32 << 20, .io_base = 0x1000, .io_size = 0x1000};
     if (!boot.has_pci)
         find_slots(&boot);
     machine_main(&boot);

@@ -48,8 +48,8 @@ static volatile uint32_t *lapic(unsigned reg)
 
 /* ---- time ---- */
 
-/* The timer's count and the time stamp of the same moment: of several tries the shortest, because an
- * emulator on a busy machine may stand still between two reads. */
+/* The timer's count and the time stamp of the same moment: of several tries the shortest, because
+ * an emulator on a busy machine may stand still between two reads. */
 static uint32_t timer_and_tsc(uint64_t *tsc)
 {
     uint64_t before, width, shortest = UINT64_MAX;
@@ -137,8 +137,8 @@ void port_interrupt_enable(unsigned irq)
     ioapic_write(irq, 0, IOAPIC_LEVEL | VECTOR_DEVICE);
 }
 
-/* The timer only wakes up. A device's line stays up until the device was acknowledged, so its end of
- * interrupt waits for that. */
+/* The timer only wakes up. A device's line stays up until the device was acknowledged, so its end
+ * of interrupt waits for that. */
 void interrupt_taken(uint64_t vector)
 {
     if (vector == VECTOR_DEVICE)

@@ -67,8 +67,8 @@ static void map_user(void)
     uint64_t size = (uint64_t)(user_image_end - user_image), at = USER_BASE % GIGAPAGE / MEGAPAGE;
 
     for (uint64_t i = 0; i < size; i += PAGE_SIZE)
-        user_pages[i / PAGE_SIZE] = ((uintptr_t)user_image + i) | P | U |
-                                    (user_image + i < user_image_rodata ? 0 : NX);
+        user_pages[i / PAGE_SIZE] =
+            ((uintptr_t)user_image + i) | P | U | (user_image + i < user_image_rodata ? 0 : NX);
     user[at] = (uintptr_t)user_pages | P | W | U;
     user[at + 1] = (uintptr_t)stack_pages | P | W | U;
     pointers[USER_BASE / GIGAPAGE] = (uintptr_t)user | P | W | U;

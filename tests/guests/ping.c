@@ -19,9 +19,20 @@
 #define QSZ 16
 #define HDR 12
 
-struct desc { uint64_t addr; uint32_t len; uint16_t flags, next; };
-struct ring { uint16_t flags, idx, slot[QSZ]; };
-struct uring { uint16_t flags, idx; struct { uint32_t id, len; } slot[QSZ]; };
+struct desc {
+    uint64_t addr;
+    uint32_t len;
+    uint16_t flags, next;
+};
+struct ring {
+    uint16_t flags, idx, slot[QSZ];
+};
+struct uring {
+    uint16_t flags, idx;
+    struct {
+        uint32_t id, len;
+    } slot[QSZ];
+};
 
 struct queue {
     volatile struct desc *d;
@@ -42,11 +53,26 @@ struct nic {
     uint64_t next_ns;
 };
 
-static uint32_t rd(struct nic *n, uint32_t off) { return n->p->reg_read(n->p->ctx, REG_MMIO, n->base + off, 4); }
-static void wr(struct nic *n, uint32_t off, uint32_t v) { n->p->reg_write(n->p->ctx, REG_MMIO, n->base + off, 4, v); }
-static uint64_t bus(struct nic *n, volatile void *ptr) { return n->p->bus_address(n->p->ctx, (const void *)ptr); }
-static void mb(struct nic *n) { n->p->barrier(n->p->ctx, BARRIER_FULL); }
-static void say(struct nic *n, const char *s) { n->p->line(n->p->ctx, s, strlen(s)); }
+static uint32_t rd(struct nic *n, uint32_t off)
+{
+    return n->p->reg_read(n->p->ctx, REG_MMIO, n->base + off, 4);
+}
+static void wr(struct nic *n, uint32_t off, uint32_t v)
+{
+    n->p->reg_write(n->p->ctx, REG_MMIO, n->base + off, 4, v);
+}
+static uint64_t bus(struct nic *n, volatile void *ptr)
+{
+    return n->p->bus_address(n->p->ctx, (const void *)ptr);
+}
+static void mb(struct nic *n)
+{
+    n->p->barrier(n->p->ctx, BARRIER_FULL);
+}
+static void say(struct nic *n, const char *s)
+{
+    n->p->line(n->p->ctx, s, strlen(s));
+}
 
 static void setup_queue(struct nic *n, struct queue *q, int index, uint8_t *mem)
 {

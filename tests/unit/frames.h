@@ -9,8 +9,8 @@
 #include <string.h>
 
 #define IP(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (d))
-#define MACHINE IP(10, 0, 2, 15)
-#define PEER    IP(10, 0, 2, 2)
+#define MACHINE        IP(10, 0, 2, 15)
+#define PEER           IP(10, 0, 2, 2)
 
 static const uint8_t machine_mac[6] = {0x02, 0, 0, 0, 0, 0x01};
 static const uint8_t peer_mac[6] = {0x52, 0x55, 0x0a, 0, 0x02, 0x02};

@@ -34,7 +34,7 @@ struct stack_test {
     struct stack s;
     uint8_t *buffers;
     uint64_t start_ns;
-    int room; /* frames that the card will still take */
+    int room;          /* frames that the card will still take */
     uint8_t out[2048]; /* the frame being built */
     unsigned lent;
     struct {
@@ -121,7 +121,9 @@ static inline int stack_setup_bound(void **state)
     x->s.dhcp.timer_ns = DEADLINE_NEVER;
     stack_set_address(&x->s, OWN, IPV4(255, 255, 255, 0), PEER, 0);
     e = &x->s.arp.entry[0];
-    *e = (struct arp_entry){.state = ARP_REACHABLE, .addr = PEER, .marked = true,
+    *e = (struct arp_entry){.state = ARP_REACHABLE,
+                            .addr = PEER,
+                            .marked = true,
                             .answered_ns = x->start_ns + 100000 * NS_PER_S};
     memcpy(e->mac, peer_mac, 6);
     return 0;
@@ -183,8 +185,11 @@ static inline size_t build_ip(uint8_t *frame, uint32_t src, uint32_t dst, uint8_
     memcpy(eth->dst, own_mac, 6);
     memcpy(eth->src, peer_mac, 6);
     eth->type = be16_of(ETH_TYPE_IPV4);
-    *ip = (struct ipv4_header){.version_ihl = 0x45, .total_len = be16_of((uint16_t)(20 + len)),
-                               .ttl = 64, .protocol = protocol, .src = be32_of(src),
+    *ip = (struct ipv4_header){.version_ihl = 0x45,
+                               .total_len = be16_of((uint16_t)(20 + len)),
+                               .ttl = 64,
+                               .protocol = protocol,
+                               .src = be32_of(src),
                                .dst = be32_of(dst)};
     ip->checksum = checksum_finish(checksum_add(0, ip, 20));
     if (len)
@@ -192,9 +197,8 @@ static inline size_t build_ip(uint8_t *frame, uint32_t src, uint32_t dst, uint8_
     return 34 + len;
 }
 
-static inline size_t build_tcp(uint8_t *frame, const struct tcp_header *header,
-                               const void *options, size_t option_len, const void *data,
-                               size_t len)
+static inline size_t build_tcp(uint8_t *frame, const struct tcp_header *header, const void *options,
+                               size_t option_len, const void *data, size_t len)
 {
     uint8_t segment[2000];
     struct tcp_header *tcp = (struct tcp_header *)segment;
@@ -218,13 +222,14 @@ static inline void seg_in(struct stack_test *x, uint8_t flags, uint32_t seq, uin
 {
     static const uint8_t mss[4] = {2, 4, 0x05, 0xb4};
     uint8_t frame[2048];
-    struct tcp_header h = {.src_port = be16_of(x->peer_port), .dst_port = be16_of(x->own_port),
+    struct tcp_header h = {.src_port = be16_of(x->peer_port),
+                           .dst_port = be16_of(x->own_port),
                            .seq = be32_of(x->peer_iss + seq),
                            .ack = be32_of(flags & TCP_ACK ? x->own_iss + ack : 0),
-                           .flags = flags, .window = be16_of(window)};
+                           .flags = flags,
+                           .window = be16_of(window)};
 
-    input(x, frame,
-          build_tcp(frame, &h, mss, flags & TCP_SYN ? sizeof(mss) : 0, data, len));
+    input(x, frame, build_tcp(frame, &h, mss, flags & TCP_SYN ? sizeof(mss) : 0, data, len));
 }
 
 /* The next segment sent, which must be exactly this; returns it. */

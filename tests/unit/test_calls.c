@@ -31,7 +31,8 @@ static const struct {
     {"ping", HEAD "run ping -c 2 10.0.2.2\n", "expect ping: done sent=2\n"},
     {"netinfo", HEAD "run netinfo\n", "expect netinfo: addr=10.0.2.15\n"},
     {"echod",
-     HEAD "daemon echod\nat 500ms dial 7 send=\"hello there\"\nat 500ms datagram 7 send=\"dgram\"\n",
+     HEAD
+     "daemon echod\nat 500ms dial 7 send=\"hello there\"\nat 500ms datagram 7 send=\"dgram\"\n",
      ""},
 };
 

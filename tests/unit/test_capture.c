@@ -233,8 +233,7 @@ static void other_link_types_get_a_header_of_ethernet(void **state)
     expect_ethernet(113, "\0\0\0\1\0\6\xa\xb\xc\xd\xe\xf\0\0\x08\0", 16, false, known);
     expect_ethernet(113, "\0\0\3\4\0\6\0\0\0\0\0\0\0\0\x08\0", 16, false, ip);
     expect_ethernet(113, "\0\0\3\4\0\0\0\0\0\0\0\0\0\0\x08\6", 16, true, arp);
-    expect_ethernet(276, "\x08\0\0\0\0\0\0\1\0\1\0\6\xa\xb\xc\xd\xe\xf\0\0", 20, false,
-                    known);
+    expect_ethernet(276, "\x08\0\0\0\0\0\0\1\0\1\0\6\xa\xb\xc\xd\xe\xf\0\0", 20, false, known);
 }
 
 /* A card that cuts segments itself is given an IP packet of 65535 bytes. */
@@ -360,10 +359,13 @@ static void times_have_any_unit_and_an_offset(void **state)
         uint32_t offset;
         uint64_t time_ns;
     } times[] = {
-        {3, 0, UINT64_C(6442450944000000)}, {0x80 | 32, 0, 1500000000},
+        {3, 0, UINT64_C(6442450944000000)},
+        {0x80 | 32, 0, 1500000000},
         {0x80 | 32, 1700000000, UINT64_C(1700000001500000000)},
-        {12, 0, 6442450},                   {19, 1, 1000000000},
-        {0x80 | 63, 0, 0},                  {0, 0, UINT64_C(6442450944000000000)},
+        {12, 0, 6442450},
+        {19, 1, 1000000000},
+        {0x80 | 63, 0, 0},
+        {0, 0, UINT64_C(6442450944000000000)},
     };
 
     (void)state;
@@ -554,9 +556,11 @@ static void what_drywire_writes_it_reads(void **state)
     pcapng_ring(&p, 1000000000, (const uint8_t *)"no frame", 8);
     pcapng_packet(&p, CAPTURE_WIRE, 1000000001, 1, (const uint8_t *)"one", 3, NULL);
     pcapng_packet(&p, CAPTURE_LOST, 1000000002, 0, (const uint8_t *)"two", 3, "fault: dropped");
-    pcapng_packet(&p, CAPTURE_WIRE, 1000000003, 0, (const uint8_t *)"three", 5, "fault: duplicated");
+    pcapng_packet(&p, CAPTURE_WIRE, 1000000003, 0, (const uint8_t *)"three", 5,
+                  "fault: duplicated");
     pcapng_packet(&p, CAPTURE_WIRE, 1000000003, 0, (const uint8_t *)"three", 5, "fault: duplicate");
-    pcapng_packet(&p, CAPTURE_WIRE, 1000000004, 0, (const uint8_t *)"4", 1, "fault: delayed, corrupted");
+    pcapng_packet(&p, CAPTURE_WIRE, 1000000004, 0, (const uint8_t *)"4", 1,
+                  "fault: delayed, corrupted");
     pcapng_packet(&p, CAPTURE_WIRE, 1000000005, 0, (const uint8_t *)"5", 1, "tcp: corrupted");
     assert_int_equal(pcapng_close(&p), 0);
     assert_int_equal(capture_read(&capture, path, problem, sizeof(problem)), 0);

@@ -1,7 +1,7 @@
 /*
  * When does a machine say that nothing is left to do, and when it must be polled again? Each thing
- * that can be open is opened alone, in each place where it can be: one that is overlooked ends a run
- * too early, or lets the machine sleep over its work.
+ * that can be open is opened alone, in each place where it can be: one that is overlooked ends a
+ * run too early, or lets the machine sleep over its work.
  */
 #include "stack_fixture.h"
 #include "../../core/kernel/kernel.h"

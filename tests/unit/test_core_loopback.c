@@ -317,8 +317,13 @@ static void nothing_for_or_from_127_comes_from_the_wire(void **state)
     static const uint8_t udp[12] = {0, 99, 0, 7, 0, 12, 0, 0, 'd', 'a', 't', 'a'};
     struct stack_test *x = *state;
     struct dgram_socket *d = udp_socket(x, 7);
-    struct arp_packet arp = {.htype = be16_of(1), .ptype = be16_of(0x0800), .hlen = 6, .plen = 4,
-                             .op = be16_of(ARP_REQUEST), .spa = be32_of(PEER), .tpa = be32_of(LO)};
+    struct arp_packet arp = {.htype = be16_of(1),
+                             .ptype = be16_of(0x0800),
+                             .hlen = 6,
+                             .plen = 4,
+                             .op = be16_of(ARP_REQUEST),
+                             .spa = be32_of(PEER),
+                             .tpa = be32_of(LO)};
     uint8_t frame[100];
     size_t len;
 

@@ -29,7 +29,8 @@ static void answers(struct stack_test *x)
     input(x, frame, build_ip(frame, PEER, OWN, IP_PROTOCOL_ICMP, payload, len));
     fits(x, 1);
     assert_int_equal(x->sent[0].len, x->dev.mtu + 14u);
-    *udp = (struct udp_header){.src_port = be16_of(1), .dst_port = be16_of(9), .len = be16_of((uint16_t)len)};
+    *udp = (struct udp_header){
+        .src_port = be16_of(1), .dst_port = be16_of(9), .len = be16_of((uint16_t)len)};
     input(x, frame, build_ip(frame, PEER, OWN, IP_PROTOCOL_UDP, payload, len));
     fits(x, 2);
     all_forgotten(x);
@@ -100,8 +101,10 @@ static void a_request_for_an_address_fits_the_smallest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(every_packet_fits_every_mtu, stack_setup_bound, stack_teardown),
-        cmocka_unit_test_setup_teardown(a_request_for_an_address_fits_the_smallest, stack_setup, stack_teardown),
+        cmocka_unit_test_setup_teardown(every_packet_fits_every_mtu, stack_setup_bound,
+                                        stack_teardown),
+        cmocka_unit_test_setup_teardown(a_request_for_an_address_fits_the_smallest, stack_setup,
+                                        stack_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,8 +65,13 @@ static void e4_to_e7_addresses_and_types(void **state)
 static size_t build_arp(uint8_t *frame, uint16_t op, const uint8_t sha[6], uint32_t spa,
                         uint32_t tpa)
 {
-    struct arp_packet arp = {.htype = be16_of(1), .ptype = be16_of(0x0800), .hlen = 6, .plen = 4,
-                             .op = be16_of(op), .spa = be32_of(spa), .tpa = be32_of(tpa)};
+    struct arp_packet arp = {.htype = be16_of(1),
+                             .ptype = be16_of(0x0800),
+                             .hlen = 6,
+                             .plen = 4,
+                             .op = be16_of(op),
+                             .spa = be32_of(spa),
+                             .tpa = be32_of(tpa)};
 
     memcpy(frame, own_mac, 6);
     memcpy(frame + 6, peer_mac, 6);
@@ -280,7 +285,7 @@ static void a_stale_neighbour_is_used_and_asked_and_forgotten(void **state)
     x->read = x->sent_count;
     run_at_ms(x, 61000);
     send_to(x, near);
-    assert_int_equal(next_sent(x).arp_op, 1); /* asked */
+    assert_int_equal(next_sent(x).arp_op, 1);        /* asked */
     assert_int_equal(next_sent(x).layer, LAYER_UDP); /* and used all the same */
     for (unsigned s = 62; s < 66; s++) {
         run_at_ms(x, s * 1000);
@@ -399,7 +404,8 @@ static void i1_to_i5_malformed_headers(void **state)
 static void i6_options_are_skipped_and_source_routes_dropped(void **state)
 {
     static const uint8_t option[][4] = {
-        {131, 4, 4, 0}, {137, 3, 4, 0}, {1, 131, 0, 0}, {7, 0, 0, 0}, {68, 255, 0, 0}, {0, 131, 4, 4},
+        {131, 4, 4, 0}, {137, 3, 4, 0},  {1, 131, 0, 0},
+        {7, 0, 0, 0},   {68, 255, 0, 0}, {0, 131, 4, 4},
     };
     static const bool routed[] = {true, true, true, false, false, false};
     struct stack_test *x = *state;
@@ -464,9 +470,9 @@ static void i10_unknown_protocols_get_one_icmp_error_in_100_ms(void **state)
 
 static void i11_i12_i13_addresses_and_ttl(void **state)
 {
-    static const uint32_t bad_source[] = {0, IPV4_BROADCAST, IPV4(224, 0, 0, 1),
-                                          IPV4(127, 0, 0, 1), OWN, IPV4(10, 0, 2, 255),
-                                          IPV4(240, 0, 0, 1)};
+    static const uint32_t bad_source[] = {
+        0,   IPV4_BROADCAST,      IPV4(224, 0, 0, 1), IPV4(127, 0, 0, 1),
+        OWN, IPV4(10, 0, 2, 255), IPV4(240, 0, 0, 1)};
     static const uint32_t bad_destination[] = {IPV4(10, 0, 2, 16), IPV4(127, 0, 0, 1),
                                                IPV4(8, 8, 8, 8), IPV4(224, 0, 0, 1)};
     struct stack_test *x = *state;
@@ -933,8 +939,12 @@ static void without_room_a_dhcp_message_is_counted_and_comes_with_its_next_time_
 
 static void d9_lease_arithmetic(void **state)
 {
-    static const uint32_t row[][3] = {{3600, 3600, 1}, {3600, 0, 0}, {3600, 1800, 0xffffffff},
-                                      {3600, 0xffffffff, 0xffffffff}, {8, 8, 8}, {0xfffffffe, 0, 0}};
+    static const uint32_t row[][3] = {{3600, 3600, 1},
+                                      {3600, 0, 0},
+                                      {3600, 1800, 0xffffffff},
+                                      {3600, 0xffffffff, 0xffffffff},
+                                      {8, 8, 8},
+                                      {0xfffffffe, 0, 0}};
     struct stack_test *x = *state;
 
     for (unsigned i = 0; i < 6; i++) {
@@ -962,8 +972,12 @@ static void d9_lease_arithmetic(void **state)
 
 static void d10_offers_that_cannot_be_used_do_not_stand_in_the_way_of_others(void **state)
 {
-    static const uint32_t bad[] = {0, IPV4_BROADCAST, IPV4(224, 0, 0, 1), IPV4(127, 0, 0, 1),
-                                   IPV4(10, 0, 2, 255), IPV4(10, 0, 2, 0)};
+    static const uint32_t bad[] = {0,
+                                   IPV4_BROADCAST,
+                                   IPV4(224, 0, 0, 1),
+                                   IPV4(127, 0, 0, 1),
+                                   IPV4(10, 0, 2, 255),
+                                   IPV4(10, 0, 2, 0)};
     struct stack_test *x = *state;
 
     uint64_t again;
@@ -1110,9 +1124,9 @@ static void leases_at_the_edge_of_what_can_be_used(void **state)
     } row[] = {
         {OWN, 0xffffff00, PEER, 7, 0, 0, 0}, /* too short to be renewed in time */
         {OWN, 0xffffff00, PEER, 8, 1, 0xffffff00, PEER},
-        {OWN, 0xff00ff00, PEER, 60, 0, 0, 0}, /* no mask */
+        {OWN, 0xff00ff00, PEER, 60, 0, 0, 0},          /* no mask */
         {OWN, 0xfffffffe, PEER, 60, 1, 0xfffffffe, 0}, /* RFC 3021; the router is elsewhere */
-        {OWN, 0, PEER, 60, 1, 0xff000000, PEER}, /* the mask of its class: RFC 950 */
+        {OWN, 0, PEER, 60, 1, 0xff000000, PEER},       /* the mask of its class: RFC 950 */
         {IPV4(127, 255, 255, 254), 0, 0, 60, 0, 0, 0},
         {IPV4(126, 0, 0, 1), 0, 0, 60, 1, 0xff000000, 0},
         {IPV4(128, 0, 0, 1), 0, 0, 60, 1, 0xffff0000, 0},

@@ -27,25 +27,35 @@
 
 /* Where things lie in BAR 4, and the capabilities in configuration space. */
 enum { COMMON = 0x0000, ISR = 0x1000, CONFIG = 0x2000, NOTIFY = 0x3000, MODERN_SIZE = 0x4000 };
-enum { C_COMMON = 0x40, C_NOTIFY = 0x50, C_ISR = 0x64, C_CONFIG = 0x74, C_MSIX = 0x84, C_SPARE = 0xa0 };
+enum {
+    C_COMMON = 0x40,
+    C_NOTIFY = 0x50,
+    C_ISR = 0x64,
+    C_CONFIG = 0x74,
+    C_MSIX = 0x84,
+    C_SPARE = 0xa0
+};
 
 struct machine {
     struct fake_platform f; /* its trace counters, barriers and addresses */
     uint8_t config[256];
-    uint32_t mask[6];       /* bits of a BAR that take */
-    uint64_t at;            /* of the function */
-    struct { uint64_t at; uint8_t config[64]; } other[4];
+    uint32_t mask[6]; /* bits of a BAR that take */
+    uint64_t at;      /* of the function */
+    struct {
+        uint64_t at;
+        uint8_t config[64];
+    } other[4];
     unsigned others;
     uint8_t bar[6][MODERN_SIZE];
-    unsigned modern;        /* the BAR of the modern structures */
+    unsigned modern; /* the BAR of the modern structures */
     uint64_t features;
     uint32_t queue_size, notify_off[2];
-    uint32_t gone_after;    /* reads; from then on everything reads all ones */
+    uint32_t gone_after; /* reads; from then on everything reads all ones */
     uint32_t accesses, reads;
     bool no_vectors, stuck_pfn;
-    unsigned bad;           /* what the driver must not do */
+    unsigned bad; /* what the driver must not do */
     const char *bad_what;
-    uint64_t bus_base;      /* of DMA memory */
+    uint64_t bus_base; /* of DMA memory */
     struct dma_memory memory;
     struct pci_host host;
     struct virtio_net net;
@@ -195,8 +205,7 @@ static uint32_t reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigne
     return p ? get(p, size) : ones(size);
 }
 
-static void reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned size,
-                      uint32_t value)
+static void reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned size, uint32_t value)
 {
     struct machine *m = ctx;
     unsigned at = addr & 0xfff;
@@ -428,18 +437,33 @@ static const struct lie lies[] = {
     {"V32 the first is its own next", MODERN, {{C_COMMON + 1, 1, C_COMMON}}, STRUCTURE(NOTIFY)},
     {"V32 the second leads back", MODERN, {{C_NOTIFY + 1, 1, C_COMMON}}, STRUCTURE(ISR)},
     {"V32 a circle behind all of them", MODERN, {{C_CONFIG + 1, 1, C_COMMON}}, V_MODERN},
-    {"V32 from last to first", MODERN,
-     {{PCI_CAPABILITY_LIST, 1, C_CONFIG}, {C_CONFIG + 1, 1, C_ISR}, {C_ISR + 1, 1, C_NOTIFY},
-      {C_NOTIFY + 1, 1, C_COMMON}}, V_MODERN},
-    {"V32 below 0x40, where a good one seems to be", MODERN,
-     {{C_COMMON + 1, 1, 0x28}, {0x28, 4, 0x02140009 | C_ISR << 8}, {0x2c, 4, 4},
-      {0x30, 4, NOTIFY}}, STRUCTURE(NOTIFY)}, /* its length is the list pointer, 0x40 */
-    {"V32 the low bits are reserved", MODERN, {{PCI_CAPABILITY_LIST, 1, C_COMMON | 3},
-      {C_COMMON + 1, 1, C_NOTIFY | 1}}, V_MODERN},
-    {"V32 into the last word", MODERN, {{C_COMMON + 1, 1, 0xfc}, {0xfc, 4, 0x02ff0009}},
+    {"V32 from last to first",
+     MODERN,
+     {{PCI_CAPABILITY_LIST, 1, C_CONFIG},
+      {C_CONFIG + 1, 1, C_ISR},
+      {C_ISR + 1, 1, C_NOTIFY},
+      {C_NOTIFY + 1, 1, C_COMMON}},
+     V_MODERN},
+    {"V32 below 0x40, where a good one seems to be",
+     MODERN,
+     {{C_COMMON + 1, 1, 0x28}, {0x28, 4, 0x02140009 | C_ISR << 8}, {0x2c, 4, 4}, {0x30, 4, NOTIFY}},
+     STRUCTURE(NOTIFY)}, /* its length is the list pointer, 0x40 */
+    {"V32 the low bits are reserved",
+     MODERN,
+     {{PCI_CAPABILITY_LIST, 1, C_COMMON | 3}, {C_COMMON + 1, 1, C_NOTIFY | 1}},
+     V_MODERN},
+    {"V32 into the last word",
+     MODERN,
+     {{C_COMMON + 1, 1, 0xfc}, {0xfc, 4, 0x02ff0009}},
      STRUCTURE(NOTIFY)},
-    {"V32 a structure over the end", MODERN, {{C_COMMON + 1, 1, 0xf0}, {0xf0, 4, 0x02140009},
-      {0xf4, 4, 4}, {0xf8, 4, NOTIFY}, {0xfc, 4, 16}}, STRUCTURE(NOTIFY)},
+    {"V32 a structure over the end",
+     MODERN,
+     {{C_COMMON + 1, 1, 0xf0},
+      {0xf0, 4, 0x02140009},
+      {0xf4, 4, 4},
+      {0xf8, 4, NOTIFY},
+      {0xfc, 4, 16}},
+     STRUCTURE(NOTIFY)},
     {"V32 all ones", MODERN, {{C_COMMON, 4, 0xffffffff}}, STRUCTURE(COMMON)},
 
     /* V33: fields */
@@ -459,7 +483,9 @@ static const struct lie lies[] = {
     {"V33 notify of 1 byte", MODERN, {{C_NOTIFY + 12, 4, 1}}, STRUCTURE(NOTIFY)},
     {"V33 isr of 0 bytes", MODERN, {{C_ISR + 12, 4, 0}}, STRUCTURE(ISR)},
     {"V33 common not aligned", MODERN, {{C_COMMON + 8, 4, 2}}, STRUCTURE(COMMON)},
-    {"V33 notify not aligned", MODERN, {{C_NOTIFY + 8, 4, NOTIFY + 1}, {C_NOTIFY + 12, 4, 16}},
+    {"V33 notify not aligned",
+     MODERN,
+     {{C_NOTIFY + 8, 4, NOTIFY + 1}, {C_NOTIFY + 12, 4, 16}},
      STRUCTURE(NOTIFY)},
     {"V33 isr anywhere", MODERN, {{C_ISR + 8, 4, ISR + 3}}, V_MODERN},
 
@@ -467,7 +493,9 @@ static const struct lie lies[] = {
     {"V34 size 0", MODERN, {{0x104, 1, 0}, {0x105, 1, 0}}, STRUCTURE(COMMON)},
     {"V34 a BAR that is not there", MODERN, {{C_COMMON + 4, 1, 2}}, STRUCTURE(COMMON)},
     {"V34 the upper half of one", MODERN, {{C_COMMON + 4, 1, 5}}, STRUCTURE(COMMON)},
-    {"V34 64 bits in BAR 5", MODERN, {{0x20, 1, 0}, {0x24, 1, 4}, {C_COMMON + 4, 1, 5}},
+    {"V34 64 bits in BAR 5",
+     MODERN,
+     {{0x20, 1, 0}, {0x24, 1, 4}, {C_COMMON + 4, 1, 5}},
      STRUCTURE(COMMON)},
     {"V34 32 bits in BAR 4", MODERN, {{0x20, 1, 0}, {0x105, 1, 0}}, V_MODERN},
     {"V34 below 1 MiB", MODERN, {{0x20, 1, 2}}, STRUCTURE(COMMON)},
@@ -475,39 +503,60 @@ static const struct lie lies[] = {
     {"V34 I/O is as good: 4.1.4", MODERN, {{0x20, 1, 1}, {0x105, 1, 0}}, V_MODERN},
     {"V34 larger than the window", MODERN, {{0x104, 1, 0x80000000}}, STRUCTURE(COMMON)},
     {"V34 larger than 4 GiB", MODERN, {{0x104, 1, 0}, {0x105, 1, 0xfffffff0}}, STRUCTURE(COMMON)},
-    {"V34 bits above the size do not take", MODERN, {{0x104, 1, 0x00004000}, {0x105, 1, 0}},
+    {"V34 bits above the size do not take",
+     MODERN,
+     {{0x104, 1, 0x00004000}, {0x105, 1, 0}},
      STRUCTURE(COMMON)},
     {"V34 one bit does not take", MODERN, {{0x104, 1, 0xbfffc000}}, STRUCTURE(COMMON)},
     {"V34 the upper half does not take", MODERN, {{0x105, 1, 0}}, STRUCTURE(COMMON)},
     {"V34 in legacy I/O neither", LEGACY, {{0x100, 1, 0x0fc0}}, STRUCTURE(COMMON)},
     {"V34 all 32 bits of I/O take", LEGACY, {{0x100, 1, 0xffffffc0}}, V_LEGACY},
-    {"V34 legacy registers in memory", LEGACY, {{0x10, 1, 0}, {0x100, 1, 0xfffff000}},
+    {"V34 legacy registers in memory",
+     LEGACY,
+     {{0x10, 1, 0}, {0x100, 1, 0xfffff000}},
      STRUCTURE(COMMON)},
     {"V34 16 bytes of legacy registers", LEGACY, {{0x100, 1, 0xfffffff0}}, STRUCTURE(COMMON)},
     {"V34 no legacy registers", LEGACY, {{0x100, 1, 0}}, STRUCTURE(COMMON)},
 
     /* V35: sums */
-    {"V35 over 32 bits", MODERN, {{C_COMMON + 8, 4, 0xfffff000}, {C_COMMON + 12, 4, 0x2000}},
+    {"V35 over 32 bits",
+     MODERN,
+     {{C_COMMON + 8, 4, 0xfffff000}, {C_COMMON + 12, 4, 0x2000}},
      STRUCTURE(COMMON)},
-    {"V35 all ones", MODERN, {{C_NOTIFY + 8, 4, 0xfffffffe}, {C_NOTIFY + 12, 4, 0xffffffff}},
+    {"V35 all ones",
+     MODERN,
+     {{C_NOTIFY + 8, 4, 0xfffffffe}, {C_NOTIFY + 12, 4, 0xffffffff}},
      STRUCTURE(NOTIFY)},
     {"V35 one byte over", MODERN, {{C_ISR + 8, 4, MODERN_SIZE}}, STRUCTURE(ISR)},
     {"V35 the last byte", MODERN, {{C_ISR + 8, 4, MODERN_SIZE - 1}}, V_MODERN},
     {"V35 notify up to the end", MODERN, {{C_NOTIFY + 12, 4, MODERN_SIZE - NOTIFY}}, V_MODERN},
-    {"V35 notify over the end", MODERN, {{C_NOTIFY + 12, 4, MODERN_SIZE - NOTIFY + 1}},
+    {"V35 notify over the end",
+     MODERN,
+     {{C_NOTIFY + 12, 4, MODERN_SIZE - NOTIFY + 1}},
      STRUCTURE(NOTIFY)},
 
     /* V36: notify places */
     {"V36 multiplier 0", MODERN, {{C_NOTIFY + 16, 4, 0}}, V_MODERN},
-    {"V36 multiplier 0 in 2 bytes", MODERN, {{C_NOTIFY + 16, 4, 0}, {C_NOTIFY + 12, 4, 2}},
+    {"V36 multiplier 0 in 2 bytes",
+     MODERN,
+     {{C_NOTIFY + 16, 4, 0}, {C_NOTIFY + 12, 4, 2}},
      V_MODERN},
     {"V36 multiplier 1 makes an odd place", MODERN, {{C_NOTIFY + 16, 4, 1}}, NO_NOTIFY, 1},
     {"V36 multiplier 0x80000000", MODERN, {{C_NOTIFY + 16, 4, 0x80000000}}, NO_NOTIFY, 0x80000000},
-    {"V36 more than 32 bits", MODERN, {{C_NOTIFY + 16, 4, 0x10000}, {0x204, 4, 0xffff}}, NO_NOTIFY,
+    {"V36 more than 32 bits",
+     MODERN,
+     {{C_NOTIFY + 16, 4, 0x10000}, {0x204, 4, 0xffff}},
+     NO_NOTIFY,
      0xffff0000},
-    {"V36 the largest of all", MODERN, {{C_NOTIFY + 16, 4, 0xffffffff}, {0x204, 4, 0xffff}},
-     NO_NOTIFY, UINT64_C(0xffffffff) * 0xffff},
-    {"V36 back round to 0", MODERN, {{C_NOTIFY + 16, 4, 0x80000000}, {0x208, 4, 2}}, NO_NOTIFY,
+    {"V36 the largest of all",
+     MODERN,
+     {{C_NOTIFY + 16, 4, 0xffffffff}, {0x204, 4, 0xffff}},
+     NO_NOTIFY,
+     UINT64_C(0xffffffff) * 0xffff},
+    {"V36 back round to 0",
+     MODERN,
+     {{C_NOTIFY + 16, 4, 0x80000000}, {0x208, 4, 2}},
+     NO_NOTIFY,
      0x100000000},
     {"V36 the last place", MODERN, {{C_NOTIFY + 12, 4, 6}}, V_MODERN},
     {"V36 half of the last place", MODERN, {{C_NOTIFY + 12, 4, 5}}, NO_NOTIFY, 4},
@@ -517,25 +566,45 @@ static const struct lie lies[] = {
     {"V37 no notify", MODERN, {{C_COMMON + 1, 1, C_ISR}}, STRUCTURE(NOTIFY)},
     {"V37 no isr", MODERN, {{C_NOTIFY + 1, 1, C_CONFIG}}, STRUCTURE(ISR)},
     {"V37 no isr on a transitional one", TRANSITIONAL, {{C_NOTIFY + 1, 1, C_CONFIG}}, V_LEGACY},
-    {"V37 no configuration, which holds the MAC", MODERN, {{C_ISR + 1, 1, C_MSIX}}, V_FAILED,
-     VIRTIO_FAILURE_CONFIG_SHORT, 0},
-    {"V37 two of a kind: the first counts", MODERN,
-     {{C_CONFIG + 1, 1, C_SPARE}, {C_SPARE, 4, 0x04100009}, {C_SPARE + 4, 4, 4},
-      {C_SPARE + 12, 4, 12}}, V_MODERN},
-    {"V37 two of a kind: the first that is usable", MODERN,
-     {{PCI_CAPABILITY_LIST, 1, C_SPARE}, {C_SPARE, 4, 0x01100009 | C_COMMON << 8},
-      {C_SPARE + 4, 4, 4}, {C_SPARE + 12, 4, 0xffffffff}}, V_MODERN},
+    {"V37 no configuration, which holds the MAC",
+     MODERN,
+     {{C_ISR + 1, 1, C_MSIX}},
+     V_FAILED,
+     VIRTIO_FAILURE_CONFIG_SHORT,
+     0},
+    {"V37 two of a kind: the first counts",
+     MODERN,
+     {{C_CONFIG + 1, 1, C_SPARE},
+      {C_SPARE, 4, 0x04100009},
+      {C_SPARE + 4, 4, 4},
+      {C_SPARE + 12, 4, 12}},
+     V_MODERN},
+    {"V37 two of a kind: the first that is usable",
+     MODERN,
+     {{PCI_CAPABILITY_LIST, 1, C_SPARE},
+      {C_SPARE, 4, 0x01100009 | C_COMMON << 8},
+      {C_SPARE + 4, 4, 4},
+      {C_SPARE + 12, 4, 0xffffffff}},
+     V_MODERN},
 
     /* V31, V27 */
-    {"V31 four bytes of configuration", MODERN, {{C_CONFIG + 12, 4, 4}}, V_FAILED,
-     VIRTIO_FAILURE_CONFIG_SHORT, 4},
+    {"V31 four bytes of configuration",
+     MODERN,
+     {{C_CONFIG + 12, 4, 4}},
+     V_FAILED,
+     VIRTIO_FAILURE_CONFIG_SHORT,
+     4},
     {"V31 six are enough for a MAC", MODERN, {{C_CONFIG + 12, 4, 6}}, V_MODERN},
     {"V27 modern: no queue", MODERN, {{0x200, 4, 0}}, V_FAILED, VIRTIO_FAILURE_QUEUE_ABSENT, 0},
     {"V27 modern: three entries", MODERN, {{0x200, 4, 3}}, V_FAILED, VIRTIO_FAILURE_QUEUE_SIZE, 3},
     {"V27 modern: more than the driver lays out", MODERN, {{0x200, 4, 32768}}, V_MODERN},
     {"V27 legacy: no queue", LEGACY, {{0x200, 4, 0}}, V_FAILED, VIRTIO_FAILURE_QUEUE_ABSENT, 0},
-    {"V27 legacy: the driver cannot take less", LEGACY, {{0x200, 4, 2048}}, V_FAILED,
-     VIRTIO_FAILURE_QUEUE_SIZE, 2048},
+    {"V27 legacy: the driver cannot take less",
+     LEGACY,
+     {{0x200, 4, 2048}},
+     V_FAILED,
+     VIRTIO_FAILURE_QUEUE_SIZE,
+     2048},
     {"V27 legacy: the largest", LEGACY, {{0x200, 4, VIRTQ_SIZE_MAX}}, V_LEGACY},
 };
 
@@ -884,12 +953,24 @@ static void msix_that_cannot_be_had_is_an_error(void **state)
 {
     static const struct lie cannot[] = {
         {"no capability", MODERN, {{C_CONFIG + 1, 1, 0}}, V_FAILED, VIRTIO_FAILURE_MSIX, 0xffff},
-        {"cut off by the end", MODERN, {{C_CONFIG + 1, 1, 0xf8}, {0xf8, 1, PCI_CAP_ID_MSIX}},
-         V_FAILED, VIRTIO_FAILURE_MSIX, 0xffff},
+        {"cut off by the end",
+         MODERN,
+         {{C_CONFIG + 1, 1, 0xf8}, {0xf8, 1, PCI_CAP_ID_MSIX}},
+         V_FAILED,
+         VIRTIO_FAILURE_MSIX,
+         0xffff},
         {"a BAR that is reserved", MODERN, {{C_MSIX + 4, 4, 6}}, V_FAILED, VIRTIO_FAILURE_MSIX, 6},
-        {"beyond the BAR", MODERN, {{C_MSIX + 4, 4, 0xff8 | 1}}, V_FAILED, VIRTIO_FAILURE_MSIX,
+        {"beyond the BAR",
+         MODERN,
+         {{C_MSIX + 4, 4, 0xff8 | 1}},
+         V_FAILED,
+         VIRTIO_FAILURE_MSIX,
          0xff9},
-        {"over 32 bits", LEGACY, {{C_MSIX + 4, 4, 0xfffffff8 | 1}}, V_FAILED, VIRTIO_FAILURE_MSIX,
+        {"over 32 bits",
+         LEGACY,
+         {{C_MSIX + 4, 4, 0xfffffff8 | 1}},
+         V_FAILED,
+         VIRTIO_FAILURE_MSIX,
          0xfffffff9},
         {"in I/O", LEGACY, {{C_MSIX + 4, 4, 0}}, V_FAILED, VIRTIO_FAILURE_MSIX, 0},
     };

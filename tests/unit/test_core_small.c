@@ -67,9 +67,8 @@ static void pseudo_header_is_the_twelve_bytes_of_rfc_9293(void **state)
     static const uint8_t bytes[12] = {10, 0, 2, 15, 10, 0, 2, 2, 0, 6, 0x12, 0x34};
 
     (void)state;
-    assert_int_equal(
-        be16_get(checksum_finish(checksum_pseudo(0x0a00020f, 0x0a000202, 6, 0x1234))),
-        plain_checksum(bytes, 12));
+    assert_int_equal(be16_get(checksum_finish(checksum_pseudo(0x0a00020f, 0x0a000202, 6, 0x1234))),
+                     plain_checksum(bytes, 12));
 }
 
 /* The reference vectors of SipHash-2-4: key 00..0f, input 00 01 02 ... */

@@ -1,7 +1,7 @@
 /*
  * System calls with everything that a program can get wrong: numbers, descriptors, pointers,
- * lengths. Each gets an error, nothing outside of the program's page is touched, and the kernel goes
- * on.
+ * lengths. Each gets an error, nothing outside of the program's page is touched, and the kernel
+ * goes on.
  */
 #include "../../core/kernel/kernel.h"
 #include "../../core/net/socket.h"
@@ -106,8 +106,8 @@ enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
 
 static void bad_descriptors_are_refused_by_every_call(void **state)
 {
-    static const uint64_t bad[] = {3, PROCESS_FDS - 1, PROCESS_FDS, 1000, UINT64_C(1) << 63,
-                                   UINT64_MAX};
+    static const uint64_t bad[] = {3,    PROCESS_FDS - 1,   PROCESS_FDS,
+                                   1000, UINT64_C(1) << 63, UINT64_MAX};
     struct machine_test *m = *state;
 
     for (unsigned i = 0; i < CALLS; i++)
@@ -125,8 +125,9 @@ static void put_gateway(void)
 
 static void bad_pointers_fault_and_touch_nothing(void **state)
 {
-    static const uint64_t bad[] = {1, PAGE_AT - 1, PAGE_AT + PAGE_SIZE, PAGE_AT + PAGE_SIZE - 1,
-                                   UINT64_MAX, UINT64_MAX - 7, UINT64_C(1) << 63};
+    static const uint64_t bad[] = {
+        1,          PAGE_AT - 1,    PAGE_AT + PAGE_SIZE, PAGE_AT + PAGE_SIZE - 1,
+        UINT64_MAX, UINT64_MAX - 7, UINT64_C(1) << 63};
     struct machine_test *m = *state;
     int64_t udp = call(m, SYS_SOCKET, SOCKET_DATAGRAM, 0, 0, 0);
     int64_t tcp = call(m, SYS_SOCKET, SOCKET_STREAM, 0, 0, 0);
@@ -157,8 +158,7 @@ static void lengths_are_cut_or_refused(void **state)
     assert_int_equal(call(m, SYS_READ, FD_INPUT, UINT64_MAX, 0, 0), 0); /* nothing is touched */
     assert_int_equal(call(m, SYS_WRITE, FD_OUTPUT, UINT64_MAX, 0, 0), 0);
     assert_int_equal(call(m, SYS_SENDTO, (uint64_t)udp, PAGE_AT, 1473, PAGE_AT), ERR_MSGSIZE);
-    assert_int_equal(call(m, SYS_SENDTO, (uint64_t)udp, PAGE_AT, UINT64_MAX, PAGE_AT),
-                     ERR_MSGSIZE);
+    assert_int_equal(call(m, SYS_SENDTO, (uint64_t)udp, PAGE_AT, UINT64_MAX, PAGE_AT), ERR_MSGSIZE);
     assert_int_equal(call(m, SYS_SENDTO, (uint64_t)udp, PAGE_AT, 1472, PAGE_AT), 1472);
 }
 
@@ -247,11 +247,13 @@ static void accept_names_the_peer_and_needs_a_free_descriptor(void **state)
     assert_int_equal(call(m, SYS_ACCEPT, listener, PAGE_AT, 0, 0), ERR_AGAIN);
     peer_connects(m->net, 50000);
     for (fd = 4; fd < PROCESS_FDS; fd++)
-        assert_int_equal(call(m, SYS_SOCKET, fd < 12 ? SOCKET_DATAGRAM : SOCKET_STREAM, 0, 0, 0), fd);
+        assert_int_equal(call(m, SYS_SOCKET, fd < 12 ? SOCKET_DATAGRAM : SOCKET_STREAM, 0, 0, 0),
+                         fd);
     assert_int_equal(call(m, SYS_ACCEPT, listener, PAGE_AT, 0, 0), ERR_NFILE);
     assert_int_equal(call(m, SYS_CLOSE, 9, 0, 0, 0), 0);
     assert_int_equal(call(m, SYS_ACCEPT, listener, PAGE_AT + PAGE_SIZE - 7, 0, 0), ERR_FAULT);
-    assert_int_equal(call(m, SYS_ACCEPT, listener, PAGE_AT + PAGE_SIZE - 8, 0, 0), 9); /* not lost */
+    assert_int_equal(call(m, SYS_ACCEPT, listener, PAGE_AT + PAGE_SIZE - 8, 0, 0),
+                     9); /* not lost */
     memcpy(&from, page + PAGE_SIZE - 8, sizeof(from));
     assert_int_equal(from.addr, PEER);
     assert_int_equal(from.port, 50000);

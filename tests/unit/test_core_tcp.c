@@ -93,7 +93,7 @@ static void a_peer_without_mss_option_gets_536_and_others_what_they_said(void **
         uint8_t option[4];
         size_t len;
         uint32_t mss;
-    } row[] = {{{0}, 0, 536},          {{2, 4, 0, 0}, 4, 536},    {{2, 4, 0, 1}, 4, 1},
+    } row[] = {{{0}, 0, 536},           {{2, 4, 0, 0}, 4, 536},        {{2, 4, 0, 1}, 4, 1},
                {{2, 4, 1, 44}, 4, 300}, {{2, 4, 0xff, 0xff}, 4, 1460}, {{1, 1, 1, 0}, 4, 536}};
     struct stack_test *x = *state;
 
@@ -148,7 +148,8 @@ static void a_listener_accepts_and_its_lost_ack_is_made_up_by_data(void **state)
     tcp_close(l);
 }
 
-/* It has the number of the SYN and is none: an old segment, which an ACK answers (3.10.7.4, first). */
+/* It has the number of the SYN and is none: an old segment, which an ACK answers (3.10.7.4,
+ * first). */
 static void an_ack_with_the_number_of_the_syn_opens_nothing(void **state)
 {
     struct stack_test *x = *state;
@@ -262,8 +263,9 @@ static void resets_for_closed_ports_are_ten_at_once_and_a_hundred_a_second(void 
 
 static void nonsense_flags_change_nothing(void **state)
 {
-    static const uint8_t nonsense[] = {0, TCP_SYN | TCP_FIN, TCP_SYN | TCP_RST, TCP_URG,
-                                       TCP_SYN | TCP_FIN | TCP_ACK, TCP_FIN, TCP_PSH};
+    static const uint8_t nonsense[] = {0,       TCP_SYN | TCP_FIN,           TCP_SYN | TCP_RST,
+                                       TCP_URG, TCP_SYN | TCP_FIN | TCP_ACK, TCP_FIN,
+                                       TCP_PSH};
     struct stack_test *x = *state;
     struct tcp_conn *c = connected(x, 1000);
 
@@ -807,9 +809,13 @@ static size_t quote(struct stack_test *x, uint8_t *out, uint8_t type, uint8_t co
 {
     uint8_t inner[60], icmp[80] = {type, code};
     uint32_t src = OWN;
-    struct ipv4_header ip = {.version_ihl = 0x45, .total_len = be16_of(40), .protocol = 6,
-                             .src = be32_of(src), .dst = be32_of(PEER)};
-    struct tcp_header tcp = {.src_port = be16_of(x->own_port), .dst_port = be16_of(x->peer_port),
+    struct ipv4_header ip = {.version_ihl = 0x45,
+                             .total_len = be16_of(40),
+                             .protocol = 6,
+                             .src = be32_of(src),
+                             .dst = be32_of(PEER)};
+    struct tcp_header tcp = {.src_port = be16_of(x->own_port),
+                             .dst_port = be16_of(x->peer_port),
                              .seq = be32_of(x->own_iss + seq)};
     be16 sum;
 
@@ -862,9 +868,12 @@ static void every_truncation_and_every_flipped_bit_is_dropped(void **state)
     static const uint8_t mss[4] = {2, 4, 5, 180};
     struct stack_test *x = *state;
     struct tcp_conn *c = connected(x, 1000);
-    struct tcp_header h = {.src_port = be16_of(x->peer_port), .dst_port = be16_of(x->own_port),
-                           .seq = be32_of(x->peer_iss + 1), .ack = be32_of(x->own_iss + 1),
-                           .flags = TCP_ACK, .window = be16_of(1000)};
+    struct tcp_header h = {.src_port = be16_of(x->peer_port),
+                           .dst_port = be16_of(x->own_port),
+                           .seq = be32_of(x->peer_iss + 1),
+                           .ack = be32_of(x->own_iss + 1),
+                           .flags = TCP_ACK,
+                           .window = be16_of(1000)};
     uint8_t frame[200];
     size_t len = build_tcp(frame, &h, mss, 4, "abcdefgh", 8);
 
@@ -889,9 +898,15 @@ static void malformed_options_are_dropped_and_odd_ones_skipped(void **state)
         size_t len;
         bool good;
     } row[] = {
-        {{2, 0, 0, 0}, 4, false},   {{99, 1, 0, 0}, 4, false}, {{1, 1, 1, 99}, 4, false},
-        {{2, 5, 0, 0}, 4, false},   {{99, 200, 0, 0}, 4, false}, {{1, 1, 1, 1}, 4, true},
-        {{0, 9, 9, 9}, 4, true},    {{99, 4, 7, 7}, 4, true},  {{1, 8, 3, 0, 5, 2, 0, 0}, 8, true},
+        {{2, 0, 0, 0}, 4, false},
+        {{99, 1, 0, 0}, 4, false},
+        {{1, 1, 1, 99}, 4, false},
+        {{2, 5, 0, 0}, 4, false},
+        {{99, 200, 0, 0}, 4, false},
+        {{1, 1, 1, 1}, 4, true},
+        {{0, 9, 9, 9}, 4, true},
+        {{99, 4, 7, 7}, 4, true},
+        {{1, 8, 3, 0, 5, 2, 0, 0}, 8, true},
         {{254, 8, 1, 2, 3, 4, 5, 6}, 8, true},
     };
     struct stack_test *x = *state;
@@ -902,8 +917,10 @@ static void malformed_options_are_dropped_and_odd_ones_skipped(void **state)
     for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
         struct tcp_header h = {.src_port = be16_of(x->peer_port),
                                .dst_port = be16_of(x->own_port),
-                               .seq = be32_of(x->peer_iss + at), .ack = be32_of(x->own_iss + 1),
-                               .flags = TCP_ACK, .window = be16_of(1000)};
+                               .seq = be32_of(x->peer_iss + at),
+                               .ack = be32_of(x->own_iss + 1),
+                               .flags = TCP_ACK,
+                               .window = be16_of(1000)};
 
         input(x, frame, build_tcp(frame, &h, row[i].option, row[i].len, "z", 1));
         at += row[i].good;

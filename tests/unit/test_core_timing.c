@@ -1,6 +1,6 @@
 /*
- * TCP's timers and congestion window against the arithmetic of RFC 6298, 5681 and 6582, done here by
- * hand: each value exactly, each timer from both sides.
+ * TCP's timers and congestion window against the arithmetic of RFC 6298, 5681 and 6582, done here
+ * by hand: each value exactly, each timer from both sides.
  */
 #include "stack_fixture.h"
 
@@ -8,7 +8,8 @@
 
 static uint8_t bytes[65536];
 
-/* Opened at 0, answered after rtt_ms with this MSS; after more than a second that is the second SYN. */
+/* Opened at 0, answered after rtt_ms with this MSS; after more than a second that is the second
+ * SYN. */
 static struct tcp_conn *opened(struct stack_test *x, uint64_t rtt_ms, uint16_t mss)
 {
     const uint8_t option[4] = {2, 4, (uint8_t)(mss >> 8), (uint8_t)mss};

@@ -10,7 +10,6 @@
 static const struct virtio_net_options polled;
 static const struct virtio_place place = {.bus = VIRTIO_BUS_MMIO, .address = 0x1000};
 
-
 static void device_uses(struct fixture *x, uint16_t at, uint32_t id, uint32_t len)
 {
     x->q.used->ring[at % TEST_QUEUE].id.raw = id;
@@ -325,7 +324,8 @@ static void v29_absurd_configuration(void **state)
     x->memory.used = 0;
     x->features |= VIRTIO_BIT(VIRTIO_NET_F_MTU);
     x->f.reg[(VIRTIO_MMIO_CONFIG + 8) / 4] = 67u << 16;
-    assert_int_equal(virtio_net_init(n, &x->f.platform, &place, &x->memory, &random, &polled), ERR_DEVICE);
+    assert_int_equal(virtio_net_init(n, &x->f.platform, &place, &x->memory, &random, &polled),
+                     ERR_DEVICE);
     assert_int_equal(n->dev.reason, VIRTIO_FAILURE_MTU);
 
     x->memory.used = 0;

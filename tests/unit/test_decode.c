@@ -22,8 +22,8 @@ static struct frame seed_frame(unsigned i)
 {
     struct segment syn = {
         .from_machine = true, .seq = 1, .flags = SEG_SYN, .window = 65535, .mss = 1460};
-    struct dhcp offer = {.type = 2, .xid = 0x12345678, .yiaddr = MACHINE, .server = PEER,
-                         .lease_s = 86400};
+    struct dhcp offer = {
+        .type = 2, .xid = 0x12345678, .yiaddr = MACHINE, .server = PEER, .lease_s = 86400};
 
     switch (i) {
     case 0:
@@ -148,7 +148,9 @@ static void a_wrong_checksum_is_named(void **state)
         size_t at;
         const char *name;
     } rows[] = {
-        {1, 24, "ip.checksum"}, {1, 36, "icmp.checksum"}, {2, 40, "udp.checksum"},
+        {1, 24, "ip.checksum"},
+        {1, 36, "icmp.checksum"},
+        {2, 40, "udp.checksum"},
         {3, 50, "tcp.checksum"},
     };
 
@@ -216,9 +218,9 @@ static void sums_of_pieces_are_the_sum(void **state)
         while (plain >> 16)
             plain = (plain & 0xffff) + (plain >> 16);
         assert_int_equal(decode_sum(0, bytes, len), plain);
-        assert_int_equal(decode_sum(decode_sum(0, bytes, len / 4 * 2), bytes + len / 4 * 2,
-                                    len - len / 4 * 2),
-                         plain);
+        assert_int_equal(
+            decode_sum(decode_sum(0, bytes, len / 4 * 2), bytes + len / 4 * 2, len - len / 4 * 2),
+            plain);
     }
 }
 

@@ -197,8 +197,7 @@ static void stale_is_another_run_build_target_or_protocol(void **state)
 
 static void a_kernel_that_does_not_know_the_run_must_fail(void **state)
 {
-    static const char begin[] =
-        "test: begin proto=1 target=rv64 build=0a0b0c0d run=unknown plan=1";
+    static const char begin[] = "test: begin proto=1 target=rv64 build=0a0b0c0d run=unknown plan=1";
     struct fixture f;
 
     (void)state;
@@ -232,8 +231,8 @@ static void panic_is_its_line_or_its_status(void **state)
 
 static void fail_is_said_by_the_guest_a_never_or_the_far_side(void **state)
 {
-    static const struct failure violation = {.kind = FAILURE_EXPECT, .oracle = "frame.source_mac",
-                                             .message = "the source MAC"};
+    static const struct failure violation = {
+        .kind = FAILURE_EXPECT, .oracle = "frame.source_mac", .message = "the source MAC"};
     struct fixture f;
 
     (void)state;
@@ -317,8 +316,10 @@ static void reset_is_status_0(void **state)
 static void incomplete_is_an_end_that_is_missing_or_wrong(void **state)
 {
     static const char *const ends[] = {
-        "test: end ok=0 fail=0 skip=0 notrun=1", "test: end ok=2 fail=0 skip=0 notrun=0",
-        "test: end ok=0 fail=0 skip=1 notrun=1", "test: end",
+        "test: end ok=0 fail=0 skip=0 notrun=1",
+        "test: end ok=2 fail=0 skip=0 notrun=0",
+        "test: end ok=0 fail=0 skip=1 notrun=1",
+        "test: end",
     };
     struct fixture f;
 

@@ -78,7 +78,8 @@ static size_t block(uint32_t type)
     return start;
 }
 
-/* The first option `code` in the options from `offset` on to the end of the block that ends at `at`. */
+/* The first option `code` in the options from `offset` on to the end of the block that ends at
+ * `at`. */
 static const uint8_t *option(size_t offset, unsigned code, size_t *len)
 {
     const uint8_t *found = NULL;

@@ -461,7 +461,9 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("run webget \"a\\x00b\"\n", "zero byte");
     bad("run webget \x01\n", "control character 0x01");
     bad("title a \x7f\n", "control character 0x7f");
-    bad("title a \xc2\x9b" "31m\n", "control character U+009B");
+    bad("title a \xc2\x9b"
+        "31m\n",
+        "control character U+009B");
     bad("title a \xe2\x80\xae b\n", "control character U+202E");
     bad("bogus\xe2\x81\xa6\n", "control character U+2066");
     bad("bogus\xff\n", "byte 0xff is not UTF-8");
@@ -475,7 +477,8 @@ static void a_message_is_one_line_whatever_the_word_holds(void **state)
 {
     (void)state;
     bad("run \"a\\nb\\x1b[31m\"\n", "unknown program 'a?b?[31m'");
-    bad("run \"\\xe2\\x80\\xae \\xc2\\x9b \\xff \\xc3\\xa9\"\n", "unknown program '??? ?? ? \xc3\xa9'");
+    bad("run \"\\xe2\\x80\\xae \\xc2\\x9b \\xff \\xc3\\xa9\"\n",
+        "unknown program '??? ?? ? \xc3\xa9'");
 }
 
 static void too_many_words_are_refused(void **state)
@@ -509,7 +512,8 @@ static void damaged_text_does_no_harm(void **state)
 {
     static const char text[] =
         "format 1\ntitle t\nworld native lease=1h nak=1 pad\n"
-        "device virtio-net queue=64 mac=none mtu=1500 ring=packed event_idx=on\nrun webget \"http://10.0.2.2/\"\n"
+        "device virtio-net queue=64 mac=none mtu=1500 ring=packed event_idx=on\nrun webget "
+        "\"http://10.0.2.2/\"\n"
         "serve http 10.0.2.2:80 path=/a body=\"x\\n\\x41\" mode=chunked chunk=3\n"
         "wire rx drop=0.5% delay=1.5ms\nat 1s delay rx tcp.data by=2ms count=3\n"
         "at 2s dial 7 send=\"a\" expect=\"a\" close\nat 3s kill webget\n"

@@ -44,7 +44,7 @@ static void forget(struct model *m, unsigned who)
 static void wait_for(struct model *m, unsigned who, uint64_t time_ns, enum event_class class)
 {
     m->waiting[m->count++] = (struct waiting){time_ns > m->sim.now_ns ? time_ns : m->sim.now_ns,
-                                              (uint64_t)class << 56 | ++m->inserted, who};
+                                              (uint64_t) class << 56 | ++m->inserted, who};
 }
 
 static void event_ran(void *ctx, uint64_t arg)

@@ -123,8 +123,8 @@ static void the_oldest_connection_makes_room(void **state)
     (void)state;
     open_up();
     for (unsigned i = 0; i < TCP_VIEW_FLOWS; i++) {
-        assert_non_null(tcp_view_flow(&view, DIRECTION_TX, &(struct decoded){
-                                          .ip_dst = 2, .src_port = 1000, .dst_port = 80}));
+        assert_non_null(tcp_view_flow(
+            &view, DIRECTION_TX, &(struct decoded){.ip_dst = 2, .src_port = 1000, .dst_port = 80}));
         d.src_port = (uint16_t)(2000 + i);
         tcp_view_sent(&view, DIRECTION_TX, &d);
     }

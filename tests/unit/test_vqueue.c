@@ -292,7 +292,8 @@ static void packed_mistakes(void **state)
 
     packed(0); /* and so may a header that the driver does not read */
     queue.shared = 8;
-    SLOTS(0, {BUFFER, 8, LAP_1 | VIRTQ_DESC_F_WRITE, 0}, {BUFFER, 8, LAP_1 | VIRTQ_DESC_F_WRITE, 1});
+    SLOTS(0, {BUFFER, 8, LAP_1 | VIRTQ_DESC_F_WRITE, 0},
+          {BUFFER, 8, LAP_1 | VIRTQ_DESC_F_WRITE, 1});
     vqueue_fetch(&queue);
     fine(2);
 
