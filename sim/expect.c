@@ -87,11 +87,14 @@ static bool at_least(const char *token, size_t len, const char *wanted)
            token_number(more + 2, strlen(more + 2), &least) && have >= least;
 }
 
-/* The same; or a star at the end stands for anything. */
+/* The same; or a star at the end stands for anything. Most tokens differ in their first letter. */
 static bool same_token(const char *token, size_t len, const char *wanted)
 {
-    size_t n = strlen(wanted);
+    size_t n;
 
+    if (*token != *wanted)
+        return false;
+    n = strlen(wanted);
     if (n > 1 && wanted[n - 1] == '*')
         return len >= n - 1 && !memcmp(token, wanted, n - 1);
     return (n == len && !memcmp(token, wanted, len)) || at_least(token, len, wanted);
@@ -100,9 +103,12 @@ static bool same_token(const char *token, size_t len, const char *wanted)
 /* status=404 where status=200 was wanted. */
 static bool same_key(const char *token, size_t len, const char *wanted)
 {
-    size_t key = strcspn(wanted, ">=");
+    size_t key;
 
-    return key < strlen(wanted) && len > key && !memcmp(token, wanted, key) && token[key] == '=';
+    if (*token != *wanted)
+        return false;
+    key = strcspn(wanted, ">=");
+    return wanted[key] && len > key && !memcmp(token, wanted, key) && token[key] == '=';
 }
 
 /* The tokens behind "component:", or NULL when the line is another component's. */
@@ -225,12 +231,17 @@ static uint64_t elapsed(const struct expectations *e)
 
 static void remember(struct expect_near *near, unsigned points, uint64_t now, const char *line)
 {
+    size_t len;
+
     if (near->any && points < near->score)
         return;
     near->any = true;
     near->score = points;
     near->time_ns = now;
-    snprintf(near->line, sizeof(near->line), "%s", line);
+    len = strlen(line);
+    len = len < sizeof(near->line) ? len : sizeof(near->line) - 1;
+    memcpy(near->line, line, len);
+    near->line[len] = 0;
 }
 
 /* Does it speak of the status with which something ends? */

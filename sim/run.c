@@ -49,11 +49,15 @@ static unsigned line_of(const struct run_context *c, long pid)
 /* A program that fails is a failure, unless the scenario says that it does. */
 static void judge_exit(struct run_context *c, const char *line, bool expected)
 {
-    const char *status = strstr(line, " status="), *pid = strstr(line, " pid=");
+    const char *status, *pid;
     char site[200];
 
-    if (c->machine.guest != &guest_core || !pid || !status || !strcmp(status, " status=0") ||
+    if (c->machine.guest != &guest_core ||
         (strncmp(line, "kernel: exit ", 13) && strncmp(line, "kernel: faulted ", 16)))
+        return;
+    status = strstr(line, " status=");
+    pid = strstr(line, " pid=");
+    if (!pid || !status || !strcmp(status, " status=0"))
         return;
     oracle_set_add(&c->sim.looked, EXIT_STATUS);
     if (expected || scenario_allows(c->scenario, ALLOW_EXIT))
