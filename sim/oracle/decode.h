@@ -57,6 +57,15 @@ struct decoded {
  * what was read before it stays filled in. */
 void decode_frame(const uint8_t *frame, size_t len, struct decoded *out);
 
+/* The same of `copy`, a copy of the frame that was decoded. */
+static inline void decode_copy(struct decoded *out, const uint8_t *copy, const struct decoded *d,
+                               const uint8_t *frame)
+{
+    *out = *d;
+    if (d->payload)
+        out->payload = copy + (d->payload - frame);
+}
+
 /*
  * Does a frame match a word of the scenario language? The words are
  *   any arp arp.request arp.reply ip icmp icmp.echo icmp.reply icmp.error udp

@@ -230,12 +230,16 @@ static uint64_t arrival(struct wire *w, enum direction dir, const struct wire_op
 }
 
 static void dispatch(struct wire *w, enum direction dir, const struct wire_options *o,
-                     const struct treatment *t, const uint8_t *frame, size_t len, const char *fate)
+                     const struct treatment *t, const uint8_t *frame, size_t len,
+                     const struct decoded *d, const char *fate)
 {
     struct wire_frame *f = frame_take(w, dir, frame, len);
 
     damage(w, dir, t, f);
-    decode_frame(f->bytes, f->len, &f->decoded);
+    if (f->damaged)
+        decode_frame(f->bytes, f->len, &f->decoded);
+    else
+        decode_copy(&f->decoded, f->bytes, d, frame);
     w->arrival_ns = t->lost ? SIM_NEVER : arrival(w, dir, o, t, len);
     f->mark = w->listener.fate(w->listener.ctx, dir, f->bytes, f->len, &f->decoded, fate, t->lost);
     if (t->lost)
@@ -264,12 +268,12 @@ void wire_send(struct wire *w, enum direction dir, const uint8_t *frame, size_t 
     }
     if (t.words[0])
         w->faults++;
-    dispatch(w, dir, o, &t, frame, len, t.words[0] ? t.words : NULL);
+    dispatch(w, dir, o, &t, frame, len, &d, t.words[0] ? t.words : NULL);
     if (t.duplicate && !t.lost) {
         t.corrupt = false;
         t.field = 0;
         t.late_ns += WIRE_DELAY_NS;
-        dispatch(w, dir, o, &t, frame, len, "duplicate");
+        dispatch(w, dir, o, &t, frame, len, &d, "duplicate");
     }
 }
 
