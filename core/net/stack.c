@@ -72,7 +72,8 @@ void stack_timers(struct stack *s)
 void stack_output(struct stack *s)
 {
     for (unsigned i = 0; i < TCP_CONNS; i++)
-        tcp_output(&s->tcp[i]);
+        if (s->tcp[i].state != TCP_CLOSED)
+            tcp_output(&s->tcp[i]);
 }
 
 uint64_t stack_deadline(const struct stack *s)
