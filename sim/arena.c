@@ -98,42 +98,6 @@ static size_t offset_of(const struct arena *a, const volatile void *ptr)
     return (size_t)((uintptr_t)ptr - (uintptr_t)a->memory);
 }
 
-static uint64_t load(const uint8_t *p, unsigned size)
-{
-    uint16_t w16;
-    uint32_t w32;
-    uint64_t w64;
-
-    switch (size) {
-    case 2:
-        memcpy(&w16, p, 2);
-        return w16;
-    case 4:
-        memcpy(&w32, p, 4);
-        return w32;
-    default:
-        memcpy(&w64, p, 8);
-        return w64;
-    }
-}
-
-static void store(uint8_t *p, unsigned size, uint64_t value)
-{
-    uint16_t w16 = (uint16_t)value;
-    uint32_t w32 = (uint32_t)value;
-
-    switch (size) {
-    case 2:
-        memcpy(p, &w16, 2);
-        break;
-    case 4:
-        memcpy(p, &w32, 4);
-        break;
-    default:
-        memcpy(p, &value, 8);
-    }
-}
-
 static bool overlap(uint64_t a, size_t a_len, uint64_t b, size_t b_len)
 {
     return a < b + b_len && b < a + a_len;
@@ -145,21 +109,14 @@ static void word_cross(struct arena *a, size_t i)
 {
     struct arena_word *w = &a->words[i];
 
-    store(a->device + w->offset, w->size, w->value);
+    word_store(a->device + w->offset, w->size, w->value);
     for (size_t k = 0; k <= i; k++) /* older stores to the same word are overtaken for good */
         if (a->words[k].offset == w->offset)
             a->words[k].crossed = true;
 }
 
-void arena_driver_store(struct arena *a, volatile void *word, unsigned size, uint64_t value)
+void arena_store_later(struct arena *a, size_t offset, unsigned size, uint64_t value)
 {
-    size_t offset = offset_of(a, word);
-
-    if (offset >= a->size || size > a->size - offset)
-        return;
-    store(a->memory + offset, size, value);
-    if (!a->weak)
-        return;
     a->words = memory_grow(a->words, a->word_count + 1, &a->word_size, sizeof(*a->words));
     a->words[a->word_count++] = (struct arena_word){(uint32_t)offset, (uint8_t)size, false, value};
 }
@@ -176,7 +133,7 @@ static bool from_device(const struct arena *a, uint32_t offset)
 /* A word of 2 bytes differs: remember it as a store, once, with its last value. */
 static void plain_word(struct arena *a, uint32_t offset)
 {
-    uint64_t value = load(a->memory + offset, 2);
+    uint64_t value = word_load(a->memory + offset, 2);
 
     if (from_device(a, offset))
         return;
@@ -212,7 +169,7 @@ void arena_barrier_write(struct arena *a)
     plain_stores(a);
     for (size_t i = 0; i < a->word_count; i++)
         if (!a->words[i].crossed)
-            store(a->device + a->words[i].offset, a->words[i].size, a->words[i].value);
+            word_store(a->device + a->words[i].offset, a->words[i].size, a->words[i].value);
     a->word_count = 0;
 }
 
@@ -290,25 +247,15 @@ bool arena_unseen(const struct arena *a, const volatile void *word, unsigned siz
     return false;
 }
 
-uint64_t arena_driver_load(struct arena *a, const volatile void *word, unsigned size)
+void arena_early_load(struct arena *a, size_t offset, unsigned size)
 {
-    size_t offset = offset_of(a, word);
-
-    if (offset >= a->size || size > a->size - offset)
-        return 0;
     for (size_t i = 0; i < a->write_count; i++)
         if (!a->writes[i].crossed && overlap(offset, size, a->writes[i].offset, a->writes[i].len) &&
             sim_chance(a->sim, &a->early_load, 65536 / 2))
             write_cross(a, i);
-    return load(a->memory + offset, size);
 }
 
 /* ---- the device ---- */
-
-uint64_t arena_device_load(struct arena *a, uint64_t bus, unsigned size)
-{
-    return load((a->weak ? a->device : a->memory) + (bus - a->bus_base), size);
-}
 
 void arena_device_store(struct arena *a, uint64_t bus, unsigned size, uint64_t value)
 {
@@ -316,11 +263,11 @@ void arena_device_store(struct arena *a, uint64_t bus, unsigned size, uint64_t v
     uint8_t bytes[8];
 
     if (!a->weak) {
-        store(a->memory + offset, size, value);
+        word_store(a->memory + offset, size, value);
         return;
     }
-    store(a->device + offset, size, value);
-    store(bytes, size, value);
+    word_store(a->device + offset, size, value);
+    word_store(bytes, size, value);
     write_later(a, offset, bytes, size);
 }
 
@@ -374,9 +321,10 @@ void arena_own(struct arena *a, uint64_t bus, size_t len, bool device)
 {
     size_t offset = (size_t)(bus - a->bus_base);
 
-    mark_dirty(a, offset, len);
-    if (device)
-        ASAN_POISON_MEMORY_REGION(a->memory + offset, len);
-    else
+    if (!device) {
         ASAN_UNPOISON_MEMORY_REGION(a->memory + offset, len);
+        return;
+    }
+    mark_dirty(a, offset, len);
+    ASAN_POISON_MEMORY_REGION(a->memory + offset, len);
 }

@@ -15,6 +15,7 @@
 #define DRYWIRE_ARENA_H
 
 #include "sim.h"
+#include "word.h"
 
 /* Bytes at the start of a DMA write that may become visible late. */
 enum { ARENA_DUAL_MAX = 140 };
@@ -85,22 +86,39 @@ static inline uint64_t arena_bus(const struct arena *a, const volatile void *ptr
     return offset < a->size ? a->bus_base + offset : ~UINT64_C(0) - 0xffff;
 }
 
-/* Where [bus, bus + len) lies, or NULL when it is not all in the arena. */
-static inline uint8_t *arena_at(const struct arena *a, uint64_t bus, size_t len)
-{
-    uint64_t offset = bus - a->bus_base;
+/* Remember a store of the driver until it crosses; let some of the device's stores to a word cross,
+ * by draw, before the driver looks at it. */
+void arena_store_later(struct arena *a, size_t offset, unsigned size, uint64_t value);
+void arena_early_load(struct arena *a, size_t offset, unsigned size);
 
-    return offset < a->size && len <= a->size - offset ? a->memory + offset : NULL;
+/* The driver's accesses to ring words. What lies outside of the arena reads as 0. */
+static inline uint64_t arena_driver_load(struct arena *a, const volatile void *word, unsigned size)
+{
+    size_t offset = (size_t)((uintptr_t)word - (uintptr_t)a->memory);
+
+    if (offset >= a->size || size > a->size - offset)
+        return 0;
+    if (a->write_count)
+        arena_early_load(a, offset, size);
+    return word_load(a->memory + offset, size);
 }
 
-/* The driver's accesses to ring words. */
-uint64_t arena_driver_load(struct arena *a, const volatile void *word, unsigned size);
-void arena_driver_store(struct arena *a, volatile void *word, unsigned size, uint64_t value);
+static inline void arena_driver_store(struct arena *a, volatile void *word, unsigned size,
+                                      uint64_t value)
+{
+    size_t offset = (size_t)((uintptr_t)word - (uintptr_t)a->memory);
+
+    if (offset >= a->size || size > a->size - offset)
+        return;
+    word_store(a->memory + offset, size, value);
+    if (a->weak)
+        arena_store_later(a, offset, size, value);
+}
+
 void arena_barrier_write(struct arena *a); /* the driver's stores cross */
 void arena_barrier_read(struct arena *a);  /* the device's stores cross */
 
-/* The device's accesses. Each pointer or offset was checked with arena_at(). */
-uint64_t arena_device_load(struct arena *a, uint64_t bus, unsigned size);
+/* The device's stores, at addresses that were checked. */
 void arena_device_store(struct arena *a, uint64_t bus, unsigned size, uint64_t value);
 void arena_device_write(struct arena *a, uint64_t bus, const uint8_t *bytes, size_t len);
 /* From now on these bytes are a ring: both copies are made equal. */

@@ -30,10 +30,10 @@ static void run_due(struct machine *m)
         sim_step(s);
 }
 
-static void charge(struct machine *m, unsigned cost_ns)
+/* What the time of an access may bring about, but for the ordinary ones: see charge(). */
+static void time_passed(struct machine *m)
 {
-    m->sim->now_ns += cost_ns;
-    if (++m->calls > POLL_CALLS_MAX && m->running) {
+    if (m->calls > POLL_CALLS_MAX && m->running) {
         sim_fail(m->sim, FAILURE_LIVELOCK, "budget.poll", SIM_SITE,
                  "the guest made %u device accesses in one poll without returning", POLL_CALLS_MAX);
         longjmp(m->escape, 1);
@@ -45,6 +45,15 @@ static void charge(struct machine *m, unsigned cost_ns)
     if (m->lively && sim_chance(m->sim, &m->poke, 65536 / 64))
         net_device_poke(m->device);
     run_due(m);
+}
+
+/* An access takes its time. Mostly nothing else happens meanwhile, which is all that is decided
+ * here: a machine whose memory is plain is lively. */
+static inline void charge(struct machine *m, unsigned cost_ns)
+{
+    m->sim->now_ns += cost_ns;
+    if (++m->calls > POLL_CALLS_MAX || m->lively || sim_next(m->sim) <= m->sim->now_ns)
+        time_passed(m);
 }
 
 /* ---- platform.h ---- */
@@ -111,6 +120,17 @@ static uint64_t machine_bus_address(void *ctx, const void *ptr)
     return arena_bus(&m->arena, ptr);
 }
 
+/* What the device sees of the arena. */
+static void bus_memory(struct machine *m)
+{
+    const struct arena *a = &m->arena;
+
+    m->bus.memory = a->memory;
+    m->bus.words = a->weak ? a->device : a->memory;
+    m->bus.first = a->bus_base;
+    m->bus.size = a->size;
+}
+
 static void act_around_barrier(struct machine *m)
 {
     if (m->lively && m->running && sim_chance(m->sim, &m->poke, 65536 / 8))
@@ -124,8 +144,10 @@ static void machine_barrier(void *ctx, enum barrier kind)
     struct machine *m = ctx;
 
     charge(m, COST_BARRIER_NS);
-    if (m->weak && !m->arena.weak)
-        arena_weaken(&m->arena); /* a foreign guest that orders its accesses by our barriers */
+    if (m->weak && !m->arena.weak) { /* a foreign guest that orders its accesses by our barriers */
+        arena_weaken(&m->arena);
+        bus_memory(m);
+    }
     act_around_barrier(m);
     if (kind != BARRIER_READ)
         arena_barrier_write(&m->arena);
@@ -250,20 +272,6 @@ static void machine_ring_store(void *ctx, volatile void *word, unsigned size, ui
 
 /* ---- the device's bus ---- */
 
-static const uint8_t *bus_at(void *ctx, uint64_t bus, size_t len)
-{
-    struct machine *m = ctx;
-
-    return arena_at(&m->arena, bus, len);
-}
-
-static uint64_t bus_load(void *ctx, uint64_t bus, unsigned size)
-{
-    struct machine *m = ctx;
-
-    return arena_device_load(&m->arena, bus, size);
-}
-
 static void bus_store(void *ctx, uint64_t bus, unsigned size, uint64_t value)
 {
     struct machine *m = ctx;
@@ -296,8 +304,6 @@ static bool bus_unpublished(void *ctx, uint64_t bus, size_t len)
 {
     struct machine *m = ctx;
 
-    if (!m->arena.weak)
-        return false;
     LOOK(&m->bus, RING_PUBLISH_ORDER);
     return arena_unpublished(&m->arena, bus, len);
 }
@@ -499,8 +505,6 @@ int machine_allocate(struct machine *m)
     };
     m->bus = (struct fake_bus){
         .ctx = m,
-        .at = bus_at,
-        .load = bus_load,
         .store = bus_store,
         .write = bus_write,
         .attach_ring = bus_attach_ring,
@@ -655,6 +659,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->bus.key = sim_draw(sim, stream(m, "device.key"));
     arena_start(&m->arena, sim, config->weak, config->guest != &guest_core, &config->place,
                 bus_bits(config->device->transport));
+    bus_memory(m);
     processes_start(&m->processes);
     guest_memory(m, config->guest, config->fill);
     device_start(m, config->device);

@@ -111,11 +111,6 @@ void sim_at(struct sim *s, uint64_t time_ns, enum event_class class, event_fn *f
               });
 }
 
-uint64_t sim_next(const struct sim *s)
-{
-    return s->heap_count ? s->heap[0].time_ns : SIM_NEVER;
-}
-
 bool sim_step(struct sim *s)
 {
     if (!s->heap_count)
@@ -149,16 +144,6 @@ void sim_timer_set(struct sim_timer *t, uint64_t at_ns)
 
 /* ---- draws ---- */
 
-/* The finaliser of SplitMix64: a bijection whose output bits depend on all input bits. */
-static uint64_t mix64(uint64_t x)
-{
-    x ^= x >> 30;
-    x *= UINT64_C(0xbf58476d1ce4e5b9);
-    x ^= x >> 27;
-    x *= UINT64_C(0x94d049bb133111eb);
-    return x ^ x >> 31;
-}
-
 void draw_stream_init(struct draw_stream *d, const char *name)
 {
     d->name = name;
@@ -168,9 +153,9 @@ void draw_stream_init(struct draw_stream *d, const char *name)
 
 uint64_t sim_draw(struct sim *s, struct draw_stream *d)
 {
-    uint64_t key = mix64(s->seed + UINT64_C(0x9e3779b97f4a7c15)) ^ d->id;
+    uint64_t key = sim_mix(s->seed + UINT64_C(0x9e3779b97f4a7c15)) ^ d->id;
 
-    return mix64(key + ++d->ordinal * UINT64_C(0x9e3779b97f4a7c15));
+    return sim_mix(key + ++d->ordinal * UINT64_C(0x9e3779b97f4a7c15));
 }
 
 static void tape_add(struct sim *s, const struct draw_stream *d, uint64_t value)
@@ -209,7 +194,7 @@ void sim_hash_item(struct sim *s, const char *kind, uint64_t word, const void *b
 {
     if (s->hash_watch)
         s->hash_watch(s->hash_watch_ctx, s, kind, bytes, len);
-    s->hash = XXH3_64bits_withSeed(bytes, len, mix64(s->hash ^ mix64(s->now_ns ^ mix64(word))));
+    s->hash = XXH3_64bits_withSeed(bytes, len, sim_mix(s->hash ^ sim_mix(s->now_ns ^ word)));
     s->hashed++;
 }
 

@@ -140,12 +140,25 @@ void sim_timer_init(struct sim_timer *t, struct sim *s, enum event_class class, 
 void sim_timer_set(struct sim_timer *t, uint64_t at_ns); /* SIM_NEVER turns it off */
 
 /* Time of the next event, SIM_NEVER when there is none. */
-uint64_t sim_next(const struct sim *s);
+static inline uint64_t sim_next(const struct sim *s)
+{
+    return s->heap_count ? s->heap[0].time_ns : SIM_NEVER;
+}
 
 /* Take the next event off the queue, advance time to it and run it. False when there is none. */
 bool sim_step(struct sim *s);
 
 /* ---- draws ---- */
+
+/* The finaliser of SplitMix64: a bijection whose output bits depend on all input bits. */
+static inline uint64_t sim_mix(uint64_t x)
+{
+    x ^= x >> 30;
+    x *= UINT64_C(0xbf58476d1ce4e5b9);
+    x ^= x >> 27;
+    x *= UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
 
 void draw_stream_init(struct draw_stream *d, const char *name);
 
@@ -160,7 +173,7 @@ uint64_t sim_pick(struct sim *s, struct draw_stream *d, uint64_t bound);
 
 /* ---- hash, failure ---- */
 
-/* The part of sim_hash() below that is the same for every kind. */
+/* The part of sim_hash() below that is the same for every kind; `word` is a mix of its letters. */
 void sim_hash_item(struct sim *s, const char *kind, uint64_t word, const void *bytes, size_t len);
 
 /* Take (now, kind, bytes) into the trace hash. `kind` is a literal: its first eight letters count.
@@ -171,7 +184,7 @@ static inline void sim_hash(struct sim *s, const char *kind, const void *bytes, 
     uint64_t word = 0;
 
     memcpy(&word, kind, n < sizeof(word) ? n : sizeof(word));
-    sim_hash_item(s, kind, word, bytes, len);
+    sim_hash_item(s, kind, sim_mix(word), bytes, len);
 }
 
 /* Record a failure; only the first one of a run counts. `oracle` and `site` are copied. `oracle` is

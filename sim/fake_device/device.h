@@ -11,6 +11,7 @@
 
 #include "../../core/virtio/virtio_spec.h"
 #include "../oracle/oracle_table.h"
+#include "../word.h"
 #include "vqueue.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,15 +21,17 @@
 struct fake_bus {
     void *ctx;
 
-    /* DMA. at(): where bytes lie, NULL when not all of them are DMA memory; the rest takes checked
-     * addresses. Ring words go through load and store, buffer contents through write. */
-    const uint8_t *(*at)(void *ctx, uint64_t bus, size_t len);
-    uint64_t (*load)(void *ctx, uint64_t bus, unsigned size);
+    /* DMA memory: `size` bytes from bus address `first` on. Buffers are read in `memory`, ring
+     * words in `words`, which is another copy while stores of the driver may come late. Ring words
+     * are written by store, buffers by write; both take checked addresses. */
+    const uint8_t *memory, *words;
+    uint64_t first;
+    size_t size;
     void (*store)(void *ctx, uint64_t bus, unsigned size, uint64_t value);
     void (*write)(void *ctx, uint64_t bus, const uint8_t *bytes, size_t len);
     void (*attach_ring)(void *ctx, uint64_t bus, size_t len);
     void (*look)(void *ctx); /* before the device looks at a ring: late stores may cross */
-    bool (*unpublished)(void *ctx, uint64_t bus, size_t len);
+    bool (*unpublished)(void *ctx, uint64_t bus, size_t len); /* asked while words != memory */
     void (*own)(void *ctx, uint64_t bus, size_t len, bool device);
 
     /* Look at every byte and every pair of buffers (sanitizer builds), or at samples of them. */
@@ -65,6 +68,27 @@ struct fake_bus {
     void (*violation)(void *ctx, const char *oracle, const char *site, const char *clause,
                       const char *format, ...) __attribute__((format(printf, 5, 6)));
 };
+
+/* Where bytes lie, NULL when not all of them are DMA memory. */
+static inline const uint8_t *fake_bus_at(const struct fake_bus *b, uint64_t bus, size_t len)
+{
+    uint64_t offset = bus - b->first;
+
+    return offset < b->size && len <= b->size - offset ? b->memory + offset : NULL;
+}
+
+/* A ring word of 2, 4 or 8 bytes, at an address that was checked. Inline, as fake_bus_at() is:
+ * devices do little else. */
+static inline uint64_t fake_bus_load(const struct fake_bus *b, uint64_t bus, unsigned size)
+{
+    return word_load(b->words + (bus - b->first), size);
+}
+
+/* Is there a store of the driver to these bytes that the device cannot see yet? */
+static inline bool fake_bus_unpublished(const struct fake_bus *b, uint64_t bus, size_t len)
+{
+    return b->words != b->memory && b->unpublished(b->ctx, bus, len);
+}
 
 /* So that a compiler keeps what calls it out of the way of what does not. */
 __attribute__((cold)) static inline void fake_cold(void)

@@ -37,7 +37,7 @@ bool vqueue_place(struct vqueue *q, const char *part, uint64_t at, uint64_t len,
                   (unsigned long long)at, align);
         return false;
     }
-    if (!q->bus->at(q->bus->ctx, at, (size_t)len)) {
+    if (!fake_bus_at(q->bus, at, (size_t)len)) {
         VIOLATION(q->bus, "ring.dma_address", "2.7",
                   "queue %u: %s at %#llx, %llu bytes, is not in DMA memory", q->index, part,
                   (unsigned long long)at, (unsigned long long)len);
@@ -93,17 +93,18 @@ static uint64_t mix(uint64_t h, const uint8_t *p, size_t len)
  * the driver cannot guess in release builds. */
 static uint64_t sample(const struct vqueue *q, const struct vbuffer *d)
 {
-    const uint8_t *p = q->bus->at(q->bus->ctx, d->addr, d->len);
+    const uint8_t *p = fake_bus_at(q->bus, d->addr, d->len);
     enum { WINDOW = 16 };
-    uint64_t h = d->len;
+    uint64_t h = d->len, window;
 
     if (!p)
         return 0;
     if (q->bus->thorough || d->len <= 3 * WINDOW)
         return mix(h, p, d->len);
+    window = (uint32_t)(q->bus->key ^ d->addr) * (uint64_t)(d->len - WINDOW) >> 32;
     /* Three of their own, so that none waits for another. */
     return mix(h, p, WINDOW) + mix(~h, p + d->len - WINDOW, WINDOW) +
-           mix(q->bus->key, p + (q->bus->key ^ d->addr) % (d->len - WINDOW), WINDOW);
+           mix(q->bus->key, p + window, WINDOW);
 }
 
 bool vqueue_claim(struct vqueue *q, uint16_t id)
@@ -199,7 +200,7 @@ static struct vbuffer *buffer_take(struct vqueue *q, unsigned chain, const struc
 
 static bool memory_check(struct vqueue *q, const struct vdesc *d)
 {
-    if (d->len && q->bus->at(q->bus->ctx, d->addr, d->len))
+    if (d->len && fake_bus_at(q->bus, d->addr, d->len))
         return true;
     VIOLATION(q->bus, "ring.dma_address", q->packed ? "2.8.4" : "2.7.5",
               "queue %u: a descriptor has address %#llx, length %u, which is not DMA memory",
@@ -252,7 +253,7 @@ static bool table_check(struct vqueue *q, const struct vdesc *d)
     if (d->len / VIRTQ_DESC_SIZE > q->size)
         return indirect_wrong(q, q->packed ? "2.8.17" : "2.7.5.3.1",
                               "an indirect table is longer than the queue");
-    if (q->bus->unpublished(q->bus->ctx, d->addr, d->len)) {
+    if (fake_bus_unpublished(q->bus, d->addr, d->len)) {
         VIOLATION(q->bus, "ring.publish_order", q->packed ? "2.8.21.1" : "2.7.13.3.1",
                   "queue %u: a chain was published before its indirect table was visible; a write "
                   "barrier is missing",
@@ -419,7 +420,7 @@ void vqueue_read(const struct vqueue *q, unsigned chain, uint32_t offset, uint8_
     while (len) {
         uint32_t n = piece(&d, VBUFFER_READABLE, &offset, len, &addr);
 
-        memcpy(out, q->bus->at(q->bus->ctx, addr, n), n);
+        memcpy(out, fake_bus_at(q->bus, addr, n), n);
         out += n;
         len -= n;
     }
@@ -458,8 +459,8 @@ void vqueue_check_untouched(struct vqueue *q, unsigned chain)
                       "queue %u: the driver touched %s at %#llx while the device owned it",
                       q->index, d->kind == VBUFFER_TABLE ? "an indirect table" : "a buffer",
                       (unsigned long long)d->addr);
-        if (d->at && (b->load(b->ctx, d->at + VIRTQ_DESC_ADDR, 8) != d->addr ||
-                      b->load(b->ctx, d->at + VIRTQ_DESC_LEN, 4) != d->len))
+        if (d->at && (fake_bus_load(b, d->at + VIRTQ_DESC_ADDR, 8) != d->addr ||
+                      fake_bus_load(b, d->at + VIRTQ_DESC_LEN, 4) != d->len))
             VIOLATION(b, "ring.descriptor_changed", q->packed ? "2.8.16" : "3.3.1",
                       "queue %u: the descriptor at %#llx was changed while the device had it",
                       q->index, (unsigned long long)d->at);

@@ -86,7 +86,7 @@ void vqueue_check_kick(struct vqueue *q)
     int64_t ahead;
     uint32_t count;
 
-    if (q->bus->unpublished(q->bus->ctx, head_at(q), 2)) {
+    if (fake_bus_unpublished(q->bus, head_at(q), 2)) {
         VIOLATION(q->bus, "ring.publish_order", q->packed ? "2.8.21.3.1" : "2.7.13.4.1",
                   "queue %u is notified before its new entries were visible; a barrier is missing "
                   "between them and the look at the device's wish",
@@ -142,7 +142,7 @@ static uint32_t packed_behind(const struct vqueue *q, uint32_t off_wrap)
 static bool split_wish(struct vqueue *q, uint32_t count)
 {
     const struct fake_bus *b = q->bus;
-    uint64_t flags = b->load(b->ctx, q->avail + VIRTQ_AVAIL_FLAGS, 2);
+    uint64_t flags = fake_bus_load(b, q->avail + VIRTQ_AVAIL_FLAGS, 2);
     uint64_t event;
 
     if (!q->event_idx)
@@ -152,14 +152,14 @@ static bool split_wish(struct vqueue *q, uint32_t count)
                   "queue %u: the flags of the available ring are %#x although event index was "
                   "negotiated",
                   q->index, (unsigned)flags);
-    event = b->load(b->ctx, q->avail + VIRTQ_AVAIL_USED_EVENT((uint64_t)q->size), 2);
+    event = fake_bus_load(b, q->avail + VIRTQ_AVAIL_USED_EVENT((uint64_t)q->size), 2);
     return (uint16_t)(q->used_idx - event - 1) < count;
 }
 
 static bool packed_wish(struct vqueue *q, uint32_t count)
 {
     const struct fake_bus *b = q->bus;
-    unsigned flags = (unsigned)b->load(b->ctx, q->avail + VIRTQ_EVENT_FLAGS, 2);
+    unsigned flags = (unsigned)fake_bus_load(b, q->avail + VIRTQ_EVENT_FLAGS, 2);
 
     if (flags == VIRTQ_EVENT_FLAGS_ENABLE || flags == VIRTQ_EVENT_FLAGS_DISABLE)
         return count && flags == VIRTQ_EVENT_FLAGS_ENABLE;
@@ -170,7 +170,7 @@ static bool packed_wish(struct vqueue *q, uint32_t count)
                                                   : "");
         return true;
     }
-    return packed_behind(q, (uint32_t)b->load(b->ctx, q->avail + VIRTQ_EVENT_OFF_WRAP, 2)) - 1 <
+    return packed_behind(q, (uint32_t)fake_bus_load(b, q->avail + VIRTQ_EVENT_OFF_WRAP, 2)) - 1 <
            count;
 }
 
@@ -198,7 +198,7 @@ static uint32_t unseen(const struct vqueue *q)
 
     if (!q->packed)
         return (uint16_t)(q->used_idx - q->look_value);
-    flags = q->bus->load(q->bus->ctx, at, 2);
+    flags = fake_bus_load(q->bus, at, 2);
     if (flags == q->look_value || !(flags & VIRTQ_DESC_F_AVAIL) != !(flags & VIRTQ_DESC_F_USED))
         return 0; /* the same as then, or made available by the driver since */
     count = (q->used_idx + q->size - q->look_at) % q->size;
@@ -226,7 +226,7 @@ void vqueue_shown(struct vqueue *q, uint64_t bus, uint64_t value)
 {
     if (!q->ready)
         return;
-    if (bus == avail_event_at(q) && q->event_idx) {
+    if (q->event_idx && bus == avail_event_at(q)) {
         q->saw_event = value == q->event_value;
         q->saw_event_at = q->event_at;
     } else if (q->packed) {

@@ -18,7 +18,7 @@ static uint64_t slot_at(const struct vqueue *q, unsigned slot)
 
 static uint16_t slot_flags(const struct vqueue *q, unsigned slot)
 {
-    return (uint16_t)q->bus->load(q->bus->ctx, slot_at(q, slot) + VIRTQ_PACKED_DESC_FLAGS, 2);
+    return (uint16_t)fake_bus_load(q->bus, slot_at(q, slot) + VIRTQ_PACKED_DESC_FLAGS, 2);
 }
 
 static void step(const struct vqueue *q, uint16_t *slot, bool *wrap)
@@ -64,10 +64,10 @@ struct vdesc vqueue_packed_desc(const struct vqueue *q, uint64_t at)
     const struct fake_bus *b = q->bus;
     struct vdesc d = {.at = at};
 
-    d.addr = b->load(b->ctx, at + VIRTQ_PACKED_DESC_ADDR, 8);
-    d.len = (uint32_t)b->load(b->ctx, at + VIRTQ_PACKED_DESC_LEN, 4);
-    d.id = (uint16_t)b->load(b->ctx, at + VIRTQ_PACKED_DESC_ID, 2);
-    d.flags = (uint16_t)b->load(b->ctx, at + VIRTQ_PACKED_DESC_FLAGS, 2);
+    d.addr = fake_bus_load(b, at + VIRTQ_PACKED_DESC_ADDR, 8);
+    d.len = (uint32_t)fake_bus_load(b, at + VIRTQ_PACKED_DESC_LEN, 4);
+    d.id = (uint16_t)fake_bus_load(b, at + VIRTQ_PACKED_DESC_ID, 2);
+    d.flags = (uint16_t)fake_bus_load(b, at + VIRTQ_PACKED_DESC_FLAGS, 2);
     return d;
 }
 
@@ -84,7 +84,7 @@ static bool desc_take(struct vqueue *q, unsigned chain, struct vdesc *d)
                   q->index, q->seen);
         return false;
     }
-    if (b->unpublished(b->ctx, at, VIRTQ_DESC_SIZE)) {
+    if (fake_bus_unpublished(b, at, VIRTQ_DESC_SIZE)) {
         VIOLATION(b, "ring.publish_order", "2.8.21.1",
                   "queue %u: a chain was made available before the descriptor in slot %u was "
                   "visible; a write barrier is missing before the flags of its head",

@@ -29,8 +29,8 @@ bool vqueue_split_start(struct vqueue *q)
         return false;
     for (uint32_t i = 0; i < (q->size + 63) / 64; i++)
         q->busy[i] = 0;
-    if (q->bus->load(q->bus->ctx, q->used + VIRTQ_USED_FLAGS, 2) ||
-        q->bus->load(q->bus->ctx, q->used + VIRTQ_USED_IDX, 2))
+    if (fake_bus_load(q->bus, q->used + VIRTQ_USED_FLAGS, 2) ||
+        fake_bus_load(q->bus, q->used + VIRTQ_USED_IDX, 2))
         VIOLATION(q->bus, "ring.not_cleared", "2.7.10.1",
                   "queue %u: the used ring does not start at zero (is it where the driver put it?)",
                   q->index);
@@ -44,10 +44,10 @@ struct vdesc vqueue_split_desc(const struct vqueue *q, uint64_t at)
     const struct fake_bus *b = q->bus;
     struct vdesc d = {.at = at};
 
-    d.addr = b->load(b->ctx, at + VIRTQ_DESC_ADDR, 8);
-    d.len = (uint32_t)b->load(b->ctx, at + VIRTQ_DESC_LEN, 4);
-    d.flags = (uint16_t)b->load(b->ctx, at + VIRTQ_DESC_FLAGS, 2);
-    d.next = (uint16_t)b->load(b->ctx, at + VIRTQ_DESC_NEXT, 2);
+    d.addr = fake_bus_load(b, at + VIRTQ_DESC_ADDR, 8);
+    d.len = (uint32_t)fake_bus_load(b, at + VIRTQ_DESC_LEN, 4);
+    d.flags = (uint16_t)fake_bus_load(b, at + VIRTQ_DESC_FLAGS, 2);
+    d.next = (uint16_t)fake_bus_load(b, at + VIRTQ_DESC_NEXT, 2);
     return d;
 }
 
@@ -56,7 +56,7 @@ static bool desc_read(struct vqueue *q, unsigned i, struct vdesc *d)
     uint64_t at = q->desc + i * (uint64_t)VIRTQ_DESC_SIZE;
     const struct fake_bus *b = q->bus;
 
-    if (b->unpublished(b->ctx, at, VIRTQ_DESC_SIZE)) {
+    if (fake_bus_unpublished(b, at, VIRTQ_DESC_SIZE)) {
         VIOLATION(b, "ring.publish_order", "2.7.13.3.1",
                   "queue %u: the available index was published before descriptor %u was visible; "
                   "a write barrier is missing",
@@ -108,7 +108,7 @@ static bool chain_take(struct vqueue *q, unsigned head)
 
 uint32_t vqueue_split_fresh(const struct vqueue *q)
 {
-    return (uint16_t)(q->bus->load(q->bus->ctx, q->avail + VIRTQ_AVAIL_IDX, 2) - q->seen);
+    return (uint16_t)(fake_bus_load(q->bus, q->avail + VIRTQ_AVAIL_IDX, 2) - q->seen);
 }
 
 void vqueue_split_fetch(struct vqueue *q)
@@ -127,7 +127,7 @@ void vqueue_split_fetch(struct vqueue *q)
         uint64_t at = q->avail + VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (q->seen % q->size);
         uint16_t head;
 
-        if (b->unpublished(b->ctx, at, 2)) {
+        if (fake_bus_unpublished(b, at, 2)) {
             VIOLATION(b, "ring.publish_order", "2.7.13.3.1",
                       "queue %u: the available index was published before its ring entry was "
                       "visible; a write barrier is missing",
@@ -135,7 +135,7 @@ void vqueue_split_fetch(struct vqueue *q)
             q->ready = false;
             return;
         }
-        head = (uint16_t)b->load(b->ctx, at, 2);
+        head = (uint16_t)fake_bus_load(b, at, 2);
         if (!chain_take(q, head)) {
             q->ready = false;
             return;

@@ -15,8 +15,6 @@ struct memory_bus {
     struct fake_bus bus;
     struct oracle_set looked;
     uint8_t *base;
-    size_t size;
-    uint64_t first; /* bus address of base */
     uint64_t random;
     char violation[400]; /* "oracle clause text", "" when there was none */
 };
@@ -27,32 +25,16 @@ static inline uint64_t memory_bus_draw(struct memory_bus *m, uint64_t bound)
     return (m->random >> 33) % bound;
 }
 
-static const uint8_t *memory_bus_at(void *ctx, uint64_t bus, size_t len)
-{
-    struct memory_bus *m = ctx;
-    uint64_t offset = bus - m->first;
-
-    return offset < m->size && len <= m->size - offset ? m->base + offset : NULL;
-}
-
 static uint8_t *memory_bus_word(struct memory_bus *m, uint64_t bus, size_t len)
 {
-    if (!memory_bus_at(m, bus, len))
+    if (!fake_bus_at(&m->bus, bus, len))
         abort(); /* the device checks addresses before it uses them */
-    return m->base + (bus - m->first);
-}
-
-static uint64_t memory_bus_load(void *ctx, uint64_t bus, unsigned size)
-{
-    uint64_t value = 0;
-
-    memcpy(&value, memory_bus_word(ctx, bus, size), size);
-    return value;
+    return m->base + (bus - m->bus.first);
 }
 
 static void memory_bus_store(void *ctx, uint64_t bus, unsigned size, uint64_t value)
 {
-    memcpy(memory_bus_word(ctx, bus, size), &value, size);
+    word_store(memory_bus_word(ctx, bus, size), size, value);
 }
 
 static void memory_bus_write(void *ctx, uint64_t bus, const uint8_t *bytes, size_t len)
@@ -71,14 +53,6 @@ static void memory_bus_attach_ring(void *ctx, uint64_t bus, size_t len)
 static void memory_bus_look(void *ctx)
 {
     (void)ctx;
-}
-
-static bool memory_bus_unpublished(void *ctx, uint64_t bus, size_t len)
-{
-    (void)ctx;
-    (void)bus;
-    (void)len;
-    return false;
 }
 
 static void memory_bus_own(void *ctx, uint64_t bus, size_t len, bool device)
@@ -131,17 +105,18 @@ static void memory_bus_violation(void *ctx, const char *oracle, const char *site
 
 static inline void memory_bus_init(struct memory_bus *m, uint8_t *base, size_t size, uint64_t first)
 {
-    *m = (struct memory_bus){.base = base, .size = size, .first = first};
+    *m = (struct memory_bus){.base = base};
     m->bus = (struct fake_bus){
         .ctx = m,
         .looked = &m->looked,
-        .at = memory_bus_at,
-        .load = memory_bus_load,
+        .memory = base,
+        .words = base,
+        .first = first,
+        .size = size,
         .store = memory_bus_store,
         .write = memory_bus_write,
         .attach_ring = memory_bus_attach_ring,
         .look = memory_bus_look,
-        .unpublished = memory_bus_unpublished,
         .own = memory_bus_own,
         .pick = memory_bus_pick,
         .key = 12345,

@@ -33,29 +33,14 @@ struct rig {
 
 /* ---- the machine ---- */
 
-static const uint8_t *at(void *ctx, uint64_t bus, size_t len)
-{
-    struct rig *r = ctx;
-
-    return bus >= DMA && bus - DMA <= DMA_SIZE - len ? r->dma + (bus - DMA) : 0;
-}
-
-static uint64_t load(void *ctx, uint64_t bus, unsigned size)
-{
-    uint64_t value = 0;
-
-    memcpy(&value, at(ctx, bus, size), size);
-    return value;
-}
-
 static void store(void *ctx, uint64_t bus, unsigned size, uint64_t value)
 {
-    memcpy((uint8_t *)at(ctx, bus, size), &value, size);
+    memcpy(((struct rig *)ctx)->dma + (bus - DMA), &value, size);
 }
 
 static void write_bytes(void *ctx, uint64_t bus, const uint8_t *bytes, size_t len)
 {
-    memcpy((uint8_t *)at(ctx, bus, len), bytes, len);
+    memcpy(((struct rig *)ctx)->dma + (bus - DMA), bytes, len);
 }
 
 static void ring(void *ctx, uint64_t bus, size_t len)
@@ -68,12 +53,6 @@ static void ring(void *ctx, uint64_t bus, size_t len)
 static void nothing(void *ctx)
 {
     (void)ctx;
-}
-
-static bool unpublished(void *ctx, uint64_t bus, size_t len)
-{
-    ring(ctx, bus, len);
-    return false;
 }
 
 static void own(void *ctx, uint64_t bus, size_t len, bool device)
@@ -156,13 +135,14 @@ static int setup(void **state)
     r->bus = (struct fake_bus){
         .ctx = r,
         .looked = &r->looked,
-        .at = at,
-        .load = load,
+        .memory = r->dma,
+        .words = r->dma,
+        .first = DMA,
+        .size = DMA_SIZE,
         .store = store,
         .write = write_bytes,
         .attach_ring = ring,
         .look = nothing,
-        .unpublished = unpublished,
         .own = own,
         .chance = chance,
         .pick = pick,
