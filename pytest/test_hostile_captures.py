@@ -260,6 +260,6 @@ def test_a_stream_of_no_bytes_is_sound_to_compare(tmp_path, sanitized):
 
 def test_a_machine_is_not_asked_before_it_is_up(tmp_path, sanitized):
     scenario = tmp_path / "dial.scn"
-    scenario.write_text("world native\nat 2s dial 7\n")
+    scenario.write_text("world native\ndaemon echod\nat 2s dial 7\n")
     done = drywire("run", "-q", scenario, binary=sanitized)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -195,6 +195,54 @@ def test_a_rate_that_never_fires_is_said(tmp_path):
     assert "0 faults of 3 fired (not tx corrupt, rx drop, rx dup)" in drywire("run", tmp_path / "case.scn").stdout
 
 
+# ---- lines that nothing uses ----
+
+UNUSED = {
+    "serve http 10.0.2.2:8080 path=/": ("run ping 10.0.2.2", "no frame reached this service"),
+    "serve udp-echo 10.0.2.9:7": ("run tcpsend -q 10.0.2.9 7 5\nallow exit", "no frame reached this service"),
+    "serve blackhole 10.0.2.9:7": ("run ping -c 1 10.0.2.2", "no frame reached this service"),
+    "peer 10.0.2.2:5 after=9 close": ("at 1s dial 7 from=10.0.2.2:5\nserve script 10.0.2.2:5\nrun talk -l 7 close",
+                                      "the script did not come to this line"),
+    "at 1s dial 7 send=x": ("run ping 10.0.2.2", "the machine accepted no connection of this dial"),
+    "at 1s datagram 7 send=x": ("at 0ms drop rx udp count=all\nworld native dhcp-silent=all\nuntil 2s",
+                                "nothing that this line sends reached the machine"),
+    "peer dhcp renew=1 silent": ("run ping 10.0.2.2\npeer dhcp discover=1 yiaddr=10.0.2.15 53=offer 54=10.0.2.2 "
+                                   "51=3600 1=255.255.255.0 3=10.0.2.2 end\npeer dhcp request=1 yiaddr=10.0.2.15 "
+                                   "53=ack 54=10.0.2.2 51=3600 1=255.255.255.0 3=10.0.2.2 end",
+                                   "the machine did not ask what this line answers"),
+}
+
+
+def text_around(line):
+    """The others first, for a peer line follows its serve line; where the line itself stands."""
+    others = UNUSED[line][0].split("\n")
+    lines = ["title T", *sorted(others, key=lambda x: not x.startswith("serve"))]
+    lines.insert(2, line)
+    return "\n".join(lines) + "\n", lines.index(line) + 1
+
+
+@pytest.mark.parametrize("line", UNUSED)
+def test_a_line_that_nothing_uses_fails(line, tmp_path):
+    text, at = text_around(line)
+    verdict = fails(tmp_path, text, "vacuous.line", at)
+    assert UNUSED[line][1] in verdict["message"] and "allow idle-line" in verdict["message"]
+    assert "idle-line" in passes(tmp_path, text + "allow idle-line\n")["allowed"]
+
+
+@pytest.mark.parametrize("lines", [
+    "serve http 10.0.2.2:80 path=/\nrun webget -q http://10.0.2.2/",
+    "serve refuse 10.0.2.2:80\nrun webget -q http://10.0.2.2/\nallow exit",
+    "serve unreachable 10.0.2.9:80\nrun ping -c 1 10.0.2.9",
+    "serve udp-echo 10.0.2.2:7\nrun udpsend 10.0.2.2 7 x -w",
+    "serve script 10.0.2.2:5\npeer 10.0.2.2:5 send=x\npeer 10.0.2.2:5 reset\ndaemon echod\n"
+    "at 1s dial 7 from=10.0.2.2:5",
+    "daemon echod\nat 1s datagram 7 send=x\nat 1s echo send=x",
+    "peer dhcp discover=3 silent\nuntil 9s",
+])
+def test_a_line_that_something_uses_passes(lines, tmp_path):
+    passes(tmp_path, f"title T\n{lines}\n")
+
+
 # ---- how programs end ----
 
 def test_a_program_that_fails_fails_the_run(tmp_path):

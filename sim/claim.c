@@ -109,6 +109,38 @@ static void claim_peer(struct claim *c, const struct far_side *f)
     }
 }
 
+/* A line that nothing used, of `what` kind. */
+static void line_idle(const struct far_side *f, unsigned line, const char *what)
+{
+    char site[200];
+
+    if (f->used[line] || scenario_allows(f->scenario, ALLOW_IDLE_LINE))
+        return;
+    snprintf(site, sizeof(site), "%s:%u", f->scenario->path, line);
+    sim_fail(f->sim, FAILURE_EXPECT, "vacuous.line", site,
+             "%s; change or remove the line, or say 'allow idle-line'", what);
+}
+
+static void claim_lines(const struct far_side *f)
+{
+    const struct scenario *sc = f->scenario;
+
+    for (unsigned i = 0; i < sc->service_count; i++) {
+        const struct service *s = &sc->services[i];
+
+        line_idle(f, s->line, "no frame reached this service");
+        for (unsigned k = 0; k < s->step_count; k++)
+            line_idle(f, s->steps[k].line, "the script did not come to this line");
+    }
+    for (unsigned i = 0; i < sc->dial_count; i++)
+        line_idle(f, sc->dials[i].line,
+                  sc->dials[i].datagram || sc->dials[i].echo
+                      ? "nothing that this line sends reached the machine"
+                      : "the machine accepted no connection of this dial");
+    for (unsigned i = 0; i < sc->native.dhcp_count; i++)
+        line_idle(f, sc->native.dhcp[i].line, "the machine did not ask what this line answers");
+}
+
 void claim_make(struct claim *c, const struct far_side *f)
 {
     const struct sim *s = f->sim;
@@ -118,6 +150,7 @@ void claim_make(struct claim *c, const struct far_side *f)
     claim_actions(c, f);
     claim_rates(c, f);
     claim_peer(c, f);
+    claim_lines(f);
     c->looked = oracle_set_count(&s->looked);
     c->healed_ns = f->wire.healed ? heals_ns : SIM_NEVER;
     if (frames[DIRECTION_TX] + frames[DIRECTION_RX] == 0 &&

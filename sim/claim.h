@@ -22,7 +22,8 @@ struct claim {
 };
 
 /* Fill in what the far side knows, at the end of a run. A fault that never fired is a failure,
- * unless it is a rate or the scenario allows it; so is a run in which no frame passed. */
+ * unless it is a rate or the scenario allows it; so are a line that nothing used and a run in which
+ * no frame passed. */
 void claim_make(struct claim *c, const struct far_side *f);
 
 #endif

@@ -111,6 +111,7 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
     ROW(EXPECT, "expect", POLICY, RUN, "docs/scenarios.md", "what is expected is seen in time") \
     ROW(NEVER, "never", POLICY, RUN, "docs/scenarios.md", "what must never be seen is not") \
     ROW(VACUOUS_FAULT, "vacuous.fault", POLICY, RUN, "docs/verdicts.md", "a fault of the scenario fires") \
+    ROW(VACUOUS_LINE, "vacuous.line", POLICY, RUN, "docs/verdicts.md", "something uses each serve, peer and dial line") \
     ROW(VACUOUS_NEVER, "vacuous.never", POLICY, RUN, "docs/verdicts.md", "the time of a never line comes before the end of the run") \
     ROW(VACUOUS_RUN, "vacuous.run", POLICY, RUN, "docs/verdicts.md", "a frame passes") \
     ROW(EXIT_STATUS, "exit.status", POLICY, RUN, "docs/verdicts.md", "a program ends with status 0, or as an expect line says") \

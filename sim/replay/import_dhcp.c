@@ -399,6 +399,8 @@ void dhcp_import_write(struct dhcp_import *im, FILE *out)
         for (size_t i = 0; i < im->count; i++)
             if (im->answers[i].ask == ask)
                 put_answer(im, out, i);
+    if (im->count)
+        fputs("# The core need not ask all that was asked.\nallow idle-line\n", out);
     if (im->outlook.lease) /* on bare metal the run ends with its programs */
         fputs("run netinfo\n# netinfo waits a minute for a lease, which may come later.\n"
               "allow exit\n",

@@ -215,6 +215,7 @@ const char *const peer_fault_words[PEER_FAULTS] = {
 const char *const allowance_words[ALLOW_COUNT + 1] = {
     [ALLOW_IDLE_FAULT] = "idle-fault",
     [ALLOW_EXIT] = "exit",
+    [ALLOW_IDLE_LINE] = "idle-line",
     [ALLOW_NOTHING] = "nothing",
 };
 
@@ -359,7 +360,7 @@ static bool check_whole(struct reader *r)
             return reader_wrong(r, "echo needs world native: host sockets cannot ping");
         }
     if (s->native.dhcp_count && s->world != WORLD_NATIVE) {
-        r->line = s->native.dhcp_line;
+        r->line = s->native.dhcp[0].line;
         return reader_wrong(r,
                             "peer dhcp needs world native: the others have servers of their own");
     }
@@ -440,6 +441,7 @@ static int parse(const char *path, const char *text, size_t len, const struct ho
         good = read_line(r, text, newline ? newline : end);
         text = newline ? newline + 1 : end;
     }
+    s->line_count = r->line;
     if (!r->line) {
         r->line = 1;
         good = reader_wrong(r, "the file is empty");

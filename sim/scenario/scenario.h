@@ -88,8 +88,8 @@ struct native_options {
     const char *play;    /* play=CAPTURE  its server is the peer's (native_play.c) */
     const char *sha256;  /* sha256=HEX  of what a program must read then */
     struct capture observed, played;
-    struct dhcp_answer *dhcp;       /* `peer dhcp` lines: all that the server says */
-    unsigned dhcp_count, dhcp_line; /* dhcp_line: the first one's */
+    struct dhcp_answer *dhcp; /* `peer dhcp` lines: all that the server says */
+    unsigned dhcp_count;
 };
 
 struct device_options {
@@ -193,6 +193,7 @@ struct scenario_expect {
 enum allowance {
     ALLOW_IDLE_FAULT, /* idle-fault  a fault that never fires */
     ALLOW_EXIT,       /* exit        a program that ends with another status than 0 */
+    ALLOW_IDLE_LINE,  /* idle-line   a serve, peer or dial line that nothing uses */
     ALLOW_NOTHING,    /* nothing     no frame passes */
     ALLOW_COUNT,
 };
@@ -227,7 +228,8 @@ struct scenario {
     unsigned allowed;    /* a bit for each enum allowance */
     uint64_t heal_ns;    /* heal T: from then on the rates stop; default 300 s, SIM_NEVER: never */
     unsigned world_line; /* where the world is, 0: not given */
-    void *memory;        /* the reader's own */
+    unsigned line_count;
+    void *memory; /* the reader's own */
 };
 
 enum { SCENARIO_MAX = 1 << 20 }; /* bytes of a file */

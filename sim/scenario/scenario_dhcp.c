@@ -178,10 +178,10 @@ bool line_peer_dhcp(struct reader *r)
     g.answer.own_xid = given >> KEY_XID & 1;
     g.answer.own_chaddr = given >> KEY_CHADDR & 1;
     g.answer.len = g.len ? g.len : len;
+    g.answer.line = r->line;
     g.answer.bytes = bytes = reader_take(r->s, len);
     memcpy(bytes, m, len);
     o->dhcp = reader_add(r->s, o->dhcp, &o->dhcp_count, sizeof(*o->dhcp));
     o->dhcp[o->dhcp_count - 1] = g.answer;
-    o->dhcp_line = o->dhcp_line ? o->dhcp_line : r->line;
     return true;
 }

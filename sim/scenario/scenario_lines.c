@@ -556,6 +556,7 @@ static bool line_peer(struct reader *r)
         return false;
     g.step.kind = g.closes ? SCRIPT_CLOSES : g.resets ? SCRIPT_RESETS : SCRIPT_SAYS;
     g.step.at = s->said;
+    g.step.line = r->line;
     s->said += g.step.len;
     s->steps = reader_add(r->s, s->steps, &s->step_count, sizeof(*s->steps));
     s->steps[s->step_count - 1] = g.step;
@@ -875,6 +876,6 @@ const struct directive directives[DIRECTIVES] = {
     {"limit", line_limit, true, 2, 2, "limit T"},
     {"until", line_until, true, 2, 2, "until T"},
     {"heal", line_heal, true, 2, 2, "heal T|never"},
-    {"allow", line_allow, false, 2, 2, "allow idle-fault|exit|nothing"},
+    {"allow", line_allow, false, 2, 2, "allow idle-fault|exit|idle-line|nothing"},
     {"oracle", line_oracle, false, 3, 3, "oracle off NAME"},
 };

@@ -118,9 +118,14 @@ struct dhcp_question dhcp_script_find(const struct dhcp_answer *script, size_t c
     return q;
 }
 
+bool dhcp_script_is_about(const struct dhcp_answer *a, const struct dhcp_question *q)
+{
+    return is_for(a, q) && (a->n == q->n || (a->silent && q->n < a->n));
+}
+
 bool dhcp_script_answers(const struct dhcp_answer *a, const struct dhcp_question *q)
 {
-    return is_for(a, q) && a->n == q->n && !a->silent && !a->lost;
+    return dhcp_script_is_about(a, q) && !a->silent && !a->lost;
 }
 
 /* ---- values ---- */

@@ -78,6 +78,7 @@ struct dhcp_answer {
     bool own_xid, own_chaddr; /* those in `bytes`; else the client's */
     const uint8_t *bytes;
     size_t len;
+    unsigned line; /* of the scenario */
 };
 
 /* ---- reading messages: nothing in them is believed ---- */
@@ -114,6 +115,10 @@ struct dhcp_question {
 struct dhcp_question dhcp_script_find(const struct dhcp_answer *script, size_t count,
                                       struct dhcp_question q);
 bool dhcp_script_answers(const struct dhcp_answer *a, const struct dhcp_question *q);
+
+/* Is the line about it? One that is silent or lost may be, and answers nothing; the silent one also
+ * says that those before it get nothing. */
+bool dhcp_script_is_about(const struct dhcp_answer *a, const struct dhcp_question *q);
 
 /* The last n of a kind of question, 0: the script does not know it. */
 uint32_t dhcp_script_last(const struct dhcp_answer *script, size_t count,

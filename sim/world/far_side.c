@@ -1,8 +1,66 @@
 /* Wire, world, oracles and capture of a scenario put together: see far_side.h. */
 #include "far_side.h"
+#include "../memory.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* ---- which lines of the scenario are of use ---- */
+
+/* The gateway and the resolver answer pings without any line. */
+static bool always_there(uint32_t addr)
+{
+    return addr == UINT32_C(0x0a000202) || addr == UINT32_C(0x0a000203);
+}
+
+/* A frame of the machine arrives: which services is it for, and which dials does it accept? */
+static void use_by_machine(struct far_side *f, const struct decoded *d)
+{
+    const struct scenario *sc = f->scenario;
+    bool accepts = (d->tcp_flags & (SEG_SYN | SEG_ACK)) == (SEG_SYN | SEG_ACK);
+
+    for (unsigned i = 0; i < sc->service_count; i++) {
+        const struct service *s = &sc->services[i];
+        bool for_port = (d->layer == LAYER_TCP || d->layer == LAYER_UDP) &&
+                        s->port == d->dst_port && service_takes(s, d->layer == LAYER_UDP);
+
+        if (s->addr == d->ip_dst &&
+            (for_port || (d->layer == LAYER_ICMP && !always_there(s->addr))))
+            f->used[s->line] = true;
+    }
+    for (unsigned i = 0; i < sc->dial_count && accepts; i++)
+        if (sc->dials[i].port == d->src_port && !sc->dials[i].datagram && !sc->dials[i].echo &&
+            f->sim->now_ns >= SIM_POWER_ON_NS + sc->dials[i].at_ns)
+            f->used[sc->dials[i].line] = true;
+}
+
+/* A frame arrives at the machine: which dials are its datagram or echo? */
+static void use_by_peer(struct far_side *f, const struct decoded *d)
+{
+    const struct scenario *sc = f->scenario;
+    bool datagram = d->layer == LAYER_UDP || d->layer == LAYER_DHCP;
+
+    for (unsigned i = 0; i < sc->dial_count; i++) {
+        const struct scenario_dial *dial = &sc->dials[i];
+
+        if (dial->echo ? d->layer == LAYER_ICMP && d->icmp_type == 8
+                       : dial->datagram && datagram && d->dst_port == dial->port)
+            f->used[dial->line] = true;
+    }
+}
+
+static void nothing_used(struct far_side *f)
+{
+    size_t size = f->scenario->line_count + 1;
+
+    if (size > f->used_size) {
+        free(f->used);
+        f->used = memory_new(size, sizeof(*f->used));
+        f->used_size = size;
+    }
+    memset(f->used, 0, size * sizeof(*f->used));
+}
 
 /* ---- what the wire says ---- */
 
@@ -35,6 +93,8 @@ static void wire_arrived(void *ctx, enum direction dir, const uint8_t *frame, si
     struct far_side *f = ctx;
 
     reasons_arrived(&f->reasons, dir, d, mark);
+    if (!d->error)
+        (dir == DIRECTION_TX ? use_by_machine : use_by_peer)(f, d);
     if (dir == DIRECTION_TX) {
         f->world_ops->input(f->world, frame, len);
         return;
@@ -103,10 +163,12 @@ int far_side_open(struct far_side *f, struct sim *sim, const struct scenario *sc
                   const struct far_side_listener *listener)
 {
     struct wire_listener wire_listener = {f, wire_sent, wire_fate, wire_arrived};
-    struct world_port port = {world_send, f, f->peer_fired};
+    struct world_port port = {world_send, f, f->peer_fired, NULL};
 
     f->sim = sim;
     f->scenario = sc;
+    nothing_used(f);
+    port.used = f->used;
     f->listener = *listener;
     memset(f->peer_fired, 0, sizeof(f->peer_fired));
     if (reasons_open(&f->reasons, sim, capture))
@@ -134,5 +196,6 @@ void far_side_free(struct far_side *f)
     wire_free(&f->wire);
     reasons_free(&f->reasons);
     oracles_free(f->oracles);
+    free(f->used);
     *f = (struct far_side){0};
 }

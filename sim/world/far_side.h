@@ -30,6 +30,8 @@ struct far_side {
     struct far_side_listener listener;
     struct reasons reasons; /* the capture */
     uint64_t peer_fired[PEER_FAULTS];
+    bool *used; /* by line of the scenario, from 1: a `serve`, `peer` or `dial` line was of use */
+    size_t used_size;
 };
 
 /*

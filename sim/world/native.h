@@ -85,6 +85,12 @@ static inline void native_fault(struct world *w, enum peer_fault fault)
     w->port.fired[fault]++;
 }
 
+/* A `peer` line is of use. */
+static inline void native_used(struct world *w, unsigned line)
+{
+    w->port.used[line] = true;
+}
+
 /* Room for a frame; native_send() gives it to the wire after the peer's latency (plus `more_ns`).
  */
 struct native_frame *native_frame_new(struct world *w);

@@ -153,9 +153,12 @@ static void scripted_input(struct world *w, const struct decoded *d)
     if (q.ask == ASK_RENEW)
         q.server = d->ip_dst;
     q = dhcp_script_find(o->dhcp, o->dhcp_count, q);
-    for (unsigned i = 0; i < o->dhcp_count; i++)
+    for (unsigned i = 0; i < o->dhcp_count; i++) {
+        if (dhcp_script_is_about(&o->dhcp[i], &q))
+            native_used(w, o->dhcp[i].line);
         if (dhcp_script_answers(&o->dhcp[i], &q))
             say(w, d, &o->dhcp[i]);
+    }
 }
 
 bool native_dhcp_is_server(const struct world *w, uint32_t addr)

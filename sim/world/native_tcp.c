@@ -151,6 +151,20 @@ static void conn_over(struct native_conn *c)
     sim_timer_set(&c->timer, SIM_NEVER);
 }
 
+/* The script says what its lines from `first` on say, as far as there are lines. */
+static void use_steps(struct native_conn *c, unsigned first, unsigned end)
+{
+    for (unsigned i = first; i < end && i < c->service->step_count; i++)
+        native_used(c->world, c->service->steps[i].line);
+}
+
+/* It closes or resets: because a line says so, or because the machine closed before that. */
+static void use_end(struct native_conn *c)
+{
+    if (c->stream.due_ns != SIM_NEVER)
+        use_steps(c, c->stream.step, c->stream.step + 1);
+}
+
 /* Take what the service or the dial has to say, into the buffer. */
 static void pull(struct native_conn *c)
 {
@@ -158,8 +172,10 @@ static void pull(struct native_conn *c)
     uint8_t chunk[2048];
 
     while (c->service && !c->fin_queued && c->len < NATIVE_BUFFER - sizeof(chunk)) {
+        unsigned step = c->stream.step;
         size_t n = stream_output(&c->stream, chunk, sizeof(chunk), now);
 
+        use_steps(c, step, c->stream.step);
         for (size_t i = 0; i < n; i++)
             c->buf[(data_end(c) + i) % NATIVE_BUFFER] = chunk[i];
         c->len += (uint32_t)n;
@@ -169,11 +185,13 @@ static void pull(struct native_conn *c)
         case STREAM_OPEN:
             return;
         case STREAM_FIN:
+            use_end(c);
             c->fin_queued = true;
             return;
         case STREAM_RESET:
             if (c->len) /* what was said before it is delivered first */
                 return;
+            use_end(c);
             segment(c, c->nxt, SEG_RST | SEG_ACK, NULL, 0);
             conn_over(c);
             return;

@@ -36,6 +36,7 @@ struct script_step {
     uint64_t late_ns; /* late=T    it is under way so much longer: others overtake it */
     bool lost;        /* lost      its first sending does not arrive */
     bool twice;       /* twice     it is sent twice */
+    unsigned line;
 };
 
 /* One `serve` line. Addresses are the machine's view (10.0.2.2:8080), host byte order. */
@@ -66,6 +67,13 @@ struct service {
     uint64_t said; /* by all of them */
     unsigned line;
 };
+
+/* Does it take datagrams, or else connections? */
+static inline bool service_takes(const struct service *s, bool datagrams)
+{
+    return s->kind == SERVICE_BLACKHOLE || s->kind == SERVICE_UNREACHABLE ||
+           (s->kind == SERVICE_UDP_ECHO) == datagrams;
+}
 
 /* Byte i of a pattern body: printable, a line of 64 every 64 bytes, different in every line. */
 uint8_t service_pattern(uint64_t i);

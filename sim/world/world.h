@@ -18,6 +18,7 @@ struct world_port {
     void (*send)(void *ctx, const uint8_t *frame, size_t len);
     void *ctx;
     uint64_t *fired; /* PEER_FAULTS counters: how often each fault of a native peer did something */
+    bool *used;      /* by line of the scenario: what a `peer` line says was asked for */
 };
 
 struct world_ops {

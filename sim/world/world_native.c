@@ -79,10 +79,8 @@ const struct service *native_service(const struct world *w, uint32_t addr, uint1
 {
     for (unsigned i = 0; i < w->scenario->service_count; i++) {
         const struct service *s = &w->scenario->services[i];
-        bool is_udp = s->kind == SERVICE_UDP_ECHO;
-        bool is_both = s->kind == SERVICE_BLACKHOLE || s->kind == SERVICE_UNREACHABLE;
 
-        if (s->addr == addr && s->port == port && (is_both || is_udp == udp))
+        if (s->addr == addr && s->port == port && service_takes(s, udp))
             return s;
     }
     return NULL;

@@ -533,7 +533,7 @@ static bool library_uses_virtual_sockets(void)
     bool ours = false;
 
     sim_start(&sim, 1);
-    if (slirp_world_open(&sim, &sc, (struct world_port){no_port, NULL, NULL}, &w) == 0) {
+    if (slirp_world_open(&sim, &sc, (struct world_port){no_port, NULL, NULL, NULL}, &w) == 0) {
         host_enter(&w->host);
         ours = slirp_add_hostfwd(w->slirp, 0, in_addr(ADDRESS_LOOPBACK), HOST_DIAL_PORT,
                                  in_addr(ADDRESS_MACHINE), 7) == 0;

@@ -41,9 +41,11 @@ static struct scenario *parse(unsigned i, bool finish)
     struct scenario *sc;
     char text[1000];
 
-    /* A ring that stood still holds back what TCP owes, and lets ARP requests out at once. */
+    /* A ring that stood still holds back what TCP owes, and lets ARP requests out at once. A
+     * program that is killed does not come to its service. */
     snprintf(text, sizeof(text), "%s%s%s", programs[i].text, finish ? programs[i].expect : "",
-             finish ? "oracle off arp.rate\noracle off tcp.silent\noracle off tcp.timer\n" : "");
+             finish ? "oracle off arp.rate\noracle off tcp.silent\noracle off tcp.timer\n"
+                    : "allow idle-line\n");
     assert_int_equal(scenario_parse(programs[i].name, text, strlen(text), &sc, stderr), 0);
     return sc;
 }
