@@ -266,6 +266,41 @@ def test_a_program_that_the_scenario_kills_has_ended_as_asked(tmp_path):
     passes(tmp_path, "title T\nworld native\ndaemon echod\nuntil 3s\nat 2s kill echod\n")
 
 
+@pytest.mark.parametrize("words, told", [
+    ("wget http://10.0.2.2/", "unknown program 'wget', did you mean 'webget'?"),
+    ("webget", "'webget' does not take 0 arguments; it is written: webget [-q] URL"),
+    ("webget http://10.0.2.2/ http://10.0.2.2/", "'webget' does not take 2 arguments"),
+    ("webget -q -q http://10.0.2.2/ x y", "'webget' does not take 5 arguments"),
+    ("ping", "'ping' does not take 0 arguments"),
+    ("ping 10.0.2.2 10.0.2.3", "'ping' does not take 2 arguments"),
+    ("ping -c 1 10.0.2.2 -x", "'ping' does not take 4 arguments"),
+    ("ping -w 1 10.0.2.2", "'ping' does not take 3 arguments"),
+    ("echod 7 8", "'echod' does not take 2 arguments"),
+    ("netinfo -n -n x", "'netinfo' does not take 3 arguments"),
+    ("talk -l", "'talk' does not take 1 argument; it is written: talk [-q] ADDR PORT [STEP]... | talk"),
+    ("tcpsend 10.0.2.2 7", "'tcpsend' does not take 2 arguments"),
+    ("udpsend 10.0.2.2 7", "'udpsend' does not take 2 arguments"),
+])
+def test_arguments_that_a_program_never_takes_are_an_error_when_it_is_read(words, told, tmp_path):
+    for start in ("run", "daemon", "at 5ms run"):
+        done = judge(tmp_path, f"title T\nuntil 1s\n{start} {words}\n", code=2)
+        assert f"case.scn:3: {told}" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [
+    "webget -q http://10.0.2.2/", "ping 10.0.2.2", "ping -c 1 -i 5 -s 9 10.0.2.2", "echod", "echod 7", "netinfo",
+    "netinfo -n", "talk -l 80", "talk -q -l 80 read=1 x y z", "talk 10.0.2.2 7", "tcpsend -q 10.0.2.2 7 5",
+    "udpsend 10.0.2.2 7 x", "udpsend 10.0.2.2 7 -w -n 2 -w", "udpsend 10.0.2.2 7 -n",
+])
+def test_arguments_that_a_program_takes_are_no_error(words, tmp_path):
+    (tmp_path / "case.scn").write_text(f"title T\ndaemon {words}\nuntil 1ms\n")
+    assert drywire("run", tmp_path / "case.scn").stderr == ""
+
+
+def test_arguments_may_be_wrong_where_that_is_meant(tmp_path):
+    passes(tmp_path, "title T\nuntil 1s\nrun webget\nexpect webget: usage\nexpect kernel: exit status=2\n")
+
+
 # ---- nothing happened ----
 
 LAZY = """#include "sim/guest.h"

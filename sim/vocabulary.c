@@ -308,8 +308,94 @@ static bool check(const struct scenario *sc, const struct scenario_expect *x, FI
     return complain(errors, sc, x, "unknown component", x->component, &words);
 }
 
+/* ---- the arguments of programs ---- */
+
+/* How many words of the command line are options of this usage, "[-q]" or "[-c COUNT]", with their
+ * values. */
+static unsigned option_words(const struct scenario_program *p, const char *usage, size_t len)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 1; i < p->count; i++)
+        for (const char *at = usage; (at = memchr(at, '[', len - (size_t)(at - usage))); at++) {
+            size_t name = strcspn(at + 1, " ]");
+
+            if (at[1] == '-' && strlen(p->words[i]) == name && !memcmp(p->words[i], at + 1, name))
+                n += at[1 + name] == ' ' ? 2 : 1;
+        }
+    return n;
+}
+
+/* Could the program take as many words? `usage` is one of its forms: a word in brackets may be left
+ * out, dots behind it say that there may be more. A word that looks like an option may be another
+ * argument. */
+static bool form_fits(const struct scenario_program *p, const char *usage, size_t len)
+{
+    unsigned words = p->count - 1, least = 0, most = 0, depth = 0;
+
+    for (size_t at = 0; at < len; at += strspn(usage + at, " ")) {
+        size_t n = strcspn(usage + at, " ");
+        bool option = usage[at] == '[' && usage[at + 1] == '-';
+
+        if (n > 3 && !memcmp(usage + at + n - 3, "...", 3))
+            return words >= least;
+        depth += option;
+        least += !depth && usage[at] != '[';
+        most += !depth;
+        depth -= depth && memchr(usage + at, ']', n);
+        at += n;
+    }
+    return words >= least && words <= most + option_words(p, usage, len);
+}
+
+/* The usage line of a program, its name left out. */
+static const char *usage_of(const char *name)
+{
+    for (unsigned i = 0; i < programs_count; i++)
+        if (!strcmp(programs[i].name, name))
+            return programs[i].usage;
+    return "";
+}
+
+/* Does the scenario say that it is told so? */
+static bool usage_is_expected(const struct scenario *sc, const char *name)
+{
+    for (unsigned i = 0; i < sc->expect_count; i++) {
+        const struct scenario_expect *x = &sc->expects[i];
+
+        if (!strcmp(x->component, name) && x->token_count && !strcmp(x->tokens[0], "usage"))
+            return true;
+    }
+    return false;
+}
+
+/* A number of arguments that it never takes is a mistake; what they are it says itself. */
+static bool check_arguments(const struct scenario *sc, const struct scenario_program *p,
+                            FILE *errors)
+{
+    const char *usage = usage_of(p->words[0]), *form = usage;
+
+    while (*form) {
+        const char *bar = strstr(form, " | ");
+        size_t name = strlen(p->words[0]), len = bar ? (size_t)(bar - form) : strlen(form);
+
+        name += form[name] == ' ';
+        if (form_fits(p, form + name, len - name))
+            return true;
+        form += len + (bar ? 3 : 0);
+    }
+    if (usage_is_expected(sc, p->words[0]))
+        return true;
+    fprintf(errors, "%s:%u: '%s' does not take %u argument%s; it is written: %s\n", sc->path,
+            p->line, p->words[0], p->count - 1, p->count == 2 ? "" : "s", usage);
+    return false;
+}
+
 bool vocabulary_check(const struct scenario *sc, FILE *errors)
 {
+    for (unsigned i = 0; i < sc->program_count; i++)
+        if (!check_arguments(sc, &sc->programs[i], errors))
+            return false;
     for (unsigned i = 0; i < sc->expect_count; i++)
         if (!check(sc, &sc->expects[i], errors))
             return false;
