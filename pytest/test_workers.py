@@ -94,18 +94,42 @@ def test_seeds_tell_of_the_first_that_fails_and_of_how_many(tmp_path):
     assert 1 < len(one_by_one) < 29
     done = drywire("run", "--seeds", "1..30", path)
     assert done.returncode == 1
-    assert f"fail  {path}  seeds=1..30  30 runs, {len(one_by_one)} failed, " \
-           f"first seed={one_by_one[0]}" in done.stdout.splitlines()
+    assert f"\nfail  {path}  seeds=1..30  30 runs, {len(one_by_one)} failed, first seed={one_by_one[0]}, " \
+        in done.stdout
     assert done.stdout.count("what: ") == 1
     assert f"--seed {one_by_one[0]}\n" in done.stdout
     lines = [json.loads(x) for x in drywire("run", "--json", "--seeds", "1..30", path).stdout.splitlines()]
     assert [x["seed"] for x in lines if x["verdict"] == "fail"] == one_by_one
 
 
+def test_seeds_tell_what_one_verdict_line_does(tmp_path):
+    path = tmp_path / "idle.scn"
+    path.write_text("title T\nworld native\nwire rx dup=1%\nrun ping -c 1 10.0.2.2\nat 9s drop rx arp\n"
+                    "oracle off tcp.mss\noracle off arp.rate\nallow idle-fault\n")
+    idle = [json.loads(drywire("run", "--json", "--seed", seed, path).stdout)["idle"] for seed in (3, 4, 5)]
+    assert all(idle)
+    assert drywire("run", "--seeds", "3..5", path).stdout.splitlines()[0] == (
+        f"pass  {path}  seeds=3..5  3 runs, 0 failed, 3 with idle faults (first seed=3: {idle[0]}), "
+        "off: tcp.mss arp.rate, allowed: idle-fault")
+    plain = drywire("run", "--seeds", "3..5", LEASE).stdout.splitlines()[0]
+    assert plain == f"pass  {LEASE}  seeds=3..5  3 runs, 0 failed"
+
+
 @pytest.mark.parametrize("text", ["3", "5..4", "a..b", "1..", "1..99999999999", ".."])
 def test_bad_seeds(text):
     done = drywire("run", "--seeds", text, LEASE)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and text in done.stderr
+
+
+def test_too_many_seeds():
+    done = drywire("run", "--seeds", "0..18446744073709551615", LEASE)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "drywire: --seeds runs 4294967295 seeds at most, '0..18446744073709551615' has more\n"
+
+
+def test_the_last_seeds_are_seeds_too():
+    done = drywire("run", "--seeds", "18446744073709551613..18446744073709551615", LEASE)
+    assert done.returncode == 0 and ".18446744073709551615  3 runs, 0 failed" in done.stdout
 
 
 def test_a_capture_that_was_asked_for_stays_beside_artifacts_of_failures(tmp_path):

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,9 +287,14 @@ static int seed_range(const char *name, const char *text, struct options *o)
 
     snprintf(first, sizeof(first), "%.*s", dots ? (int)(dots - text) : 0, text);
     if (dots && dots - text < (int)sizeof(first) && value_number(first, &o->seed) &&
-        value_number(dots + 2, &last) && last >= o->seed && last - o->seed < UINT32_MAX) {
-        o->seeds = last - o->seed + 1;
-        return -1;
+        value_number(dots + 2, &last) && last >= o->seed) {
+        if (last - o->seed < UINT32_MAX) {
+            o->seeds = last - o->seed + 1;
+            return -1;
+        }
+        fprintf(stderr, "drywire: --%s runs %" PRIu32 " seeds at most, '%s' has more\n", name,
+                UINT32_MAX, text);
+        return EXIT_USAGE;
     }
     fprintf(stderr, "drywire: --%s needs the first and the last seed, such as 1..100, not '%s'\n",
             name, text);

@@ -34,8 +34,11 @@ struct file {
 /* What came of a file's runs so far. */
 struct tally {
     uint64_t runs, failed;
-    uint64_t first_failed;  /* seed */
-    uint64_t real_ns;       /* of all */
+    uint64_t first_failed; /* seed */
+    uint64_t real_ns;      /* of all */
+    uint64_t idle;         /* runs in which some fault did not fire */
+    uint64_t first_idle;   /* seed of the first of them, and which faults */
+    char idle_words[CLAIM_IDLE_MAX];
     struct failure failure; /* of the first that failed, and its block, to be freed */
     char *block;
     int code;
@@ -126,24 +129,33 @@ static void make_job(void *ctx, uint64_t index, struct job *job)
 
 /* ---- what is printed and written ---- */
 
-/* Of many seeds only the first that fails is told whole, and at the end how many did. */
+/* Of many seeds only the first that fails is told whole, and at the end how many did, and what one
+ * run's line would say of faults and permissions. */
 static void tell_many(const struct runner *r, const struct file *f)
 {
     const struct tally *t = &r->tally;
     bool bad = t->failed;
-    char text[4200];
+    char *text;
+    size_t len;
+    FILE *out;
 
     if (r->o->json || (r->o->quiet && !bad))
         return;
     progress_erase();
-    snprintf(text, sizeof(text),
-             "%s  %.4000s  seeds=%" PRIu64 "..%" PRIu64 "  %" PRIu64 " runs, %" PRIu64 " failed%s",
-             bad ? "fail" : "pass", f->scenario->path, r->o->seed, r->o->seed + r->seeds - 1,
-             t->runs, t->failed, bad ? "" : "\n");
+    out = memory_stream(&text, &len);
+    fprintf(out, "%s  %s  seeds=%" PRIu64 "..%" PRIu64 "  %" PRIu64 " runs, %" PRIu64 " failed",
+            bad ? "fail" : "pass", f->scenario->path, r->o->seed, r->o->seed + r->seeds - 1,
+            t->runs, t->failed);
     if (bad)
-        snprintf(text + strlen(text), sizeof(text) - strlen(text), ", first seed=%" PRIu64 "\n",
-                 t->first_failed);
+        fprintf(out, ", first seed=%" PRIu64, t->first_failed);
+    if (t->idle)
+        fprintf(out, ", %" PRIu64 " with idle faults (first seed=%" PRIu64 ": %s)", t->idle,
+                t->first_idle, t->idle_words);
+    report_permits(out, f->scenario);
+    fputc('\n', out);
+    memory_stream_close(out);
     fold_print(stdout, text, fold_width(stdout));
+    free(text);
     fflush(NULL);
 }
 
@@ -241,6 +253,10 @@ static void take_verdict(void *ctx, uint64_t index, const struct verdict *v)
     t->real_ns += v->real_ns;
     if (code && !t->failed++)
         keep_first(t, &it);
+    if (v->claim.idle[0] && !t->idle++) {
+        t->first_idle = job->options.seed;
+        memcpy(t->idle_words, v->claim.idle, sizeof(t->idle_words));
+    }
     if (r->seeds == 1 || r->o->json || (code && t->failed == 1))
         r->code = worse_exit(r->code, results_add(&r->results, &it));
     if (r->o->artifacts && code)

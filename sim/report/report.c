@@ -208,14 +208,20 @@ static unsigned allowed_words(const struct scenario *sc, const char *words[ALLOW
     return n;
 }
 
+void report_permits(FILE *out, const struct scenario *sc)
+{
+    const char *allowed[ALLOW_COUNT];
+    unsigned allowances = allowed_words(sc, allowed);
+
+    put_words(out, ", off: ", sc->oracles_off, sc->oracles_off_count);
+    put_words(out, ", allowed: ", allowed, allowances);
+}
+
 /* What stands behind the verdict. */
 static void put_claim(FILE *out, const struct report_item *it)
 {
     static const char *const side[] = {"out", "in"};
     const struct claim *c = &it->verdict->claim;
-    const struct scenario *sc = it->scenario;
-    const char *allowed[ALLOW_COUNT];
-    unsigned allowances = allowed_words(sc, allowed);
 
     if (it->verdict->faults)
         fprintf(out, ", %" PRIu64 " touched by a fault", it->verdict->faults);
@@ -229,8 +235,7 @@ static void put_claim(FILE *out, const struct report_item *it)
         if (c->lost[dir])
             fprintf(out, ", %" PRIu64 " %s lost (%s)", c->lost[dir], side[dir], c->why[dir]);
     fprintf(out, ", %u oracles looked", c->looked);
-    put_words(out, ", off: ", sc->oracles_off, sc->oracles_off_count);
-    put_words(out, ", allowed: ", allowed, allowances);
+    report_permits(out, it->scenario);
     fputs(c->weak ? ", weak" : ", strong", out);
 }
 

@@ -28,7 +28,8 @@ bool report_failed(const struct report_item *it);
 const char *report_word(const struct report_item *it);
 
 void report_story(FILE *out, const struct report_item *it);
-void report_line(FILE *out, const struct report_item *it);  /* the one verdict line */
+void report_line(FILE *out, const struct report_item *it); /* the one verdict line */
+void report_permits(FILE *out, const struct scenario *sc); /* of it: what is off, what is allowed */
 void report_block(FILE *out, const struct report_item *it); /* the eight lines of a failure */
 void report_json(FILE *out, const struct report_item *it);
 
