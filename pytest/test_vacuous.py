@@ -348,6 +348,26 @@ def test_a_fault_after_the_wire_is_healed_is_an_error(heal, at, tmp_path):
     assert f"case.scn:6: this fault cannot fire: the wire is healed at {at} " in done.stderr
 
 
+@pytest.mark.parametrize("lines, told", [
+    ("heal 20s\nat 0ms cut", "case.scn:2: this heal does nothing: it stops rates, and no wire line has drop="),
+    ("heal never", "case.scn:2: this heal does nothing: it stops rates"),
+    ("wire delay=1ms\nheal 20s", "case.scn:3: this heal does nothing: it stops rates"),
+    ("at 5s heal", "case.scn:2: this heal does nothing: the wire has no fault that it stops"),
+    ("at 0ms link down\nat 5s heal", "case.scn:3: this heal does nothing: the wire has no fault that it stops"),
+    ("wire rx dup=50%\nheal 20s\nat 5s heal", "case.scn:3: this heal does nothing: line 4 heals the wire"),
+])
+def test_a_heal_of_what_is_whole_is_an_error(lines, told, tmp_path):
+    done = judge(tmp_path, f"title T\n{lines}\nrun ping -c 1 10.0.2.2\n", code=2)
+    assert told in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("lines", ["wire rx dup=50%\nat 0ms cut\nheal 20s", "wire delay=1ms\nat 2s heal",
+                                   "at 0ms drop rx dhcp.offer\nat 5s heal"])
+def test_a_heal_of_what_is_not_is_none(lines, tmp_path):
+    judge(tmp_path, f"title T\n{lines}\nrun ping -c 1 10.0.2.2\nallow exit\nallow idle-fault\nlimit 2000s\n")
+    assert drywire("run", tmp_path / "case.scn").returncode != 2
+
+
 def test_the_rates_go_on_as_long_as_the_scenario_says(tmp_path):
     text = "title T\nworld native\nwire rx dup=50%\nheal {}\nrun ping -c 1 10.0.2.2\nat {} run ping -c 9 10.0.2.2\n"
     during, after = (passes(tmp_path, text.format(heal, "400s"))["touched"] for heal in ("never", "399s"))

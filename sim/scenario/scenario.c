@@ -294,6 +294,41 @@ static bool before_heal(struct reader *r, const struct scenario_action *a)
                         value_duration_text(heals_ns, at, sizeof(at)));
 }
 
+/* Is there anything that `at T heal` stops? */
+static bool has_faults(const struct scenario *s)
+{
+    static const struct wire_options perfect;
+
+    for (unsigned i = 0; i < s->action_count; i++)
+        if (s->actions[i].kind <= ACTION_CUT)
+            return true;
+    return memcmp(&s->wire[0], &perfect, sizeof(perfect)) ||
+           memcmp(&s->wire[1], &perfect, sizeof(perfect));
+}
+
+/* A line that heals what nothing harms is a mistake. */
+static bool check_heal(struct reader *r)
+{
+    const struct scenario *s = r->s;
+
+    r->line = r->heal_line ? r->heal_line : r->line;
+    if (r->heal_line && !has_rates(s))
+        return reader_wrong(r,
+                            "this heal does nothing: it stops rates, and no wire line has drop=, "
+                            "dup=, reorder= or corrupt=");
+    for (unsigned i = 0; i < s->action_count; i++) {
+        if (s->actions[i].kind != ACTION_HEAL)
+            continue;
+        if (r->heal_line)
+            return reader_wrong(r, "this heal does nothing: line %u heals the wire",
+                                s->actions[i].line);
+        r->line = s->actions[i].line;
+        if (!has_faults(s))
+            return reader_wrong(r, "this heal does nothing: the wire has no fault that it stops");
+    }
+    return true;
+}
+
 /* A capture is the whole far side, and the address of the machine tells its frames. */
 static bool check_replay(struct reader *r)
 {
@@ -364,7 +399,7 @@ static bool check_whole(struct reader *r)
         return reader_wrong(r,
                             "peer dhcp needs world native: the others have servers of their own");
     }
-    if (s->world == WORLD_REPLAY && !check_replay(r))
+    if (!check_heal(r) || (s->world == WORLD_REPLAY && !check_replay(r)))
         return false;
     if (!r->something && !r->far_side)
         return reader_wrong(

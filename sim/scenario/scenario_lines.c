@@ -133,6 +133,7 @@ static bool line_until(struct reader *r)
 /* `heal never`, or when. */
 static bool line_heal(struct reader *r)
 {
+    r->heal_line = r->line;
     r->s->heal_ns = SIM_NEVER;
     return is(&r->words[1], "never") || read_duration(r, &r->words[1], "heal", &r->s->heal_ns);
 }

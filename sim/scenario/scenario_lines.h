@@ -19,8 +19,9 @@ struct reader {
     bool something;             /* a line said what must happen */
     bool far_side;              /* and none needs to */
     unsigned given[DIRECTIVES]; /* the line where each stood last, 0: not yet */
-    uint32_t wire_given[2];     /* by direction: keys of `wire` lines so far */
-    const char *rest;           /* of a title: the text behind the first word, not split */
+    unsigned heal_line;
+    uint32_t wire_given[2]; /* by direction: keys of `wire` lines so far */
+    const char *rest;       /* of a title: the text behind the first word, not split */
     struct word words[WORDS_MAX];
     unsigned count;
 };
