@@ -3,7 +3,7 @@
 # Variables: CC, CFLAGS_EXTRA, SANITIZE=address,undefined, O=build folder, V=1 (show commands),
 # SEED=, SCENARIO=, ARTIFACTS= (a folder for failures; for sim-test), COVERAGE=1 (kernels that count
 # their lines; targets/targets.mk),
-# BUGS=1 (with the planted bugs of core/bug.h, one of them chosen at run time), PLANT=NAME (with that
+# BUGS=1 (with the planted bugs of core/base/bug.h, one of them chosen at run time), PLANT=NAME (with that
 # one always, simulator and images; each with an O of its own).
 
 CC ?= cc
@@ -38,12 +38,12 @@ FREESTANDING := -ffreestanding -fno-stack-protector
 PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
 
 # What has a main() of its own, or needs libslirp, is set apart.
-SLIRP_ONLY := world/host_libc.c world/host_socket.c world/world_slirp.c
-CORE_SOURCES := $(sort $(wildcard core/*.[ch] core/*/*.[ch]))
-CORE := $(patsubst core/%,%,$(wildcard core/*.c core/*/*.c))
+SLIRP_ONLY := $(wildcard sim/world/slirp/*.c)
+CORE_SOURCES := $(sort $(wildcard core/*/*.[ch]))
+CORE := $(patsubst core/%,%,$(wildcard core/*/*.c))
 USER := $(patsubst user/%,%,$(wildcard user/*.c))
-SIM := $(filter-out $(SLIRP_ONLY) bench.c cli/main.c qtest/%, \
-         $(patsubst sim/%,%,$(wildcard sim/*.c sim/*/*.c)))
+SIM := $(filter-out $(SLIRP_ONLY) cmd/bench.c cmd/main.c cmd/qtest/%, \
+         $(wildcard sim/*/*.c sim/*/*/*.c cmd/*.c cmd/*/*.c))
 QTEST := main.c qtest.c qtest_machine.c record.c registers.c
 
 # Is libslirp here? It needs no GLib header, and Debian's slirp.pc is not usable without one.
@@ -65,16 +65,16 @@ BUILT_WITH := $(strip $(CC) $(SIM_FLAGS) $(LIBS))
 
 CORE_O := $(CORE:%.c=$(O)/core/%.o)
 USER_O := $(USER:%.c=$(O)/user/%.o)
-SIM_O := $(SIM:%.c=$(O)/sim/%.o) $(O)/page_parts.o
+SIM_O := $(SIM:%.c=$(O)/%.o) $(O)/page_parts.o
 BARE_O := $(CORE:%.c=$(O)/bare/core/%.o)
 # QEMU as a child that ends with its parent, and memory it shares: Linux.
 LINUX_TOOLS := $(if $(filter Linux,$(shell uname -s)),$(O)/qtest $(O)/record)
 
 # The core without the simulator's hooks, with what it needs of the simulator.
-QTEST_O := $(BARE_O) $(O)/user.o $(QTEST:%.c=$(O)/sim/qtest/%.o) $(addprefix $(O)/sim/, bugs.o \
-             capture/pcapng.o coroutine.o guest_core.o memory.o oracle/decode.o processes.o \
-             scenario/scenario_values.o whole_file.o)
-RECORD_O := $(O)/sim/qtest/record.o $(O)/sim/qtest/record_main.o $(O)/sim/qtest/registers.o
+QTEST_O := $(BARE_O) $(O)/user.o $(QTEST:%.c=$(O)/cmd/qtest/%.o) $(O)/cmd/base/whole_file.o \
+           $(addprefix $(O)/sim/, base/memory.o frame/decode.o frame/pcapng.o machine/bugs.o \
+             machine/coroutine.o machine/guest_core.o machine/processes.o text/values.o)
+RECORD_O := $(addprefix $(O)/cmd/qtest/, record.o record_main.o registers.o)
 PLAIN_O := $(CORE:%.c=$(O)/plain/core/%.o) $(USER:%.c=$(O)/plain/user/%.o)
 
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -211,15 +211,15 @@ $(O)/flags:
 units: $(BARE_O) $(UNIT:%=$(O)/unit/%)
 plain: $(PLAIN_O)
 
-$(O)/drywire: $(CORE_O) $(O)/user.o $(SIM_O) $(O)/sim/cli/main.o
+$(O)/drywire: $(CORE_O) $(O)/user.o $(SIM_O) $(O)/cmd/main.o
 	@echo "  link    $@"
 	$(Q)$(CC) $(BASE) -o $@ $^ $(LIBS)
 
-$(O)/bench: $(CORE_O) $(O)/user.o $(SIM_O) $(O)/sim/bench.o
+$(O)/bench: $(CORE_O) $(O)/user.o $(SIM_O) $(O)/cmd/bench.o
 	@echo "  link    $@"
 	$(Q)$(CC) $(BASE) -o $@ $^ $(LIBS)
 
-$(O)/markers: $(O)/tools/markers.o $(O)/core/trace.o $(O)/core/fmt.o
+$(O)/markers: $(O)/tools/markers.o $(O)/core/trace/trace.o $(O)/core/base/fmt.o
 	@echo "  link    $@"
 	$(Q)$(CC) $(BASE) -o $@ $^
 
@@ -233,7 +233,7 @@ $(O)/record: $(CORE_O) $(O)/user.o $(SIM_O) $(RECORD_O)
 	$(Q)$(CC) $(BASE) -o $@ $^ $(LIBS)
 
 # A foreign guest, as someone else would build it: nothing of drywire but its two headers.
-$(O)/guest_ping.so: tests/guests/ping.c sim/guest.h core/platform.h $(O)/flags
+$(O)/guest_ping.so: tests/guests/ping.c sim/machine/guest.h core/port/platform.h $(O)/flags
 	@echo "  guest   $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) -fPIC -shared -o $@ $<
@@ -246,7 +246,7 @@ $(O)/user.o: $(USER_O) user/sections.ld
 # Unit tests of the core alone link it without the simulator's hooks; the decoder and the device side
 # of a virtqueue do not know the core. A static pattern: make would prefer the rule below whenever the
 # bare objects are not there yet.
-ALONE_O := $(O)/sim/oracle/decode.o $(patsubst %.c,$(O)/%.o,$(wildcard sim/fake_device/vqueue*.c))
+ALONE_O := $(O)/sim/frame/decode.o $(patsubst %.c,$(O)/%.o,$(wildcard sim/fake_device/vqueue*.c))
 $(filter $(O)/unit/test_core_%,$(UNIT:%=$(O)/unit/%)): $(O)/unit/test_core_%: \
         $(O)/tests/unit/test_core_%.o $(BARE_O) $(ALONE_O)
 	$(Q)mkdir -p $(@D)
@@ -276,26 +276,30 @@ $(O)/sim/%.o: sim/%.c $(O)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
 
+$(O)/cmd/%.o: cmd/%.c $(O)/flags
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
+
 # Captures say what sources made them.
-$(addprefix $(O)/sim/,capture/origin.o cli/options.o replay/replay_exact.o): SIM_FLAGS += -I$(O)
-$(addprefix $(O)/sim/,capture/origin.o cli/options.o replay/replay_exact.o): $(O)/revision.h
+$(addprefix $(O)/cmd/,base/origin.o base/options.o replay/replay_exact.o): SIM_FLAGS += -I$(O)
+$(addprefix $(O)/cmd/,base/origin.o base/options.o replay/replay_exact.o): $(O)/revision.h
 .PHONY: always
 $(O)/revision.h: always
 	$(Q)mkdir -p $(@D)
 	$(Q)sh tools/revision.sh $@
 
 # The page of `drywire report`, as the program carries it.
-PAGE := $(addprefix sim/report/page.,html css js)
+PAGE := $(addprefix cmd/report/page.,html css js)
 $(O)/page_parts.c: $(PAGE) tools/embed.sh
-	@echo "  embed   sim/report"
+	@echo "  embed   cmd/report"
 	$(Q)mkdir -p $(@D)
 	$(Q)sh tools/embed.sh $(PAGE) >$@.new && mv $@.new $@
 
 $(O)/page_parts.o: $(O)/page_parts.c $(O)/flags
 	$(Q)$(CC) $(SIM_FLAGS) -c $< -o $@
 
-$(O)/sim/replay/replay_journal.o: SIM_FLAGS += -DCORE_REVISION='"$(CORE_REVISION)"'
-$(O)/sim/replay/replay_journal.o: $(CORE_SOURCES)
+$(O)/cmd/replay/replay_journal.o: SIM_FLAGS += -DCORE_REVISION='"$(CORE_REVISION)"'
+$(O)/cmd/replay/replay_journal.o: $(CORE_SOURCES)
 
 # Tests of the core play the device in the driver's own memory: no hooks there either.
 $(O)/tests/unit/test_core_%.o: tests/unit/test_core_%.c $(O)/flags

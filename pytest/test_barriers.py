@@ -1,7 +1,7 @@
 """No barrier of the driver may go or become weaker: the suite at its default seed sees each of them.
 
 core/virtio asks for each barrier by ring_barrier(), which names its site; a build with planted bugs
-asks for another kind there, or for none, when DRYWIRE_BARRIER says so (sim/bugs.c).
+asks for another kind there, or for none, when DRYWIRE_BARRIER says so (sim/machine/bugs.c).
 """
 
 import json

@@ -40,65 +40,88 @@ def test_undefined_symbols_are_the_rooms_own(room):
     assert undefined - defined <= allowed
 
 
-# What makes a run, and what does not know who asked for it.
-RUN = ["sim/*", "sim/scenario/", "sim/world/", "sim/oracle/", "sim/capture/", "sim/fake_device/"]
-# Room -> rooms (path prefixes) its files may include. The longest prefix of a file counts.
-MAY = {
-    "core/": ["core/*"],
-    "core/virtio/": ["core/*", "core/virtio/"],
-    "core/net/": ["core/*", "core/net/"],
-    "core/kernel/": ["core/"],
-    "user/": ["user/", "core/syscall.h", "core/err.h"],
-    "sim/": [*RUN, "core/*", "user/programs.h"],
-    "sim/guest_core.c": [*RUN, "core/"],
-    "sim/bench.c": [*RUN, "sim/report/page.h"],
-    "sim/scenario/": [*RUN, "user/programs.h"],
-    "sim/world/": [*RUN, "core/*"],
-    "sim/world/native": RUN,
-    "sim/world/world_native": RUN,
-    "sim/oracle/": ["sim/*", "sim/scenario/", "sim/oracle/", "core/process.h", "core/syscall.h",
-                    "core/trace.h"],
-    "sim/capture/": [*RUN, "core/*", "sim/cli/options.h"],
-    "sim/replay/": ["sim/", "core/*", "user/http.h"],
-    "sim/replay/replay_core.c": ["sim/", "core/"],
-    "sim/qemu/": ["sim/"],
-    "sim/report/": ["sim/"],
-    "sim/cli/": ["sim/", "core/*", "user/programs.h"],
-    "sim/qtest/": ["sim/", "core/*", "core/virtio/virtio_spec.h", "user/programs.h"],
-    "sim/fake_device/": ["sim/fake_device/", "sim/oracle/oracle_table.h",
-                         "core/virtio/virtio_spec.h"],
-    "tests/guests/": ["sim/guest.h", "core/platform.h"],
-    "tests/targets/isolation/": ["tests/targets/isolation/", "user/"],
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
+FLOORS = re.findall(r"^\| `([\w/]+)` \|", ARCHITECTURE.split("## Floors")[1].split("\n## ")[0], re.M)
+# Who sees less than its floor allows; the longest prefix of a file counts, and a folder always sees
+# itself.
+CORE_FOR_SIM = ["core/base", "core/port", "core/trace", "core/interface"]
+ONLY = {
+    "core/net": ["core/base", "core/port", "core/trace", "core/interface"],
+    "user": ["core/interface/syscall.h", "core/base/err.h"],
+    "sim": [*CORE_FOR_SIM, "sim", "user/programs.h"],
+    "sim/frame": ["sim"],
+    "sim/world/native": ["sim"],
+    "sim/fake_device": ["sim/base/word.h", "sim/engine", "core/virtio/virtio_spec.h"],
+    "sim/machine/guest_core.c": ["core", "sim"],
+    "cmd": [*CORE_FOR_SIM, "sim", "cmd", "user/programs.h", "user/http.h"],
+    "cmd/qtest": [*CORE_FOR_SIM, "sim", "cmd", "user/programs.h", "core/virtio/virtio_spec.h"],
+    "cmd/replay/replay_core.c": ["core", "sim", "cmd"],
+    "tests/guests": ["sim/machine/guest.h", "core/port/platform.h"],
+    "tests/targets/isolation": ["user"],
+}
+# Includes that still point down.
+DOWN = {
+    "sim/base/pattern.c": ["sim/machine/coroutine.h"],
+    "sim/text/values.c": ["sim/scenario/scenario.h"],
+    "sim/frame/dhcp_flow.h": ["sim/world/native/dhcp_script.h"],
+    "sim/frame/pcapng.h": ["cmd/base/whole_file.h"],
+    "sim/scenario/scenario.h": ["sim/world/native/dhcp_script.h", "sim/world/service.h"],
+    "sim/scenario/scenario_lines.c": ["sim/world/malform.h", "sim/oracle/oracle.h"],
+    "sim/scenario/vocabulary.c": ["sim/machine/processes.h"],
+    "sim/run/reasons.h": ["cmd/base/origin.h"],
+    "cmd/base/options.c": ["cmd/worker/under_gdb.h"],
+    "cmd/base/options.h": ["cmd/report/compare.h", "cmd/replay/import.h"],
+    "cmd/worker/child.c": ["cmd/report/report.h"],
+    **{f"cmd/{file}": ["cmd/verbs.h"] for file in (
+        "report/artifacts.c", "report/junit.c", "report/seq.c", "replay/observe.c",
+        "replay/reactive.c", "replay/reactive_dhcp.c", "replay/reactive_echo.c",
+        "replay/reactive_tcp.c", "replay/replay_exact.c", "qemu/live.c", "qemu/qemu.c")},
 }
 # The core is freestanding: these are the headers a compiler brings along.
 FREESTANDING = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h"}
 
 
-def allowed(target, patterns):
-    for p in patterns:
-        if p.endswith("/*"):
-            if Path(target).parent == Path(p[:-2]):
-                return True
-        elif target == p or (p.endswith("/") and target.startswith(p)):
-            return True
-    return False
+def below(path, prefixes):
+    """The longest of `prefixes` that is `path` or a folder above it, or None."""
+    return max((p for p in prefixes if path == p or path.startswith(p + "/")), key=len, default=None)
 
 
-def test_who_may_include_whom():
+def sources():
+    for folder in ("core", "user", "sim", "cmd", "targets", "tests"):
+        for path in sorted((ROOT / folder).rglob("*.[ch]")):
+            yield relative(path), path
+
+
+def includes(path):
+    for kind, target in re.findall(r'^#include ([<"])([^">]+)[">]', path.read_text(), re.M):
+        full = (path.parent / target).resolve()
+        if kind == "<" or full.exists():
+            yield kind, target if kind == "<" else relative(full)
+
+
+def test_every_folder_has_its_floor():
+    folders = {str(Path(name).parent) for name, _ in sources()
+               if name.startswith(("core/", "user/", "sim/", "cmd/"))}
+    assert sorted(FLOORS) == sorted(folders)
+
+
+def test_no_include_points_down_the_list():
     bad = []
-    for path in sorted(ROOT.glob("**/*.[ch]")):
-        name = relative(path)
-        rooms = [r for r in MAY if name.startswith(r)]
-        if name.startswith(("build", "tests/unit")) or not rooms:
-            continue
-        room = max(rooms, key=len)
-        for kind, target in re.findall(r'^#include ([<"])([^>"]+)[>"]', path.read_text(), re.M):
-            if kind == '"':
-                full = relative((path.parent / target).resolve())
-                if not allowed(full, MAY[room]):
-                    bad.append(f"{name} includes {full}")
-            elif name.startswith(("core/", "user/")) and target not in FREESTANDING:
-                bad.append(f"{name} includes <{target}>")
+    for name, path in sources():
+        folder = str(Path(name).parent)
+        for kind, target in includes(path):
+            if kind == "<":
+                if name.startswith(("core/", "user/")) and target not in FREESTANDING:
+                    bad.append(f"{name} includes <{target}>")
+                continue
+            there = str(Path(target).parent)
+            if target in DOWN.get(name, []):
+                continue
+            if folder in FLOORS and FLOORS.index(there) > FLOORS.index(folder):
+                bad.append(f"{name} includes {target}, of a later floor")
+            only = below(name, ONLY)
+            if only and there != folder and not below(target, ONLY[only]):
+                bad.append(f"{name} includes {target}; {only} may not")
     assert not bad
 
 

@@ -202,7 +202,7 @@ def test_an_alarm_is_124(tmp_path):
 
 def crashing_guest(folder, body, *flags):
     """A guest that does this in its first poll, on line 5 of crash.c."""
-    (folder / "crash.c").write_text(f'''#include "{ROOT}/sim/guest.h"
+    (folder / "crash.c").write_text(f'''#include "{ROOT}/sim/machine/guest.h"
 #include <assert.h>
 #include <stdlib.h>
 static int boot(void *s, const struct guest_config *c, uint64_t t) {{ (void)s; (void)c; (void)t; return 0; }}
@@ -260,7 +260,7 @@ def test_an_assertion_of_a_guest_has_expression_and_place(tmp_path):
 def test_a_guest_that_ends_the_process_has_not_passed(tmp_path):
     guest = tmp_path / "leave.c"
     guest.write_text(f'''
-#include "{ROOT}/sim/guest.h"
+#include "{ROOT}/sim/machine/guest.h"
 #include <stdlib.h>
 static int boot(void *s, const struct guest_config *c, uint64_t t) {{ (void)s; (void)c; (void)t; return 0; }}
 static void poll(void *s, uint64_t t) {{ (void)s; (void)t; exit(0); }}
@@ -278,7 +278,7 @@ const struct guest_ops *drywire_guest(void) {{ return &ops; }}
 def test_a_guest_that_spins_is_124(tmp_path):
     guest = tmp_path / "spin.c"
     guest.write_text(f'''
-#include "{ROOT}/sim/guest.h"
+#include "{ROOT}/sim/machine/guest.h"
 static const struct guest_config *config;
 static int boot(void *s, const struct guest_config *c, uint64_t t) {{ *(const struct platform **)s = c->platform; (void)t; (void)config; return 0; }}
 static void poll(void *s, uint64_t t) {{ const struct platform *p = *(const struct platform **)s; (void)t; for (;;) p->reg_read(p->ctx, REG_MMIO, 0x10001070, 4); }}
@@ -310,7 +310,7 @@ def test_no_guest_makes_its_parent_wait_for_ever(act, tmp_path):
     """Whatever it does to its alarm and its descriptors. Children that it leaves hold our pipe open; these end with
     the parent."""
     (tmp_path / "g.c").write_text(f'''#define _GNU_SOURCE
-#include "{ROOT}/sim/guest.h"
+#include "{ROOT}/sim/machine/guest.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -139,7 +139,7 @@ RECEIVE_KICK = re.compile(r"(reg w 0x050 4|legacy w 0x010 2|notify w 0x00[0a] 2)
 
 
 class Record:
-    """The lines that `record` and `qtest --record` write (sim/qtest/record.h)."""
+    """The lines that `record` and `qtest --record` write (cmd/qtest/record.h)."""
 
     def __init__(self, text):
         lines = text.splitlines()
@@ -263,7 +263,7 @@ def test_features_without_version_1_are_accepted_by_qemu_and_silence_follows(tmp
     assert "frame rx" not in text
 
 
-# Bugs of the driver (core/bug.h), each of which the simulator names (pytest/test_bugs.py), and on
+# Bugs of the driver (core/base/bug.h), each of which the simulator names (pytest/test_bugs.py), and on
 # which machines QEMU lets it pass: the ping is answered as if nothing were wrong.
 BOTH = {"rv64-mmio", "rv64-mmio-legacy"}
 UNNOTICED = {

@@ -363,7 +363,7 @@ def test_a_failure_is_told_and_shown(browser, tmp_path):
 
 
 CRASH = f'''
-#include "{ROOT}/sim/guest.h"
+#include "{ROOT}/sim/machine/guest.h"
 static int boot(void *s, const struct guest_config *c, uint64_t t)
 {{
     (void)s; (void)t;

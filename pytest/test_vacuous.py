@@ -48,7 +48,8 @@ def oracles():
 
 
 def sources():
-    return [(p, p.read_text()) for p in sorted((ROOT / "sim").rglob("*.c"))]
+    return [(p, p.read_text()) for room in ("sim", "cmd")
+            for p in sorted((ROOT / room).rglob("*.c"))]
 
 
 def test_every_violation_has_a_row_in_the_table():
@@ -66,7 +67,7 @@ def test_every_violation_has_a_row_in_the_table():
 def test_every_row_is_named_by_a_violation():
     """A row that nobody can report is a promise that nobody keeps. Those of frames are named by number."""
     everything = "".join(text for path, text in sources() if path.name != "oracle_table.c")
-    header = (ROOT / "sim/oracle/oracle_table.h").read_text()
+    header = (ROOT / "sim/engine/oracle_table.h").read_text()
     rows = re.findall(r'ROW\((\w+), "([^"]+)"', header)
     assert len(rows) == len(oracles())
     unused = [name for number, name in rows if f'"{name}"' not in everything
@@ -303,7 +304,7 @@ def test_arguments_may_be_wrong_where_that_is_meant(tmp_path):
 
 # ---- nothing happened ----
 
-LAZY = """#include "sim/guest.h"
+LAZY = """#include "sim/machine/guest.h"
 static int boot(void *s, const struct guest_config *c, uint64_t t) { (void)s; (void)c; (void)t; return 0; }
 static void poll(void *s, uint64_t t) { (void)s; (void)t; }
 static uint64_t deadline(void *s, uint64_t t) { (void)s; (void)t; return UINT64_MAX; }
@@ -443,8 +444,8 @@ def test_a_foreign_guest_says_what_it_likes(tmp_path):
 
 
 def test_the_lines_about_processes_are_those_of_the_kernel():
-    """The one list of sim/vocabulary.c that is not made from a table."""
-    listed = re.search(r"process_lines\[\] = \{(.*?)\}", (ROOT / "sim/vocabulary.c").read_text(), re.S)[1]
+    """The one list of sim/scenario/vocabulary.c that is not made from a table."""
+    listed = re.search(r"process_lines\[\] = \{(.*?)\}", (ROOT / "sim/scenario/vocabulary.c").read_text(), re.S)[1]
     words = {line.split()[0] for line in re.findall(r'"(.*?)"', listed)}
     kernel = "".join(p.read_text() for p in sorted((ROOT / "core/kernel").glob("*.c")))
     assert words == set(re.findall(r'task_(?:line|end)\([^"]*?"(\w+)"', kernel))
@@ -502,7 +503,7 @@ def test_the_page_has_every_word_that_allows_something(tmp_path):
 
 
 def test_every_oracle_of_the_device_looks():
-    header = (ROOT / "sim/oracle/oracle_table.h").read_text()
+    header = (ROOT / "sim/engine/oracle_table.h").read_text()
     rows = re.findall(r'ROW\((\w+), "[^"]+", \w+, DEVICE', header)
     calls = " ".join(re.findall(r"\bLOOK\(([^;]*)\);", "".join(text for _, text in sources())))
     assert len(rows) > 50

@@ -19,7 +19,7 @@ WEB = ("world native\nserve http 10.0.2.2:80 path=/ body=\"x\"\nrun webget http:
 UNLUCKY = WEB.replace("status=200", "status=200 by 6s") + "wire rx drop=50%\nallow exit\n"
 
 GUEST = f'''
-#include "{ROOT}/sim/guest.h"
+#include "{ROOT}/sim/machine/guest.h"
 #include <stdio.h>
 #include <stdlib.h>
 static int runs;

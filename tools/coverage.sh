@@ -14,7 +14,7 @@ for m in rv64-mmio rv64-mmio-legacy x86-pci-modern rv64-pci-legacy; do
     "$O/qtest" --machine $m -- ping -c 2 -i 50 10.0.2.2 >/dev/null
 done
 mkdir -p "$out"
-gcovr --root . --object-directory "$O" --filter core/ --filter user/ --filter sim/ \
+gcovr --root . --object-directory "$O" --filter core/ --filter user/ --filter sim/ --filter cmd/ \
     --exclude-unreachable-branches --json "$out/host.json" "$O"
 sh tools/coverage_metal.sh "$1"
 

@@ -7,10 +7,10 @@ set -eu
 for s in tools/*.sh; do sh -n "$s"; done
 cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr \
     '--suppress=comparePointers:targets/*' '--suppress=uninitvar:targets/common/c*' \
-    --suppress=ctuuninitvar:sim/capture/origin.c \
-    --suppress=nullPointerArithmeticRedundantCheck:sim/capture/capture.c \
+    --suppress=ctuuninitvar:cmd/base/origin.c \
+    --suppress=nullPointerArithmeticRedundantCheck:sim/frame/capture.c \
     --suppress=missingIncludeSystem --suppress=preprocessorErrorDirective \
-    -D__x86_64__=1 -D__BYTE_ORDER__=1234 -D__ORDER_LITTLE_ENDIAN__=1234 -DUSER_BASE=0x70000000 core sim user targets
+    -D__x86_64__=1 -D__BYTE_ORDER__=1234 -D__ORDER_LITTLE_ENDIAN__=1234 -DUSER_BASE=0x70000000 core sim cmd user targets
 # shellcheck disable=SC2046
 clang-tidy --quiet --warnings-as-errors='*' \
     --checks='-*,clang-analyzer-*,-clang-analyzer-security.insecureAPI.*' \

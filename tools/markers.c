@@ -1,13 +1,13 @@
 /*
  * Print docs/markers.md: every trace event of the core, from the table that defines them.
  */
-#include "../core/trace.h"
+#include "../core/trace/trace.h"
 #include <stdio.h>
 
 int main(void)
 {
     puts("# Trace events and markers\n\n"
-         "Generated from `core/trace_events.h` by `build/markers`; do not edit.\n\n"
+         "Generated from `core/trace/trace_events.h` by `build/markers`; do not edit.\n\n"
          "A line is `component: token token ...`. Lines of level MARK reach the UART and may be "
          "expected in\nevery scenario; DETAIL lines exist in the simulator, and on a UART with "
          "trace=all. What a program "

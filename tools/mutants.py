@@ -131,7 +131,7 @@ class Tree:
             if not to.exists() or to.read_bytes() != (ROOT / name).read_bytes():
                 to.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(ROOT / name, to)
-        for folder in ("core", "sim", "user", "tests"):
+        for folder in ("core", "sim", "cmd", "user", "tests"):
             for old in (self.folder / folder).rglob("*"):
                 if old.is_file() and str(old.relative_to(self.folder)) not in names:
                     old.unlink()
@@ -158,7 +158,7 @@ class Tree:
         self.tests = sorted((t for t in self.how if t.startswith("build/unit/")),
                             key=lambda t: ("test_core" not in t, t))
         self.reaches = {test: self.closure(self.how[test]) for test in self.tests}
-        self.reached_by_drywire = self.closure(["build/sim/cli/main.o", *self.how["build/drywire"]])
+        self.reached_by_drywire = self.closure(["build/cmd/main.o", *self.how["build/drywire"]])
 
     def closure(self, words):
         """The object files of a link that the first of them, which has main(), can reach by symbols."""

@@ -3,14 +3,14 @@
 # Usage: tools/revision.sh FILE
 #
 # DRYWIRE_REVISION is the commit, with "-dirty" when sources differ from it, "unknown" outside of git.
-# DRYWIRE_SOURCE is a digest of the sources of core, user and sim themselves: it is the same for the
+# DRYWIRE_SOURCE is a digest of the sources of core, user, sim and cmd themselves: it is the same for the
 # same sources wherever they lie.
 set -eu
 revision=$(git rev-parse --short=12 HEAD 2>/dev/null) || revision=unknown
-if [ "$revision" != unknown ] && ! git diff-index --quiet HEAD -- core user sim 2>/dev/null; then
+if [ "$revision" != unknown ] && ! git diff-index --quiet HEAD -- core user sim cmd 2>/dev/null; then
     revision=$revision-dirty
 fi
-source=$(find core user sim -name '*.[ch]' | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-16)
+source=$(find core user sim cmd -name '*.[ch]' | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-16)
 cat >"$1.new" <<EOF
 #define DRYWIRE_REVISION "$revision"
 #define DRYWIRE_SOURCE "$source"

@@ -10,14 +10,14 @@
 #ifndef DRYWIRE_USER_H
 #define DRYWIRE_USER_H
 
-#include "../core/syscall.h"
+#include "../core/interface/syscall.h"
 #include <stdbool.h>
 
 #define NS_PER_US UINT64_C(1000)
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)
 
-/* ---- system calls: see core/syscall.h for what each of them promises ---- */
+/* ---- system calls: see core/interface/syscall.h for what each of them promises ---- */
 
 /* The trap into the kernel: the machine provides it. */
 int64_t drywire_syscall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);

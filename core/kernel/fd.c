@@ -1,9 +1,9 @@
 /*
  * Descriptors: a table of files for each program, and the console that every program starts with.
  */
-#include "../err.h"
-#include "../fmt.h"
-#include "../trace.h"
+#include "../base/err.h"
+#include "../base/fmt.h"
+#include "../trace/trace.h"
 #include "kernel.h"
 
 /* ---- the table ---- */

@@ -8,8 +8,8 @@
 #ifndef DRYWIRE_KERNEL_H
 #define DRYWIRE_KERNEL_H
 
-#include "../file.h"
-#include "../machine.h"
+#include "../interface/file.h"
+#include "../port/machine.h"
 #include "../net/stack.h"
 #include "../virtio/virtio_net.h"
 

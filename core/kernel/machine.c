@@ -1,7 +1,7 @@
 /*
  * Bring-up of one machine: which devices it has, which network, in which order. See kernel.h.
  */
-#include "../mem.h"
+#include "../base/mem.h"
 #include "../net/socket.h"
 #include "kernel.h"
 

@@ -2,9 +2,9 @@
  * Programs: start, run until they block, retry what they wait for, end. The kernel has one stack
  * and no threads; a call that waits is kept in its task and dispatched again.
  */
-#include "../err.h"
-#include "../fmt.h"
-#include "../trace.h"
+#include "../base/err.h"
+#include "../base/fmt.h"
+#include "../trace/trace.h"
 #include "kernel.h"
 
 /* System calls of one program in one poll; then the others and the network have their turn. */

@@ -1,10 +1,10 @@
 /*
- * The system calls (core/syscall.h), one small function each. Every argument comes from a program
- * and is believed in nothing: descriptors are looked up, lengths cut, memory reached only through
- * the machine's checked copies.
+ * The system calls (core/interface/syscall.h), one small function each. Every argument comes from a
+ * program and is believed in nothing: descriptors are looked up, lengths cut, memory reached only
+ * through the machine's checked copies.
  */
-#include "../bug.h"
-#include "../err.h"
+#include "../base/bug.h"
+#include "../base/err.h"
 #include "kernel.h"
 
 /* A longer buffer is cut to this: results are counts, and a count this large is enough at once. */

@@ -1,9 +1,9 @@
 /* ARP: see arp.h. */
-#include "../bug.h"
-#include "../check.h"
-#include "../machine.h"
-#include "../mem.h"
-#include "../trace.h"
+#include "../base/bug.h"
+#include "../base/check.h"
+#include "../port/machine.h"
+#include "../base/mem.h"
+#include "../trace/trace.h"
 #include "stack.h"
 
 enum { ARP_TRIES_MAX = 3 };

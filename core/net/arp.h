@@ -8,7 +8,7 @@
 #ifndef DRYWIRE_ARP_H
 #define DRYWIRE_ARP_H
 
-#include "../netdev.h"
+#include "../interface/netdev.h"
 #include <stddef.h>
 #include <stdint.h>
 

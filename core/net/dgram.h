@@ -6,7 +6,7 @@
 #ifndef DRYWIRE_DGRAM_H
 #define DRYWIRE_DGRAM_H
 
-#include "../netdev.h"
+#include "../interface/netdev.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,10 +1,10 @@
 /*
  * The DHCP client's state machine: see dhcp.h. Messages are made and parsed in dhcp_message.c.
  */
-#include "../bug.h"
-#include "../check.h"
-#include "../machine.h"
-#include "../trace.h"
+#include "../base/bug.h"
+#include "../base/check.h"
+#include "../port/machine.h"
+#include "../trace/trace.h"
 #include "dhcp_message.h"
 #include "stack.h"
 

@@ -1,8 +1,8 @@
 /* DHCP messages: see dhcp_message.h. */
 #include "dhcp_message.h"
-#include "../bug.h"
-#include "../err.h"
-#include "../mem.h"
+#include "../base/bug.h"
+#include "../base/err.h"
+#include "../base/mem.h"
 
 enum { BOOTREQUEST = 1, BOOTREPLY = 2, HTYPE_ETHERNET = 1, DHCP_COOKIE = 0x63825363 };
 

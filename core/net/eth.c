@@ -1,9 +1,9 @@
 /*
  * Ethernet II (RFC 894): check, strip, pass on; and the way down. No VLAN, no 802.3 length frames.
  */
-#include "../bug.h"
-#include "../check.h"
-#include "../mem.h"
+#include "../base/bug.h"
+#include "../base/check.h"
+#include "../base/mem.h"
 #include "stack.h"
 
 static const uint8_t eth_broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};

@@ -2,11 +2,11 @@
  * ICMP for a host (RFC 792; RFC 1122 section 3.2.2): echo both ways, errors in handed to the
  * transport by the quoted packet, two kinds of errors out. Redirects are ignored.
  */
-#include "../bug.h"
-#include "../checksum.h"
-#include "../machine.h"
-#include "../mem.h"
-#include "../trace.h"
+#include "../base/bug.h"
+#include "../base/checksum.h"
+#include "../port/machine.h"
+#include "../base/mem.h"
+#include "../trace/trace.h"
 #include "stack.h"
 
 #define ICMP_ERROR_INTERVAL_NS (100 * NS_PER_MS)

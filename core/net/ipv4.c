@@ -2,10 +2,10 @@
  * IPv4 for a host (RFC 791; RFC 1122 section 3.2.1): no options are sent, received ones are
  * skipped, source-routed packets and fragments are dropped (docs/limits.md).
  */
-#include "../bug.h"
-#include "../check.h"
-#include "../checksum.h"
-#include "../mem.h"
+#include "../base/bug.h"
+#include "../base/check.h"
+#include "../base/checksum.h"
+#include "../base/mem.h"
 #include "stack.h"
 
 static const uint8_t link_broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};

@@ -1,6 +1,6 @@
 /* The loopback interface: see loopback.h. */
 #include "loopback.h"
-#include "../check.h"
+#include "../base/check.h"
 
 static bool loopback_receive(void *ctx, struct frame_view *view)
 {

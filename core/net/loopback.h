@@ -10,7 +10,7 @@
 #ifndef DRYWIRE_LOOPBACK_H
 #define DRYWIRE_LOOPBACK_H
 
-#include "../netdev.h"
+#include "../interface/netdev.h"
 
 enum { LOOPBACK_QUEUE = 16, LOOPBACK_MTU = NETDEV_MTU_MAX };
 

@@ -3,9 +3,9 @@
  * connection's ring, or straight into a transmit frame.
  */
 #include "socket.h"
-#include "../bug.h"
-#include "../mem.h"
-#include "../trace.h"
+#include "../base/bug.h"
+#include "../base/mem.h"
+#include "../trace/trace.h"
 
 /* ---- streams ---- */
 

@@ -1,10 +1,10 @@
 /*
- * Sockets as files: the bridge from descriptors (core/file.h) to TCP and datagrams.
+ * Sockets as files: the bridge from descriptors (core/interface/file.h) to TCP and datagrams.
  */
 #ifndef DRYWIRE_SOCKET_H
 #define DRYWIRE_SOCKET_H
 
-#include "../file.h"
+#include "../interface/file.h"
 #include "stack.h"
 
 /* The network of a machine, for its kernel; `s` stays with the caller. */

@@ -1,9 +1,9 @@
 /* The stack as a whole: see stack.h. */
 #include "stack.h"
-#include "../bug.h"
-#include "../machine.h"
-#include "../mem.h"
-#include "../trace.h"
+#include "../base/bug.h"
+#include "../port/machine.h"
+#include "../base/mem.h"
+#include "../trace/trace.h"
 
 void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev, void *buffers,
                 uint64_t now_ns)

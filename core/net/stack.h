@@ -9,12 +9,12 @@
 #ifndef DRYWIRE_STACK_H
 #define DRYWIRE_STACK_H
 
-#include "../err.h"
-#include "../netdev.h"
-#include "../platform.h"
-#include "../rate.h"
-#include "../rng.h"
-#include "../trace_events.h"
+#include "../base/err.h"
+#include "../interface/netdev.h"
+#include "../port/platform.h"
+#include "../base/rate.h"
+#include "../base/rng.h"
+#include "../trace/trace_events.h"
 #include "arp.h"
 #include "dgram.h"
 #include "dhcp.h"

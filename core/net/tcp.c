@@ -1,12 +1,12 @@
 /*
  * The life of a TCP connection: allocation, the calls of sockets, timers, the end. See tcp.h.
  */
-#include "../bug.h"
+#include "../base/bug.h"
 #include "tcp.h"
-#include "../check.h"
-#include "../mem.h"
-#include "../syscall.h"
-#include "../trace.h"
+#include "../base/check.h"
+#include "../base/mem.h"
+#include "../interface/syscall.h"
+#include "../trace/trace.h"
 #include "tcp_internal.h"
 
 /* Ephemeral ports: the whole range that is nobody's by name (RFC 6056 section 3.2). */

@@ -17,7 +17,7 @@
 #ifndef DRYWIRE_TCP_H
 #define DRYWIRE_TCP_H
 
-#include "../machine.h"
+#include "../port/machine.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -3,11 +3,11 @@
  * then the numbered checks of section 3.10.7.4, one block per step. Nothing is sent from here:
  * state is changed, and tcp_output() makes what it asks for. See tcp.h.
  */
-#include "../bug.h"
-#include "../check.h"
-#include "../checksum.h"
-#include "../mem.h"
-#include "../trace.h"
+#include "../base/bug.h"
+#include "../base/check.h"
+#include "../base/checksum.h"
+#include "../base/mem.h"
+#include "../trace/trace.h"
 #include "tcp_internal.h"
 
 /* ---- bytes to a segment ---- */

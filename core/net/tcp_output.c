@@ -3,11 +3,11 @@
  * owes: SYN, data within both windows, retransmissions, probes, FIN, or a bare ACK. It asks the
  * device for room before it builds, so nothing is made twice. See tcp.h; RFC 9293 section 3.8.
  */
-#include "../bug.h"
-#include "../check.h"
-#include "../checksum.h"
-#include "../mem.h"
-#include "../trace.h"
+#include "../base/bug.h"
+#include "../base/check.h"
+#include "../base/checksum.h"
+#include "../base/mem.h"
+#include "../trace/trace.h"
 #include "tcp_internal.h"
 
 enum { TCP_OPTION_MSS_LEN = 4 };

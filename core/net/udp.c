@@ -2,10 +2,10 @@
  * UDP (RFC 768; RFC 1122 section 4.1) and the datagram sockets on top of it and of ICMP echo: see
  * dgram.h.
  */
-#include "../bug.h"
-#include "../check.h"
-#include "../checksum.h"
-#include "../mem.h"
+#include "../base/bug.h"
+#include "../base/check.h"
+#include "../base/checksum.h"
+#include "../base/mem.h"
 #include "stack.h"
 
 enum { EPHEMERAL_FIRST = 49152, EPHEMERAL_COUNT = 65536 - EPHEMERAL_FIRST };

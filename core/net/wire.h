@@ -6,7 +6,7 @@
 #ifndef DRYWIRE_WIRE_H
 #define DRYWIRE_WIRE_H
 
-#include "../endian.h"
+#include "../base/endian.h"
 #include <stddef.h>
 
 #define IPV4(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (d))

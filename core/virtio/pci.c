@@ -1,7 +1,7 @@
 /* The PCI bus: see pci.h. */
 #include "pci.h"
 #include "virtio.h"
-#include "../bug.h"
+#include "../base/bug.h"
 
 /* 48 capabilities of the smallest size fill the space behind the header: more is a circle. */
 enum {

@@ -10,7 +10,7 @@
 #ifndef DRYWIRE_PCI_H
 #define DRYWIRE_PCI_H
 
-#include "../platform.h"
+#include "../port/platform.h"
 #include "virtio_spec.h"
 #include <stdbool.h>
 

@@ -3,10 +3,10 @@
  * interfaces; see virtio.h.
  */
 #include "virtio.h"
-#include "../bug.h"
-#include "../mem.h"
-#include "../ring.h"
-#include "../trace.h"
+#include "../base/bug.h"
+#include "../base/mem.h"
+#include "../port/ring.h"
+#include "../trace/trace.h"
 
 int virtio_open(struct virtio_device *d, const struct platform *p, const struct virtio_place *place)
 {

@@ -9,9 +9,9 @@
 #ifndef DRYWIRE_VIRTIO_H
 #define DRYWIRE_VIRTIO_H
 
-#include "../err.h"
-#include "../platform.h"
-#include "../trace_events.h"
+#include "../base/err.h"
+#include "../port/platform.h"
+#include "../trace/trace_events.h"
 #include "virtio_spec.h"
 #include <stdbool.h>
 

@@ -3,7 +3,7 @@
  * interface (4.2.4), behind one operations table each that differ in how a queue is placed.
  */
 #include "virtio.h"
-#include "../bug.h"
+#include "../base/bug.h"
 
 static uint32_t reg_read(struct virtio_device *d, uint32_t offset)
 {

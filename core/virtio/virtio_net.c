@@ -1,11 +1,11 @@
 /* The virtio network device, driver side: see virtio_net.h. */
 #include "virtio_net.h"
-#include "../bug.h"
-#include "../check.h"
-#include "../machine.h"
-#include "../mem.h"
-#include "../ring.h"
-#include "../trace.h"
+#include "../base/bug.h"
+#include "../base/check.h"
+#include "../port/machine.h"
+#include "../base/mem.h"
+#include "../port/ring.h"
+#include "../trace/trace.h"
 
 /* Link and status are looked at no more often than this; each look costs register reads. */
 #define CHECK_INTERVAL_NS (100 * NS_PER_MS)

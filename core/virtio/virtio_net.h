@@ -9,8 +9,8 @@
 #ifndef DRYWIRE_VIRTIO_NET_H
 #define DRYWIRE_VIRTIO_NET_H
 
-#include "../netdev.h"
-#include "../rng.h"
+#include "../interface/netdev.h"
+#include "../base/rng.h"
 #include "virtq.h"
 
 enum {

@@ -7,7 +7,7 @@
  * is passed over, the first usable one of a kind is taken (4.1.4.1).
  */
 #include "virtio_pci.h"
-#include "../bug.h"
+#include "../base/bug.h"
 
 /* ---- registers of the modern interface ---- */
 

@@ -4,7 +4,7 @@
  * device's to choose.
  */
 #include "virtio_pci.h"
-#include "../bug.h"
+#include "../base/bug.h"
 
 static uint32_t legacy_read(struct virtio_device *d, uint32_t offset, unsigned size)
 {

@@ -2,10 +2,10 @@
  * The books of a virtqueue, driver side, whatever its format: which chains are in flight, what may
  * be said about them, when the device hears of them. See virtq.h.
  */
-#include "../bug.h"
-#include "../check.h"
-#include "../mem.h"
-#include "../ring.h"
+#include "../base/bug.h"
+#include "../base/check.h"
+#include "../base/mem.h"
+#include "../port/ring.h"
 #include "virtq_internal.h"
 
 /* No descriptor follows. */

@@ -13,8 +13,8 @@
 #ifndef DRYWIRE_VIRTQ_H
 #define DRYWIRE_VIRTQ_H
 
-#include "../endian.h"
-#include "dma.h"
+#include "../base/endian.h"
+#include "../port/dma.h"
 #include "virtio.h"
 
 /* Largest queue that the driver lays out; a device may offer more. */

@@ -6,9 +6,9 @@
  * used_wrap. Buffer ids come from the free list of the shadow; a chain has one id and as many slots
  * of the ring as it has descriptors.
  */
-#include "../bug.h"
-#include "../mem.h"
-#include "../ring.h"
+#include "../base/bug.h"
+#include "../base/mem.h"
+#include "../port/ring.h"
 #include "virtq_internal.h"
 
 int virtq_packed_place(struct virtq *q, struct dma_memory *memory, struct virtq_addresses *at)

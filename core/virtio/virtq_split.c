@@ -1,7 +1,7 @@
 /* The split ring format, driver side (VirtIO 1.2 section 2.7): see virtq_internal.h. */
-#include "../bug.h"
-#include "../mem.h"
-#include "../ring.h"
+#include "../base/bug.h"
+#include "../base/mem.h"
+#include "../port/ring.h"
 #include "virtq_internal.h"
 
 static size_t round_up(size_t n, size_t align)

@@ -10,8 +10,8 @@
 #define DRYWIRE_FAKE_DEVICE_H
 
 #include "../../core/virtio/virtio_spec.h"
-#include "../oracle/oracle_table.h"
-#include "../word.h"
+#include "../base/word.h"
+#include "../engine/oracle_table.h"
 #include "vqueue.h"
 #include <stdbool.h>
 #include <stddef.h>

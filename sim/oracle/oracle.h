@@ -1,16 +1,16 @@
 /*
  * The oracles that watch frames: `frame.*` judges every frame the machine emits, `tcp.*` follows
  * every connection in both directions and compares what the program read with what the peer sent.
- * They share nothing with core/net; both use sim/oracle/decode.h. Ring oracles live in the fake
+ * They share nothing with core/net; both use sim/frame/decode.h. Ring oracles live in the fake
  * device.
  */
 #ifndef DRYWIRE_ORACLE_H
 #define DRYWIRE_ORACLE_H
 
-#include "../../core/process.h"
-#include "decode.h"
+#include "../../core/port/process.h"
+#include "../frame/decode.h"
 #include "../scenario/scenario.h"
-#include "../sim.h"
+#include "../engine/sim.h"
 
 struct oracles;
 

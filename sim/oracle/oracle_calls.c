@@ -1,6 +1,6 @@
 /* The oracle about system calls: see oracle_calls.h. */
 #include "oracle_calls.h"
-#include "../../core/syscall.h"
+#include "../../core/interface/syscall.h"
 #include <inttypes.h>
 
 enum { AREAS = 2 };
@@ -18,7 +18,7 @@ static struct area area_address(uint64_t address, bool write)
     return (struct area){address, len, true, write};
 }
 
-/* What a call names, by the comments of core/syscall.h. */
+/* What a call names, by the comments of core/interface/syscall.h. */
 static void areas_of(const struct process_stop *call, struct area area[AREAS])
 {
     const uint64_t *a = call->args;

@@ -1,12 +1,12 @@
 /*
  * The oracle about system calls: what the kernel copies to and from a program lies inside of what
- * the running call named (core/syscall.h). It shares nothing with core/kernel.
+ * the running call named (core/interface/syscall.h). It shares nothing with core/kernel.
  */
 #ifndef DRYWIRE_ORACLE_CALLS_H
 #define DRYWIRE_ORACLE_CALLS_H
 
-#include "../../core/process.h"
-#include "../sim.h"
+#include "../../core/port/process.h"
+#include "../engine/sim.h"
 
 /* The kernel copies `len` bytes at `address` of a program that waits in `call`: to the program
  * (`write`) or from it. Reports calls.memory. */

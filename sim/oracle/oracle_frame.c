@@ -2,7 +2,7 @@
  * Oracles about single frames that the machine emits: form, addresses, ARP, DHCP. See oracle.h.
  */
 #include "oracle_internal.h"
-#include "../memory.h"
+#include "../base/memory.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

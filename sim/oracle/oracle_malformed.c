@@ -3,7 +3,7 @@
  * frame.answered (nothing answers it: RFC 1122 sections 3.2.1.2, 3.2.2, RFC 826). What is malformed
  * is what the decoder calls so.
  */
-#include "../../core/trace.h"
+#include "../../core/trace/trace.h"
 #include "oracle_internal.h"
 #include <string.h>
 

@@ -7,8 +7,8 @@
  * options say, or what counts where one is missing or useless. The time left counts from when the
  * request left.
  */
-#include "../../core/syscall.h"
-#include "../../core/trace.h"
+#include "../../core/interface/syscall.h"
+#include "../../core/trace/trace.h"
 #include "oracle_internal.h"
 #include <inttypes.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * the machine could know only when it arrives undamaged. See oracle.h.
  */
 #include "oracle_internal.h"
-#include "../memory.h"
+#include "../base/memory.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #ifndef DRYWIRE_TCP_VIEW_H
 #define DRYWIRE_TCP_VIEW_H
 
-#include "decode.h"
+#include "../frame/decode.h"
 #include "../scenario/scenario.h"
 
 enum { TCP_VIEW_FLOWS = 64 };

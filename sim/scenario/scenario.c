@@ -9,7 +9,7 @@
  * All memory hangs in one chain (struct block) on scenario->memory.
  */
 #include "scenario_lines.h"
-#include "../memory.h"
+#include "../base/memory.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

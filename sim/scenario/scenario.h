@@ -7,10 +7,10 @@
 #ifndef DRYWIRE_SCENARIO_H
 #define DRYWIRE_SCENARIO_H
 
-#include "../capture/capture.h"
-#include "../world/dhcp_script.h"
+#include "../frame/capture.h"
+#include "../world/native/dhcp_script.h"
 #include "../world/service.h"
-#include "../sim.h"
+#include "../engine/sim.h"
 #include <stdio.h>
 
 enum world_kind { WORLD_SLIRP, WORLD_NATIVE, WORLD_REPLAY };

@@ -3,7 +3,7 @@
  * scenario_values.h; the tables stand with the lines, in scenario_lines.c.
  */
 #include "scenario.h"
-#include "scenario_values.h"
+#include "../text/values.h"
 #include <stdio.h>
 #include <string.h>
 

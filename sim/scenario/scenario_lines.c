@@ -6,7 +6,7 @@
 #include "scenario_lines.h"
 #include "../oracle/oracle.h"
 #include "../../user/programs.h"
-#include "../oracle/decode.h"
+#include "../frame/decode.h"
 #include "../world/malform.h"
 #include <limits.h>
 #include <stdlib.h>

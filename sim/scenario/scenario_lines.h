@@ -6,7 +6,7 @@
 #define DRYWIRE_SCENARIO_LINES_H
 
 #include "scenario.h"
-#include "scenario_values.h"
+#include "../text/values.h"
 
 enum { WORDS_MAX = 128, DIRECTIVES = 18 };
 

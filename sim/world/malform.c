@@ -1,8 +1,8 @@
 /* Frames with one impossible header field: see malform.h. Offsets are those of the RFCs' figures.
  */
 #include "malform.h"
-#include "../bytes.h"
-#include "../oracle/decode.h"
+#include "../base/bytes.h"
+#include "../frame/decode.h"
 #include <string.h>
 
 enum { IP = 14, IP_HEADER = 20, L4 = IP + IP_HEADER, TCP_HEADER = 20 };

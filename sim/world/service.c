@@ -7,7 +7,7 @@
  * there is output, or an ending, now.
  */
 #include "service.h"
-#include "../sim.h"
+#include "../engine/sim.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

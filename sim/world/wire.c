@@ -1,7 +1,7 @@
 /* The wire: see wire.h. */
 #include "wire.h"
 #include "malform.h"
-#include "../memory.h"
+#include "../base/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,9 +6,9 @@
 #ifndef DRYWIRE_WIRE_SIM_H
 #define DRYWIRE_WIRE_SIM_H
 
-#include "../oracle/decode.h"
+#include "../frame/decode.h"
 #include "../scenario/scenario.h"
-#include "../sim.h"
+#include "../engine/sim.h"
 
 enum { WIRE_FRAME_MAX = 2048 };
 

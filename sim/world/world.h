@@ -9,7 +9,7 @@
 #define DRYWIRE_WORLD_H
 
 #include "../scenario/scenario.h"
-#include "../sim.h"
+#include "../engine/sim.h"
 
 struct world;
 

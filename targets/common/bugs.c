@@ -1,6 +1,6 @@
-/* Which planted bug is in force (core/bug.h): see bugs.h. Empty in ordinary images. */
+/* Which planted bug is in force (core/base/bug.h): see bugs.h. Empty in ordinary images. */
 #include "bugs.h"
-#include "../../core/bug.h"
+#include "../../core/base/bug.h"
 
 #ifdef DRYWIRE_BUGS
 static const char *const names[] = {

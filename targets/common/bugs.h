@@ -1,4 +1,4 @@
-/* Planted bugs (core/bug.h) in the images that have them: `make BUGS=1`. */
+/* Planted bugs (core/base/bug.h) in the images that have them: `make BUGS=1`. */
 #ifndef DRYWIRE_BUGS_H
 #define DRYWIRE_BUGS_H
 

@@ -1,7 +1,7 @@
 /* The framed console: see console.h. */
 #include "console.h"
-#include "../../core/fmt.h"
-#include "../../core/machine.h"
+#include "../../core/base/fmt.h"
+#include "../../core/port/machine.h"
 #include "crc.h"
 #include "port.h"
 

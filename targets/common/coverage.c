@@ -4,9 +4,9 @@
  * library but for the three functions at the end. This file has no counters itself.
  */
 #include "coverage.h"
-#include "../../core/check.h"
-#include "../../core/fmt.h"
-#include "../../core/mem.h"
+#include "../../core/base/check.h"
+#include "../../core/base/fmt.h"
+#include "../../core/base/mem.h"
 #include "crc.h"
 #include "port.h"
 #include <gcov.h>

@@ -1,6 +1,6 @@
 /*
  * The check sequences of lines (console.h), and of a journal or counts of coverage sent in many of
- * them. sim/crc.h has them once more, for the reader, which shares nothing with the kernel.
+ * them. sim/base/crc.h has them once more, for the reader, which shares nothing with the kernel.
  */
 #ifndef DRYWIRE_TARGET_CRC_H
 #define DRYWIRE_TARGET_CRC_H

@@ -1,5 +1,5 @@
 /*
- * The flight recorder: see journal.h, and core/journal.h for the format.
+ * The flight recorder: see journal.h, and core/base/journal.h for the format.
  *
  * A record is complete before it counts, so that a panic in the middle of one leaves the journal as
  * it was. A machine that polls without a pause would fill it with polls in which nothing happens:
@@ -8,10 +8,10 @@
  * be noticed, because a replay compares everything.
  */
 #include "journal.h"
-#include "../../core/fmt.h"
-#include "../../core/journal.h"
-#include "../../core/mem.h"
-#include "../../core/ring.h"
+#include "../../core/base/fmt.h"
+#include "../../core/base/journal.h"
+#include "../../core/base/mem.h"
+#include "../../core/port/ring.h"
 #include "crc.h"
 #include "port.h"
 

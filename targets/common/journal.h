@@ -1,7 +1,7 @@
 /*
  * The flight recorder (docs/recorder.md), in the images kernel-journal.elf alone: it stands between
- * the core and the machine, writes down what core/journal.h says, and sends it over the console in
- * lines of at most 168 octets of the journal each, base64:
+ * the core and the machine, writes down what core/base/journal.h says, and sends it over the
+ * console in lines of at most 168 octets of the journal each, base64:
  *
  *     journal: begin version=1 core=0123456789abcdef kernel=99 detail=0 bytes=9 records=7
  * complete=1 journal: data off=0 b64=AQID... journal: end crc32=89abcdef

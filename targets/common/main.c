@@ -2,9 +2,9 @@
  * The main loop of a target: read the clock, poll the kernel, start what is due, idle until the
  * deadline or an interrupt; and the first and last line of the console.
  */
-#include "../../core/fmt.h"
+#include "../../core/base/fmt.h"
 #include "../../core/kernel/kernel.h"
-#include "../../core/trace.h"
+#include "../../core/trace/trace.h"
 #include "console.h"
 #include "coverage.h"
 #include "journal.h"

@@ -1,6 +1,6 @@
 /* The kernel command line: see options.h. */
 #include "options.h"
-#include "../../core/mem.h"
+#include "../../core/base/mem.h"
 #include "bugs.h"
 #include <stddef.h>
 

@@ -2,8 +2,8 @@
  * The end of a machine that cannot go on: registers, the reason, status 37. Everything here works
  * with a broken kernel: no allocation, nothing of the core but formatting.
  */
-#include "../../core/check.h"
-#include "../../core/fmt.h"
+#include "../../core/base/check.h"
+#include "../../core/base/fmt.h"
 #include "console.h"
 #include "journal.h"
 #include "port.h"

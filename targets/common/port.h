@@ -9,8 +9,8 @@
 #ifndef DRYWIRE_PORT_H
 #define DRYWIRE_PORT_H
 
-#include "../../core/platform.h"
-#include "../../core/process.h"
+#include "../../core/port/platform.h"
+#include "../../core/port/process.h"
 #include "../../core/virtio/pci.h"
 #include "../../core/virtio/virtio.h"
 #include <stdbool.h>

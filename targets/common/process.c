@@ -1,8 +1,8 @@
 /* User programs of a target: see process.h. */
 #include "process.h"
-#include "../../core/err.h"
-#include "../../core/machine.h"
-#include "../../core/mem.h"
+#include "../../core/base/err.h"
+#include "../../core/port/machine.h"
+#include "../../core/base/mem.h"
 #include "../../user/programs.h"
 #include "context.h"
 #include "port.h"

@@ -5,7 +5,7 @@
 #ifndef DRYWIRE_TARGET_PROCESS_H
 #define DRYWIRE_TARGET_PROCESS_H
 
-#include "../../core/process.h"
+#include "../../core/port/process.h"
 
 extern const struct process_ops target_processes;
 

@@ -1,7 +1,7 @@
 /*
  * What the device tree says about this machine: command line, clock, virtio slots.
  */
-#include "../../core/fdt.h"
+#include "../../core/base/fdt.h"
 #include "machine.h"
 
 /* A device tree is larger than this only by mistake. */

@@ -2,7 +2,7 @@
  * Interrupts and time of x86-64: the local APIC and its timer, the I/O APICs, and the time stamp
  * counter as clock, which is measured against the timer (under QEMU it counts nanoseconds).
  */
-#include "../../core/machine.h"
+#include "../../core/port/machine.h"
 #include "io.h"
 #include "machine.h"
 

@@ -7,7 +7,7 @@
  * there by the next burst. It reaches rings by plain pointers, as other people's drivers do, and
  * includes nothing of drywire but the interface of guests.
  */
-#include "../../sim/guest.h"
+#include "../../sim/machine/guest.h"
 #include <string.h>
 
 enum variant {

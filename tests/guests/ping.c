@@ -9,7 +9,7 @@
  * 1 writes to a receive buffer that it has given back, 2 forgets to notify, 3 writes FEATURES_OK
  * before the features, 4 posts buffers by their pointer.
  */
-#include "../../sim/guest.h"
+#include "../../sim/machine/guest.h"
 #include <string.h>
 
 #ifndef GUEST_BUG

@@ -6,8 +6,8 @@
 #ifndef DRYWIRE_FAKE_PLATFORM_H
 #define DRYWIRE_FAKE_PLATFORM_H
 
-#include "../../core/platform.h"
-#include "../../core/trace.h"
+#include "../../core/port/platform.h"
+#include "../../core/trace/trace.h"
 #include <string.h>
 
 #define FAKE_BUS_OFFSET UINT64_C(0x123450000)

@@ -5,7 +5,7 @@
 #ifndef DRYWIRE_TEST_FRAMES_H
 #define DRYWIRE_TEST_FRAMES_H
 
-#include "../../sim/oracle/decode.h"
+#include "../../sim/frame/decode.h"
 #include <string.h>
 
 #define IP(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (d))

@@ -13,11 +13,11 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../core/checksum.h"
+#include "../../core/base/checksum.h"
 #include "../../core/net/dhcp_message.h"
 #include "../../core/net/stack.h"
 #include "../../core/net/tcp_internal.h"
-#include "../../sim/oracle/decode.h"
+#include "../../sim/frame/decode.h"
 #include "fake_platform.h"
 
 enum { SENT_MAX = 256, ROOM_ALWAYS = 1000000 };

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../sim/run.h"
+#include "../../sim/run/run.h"
 #include <stdio.h>
 
 #define HEAD "title calls\nworld native\ndevice virtio-net queue=2\nlimit 1200s\n"

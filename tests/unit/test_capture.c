@@ -1,6 +1,6 @@
 /* Captures in: both formats in both byte orders, and every way in which a file can be damaged. */
-#include "../../sim/capture/capture.h"
-#include "../../sim/capture/pcapng.h"
+#include "../../sim/frame/capture.h"
+#include "../../sim/frame/pcapng.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

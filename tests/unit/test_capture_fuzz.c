@@ -6,13 +6,13 @@
  *
  *     test_capture_fuzz [BYTES [SEED]]      that many mutated bytes; 2000000 by default
  */
-#include "../../sim/capture/capture.h"
-#include "../../sim/capture/digest.h"
-#include "../../sim/replay/import.h"
-#include "../../sim/replay/import_dhcp.h"
-#include "../../sim/replay/import_echo.h"
-#include "../../sim/world/native_observe.h"
-#include "../../sim/world/replay_plan.h"
+#include "../../sim/frame/capture.h"
+#include "../../sim/frame/digest.h"
+#include "../../cmd/replay/import.h"
+#include "../../cmd/replay/import_dhcp.h"
+#include "../../cmd/replay/import_echo.h"
+#include "../../sim/world/native/native_observe.h"
+#include "../../sim/world/recorded/recorded_plan.h"
 #include "../../sim/scenario/scenario.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* Two captures compared: what is the same in spite of its bytes, and that any difference is named.
  */
-#include "../../sim/capture/compare.h"
-#include "../../sim/capture/digest.h"
-#include "../../sim/sha256.h"
+#include "../../cmd/report/compare.h"
+#include "../../sim/frame/digest.h"
+#include "../../sim/base/sha256.h"
 #include "frames.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,7 +5,7 @@
  * Refused is refused by name; what is accepted can receive and send.
  */
 #include "virtq_fixture.h"
-#include "../../core/machine.h"
+#include "../../core/port/machine.h"
 
 static const struct virtio_net_options polled;
 static const struct virtio_place place = {.bus = VIRTIO_BUS_MMIO, .address = 0x1000};

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../core/err.h"
-#include "../../core/fdt.h"
+#include "../../core/base/err.h"
+#include "../../core/base/fdt.h"
 #include "trees.h"
 
 enum { RANDOM_TREES = 2000, MUTATIONS = 200000, CORPUS = 24 };

@@ -9,12 +9,12 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../core/checksum.h"
-#include "../../core/err.h"
-#include "../../core/fmt.h"
-#include "../../core/rng.h"
-#include "../../core/trace.h"
-#include "../../core/virtio/dma.h"
+#include "../../core/base/checksum.h"
+#include "../../core/base/err.h"
+#include "../../core/base/fmt.h"
+#include "../../core/base/rng.h"
+#include "../../core/trace/trace.h"
+#include "../../core/port/dma.h"
 
 static uint16_t plain_checksum(const uint8_t *p, size_t len)
 {

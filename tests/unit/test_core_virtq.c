@@ -4,7 +4,7 @@
  *
  * Ring words go to memory without hooks here: the test plays the device by writing the used ring.
  */
-#include "../../core/machine.h"
+#include "../../core/port/machine.h"
 #include "virtq_fixture.h"
 
 static const struct virtio_net_options polled;

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../core/rng.h"
-#include "../../sim/replay/journal.h"
-#include "../../sim/replay/replay_core.h"
+#include "../../core/base/rng.h"
+#include "../../cmd/replay/journal.h"
+#include "../../cmd/replay/replay_core.h"
 
 enum { MUTATIONS = 60000, RECORDS_MAX = 4096, LOG_MAX = 32 << 10 };
 

@@ -1,5 +1,5 @@
-/* Text as a JSON string: sim/report/json.h. */
-#include "../../sim/report/json.h"
+/* Text as a JSON string: cmd/report/json.h. */
+#include "../../cmd/report/json.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
  * The judge of a serial log: every verdict, which one wins when several hold, what damage looks
  * like, and that expectations mean here what they mean in the simulator.
  */
-#include "../../sim/qemu/judge.h"
+#include "../../cmd/qemu/judge.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

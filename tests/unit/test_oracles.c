@@ -3,8 +3,8 @@
  * are quiet on exchanges that are in order, the unusual ones included.
  */
 #include "frames.h"
-#include "../../core/syscall.h"
-#include "../../core/trace_events.h"
+#include "../../core/interface/syscall.h"
+#include "../../core/trace/trace_events.h"
 #include "../../sim/oracle/oracle.h"
 #include "../../sim/oracle/oracle_calls.h"
 #include <setjmp.h>

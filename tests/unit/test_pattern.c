@@ -1,5 +1,5 @@
 /* Memory that starts each run filled: nothing that one run wrote is there in the next. */
-#include "../../sim/pattern.h"
+#include "../../sim/base/pattern.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
  * Captures: the bytes of the file, block by block as the specification has them, and what is left
  * on disk when something goes wrong. That tshark reads them is pytest/test_captures.py.
  */
-#include "../../sim/capture/pcapng.h"
+#include "../../sim/frame/pcapng.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

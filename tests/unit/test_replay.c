@@ -2,7 +2,7 @@
  * The world `replay`, with a machine by hand: when a recorded frame is delivered, which frames of
  * the machine count as the recorded ones, and that every other is named.
  */
-#include "../../sim/world/replay_plan.h"
+#include "../../sim/world/recorded/recorded_plan.h"
 #include "../../sim/world/world.h"
 #include "frames.h"
 #include <setjmp.h>

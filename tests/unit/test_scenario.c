@@ -3,7 +3,7 @@
  * its place, and no text, however broken, does harm.
  */
 #include "../../sim/scenario/scenario.h"
-#include "../../sim/scenario/scenario_values.h"
+#include "../../sim/text/values.h"
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>

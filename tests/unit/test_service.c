@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "../../sim/world/service.h"
-#include "../../sim/sim.h"
+#include "../../sim/engine/sim.h"
 
 #define T0 (5 * NS_PER_S)
 

@@ -1,5 +1,5 @@
-/* The event queue beside a list that is searched from end to end: sim/sim.h. */
-#include "../../sim/sim.h"
+/* The event queue beside a list that is searched from end to end: sim/engine/sim.h. */
+#include "../../sim/engine/sim.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* What the wire shows of a connection's two ends. */
-#include "../../core/trace.h"
+#include "../../core/trace/trace.h"
 #include "../../sim/oracle/tcp_view.h"
 #include <setjmp.h>
 #include <stdarg.h>

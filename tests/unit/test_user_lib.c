@@ -1,6 +1,6 @@
 /*
  * The user library and the programs against a scripted kernel: a program runs as it does in the
- * simulator (sim/processes.c), and the test answers its system calls one by one. Writes to
+ * simulator (sim/machine/processes.c), and the test answers its system calls one by one. Writes to
  * FD_OUTPUT and FD_REPORT, SYS_CLOCK, SYS_SLEEP and SYS_CLOSE are answered here; next_call() stops
  * at anything else.
  */
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../sim/processes.h"
+#include "../../sim/machine/processes.h"
 #include "../../user/drywire.h"
 #include "../../user/programs.h"
 

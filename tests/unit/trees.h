@@ -5,7 +5,7 @@
 #ifndef DRYWIRE_TREES_H
 #define DRYWIRE_TREES_H
 
-#include "../../core/rng.h"
+#include "../../core/base/rng.h"
 #include <assert.h>
 #include <fcntl.h>
 #include <libfdt.h>

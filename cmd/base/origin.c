@@ -1,0 +1,78 @@
+/* The words of a capture's header: see origin.h. */
+#include "origin.h"
+#include "../../sim/frame/pcapng.h"
+#include "revision.h"
+#include "../../sim/world/world.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A line; a backslash and what is no printable text are written \xNN. */
+static void add(char *buf, const char *key, const char *value)
+{
+    size_t n = strlen(buf);
+
+    n += (size_t)snprintf(buf + n, ORIGIN_MAX - n, "%s=", key);
+    for (; *value && n + 8 < ORIGIN_MAX; value++) {
+        unsigned char c = (unsigned char)*value;
+        bool plain = c >= 0x20 && c != 0x7f && c != '\\';
+
+        n += (size_t)snprintf(buf + n, ORIGIN_MAX - n, plain ? "%c" : "\\x%02x", c);
+    }
+    snprintf(buf + n, ORIGIN_MAX - n, "\n");
+}
+
+static void add_number(char *buf, const char *key, uint64_t value)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%" PRIu64, value);
+    add(buf, key, text);
+}
+
+void origin_of(struct origin *origin, const struct scenario *sc, const struct options *o)
+{
+    char *buf = origin->words;
+
+    *buf = 0;
+    add(buf, "drywire", DRYWIRE_VERSION);
+    add(buf, "revision", DRYWIRE_REVISION);
+    add(buf, "source", DRYWIRE_SOURCE);
+    add(buf, "verb", verb_word(o->verb));
+    add(buf, "scenario", sc->path);
+    add_number(buf, "seed", o->seed);
+#ifdef DRYWIRE_SLIRP
+    if (sc->world == WORLD_SLIRP)
+        add(buf, "libslirp", world_slirp_version());
+#endif
+    if (o->device)
+        add(buf, "device", o->device);
+    if (o->guest)
+        add(buf, "guest", o->guest);
+    if (o->memory != MEMORY_DRAW)
+        add(buf, "memory", memory_word(o->memory));
+    if (o->verb == VERB_RUN && o->detail)
+        add(buf, "detail", "on");
+    if (o->machine_said)
+        add(buf, "machine", o->machine_said);
+    if (o->build_said)
+        add(buf, "build", o->build_said);
+    if (o->verb == VERB_QEMU)
+        add(buf, "net", net_word(o->net));
+    if (o->icount != NO_ICOUNT)
+        add_number(buf, "icount", o->icount);
+    origin->verdict_at = 0;
+    if (o->verb == VERB_RUN) {
+        size_t at = strlen(buf) + sizeof("verdict=") - 1;
+        char unfinished[FAILURE_WORDS_MAX + 1];
+
+        snprintf(unfinished, sizeof(unfinished), "%-*s", FAILURE_WORDS_MAX, "unfinished");
+        add(buf, "verdict", unfinished);
+        origin->verdict_at =
+            strlen(buf) == at + FAILURE_WORDS_MAX + 1 ? at : 0; /* there was room */
+    }
+    buf[strlen(buf) - 1] = 0; /* no line end behind the last one */
+    origin->comments[0] = buf;
+    origin->comments[1] = strlen(sc->text) <= PCAPNG_COMMENT_MAX ? sc->text : NULL;
+    origin->comments[2] = NULL;
+}

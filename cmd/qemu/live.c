@@ -1,0 +1,323 @@
+/*
+ * The far side in real time: see live.h; far_side.h has what is served, peer.h how frames come and
+ * go.
+ *
+ * Virtual time is slaved to a clock: it is power-on until the guest's first frame and then power-on
+ * plus what has passed since. One turn of the loop runs the events that are due, takes a batch of
+ * frames, runs what they caused, hands a batch to the guest and sleeps until the next event. What
+ * is late by the clock still happens at its own virtual time and in order, so a world behaves as in
+ * the simulator; only the guest makes the run one that cannot be repeated.
+ */
+#include "live.h"
+#include "../../sim/run/far_side.h"
+#include "../base/origin.h"
+#include "peer.h"
+#include "../verbs.h"
+#include "../report/report.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What is due so soon is done now: to sleep for it would take longer. */
+#define EARLY_NS (20 * NS_PER_US)
+
+/* A frame as it went by, to be put into words only when a failure wants them. */
+struct seen {
+    uint64_t time_ns;
+    enum direction direction;
+    struct decoded decoded; /* its pointers are stale */
+    bool touched;
+    char fate[96];
+};
+
+struct live {
+    const struct options *options;
+    const struct scenario *scenario;
+    struct live_guest guest;
+    struct sim sim;
+    struct far_side far;
+    struct peer peer;
+    int signals;       /* SIGTERM and SIGINT come as bytes of this descriptor */
+    uint64_t start_ns; /* by the clock: when the waiting began, then when the first frame came */
+    bool started;
+    struct seen last[LAST_FRAMES];
+    unsigned last_count;
+};
+
+static uint64_t clock_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* ---- frames ---- */
+
+static void frame_arrived(void *ctx, const uint8_t *frame, size_t len)
+{
+    struct live *l = ctx;
+
+    if (peer_send(&l->peer, frame, len))
+        return;
+    if (l->peer.dropped == 1)
+        fprintf(stderr, "world: the guest takes no frames; those for it are dropped and counted\n");
+    reasons_refused(&l->far.reasons, frame, len, "the guest took no frames");
+}
+
+static void frame_seen(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
+                       const struct decoded *d, const char *fate)
+{
+    struct live *l = ctx;
+    struct seen *s = &l->last[l->last_count++ % LAST_FRAMES];
+    char line[STORY_LINE_MAX];
+
+    (void)frame;
+    (void)len;
+    s->time_ns = l->sim.now_ns;
+    s->direction = dir;
+    s->decoded = *d;
+    s->touched = fate != NULL;
+    if (fate)
+        snprintf(s->fate, sizeof(s->fate), "%s", fate);
+    if (!l->options->verbose)
+        return;
+    report_frame(line, sizeof(line), s->time_ns, dir, d, fate);
+    puts(line);
+}
+
+/* ---- time ---- */
+
+static uint64_t virtual_now(const struct live *l)
+{
+    return SIM_POWER_ON_NS + (clock_ns() - l->start_ns);
+}
+
+/* Run what is due by `now`. */
+static void run_until(struct live *l, uint64_t now)
+{
+    while (!sim_failed(&l->sim) && sim_next(&l->sim) <= now + EARLY_NS)
+        sim_step(&l->sim);
+    if (l->sim.now_ns < now)
+        l->sim.now_ns = now;
+    l->sim.tape_count = 0; /* nobody will ask a run that cannot be repeated what it drew */
+}
+
+/* How long there is nothing to do unless a frame comes. */
+static uint64_t idle_ns(const struct live *l)
+{
+    uint64_t next = sim_next(&l->sim), now;
+
+    if (!l->started) {
+        uint64_t waited = clock_ns() - l->start_ns;
+        uint64_t limit =
+            l->options->limit_s < SIM_NEVER / NS_PER_S ? l->options->limit_s * NS_PER_S : SIM_NEVER;
+
+        return waited < limit ? limit - waited : 0;
+    }
+    if (next == SIM_NEVER)
+        return SIM_NEVER;
+    now = virtual_now(l);
+    return next > now + EARLY_NS ? next - now : 0;
+}
+
+/* ---- the loop ---- */
+
+static void act(void *ctx, uint64_t i)
+{
+    struct live *l = ctx;
+
+    far_side_act(&l->far, &l->scenario->actions[i]);
+}
+
+static void schedule_actions(struct live *l)
+{
+    for (unsigned i = 0; i < l->scenario->action_count; i++) {
+        const struct scenario_action *a = &l->scenario->actions[i];
+
+        if (a->kind == ACTION_LINK || a->kind == ACTION_KILL)
+            fprintf(stderr, "world: %s:%u: %s is the simulated machine's: ignored\n",
+                    l->scenario->path, a->line, a->kind == ACTION_LINK ? "link" : "kill");
+        else
+            sim_at(&l->sim, SIM_POWER_ON_NS + a->at_ns, EVENT_FAULT, act, l, i);
+    }
+}
+
+/* Take one batch of frames; how many, or -1. */
+static int take_frames(struct live *l)
+{
+    int n = peer_receive(&l->peer);
+
+    if (n > 0 && !l->started) {
+        l->started = true;
+        l->start_ns = clock_ns();
+        run_until(l, SIM_POWER_ON_NS);
+    }
+    for (int i = 0; i < n && !sim_failed(&l->sim); i++)
+        wire_send(&l->far.wire, DIRECTION_TX, l->peer.batch[i].bytes, l->peer.batch[i].len);
+    return n;
+}
+
+/* An exit code, or EXIT_PASS with the verdict in l->sim. */
+static int loop(struct live *l)
+{
+    uint64_t sleep_ns;
+    int n;
+
+    for (;;) {
+        if (l->started)
+            run_until(l, virtual_now(l));
+        n = take_frames(l);
+        if (n < 0)
+            return EXIT_USAGE;
+        if (l->started)
+            run_until(l, virtual_now(l));
+        peer_flush(&l->peer);
+        if (sim_failed(&l->sim) || l->peer.gone)
+            return EXIT_PASS;
+        sleep_ns = n == PEER_BATCH ? 0 : idle_ns(l);
+        if (!l->started && !sleep_ns) {
+            fprintf(stderr, "world: no frame of a guest within %" PRIu64 " s\n",
+                    l->options->limit_s);
+            return EXIT_NO_GUEST;
+        }
+        if (l->options->verbose)
+            fflush(stdout);
+        if (peer_wait(&l->peer, sleep_ns, l->signals))
+            return EXIT_PASS;
+    }
+}
+
+/* ---- what is said ---- */
+
+/* Everything is ready for the guest. */
+static void announce(const struct live *l)
+{
+    static const char line[] = "ready\n";
+
+    if (l->options->socket)
+        printf("world: listening on %s\n", l->options->socket);
+    fflush(stdout);
+    if (l->options->ready_fd == NO_FD)
+        return;
+    if (write((int)l->options->ready_fd, line, sizeof(line) - 1) < 0)
+        fprintf(stderr, "world: --ready-fd: %s\n", strerror(errno));
+    close((int)l->options->ready_fd);
+}
+
+static void summary(const struct live *l)
+{
+    const struct peer *p = &l->peer;
+    unsigned unjudged = l->scenario->expect_count;
+
+    printf("world: %s%" PRIu64 " frames from the guest (%" PRIu64 " bytes), %" PRIu64
+           " to it (%" PRIu64 " bytes), %" PRIu64 " touched by a fault",
+           p->gone ? "the guest is gone; " : "", p->frames_in, p->bytes_in, p->frames_out,
+           p->bytes_out, l->far.wire.faults);
+    if (p->dropped)
+        printf(", %" PRIu64 " dropped because it took none", p->dropped);
+    if (p->count)
+        printf(", %u still waiting for it", p->count);
+    if (unjudged)
+        printf(", %u expectation%s not judged", unjudged, unjudged == 1 ? "" : "s");
+    putchar('\n');
+}
+
+static void failure_block(const struct live *l, const char *world)
+{
+    static struct verdict v;
+    struct report_item it = {
+        .scenario = l->scenario, .verdict = &v, .options = l->options, .capture = l->options->pcap};
+
+    v.failure = l->sim.failure;
+    v.last_count = l->last_count;
+    snprintf(v.world, sizeof(v.world), "%s", world);
+    for (unsigned i = 0; i < LAST_FRAMES && i < l->last_count; i++) {
+        const struct seen *s = &l->last[i];
+
+        report_frame(v.last[i], STORY_LINE_MAX, s->time_ns, s->direction, &s->decoded,
+                     s->touched ? s->fate : NULL);
+    }
+    report_block(stdout, &it);
+}
+
+/* The exit code. Whoever shares the failure tells of an output that cannot be written. */
+static int fail(const struct live *l, const char *world)
+{
+    if (l->guest.failure)
+        *l->guest.failure = l->sim.failure;
+    if (!l->guest.failure || l->sim.failure.kind != FAILURE_HARNESS)
+        failure_block(l, world);
+    return failure_code(l->sim.failure.kind);
+}
+
+/* ---- its life ---- */
+
+/* From now on these two wait until they are asked for: the socket's path is always removed. */
+static int signals_open(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static int serve(struct live *l)
+{
+    struct far_side_listener listener = {l, frame_arrived, frame_seen};
+    struct origin origin;
+    struct capture_wish wish = {.path = l->options->pcap, .origin = &origin};
+    char world[160];
+    int code;
+
+    origin_of(&origin, l->scenario, l->options);
+    sim_start(&l->sim, l->options->seed);
+    if (far_side_open(&l->far, &l->sim, l->scenario, l->guest.mac, &wish, &listener))
+        return fail(l, "");
+    oracles_real_time(l->far.oracles);
+    if (l->options->icount != NO_ICOUNT)
+        oracles_off(l->far.oracles, "arp.rate"); /* the guest's seconds are not ours */
+    schedule_actions(l);
+    announce(l);
+    l->start_ns = clock_ns();
+    code = loop(l);
+    snprintf(world, sizeof(world), "%s", l->far.world_ops->describe(l->far.world));
+    far_side_close(&l->far);
+    summary(l);
+    if (code == EXIT_PASS && sim_failed(&l->sim))
+        code = fail(l, world);
+    return code;
+}
+
+int live_serve(const struct scenario *sc, const struct options *o, struct live_guest guest)
+{
+    static struct live l;
+    int code;
+
+    l = (struct live){.options = o, .scenario = sc, .guest = guest};
+    l.signals = signals_open();
+    if (l.signals < 0) {
+        fprintf(stderr, "drywire: signalfd: %s\n", strerror(errno));
+        return EXIT_HARNESS;
+    }
+    prctl(PR_SET_TIMERSLACK, 1000); /* ns: delays of the wire are small */
+    code =
+        o->socket ? peer_open_path(&l.peer, o->socket, o->peer) : peer_open_fd(&l.peer, (int)o->fd);
+    if (!code) {
+        code = serve(&l);
+        peer_close(&l.peer);
+        far_side_free(&l.far);
+        sim_free(&l.sim);
+    }
+    close(l.signals);
+    return code;
+}

@@ -1,0 +1,28 @@
+/*
+ * A scenario in QEMU: its far side served in real time, a target's image booted in front of it, and
+ * the serial log judged by the same expectations.
+ */
+#ifndef DRYWIRE_QEMU_H
+#define DRYWIRE_QEMU_H
+
+#include "../base/options.h"
+#include "../../sim/scenario/scenario.h"
+#include "../../sim/engine/sim.h"
+
+/* Is there such a machine, is QEMU here, and new enough? 0, or EXIT_USAGE or EXIT_CANNOT_TEST after
+ * one line on stderr. */
+int qemu_check(const struct options *o);
+
+struct qemu_result {
+    struct failure failure;
+    uint64_t real_ns;
+    char *text;  /* the verdict for people, to be freed; NULL: it did not start */
+    char *error; /* then why, in a line; to be freed in any case */
+};
+
+/* Run it once; `live`: its lines are told as they come. The exit code. An output that could not be
+ * written has its line on stderr. */
+int qemu_run(const struct scenario *sc, const struct options *o, bool live,
+             struct qemu_result *result);
+
+#endif

@@ -1,0 +1,50 @@
+/* A foreign capture made one of ours: see rewrap.h. */
+#include "rewrap.h"
+#include "../../sim/frame/capture.h"
+#include "../../sim/frame/decode.h"
+#include "../../sim/run/reasons.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void add_frame(struct reasons *r, struct sim *sim, const struct capture_frame *frame,
+                      const uint8_t mac[6])
+{
+    enum direction dir =
+        frame->len >= 12 && memcmp(frame->bytes + 6, mac, 6) == 0 ? DIRECTION_TX : DIRECTION_RX;
+    struct decoded d;
+
+    sim->now_ns = frame->time_ns;
+    decode_frame(frame->bytes, frame->len, &d);
+    reasons_sent(r, dir, &d);
+    reasons_fate(r, dir, frame->bytes, frame->len, &d, NULL, false);
+    reasons_arrived(r, dir, &d, 0);
+}
+
+int rewrap(const char *path, const struct origin *origin, const uint8_t mac[6])
+{
+    struct capture_wish wish = {.path = path, .origin = origin};
+    static struct reasons r;
+    static struct sim sim;
+    struct capture capture;
+    char problem[200];
+    struct stat st;
+    int error;
+
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return 0;
+    if (capture_read(&capture, path, problem, sizeof(problem))) {
+        fprintf(stderr, "drywire: %s: left as it was written: %s\n", path, problem);
+        return -1;
+    }
+    error = reasons_open(&r, &sim, &wish);
+    for (size_t i = 0; i < capture.count && !error; i++)
+        add_frame(&r, &sim, &capture.frames[i], mac);
+    error = error ? error : reasons_close(&r);
+    if (error)
+        fprintf(stderr, "drywire: %s: left as it was written: %s\n", path, strerror(errno));
+    reasons_free(&r);
+    capture_free(&capture);
+    return error;
+}

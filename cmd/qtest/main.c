@@ -1,0 +1,447 @@
+/*
+ * The program `qtest`: the core on the host, one program on it, against the network device of a
+ * QEMU that it starts. Prints the story as `drywire run` does, with times since power-on.
+ */
+#include "../../core/base/check.h"
+#include "../../core/base/err.h"
+#include "../../core/trace/trace.h"
+#include "../../core/virtio/virtio_spec.h"
+#include "../../user/programs.h"
+#include "../../sim/frame/decode.h"
+#include "../../sim/machine/guest_core.h"
+#include "../base/options.h"
+#include "../../sim/frame/pcapng.h"
+#include "../../sim/scenario/scenario.h"
+#include "../../sim/text/values.h"
+#include "qtest_machine.h"
+#include "record.h"
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How long a poll may sleep though the device has something: there is no interrupt to wake it. */
+#define NAP_NS (50 * NS_PER_US)
+
+/* After the program has ended: for the last segments of its connections. TIME-WAIT is not waited
+ * for. */
+#define GRACE_NS (200 * NS_PER_MS)
+
+/* From the time limit to the alarm. */
+enum { ALARM_LATER_S = 10 };
+
+static struct run {
+    struct qtest_machine machine;
+    const struct guest_ops *guest;
+    struct pcapng capture;
+    bool capturing, failed, ended;
+    int status;         /* of the program */
+    unsigned frames[2]; /* in, out */
+} run;
+
+struct settings {
+    struct qtest_machine_config machine;
+    const char *record, *pcap;
+    uint64_t timeout_s;
+    int withhold;
+    char **words;
+    int word_count;
+};
+
+/* ---- the story ---- */
+
+static void tell(const char *between, const char *line)
+{
+    uint64_t us = (qtest_machine_now(&run.machine) - QTEST_POWER_ON_NS) / NS_PER_US;
+
+    printf("%6" PRIu64 ".%06" PRIu64 "  %s  %s\n", us / 1000000, us % 1000000, between, line);
+}
+
+static void on_trace(unsigned id, const uint64_t *args, unsigned count)
+{
+    char line[TRACE_LINE_MAX];
+
+    if (id == TRACE_VNET_FAILED)
+        run.failed = true;
+    if (trace_event(id)->level == TRACE_LEVEL_DETAIL)
+        return;
+    trace_format(line, sizeof(line), id, args, count);
+    tell("   ", line);
+}
+
+/* The kernel says how its only program ended: "kernel: exit pid=1 program=ping status=0". */
+static void on_line(const char *text, size_t len)
+{
+    char line[512];
+    const char *status;
+
+    snprintf(line, sizeof(line), "%.*s", (int)len, text);
+    status = strncmp(line, "kernel: ", 8) ? NULL : strstr(line, " status=");
+    if (status) {
+        run.ended = true;
+        run.status = atoi(status + 8);
+    }
+    tell("   ", line);
+}
+
+static void on_frame(bool outbound, const uint8_t *frame, size_t len)
+{
+    struct decoded d;
+    char what[200];
+
+    run.frames[outbound]++;
+    if (run.capturing)
+        pcapng_packet(&run.capture, CAPTURE_WIRE, qtest_machine_now(&run.machine), outbound, frame,
+                      len, NULL);
+    decode_frame(frame, len, &d);
+    tell(outbound ? "-->" : "<--", decode_summary(&d, what, sizeof(what)));
+}
+
+/* ---- the end, foreseen or not ---- */
+
+/* QEMU went away in the middle of a register access, or the core trapped: what was captured so far
+ * gets its name all the same. */
+static void close_capture(void)
+{
+    if (run.capturing && pcapng_close(&run.capture))
+        fprintf(stderr, "qtest: the capture: %s\n", strerror(errno));
+    run.capturing = false;
+}
+
+/* A failed CHECK of the core is a trap, outside of any library call, and both signals that it can
+ * be give the address of the instruction. Everything else is a crash. QEMU ends with this process.
+ */
+static void on_crash(int number, siginfo_t *info, void *context)
+{
+    const char *site = NULL;
+
+    (void)context;
+    if (number == SIGILL || number == SIGTRAP)
+        site = check_site((uintptr_t)info->si_addr);
+    if (!site) {
+        fprintf(stderr, "qtest: %s\n", strsignal(number));
+        _exit(EXIT_FAIL);
+    }
+    fprintf(stderr, "qtest: an assertion failed at %s\n", site);
+    exit(EXIT_FAIL);
+}
+
+/* The main loop looks at the time itself; this is for a core or a QEMU that hangs. */
+static void on_alarm(int number)
+{
+    static const char late[] = "qtest: the time is up and nothing moves\n";
+
+    (void)number;
+    _exit(write(STDERR_FILENO, late, sizeof(late) - 1) < 0 ? EXIT_HARNESS : EXIT_LIVELOCK);
+}
+
+static void watch(uint64_t timeout_s)
+{
+    static const int numbers[] = {
+        SIGILL,  SIGTRAP,
+#ifndef DRYWIRE_ASAN /* which tells more about these */
+        SIGSEGV, SIGBUS,  SIGFPE,
+#endif
+    };
+    struct sigaction crash = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO};
+    struct sigaction late = {.sa_handler = on_alarm};
+
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        sigaction(numbers[i], &crash, NULL);
+    sigaction(SIGALRM, &late, NULL);
+    alarm((unsigned)timeout_s + ALARM_LATER_S);
+    atexit(close_capture);
+}
+
+/* ---- the run ---- */
+
+static void nap(uint64_t now_ns, uint64_t deadline_ns)
+{
+    uint64_t ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+    struct timespec t = {.tv_nsec = (long)(ns < NAP_NS ? ns : NAP_NS)};
+
+    if (ns)
+        nanosleep(&t, NULL);
+}
+
+/* The main loop of every machine, until the program has ended and its connections are quiet. False:
+ * the time is up. */
+static bool run_loop(uint64_t limit_ns)
+{
+    struct qtest_machine *m = &run.machine;
+    uint64_t stop_ns = UINT64_MAX;
+
+    while (!run.failed) {
+        uint64_t now = qtest_machine_now(m);
+
+        run.guest->poll(m->state, now);
+        if (run.ended && stop_ns == UINT64_MAX)
+            stop_ns = now + GRACE_NS;
+        if (now >= stop_ns || (run.ended && run.guest->idle(m->state)))
+            return true;
+        if (now >= limit_ns)
+            return false;
+        nap(now, run.guest->deadline(m->state, now));
+    }
+    return true;
+}
+
+static int run_program(const struct settings *s)
+{
+    struct qtest_machine *m = &run.machine;
+    int code = qtest_machine_boot(m, run.guest);
+
+    if (code) {
+        fprintf(stderr, "qtest: the core did not come up: %s\n", trace_error_word(code));
+        return EXIT_FAIL;
+    }
+    if (s->machine.packed && !(record_features() & VIRTIO_BIT(VIRTIO_F_RING_PACKED))) {
+        fprintf(stderr, "qtest: the ring is not packed: device or driver does without it\n");
+        return EXIT_FAIL;
+    }
+    code = run.guest->start(m->state, (const char *const *)s->words, (unsigned)s->word_count,
+                            qtest_machine_now(m));
+    if (code < 0) {
+        fprintf(stderr, "qtest: program '%s' cannot be started: %s\n", s->words[0],
+                trace_error_word(code));
+        return EXIT_USAGE;
+    }
+    if (!run_loop(QTEST_POWER_ON_NS + s->timeout_s * NS_PER_S)) {
+        fprintf(stderr, "qtest: the time is up and '%s' has not ended\n", s->words[0]);
+        return EXIT_LIVELOCK;
+    }
+    run.guest->stop(m->state, qtest_machine_now(m));
+    return run.failed || run.status ? EXIT_FAIL : EXIT_PASS;
+}
+
+static void print_verdict(const struct settings *s, int code)
+{
+    uint64_t ms = (qtest_machine_now(&run.machine) - QTEST_POWER_ON_NS) / NS_PER_MS;
+
+    printf("%s ", code ? "fail" : "pass");
+    for (int i = 0; i < s->word_count; i++)
+        printf(" %s", s->words[i]);
+    printf("  machine=%s qemu=%s  %" PRIu64 ".%03" PRIu64 " s real, %u frames out, %u in\n",
+           s->machine.board->name, run.machine.version, ms / 1000, ms % 1000, run.frames[1],
+           run.frames[0]);
+}
+
+/* 0, or EXIT_USAGE after a line on stderr. */
+static int open_outputs(const struct settings *s, struct record_options *ro)
+{
+    static const char *const comments[] = {"drywire qtest", NULL};
+
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what ends badly leaves all lines before */
+    if (s->record && !(ro->out = fopen(s->record, "w"))) {
+        fprintf(stderr, "qtest: --record %s: %s\n", s->record, strerror(errno));
+        return EXIT_USAGE;
+    }
+    if (ro->out)
+        setvbuf(ro->out, NULL, _IOLBF, 0);
+    run.capturing = s->pcap && !pcapng_open(&run.capture, s->pcap, comments);
+    if (s->pcap && !run.capturing) {
+        fprintf(stderr, "qtest: --pcap %s: %s\n", s->pcap, strerror(errno));
+        return EXIT_USAGE;
+    }
+    return 0;
+}
+
+static int run_settings(const struct settings *s)
+{
+    struct qtest_listener listener = {on_trace, on_line};
+    struct record_options ro = {.withhold = s->withhold, .frame = on_frame};
+    int code = open_outputs(s, &ro);
+
+    if (code)
+        return code;
+    watch(s->timeout_s);
+    run.guest = record_guest(&guest_core, &ro);
+    code = qtest_machine_start(&run.machine, &s->machine, &listener);
+    if (!code) {
+        code = run_program(s);
+        print_verdict(s, code);
+    }
+    qtest_machine_end(&run.machine);
+    close_capture();
+    if (ro.out)
+        fclose(ro.out);
+    return code;
+}
+
+/* ---- the command line ---- */
+
+static const struct option options[] = {
+    {"machine", required_argument, NULL, 'm'},
+    {"ring", required_argument, NULL, 'r'},
+    {"device", required_argument, NULL, 'd'},
+    {"user", required_argument, NULL, 'u'},
+    {"seed", required_argument, NULL, 's'},
+    {"pcap", required_argument, NULL, 'p'},
+    {"record", required_argument, NULL, 'R'},
+    {"withhold", required_argument, NULL, 'w'},
+    {"timeout", required_argument, NULL, 'T'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+static void help(void)
+{
+    puts("qtest: the core on this host drives QEMU's own network device\n\n"
+         "Examples:\n"
+         "  qtest -- ping -c 3 10.0.2.2\n"
+         "  qtest --machine rv64-mmio-legacy --pcap lease.pcapng -- netinfo\n"
+         "  qtest --user guestfwd=tcp:10.0.2.100:80-cmd:./answer -- webget http://10.0.2.100/\n\n"
+         "Usage: qtest [OPTION]... -- PROGRAM [ARGUMENT]...\n\n"
+         "Options:\n"
+         "  --machine NAME    one of");
+    for (unsigned i = 0; boards[i].name; i++)
+        printf("                      %s\n", boards[i].name);
+    puts("  --ring NAME       split (default) or packed\n"
+         "  --device KEYS     more keys of QEMU's -device: mrg_rxbuf=off,event_idx=off\n"
+         "  --user KEYS       more keys of QEMU's -netdev user,restrict=on\n"
+         "  --seed N          of the core's entropy (default 1), as in the simulator\n"
+         "  --pcap FILE       write a capture\n"
+         "  --record FILE     write registers, used entries and frames (cmd/qtest/record.h)\n"
+         "  --withhold BIT    hide from the device that the driver accepted this feature\n"
+         "  --timeout SECONDS wall-clock alarm (default 60)\n\n"
+         "Programs:");
+    for (unsigned i = 0; i < programs_count; i++)
+        printf("  %s\n", programs[i].usage);
+    puts("\nExit: 0 pass, 1 the program or the device failed, 2 usage, 4 QEMU's trouble,\n"
+         "124 the time is up, 125 there is no QEMU that will do.");
+}
+
+static int unknown(const char *what, const char *word, const char *const *known)
+{
+    const char *near = nearest_word(word, known);
+
+    fprintf(stderr, "qtest: there is no %s '%s'%s%s%s\n", what, word,
+            near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return EXIT_USAGE;
+}
+
+static int check_program(const char *name)
+{
+    enum { PROGRAMS_MAX = 64 };
+    const char *known[PROGRAMS_MAX] = {NULL};
+
+    for (unsigned i = 0; i < programs_count && i + 1 < PROGRAMS_MAX; i++) {
+        if (strcmp(programs[i].name, name) == 0)
+            return 0;
+        known[i] = programs[i].name;
+    }
+    return unknown("program", name, known);
+}
+
+static int set_machine(struct settings *s, const char *name)
+{
+    enum { BOARDS_MAX = 16 };
+    const char *known[BOARDS_MAX] = {NULL};
+
+    for (unsigned i = 0; boards[i].name; i++) {
+        if (strcmp(boards[i].name, name) == 0) {
+            s->machine.board = &boards[i];
+            return -1;
+        }
+        known[i] = boards[i].name;
+    }
+    return unknown("machine", name, known);
+}
+
+static int set_ring(struct settings *s, const char *name)
+{
+    static const char *const known[] = {"split", "packed", NULL};
+
+    s->machine.packed = strcmp(name, "packed") == 0;
+    return s->machine.packed || strcmp(name, "split") == 0 ? -1 : unknown("ring", name, known);
+}
+
+static int set_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+    uint64_t n;
+
+    if (value_number(text, &n) && n >= min && n <= max) {
+        *out = n;
+        return -1;
+    }
+    fprintf(stderr, "qtest: --%s needs a number from %" PRIu64 " to %" PRIu64 ", not '%s'\n", name,
+            min, max, text);
+    return EXIT_USAGE;
+}
+
+static int set_keys(const char *name, const char *value, const char **out)
+{
+    if (strlen(value) > KEYS_MAX) {
+        fprintf(stderr, "qtest: --%s is longer than %d characters\n", name, KEYS_MAX);
+        return EXIT_USAGE;
+    }
+    *out = value;
+    return -1;
+}
+
+static int apply(struct settings *s, int letter, const char *value)
+{
+    uint64_t n = 0;
+    int code = -1;
+
+    switch (letter) {
+    case 'm':
+        return set_machine(s, value);
+    case 'r':
+        return set_ring(s, value);
+    case 'd':
+        return set_keys("device", value, &s->machine.device);
+    case 'u':
+        return set_keys("user", value, &s->machine.user);
+    case 's':
+        return set_number("seed", value, 0, UINT64_MAX, &s->machine.seed);
+    case 'p':
+        s->pcap = value;
+        break;
+    case 'R':
+        s->record = value;
+        break;
+    case 'w':
+        code = set_number("withhold", value, 0, 63, &n);
+        s->withhold = (int)n;
+        break;
+    case 'T':
+        return set_number("timeout", value, 1, 1000000, &s->timeout_s);
+    case 'h':
+        help();
+        return EXIT_PASS;
+    case ':':
+        fprintf(stderr, "qtest: %s needs a value\n", value);
+        return EXIT_USAGE;
+    default:
+        fprintf(stderr, "qtest: unknown option '%s' (see qtest --help)\n", value);
+        return EXIT_USAGE;
+    }
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings s = {
+        .machine = {.board = &boards[0], .seed = 1}, .timeout_s = 60, .withhold = -1};
+    int letter, code;
+
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
+        code = apply(&s, letter, optarg ? optarg : argv[optind - 1]);
+        if (code >= 0)
+            return code;
+    }
+    s.words = argv + optind;
+    s.word_count = argc - optind;
+    if (!s.word_count) {
+        fprintf(stderr, "qtest: run what? For instance: qtest -- ping 10.0.2.2\n");
+        return EXIT_USAGE;
+    }
+    code = check_program(s.words[0]);
+    return code ? code : run_settings(&s);
+}

@@ -1,0 +1,299 @@
+/* What a client makes of a scripted DHCP server: see dhcp_predict.h. */
+#include "dhcp_predict.h"
+#include "../../sim/text/values.h"
+#include <string.h>
+
+enum { HTYPE_ETHERNET = 1, REQUEST_TRIES = 4, LEASE_MIN_S = 8, ROUNDS_MORE = 3 };
+
+static bool is_host(uint32_t a)
+{
+    return a >> 24 && a >> 24 != 127 && a >> 24 < 224;
+}
+
+static bool is_contiguous(uint32_t mask)
+{
+    return mask && !(~mask & (~mask + 1));
+}
+
+/* ---- one message ---- */
+
+/* Why a client drops it without looking at what it offers; NULL: it does not. */
+static const char *flaw(const struct dhcp_answer *a)
+{
+    static const uint8_t fours[] = {OPTION_MASK, OPTION_LEASE, OPTION_SERVER, OPTION_T1, OPTION_T2};
+    const uint8_t *m = a->bytes;
+    size_t i = DHCP_AT_OPTIONS;
+
+    if (!is_host(a->src) || (a->dst != UINT32_MAX && !is_host(a->dst)))
+        return "its IP addresses are no host's (RFC 1122 section 3.2.1.3)";
+    if (a->len < DHCP_AT_OPTIONS || dhcp_word(m, a->len, DHCP_AT_COOKIE) != DHCP_COOKIE_VALUE)
+        return "it is cut short or has no magic cookie (RFC 2131 section 3)";
+    if (m[0] != 2 || m[1] != HTYPE_ETHERNET || m[2] != 6)
+        return "op, htype or hlen is wrong (RFC 2131 section 2)";
+    if (a->own_xid || a->own_chaddr)
+        return "its xid or chaddr is not the client's (RFC 2131 section 4.4.1)";
+    while (i < a->len && m[i] != OPTION_END) {
+        uint8_t code = m[i], n;
+
+        if (!code) {
+            i++;
+            continue;
+        }
+        if (i + 2 > a->len || m[i + 1] > a->len - i - 2)
+            return "an option goes beyond the end (RFC 2132 section 2)";
+        n = m[i + 1];
+        if ((memchr(fours, code, sizeof(fours)) && n != 4) ||
+            ((code == OPTION_ROUTER || code == OPTION_DNS) && (!n || n % 4)) ||
+            (code == OPTION_TYPE && (n != 1 || !m[i + 2] || m[i + 2] > DHCP_TYPE_INFORM)))
+            return "an option has a wrong length or type (RFC 2132)";
+        i += 2u + n;
+    }
+    return dhcp_type(m, a->len) ? NULL : "it has no message type (RFC 2132 section 9.6)";
+}
+
+static uint32_t first_address(const struct dhcp_answer *a, uint8_t code)
+{
+    size_t len;
+    const uint8_t *option = dhcp_find_option(a->bytes, a->len, code, &len);
+
+    return option && len >= 4 ? dhcp_word(option, len, 0) : 0;
+}
+
+struct dhcp_terms dhcp_terms_of(const struct dhcp_answer *a)
+{
+    struct dhcp_terms t = {
+        .addr = dhcp_word(a->bytes, a->len, DHCP_AT_YIADDR),
+        .mask = first_address(a, OPTION_MASK),
+        .gateway = first_address(a, OPTION_ROUTER),
+        .dns = first_address(a, OPTION_DNS),
+        .server = first_address(a, OPTION_SERVER),
+        .lease_s = first_address(a, OPTION_LEASE),
+    };
+
+    if (!t.mask) /* that of the address class: RFC 950 */
+        t.mask = t.addr >> 31 == 0 ? 0xff000000 : t.addr >> 30 == 2 ? 0xffff0000 : 0xffffff00;
+    if (((t.gateway ^ t.addr) & t.mask) || t.gateway == t.addr)
+        t.gateway = 0;
+    return t;
+}
+
+/* Why a client cannot use what is offered; NULL: it can. */
+static const char *refusal(const struct dhcp_terms *t)
+{
+    if (!is_host(t->addr))
+        return "yiaddr is no host's address (RFC 2131 section 4.3.1)";
+    if (!is_host(t->server))
+        return "it has no server identifier (RFC 2131 section 4.3.1, table 3)";
+    if (!is_contiguous(t->mask))
+        return "the subnet mask has holes (RFC 950)";
+    if (t->mask < 0xfffffffe && (!(t->addr & ~t->mask) || (t->addr | t->mask) == UINT32_MAX))
+        return "yiaddr is the subnet's own or its broadcast address (RFC 1122 section 3.2.1.3)";
+    if (t->lease_s < LEASE_MIN_S)
+        return "the lease time is missing (RFC 2131 section 4.3.1, table 3) or below 8 s "
+               "(docs/limits.md)";
+    return NULL;
+}
+
+const char *dhcp_terms_text(const struct dhcp_terms *t, char *buf, size_t size)
+{
+    const uint32_t a[] = {t->addr, t->mask, t->gateway, t->dns};
+    static const char *const names[] = {"addr", " mask", " gateway", " dns"};
+    char text[VALUE_ADDRESS_MAX];
+    size_t at = 0;
+
+    for (unsigned i = 0; i < 4 && at < size; i++)
+        at += (size_t)snprintf(buf + at, size - at, "%s=%s", names[i],
+                               value_address_text(a[i], text));
+    if (at < size)
+        snprintf(buf + at, size - at, " lease_s=%u", t->lease_s);
+    return buf;
+}
+
+/* ---- what one question gets, in the order of time ---- */
+
+struct answers {
+    const struct dhcp_answer *script;
+    size_t count;
+    struct dhcp_question question;
+    const struct dhcp_answer *last; /* the one before */
+};
+
+static struct answers ask(const struct dhcp_answer *script, size_t count, enum dhcp_ask what,
+                          uint32_t n, uint32_t server)
+{
+    struct dhcp_question q = {.ask = what, .n = n, .server = server};
+
+    return (struct answers){
+        .script = script, .count = count, .question = dhcp_script_find(script, count, q)};
+}
+
+static const struct dhcp_answer *next(struct answers *a)
+{
+    const struct dhcp_answer *best = NULL;
+
+    for (size_t i = 0; i < a->count; i++) {
+        const struct dhcp_answer *x = &a->script[i], *l = a->last;
+
+        if (!dhcp_script_answers(x, &a->question))
+            continue;
+        if (l && (x->wait_ns < l->wait_ns || (x->wait_ns == l->wait_ns && x <= l)))
+            continue;
+        if (!best || x->wait_ns < best->wait_ns)
+            best = x;
+    }
+    return a->last = best;
+}
+
+/* The next that is not dropped at once. */
+static const struct dhcp_answer *next_sound(struct answers *a, struct dhcp_outlook *o)
+{
+    const struct dhcp_answer *x;
+
+    while ((x = next(a))) {
+        const char *wrong = flaw(x);
+
+        if (!wrong)
+            return x;
+        o->why = wrong;
+    }
+    return NULL;
+}
+
+/* ---- the client ---- */
+
+/* In SELECTING: true with the terms of the offer that it requests. */
+static bool select_offer(struct answers a, struct dhcp_outlook *o, struct dhcp_terms *offer)
+{
+    const struct dhcp_answer *x;
+
+    while ((x = next_sound(&a, o))) {
+        const char *no;
+
+        if (dhcp_type(x->bytes, x->len) != DHCP_TYPE_OFFER)
+            continue;
+        *offer = dhcp_terms_of(x);
+        no = refusal(offer);
+        if (!no)
+            return true;
+        o->why = no;
+        o->refused++;
+    }
+    return false;
+}
+
+enum verdict { NOTHING, ACCEPTED, REJECTED };
+
+/* In REQUESTING (`held` NULL), RENEWING and REBINDING: what an answer makes of it. */
+static enum verdict await(struct answers a, struct dhcp_outlook *o, const struct dhcp_terms *offer,
+                          const struct dhcp_terms *held, bool any_server)
+{
+    const struct dhcp_answer *x;
+
+    while ((x = next_sound(&a, o))) {
+        struct dhcp_terms t = dhcp_terms_of(x);
+        unsigned type = dhcp_type(x->bytes, x->len);
+        const char *no = refusal(&t);
+
+        if (type == DHCP_TYPE_NAK && (!t.server || t.server == offer->server || any_server))
+            return REJECTED;
+        if (type != DHCP_TYPE_ACK)
+            continue;
+        if (no) {
+            o->why = no;
+        } else if ((t.server != offer->server && !any_server) || (!held && t.addr != offer->addr)) {
+            o->why = "the ACK is another server's or for another address (RFC 2131 section 3.1)";
+        } else if (held && t.addr != held->addr) {
+            return REJECTED;
+        } else {
+            o->terms = t;
+            return ACCEPTED;
+        }
+    }
+    return NOTHING;
+}
+
+/* From the first DISCOVER and REQUEST on, or when all that is scripted is used up. */
+static void acquire(const struct dhcp_answer *script, size_t count, bool late,
+                    struct dhcp_outlook *o)
+{
+    struct dhcp_question discover = {.ask = ASK_DISCOVER};
+    uint32_t rounds = dhcp_script_last(script, count, &discover);
+    uint32_t first = late ? rounds + 1 : 1, requests = late ? UINT32_MAX / 2 : 0;
+
+    for (uint32_t n = first; n <= rounds + ROUNDS_MORE && !o->lease; n++) {
+        enum verdict v = NOTHING;
+        struct dhcp_terms offer;
+
+        if (!select_offer(ask(script, count, ASK_DISCOVER, n, 0), o, &offer))
+            continue;
+        for (unsigned i = 0; i < REQUEST_TRIES && v == NOTHING; i++)
+            v = await(ask(script, count, ASK_REQUEST, ++requests, offer.server), o, &offer, NULL,
+                      false);
+        o->lease = v == ACCEPTED;
+        o->naks += v == REJECTED;
+    }
+}
+
+/* The first answer to a renewal that counts; only when the script knows renewals. */
+static void renew(const struct dhcp_answer *script, size_t count, struct dhcp_outlook *o)
+{
+    struct dhcp_terms held = o->terms;
+    enum verdict v = NOTHING;
+
+    for (enum dhcp_ask what = ASK_RENEW; what <= ASK_REBIND; what++) {
+        struct dhcp_question q = {.ask = what};
+        uint32_t last = dhcp_script_last(script, count, &q);
+
+        for (uint32_t n = 1; n <= last && v == NOTHING; n++)
+            v = await(ask(script, count, what, n, 0), o, &held, &held, what == ASK_REBIND);
+    }
+    o->renewed = v == ACCEPTED;
+    o->lost = v == REJECTED;
+    o->terms = held;
+}
+
+static bool same_terms(const struct dhcp_terms *a, const struct dhcp_terms *b)
+{
+    return a->addr == b->addr && a->mask == b->mask && a->gateway == b->gateway &&
+           a->dns == b->dns && a->lease_s == b->lease_s;
+}
+
+/* Is there an offer for an ACK? The one may be lost that kept a client from it. */
+static bool is_offered(const struct dhcp_answer *script, size_t count, const struct dhcp_terms *ack)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct dhcp_answer *a = &script[i];
+        struct dhcp_terms t;
+
+        if (a->ask != ASK_DISCOVER || a->silent || a->lost || flaw(a) ||
+            dhcp_type(a->bytes, a->len) != DHCP_TYPE_OFFER)
+            continue;
+        t = dhcp_terms_of(a);
+        if (!refusal(&t) && t.addr == ack->addr && t.server == ack->server)
+            return true;
+    }
+    return false;
+}
+
+void dhcp_predict(const struct dhcp_answer *script, size_t count, struct dhcp_outlook *o)
+{
+    struct dhcp_outlook later = {0};
+
+    *o = (struct dhcp_outlook){0};
+    acquire(script, count, false, o);
+    acquire(script, count, true, &later);
+    o->keeps = later.naks ? "nak" : later.refused ? "refused" : "retry";
+    o->fleeting = o->lease && !later.lease;
+    for (size_t i = 0; i < count; i++) {
+        const struct dhcp_answer *a = &script[i];
+        struct dhcp_terms t;
+
+        if (a->ask != ASK_REQUEST || a->silent || a->lost || flaw(a) ||
+            dhcp_type(a->bytes, a->len) != DHCP_TYPE_ACK)
+            continue;
+        t = dhcp_terms_of(a);
+        o->several |= !refusal(&t) && !same_terms(&t, &o->terms) && is_offered(script, count, &t);
+    }
+    if (o->lease)
+        renew(script, count, o);
+}

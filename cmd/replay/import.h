@@ -1,0 +1,58 @@
+/*
+ * A capture becomes a scenario: one TCP connection of it, with the core in the place of one side
+ * and a script (docs/scenarios.md, `serve script`) in the place of the other. docs/replay.md says
+ * what is taken over and what cannot be.
+ */
+#ifndef DRYWIRE_IMPORT_H
+#define DRYWIRE_IMPORT_H
+
+#include "../../sim/frame/flow.h"
+#include <stdio.h>
+
+enum role { ROLE_ANY, ROLE_CLIENT, ROLE_SERVER, ROLE_OBSERVER /* of replay only */ };
+
+struct import_wish {
+    const char *name; /* of the capture, for titles */
+    uint64_t flow;    /* from 1; 0: the one with the most data */
+    enum role role;   /* whose place the core takes */
+    size_t others;    /* flows that are not TCP, numbered behind those (import_dhcp.h) */
+};
+
+struct import {
+    const struct capture *capture;
+    struct import_wish wish;
+    struct flows flows;
+    const struct flow *flow;
+    size_t number;       /* of the flow, from 1 */
+    unsigned own;        /* the side of the core */
+    bool webget;         /* the program is webget, else talk */
+    bool web_close;      /* its response ends with the stream */
+    bool filled;         /* talk says a pattern of the same length */
+    uint64_t said;       /* what the program will say, in bytes */
+    const char *refused; /* why webget would not take this response; NULL: it would, or no HTTP */
+};
+
+/* Choose. 0, or -1 with one line in `problem`. The capture must outlive it. */
+int import_open(struct import *im, const struct capture *c, const struct import_wish *wish,
+                char *problem, size_t problem_size);
+
+/* Write the scenario. With `side` (a file's name) its bytes are not written into the lines: they
+ * are the stream of the peer, import_peer(). */
+void import_write(const struct import *im, FILE *out, const char *side);
+
+/* What cannot be taken over, a line each behind `prefix`. */
+void import_notes(const struct import *im, FILE *out, const char *prefix);
+
+const struct flow_side *import_own(const struct import *im);
+const struct flow_side *import_peer(const struct import *im);
+
+/* A string of a scenario, with its quotes; a name in a title. */
+void import_put_string(FILE *out, const uint8_t *bytes, size_t len);
+void import_put_name(FILE *out, const char *text);
+
+/* The flows of the capture, of every kind. */
+size_t import_total(const struct import *im);
+
+void import_close(struct import *im);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * A captured DHCP exchange becomes a scenario: the core takes the client's place, what the captured
+ * servers answered becomes `peer dhcp` lines (dhcp_script.h). docs/replay.md says what is kept and
+ * what is rebased.
+ */
+#ifndef DRYWIRE_IMPORT_DHCP_H
+#define DRYWIRE_IMPORT_DHCP_H
+
+#include "../../sim/frame/dhcp_flow.h"
+#include "dhcp_predict.h"
+#include "dhcp_rebase.h"
+#include "import.h"
+
+struct dhcp_import {
+    const struct capture *capture;
+    const char *name; /* of the capture */
+    struct dhcp_flows flows;
+    const struct dhcp_flow *flow;
+    size_t number, total; /* of the flow, among all of the capture; from 1 */
+    size_t before;        /* flows of TCP */
+    bool tcp_data;        /* one of them carries data */
+    struct rebase rebase;
+    struct dhcp_answer *answers;
+    const struct dhcp_said **said; /* what each is in the capture; NULL: silence */
+    size_t count, size, said_size;
+    bool made;        /* the OFFER is made of an ACK */
+    size_t made_acks; /* and so many ACKs of OFFERs */
+    size_t left_out;  /* answers without a question, or too many */
+    struct dhcp_outlook outlook;
+};
+
+/* The flow of the wish, if it is a DHCP conversation: a number behind the TCP connections, or none
+ * where no TCP connection carries data. wish->others are numbered behind the conversations. */
+bool dhcp_import_open(struct dhcp_import *im, const struct capture *c,
+                      const struct import_wish *wish);
+
+void dhcp_import_write(struct dhcp_import *im, FILE *out);
+
+/* What was not taken over as it is, a line each behind `prefix`. */
+void dhcp_import_notes(const struct dhcp_import *im, FILE *out, const char *prefix);
+
+/* Is anything of what the client asked in the capture? */
+bool dhcp_import_asked(const struct dhcp_import *im);
+
+void dhcp_import_close(struct dhcp_import *im);
+
+#endif

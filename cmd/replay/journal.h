@@ -1,0 +1,56 @@
+/*
+ * Reader of a flight recorder's journal (docs/recorder.md) in the serial log that it came by.
+ * Nothing in a log is believed: lines are checked by their frames (targets/common/console.h), the
+ * journal by its checksum, every record by its own bounds and its place among the others, all
+ * before the first of them is used.
+ */
+#ifndef DRYWIRE_JOURNAL_READER_H
+#define DRYWIRE_JOURNAL_READER_H
+
+#include "../../core/base/journal.h"
+#include <stdbool.h>
+
+enum {
+    JOURNAL_LOG_MAX = 64 << 20, /* bytes of a log */
+    JOURNAL_MAX = 16 << 20,     /* of a journal */
+    JOURNAL_DMA_MAX = 64 << 20,
+    JOURNAL_COPY_MAX = 1 << 20, /* bytes in one record */
+    JOURNAL_WORDS_MAX = 16,
+};
+
+struct journal_record {
+    enum journal_tag tag;
+    uint8_t check;
+    uint64_t field[JOURNAL_FIELDS_MAX];
+    const uint8_t *bytes;
+    size_t len;
+};
+
+struct journal {
+    /* what its first line says */
+    char core[17];
+    uint64_t kernel_size, records;
+    bool detail, complete;
+    /* what the log's first line says, or "?" */
+    char target[17], build[17];
+
+    uint8_t *bytes; /* the records */
+    size_t len;
+    char **line; /* of the console before the journal, without frame and time, NUL-terminated */
+    size_t line_count;
+    struct journal_record end; /* the last one */
+
+    char *text; /* what the lines point into */
+};
+
+/* Take a log of `len` bytes apart. 0, or -1 with the reason in `why` and nothing to free. */
+int journal_parse(struct journal *j, const char *log, size_t len, char *why, size_t why_size);
+void journal_free(struct journal *j);
+
+/* The record at *at, which moves behind it: NULL, or what is wrong with it. */
+const char *journal_next(const uint8_t *bytes, size_t len, size_t *at, struct journal_record *out);
+
+/* A record in words, for people. */
+const char *journal_words(const struct journal_record *r, char *buf, size_t size);
+
+#endif

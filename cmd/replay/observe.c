@@ -1,0 +1,192 @@
+/*
+ * A capture's frames as hostile input: see observe.h; native_observe.c has the feeding. Here a run
+ * is put around it: a lease before, a page behind it, which the machine must still be able to get,
+ * and in between the count of what was dropped, by reason.
+ */
+#include "observe.h"
+#include "found.h"
+#include "../../core/trace/trace.h"
+#include "../worker/child.h"
+#include "../verbs.h"
+#include "../../sim/world/native/native_observe.h"
+#include "../report/report.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REASONS = 80, REASON_MAX = 32 };
+
+/* How one pass went. */
+struct pass {
+    uint64_t fed, dropped, answered; /* frames */
+    char reason[REASONS][REASON_MAX];
+    uint64_t count[REASONS];
+};
+
+struct observing {
+    const struct options *options;
+    const char *path;
+    struct capture *capture;
+    struct scenario *scenario;
+    struct pass pass[OBSERVE_PASSES];
+    size_t at; /* of the frame that came last, both passes counted */
+    bool begun, was_dropped, was_answered;
+    char what[160]; /* -v: it, and its fate */
+    char fate[REASON_MAX];
+};
+
+/* ---- what the run says ---- */
+
+/* The frame that is looked at now: count + 1 in both passes counted, 0: none. */
+static size_t number_at(const struct observing *x, uint64_t time_ns)
+{
+    uint64_t start = SIM_POWER_ON_NS + OBSERVE_START_NS, n;
+
+    if (time_ns < start)
+        return 0;
+    n = (time_ns - start) / OBSERVE_STEP_NS + 1;
+    return n <= OBSERVE_PASSES * x->capture->count ? (size_t)n : 0;
+}
+
+static void finish_frame(struct observing *x)
+{
+    struct pass *p = &x->pass[(x->at - 1) / x->capture->count];
+
+    p->fed++;
+    p->dropped += x->was_dropped;
+    p->answered += x->was_answered;
+    if (x->options->verbose)
+        printf("%8zu %s  %-18s %s\n", (x->at - 1) % x->capture->count + 1,
+               x->at > x->capture->count ? "readdressed" : "as it is   ",
+               x->was_dropped    ? x->fate
+               : x->was_answered ? "answered"
+                                 : "accepted",
+               x->what);
+    x->was_dropped = x->was_answered = false;
+}
+
+/* Whatever comes next belongs to the frame of this moment. */
+static struct pass *pass_at(struct observing *x, uint64_t time_ns)
+{
+    size_t n = number_at(x, time_ns);
+
+    while (x->at && x->at < (n ? n : OBSERVE_PASSES * x->capture->count + 1)) {
+        finish_frame(x);
+        x->at = n && x->at < n ? x->at + 1 : 0;
+        snprintf(x->what, sizeof(x->what), "(empty)");
+    }
+    if (n && !x->begun) {
+        x->begun = true;
+        x->at = n;
+    }
+    return n ? &x->pass[(n - 1) / x->capture->count] : NULL;
+}
+
+static void count_drop(struct pass *p, const char *reason)
+{
+    unsigned i = 0;
+
+    while (i + 1 < REASONS && p->count[i] && strcmp(p->reason[i], reason))
+        i++;
+    snprintf(p->reason[i], sizeof(p->reason[i]), "%s", reason);
+    p->count[i]++;
+}
+
+static void on_line(void *ctx, uint64_t time_ns, const char *line)
+{
+    static const char drop[] = "netstackd: drop reason=";
+    struct observing *x = ctx;
+    struct pass *p = pass_at(x, time_ns);
+
+    if (!p || strncmp(line, drop, sizeof(drop) - 1))
+        return;
+    count_drop(p, line + sizeof(drop) - 1);
+    if (!x->was_dropped) /* what comes behind it is about the answer */
+        snprintf(x->fate, sizeof(x->fate), "%s", line + sizeof(drop) - 1);
+    x->was_dropped = true;
+}
+
+static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
+                     size_t len, const char *fate)
+{
+    struct observing *x = ctx;
+
+    (void)len;
+    (void)fate;
+    if (!pass_at(x, time_ns))
+        return;
+    if (dir == DIRECTION_TX)
+        x->was_answered = true;
+    else if ((time_ns - SIM_POWER_ON_NS - OBSERVE_START_NS) % OBSERVE_STEP_NS == 0)
+        decode_summary(d, x->what, sizeof(x->what));
+}
+
+/* ---- the report ---- */
+
+static void tell_pass(const struct pass *p, const char *name)
+{
+    printf("%s  frames=%" PRIu64 " dropped=%" PRIu64 " accepted=%" PRIu64 " answered=%" PRIu64 "\n",
+           name, p->fed, p->dropped, p->fed - p->dropped, p->answered);
+    for (unsigned i = 0; i < REASONS && p->count[i]; i++)
+        printf("             drop %s=%" PRIu64 "\n", p->reason[i], p->count[i]);
+}
+
+static int run(void *ctx)
+{
+    struct observing *x = ctx;
+    struct run_options ro = {.seed = x->options->seed,
+                             .weak_memory = options_weak(x->options),
+                             .on_line = on_line,
+                             .on_frame = on_frame,
+                             .ctx = x,
+                             .detail = true};
+    struct run_context *c = run_context_new();
+    struct run_result r;
+
+    run_scenario(c, x->scenario, &ro, &r);
+    if (!r.failure.kind) /* else it may have ended in the middle */
+        pass_at(x, SIM_NEVER - 1);
+    tell_pass(&x->pass[0], "as they are");
+    tell_pass(&x->pass[1], "readdressed");
+    printf("%s  %s  observer  seed=%" PRIu64 " hash=%016" PRIx64 "  %s%s%s\n",
+           r.failure.kind ? "fail" : "pass", x->path, r.seed, r.hash,
+           r.failure.kind ? r.failure.oracle : "then a page was fetched",
+           r.failure.kind ? ": " : "", r.failure.message);
+    run_context_free(c);
+    replay_found()->failure = r.failure;
+    return failure_code(r.failure.kind);
+}
+
+/* ---- the run around it ---- */
+
+static struct scenario *scenario_around(size_t frames)
+{
+    uint64_t after_ms = (OBSERVE_START_NS + OBSERVE_PASSES * frames * OBSERVE_STEP_NS) / NS_PER_MS;
+    struct scenario *sc = NULL;
+    char text[400];
+    int n = snprintf(text, sizeof(text),
+                     "title  Every frame of a capture as hostile input\nworld  native\n"
+                     "serve  http 10.0.2.2:80 path=/ body=\"still here\\n\"\n"
+                     "at %" PRIu64 "ms run webget http://10.0.2.2/\n"
+                     "expect webget: done status=200 bytes=11\nlimit %" PRIu64 "ms\n",
+                     after_ms + 1000, after_ms + 900000);
+
+    return scenario_parse("observer", text, (size_t)n, &sc, stderr) ? NULL : sc;
+}
+
+int observe(const char *path, struct capture *c, const struct options *o)
+{
+    static struct observing x;
+    int code = EXIT_HARNESS;
+
+    x = (struct observing){.options = o, .path = path, .capture = c};
+    x.scenario = scenario_around(c->count);
+    if (!x.scenario) {
+        capture_free(c);
+        return code;
+    }
+    x.scenario->native.observed = *c;
+    code = child_call(run, &x, o->timeout_s);
+    scenario_free(x.scenario); /* the capture with it */
+    return code;
+}

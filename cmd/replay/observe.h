@@ -1,0 +1,10 @@
+/* `drywire replay CAPTURE --as observer`: what the core makes of any frames (docs/replay.md). */
+#ifndef DRYWIRE_OBSERVE_H
+#define DRYWIRE_OBSERVE_H
+
+#include "../base/options.h"
+
+/* Takes the capture. The exit code, after the report or one line on stderr. */
+int observe(const char *path, struct capture *c, const struct options *o);
+
+#endif

@@ -1,0 +1,222 @@
+/*
+ * A captured flow in the core's hands: which one it is, and what reports of all kinds share. See
+ * docs/replay.md.
+ */
+#include "reactive.h"
+#include "../worker/child.h"
+#include "../verbs.h"
+#include "../../sim/base/memory.h"
+#include "found.h"
+#include "reactive_dhcp.h"
+#include "reactive_echo.h"
+#include "reactive_tcp.h"
+#include "../report/report.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- which flow ---- */
+
+struct chosen {
+    enum { TCP, DHCP, ECHO } kind;
+    struct import tcp; /* of TCP only */
+    struct dhcp_import dhcp;
+    struct echo_import echo;
+};
+
+static void close_others(struct chosen *x)
+{
+    dhcp_import_close(&x->dhcp);
+    echo_import_close(&x->echo);
+}
+
+/* 0, or EXIT_USAGE after a line on stderr. */
+static int choose(struct chosen *x, const struct capture *c, const struct options *o)
+{
+    const char *slash = strrchr(o->paths[0], '/');
+    struct import_wish wish = {
+        .name = slash ? slash + 1 : o->paths[0], .flow = o->flow, .role = o->role};
+    char problem[200];
+
+    x->kind = TCP;
+    echo_import_open(&x->echo, c);
+    wish.others = x->echo.flows;
+    if (dhcp_import_open(&x->dhcp, c, &wish))
+        x->kind = DHCP;
+    else if (echo_import_choose(&x->echo, &wish, x->dhcp.before + x->dhcp.flows.count,
+                                !x->dhcp.tcp_data && !x->dhcp.flows.count))
+        x->kind = ECHO;
+    wish.others += x->dhcp.flows.count;
+    if (x->kind != TCP || !import_open(&x->tcp, c, &wish, problem, sizeof(problem)))
+        return 0;
+    fprintf(stderr, "drywire: %s: %s\n", o->paths[0], problem);
+    close_others(x);
+    return EXIT_USAGE;
+}
+
+static void chosen_close(struct chosen *x)
+{
+    if (x->kind == TCP)
+        import_close(&x->tcp);
+    close_others(x);
+}
+
+/* ---- what is done with it ---- */
+
+int reactive_write(const struct capture *c, const struct options *o)
+{
+    struct chosen x;
+    int code = choose(&x, c, o);
+
+    if (code)
+        return code;
+    code = x.kind == DHCP   ? dhcp_write_scenario(&x.dhcp, o)
+           : x.kind == ECHO ? echo_write_scenario(&x.echo, o)
+                            : tcp_write_scenario(&x.tcp, o);
+    chosen_close(&x);
+    return code;
+}
+
+int reactive_scenario(const struct capture *c, const struct options *o, struct scenario **sc)
+{
+    struct chosen x;
+    int code = choose(&x, c, o);
+
+    if (code)
+        return code;
+    code = x.kind == DHCP   ? dhcp_scenario(&x.dhcp, o, sc)
+           : x.kind == ECHO ? echo_scenario(&x.echo, o, sc)
+                            : tcp_scenario(&x.tcp, o, sc);
+    chosen_close(&x);
+    return code;
+}
+
+int reactive_replay(const struct capture *c, const struct options *o)
+{
+    struct chosen x;
+    int code = choose(&x, c, o);
+
+    if (code)
+        return code;
+    code = x.kind == DHCP   ? dhcp_replay(&x.dhcp, o)
+           : x.kind == ECHO ? echo_replay(&x.echo, o)
+                            : tcp_replay(&x.tcp, o);
+    chosen_close(&x);
+    return code;
+}
+
+/* ---- what the kinds share ---- */
+
+unsigned reactive_differ(const char *what, const char *was, const char *is, const char *allowed)
+{
+    if (!strcmp(was, is))
+        return 0;
+    printf("  differs  %s: captured %s, now %s; %s%s\n", what, was, is,
+           allowed ? "allowed: " : "NOT ALLOWED", allowed ? allowed : "");
+    return !allowed;
+}
+
+unsigned reactive_differ_number(const char *what, size_t was, size_t is, const char *allowed)
+{
+    char a[24], b[24];
+
+    snprintf(a, sizeof(a), "%zu", was);
+    snprintf(b, sizeof(b), "%zu", is);
+    return reactive_differ(what, a, b, allowed);
+}
+
+int reactive_verdict(const struct run_result *run, unsigned bad)
+{
+    char message[80];
+
+    replay_found()->failure = run->failure;
+    if (!run->failure.kind && bad) {
+        snprintf(message, sizeof(message), "%u difference%s from the capture that no rule allows",
+                 bad, bad == 1 ? "" : "s");
+        replay_differs(FAILURE_EXPECT, "replay.differs", message);
+    }
+    if (run->failure.kind)
+        printf("fail  seed=%" PRIu64 " hash=%016" PRIx64 "  %s %s: %s\n", run->seed, run->hash,
+               run->failure.oracle, run->failure.site, run->failure.message);
+    else
+        printf("%s  seed=%" PRIu64 " hash=%016" PRIx64 "\n", bad ? "fail" : "pass", run->seed,
+               run->hash);
+    return run->failure.kind ? failure_code(run->failure.kind) : bad ? EXIT_FAIL : EXIT_PASS;
+}
+
+/* ---- a run ---- */
+
+void reactive_line(void *ctx, uint64_t time_ns, const char *line)
+{
+    char at[40];
+
+    (void)ctx;
+    report_time(at, sizeof(at), time_ns);
+    printf("%s       %s\n", at, line);
+}
+
+static void tell_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
+                       size_t len, const char *fate)
+{
+    char line[300];
+
+    (void)ctx;
+    (void)len;
+    report_frame(line, sizeof(line), time_ns, dir, d, fate);
+    puts(line);
+}
+
+struct in_child {
+    const struct scenario *scenario;
+    struct run_options options;
+    int (*report)(void *ctx, const struct run_result *run);
+};
+
+static int run(void *ctx)
+{
+    struct in_child *r = ctx;
+    struct run_context *c = run_context_new();
+    struct run_result result;
+    int code;
+
+    run_scenario(c, r->scenario, &r->options, &result);
+    code = r->report(r->options.ctx, &result);
+    run_context_free(c);
+    return code;
+}
+
+int reactive_run(const struct scenario *sc, const struct options *o, const struct run_options *ro,
+                 int (*report)(void *ctx, const struct run_result *run))
+{
+    struct in_child r = {.scenario = sc, .options = *ro, .report = report};
+
+    r.options.seed = o->seed;
+    r.options.weak_memory = options_weak(o);
+    if (o->verbose)
+        r.options.on_frame = tell_frame;
+    if (o->verbose && !r.options.on_line)
+        r.options.on_line = reactive_line;
+    return child_call(run, &r, o->timeout_s);
+}
+
+void reactive_keep(struct reactive_frames *kept, uint64_t time_ns, const uint8_t *frame, size_t len,
+                   const char *fate, uint64_t arrival_ns)
+{
+    struct capture *c = &kept->capture;
+    uint8_t *bytes = memcpy(memory_new(len, 1), frame, len);
+
+    c->frames = memory_grow(c->frames, c->count + 1, &kept->size, sizeof(*c->frames));
+    c->frames[c->count++] = (struct capture_frame){.time_ns = time_ns,
+                                                   .bytes = bytes,
+                                                   .len = len,
+                                                   .lost = arrival_ns == SIM_NEVER,
+                                                   .fault = fate};
+}
+
+void reactive_frames_free(struct reactive_frames *kept)
+{
+    for (size_t i = 0; i < kept->capture.count; i++)
+        free((void *)kept->capture.frames[i].bytes);
+    capture_free(&kept->capture);
+}

@@ -1,0 +1,358 @@
+/*
+ * A captured DHCP exchange as a scenario in a file, or run at once with a report of where the
+ * core's behaviour leaves the captured client's: see docs/replay.md.
+ */
+#include "reactive_dhcp.h"
+#include "../../sim/base/memory.h"
+#include "reactive.h"
+#include "../../sim/text/values.h"
+#include "../verbs.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LIST_MAX = 8 };
+
+#define SLACK_NS (100 * NS_PER_MS) /* of a timer: when a poll comes */
+
+static char *scenario_text(struct dhcp_import *im, size_t *len)
+{
+    char *text;
+    FILE *out = memory_stream(&text, len);
+
+    dhcp_import_write(im, out);
+    memory_stream_close(out);
+    return text;
+}
+
+/* 0, or EXIT_USAGE after a line on stderr. */
+static int check(const struct dhcp_import *im, const struct options *o, size_t len)
+{
+    if (o->role == ROLE_SERVER)
+        fprintf(
+            stderr,
+            "drywire: %s: flow %zu is DHCP, and the core has no DHCP server: it can only be the "
+            "client\n",
+            o->paths[0], im->number);
+    else if (len > SCENARIO_MAX)
+        fprintf(stderr, "drywire: %s: flow %zu is too long for a scenario\n", o->paths[0],
+                im->number);
+    else
+        return 0;
+    return EXIT_USAGE;
+}
+
+int dhcp_write_scenario(struct dhcp_import *im, const struct options *o)
+{
+    size_t len;
+    char *text = scenario_text(im, &len);
+    int code = check(im, o, len);
+
+    if (!code)
+        code = write_output("output", o->output, text, len);
+    if (!code) {
+        printf("%s: flow %zu of %zu, the core is the DHCP client, %zu answers for it\n", o->output,
+               im->number, im->total, im->count);
+        dhcp_import_notes(im, stdout, "  ");
+    }
+    free(text);
+    return code;
+}
+
+/* ---- the run ---- */
+
+struct run_record {
+    struct dhcp_import *im;
+    const struct scenario *scenario;
+    const struct options *options;
+    struct reactive_frames frames; /* of DHCP */
+    char terms[160];               /* of the first lease, as the core says them; "" none */
+    unsigned naks, refused;
+};
+
+static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                      size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns)
+{
+    struct run_record *r = ctx;
+
+    (void)dir;
+    if (d->layer == LAYER_DHCP || d->layer == LAYER_UDP)
+        reactive_keep(&r->frames, time_ns, frame, len, fate, arrival_ns);
+}
+
+static void on_line(void *ctx, uint64_t time_ns, const char *line)
+{
+    static const char lease[] = "netstackd: virt0 dhcp addr=";
+    struct run_record *r = ctx;
+
+    if (r->options->verbose)
+        reactive_line(NULL, time_ns, line);
+    r->naks += !strcmp(line, "netstackd: virt0 dhcp nak");
+    r->refused += !strncmp(line, "netstackd: virt0 dhcp refused", 29);
+    if (r->terms[0] || strncmp(line, lease, sizeof(lease) - 1))
+        return;
+    snprintf(r->terms, sizeof(r->terms), "%s", line + sizeof(lease) - 1 - strlen("addr="));
+    if (strstr(r->terms, " src="))
+        *strstr(r->terms, " src=") = '\0';
+}
+
+/* ---- the report ---- */
+
+/* The codes that a client's first message of a kind has or, of one list option, holds. */
+static void codes_text(const struct dhcp_flow *f, enum dhcp_ask ask, uint8_t list, char *buf,
+                       size_t size)
+{
+    size_t at = 0, len = 0;
+    const struct dhcp_said *m = NULL;
+    const uint8_t *option;
+
+    for (size_t i = 0; i < f->count && !m; i++)
+        if (!f->said[i].server && !f->said[i].other && f->said[i].ask == ask)
+            m = &f->said[i];
+    snprintf(buf, size, m ? "none" : "unknown");
+    if (!m)
+        return;
+    option = dhcp_find_option(m->bytes, m->len, list, &len);
+    for (size_t i = 0; list && option && i < len && at + 1 < size; i++)
+        at += (size_t)snprintf(buf + at, size - at, "%s%u", i ? " " : "", option[i]);
+    for (unsigned code = 1; !list && code < OPTION_END && at + 1 < size; code++)
+        if (dhcp_find_option(m->bytes, m->len, (uint8_t)code, &len))
+            at += (size_t)snprintf(buf + at, size - at, "%s%u", at ? " " : "", code);
+}
+
+/* When a kind was asked, from the first time on. */
+static void times_text(const struct dhcp_flow *f, enum dhcp_ask ask, char *buf, size_t size)
+{
+    uint64_t first = 0;
+    unsigned n = 0;
+    size_t at = 0;
+
+    snprintf(buf, size, "none");
+    for (size_t i = 0; i < f->count && at + 1 < size; i++) {
+        const struct dhcp_said *m = &f->said[i];
+
+        if (m->server || m->other || m->ask != ask)
+            continue;
+        first = n ? first : m->time_ns;
+        if (n++ < LIST_MAX)
+            at += (size_t)snprintf(buf + at, size - at, "%s%" PRIu64 ".%03us", at ? " " : "",
+                                   (m->time_ns - first) / NS_PER_S,
+                                   (unsigned)((m->time_ns - first) / NS_PER_MS % 1000));
+    }
+    if (n > LIST_MAX && at < size)
+        snprintf(buf + at, size - at, " ...");
+}
+
+/* RFC 2131 section 4.1: 4, 8, 16, ... 64 s, each off by up to one. False: a DISCOVER, or a REQUEST
+ * for an offer, was sent again under the same xid at another time. */
+static bool backs_off(const struct dhcp_flow *f)
+{
+    const struct dhcp_said *last = NULL;
+    uint64_t wait_ns = 0;
+
+    for (size_t i = 0; i < f->count; i++) {
+        const struct dhcp_said *m = &f->said[i];
+        bool again;
+
+        if (m->server || m->other)
+            continue;
+        again = last && last->ask == m->ask && m->ask <= ASK_REQUEST &&
+                dhcp_word(m->bytes, m->len, DHCP_AT_XID) ==
+                    dhcp_word(last->bytes, last->len, DHCP_AT_XID);
+        wait_ns = !again ? 2 * NS_PER_S : wait_ns < 64 * NS_PER_S ? wait_ns * 2 : wait_ns;
+        if (again && (m->time_ns - last->time_ns + NS_PER_S + SLACK_NS < wait_ns ||
+                      m->time_ns - last->time_ns > wait_ns + NS_PER_S + SLACK_NS))
+            return false;
+        last = m;
+    }
+    return true;
+}
+
+static const struct dhcp_said *first_request(const struct dhcp_flow *f)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (!f->said[i].server && !f->said[i].other && f->said[i].ask == ASK_REQUEST)
+            return &f->said[i];
+    return NULL;
+}
+
+/* What the first REQUEST for an offer says of an address, in the run's addresses. */
+static const char *request_text(const struct dhcp_flow *f, uint8_t code, struct rebase *captured,
+                                char buf[VALUE_ADDRESS_MAX])
+{
+    const struct dhcp_said *m = first_request(f);
+    uint32_t a = m ? dhcp_option32(m->bytes, m->len, code) : 0;
+
+    if (captured && a)
+        a = rebase_address(captured, a, 64);
+    return a ? value_address_text(a, buf) : "none";
+}
+
+/* Was what the run's first REQUEST names offered in it? */
+static bool was_offered(const struct dhcp_flow *now)
+{
+    const struct dhcp_said *m = first_request(now);
+
+    for (size_t i = 0; m && i < now->count; i++) {
+        const struct dhcp_said *o = &now->said[i];
+
+        if (o->server && dhcp_type(o->bytes, o->len) == DHCP_TYPE_OFFER &&
+            dhcp_word(o->bytes, o->len, DHCP_AT_YIADDR) ==
+                dhcp_option32(m->bytes, m->len, OPTION_REQUESTED) &&
+            dhcp_option32(o->bytes, o->len, OPTION_SERVER) ==
+                dhcp_option32(m->bytes, m->len, OPTION_SERVER))
+            return true;
+    }
+    return !m;
+}
+
+static unsigned departures(struct run_record *r, const struct dhcp_flow *now)
+{
+    const struct dhcp_flow *was = r->im->flow;
+    char a[400], b[400];
+    unsigned bad = 0;
+
+    codes_text(was, ASK_DISCOVER, OPTION_PARAMETERS, a, sizeof(a));
+    codes_text(now, ASK_DISCOVER, OPTION_PARAMETERS, b, sizeof(b));
+    bad += reactive_differ("options requested", a, b,
+                           "what to ask for is the client's choice (RFC 2132 section 9.8)");
+    codes_text(was, ASK_DISCOVER, 0, a, sizeof(a));
+    codes_text(now, ASK_DISCOVER, 0, b, sizeof(b));
+    bad += reactive_differ("options of the DISCOVER", a, b,
+                           "all but the type are optional (RFC 2131 section 4.4.1)");
+    for (enum dhcp_ask ask = 0; ask < ASKS; ask++) {
+        char what[40];
+
+        snprintf(what, sizeof(what), "%s sent", dhcp_ask_words[ask]);
+        bad += reactive_differ_number(
+            what, was->asked[ask], now->asked[ask],
+            ask == ASK_REBOOT || ask == ASK_INFORM
+                ? "the client need not (RFC 2131 sections 3.2, 3.4)"
+                : "its timers and the answers decide (RFC 2131 sections 3.1, 4.1)");
+    }
+    for (enum dhcp_ask ask = ASK_DISCOVER; ask <= ASK_REQUEST; ask++) {
+        times_text(was, ask, a, sizeof(a));
+        times_text(now, ask, b, sizeof(b));
+        bad += reactive_differ(
+            ask == ASK_DISCOVER ? "DISCOVERs at" : "REQUESTs at", a, b,
+            backs_off(now) ? "4 s, doubled up to 64 s, each off by up to 1 s (RFC 2131 section 4.1)"
+                           : NULL);
+    }
+    bad +=
+        reactive_differ("requested address", request_text(was, OPTION_REQUESTED, &r->im->rebase, a),
+                        request_text(now, OPTION_REQUESTED, NULL, b),
+                        was_offered(now) ? "it was offered (RFC 2131 section 4.4.1)" : NULL);
+    bad += reactive_differ(
+        "server chosen", request_text(was, OPTION_SERVER, &r->im->rebase, a),
+        request_text(now, OPTION_SERVER, NULL, b),
+        was_offered(now) ? "which offer to take is the client's choice (RFC 2131 section 4.4.1)"
+                         : NULL);
+    return bad;
+}
+
+/* What the captured client had in the end, in the run's addresses. */
+static void captured_outcome(const struct dhcp_import *im, char *buf, size_t size)
+{
+    const struct dhcp_answer *end = NULL;
+    bool acked = false;
+
+    for (size_t i = 0; i < im->count && !acked; i++) {
+        const struct dhcp_answer *a = &im->answers[i];
+        unsigned type =
+            a->silent || a->lost || a->ask == ASK_INFORM ? 0 : dhcp_type(a->bytes, a->len);
+
+        acked = type == DHCP_TYPE_ACK;
+        end = acked || type == DHCP_TYPE_NAK ? a : end;
+    }
+    if (acked) {
+        struct dhcp_terms t = dhcp_terms_of(end);
+
+        dhcp_terms_text(&t, buf, size);
+    } else {
+        snprintf(buf, size, end ? "NAK, no lease" : "no lease");
+    }
+}
+
+/* The outcomes: 1 when the run's is not what these answers must give. */
+static unsigned outcome(const struct run_record *r)
+{
+    const struct dhcp_outlook *o = &r->im->outlook;
+    const char *end = r->terms[0] ? r->terms : r->naks ? "NAK, no lease" : "no lease";
+    char was[160], must[160];
+    bool same, good;
+
+    captured_outcome(r->im, was, sizeof(was));
+    snprintf(must, sizeof(must), o->naks ? "NAK, no lease" : "no lease");
+    if (o->lease)
+        dhcp_terms_text(&o->terms, must, sizeof(must));
+    same = !strcmp(was, end);
+    good = o->lease ? !strcmp(must, end) || (o->several && r->terms[0]) : !r->terms[0];
+    printf("captured  %s\n", was);
+    printf("now       %s; %s%s\n", end,
+           same && good ? "the same"
+           : good       ? "NOT the same, allowed: "
+                        : "NOT ALLOWED",
+           same || !good ? ""
+           : r->terms[0] ? "another offer was taken (RFC 2131 section 4.4.1)"
+           : o->why      ? o->why
+                         : "the server that was chosen refuses (RFC 2131 section 3.1)");
+    return !good;
+}
+
+static const struct dhcp_flow *flow_of_run(const struct dhcp_flows *all, const uint8_t mac[6])
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (memcmp(all->flows[i].chaddr, mac, 6) == 0)
+            return &all->flows[i];
+    return NULL;
+}
+
+static int report(void *ctx, const struct run_result *run)
+{
+    struct run_record *r = ctx;
+    const struct dhcp_import *im = r->im;
+    const struct dhcp_flow *f;
+    struct dhcp_flows flows;
+    unsigned bad = 0;
+
+    printf("%s: flow %zu of %zu, the core is the DHCP client\n", r->options->paths[0], im->number,
+           im->total);
+    dhcp_import_notes(im, stdout, "  imported: ");
+    capture_dhcp(&flows, &r->frames.capture);
+    f = flow_of_run(&flows, r->scenario->device.mac);
+    if (f && dhcp_import_asked(im))
+        bad += departures(r, f);
+    if (!f)
+        printf("  differs  the core asked for nothing; NOT ALLOWED\n");
+    bad += outcome(r) + !f;
+    capture_dhcp_free(&flows);
+    reactive_frames_free(&r->frames);
+    return reactive_verdict(run, bad);
+}
+
+int dhcp_scenario(struct dhcp_import *im, const struct options *o, struct scenario **sc)
+{
+    size_t len;
+    char *text = scenario_text(im, &len);
+    int code = check(im, o, len);
+
+    if (!code)
+        code = scenario_parse(o->paths[0], text, len, sc, stderr);
+    free(text);
+    return code;
+}
+
+int dhcp_replay(struct dhcp_import *im, const struct options *o)
+{
+    struct run_record r = {.im = im, .options = o};
+    struct run_options ro = {.on_flight = on_flight, .on_line = on_line, .ctx = &r};
+    struct scenario *sc;
+    int code = dhcp_scenario(im, o, &sc);
+
+    if (code)
+        return code;
+    r.scenario = sc;
+    code = reactive_run(sc, o, &ro, report);
+    scenario_free(sc);
+    return code;
+}

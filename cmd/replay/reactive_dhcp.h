@@ -1,0 +1,14 @@
+/* `drywire import` and the reactive kind of `drywire replay` for DHCP: see docs/replay.md. */
+#ifndef DRYWIRE_REACTIVE_DHCP_H
+#define DRYWIRE_REACTIVE_DHCP_H
+
+#include "import_dhcp.h"
+#include "../base/options.h"
+#include "../../sim/scenario/scenario.h"
+
+/* The exit code; all has been said. */
+int dhcp_write_scenario(struct dhcp_import *im, const struct options *o);
+int dhcp_scenario(struct dhcp_import *im, const struct options *o, struct scenario **sc);
+int dhcp_replay(struct dhcp_import *im, const struct options *o);
+
+#endif

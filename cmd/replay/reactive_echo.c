@@ -1,0 +1,118 @@
+/*
+ * Captured pings as a scenario in a file, or sent to the core at once with a report of how its
+ * replies differ from the captured host's: see docs/replay.md.
+ */
+#include "reactive_echo.h"
+#include "../../sim/base/memory.h"
+#include "reactive.h"
+#include "../verbs.h"
+#include <stdlib.h>
+
+static char *scenario_text(const struct echo_import *im, const struct options *o, size_t *len,
+                           int *code)
+{
+    char *text;
+    FILE *out = memory_stream(&text, len);
+
+    echo_import_write(im, out);
+    memory_stream_close(out);
+    *code = 0;
+    if (o->role == ROLE_CLIENT)
+        fprintf(stderr,
+                "drywire: %s: flow %zu is a ping, and the core is the host that is pinged, --as "
+                "server\n",
+                o->paths[0], im->number);
+    else if (*len > SCENARIO_MAX)
+        fprintf(stderr, "drywire: %s: flow %zu is too long for a scenario\n", o->paths[0],
+                im->number);
+    if (o->role == ROLE_CLIENT || *len > SCENARIO_MAX)
+        *code = EXIT_USAGE;
+    return text;
+}
+
+int echo_write_scenario(struct echo_import *im, const struct options *o)
+{
+    size_t len;
+    int code;
+    char *text = scenario_text(im, o, &len, &code);
+
+    if (!code)
+        code = write_output("output", o->output, text, len);
+    if (!code)
+        printf("%s: flow %zu of %zu, the core is the host that is pinged, %zu requests\n",
+               o->output, im->number, im->total, echo_counts_of(im).requests);
+    free(text);
+    return code;
+}
+
+/* ---- the run ---- */
+
+struct echo_run {
+    const struct echo_import *im;
+    const struct scenario *scenario;
+    const struct options *options;
+    size_t replies;
+};
+
+static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                      size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns)
+{
+    struct echo_run *r = ctx;
+
+    (void)time_ns;
+    (void)frame;
+    (void)len;
+    (void)fate;
+    (void)arrival_ns;
+    r->replies += dir == DIRECTION_TX && d->layer == LAYER_ICMP && d->icmp_type == 0;
+}
+
+static int report(void *ctx, const struct run_result *run)
+{
+    const struct echo_run *r = ctx;
+    struct echo_counts was = echo_counts_of(r->im);
+    size_t asked = r->scenario->dial_count;
+    unsigned bad = 0;
+
+    printf("%s: flow %zu of %zu, the core is the host that is pinged\n", r->options->paths[0],
+           r->im->number, r->im->total);
+    bad += reactive_differ_number("requests sent", was.requests, asked, "a scenario holds no more");
+    bad += reactive_differ_number(
+        "replies", was.replies, r->replies,
+        r->replies == asked ? "every request is answered (RFC 1122 section 3.2.2.6)" : NULL);
+    if (was.replies != was.same)
+        bad += reactive_differ_number("replies with other bytes", was.replies - was.same, 0,
+                                      "what was received is sent back (RFC 792)");
+    printf("captured  %zu requests, %zu replies, %zu with the same bytes\n", was.requests,
+           was.replies, was.same);
+    printf("now       %zu requests, %zu replies%s\n", asked, r->replies,
+           run->failure.kind ? "" : ", all with the same bytes");
+    return reactive_verdict(run, bad);
+}
+
+int echo_scenario(struct echo_import *im, const struct options *o, struct scenario **sc)
+{
+    size_t len;
+    int code;
+    char *text = scenario_text(im, o, &len, &code);
+
+    if (!code)
+        code = scenario_parse(o->paths[0], text, len, sc, stderr);
+    free(text);
+    return code;
+}
+
+int echo_replay(struct echo_import *im, const struct options *o)
+{
+    struct echo_run r = {.im = im, .options = o};
+    struct run_options ro = {.on_flight = on_flight, .ctx = &r};
+    struct scenario *sc;
+    int code = echo_scenario(im, o, &sc);
+
+    if (code)
+        return code;
+    r.scenario = sc;
+    code = reactive_run(sc, o, &ro, report);
+    scenario_free(sc);
+    return code;
+}

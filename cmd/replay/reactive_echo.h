@@ -1,0 +1,14 @@
+/* `drywire import` and the reactive kind of `drywire replay` for pings: see docs/replay.md. */
+#ifndef DRYWIRE_REACTIVE_ECHO_H
+#define DRYWIRE_REACTIVE_ECHO_H
+
+#include "import_echo.h"
+#include "../base/options.h"
+#include "../../sim/scenario/scenario.h"
+
+/* The exit code; all has been said. */
+int echo_write_scenario(struct echo_import *im, const struct options *o);
+int echo_scenario(struct echo_import *im, const struct options *o, struct scenario **sc);
+int echo_replay(struct echo_import *im, const struct options *o);
+
+#endif

@@ -1,0 +1,260 @@
+/*
+ * A captured TCP connection as a scenario in a file, or run at once with a report of where the
+ * core's behaviour leaves the captured one: see docs/replay.md.
+ */
+#include "reactive_tcp.h"
+#include "../../sim/base/memory.h"
+#include "reactive.h"
+#include "../../sim/base/sha256.h"
+#include "../verbs.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    INLINE_MAX = 64 << 10, /* a longer stream goes into a file of its own */
+    STREAM_MAX = 16 << 20, /* nor is that longer */
+};
+
+/* The scenario in memory; free() it. */
+static char *scenario_text(const struct import *im, const char *side, size_t *len)
+{
+    char *text;
+    FILE *out = memory_stream(&text, len);
+
+    import_write(im, out, side);
+    memory_stream_close(out);
+    return text;
+}
+
+/* case.scn has its bytes in case.bin. */
+static char *side_path(const char *path)
+{
+    size_t len = strlen(path);
+    char *side = memory_new(len + 5, 1);
+
+    len -= len > 4 && !strcmp(path + len - 4, ".scn") ? 4 : 0;
+    snprintf(side, len + 5, "%.*s.bin", (int)len, path);
+    return side;
+}
+
+int tcp_write_scenario(const struct import *im, const struct options *o)
+{
+    const struct flow_side *peer = import_peer(im);
+    char *side = side_path(o->output), *slash = strrchr(side, '/'), *text;
+    bool beside = peer->len > INLINE_MAX;
+    int code = EXIT_PASS;
+    size_t len;
+
+    text = scenario_text(im, beside ? (slash ? slash + 1 : side) : NULL, &len);
+    if (peer->len > STREAM_MAX || len > SCENARIO_MAX) {
+        fprintf(stderr,
+                "drywire: %s: flow %zu is too long for a scenario: the peer says %zu bytes in %zu "
+                "pieces; replay --loose takes it\n",
+                o->paths[0], im->number, peer->len, peer->piece_count);
+        code = EXIT_USAGE;
+    }
+    if (!code && beside && same_file(side, o->paths[0])) {
+        fprintf(stderr, "drywire: --output %s: its bytes would go into %s, the file to read\n",
+                o->output, side);
+        code = EXIT_USAGE;
+    }
+    if (!code && beside)
+        code = write_output("output", side, peer->bytes, peer->len);
+    if (!code)
+        code = write_output("output", o->output, text, len);
+    if (!code) {
+        printf("%s: flow %zu of %zu, the core is the %s (%s), %zu bytes for it to read%s%s\n",
+               o->output, im->number, import_total(im), im->own == CLIENT ? "client" : "server",
+               im->webget ? "webget" : "talk", peer->len, beside ? ", in " : "",
+               beside ? side : "");
+        import_notes(im, stdout, "  ");
+    }
+    free(text);
+    free(side);
+    return code;
+}
+
+/* ---- the run ---- */
+
+struct reactive {
+    const struct import *im;
+    const struct options *options;
+    uint8_t *read; /* what the program read */
+    size_t read_len, read_size;
+    struct reactive_frames frames; /* of the run */
+};
+
+static void on_read(void *ctx, const void *bytes, size_t len)
+{
+    struct reactive *r = ctx;
+
+    r->read = memory_grow(r->read, r->read_len + len, &r->read_size, 1);
+    memcpy(r->read + r->read_len, bytes, len);
+    r->read_len += len;
+}
+
+static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                      size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns)
+{
+    struct reactive *r = ctx;
+
+    (void)dir;
+    if (!d->error && d->layer == LAYER_TCP)
+        reactive_keep(&r->frames, time_ns, frame, len, fate, arrival_ns);
+}
+
+/* ---- the report ---- */
+
+struct counts {
+    size_t data, acks, again, largest;
+};
+
+static struct counts counts_of(const struct flow_side *s)
+{
+    struct counts n = {0};
+    uint64_t end = 0;
+
+    for (size_t i = 0; i < s->segment_count; i++) {
+        const struct flow_segment *g = &s->segments[i];
+
+        n.data += g->len > 0;
+        n.acks += !g->len && (g->flags & 0x17) == 0x10;
+        n.again += g->len && g->offset + (uint64_t)g->len <= end;
+        n.largest = g->len > n.largest ? g->len : n.largest;
+        if (g->len && g->offset + (uint64_t)g->len > end)
+            end = g->offset + (uint64_t)g->len;
+    }
+    return n;
+}
+
+static void options_words(const struct flow_side *s, char *buf, size_t size)
+{
+    snprintf(buf, size, "mss=%u%s%s%s", s->mss, s->sack ? " sack" : "",
+             s->stamps ? " timestamps" : "", s->scaled ? " scale" : "");
+}
+
+static const char *close_words(const struct flow_side *own, const struct flow_side *peer)
+{
+    if ((own->rst || peer->rst) &&
+        !(own->fin && peer->fin)) /* else it answers what came too late */
+        return own->rst ? "reset by the machine" : "reset by the peer";
+    if (!own->fin || !peer->fin)
+        return own->fin    ? "closed by the machine only"
+               : peer->fin ? "closed by the peer only"
+                           : "open";
+    return own->fin_ns <= peer->fin_ns ? "closed by the machine first" : "closed by the peer first";
+}
+
+static unsigned departures(const struct import *im, const struct flow_side *own,
+                           const struct flow_side *peer)
+{
+    const struct flow_side *was = import_own(im), *peer_was = import_peer(im);
+    struct counts a = counts_of(was), b = counts_of(own);
+    unsigned mss = peer_was->mss ? peer_was->mss : 536, bad = 0;
+    bool same = was->len == own->len && memcmp(was->bytes, own->bytes, own->len) == 0;
+    char x[80], y[80];
+
+    options_words(was, x, sizeof(x));
+    options_words(own, y, sizeof(y));
+    bad += reactive_differ("options of the SYN", was->syns ? x : "unknown", y,
+                           "each side chooses its own (RFC 9293 section 3.2)");
+    bad += reactive_differ_number("bytes that the machine says", was->len, own->len,
+                                  im->webget || was->gap || own->rst || peer->rst
+                                      ? "the request is the program's own, or was cut off"
+                                      : NULL);
+    if (!im->webget && !im->filled && !same && was->len == own->len)
+        bad += reactive_differ("what the machine says", "its stream", "another", NULL);
+    bad += reactive_differ_number(
+        "segments of it", a.data, b.data,
+        "where a segment ends is the sender's matter (RFC 9293 section 3.8)");
+    if (b.largest > mss)
+        bad += reactive_differ_number("its largest segment", a.largest, b.largest, NULL);
+    bad += reactive_differ_number(
+        "pure ACKs", a.acks, b.acks,
+        "when to acknowledge is the receiver's matter (RFC 9293 section 3.8.6.3)");
+    bad += reactive_differ_number("segments sent again", a.again, b.again,
+                                  "its timer and the faults decide (RFC 6298)");
+    bad += reactive_differ("the end", close_words(was, peer_was), close_words(own, peer),
+                           own->rst && !(own->fin && peer->fin)
+                               ? NULL
+                               : "a program closes when it has read to the end");
+    return bad;
+}
+
+/* The streams: 1 when they are not the same. */
+static unsigned delivered(const struct reactive *r)
+{
+    const struct flow_side *peer = import_peer(r->im);
+    char was[65], is[65];
+    bool same =
+        r->read_len == peer->len && (!peer->len || !memcmp(r->read, peer->bytes, peer->len));
+
+    sha256_text(peer->bytes, peer->len, was);
+    sha256_text(r->read_len ? r->read : peer->bytes, r->read_len, is);
+    printf("captured  %zu bytes sha256=%s\n", peer->len, was);
+    printf("delivered %zu bytes sha256=%s%s\n", r->read_len, is,
+           same ? " the same" : " NOT THE SAME");
+    return !same;
+}
+
+static const struct flow *flow_of_run(const struct flows *all)
+{
+    const struct flow *most = NULL;
+
+    for (size_t i = 0; i < all->count; i++) {
+        const struct flow *f = &all->flows[i];
+
+        if (!most || f->sides[0].len + f->sides[1].len > most->sides[0].len + most->sides[1].len)
+            most = f;
+    }
+    return most;
+}
+
+static int report(void *ctx, const struct run_result *run)
+{
+    struct reactive *r = ctx;
+    const struct import *im = r->im;
+    const struct flow *f;
+    struct flows flows;
+    unsigned bad = 0;
+
+    printf("%s: flow %zu of %zu, the core is the %s (%s)\n", r->options->paths[0], im->number,
+           import_total(im), im->own == CLIENT ? "client" : "server",
+           im->webget ? "webget" : "talk");
+    import_notes(im, stdout, "  imported: ");
+    capture_flows(&flows, &r->frames.capture);
+    f = flow_of_run(&flows);
+    if (f)
+        bad += departures(im, &f->sides[im->own], &f->sides[!im->own]);
+    else
+        printf("  differs  there was no connection; NOT ALLOWED\n");
+    bad += delivered(r) + !f;
+    capture_flows_free(&flows);
+    reactive_frames_free(&r->frames);
+    free(r->read);
+    return reactive_verdict(run, bad);
+}
+
+int tcp_scenario(const struct import *im, const struct options *o, struct scenario **sc)
+{
+    size_t len;
+    char *text = scenario_text(im, NULL, &len);
+    int code = scenario_parse(o->paths[0], text, len, sc, stderr);
+
+    free(text);
+    return code;
+}
+
+int tcp_replay(const struct import *im, const struct options *o)
+{
+    struct reactive r = {.im = im, .options = o};
+    struct run_options ro = {.on_read = on_read, .on_flight = on_flight, .ctx = &r};
+    struct scenario *sc;
+    int code = tcp_scenario(im, o, &sc);
+
+    if (code)
+        return code;
+    code = reactive_run(sc, o, &ro, report);
+    scenario_free(sc);
+    return code;
+}

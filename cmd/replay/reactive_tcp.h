@@ -1,0 +1,14 @@
+/* `drywire import` and the reactive kind of `drywire replay` for TCP: see docs/replay.md. */
+#ifndef DRYWIRE_REACTIVE_TCP_H
+#define DRYWIRE_REACTIVE_TCP_H
+
+#include "import.h"
+#include "../base/options.h"
+#include "../../sim/scenario/scenario.h"
+
+/* The exit code; all has been said. */
+int tcp_write_scenario(const struct import *im, const struct options *o);
+int tcp_scenario(const struct import *im, const struct options *o, struct scenario **sc);
+int tcp_replay(const struct import *im, const struct options *o);
+
+#endif

@@ -1,0 +1,490 @@
+/* The core under a journal: see replay_core.h. Besides guest_core.c the only file here that
+ * includes core/kernel. */
+#include "replay_core.h"
+#include "../../core/kernel/kernel.h"
+#include "../../core/trace/trace.h"
+#include "../../core/virtio/pci.h"
+#include "../../sim/base/memory.h"
+#include "../base/options.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { WORDS_SIZE = 200 };
+
+/* ---- the journal's end, and where it is left ---- */
+
+/* gdb stops here when there is nothing left to replay. */
+void replay_end(void);
+__attribute__((noinline)) void replay_end(void)
+{
+    __asm__ volatile("");
+}
+
+static const char *output_words(const struct output *o, char *buf, size_t size)
+{
+    static const char *const names[] = {
+        [OUTPUT_STORE] = "store",   [OUTPUT_GIVE] = "give",       [OUTPUT_BARRIER] = "barrier",
+        [OUTPUT_RELAX] = "relax",   [OUTPUT_TRACE] = "trace",     [OUTPUT_LINE] = "line",
+        [OUTPUT_RESUME] = "resume", [OUTPUT_DESTROY] = "destroy", [OUTPUT_WRITE] = "user-write",
+        [OUTPUT_RETURN] = "return",
+    };
+
+    if (o->kind == OUTPUT_STORE)
+        snprintf(buf, size, "store dma+%#" PRIx64 " value %#" PRIx64, o->what >> 2, o->value);
+    else
+        snprintf(buf, size, "%s %" PRIu64 " %#" PRIx64, names[o->kind], o->what, o->value);
+    return buf;
+}
+
+/* The first difference: before record number + 1. */
+static _Noreturn void __attribute__((format(printf, 2, 3)))
+differ(struct replay *r, const char *format, ...)
+{
+    uint64_t first = r->output_count > REPLAY_OUTPUTS ? r->output_count - REPLAY_OUTPUTS : 0;
+    char words[WORDS_SIZE];
+    va_list args;
+    size_t n = 0;
+
+    n += (size_t)snprintf(r->message, sizeof(r->message), "record %" PRIu64 ": ", r->number + 1);
+    va_start(args, format);
+    n += (size_t)vsnprintf(r->message + n, sizeof(r->message) - n, format, args);
+    va_end(args);
+    for (uint64_t i = first; i < r->output_count && n < sizeof(r->message); i++)
+        n += (size_t)snprintf(r->message + n, sizeof(r->message) - n, "%s%s",
+                              i == first ? "\nhere, since the record before: " : "; ",
+                              output_words(&r->outputs[i % REPLAY_OUTPUTS], words, sizeof(words)));
+    siglongjmp(r->escape, OUTCOME_DIFFERENT);
+}
+
+static void advance(struct replay *r)
+{
+    if (journal_next(r->journal.bytes, r->journal.len, &r->at, &r->next))
+        abort(); /* the reader saw to it */
+}
+
+bool replay_agrees(const struct replay *r)
+{
+    return r->sum == r->journal.end.field[2] && r->total == r->journal.end.field[3];
+}
+
+/* There is no further record; `asked` is what the core wants next, or NULL between two calls. */
+static _Noreturn void at_end(struct replay *r, const char *asked)
+{
+    const struct journal_record *end = &r->journal.end;
+
+    if (!replay_agrees(r))
+        differ(r, "the journal ends here, and what the core put out until then is not the same");
+    if (end->field[0] == JOURNAL_PANIC)
+        differ(r, "the journal ends in a panic, %.*s; here the core goes on%s%s", (int)end->len,
+               (const char *)end->bytes, asked ? ": " : "", asked ? asked : "");
+    if (end->field[0] == JOURNAL_ASKED && asked)
+        differ(r, "the journal ends between two calls; here the core goes on: %s", asked);
+    replay_end();
+    siglongjmp(r->escape, OUTCOME_SAME);
+}
+
+static void used(struct replay *r)
+{
+    r->number++;
+    r->output_count = 0;
+    if (r->listener.record)
+        r->listener.record(r->number, &r->next);
+}
+
+/* The core does this; the journal must say the same in the first `same` fields. Then it has the
+ * answer. `mine` has the tag of the journal's record if several will do. */
+static const struct journal_record *answer(struct replay *r, const struct journal_record *mine,
+                                           unsigned same, struct journal_record *out)
+{
+    char here[WORDS_SIZE], there[WORDS_SIZE];
+    bool alike = r->next.tag == mine->tag;
+
+    journal_words(mine, here, sizeof(here));
+    if (r->next.tag == JOURNAL_END)
+        at_end(r, here);
+    for (unsigned i = 0; i < same; i++)
+        alike = alike && r->next.field[i] == mine->field[i];
+    if (!alike)
+        differ(r, "in the journal it is %s; here %s", journal_words(&r->next, there, sizeof(there)),
+               here);
+    if (r->next.check != (uint8_t)r->sum)
+        differ(r, "both come to %s, but what the core put out before it is not the same",
+               journal_words(&r->next, there, sizeof(there)));
+    *out = r->next;
+    used(r);
+    advance(r);
+    return out;
+}
+
+/* ---- the core's output ---- */
+
+static void note(struct replay *r, enum journal_output kind, uint64_t what, uint64_t value)
+{
+    r->outputs[r->output_count++ % REPLAY_OUTPUTS] = (struct output){kind, what, value};
+}
+
+static void add(struct replay *r, enum journal_output kind, uint64_t what, uint64_t value)
+{
+    r->sum = journal_add(r->sum, kind, what, value);
+    note(r, kind, what, value);
+}
+
+static void add_bytes(struct replay *r, enum journal_output kind, uint64_t what, const void *bytes,
+                      size_t len)
+{
+    r->sum = journal_add_bytes(r->sum, kind, what, bytes, len);
+    note(r, kind, what, len);
+}
+
+/* The console has what the targets say too. */
+static bool cores_own(const char *line)
+{
+    return strncmp(line, "test: ", 6) && strncmp(line, "trap:", 5);
+}
+
+static void console(struct replay *r, const char *text, bool compared)
+{
+    struct journal *j = &r->journal;
+
+    if (r->listener.line)
+        r->listener.line(r->now_ns, text, compared);
+    if (!compared)
+        return;
+    while (r->line < j->line_count && !cores_own(j->line[r->line]))
+        r->line++;
+    if (r->line == j->line_count)
+        differ(r, "this line is not on the console: %s", text);
+    if (strcmp(text, j->line[r->line]))
+        differ(r, "on the console it is \"%s\"; here \"%s\"", j->line[r->line], text);
+    r->line++;
+}
+
+/* ---- platform.h ---- */
+
+static uint64_t where(enum reg_space space, unsigned size)
+{
+    return (uint64_t)space << 2 | size >> 1;
+}
+
+static uint32_t replay_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)
+{
+    struct journal_record mine = {.tag = JOURNAL_REG_READ, .field = {where(space, size), addr}},
+                          out;
+
+    return (uint32_t)answer(ctx, &mine, 2, &out)->field[2];
+}
+
+static void replay_reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned size,
+                             uint32_t value)
+{
+    struct journal_record mine = {.tag = JOURNAL_REG_WRITE,
+                                  .field = {where(space, size), addr, value}},
+                          out;
+
+    answer(ctx, &mine, 3, &out);
+}
+
+static uint64_t replay_bus_address(void *ctx, const void *ptr)
+{
+    struct replay *r = ctx;
+
+    return r->dma_bus + (uint64_t)((const uint8_t *)ptr - r->dma);
+}
+
+static void replay_barrier(void *ctx, enum barrier kind)
+{
+    add(ctx, OUTPUT_BARRIER, 0, kind);
+}
+
+static void replay_relax(void *ctx)
+{
+    add(ctx, OUTPUT_RELAX, 0, 0);
+}
+
+static uint64_t replay_entropy(void *ctx)
+{
+    struct journal_record mine = {.tag = JOURNAL_ENTROPY}, out;
+
+    return answer(ctx, &mine, 0, &out)->field[0];
+}
+
+static void replay_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
+{
+    struct replay *r = ctx;
+    char line[TRACE_LINE_MAX];
+
+    add_bytes(r, OUTPUT_TRACE, id, args, count * sizeof(*args));
+    trace_format(line, sizeof(line), id, args, count);
+    console(r, line, trace_event(id)->level == TRACE_LEVEL_MARK || r->journal.detail);
+}
+
+static void replay_line(void *ctx, const char *text, size_t len)
+{
+    char line[TRACE_LINE_MAX];
+
+    add_bytes(ctx, OUTPUT_LINE, 0, text, len);
+    snprintf(line, sizeof(line), "%.*s", (int)len, text);
+    console(ctx, line, true);
+}
+
+/* ---- ring.h ---- */
+
+static uint64_t place(const struct replay *r, const volatile void *word, unsigned size)
+{
+    return (uint64_t)((const volatile uint8_t *)word - r->dma) << 2 | (size == 8 ? 3 : size >> 1);
+}
+
+static uint64_t replay_load(void *ctx, const volatile void *word, unsigned size)
+{
+    struct journal_record mine = {.tag = JOURNAL_LOAD, .field = {place(ctx, word, size)}}, out;
+
+    return answer(ctx, &mine, 1, &out)->field[1];
+}
+
+static void replay_store(void *ctx, volatile void *word, unsigned size, uint64_t value)
+{
+    add(ctx, OUTPUT_STORE, place(ctx, word, size), value);
+}
+
+static void replay_take(void *ctx, void *bytes, size_t len)
+{
+    struct replay *r = ctx;
+    struct journal_record mine = {.tag = JOURNAL_TAKE,
+                                  .field = {(uint64_t)((uint8_t *)bytes - r->dma)}},
+                          out;
+
+    answer(r, &mine, 1, &out);
+    if (out.len != len)
+        differ(r, "a buffer of %zu bytes came back; here of %zu", out.len, len);
+    memcpy(bytes, out.bytes, len);
+}
+
+static void replay_give(void *ctx, const void *bytes, size_t len)
+{
+    struct replay *r = ctx;
+
+    add_bytes(r, OUTPUT_GIVE, (uint64_t)((const uint8_t *)bytes - r->dma), bytes, len);
+}
+
+/* ---- process.h: programs that are not here ---- */
+
+static uint64_t number_of(const struct replay *r, const struct process *p)
+{
+    return (uint64_t)((const char *)p - r->process);
+}
+
+static int replay_create(void *ctx, const char *const *words, unsigned count, struct process **out)
+{
+    struct replay *r = ctx;
+    struct journal_record mine = {.tag = JOURNAL_CREATE}, got;
+    int err = (int)journal_unzigzag(answer(r, &mine, 0, &got)->field[0]);
+
+    (void)words;
+    (void)count;
+    if (!err)
+        *out = (struct process *)(void *)&r->process[got.field[1]];
+    return err;
+}
+
+static void replay_resume(void *ctx, struct process *p, int64_t result, struct process_stop *out)
+{
+    struct replay *r = ctx;
+    struct journal_record mine = {.tag = JOURNAL_SYSCALL, .field = {number_of(r, p)}}, got;
+
+    add(r, OUTPUT_RESUME, mine.field[0], (uint64_t)result);
+    if (r->next.tag == JOURNAL_FAULT || r->next.tag == JOURNAL_TICK)
+        mine.tag = r->next.tag;
+    answer(r, &mine, 1, &got);
+    *out = (struct process_stop){.kind = PROCESS_TICK};
+    if (got.tag == JOURNAL_FAULT) {
+        out->kind = PROCESS_FAULT;
+        out->cause = got.field[1];
+        out->address = got.field[2];
+    } else if (got.tag == JOURNAL_SYSCALL) {
+        out->kind = PROCESS_SYSCALL;
+        out->nr = got.field[1];
+        memcpy(out->args, got.field + 2, sizeof(out->args));
+    }
+}
+
+static void replay_destroy(void *ctx, struct process *p)
+{
+    add(ctx, OUTPUT_DESTROY, number_of(ctx, p), 0);
+}
+
+static int replay_user_read(void *ctx, struct process *p, void *dst, uint64_t address, size_t len)
+{
+    struct journal_record mine = {.tag = JOURNAL_USER_READ,
+                                  .field = {number_of(ctx, p), address, len}},
+                          got;
+    int err = (int)journal_unzigzag(answer(ctx, &mine, 3, &got)->field[3]);
+
+    if (!err)
+        memcpy(dst, got.bytes, len);
+    return err;
+}
+
+static int replay_user_write(void *ctx, struct process *p, uint64_t address, const void *src,
+                             size_t len)
+{
+    struct journal_record mine = {.tag = JOURNAL_USER_WRITE,
+                                  .field = {number_of(ctx, p), address, len}},
+                          got;
+
+    add_bytes(ctx, OUTPUT_WRITE, mine.field[0], src, len);
+    return (int)journal_unzigzag(answer(ctx, &mine, 3, &got)->field[3]);
+}
+
+/* ---- calls ---- */
+
+static int call_init(struct replay *r, const uint64_t *f)
+{
+    struct kernel_config config = {
+        .platform = &r->platform,
+        .processes = &r->processes,
+        .nic = {.bus = (enum virtio_bus)f[1],
+                .address = f[2],
+                .irq = (unsigned)f[3],
+                .msix = {f[4], f[5], (uint32_t)f[6]}},
+        .nic_options = {.interrupts = f[7]},
+        .dma_size = (size_t)f[9],
+    };
+
+    r->now_ns = f[0];
+    r->dma_bus = f[8];
+    r->dma_size = config.dma_size;
+    r->dma = mmap(NULL, r->dma_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    r->buffers = memory_new(1, STACK_BUFFERS_SIZE);
+    r->kernel = memory_new(1, sizeof(struct kernel));
+    if (r->dma == MAP_FAILED)
+        out_of_memory();
+    config.dma = r->dma;
+    config.buffers = r->buffers;
+    return kernel_init(r->kernel, &config, r->now_ns);
+}
+
+static int call_start(struct replay *r, const struct journal_record *call)
+{
+    const char *words[JOURNAL_WORDS_MAX];
+    const char *at = (const char *)call->bytes;
+
+    for (unsigned i = 0; i < call->field[0]; i++) {
+        words[i] = at;
+        at += strlen(at) + 1;
+    }
+    return kernel_start(r->kernel, words, (unsigned)call->field[0]);
+}
+
+static void returned(struct replay *r, int64_t result)
+{
+    add(r, OUTPUT_RETURN, 0, (uint64_t)result);
+}
+
+/* Before there is a kernel: is there a device? */
+static int call_open(struct replay *r, const uint64_t *f)
+{
+    struct virtio_place place = {.bus = (enum virtio_bus)f[0], .address = f[1]};
+    struct virtio_device d;
+
+    return virtio_open(&d, &r->platform, &place);
+}
+
+static int call_find(struct replay *r, const uint64_t *f)
+{
+    struct pci_host host = {
+        .mmio_base = f[0], .mmio_size = f[1], .io_base = (uint32_t)f[2], .io_size = (uint32_t)f[3]};
+    struct virtio_place place;
+
+    return pci_find_virtio(&r->platform, &host, VIRTIO_ID_NET, &place);
+}
+
+static void carry_out(struct replay *r, const struct journal_record *call)
+{
+    int err;
+
+    if (call->tag == JOURNAL_OPEN) {
+        returned(r, call_open(r, call->field));
+    } else if (call->tag == JOURNAL_FIND) {
+        returned(r, call_find(r, call->field));
+    } else if (call->tag == JOURNAL_INIT) {
+        err = call_init(r, call->field);
+        returned(r, err);
+        if (err && r->next.tag != JOURNAL_END)
+            differ(r, "here the machine does not come up (%s)", trace_error_word(err));
+    } else if (call->tag == JOURNAL_START) {
+        returned(r, call_start(r, call));
+    } else if (call->tag == JOURNAL_POLL) {
+        r->polls++;
+        r->now_ns += call->field[0];
+        kernel_poll(r->kernel, r->now_ns);
+    } else {
+        kernel_stop(r->kernel);
+    }
+}
+
+_Noreturn void replay_run(struct replay *r)
+{
+    char words[WORDS_SIZE];
+
+    for (;;) {
+        struct journal_record call = r->next;
+
+        if (call.tag == JOURNAL_END)
+            at_end(r, NULL);
+        if (!journal_is_call(call.tag))
+            differ(r, "in the journal it is %s; here the call was over",
+                   journal_words(&call, words, sizeof(words)));
+        if (call.check != (uint8_t)r->sum)
+            differ(r,
+                   "both come to the next call, but what the core put out before is not the same");
+        r->total = journal_mix(r->total, r->sum);
+        r->sum = 0;
+        used(r);
+        advance(r);
+        carry_out(r, &call);
+    }
+}
+
+/* ---- the whole ---- */
+
+void replay_open(struct replay *r)
+{
+    r->ring = (struct ring_access){replay_load, replay_store, replay_take, replay_give};
+    r->platform = (struct platform){
+        .ctx = r,
+        .reg_read = replay_reg_read,
+        .reg_write = replay_reg_write,
+        .bus_address = replay_bus_address,
+        .barrier = replay_barrier,
+        .relax = replay_relax,
+        .entropy = replay_entropy,
+        .trace = replay_trace,
+        .line = replay_line,
+    };
+    r->processes = (struct process_ops){
+        .ctx = r,
+        .create = replay_create,
+        .resume = replay_resume,
+        .destroy = replay_destroy,
+        .user_read = replay_user_read,
+        .user_write = replay_user_write,
+    };
+    advance(r);
+}
+
+void replay_close(struct replay *r)
+{
+    if (r->dma)
+        munmap(r->dma, r->dma_size);
+    free(r->buffers);
+    free(r->kernel);
+}
+
+size_t replay_kernel_size(void)
+{
+    return sizeof(struct kernel);
+}

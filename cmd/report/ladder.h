@@ -1,0 +1,34 @@
+/*
+ * The ladder of a run: time, machine, wire, world; a line for each frame and each line of the
+ * trace, as plain text or as a Mermaid sequence diagram. Whatever text it is given comes out as
+ * printable ASCII, with \xNN for the rest.
+ */
+#ifndef DRYWIRE_LADDER_H
+#define DRYWIRE_LADDER_H
+
+#include "../../sim/frame/decode.h"
+#include "../../sim/scenario/scenario.h"
+#include <stdio.h>
+
+enum { LADDER_WIDTH_MIN = 60, LADDER_WIDTH_MAX = 400 };
+
+struct ladder {
+    FILE *out;
+    unsigned width; /* of a line, from LADDER_WIDTH_MIN to LADDER_WIDTH_MAX */
+    bool color, mermaid;
+};
+
+void ladder_start(const struct ladder *l, const char *title);
+
+/* A frame: `fate` is NULL or what the wire did to it; `lost`: it never arrives. Times are the
+ * simulation's. */
+void ladder_frame(const struct ladder *l, uint64_t time_ns, enum direction dir,
+                  const struct decoded *d, const char *fate, bool lost);
+
+/* Something that the machine says. */
+void ladder_note(const struct ladder *l, uint64_t time_ns, const char *text);
+
+/* How it ended. */
+void ladder_end(const struct ladder *l, const char *text);
+
+#endif

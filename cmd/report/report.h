@@ -1,0 +1,58 @@
+/*
+ * What `drywire` prints and writes about a run and its verdict: for people, as JSON, as JUnit, for
+ * GitHub.
+ */
+#ifndef DRYWIRE_REPORT_H
+#define DRYWIRE_REPORT_H
+
+#include "../worker/child.h"
+#include <stdio.h>
+
+/* A finished scenario, or a file that could not be read. */
+struct report_item {
+    const struct scenario *scenario; /* NULL when there is only a path */
+    const char *path;                /* what was named; NULL: the scenario's */
+    const struct verdict *verdict;
+    const struct options *options;
+    const char *skip;    /* why it was not run, or NULL */
+    const char *error;   /* why it could not be read, `file:line: message`, or NULL */
+    const char *text;    /* what a person is told of it (qemu, replay), or NULL: line and block */
+    bool of_many;        /* one of the many runs of its file, which JUnit has as one case */
+    const char *tally;   /* JUnit: what came of its many seeds, in words, or NULL */
+    const char *capture; /* where its capture is, or NULL */
+};
+
+/* The file it is about; did it fail; and in a word: pass, fail, skip or error. */
+const char *report_path(const struct report_item *it);
+bool report_failed(const struct report_item *it);
+const char *report_word(const struct report_item *it);
+
+void report_story(FILE *out, const struct report_item *it);
+void report_line(FILE *out, const struct report_item *it); /* the one verdict line */
+void report_permits(FILE *out, const struct scenario *sc); /* of it: what is off, what is allowed */
+void report_block(FILE *out, const struct report_item *it); /* the eight lines of a failure */
+void report_json(FILE *out, const struct report_item *it);
+
+/* A GitHub annotation on stderr and a row in the job summary, for what failed or could not be read.
+ * 0, or EXIT_HARNESS after a line on stderr: the summary could not be written. */
+int report_github(const struct report_item *it);
+
+/* One line that repeats the run. */
+void report_replay(char *buf, size_t size, const struct report_item *it);
+
+/* JUnit: collected in memory, written at the end, the whole file or nothing. 0, or EXIT_HARNESS
+ * after a line on stderr. */
+void junit_add(const struct report_item *it);
+int junit_write(const char *path);
+
+/* The file and line that a site (`file:line`) names: the line, or 0 when it has none; then the file
+ * is the item's. */
+unsigned report_place(const struct report_item *it, char *file, size_t size);
+
+/* A moment of a run, a frame in words, and both in a line, as every ladder shows them. */
+void report_time(char *buf, size_t size, uint64_t time_ns);
+void report_frame_words(char *buf, size_t size, const struct decoded *d, const char *fate);
+void report_frame(char *buf, size_t size, uint64_t time_ns, enum direction dir,
+                  const struct decoded *d, const char *fate);
+
+#endif

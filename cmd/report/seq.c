@@ -1,0 +1,149 @@
+/* The ladder of a run or a capture: see seq.h; ladder.h draws it. */
+#include "seq.h"
+#include "../../sim/frame/capture.h"
+#include "../worker/child.h"
+#include "../verbs.h"
+#include "../../sim/frame/digest.h"
+#include "ladder.h"
+#include "report.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { WIDTH_DEFAULT = 120 };
+
+/* As wide as asked for, else as the terminal. */
+static unsigned width_of(const struct options *o)
+{
+    struct winsize size = {0};
+    uint64_t width = o->width;
+
+    if (!width && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+        width = size.ws_col;
+    if (!width)
+        width = WIDTH_DEFAULT;
+    return width < LADDER_WIDTH_MIN   ? LADDER_WIDTH_MIN
+           : width > LADDER_WIDTH_MAX ? LADDER_WIDTH_MAX
+                                      : (unsigned)width;
+}
+
+static struct ladder ladder_of(const struct options *o)
+{
+    return (struct ladder){
+        .out = stdout, .width = width_of(o), .color = o->color, .mermaid = o->mermaid};
+}
+
+/* ---- a run ---- */
+
+static void on_line(void *ctx, uint64_t time_ns, const char *line)
+{
+    ladder_note(ctx, time_ns, line);
+}
+
+static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
+                     size_t len, const char *fate)
+{
+    (void)len;
+    /* The words of sim/world/wire.c for a frame that does not arrive. */
+    ladder_frame(ctx, time_ns, dir, d, fate,
+                 fate && (strstr(fate, "dropped") || strstr(fate, "cut")));
+}
+
+static void on_lost(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                    size_t len, const struct decoded *d, const char *why)
+{
+    char fate[60];
+
+    (void)frame;
+    (void)len;
+    snprintf(fate, sizeof(fate), "lost: %s", why);
+    ladder_frame(ctx, time_ns, dir, d, fate, true);
+}
+
+struct ladder_run {
+    const struct options *options;
+    const struct scenario *scenario;
+    const struct guest_ops *guest;
+};
+
+static int run(void *ctx)
+{
+    const struct ladder_run *job = ctx;
+    struct ladder l = ladder_of(job->options);
+    struct run_options ro = {
+        .seed = job->options->seed,
+        .guest = job->guest,
+        .weak_memory = options_weak(job->options),
+        .on_line = on_line,
+        .on_frame = on_frame,
+        .on_lost = on_lost,
+        .ctx = &l,
+        .detail = job->options->verbose,
+    };
+    struct run_context *c = run_context_new();
+    struct run_result r;
+    char end[700];
+
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a crash leaves all lines before it */
+    ladder_start(&l, job->scenario->title);
+    run_scenario(c, job->scenario, &ro, &r);
+    snprintf(end, sizeof(end), "%s  seed=%" PRIu64 " hash=%016" PRIx64 "%s%s%s%s",
+             r.failure.kind ? "fail" : "pass", r.seed, r.hash, r.failure.kind ? "  " : "",
+             r.failure.oracle, r.failure.kind ? ": " : "", r.failure.message);
+    ladder_end(&l, end);
+    run_context_free(c);
+    return failure_code(r.failure.kind);
+}
+
+int seq_run(const struct scenario *sc, const struct guest_ops *guest, const struct options *o)
+{
+    struct ladder_run job = {o, sc, guest};
+
+    return child_call(run, &job, o->timeout_s);
+}
+
+/* ---- a capture ---- */
+
+static void capture_frame(const struct ladder *l, const struct capture_frame *f,
+                          const uint8_t mac[6], uint64_t time_ns)
+{
+    char fate[120];
+    struct decoded d;
+
+    decode_frame(f->bytes, f->len, &d);
+    snprintf(fate, sizeof(fate), "%.*s", (int)f->fault_len, f->fault ? f->fault : "");
+    ladder_frame(l, time_ns, memcmp(d.eth_src, mac, 6) == 0 ? DIRECTION_TX : DIRECTION_RX, &d,
+                 f->fault ? fate : NULL, f->lost);
+}
+
+int seq_capture(const char *path, const struct options *o)
+{
+    struct ladder l = ladder_of(o);
+    struct capture c;
+    char problem[200], text[300];
+    uint64_t start_ns;
+    uint8_t mac[6];
+
+    if (capture_read(&c, path, problem, sizeof(problem))) {
+        fprintf(stderr, "drywire: %s: %s\n", path, problem);
+        return EXIT_USAGE;
+    }
+    /* The simulation's time begins at power-on; any other capture's with its first frame. */
+    start_ns = c.count ? c.frames[0].time_ns : 0;
+    if (capture_origin(&c, "verb", text, sizeof(text)) && strcmp(text, "run") == 0)
+        start_ns = SIM_POWER_ON_NS;
+    digest_machine(&c, mac);
+    ladder_start(&l, path);
+    for (size_t i = 0; i < c.count; i++) {
+        uint64_t at = c.frames[i].time_ns;
+
+        capture_frame(&l, &c.frames[i], mac, SIM_POWER_ON_NS + (at > start_ns ? at - start_ns : 0));
+    }
+    snprintf(text, sizeof(text), "%zu frames; the machine is %02x:%02x:%02x:%02x:%02x:%02x",
+             c.count, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    ladder_end(&l, text);
+    capture_free(&c);
+    return EXIT_PASS;
+}

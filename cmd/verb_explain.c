@@ -1,0 +1,127 @@
+/*
+ * `drywire explain`: what a seed does to a scenario, frame by frame that a fault touched and draw
+ * by draw.
+ */
+#include "worker/child.h"
+#include "report/stream_words.h"
+#include "verbs.h"
+#include <inttypes.h>
+#include <string.h>
+
+struct explanation {
+    unsigned touched;
+};
+
+static void explain_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
+                          size_t len, const char *fate)
+{
+    struct explanation *e = ctx;
+    uint64_t us = (time_ns - SIM_POWER_ON_NS) / NS_PER_US;
+    char what[200];
+
+    if (!fate)
+        return;
+    e->touched++;
+    printf("%6" PRIu64 ".%06" PRIu64 "  %s  %s: %s (%zu bytes)\n", us / 1000000, us % 1000000,
+           dir == DIRECTION_TX ? "tx" : "rx", fate, decode_summary(d, what, sizeof(what)), len);
+}
+
+static void explain_lost(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                         size_t len, const struct decoded *d, const char *why)
+{
+    char fate[60];
+
+    (void)frame;
+    snprintf(fate, sizeof(fate), "lost: %s", why);
+    explain_frame(ctx, time_ns, dir, d, len, fate);
+}
+
+/* Decisions by stream: how often each was drawn, in the order of their first; or each one. */
+static void explain_tape(const struct run_result *r, bool all)
+{
+    enum { STREAMS = 64 };
+    const char *streams[STREAMS];
+    size_t counts[STREAMS] = {0};
+    unsigned count = 0;
+
+    for (size_t i = 0; i < r->tape_count; i++) {
+        const struct decision *d = &r->tape[i];
+        unsigned k = 0;
+
+        while (k < count && strcmp(streams[k], d->stream))
+            k++;
+        if (k == STREAMS)
+            continue;
+        streams[k] = d->stream;
+        count += k == count;
+        counts[k]++;
+        if (all)
+            printf("  %6" PRIu64 ".%06" PRIu64 "  %-16s draw %-6" PRIu64 " value %-8" PRIu64
+                   " %s\n",
+                   (d->time_ns - SIM_POWER_ON_NS) / NS_PER_S,
+                   (d->time_ns - SIM_POWER_ON_NS) % NS_PER_S / NS_PER_US, d->stream, d->ordinal,
+                   d->value, stream_words(d->stream));
+    }
+    for (unsigned k = 0; k < count; k++)
+        printf("  %-16s %6zu %s  %s\n", streams[k], counts[k], counts[k] == 1 ? "time " : "times",
+               stream_words(streams[k]));
+    if (!count)
+        puts("  none");
+}
+
+struct explain_job {
+    const struct options *options;
+    const struct scenario *scenario;
+    const struct guest_ops *guest;
+};
+
+/* In a child, which a guest may crash. */
+static int explain(void *ctx)
+{
+    const struct explain_job *job = ctx;
+    const struct options *o = job->options;
+    struct explanation e = {0};
+    struct run_options ro = {
+        .seed = o->seed,
+        .guest = job->guest,
+        .weak_memory = options_weak(o),
+        .on_frame = explain_frame,
+        .on_lost = explain_lost,
+        .ctx = &e,
+    };
+    struct run_context *c = run_context_new();
+    struct run_result r;
+
+    printf("%s, seed %" PRIu64 "\n\nFrames that a fault touched:\n", job->scenario->path, o->seed);
+    run_scenario(c, job->scenario, &ro, &r);
+    if (!e.touched)
+        puts("  none");
+    printf("\nDecisions that the seed drew%s:\n", o->verbose ? "" : " (-v: each one)");
+    explain_tape(&r, o->verbose);
+    printf("\n%s  hash=%016" PRIx64 "%s%s\n", r.failure.kind ? "fail" : "pass", r.hash,
+           r.failure.kind ? "  " : "", r.failure.message);
+    run_context_free(c);
+    return failure_code(r.failure.kind);
+}
+
+int verb_explain(const struct options *o)
+{
+    struct explain_job job = {.options = o};
+    struct scenario *sc;
+    int code;
+
+    if (o->path_count != 1) {
+        fprintf(stderr, "drywire: explain one scenario file, e.g. drywire explain FILE --seed 7\n");
+        return EXIT_USAGE;
+    }
+    if (o->guest && !(job.guest = load_guest(o->guest)))
+        return EXIT_USAGE;
+    if (read_with_device(o->paths[0], o, &sc))
+        return EXIT_USAGE;
+    job.scenario = sc;
+    code = check_skip(sc);
+    if (!code)
+        code = child_call(explain, &job, o->timeout_s);
+    scenario_free(sc);
+    return code;
+}

@@ -1,0 +1,41 @@
+/*
+ * `drywire seq`: the ladder of a scenario's run or of a capture.
+ */
+#include "../sim/frame/capture.h"
+#include "base/paths.h"
+#include "report/seq.h"
+#include "verbs.h"
+#include <stdio.h>
+#include <unistd.h>
+
+static int seq_scenario(const struct options *o)
+{
+    const struct guest_ops *guest = NULL;
+    struct scenario *sc;
+    int code;
+
+    if (o->guest && !(guest = load_guest(o->guest)))
+        return EXIT_USAGE;
+    if (read_with_device(o->paths[0], o, &sc))
+        return EXIT_USAGE;
+    code = check_skip(sc);
+    if (!code)
+        code = seq_run(sc, guest, o);
+    scenario_free(sc);
+    return code;
+}
+
+int verb_seq(const struct options *o)
+{
+    if (o->path_count != 1) {
+        fprintf(stderr,
+                "drywire: seq takes one scenario file or capture, e.g. drywire seq FILE.scn "
+                "--seed 7\n");
+        return EXIT_USAGE;
+    }
+    if (access(o->paths[0], R_OK)) {
+        paths_report_missing(stderr, o->paths[0]);
+        return EXIT_USAGE;
+    }
+    return capture_recognised(o->paths[0]) ? seq_capture(o->paths[0], o) : seq_scenario(o);
+}

@@ -1,0 +1,44 @@
+/*
+ * `drywire world`: the far side of a scenario, served to a guest of someone else.
+ */
+#include "qemu/live.h"
+#include "verbs.h"
+#include <stdio.h>
+
+/* 0, or EXIT_USAGE after a line on stderr. */
+static int check_world(const struct options *o)
+{
+    if (o->path_count != 1) {
+        fprintf(stderr, "drywire: world takes one scenario file, e.g. drywire world FILE --socket "
+                        "net.sock\n");
+        return EXIT_USAGE;
+    }
+    if (!o->socket == (o->fd == NO_FD)) {
+        fprintf(stderr, "drywire: world needs --socket PATH or --fd N%s\n",
+                o->socket ? ", not both" : "");
+        return EXIT_USAGE;
+    }
+    if (o->peer && !o->socket) {
+        fprintf(stderr, "drywire: --peer goes with --socket\n");
+        return EXIT_USAGE;
+    }
+    return check_writable("pcap", o->pcap);
+}
+
+int verb_world(const struct options *o)
+{
+    struct scenario *sc;
+    int code = check_world(o);
+
+    if (code)
+        return code;
+    if (scenario_read_far_side(o->paths[0], &sc, stderr))
+        return EXIT_USAGE;
+    code = check_skip(sc);
+    if (!code)
+        code = check_slirp();
+    if (!code)
+        code = live_serve(sc, o, (struct live_guest){0});
+    scenario_free(sc);
+    return code;
+}

@@ -1,0 +1,318 @@
+/*
+ * One run in a child process: the story it tells into shared memory, crashes and the alarm turned
+ * into verdicts. See child.h; pool.c has the parent's part.
+ */
+#include "child.h"
+#include "crash.h"
+#include "../base/origin.h"
+#include "../base/whole_file.h"
+#include "comparison.h"
+#include "../report/report.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Of the run under way. */
+static struct verdict *shared;
+
+/* What is kept for a page, NULL: nothing. */
+static struct page_log *page_log;
+
+/* The run that is going on, for the signal handler; known from its first hashed item on. */
+static const struct sim *volatile running;
+
+enum { ALARM_MAX_S = 1000000 };
+
+/* ---- the story ---- */
+
+struct story {
+    struct verdict *v;
+    struct whole_file trace; /* file NULL: none */
+    unsigned limit;
+    struct comparison *comparison; /* NULL: one run only */
+};
+
+__attribute__((format(printf, 2, 3))) static void tell(struct story *s, const char *format, ...)
+{
+    struct verdict *v = s->v;
+    bool tail = v->tail_count || v->lines >= s->limit || v->story_len + STORY_LINE_MAX >= STORY_MAX;
+    char *line = tail ? v->tail[v->tail_count++ % STORY_TAIL] : v->story + v->story_len;
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(line, STORY_LINE_MAX, format, args);
+    va_end(args);
+    if (n >= STORY_LINE_MAX)
+        line[STORY_LINE_MAX - 2] = '\n'; /* a line that was cut is still one */
+    if (tail)
+        return;
+    v->story_len += (size_t)n < STORY_LINE_MAX ? (size_t)n : STORY_LINE_MAX - 1;
+    v->lines++;
+}
+
+static void on_line(void *ctx, uint64_t time_ns, const char *line)
+{
+    struct story *s = ctx;
+    char at[40];
+
+    s->v->last_ns = time_ns;
+    report_time(at, sizeof(at), time_ns);
+    tell(s, "%s       %s\n", at, line);
+    if (page_log)
+        page_log_line(page_log, time_ns, line);
+    if (s->trace.file)
+        fprintf(s->trace.file, "t=%" PRIu64 " %s\n", (time_ns - SIM_POWER_ON_NS) / NS_PER_US, line);
+}
+
+static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
+                     size_t len, const char *fate)
+{
+    struct story *s = ctx;
+    char *last = s->v->last[s->v->last_count++ % LAST_FRAMES];
+
+    (void)len;
+    s->v->last_ns = time_ns;
+    report_frame(last, STORY_LINE_MAX, time_ns, dir, d, fate);
+    tell(s, "%s\n", last);
+}
+
+static void on_lost(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                    size_t len, const struct decoded *d, const char *why)
+{
+    char fate[60];
+
+    snprintf(fate, sizeof(fate), "lost: %s", why);
+    on_frame(ctx, time_ns, dir, d, len, fate);
+    if (page_log)
+        page_log_flight(page_log, time_ns, dir, frame, len, d, fate, SIM_NEVER);
+}
+
+static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                      size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns)
+{
+    (void)ctx;
+    page_log_flight(page_log, time_ns, dir, frame, len, d, fate, arrival_ns);
+}
+
+static void on_ring(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqueue_event what,
+                    unsigned chain, uint32_t value)
+{
+    (void)ctx;
+    page_log_ring(page_log, time_ns, q, what, chain, value);
+}
+
+static void watch(void *ctx, const struct sim *s, const char *kind, const void *bytes, size_t len)
+{
+    struct story *story = ctx;
+
+    running = s;
+    if (story->comparison)
+        comparison_item(story->comparison, s, kind, bytes, len);
+}
+
+/* ---- in the child ---- */
+
+static uint64_t clock_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static void take(struct verdict *v, const struct run_result *r, uint64_t real_ns)
+{
+    v->failure = r->failure;
+    v->seed = r->seed;
+    v->hash = r->hash;
+    v->virtual_ns = r->virtual_ns;
+    v->real_ns = real_ns;
+    v->frames_tx = r->frames_tx;
+    v->frames_rx = r->frames_rx;
+    v->events = r->events;
+    v->faults = r->faults;
+    v->claim = r->claim;
+    if (page_log)
+        page_log_tape(page_log, r->tape, r->tape_count);
+    memcpy(v->world, r->world, sizeof(v->world));
+}
+
+/* Run it again and again: every run must hash what the first did. A difference is always told, but
+ * a failure of the first run remains the verdict. */
+static void repeat(struct run_context *c, const struct scenario *sc, struct run_options *ro,
+                   uint64_t times)
+{
+    struct story *story = ro->ctx;
+    struct comparison *cmp = story->comparison;
+    struct failure *f = &shared->failure;
+    struct run_result r;
+
+    ro->on_line = NULL;
+    ro->on_frame = NULL;
+    ro->on_lost = NULL;
+    ro->on_flight = NULL;
+    ro->on_ring = NULL;
+    ro->pcap = NULL;
+    for (uint64_t i = 1; i < times && !cmp->differs; i++) {
+        comparison_begin(cmp);
+        run_scenario(c, sc, ro, &r);
+        comparison_end(cmp);
+    }
+    if (cmp->differs && f->kind == FAILURE_NONE) {
+        f->kind = FAILURE_DIVERGENCE;
+        snprintf(f->oracle, sizeof(f->oracle), "determinism");
+        snprintf(f->site, sizeof(f->site), "%.150s", sc->path);
+        snprintf(f->message, sizeof(f->message), "two runs under the same seed differ");
+        f->time_ns = r.virtual_ns + SIM_POWER_ON_NS;
+        f->event = r.events;
+    }
+}
+
+/* A trace that was asked for and cannot be had fails the run; one that failed already keeps its own
+ * failure, and a line tells of the trace. */
+static void fail_trace(struct verdict *v, const char *path, int error)
+{
+    struct failure *f = &v->failure;
+
+    if (f->kind != FAILURE_NONE) {
+        fprintf(stderr, "drywire: --trace %s: %s\n", path, strerror(error));
+        return;
+    }
+    f->kind = FAILURE_HARNESS;
+    snprintf(f->oracle, sizeof(f->oracle), "trace");
+    snprintf(f->site, sizeof(f->site), "%.150s", path);
+    snprintf(f->message, sizeof(f->message), "cannot be written: %s", strerror(error));
+}
+
+static void tidy(const char *path, bool stays)
+{
+    if (!path[0])
+        return;
+    whole_file_remove(path);
+    if (!stays)
+        unlink(path);
+}
+
+void child_tidy(const struct job *job)
+{
+    tidy(job->pcap, job->pcap_stays);
+    tidy(job->trace, job->trace_stays);
+}
+
+void child_job(const struct job *job, struct run_context *c, struct verdict *verdict)
+{
+    const struct options *o = &job->options;
+    struct origin origin;
+    uint64_t times = o->check_determinism && o->repeat < 2 ? 2 : o->repeat;
+    struct comparison comparison = {.out = verdict->diverged,
+                                    .out_size = sizeof(verdict->diverged)};
+    struct story story = {
+        .v = verdict, .limit = job->story_lines, .comparison = times > 1 ? &comparison : NULL};
+    struct run_options ro = {.seed = o->seed,
+                             .guest = job->guest,
+                             .weak_memory = options_weak(o),
+                             .pcap = job->pcap[0] ? job->pcap : NULL,
+                             .origin = &origin,
+                             .registers = o->detail,
+                             .on_line = on_line,
+                             .on_frame = on_frame,
+                             .on_lost = on_lost,
+                             .hash_watch = watch,
+                             .ctx = &story,
+                             .detail = o->verbose || job->trace[0] || job->log};
+    struct run_result r;
+    uint64_t start;
+    int trace_error = 0;
+
+    shared = verdict;
+    page_log = job->log;
+    running = NULL;
+    alarm(o->timeout_s < ALARM_MAX_S ? (unsigned)o->timeout_s : ALARM_MAX_S);
+    origin_of(&origin, job->scenario, o);
+    if (page_log) {
+        ro.on_flight = on_flight;
+        ro.on_ring = on_ring;
+    }
+    if (job->trace[0] && whole_file_open(&story.trace, job->trace))
+        trace_error = errno;
+    if (story.trace.file)
+        setvbuf(story.trace.file, NULL, _IOLBF, 0); /* a crash leaves all lines before it */
+    start = clock_ns();
+    run_scenario(c, job->scenario, &ro, &r);
+    take(verdict, &r, clock_ns() - start);
+    if (story.trace.file && whole_file_close(&story.trace))
+        trace_error = errno;
+    if (trace_error)
+        fail_trace(verdict, job->trace, trace_error);
+    if (story.comparison)
+        repeat(c, job->scenario, &ro, times);
+    comparison_free(&comparison);
+    if (verdict->failure.kind == FAILURE_NONE)
+        child_tidy(job);
+    alarm(0);
+    running = NULL;
+    verdict->finished = true;
+}
+
+static void on_signal(int number, siginfo_t *info, void *context)
+{
+    struct failure *f = &shared->failure;
+
+    if (f->kind != FAILURE_NONE) /* the verdict stands, the trouble came after it */
+        _exit(EXIT_FAIL);
+    f->kind = number == SIGALRM ? FAILURE_LIVELOCK : FAILURE_CRASH;
+    f->time_ns = running ? running->now_ns : shared->last_ns;
+    f->event = running ? running->events : 0;
+    shared->virtual_ns = f->time_ns - SIM_POWER_ON_NS;
+    shared->hash = running ? running->hash : 0;
+    shared->events = f->event;
+    if (running && page_log)
+        page_log_tape(page_log, running->tape, running->tape_count);
+    crash_describe(f, number, info, context);
+    _exit(EXIT_FAIL);
+}
+
+void child_watch_signals(void)
+{
+    static const int numbers[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGALRM};
+    static uint8_t stack[64 * 1024];
+    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
+    struct sigaction a = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+
+    sigaltstack(&alternate, NULL);
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        sigaction(numbers[i], &a, NULL);
+}
+
+int child_call(int (*fn)(void *ctx), void *ctx, uint64_t timeout_s)
+{
+    int status = 0;
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        alarm(timeout_s < ALARM_MAX_S ? (unsigned)timeout_s : ALARM_MAX_S);
+        exit(fn(ctx));
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (pid < 0) {
+        fprintf(stderr, "drywire: fork: %s\n", strerror(errno));
+        return EXIT_HARNESS;
+    }
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    fprintf(stderr, "drywire: ended by %s; 'drywire run' shows where\n",
+            strsignal(WTERMSIG(status)));
+    return WTERMSIG(status) == SIGALRM ? EXIT_LIVELOCK : EXIT_FAIL;
+}

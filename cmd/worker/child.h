@@ -1,0 +1,61 @@
+/*
+ * One run in a child process (a worker of pool.h), so that a crash or a wall-clock alarm still
+ * gives a verdict, the story so far and a proper exit code. Parent and child share one mapping.
+ */
+#ifndef DRYWIRE_CHILD_H
+#define DRYWIRE_CHILD_H
+
+#include "../base/options.h"
+#include "page_log.h"
+#include "../../sim/run/run.h"
+#include <limits.h>
+
+enum { LAST_FRAMES = 5, STORY_LINE_MAX = 320, STORY_MAX = 4 << 20, STORY_TAIL = 20 };
+
+struct verdict {
+    bool finished; /* the child came to its end by itself */
+    struct claim claim;
+    struct failure failure;
+    uint64_t seed, hash, virtual_ns, real_ns, frames_tx, frames_rx, events, faults;
+    char world[160];
+    char diverged[400]; /* the first item that differs, or "" */
+    char last[LAST_FRAMES][STORY_LINE_MAX];
+    unsigned last_count; /* frames altogether; the last ones are kept by number modulo 5 */
+    uint64_t last_ns;    /* virtual time of what was told last */
+    size_t story_len;    /* bytes of its beginning */
+    unsigned lines;      /* of them */
+    unsigned tail_count; /* lines behind them; the last ones are kept by number modulo STORY_TAIL */
+    char tail[STORY_TAIL][STORY_LINE_MAX];
+    const char *printed; /* what it printed by itself (a guest, a sanitizer): the parent's */
+    size_t printed_len;
+    char story[STORY_MAX];
+};
+
+/* How much of the story to keep: lines from its beginning; those of its end are kept besides. */
+#define STORY_ALL UINT32_MAX
+
+/* One run: a scenario under the seed and the memory of `options`. */
+struct job {
+    const struct scenario *scenario;
+    struct options options;
+    const struct guest_ops *guest;        /* NULL: the core */
+    char pcap[PATH_MAX], trace[PATH_MAX]; /* where its capture and whole trace go; "": nowhere */
+    bool pcap_stays, trace_stays;         /* also when the run passes */
+    struct page_log *log;                 /* a mapping that gets everything, or NULL */
+    unsigned story_lines;
+};
+
+/* Run it here and fill *verdict, whose head is zeroed. A crash or the alarm ends this process with
+ * the verdict filled, once child_watch_signals() was called. */
+void child_job(const struct job *job, struct run_context *c, struct verdict *verdict);
+void child_watch_signals(void);
+
+/* A run that has passed, or is given up: nothing half-written stays, nor what only a failure
+ * leaves. */
+void child_tidy(const struct job *job);
+
+/* Call fn(ctx) in a child of its own and return what it returns, an exit code. A crash becomes
+ * EXIT_FAIL, the alarm EXIT_LIVELOCK, each after a line on stderr. */
+int child_call(int (*fn)(void *ctx), void *ctx, uint64_t timeout_s);
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * Where and why a run crashed, in words: called by the signal handler of the process that crashed,
+ * so nothing here allocates.
+ */
+#ifndef DRYWIRE_CRASH_H
+#define DRYWIRE_CRASH_H
+
+#include "../../sim/engine/sim.h"
+#include <signal.h>
+
+/*
+ * Fill oracle, site and message of *f for this signal, whose handler got `info` and `context`. The
+ * site of an assertion is its file and line; of other code the function, file and line that
+ * addr2line names, also in a guest's .so, or else the object and the offset in it.
+ */
+void crash_describe(struct failure *f, int number, const siginfo_t *info, const void *context);
+
+/* Where code was when the signal came. */
+uintptr_t crash_pc(const void *context);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * `drywire run --gdb`. See under_gdb.h.
+ *
+ * The run is in a child of drywire: gdb follows it there, and holds the parent, so that both end
+ * when gdb does. A failed CHECK and a crash are signals, at which gdb stops by itself; an oracle or
+ * an expectation that fails calls sim_failure_found(). The alarm is put off: whoever looks has
+ * time.
+ */
+#include "under_gdb.h"
+#include "../../sim/text/values.h"
+#include "../../sim/engine/sim.h"
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WORDS_MAX = 48 };
+
+bool gdb_break_at(const char *text, char *buf, size_t size)
+{
+    uint64_t n;
+
+    if (!strncmp(text, "event=", 6) && value_number(text + 6, &n) && n)
+        snprintf(buf, size, "break sim_step if s->events + 1 == %" PRIu64, n);
+    else if (!strncmp(text, "t=", 2) && value_duration(text + 2, &n))
+        snprintf(buf, size, "break sim_step if s->heap_count && s->heap[0].time_ns >= %" PRIu64,
+                 SIM_POWER_ON_NS + n);
+    else if (!strncmp(text, "packet=", 7) && value_number(text + 7, &n) && n)
+        snprintf(buf, size,
+                 "break child.c:on_frame if ((struct story *)ctx)->v->last_count + 1 == %" PRIu64,
+                 n);
+    else
+        return false;
+    return true;
+}
+
+int run_under_gdb(const struct options *o)
+{
+    static const char *const before[] = {"gdb", "-q",
+                                         "-ex", "set confirm off",
+                                         "-ex", "set follow-fork-mode child",
+                                         "-ex", "set detach-on-fork off",
+                                         "-ex", "set schedule-multiple on",
+                                         "-ex", "set breakpoint pending on",
+                                         "-ex"};
+    const char *words[WORDS_MAX];
+    char self[4096], seed[24], at[200] = "break sim_failure_found";
+    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    unsigned n = sizeof(before) / sizeof(before[0]);
+
+    self[len > 0 ? len : 0] = 0;
+    snprintf(seed, sizeof(seed), "%" PRIu64, o->seed);
+    if (o->break_at)
+        gdb_break_at(o->break_at, at, sizeof(at));
+    memcpy(words, before, sizeof(before));
+    words[n++] = at;
+    words[n++] = "-ex";
+    words[n++] = "run";
+    words[n++] = "--args";
+    words[n++] = self;
+    words[n++] = "run";
+    words[n++] = "--seed";
+    words[n++] = seed;
+    words[n++] = "--timeout";
+    words[n++] = "1000000";
+    words[n++] = "--jobs";
+    words[n++] = "1";
+    words[n++] = "--memory";
+    words[n++] = memory_word(o->memory);
+    if (o->guest) {
+        words[n++] = "--guest";
+        words[n++] = o->guest;
+    }
+    if (o->device) {
+        words[n++] = "--device";
+        words[n++] = o->device;
+    }
+    words[n++] = o->paths[0];
+    words[n] = NULL;
+    signal(SIGPIPE, SIG_DFL);
+    execvp("gdb", (char *const *)words);
+    fprintf(stderr, "drywire: gdb is not here; on Debian, as root: apt-get install -y gdb\n");
+    return EXIT_CANNOT_TEST;
+}

@@ -1,0 +1,123 @@
+/*
+ * What a flight recorder writes down (docs/recorder.md): the journal's format, shared by who writes
+ * it on metal (targets/common/journal.c) and who reads and replays it (cmd/replay/journal.c,
+ * cmd/replay/replay_core.c). The core itself does not use it.
+ *
+ * A journal is what was asked of the core (calls), and what the core was answered by its machine.
+ * Both are records: a tag, a check, the fields of the tag as LEB128 numbers and, for some, bytes
+ * behind their count. The check is what the core itself had put out by then (register writes too
+ * are records; stores to rings, lines, trace events, frames are not): the lowest byte of a sum over
+ * the present call, so that a replay notices at the next record when it does something else.
+ */
+#ifndef DRYWIRE_JOURNAL_H
+#define DRYWIRE_JOURNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { JOURNAL_VERSION = 1, JOURNAL_FIELDS_MAX = 10, JOURNAL_PROCESSES = 8 };
+
+/*
+ * X(tag, fields, has bytes). Calls come first: they ask something of the core, all others happen
+ * while it works. "where" is space << 2 | log2 of the size; "at" counts from the start of DMA
+ * memory; a result is zigzag encoded; a process is a number from 0 to JOURNAL_PROCESSES - 1.
+ */
+#define JOURNAL_RECORDS(X)                                                                         \
+    X(OPEN, 2, 0)       /* virtio_open(): bus, address */                                          \
+    X(FIND, 4, 0)       /* pci_find_virtio(): memory base and size, I/O base and size */           \
+    X(INIT, 10, 0)      /* kernel_init(): now, bus, address, irq; msix wanted, address, data;      \
+                           interrupts; DMA memory's bus address and size */                        \
+    X(START, 1, 1)      /* kernel_start(): words; each with a NUL behind it */                     \
+    X(POLL, 1, 0)       /* kernel_poll(): nanoseconds since the poll or INIT before */             \
+    X(STOP, 0, 0)       /* kernel_stop() */                                                        \
+    X(END, 4, 1)        /* why (enum journal_end), polls left out, both sums; panic: its place */  \
+    X(REG_READ, 3, 0)   /* where, address, value */                                                \
+    X(REG_WRITE, 3, 0)  /* where, address, value */                                                \
+    X(LOAD, 2, 0)       /* at << 2 | log2 of the size, value */                                    \
+    X(TAKE, 1, 1)       /* a buffer came back: at; what the device wrote */                        \
+    X(ENTROPY, 1, 0)    /* value */                                                                \
+    X(CREATE, 2, 0)     /* result, process */                                                      \
+    X(SYSCALL, 7, 0)    /* process, nr, arguments */                                               \
+    X(FAULT, 3, 0)      /* process, cause, address */                                              \
+    X(TICK, 1, 0)       /* process */                                                              \
+    X(USER_READ, 4, 1)  /* process, address, length, result; the bytes, none when it failed */     \
+    X(USER_WRITE, 4, 0) /* process, address, length, result */
+
+enum journal_tag {
+    JOURNAL_NONE,
+#define JOURNAL_ENUM(tag, fields, bytes) JOURNAL_##tag,
+    JOURNAL_RECORDS(JOURNAL_ENUM)
+#undef JOURNAL_ENUM
+        JOURNAL_TAGS,
+};
+
+/* Of each tag, for a table: how many fields, and is there more behind them? */
+#define JOURNAL_FIELD_COUNT(tag, fields, bytes) [JOURNAL_##tag] = (fields),
+#define JOURNAL_HAS_BYTES(tag, fields, bytes)   [JOURNAL_##tag] = (bytes),
+
+static inline int journal_is_call(enum journal_tag tag)
+{
+    return tag <= JOURNAL_END;
+}
+
+enum journal_end {
+    JOURNAL_ASKED, /* the run was over */
+    JOURNAL_FULL,  /* there was no room for the next record */
+    JOURNAL_PANIC, /* what ended the machine */
+};
+
+/* A number that may be negative, as one that is small when it is near to 0. */
+static inline uint64_t journal_zigzag(int64_t n)
+{
+    return (uint64_t)n << 1 ^ (n < 0 ? UINT64_MAX : 0);
+}
+
+static inline int64_t journal_unzigzag(uint64_t n)
+{
+    return (int64_t)(n >> 1 ^ (~(n & 1) + 1));
+}
+
+/* ---- the sum over what the core puts out ---- */
+
+enum journal_output {
+    OUTPUT_STORE,   /* at << 2 | log2 of the size, value */
+    OUTPUT_GIVE,    /* at; bytes */
+    OUTPUT_BARRIER, /* kind */
+    OUTPUT_RELAX,
+    OUTPUT_TRACE,   /* id; arguments */
+    OUTPUT_LINE,    /* text */
+    OUTPUT_RESUME,  /* process, result of its last call */
+    OUTPUT_DESTROY, /* process */
+    OUTPUT_WRITE,   /* bytes for a program */
+    OUTPUT_RETURN,  /* what a call returned */
+};
+
+static inline uint64_t journal_mix(uint64_t sum, uint64_t value)
+{
+    sum = (sum ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+    return sum ^ sum >> 32;
+}
+
+static inline uint64_t journal_add(uint64_t sum, enum journal_output kind, uint64_t what,
+                                   uint64_t value)
+{
+    return journal_mix(journal_mix(sum, what << 4 | kind), value);
+}
+
+static inline uint64_t journal_add_bytes(uint64_t sum, enum journal_output kind, uint64_t what,
+                                         const void *bytes, size_t len)
+{
+    const uint8_t *at = bytes;
+    uint64_t word;
+
+    sum = journal_add(sum, kind, what, len);
+    for (; len >= sizeof(word); at += sizeof(word), len -= sizeof(word)) {
+        __builtin_memcpy(&word, at, sizeof(word));
+        sum = journal_mix(sum, word);
+    }
+    word = 0;
+    __builtin_memcpy(&word, at, len);
+    return len ? journal_mix(sum, word) : sum;
+}
+
+#endif

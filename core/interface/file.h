@@ -1,0 +1,68 @@
+/*
+ * A descriptor's other end: anything that can be read, written, waited for and closed, and the
+ * calls that only sockets answer. The kernel knows files; the room that makes them knows protocols.
+ *
+ * A function that cannot finish answers ERR_AGAIN and has left no effect that its next call would
+ * repeat; the kernel calls it again later with the same arguments.
+ */
+#ifndef DRYWIRE_FILE_H
+#define DRYWIRE_FILE_H
+
+#include "../port/process.h"
+#include "syscall.h"
+#include <stdbool.h>
+
+/* A buffer in a program's memory. */
+struct user_buffer {
+    const struct process_ops *ops;
+    struct process *process;
+    uint64_t address;
+    size_t len;
+};
+
+static inline int user_copy_in(const struct user_buffer *b, void *dst, size_t offset, size_t len)
+{
+    return b->ops->user_read(b->ops->ctx, b->process, dst, b->address + offset, len);
+}
+
+static inline int user_copy_out(const struct user_buffer *b, size_t offset, const void *src,
+                                size_t len)
+{
+    return b->ops->user_write(b->ops->ctx, b->process, b->address + offset, src, len);
+}
+
+struct file;
+
+/* Sockets: NULL functions answer ERR_NOSYS. `progress` is 0 at the first try of a call and kept
+ * between tries. */
+struct socket_ops {
+    int (*connect)(void *object, const struct socket_address *to, uint64_t *progress);
+    int (*bind)(void *object, const struct socket_address *at);
+    int (*listen)(void *object, unsigned backlog);
+    int (*accept)(void *object, struct file *child, struct socket_address *from);
+    int64_t (*sendto)(void *object, const struct user_buffer *b, const struct socket_address *to);
+    int64_t (*recvfrom)(void *object, const struct user_buffer *b, struct socket_address *from);
+    int (*shutdown)(void *object);
+};
+
+struct file_ops {
+    int64_t (*read)(void *object, const struct user_buffer *b);
+    int64_t (*write)(void *object, const struct user_buffer *b);
+    unsigned (*ready)(void *object); /* POLL_IN, POLL_OUT, POLL_ERR */
+    void (*close)(void *object);
+    const struct socket_ops *socket; /* NULL: not a socket */
+};
+
+struct file {
+    const struct file_ops *ops; /* NULL: not open */
+    void *object;
+};
+
+/* What a machine's network offers to the kernel. */
+struct network_ops {
+    void *ctx;
+    int (*socket)(void *ctx, enum socket_type type, struct file *out);
+    void (*info)(void *ctx, struct netinfo *out);
+};
+
+#endif

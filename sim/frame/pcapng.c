@@ -1,0 +1,240 @@
+/*
+ * Captures out: pcapng (draft-ietf-opsawg-pcapng), section header, interfaces, enhanced packet
+ * blocks. Numbers are written in this machine's byte order, which the format allows: the magic of
+ * the section header tells it. Contracts in pcapng.h.
+ */
+#include "pcapng.h"
+#include "../base/memory.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BLOCK_SECTION = 0x0a0d0d0a,
+    BLOCK_INTERFACE = 1,
+    BLOCK_PACKET = 6,
+    BYTE_ORDER_MAGIC = 0x1a2b3c4d,
+    OPTION_END = 0,
+    OPTION_COMMENT = 1,
+    OPTION_IF_NAME = 2,
+    OPTION_IF_DESCRIPTION = 3,
+    OPTION_IF_TSRESOL = 9,
+    OPTION_EPB_FLAGS = 2,
+    OPTION_SHB_USERAPPL = 4,
+    LINKTYPE_ETHERNET = 1,
+    FLAG_INBOUND = 1,
+    FLAG_OUTBOUND = 2,
+};
+
+/* A block is gathered here and written at once: a capture always ends at a block. */
+struct block {
+    uint8_t *bytes;
+    size_t len, size;
+};
+
+static void put(struct block *b, const void *bytes, size_t len)
+{
+    b->bytes = memory_grow(b->bytes, b->len + len, &b->size, 1);
+    if (len)
+        memcpy(b->bytes + b->len, bytes, len);
+    b->len += len;
+}
+
+static void put32(struct block *b, uint32_t n)
+{
+    put(b, &n, sizeof(n));
+}
+
+static void put16(struct block *b, uint16_t n)
+{
+    put(b, &n, sizeof(n));
+}
+
+static void put_padding(struct block *b)
+{
+    static const uint8_t zeros[4];
+
+    put(b, zeros, -b->len & 3);
+}
+
+static void put_option(struct block *b, uint16_t code, const void *value, size_t len)
+{
+    uint16_t shown = len > PCAPNG_COMMENT_MAX ? PCAPNG_COMMENT_MAX : (uint16_t)len;
+
+    put16(b, code);
+    put16(b, shown);
+    put(b, value, shown);
+    put_padding(b);
+}
+
+static void put_text(struct block *b, uint16_t code, const char *text)
+{
+    if (text && *text)
+        put_option(b, code, text, strlen(text));
+}
+
+static struct block block_start(uint32_t type)
+{
+    struct block b = {0};
+
+    put32(&b, type);
+    put32(&b, 0); /* the length, known at the end */
+    return b;
+}
+
+/* Close the options, fill in the length at both ends, write. Errors stay in the FILE. */
+static void block_write(struct block *b, struct pcapng *p)
+{
+    uint32_t len = (uint32_t)b->len + 8;
+
+    put32(b, OPTION_END);
+    put32(b, len);
+    memcpy(b->bytes + 4, &len, sizeof(len));
+    fwrite(b->bytes, 1, b->len, p->out.file);
+    fflush(p->out.file);
+    p->at += b->len;
+    free(b->bytes);
+}
+
+static void write_section(struct pcapng *p, const char *const *comments)
+{
+    struct block b = block_start(BLOCK_SECTION);
+    uint64_t length_unknown = UINT64_MAX;
+
+    put32(&b, BYTE_ORDER_MAGIC);
+    put16(&b, 1); /* version 1.0 */
+    put16(&b, 0);
+    put(&b, &length_unknown, sizeof(length_unknown));
+    p->comment_at = b.len + 4;
+    for (; comments && *comments; comments++)
+        put_text(&b, OPTION_COMMENT, *comments);
+    put_text(&b, OPTION_SHB_USERAPPL, "drywire");
+    block_write(&b, p);
+}
+
+static void write_interface(struct pcapng *p, uint16_t link, const char *name,
+                            const char *description)
+{
+    struct block b = block_start(BLOCK_INTERFACE);
+    uint8_t nanoseconds = 9;
+
+    put16(&b, link);
+    put16(&b, 0);
+    put32(&b, 0); /* no limit on captured length */
+    put_text(&b, OPTION_IF_NAME, name);
+    put_text(&b, OPTION_IF_DESCRIPTION, description);
+    put_option(&b, OPTION_IF_TSRESOL, &nanoseconds, 1);
+    block_write(&b, p);
+}
+
+int pcapng_open(struct pcapng *p, const char *path, const char *const *comments)
+{
+    int error;
+
+    *p = (struct pcapng){0};
+    if (whole_file_open(&p->out, path))
+        return -1;
+    write_section(p, comments);
+    write_interface(p, LINKTYPE_ETHERNET, "wire", NULL);
+    write_interface(p, LINKTYPE_ETHERNET, "lost", NULL);
+    if (!ferror(p->out.file))
+        return 0;
+    error = errno;
+    pcapng_discard(p);
+    errno = error;
+    return -1;
+}
+
+static struct block packet_start(enum capture_interface where, uint64_t time_ns,
+                                 const uint8_t *bytes, size_t len)
+{
+    struct block b = block_start(BLOCK_PACKET);
+
+    put32(&b, where);
+    put32(&b, (uint32_t)(time_ns >> 32));
+    put32(&b, (uint32_t)time_ns);
+    put32(&b, (uint32_t)len); /* captured */
+    put32(&b, (uint32_t)len); /* on the wire */
+    put(&b, bytes, len);
+    put_padding(&b);
+    return b;
+}
+
+uint64_t pcapng_packet_comments(struct pcapng *p, enum capture_interface where, uint64_t time_ns,
+                                int outbound, const uint8_t *frame, size_t len,
+                                const char *const *comments)
+{
+    struct block b = packet_start(where, time_ns, frame, len);
+    uint32_t flags = outbound ? FLAG_OUTBOUND : FLAG_INBOUND;
+    uint64_t last_at = 0;
+
+    put_option(&b, OPTION_EPB_FLAGS, &flags, sizeof(flags));
+    for (; *comments; comments++) {
+        last_at = p->at + b.len + 4; /* behind code and length */
+        put_text(&b, OPTION_COMMENT, *comments);
+    }
+    block_write(&b, p);
+    p->packets++;
+    return last_at;
+}
+
+void pcapng_packet(struct pcapng *p, enum capture_interface where, uint64_t time_ns, int outbound,
+                   const uint8_t *frame, size_t len, const char *comment)
+{
+    const char *const comments[] = {comment, NULL};
+
+    pcapng_packet_comments(p, where, time_ns, outbound, frame, len, comments);
+}
+
+void pcapng_ring(struct pcapng *p, uint64_t time_ns, const uint8_t *record, size_t len)
+{
+    struct block b;
+
+    if (!p->rings)
+        write_interface(p, LINKTYPE_USER0, "ring", "events at the rings of drywire's device");
+    p->rings = true;
+    b = packet_start(CAPTURE_RING, time_ns, record, len);
+    block_write(&b, p);
+    p->packets++;
+}
+
+bool pcapng_can_amend(const struct pcapng *p)
+{
+    return p->out.path != NULL;
+}
+
+void pcapng_amend(struct pcapng *p, uint64_t at, const char *text, unsigned width)
+{
+    if (fseek(p->out.file, (long)at, SEEK_SET) == 0)
+        fprintf(p->out.file, "%-*.*s", (int)width, (int)width, text);
+    fflush(p->out.file);
+    fseek(p->out.file, 0, SEEK_END);
+}
+
+int pcapng_close(struct pcapng *p)
+{
+    int result = whole_file_close(&p->out);
+
+    *p = (struct pcapng){0};
+    return result;
+}
+
+void pcapng_discard(struct pcapng *p)
+{
+    whole_file_discard(&p->out);
+    *p = (struct pcapng){0};
+}
+
+long pcapng_whole(FILE *f)
+{
+    uint32_t head[2], last;
+    long at = 0;
+
+    for (;; at += (long)head[1]) {
+        if (fseek(f, at, SEEK_SET) || fread(head, sizeof(head), 1, f) != 1 ||
+            head[1] < sizeof(head) + sizeof(last) ||
+            fseek(f, at + (long)head[1] - (long)sizeof(last), SEEK_SET) ||
+            fread(&last, sizeof(last), 1, f) != 1 || last != head[1])
+            return at;
+    }
+}

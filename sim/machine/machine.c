@@ -1,0 +1,682 @@
+/* The simulated computer: see machine.h. */
+#include "machine.h"
+#include "../../core/port/ring.h"
+#include "../../core/trace/trace.h"
+#include "guest_core.h"
+#include "../base/memory.h"
+#include "../base/pattern.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef DRYWIRE_LEAK_CLOCK
+#include <time.h>
+#endif
+
+enum { DMA_SIZE = 2 << 20 };
+
+/* From an event until the guest notices it: a polling machine comes round this often. */
+#define POLL_DELAY_NS UINT64_C(1000)
+
+/* ---- time passes while the guest runs ---- */
+
+/* What is due happens between two accesses of the guest, be it the device, the wire or the far end:
+ * a guest may wait in place for an answer. Nothing enters the guest: its own timer is off during a
+ * poll, and what the scenario does to it puts itself off while it is busy. */
+static void run_due(struct machine *m)
+{
+    struct sim *s = m->sim;
+
+    while (s->heap_count && s->heap[0].time_ns <= s->now_ns)
+        sim_step(s);
+}
+
+/* What the time of an access may bring about, but for the ordinary ones: see charge(). */
+static void time_passed(struct machine *m)
+{
+    if (m->calls > POLL_CALLS_MAX && m->running) {
+        sim_fail(m->sim, FAILURE_LIVELOCK, "budget.poll", SIM_SITE,
+                 "the guest made %u device accesses in one poll without returning", POLL_CALLS_MAX);
+        longjmp(m->escape, 1);
+    }
+    if (m->arena.plain)
+        arena_plain_pass(&m->arena);
+    if (!m->running)
+        return;
+    if (m->lively && sim_chance(m->sim, &m->poke, 65536 / 64))
+        net_device_poke(m->device);
+    run_due(m);
+}
+
+/* An access takes its time. Mostly nothing else happens meanwhile, which is all that is decided
+ * here: a machine whose memory is plain is lively. */
+static inline void charge(struct machine *m, unsigned cost_ns)
+{
+    m->sim->now_ns += cost_ns;
+    if (++m->calls > POLL_CALLS_MAX || m->lively || sim_next(m->sim) <= m->sim->now_ns)
+        time_passed(m);
+}
+
+/* ---- platform.h ---- */
+
+/* Is there something in this space at all? */
+static bool device_answers(const struct machine *m, enum reg_space space, uint64_t addr)
+{
+    if (net_device_pci(m->device))
+        return true;
+    return space == REG_MMIO && addr - MACHINE_MMIO_BASE < VIRTIO_MMIO_SIZE;
+}
+
+static enum fake_space fake_space(enum reg_space space)
+{
+    return space == REG_PCI ? FAKE_CONFIG : space == REG_PORT ? FAKE_IO : FAKE_MEMORY;
+}
+
+/* A register's name in the hash. */
+static uint64_t reg_key(enum reg_space space, uint64_t addr)
+{
+    return addr ^ (uint64_t)space << 62;
+}
+
+static uint32_t machine_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)
+{
+    struct machine *m = ctx;
+    uint64_t item[2] = {reg_key(space, addr), size};
+
+    charge(m, COST_REGISTER_NS);
+    if (!device_answers(m, space, addr))
+        return UINT32_MAX >> (32 - 8 * size);
+    if (net_device_pci(m->device))
+        item[1] = net_device_pci_read(m->device, fake_space(space), addr, size);
+    else
+        item[1] = net_device_read(m->device, (uint32_t)(addr - MACHINE_MMIO_BASE), size);
+    sim_hash(m->sim, "reg.r", item, sizeof(item));
+    if (m->listener.access)
+        m->listener.access(m->listener.ctx, false, space, addr, size, (uint32_t)item[1]);
+    return (uint32_t)item[1];
+}
+
+static void machine_reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned size,
+                              uint32_t value)
+{
+    struct machine *m = ctx;
+    uint64_t item[2] = {reg_key(space, addr), value};
+
+    charge(m, COST_REGISTER_NS);
+    sim_hash(m->sim, "reg.w", item, sizeof(item));
+    if (m->listener.access)
+        m->listener.access(m->listener.ctx, true, space, addr, size, value);
+    if (!device_answers(m, space, addr))
+        return;
+    if (net_device_pci(m->device))
+        net_device_pci_write(m->device, fake_space(space), addr, size, value);
+    else
+        net_device_write(m->device, (uint32_t)(addr - MACHINE_MMIO_BASE), size, value);
+}
+
+static uint64_t machine_bus_address(void *ctx, const void *ptr)
+{
+    struct machine *m = ctx;
+
+    return arena_bus(&m->arena, ptr);
+}
+
+/* What the device sees of the arena. */
+static void bus_memory(struct machine *m)
+{
+    const struct arena *a = &m->arena;
+
+    m->bus.memory = a->memory;
+    m->bus.words = a->weak ? a->device : a->memory;
+    m->bus.first = a->bus_base;
+    m->bus.size = a->size;
+}
+
+static void act_around_barrier(struct machine *m)
+{
+    if (m->lively && m->running && sim_chance(m->sim, &m->poke, 65536 / 8))
+        net_device_poke(m->device);
+}
+
+/* The device may act inside a barrier, before the barrier takes effect; after it too, when nobody
+ * sees the access that follows. */
+static void machine_barrier(void *ctx, enum barrier kind)
+{
+    struct machine *m = ctx;
+
+    charge(m, COST_BARRIER_NS);
+    if (m->weak && !m->arena.weak) { /* a foreign guest that orders its accesses by our barriers */
+        arena_weaken(&m->arena);
+        bus_memory(m);
+    }
+    act_around_barrier(m);
+    if (kind != BARRIER_READ)
+        arena_barrier_write(&m->arena);
+    if (kind != BARRIER_WRITE)
+        arena_barrier_read(&m->arena);
+    if (m->arena.plain)
+        act_around_barrier(m);
+}
+
+static void machine_relax(void *ctx)
+{
+    charge(ctx, COST_RELAX_NS);
+}
+
+static uint64_t machine_entropy(void *ctx)
+{
+    struct machine *m = ctx;
+    uint64_t value = rng_next(&m->entropy);
+
+#ifdef DRYWIRE_LEAK_CLOCK
+    /* A leak planted on purpose: what --check-determinism must catch. */
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    value ^= (uint64_t)t.tv_nsec;
+#endif
+#ifdef DRYWIRE_LEAK_RUNS
+    /* Another one: the machine remembers former runs. */
+    static uint64_t remembered;
+
+    value ^= remembered++;
+#endif
+    return value;
+}
+
+static void machine_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
+{
+    struct machine *m = ctx;
+    uint64_t item[TRACE_ARGS_MAX + 1] = {id};
+
+    count = count < TRACE_ARGS_MAX ? count : TRACE_ARGS_MAX;
+    if (count)
+        memcpy(item + 1, args, count * sizeof(*args));
+    sim_hash(m->sim, "trace", item, (count + 1) * sizeof(item[0]));
+    m->listener.trace(m->listener.ctx, id, args, count);
+}
+
+static void machine_line(void *ctx, const char *text, size_t len)
+{
+    struct machine *m = ctx;
+
+    sim_hash(m->sim, "line", text, len);
+    m->listener.line(m->listener.ctx, text, len);
+}
+
+/* ---- ring.h ---- */
+
+/* Just before the driver looks at a word that it waits for, which is where an order that is missing
+ * between its last stores and this load shows. */
+static void act_before_look(struct machine *m, uint64_t bus)
+{
+    for (unsigned i = 0; i < NET_QUEUES; i++)
+        if (vqueue_awaited(&m->device->queue[i], bus) && sim_chance(m->sim, &m->poke, 65536 / 4)) {
+            net_device_poke(m->device);
+            return;
+        }
+}
+
+static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned size)
+{
+    struct machine *m = ctx;
+    uint64_t bus = arena_bus(&m->arena, word), value;
+
+    charge(m, COST_RING_NS);
+    if (m->lively && m->running)
+        act_before_look(m, bus);
+    for (unsigned i = 0; m->weak && i < NET_QUEUES; i++) {
+        if (!vqueue_used_entry(&m->device->queue[i], bus))
+            continue;
+        LOOK(&m->bus, RING_READ_ORDER);
+        if (arena_unseen(&m->arena, word, size))
+            VIOLATION(&m->bus, "ring.read_order", "2.7.14, 2.8.22",
+                      "queue %u: a used entry is read while it may still be old; a read barrier is "
+                      "missing after its index or flags",
+                      i);
+    }
+    value = arena_driver_load(&m->arena, word, size);
+    for (unsigned i = 0; i < NET_QUEUES; i++)
+        vqueue_shown(&m->device->queue[i], bus, value);
+    if (m->bus.ring)
+        for (unsigned i = 0; i < NET_QUEUES; i++)
+            vqueue_tell_collected(&m->device->queue[i], bus, value);
+    return value;
+}
+
+/* A live device knows where the driver's words are. */
+static void store_check(struct machine *m, uint64_t bus)
+{
+    bool inside = false, allowed = false;
+
+    LOOK(&m->bus, RING_LAYOUT);
+    for (unsigned i = 0; i < NET_QUEUES && !inside; i++)
+        allowed = vqueue_driver_may_store(&m->device->queue[i], bus, &inside);
+    if (!inside && (m->device->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)))
+        return; /* an indirect table may lie anywhere; its sample guards it while in use */
+    if (!allowed)
+        VIOLATION(&m->bus, "ring.layout", inside ? "2.7.8" : "2.7.2",
+                  "the driver stores a ring word at %#llx, %s: its layout is not the device's",
+                  (unsigned long long)bus,
+                  inside ? "in a used ring" : "outside of every descriptor table and ring");
+}
+
+static void machine_ring_store(void *ctx, volatile void *word, unsigned size, uint64_t value)
+{
+    struct machine *m = ctx;
+
+    charge(m, COST_RING_NS);
+    if (m->device->live)
+        store_check(m, arena_bus(&m->arena, word));
+    arena_driver_store(&m->arena, word, size, value);
+}
+
+/* ---- the device's bus ---- */
+
+static void bus_store(void *ctx, uint64_t bus, unsigned size, uint64_t value)
+{
+    struct machine *m = ctx;
+
+    arena_device_store(&m->arena, bus, size, value);
+}
+
+static void bus_write(void *ctx, uint64_t bus, const uint8_t *bytes, size_t len)
+{
+    struct machine *m = ctx;
+
+    arena_device_write(&m->arena, bus, bytes, len);
+}
+
+static void bus_attach_ring(void *ctx, uint64_t bus, size_t len)
+{
+    struct machine *m = ctx;
+
+    arena_attach_ring(&m->arena, bus, len);
+}
+
+static void bus_look(void *ctx)
+{
+    struct machine *m = ctx;
+
+    arena_early_stores(&m->arena);
+}
+
+static bool bus_unpublished(void *ctx, uint64_t bus, size_t len)
+{
+    struct machine *m = ctx;
+
+    LOOK(&m->bus, RING_PUBLISH_ORDER);
+    return arena_unpublished(&m->arena, bus, len);
+}
+
+static void bus_own(void *ctx, uint64_t bus, size_t len, bool device)
+{
+    struct machine *m = ctx;
+
+    arena_own(&m->arena, bus, len, device);
+}
+
+static struct draw_stream *stream(struct machine *m, const char *what)
+{
+    for (unsigned i = 0; i < m->stream_count; i++)
+        if (strcmp(m->streams[i].name, what) == 0)
+            return &m->streams[i];
+    if (m->stream_count == MACHINE_STREAMS)
+        abort();
+    draw_stream_init(&m->streams[m->stream_count], what);
+    return &m->streams[m->stream_count++];
+}
+
+static bool bus_chance(void *ctx, const char *what, uint32_t per_65536)
+{
+    struct machine *m = ctx;
+
+    return sim_chance(m->sim, stream(m, what), per_65536);
+}
+
+static uint64_t bus_pick(void *ctx, const char *what, uint64_t bound)
+{
+    struct machine *m = ctx;
+
+    return sim_pick(m->sim, stream(m, what), bound);
+}
+
+static void device_event(void *ctx, uint64_t what)
+{
+    struct machine *m = ctx;
+
+    if (m->powered)
+        net_device_event(m->device, (unsigned)what);
+}
+
+static void bus_later(void *ctx, uint64_t delay_ns, unsigned what)
+{
+    struct machine *m = ctx;
+
+    sim_at(m->sim, m->sim->now_ns + delay_ns, EVENT_DEVICE, device_event, m, what);
+}
+
+static void bus_interrupt(void *ctx)
+{
+    machine_wake(ctx);
+}
+
+static void bus_frame(void *ctx, const uint8_t *frame, size_t len)
+{
+    struct machine *m = ctx;
+
+    m->listener.frame(m->listener.ctx, frame, len);
+}
+
+static void bus_hash(void *ctx, const char *kind, const void *bytes, size_t len)
+{
+    struct machine *m = ctx;
+
+    sim_hash(m->sim, kind, bytes, len);
+}
+
+/* Rules that QEMU 7.2 does not keep a driver to (docs/qtest.md). */
+static bool qemu_lets_pass(const char *oracle)
+{
+    static const char *const names[] = {
+        "features.not_offered",
+        "net.rx_not_posted",
+        "net.rx_size",
+        "net.tx_header",
+        "notify.before_driver_ok",
+        "notify.suppressed",
+        "ring.leak",
+        "ring.ownership",
+        "ring.publish_order",
+        "ring.read_order",
+        "status.features_ok_legacy",
+        "status.features_unread",
+    };
+
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i], oracle) == 0)
+            return true;
+    return false;
+}
+
+static void bus_lost(void *ctx, bool transmitted, const uint8_t *frame, size_t len, const char *why)
+{
+    struct machine *m = ctx;
+
+    m->listener.lost(m->listener.ctx, transmitted, frame, len, why);
+}
+
+static void bus_ring(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                     uint32_t value)
+{
+    struct machine *m = ctx;
+
+    m->listener.ring(m->listener.ctx, q, what, chain, value);
+}
+
+static void bus_violation(void *ctx, const char *oracle, const char *site, const char *clause,
+                          const char *format, ...)
+{
+    struct machine *m = ctx;
+    char text[300];
+    va_list args;
+
+    if (m->lenient && qemu_lets_pass(oracle))
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    sim_fail(m->sim, FAILURE_SAFETY, oracle, site, "%s (VirtIO 1.2 section %s)", text, clause);
+}
+
+/* ---- the guest is polled ---- */
+
+void machine_wake(struct machine *m)
+{
+    uint64_t at = m->sim->now_ns + POLL_DELAY_NS;
+
+    m->waking = true;
+    if (m->running)
+        m->woken = true;
+    else if (m->powered && at < m->timer.at_ns)
+        sim_timer_set(&m->timer, at);
+}
+
+static void guest_poll(struct machine *m)
+{
+    m->running = true;
+    m->woken = m->waking = false;
+    m->calls = 0;
+    if (setjmp(m->escape) == 0)
+        m->guest->poll(m->state, m->sim->now_ns);
+    m->running = false;
+}
+
+static void poll_event(void *ctx, uint64_t arg)
+{
+    struct machine *m = ctx;
+    struct sim *s = m->sim;
+    uint64_t at;
+
+    (void)arg;
+    if (sim_failed(s))
+        return;
+    arena_barrier_read(&m->arena); /* what the device stored long ago has arrived by now */
+    guest_poll(m);
+    arena_barrier_write(&m->arena);
+    if (sim_failed(s))
+        return;
+    net_device_check_idle(m->device);
+    at = m->guest->deadline(m->state, s->now_ns);
+    if (m->interrupts &&
+        !net_device_messages(m->device)) /* a level: what was acknowledged is gone */
+        m->woken = m->waking = net_device_interrupting(m->device);
+    if (m->woken || at < s->now_ns + POLL_DELAY_NS)
+        at = s->now_ns + POLL_DELAY_NS;
+    else if (m->interrupts)
+        net_device_check_asleep(m->device);
+    sim_timer_set(&m->timer, at);
+}
+
+void machine_frame(struct machine *m, const uint8_t *frame, size_t len)
+{
+    if (m->powered)
+        net_device_frame(m->device, frame, len);
+}
+
+/* ---- power ---- */
+
+int machine_allocate(struct machine *m)
+{
+    memset(m, 0, sizeof(*m));
+    m->device = calloc(1, sizeof(*m->device));
+    if (!m->device || arena_allocate(&m->arena, DMA_SIZE) || processes_allocate(&m->processes))
+        return -1;
+    m->ring = (struct ring_access){.load = machine_ring_load, .store = machine_ring_store};
+    m->platform = (struct platform){
+        .ctx = m,
+        .reg_read = machine_reg_read,
+        .reg_write = machine_reg_write,
+        .bus_address = machine_bus_address,
+        .barrier = machine_barrier,
+        .relax = machine_relax,
+        .entropy = machine_entropy,
+        .trace = machine_trace,
+        .line = machine_line,
+    };
+    m->bus = (struct fake_bus){
+        .ctx = m,
+        .store = bus_store,
+        .write = bus_write,
+        .attach_ring = bus_attach_ring,
+        .look = bus_look,
+        .unpublished = bus_unpublished,
+        .own = bus_own,
+        .chance = bus_chance,
+        .pick = bus_pick,
+        .later = bus_later,
+        .interrupt = bus_interrupt,
+        .frame = bus_frame,
+        .lost = bus_lost,
+        .hash = bus_hash,
+        .violation = bus_violation,
+#ifdef DRYWIRE_ASAN
+        .thorough = true,
+#endif
+    };
+    return 0;
+}
+
+void machine_free(struct machine *m)
+{
+    free(m->device);
+    pattern_free(m->buffers, m->buffers_size);
+    free(m->state);
+    arena_free(&m->arena);
+    processes_free(&m->processes);
+}
+
+/* Memory for this guest's state and buffers; larger ones of an earlier guest serve as well. */
+static void guest_memory(struct machine *m, const struct guest_ops *guest, bool fill)
+{
+    if (guest->size > m->state_size) {
+        free(m->state);
+        m->state = malloc(guest->size);
+        m->state_size = guest->size;
+        fill = true;
+    }
+    if (guest->buffers_size > m->buffers_size) {
+        pattern_free(m->buffers, m->buffers_size);
+        m->buffers = pattern_new(guest->buffers_size);
+        m->buffers_size = guest->buffers_size;
+    }
+    if (!m->state)
+        out_of_memory();
+    m->guest = guest;
+    if (!fill)
+        return;
+    memset(m->state, PATTERN_FILL, guest->size);
+    if (guest->buffers_size)
+        pattern_again(m->buffers, m->buffers_size);
+}
+
+static void device_start(struct machine *m, const struct device_options *o)
+{
+    static const enum net_transport transports[] = {
+        [TRANSPORT_MMIO] = NET_MMIO,
+        [TRANSPORT_MMIO_LEGACY] = NET_MMIO,
+        [TRANSPORT_PCI_MODERN] = NET_PCI_MODERN,
+        [TRANSPORT_PCI_TRANSITIONAL] = NET_PCI_TRANSITIONAL,
+        [TRANSPORT_PCI_LEGACY] = NET_PCI_LEGACY,
+    };
+    struct net_device_config config = {
+        .transport = transports[o->transport],
+        .legacy = o->transport == TRANSPORT_MMIO_LEGACY || o->transport == TRANSPORT_PCI_LEGACY,
+        .host = {MACHINE_PCI_MMIO_BASE, MACHINE_PCI_MMIO_SIZE, MACHINE_PCI_IO_BASE,
+                 MACHINE_PCI_IO_SIZE},
+        .msix = {MACHINE_MSIX_ADDRESS, MACHINE_MSIX_DATA},
+        .queue_size = o->queue_size,
+        .any_layout = o->any_layout != TOGGLE_OFF,
+        .mrg_rxbuf = o->mrg_rxbuf == TOGGLE_ON,
+        .mac_feature = o->mac_feature,
+        .mtu = o->mtu,
+        .packed = o->ring == RING_PACKED,
+        .event_idx = o->event_idx == TOGGLE_ON,
+        .indirect = o->indirect == TOGGLE_ON,
+        .polled = o->interrupts != TOGGLE_ON,
+        .lenient = m->lenient,
+        .lively = m->lively,
+        .refills = m->guest == &guest_core,
+    };
+
+    m->msix = o->msix == TOGGLE_ON;
+    memcpy(config.mac, o->mac, sizeof(config.mac));
+    net_device_start(m->device, &m->bus, &config);
+}
+
+static void boot_event(void *ctx, uint64_t arg)
+{
+    struct machine *m = ctx;
+    struct guest_config config = {
+        .platform = &m->platform,
+        .processes = &m->processes.ops,
+        .interrupts = m->interrupts,
+        .dma = m->arena.memory,
+        .dma_size = m->arena.size,
+        .buffers = m->buffers,
+        .buffers_size = m->buffers_size,
+    };
+    volatile int err = 0; /* lives across the longjmp */
+
+    (void)arg;
+    if (net_device_pci(m->device)) {
+        config.pci = true;
+        config.pci_mmio_base = MACHINE_PCI_MMIO_BASE;
+        config.pci_mmio_size = MACHINE_PCI_MMIO_SIZE;
+        config.pci_io_base = MACHINE_PCI_IO_BASE;
+        config.pci_io_size = MACHINE_PCI_IO_SIZE;
+        config.msix = m->msix;
+        config.msix_address = MACHINE_MSIX_ADDRESS;
+        config.msix_data = MACHINE_MSIX_DATA;
+    } else {
+        config.mmio_base = MACHINE_MMIO_BASE;
+        config.mmio_irq = 1;
+    }
+    m->running = true;
+    m->calls = 0;
+    if (setjmp(m->escape) == 0)
+        err = m->guest->boot(m->state, &config, m->sim->now_ns);
+    m->running = false;
+    m->booted = true;
+    if (err)
+        sim_fail(m->sim, FAILURE_SAFETY, "guest.boot", m->guest->name,
+                 "the guest did not come up: error %d", err);
+    arena_barrier_write(&m->arena);
+    machine_wake(m);
+}
+
+/* The legacy interfaces say a ring's place as a 32-bit number of a page: 4.1.5.1.3, 4.2.4. */
+static unsigned bus_bits(enum transport_kind transport)
+{
+    return transport == TRANSPORT_MMIO || transport == TRANSPORT_PCI_MODERN ? 64 : 44;
+}
+
+void machine_start(struct machine *m, struct sim *sim, const struct machine_config *config,
+                   const struct machine_listener *listener)
+{
+    m->sim = sim;
+    m->listener = *listener;
+    m->lenient = config->device->profile == PROFILE_QEMU;
+    m->bus.ring = listener->ring ? bus_ring : NULL;
+    m->bus.looked = &sim->looked;
+    m->weak = config->weak;
+    m->lively = config->weak || config->guest != &guest_core;
+    m->interrupts = config->device->interrupts == TOGGLE_ON;
+    m->powered = true;
+    m->running = m->woken = m->waking = m->booted = false;
+    m->stream_count = 0;
+    rng_init(&m->entropy, config->secret, 0); /* as on the targets: one seed, one story */
+    draw_stream_init(&m->poke, "device.poke");
+    m->bus.key = sim_draw(sim, stream(m, "device.key"));
+    arena_start(&m->arena, sim, config->weak, config->guest != &guest_core, &config->place,
+                bus_bits(config->device->transport));
+    bus_memory(m);
+    processes_start(&m->processes);
+    guest_memory(m, config->guest, config->fill);
+    device_start(m, config->device);
+    sim_timer_init(&m->timer, sim, EVENT_MACHINE, poll_event, m);
+    sim_at(sim, sim->now_ns, EVENT_MACHINE, boot_event, m, 0);
+}
+
+void machine_stop(struct machine *m)
+{
+    if (!sim_failed(m->sim)) {
+        net_device_check_leaks(m->device);
+        if (m->guest->stop) {
+            m->guest->stop(m->state, m->sim->now_ns);
+            net_device_check_quiet(m->device);
+        }
+    }
+    m->powered = false;
+    net_device_reset(m->device);
+    arena_clean(&m->arena);
+}

@@ -1,0 +1,121 @@
+/*
+ * The simulated computer: a register bus with one virtio-net device, DMA memory, user programs, and
+ * a guest that is polled when something happened (or, with interrupts, when the device interrupts)
+ * or its deadline has come. Every register access and ring load costs virtual time, and between any
+ * two of them the device may act.
+ */
+#ifndef DRYWIRE_MACHINE_SIM_H
+#define DRYWIRE_MACHINE_SIM_H
+
+#include "../../core/base/rng.h"
+#include "dma_memory.h"
+#include "../fake_device/device.h"
+#include "guest.h"
+#include "processes.h"
+#include "ring_access.h"
+#include "../scenario/scenario.h"
+#include <setjmp.h>
+
+/* What one access costs, in virtual nanoseconds. */
+enum { COST_REGISTER_NS = 500, COST_RING_NS = 10, COST_BARRIER_NS = 20, COST_RELAX_NS = 1000 };
+
+/* Accesses of one poll; more is a spin. */
+enum { POLL_CALLS_MAX = 200000 };
+
+#define MACHINE_MMIO_BASE UINT64_C(0x10001000)
+
+/* Where BARs may lie, and the message that is an interrupt, on a machine with a PCI bus. */
+#define MACHINE_PCI_MMIO_BASE UINT64_C(0xc0000000)
+#define MACHINE_PCI_MMIO_SIZE UINT64_C(0x100000)
+#define MACHINE_MSIX_ADDRESS  UINT64_C(0xfee01000)
+enum { MACHINE_PCI_IO_BASE = 0x1000, MACHINE_PCI_IO_SIZE = 0x1000, MACHINE_MSIX_DATA = 0x41 };
+
+enum { MACHINE_STREAMS = 8 };
+
+/* Who listens to the machine. */
+struct machine_listener {
+    void *ctx;
+    void (*frame)(void *ctx, const uint8_t *frame, size_t len);
+    void (*trace)(void *ctx, unsigned id, const uint64_t *args, unsigned count);
+    void (*line)(void *ctx, const char *text, size_t len);
+    /* NULL, or as in struct fake_bus. */
+    void (*ring)(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                 uint32_t value);
+    /* A frame is lost at the device: as in struct fake_bus. */
+    void (*lost)(void *ctx, bool transmitted, const uint8_t *frame, size_t len, const char *why);
+    /* The guest accesses a register of the device; may be NULL. */
+    void (*access)(void *ctx, bool write, enum reg_space space, uint64_t addr, unsigned size,
+                   uint32_t value);
+};
+
+struct machine {
+    struct ring_access ring; /* first: what the core's platform has as ctx */
+    struct sim *sim;
+    struct machine_listener listener;
+    struct platform platform;
+    struct fake_bus bus;
+    struct arena arena;
+    struct processes processes;
+    struct net_device *device;
+    const struct guest_ops *guest;
+    void *state; /* of the guest */
+    size_t state_size;
+    uint8_t *buffers;
+    size_t buffers_size;
+    bool weak;
+    bool lively;     /* the device acts when it likes: with weak memory, and with a foreign guest */
+    bool lenient;    /* the device is as lenient as QEMU's */
+    bool msix;       /* the guest is told to use messages */
+    bool interrupts; /* the guest sleeps until one comes; else it polls after every device event */
+
+    struct sim_timer timer; /* the next poll */
+    bool running, woken;    /* inside guest->poll; something happened meanwhile */
+    bool waking;            /* something happened that the guest has not been polled for */
+    bool powered;
+    bool booted;        /* its state means something */
+    unsigned calls;     /* accesses in this poll */
+    jmp_buf escape;     /* out of a guest that spins */
+    struct rng entropy; /* the core's */
+    struct draw_stream poke;
+    struct draw_stream streams[MACHINE_STREAMS]; /* of the device, by name */
+    unsigned stream_count;
+};
+
+struct machine_config {
+    const struct guest_ops *guest;
+    const struct device_options *device;
+    bool weak;
+    struct draw_stream place; /* where DMA memory lies on the bus */
+    uint64_t secret;          /* what the core's entropy is made from */
+    bool fill; /* fill ordinary memory, so that what an earlier run left cannot be seen */
+};
+
+int machine_allocate(struct machine *m); /* once: 0 or -1 */
+void machine_free(struct machine *m);
+
+/* Power-on at the present virtual time. */
+void machine_start(struct machine *m, struct sim *sim, const struct machine_config *config,
+                   const struct machine_listener *listener);
+
+/* The guest stopped, buffers counted, memory cleaned for the next run. */
+void machine_stop(struct machine *m);
+
+/* A frame arrives from the wire. */
+void machine_frame(struct machine *m, const uint8_t *frame, size_t len);
+
+/* Poll the guest soon. */
+void machine_wake(struct machine *m);
+
+/* Does neither device nor guest have anything to do at once? */
+static inline bool machine_resting(const struct machine *m)
+{
+    return m->booted && !m->running && !m->waking && !net_device_busy(m->device);
+}
+
+/* Is the guest being polled now (so that nothing may call into it)? */
+static inline bool machine_busy(const struct machine *m)
+{
+    return m->running;
+}
+
+#endif

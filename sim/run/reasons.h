@@ -1,0 +1,97 @@
+/*
+ * The capture of a run with its reasons: every packet says in comments which fault met it, which
+ * chain of descriptors it came from or went to, which connection it belongs to and what both ends
+ * make of that; between the packets stand the events at the rings. docs/wireshark.md has the words
+ * and the records; tools/wireshark/drywire.lua reads them.
+ */
+#ifndef DRYWIRE_REASONS_H
+#define DRYWIRE_REASONS_H
+
+#include "../../core/port/platform.h"
+#include "../fake_device/vqueue.h"
+#include "../../cmd/base/origin.h"
+#include "../frame/pcapng.h"
+#include "../engine/sim.h"
+#include "../oracle/tcp_view.h"
+
+/* What is to be captured. */
+struct capture_wish {
+    const char *path;            /* NULL: nothing */
+    const struct origin *origin; /* what made it, for the section header; NULL: nothing */
+    bool rings;                  /* reasons_ring() will be called */
+
+    /* What the machine's own stack thinks of a connection: its number and the word of its state;
+     * false: it knows of none. NULL: nobody can be asked. */
+    bool (*connection)(void *ctx, uint16_t local_port, uint32_t remote, uint16_t remote_port,
+                       unsigned *number, const char **word);
+    void *ctx;
+};
+
+/* What a record of interface "ring" says; the kinds are those of docs/wireshark.md. */
+enum record_kind {
+    RECORD_LIVE = 1,
+    RECORD_AVAILABLE,
+    RECORD_WORKING,
+    RECORD_FRAME,
+    RECORD_USED,
+    RECORD_COLLECTED,
+    RECORD_NOTIFY,
+    RECORD_INTERRUPT,
+    RECORD_STOPPED,
+    RECORD_READ,
+    RECORD_WRITE,
+};
+
+enum { RECORD_NO_QUEUE = 0xffff };
+
+struct ring_record {
+    enum record_kind kind;
+    uint16_t queue, id, slot;
+    uint32_t count, len, packet, value;
+    uint64_t address;
+    uint8_t size, space;
+};
+
+/* A packet that is to say where it went. */
+struct reasons_packet {
+    uint64_t number; /* in the capture, from 1 */
+    uint64_t at;     /* of its comment; 0: it has none */
+    uint32_t len;
+};
+
+struct reasons {
+    bool on;
+    struct sim *sim;
+    struct capture_wish wish;
+    struct pcapng pcap;
+    struct tcp_view *view;
+    bool leaving; /* a frame is taken out of this chain: */
+    struct ring_record from;
+    bool from_written;
+    struct reasons_packet *packets;  /* to the machine, in the order of their marks, from 1 */
+    struct reasons_packet *arrivals; /* the same as they came to the device */
+    size_t packet_count, packets_size, arrival_count, arrivals_size;
+};
+
+/* 0, also when nothing is wished for; -1 with errno set. *r is zero or as it was left. */
+int reasons_open(struct reasons *r, struct sim *sim, const struct capture_wish *wish);
+int reasons_close(struct reasons *r); /* 0, or -1 with errno set */
+void reasons_free(struct reasons *r);
+
+/* A frame as it was sent; what becomes of it, and a mark for reasons_arrived(), which tells that it
+ * came to its far end. */
+void reasons_sent(struct reasons *r, enum direction dir, const struct decoded *d);
+uint64_t reasons_fate(struct reasons *r, enum direction dir, const uint8_t *frame, size_t len,
+                      const struct decoded *d, const char *fate, bool lost);
+void reasons_arrived(struct reasons *r, enum direction dir, const struct decoded *d, uint64_t mark);
+
+/* The machine is not there to take a frame that came. */
+void reasons_refused(struct reasons *r, const uint8_t *frame, size_t len, const char *why);
+
+/* What struct machine_listener calls ring and access. */
+void reasons_ring(struct reasons *r, const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                  uint32_t value);
+void reasons_register(struct reasons *r, bool write, enum reg_space space, uint64_t addr,
+                      unsigned size, uint32_t value);
+
+#endif
