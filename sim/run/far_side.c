@@ -1,6 +1,6 @@
 /* Wire, world, oracles and capture of a scenario put together: see far_side.h. */
 #include "far_side.h"
-#include "../memory.h"
+#include "../base/memory.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
