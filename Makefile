@@ -99,10 +99,10 @@ update-hashes: ## rewrite tests/hashes: what every scenario hashes to; review it
 	$(Q)/usr/bin/python3 tools/hashes.py $(O)/drywire
 
 .PHONY: test
-test: ## all tests
+test: ## all tests, a file of them on each processor (JOBS=)
 	$(Q)sh tools/setup.sh test
 	$(Q)$(MAKE) --no-print-directory $(PARALLEL) all units plain $(IMAGES)
-	$(Q)O=$(O) CC=$(CC) $(PYTEST) pytest
+	$(Q)O=$(O) CC=$(CC) $(PYTEST) -n $(or $(JOBS),auto) --dist loadfile pytest
 
 .PHONY: qemu-test
 qemu-test: ## the marker suite: every common scenario and the device matrix in QEMU

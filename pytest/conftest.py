@@ -1,5 +1,6 @@
 """Orchestration only: where the build is, how to run drywire, how to build a variant of it."""
 
+import fcntl
 import json
 import os
 import resource
@@ -62,10 +63,14 @@ def results(*args, **options):
 
 
 def build_variant(name, *variables, targets=("drywire",)):
-    """Build with other variables into build/variant/NAME; returns that folder."""
+    """Build with other variables into build/variant/NAME; returns that folder. Files of tests run side
+    by side: what another one builds in the same folder is waited for."""
     folder = BUILD / "variant" / name
-    done = command(["make", "-s", "-j2", f"O={folder}", *variables,
-                    *[f"{folder}/{t}" for t in targets]])
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = command(["make", "-s", "-j2", f"O={folder}", *variables,
+                        *[f"{folder}/{t}" for t in targets]])
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

@@ -54,6 +54,7 @@ survey() {
     case $want in test|lint|doctor) check needed git has git ;; esac
     case $want in test|doctor)
         check needed python3-pytest quiet /usr/bin/python3 -I -m pytest --version
+        check needed python3-pytest-xdist quiet /usr/bin/python3 -I -c "import xdist"
         check needed libcmocka-dev header cmocka.h
         check needed libfdt-dev header libfdt.h
         check needed gcovr has gcovr
