@@ -288,7 +288,8 @@ static void entry_poll(struct stack *s, struct arp_entry *e)
 void arp_poll(struct stack *s)
 {
     for (unsigned i = 0; i < ARP_ENTRIES; i++)
-        entry_poll(s, &s->arp.entry[i]);
+        if (s->arp.entry[i].state != ARP_FREE)
+            entry_poll(s, &s->arp.entry[i]);
 }
 
 uint64_t arp_deadline(const struct stack *s)
@@ -296,6 +297,7 @@ uint64_t arp_deadline(const struct stack *s)
     uint64_t at = DEADLINE_NEVER;
 
     for (unsigned i = 0; i < ARP_ENTRIES; i++)
-        at = deadline_min(at, entry_deadline(&s->arp.entry[i]));
+        if (s->arp.entry[i].state != ARP_FREE)
+            at = deadline_min(at, entry_deadline(&s->arp.entry[i]));
     return at;
 }

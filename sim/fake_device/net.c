@@ -387,8 +387,9 @@ static void tx_run(struct net_device *n)
 static void rx_one(struct net_device *n, struct vqueue *q, unsigned head, unsigned at)
 {
     uint32_t len = n->backlog[at].len;
-    uint8_t packet[VIRTIO_NET_HDR_SIZE + NET_FRAME_MAX] = {0};
+    uint8_t packet[VIRTIO_NET_HDR_SIZE + NET_FRAME_MAX];
 
+    memset(packet, 0, n->header_len);
     layout_check(n, q, head);
     vqueue_check_untouched(q, head);
     if (n->header_len == VIRTIO_NET_HDR_SIZE &&

@@ -66,6 +66,8 @@ void vqueue_start(struct vqueue *q, uint64_t features)
     q->held_head = q->held_count = 0;
     q->buffer_used = 0;
     q->buffer_free = NULL;
+    q->low = UINT64_MAX;
+    q->high = 0;
     if (!(q->packed ? vqueue_packed_start(q) : vqueue_split_start(q)))
         return;
     q->ready = true;
@@ -188,8 +190,11 @@ static struct vbuffer *buffer_take(struct vqueue *q, unsigned chain, const struc
     }
     *b = (struct vbuffer){.at = d->at, .addr = d->addr, .len = d->len, .kind = kind, .busy = true};
     b->sample = sample(q, b);
-    if (kind == VBUFFER_WRITABLE)
+    if (kind == VBUFFER_WRITABLE) {
         q->bus->own(q->bus->ctx, b->addr, b->len, true);
+        q->low = b->addr < q->low ? b->addr : q->low;
+        q->high = b->addr + b->len > q->high ? b->addr + b->len : q->high;
+    }
     if (c->last)
         c->last->next = b;
     else
@@ -376,7 +381,9 @@ void vqueue_swap(struct vqueue *q)
 
 bool vqueue_owns(const struct vqueue *q, uint64_t addr, uint32_t len)
 {
-    for (unsigned i = 0; q->ready && i < q->buffer_used; i++) {
+    if (!q->ready || addr >= q->high || q->low >= addr + len)
+        return false;
+    for (unsigned i = 0; i < q->buffer_used; i++) {
         const struct vbuffer *o = &q->buffer[i];
 
         if (o->busy && o->kind == VBUFFER_WRITABLE && addr < o->addr + o->len &&
@@ -388,7 +395,7 @@ bool vqueue_owns(const struct vqueue *q, uint64_t addr, uint32_t len)
 
 int vqueue_slot(const struct vqueue *q, const struct vbuffer *b)
 {
-    if (!vqueue_within(b->at, q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size))
+    if (!vqueue_within(b->at, q->desc, q->desc_len))
         return -1;
     return (int)((b->at - q->desc) / VIRTQ_DESC_SIZE);
 }
@@ -502,12 +509,4 @@ void vqueue_fetch(struct vqueue *q)
         else
             vqueue_split_fetch(q);
     } while (vqueue_event_renew(q));
-}
-
-bool vqueue_driver_may_store(struct vqueue *q, uint64_t bus, bool *inside)
-{
-    if (!q->ready)
-        return false;
-    return q->packed ? vqueue_packed_may_store(q, bus, inside)
-                     : vqueue_split_may_store(q, bus, inside);
 }

@@ -42,6 +42,7 @@ struct vqueue {
     bool ready, legacy, packed, event_idx, indirect;
     unsigned shared; /* bytes at the start of writable chains that may lie in one place for all */
     uint64_t desc, avail, used; /* packed: the ring, driver and device event suppression */
+    uint64_t desc_len, avail_len, used_len; /* event indices included, whether used or not */
 
     /* Up to where. Split counts entries, packed descriptors; both count for ever. */
     uint32_t taken, given;
@@ -71,7 +72,13 @@ struct vqueue {
     } slot[VQUEUE_SIZE_MAX];    /* packed */
     struct vbuffer buffer[VQUEUE_BUFFERS_MAX], *buffer_free;
     uint16_t buffer_used; /* buffers that were ever taken */
+    uint64_t low, high;   /* all of these that are writable lie in [low, high) */
 };
+
+static inline bool vqueue_within(uint64_t bus, uint64_t at, uint64_t len)
+{
+    return bus >= at && bus - at < len;
+}
 
 /*
  * What fake_bus.ring is told: `chain` is the chain's number in q->chain, whose buffers are still
@@ -170,7 +177,31 @@ bool vqueue_used_entry(const struct vqueue *q, uint64_t bus);
 /* Is it a word by which the device tells what it did or wants: used index, flags, event? */
 bool vqueue_awaited(const struct vqueue *q, uint64_t bus);
 
-/* Does a store of the driver to `bus` belong to its side of a live ring? */
-bool vqueue_driver_may_store(struct vqueue *q, uint64_t bus, bool *inside);
+/* The driver stores into a packed ring: was the descriptor its own? */
+void vqueue_packed_stored(struct vqueue *q, uint64_t bus);
+
+/* Does a store of the driver to `bus` belong to its side of a live ring? `inside`: to either side.
+ * Inline, as the next one is: asked of every word. */
+static inline bool vqueue_driver_may_store(struct vqueue *q, uint64_t bus, bool *inside)
+{
+    if (!q->ready)
+        return false;
+    if (vqueue_within(bus, q->desc, q->desc_len)) {
+        if (q->packed)
+            vqueue_packed_stored(q, bus);
+        return *inside = true;
+    }
+    if (vqueue_within(bus, q->avail, q->avail_len))
+        return *inside = true;
+    *inside |= vqueue_within(bus, q->used, q->used_len);
+    return false;
+}
+
+/* Is it a word of a live ring in which the device may store? */
+static inline bool vqueue_device_stores(const struct vqueue *q, uint64_t bus)
+{
+    return q->ready && (vqueue_within(bus, q->used, q->used_len) ||
+                        (q->packed && vqueue_within(bus, q->desc, q->desc_len)));
+}
 
 #endif

@@ -232,7 +232,7 @@ void vqueue_shown(struct vqueue *q, uint64_t bus, uint64_t value)
     } else if (q->packed) {
         if (bus == q->used)
             q->saw_off = value >> 16 == VIRTQ_EVENT_FLAGS_DISABLE;
-        else if (vqueue_within(bus, q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size) &&
+        else if (vqueue_within(bus, q->desc, q->desc_len) &&
                  (bus - q->desc) % VIRTQ_DESC_SIZE == VIRTQ_PACKED_DESC_FLAGS) {
             q->look_at = (uint16_t)((bus - q->desc) / VIRTQ_DESC_SIZE);
             q->look_value = (uint16_t)value;
@@ -263,7 +263,7 @@ bool vqueue_used_entry(const struct vqueue *q, uint64_t bus)
     if (!q->ready)
         return false;
     if (q->packed)
-        return vqueue_within(bus, q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size) &&
+        return vqueue_within(bus, q->desc, q->desc_len) &&
                (bus - q->desc) % VIRTQ_DESC_SIZE != VIRTQ_PACKED_DESC_FLAGS;
     return vqueue_within(bus, q->used + VIRTQ_USED_RING, VIRTQ_USED_ELEM_SIZE * (uint64_t)q->size);
 }
@@ -273,9 +273,8 @@ bool vqueue_awaited(const struct vqueue *q, uint64_t bus)
     if (!q->ready)
         return false;
     if (q->packed)
-        return bus == q->used ||
-               (vqueue_within(bus, q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size) &&
-                (bus - q->desc) % VIRTQ_DESC_SIZE == VIRTQ_PACKED_DESC_FLAGS);
+        return bus == q->used || (vqueue_within(bus, q->desc, q->desc_len) &&
+                                  (bus - q->desc) % VIRTQ_DESC_SIZE == VIRTQ_PACKED_DESC_FLAGS);
     return bus == q->used + VIRTQ_USED_FLAGS || bus == q->used + VIRTQ_USED_IDX ||
            bus == avail_event_at(q);
 }

@@ -42,11 +42,6 @@ static inline void vqueue_tell(const struct vqueue *q, enum vqueue_event what, u
 /* A chain is complete: it is held from now on. */
 void vqueue_hold(struct vqueue *q, unsigned chain);
 
-static inline bool vqueue_within(uint64_t bus, uint64_t at, uint64_t len)
-{
-    return bus >= at && bus - at < len;
-}
-
 /* ---- the formats ---- */
 
 bool vqueue_split_start(struct vqueue *q);
@@ -54,14 +49,12 @@ void vqueue_split_fetch(struct vqueue *q);
 struct vdesc vqueue_split_desc(const struct vqueue *q, uint64_t at);
 void vqueue_split_complete(struct vqueue *q, unsigned chain, uint32_t written);
 uint32_t vqueue_split_fresh(const struct vqueue *q); /* entries available but not taken */
-bool vqueue_split_may_store(const struct vqueue *q, uint64_t bus, bool *inside);
 
 bool vqueue_packed_start(struct vqueue *q);
 void vqueue_packed_fetch(struct vqueue *q);
 struct vdesc vqueue_packed_desc(const struct vqueue *q, uint64_t at);
 void vqueue_packed_complete(struct vqueue *q, unsigned chain, uint32_t written);
 uint32_t vqueue_packed_fresh(const struct vqueue *q);
-bool vqueue_packed_may_store(const struct vqueue *q, uint64_t bus, bool *inside);
 
 /* ---- vqueue_event.c ---- */
 

@@ -6,11 +6,6 @@
  */
 #include "vqueue_internal.h"
 
-static uint64_t ring_size(const struct vqueue *q)
-{
-    return VIRTQ_DESC_SIZE * (uint64_t)q->size;
-}
-
 static uint64_t slot_at(const struct vqueue *q, unsigned slot)
 {
     return q->desc + slot * (uint64_t)VIRTQ_DESC_SIZE;
@@ -36,10 +31,11 @@ static bool available(uint16_t flags, bool wrap)
 
 bool vqueue_packed_start(struct vqueue *q)
 {
-    if (!vqueue_place(q, "descriptor ring", q->desc, ring_size(q), VIRTQ_DESC_ALIGN) ||
-        !vqueue_place(q, "driver event suppression", q->avail, VIRTQ_EVENT_SIZE,
-                      VIRTQ_EVENT_ALIGN) ||
-        !vqueue_place(q, "device event suppression", q->used, VIRTQ_EVENT_SIZE, VIRTQ_EVENT_ALIGN))
+    q->desc_len = VIRTQ_DESC_SIZE * (uint64_t)q->size;
+    q->avail_len = q->used_len = VIRTQ_EVENT_SIZE;
+    if (!vqueue_place(q, "descriptor ring", q->desc, q->desc_len, VIRTQ_DESC_ALIGN) ||
+        !vqueue_place(q, "driver event suppression", q->avail, q->avail_len, VIRTQ_EVENT_ALIGN) ||
+        !vqueue_place(q, "device event suppression", q->used, q->used_len, VIRTQ_EVENT_ALIGN))
         return false;
     for (unsigned i = 0; i < VQUEUE_IDS / 64; i++)
         q->busy[i] = 0;
@@ -189,7 +185,7 @@ void vqueue_packed_complete(struct vqueue *q, unsigned chain, uint32_t written)
                      (written ? VIRTQ_DESC_F_WRITE : 0);
 
     for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next)
-        if (vqueue_within(d->at, q->desc, ring_size(q)))
+        if (vqueue_within(d->at, q->desc, q->desc_len))
             q->slot[(d->at - q->desc) / VIRTQ_DESC_SIZE].buffer = NULL;
     /* Out of order: the slots that this chain gives back may hold descriptors of another one, which
      * the device has a copy of. */
@@ -210,23 +206,11 @@ void vqueue_packed_complete(struct vqueue *q, unsigned chain, uint32_t written)
 
 /* ---- the driver's stores ---- */
 
-bool vqueue_packed_may_store(const struct vqueue *q, uint64_t bus, bool *inside)
+void vqueue_packed_stored(struct vqueue *q, uint64_t bus)
 {
-    if (vqueue_within(bus, q->desc, ring_size(q))) {
-        unsigned slot = (unsigned)((bus - q->desc) / VIRTQ_DESC_SIZE);
+    unsigned slot = (unsigned)((bus - q->desc) / VIRTQ_DESC_SIZE);
 
-        *inside = true;
-        if ((slot + q->size - q->used_idx) % q->size < q->taken - q->given)
-            VIOLATION(q->bus, "ring.descriptor_changed", "2.8.16",
-                      "queue %u: the driver writes to slot %u, which the device has", q->index,
-                      slot);
-        return true;
-    }
-    if (vqueue_within(bus, q->avail, VIRTQ_EVENT_SIZE)) {
-        *inside = true;
-        return true;
-    }
-    if (vqueue_within(bus, q->used, VIRTQ_EVENT_SIZE))
-        *inside = true;
-    return false;
+    if ((slot + q->size - q->used_idx) % q->size < q->taken - q->given)
+        VIOLATION(q->bus, "ring.descriptor_changed", "2.8.16",
+                  "queue %u: the driver writes to slot %u, which the device has", q->index, slot);
 }

@@ -3,29 +3,21 @@
 
 enum { LAYOUT_ALIGN_LEGACY = 4096 };
 
-static uint64_t avail_size(const struct vqueue *q)
-{
-    return VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (uint64_t)q->size;
-}
-
-static uint64_t used_size(const struct vqueue *q)
-{
-    return VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (uint64_t)q->size;
-}
-
 bool vqueue_split_start(struct vqueue *q)
 {
-    unsigned event = q->event_idx ? 2 : 0; /* bytes of used_event and avail_event */
+    unsigned unused = q->event_idx ? 0 : 2; /* bytes of used_event and avail_event */
 
+    q->desc_len = VIRTQ_DESC_SIZE * (uint64_t)q->size;
+    q->avail_len = VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (uint64_t)q->size + 2;
+    q->used_len = VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (uint64_t)q->size + 2;
     if (q->legacy) { /* 2.7.2: one area, the used ring on the next page */
-        q->avail = q->desc + VIRTQ_DESC_SIZE * (uint64_t)q->size;
-        q->used = (q->avail + avail_size(q) + 2 + LAYOUT_ALIGN_LEGACY - 1) &
+        q->avail = q->desc + q->desc_len;
+        q->used = (q->avail + q->avail_len + LAYOUT_ALIGN_LEGACY - 1) &
                   ~(uint64_t)(LAYOUT_ALIGN_LEGACY - 1);
     }
-    if (!vqueue_place(q, "descriptor table", q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size,
-                      VIRTQ_DESC_ALIGN) ||
-        !vqueue_place(q, "available ring", q->avail, avail_size(q) + event, VIRTQ_AVAIL_ALIGN) ||
-        !vqueue_place(q, "used ring", q->used, used_size(q) + event, VIRTQ_USED_ALIGN))
+    if (!vqueue_place(q, "descriptor table", q->desc, q->desc_len, VIRTQ_DESC_ALIGN) ||
+        !vqueue_place(q, "available ring", q->avail, q->avail_len - unused, VIRTQ_AVAIL_ALIGN) ||
+        !vqueue_place(q, "used ring", q->used, q->used_len - unused, VIRTQ_USED_ALIGN))
         return false;
     for (uint32_t i = 0; i < (q->size + 63) / 64; i++)
         q->busy[i] = 0;
@@ -154,24 +146,10 @@ void vqueue_split_complete(struct vqueue *q, unsigned chain, uint32_t written)
     uint64_t at = q->used + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (q->used_idx % q->size);
 
     for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next)
-        if (vqueue_within(d->at, q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size))
+        if (vqueue_within(d->at, q->desc, q->desc_len))
             vqueue_release(q, (uint16_t)((d->at - q->desc) / VIRTQ_DESC_SIZE));
     b->store(b->ctx, at + VIRTQ_USED_ELEM_ID, 4, q->chain[chain].id);
     b->store(b->ctx, at + VIRTQ_USED_ELEM_LEN, 4, written);
     b->store(b->ctx, q->used + VIRTQ_USED_IDX, 2, ++q->used_idx);
     q->given++;
-}
-
-/* ---- the driver's stores ---- */
-
-bool vqueue_split_may_store(const struct vqueue *q, uint64_t bus, bool *inside)
-{
-    if (vqueue_within(bus, q->desc, VIRTQ_DESC_SIZE * (uint64_t)q->size) ||
-        vqueue_within(bus, q->avail, avail_size(q) + 2)) {
-        *inside = true;
-        return true;
-    }
-    if (vqueue_within(bus, q->used, used_size(q) + 2))
-        *inside = true;
-    return false;
 }

@@ -55,7 +55,8 @@ static uint32_t swap_host(uint32_t sum)
 uint32_t decode_sum(uint32_t sum, const uint8_t *bytes, size_t len)
 {
     uint64_t low = 0, high = 0, word[4];
-    uint8_t rest[8] = {0};
+    uint8_t rest[4] = {0};
+    uint32_t half;
 
     /* The halves of the words have sums of their own, which no frame is long enough to overflow. */
     for (; len >= sizeof(word); len -= sizeof(word), bytes += sizeof(word)) {
@@ -70,12 +71,16 @@ uint32_t decode_sum(uint32_t sum, const uint8_t *bytes, size_t len)
         low += word[0] & 0xffffffff;
         high += word[0] >> 32;
     }
-    if (len) {
-        memcpy(rest, bytes, len); /* padded with zeros: RFC 1071 section 1 */
-        memcpy(word, rest, 8);
-        low += word[0] & 0xffffffff;
-        high += word[0] >> 32;
+    if (len >= 4) {
+        memcpy(&half, bytes, 4);
+        low += half;
+        len -= 4;
+        bytes += 4;
     }
+    for (size_t i = 0; i < len; i++)
+        rest[i] = bytes[i]; /* padded with zeros: RFC 1071 section 1 */
+    memcpy(&half, rest, 4);
+    low += half;
     return fold((uint64_t)sum + swap_host(fold(low + high)));
 }
 

@@ -150,7 +150,7 @@ static void plain_stores(struct arena *a)
 {
     enum { STEP = 64 };
 
-    for (unsigned r = 0; a->plain && a->weak && r < a->ring_count; r++) {
+    for (unsigned r = 0; r < a->ring_count; r++) {
         uint32_t at = a->rings[r].offset, end = at + a->rings[r].len, step;
 
         for (; at < end; at += step) {
@@ -166,7 +166,8 @@ static void plain_stores(struct arena *a)
 
 void arena_barrier_write(struct arena *a)
 {
-    plain_stores(a);
+    if (a->plain && a->weak)
+        plain_stores(a);
     for (size_t i = 0; i < a->word_count; i++)
         if (!a->words[i].crossed)
             word_store(a->device + a->words[i].offset, a->words[i].size, a->words[i].value);
@@ -175,7 +176,8 @@ void arena_barrier_write(struct arena *a)
 
 void arena_early_stores(struct arena *a)
 {
-    plain_stores(a);
+    if (a->plain && a->weak)
+        plain_stores(a);
     for (size_t i = 0; i < a->word_count; i++)
         if (!a->words[i].crossed && sim_chance(a->sim, &a->early_store, 65536 / 3))
             word_cross(a, i);

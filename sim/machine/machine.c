@@ -216,6 +216,17 @@ static void act_before_look(struct machine *m, uint64_t bus)
         }
 }
 
+/* A used entry is read. */
+static void read_check(struct machine *m, unsigned queue, const volatile void *word, unsigned size)
+{
+    LOOK(&m->bus, RING_READ_ORDER);
+    if (arena_unseen(&m->arena, word, size))
+        VIOLATION(&m->bus, "ring.read_order", "2.7.14, 2.8.22",
+                  "queue %u: a used entry is read while it may still be old; a read barrier is "
+                  "missing after its index or flags",
+                  queue);
+}
+
 static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned size)
 {
     struct machine *m = ctx;
@@ -224,22 +235,19 @@ static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned
     charge(m, COST_RING_NS);
     if (m->lively && m->running)
         act_before_look(m, bus);
-    for (unsigned i = 0; m->weak && i < NET_QUEUES; i++) {
-        if (!vqueue_used_entry(&m->device->queue[i], bus))
-            continue;
-        LOOK(&m->bus, RING_READ_ORDER);
-        if (arena_unseen(&m->arena, word, size))
-            VIOLATION(&m->bus, "ring.read_order", "2.7.14, 2.8.22",
-                      "queue %u: a used entry is read while it may still be old; a read barrier is "
-                      "missing after its index or flags",
-                      i);
-    }
-    value = arena_driver_load(&m->arena, word, size);
     for (unsigned i = 0; i < NET_QUEUES; i++)
-        vqueue_shown(&m->device->queue[i], bus, value);
-    if (m->bus.ring)
-        for (unsigned i = 0; i < NET_QUEUES; i++)
-            vqueue_tell_collected(&m->device->queue[i], bus, value);
+        if (m->weak && vqueue_used_entry(&m->device->queue[i], bus))
+            read_check(m, i, word, size);
+    value = arena_driver_load(&m->arena, word, size);
+    for (unsigned i = 0; i < NET_QUEUES; i++) {
+        struct vqueue *q = &m->device->queue[i];
+
+        if (!vqueue_device_stores(q, bus))
+            continue;
+        vqueue_shown(q, bus, value);
+        if (m->bus.ring)
+            vqueue_tell_collected(q, bus, value);
+    }
     return value;
 }
 
