@@ -31,6 +31,20 @@ def test_its_driver_bugs_are_named(bug, names, tmp_path):
     assert done.returncode == 1 and result["oracle"] in names, done.stdout
 
 
+@pytest.mark.parametrize("lie, code, oracle", [
+    ("needs-reset", 1, "device.lie"),  # it never looks at the status again
+    ("magic", 0, None),                # it does not come up
+    ("none", 0, None),                 # an honest device is used
+])
+def test_a_guest_that_lives_with_a_lie_is_named(lie, code, oracle, tmp_path):
+    scenario = tmp_path / "lie.scn"
+    scenario.write_text(f"title T\nworld native\ndevice virtio-net lie={lie}\nuntil 1s\n"
+                        + ("expect guest: reply\n" if lie == "none" else ""))
+    done = drywire("run", "--json", "--guest", BUILD / "guest_ping.so", scenario)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert json.loads(done.stdout.splitlines()[0]).get("oracle") == oracle
+
+
 @pytest.mark.parametrize("text", ["", "int x;"])
 def test_what_is_no_guest_is_an_error(text, tmp_path):
     guest = tmp_path / "guest.so"

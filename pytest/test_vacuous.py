@@ -91,7 +91,7 @@ def memories(*args):
 
 def test_under_one_seed_some_scenarios_are_weak_and_some_strong():
     for seed in (1, 2):
-        drawn = [memory for _, memory in memories("--seed", seed)]
+        drawn = [memory for name, memory in memories("--seed", seed) if "/lies/" not in name]
         assert 0.35 < drawn.count("weak") / len(drawn) < 0.65
 
 
@@ -106,7 +106,10 @@ def test_a_scenario_is_the_same_wherever_it_lies(tmp_path):
 def test_both_runs_each_scenario_weak_and_strong():
     runs = memories("--memory", "both")
     names = {name for name, _ in runs}
-    assert {(name, memory) for name in names for memory in ("weak", "strong")} == set(runs)
+    fixed = {name for name in names if "\nmemory " in (ROOT / name).read_text()}
+    assert {(name, memory) for name in names for memory in ("weak", "strong")
+            if memory == "strong" or name not in fixed} == set(runs)
+    assert all(" lie=" in (ROOT / name).read_text() for name in fixed)  # given up before a ring is used
     summary = drywire("run", "-q", "--memory", "both", "tests/scenarios").stdout
     assert f", {len(runs)} runs\n" in summary
     assert "--memory both" in (ROOT / "Makefile").read_text().split("sim-test:")[1].split("\n\n")[0]

@@ -14,7 +14,7 @@ TARGET_OPT ?= -O2
 
 TARGET_COMMON := bugs.c console.c main.c options.c panic.c process.c string.c
 TARGET_x86_64 := boot.S trap.S cpu.c devices.c interrupt.c paging.c
-TARGET_rv64 := boot.S trap.S cpu.c devices.c discover.c paging.c
+TARGET_rv64 := boot.S trap.S cpu.c devices.c paging.c
 
 USER_BASE_x86_64 := 0x70000000
 USER_BASE_rv64 := 0x1000000000

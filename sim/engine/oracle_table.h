@@ -105,6 +105,7 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
     ROW(REPORT_PEER, "report.peer", POLICY, WIRE, "core/interface/syscall.h", "accept and recvfrom return the address of the peer") \
     ROW(CALLS_MEMORY, "calls.memory", POLICY, RUN, "core/interface/syscall.h", "the kernel copies only to and from what the running call named") \
     ROW(GUEST_BOOT, "guest.boot", POLICY, RUN, "sim/machine/guest.h", "the guest comes up") \
+    ROW(DEVICE_LIE, "device.lie", POLICY, RUN, "docs/scenarios.md", "a device that lies is given up") \
     ROW(BUDGET_POLL, "budget.poll", POLICY, RUN, "docs/simulator.md", "a poll ends within 200,000 accesses") \
     ROW(BUDGET_EVENTS, "budget.events", POLICY, RUN, "docs/simulator.md", "a run ends within 5,000,000 events") \
     ROW(LIVENESS_LIMIT, "liveness.limit", POLICY, RUN, "docs/scenarios.md", "all that is open ends within the limit") \

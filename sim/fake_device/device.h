@@ -11,6 +11,7 @@
 
 #include "../../core/virtio/virtio_spec.h"
 #include "../base/word.h"
+#include "../engine/lie.h"
 #include "../engine/oracle_table.h"
 #include "vqueue.h"
 #include <stdbool.h>
@@ -168,6 +169,7 @@ struct net_device_config {
     bool lenient; /* as QEMU is: any features are accepted, num_buffers is not written */
     bool lively;  /* acts early, holds completions, suppresses notifications: by draw */
     bool refills; /* the driver posts each receive buffer again before it rests */
+    enum device_lie lie;
 };
 
 enum { NET_QUEUES = 2, NET_BACKLOG = 256, NET_FRAME_MAX = 2048 };
@@ -271,6 +273,8 @@ void front_status_write(struct net_device *n, uint32_t value);
 uint32_t front_features_read(const struct net_device *n);
 void front_features_write(struct net_device *n, uint32_t value);
 struct vqueue *front_queue(struct net_device *n);
+bool front_queue_ready(const struct net_device *n, const struct vqueue *q); /* as it reads back */
+uint32_t front_generation(struct net_device *n);
 void front_set_up(struct net_device *n);
 bool front_queue_idle(struct net_device *n, const char *name);
 void front_set_half(uint64_t *address, bool high, uint32_t value);

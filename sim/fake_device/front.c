@@ -20,8 +20,14 @@ static bool features_acceptable(const struct net_device *n)
 
 uint32_t front_status_read(struct net_device *n)
 {
+    uint8_t status = n->status;
+
     n->features_seen = n->features_said;
-    return n->status;
+    if (n->config.lie == LIE_RESET)
+        status |= VIRTIO_STATUS_ACKNOWLEDGE;
+    else if (n->config.lie == LIE_NEEDS_RESET && n->live)
+        status |= VIRTIO_STATUS_DEVICE_NEEDS_RESET;
+    return status;
 }
 
 void front_status_write(struct net_device *n, uint32_t value)
@@ -49,7 +55,7 @@ void front_status_write(struct net_device *n, uint32_t value)
             v &= (uint8_t)~VIRTIO_STATUS_FEATURES_OK;
         } else if (!(n->status & VIRTIO_STATUS_DRIVER)) {
             order(n, "FEATURES_OK");
-        } else if (!features_acceptable(n)) {
+        } else if (!features_acceptable(n) || n->config.lie == LIE_FEATURES_OK) {
             v &= (uint8_t)~VIRTIO_STATUS_FEATURES_OK;
         }
     }
@@ -101,6 +107,17 @@ void front_features_write(struct net_device *n, uint32_t value)
 struct vqueue *front_queue(struct net_device *n)
 {
     return n->queue_sel < NET_QUEUES ? &n->queue[n->queue_sel] : 0;
+}
+
+bool front_queue_ready(const struct net_device *n, const struct vqueue *q)
+{
+    return n->config.lie == LIE_QUEUE_BUSY || (q->ready && n->config.lie != LIE_QUEUE_ENABLE);
+}
+
+uint32_t front_generation(struct net_device *n)
+{
+    n->generation += n->config.lie == LIE_CONFIG;
+    return n->generation;
 }
 
 /* Step 7 of section 3.1.1 comes after step 6. */

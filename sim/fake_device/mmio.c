@@ -132,11 +132,13 @@ uint32_t net_device_read(struct net_device *n, uint32_t offset, unsigned size)
         return net_device_config_read(n, offset - VIRTIO_MMIO_CONFIG, size);
     switch (offset) {
     case VIRTIO_MMIO_MAGIC_VALUE:
-        return VIRTIO_MMIO_MAGIC;
+        return VIRTIO_MMIO_MAGIC + (n->config.lie == LIE_MAGIC);
     case VIRTIO_MMIO_VERSION:
-        return n->config.legacy ? VIRTIO_MMIO_VERSION_LEGACY : VIRTIO_MMIO_VERSION_MODERN;
+        return n->config.lie == LIE_VERSION ? VIRTIO_MMIO_VERSION_MODERN + 1
+               : n->config.legacy           ? VIRTIO_MMIO_VERSION_LEGACY
+                                            : VIRTIO_MMIO_VERSION_MODERN;
     case VIRTIO_MMIO_DEVICE_ID:
-        return VIRTIO_ID_NET;
+        return n->config.lie == LIE_DEVICE_ID ? 0 : VIRTIO_ID_NET;
     case VIRTIO_MMIO_VENDOR_ID:
         return 0x57595244; /* "DRYW" */
     case VIRTIO_MMIO_DEVICE_FEATURES:
@@ -144,15 +146,17 @@ uint32_t net_device_read(struct net_device *n, uint32_t offset, unsigned size)
     case VIRTIO_MMIO_QUEUE_NUM_MAX:
         return q ? q->size_max : 0;
     case VIRTIO_MMIO_QUEUE_PFN:
-        return q && q->ready && n->guest_page_size ? (uint32_t)(q->desc / n->guest_page_size) : 0;
+        if (!q || !n->guest_page_size || !front_queue_ready(n, q))
+            return 0;
+        return q->ready ? (uint32_t)(q->desc / n->guest_page_size) : 1;
     case VIRTIO_MMIO_QUEUE_READY:
-        return q && q->ready;
+        return q && front_queue_ready(n, q);
     case VIRTIO_MMIO_INTERRUPT_STATUS:
         return n->interrupt_status;
     case VIRTIO_MMIO_STATUS:
         return front_status_read(n);
     default:
-        return n->generation; /* ConfigGeneration */
+        return front_generation(n);
     }
 }
 

@@ -14,6 +14,29 @@ enum { EVENT_TX, EVENT_RX, EVENT_RESUME_TX, EVENT_RESUME_RX };
 
 enum { NET_MTU = 1500, NET_ETH_HEADER = 14 };
 
+/* Less than a device may have (5.1.4.1), and a number that is no power of two. */
+enum { LIE_MTU_BYTES = 67, LIE_SIZE = 3 };
+
+/* The lies that a queue tells itself. */
+static void queue_lie(struct vqueue *q, enum device_lie lie)
+{
+    bool rx = q->index == VIRTIO_NET_RECEIVEQ1;
+
+    q->lie = VQUEUE_HONEST;
+    if (lie == LIE_QUEUE_ABSENT && !rx)
+        q->size_max = 0;
+    else if (lie == LIE_QUEUE_SIZE)
+        q->size_max = LIE_SIZE;
+    else if (lie == (rx ? LIE_RX_USED_INDEX : LIE_TX_USED_INDEX))
+        q->lie = VQUEUE_LIE_INDEX;
+    else if (lie == (rx ? LIE_RX_USED_ID : LIE_TX_USED_ID))
+        q->lie = VQUEUE_LIE_ID;
+    else if (lie == (rx ? LIE_RX_USED_TWICE : LIE_TX_USED_TWICE))
+        q->lie = VQUEUE_LIE_TWICE;
+    else if (rx && lie == LIE_RX_USED_LENGTH)
+        q->lie = VQUEUE_LIE_LENGTH;
+}
+
 uint64_t net_device_features(const struct net_device *n)
 {
     /* Two of them are of no use to the core, which must leave them alone. With GUEST_CSUM a device
@@ -37,7 +60,7 @@ uint64_t net_device_features(const struct net_device *n)
         f |= VIRTIO_BIT(VIRTIO_F_NOTIFY_ON_EMPTY);
         if (n->config.any_layout)
             f |= VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT);
-    } else {
+    } else if (n->config.lie != LIE_VERSION_1) {
         f |= VIRTIO_BIT(VIRTIO_F_VERSION_1);
     }
     return f;
@@ -48,6 +71,8 @@ void net_device_start(struct net_device *n, const struct fake_bus *bus,
 {
     n->bus = bus;
     n->config = *config;
+    if (config->lie == LIE_MTU)
+        n->config.mtu = LIE_MTU_BYTES;
     n->initialised = false;
     n->link_up = true;
     n->hold_tx = false;
@@ -61,6 +86,7 @@ void net_device_start(struct net_device *n, const struct fake_bus *bus,
         n->queue[i].index = i;
         n->queue[i].size_max = config->queue_size;
         n->queue[i].legacy = config->legacy;
+        queue_lie(&n->queue[i], config->lie);
     }
     net_device_reset(n);
     n->initialised = false;
@@ -120,6 +146,8 @@ uint32_t net_device_config_read(struct net_device *n, uint32_t offset, unsigned 
     config[VIRTIO_NET_CONFIG_MTU + 1] = (uint8_t)(n->config.mtu >> 8);
     for (unsigned i = 0; i < size; i++)
         value |= (uint32_t)config[offset + i] << (8 * i);
+    if (n->config.legacy && n->config.lie == LIE_CONFIG)
+        value ^= front_generation(n) & 0xff; /* no two reads agree */
     return value;
 }
 

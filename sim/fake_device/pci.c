@@ -144,9 +144,10 @@ static uint32_t isr_read(struct net_device *n)
 }
 
 /* A vector that the device does not have reads back as NO_VECTOR: 4.1.5.1.2.1. */
-static uint16_t vector(uint32_t value)
+static uint16_t vector(const struct net_device *n, uint32_t value)
 {
-    return value < FAKE_MSIX_VECTORS ? (uint16_t)value : VIRTIO_MSI_NO_VECTOR;
+    return value < FAKE_MSIX_VECTORS && n->config.lie != LIE_MSIX_VECTOR ? (uint16_t)value
+                                                                         : VIRTIO_MSI_NO_VECTOR;
 }
 
 static uint16_t *queue_vector(struct net_device *n)
@@ -187,7 +188,7 @@ static uint32_t common_queue_read(struct net_device *n, struct vqueue *q, uint32
     case VIRTIO_PCI_COMMON_QUEUE_MSIX_VECTOR:
         return n->pci.queue_vector[q->index];
     case VIRTIO_PCI_COMMON_QUEUE_ENABLE:
-        return q->ready;
+        return front_queue_ready(n, q);
     case VIRTIO_PCI_COMMON_QUEUE_NOTIFY_OFF:
         return n->pci.notify_off[q->index];
     case VIRTIO_PCI_COMMON_QUEUE_DESC:
@@ -221,7 +222,7 @@ static uint32_t common_read(struct net_device *n, uint32_t offset)
     case VIRTIO_PCI_COMMON_DEVICE_STATUS:
         return status_read(n);
     case VIRTIO_PCI_COMMON_CONFIG_GENERATION:
-        return n->generation & 0xff;
+        return front_generation(n) & 0xff;
     case VIRTIO_PCI_COMMON_QUEUE_SELECT:
         return n->queue_sel;
     default:
@@ -243,7 +244,7 @@ static void common_queue_write(struct net_device *n, struct vqueue *q, uint32_t 
                       "queue_size %u is not a power of two up to %u", value, q->size_max);
         break;
     case VIRTIO_PCI_COMMON_QUEUE_MSIX_VECTOR:
-        n->pci.queue_vector[q->index] = vector(value);
+        n->pci.queue_vector[q->index] = vector(n, value);
         break;
     case VIRTIO_PCI_COMMON_QUEUE_ENABLE:
         LOOK(n->bus, PCI_QUEUE_ENABLE);
@@ -284,7 +285,7 @@ static void common_write(struct net_device *n, uint32_t offset, uint32_t value)
         front_features_write(n, value);
         break;
     case VIRTIO_PCI_COMMON_CONFIG_MSIX_VECTOR:
-        n->pci.config_vector = vector(value);
+        n->pci.config_vector = vector(n, value);
         break;
     case VIRTIO_PCI_COMMON_DEVICE_STATUS:
         status_write(n, value);
@@ -387,7 +388,9 @@ static uint32_t legacy_register_read(struct net_device *n, uint32_t offset)
     case VIRTIO_PCI_GUEST_FEATURES:
         return (uint32_t)n->features;
     case VIRTIO_PCI_QUEUE_PFN:
-        return q && q->ready ? (uint32_t)(q->desc / VIRTQ_LEGACY_ALIGN) : 0;
+        if (!q || !front_queue_ready(n, q))
+            return 0;
+        return q->ready ? (uint32_t)(q->desc / VIRTQ_LEGACY_ALIGN) : 1;
     case VIRTIO_PCI_QUEUE_NUM:
         return q ? q->size_max : 0;
     case VIRTIO_PCI_QUEUE_SEL:
@@ -441,11 +444,11 @@ static void legacy_register_write(struct net_device *n, uint32_t offset, uint32_
         status_write(n, value);
         break;
     case VIRTIO_MSI_CONFIG_VECTOR:
-        n->pci.config_vector = vector(value);
+        n->pci.config_vector = vector(n, value);
         break;
     default:
         if (queue_vector(n))
-            *queue_vector(n) = vector(value);
+            *queue_vector(n) = vector(n, value);
     }
 }
 

@@ -110,6 +110,41 @@ static void put_capabilities(struct net_device *n)
     put(n, FAKE_PCI_MSIX + PCI_MSIX_PBA, 4, FAKE_PCI_PBA_AT | BAR_MSIX);
 }
 
+/* What configuration space has in place of that when the device lies. */
+enum { COMMON = 0xb8, ISR = 0x64, CONFIG = 0xa8, LAST = 0x74, END = 0xfc };
+static const struct {
+    enum device_lie lie;
+    uint8_t at, size;
+    uint32_t value;
+} lies[] = {
+    {LIE_CAP_LOOP, FAKE_PCI_MSIX + PCI_CAP_LIST_NEXT, 1, FAKE_PCI_MSIX}, /* back to itself */
+    {LIE_CAP_BAR, COMMON + VIRTIO_PCI_CAP_BAR, 1, 3},
+    {LIE_CAP_OFFSET, COMMON + VIRTIO_PCI_CAP_OFFSET, 4, 0u - 64}, /* its end wraps to 0 */
+    {LIE_CAP_LENGTH, FAKE_PCI_NOTIFY + VIRTIO_PCI_CAP_LENGTH, 4,
+     FAKE_PCI_MODERN_SIZE - FAKE_PCI_NOTIFY_AT + 1},
+    {LIE_CAP_SHORT, COMMON + VIRTIO_PCI_CAP_LENGTH, 4, VIRTIO_PCI_COMMON_SIZE - 1},
+    {LIE_CAP_SIZE, FAKE_PCI_NOTIFY + VIRTIO_PCI_CAP_LEN, 1, VIRTIO_PCI_NOTIFY_CAP_SIZE - 1},
+    {LIE_CAP_ALIGN, COMMON + VIRTIO_PCI_CAP_OFFSET, 4, FAKE_PCI_COMMON_AT + 2},
+    {LIE_CAP_END, ISR, 1, 0}, /* the structure is described where the space ends */
+    {LIE_CAP_END, LAST + PCI_CAP_LIST_NEXT, 1, END},
+    {LIE_CAP_END, END, 4,
+     PCI_CAP_ID_VNDR | VIRTIO_PCI_CAP_SIZE << 16 | VIRTIO_PCI_CAP_ISR_CFG << 24},
+    {LIE_CAP_NO_COMMON, COMMON, 1, 0},
+    {LIE_CAP_NO_NOTIFY, FAKE_PCI_NOTIFY, 1, 0},
+    {LIE_CAP_NO_ISR, ISR, 1, 0},
+    {LIE_CONFIG_SHORT, CONFIG + VIRTIO_PCI_CAP_LENGTH, 4, 5}, /* within the MAC address */
+    {LIE_BAR_TYPE, PCI_BASE_ADDRESS_0 + 4 * BAR_MODERN, 4, PCI_BASE_ADDRESS_MEM_TYPE_MASK},
+    {LIE_MSIX_BAR, FAKE_PCI_MSIX + PCI_MSIX_TABLE, 4, FAKE_PCI_TABLE_AT | 3},
+    {LIE_NOTIFY_OFFSET, FAKE_PCI_NOTIFY + VIRTIO_PCI_NOTIFY_CAP_MULT, 4, UINT32_MAX},
+};
+
+static void put_lie(struct net_device *n)
+{
+    for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++)
+        if (lies[i].lie == n->config.lie)
+            put(n, lies[i].at, lies[i].size, lies[i].value);
+}
+
 /* Where each queue is notified: by draw, 0 (all at one place) among the multipliers. */
 static void put_notify(struct net_device *n)
 {
@@ -148,6 +183,7 @@ void pci_power_on(struct net_device *n)
     put_capabilities(n);
     if (n->config.transport != NET_PCI_LEGACY)
         put_notify(n);
+    put_lie(n);
     for (unsigned i = 0; i < FAKE_MSIX_VECTORS; i++) /* masked: PCI 3.0 section 6.8.2.9 */
         n->pci.table[(i * PCI_MSIX_ENTRY_SIZE + PCI_MSIX_ENTRY_VECTOR_CTRL) / 4] =
             PCI_MSIX_ENTRY_CTRL_MASKBIT;
@@ -258,6 +294,10 @@ static void bar_write(struct net_device *n, unsigned index, uint32_t value)
     if (lower == index && value != UINT32_MAX && value & fixed & ~bars[lower].flags & ~0xfu)
         VIOLATION(n->bus, "pci.bar", "4.1.4", "BAR %u is set to %#x, not aligned to its size %#x",
                   index, value, bars[lower].size);
+    if (n->config.lie == LIE_BAR_SIZE && index == BAR_MODERN && value == UINT32_MAX)
+        fixed |= bars[lower].size << 2; /* bits of an address do not take, and it has a gap */
+    if (n->config.lie == LIE_BAR_TYPE && lower == BAR_MODERN)
+        return;
     put(n, PCI_BASE_ADDRESS_0 + 4 * index, 4,
         (value & ~fixed) | (lower == index ? bars[lower].flags : 0));
 }

@@ -480,9 +480,25 @@ void vqueue_check_held_untouched(struct vqueue *q)
         vqueue_check_untouched(q, vqueue_held(q, i));
 }
 
+/* The used entry of a chain, if it is to be a wrong one. */
+static uint32_t used_lie(struct vqueue *q, unsigned chain, uint32_t written)
+{
+    if (q->lie == VQUEUE_LIE_INDEX)
+        q->used_idx = (uint16_t)(q->used_idx + q->size);
+    else if (q->lie == VQUEUE_LIE_ID)
+        q->chain[chain].id = (uint16_t)q->size;
+    else if (q->lie == VQUEUE_LIE_LENGTH)
+        written = vqueue_writable(q, chain) + 1;
+    return written;
+}
+
 void vqueue_complete(struct vqueue *q, unsigned chain, uint32_t written)
 {
     struct vchain *c = &q->chain[chain];
+
+    if (q->lie > VQUEUE_LIED)
+        written = used_lie(q, chain, written);
+
     uint32_t entry[2] = {c->id, written};
 
     q->bus->hash(q->bus->ctx, "used", entry, sizeof(entry));
@@ -491,6 +507,8 @@ void vqueue_complete(struct vqueue *q, unsigned chain, uint32_t written)
         vqueue_packed_complete(q, chain, written);
     else
         vqueue_split_complete(q, chain, written);
+    if (q->lie != VQUEUE_HONEST)
+        q->lie = VQUEUE_LIED;
     for (struct vbuffer *d = c->first; d; d = d->next)
         d->busy = false;
     c->last->next = q->buffer_free;
@@ -501,7 +519,7 @@ void vqueue_complete(struct vqueue *q, unsigned chain, uint32_t written)
 void vqueue_fetch(struct vqueue *q)
 {
     do {
-        if (!q->ready)
+        if (!q->ready || q->lie == VQUEUE_LIED)
             return;
         q->bus->look(q->bus->ctx);
         if (q->packed)

@@ -35,10 +35,21 @@ struct vchain {
     uint16_t count; /* descriptors in the ring */
 };
 
+/* What the first used entry says that is not so. */
+enum vqueue_lie {
+    VQUEUE_HONEST,
+    VQUEUE_LIED,       /* it did: the ring is of no use any more, and is not looked at */
+    VQUEUE_LIE_INDEX,  /* split: the used index runs past what is available */
+    VQUEUE_LIE_ID,     /* a buffer id beyond the queue */
+    VQUEUE_LIE_TWICE,  /* the same chain is given back by a second entry at once */
+    VQUEUE_LIE_LENGTH, /* more bytes written than there is room */
+};
+
 struct vqueue {
     const struct fake_bus *bus;
     unsigned index;
     uint32_t size_max, size;
+    enum vqueue_lie lie;
     bool ready, legacy, packed, event_idx, indirect;
     unsigned shared; /* bytes at the start of writable chains that may lie in one place for all */
     uint64_t desc, avail, used; /* packed: the ring, driver and device event suppression */

@@ -177,9 +177,18 @@ uint32_t vqueue_packed_fresh(const struct vqueue *q)
 
 /* ---- the device gives one back ---- */
 
-void vqueue_packed_complete(struct vqueue *q, unsigned chain, uint32_t written)
+static void entry_write(struct vqueue *q, uint64_t at, uint16_t id, uint32_t written,
+                        unsigned flags)
 {
     const struct fake_bus *b = q->bus;
+
+    b->store(b->ctx, at + VIRTQ_PACKED_DESC_ID, 2, id);
+    b->store(b->ctx, at + VIRTQ_PACKED_DESC_LEN, 4, written);
+    b->store(b->ctx, at + VIRTQ_PACKED_DESC_FLAGS, 2, flags);
+}
+
+void vqueue_packed_complete(struct vqueue *q, unsigned chain, uint32_t written)
+{
     uint64_t at = slot_at(q, q->used_idx);
     unsigned flags = (q->used_wrap ? VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED : 0) |
                      (written ? VIRTQ_DESC_F_WRITE : 0);
@@ -199,9 +208,9 @@ void vqueue_packed_complete(struct vqueue *q, unsigned chain, uint32_t written)
     }
     vqueue_release(q, q->chain[chain].id);
     q->chain_free[q->chain_free_count++] = (uint16_t)chain;
-    b->store(b->ctx, at + VIRTQ_PACKED_DESC_ID, 2, q->chain[chain].id);
-    b->store(b->ctx, at + VIRTQ_PACKED_DESC_LEN, 4, written);
-    b->store(b->ctx, at + VIRTQ_PACKED_DESC_FLAGS, 2, flags);
+    if (q->lie == VQUEUE_LIE_TWICE) /* the second before the first is seen */
+        entry_write(q, slot_at(q, q->used_idx), q->chain[chain].id, written, flags);
+    entry_write(q, at, q->chain[chain].id, written, flags);
 }
 
 /* ---- the driver's stores ---- */

@@ -140,16 +140,25 @@ void vqueue_split_fetch(struct vqueue *q)
 
 /* ---- the device gives one back ---- */
 
+static void entry_write(struct vqueue *q, uint32_t id, uint32_t written)
+{
+    const struct fake_bus *b = q->bus;
+    uint64_t at = q->used + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (q->used_idx++ % q->size);
+
+    b->store(b->ctx, at + VIRTQ_USED_ELEM_ID, 4, id);
+    b->store(b->ctx, at + VIRTQ_USED_ELEM_LEN, 4, written);
+}
+
 void vqueue_split_complete(struct vqueue *q, unsigned chain, uint32_t written)
 {
     const struct fake_bus *b = q->bus;
-    uint64_t at = q->used + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (q->used_idx % q->size);
 
     for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next)
         if (vqueue_within(d->at, q->desc, q->desc_len))
             vqueue_release(q, (uint16_t)((d->at - q->desc) / VIRTQ_DESC_SIZE));
-    b->store(b->ctx, at + VIRTQ_USED_ELEM_ID, 4, q->chain[chain].id);
-    b->store(b->ctx, at + VIRTQ_USED_ELEM_LEN, 4, written);
-    b->store(b->ctx, q->used + VIRTQ_USED_IDX, 2, ++q->used_idx);
+    entry_write(q, q->chain[chain].id, written);
+    if (q->lie == VQUEUE_LIE_TWICE)
+        entry_write(q, q->chain[chain].id, written);
+    b->store(b->ctx, q->used + VIRTQ_USED_IDX, 2, q->used_idx);
     q->given++;
 }

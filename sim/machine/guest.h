@@ -15,7 +15,7 @@
 #include "../../core/port/process.h"
 #include <stdbool.h>
 
-enum { GUEST_ABI = 2 };
+enum { GUEST_ABI = 3 };
 
 /* What the machine tells a guest at power-on. */
 struct guest_config {
@@ -33,7 +33,9 @@ struct guest_config {
     bool msix; /* interrupts are asked for by this message */
     uint64_t msix_address;
     uint32_t msix_data;
-    bool interrupts; /* after input poll() is called only when the device interrupts */
+    const void *device_tree; /* what firmware leaves: the same as above; NULL: there is none */
+    size_t device_tree_size; /* bytes of it that can be read, when it is not damaged all */
+    bool interrupts;         /* after input poll() is called only when the device interrupts */
 };
 
 struct guest_ops {

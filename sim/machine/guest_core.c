@@ -4,28 +4,53 @@
  */
 #include "../../core/kernel/kernel.h"
 #include "../../core/trace/trace.h"
+#include "../../core/virtio/discover.h"
 #include "../../core/virtio/pci.h"
 #include "guest.h"
 #include "guest_core.h"
 
-/* Where the network device is: told for MMIO, to be found for PCI. */
-static int find_nic(const struct guest_config *c, struct virtio_place *nic)
+/* The first network device in a virtio-mmio slot, or on the PCI bus. */
+static int find_nic(const struct guest_config *c, struct device_places *places,
+                    struct virtio_place *nic)
 {
-    struct pci_host host = {
-        .mmio_base = c->pci_mmio_base,
-        .mmio_size = c->pci_mmio_size,
-        .io_base = c->pci_io_base,
-        .io_size = c->pci_io_size,
-    };
+    struct virtio_device d;
     int err;
 
-    *nic =
-        (struct virtio_place){.bus = VIRTIO_BUS_MMIO, .address = c->mmio_base, .irq = c->mmio_irq};
-    if (!c->pci)
-        return 0;
-    err = pci_find_virtio(c->platform, &host, VIRTIO_ID_NET, nic);
+    for (unsigned i = 0; i < places->slot_count; i++) {
+        *nic = (struct virtio_place){
+            .bus = VIRTIO_BUS_MMIO, .address = places->slots[i].base, .irq = places->slots[i].irq};
+        if (virtio_open(&d, c->platform, nic) == VIRTIO_ID_NET)
+            return 0;
+    }
+    if (!places->has_pci)
+        return ERR_NODEV;
+    err = pci_find_virtio(c->platform, &places->pci, VIRTIO_ID_NET, nic);
     nic->msix = (struct virtio_msix){c->msix, c->msix_address, c->msix_data};
     return err;
+}
+
+/* From the device tree; a machine without one has a single slot, or a bus. The clock of the
+ * simulator counts nanoseconds. */
+static int find_places(const struct guest_config *c, struct device_places *places)
+{
+    struct discovered d;
+
+    if (c->device_tree) {
+        if (discover(c->device_tree, c->device_tree_size, &d) || d.timebase_hz != NS_PER_S)
+            return ERR_INVAL;
+        *places = d.places;
+        return 0;
+    }
+    *places = (struct device_places){
+        .slots = {{c->mmio_base, c->mmio_irq}},
+        .slot_count = !c->pci,
+        .has_pci = c->pci,
+        .pci = {.mmio_base = c->pci_mmio_base,
+                .mmio_size = c->pci_mmio_size,
+                .io_base = c->pci_io_base,
+                .io_size = c->pci_io_size},
+    };
+    return 0;
 }
 
 static int core_boot(void *state, const struct guest_config *c, uint64_t now_ns)
@@ -38,9 +63,11 @@ static int core_boot(void *state, const struct guest_config *c, uint64_t now_ns)
         .dma_size = c->dma_size,
         .buffers = c->buffers,
     };
+    struct device_places places;
+    int err = find_places(c, &places);
 
-    int err = find_nic(c, &config.nic);
-
+    if (!err)
+        err = find_nic(c, &places, &config.nic);
     return err ? err : kernel_init(state, &config, now_ns);
 }
 

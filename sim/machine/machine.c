@@ -2,6 +2,7 @@
 #include "machine.h"
 #include "../../core/port/ring.h"
 #include "../../core/trace/trace.h"
+#include "device_tree.h"
 #include "guest_core.h"
 #include "../base/memory.h"
 #include "../base/pattern.h"
@@ -63,6 +64,9 @@ static bool device_answers(const struct machine *m, enum reg_space space, uint64
 {
     if (net_device_pci(m->device))
         return true;
+    if (space == REG_MMIO && addr - DEVICE_TREE_DISABLED < VIRTIO_MMIO_SIZE)
+        sim_fail(m->sim, FAILURE_SAFETY, "mmio.access", SIM_SITE,
+                 "a register of a device is accessed whose node in the device tree is disabled");
     return space == REG_MMIO && addr - MACHINE_MMIO_BASE < VIRTIO_MMIO_SIZE;
 }
 
@@ -442,6 +446,8 @@ void machine_wake(struct machine *m)
 {
     uint64_t at = m->sim->now_ns + POLL_DELAY_NS;
 
+    if (m->gave_up)
+        return;
     m->waking = true;
     if (m->running)
         m->woken = true;
@@ -497,7 +503,9 @@ int machine_allocate(struct machine *m)
 {
     memset(m, 0, sizeof(*m));
     m->device = calloc(1, sizeof(*m->device));
-    if (!m->device || arena_allocate(&m->arena, DMA_SIZE) || processes_allocate(&m->processes))
+    m->tree = malloc(DEVICE_TREE_MAX);
+    if (!m->device || !m->tree || arena_allocate(&m->arena, DMA_SIZE) ||
+        processes_allocate(&m->processes))
         return -1;
     m->ring = (struct ring_access){.load = machine_ring_load, .store = machine_ring_store};
     m->platform = (struct platform){
@@ -537,6 +545,7 @@ int machine_allocate(struct machine *m)
 void machine_free(struct machine *m)
 {
     free(m->device);
+    free(m->tree);
     pattern_free(m->buffers, m->buffers_size);
     free(m->state);
     arena_free(&m->arena);
@@ -594,11 +603,33 @@ static void device_start(struct machine *m, const struct device_options *o)
         .lenient = m->lenient,
         .lively = m->lively,
         .refills = m->guest == &guest_core,
+        .lie = o->lie,
     };
 
     m->msix = o->msix == TOGGLE_ON;
     memcpy(config.mac, o->mac, sizeof(config.mac));
     net_device_start(m->device, &m->bus, &config);
+}
+
+/* The tree lies at the end of its memory. */
+static void give_tree(struct machine *m, struct guest_config *config)
+{
+    const struct net_device_config *d = &m->device->config;
+    struct device_tree_wish w = {
+        .pci = net_device_pci(m->device),
+        .mmio_base = MACHINE_MMIO_BASE,
+        .mmio_irq = MACHINE_MMIO_IRQ,
+        .host = d->host,
+        .lie = d->lie,
+    };
+    uint8_t blob[DEVICE_TREE_MAX];
+    struct draw_stream draw;
+
+    draw_stream_init(&draw, "machine.tree");
+    config->device_tree_size = device_tree_make(blob, &w, m->sim, &draw);
+    config->device_tree = memcpy(m->tree + DEVICE_TREE_MAX - config->device_tree_size, blob,
+                                 config->device_tree_size);
+    sim_hash(m->sim, "tree", blob, config->device_tree_size);
 }
 
 static void boot_event(void *ctx, uint64_t arg)
@@ -627,14 +658,18 @@ static void boot_event(void *ctx, uint64_t arg)
         config.msix_data = MACHINE_MSIX_DATA;
     } else {
         config.mmio_base = MACHINE_MMIO_BASE;
-        config.mmio_irq = 1;
+        config.mmio_irq = MACHINE_MMIO_IRQ;
     }
+    give_tree(m, &config);
     m->running = true;
     m->calls = 0;
     if (setjmp(m->escape) == 0)
         err = m->guest->boot(m->state, &config, m->sim->now_ns);
     m->running = false;
-    m->booted = true;
+    m->gave_up = err && m->device->config.lie;
+    m->booted = !m->gave_up;
+    if (m->gave_up)
+        return;
     if (err)
         sim_fail(m->sim, FAILURE_SAFETY, "guest.boot", m->guest->name,
                  "the guest did not come up: error %d", err);
@@ -660,7 +695,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->lively = config->weak || config->guest != &guest_core;
     m->interrupts = config->device->interrupts == TOGGLE_ON;
     m->powered = true;
-    m->running = m->woken = m->waking = m->booted = false;
+    m->running = m->woken = m->waking = m->booted = m->gave_up = false;
     m->stream_count = 0;
     rng_init(&m->entropy, config->secret, 0); /* as on the targets: one seed, one story */
     draw_stream_init(&m->poke, "device.poke");
@@ -675,14 +710,24 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     sim_at(sim, sim->now_ns, EVENT_MACHINE, boot_event, m, 0);
 }
 
+static void lie_check(struct machine *m)
+{
+    oracle_set_add(&m->sim->looked, DEVICE_LIE);
+    if (m->device->live)
+        sim_fail(m->sim, FAILURE_SAFETY, "device.lie", m->guest->name,
+                 "the device lied, and its driver still uses it at the end of the run");
+}
+
 void machine_stop(struct machine *m)
 {
     if (!sim_failed(m->sim)) {
+        if (m->device->config.lie)
+            lie_check(m);
         net_device_check_leaks(m->device);
-        if (m->guest->stop) {
+        if (m->guest->stop && !m->gave_up)
             m->guest->stop(m->state, m->sim->now_ns);
+        if (m->guest->stop)
             net_device_check_quiet(m->device);
-        }
     }
     m->powered = false;
     net_device_reset(m->device);

@@ -30,7 +30,7 @@ enum { POLL_CALLS_MAX = 200000 };
 #define MACHINE_MSIX_ADDRESS  UINT64_C(0xfee01000)
 enum { MACHINE_PCI_IO_BASE = 0x1000, MACHINE_PCI_IO_SIZE = 0x1000, MACHINE_MSIX_DATA = 0x41 };
 
-enum { MACHINE_STREAMS = 8 };
+enum { MACHINE_STREAMS = 8, MACHINE_MMIO_IRQ = 1 };
 
 /* Who listens to the machine. */
 struct machine_listener {
@@ -73,12 +73,14 @@ struct machine {
     bool waking;            /* something happened that the guest has not been polled for */
     bool powered;
     bool booted;        /* its state means something */
+    bool gave_up;       /* it did not come up, and need not: the device lies */
     unsigned calls;     /* accesses in this poll */
     jmp_buf escape;     /* out of a guest that spins */
     struct rng entropy; /* the core's */
     struct draw_stream poke;
     struct draw_stream streams[MACHINE_STREAMS]; /* of the device, by name */
     unsigned stream_count;
+    uint8_t *tree; /* the end of this memory, so that a sanitizer sees what is read behind it */
 };
 
 struct machine_config {
@@ -109,7 +111,7 @@ void machine_wake(struct machine *m);
 /* Does neither device nor guest have anything to do at once? */
 static inline bool machine_resting(const struct machine *m)
 {
-    return m->booted && !m->running && !m->waking && !net_device_busy(m->device);
+    return (m->booted || m->gave_up) && !m->running && !m->waking && !net_device_busy(m->device);
 }
 
 /* Is the guest being polled now (so that nothing may call into it)? */

@@ -401,7 +401,7 @@ static bool check_whole(struct reader *r)
     }
     if (!check_heal(r) || (s->world == WORLD_REPLAY && !check_replay(r)))
         return false;
-    if (!r->something && !r->far_side)
+    if (!r->something && !r->far_side && !s->device.lie)
         return reader_wrong(
             r, "nothing to do: no line runs a program, expects anything or says 'until'");
     if (s->action_count)

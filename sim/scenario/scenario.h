@@ -10,6 +10,7 @@
 #include "../frame/capture.h"
 #include "../world/native/dhcp_script.h"
 #include "../world/service.h"
+#include "../engine/lie.h"
 #include "../engine/sim.h"
 #include <stdio.h>
 
@@ -108,6 +109,7 @@ struct device_options {
     uint8_t mac[6];         /* mac=       default 02:00:00:00:00:01 */
     bool mac_feature;       /* mac=none clears it: the driver makes a local address */
     uint16_t mtu;           /* mtu=       0: feature not offered */
+    enum device_lie lie;    /* lie=WORD   what it lies about; LIE_NONE: nothing */
 };
 
 /* `run PROGRAM ARG...`, `daemon PROGRAM ARG...`, `at T run PROGRAM ARG...` */

@@ -299,6 +299,29 @@ static bool line_world(struct reader *r)
     return reader_unknown(r, "world", r->words[1].text, names);
 }
 
+/* Can a device of this kind lie so? */
+static bool lie_fits(const struct device_options *d)
+{
+#define LIE_WHERE(id, word, where) where
+    static const char where[] = "A" DEVICE_LIES(LIE_WHERE);
+#undef LIE_WHERE
+
+    switch (where[d->lie]) {
+    case 'P':
+        return d->transport == TRANSPORT_PCI_MODERN;
+    case 'X':
+        return d->transport == TRANSPORT_PCI_MODERN && d->msix == TOGGLE_ON;
+    case 'M':
+        return d->transport == TRANSPORT_MMIO || d->transport == TRANSPORT_MMIO_LEGACY;
+    case 'N':
+        return d->transport == TRANSPORT_MMIO || d->transport == TRANSPORT_PCI_MODERN;
+    case 'S':
+        return d->ring == RING_SPLIT && d->transport != TRANSPORT_PCI_TRANSITIONAL;
+    default:
+        return d->lie == LIE_NONE || d->transport != TRANSPORT_PCI_TRANSITIONAL;
+    }
+}
+
 static bool line_device(struct reader *r)
 {
     static const char *const names[] = {"virtio-net", NULL};
@@ -306,6 +329,9 @@ static bool line_device(struct reader *r)
         "mmio", "mmio-legacy", "pci-modern", "pci-transitional", "pci-legacy", NULL};
     static const char *const profiles[] = {"strict", "qemu", NULL};
     static const char *const rings[] = {"split", "packed", NULL};
+#define LIE_WORD(id, word, where) word,
+    static const char *const lies[] = {"none", DEVICE_LIES(LIE_WORD) NULL};
+#undef LIE_WORD
 #define DEVICE(field) FIELD(device_options, field)
     enum { KEY_ANY_LAYOUT, KEY_MTU, KEY_MSIX, KEY_TRANSPORT, KEY_QUEUE };
     static const struct key keys[] = {
@@ -320,6 +346,7 @@ static bool line_device(struct reader *r)
         {"indirect", VALUE_TOGGLE, DEVICE(indirect)},
         {"interrupts", VALUE_TOGGLE, DEVICE(interrupts)},
         {"mrg-rxbuf", VALUE_TOGGLE, DEVICE(mrg_rxbuf)},
+        {"lie", VALUE_CHOICE, DEVICE(lie), .choices = lies},
         {0},
     };
     struct device_options *d = &r->s->device;
@@ -362,6 +389,9 @@ static bool line_device(struct reader *r)
         return reader_wrong(r, "any-layout= is for mmio-legacy and pci-legacy only");
     if (given & 1u << KEY_MSIX && d->transport < TRANSPORT_PCI_MODERN)
         return reader_wrong(r, "msix= is for the pci transports only");
+    if (!lie_fits(d))
+        return reader_wrong(r, "lie=%s does not fit this device; docs/scenarios.md lists which do",
+                            lies[d->lie]);
     return true;
 }
 

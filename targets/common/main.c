@@ -184,13 +184,14 @@ static int find_on_pci(struct pci_host *host, struct virtio_place *place)
 /* The first network device, in a virtio-mmio slot or on the PCI bus: 0 or ERR_NODEV. */
 static int find_nic(struct boot *boot, struct virtio_place *place)
 {
-    for (unsigned i = 0; i < boot->slot_count; i++) {
-        *place = (struct virtio_place){
-            .bus = VIRTIO_BUS_MMIO, .address = boot->slots[i].base, .irq = boot->slots[i].irq};
+    for (unsigned i = 0; i < boot->places.slot_count; i++) {
+        *place = (struct virtio_place){.bus = VIRTIO_BUS_MMIO,
+                                       .address = boot->places.slots[i].base,
+                                       .irq = boot->places.slots[i].irq};
         if (open_place(place) == VIRTIO_ID_NET)
             return 0;
     }
-    if (!boot->has_pci || find_on_pci(&boot->pci, place))
+    if (!boot->places.has_pci || find_on_pci(&boot->places.pci, place))
         return ERR_NODEV;
     place->irq = port_pci_irq(place->address >> 15 & 31,
                               port_reg_read(NULL, REG_PCI, place->address + PCI_INTERRUPT_PIN, 1));

@@ -11,7 +11,7 @@
 
 #include "../../core/port/platform.h"
 #include "../../core/port/process.h"
-#include "../../core/virtio/pci.h"
+#include "../../core/virtio/discover.h"
 #include "../../core/virtio/virtio.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,6 @@ enum {
     PAGE_SIZE = 4096,
     USER_STACK_SIZE = 16 * 1024, /* of a program, between two pages that are not mapped */
     USER_WINDOW = 2 << 20,       /* address space of the image, and of the stack */
-    SLOTS_MAX = 32,
     CMDLINE_MAX = 2048,
 };
 
@@ -32,20 +31,12 @@ enum {
  * pointer that was not translated is never right as a bus address. */
 #define DMA_WINDOW (UINT64_C(128) << 30)
 
-struct mmio_slot {
-    uint64_t base;
-    unsigned irq;
-};
-
 /* What the machine is, as far as its boot protocol or device tree says. */
 struct boot {
-    const char *target;                /* "x86_64", "rv64" */
-    char cmdline[CMDLINE_MAX];         /* a copy: where it came from is not mapped later */
-    struct mmio_slot slots[SLOTS_MAX]; /* virtio-mmio, with and without a device */
-    unsigned slot_count;
-    bool has_pci;
-    struct pci_host pci; /* windows for what firmware did not place */
-    const char *wrong;   /* NULL, or why the machine cannot be used, a word */
+    const char *target;        /* "x86_64", "rv64" */
+    char cmdline[CMDLINE_MAX]; /* a copy: where it came from is not mapped later */
+    struct device_places places;
+    const char *wrong; /* NULL, or why the machine cannot be used, a word */
 };
 
 /* The registers of a program; context.h of the target. */

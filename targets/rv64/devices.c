@@ -20,6 +20,9 @@ enum {
     EXIT_CODE = 0x3333, /* with the status above it */
 };
 
+/* A device tree is larger than this only by mistake. */
+enum { TREE_MAX = 1 << 20 };
+
 static volatile uint8_t *uart(unsigned reg)
 {
     return (volatile uint8_t *)(uintptr_t)(UART_BASE + reg);
@@ -43,6 +46,8 @@ _Noreturn void port_exit(unsigned status)
     for (;;)
         ;
 }
+
+uint64_t timebase_hz, pci_config_base, pci_port_base;
 
 /* I/O ports and configuration space are windows in memory, from the device tree. */
 static uint64_t window(enum reg_space space, uint64_t addr)
@@ -104,12 +109,25 @@ void port_relax(void *ctx)
     __asm__ volatile("nop" ::: "memory");
 }
 
+static void read_tree(const void *tree, struct boot *boot)
+{
+    static struct discovered d;
+
+    boot->wrong = discover(tree, TREE_MAX, &d);
+    timebase_hz = d.timebase_hz;
+    pci_config_base = d.pci_config_base;
+    pci_port_base = d.pci_port_base;
+    boot->places = d.places;
+    if (d.bootargs)
+        boot_set_cmdline(boot, d.bootargs);
+}
+
 _Noreturn void rv64_main(const void *device_tree)
 {
     static struct boot boot = {.target = "rv64"};
 
     *uart(UART_FCR) = 1;
-    boot.wrong = discover(device_tree, &boot);
+    read_tree(device_tree, &boot);
     paging_start();
     interrupts_start();
     machine_main(&boot);

@@ -9,9 +9,6 @@
 /* From the device tree: of rdtime; the windows of PCI's other two spaces. */
 extern uint64_t timebase_hz, pci_config_base, pci_port_base;
 
-/* Fill `boot` from the device tree: NULL, or what is wrong with it. */
-const char *discover(const void *tree, struct boot *boot);
-
 void interrupts_start(void);
 _Noreturn void rv64_panic(const uint64_t *x);
 _Noreturn void rv64_main(const void *device_tree);

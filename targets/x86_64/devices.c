@@ -157,10 +157,10 @@ static void find_slots(struct boot *boot)
     bool acpi = !has(boot->cmdline, "virtio_mmio.device=");
 
     for (unsigned i = 0; i < SLOTS; i++) {
-        boot->slots[i].base = SLOT_BASE + i * SLOT_STEP;
-        boot->slots[i].irq = i + (acpi ? SLOT_LINE_ACPI : SLOT_LINE);
+        boot->places.slots[i].base = SLOT_BASE + i * SLOT_STEP;
+        boot->places.slots[i].irq = i + (acpi ? SLOT_LINE_ACPI : SLOT_LINE);
     }
-    boot->slot_count = SLOTS;
+    boot->places.slot_count = SLOTS;
 }
 
 _Noreturn void x86_main(const void *start_info)
@@ -176,10 +176,10 @@ _Noreturn void x86_main(const void *start_info)
     cpu_start();
     paging_start();
     interrupts_start();
-    boot.has_pci = has_pci();
-    boot.pci = (struct pci_host){
+    boot.places.has_pci = has_pci();
+    boot.places.pci = (struct pci_host){
         .mmio_base = 0xc0000000, .mmio_size = 32 << 20, .io_base = 0x1000, .io_size = 0x1000};
-    if (!boot.has_pci)
+    if (!boot.places.has_pci)
         find_slots(&boot);
     machine_main(&boot);
 }
