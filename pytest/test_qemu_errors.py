@@ -232,7 +232,16 @@ def test_no_network_device(args):
 def test_a_good_log_passes(fake):
     done = fake("raw('SeaBIOS\\r\\n\\n')\nsay(BEGIN, OK, END)\nsys.exit(33)\n")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^pass .*machine=q35", done.stdout, re.M)
+    assert re.search(r"^pass .*machine=q35 +\d+ ms$", done.stdout, re.M)
+
+
+@pytest.mark.parametrize("line", ["at 0ms drop rx arp", "wire rx drop=1%", "world native nak=1", "allow exit",
+                                  "serve sink 10.0.2.2:7", "at 5ms dial 7 send=x", "peer dhcp renew=1 silent"])
+def test_its_line_says_that_what_is_idle_is_not_judged(line, fake, tmp_path):
+    case = tmp_path / "case.scn"
+    case.write_text(f"never tcp: rst\n{line}\n")
+    done = fake("say(BEGIN, OK, END)\nsys.exit(33)\n", paths=[case])
+    assert re.search(r"^pass .* ms, idle faults and lines not judged$", done.stdout, re.M), done.stdout
 
 
 VERDICTS = {

@@ -226,6 +226,8 @@ static void summary(const struct live *l)
         printf(", %u still waiting for it", p->count);
     if (unjudged)
         printf(", %u expectation%s not judged", unjudged, unjudged == 1 ? "" : "s");
+    if (scenario_claims(l->scenario))
+        printf(", idle faults and lines not judged");
     putchar('\n');
 }
 

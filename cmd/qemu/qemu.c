@@ -499,8 +499,9 @@ static void tell(const struct run *r, enum judgement v, int world, struct qemu_r
     FILE *out = memory_stream(&result->text, &len);
 
     result->real_ns = ms * NS_PER_MS;
-    fprintf(out, "%s  %s  machine=%s  %" PRIu64 " ms\n", v || world ? "FAIL" : "pass",
-            r->scenario->path, r->command.machine->name, ms);
+    fprintf(out, "%s  %s  machine=%s  %" PRIu64 " ms%s\n", v || world ? "FAIL" : "pass",
+            r->scenario->path, r->command.machine->name, ms,
+            scenario_claims(r->scenario) ? ", idle faults and lines not judged" : "");
     if (v)
         failure_block(out, r, v, &result->failure);
     else if (world || r->options->verbose)

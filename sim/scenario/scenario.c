@@ -246,6 +246,16 @@ static bool has_rates(const struct scenario *s)
     return false;
 }
 
+bool scenario_claims(const struct scenario *s)
+{
+    bool peer = s->native.dhcp_count;
+
+    for (unsigned i = 0; i < PEER_FAULTS; i++)
+        peer |= scenario_peer_fault(s, i);
+    return s->action_count || s->service_count || s->dial_count || s->allowed || has_rates(s) ||
+           (s->world == WORLD_NATIVE && peer);
+}
+
 uint64_t scenario_heals_ns(const struct scenario *s)
 {
     uint64_t at = SIM_NEVER;

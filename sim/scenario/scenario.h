@@ -266,6 +266,10 @@ static inline bool scenario_allows(const struct scenario *s, enum allowance a)
 /* Does the scenario ask for this of its native peer? */
 bool scenario_peer_fault(const struct scenario *s, enum peer_fault fault);
 
+/* Has it anything that `drywire run` judges for being of use: faults, services, dials, or a line
+ * that allows them not to be? */
+bool scenario_claims(const struct scenario *s);
+
 /* When the wire is healed, since power-on; SIM_NEVER: it is not. `at T heal` rules over heal T,
  * which is about rates: a wire without them has nothing to heal. */
 uint64_t scenario_heals_ns(const struct scenario *s);
