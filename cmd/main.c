@@ -24,7 +24,8 @@ static void check_stdout(void)
     }
     if (!error)
         return;
-    fprintf(stderr, "drywire: standard output: %s\n", strerror(error));
+    if (!whole_file_stdout_failed())
+        fprintf(stderr, "drywire: standard output: %s\n", strerror(error));
     _exit(EXIT_HARNESS);
 }
 

@@ -90,6 +90,65 @@ def test_a_reader_that_goes_away(output, tmp_path):
     told(subprocess.CompletedProcess(words, process.returncode, text), pipe, "Broken pipe")
 
 
+def to_pipe(words, env, read):
+    """Its standard output is a small pipe whose reader goes away after so many bytes."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    if not read:
+        os.close(reader)
+    with subprocess.Popen(words, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE,
+                          text=True) as process:
+        os.close(writer)
+        if read:
+            os.read(reader, read)
+            os.close(reader)
+        return process, process.communicate()[1]
+
+
+@pytest.mark.parametrize("read", [0, 1])
+@pytest.mark.parametrize("name", ["/dev/fd/1", "/proc/self/fd/1"])
+def test_standard_output_as_a_file_whose_reader_goes_away(output, name, read):
+    """A worker's own standard output is another file: nothing goes there, nothing hangs."""
+    words, env = output(name)
+    process, said = to_pipe(words, env, read)
+    assert process.returncode == 4, said
+    assert len([line for line in said.splitlines() if "Broken pipe" in line]) == 1, said
+
+
+@pytest.mark.parametrize("how", [["--json"], ["-v"], ["--pcap", "/dev/fd/1"], ["--trace", "/dev/fd/1"],
+                                 ["--junit", "/dev/fd/1"]])
+def test_verdict_and_file_into_one_pipe_are_told_once(how):
+    process, said = to_pipe([BUILD / "drywire", "run", *how, "tests/scenarios/common/web-4mib.scn"], None, 0)
+    what = "--junit /dev/fd/1" if "--junit" in how else "standard output"
+    assert (process.returncode, said) == (4, f"drywire: {what}: Broken pipe\n")
+
+
+@pytest.mark.parametrize("words, name", [
+    (["run", "-q", "--pcap"], "/dev/stdout"), (["run", "-q", "--pcap"], "/dev/fd/1"),
+    (["run", "-q", "--trace"], "/dev/fd/1"), (["run", "-q", "--trace"], "/proc/self/fd/1"),
+])
+def test_standard_output_as_a_file(words, name, tmp_path):
+    """The limit is for a build that would make a file /dev/stdout: this one is too long, and none is left."""
+    done = subprocess.run([BUILD / "drywire", *words, name, LONG], cwd=ROOT, stdin=subprocess.DEVNULL,
+                          capture_output=True, preexec_fn=lambda: limit_files(65536))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert drywire(*words, tmp_path / "x", LONG).returncode == 0
+    other = (tmp_path / "x").read_bytes()
+    if "--trace" in words:
+        assert done.stdout == other
+    else:  # what a pipe cannot be told afterwards is not there
+        assert done.stdout[:4] == other[:4] == b"\n\r\r\n" and len(done.stdout) > 65536
+
+
+def test_a_file_behind_a_link_is_written_there(tmp_path):
+    real, link = tmp_path / "real.pcapng", tmp_path / "link.pcapng"
+    link.symlink_to(real)
+    for _ in range(2):  # it is not there yet, then it is
+        assert drywire("run", "-q", "--pcap", link, WEB).returncode == 0
+        assert link.is_symlink() and real.stat().st_size > 1000
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["link.pcapng", "real.pcapng"]
+
+
 def test_a_folder_that_is_not_there(output, tmp_path):
     words, env = output(tmp_path / "gone" / "x")
     done = command(words, env=env)

@@ -1,6 +1,7 @@
 /* A file that is whole or not there: see whole_file.h. */
 #include "whole_file.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,20 +11,68 @@ enum { SUFFIX_MAX = 40 };
 
 static pid_t owner;
 
+/* Its standard output and error: a worker's own are other files. */
+static int streams[3] = {0, 1, 2};
+
 void whole_file_own(void)
 {
     owner = getpid();
+    for (int fd = 1; fd <= 2; fd++)
+        streams[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+static bool stdout_failed;
+
+/* The descriptor that a name such as /dev/stdout is, in the owner; -1: it is a file's name. */
+static int stream_of(const char *path)
+{
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+    int fd = !strcmp(path, "/dev/stdout") ? 1 : !strcmp(path, "/dev/stderr") ? 2 : -1;
+
+    for (unsigned i = 0; i < 2 && fd < 0; i++) {
+        size_t n = strlen(folders[i]);
+
+        if (!strncmp(path, folders[i], n) && path[n] && strspn(path + n, "0123456789") < 10 &&
+            !path[n + strspn(path + n, "0123456789")])
+            fd = atoi(path + n);
+    }
+    return fd == 1 || fd == 2 ? streams[fd] : fd;
+}
+
+/* Where the file is, to be freed: a symbolic link stays one. NULL: nowhere yet, or no memory. */
+static char *place_of(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) ? realpath(path, NULL) : strdup(path);
 }
 
 /* "path.PID.partial", to be freed; NULL without memory. */
 static char *temporary_name(const char *path)
 {
-    size_t size = strlen(path) + SUFFIX_MAX;
-    char *name = malloc(size);
+    char *place = place_of(path);
+    size_t size = place ? strlen(place) + SUFFIX_MAX : 0;
+    char *name = place ? malloc(size) : NULL;
 
     if (name)
-        snprintf(name, size, "%s.%ld.partial", path, (long)(owner ? owner : getpid()));
+        snprintf(name, size, "%s.%ld.partial", place, (long)(owner ? owner : getpid()));
+    free(place);
     return name;
+}
+
+/* What is no regular file is written as it is, and so is what a link will make. */
+static FILE *open_in_place(const char *path)
+{
+    int fd = stream_of(path);
+    FILE *f;
+
+    if (fd < 0)
+        return fopen(path, "wb");
+    fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    f = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (!f && fd >= 0)
+        close(fd);
+    return f;
 }
 
 int whole_file_open(struct whole_file *w, const char *path)
@@ -36,13 +85,16 @@ int whole_file_open(struct whole_file *w, const char *path)
         errno = EISDIR;
         return -1;
     }
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        w->file = fopen(path, "wb");
+    w->path = stream_of(path) < 0 ? place_of(path) : NULL;
+    if (!w->path || (stat(path, &st) == 0 && !S_ISREG(st.st_mode))) {
+        free(w->path);
+        w->path = NULL;
+        w->file = open_in_place(path);
+        w->on_stdout = stream_of(path) == streams[1];
         return w->file ? 0 : -1;
     }
-    w->path = strdup(path);
     w->temporary = temporary_name(path);
-    if (w->path && w->temporary)
+    if (w->temporary)
         w->file = fopen(w->temporary, "wb");
     if (w->file)
         return 0;
@@ -66,6 +118,7 @@ int whole_file_close(struct whole_file *w)
     if (fclose(w->file) && !error)
         error = errno;
     w->file = NULL;
+    stdout_failed |= error && w->on_stdout;
     if (!error && w->temporary && rename(w->temporary, w->path))
         error = errno;
     if (!error && w->temporary)
@@ -84,6 +137,11 @@ void whole_file_discard(struct whole_file *w)
     free(w->path);
     free(w->temporary);
     *w = (struct whole_file){0};
+}
+
+bool whole_file_stdout_failed(void)
+{
+    return stdout_failed;
 }
 
 long whole_file_lines(FILE *f)

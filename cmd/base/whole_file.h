@@ -1,7 +1,8 @@
 /*
  * A file that appears under its name only when it is whole: written under a temporary name beside
- * it and renamed at the end. A path that is there and is no regular file (/dev/stdout, a FIFO) is
- * written in place.
+ * it and renamed at the end; through a symbolic link, which stays. A path that is there and is no
+ * regular file (a FIFO) is written in place. /dev/stdout, /dev/stderr, /dev/fd/N and
+ * /proc/self/fd/N are the owner's descriptors, whatever a worker's own are.
  *
  * The temporary name has the number of the process that owns the outputs, so that two runs into one
  * path do not disturb each other, and so that the owner finds what a worker that crashed has left.
@@ -9,11 +10,13 @@
 #ifndef DRYWIRE_WHOLE_FILE_H
 #define DRYWIRE_WHOLE_FILE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct whole_file {
     FILE *file;
     char *path, *temporary; /* NULL: written in place */
+    bool on_stdout;
 };
 
 /* From now on this process and its children write in the name of this process. */
@@ -27,6 +30,9 @@ int whole_file_close(struct whole_file *w);
 
 /* Give up: nothing is left on disk. Harmless after a failed open. */
 void whole_file_discard(struct whole_file *w);
+
+/* Did a file on this process's standard output fail? Then its own line has told of that. */
+bool whole_file_stdout_failed(void);
 
 /* What a process wrote for `path` before it died: give it its name, cut to what `whole` says are
  * the bytes of whole records. 0, or -1: there is nothing whole, and nothing is left. */
