@@ -59,7 +59,8 @@ def test_a_missing_header_is_one_line_and_not_the_compilers(tmp_path):
         assert done.returncode == 2
         assert done.stderr.splitlines()[:2] == [
             "drywire: missing: libc6-dev libxxhash-dev",
-            "drywire: as root:  apt-get update && apt-get install -y libc6-dev libxxhash-dev libslirp-dev"]
+            "drywire: as root:  apt-get update && apt-get install -y --no-install-recommends libc6-dev libxxhash-dev "
+            "libslirp-dev"]
         assert "Error 125" in done.stderr and "fatal error" not in done.stderr
 
 
@@ -94,7 +95,7 @@ def test_one_package_that_cannot_be_had_does_not_keep_the_others_away(tmp_path):
     assert update == "update -qq" and "gcc make " in together and "seabios" in together
     assert [line.split()[-1] for line in alone] == together.split("--no-install-recommends ")[1].split()
     assert done.returncode == 125 and "E: Unable to locate package seabios\n" in done.stderr
-    assert "drywire: as root:  apt-get update && apt-get install -y gcc make " in done.stderr
+    assert "drywire: as root:  apt-get update && apt-get install -y --no-install-recommends gcc make " in done.stderr
 
 
 def test_signals_that_are_ignored_here_take_effect_in_what_the_tests_start():

@@ -92,6 +92,9 @@ install() { # install PACKAGE...
     done
 }
 
+# The same for whoever is root.
+by_hand="apt-get update && apt-get install -y --no-install-recommends"
+
 survey
 if [ "$want" = doctor ]; then
     for package in $present; do echo "  present  $package"; done
@@ -99,7 +102,7 @@ if [ "$want" = doctor ]; then
     if [ -z "$need$wish" ]; then
         echo "everything is here"
     else
-        echo "to install what is missing:  apt-get update && apt-get install -y$need$wish"
+        echo "to install what is missing:  $by_hand$need$wish"
     fi
     exit 0
 fi
@@ -114,9 +117,9 @@ if [ -n "$need$wish" ] && [ "$want" != need ] && [ "$(id -u)" = 0 ] && has apt-g
 fi
 if [ -n "$need" ]; then
     echo "drywire: missing:$need" >&2
-    echo "drywire: as root:  apt-get update && apt-get install -y$need$wish" >&2
+    echo "drywire: as root:  $by_hand$need$wish" >&2
     exit 125
 fi
 [ -z "$wish" ] || [ "$want" = need ] ||
-    echo "drywire: without$wish some scenarios are skipped; as root:  apt-get update && apt-get install -y$wish" >&2
+    echo "drywire: without$wish some scenarios are skipped; as root:  $by_hand$wish" >&2
 exit 0
