@@ -4,6 +4,7 @@
 #include "programs.h"
 
 const struct program programs[] = {
+    {"calls", calls_main, "calls"},
     {"echod", echod_main, "echod [PORT]"},
     {"netinfo", netinfo_main, "netinfo [-n]"},
     {"ping", ping_main, "ping [-c COUNT] [-i MILLISECONDS] [-s BYTES] ADDR"},
