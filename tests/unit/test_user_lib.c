@@ -228,7 +228,7 @@ static void a_text_that_is_too_long_is_cut(void **state)
 static void the_table_of_programs_is_sorted_and_its_usage_begins_with_the_name(void **state)
 {
     (void)state;
-    assert_int_equal(programs_count, 7);
+    assert_int_equal(programs_count, 8);
     for (unsigned i = 0; i < programs_count; i++) {
         const struct program *p = &programs[i];
 
