@@ -1,6 +1,6 @@
 #include "verbs.h"
 #include "../sim/base/memory.h"
-#include "../sim/scenario/vocabulary.h"
+#include "../sim/run/vocabulary.h"
 #include "base/whole_file.h"
 #include "../sim/world/world.h"
 #include <dlfcn.h>

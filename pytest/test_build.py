@@ -61,14 +61,6 @@ ONLY = {
 }
 # Includes that still point down.
 DOWN = {
-    "sim/base/pattern.c": ["sim/machine/coroutine.h"],
-    "sim/text/values.c": ["sim/scenario/scenario.h"],
-    "sim/frame/dhcp_flow.h": ["sim/world/native/dhcp_script.h"],
-    "sim/frame/pcapng.h": ["cmd/base/whole_file.h"],
-    "sim/scenario/scenario.h": ["sim/world/native/dhcp_script.h", "sim/world/service.h"],
-    "sim/scenario/scenario_lines.c": ["sim/world/malform.h", "sim/oracle/oracle.h"],
-    "sim/scenario/vocabulary.c": ["sim/machine/processes.h"],
-    "sim/run/reasons.h": ["cmd/base/origin.h"],
     "cmd/base/options.c": ["cmd/worker/under_gdb.h"],
     "cmd/base/options.h": ["cmd/report/compare.h", "cmd/replay/import.h"],
     "cmd/worker/child.c": ["cmd/report/report.h"],

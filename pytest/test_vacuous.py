@@ -447,8 +447,8 @@ def test_a_foreign_guest_says_what_it_likes(tmp_path):
 
 
 def test_the_lines_about_processes_are_those_of_the_kernel():
-    """The one list of sim/scenario/vocabulary.c that is not made from a table."""
-    listed = re.search(r"process_lines\[\] = \{(.*?)\}", (ROOT / "sim/scenario/vocabulary.c").read_text(), re.S)[1]
+    """The one list of sim/run/vocabulary.c that is not made from a table."""
+    listed = re.search(r"process_lines\[\] = \{(.*?)\}", (ROOT / "sim/run/vocabulary.c").read_text(), re.S)[1]
     words = {line.split()[0] for line in re.findall(r'"(.*?)"', listed)}
     kernel = "".join(p.read_text() for p in sorted((ROOT / "core/kernel").glob("*.c")))
     assert words == set(re.findall(r'task_(?:line|end)\([^"]*?"(\w+)"', kernel))

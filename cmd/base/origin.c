@@ -61,18 +61,18 @@ void origin_of(struct origin *origin, const struct scenario *sc, const struct op
         add(buf, "net", net_word(o->net));
     if (o->icount != NO_ICOUNT)
         add_number(buf, "icount", o->icount);
-    origin->verdict_at = 0;
+    origin->header.verdict_at = 0;
     if (o->verb == VERB_RUN) {
         size_t at = strlen(buf) + sizeof("verdict=") - 1;
         char unfinished[FAILURE_WORDS_MAX + 1];
 
         snprintf(unfinished, sizeof(unfinished), "%-*s", FAILURE_WORDS_MAX, "unfinished");
         add(buf, "verdict", unfinished);
-        origin->verdict_at =
+        origin->header.verdict_at =
             strlen(buf) == at + FAILURE_WORDS_MAX + 1 ? at : 0; /* there was room */
     }
     buf[strlen(buf) - 1] = 0; /* no line end behind the last one */
-    origin->comments[0] = buf;
-    origin->comments[1] = strlen(sc->text) <= PCAPNG_COMMENT_MAX ? sc->text : NULL;
-    origin->comments[2] = NULL;
+    origin->header.comments[0] = buf;
+    origin->header.comments[1] = strlen(sc->text) <= PCAPNG_COMMENT_MAX ? sc->text : NULL;
+    origin->header.comments[2] = NULL;
 }

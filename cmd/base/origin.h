@@ -8,14 +8,13 @@
 
 #include "options.h"
 #include "../../sim/scenario/scenario.h"
-#include "../../sim/engine/sim.h"
+#include "../../sim/run/reasons.h"
 
 enum { ORIGIN_MAX = 16384 };
 
 struct origin {
     char words[ORIGIN_MAX];
-    size_t verdict_at;       /* FAILURE_WORDS_MAX of them wait there for how it ends; 0: nowhere */
-    const char *comments[3]; /* up to a NULL, for pcapng_open(); of this and of the scenario */
+    struct capture_header header; /* with these words and the scenario */
 };
 
 void origin_of(struct origin *origin, const struct scenario *sc, const struct options *o);

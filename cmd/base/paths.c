@@ -1,4 +1,5 @@
 #include "paths.h"
+#include "../../sim/text/values.h"
 #include "../../sim/base/memory.h"
 #include "../../sim/scenario/scenario.h"
 #include <dirent.h>

@@ -2,6 +2,7 @@
 #include "whole_file.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -106,6 +107,29 @@ int whole_file_open(struct whole_file *w, const char *path)
     return -1;
 }
 
+static void sink_write(void *ctx, const void *bytes, size_t len)
+{
+    struct whole_file *w = ctx;
+
+    fwrite(bytes, 1, len, w->file); /* an error stays in the FILE */
+    fflush(w->file);
+}
+
+static void sink_overwrite(void *ctx, uint64_t at, const void *bytes, size_t len)
+{
+    struct whole_file *w = ctx;
+
+    if (fseek(w->file, (long)at, SEEK_SET) == 0)
+        fwrite(bytes, 1, len, w->file);
+    fflush(w->file);
+    fseek(w->file, 0, SEEK_END);
+}
+
+struct sink whole_file_sink(struct whole_file *w)
+{
+    return (struct sink){w, sink_write, w->path ? sink_overwrite : NULL};
+}
+
 int whole_file_close(struct whole_file *w)
 {
     int error = 0;
@@ -155,6 +179,20 @@ long whole_file_lines(FILE *f)
             break;
     }
     return at;
+}
+
+long whole_file_blocks(FILE *f)
+{
+    uint32_t head[2], last;
+    long at = 0;
+
+    for (;; at += (long)head[1]) {
+        if (fseek(f, at, SEEK_SET) || fread(head, sizeof(head), 1, f) != 1 ||
+            head[1] < sizeof(head) + sizeof(last) ||
+            fseek(f, at + (long)head[1] - (long)sizeof(last), SEEK_SET) ||
+            fread(&last, sizeof(last), 1, f) != 1 || last != head[1])
+            return at;
+    }
 }
 
 int whole_file_rescue(const char *path, long (*whole)(FILE *f))

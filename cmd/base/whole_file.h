@@ -11,6 +11,7 @@
 #define DRYWIRE_WHOLE_FILE_H
 
 #include <stdbool.h>
+#include "../../sim/base/sink.h"
 #include <stdio.h>
 
 struct whole_file {
@@ -25,6 +26,9 @@ void whole_file_own(void);
 /* Open for writing: 0, or -1 with errno set and nothing left on disk. */
 int whole_file_open(struct whole_file *w, const char *path);
 
+/* What a run writes into it; each write is on disk when it returns. */
+struct sink whole_file_sink(struct whole_file *w);
+
 /* Finish: 0, or -1 with errno set (disk full...) and nothing left on disk. */
 int whole_file_close(struct whole_file *w);
 
@@ -37,7 +41,8 @@ bool whole_file_stdout_failed(void);
 /* What a process wrote for `path` before it died: give it its name, cut to what `whole` says are
  * the bytes of whole records. 0, or -1: there is nothing whole, and nothing is left. */
 int whole_file_rescue(const char *path, long (*whole)(FILE *f));
-long whole_file_lines(FILE *f); /* for text */
+long whole_file_lines(FILE *f);  /* for text */
+long whole_file_blocks(FILE *f); /* for a pcapng of ours */
 
 /* Or remove it. */
 void whole_file_remove(const char *path);

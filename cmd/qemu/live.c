@@ -11,6 +11,7 @@
 #include "live.h"
 #include "../../sim/run/far_side.h"
 #include "../base/origin.h"
+#include "../base/whole_file.h"
 #include "peer.h"
 #include "../verbs.h"
 #include "../report/report.h"
@@ -259,6 +260,19 @@ static int fail(const struct live *l, const char *world)
     return failure_code(l->sim.failure.kind);
 }
 
+/* A run that has failed already keeps its failure: then a line tells of the capture. */
+static int fail_capture(struct live *l)
+{
+    const char *path = l->options->pcap, *why = strerror(errno);
+
+    if (sim_failed(&l->sim)) {
+        fprintf(stderr, "drywire: --pcap %s: %s\n", path, why);
+        return failure_code(l->sim.failure.kind);
+    }
+    sim_fail(&l->sim, FAILURE_HARNESS, "capture", path, "cannot be written: %s", why);
+    return fail(l, "");
+}
+
 /* ---- its life ---- */
 
 /* From now on these two wait until they are asked for: the socket's path is always removed. */
@@ -277,14 +291,24 @@ static int serve(struct live *l)
 {
     struct far_side_listener listener = {l, frame_arrived, frame_seen};
     struct origin origin;
-    struct capture_wish wish = {.path = l->options->pcap, .origin = &origin};
+    struct whole_file capture = {0};
+    struct sink sink;
+    struct capture_wish wish = {0};
     char world[160];
     int code;
 
-    origin_of(&origin, l->scenario, l->options);
     sim_start(&l->sim, l->options->seed);
-    if (far_side_open(&l->far, &l->sim, l->scenario, l->guest.mac, &wish, &listener))
+    if (l->options->pcap) {
+        if (whole_file_open(&capture, l->options->pcap))
+            return fail_capture(l);
+        origin_of(&origin, l->scenario, l->options);
+        sink = whole_file_sink(&capture);
+        wish = (struct capture_wish){.out = &sink, .header = origin.header};
+    }
+    if (far_side_open(&l->far, &l->sim, l->scenario, l->guest.mac, &wish, &listener)) {
+        whole_file_discard(&capture);
         return fail(l, "");
+    }
     oracles_real_time(l->far.oracles);
     if (l->options->icount != NO_ICOUNT)
         oracles_off(l->far.oracles, "arp.rate"); /* the guest's seconds are not ours */
@@ -297,6 +321,11 @@ static int serve(struct live *l)
     summary(l);
     if (code == EXIT_PASS && sim_failed(&l->sim))
         code = fail(l, world);
+    if (capture.file && whole_file_close(&capture)) {
+        int bad = fail_capture(l);
+
+        code = code ? code : bad;
+    }
     return code;
 }
 

@@ -1,5 +1,6 @@
 /* Machines of QEMU and the argument vector: see qemu_machine.h. */
 #include "qemu_machine.h"
+#include "../../sim/text/values.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* A foreign capture made one of ours: see rewrap.h. */
 #include "rewrap.h"
+#include "../base/whole_file.h"
 #include "../../sim/frame/capture.h"
 #include "../../sim/frame/decode.h"
 #include "../../sim/run/reasons.h"
@@ -24,7 +25,9 @@ static void add_frame(struct reasons *r, struct sim *sim, const struct capture_f
 
 int rewrap(const char *path, const struct origin *origin, const uint8_t mac[6])
 {
-    struct capture_wish wish = {.path = path, .origin = origin};
+    struct capture_wish wish = {.header = origin->header};
+    struct whole_file file;
+    struct sink sink;
     static struct reasons r;
     static struct sim sim;
     struct capture capture;
@@ -38,10 +41,16 @@ int rewrap(const char *path, const struct origin *origin, const uint8_t mac[6])
         fprintf(stderr, "drywire: %s: left as it was written: %s\n", path, problem);
         return -1;
     }
-    error = reasons_open(&r, &sim, &wish);
-    for (size_t i = 0; i < capture.count && !error; i++)
-        add_frame(&r, &sim, &capture.frames[i], mac);
-    error = error ? error : reasons_close(&r);
+    error = whole_file_open(&file, path);
+    if (!error) {
+        sink = whole_file_sink(&file);
+        wish.out = &sink;
+        reasons_open(&r, &sim, &wish);
+        for (size_t i = 0; i < capture.count; i++)
+            add_frame(&r, &sim, &capture.frames[i], mac);
+        reasons_close(&r);
+        error = whole_file_close(&file);
+    }
     if (error)
         fprintf(stderr, "drywire: %s: left as it was written: %s\n", path, strerror(errno));
     reasons_free(&r);

@@ -10,6 +10,7 @@
 #include "../../sim/frame/decode.h"
 #include "../../sim/machine/guest_core.h"
 #include "../base/options.h"
+#include "../base/whole_file.h"
 #include "../../sim/frame/pcapng.h"
 #include "../../sim/scenario/scenario.h"
 #include "../../sim/text/values.h"
@@ -37,8 +38,9 @@ enum { ALARM_LATER_S = 10 };
 static struct run {
     struct qtest_machine machine;
     const struct guest_ops *guest;
+    struct whole_file capture_file; /* file NULL: none */
     struct pcapng capture;
-    bool capturing, failed, ended;
+    bool failed, ended;
     int status;         /* of the program */
     unsigned frames[2]; /* in, out */
 } run;
@@ -94,7 +96,7 @@ static void on_frame(bool outbound, const uint8_t *frame, size_t len)
     char what[200];
 
     run.frames[outbound]++;
-    if (run.capturing)
+    if (run.capture_file.file)
         pcapng_packet(&run.capture, CAPTURE_WIRE, qtest_machine_now(&run.machine), outbound, frame,
                       len, NULL);
     decode_frame(frame, len, &d);
@@ -107,9 +109,8 @@ static void on_frame(bool outbound, const uint8_t *frame, size_t len)
  * gets its name all the same. */
 static void close_capture(void)
 {
-    if (run.capturing && pcapng_close(&run.capture))
+    if (run.capture_file.file && whole_file_close(&run.capture_file))
         fprintf(stderr, "qtest: the capture: %s\n", strerror(errno));
-    run.capturing = false;
 }
 
 /* A failed CHECK of the core is a trap, outside of any library call, and both signals that it can
@@ -234,6 +235,7 @@ static void print_verdict(const struct settings *s, int code)
 static int open_outputs(const struct settings *s, struct record_options *ro)
 {
     static const char *const comments[] = {"drywire qtest", NULL};
+    struct sink sink;
 
     setvbuf(stdout, NULL, _IOLBF, 0); /* what ends badly leaves all lines before */
     if (s->record && !(ro->out = fopen(s->record, "w"))) {
@@ -242,10 +244,13 @@ static int open_outputs(const struct settings *s, struct record_options *ro)
     }
     if (ro->out)
         setvbuf(ro->out, NULL, _IOLBF, 0);
-    run.capturing = s->pcap && !pcapng_open(&run.capture, s->pcap, comments);
-    if (s->pcap && !run.capturing) {
+    if (s->pcap && whole_file_open(&run.capture_file, s->pcap)) {
         fprintf(stderr, "qtest: --pcap %s: %s\n", s->pcap, strerror(errno));
         return EXIT_USAGE;
+    }
+    if (s->pcap) {
+        sink = whole_file_sink(&run.capture_file);
+        pcapng_start(&run.capture, &sink, comments);
     }
     return 0;
 }

@@ -6,7 +6,7 @@
 #ifndef DRYWIRE_DHCP_PREDICT_H
 #define DRYWIRE_DHCP_PREDICT_H
 
-#include "../../sim/world/native/dhcp_script.h"
+#include "../../sim/scenario/dhcp_script.h"
 
 struct dhcp_terms {
     uint32_t addr, mask, gateway, dns, server, lease_s; /* 0: none */

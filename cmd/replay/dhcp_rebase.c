@@ -1,6 +1,6 @@
 /* Captured addresses onto the simulator's network: see dhcp_rebase.h. */
 #include "dhcp_rebase.h"
-#include "../../sim/world/native/dhcp_script.h"
+#include "../../sim/scenario/dhcp_script.h"
 #include "../../sim/world/native/native.h"
 
 enum { LAST_PLACE = 254, FIRST_PLACE = 2, OTHERS = 64 };

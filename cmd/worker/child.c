@@ -35,7 +35,7 @@ enum { ALARM_MAX_S = 1000000 };
 
 struct story {
     struct verdict *v;
-    struct whole_file trace; /* file NULL: none */
+    struct whole_file trace, capture; /* file NULL: none */
     unsigned limit;
     struct comparison *comparison; /* NULL: one run only */
 };
@@ -161,7 +161,7 @@ static void repeat(struct run_context *c, const struct scenario *sc, struct run_
     ro->on_lost = NULL;
     ro->on_flight = NULL;
     ro->on_ring = NULL;
-    ro->pcap = NULL;
+    ro->capture = NULL;
     for (uint64_t i = 1; i < times && !cmp->differs; i++) {
         comparison_begin(cmp);
         run_scenario(c, sc, ro, &r);
@@ -177,18 +177,19 @@ static void repeat(struct run_context *c, const struct scenario *sc, struct run_
     }
 }
 
-/* A trace that was asked for and cannot be had fails the run; one that failed already keeps its own
- * failure, and a line tells of the trace. */
-static void fail_trace(struct verdict *v, const char *path, int error)
+/* An output that was asked for and cannot be had fails the run; one that failed already keeps its
+ * own failure, and a line tells of the output. */
+static void fail_output(struct verdict *v, const char *option, const char *what, const char *path,
+                        int error)
 {
     struct failure *f = &v->failure;
 
     if (f->kind != FAILURE_NONE) {
-        fprintf(stderr, "drywire: --trace %s: %s\n", path, strerror(error));
+        fprintf(stderr, "drywire: --%s %s: %s\n", option, path, strerror(error));
         return;
     }
     f->kind = FAILURE_HARNESS;
-    snprintf(f->oracle, sizeof(f->oracle), "trace");
+    snprintf(f->oracle, sizeof(f->oracle), "%s", what);
     snprintf(f->site, sizeof(f->site), "%.150s", path);
     snprintf(f->message, sizeof(f->message), "cannot be written: %s", strerror(error));
 }
@@ -220,8 +221,6 @@ void child_job(const struct job *job, struct run_context *c, struct verdict *ver
     struct run_options ro = {.seed = o->seed,
                              .guest = job->guest,
                              .weak_memory = options_weak(o),
-                             .pcap = job->pcap[0] ? job->pcap : NULL,
-                             .origin = &origin,
                              .registers = o->detail,
                              .on_line = on_line,
                              .on_frame = on_frame,
@@ -230,14 +229,22 @@ void child_job(const struct job *job, struct run_context *c, struct verdict *ver
                              .ctx = &story,
                              .detail = o->verbose || job->trace[0] || job->log};
     struct run_result r;
+    struct sink sink;
     uint64_t start;
-    int trace_error = 0;
+    int trace_error = 0, capture_error = 0;
 
     shared = verdict;
     page_log = job->log;
     running = NULL;
     alarm(o->timeout_s < ALARM_MAX_S ? (unsigned)o->timeout_s : ALARM_MAX_S);
     origin_of(&origin, job->scenario, o);
+    ro.header = origin.header;
+    if (job->pcap[0] && whole_file_open(&story.capture, job->pcap))
+        capture_error = errno;
+    if (story.capture.file) {
+        sink = whole_file_sink(&story.capture);
+        ro.capture = &sink;
+    }
     if (page_log) {
         ro.on_flight = on_flight;
         ro.on_ring = on_ring;
@@ -249,10 +256,14 @@ void child_job(const struct job *job, struct run_context *c, struct verdict *ver
     start = clock_ns();
     run_scenario(c, job->scenario, &ro, &r);
     take(verdict, &r, clock_ns() - start);
+    if (story.capture.file && whole_file_close(&story.capture))
+        capture_error = errno;
+    if (capture_error)
+        fail_output(verdict, "pcap", "capture", job->pcap, capture_error);
     if (story.trace.file && whole_file_close(&story.trace))
         trace_error = errno;
     if (trace_error)
-        fail_trace(verdict, job->trace, trace_error);
+        fail_output(verdict, "trace", "trace", job->trace, trace_error);
     if (story.comparison)
         repeat(c, job->scenario, &ro, times);
     comparison_free(&comparison);

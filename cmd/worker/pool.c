@@ -293,7 +293,7 @@ static void finish(struct crew *c, struct worker *w, bool ended)
         judge_end(w->verdict, worker_end(w), w->overdue);
     c->pool->job(c->pool->ctx, w->index, job);
     if (!w->verdict->finished && job->pcap[0])
-        whole_file_rescue(job->pcap, pcapng_whole);
+        whole_file_rescue(job->pcap, whole_file_blocks);
     if (!w->verdict->finished && job->trace[0])
         whole_file_rescue(job->trace, whole_file_lines);
     free(job);

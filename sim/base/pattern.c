@@ -1,7 +1,7 @@
 /* Large memory filled with one byte: see pattern.h. */
 #include "pattern.h"
-#include "../machine/coroutine.h" /* DRYWIRE_ASAN */
 #include "memory.h"
+#include "sanitizer.h"
 #include <stdlib.h>
 #include <string.h>
 

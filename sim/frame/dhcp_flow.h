@@ -11,7 +11,7 @@
 
 #include "capture.h"
 #include "chains.h"
-#include "../world/native/dhcp_script.h"
+#include "dhcp.h"
 
 struct dhcp_said {
     size_t frame; /* its number in the capture, from 1 */

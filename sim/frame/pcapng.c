@@ -5,7 +5,6 @@
  */
 #include "pcapng.h"
 #include "../base/memory.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,7 +81,7 @@ static struct block block_start(uint32_t type)
     return b;
 }
 
-/* Close the options, fill in the length at both ends, write. Errors stay in the FILE. */
+/* Close the options, fill in the length at both ends, write. */
 static void block_write(struct block *b, struct pcapng *p)
 {
     uint32_t len = (uint32_t)b->len + 8;
@@ -90,8 +89,7 @@ static void block_write(struct block *b, struct pcapng *p)
     put32(b, OPTION_END);
     put32(b, len);
     memcpy(b->bytes + 4, &len, sizeof(len));
-    fwrite(b->bytes, 1, b->len, p->out.file);
-    fflush(p->out.file);
+    p->out.write(p->out.ctx, b->bytes, b->len);
     p->at += b->len;
     free(b->bytes);
 }
@@ -127,22 +125,12 @@ static void write_interface(struct pcapng *p, uint16_t link, const char *name,
     block_write(&b, p);
 }
 
-int pcapng_open(struct pcapng *p, const char *path, const char *const *comments)
+void pcapng_start(struct pcapng *p, const struct sink *out, const char *const *comments)
 {
-    int error;
-
-    *p = (struct pcapng){0};
-    if (whole_file_open(&p->out, path))
-        return -1;
+    *p = (struct pcapng){.out = *out};
     write_section(p, comments);
     write_interface(p, LINKTYPE_ETHERNET, "wire", NULL);
     write_interface(p, LINKTYPE_ETHERNET, "lost", NULL);
-    if (!ferror(p->out.file))
-        return 0;
-    error = errno;
-    pcapng_discard(p);
-    errno = error;
-    return -1;
 }
 
 static struct block packet_start(enum capture_interface where, uint64_t time_ns,
@@ -200,41 +188,14 @@ void pcapng_ring(struct pcapng *p, uint64_t time_ns, const uint8_t *record, size
 
 bool pcapng_can_amend(const struct pcapng *p)
 {
-    return p->out.path != NULL;
+    return p->out.overwrite != NULL;
 }
 
 void pcapng_amend(struct pcapng *p, uint64_t at, const char *text, unsigned width)
 {
-    if (fseek(p->out.file, (long)at, SEEK_SET) == 0)
-        fprintf(p->out.file, "%-*.*s", (int)width, (int)width, text);
-    fflush(p->out.file);
-    fseek(p->out.file, 0, SEEK_END);
-}
+    size_t len = strnlen(text, width);
 
-int pcapng_close(struct pcapng *p)
-{
-    int result = whole_file_close(&p->out);
-
-    *p = (struct pcapng){0};
-    return result;
-}
-
-void pcapng_discard(struct pcapng *p)
-{
-    whole_file_discard(&p->out);
-    *p = (struct pcapng){0};
-}
-
-long pcapng_whole(FILE *f)
-{
-    uint32_t head[2], last;
-    long at = 0;
-
-    for (;; at += (long)head[1]) {
-        if (fseek(f, at, SEEK_SET) || fread(head, sizeof(head), 1, f) != 1 ||
-            head[1] < sizeof(head) + sizeof(last) ||
-            fseek(f, at + (long)head[1] - (long)sizeof(last), SEEK_SET) ||
-            fread(&last, sizeof(last), 1, f) != 1 || last != head[1])
-            return at;
-    }
+    p->out.overwrite(p->out.ctx, at, text, len);
+    for (; len < width; len++)
+        p->out.overwrite(p->out.ctx, at + len, " ", 1);
 }

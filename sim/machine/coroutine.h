@@ -6,18 +6,11 @@
 #ifndef DRYWIRE_COROUTINE_H
 #define DRYWIRE_COROUTINE_H
 
+#include "../base/sanitizer.h"
 #include <stddef.h>
 #include <stdint.h>
 
 /* With sanitizers every frame grows by red zones. */
-#if defined(__SANITIZE_ADDRESS__)
-#define DRYWIRE_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define DRYWIRE_ASAN 1
-#endif
-#endif
-
 #ifdef DRYWIRE_ASAN
 enum { COROUTINE_STACK = 256 * 1024 };
 #else

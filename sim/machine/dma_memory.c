@@ -2,7 +2,7 @@
 #include "dma_memory.h"
 #include "../base/memory.h"
 #include "../base/pattern.h"
-#include "coroutine.h" /* DRYWIRE_ASAN */
+#include "../base/sanitizer.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

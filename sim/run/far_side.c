@@ -1,7 +1,6 @@
 /* Wire, world, oracles and capture of a scenario put together: see far_side.h. */
 #include "far_side.h"
 #include "../base/memory.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,24 +120,6 @@ bool far_side_act(struct far_side *f, const struct scenario_action *a)
     return true;
 }
 
-/* ---- the capture ---- */
-
-/* A run that has failed already keeps its failure: then a line tells of the capture. */
-static int capture_failed(struct far_side *f)
-{
-    if (sim_failed(f->sim))
-        fprintf(stderr, "drywire: --pcap %s: %s\n", f->reasons.wish.path, strerror(errno));
-    sim_fail(f->sim, FAILURE_HARNESS, "capture", f->reasons.wish.path, "cannot be written: %s",
-             strerror(errno));
-    return -1;
-}
-
-static void capture_close(struct far_side *f)
-{
-    if (reasons_close(&f->reasons))
-        capture_failed(f);
-}
-
 /* ---- its life ---- */
 
 static const struct world_ops *world_of(const struct scenario *sc)
@@ -171,15 +152,14 @@ int far_side_open(struct far_side *f, struct sim *sim, const struct scenario *sc
     port.used = f->used;
     f->listener = *listener;
     memset(f->peer_fired, 0, sizeof(f->peer_fired));
-    if (reasons_open(&f->reasons, sim, capture))
-        return capture_failed(f);
+    reasons_open(&f->reasons, sim, capture);
     f->oracles = oracles_start(f->oracles, sim, mac, sc->device.mtu ? sc->device.mtu : 1500);
     for (unsigned i = 0; i < sc->oracles_off_count; i++)
         oracles_off(f->oracles, sc->oracles_off[i]);
     wire_start(&f->wire, sim, sc, &wire_listener);
     f->world_ops = world_of(sc);
     if (f->world_ops->open(sim, sc, port, &f->world)) {
-        capture_close(f);
+        reasons_close(&f->reasons);
         return -1;
     }
     return 0;
@@ -188,7 +168,7 @@ int far_side_open(struct far_side *f, struct sim *sim, const struct scenario *sc
 void far_side_close(struct far_side *f)
 {
     f->world_ops->close(f->world);
-    capture_close(f);
+    reasons_close(&f->reasons);
 }
 
 void far_side_free(struct far_side *f)

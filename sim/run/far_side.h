@@ -37,7 +37,7 @@ struct far_side {
 /*
  * Ready it for a run, at the present moment of `sim`. Memory of an earlier run is kept; *f is zero
  * before the first. `mac` is the machine's address, NULL: whatever its first frame says. `capture`
- * may be NULL; its path and words live on. Frames of the machine go to wire_send(&f->wire,
+ * may be NULL; its sink and words live on. Frames of the machine go to wire_send(&f->wire,
  * DIRECTION_TX, ...). 0, or -1 after sim_fail(FAILURE_HARNESS) with nothing left open.
  */
 int far_side_open(struct far_side *f, struct sim *sim, const struct scenario *sc,

@@ -259,37 +259,30 @@ void reasons_register(struct reasons *r, bool write, enum reg_space space, uint6
 
 /* ---- its life ---- */
 
-int reasons_open(struct reasons *r, struct sim *sim, const struct capture_wish *wish)
+void reasons_open(struct reasons *r, struct sim *sim, const struct capture_wish *wish)
 {
     r->on = r->leaving = false;
     r->packet_count = r->arrival_count = 0;
-    if (!wish || !wish->path)
-        return 0;
+    if (!wish || !wish->out)
+        return;
     r->sim = sim;
     r->wish = *wish;
     free(r->view);
-    r->view = calloc(1, sizeof(*r->view));
-    if (!r->view)
-        return -1;
-    if (pcapng_open(&r->pcap, wish->path, wish->origin ? wish->origin->comments : NULL))
-        return -1;
+    r->view = memory_new(1, sizeof(*r->view));
+    pcapng_start(&r->pcap, wish->out, wish->header.comments);
     r->on = true;
-    return 0;
 }
 
-int reasons_close(struct reasons *r)
+void reasons_close(struct reasons *r)
 {
     char verdict[FAILURE_WORDS_MAX + 1];
 
-    if (!r->on)
-        return 0;
-    r->on = false;
-    if (r->wish.origin && r->wish.origin->verdict_at && pcapng_can_amend(&r->pcap)) {
+    if (r->on && r->wish.header.verdict_at && pcapng_can_amend(&r->pcap)) {
         failure_words(verdict, &r->sim->failure);
-        pcapng_amend(&r->pcap, r->pcap.comment_at + r->wish.origin->verdict_at, verdict,
+        pcapng_amend(&r->pcap, r->pcap.comment_at + r->wish.header.verdict_at, verdict,
                      FAILURE_WORDS_MAX);
     }
-    return pcapng_close(&r->pcap);
+    r->on = false;
 }
 
 void reasons_free(struct reasons *r)

@@ -9,16 +9,22 @@
 
 #include "../../core/port/platform.h"
 #include "../fake_device/vqueue.h"
-#include "../../cmd/base/origin.h"
 #include "../frame/pcapng.h"
 #include "../engine/sim.h"
 #include "../oracle/tcp_view.h"
 
+/* What a capture says about itself in its section header (docs/wireshark.md has the words). */
+struct capture_header {
+    const char *comments[3]; /* up to a NULL */
+    size_t verdict_at;       /* in the first of them: FAILURE_WORDS_MAX characters for how the run
+                              * ends; 0: nowhere */
+};
+
 /* What is to be captured. */
 struct capture_wish {
-    const char *path;            /* NULL: nothing */
-    const struct origin *origin; /* what made it, for the section header; NULL: nothing */
-    bool rings;                  /* reasons_ring() will be called */
+    const struct sink *out; /* NULL: nothing */
+    struct capture_header header;
+    bool rings; /* reasons_ring() will be called */
 
     /* What the machine's own stack thinks of a connection: its number and the word of its state;
      * false: it knows of none. NULL: nobody can be asked. */
@@ -73,9 +79,10 @@ struct reasons {
     size_t packet_count, packets_size, arrival_count, arrivals_size;
 };
 
-/* 0, also when nothing is wished for; -1 with errno set. *r is zero or as it was left. */
-int reasons_open(struct reasons *r, struct sim *sim, const struct capture_wish *wish);
-int reasons_close(struct reasons *r); /* 0, or -1 with errno set */
+/* Also when nothing is to be captured. *r is zero or as it was left; wish->out and the comments
+ * live on until reasons_close(), which writes the verdict and leaves the sink open. */
+void reasons_open(struct reasons *r, struct sim *sim, const struct capture_wish *wish);
+void reasons_close(struct reasons *r);
 void reasons_free(struct reasons *r);
 
 /* A frame as it was sent; what becomes of it, and a mark for reasons_arrived(), which tells that it

@@ -174,7 +174,7 @@ static void ring_told(void *ctx, const struct vqueue *q, enum vqueue_event what,
 {
     struct run_context *c = ctx;
 
-    if (c->options->pcap)
+    if (c->options->capture)
         reasons_ring(&c->far.reasons, q, what, chain, value);
     if (c->options->on_ring)
         c->options->on_ring(c->options->ctx, c->sim.now_ns, q, what, chain, value);
@@ -450,14 +450,14 @@ static bool draw_weak(struct run_context *c)
 static void start(struct run_context *c)
 {
     const struct scenario *sc = c->scenario;
-    struct machine_listener machine_listener = {c,
-                                                on_frame,
-                                                on_trace,
-                                                on_line,
-                                                c->options->pcap || c->options->on_ring ? ring_told
-                                                                                        : NULL,
-                                                frame_lost,
-                                                c->options->registers ? register_accessed : NULL};
+    struct machine_listener machine_listener = {
+        c,
+        on_frame,
+        on_trace,
+        on_line,
+        c->options->capture || c->options->on_ring ? ring_told : NULL,
+        frame_lost,
+        c->options->registers ? register_accessed : NULL};
     struct machine_config config = {
         .guest = c->options->guest ? c->options->guest : &guest_core,
         .device = &sc->device,
@@ -511,7 +511,7 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
                  struct run_result *result)
 {
     struct far_side_listener listener = {c, frame_arrived, frame_seen};
-    struct capture_wish wish = {.path = o->pcap, .origin = o->origin, .rings = true, .ctx = c};
+    struct capture_wish wish = {.out = o->capture, .header = o->header, .rings = true, .ctx = c};
 
     if (!o->guest || o->guest == &guest_core)
         wish.connection = connection;

@@ -6,6 +6,7 @@
 #define DRYWIRE_RUN_H
 
 #include "../frame/decode.h"
+#include "reasons.h"
 #include "claim.h"
 #include "../fake_device/vqueue.h"
 #include "../machine/guest.h"
@@ -18,8 +19,8 @@ struct run_options {
     enum toggle weak_memory;       /* overrides the scenario when not TOGGLE_DRAW; not a guest
                                     * that does not go through ring.h: its memory is strong */
     bool quick;                    /* bench: no memory fill between runs */
-    const char *pcap;              /* NULL: no capture */
-    const struct origin *origin;   /* what its header says about it; NULL: nothing */
+    const struct sink *capture;    /* where the capture goes; NULL: there is none */
+    struct capture_header header;  /* what it says about itself */
     bool registers;                /* it has register accesses as well */
 
     /* Called as things happen, all optional: a trace line; a frame at the wire (`fate` is NULL or

@@ -8,8 +8,8 @@
 #define DRYWIRE_SCENARIO_H
 
 #include "../frame/capture.h"
-#include "../world/native/dhcp_script.h"
-#include "../world/service.h"
+#include "dhcp_script.h"
+#include "service.h"
 #include "../engine/lie.h"
 #include "../engine/sim.h"
 #include <stdio.h>
@@ -156,7 +156,7 @@ enum action_kind {
     ACTION_DUPLICATE, /* dup DIR MATCH [count=N] [skip=N] */
     ACTION_DELAY,     /* delay DIR MATCH by=T [count=N] [skip=N]: later frames overtake it */
     ACTION_CORRUPT,   /* corrupt DIR MATCH [field=F] [count=N] [skip=N]: one bit, drawn by the
-                       * seed, or a header field with right checksums (world/malform.h) */
+                       * seed, or a header field with right checksums (frame/malform.h) */
     ACTION_TRUNCATE,  /* truncate DIR MATCH to=BYTES [count=N] */
     ACTION_CUT,       /* cut: nothing passes in either direction */
     ACTION_HEAL,      /* heal: every fault stops, rates included */
@@ -279,9 +279,6 @@ static inline uint64_t scenario_secret(const struct scenario *s, uint64_t seed)
 {
     return s->world == WORLD_REPLAY ? s->replay.seed : seed;
 }
-
-/* The nearest of `words` (NULL-terminated) to `word`, or NULL when none is near. */
-const char *nearest_word(const char *word, const char *const *words);
 
 /* ---- expectations of one run ---- */
 

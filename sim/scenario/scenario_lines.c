@@ -4,10 +4,10 @@
  * scenario and returns true, or reports what is wrong and returns false.
  */
 #include "scenario_lines.h"
-#include "../oracle/oracle.h"
+#include "../engine/oracle_table.h"
 #include "../../user/programs.h"
 #include "../frame/decode.h"
-#include "../world/malform.h"
+#include "../frame/malform.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,6 @@
  * and scenario.h.
  */
 #include "values.h"
-#include "../scenario/scenario.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -97,4 +97,7 @@ bool keys_read(const struct key *keys, const struct word *words, unsigned count,
 /* ", did you mean 'x'?" for the nearest of `words`, or "". Returns buf. */
 const char *did_you_mean(const char *word, const char *const *words, char *buf, size_t size);
 
+/* The nearest of `words` (NULL-terminated) to `word`, or NULL when none is near. */
+const char *nearest_word(const char *word, const char *const *words);
+
 #endif

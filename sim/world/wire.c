@@ -1,6 +1,6 @@
 /* The wire: see wire.h. */
 #include "wire.h"
-#include "malform.h"
+#include "../frame/malform.h"
 #include "../base/memory.h"
 #include <stdio.h>
 #include <stdlib.h>

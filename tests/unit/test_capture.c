@@ -1,5 +1,6 @@
 /* Captures in: both formats in both byte orders, and every way in which a file can be damaged. */
 #include "../../sim/frame/capture.h"
+#include "../../cmd/base/whole_file.h"
 #include "../../sim/frame/pcapng.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -547,12 +548,16 @@ static void what_drywire_writes_it_reads(void **state)
     int fd = mkstemp(path);
     static const char *const comments[] = {
         "seed=7\nscenario=a\\x0ab\\x5c\\xZZ\nguest=\nseed=8\nlast=x", "run x\n", "more", NULL};
+    struct whole_file out;
     struct pcapng p;
+    struct sink sink;
 
     (void)state;
     assert_true(fd >= 0);
     close(fd);
-    assert_int_equal(pcapng_open(&p, path, comments), 0);
+    assert_int_equal(whole_file_open(&out, path), 0);
+    sink = whole_file_sink(&out);
+    pcapng_start(&p, &sink, comments);
     pcapng_ring(&p, 1000000000, (const uint8_t *)"no frame", 8);
     pcapng_packet(&p, CAPTURE_WIRE, 1000000001, 1, (const uint8_t *)"one", 3, NULL);
     pcapng_packet(&p, CAPTURE_LOST, 1000000002, 0, (const uint8_t *)"two", 3, "fault: dropped");
@@ -562,7 +567,7 @@ static void what_drywire_writes_it_reads(void **state)
     pcapng_packet(&p, CAPTURE_WIRE, 1000000004, 0, (const uint8_t *)"4", 1,
                   "fault: delayed, corrupted");
     pcapng_packet(&p, CAPTURE_WIRE, 1000000005, 0, (const uint8_t *)"5", 1, "tcp: corrupted");
-    assert_int_equal(pcapng_close(&p), 0);
+    assert_int_equal(whole_file_close(&out), 0);
     assert_int_equal(capture_read(&capture, path, problem, sizeof(problem)), 0);
     assert_int_equal(capture.count, 6);
     expect_frame(0, 1000000001, "one");

@@ -2,6 +2,7 @@
  * Captures: the bytes of the file, block by block as the specification has them, and what is left
  * on disk when something goes wrong. That tshark reads them is pytest/test_captures.py.
  */
+#include "../../cmd/base/whole_file.h"
 #include "../../sim/frame/pcapng.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -110,6 +111,19 @@ static void has_text(size_t offset, unsigned code, const char *text)
     assert_memory_equal(value, text, len);
 }
 
+static struct whole_file out;
+
+static int capture_open(struct pcapng *p, const char *name, const char *const *comments)
+{
+    struct sink sink;
+
+    if (whole_file_open(&out, name))
+        return -1;
+    sink = whole_file_sink(&out);
+    pcapng_start(p, &sink, comments);
+    return 0;
+}
+
 /* ---- the tests ---- */
 
 static void a_capture_has_its_blocks(void **state)
@@ -121,11 +135,11 @@ static void a_capture_has_its_blocks(void **state)
     size_t b, len;
 
     (void)state;
-    assert_int_equal(pcapng_open(&p, path, comments), 0);
+    assert_int_equal(capture_open(&p, path, comments), 0);
     assert_true(exists(partial) && !exists(path));
     pcapng_packet(&p, CAPTURE_WIRE, time_ns, 1, frame, sizeof(frame), NULL);
     pcapng_packet(&p, CAPTURE_LOST, time_ns + 1, 0, frame, 0, "dropped");
-    assert_int_equal(pcapng_close(&p), 0);
+    assert_int_equal(whole_file_close(&out), 0);
     assert_true(exists(path) && !exists(partial));
 
     read_back(path);
@@ -167,14 +181,14 @@ static void what_was_there_is_replaced_only_at_the_end(void **state)
     (void)state;
     fputs("old", f);
     fclose(f);
-    assert_int_equal(pcapng_open(&p, path, NULL), 0);
+    assert_int_equal(capture_open(&p, path, NULL), 0);
     read_back(path);
     assert_int_equal(file_len, 3);
-    pcapng_discard(&p);
+    whole_file_discard(&out);
     read_back(path);
     assert_int_equal(file_len, 3);
     assert_false(exists(partial));
-    pcapng_discard(&p); /* once more is harmless */
+    whole_file_discard(&out); /* once more is harmless */
     unlink(path);
 }
 
@@ -184,9 +198,9 @@ static void an_unwritable_place_is_an_error_that_leaves_nothing(void **state)
 
     (void)state;
     errno = 0;
-    assert_int_equal(pcapng_open(&p, "/no/such/folder/x.pcapng", NULL), -1);
+    assert_int_equal(capture_open(&p, "/no/such/folder/x.pcapng", NULL), -1);
     assert_int_equal(errno, ENOENT);
-    assert_int_equal(pcapng_open(&p, folder, NULL), -1);
+    assert_int_equal(capture_open(&p, folder, NULL), -1);
     assert_int_equal(errno, EISDIR);
     assert_false(exists(partial));
 }
@@ -199,9 +213,9 @@ static void a_full_disk_is_reported(void **state)
     (void)state;
     if (!exists("/dev/full"))
         skip();
-    if (pcapng_open(&p, "/dev/full", NULL) == 0) {
+    if (capture_open(&p, "/dev/full", NULL) == 0) {
         pcapng_packet(&p, CAPTURE_WIRE, 1, 0, frame, sizeof(frame), NULL);
-        assert_int_equal(pcapng_close(&p), -1);
+        assert_int_equal(whole_file_close(&out), -1);
     }
     assert_true(errno == ENOSPC || errno == EIO);
     assert_true(exists("/dev/full"));
@@ -213,8 +227,8 @@ static void a_device_is_written_in_place(void **state)
     struct stat st;
 
     (void)state;
-    assert_int_equal(pcapng_open(&p, "/dev/null", NULL), 0);
-    assert_int_equal(pcapng_close(&p), 0);
+    assert_int_equal(capture_open(&p, "/dev/null", NULL), 0);
+    assert_int_equal(whole_file_close(&out), 0);
     assert_int_equal(stat("/dev/null", &st), 0);
     assert_true(S_ISCHR(st.st_mode));
 }
@@ -226,8 +240,8 @@ static void every_packet_is_on_disk_at_once_and_can_be_rescued(void **state)
     struct stat st;
 
     (void)state;
-    assert_int_equal(whole_file_rescue(path, pcapng_whole), -1);
-    assert_int_equal(pcapng_open(&p, path, NULL), 0);
+    assert_int_equal(whole_file_rescue(path, whole_file_blocks), -1);
+    assert_int_equal(capture_open(&p, path, NULL), 0);
     pcapng_packet(&p, CAPTURE_WIRE, 1, 0, frame, sizeof(frame), NULL);
     read_back(partial);
     block(0x0a0d0d0a);
@@ -235,13 +249,13 @@ static void every_packet_is_on_disk_at_once_and_can_be_rescued(void **state)
     block(1);
     block(6);
     assert_int_equal(at, file_len);
-    fwrite(frame, 1, 11, p.out.file); /* the writer dies in the middle of a block */
-    fflush(p.out.file);
-    assert_int_equal(whole_file_rescue(path, pcapng_whole), 0);
+    fwrite(frame, 1, 11, out.file); /* the writer dies in the middle of a block */
+    fflush(out.file);
+    assert_int_equal(whole_file_rescue(path, whole_file_blocks), 0);
     assert_true(exists(path) && !exists(partial));
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_size, file_len);
-    pcapng_discard(&p);
+    whole_file_discard(&out);
     unlink(path);
 }
 
@@ -254,9 +268,9 @@ static void a_very_long_comment_is_cut_to_what_an_option_holds(void **state)
 
     (void)state;
     memset(comment, 'c', sizeof(comment) - 1);
-    assert_int_equal(pcapng_open(&p, path, NULL), 0);
+    assert_int_equal(capture_open(&p, path, NULL), 0);
     pcapng_packet(&p, CAPTURE_WIRE, 1, 0, frame, sizeof(frame), comment);
-    assert_int_equal(pcapng_close(&p), 0);
+    assert_int_equal(whole_file_close(&out), 0);
     f = fopen(path, "rb");
     fseek(f, 0, SEEK_END);
     assert_true(ftell(f) > 65535 && ftell(f) < 66000);
@@ -273,7 +287,7 @@ static void a_packet_has_many_comments_and_the_last_can_change(void **state)
     uint64_t place;
 
     (void)state;
-    assert_int_equal(pcapng_open(&p, path, NULL), 0);
+    assert_int_equal(capture_open(&p, path, NULL), 0);
     assert_true(pcapng_can_amend(&p));
     assert_int_equal(pcapng_packet_comments(&p, CAPTURE_WIRE, 1, 0, frame, sizeof(frame), none), 0);
     place = pcapng_packet_comments(&p, CAPTURE_WIRE, 1, 0, frame, sizeof(frame), comments);
@@ -281,7 +295,7 @@ static void a_packet_has_many_comments_and_the_last_can_change(void **state)
     pcapng_amend(&p, place, "ring: to 7", 20);
     pcapng_packet(&p, CAPTURE_WIRE, 3, 0, frame, sizeof(frame), "last");
     assert_int_equal(p.packets, 4);
-    assert_int_equal(pcapng_close(&p), 0);
+    assert_int_equal(whole_file_close(&out), 0);
 
     read_back(path);
     assert_memory_equal(file + place, "ring: to 7          ", 20);
@@ -299,10 +313,10 @@ static void rings_have_an_interface_from_their_first_record_on(void **state)
     size_t b;
 
     (void)state;
-    assert_int_equal(pcapng_open(&p, path, NULL), 0);
+    assert_int_equal(capture_open(&p, path, NULL), 0);
     pcapng_ring(&p, 5, record, sizeof(record));
     pcapng_ring(&p, 6, record, sizeof(record));
-    assert_int_equal(pcapng_close(&p), 0);
+    assert_int_equal(whole_file_close(&out), 0);
     read_back(path);
     block(0x0a0d0d0a);
     block(1);

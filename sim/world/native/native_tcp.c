@@ -5,6 +5,7 @@
  * core/net and knows no congestion control.
  */
 #include "native.h"
+#include "../service.h"
 #include "../../base/memory.h"
 #include <stdlib.h>
 #include <string.h>

@@ -7,6 +7,7 @@
  * only told to who asked for IN.
  */
 #include "host_socket.h"
+#include "../service.h"
 #include "../../../core/base/check.h"
 #include <errno.h>
 #include <libslirp.h>

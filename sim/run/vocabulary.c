@@ -3,6 +3,7 @@
 #include "../../core/trace/trace.h"
 #include "../../user/programs.h"
 #include "../machine/processes.h"
+#include "../text/values.h"
 #include <string.h>
 
 enum { WORD_MAX = 64, CHOICES_MAX = 256 };

@@ -2,7 +2,7 @@
  */
 #include "malform.h"
 #include "../base/bytes.h"
-#include "../frame/decode.h"
+#include "decode.h"
 #include <string.h>
 
 enum { IP = 14, IP_HEADER = 20, L4 = IP + IP_HEADER, TCP_HEADER = 20 };

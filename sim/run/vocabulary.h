@@ -6,7 +6,7 @@
 #ifndef DRYWIRE_VOCABULARY_H
 #define DRYWIRE_VOCABULARY_H
 
-#include "scenario.h"
+#include "../scenario/scenario.h"
 
 /*
  * Check the program lines and the `expect` and `never` lines of a scenario that the core will run.
