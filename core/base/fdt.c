@@ -1,10 +1,10 @@
 /*
  * The flattened devicetree: header, blocks, tokens, nodes and properties (Devicetree Specification
- * v0.4, chapter 5). Names are compared in fdt_find.c; what properties mean is in fdt_bus.c.
+ * v0.4, chapter 5). Nodes are found in fdt_find.c; what properties mean is in fdt_bus.c.
  *
- * token_read() is the only reader of the structure block, and string_at() of the strings: they
- * check everything against the bounds of their block, whoever calls. An offset `at` is within the
- * structure block and below 2^31, so that sums of two stay below 2^32.
+ * token_read() is the only reader of the structure block, string_at() and string_is() of the
+ * strings: they check everything against the bounds of their block, whoever calls. An offset `at`
+ * is within the structure block and below 2^31, so that sums of two stay below 2^32.
  */
 #include "fdt.h"
 #include "endian.h"
@@ -47,7 +47,8 @@ enum token_kind {
 struct token {
     enum token_kind kind;
     uint32_t at, next;
-    const char *name;     /* BEGIN_NODE, PROP */
+    const char *name;     /* BEGIN_NODE */
+    uint32_t string;      /* PROP: its name, not looked at yet */
     const uint8_t *value; /* PROP */
     uint32_t len;
 };
@@ -91,6 +92,15 @@ static const char *string_at(const struct fdt *f, uint32_t offset)
     return string_len(f->strings, size, offset) < size ? (const char *)f->strings + offset : 0;
 }
 
+/* The same name? It is not read further than to the first difference. */
+static bool string_is(const struct fdt *f, uint32_t offset, const char *name)
+{
+    for (; offset < f->strings_size && (char)f->strings[offset] == *name; offset++, name++)
+        if (!*name)
+            return true;
+    return false;
+}
+
 /* ---- the structure block ---- */
 
 static bool node_read(const struct fdt *f, struct token *t)
@@ -112,8 +122,8 @@ static bool prop_read(const struct fdt *f, struct token *t)
     if (value > f->structure_size)
         return false;
     t->len = word(f->structure + head);
-    t->name = string_at(f, word(f->structure + head + 4));
-    if (!t->name || t->len > f->structure_size - value)
+    t->string = word(f->structure + head + 4);
+    if (t->len > f->structure_size - value)
         return false;
     t->value = f->structure + value;
     t->next = align_word(value + t->len);
@@ -171,7 +181,7 @@ static int structure_check(const struct fdt *f)
             properties = false;
             break;
         case PROP:
-            if (!properties)
+            if (!properties || !string_at(f, t.string))
                 return ERR_PROTO;
             break;
         case END:
@@ -317,18 +327,35 @@ const char *fdt_name(const struct fdt *f, const struct fdt_node *n)
 
 /* ---- properties ---- */
 
+/* The property at t->next, or with 0 there the first one of the node. */
+static bool prop_next(const struct fdt *f, const struct fdt_node *n, struct token *t)
+{
+    if (n->depth == 0)
+        return false;
+    if (t->next == 0 && !(token_read(f, n->at[n->depth - 1], t) && t->kind == BEGIN_NODE))
+        return false;
+    return token_read(f, t->next, t) && t->kind == PROP;
+}
+
 bool fdt_next_prop(const struct fdt *f, const struct fdt_node *n, struct fdt_prop *p)
 {
     struct token t = {.next = p->next};
+    const char *name;
 
-    if (n->depth == 0)
+    if (!prop_next(f, n, &t) || !(name = string_at(f, t.string)))
         return false;
-    if (p->next == 0 && !(token_read(f, n->at[n->depth - 1], &t) && t.kind == BEGIN_NODE))
-        return false;
-    if (!token_read(f, t.next, &t) || t.kind != PROP)
-        return false;
-    *p = (struct fdt_prop){t.name, t.value, t.len, t.next};
+    *p = (struct fdt_prop){name, t.value, t.len, t.next};
     return true;
+}
+
+int fdt_prop(const struct fdt *f, const struct fdt_node *n, const char *name, struct fdt_prop *out)
+{
+    for (struct token t = {.next = 0}; prop_next(f, n, &t);)
+        if (string_is(f, t.string, name)) {
+            *out = (struct fdt_prop){(const char *)f->strings + t.string, t.value, t.len, t.next};
+            return 0;
+        }
+    return ERR_NOENT;
 }
 
 int fdt_prop_cell(const struct fdt_prop *p, uint32_t index, uint32_t *out)

@@ -1,5 +1,5 @@
 /*
- * Finding in a devicetree by text: properties by name, strings in a list, nodes by path, by phandle
+ * Finding in a devicetree by text: strings in a list, nodes by path, by phandle
  * and by what they say of themselves (Devicetree Specification v0.4, sections 2.2, 2.3 and 3.3).
  * Built on fdt.c, which has checked the bounds.
  */
@@ -24,18 +24,6 @@ static bool text_equal(const char *a, const char *b)
 }
 
 /* ---- properties ---- */
-
-int fdt_prop(const struct fdt *f, const struct fdt_node *n, const char *name, struct fdt_prop *out)
-{
-    struct fdt_prop p = {0};
-
-    while (fdt_next_prop(f, n, &p))
-        if (text_equal(p.name, name)) {
-            *out = p;
-            return 0;
-        }
-    return ERR_NOENT;
-}
 
 /* The item of a string list at `*offset`, which moves on behind it: NULL if none ends inside. */
 static const char *item_next(const struct fdt_prop *p, uint32_t *offset)

@@ -60,7 +60,7 @@ static uint32_t string_at(struct tree *t, const char *name)
     size_t len = strlen(name) + 1, at = 0;
 
     for (; at < t->strings_len; at += strlen(t->strings + at) + 1)
-        if (!strcmp(t->strings + at, name))
+        if (t->strings[at] == *name && !strcmp(t->strings + at, name))
             return (uint32_t)at;
     if (t->strings_len + len > STRINGS_MAX)
         abort();
