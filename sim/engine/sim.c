@@ -190,12 +190,34 @@ uint64_t sim_pick(struct sim *s, struct draw_stream *d, uint64_t bound)
 
 /* ---- hash, failure ---- */
 
+/* Most items are short. What is long, or watched, is apart, so that these need no registers of the
+ * caller. */
+static __attribute__((noinline)) uint64_t hash_long(const void *bytes, size_t len, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(bytes, len, seed);
+}
+
+static inline void hash_take(struct sim *s, uint64_t word, const void *bytes, size_t len)
+{
+    uint64_t seed = sim_mix(s->hash ^ sim_mix(s->now_ns ^ word));
+
+    s->hashed++;
+    s->hash = len <= 16 ? XXH3_64bits_withSeed(bytes, len, seed) : hash_long(bytes, len, seed);
+}
+
+static __attribute__((noinline)) void hash_watched(struct sim *s, const char *kind, uint64_t word,
+                                                   const void *bytes, size_t len)
+{
+    s->hash_watch(s->hash_watch_ctx, s, kind, bytes, len);
+    hash_take(s, word, bytes, len);
+}
+
 void sim_hash_item(struct sim *s, const char *kind, uint64_t word, const void *bytes, size_t len)
 {
     if (s->hash_watch)
-        s->hash_watch(s->hash_watch_ctx, s, kind, bytes, len);
-    s->hash = XXH3_64bits_withSeed(bytes, len, sim_mix(s->hash ^ sim_mix(s->now_ns ^ word)));
-    s->hashed++;
+        hash_watched(s, kind, word, bytes, len);
+    else
+        hash_take(s, word, bytes, len);
 }
 
 const char *failure_kind_word(enum failure_kind kind)
