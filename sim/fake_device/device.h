@@ -1,8 +1,12 @@
 /*
  * A fake virtio device as the specification sees it: strict about the driver. It knows VirtIO 1.2
- * (core/virtio/virtio_spec.h) and nothing of the core. Three parts: a register front (mmio.c, or
- * pci.c with pci_config.c; front.c is common to them), the device side of a virtqueue
- * (vqueue.h), and a device body (net.c).
+ * (core/virtio/virtio_spec.h) and nothing of the core. A device is
+ *
+ *   a transport   a register front (mmio.c; pci.c with pci_config.c, on a bus, pci_bus.c), what
+ *                 fronts share (front.c), the queues (vqueue.h) and when they are worked on
+ * (device.c) a body        what kind of device it is: net.c
+ *
+ * joined by struct fake_body_ops. What both reach of their machine is in host.h.
  *
  * Whatever a driver does wrong is reported once, with the name of an oracle and the clause.
  */
@@ -10,100 +14,39 @@
 #define DRYWIRE_FAKE_DEVICE_H
 
 #include "../../core/virtio/virtio_spec.h"
-#include "../base/word.h"
 #include "../engine/lie.h"
-#include "../engine/oracle_table.h"
+#include "host.h"
 #include "vqueue.h"
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
-/* What a device reaches of its machine. */
-struct fake_bus {
-    void *ctx;
+struct fake_virtio;
+struct fake_pci_bus;
 
-    /* DMA memory: `size` bytes from bus address `first` on. Buffers are read in `memory`, ring
-     * words in `words`, which is another copy while stores of the driver may come late. Ring words
-     * are written by store, buffers by write; both take checked addresses. */
-    const uint8_t *memory, *words;
-    uint64_t first;
-    size_t size;
-    void (*store)(void *ctx, uint64_t bus, unsigned size, uint64_t value);
-    void (*write)(void *ctx, uint64_t bus, const uint8_t *bytes, size_t len);
-    void (*attach_ring)(void *ctx, uint64_t bus, size_t len);
-    void (*look)(void *ctx); /* before the device looks at a ring: late stores may cross */
-    bool (*unpublished)(void *ctx, uint64_t bus, size_t len); /* asked while words != memory */
-    void (*own)(void *ctx, uint64_t bus, size_t len, bool device);
+/* How long the device takes to react to a notification, and for how long it pauses. */
+#define FAKE_REACTION_NS UINT64_C(1000)
+#define FAKE_PAUSE_NS    UINT64_C(20000)
 
-    /* Look at every byte and every pair of buffers (sanitizer builds), or at samples of them. */
-    bool thorough;
+enum { FAKE_QUEUES_MAX = 2 };
 
-    /* Decisions. */
-    bool (*chance)(void *ctx, const char *what, uint32_t per_65536);
-    uint64_t (*pick)(void *ctx, const char *what, uint64_t bound);
-    uint64_t key; /* 64 bits fixed for this run */
+/* What a kind of device is: a row of facts, and what the transport asks of the body. The body lies
+ * around its struct fake_virtio, which is its first member. */
+struct fake_body_ops {
+    uint16_t type;             /* VIRTIO_ID_* */
+    uint16_t pci_transitional; /* the device id of its transitional function: 4.1.2.1 */
+    uint16_t pci_class;
+    unsigned queues;      /* FAKE_QUEUES_MAX at most */
+    uint32_t config_size; /* bytes of device configuration, 0: none */
 
-    /* Call device_event(d) at so many ns from now. */
-    void (*later)(void *ctx, uint64_t delay_ns, unsigned what);
-
-    /* The device has something for the driver: a used buffer or a changed configuration. Called for
-     * every one of them when the driver polls, else only when an interrupt is due. */
-    void (*interrupt)(void *ctx);
-
-    /* A frame leaves through the wire. Borrowed. */
-    void (*frame)(void *ctx, const uint8_t *frame, size_t len);
-
-    /* A frame that came to the device, or that it was to send, is lost there: `why` is a literal.
-     * Borrowed. */
-    void (*lost)(void *ctx, bool transmitted, const uint8_t *frame, size_t len, const char *why);
-
-    void (*hash)(void *ctx, const char *kind, const void *bytes, size_t len);
-
-    /* What becomes of a queue and its chains, for who draws it; NULL: nobody. See vqueue.h. */
-    void (*ring)(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
-                 uint32_t value);
-
-    struct oracle_set *looked; /* what these judge occurred: LOOK() */
-
-    /* The driver broke a rule, a row of the table of oracles. */
-    void (*violation)(void *ctx, const char *oracle, const char *site, const char *clause,
-                      const char *format, ...) __attribute__((format(printf, 5, 6)));
+    /* The feature bits of its kind, 0 to 23. */
+    uint64_t (*features)(const struct fake_virtio *d);
+    /* Within the configuration. The width of the access is the body's to judge: config_width(). */
+    uint32_t (*config_read)(struct fake_virtio *d, uint32_t offset, unsigned size);
+    void (*reset)(struct fake_virtio *d);
+    void (*driver_ok)(struct fake_virtio *d);
+    /* Work on a queue: it was notified, or the time has come. */
+    void (*run)(struct fake_virtio *d, unsigned queue);
+    /* At rest: is every buffer where it should be? All available chains were fetched. */
+    void (*check_leaks)(struct fake_virtio *d);
 };
-
-/* Where bytes lie, NULL when not all of them are DMA memory. */
-static inline const uint8_t *fake_bus_at(const struct fake_bus *b, uint64_t bus, size_t len)
-{
-    uint64_t offset = bus - b->first;
-
-    return offset < b->size && len <= b->size - offset ? b->memory + offset : NULL;
-}
-
-/* A ring word of 2, 4 or 8 bytes, at an address that was checked. Inline, as fake_bus_at() is:
- * devices do little else. */
-static inline uint64_t fake_bus_load(const struct fake_bus *b, uint64_t bus, unsigned size)
-{
-    return word_load(b->words + (bus - b->first), size);
-}
-
-/* Is there a store of the driver to these bytes that the device cannot see yet? */
-static inline bool fake_bus_unpublished(const struct fake_bus *b, uint64_t bus, size_t len)
-{
-    return b->words != b->memory && b->unpublished(b->ctx, bus, len);
-}
-
-/* So that a compiler keeps what calls it out of the way of what does not. */
-__attribute__((cold)) static inline void fake_cold(void)
-{
-}
-
-#define DEVICE_STRING2(x) #x
-#define DEVICE_STRING(x)  DEVICE_STRING2(x)
-#define DEVICE_SITE       __FILE__ ":" DEVICE_STRING(__LINE__)
-#define VIOLATION(bus, oracle, clause, ...)                                                        \
-    (fake_cold(), (bus)->violation((bus)->ctx, (oracle), DEVICE_SITE, (clause), __VA_ARGS__))
-
-/* What the oracle judges occurred: LOOK(bus, RING_INDEX). */
-#define LOOK(bus, id) oracle_set_add((bus)->looked, (id))
 
 /* ---- PCI ---- */
 
@@ -119,12 +62,12 @@ struct fake_msix {
     uint32_t data;
 };
 
-/* Where the function lies: an odd place, behind a bridge's and another function's. */
-enum { FAKE_PCI_DEVICE = 2, FAKE_PCI_FUNCTION = 1, FAKE_PCI_IRQ = 11 };
+/* A function's number on the bus. The first device lies at an odd place, behind a bridge's and
+ * another function's. */
+#define FAKE_PCI_PLACE(device, function) ((device) << 3 | (function))
+enum { FAKE_PCI_FIRST = FAKE_PCI_PLACE(2, 1), FAKE_PCI_IRQ = 11 };
 
-enum fake_space { FAKE_CONFIG, FAKE_MEMORY, FAKE_IO };
-
-enum { FAKE_MSIX_VECTORS = 3, FAKE_PCI_QUEUES = 2 };
+enum { FAKE_MSIX_VECTORS = 3 };
 
 /* Where things lie: two capabilities in configuration space, the structures in BAR 4, table and
  * pending bits in BAR 1. */
@@ -141,165 +84,147 @@ enum {
 };
 
 struct fake_pci {
+    struct fake_pci_bus *bus;
     uint8_t config[PCI_CFG_SPACE_SIZE];
     uint32_t multiplier; /* of notify offsets */
-    uint16_t notify_off[FAKE_PCI_QUEUES];
+    uint16_t notify_off[FAKE_QUEUES_MAX];
     uint32_t table[FAKE_MSIX_VECTORS * PCI_MSIX_ENTRY_SIZE / 4];
-    uint16_t config_vector, queue_vector[FAKE_PCI_QUEUES];
+    uint16_t config_vector, queue_vector[FAKE_QUEUES_MAX];
     bool chosen;       /* a transitional device: its interface since the last reset */
     bool reset_unread; /* the driver has not seen that its reset is done */
 };
 
-/* ---- virtio-net ---- */
+/* ---- a device ---- */
 
-enum net_transport { NET_MMIO, NET_PCI_MODERN, NET_PCI_TRANSITIONAL, NET_PCI_LEGACY };
+enum fake_transport {
+    FAKE_TRANSPORT_MMIO,
+    FAKE_TRANSPORT_PCI_MODERN,
+    FAKE_TRANSPORT_PCI_TRANSITIONAL,
+    FAKE_TRANSPORT_PCI_LEGACY,
+};
 
-struct net_device_config {
-    enum net_transport transport;
+struct fake_virtio_config {
+    enum fake_transport transport;
     bool legacy; /* its interface; a transitional PCI device learns it from its driver */
     uint32_t queue_size;
-    bool any_layout, mrg_rxbuf;       /* offered */
+    bool any_layout;                  /* offered, on a legacy interface */
     bool packed, event_idx, indirect; /* offered; packed by modern devices only */
     bool polled;                      /* the driver looks by itself: it is woken by everything */
-    uint8_t mac[6];
-    bool mac_feature;
-    uint16_t mtu; /* 0: not offered */
-    struct fake_pci_host host;
+    struct fake_pci_bus *bus;         /* PCI: that it is on */
+    unsigned place;                   /* PCI: FAKE_PCI_PLACE() */
     struct fake_msix msix;
     bool lenient; /* as QEMU is: any features are accepted, num_buffers is not written */
     bool lively;  /* acts early, holds completions, suppresses notifications: by draw */
-    bool refills; /* the driver posts each receive buffer again before it rests */
     enum device_lie lie;
 };
 
-enum { NET_QUEUES = 2, NET_BACKLOG = 256, NET_FRAME_MAX = 2048 };
-
-struct net_device {
-    const struct fake_bus *bus;
-    struct net_device_config config;
+struct fake_virtio {
+    const struct fake_body_ops *body;
+    const struct fake_memory *memory;
+    const struct fake_host *host;
+    struct fake_virtio_config config;
 
     /* registers */
     uint8_t status;
     bool initialised;   /* reset was seen: nothing else may come first */
     bool features_said; /* FEATURES_OK was written, accepted or not */
     bool features_seen; /* the driver read the status after that */
+    bool live;          /* DRIVER_OK */
     uint64_t features;
     uint32_t device_features_sel, driver_features_sel, queue_sel, generation;
     uint32_t guest_page_size;
     uint32_t interrupt_status;
     struct fake_pci pci;
-    bool link_up, live; /* live: DRIVER_OK */
-    bool hold_tx;       /* nothing is taken from the transmit queue */
 
-    struct vqueue queue[NET_QUEUES];
-    unsigned header_len;
-    unsigned rx_posted; /* chains available at DRIVER_OK */
-    bool tx_scheduled, rx_scheduled;
+    unsigned scheduled,
+        held;           /* a bit for each queue: work is due later; nothing is taken from it */
     unsigned suspended; /* queues whose notifications are switched off for a while */
-
-    /* frames that came while no buffer was posted */
-    unsigned backlog_head, backlog_count;
-    uint32_t frames_in; /* frames that came since power-on, taken or not */
-    struct {
-        uint32_t number; /* which of them it is */
-        uint16_t len;
-        uint8_t bytes[NET_FRAME_MAX];
-    } backlog[NET_BACKLOG];
+    struct vqueue queue[FAKE_QUEUES_MAX];
 };
 
-void net_device_start(struct net_device *n, const struct fake_bus *bus,
-                      const struct net_device_config *config);
+/* Power-on. The body's own fields were set; it is reset before this returns. */
+void fake_virtio_start(struct fake_virtio *d, const struct fake_body_ops *body,
+                       const struct fake_memory *memory, const struct fake_host *host,
+                       const struct fake_virtio_config *config);
+void fake_virtio_reset(struct fake_virtio *d);
 
-/* The MMIO front, VirtIO 1.2 section 4.2: offset within the device, size 1, 2 or 4. */
-uint32_t net_device_read(struct net_device *n, uint32_t offset, unsigned size);
-void net_device_write(struct net_device *n, uint32_t offset, unsigned size, uint32_t value);
-
-/* The PCI front, section 4.1: an address in one of three spaces, FAKE_CONFIG as in ECAM (bus << 20
- * | device << 15 | function << 12 | register). There is a whole bus, with the device on it. */
-uint32_t net_device_pci_read(struct net_device *n, enum fake_space space, uint64_t address,
-                             unsigned size);
-void net_device_pci_write(struct net_device *n, enum fake_space space, uint64_t address,
-                          unsigned size, uint32_t value);
+/* The MMIO front, VirtIO 1.2 section 4.2: offset within the device, size 1, 2 or 4. The PCI front
+ * is reached through its bus: pci_bus.h. */
+uint32_t fake_mmio_read(struct fake_virtio *d, uint32_t offset, unsigned size);
+void fake_mmio_write(struct fake_virtio *d, uint32_t offset, unsigned size, uint32_t value);
 
 /* What later() asked for. */
-void net_device_event(struct net_device *n, unsigned what);
+void fake_virtio_event(struct fake_virtio *d, unsigned what);
 
 /* The device acts on its own, between two accesses of the driver. */
-void net_device_poke(struct net_device *n);
+void fake_virtio_poke(struct fake_virtio *d);
 
-/* A frame arrives from the wire. Borrowed. */
-void net_device_frame(struct net_device *n, const uint8_t *frame, size_t len);
-
-void net_device_link(struct net_device *n, bool up);
-
-/* Stop taking frames from the transmit queue, so that it fills up; or go on. */
-void net_device_hold_tx(struct net_device *n, bool hold);
+/* Take nothing from a queue, so that it fills up; or go on. */
+void fake_virtio_hold(struct fake_virtio *d, unsigned queue, bool hold);
 
 /* The driver is at rest. */
-void net_device_check_idle(struct net_device *n);
+void fake_virtio_check_idle(struct fake_virtio *d);
 
 /* The driver is at rest and will not look again by itself; no interrupt is pending. */
-void net_device_check_asleep(struct net_device *n);
+void fake_virtio_check_asleep(struct fake_virtio *d);
+
+/* End of the run: is every buffer home? (before the final reset) */
+void fake_virtio_check_leaks(struct fake_virtio *d);
+
+/* The driver stopped, and its memory is anybody's from now on: is the device quiet? */
+void fake_virtio_check_quiet(struct fake_virtio *d);
 
 /* Is its interrupt line up? */
-static inline bool net_device_interrupting(const struct net_device *n)
+static inline bool fake_virtio_interrupting(const struct fake_virtio *d)
 {
-    return n->interrupt_status != 0;
+    return d->interrupt_status != 0;
 }
 
 /* Does it interrupt by messages, each of which is seen? */
-bool net_device_messages(const struct net_device *n);
+bool fake_virtio_messages(const struct fake_virtio *d);
 
 /* Will it still do something by itself? */
-bool net_device_busy(const struct net_device *n);
-
-/* End of the run: is every buffer home? (before the final reset) */
-void net_device_check_leaks(struct net_device *n);
-
-/* The driver stopped, and its memory is anybody's from now on: is the device quiet? */
-void net_device_check_quiet(struct net_device *n);
-
-/* ---- between the register fronts and net.c ---- */
-
-static inline bool net_device_pci(const struct net_device *n)
+static inline bool fake_virtio_busy(const struct fake_virtio *d)
 {
-    return n->config.transport != NET_MMIO;
+    return d->scheduled || d->suspended || d->held;
 }
 
-/* front.c: status and features; the selected queue (NULL: no such queue), whether it may be set up
- * now, and whether it is idle, or `name` is written while it is live. */
-uint32_t front_status_read(struct net_device *n);
-void front_status_write(struct net_device *n, uint32_t value);
-uint32_t front_features_read(const struct net_device *n);
-void front_features_write(struct net_device *n, uint32_t value);
-struct vqueue *front_queue(struct net_device *n);
-bool front_queue_ready(const struct net_device *n, const struct vqueue *q); /* as it reads back */
-uint32_t front_generation(struct net_device *n);
-void front_set_up(struct net_device *n);
-bool front_queue_idle(struct net_device *n, const char *name);
-void front_set_half(uint64_t *address, bool high, uint32_t value);
+static inline bool fake_virtio_pci(const struct fake_virtio *d)
+{
+    return d->config.transport != FAKE_TRANSPORT_MMIO;
+}
 
-/* Tell the driver: `cause` is VIRTIO_MMIO_INT_*, of `queue` if it is INT_VRING. */
-void front_interrupt(struct net_device *n, uint32_t cause, unsigned queue);
+/* ---- for bodies ---- */
 
-/* pci_config.c: configuration space of the bus; a BAR (kind as in `space`). */
-void pci_power_on(struct net_device *n);
-uint32_t pci_config_read(struct net_device *n, uint64_t address, unsigned size);
-void pci_config_write(struct net_device *n, uint64_t address, unsigned size, uint32_t value);
-uint16_t pci_command(const struct net_device *n);
-bool pci_msix_enabled(const struct net_device *n);
-/* The BAR that `address` lies in, -1: none; what is wrong is reported. */
-int pci_bar_decode(struct net_device *n, enum fake_space space, uint64_t address, unsigned size,
-                   uint32_t *offset);
+/* Work on a queue after so long; work that is due already is not put off. */
+void fake_virtio_schedule(struct fake_virtio *d, unsigned queue, uint64_t delay_ns);
 
-/* pci.c */
-void pci_reset(struct net_device *n);
-void pci_message(struct net_device *n, unsigned vector);
+/* How long until the device reacts: the same always, or by draw when it is lively. */
+uint64_t fake_virtio_reaction(struct fake_virtio *d);
 
-uint64_t net_device_features(const struct net_device *n);
-void net_device_reset(struct net_device *n);
-void net_device_driver_ok(struct net_device *n);
-void net_device_notify(struct net_device *n, uint32_t queue);
-uint32_t net_device_config_read(struct net_device *n, uint32_t offset, unsigned size);
+/* Buffers of a queue were used: an interrupt, if the driver wants one; who polls comes round by
+ * itself. */
+void fake_virtio_used(struct fake_virtio *d, struct vqueue *q);
+
+/* The configuration is another one from now on. */
+void fake_virtio_config_changed(struct fake_virtio *d);
+
+/* A field of `width` bytes was read with `size` of them: 4.1.3.1, 4.2.2.2. */
+void fake_virtio_config_width(struct fake_virtio *d, uint32_t offset, unsigned size,
+                              unsigned width);
+
+/* Whether to go on with the next chain, or leave the rest for later: more often when the driver
+ * sleeps, who must then find the rest while it asks for interrupts, or be woken again. */
+static inline bool fake_virtio_pause(struct fake_virtio *d)
+{
+    return d->config.lively &&
+           d->host->chance(d->host->ctx, "device.pause", d->config.polled ? 65536 / 16 : 65536 / 4);
+}
+
+/* Buffers may be used in any order: 2.7.9. */
+static inline bool fake_virtio_reorder(struct fake_virtio *d)
+{
+    return d->config.lively && d->host->chance(d->host->ctx, "device.reorder", 65536 / 16);
+}
 
 #endif

@@ -2,137 +2,156 @@
  * What the register fronts of the fake device share (mmio.c, pci.c): status, features and the
  * order of sections 3.1.1 and 3.1.2, in which each step outside is reported.
  */
-#include "device.h"
+#include "front.h"
 
 /* ---- status and features ---- */
 
-static void order(struct net_device *n, const char *what)
+static void order(struct fake_virtio *d, const char *what)
 {
-    VIOLATION(n->bus, "status.order", n->config.legacy ? "3.1.2" : "3.1.1",
-              "%s out of order (status is %#x)", what, n->status);
+    VIOLATION(d->host, "status.order", d->config.legacy ? "3.1.2" : "3.1.1",
+              "%s out of order (status is %#x)", what, d->status);
 }
 
-static bool features_acceptable(const struct net_device *n)
+/* What has to do with rings and interfaces (VirtIO 1.2 section 6) besides what the body offers. */
+uint64_t front_features(const struct fake_virtio *d)
 {
-    return n->config.lenient || (!(n->features & ~net_device_features(n)) &&
-                                 n->features & VIRTIO_BIT(VIRTIO_F_VERSION_1));
+    uint64_t f = d->body->features(d);
+
+    if (d->config.event_idx)
+        f |= VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
+    if (d->config.indirect)
+        f |= VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC);
+    if (d->config.packed)
+        f |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
+    if (!d->config.legacy)
+        return d->config.lie == LIE_VERSION_1 ? f : f | VIRTIO_BIT(VIRTIO_F_VERSION_1);
+    f |= VIRTIO_BIT(VIRTIO_F_NOTIFY_ON_EMPTY);
+    return d->config.any_layout ? f | VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT) : f;
 }
 
-uint32_t front_status_read(struct net_device *n)
+static bool features_acceptable(const struct fake_virtio *d)
 {
-    uint8_t status = n->status;
+    return d->config.lenient ||
+           (!(d->features & ~front_features(d)) && d->features & VIRTIO_BIT(VIRTIO_F_VERSION_1));
+}
 
-    n->features_seen = n->features_said;
-    if (n->config.lie == LIE_RESET)
+uint32_t front_status_read(struct fake_virtio *d)
+{
+    uint8_t status = d->status;
+
+    d->features_seen = d->features_said;
+    if (d->config.lie == LIE_RESET)
         status |= VIRTIO_STATUS_ACKNOWLEDGE;
-    else if (n->config.lie == LIE_NEEDS_RESET && n->live)
+    else if (d->config.lie == LIE_NEEDS_RESET && d->live)
         status |= VIRTIO_STATUS_DEVICE_NEEDS_RESET;
     return status;
 }
 
-void front_status_write(struct net_device *n, uint32_t value)
+void front_status_write(struct fake_virtio *d, uint32_t value)
 {
-    uint8_t v = (uint8_t)value, added = v & (uint8_t)~n->status;
+    uint8_t v = (uint8_t)value, added = v & (uint8_t)~d->status;
 
     if (v == 0) {
-        net_device_reset(n);
+        fake_virtio_reset(d);
         return;
     }
-    LOOK(n->bus, STATUS_ORDER);
-    LOOK(n->bus, STATUS_CLEARED);
-    LOOK(n->bus, n->config.legacy ? STATUS_FEATURES_OK_LEGACY : STATUS_NO_FEATURES_OK);
-    if (n->status & ~v)
-        VIOLATION(n->bus, "status.cleared", "2.1.1", "status went from %#x to %#x", n->status, v);
-    if (!n->initialised)
-        order(n, "a status bit before the first reset");
-    if ((added & VIRTIO_STATUS_DRIVER) && !(n->status & VIRTIO_STATUS_ACKNOWLEDGE))
-        order(n, "DRIVER, without ACKNOWLEDGE in a step before,");
+    LOOK(d->host, STATUS_ORDER);
+    LOOK(d->host, STATUS_CLEARED);
+    LOOK(d->host, d->config.legacy ? STATUS_FEATURES_OK_LEGACY : STATUS_NO_FEATURES_OK);
+    if (d->status & ~v)
+        VIOLATION(d->host, "status.cleared", "2.1.1", "status went from %#x to %#x", d->status, v);
+    if (!d->initialised)
+        order(d, "a status bit before the first reset");
+    if ((added & VIRTIO_STATUS_DRIVER) && !(d->status & VIRTIO_STATUS_ACKNOWLEDGE))
+        order(d, "DRIVER, without ACKNOWLEDGE in a step before,");
     if (added & VIRTIO_STATUS_FEATURES_OK) {
-        n->features_said = true;
-        if (n->config.legacy) {
-            VIOLATION(n->bus, "status.features_ok_legacy", "3.1.2",
+        d->features_said = true;
+        if (d->config.legacy) {
+            VIOLATION(d->host, "status.features_ok_legacy", "3.1.2",
                       "FEATURES_OK is set on a legacy interface, which has no such bit");
             v &= (uint8_t)~VIRTIO_STATUS_FEATURES_OK;
-        } else if (!(n->status & VIRTIO_STATUS_DRIVER)) {
-            order(n, "FEATURES_OK");
-        } else if (!features_acceptable(n) || n->config.lie == LIE_FEATURES_OK) {
+        } else if (!(d->status & VIRTIO_STATUS_DRIVER)) {
+            order(d, "FEATURES_OK");
+        } else if (!features_acceptable(d) || d->config.lie == LIE_FEATURES_OK) {
             v &= (uint8_t)~VIRTIO_STATUS_FEATURES_OK;
         }
     }
     if ((added & VIRTIO_STATUS_DRIVER_OK) && !(v & VIRTIO_STATUS_FAILED)) {
-        if (!(n->status & VIRTIO_STATUS_DRIVER))
-            order(n, "DRIVER_OK");
-        if (!n->config.legacy && !(n->status & VIRTIO_STATUS_FEATURES_OK))
-            VIOLATION(n->bus, "status.no_features_ok", "3.1.1",
+        if (!(d->status & VIRTIO_STATUS_DRIVER))
+            order(d, "DRIVER_OK");
+        if (!d->config.legacy && !(d->status & VIRTIO_STATUS_FEATURES_OK))
+            VIOLATION(d->host, "status.no_features_ok", "3.1.1",
                       "DRIVER_OK is set although FEATURES_OK never was");
     }
-    n->status = v;
-    if (added & VIRTIO_STATUS_DRIVER_OK)
-        net_device_driver_ok(n);
+    d->status = v;
+    if (added & VIRTIO_STATUS_DRIVER_OK) {
+        d->live = true;
+        d->body->driver_ok(d);
+    }
 }
 
-uint32_t front_features_read(const struct net_device *n)
+uint32_t front_features_read(const struct fake_virtio *d)
 {
-    if (n->device_features_sel > 1)
+    if (d->device_features_sel > 1)
         return 0;
-    return (uint32_t)(net_device_features(n) >> (n->device_features_sel ? 32 : 0));
+    return (uint32_t)(front_features(d) >> (d->device_features_sel ? 32 : 0));
 }
 
-void front_features_write(struct net_device *n, uint32_t value)
+void front_features_write(struct fake_virtio *d, uint32_t value)
 {
-    uint64_t offered = net_device_features(n);
-    unsigned shift = n->driver_features_sel ? 32 : 0;
+    uint64_t offered = front_features(d);
+    unsigned shift = d->driver_features_sel ? 32 : 0;
 
-    LOOK(n->bus, FEATURES_NOT_OFFERED);
-    LOOK(n->bus, FEATURES_LATE);
-    if (n->driver_features_sel > 1) {
+    LOOK(d->host, FEATURES_NOT_OFFERED);
+    LOOK(d->host, FEATURES_LATE);
+    if (d->driver_features_sel > 1) {
         if (value)
-            VIOLATION(n->bus, "features.not_offered", "2.2.1", "feature word %u is %#x",
-                      n->driver_features_sel, value);
+            VIOLATION(d->host, "features.not_offered", "2.2.1", "feature word %u is %#x",
+                      d->driver_features_sel, value);
         return;
     }
-    if (!(n->status & VIRTIO_STATUS_DRIVER))
-        order(n, "features before DRIVER");
-    if (n->features_said || (n->status & VIRTIO_STATUS_DRIVER_OK))
-        VIOLATION(n->bus, "features.late", "3.1.1", "features are written after FEATURES_OK");
-    n->features = (n->features & ~(UINT64_C(0xffffffff) << shift)) | (uint64_t)value << shift;
-    if (n->features & ~offered)
-        VIOLATION(n->bus, "features.not_offered", "2.2.1",
+    if (!(d->status & VIRTIO_STATUS_DRIVER))
+        order(d, "features before DRIVER");
+    if (d->features_said || (d->status & VIRTIO_STATUS_DRIVER_OK))
+        VIOLATION(d->host, "features.late", "3.1.1", "features are written after FEATURES_OK");
+    d->features = (d->features & ~(UINT64_C(0xffffffff) << shift)) | (uint64_t)value << shift;
+    if (d->features & ~offered)
+        VIOLATION(d->host, "features.not_offered", "2.2.1",
                   "features %#llx are accepted, which were not offered",
-                  (unsigned long long)(n->features & ~offered));
+                  (unsigned long long)(d->features & ~offered));
 }
 
 /* ---- queues ---- */
 
-struct vqueue *front_queue(struct net_device *n)
+struct vqueue *front_queue(struct fake_virtio *d)
 {
-    return n->queue_sel < NET_QUEUES ? &n->queue[n->queue_sel] : 0;
+    return d->queue_sel < d->body->queues ? &d->queue[d->queue_sel] : NULL;
 }
 
-bool front_queue_ready(const struct net_device *n, const struct vqueue *q)
+bool front_queue_ready(const struct fake_virtio *d, const struct vqueue *q)
 {
-    return n->config.lie == LIE_QUEUE_BUSY || (q->ready && n->config.lie != LIE_QUEUE_ENABLE);
+    return d->config.lie == LIE_QUEUE_BUSY || (q->ready && d->config.lie != LIE_QUEUE_ENABLE);
 }
 
-uint32_t front_generation(struct net_device *n)
+uint32_t front_generation(struct fake_virtio *d)
 {
-    n->generation += n->config.lie == LIE_CONFIG;
-    return n->generation;
+    d->generation += d->config.lie == LIE_CONFIG;
+    return d->generation;
 }
 
 /* Step 7 of section 3.1.1 comes after step 6. */
-void front_set_up(struct net_device *n)
+void front_set_up(struct fake_virtio *d)
 {
-    uint8_t needed = n->config.legacy ? VIRTIO_STATUS_DRIVER : VIRTIO_STATUS_FEATURES_OK;
+    uint8_t needed = d->config.legacy ? VIRTIO_STATUS_DRIVER : VIRTIO_STATUS_FEATURES_OK;
 
-    if (!n->config.legacy)
-        LOOK(n->bus, STATUS_FEATURES_UNREAD);
-    if (!(n->status & needed))
-        VIOLATION(n->bus, "status.order", n->config.legacy ? "3.1.2" : "3.1.1",
+    if (!d->config.legacy)
+        LOOK(d->host, STATUS_FEATURES_UNREAD);
+    if (!(d->status & needed))
+        VIOLATION(d->host, "status.order", d->config.legacy ? "3.1.2" : "3.1.1",
                   "a queue is set up before %s (status is %#x)",
-                  n->config.legacy ? "DRIVER" : "FEATURES_OK", n->status);
-    else if (!n->config.legacy && !n->features_seen)
-        VIOLATION(n->bus, "status.features_unread", "3.1.1",
+                  d->config.legacy ? "DRIVER" : "FEATURES_OK", d->status);
+    else if (!d->config.legacy && !d->features_seen)
+        VIOLATION(d->host, "status.features_unread", "3.1.1",
                   "a queue is set up although the driver did not read whether FEATURES_OK is still "
                   "set");
 }
@@ -144,35 +163,86 @@ void front_set_half(uint64_t *address, bool high, uint32_t value)
     *address = (*address & ~(UINT64_C(0xffffffff) << shift)) | (uint64_t)value << shift;
 }
 
-bool front_queue_idle(struct net_device *n, const char *name)
+bool front_queue_idle(struct fake_virtio *d, const char *name)
 {
-    const struct vqueue *q = front_queue(n);
+    const struct vqueue *q = front_queue(d);
 
-    LOOK(n->bus, net_device_pci(n) ? PCI_QUEUE_LIVE : MMIO_QUEUE_LIVE);
+    LOOK(d->host, fake_virtio_pci(d) ? PCI_QUEUE_LIVE : MMIO_QUEUE_LIVE);
     if (!q || !q->ready)
         return true;
-    if (net_device_pci(n))
-        VIOLATION(n->bus, "pci.queue_live", "4.1.4.3.2", "write of %s while queue %u is live", name,
-                  q->index);
+    if (fake_virtio_pci(d))
+        VIOLATION(d->host, "pci.queue_live", "4.1.4.3.2", "write of %s while queue %u is live",
+                  name, q->index);
     else
-        VIOLATION(n->bus, "mmio.queue_live", "4.2.2.2", "write of %s while queue %u is live", name,
+        VIOLATION(d->host, "mmio.queue_live", "4.2.2.2", "write of %s while queue %u is live", name,
                   q->index);
     return false;
 }
 
-/* ---- interrupts ---- */
+/* ---- device configuration ---- */
 
-bool net_device_messages(const struct net_device *n)
+uint32_t front_config_read(struct fake_virtio *d, uint32_t offset, unsigned size)
 {
-    return net_device_pci(n) && pci_msix_enabled(n);
+    uint32_t value;
+
+    LOOK(d->host, CONFIG_WRITE); /* it is used, and never written */
+    if (offset >= d->body->config_size || size > d->body->config_size - offset)
+        return 0;
+    value = d->body->config_read(d, offset, size);
+    if (d->config.legacy && d->config.lie == LIE_CONFIG)
+        value ^= front_generation(d) & 0xff; /* no two reads agree */
+    return value;
 }
 
-void front_interrupt(struct net_device *n, uint32_t cause, unsigned queue)
+void front_config_write(struct fake_virtio *d, uint32_t offset)
 {
-    if (net_device_messages(n))
-        pci_message(n, cause == VIRTIO_MMIO_INT_VRING ? n->pci.queue_vector[queue]
-                                                      : n->pci.config_vector);
+    VIOLATION(d->host, "config.write", "5.1.4", "configuration is written at %#x", offset);
+}
+
+void fake_virtio_config_width(struct fake_virtio *d, uint32_t offset, unsigned size, unsigned width)
+{
+    bool pci = fake_virtio_pci(d);
+
+    if (size != width)
+        VIOLATION(d->host, pci ? "pci.access" : "mmio.access", pci ? "4.1.3.1" : "4.2.2.2",
+                  "configuration at %u is read %u bytes wide, the field has %u", offset, size,
+                  width);
+}
+
+/* ---- notifications and interrupts ---- */
+
+void front_notify(struct fake_virtio *d, uint32_t index)
+{
+    struct vqueue *q = index < d->body->queues ? &d->queue[index] : NULL;
+
+    LOOK(d->host, NOTIFY_BEFORE_DRIVER_OK);
+    LOOK(d->host, NOTIFY_QUEUE);
+    if (!d->live) {
+        VIOLATION(d->host, "notify.before_driver_ok", "3.1.1",
+                  "queue %u is notified before DRIVER_OK", index);
+        return;
+    }
+    if (!q || !q->ready) {
+        VIOLATION(d->host, "notify.queue", "4.2.2", "queue %u is notified, which is not live",
+                  index);
+        return;
+    }
+    vqueue_check_kick(q);
+    vqueue_tell(q, VQUEUE_NOTIFIED, 0, 0);
+    fake_virtio_schedule(d, index, fake_virtio_reaction(d));
+}
+
+bool fake_virtio_messages(const struct fake_virtio *d)
+{
+    return fake_virtio_pci(d) && pci_msix_enabled(d);
+}
+
+void front_interrupt(struct fake_virtio *d, uint32_t cause, unsigned queue)
+{
+    if (fake_virtio_messages(d))
+        pci_message(d, cause == VIRTIO_MMIO_INT_VRING ? d->pci.queue_vector[queue]
+                                                      : d->pci.config_vector);
     else
-        n->interrupt_status |= cause;
-    n->bus->interrupt(n->bus->ctx); /* a machine that polls comes round by itself */
+        d->interrupt_status |= cause;
+    d->host->interrupt(d->host->ctx); /* a machine that polls comes round by itself */
 }

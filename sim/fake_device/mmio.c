@@ -2,7 +2,7 @@
  * A register front of the fake device: virtio over MMIO, version 2 (VirtIO 1.2 section 4.2.2) and
  * version 1 (4.2.4). What the registers mean is in front.c.
  */
-#include "device.h"
+#include "front.h"
 
 enum { R = 1, W = 2, LEGACY = 4, MODERN = 8, QUEUE = 16 };
 
@@ -40,15 +40,15 @@ static const struct {
 };
 
 /* May the driver do this at all? */
-static bool access_check(struct net_device *n, uint32_t offset, unsigned size, unsigned how)
+static bool access_check(struct fake_virtio *d, uint32_t offset, unsigned size, unsigned how)
 {
-    unsigned version = n->config.legacy ? LEGACY : MODERN;
+    unsigned version = d->config.legacy ? LEGACY : MODERN;
     const char *verb = how == R ? "read" : "write";
 
-    LOOK(n->bus, MMIO_ACCESS);
+    LOOK(d->host, MMIO_ACCESS);
     if (offset >= VIRTIO_MMIO_CONFIG) {
         if (offset % size) {
-            VIOLATION(n->bus, "mmio.access", "4.2.2.2", "unaligned %s at %#x", verb, offset);
+            VIOLATION(d->host, "mmio.access", "4.2.2.2", "unaligned %s at %#x", verb, offset);
             return false;
         }
         return true;
@@ -57,53 +57,53 @@ static bool access_check(struct net_device *n, uint32_t offset, unsigned size, u
     const char *name = registers[offset / 4].name;
 
     if (!access) {
-        VIOLATION(n->bus, "mmio.access", "4.2.2.2", "%s at %#x, where no register is", verb,
+        VIOLATION(d->host, "mmio.access", "4.2.2.2", "%s at %#x, where no register is", verb,
                   offset);
         return false;
     }
     if (size != 4) {
-        VIOLATION(n->bus, "mmio.access", "4.2.2.2", "%u-byte %s of %s, which is 32 bits wide", size,
-                  verb, name);
+        VIOLATION(d->host, "mmio.access", "4.2.2.2", "%u-byte %s of %s, which is 32 bits wide",
+                  size, verb, name);
         return false;
     }
     if (!(access & version)) {
-        VIOLATION(n->bus, "mmio.access", n->config.legacy ? "4.2.4" : "4.2.2.2",
+        VIOLATION(d->host, "mmio.access", d->config.legacy ? "4.2.4" : "4.2.2.2",
                   "%s of %s, which this version of the interface does not have", verb, name);
         return false;
     }
     if (!(access & how)) {
-        VIOLATION(n->bus, "mmio.access", "4.2.2.2", "%s of %s, which is %s only", verb, name,
+        VIOLATION(d->host, "mmio.access", "4.2.2.2", "%s of %s, which is %s only", verb, name,
                   how == R ? "write" : "read");
         return false;
     }
-    return !(access & QUEUE) || front_queue_idle(n, name);
+    return !(access & QUEUE) || front_queue_idle(d, name);
 }
 
 /* ---- queues ---- */
 
-static void queue_write(struct net_device *n, struct vqueue *q, uint32_t offset, uint32_t value)
+static void queue_write(struct fake_virtio *d, struct vqueue *q, uint32_t offset, uint32_t value)
 {
-    front_set_up(n);
+    front_set_up(d);
     switch (offset) {
     case VIRTIO_MMIO_QUEUE_NUM:
         q->size = value;
         if (value > q->size_max)
-            VIOLATION(n->bus, "ring.size", "4.2.2.2", "QueueNum %u is above QueueNumMax %u", value,
+            VIOLATION(d->host, "ring.size", "4.2.2.2", "QueueNum %u is above QueueNumMax %u", value,
                       q->size_max);
         break;
     case VIRTIO_MMIO_QUEUE_ALIGN:
         if (value != VIRTQ_LEGACY_ALIGN)
-            VIOLATION(n->bus, "ring.alignment", "4.2.4", "QueueAlign is %u", value);
+            VIOLATION(d->host, "ring.alignment", "4.2.4", "QueueAlign is %u", value);
         break;
     case VIRTIO_MMIO_QUEUE_PFN:
-        if (n->guest_page_size == 0)
-            VIOLATION(n->bus, "ring.alignment", "4.2.4", "QueuePFN before GuestPageSize");
-        q->desc = value * (uint64_t)n->guest_page_size;
-        vqueue_start(q, n->features);
+        if (d->guest_page_size == 0)
+            VIOLATION(d->host, "ring.alignment", "4.2.4", "QueuePFN before GuestPageSize");
+        q->desc = value * (uint64_t)d->guest_page_size;
+        vqueue_start(q, d->features);
         break;
     case VIRTIO_MMIO_QUEUE_READY:
         if (value == 1)
-            vqueue_start(q, n->features);
+            vqueue_start(q, d->features);
         else
             vqueue_stop(q);
         break;
@@ -122,82 +122,81 @@ static void queue_write(struct net_device *n, struct vqueue *q, uint32_t offset,
 
 /* ---- the two entries ---- */
 
-uint32_t net_device_read(struct net_device *n, uint32_t offset, unsigned size)
+uint32_t fake_mmio_read(struct fake_virtio *d, uint32_t offset, unsigned size)
 {
-    struct vqueue *q = front_queue(n);
+    struct vqueue *q = front_queue(d);
 
-    if (!access_check(n, offset, size, R))
+    if (!access_check(d, offset, size, R))
         return 0;
     if (offset >= VIRTIO_MMIO_CONFIG)
-        return net_device_config_read(n, offset - VIRTIO_MMIO_CONFIG, size);
+        return front_config_read(d, offset - VIRTIO_MMIO_CONFIG, size);
     switch (offset) {
     case VIRTIO_MMIO_MAGIC_VALUE:
-        return VIRTIO_MMIO_MAGIC + (n->config.lie == LIE_MAGIC);
+        return VIRTIO_MMIO_MAGIC + (d->config.lie == LIE_MAGIC);
     case VIRTIO_MMIO_VERSION:
-        return n->config.lie == LIE_VERSION ? VIRTIO_MMIO_VERSION_MODERN + 1
-               : n->config.legacy           ? VIRTIO_MMIO_VERSION_LEGACY
+        return d->config.lie == LIE_VERSION ? VIRTIO_MMIO_VERSION_MODERN + 1
+               : d->config.legacy           ? VIRTIO_MMIO_VERSION_LEGACY
                                             : VIRTIO_MMIO_VERSION_MODERN;
     case VIRTIO_MMIO_DEVICE_ID:
-        return n->config.lie == LIE_DEVICE_ID ? 0 : VIRTIO_ID_NET;
+        return d->config.lie == LIE_DEVICE_ID ? 0 : d->body->type;
     case VIRTIO_MMIO_VENDOR_ID:
         return 0x57595244; /* "DRYW" */
     case VIRTIO_MMIO_DEVICE_FEATURES:
-        return front_features_read(n);
+        return front_features_read(d);
     case VIRTIO_MMIO_QUEUE_NUM_MAX:
         return q ? q->size_max : 0;
     case VIRTIO_MMIO_QUEUE_PFN:
-        if (!q || !n->guest_page_size || !front_queue_ready(n, q))
+        if (!q || !d->guest_page_size || !front_queue_ready(d, q))
             return 0;
-        return q->ready ? (uint32_t)(q->desc / n->guest_page_size) : 1;
+        return q->ready ? (uint32_t)(q->desc / d->guest_page_size) : 1;
     case VIRTIO_MMIO_QUEUE_READY:
-        return q && front_queue_ready(n, q);
+        return q && front_queue_ready(d, q);
     case VIRTIO_MMIO_INTERRUPT_STATUS:
-        return n->interrupt_status;
+        return d->interrupt_status;
     case VIRTIO_MMIO_STATUS:
-        return front_status_read(n);
+        return front_status_read(d);
     default:
-        return front_generation(n);
+        return front_generation(d);
     }
 }
 
-void net_device_write(struct net_device *n, uint32_t offset, unsigned size, uint32_t value)
+void fake_mmio_write(struct fake_virtio *d, uint32_t offset, unsigned size, uint32_t value)
 {
-    struct vqueue *q = front_queue(n);
+    struct vqueue *q = front_queue(d);
 
-    if (!access_check(n, offset, size, W))
+    if (!access_check(d, offset, size, W))
         return;
     if (offset >= VIRTIO_MMIO_CONFIG) {
-        VIOLATION(n->bus, "config.write", "5.1.4", "configuration is written at %#x",
-                  offset - VIRTIO_MMIO_CONFIG);
+        front_config_write(d, offset - VIRTIO_MMIO_CONFIG);
         return;
     }
     switch (offset) {
     case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
-        n->device_features_sel = value;
+        d->device_features_sel = value;
         break;
     case VIRTIO_MMIO_DRIVER_FEATURES:
-        front_features_write(n, value);
+        front_features_write(d, value);
         break;
     case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
-        n->driver_features_sel = value;
+        d->driver_features_sel = value;
         break;
     case VIRTIO_MMIO_GUEST_PAGE_SIZE:
-        n->guest_page_size = value;
+        d->guest_page_size = value;
         break;
     case VIRTIO_MMIO_QUEUE_SEL:
-        n->queue_sel = value;
+        d->queue_sel = value;
         break;
     case VIRTIO_MMIO_QUEUE_NOTIFY:
-        net_device_notify(n, value);
+        front_notify(d, value);
         break;
     case VIRTIO_MMIO_INTERRUPT_ACK:
-        n->interrupt_status &= ~value;
+        d->interrupt_status &= ~value;
         break;
     case VIRTIO_MMIO_STATUS:
-        front_status_write(n, value);
+        front_status_write(d, value);
         break;
     default:
         if (q)
-            queue_write(n, q, offset, value);
+            queue_write(d, q, offset, value);
     }
 }

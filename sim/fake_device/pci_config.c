@@ -1,21 +1,11 @@
 /*
- * The PCI bus of the fake device: configuration space (PCI Local Bus 3.0 chapter 6) of a host
- * bridge, a bridge, another function, and the virtio function. No firmware has run: BARs have no
- * address and the command register is 0. Capabilities lie in no order, among them some that a
- * driver must pass over (VirtIO 1.2 section 4.1.4.1).
+ * Configuration space of a fake device's PCI function (PCI Local Bus 3.0 chapter 6). No firmware
+ * has run: BARs have no address and the command register is 0. Capabilities lie in no order, among
+ * them some that a driver must pass over (VirtIO 1.2 section 4.1.4.1).
  */
-#include "device.h"
+#include "front.h"
+#include "pci_bus.h"
 #include <string.h>
-
-/* Who is on the bus, by device << 3 | function, besides the device itself. */
-static const struct {
-    uint8_t place, header;
-    uint16_t vendor, device;
-} others[] = {
-    {0 << 3 | 0, PCI_HEADER_TYPE_NORMAL, 0x8086, 0x29c0},
-    {1 << 3 | 0, PCI_HEADER_TYPE_BRIDGE, 0x1b36, 0x000c},
-    {FAKE_PCI_DEVICE << 3 | 0, PCI_HEADER_TYPE_NORMAL | PCI_HEADER_TYPE_MFD, 0x1af4, 0x1044},
-};
 
 /* BAR 0: legacy registers. BAR 1: MSI-X table. BARs 4 and 5, one of 64 bits: modern structures. */
 enum { BAR_LEGACY, BAR_MSIX, BAR_MODERN = 4, BAR_MODERN_HIGH };
@@ -29,40 +19,40 @@ static const struct {
                     PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH},
 };
 
-static bool has_bar(const struct net_device *n, unsigned index)
+static bool has_bar(const struct fake_virtio *d, unsigned index)
 {
     if (index == BAR_LEGACY)
-        return n->config.transport != NET_PCI_MODERN;
+        return d->config.transport != FAKE_TRANSPORT_PCI_MODERN;
     if (index >= BAR_MODERN)
-        return n->config.transport != NET_PCI_LEGACY;
+        return d->config.transport != FAKE_TRANSPORT_PCI_LEGACY;
     return bars[index].size != 0;
 }
 
 /* ---- bytes ---- */
 
-static uint32_t get(const struct net_device *n, unsigned at, unsigned size)
+static uint32_t get(const struct fake_virtio *d, unsigned at, unsigned size)
 {
     uint32_t value = 0;
 
     for (unsigned i = 0; i < size; i++)
-        value |= (uint32_t)n->pci.config[at + i] << (8 * i);
+        value |= (uint32_t)d->pci.config[at + i] << (8 * i);
     return value;
 }
 
-static void put(struct net_device *n, unsigned at, unsigned size, uint32_t value)
+static void put(struct fake_virtio *d, unsigned at, unsigned size, uint32_t value)
 {
     for (unsigned i = 0; i < size; i++)
-        n->pci.config[at + i] = (uint8_t)(value >> (8 * i));
+        d->pci.config[at + i] = (uint8_t)(value >> (8 * i));
 }
 
-uint16_t pci_command(const struct net_device *n)
+uint16_t pci_command(const struct fake_virtio *d)
 {
-    return (uint16_t)get(n, PCI_COMMAND, 2);
+    return (uint16_t)get(d, PCI_COMMAND, 2);
 }
 
-bool pci_msix_enabled(const struct net_device *n)
+bool pci_msix_enabled(const struct fake_virtio *d)
 {
-    return get(n, FAKE_PCI_MSIX + PCI_MSIX_FLAGS, 2) & PCI_MSIX_FLAGS_ENABLE;
+    return get(d, FAKE_PCI_MSIX + PCI_MSIX_FLAGS, 2) & PCI_MSIX_FLAGS_ENABLE;
 }
 
 /* ---- power-on ---- */
@@ -79,12 +69,11 @@ static const struct {
     {FAKE_PCI_NOTIFY, PCI_CAP_ID_VNDR, 20, VIRTIO_PCI_CAP_NOTIFY_CFG, 4, FAKE_PCI_NOTIFY_AT, 0},
     {0xb8, PCI_CAP_ID_VNDR, 24, VIRTIO_PCI_CAP_COMMON_CFG, 4, FAKE_PCI_COMMON_AT, 64},
     {0x64, PCI_CAP_ID_VNDR, 16, VIRTIO_PCI_CAP_ISR_CFG, 4, FAKE_PCI_ISR_AT, 1},
-    {0xa8, PCI_CAP_ID_VNDR, 16, VIRTIO_PCI_CAP_DEVICE_CFG, 4, FAKE_PCI_DEVICE_AT,
-     VIRTIO_NET_CONFIG_SIZE},
+    {0xa8, PCI_CAP_ID_VNDR, 16, VIRTIO_PCI_CAP_DEVICE_CFG, 4, FAKE_PCI_DEVICE_AT, 0},
     {0x74, PCI_CAP_ID_VNDR, 20, VIRTIO_PCI_CAP_PCI_CFG, 0, 0, 0},
 };
 
-static void put_capabilities(struct net_device *n)
+static void put_capabilities(struct fake_virtio *d)
 {
     unsigned link = PCI_CAPABILITY_LIST;
 
@@ -92,22 +81,26 @@ static void put_capabilities(struct net_device *n)
         unsigned at = capabilities[i].at;
         bool vendor = capabilities[i].id == PCI_CAP_ID_VNDR;
 
-        if (vendor && n->config.transport == NET_PCI_LEGACY)
+        if (vendor && d->config.transport == FAKE_TRANSPORT_PCI_LEGACY)
             continue;
-        put(n, link, 1, at);
+        if (capabilities[i].type == VIRTIO_PCI_CAP_DEVICE_CFG && !d->body->config_size)
+            continue; /* 4.1.4.6.1: it is there when there is a configuration */
+        put(d, link, 1, at);
         link = at + PCI_CAP_LIST_NEXT;
-        put(n, at, 1, capabilities[i].id);
+        put(d, at, 1, capabilities[i].id);
         if (!vendor)
             continue;
-        put(n, at + VIRTIO_PCI_CAP_LEN, 1, capabilities[i].len);
-        put(n, at + VIRTIO_PCI_CAP_CFG_TYPE, 1, capabilities[i].type);
-        put(n, at + VIRTIO_PCI_CAP_BAR, 1, capabilities[i].bar);
-        put(n, at + VIRTIO_PCI_CAP_OFFSET, 4, capabilities[i].offset);
-        put(n, at + VIRTIO_PCI_CAP_LENGTH, 4, capabilities[i].length);
+        put(d, at + VIRTIO_PCI_CAP_LEN, 1, capabilities[i].len);
+        put(d, at + VIRTIO_PCI_CAP_CFG_TYPE, 1, capabilities[i].type);
+        put(d, at + VIRTIO_PCI_CAP_BAR, 1, capabilities[i].bar);
+        put(d, at + VIRTIO_PCI_CAP_OFFSET, 4, capabilities[i].offset);
+        put(d, at + VIRTIO_PCI_CAP_LENGTH, 4,
+            capabilities[i].type == VIRTIO_PCI_CAP_DEVICE_CFG ? d->body->config_size
+                                                              : capabilities[i].length);
     }
-    put(n, FAKE_PCI_MSIX + PCI_MSIX_FLAGS, 2, FAKE_MSIX_VECTORS - 1);
-    put(n, FAKE_PCI_MSIX + PCI_MSIX_TABLE, 4, FAKE_PCI_TABLE_AT | BAR_MSIX);
-    put(n, FAKE_PCI_MSIX + PCI_MSIX_PBA, 4, FAKE_PCI_PBA_AT | BAR_MSIX);
+    put(d, FAKE_PCI_MSIX + PCI_MSIX_FLAGS, 2, FAKE_MSIX_VECTORS - 1);
+    put(d, FAKE_PCI_MSIX + PCI_MSIX_TABLE, 4, FAKE_PCI_TABLE_AT | BAR_MSIX);
+    put(d, FAKE_PCI_MSIX + PCI_MSIX_PBA, 4, FAKE_PCI_PBA_AT | BAR_MSIX);
 }
 
 /* What configuration space has in place of that when the device lies. */
@@ -138,67 +131,68 @@ static const struct {
     {LIE_NOTIFY_OFFSET, FAKE_PCI_NOTIFY + VIRTIO_PCI_NOTIFY_CAP_MULT, 4, UINT32_MAX},
 };
 
-static void put_lie(struct net_device *n)
+static void put_lie(struct fake_virtio *d)
 {
     for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++)
-        if (lies[i].lie == n->config.lie)
-            put(n, lies[i].at, lies[i].size, lies[i].value);
+        if (lies[i].lie == d->config.lie)
+            put(d, lies[i].at, lies[i].size, lies[i].value);
 }
 
 /* Where each queue is notified: by draw, 0 (all at one place) among the multipliers. */
-static void put_notify(struct net_device *n)
+static void put_notify(struct fake_virtio *d)
 {
     static const uint32_t multipliers[] = {4, 0, 2, 64};
     uint32_t most = 0;
 
-    n->pci.multiplier = multipliers[n->bus->pick(n->bus->ctx, "pci.multiplier", 3)];
-    for (unsigned i = 0; i < FAKE_PCI_QUEUES; i++) {
+    d->pci.multiplier = multipliers[d->host->pick(d->host->ctx, "pci.multiplier", 3)];
+    for (unsigned i = 0; i < d->body->queues; i++) {
         uint16_t off = (uint16_t)(5 - 3 * i);
 
-        n->pci.notify_off[i] = off;
-        most = off * n->pci.multiplier > most ? off * n->pci.multiplier : most;
+        d->pci.notify_off[i] = off;
+        most = off * d->pci.multiplier > most ? off * d->pci.multiplier : most;
     }
-    put(n, FAKE_PCI_NOTIFY + VIRTIO_PCI_CAP_LENGTH, 4, most + 2);
-    put(n, FAKE_PCI_NOTIFY + VIRTIO_PCI_NOTIFY_CAP_MULT, 4, n->pci.multiplier);
+    put(d, FAKE_PCI_NOTIFY + VIRTIO_PCI_CAP_LENGTH, 4, most + 2);
+    put(d, FAKE_PCI_NOTIFY + VIRTIO_PCI_NOTIFY_CAP_MULT, 4, d->pci.multiplier);
 }
 
-void pci_power_on(struct net_device *n)
+void pci_power_on(struct fake_virtio *d)
 {
-    bool modern = n->config.transport == NET_PCI_MODERN;
+    const struct fake_body_ops *b = d->body;
+    bool modern = d->config.transport == FAKE_TRANSPORT_PCI_MODERN;
 
-    memset(&n->pci, 0, sizeof(n->pci));
-    put(n, PCI_VENDOR_ID, 2, VIRTIO_PCI_VENDOR);
-    put(n, PCI_DEVICE_ID, 2,
-        modern ? VIRTIO_PCI_DEVICE_MODERN + VIRTIO_ID_NET : VIRTIO_PCI_DEVICE_TRANSITIONAL);
-    put(n, PCI_REVISION_ID, 1, modern);
-    put(n, PCI_CLASS_DEVICE, 2, 0x0200); /* Ethernet */
-    put(n, PCI_SUBSYSTEM_VENDOR_ID, 2, VIRTIO_PCI_VENDOR);
-    put(n, PCI_SUBSYSTEM_ID, 2, modern ? 0x1100 : VIRTIO_ID_NET);
-    put(n, PCI_STATUS, 2, PCI_STATUS_CAP_LIST);
-    put(n, PCI_INTERRUPT_LINE, 1, FAKE_PCI_IRQ);
-    put(n, PCI_INTERRUPT_PIN, 1, 1);
+    d->pci = (struct fake_pci){.bus = d->config.bus};
+    put(d, PCI_VENDOR_ID, 2, VIRTIO_PCI_VENDOR);
+    put(d, PCI_DEVICE_ID, 2,
+        modern ? VIRTIO_PCI_DEVICE_MODERN + (unsigned)b->type : b->pci_transitional);
+    put(d, PCI_REVISION_ID, 1, modern);
+    put(d, PCI_CLASS_DEVICE, 2, b->pci_class);
+    put(d, PCI_SUBSYSTEM_VENDOR_ID, 2, VIRTIO_PCI_VENDOR);
+    put(d, PCI_SUBSYSTEM_ID, 2, modern ? 0x1100u : b->type);
+    put(d, PCI_STATUS, 2, PCI_STATUS_CAP_LIST);
+    put(d, PCI_INTERRUPT_LINE, 1, FAKE_PCI_IRQ);
+    put(d, PCI_INTERRUPT_PIN, 1, 1);
     for (unsigned i = 0; i < PCI_STD_NUM_BARS; i++)
-        if (has_bar(n, i))
-            put(n, PCI_BASE_ADDRESS_0 + 4 * i, 4, bars[i].flags);
-    put_capabilities(n);
-    if (n->config.transport != NET_PCI_LEGACY)
-        put_notify(n);
-    put_lie(n);
+        if (has_bar(d, i))
+            put(d, PCI_BASE_ADDRESS_0 + 4 * i, 4, bars[i].flags);
+    put_capabilities(d);
+    if (d->config.transport != FAKE_TRANSPORT_PCI_LEGACY)
+        put_notify(d);
+    put_lie(d);
     for (unsigned i = 0; i < FAKE_MSIX_VECTORS; i++) /* masked: PCI 3.0 section 6.8.2.9 */
-        n->pci.table[(i * PCI_MSIX_ENTRY_SIZE + PCI_MSIX_ENTRY_VECTOR_CTRL) / 4] =
+        d->pci.table[(i * PCI_MSIX_ENTRY_SIZE + PCI_MSIX_ENTRY_VECTOR_CTRL) / 4] =
             PCI_MSIX_ENTRY_CTRL_MASKBIT;
 }
 
 /* ---- where a BAR is ---- */
 
-static uint64_t bar_base(const struct net_device *n, unsigned index)
+static uint64_t bar_base(const struct fake_virtio *d, unsigned index)
 {
-    uint64_t low = get(n, PCI_BASE_ADDRESS_0 + 4 * index, 4);
+    uint64_t low = get(d, PCI_BASE_ADDRESS_0 + 4 * index, 4);
 
     if (bars[index].flags & PCI_BASE_ADDRESS_SPACE_IO)
         return low & PCI_BASE_ADDRESS_IO_MASK;
     if (bars[index].flags & PCI_BASE_ADDRESS_MEM_TYPE_64)
-        low |= (uint64_t)get(n, PCI_BASE_ADDRESS_0 + 4 * index + 4, 4) << 32;
+        low |= (uint64_t)get(d, PCI_BASE_ADDRESS_0 + 4 * index + 4, 4) << 32;
     return low & ~(uint64_t)~PCI_BASE_ADDRESS_MEM_MASK;
 }
 
@@ -208,173 +202,126 @@ static uint16_t bar_decoder(unsigned index)
     return bars[index].flags & PCI_BASE_ADDRESS_SPACE_IO ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
 }
 
-static bool bar_exists(const struct net_device *n, unsigned index)
+static bool bar_exists(const struct fake_virtio *d, unsigned index)
 {
-    return bars[index].size && has_bar(n, index);
+    return bars[index].size && has_bar(d, index);
 }
 
-int pci_bar_decode(struct net_device *n, enum fake_space space, uint64_t address, unsigned size,
-                   uint32_t *offset)
+int pci_bar_find(const struct fake_virtio *d, enum fake_space space, uint64_t address,
+                 unsigned size, uint32_t *offset)
 {
     uint16_t decoder = space == FAKE_IO ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
 
     for (unsigned i = 0; i < PCI_STD_NUM_BARS; i++) {
-        uint64_t base = bar_base(n, i);
+        uint64_t base = bar_base(d, i);
 
-        if (!bar_exists(n, i) || bar_decoder(i) != decoder || address < base ||
+        if (!bar_exists(d, i) || bar_decoder(i) != decoder || address < base ||
             address - base + size > bars[i].size)
             continue;
-        LOOK(n->bus, PCI_DECODE);
-        if (!(pci_command(n) & decoder)) {
-            VIOLATION(n->bus, "pci.decode", "4.1",
-                      "%#llx in BAR %u is accessed while the function does not decode %s",
-                      (unsigned long long)address, i, space == FAKE_IO ? "I/O" : "memory");
-            return -1;
-        }
         *offset = (uint32_t)(address - base);
         return (int)i;
     }
-    VIOLATION(n->bus, "pci.access", "4.1.4", "an access at %#llx, %u bytes, which is in no BAR",
-              (unsigned long long)address, size);
     return -1;
 }
 
-/* Before a decoder is switched on its BARs must have a place, in the window and their own. */
-static void place_check(struct net_device *n, uint16_t decoder)
+bool pci_bar_decodes(struct fake_virtio *d, unsigned bar, uint64_t address)
 {
-    const struct fake_pci_host *h = &n->config.host;
+    uint16_t decoder = bar_decoder(bar);
+
+    LOOK(d->host, PCI_DECODE);
+    if (pci_command(d) & decoder)
+        return true;
+    VIOLATION(d->host, "pci.decode", "4.1",
+              "%#llx in BAR %u is accessed while the function does not decode %s",
+              (unsigned long long)address, bar, decoder == PCI_COMMAND_IO ? "I/O" : "memory");
+    return false;
+}
+
+/* Before a decoder is switched on its BARs must have a place, in the window and their own. */
+static void place_check(struct fake_virtio *d, uint16_t decoder)
+{
+    const struct fake_pci_host *h = &d->pci.bus->windows;
     uint64_t low = decoder == PCI_COMMAND_IO ? h->io_base : h->mmio_base;
     uint64_t size = decoder == PCI_COMMAND_IO ? h->io_size : h->mmio_size;
 
     for (unsigned i = 0; i < PCI_STD_NUM_BARS; i++) {
-        uint64_t base = bar_base(n, i);
+        uint64_t base = bar_base(d, i);
 
-        if (!bar_exists(n, i) || bar_decoder(i) != decoder)
+        if (!bar_exists(d, i) || bar_decoder(i) != decoder)
             continue;
-        LOOK(n->bus, PCI_BAR);
+        LOOK(d->host, PCI_BAR);
         if (base < low || base - low > size - bars[i].size)
-            VIOLATION(n->bus, "pci.bar", "4.1.4",
+            VIOLATION(d->host, "pci.bar", "4.1.4",
                       "BAR %u is switched on at %#llx, outside of the host bridge's window", i,
                       (unsigned long long)base);
         for (unsigned k = 0; k < i; k++)
-            if (bar_exists(n, k) && bar_decoder(k) == decoder &&
-                base < bar_base(n, k) + bars[k].size && bar_base(n, k) < base + bars[i].size)
-                VIOLATION(n->bus, "pci.bar", "4.1.4", "BARs %u and %u overlap", k, i);
+            if (bar_exists(d, k) && bar_decoder(k) == decoder &&
+                base < bar_base(d, k) + bars[k].size && bar_base(d, k) < base + bars[i].size)
+                VIOLATION(d->host, "pci.bar", "4.1.4", "BARs %u and %u overlap", k, i);
     }
 }
 
 /* ---- writes ---- */
 
-static void command_write(struct net_device *n, uint32_t value)
+static void command_write(struct fake_virtio *d, uint32_t value)
 {
-    uint16_t on = (uint16_t)(value & ~pci_command(n));
+    uint16_t on = (uint16_t)(value & ~pci_command(d));
 
-    if (n->live && !(value & PCI_COMMAND_MASTER))
-        VIOLATION(n->bus, "pci.master", "4.1",
+    if (d->live && !(value & PCI_COMMAND_MASTER))
+        VIOLATION(d->host, "pci.master", "4.1",
                   "bus mastering is switched off while the device is live");
-    put(n, PCI_COMMAND, 2, value & 0x7ff);
+    put(d, PCI_COMMAND, 2, value & 0x7ff);
     if (on & PCI_COMMAND_IO)
-        place_check(n, PCI_COMMAND_IO);
+        place_check(d, PCI_COMMAND_IO);
     if (on & PCI_COMMAND_MEMORY)
-        place_check(n, PCI_COMMAND_MEMORY);
+        place_check(d, PCI_COMMAND_MEMORY);
 }
 
-static void bar_write(struct net_device *n, unsigned index, uint32_t value)
+static void bar_write(struct fake_virtio *d, unsigned index, uint32_t value)
 {
     unsigned lower = index == BAR_MODERN_HIGH ? BAR_MODERN : index;
     uint32_t fixed = lower == index ? bars[lower].size - 1 : 0; /* bits that do not take */
 
-    if (!has_bar(n, index) || !bars[lower].size)
+    if (!has_bar(d, index) || !bars[lower].size)
         return;
-    LOOK(n->bus, PCI_SIZING);
-    if (pci_command(n) & bar_decoder(lower))
-        VIOLATION(n->bus, "pci.sizing", "4.1.4",
+    LOOK(d->host, PCI_SIZING);
+    if (pci_command(d) & bar_decoder(lower))
+        VIOLATION(d->host, "pci.sizing", "4.1.4",
                   "BAR %u is written while the function decodes it (PCI 3.0 section 6.2.5.1)",
                   index);
     if (lower == index && value != UINT32_MAX && value & fixed & ~bars[lower].flags & ~0xfu)
-        VIOLATION(n->bus, "pci.bar", "4.1.4", "BAR %u is set to %#x, not aligned to its size %#x",
+        VIOLATION(d->host, "pci.bar", "4.1.4", "BAR %u is set to %#x, not aligned to its size %#x",
                   index, value, bars[lower].size);
-    if (n->config.lie == LIE_BAR_SIZE && index == BAR_MODERN && value == UINT32_MAX)
+    if (d->config.lie == LIE_BAR_SIZE && index == BAR_MODERN && value == UINT32_MAX)
         fixed |= bars[lower].size << 2; /* bits of an address do not take, and it has a gap */
-    if (n->config.lie == LIE_BAR_TYPE && lower == BAR_MODERN)
+    if (d->config.lie == LIE_BAR_TYPE && lower == BAR_MODERN)
         return;
-    put(n, PCI_BASE_ADDRESS_0 + 4 * index, 4,
+    put(d, PCI_BASE_ADDRESS_0 + 4 * index, 4,
         (value & ~fixed) | (lower == index ? bars[lower].flags : 0));
 }
 
-static void function_write(struct net_device *n, unsigned at, unsigned size, uint32_t value)
+void pci_config_write(struct fake_virtio *d, unsigned at, unsigned size, uint32_t value)
 {
     if (at == PCI_COMMAND && size == 2)
-        command_write(n, value);
+        command_write(d, value);
     else if (at >= PCI_BASE_ADDRESS_0 && at < PCI_BASE_ADDRESS_0 + 4 * PCI_STD_NUM_BARS &&
              size == 4)
-        bar_write(n, (at - PCI_BASE_ADDRESS_0) / 4, value);
+        bar_write(d, (at - PCI_BASE_ADDRESS_0) / 4, value);
     else if (at == FAKE_PCI_MSIX + PCI_MSIX_FLAGS && size == 2)
-        put(n, at, 2,
+        put(d, at, 2,
             (value & (PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL)) |
-                (get(n, at, 2) & PCI_MSIX_FLAGS_QSIZE));
+                (get(d, at, 2) & PCI_MSIX_FLAGS_QSIZE));
     else if (at == PCI_INTERRUPT_LINE && size == 1)
-        put(n, at, 1, value);
+        put(d, at, 1, value);
     else
-        VIOLATION(n->bus, "pci.config", "4.1.4",
+        VIOLATION(d->host, "pci.config", "4.1.4",
                   "%u bytes of configuration space are written at %#x, where nothing is to write",
                   size, at);
 }
 
 /* ---- the two entries ---- */
 
-static bool is_device(uint64_t address)
+uint32_t pci_config_read(struct fake_virtio *d, unsigned at, unsigned size)
 {
-    return address >> 12 == (FAKE_PCI_DEVICE << 3 | FAKE_PCI_FUNCTION);
-}
-
-static bool config_access(struct net_device *n, uint64_t address, unsigned size)
-{
-    unsigned at = address & 0xfff;
-
-    LOOK(n->bus, PCI_CONFIG_SPACE);
-    if (at % size == 0 && at < PCI_CFG_SPACE_SIZE)
-        return true;
-    VIOLATION(n->bus, "pci.config", "4.1.4", "configuration space is accessed at %#x, %u bytes", at,
-              size);
-    return false;
-}
-
-/* The 32 bits around register `at` of another function. */
-static uint32_t other_read(unsigned i, unsigned at)
-{
-    switch (at & ~3u) {
-    case PCI_VENDOR_ID:
-        return (uint32_t)others[i].device << 16 | others[i].vendor;
-    case PCI_HEADER_TYPE & ~3u:
-        return (uint32_t)others[i].header << 16;
-    default:
-        return 0;
-    }
-}
-
-uint32_t pci_config_read(struct net_device *n, uint64_t address, unsigned size)
-{
-    unsigned at = address & 0xfff;
-
-    if (!config_access(n, address, size))
-        return UINT32_MAX;
-    if (is_device(address))
-        return get(n, at, size);
-    for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        if (address >> 12 == others[i].place)
-            return other_read(i, at) >> (8 * (at % 4)) & (UINT32_MAX >> (32 - 8 * size));
-    return UINT32_MAX >> (32 - 8 * size);
-}
-
-void pci_config_write(struct net_device *n, uint64_t address, unsigned size, uint32_t value)
-{
-    if (!config_access(n, address, size))
-        return;
-    if (is_device(address))
-        function_write(n, address & 0xfff, size, value);
-    else
-        VIOLATION(n->bus, "pci.config", "4.1.2",
-                  "configuration space of a foreign function is written at %#llx",
-                  (unsigned long long)address);
+    return get(d, at, size);
 }

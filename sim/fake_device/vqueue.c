@@ -8,7 +8,7 @@ void vqueue_stop(struct vqueue *q)
         struct vbuffer *d = &q->buffer[i];
 
         if (d->busy && d->kind != VBUFFER_READABLE)
-            q->bus->own(q->bus->ctx, d->addr, d->len, false);
+            q->memory->own(q->memory->ctx, d->addr, d->len, false);
         d->busy = false;
     }
     if (q->ready)
@@ -29,21 +29,21 @@ void vqueue_reset(struct vqueue *q)
 
 bool vqueue_place(struct vqueue *q, const char *part, uint64_t at, uint64_t len, unsigned align)
 {
-    LOOK(q->bus, RING_ALIGNMENT);
-    LOOK(q->bus, RING_DMA_ADDRESS);
+    LOOK(q->host, RING_ALIGNMENT);
+    LOOK(q->host, RING_DMA_ADDRESS);
     if (at % align) {
-        VIOLATION(q->bus, "ring.alignment", q->packed ? "2.8.11" : "2.7.1",
+        VIOLATION(q->host, "ring.alignment", q->packed ? "2.8.11" : "2.7.1",
                   "queue %u: %s at %#llx is not aligned to %u", q->index, part,
                   (unsigned long long)at, align);
         return false;
     }
-    if (!fake_bus_at(q->bus, at, (size_t)len)) {
-        VIOLATION(q->bus, "ring.dma_address", "2.7",
+    if (!fake_memory_at(q->memory, at, (size_t)len)) {
+        VIOLATION(q->host, "ring.dma_address", "2.7",
                   "queue %u: %s at %#llx, %llu bytes, is not in DMA memory", q->index, part,
                   (unsigned long long)at, (unsigned long long)len);
         return false;
     }
-    q->bus->attach_ring(q->bus->ctx, at, (size_t)len);
+    q->memory->attach_ring(q->memory->ctx, at, (size_t)len);
     return true;
 }
 
@@ -52,10 +52,10 @@ void vqueue_start(struct vqueue *q, uint64_t features)
     q->packed = features & VIRTIO_BIT(VIRTIO_F_RING_PACKED);
     q->event_idx = features & VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
     q->indirect = features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC);
-    LOOK(q->bus, RING_SIZE);
-    LOOK(q->bus, RING_NOT_CLEARED);
+    LOOK(q->host, RING_SIZE);
+    LOOK(q->host, RING_NOT_CLEARED);
     if (q->size == 0 || q->size > q->size_max || (!q->packed && (q->size & (q->size - 1)))) {
-        VIOLATION(q->bus, "ring.size", q->packed ? "2.8" : "2.7",
+        VIOLATION(q->host, "ring.size", q->packed ? "2.8" : "2.7",
                   "queue %u: size %u is not %s up to %u", q->index, q->size,
                   q->packed ? "a number" : "a power of two", q->size_max);
         return;
@@ -95,25 +95,25 @@ static uint64_t mix(uint64_t h, const uint8_t *p, size_t len)
  * the driver cannot guess in release builds. */
 static uint64_t sample(const struct vqueue *q, const struct vbuffer *d)
 {
-    const uint8_t *p = fake_bus_at(q->bus, d->addr, d->len);
+    const uint8_t *p = fake_memory_at(q->memory, d->addr, d->len);
     enum { WINDOW = 16 };
     uint64_t h = d->len, window;
 
     if (!p)
         return 0;
-    if (q->bus->thorough || d->len <= 3 * WINDOW)
+    if (q->host->thorough || d->len <= 3 * WINDOW)
         return mix(h, p, d->len);
-    window = (uint32_t)(q->bus->key ^ d->addr) * (uint64_t)(d->len - WINDOW) >> 32;
+    window = (uint32_t)(q->host->key ^ d->addr) * (uint64_t)(d->len - WINDOW) >> 32;
     /* Three of their own, so that none waits for another. */
     return mix(h, p, WINDOW) + mix(~h, p + d->len - WINDOW, WINDOW) +
-           mix(q->bus->key, p + window, WINDOW);
+           mix(q->host->key, p + window, WINDOW);
 }
 
 bool vqueue_claim(struct vqueue *q, uint16_t id)
 {
     uint64_t bit = UINT64_C(1) << id % 64;
 
-    LOOK(q->bus, RING_REUSE);
+    LOOK(q->host, RING_REUSE);
     if (q->busy[id / 64] & bit)
         return false;
     q->busy[id / 64] |= bit;
@@ -129,8 +129,8 @@ void vqueue_release(struct vqueue *q, uint16_t id)
 
 void vqueue_chain_begin(struct vqueue *q, unsigned chain)
 {
-    LOOK(q->bus, RING_INDEX);
-    LOOK(q->bus, RING_CHAIN);
+    LOOK(q->host, RING_INDEX);
+    LOOK(q->host, RING_CHAIN);
     q->chain[chain] = (struct vchain){0};
 }
 
@@ -152,19 +152,19 @@ static bool overlap_check(struct vqueue *q, const struct vdesc *d)
 {
     bool writable = d->flags & VIRTQ_DESC_F_WRITE;
 
-    if (!q->bus->thorough && (q->bus->key + q->seen) % 16)
+    if (!q->host->thorough && (q->host->key + q->seen) % 16)
         return true;
     for (unsigned k = 0; k < q->buffer_used; k++) {
         const struct vbuffer *o = &q->buffer[k];
 
         if (!writable && o->kind == VBUFFER_READABLE)
             continue;
-        LOOK(q->bus, RING_OVERLAP);
+        LOOK(q->host, RING_OVERLAP);
         if (may_share(q, writable, d->len) && may_share(q, o->kind == VBUFFER_WRITABLE, o->len))
             continue;
         if (!o->busy || d->addr >= o->addr + o->len || o->addr >= d->addr + d->len)
             continue;
-        VIOLATION(q->bus, "ring.overlap", "2.7.5",
+        VIOLATION(q->host, "ring.overlap", "2.7.5",
                   "queue %u: two buffers that the device has overlap at %#llx", q->index,
                   (unsigned long long)(d->addr > o->addr ? d->addr : o->addr));
         return false;
@@ -183,7 +183,7 @@ static struct vbuffer *buffer_take(struct vqueue *q, unsigned chain, const struc
     else if (q->buffer_used < VQUEUE_BUFFERS_MAX)
         b = &q->buffer[q->buffer_used++];
     else {
-        VIOLATION(q->bus, "ring.chain", "2.7.5.3.1",
+        VIOLATION(q->host, "ring.chain", "2.7.5.3.1",
                   "queue %u: more than %d buffers at once, more than this device holds", q->index,
                   VQUEUE_BUFFERS_MAX);
         return NULL;
@@ -191,7 +191,7 @@ static struct vbuffer *buffer_take(struct vqueue *q, unsigned chain, const struc
     *b = (struct vbuffer){.at = d->at, .addr = d->addr, .len = d->len, .kind = kind, .busy = true};
     b->sample = sample(q, b);
     if (kind == VBUFFER_WRITABLE) {
-        q->bus->own(q->bus->ctx, b->addr, b->len, true);
+        q->memory->own(q->memory->ctx, b->addr, b->len, true);
         q->low = b->addr < q->low ? b->addr : q->low;
         q->high = b->addr + b->len > q->high ? b->addr + b->len : q->high;
     }
@@ -205,9 +205,9 @@ static struct vbuffer *buffer_take(struct vqueue *q, unsigned chain, const struc
 
 static bool memory_check(struct vqueue *q, const struct vdesc *d)
 {
-    if (d->len && fake_bus_at(q->bus, d->addr, d->len))
+    if (d->len && fake_memory_at(q->memory, d->addr, d->len))
         return true;
-    VIOLATION(q->bus, "ring.dma_address", q->packed ? "2.8.4" : "2.7.5",
+    VIOLATION(q->host, "ring.dma_address", q->packed ? "2.8.4" : "2.7.5",
               "queue %u: a descriptor has address %#llx, length %u, which is not DMA memory",
               q->index, (unsigned long long)d->addr, d->len);
     return false;
@@ -221,9 +221,9 @@ struct vbuffer *vqueue_append(struct vqueue *q, unsigned chain, const struct vde
     if (!memory_check(q, d))
         return NULL;
     if (last)
-        LOOK(q->bus, RING_DIRECTION);
+        LOOK(q->host, RING_DIRECTION);
     if (last && last->kind == VBUFFER_WRITABLE && !writable) {
-        VIOLATION(q->bus, "ring.direction", q->packed ? "2.8.17" : "2.7.4.2",
+        VIOLATION(q->host, "ring.direction", q->packed ? "2.8.17" : "2.7.4.2",
                   "queue %u: a device-readable descriptor follows a device-writable one", q->index);
         return NULL;
     }
@@ -236,7 +236,7 @@ struct vbuffer *vqueue_append(struct vqueue *q, unsigned chain, const struct vde
 
 static bool indirect_wrong(struct vqueue *q, const char *clause, const char *what)
 {
-    VIOLATION(q->bus, "ring.indirect", clause, "queue %u: %s", q->index, what);
+    VIOLATION(q->host, "ring.indirect", clause, "queue %u: %s", q->index, what);
     return false;
 }
 
@@ -245,7 +245,7 @@ static bool table_check(struct vqueue *q, const struct vdesc *d)
 {
     const char *clause = q->packed ? "2.8.19" : "2.7.5.3.1";
 
-    LOOK(q->bus, RING_INDIRECT);
+    LOOK(q->host, RING_INDIRECT);
     if (!q->indirect)
         return indirect_wrong(q, clause, "a descriptor is INDIRECT, which was not negotiated");
     if (d->flags & VIRTQ_DESC_F_NEXT)
@@ -258,8 +258,8 @@ static bool table_check(struct vqueue *q, const struct vdesc *d)
     if (d->len / VIRTQ_DESC_SIZE > q->size)
         return indirect_wrong(q, q->packed ? "2.8.17" : "2.7.5.3.1",
                               "an indirect table is longer than the queue");
-    if (fake_bus_unpublished(q->bus, d->addr, d->len)) {
-        VIOLATION(q->bus, "ring.publish_order", q->packed ? "2.8.21.1" : "2.7.13.3.1",
+    if (fake_memory_unpublished(q->memory, d->addr, d->len)) {
+        VIOLATION(q->host, "ring.publish_order", q->packed ? "2.8.21.1" : "2.7.13.3.1",
                   "queue %u: a chain was published before its indirect table was visible; a write "
                   "barrier is missing",
                   q->index);
@@ -315,7 +315,7 @@ struct vbuffer *vqueue_append_table(struct vqueue *q, unsigned chain, const stru
     table = buffer_take(q, chain, d, VBUFFER_TABLE);
     if (!table || !(q->packed ? packed_table(q, chain, d) : split_table(q, chain, d)))
         return NULL;
-    q->bus->own(q->bus->ctx, d->addr, d->len, true); /* it has been read */
+    q->memory->own(q->memory->ctx, d->addr, d->len, true); /* it has been read */
     return table;
 }
 
@@ -427,7 +427,7 @@ void vqueue_read(const struct vqueue *q, unsigned chain, uint32_t offset, uint8_
     while (len) {
         uint32_t n = piece(&d, VBUFFER_READABLE, &offset, len, &addr);
 
-        memcpy(out, fake_bus_at(q->bus, addr, n), n);
+        memcpy(out, fake_memory_at(q->memory, addr, n), n);
         out += n;
         len -= n;
     }
@@ -442,7 +442,7 @@ void vqueue_write(const struct vqueue *q, unsigned chain, uint32_t offset, const
     while (len) {
         uint32_t n = piece(&d, VBUFFER_WRITABLE, &offset, len, &addr);
 
-        q->bus->write(q->bus->ctx, addr, bytes, n);
+        q->memory->write(q->memory->ctx, addr, bytes, n);
         bytes += n;
         len -= n;
     }
@@ -454,21 +454,21 @@ void vqueue_write(const struct vqueue *q, unsigned chain, uint32_t offset, const
  * the device writes, so a writable buffer still has the bytes it came with. */
 void vqueue_check_untouched(struct vqueue *q, unsigned chain)
 {
-    const struct fake_bus *b = q->bus;
+    const struct fake_memory *m = q->memory;
 
-    LOOK(b, RING_OWNERSHIP);
-    LOOK(b, RING_DESCRIPTOR_CHANGED);
+    LOOK(q->host, RING_OWNERSHIP);
+    LOOK(q->host, RING_DESCRIPTOR_CHANGED);
     for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next) {
         if (d->kind != VBUFFER_READABLE)
-            b->own(b->ctx, d->addr, d->len, false);
+            m->own(m->ctx, d->addr, d->len, false);
         if (!may_share(q, d->kind == VBUFFER_WRITABLE, d->len) && sample(q, d) != d->sample)
-            VIOLATION(b, "ring.ownership", "2.7.13",
+            VIOLATION(q->host, "ring.ownership", "2.7.13",
                       "queue %u: the driver touched %s at %#llx while the device owned it",
                       q->index, d->kind == VBUFFER_TABLE ? "an indirect table" : "a buffer",
                       (unsigned long long)d->addr);
-        if (d->at && (fake_bus_load(b, d->at + VIRTQ_DESC_ADDR, 8) != d->addr ||
-                      fake_bus_load(b, d->at + VIRTQ_DESC_LEN, 4) != d->len))
-            VIOLATION(b, "ring.descriptor_changed", q->packed ? "2.8.16" : "3.3.1",
+        if (d->at && (fake_memory_load(m, d->at + VIRTQ_DESC_ADDR, 8) != d->addr ||
+                      fake_memory_load(m, d->at + VIRTQ_DESC_LEN, 4) != d->len))
+            VIOLATION(q->host, "ring.descriptor_changed", q->packed ? "2.8.16" : "3.3.1",
                       "queue %u: the descriptor at %#llx was changed while the device had it",
                       q->index, (unsigned long long)d->at);
     }
@@ -501,7 +501,7 @@ void vqueue_complete(struct vqueue *q, unsigned chain, uint32_t written)
 
     uint32_t entry[2] = {c->id, written};
 
-    q->bus->hash(q->bus->ctx, "used", entry, sizeof(entry));
+    q->host->hash(q->host->ctx, "used", entry, sizeof(entry));
     vqueue_tell(q, VQUEUE_USED, chain, written);
     if (q->packed)
         vqueue_packed_complete(q, chain, written);
@@ -521,7 +521,7 @@ void vqueue_fetch(struct vqueue *q)
     do {
         if (!q->ready || q->lie == VQUEUE_LIED)
             return;
-        q->bus->look(q->bus->ctx);
+        q->memory->look(q->memory->ctx);
         if (q->packed)
             vqueue_packed_fetch(q);
         else

@@ -7,11 +7,7 @@
 #ifndef DRYWIRE_FAKE_VQUEUE_H
 #define DRYWIRE_FAKE_VQUEUE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-struct fake_bus;
+#include "host.h"
 
 /* Buffers are more than descriptors: an indirect table has many. */
 enum { VQUEUE_SIZE_MAX = 1024, VQUEUE_BUFFERS_MAX = 4096, VQUEUE_IDS = 65536 };
@@ -46,7 +42,8 @@ enum vqueue_lie {
 };
 
 struct vqueue {
-    const struct fake_bus *bus;
+    const struct fake_memory *memory;
+    const struct fake_host *host;
     unsigned index;
     uint32_t size_max, size;
     enum vqueue_lie lie;
@@ -91,23 +88,13 @@ static inline bool vqueue_within(uint64_t bus, uint64_t at, uint64_t len)
     return bus >= at && bus - at < len;
 }
 
-/*
- * What fake_bus.ring is told: `chain` is the chain's number in q->chain, whose buffers are still
- * there; `value` as below.
- */
-enum vqueue_event {
-    VQUEUE_STARTED,   /* live with q->size descriptors; no chain */
-    VQUEUE_STOPPED,   /* reset; no chain */
-    VQUEUE_AVAILABLE, /* the device took in the descriptors of a chain */
-    VQUEUE_WORKING,   /* the device works on it */
-    VQUEUE_USED,      /* it is given back; value: bytes written. q->used_idx is where, before it */
-    VQUEUE_COLLECTED, /* the driver reads a used entry; value: its id; chain: its slot */
-    VQUEUE_NOTIFIED,  /* by the driver; no chain */
-    VQUEUE_INTERRUPTED, /* by the device; no chain */
-    VQUEUE_FRAME,  /* the frame in a chain goes out, or comes into it; value: which one of those
-                    * that came to the device, from 0 */
-    VQUEUE_CONFIG, /* an interrupt because the configuration changed: of no queue, told once */
-};
+/* Tell who draws the rings, if there is anybody. */
+static inline void vqueue_tell(const struct vqueue *q, enum vqueue_event what, unsigned chain,
+                               uint32_t value)
+{
+    if (q->host->ring)
+        q->host->ring(q->host->ctx, q, what, chain, value);
+}
 
 /* Not live any more: its buffers are the driver's again; size and addresses stay (4.2.2.2). */
 void vqueue_stop(struct vqueue *q);
@@ -179,7 +166,7 @@ void vqueue_check_asleep(struct vqueue *q);
 /* A word of a live ring was shown to the driver. */
 void vqueue_shown(struct vqueue *q, uint64_t bus, uint64_t value);
 
-/* The same, for fake_bus.ring: did the driver collect a used entry by this load? */
+/* The same, for fake_host.ring: did the driver collect a used entry by this load? */
 void vqueue_tell_collected(const struct vqueue *q, uint64_t bus, uint64_t value);
 
 /* Is it part of a used entry, which may be read only after a barrier behind index or flags? */

@@ -23,12 +23,12 @@ static void event_set(struct vqueue *q, uint32_t ahead)
     q->event_at = q->taken + ahead;
     if (!q->packed) {
         q->event_value = (uint16_t)q->event_at;
-        q->bus->store(q->bus->ctx, avail_event_at(q), 2, q->event_value);
+        q->memory->store(q->memory->ctx, avail_event_at(q), 2, q->event_value);
         return;
     }
     q->event_value = (slot % q->size) | (q->seen_wrap ^ (laps & 1) ? VIRTQ_EVENT_WRAP : 0) |
                      VIRTQ_EVENT_FLAGS_DESC << 16;
-    q->bus->store(q->bus->ctx, avail_event_at(q), VIRTQ_EVENT_SIZE, q->event_value);
+    q->memory->store(q->memory->ctx, avail_event_at(q), VIRTQ_EVENT_SIZE, q->event_value);
 }
 
 void vqueue_event_start(struct vqueue *q)
@@ -46,18 +46,19 @@ void vqueue_event_start(struct vqueue *q)
 
 void vqueue_notifications(struct vqueue *q, bool wanted)
 {
-    const struct fake_bus *b = q->bus;
+    const struct fake_memory *m = q->memory;
 
     if (!q->ready)
         return;
     q->notify_off = !wanted;
     if (q->event_idx)
-        event_set(q, wanted ? 0 : 1 + (uint32_t)b->pick(b->ctx, "device.event", q->size));
+        event_set(q,
+                  wanted ? 0 : 1 + (uint32_t)q->host->pick(q->host->ctx, "device.event", q->size));
     else if (q->packed)
-        b->store(b->ctx, q->used, VIRTQ_EVENT_SIZE,
+        m->store(m->ctx, q->used, VIRTQ_EVENT_SIZE,
                  (wanted ? VIRTQ_EVENT_FLAGS_ENABLE : VIRTQ_EVENT_FLAGS_DISABLE) << 16);
     else
-        b->store(b->ctx, q->used + VIRTQ_USED_FLAGS, 2, wanted ? 0 : VIRTQ_USED_F_NO_NOTIFY);
+        m->store(m->ctx, q->used + VIRTQ_USED_FLAGS, 2, wanted ? 0 : VIRTQ_USED_F_NO_NOTIFY);
 }
 
 bool vqueue_event_renew(struct vqueue *q)
@@ -86,8 +87,8 @@ void vqueue_check_kick(struct vqueue *q)
     int64_t ahead;
     uint32_t count;
 
-    if (fake_bus_unpublished(q->bus, head_at(q), 2)) {
-        VIOLATION(q->bus, "ring.publish_order", q->packed ? "2.8.21.3.1" : "2.7.13.4.1",
+    if (fake_memory_unpublished(q->memory, head_at(q), 2)) {
+        VIOLATION(q->host, "ring.publish_order", q->packed ? "2.8.21.3.1" : "2.7.13.4.1",
                   "queue %u is notified before its new entries were visible; a barrier is missing "
                   "between them and the look at the device's wish",
                   q->index);
@@ -95,7 +96,7 @@ void vqueue_check_kick(struct vqueue *q)
     }
     if (!q->event_idx) {
         if (q->saw_off)
-            VIOLATION(q->bus, "notify.suppressed", q->packed ? "2.8.10" : "2.7.10.1",
+            VIOLATION(q->host, "notify.suppressed", q->packed ? "2.8.10" : "2.7.10.1",
                       "queue %u is notified although the driver saw that the device asked not to "
                       "be",
                       q->index);
@@ -104,7 +105,7 @@ void vqueue_check_kick(struct vqueue *q)
     count = q->taken + fresh(q);
     ahead = ((int64_t)q->saw_event_at - q->notified) % period;
     if (q->saw_event && (ahead < 0 ? ahead + period : ahead) >= count - q->notified)
-        VIOLATION(q->bus, "notify.suppressed", q->packed ? "2.8.10" : "2.7.10.1",
+        VIOLATION(q->host, "notify.suppressed", q->packed ? "2.8.10" : "2.7.10.1",
                   "queue %u is notified although the driver saw that the device asked to be at "
                   "entry %u; %u to %u are new",
                   q->index, q->saw_event_at, q->notified, count - 1);
@@ -118,11 +119,11 @@ void vqueue_check_notified(struct vqueue *q)
     if (!q->ready)
         return;
     if (q->taken)
-        LOOK(q->bus, RING_LOST_NOTIFICATION);
+        LOOK(q->host, RING_LOST_NOTIFICATION);
     count = fresh(q);
     if (!count || (q->event_idx ? q->event_at - q->taken >= count : q->notify_off))
         return;
-    VIOLATION(q->bus, "ring.lost_notification", q->packed ? "2.8.21.2" : "2.7.13.4",
+    VIOLATION(q->host, "ring.lost_notification", q->packed ? "2.8.21.2" : "2.7.13.4",
               "queue %u: %u %s are available, the device wants to be notified and was not",
               q->index, count, q->packed ? "descriptors" : "chains");
 }
@@ -141,43 +142,43 @@ static uint32_t packed_behind(const struct vqueue *q, uint32_t off_wrap)
 /* Is one of the last `count` entries given back what the driver waits for? */
 static bool split_wish(struct vqueue *q, uint32_t count)
 {
-    const struct fake_bus *b = q->bus;
-    uint64_t flags = fake_bus_load(b, q->avail + VIRTQ_AVAIL_FLAGS, 2);
+    const struct fake_memory *m = q->memory;
+    uint64_t flags = fake_memory_load(m, q->avail + VIRTQ_AVAIL_FLAGS, 2);
     uint64_t event;
 
     if (!q->event_idx)
         return count && !(flags & VIRTQ_AVAIL_F_NO_INTERRUPT);
     if (flags)
-        VIOLATION(b, "ring.event", "2.7.7.1",
+        VIOLATION(q->host, "ring.event", "2.7.7.1",
                   "queue %u: the flags of the available ring are %#x although event index was "
                   "negotiated",
                   q->index, (unsigned)flags);
-    event = fake_bus_load(b, q->avail + VIRTQ_AVAIL_USED_EVENT((uint64_t)q->size), 2);
+    event = fake_memory_load(m, q->avail + VIRTQ_AVAIL_USED_EVENT((uint64_t)q->size), 2);
     return (uint16_t)(q->used_idx - event - 1) < count;
 }
 
 static bool packed_wish(struct vqueue *q, uint32_t count)
 {
-    const struct fake_bus *b = q->bus;
-    unsigned flags = (unsigned)fake_bus_load(b, q->avail + VIRTQ_EVENT_FLAGS, 2);
+    const struct fake_memory *m = q->memory;
+    unsigned flags = (unsigned)fake_memory_load(m, q->avail + VIRTQ_EVENT_FLAGS, 2);
 
     if (flags == VIRTQ_EVENT_FLAGS_ENABLE || flags == VIRTQ_EVENT_FLAGS_DISABLE)
         return count && flags == VIRTQ_EVENT_FLAGS_ENABLE;
     if (flags != VIRTQ_EVENT_FLAGS_DESC || !q->event_idx) {
-        VIOLATION(b, "ring.event", "2.8.10", "queue %u: driver event suppression has flags %#x%s",
-                  q->index, flags,
+        VIOLATION(q->host, "ring.event", "2.8.10",
+                  "queue %u: driver event suppression has flags %#x%s", q->index, flags,
                   flags == VIRTQ_EVENT_FLAGS_DESC ? " although event index was not negotiated"
                                                   : "");
         return true;
     }
-    return packed_behind(q, (uint32_t)fake_bus_load(b, q->avail + VIRTQ_EVENT_OFF_WRAP, 2)) - 1 <
+    return packed_behind(q, (uint32_t)fake_memory_load(m, q->avail + VIRTQ_EVENT_OFF_WRAP, 2)) - 1 <
            count;
 }
 
 static bool wish(struct vqueue *q, uint32_t count)
 {
     if (q->packed || q->event_idx)
-        LOOK(q->bus, RING_EVENT);
+        LOOK(q->host, RING_EVENT);
     return q->packed ? packed_wish(q, count) : split_wish(q, count);
 }
 
@@ -198,7 +199,7 @@ static uint32_t unseen(const struct vqueue *q)
 
     if (!q->packed)
         return (uint16_t)(q->used_idx - q->look_value);
-    flags = fake_bus_load(q->bus, at, 2);
+    flags = fake_memory_load(q->memory, at, 2);
     if (flags == q->look_value || !(flags & VIRTQ_DESC_F_AVAIL) != !(flags & VIRTQ_DESC_F_USED))
         return 0; /* the same as then, or made available by the driver since */
     count = (q->used_idx + q->size - q->look_at) % q->size;
@@ -211,10 +212,10 @@ void vqueue_check_asleep(struct vqueue *q)
 
     if (!q->ready || !q->looks)
         return;
-    LOOK(q->bus, INTERRUPT_MISSED);
+    LOOK(q->host, INTERRUPT_MISSED);
     count = unseen(q);
     if (count && wish(q, count))
-        VIOLATION(q->bus, "interrupt.missed", q->packed ? "2.8.22" : "2.7.14",
+        VIOLATION(q->host, "interrupt.missed", q->packed ? "2.8.22" : "2.7.14",
                   "queue %u: the driver sleeps, wants an interrupt and will get none: %u used "
                   "%s came before it asked and after it looked last",
                   q->index, count, q->packed ? "descriptors" : "entries");
@@ -245,7 +246,7 @@ void vqueue_shown(struct vqueue *q, uint64_t bus, uint64_t value)
         q->looks = true;
     }
     if (q->saw_off || q->saw_event)
-        LOOK(q->bus, NOTIFY_SUPPRESSED);
+        LOOK(q->host, NOTIFY_SUPPRESSED);
 }
 
 void vqueue_tell_collected(const struct vqueue *q, uint64_t bus, uint64_t value)

@@ -2,7 +2,8 @@
 #ifndef DRYWIRE_FAKE_VQUEUE_INTERNAL_H
 #define DRYWIRE_FAKE_VQUEUE_INTERNAL_H
 
-#include "device.h"
+#include "../../core/virtio/virtio_spec.h"
+#include "vqueue.h"
 
 /* A descriptor as it was read. */
 struct vdesc {
@@ -30,14 +31,6 @@ struct vbuffer *vqueue_append(struct vqueue *q, unsigned chain, const struct vde
 /* Check an INDIRECT descriptor, append its table and every buffer in it: NULL after a violation,
  * else the buffer that is the table. */
 struct vbuffer *vqueue_append_table(struct vqueue *q, unsigned chain, const struct vdesc *d);
-
-/* Tell who draws the rings, if there is anybody. */
-static inline void vqueue_tell(const struct vqueue *q, enum vqueue_event what, unsigned chain,
-                               uint32_t value)
-{
-    if (q->bus->ring)
-        q->bus->ring(q->bus->ctx, q, what, chain, value);
-}
 
 /* A chain is complete: it is held from now on. */
 void vqueue_hold(struct vqueue *q, unsigned chain);

@@ -13,7 +13,7 @@ static uint64_t slot_at(const struct vqueue *q, unsigned slot)
 
 static uint16_t slot_flags(const struct vqueue *q, unsigned slot)
 {
-    return (uint16_t)fake_bus_load(q->bus, slot_at(q, slot) + VIRTQ_PACKED_DESC_FLAGS, 2);
+    return (uint16_t)fake_memory_load(q->memory, slot_at(q, slot) + VIRTQ_PACKED_DESC_FLAGS, 2);
 }
 
 static void step(const struct vqueue *q, uint16_t *slot, bool *wrap)
@@ -46,7 +46,7 @@ bool vqueue_packed_start(struct vqueue *q)
         q->slot[i].flags = 0;
         if (slot_flags(q, i) == 0)
             continue;
-        VIOLATION(q->bus, "ring.not_cleared", "2.8.13",
+        VIOLATION(q->host, "ring.not_cleared", "2.8.13",
                   "queue %u: the flags of slot %u do not start at zero", q->index, i);
         return false;
     }
@@ -57,13 +57,13 @@ bool vqueue_packed_start(struct vqueue *q)
 
 struct vdesc vqueue_packed_desc(const struct vqueue *q, uint64_t at)
 {
-    const struct fake_bus *b = q->bus;
+    const struct fake_memory *m = q->memory;
     struct vdesc d = {.at = at};
 
-    d.addr = fake_bus_load(b, at + VIRTQ_PACKED_DESC_ADDR, 8);
-    d.len = (uint32_t)fake_bus_load(b, at + VIRTQ_PACKED_DESC_LEN, 4);
-    d.id = (uint16_t)fake_bus_load(b, at + VIRTQ_PACKED_DESC_ID, 2);
-    d.flags = (uint16_t)fake_bus_load(b, at + VIRTQ_PACKED_DESC_FLAGS, 2);
+    d.addr = fake_memory_load(m, at + VIRTQ_PACKED_DESC_ADDR, 8);
+    d.len = (uint32_t)fake_memory_load(m, at + VIRTQ_PACKED_DESC_LEN, 4);
+    d.id = (uint16_t)fake_memory_load(m, at + VIRTQ_PACKED_DESC_ID, 2);
+    d.flags = (uint16_t)fake_memory_load(m, at + VIRTQ_PACKED_DESC_FLAGS, 2);
     return d;
 }
 
@@ -71,33 +71,33 @@ struct vdesc vqueue_packed_desc(const struct vqueue *q, uint64_t at)
 static bool desc_take(struct vqueue *q, unsigned chain, struct vdesc *d)
 {
     uint64_t at = slot_at(q, q->seen);
-    const struct fake_bus *b = q->bus;
+    const struct fake_memory *m = q->memory;
     struct vbuffer *buffer;
 
     if (q->taken - q->given == q->size) {
-        VIOLATION(b, "ring.index", "2.8.17",
+        VIOLATION(q->host, "ring.index", "2.8.17",
                   "queue %u: the chain that ends in slot %u needs more slots than are free",
                   q->index, q->seen);
         return false;
     }
-    if (fake_bus_unpublished(b, at, VIRTQ_DESC_SIZE)) {
-        VIOLATION(b, "ring.publish_order", "2.8.21.1",
+    if (fake_memory_unpublished(m, at, VIRTQ_DESC_SIZE)) {
+        VIOLATION(q->host, "ring.publish_order", "2.8.21.1",
                   "queue %u: a chain was made available before the descriptor in slot %u was "
                   "visible; a write barrier is missing before the flags of its head",
                   q->index, q->seen);
         return false;
     }
     *d = vqueue_packed_desc(q, at);
-    LOOK(b, RING_WRAP);
+    LOOK(q->host, RING_WRAP);
     if (!available(d->flags, q->seen_wrap)) {
-        VIOLATION(b, "ring.wrap", "2.8.6",
+        VIOLATION(q->host, "ring.wrap", "2.8.6",
                   "queue %u: slot %u belongs to an available chain, but its own flags %#x do not "
                   "say so",
                   q->index, q->seen, d->flags);
         return false;
     }
     if ((d->flags & VIRTQ_DESC_F_INDIRECT) && q->chain[chain].count) {
-        VIOLATION(b, "ring.indirect", "2.8.19",
+        VIOLATION(q->host, "ring.indirect", "2.8.19",
                   "queue %u: the chain that ends in slot %u mixes direct and indirect descriptors",
                   q->index, q->seen);
         return false;
@@ -120,7 +120,7 @@ static bool chain_take(struct vqueue *q)
     struct vdesc d;
 
     if (!q->chain_free_count) {
-        VIOLATION(q->bus, "ring.index", "2.8.16",
+        VIOLATION(q->host, "ring.index", "2.8.16",
                   "queue %u: slot %u is made available while the device has every slot", q->index,
                   q->seen);
         return false;
@@ -132,7 +132,7 @@ static bool chain_take(struct vqueue *q)
             return false;
     } while (d.flags & VIRTQ_DESC_F_NEXT);
     if (!vqueue_claim(q, d.id)) {
-        VIOLATION(q->bus, "ring.reuse", "2.8.21.1",
+        VIOLATION(q->host, "ring.reuse", "2.8.21.1",
                   "queue %u: buffer id %u is made available again while the device has it",
                   q->index, d.id);
         return false;
@@ -154,7 +154,7 @@ void vqueue_packed_fetch(struct vqueue *q)
         }
     }
     if (flags != q->slot[q->seen].flags) {
-        VIOLATION(q->bus, "ring.wrap", "2.8.1",
+        VIOLATION(q->host, "ring.wrap", "2.8.1",
                   "queue %u: the driver wrote flags %#x into slot %u, which are not those of an "
                   "available descriptor while its ring wrap counter is %d",
                   q->index, flags, q->seen, q->seen_wrap);
@@ -180,11 +180,11 @@ uint32_t vqueue_packed_fresh(const struct vqueue *q)
 static void entry_write(struct vqueue *q, uint64_t at, uint16_t id, uint32_t written,
                         unsigned flags)
 {
-    const struct fake_bus *b = q->bus;
+    const struct fake_memory *m = q->memory;
 
-    b->store(b->ctx, at + VIRTQ_PACKED_DESC_ID, 2, id);
-    b->store(b->ctx, at + VIRTQ_PACKED_DESC_LEN, 4, written);
-    b->store(b->ctx, at + VIRTQ_PACKED_DESC_FLAGS, 2, flags);
+    m->store(m->ctx, at + VIRTQ_PACKED_DESC_ID, 2, id);
+    m->store(m->ctx, at + VIRTQ_PACKED_DESC_LEN, 4, written);
+    m->store(m->ctx, at + VIRTQ_PACKED_DESC_FLAGS, 2, flags);
 }
 
 void vqueue_packed_complete(struct vqueue *q, unsigned chain, uint32_t written)
@@ -220,6 +220,6 @@ void vqueue_packed_stored(struct vqueue *q, uint64_t bus)
     unsigned slot = (unsigned)((bus - q->desc) / VIRTQ_DESC_SIZE);
 
     if ((slot + q->size - q->used_idx) % q->size < q->taken - q->given)
-        VIOLATION(q->bus, "ring.descriptor_changed", "2.8.16",
+        VIOLATION(q->host, "ring.descriptor_changed", "2.8.16",
                   "queue %u: the driver writes to slot %u, which the device has", q->index, slot);
 }

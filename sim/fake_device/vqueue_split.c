@@ -21,9 +21,9 @@ bool vqueue_split_start(struct vqueue *q)
         return false;
     for (uint32_t i = 0; i < (q->size + 63) / 64; i++)
         q->busy[i] = 0;
-    if (fake_bus_load(q->bus, q->used + VIRTQ_USED_FLAGS, 2) ||
-        fake_bus_load(q->bus, q->used + VIRTQ_USED_IDX, 2))
-        VIOLATION(q->bus, "ring.not_cleared", "2.7.10.1",
+    if (fake_memory_load(q->memory, q->used + VIRTQ_USED_FLAGS, 2) ||
+        fake_memory_load(q->memory, q->used + VIRTQ_USED_IDX, 2))
+        VIOLATION(q->host, "ring.not_cleared", "2.7.10.1",
                   "queue %u: the used ring does not start at zero (is it where the driver put it?)",
                   q->index);
     return true;
@@ -33,30 +33,30 @@ bool vqueue_split_start(struct vqueue *q)
 
 struct vdesc vqueue_split_desc(const struct vqueue *q, uint64_t at)
 {
-    const struct fake_bus *b = q->bus;
+    const struct fake_memory *m = q->memory;
     struct vdesc d = {.at = at};
 
-    d.addr = fake_bus_load(b, at + VIRTQ_DESC_ADDR, 8);
-    d.len = (uint32_t)fake_bus_load(b, at + VIRTQ_DESC_LEN, 4);
-    d.flags = (uint16_t)fake_bus_load(b, at + VIRTQ_DESC_FLAGS, 2);
-    d.next = (uint16_t)fake_bus_load(b, at + VIRTQ_DESC_NEXT, 2);
+    d.addr = fake_memory_load(m, at + VIRTQ_DESC_ADDR, 8);
+    d.len = (uint32_t)fake_memory_load(m, at + VIRTQ_DESC_LEN, 4);
+    d.flags = (uint16_t)fake_memory_load(m, at + VIRTQ_DESC_FLAGS, 2);
+    d.next = (uint16_t)fake_memory_load(m, at + VIRTQ_DESC_NEXT, 2);
     return d;
 }
 
 static bool desc_read(struct vqueue *q, unsigned i, struct vdesc *d)
 {
     uint64_t at = q->desc + i * (uint64_t)VIRTQ_DESC_SIZE;
-    const struct fake_bus *b = q->bus;
+    const struct fake_memory *m = q->memory;
 
-    if (fake_bus_unpublished(b, at, VIRTQ_DESC_SIZE)) {
-        VIOLATION(b, "ring.publish_order", "2.7.13.3.1",
+    if (fake_memory_unpublished(m, at, VIRTQ_DESC_SIZE)) {
+        VIOLATION(q->host, "ring.publish_order", "2.7.13.3.1",
                   "queue %u: the available index was published before descriptor %u was visible; "
                   "a write barrier is missing",
                   q->index, i);
         return false;
     }
     if (!vqueue_claim(q, (uint16_t)i)) {
-        VIOLATION(b, "ring.reuse", "2.7.13",
+        VIOLATION(q->host, "ring.reuse", "2.7.13",
                   "queue %u: descriptor %u is made available again while the device has it",
                   q->index, i);
         return false;
@@ -72,7 +72,7 @@ static bool chain_take(struct vqueue *q, unsigned head)
 
     for (;;) {
         if (i >= q->size) {
-            VIOLATION(q->bus, "ring.chain", "2.7.5",
+            VIOLATION(q->host, "ring.chain", "2.7.5",
                       "queue %u: descriptor index %u is beyond the queue size %u", q->index, i,
                       q->size);
             return false;
@@ -82,7 +82,7 @@ static bool chain_take(struct vqueue *q, unsigned head)
             q->chain[head].id = (uint16_t)head;
         }
         if (count > q->size) {
-            VIOLATION(q->bus, "ring.chain", "2.7.5.3.1",
+            VIOLATION(q->host, "ring.chain", "2.7.5.3.1",
                       "queue %u: the chain at %u is longer than the queue", q->index, head);
             return false;
         }
@@ -100,16 +100,16 @@ static bool chain_take(struct vqueue *q, unsigned head)
 
 uint32_t vqueue_split_fresh(const struct vqueue *q)
 {
-    return (uint16_t)(fake_bus_load(q->bus, q->avail + VIRTQ_AVAIL_IDX, 2) - q->seen);
+    return (uint16_t)(fake_memory_load(q->memory, q->avail + VIRTQ_AVAIL_IDX, 2) - q->seen);
 }
 
 void vqueue_split_fetch(struct vqueue *q)
 {
-    const struct fake_bus *b = q->bus;
+    const struct fake_memory *m = q->memory;
     uint32_t fresh = vqueue_split_fresh(q);
 
     if (fresh > (uint32_t)(q->size - q->held_count)) {
-        VIOLATION(b, "ring.index", "2.7.6.1",
+        VIOLATION(q->host, "ring.index", "2.7.6.1",
                   "queue %u: the available index went from %u to %u, more than the queue holds",
                   q->index, q->seen, (uint16_t)(q->seen + fresh));
         q->ready = false;
@@ -119,15 +119,15 @@ void vqueue_split_fetch(struct vqueue *q)
         uint64_t at = q->avail + VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (q->seen % q->size);
         uint16_t head;
 
-        if (fake_bus_unpublished(b, at, 2)) {
-            VIOLATION(b, "ring.publish_order", "2.7.13.3.1",
+        if (fake_memory_unpublished(m, at, 2)) {
+            VIOLATION(q->host, "ring.publish_order", "2.7.13.3.1",
                       "queue %u: the available index was published before its ring entry was "
                       "visible; a write barrier is missing",
                       q->index);
             q->ready = false;
             return;
         }
-        head = (uint16_t)fake_bus_load(b, at, 2);
+        head = (uint16_t)fake_memory_load(m, at, 2);
         if (!chain_take(q, head)) {
             q->ready = false;
             return;
@@ -142,16 +142,16 @@ void vqueue_split_fetch(struct vqueue *q)
 
 static void entry_write(struct vqueue *q, uint32_t id, uint32_t written)
 {
-    const struct fake_bus *b = q->bus;
+    const struct fake_memory *m = q->memory;
     uint64_t at = q->used + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (q->used_idx++ % q->size);
 
-    b->store(b->ctx, at + VIRTQ_USED_ELEM_ID, 4, id);
-    b->store(b->ctx, at + VIRTQ_USED_ELEM_LEN, 4, written);
+    m->store(m->ctx, at + VIRTQ_USED_ELEM_ID, 4, id);
+    m->store(m->ctx, at + VIRTQ_USED_ELEM_LEN, 4, written);
 }
 
 void vqueue_split_complete(struct vqueue *q, unsigned chain, uint32_t written)
 {
-    const struct fake_bus *b = q->bus;
+    const struct fake_memory *m = q->memory;
 
     for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next)
         if (vqueue_within(d->at, q->desc, q->desc_len))
@@ -159,6 +159,6 @@ void vqueue_split_complete(struct vqueue *q, unsigned chain, uint32_t written)
     entry_write(q, q->chain[chain].id, written);
     if (q->lie == VQUEUE_LIE_TWICE)
         entry_write(q, q->chain[chain].id, written);
-    b->store(b->ctx, q->used + VIRTQ_USED_IDX, 2, q->used_idx);
+    m->store(m->ctx, q->used + VIRTQ_USED_IDX, 2, q->used_idx);
     q->given++;
 }

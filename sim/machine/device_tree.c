@@ -195,7 +195,7 @@ static void soc(struct tree *t, const struct device_tree_wish *w, uint64_t draw)
     cell(t, "phandle", INTC_PHANDLE);
     end(t);
     if (w->pci) {
-        pci(t, &w->host);
+        pci(t, &w->windows);
     } else {
         if (draw & 32)
             slot(t, DEVICE_TREE_DISABLED, 8, extended, "disabled");

@@ -19,7 +19,7 @@ struct device_tree_wish {
     bool pci;
     uint64_t mmio_base; /* the device, without PCI */
     unsigned mmio_irq;
-    struct fake_pci_host host;
+    struct fake_pci_host windows;
     enum device_lie lie; /* of those of a tree */
 };
 

@@ -44,7 +44,7 @@ static void time_passed(struct machine *m)
     if (!m->running)
         return;
     if (m->lively && sim_chance(m->sim, &m->poke, 65536 / 64))
-        net_device_poke(m->device);
+        fake_virtio_poke(m->device);
     run_due(m);
 }
 
@@ -62,7 +62,7 @@ static inline void charge(struct machine *m, unsigned cost_ns)
 /* Is there something in this space at all? */
 static bool device_answers(const struct machine *m, enum reg_space space, uint64_t addr)
 {
-    if (net_device_pci(m->device))
+    if (fake_virtio_pci(m->device))
         return true;
     if (space == REG_MMIO && addr - DEVICE_TREE_DISABLED < VIRTIO_MMIO_SIZE)
         sim_fail(m->sim, FAILURE_SAFETY, "mmio.access", SIM_SITE,
@@ -89,10 +89,10 @@ static uint32_t machine_reg_read(void *ctx, enum reg_space space, uint64_t addr,
     charge(m, COST_REGISTER_NS);
     if (!device_answers(m, space, addr))
         return UINT32_MAX >> (32 - 8 * size);
-    if (net_device_pci(m->device))
-        item[1] = net_device_pci_read(m->device, fake_space(space), addr, size);
+    if (fake_virtio_pci(m->device))
+        item[1] = fake_pci_read(&m->pci, fake_space(space), addr, size);
     else
-        item[1] = net_device_read(m->device, (uint32_t)(addr - MACHINE_MMIO_BASE), size);
+        item[1] = fake_mmio_read(m->device, (uint32_t)(addr - MACHINE_MMIO_BASE), size);
     sim_hash(m->sim, "reg.r", item, sizeof(item));
     if (m->listener.access)
         m->listener.access(m->listener.ctx, false, space, addr, size, (uint32_t)item[1]);
@@ -111,10 +111,10 @@ static void machine_reg_write(void *ctx, enum reg_space space, uint64_t addr, un
         m->listener.access(m->listener.ctx, true, space, addr, size, value);
     if (!device_answers(m, space, addr))
         return;
-    if (net_device_pci(m->device))
-        net_device_pci_write(m->device, fake_space(space), addr, size, value);
+    if (fake_virtio_pci(m->device))
+        fake_pci_write(&m->pci, fake_space(space), addr, size, value);
     else
-        net_device_write(m->device, (uint32_t)(addr - MACHINE_MMIO_BASE), size, value);
+        fake_mmio_write(m->device, (uint32_t)(addr - MACHINE_MMIO_BASE), size, value);
 }
 
 static uint64_t machine_bus_address(void *ctx, const void *ptr)
@@ -129,16 +129,16 @@ static void bus_memory(struct machine *m)
 {
     const struct arena *a = &m->arena;
 
-    m->bus.memory = a->memory;
-    m->bus.words = a->weak ? a->device : a->memory;
-    m->bus.first = a->bus_base;
-    m->bus.size = a->size;
+    m->memory.memory = a->memory;
+    m->memory.words = a->weak ? a->device : a->memory;
+    m->memory.first = a->bus_base;
+    m->memory.size = a->size;
 }
 
 static void act_around_barrier(struct machine *m)
 {
     if (m->lively && m->running && sim_chance(m->sim, &m->poke, 65536 / 8))
-        net_device_poke(m->device);
+        fake_virtio_poke(m->device);
 }
 
 /* The device may act inside a barrier, before the barrier takes effect; after it too, when nobody
@@ -213,9 +213,9 @@ static void machine_line(void *ctx, const char *text, size_t len)
  * between its last stores and this load shows. */
 static void act_before_look(struct machine *m, uint64_t bus)
 {
-    for (unsigned i = 0; i < NET_QUEUES; i++)
+    for (unsigned i = 0; i < m->device->body->queues; i++)
         if (vqueue_awaited(&m->device->queue[i], bus) && sim_chance(m->sim, &m->poke, 65536 / 4)) {
-            net_device_poke(m->device);
+            fake_virtio_poke(m->device);
             return;
         }
 }
@@ -223,9 +223,9 @@ static void act_before_look(struct machine *m, uint64_t bus)
 /* A used entry is read. */
 static void read_check(struct machine *m, unsigned queue, const volatile void *word, unsigned size)
 {
-    LOOK(&m->bus, RING_READ_ORDER);
+    LOOK(&m->host, RING_READ_ORDER);
     if (arena_unseen(&m->arena, word, size))
-        VIOLATION(&m->bus, "ring.read_order", "2.7.14, 2.8.22",
+        VIOLATION(&m->host, "ring.read_order", "2.7.14, 2.8.22",
                   "queue %u: a used entry is read while it may still be old; a read barrier is "
                   "missing after its index or flags",
                   queue);
@@ -239,17 +239,17 @@ static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned
     charge(m, COST_RING_NS);
     if (m->lively && m->running)
         act_before_look(m, bus);
-    for (unsigned i = 0; i < NET_QUEUES; i++)
+    for (unsigned i = 0; i < m->device->body->queues; i++)
         if (m->weak && vqueue_used_entry(&m->device->queue[i], bus))
             read_check(m, i, word, size);
     value = arena_driver_load(&m->arena, word, size);
-    for (unsigned i = 0; i < NET_QUEUES; i++) {
+    for (unsigned i = 0; i < m->device->body->queues; i++) {
         struct vqueue *q = &m->device->queue[i];
 
         if (!vqueue_device_stores(q, bus))
             continue;
         vqueue_shown(q, bus, value);
-        if (m->bus.ring)
+        if (m->host.ring)
             vqueue_tell_collected(q, bus, value);
     }
     return value;
@@ -260,13 +260,13 @@ static void store_check(struct machine *m, uint64_t bus)
 {
     bool inside = false, allowed = false;
 
-    LOOK(&m->bus, RING_LAYOUT);
-    for (unsigned i = 0; i < NET_QUEUES && !inside; i++)
+    LOOK(&m->host, RING_LAYOUT);
+    for (unsigned i = 0; i < m->device->body->queues && !inside; i++)
         allowed = vqueue_driver_may_store(&m->device->queue[i], bus, &inside);
     if (!inside && (m->device->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)))
         return; /* an indirect table may lie anywhere; its sample guards it while in use */
     if (!allowed)
-        VIOLATION(&m->bus, "ring.layout", inside ? "2.7.8" : "2.7.2",
+        VIOLATION(&m->host, "ring.layout", inside ? "2.7.8" : "2.7.2",
                   "the driver stores a ring word at %#llx, %s: its layout is not the device's",
                   (unsigned long long)bus,
                   inside ? "in a used ring" : "outside of every descriptor table and ring");
@@ -316,7 +316,7 @@ static bool bus_unpublished(void *ctx, uint64_t bus, size_t len)
 {
     struct machine *m = ctx;
 
-    LOOK(&m->bus, RING_PUBLISH_ORDER);
+    LOOK(&m->host, RING_PUBLISH_ORDER);
     return arena_unpublished(&m->arena, bus, len);
 }
 
@@ -357,7 +357,7 @@ static void device_event(void *ctx, uint64_t what)
     struct machine *m = ctx;
 
     if (m->powered)
-        net_device_event(m->device, (unsigned)what);
+        fake_virtio_event(m->device, (unsigned)what);
 }
 
 static void bus_later(void *ctx, uint64_t delay_ns, unsigned what)
@@ -479,22 +479,22 @@ static void poll_event(void *ctx, uint64_t arg)
     arena_barrier_write(&m->arena);
     if (sim_failed(s))
         return;
-    net_device_check_idle(m->device);
+    fake_virtio_check_idle(m->device);
     at = m->guest->deadline(m->state, s->now_ns);
     if (m->interrupts &&
-        !net_device_messages(m->device)) /* a level: what was acknowledged is gone */
-        m->woken = m->waking = net_device_interrupting(m->device);
+        !fake_virtio_messages(m->device)) /* a level: what was acknowledged is gone */
+        m->woken = m->waking = fake_virtio_interrupting(m->device);
     if (m->woken || at < s->now_ns + POLL_DELAY_NS)
         at = s->now_ns + POLL_DELAY_NS;
     else if (m->interrupts)
-        net_device_check_asleep(m->device);
+        fake_virtio_check_asleep(m->device);
     sim_timer_set(&m->timer, at);
 }
 
 void machine_frame(struct machine *m, const uint8_t *frame, size_t len)
 {
     if (m->powered)
-        net_device_frame(m->device, frame, len);
+        fake_net_frame(m->net, frame, len);
 }
 
 /* ---- power ---- */
@@ -502,11 +502,12 @@ void machine_frame(struct machine *m, const uint8_t *frame, size_t len)
 int machine_allocate(struct machine *m)
 {
     memset(m, 0, sizeof(*m));
-    m->device = calloc(1, sizeof(*m->device));
+    m->net = calloc(1, sizeof(*m->net));
     m->tree = malloc(DEVICE_TREE_MAX);
-    if (!m->device || !m->tree || arena_allocate(&m->arena, DMA_SIZE) ||
+    if (!m->net || !m->tree || arena_allocate(&m->arena, DMA_SIZE) ||
         processes_allocate(&m->processes))
         return -1;
+    m->device = &m->net->device;
     m->ring = (struct ring_access){.load = machine_ring_load, .store = machine_ring_store};
     m->platform = (struct platform){
         .ctx = m,
@@ -519,7 +520,7 @@ int machine_allocate(struct machine *m)
         .trace = machine_trace,
         .line = machine_line,
     };
-    m->bus = (struct fake_bus){
+    m->memory = (struct fake_memory){
         .ctx = m,
         .store = bus_store,
         .write = bus_write,
@@ -527,24 +528,26 @@ int machine_allocate(struct machine *m)
         .look = bus_look,
         .unpublished = bus_unpublished,
         .own = bus_own,
+    };
+    m->host = (struct fake_host){
+        .ctx = m,
         .chance = bus_chance,
         .pick = bus_pick,
         .later = bus_later,
         .interrupt = bus_interrupt,
-        .frame = bus_frame,
-        .lost = bus_lost,
         .hash = bus_hash,
         .violation = bus_violation,
 #ifdef DRYWIRE_ASAN
         .thorough = true,
 #endif
     };
+    m->wire = (struct fake_wire){.ctx = m, .frame = bus_frame, .lost = bus_lost};
     return 0;
 }
 
 void machine_free(struct machine *m)
 {
-    free(m->device);
+    free(m->net);
     free(m->tree);
     pattern_free(m->buffers, m->buffers_size);
     free(m->state);
@@ -578,49 +581,57 @@ static void guest_memory(struct machine *m, const struct guest_ops *guest, bool 
 
 static void device_start(struct machine *m, const struct device_options *o)
 {
-    static const enum net_transport transports[] = {
-        [TRANSPORT_MMIO] = NET_MMIO,
-        [TRANSPORT_MMIO_LEGACY] = NET_MMIO,
-        [TRANSPORT_PCI_MODERN] = NET_PCI_MODERN,
-        [TRANSPORT_PCI_TRANSITIONAL] = NET_PCI_TRANSITIONAL,
-        [TRANSPORT_PCI_LEGACY] = NET_PCI_LEGACY,
+    static const enum fake_transport transports[] = {
+        [TRANSPORT_MMIO] = FAKE_TRANSPORT_MMIO,
+        [TRANSPORT_MMIO_LEGACY] = FAKE_TRANSPORT_MMIO,
+        [TRANSPORT_PCI_MODERN] = FAKE_TRANSPORT_PCI_MODERN,
+        [TRANSPORT_PCI_TRANSITIONAL] = FAKE_TRANSPORT_PCI_TRANSITIONAL,
+        [TRANSPORT_PCI_LEGACY] = FAKE_TRANSPORT_PCI_LEGACY,
     };
-    struct net_device_config config = {
+    struct fake_virtio_config transport = {
         .transport = transports[o->transport],
         .legacy = o->transport == TRANSPORT_MMIO_LEGACY || o->transport == TRANSPORT_PCI_LEGACY,
-        .host = {MACHINE_PCI_MMIO_BASE, MACHINE_PCI_MMIO_SIZE, MACHINE_PCI_IO_BASE,
-                 MACHINE_PCI_IO_SIZE},
-        .msix = {MACHINE_MSIX_ADDRESS, MACHINE_MSIX_DATA},
         .queue_size = o->queue_size,
         .any_layout = o->any_layout != TOGGLE_OFF,
-        .mrg_rxbuf = o->mrg_rxbuf == TOGGLE_ON,
-        .mac_feature = o->mac_feature,
-        .mtu = o->mtu,
         .packed = o->ring == RING_PACKED,
         .event_idx = o->event_idx == TOGGLE_ON,
         .indirect = o->indirect == TOGGLE_ON,
         .polled = o->interrupts != TOGGLE_ON,
+        .bus = &m->pci,
+        .place = FAKE_PCI_FIRST,
+        .msix = {MACHINE_MSIX_ADDRESS, MACHINE_MSIX_DATA},
         .lenient = m->lenient,
         .lively = m->lively,
-        .refills = m->guest == &guest_core,
         .lie = o->lie,
+    };
+    struct fake_net_config config = {
+        .mrg_rxbuf = o->mrg_rxbuf == TOGGLE_ON,
+        .mac_feature = o->mac_feature,
+        .mtu = o->mtu,
+        .refills = m->guest == &guest_core,
     };
 
     m->msix = o->msix == TOGGLE_ON;
     memcpy(config.mac, o->mac, sizeof(config.mac));
-    net_device_start(m->device, &m->bus, &config);
+    m->pci = (struct fake_pci_bus){
+        .host = &m->host,
+        .windows = {MACHINE_PCI_MMIO_BASE, MACHINE_PCI_MMIO_SIZE, MACHINE_PCI_IO_BASE,
+                    MACHINE_PCI_IO_SIZE},
+    };
+    fake_net_start(m->net, &m->memory, &m->host, &m->wire, &transport, &config);
+    if (fake_virtio_pci(m->device))
+        m->pci.function[m->pci.count++] = m->device;
 }
 
 /* The tree lies at the end of its memory. */
 static void give_tree(struct machine *m, struct guest_config *config)
 {
-    const struct net_device_config *d = &m->device->config;
     struct device_tree_wish w = {
-        .pci = net_device_pci(m->device),
+        .pci = fake_virtio_pci(m->device),
         .mmio_base = MACHINE_MMIO_BASE,
         .mmio_irq = MACHINE_MMIO_IRQ,
-        .host = d->host,
-        .lie = d->lie,
+        .windows = m->pci.windows,
+        .lie = m->device->config.lie,
     };
     uint8_t blob[DEVICE_TREE_MAX];
     struct draw_stream draw;
@@ -647,7 +658,7 @@ static void boot_event(void *ctx, uint64_t arg)
     volatile int err = 0; /* lives across the longjmp */
 
     (void)arg;
-    if (net_device_pci(m->device)) {
+    if (fake_virtio_pci(m->device)) {
         config.pci = true;
         config.pci_mmio_base = MACHINE_PCI_MMIO_BASE;
         config.pci_mmio_size = MACHINE_PCI_MMIO_SIZE;
@@ -689,8 +700,8 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->sim = sim;
     m->listener = *listener;
     m->lenient = config->device->profile == PROFILE_QEMU;
-    m->bus.ring = listener->ring ? bus_ring : NULL;
-    m->bus.looked = &sim->looked;
+    m->host.ring = listener->ring ? bus_ring : NULL;
+    m->host.looked = &sim->looked;
     m->weak = config->weak;
     m->lively = config->weak || config->guest != &guest_core;
     m->interrupts = config->device->interrupts == TOGGLE_ON;
@@ -699,7 +710,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->stream_count = 0;
     rng_init(&m->entropy, config->secret, 0); /* as on the targets: one seed, one story */
     draw_stream_init(&m->poke, "device.poke");
-    m->bus.key = sim_draw(sim, stream(m, "device.key"));
+    m->host.key = sim_draw(sim, stream(m, "device.key"));
     arena_start(&m->arena, sim, config->weak, config->guest != &guest_core, &config->place,
                 bus_bits(config->device->transport));
     bus_memory(m);
@@ -723,13 +734,13 @@ void machine_stop(struct machine *m)
     if (!sim_failed(m->sim)) {
         if (m->device->config.lie)
             lie_check(m);
-        net_device_check_leaks(m->device);
+        fake_virtio_check_leaks(m->device);
         if (m->guest->stop && !m->gave_up)
             m->guest->stop(m->state, m->sim->now_ns);
         if (m->guest->stop)
-            net_device_check_quiet(m->device);
+            fake_virtio_check_quiet(m->device);
     }
     m->powered = false;
-    net_device_reset(m->device);
+    fake_virtio_reset(m->device);
     arena_clean(&m->arena);
 }

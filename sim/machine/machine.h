@@ -9,7 +9,8 @@
 
 #include "../../core/base/rng.h"
 #include "dma_memory.h"
-#include "../fake_device/device.h"
+#include "../fake_device/net.h"
+#include "../fake_device/pci_bus.h"
 #include "guest.h"
 #include "processes.h"
 #include "ring_access.h"
@@ -38,10 +39,10 @@ struct machine_listener {
     void (*frame)(void *ctx, const uint8_t *frame, size_t len);
     void (*trace)(void *ctx, unsigned id, const uint64_t *args, unsigned count);
     void (*line)(void *ctx, const char *text, size_t len);
-    /* NULL, or as in struct fake_bus. */
+    /* NULL, or as in struct fake_host. */
     void (*ring)(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
                  uint32_t value);
-    /* A frame is lost at the device: as in struct fake_bus. */
+    /* A frame is lost at the device: as in struct fake_wire. */
     void (*lost)(void *ctx, bool transmitted, const uint8_t *frame, size_t len, const char *why);
     /* The guest accesses a register of the device; may be NULL. */
     void (*access)(void *ctx, bool write, enum reg_space space, uint64_t addr, unsigned size,
@@ -53,10 +54,14 @@ struct machine {
     struct sim *sim;
     struct machine_listener listener;
     struct platform platform;
-    struct fake_bus bus;
+    struct fake_memory memory;
+    struct fake_host host;
+    struct fake_wire wire;
+    struct fake_pci_bus pci;
     struct arena arena;
     struct processes processes;
-    struct net_device *device;
+    struct fake_net *net;
+    struct fake_virtio *device; /* the same, as a virtio device */
     const struct guest_ops *guest;
     void *state; /* of the guest */
     size_t state_size;
@@ -111,7 +116,7 @@ void machine_wake(struct machine *m);
 /* Does neither device nor guest have anything to do at once? */
 static inline bool machine_resting(const struct machine *m)
 {
-    return (m->booted || m->gave_up) && !m->running && !m->waking && !net_device_busy(m->device);
+    return (m->booted || m->gave_up) && !m->running && !m->waking && !fake_virtio_busy(m->device);
 }
 
 /* Is the guest being polled now (so that nothing may call into it)? */

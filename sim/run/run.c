@@ -270,8 +270,8 @@ static void act(void *ctx, uint64_t i)
         c->far.wire.fired[i] += kill_program(c, a->match);
         break;
     case ACTION_LINK:
-        c->far.wire.fired[i] += c->machine.device->link_up != (bool)a->to;
-        net_device_link(c->machine.device, a->to);
+        c->far.wire.fired[i] += c->machine.net->link_up != (bool)a->to;
+        fake_net_link(c->machine.net, a->to);
         break;
     case ACTION_CUT:
     case ACTION_HEAL:
@@ -298,7 +298,7 @@ static void hold_event(void *ctx, uint64_t hold)
 {
     struct run_context *c = ctx;
 
-    net_device_hold_tx(c->machine.device, hold);
+    fake_net_hold_tx(c->machine.net, hold);
 }
 
 static void schedule_scenario(struct run_context *c)

@@ -33,7 +33,7 @@ struct run_options {
     void (*on_lost)(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
                     size_t len, const struct decoded *d, const char *why);
     /* For pictures of a run: the same frame with its bytes and when it arrives (SIM_NEVER: never);
-     * what becomes of a queue and its chains, as in struct fake_bus. */
+     * what becomes of a queue and its chains, as in struct fake_host. */
     void (*on_flight)(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
                       size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns);
     void (*on_ring)(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqueue_event what,

@@ -5,14 +5,16 @@
 #ifndef DRYWIRE_MEMORY_BUS_H
 #define DRYWIRE_MEMORY_BUS_H
 
-#include "../../sim/fake_device/device.h"
+#include "../../core/virtio/virtio_spec.h"
+#include "../../sim/fake_device/vqueue.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct memory_bus {
-    struct fake_bus bus;
+    struct fake_memory memory;
+    struct fake_host host;
     struct oracle_set looked;
     uint8_t *base;
     uint64_t random;
@@ -27,9 +29,9 @@ static inline uint64_t memory_bus_draw(struct memory_bus *m, uint64_t bound)
 
 static uint8_t *memory_bus_word(struct memory_bus *m, uint64_t bus, size_t len)
 {
-    if (!fake_bus_at(&m->bus, bus, len))
+    if (!fake_memory_at(&m->memory, bus, len))
         abort(); /* the device checks addresses before it uses them */
-    return m->base + (bus - m->bus.first);
+    return m->base + (bus - m->memory.first);
 }
 
 static void memory_bus_store(void *ctx, uint64_t bus, unsigned size, uint64_t value)
@@ -69,16 +71,6 @@ static uint64_t memory_bus_pick(void *ctx, const char *what, uint64_t bound)
     return memory_bus_draw(ctx, bound);
 }
 
-static void memory_bus_lost(void *ctx, bool transmitted, const uint8_t *frame, size_t len,
-                            const char *why)
-{
-    (void)ctx;
-    (void)transmitted;
-    (void)frame;
-    (void)len;
-    (void)why;
-}
-
 static void memory_bus_hash(void *ctx, const char *kind, const void *bytes, size_t len)
 {
     (void)ctx;
@@ -106,9 +98,8 @@ static void memory_bus_violation(void *ctx, const char *oracle, const char *site
 static inline void memory_bus_init(struct memory_bus *m, uint8_t *base, size_t size, uint64_t first)
 {
     *m = (struct memory_bus){.base = base};
-    m->bus = (struct fake_bus){
+    m->memory = (struct fake_memory){
         .ctx = m,
-        .looked = &m->looked,
         .memory = base,
         .words = base,
         .first = first,
@@ -118,9 +109,12 @@ static inline void memory_bus_init(struct memory_bus *m, uint8_t *base, size_t s
         .attach_ring = memory_bus_attach_ring,
         .look = memory_bus_look,
         .own = memory_bus_own,
+    };
+    m->host = (struct fake_host){
+        .ctx = m,
+        .looked = &m->looked,
         .pick = memory_bus_pick,
         .key = 12345,
-        .lost = memory_bus_lost,
         .hash = memory_bus_hash,
         .violation = memory_bus_violation,
         .thorough = true,

@@ -173,7 +173,8 @@ static void run_pair(struct fixture *x, uint64_t features, uint32_t size)
     x->memory.used = 0;
     queue_up(x);
     w->buffers = dma_take(&x->memory, BUFFERS * BUFFER_LEN, 64);
-    w->device->bus = &w->bus.bus;
+    w->device->memory = &w->bus.memory;
+    w->device->host = &w->bus.host;
     w->device->size = w->device->size_max = size;
     w->device->desc = x->f.reg[VIRTIO_MMIO_QUEUE_DESC_LOW / 4] |
                       (uint64_t)x->f.reg[VIRTIO_MMIO_QUEUE_DESC_HIGH / 4] << 32;

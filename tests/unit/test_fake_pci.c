@@ -12,19 +12,23 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../sim/fake_device/device.h"
+#include "../../sim/fake_device/net.h"
+#include "../../sim/fake_device/pci_bus.h"
 
-#define FUNCTION ((uint64_t)FAKE_PCI_DEVICE << 15 | FAKE_PCI_FUNCTION << 12)
+#define FUNCTION ((uint64_t)FAKE_PCI_FIRST << 12)
 #define DMA      UINT64_C(0x90000000)
 #define MEMORY   UINT64_C(0xc0000000)
 
 enum { DMA_SIZE = 0x10000, IO = 0x1000, MODERN_BAR = 0x4000, TABLE_BAR = 0x8000, QUEUE = 8 };
 
 struct rig {
-    struct net_device *n;
-    struct fake_bus bus;
+    struct fake_net *n;
+    struct fake_memory memory;
+    struct fake_host host;
+    struct fake_wire wire;
+    struct fake_pci_bus bus;
     struct oracle_set looked;
-    struct net_device_config config;
+    struct fake_virtio_config config;
     uint8_t *dma;
     char oracle[40]; /* the first that spoke */
     char message[300];
@@ -132,9 +136,8 @@ static int setup(void **state)
 
     r->n = calloc(1, sizeof(*r->n));
     r->dma = calloc(1, DMA_SIZE);
-    r->bus = (struct fake_bus){
+    r->memory = (struct fake_memory){
         .ctx = r,
-        .looked = &r->looked,
         .memory = r->dma,
         .words = r->dma,
         .first = DMA,
@@ -144,15 +147,24 @@ static int setup(void **state)
         .attach_ring = ring,
         .look = nothing,
         .own = own,
+    };
+    r->host = (struct fake_host){
+        .ctx = r,
+        .looked = &r->looked,
         .chance = chance,
         .pick = pick,
         .key = 1,
         .later = later,
         .interrupt = interrupt,
-        .frame = frame,
-        .lost = lost,
         .hash = hash,
         .violation = violation,
+    };
+    r->wire = (struct fake_wire){.ctx = r, .frame = frame, .lost = lost};
+    r->bus = (struct fake_pci_bus){
+        .host = &r->host,
+        .windows = {MEMORY, 0x100000, IO, 0x1000},
+        .function = {&r->n->device},
+        .count = 1,
     };
     *state = r;
     return 0;
@@ -168,44 +180,45 @@ static int teardown(void **state)
     return 0;
 }
 
-static void start(struct rig *r, enum net_transport transport)
+static void start(struct rig *r, enum fake_transport transport)
 {
-    r->config = (struct net_device_config){
+    static const struct fake_net_config net = {.mac_feature = true, .mac = {2, 1, 2, 3, 4, 5}};
+
+    r->config = (struct fake_virtio_config){
         .transport = transport,
-        .legacy = transport == NET_PCI_LEGACY,
+        .legacy = transport == FAKE_TRANSPORT_PCI_LEGACY,
         .queue_size = QUEUE,
         .any_layout = true,
-        .mac_feature = true,
-        .mac = {2, 1, 2, 3, 4, 5},
-        .host = {MEMORY, 0x100000, IO, 0x1000},
+        .bus = &r->bus,
+        .place = FAKE_PCI_FIRST,
         .msix = {0xfee00000, 0x41},
     };
     r->oracle[0] = 0;
     r->interrupts = 0;
     memset(r->dma, 0, DMA_SIZE);
-    net_device_start(r->n, &r->bus, &r->config);
+    fake_net_start(r->n, &r->memory, &r->host, &r->wire, &r->config, &net);
 }
 
 /* ---- the driver's steps ---- */
 
 static uint32_t cfg_read(struct rig *r, unsigned reg, unsigned size)
 {
-    return net_device_pci_read(r->n, FAKE_CONFIG, FUNCTION + reg, size);
+    return fake_pci_read(&r->bus, FAKE_CONFIG, FUNCTION + reg, size);
 }
 
 static void cfg(struct rig *r, unsigned reg, unsigned size, uint32_t value)
 {
-    net_device_pci_write(r->n, FAKE_CONFIG, FUNCTION + reg, size, value);
+    fake_pci_write(&r->bus, FAKE_CONFIG, FUNCTION + reg, size, value);
 }
 
 static uint32_t mem_read(struct rig *r, unsigned offset, unsigned size)
 {
-    return net_device_pci_read(r->n, FAKE_MEMORY, MEMORY + MODERN_BAR + offset, size);
+    return fake_pci_read(&r->bus, FAKE_MEMORY, MEMORY + MODERN_BAR + offset, size);
 }
 
 static void mem(struct rig *r, unsigned offset, unsigned size, uint32_t value)
 {
-    net_device_pci_write(r->n, FAKE_MEMORY, MEMORY + MODERN_BAR + offset, size, value);
+    fake_pci_write(&r->bus, FAKE_MEMORY, MEMORY + MODERN_BAR + offset, size, value);
 }
 
 static uint32_t common_read(struct rig *r, unsigned offset, unsigned size)
@@ -220,12 +233,12 @@ static void common(struct rig *r, unsigned offset, unsigned size, uint32_t value
 
 static uint32_t io_read(struct rig *r, unsigned offset, unsigned size)
 {
-    return net_device_pci_read(r->n, FAKE_IO, IO + offset, size);
+    return fake_pci_read(&r->bus, FAKE_IO, IO + offset, size);
 }
 
 static void io(struct rig *r, unsigned offset, unsigned size, uint32_t value)
 {
-    net_device_pci_write(r->n, FAKE_IO, IO + offset, size, value);
+    fake_pci_write(&r->bus, FAKE_IO, IO + offset, size, value);
 }
 
 static void place_bars(struct rig *r)
@@ -316,14 +329,15 @@ static void legacy_up(struct rig *r)
 
 static void kick(struct rig *r, unsigned index)
 {
-    mem(r, FAKE_PCI_NOTIFY_AT + r->n->pci.notify_off[index] * r->n->pci.multiplier, 2, index);
+    mem(r, FAKE_PCI_NOTIFY_AT + r->n->device.pci.notify_off[index] * r->n->device.pci.multiplier, 2,
+        index);
 }
 
 static void receive(struct rig *r)
 {
     uint8_t bytes[60] = {0};
 
-    net_device_frame(r->n, bytes, sizeof(bytes));
+    fake_net_frame(r->n, bytes, sizeof(bytes));
 }
 
 /* ---- nothing wrong ---- */
@@ -340,7 +354,7 @@ static void a_modern_driver_without_mistakes_is_not_reported(void **state)
     struct rig *r = *state;
 
     for (r->pick = 0; r->pick < 4; r->pick++) { /* every multiplier */
-        start(r, r->pick % 2 ? NET_PCI_TRANSITIONAL : NET_PCI_MODERN);
+        start(r, r->pick % 2 ? FAKE_TRANSPORT_PCI_TRANSITIONAL : FAKE_TRANSPORT_PCI_MODERN);
         modern_up(r);
         assert_int_equal(common_read(r, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1), 15);
         assert_int_equal(common_read(r, VIRTIO_PCI_COMMON_QUEUE_ENABLE, 2), 1);
@@ -359,7 +373,8 @@ static void a_legacy_driver_without_mistakes_is_not_reported(void **state)
 {
     struct rig *r = *state;
 
-    for (unsigned kind = NET_PCI_TRANSITIONAL; kind <= NET_PCI_LEGACY; kind++) {
+    for (unsigned kind = FAKE_TRANSPORT_PCI_TRANSITIONAL; kind <= FAKE_TRANSPORT_PCI_LEGACY;
+         kind++) {
         start(r, kind);
         legacy_up(r);
         assert_int_equal(io_read(r, VIRTIO_PCI_QUEUE_NUM, 2), QUEUE);
@@ -369,7 +384,7 @@ static void a_legacy_driver_without_mistakes_is_not_reported(void **state)
         io(r, VIRTIO_PCI_QUEUE_NOTIFY, 2, 0);
         expect_quiet(r);
         /* After a reset a transitional device may be driven through its other interface. */
-        if (kind == NET_PCI_TRANSITIONAL) {
+        if (kind == FAKE_TRANSPORT_PCI_TRANSITIONAL) {
             memset(r->dma, 0, DMA_SIZE);
             io(r, VIRTIO_PCI_STATUS, 1, 0);
             modern_features(r);
@@ -384,12 +399,12 @@ static void sizing_tells_sizes_and_keeps_types(void **state)
     struct rig *r = *state;
     static const uint32_t ones[6] = {0xffffffc1, 0xfffff000, 0, 0, 0xffffc00c, 0xffffffff};
 
-    start(r, NET_PCI_TRANSITIONAL);
+    start(r, FAKE_TRANSPORT_PCI_TRANSITIONAL);
     for (unsigned i = 0; i < 6; i++) {
         cfg(r, PCI_BASE_ADDRESS_0 + 4 * i, 4, UINT32_MAX);
         assert_int_equal(cfg_read(r, PCI_BASE_ADDRESS_0 + 4 * i, 4), ones[i]);
     }
-    assert_int_equal(net_device_pci_read(r->n, FAKE_CONFIG, 0x1f << 15, 2), 0xffff);
+    assert_int_equal(fake_pci_read(&r->bus, FAKE_CONFIG, 0x1f << 15, 2), 0xffff);
     expect_quiet(r);
 }
 
@@ -409,7 +424,7 @@ static void only_io_on(struct rig *r)
 static void outside(struct rig *r)
 {
     enable(r);
-    net_device_pci_read(r->n, FAKE_MEMORY, MEMORY, 4);
+    fake_pci_read(&r->bus, FAKE_MEMORY, MEMORY, 4);
 }
 static void over_the_end(struct rig *r)
 {
@@ -451,7 +466,7 @@ static void vendor_written(struct rig *r)
 }
 static void bridge_written(struct rig *r)
 {
-    net_device_pci_write(r->n, FAKE_CONFIG, (1 << 15) + PCI_COMMAND, 2, 7);
+    fake_pci_write(&r->bus, FAKE_CONFIG, (1 << 15) + PCI_COMMAND, 2, 7);
 }
 static void no_master(struct rig *r)
 {
@@ -643,76 +658,76 @@ static void message_not_programmed(struct rig *r)
     modern_up(r);
     cfg(r, FAKE_PCI_MSIX + 2, 2, PCI_MSIX_FLAGS_ENABLE);
     common(r, VIRTIO_PCI_COMMON_CONFIG_MSIX_VECTOR, 2, 1);
-    net_device_link(r->n, false);
+    fake_net_link(r->n, false);
 }
 static void message_to_nowhere(struct rig *r)
 {
     modern_up(r);
     cfg(r, FAKE_PCI_MSIX + 2, 2, PCI_MSIX_FLAGS_ENABLE);
-    net_device_pci_write(r->n, FAKE_MEMORY,
-                         MEMORY + TABLE_BAR + FAKE_PCI_TABLE_AT + PCI_MSIX_ENTRY_VECTOR_CTRL, 4, 0);
+    fake_pci_write(&r->bus, FAKE_MEMORY,
+                   MEMORY + TABLE_BAR + FAKE_PCI_TABLE_AT + PCI_MSIX_ENTRY_VECTOR_CTRL, 4, 0);
     common(r, VIRTIO_PCI_COMMON_CONFIG_MSIX_VECTOR, 2, 0);
-    net_device_link(r->n, false);
+    fake_net_link(r->n, false);
 }
 static void table_16_bits(struct rig *r)
 {
     enable(r);
-    net_device_pci_write(r->n, FAKE_MEMORY, MEMORY + TABLE_BAR + FAKE_PCI_TABLE_AT, 2, 0);
+    fake_pci_write(&r->bus, FAKE_MEMORY, MEMORY + TABLE_BAR + FAKE_PCI_TABLE_AT, 2, 0);
 }
 
 static const struct mistake {
     void (*make)(struct rig *r);
-    enum net_transport transport;
+    enum fake_transport transport;
     const char *oracle;
 } mistakes[] = {
-    {decode_off, NET_PCI_MODERN, "pci.decode"},
-    {only_io_on, NET_PCI_TRANSITIONAL, "pci.decode"},
-    {outside, NET_PCI_MODERN, "pci.access"},
-    {over_the_end, NET_PCI_MODERN, "pci.access"},
-    {bar_at_zero, NET_PCI_MODERN, "pci.bar"},
-    {bars_overlap, NET_PCI_MODERN, "pci.bar"},
-    {bar_outside_the_window, NET_PCI_MODERN, "pci.bar"},
-    {bar_not_aligned, NET_PCI_MODERN, "pci.bar"},
-    {sizing_while_decoded, NET_PCI_MODERN, "pci.sizing"},
-    {config_not_aligned, NET_PCI_MODERN, "pci.config"},
-    {vendor_written, NET_PCI_MODERN, "pci.config"},
-    {bridge_written, NET_PCI_MODERN, "pci.config"},
-    {no_master, NET_PCI_MODERN, "pci.master"},
-    {legacy_no_master, NET_PCI_LEGACY, "pci.master"},
-    {master_off_while_live, NET_PCI_MODERN, "pci.master"},
-    {status_32_bits, NET_PCI_MODERN, "pci.access"},
-    {select_8_bits, NET_PCI_MODERN, "pci.access"},
-    {second_half_of_a_field, NET_PCI_MODERN, "pci.access"},
-    {mac_32_bits, NET_PCI_MODERN, "pci.access"},
-    {between_structures, NET_PCI_MODERN, "pci.access"},
-    {generation_written, NET_PCI_MODERN, "pci.access"},
-    {configuration_written, NET_PCI_MODERN, "config.write"},
-    {both_interfaces, NET_PCI_TRANSITIONAL, "pci.interface"},
-    {no_reset, NET_PCI_MODERN, "status.order"},
-    {reset_not_awaited, NET_PCI_MODERN, "status.reset"},
-    {driver_before_acknowledge, NET_PCI_MODERN, "status.order"},
-    {queue_before_features_ok, NET_PCI_MODERN, "status.order"},
-    {queue_size_while_live, NET_PCI_MODERN, "pci.queue_live"},
-    {queue_address_while_live, NET_PCI_MODERN, "pci.queue_live"},
-    {legacy_address_while_live, NET_PCI_LEGACY, "pci.queue_live"},
-    {queue_size_too_large, NET_PCI_MODERN, "ring.size"},
-    {queue_size_3, NET_PCI_MODERN, "ring.size"},
-    {queue_disabled, NET_PCI_MODERN, "pci.queue_enable"},
-    {legacy_queue_size_written, NET_PCI_LEGACY, "pci.access"},
-    {legacy_queue_outside_memory, NET_PCI_LEGACY, "ring.dma_address"},
-    {legacy_queue_not_on_a_page, NET_PCI_LEGACY, "ring.not_cleared"},
-    {legacy_features_ok, NET_PCI_LEGACY, "status.features_ok_legacy"},
-    {legacy_features_ok, NET_PCI_TRANSITIONAL, "status.features_ok_legacy"},
-    {legacy_status_32_bits, NET_PCI_LEGACY, "pci.access"},
-    {legacy_mac_at_0x18, NET_PCI_LEGACY, "pci.access"},
-    {legacy_mac_at_0x14_with_msix, NET_PCI_LEGACY, "pci.access"},
-    {notified_at_the_offset_itself, NET_PCI_MODERN, "pci.notify"},
-    {notified_at_another_queues_place, NET_PCI_MODERN, "pci.notify"},
-    {notified_32_bits, NET_PCI_MODERN, "pci.access"},
-    {notified_early, NET_PCI_MODERN, "notify.before_driver_ok"},
-    {message_not_programmed, NET_PCI_MODERN, "pci.msix"},
-    {message_to_nowhere, NET_PCI_MODERN, "pci.msix"},
-    {table_16_bits, NET_PCI_MODERN, "pci.access"},
+    {decode_off, FAKE_TRANSPORT_PCI_MODERN, "pci.decode"},
+    {only_io_on, FAKE_TRANSPORT_PCI_TRANSITIONAL, "pci.decode"},
+    {outside, FAKE_TRANSPORT_PCI_MODERN, "pci.access"},
+    {over_the_end, FAKE_TRANSPORT_PCI_MODERN, "pci.access"},
+    {bar_at_zero, FAKE_TRANSPORT_PCI_MODERN, "pci.bar"},
+    {bars_overlap, FAKE_TRANSPORT_PCI_MODERN, "pci.bar"},
+    {bar_outside_the_window, FAKE_TRANSPORT_PCI_MODERN, "pci.bar"},
+    {bar_not_aligned, FAKE_TRANSPORT_PCI_MODERN, "pci.bar"},
+    {sizing_while_decoded, FAKE_TRANSPORT_PCI_MODERN, "pci.sizing"},
+    {config_not_aligned, FAKE_TRANSPORT_PCI_MODERN, "pci.config"},
+    {vendor_written, FAKE_TRANSPORT_PCI_MODERN, "pci.config"},
+    {bridge_written, FAKE_TRANSPORT_PCI_MODERN, "pci.config"},
+    {no_master, FAKE_TRANSPORT_PCI_MODERN, "pci.master"},
+    {legacy_no_master, FAKE_TRANSPORT_PCI_LEGACY, "pci.master"},
+    {master_off_while_live, FAKE_TRANSPORT_PCI_MODERN, "pci.master"},
+    {status_32_bits, FAKE_TRANSPORT_PCI_MODERN, "pci.access"},
+    {select_8_bits, FAKE_TRANSPORT_PCI_MODERN, "pci.access"},
+    {second_half_of_a_field, FAKE_TRANSPORT_PCI_MODERN, "pci.access"},
+    {mac_32_bits, FAKE_TRANSPORT_PCI_MODERN, "pci.access"},
+    {between_structures, FAKE_TRANSPORT_PCI_MODERN, "pci.access"},
+    {generation_written, FAKE_TRANSPORT_PCI_MODERN, "pci.access"},
+    {configuration_written, FAKE_TRANSPORT_PCI_MODERN, "config.write"},
+    {both_interfaces, FAKE_TRANSPORT_PCI_TRANSITIONAL, "pci.interface"},
+    {no_reset, FAKE_TRANSPORT_PCI_MODERN, "status.order"},
+    {reset_not_awaited, FAKE_TRANSPORT_PCI_MODERN, "status.reset"},
+    {driver_before_acknowledge, FAKE_TRANSPORT_PCI_MODERN, "status.order"},
+    {queue_before_features_ok, FAKE_TRANSPORT_PCI_MODERN, "status.order"},
+    {queue_size_while_live, FAKE_TRANSPORT_PCI_MODERN, "pci.queue_live"},
+    {queue_address_while_live, FAKE_TRANSPORT_PCI_MODERN, "pci.queue_live"},
+    {legacy_address_while_live, FAKE_TRANSPORT_PCI_LEGACY, "pci.queue_live"},
+    {queue_size_too_large, FAKE_TRANSPORT_PCI_MODERN, "ring.size"},
+    {queue_size_3, FAKE_TRANSPORT_PCI_MODERN, "ring.size"},
+    {queue_disabled, FAKE_TRANSPORT_PCI_MODERN, "pci.queue_enable"},
+    {legacy_queue_size_written, FAKE_TRANSPORT_PCI_LEGACY, "pci.access"},
+    {legacy_queue_outside_memory, FAKE_TRANSPORT_PCI_LEGACY, "ring.dma_address"},
+    {legacy_queue_not_on_a_page, FAKE_TRANSPORT_PCI_LEGACY, "ring.not_cleared"},
+    {legacy_features_ok, FAKE_TRANSPORT_PCI_LEGACY, "status.features_ok_legacy"},
+    {legacy_features_ok, FAKE_TRANSPORT_PCI_TRANSITIONAL, "status.features_ok_legacy"},
+    {legacy_status_32_bits, FAKE_TRANSPORT_PCI_LEGACY, "pci.access"},
+    {legacy_mac_at_0x18, FAKE_TRANSPORT_PCI_LEGACY, "pci.access"},
+    {legacy_mac_at_0x14_with_msix, FAKE_TRANSPORT_PCI_LEGACY, "pci.access"},
+    {notified_at_the_offset_itself, FAKE_TRANSPORT_PCI_MODERN, "pci.notify"},
+    {notified_at_another_queues_place, FAKE_TRANSPORT_PCI_MODERN, "pci.notify"},
+    {notified_32_bits, FAKE_TRANSPORT_PCI_MODERN, "pci.access"},
+    {notified_early, FAKE_TRANSPORT_PCI_MODERN, "notify.before_driver_ok"},
+    {message_not_programmed, FAKE_TRANSPORT_PCI_MODERN, "pci.msix"},
+    {message_to_nowhere, FAKE_TRANSPORT_PCI_MODERN, "pci.msix"},
+    {table_16_bits, FAKE_TRANSPORT_PCI_MODERN, "pci.access"},
 };
 
 static void every_mistake_is_reported_by_name(void **state)
@@ -734,8 +749,8 @@ static void the_profile_of_qemu_accepts_any_features(void **state)
     struct rig *r = *state;
 
     for (unsigned lenient = 0; lenient < 2; lenient++) {
-        start(r, NET_PCI_MODERN);
-        r->n->config.lenient = lenient;
+        start(r, FAKE_TRANSPORT_PCI_MODERN);
+        r->n->device.config.lenient = lenient;
         enable(r);
         common(r, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1, 0);
         assert_int_equal(common_read(r, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1), 0);

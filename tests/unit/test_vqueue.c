@@ -49,7 +49,8 @@ static void start(uint64_t features)
     memset(memory, 0, sizeof(memory));
     memory_bus_init(&bus, memory, sizeof(memory), FIRST);
     vqueue_reset(&queue);
-    queue.bus = &bus.bus;
+    queue.memory = &bus.memory;
+    queue.host = &bus.host;
     queue.size = queue.size_max = SIZE;
     queue.desc = FIRST + RING;
     queue.avail = FIRST + AVAIL;

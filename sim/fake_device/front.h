@@ -1,0 +1,52 @@
+/* Inside the transport of a fake device: between the register fronts, front.c and device.c. */
+#ifndef DRYWIRE_FAKE_FRONT_H
+#define DRYWIRE_FAKE_FRONT_H
+
+#include "device.h"
+#include "pci_bus.h"
+
+/* All that the device offers: the bits of its transport and queues, and of its body. */
+uint64_t front_features(const struct fake_virtio *d);
+
+/* front.c: status and features; the selected queue (NULL: no such queue), whether it may be set up
+ * now, and whether it is idle, or `name` is written while it is live. */
+uint32_t front_status_read(struct fake_virtio *d);
+void front_status_write(struct fake_virtio *d, uint32_t value);
+uint32_t front_features_read(const struct fake_virtio *d);
+void front_features_write(struct fake_virtio *d, uint32_t value);
+struct vqueue *front_queue(struct fake_virtio *d);
+bool front_queue_ready(const struct fake_virtio *d, const struct vqueue *q); /* as it reads back */
+uint32_t front_generation(struct fake_virtio *d);
+void front_set_up(struct fake_virtio *d);
+bool front_queue_idle(struct fake_virtio *d, const char *name);
+void front_set_half(uint64_t *address, bool high, uint32_t value);
+void front_notify(struct fake_virtio *d, uint32_t queue);
+
+/* Device configuration: offset within it. */
+uint32_t front_config_read(struct fake_virtio *d, uint32_t offset, unsigned size);
+void front_config_write(struct fake_virtio *d, uint32_t offset);
+
+/* Tell the driver: `cause` is VIRTIO_MMIO_INT_*, of `queue` if it is INT_VRING. */
+void front_interrupt(struct fake_virtio *d, uint32_t cause, unsigned queue);
+
+/* pci_config.c: configuration space of the function. */
+void pci_power_on(struct fake_virtio *d);
+uint32_t pci_config_read(struct fake_virtio *d, unsigned at, unsigned size);
+void pci_config_write(struct fake_virtio *d, unsigned at, unsigned size, uint32_t value);
+uint16_t pci_command(const struct fake_virtio *d);
+bool pci_msix_enabled(const struct fake_virtio *d);
+
+/* The BAR of the function that `address` lies in and the offset there, -1: none. Is it decoded? If
+ * not, that is reported. */
+int pci_bar_find(const struct fake_virtio *d, enum fake_space space, uint64_t address,
+                 unsigned size, uint32_t *offset);
+bool pci_bar_decodes(struct fake_virtio *d, unsigned bar, uint64_t address);
+
+/* pci.c: registers in a BAR. */
+void pci_reset(struct fake_virtio *d);
+void pci_message(struct fake_virtio *d, unsigned vector);
+uint32_t pci_bar_read(struct fake_virtio *d, unsigned bar, uint32_t offset, unsigned size);
+void pci_bar_write(struct fake_virtio *d, unsigned bar, uint32_t offset, unsigned size,
+                   uint32_t value);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * The body of the fake virtio-net device (VirtIO 1.2 section 5.1): frames from the transmit queue
+ * to the wire, frames from the wire into posted buffers, configuration space.
+ */
+#ifndef DRYWIRE_FAKE_NET_H
+#define DRYWIRE_FAKE_NET_H
+
+#include "device.h"
+
+/* Where the cable goes. Frames are borrowed. */
+struct fake_wire {
+    void *ctx;
+
+    /* A frame leaves through the wire. */
+    void (*frame)(void *ctx, const uint8_t *frame, size_t len);
+
+    /* A frame that came to the device, or that it was to send, is lost there: `why` is a literal.
+     */
+    void (*lost)(void *ctx, bool transmitted, const uint8_t *frame, size_t len, const char *why);
+};
+
+struct fake_net_config {
+    bool mrg_rxbuf; /* offered */
+    uint8_t mac[6];
+    bool mac_feature;
+    uint16_t mtu; /* 0: not offered */
+    bool refills; /* the driver posts each receive buffer again before it rests */
+};
+
+enum { NET_BACKLOG = 256, NET_FRAME_MAX = 2048 };
+
+struct fake_net {
+    struct fake_virtio device; /* first */
+    const struct fake_wire *wire;
+    struct fake_net_config config;
+    bool link_up;
+    unsigned header_len;
+    unsigned rx_posted; /* chains available at DRIVER_OK */
+
+    /* frames that came while no buffer was posted */
+    unsigned backlog_head, backlog_count;
+    uint32_t frames_in; /* frames that came since power-on, taken or not */
+    struct {
+        uint32_t number; /* which of them it is */
+        uint16_t len;
+        uint8_t bytes[NET_FRAME_MAX];
+    } backlog[NET_BACKLOG];
+};
+
+/* Power-on. `memory`, `host` and `wire` stay where they are while the device exists. */
+void fake_net_start(struct fake_net *n, const struct fake_memory *memory,
+                    const struct fake_host *host, const struct fake_wire *wire,
+                    const struct fake_virtio_config *transport,
+                    const struct fake_net_config *config);
+
+/* A frame arrives from the wire. Borrowed. */
+void fake_net_frame(struct fake_net *n, const uint8_t *frame, size_t len);
+
+void fake_net_link(struct fake_net *n, bool up);
+
+/* Stop taking frames from the transmit queue, so that it fills up; or go on. */
+void fake_net_hold_tx(struct fake_net *n, bool hold);
+
+#endif
