@@ -69,9 +69,16 @@ static uint64_t word64(const uint8_t *p)
 /* Length of the string at `offset` of a block, or `size` if it does not end inside. */
 static uint32_t string_len(const uint8_t *block, uint32_t size, uint32_t offset)
 {
-    for (uint32_t i = offset; i < size; i++)
+    uint64_t eight, bytes = UINT64_MAX / 255, i = offset;
+
+    for (; size - i >= sizeof(eight); i += sizeof(eight)) {
+        mem_copy(&eight, block + i, sizeof(eight));
+        if ((eight - bytes) & ~eight & bytes << 7) /* one of them is 0 */
+            break;
+    }
+    for (; i < size; i++)
         if (block[i] == 0)
-            return i - offset;
+            return (uint32_t)i - offset;
     return size;
 }
 
@@ -274,12 +281,26 @@ int fdt_reservation(const struct fdt *f, uint32_t index, struct fdt_region *out)
 
 /* ---- nodes ---- */
 
+/* Where what is in the node begins: false if there is no node any more. */
+static bool inner(const struct fdt *f, const struct fdt_node *n, uint32_t *at)
+{
+    struct token t;
+
+    *at = n->inner;
+    if (n->inner)
+        return true;
+    if (!token_read(f, n->at[n->depth - 1], &t) || t.kind != BEGIN_NODE)
+        return false;
+    *at = t.next;
+    return true;
+}
+
 bool fdt_next(const struct fdt *f, struct fdt_node *n)
 {
-    struct token t = {.next = n->depth ? n->at[n->depth - 1] : 0};
+    struct token t = {.next = 0};
     uint32_t depth = n->depth;
 
-    if (depth && !token_read(f, t.next, &t)) /* where it begins itself */
+    if (depth && !inner(f, n, &t.next))
         return false;
     while (token_read(f, t.next, &t)) {
         if (t.kind == BEGIN_NODE) {
@@ -287,6 +308,7 @@ bool fdt_next(const struct fdt *f, struct fdt_node *n)
                 return false;
             n->at[depth] = t.at;
             n->depth = depth + 1;
+            n->inner = t.next;
             return true;
         }
         if (t.kind == END || (t.kind == END_NODE && depth == 0))
@@ -315,6 +337,7 @@ bool fdt_parent(const struct fdt_node *n, struct fdt_node *out)
         return false;
     *out = *n;
     out->depth--;
+    out->inner = 0;
     return true;
 }
 
@@ -332,7 +355,7 @@ static bool prop_next(const struct fdt *f, const struct fdt_node *n, struct toke
 {
     if (n->depth == 0)
         return false;
-    if (t->next == 0 && !(token_read(f, n->at[n->depth - 1], t) && t->kind == BEGIN_NODE))
+    if (t->next == 0 && !inner(f, n, &t->next))
         return false;
     return token_read(f, t->next, t) && t->kind == PROP;
 }

@@ -35,6 +35,7 @@ struct fdt {
  * All zero stands before the root. */
 struct fdt_node {
     uint32_t depth; /* entries of at[]; the root has 1 */
+    uint32_t inner; /* where what is in the node itself begins, or 0: not looked at yet */
     uint32_t at[FDT_DEPTH_MAX];
 };
 
@@ -104,10 +105,10 @@ bool fdt_next_prop(const struct fdt *f, const struct fdt_node *n, struct fdt_pro
 /* Cell `index`, a big-endian 32-bit word: 0 or ERR_NOENT. */
 int fdt_prop_cell(const struct fdt_prop *p, uint32_t index, uint32_t *out);
 
-/* ---- finding by text (fdt_find.c) ---- */
-
 /* The property of that name: 0 or ERR_NOENT. */
 int fdt_prop(const struct fdt *f, const struct fdt_node *n, const char *name, struct fdt_prop *out);
+
+/* ---- finding by text (fdt_find.c) ---- */
 
 /* Item `index` of a string list (2.2.4), NUL-terminated, or NULL. */
 const char *fdt_prop_string(const struct fdt_prop *p, uint32_t index);
@@ -115,7 +116,10 @@ const char *fdt_prop_string(const struct fdt_prop *p, uint32_t index);
 /* The first string of the property `name`, or NULL. */
 const char *fdt_text(const struct fdt *f, const struct fdt_node *n, const char *name);
 
-/* Does the string list `name` hold `text`? */
+/* Does a string list hold `text`? */
+bool fdt_prop_has(const struct fdt_prop *p, const char *text);
+
+/* Does the string list `name` hold it? */
 bool fdt_has(const struct fdt *f, const struct fdt_node *n, const char *name, const char *text);
 
 /* The property `name` as a number of one or two cells: 0, ERR_NOENT or ERR_PROTO. */

@@ -55,18 +55,22 @@ const char *fdt_text(const struct fdt *f, const struct fdt_node *n, const char *
     return fdt_prop(f, n, name, &p) == 0 ? fdt_prop_string(&p, 0) : 0;
 }
 
-bool fdt_has(const struct fdt *f, const struct fdt_node *n, const char *name, const char *text)
+bool fdt_prop_has(const struct fdt_prop *p, const char *text)
 {
-    struct fdt_prop p;
     uint32_t offset = 0;
     const char *item;
 
-    if (fdt_prop(f, n, name, &p) < 0)
-        return false;
-    while ((item = item_next(&p, &offset)) != 0)
+    while ((item = item_next(p, &offset)) != 0)
         if (text_equal(item, text))
             return true;
     return false;
+}
+
+bool fdt_has(const struct fdt *f, const struct fdt_node *n, const char *name, const char *text)
+{
+    struct fdt_prop p;
+
+    return fdt_prop(f, n, name, &p) == 0 && fdt_prop_has(&p, text);
 }
 
 int fdt_number(const struct fdt *f, const struct fdt_node *n, const char *name, uint64_t *out)

@@ -2,18 +2,17 @@
 #include "discover.h"
 #include "../base/fdt.h"
 
-static void find_pci(const struct fdt *f, struct discovered *out)
+/* The bus of the first host bridge; one that cannot be reached is none. */
+static void pci_found(const struct fdt *f, const struct fdt_node *n, struct discovered *out)
 {
-    struct fdt_node n = {0};
     struct fdt_region reg;
     struct fdt_window w;
 
-    if (!fdt_next_with(f, &n, "compatible", "pci-host-ecam-generic") || fdt_reg(f, &n, 0, &reg) ||
-        fdt_translate(f, &n, &reg))
+    if (fdt_reg(f, n, 0, &reg) || fdt_translate(f, n, &reg))
         return;
     out->places.has_pci = true;
     out->pci_config_base = reg.address;
-    for (uint32_t i = 0; fdt_ranges(f, &n, i, &w) == 0; i++) {
+    for (uint32_t i = 0; fdt_ranges(f, n, i, &w) == 0; i++) {
         if (FDT_PCI_SPACE(w.space) == FDT_PCI_IO) {
             out->pci_port_base = w.parent - w.child;
             out->places.pci.io_base = 0x1000;
@@ -25,20 +24,35 @@ static void find_pci(const struct fdt *f, struct discovered *out)
     }
 }
 
-static void find_slots(const struct fdt *f, struct device_places *places)
+static void slot_found(const struct fdt *f, const struct fdt_node *n, struct device_places *places)
+{
+    struct mmio_slot *slot = &places->slots[places->slot_count];
+    struct fdt_interrupt irq = {0};
+    struct fdt_region reg;
+
+    if (places->slot_count == SLOTS_MAX || !fdt_enabled(f, n) || fdt_reg(f, n, 0, &reg) ||
+        fdt_translate(f, n, &reg))
+        return;
+    slot->base = reg.address;
+    slot->irq = fdt_next_interrupt(f, n, &irq) ? 0 : irq.cell[0];
+    places->slot_count++;
+}
+
+static void find_places(const struct fdt *f, struct discovered *out)
 {
     struct fdt_node n = {0};
+    struct fdt_prop p;
+    bool bridge = false;
 
-    while (places->slot_count < SLOTS_MAX && fdt_next_with(f, &n, "compatible", "virtio,mmio")) {
-        struct mmio_slot *slot = &places->slots[places->slot_count];
-        struct fdt_interrupt irq = {0};
-        struct fdt_region reg;
-
-        if (!fdt_enabled(f, &n) || fdt_reg(f, &n, 0, &reg) || fdt_translate(f, &n, &reg))
+    while (fdt_next(f, &n)) {
+        if (fdt_prop(f, &n, "compatible", &p) < 0)
             continue;
-        slot->base = reg.address;
-        slot->irq = fdt_next_interrupt(f, &n, &irq) ? 0 : irq.cell[0];
-        places->slot_count++;
+        if (fdt_prop_has(&p, "virtio,mmio")) {
+            slot_found(f, &n, &out->places);
+        } else if (!bridge && fdt_prop_has(&p, "pci-host-ecam-generic")) {
+            bridge = true;
+            pci_found(f, &n, out);
+        }
     }
 }
 
@@ -56,7 +70,6 @@ const char *discover(const void *tree, size_t len, struct discovered *out)
     n = (struct fdt_node){0};
     if (!fdt_find_path(&f, "/chosen", &n))
         out->bootargs = fdt_text(&f, &n, "bootargs");
-    find_slots(&f, &out->places);
-    find_pci(&f, out);
+    find_places(&f, out);
     return 0;
 }
