@@ -140,7 +140,12 @@ FRAMES = [
     ("tcp-flags", tcp(flags=0, port=7, seq=2)),
     (None, tcp(flags=4, port=7, seq=2)),
     ("tcp-flags", tcp(flags=0, port=7, seq=2)),
+    ("icmp-quote", quote(17, bytes(7))),
 ]
+
+# Of the last one nothing is believed: seven bytes of what was sent are too few.
+LAST_US = 1000000 + 100 * (len(FRAMES) - 1)
+UNREAD = f"never     icmp: error after {LAST_US}us by {LAST_US + 99}us\n"
 
 
 STRANGERS = [f"10.0.2.{100 + i}" for i in range(16)]
@@ -161,7 +166,7 @@ def expectations():
     """One line a frame: from 1 s on they come every 100 us."""
     return "".join(f"expect    netstackd: drop reason={reason} after {1000000 + 100 * i}us "
                    f"by {1000000 + 100 * i + 99}us\n" for i, (reason, _) in enumerate(FRAMES)
-                   if reason)
+                   if reason) + UNREAD
 
 
 if __name__ == "__main__":

@@ -42,7 +42,8 @@ void fake_virtio_reset(struct fake_virtio *d)
     d->initialised = true;
     d->features_said = d->features_seen = false;
     d->features = 0;
-    d->device_features_sel = d->driver_features_sel = d->queue_sel = 0;
+    /* What a selector holds is nowhere said: a driver that selects nothing meets the wrong one. */
+    d->device_features_sel = d->driver_features_sel = d->queue_sel = d->config.lenient ? 0 : 1;
     d->interrupt_status = 0;
     d->live = false;
     d->scheduled = 0;

@@ -134,7 +134,8 @@ static void claim_lines(const struct far_side *f)
     }
     for (unsigned i = 0; i < sc->dial_count; i++)
         line_idle(f, sc->dials[i].line,
-                  sc->dials[i].datagram || sc->dials[i].echo
+                  sc->dials[i].segment ? "its sender had no connection open"
+                  : sc->dials[i].datagram || sc->dials[i].echo
                       ? "nothing that this line sends reached the machine"
                       : "the machine accepted no connection of this dial");
     for (unsigned i = 0; i < sc->native.dhcp_count; i++)

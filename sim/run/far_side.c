@@ -30,7 +30,7 @@ static void use_by_machine(struct far_side *f, const struct decoded *d)
     }
     for (unsigned i = 0; i < sc->dial_count && accepts; i++)
         if (sc->dials[i].port == d->src_port && !sc->dials[i].datagram && !sc->dials[i].echo &&
-            f->sim->now_ns >= SIM_POWER_ON_NS + sc->dials[i].at_ns)
+            !sc->dials[i].segment && f->sim->now_ns >= SIM_POWER_ON_NS + sc->dials[i].at_ns)
             f->used[sc->dials[i].line] = true;
 }
 

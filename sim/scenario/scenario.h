@@ -38,8 +38,8 @@ struct slirp_options {
                              * gateway only; default off */
 };
 
-enum { ECHO_MAX = 1472 };         /* bytes of an echo request in a frame of 1514 */
-enum { REPLAY_FRAME_MAX = 2048 }; /* what the wire carries */
+enum { ECHO_MAX = 1472, SEGMENT_MAX = 1460 }; /* bytes of them in a frame of 1514 */
+enum { REPLAY_FRAME_MAX = 2048 };             /* what the wire carries */
 
 /* `world replay file=CAPTURE` */
 struct replay_options {
@@ -124,18 +124,24 @@ struct scenario_program {
 /* `at T dial PORT send="..." [close]`: an incoming connection to the machine, or
  * `at T datagram PORT send="..."`, or `at T echo [id=N] [seq=N] send="..."`, whose bytes must come
  * back. What must come back is expect=; "" accepts anything. With from=A:P the script there is
- * played instead. */
+ * played instead. Or `at T segment A:P ...`: a segment that somebody forges, of the connection that
+ * A:P has with the machine; numbers count from the next ones of both ends. */
 struct scenario_dial {
     uint64_t at_ns;
     uint16_t port;
     bool datagram;
     bool echo;
     uint16_t id, seq; /* of an echo */
+    bool segment;
+    uint8_t flags;       /* flags=SAFRP  of a segment */
+    uint32_t seq_offset; /* ahead=N behind=N          of its sequence number, modulo 2^32 */
+    uint32_t ack_offset; /* ack-ahead=N ack-behind=N  of its acknowledgment number */
+    uint16_t window;     /* window=N */
     const char *send;
     size_t send_len;
     const char *expect; /* bytes that must come back before the peer closes */
     size_t expect_len;
-    const char *from; /* from=A:P, or NULL */
+    const char *from; /* from=A:P, or NULL; of a segment: its sender */
     uint32_t from_addr;
     uint16_t from_port;
     unsigned line;

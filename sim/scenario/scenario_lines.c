@@ -684,6 +684,67 @@ static bool at_echo(struct reader *r, uint64_t at_ns)
     return true;
 }
 
+/* The letters of flags=; false for another one. */
+static bool segment_flags(const char *letters, uint8_t *out)
+{
+    static const char names[] = "FSRPA"; /* from the lowest bit on */
+
+    for (*out = 0; *letters; letters++) {
+        const char *at = strchr(names, *letters);
+
+        if (!at)
+            return false;
+        *out |= (uint8_t)(1 << (at - names));
+    }
+    return true;
+}
+
+static bool at_segment(struct reader *r, uint64_t at_ns)
+{
+    struct given_segment {
+        struct scenario_dial dial;
+        const char *flags;
+        uint32_t ahead, behind, ack_ahead, ack_behind;
+    } g = {.dial = {.at_ns = at_ns, .segment = true, .send = "", .expect = "", .line = r->line}};
+#define GIVEN(field) FIELD(given_segment, field)
+    enum { KEY_WINDOW = 5 };
+    static const struct key keys[] = {
+        {"flags", VALUE_TEXT, GIVEN(flags)},
+        {"ahead", VALUE_NUMBER, GIVEN(ahead), NUMBERS(1, INT32_MAX)},
+        {"behind", VALUE_NUMBER, GIVEN(behind), NUMBERS(1, INT32_MAX)},
+        {"ack-ahead", VALUE_NUMBER, GIVEN(ack_ahead), NUMBERS(1, INT32_MAX)},
+        {"ack-behind", VALUE_NUMBER, GIVEN(ack_behind), NUMBERS(1, INT32_MAX)},
+        [KEY_WINDOW] = {"window", VALUE_NUMBER, GIVEN(dial.window), NUMBERS(0, UINT16_MAX)},
+        {"send", VALUE_STRING, GIVEN(dial.send), LENGTH(given_segment, dial.send_len)},
+        {0},
+    };
+    struct scenario *s = r->s;
+    uint32_t given = 0;
+
+    if (r->count < 5)
+        return reader_wrong(r, "'segment' is written: at T segment A:P flags=LETTERS ...");
+    g.dial.from = r->words[3].text;
+    if (!value_endpoint(g.dial.from, &g.dial.from_addr, &g.dial.from_port) ||
+        !script_of(s, g.dial.from_addr, g.dial.from_port))
+        return reader_wrong(r, "no line before this one says 'serve script %.40s'", g.dial.from);
+    g.dial.window = UINT16_MAX;
+    if (!read_keys(r, keys, 4, &g, &given))
+        return false;
+    if (!g.flags || !segment_flags(g.flags, &g.dial.flags))
+        return reader_wrong(r, "a segment needs flags= with letters of SAFRP");
+    if ((g.ahead && g.behind) || (g.ack_ahead && g.ack_behind))
+        return reader_wrong(r, "a number lies ahead or behind, not both");
+    if (g.dial.send_len > SEGMENT_MAX)
+        return reader_wrong(r, "send= has %zu bytes, a segment carries %d", g.dial.send_len,
+                            SEGMENT_MAX);
+    g.dial.seq_offset = g.ahead - g.behind;
+    g.dial.ack_offset = g.ack_ahead - g.ack_behind;
+    s->dials = reader_add(s, s->dials, &s->dial_count, sizeof(*s->dials));
+    s->dials[s->dial_count - 1] = g.dial;
+    r->something = true;
+    return true;
+}
+
 /* DIR MATCH [by=T] [to=BYTES] [count=N] [skip=N], from word 3 on. */
 static bool at_frames(struct reader *r, struct scenario_action *a)
 {
@@ -740,6 +801,7 @@ static bool line_at(struct reader *r)
         "dial",
         "datagram",
         "echo",
+        "segment",
         NULL,
     };
     struct scenario *s = r->s;
@@ -761,6 +823,8 @@ static bool line_at(struct reader *r)
         return at_dial(r, a.at_ns);
     if (is(verb, "echo"))
         return at_echo(r, a.at_ns);
+    if (is(verb, "segment"))
+        return at_segment(r, a.at_ns);
 
     a.kind = kind;
     if (a.kind <= ACTION_TRUNCATE) {

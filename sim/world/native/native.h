@@ -127,6 +127,8 @@ void native_play_end(struct world *w);
 
 void native_tcp_input(struct world *w, const uint8_t *frame, const struct decoded *d);
 void native_tcp_dial(struct world *w, struct native_dial *dial);
+/* Somebody sends a segment in the peer's name; if it never had such a connection, nothing. */
+void native_tcp_forge(struct world *w, const struct scenario_dial *s);
 bool native_tcp_busy(const struct world *w);
 void native_tcp_free(struct world *w);
 unsigned native_tcp_open(const struct world *w);

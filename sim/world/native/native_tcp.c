@@ -80,8 +80,8 @@ static uint32_t window_now(const struct native_conn *c)
     return window;
 }
 
-static void segment(struct native_conn *c, uint32_t seq, uint8_t flags, const uint8_t *data,
-                    uint32_t len)
+static void segment_send(const struct native_conn *c, uint32_t seq, uint32_t ack, uint8_t flags,
+                         unsigned window, const void *data, uint32_t len)
 {
     struct native_frame *f = native_frame_new(c->world);
     uint8_t *p = native_payload(f);
@@ -91,11 +91,10 @@ static void segment(struct native_conn *c, uint32_t seq, uint8_t flags, const ui
     put16(p, c->local_port);
     put16(p + 2, c->remote_port);
     put32(p + 4, seq);
-    put32(p + 8, flags & SEG_ACK ? c->rcv_nxt : 0);
+    put32(p + 8, flags & SEG_ACK ? ack : 0);
     p[12] = (uint8_t)(header / 4 << 4);
     p[13] = flags;
-    c->offered = window_now(c);
-    put16(p + 14, c->offered);
+    put16(p + 14, window);
     if (flags & SEG_SYN) {
         put16(p + 20, 0x0204);
         put16(p + 22, c->world->scenario->native.mss);
@@ -104,6 +103,13 @@ static void segment(struct native_conn *c, uint32_t seq, uint8_t flags, const ui
         memcpy(p + header, data, len);
     native_ip(f, c->world->machine_mac, c->local, c->remote, 6, header + len);
     native_send(c->world, f, c->late_ns);
+}
+
+static void segment(struct native_conn *c, uint32_t seq, uint8_t flags, const uint8_t *data,
+                    uint32_t len)
+{
+    c->offered = window_now(c);
+    segment_send(c, seq, c->rcv_nxt, flags, c->offered, data, len);
     if (flags & SEG_ACK)
         c->ack = false;
 }
@@ -656,6 +662,24 @@ void native_tcp_dial(struct world *w, struct native_dial *dial)
     c->rto_at_ns = w->sim->now_ns + c->rto_ns;
     send_syn(c);
     set_timer(c);
+}
+
+void native_tcp_forge(struct world *w, const struct scenario_dial *s)
+{
+    struct native_conn *last = NULL;
+
+    for (unsigned i = 0; i < NATIVE_CONNS; i++) {
+        struct native_conn *c = w->conns[i];
+
+        if (c && c->local == s->from_addr && c->local_port == s->from_port &&
+            c->state != SYN_SENT && (!last || c->heard_ns > last->heard_ns))
+            last = c;
+    }
+    if (!last)
+        return;
+    native_used(w, s->line);
+    segment_send(last, last->max + s->seq_offset, last->rcv_nxt + s->ack_offset, s->flags,
+                 s->window, s->send, (uint32_t)s->send_len);
 }
 
 bool native_tcp_busy(const struct world *w)

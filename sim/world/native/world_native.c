@@ -316,6 +316,11 @@ static void dial_begin(void *ctx, uint64_t arg)
         return;
     }
     dial->begun = true;
+    if (dial->dial->segment) {
+        native_tcp_forge(w, dial->dial);
+        dial->done = true;
+        return;
+    }
     if (dial->dial->echo) {
         echo_begin(w, arg);
         return;
