@@ -178,7 +178,7 @@ static void soc(struct tree *t, const struct device_tree_wish *w, uint64_t draw)
     bool extended = draw & 4, windows = draw & 8;
 
     t->cells = draw & 1 ? 2 : 1;
-    t->shift = windows && !w->pci ? UINT64_C(0x10000000) : 0;
+    t->shift = windows && !w->pci ? UINT64_C(0) - 0x10000000 : 0;
     begin(t, "soc");
     t->soc_cells = bus(t, t->cells, t->cells);
     prop(t, "ranges", windows ? 8 * (1 + 2 * t->cells + 1) : 0);
@@ -186,9 +186,9 @@ static void soc(struct tree *t, const struct device_tree_wish *w, uint64_t draw)
         add_number(t, t->cells, 0xf0000000);
         add_number(t, 2, 0x70000000);
         add_number(t, t->cells, 0x1000);
-        add_number(t, t->cells, 0);
-        add_number(t, 2, t->shift);
-        add_number(t, t->cells, 0xe0000000);
+        add_number(t, t->cells, UINT64_C(0) - t->shift);
+        add_number(t, 2, 0);
+        add_number(t, t->cells, 0xd0000000);
     }
     begin(t, "interrupt-controller");
     cell(t, "#interrupt-cells", 1);

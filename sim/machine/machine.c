@@ -187,6 +187,20 @@ static uint64_t machine_entropy(void *ctx)
     return value;
 }
 
+/* What the core found in the device tree, or on the bus. */
+static void found_check(struct machine *m, unsigned id, const uint64_t *args)
+{
+    bool pci = id == TRACE_VNET_PCI;
+    uint64_t place = pci ? (uint64_t)FAKE_PCI_FIRST << 12 : MACHINE_MMIO_BASE;
+    unsigned irq = pci ? FAKE_PCI_IRQ : MACHINE_MMIO_IRQ;
+
+    if (args[0] != place || args[1] != irq)
+        sim_fail(m->sim, FAILURE_SAFETY, "guest.boot", m->guest->name,
+                 "the device is driven at %#llx with interrupt %llu, it is at %#llx with %u",
+                 (unsigned long long)args[0], (unsigned long long)args[1],
+                 (unsigned long long)place, irq);
+}
+
 static void machine_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
 {
     struct machine *m = ctx;
@@ -195,6 +209,8 @@ static void machine_trace(void *ctx, unsigned id, const uint64_t *args, unsigned
     count = count < TRACE_ARGS_MAX ? count : TRACE_ARGS_MAX;
     if (count)
         memcpy(item + 1, args, count * sizeof(*args));
+    if (m->guest == &guest_core && (id == TRACE_VNET_DEVICE || id == TRACE_VNET_PCI))
+        found_check(m, id, args);
     sim_hash(m->sim, "trace", item, (count + 1) * sizeof(item[0]));
     m->listener.trace(m->listener.ctx, id, args, count);
 }
@@ -634,10 +650,8 @@ static void give_tree(struct machine *m, struct guest_config *config)
         .lie = m->device->config.lie,
     };
     uint8_t blob[DEVICE_TREE_MAX];
-    struct draw_stream draw;
 
-    draw_stream_init(&draw, "machine.tree");
-    config->device_tree_size = device_tree_make(blob, &w, m->sim, &draw);
+    config->device_tree_size = device_tree_make(blob, &w, m->sim, &m->form);
     config->device_tree = memcpy(m->tree + DEVICE_TREE_MAX - config->device_tree_size, blob,
                                  config->device_tree_size);
     sim_hash(m->sim, "tree", blob, config->device_tree_size);
@@ -708,6 +722,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->powered = true;
     m->running = m->woken = m->waking = m->booted = m->gave_up = false;
     m->stream_count = 0;
+    m->form = config->form;
     rng_init(&m->entropy, config->secret, 0); /* as on the targets: one seed, one story */
     draw_stream_init(&m->poke, "device.poke");
     m->host.key = sim_draw(sim, stream(m, "device.key"));

@@ -85,6 +85,7 @@ struct machine {
     struct draw_stream poke;
     struct draw_stream streams[MACHINE_STREAMS]; /* of the device, by name */
     unsigned stream_count;
+    struct draw_stream form;
     uint8_t *tree; /* the end of this memory, so that a sanitizer sees what is read behind it */
 };
 
@@ -93,6 +94,7 @@ struct machine_config {
     const struct device_options *device;
     bool weak;
     struct draw_stream place; /* where DMA memory lies on the bus */
+    struct draw_stream form;  /* of the device tree */
     uint64_t secret;          /* what the core's entropy is made from */
     bool fill; /* fill ordinary memory, so that what an earlier run left cannot be seen */
 };

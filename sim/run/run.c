@@ -464,6 +464,7 @@ static void start(struct run_context *c)
         .fill = !c->options->quick,
         .secret = scenario_secret(sc, c->sim.seed),
         .place = titled(sc, "memory.place"),
+        .form = titled(sc, "machine.tree"),
     };
 
     c->started = c->actions_done = c->waits = 0;
