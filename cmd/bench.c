@@ -10,6 +10,7 @@
 #include "report/page.h"
 #include "../sim/run/run.h"
 #include "../sim/world/world.h"
+#include "../sim/text/values.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,8 +75,8 @@ static double rate(struct run_context *c, const struct scenario *sc, double seco
     do {
         o.seed = ++*seed;
         if (run_scenario(c, sc, &o, &r) || r.failure.kind != FAILURE_NONE) {
-            fprintf(stderr, "bench: seed %llu failed: %s: %s\n", (unsigned long long)o.seed,
-                    r.failure.oracle, r.failure.message);
+            value_message(stderr, "bench: seed %llu failed: %s: %s\n", (unsigned long long)o.seed,
+                          r.failure.oracle, r.failure.message);
             exit(1);
         }
         runs++;
@@ -132,8 +133,8 @@ static double report_ms(struct run_context *c, const struct scenario *sc)
     events = log->count[PAGE_LINE] + log->count[PAGE_FRAME] + log->count[PAGE_RING];
     page_log_free(log);
     if (events < REPORT_EVENTS || events > REPORT_EVENTS * 6 / 5) {
-        fprintf(stderr, "bench: %llu events are not about %d\n", (unsigned long long)events,
-                REPORT_EVENTS);
+        value_message(stderr, "bench: %llu events are not about %d\n", (unsigned long long)events,
+                      REPORT_EVENTS);
         exit(1);
     }
     return (now_s() - start) * 1e3;
@@ -173,7 +174,7 @@ static double replayed_rate(struct run_context *c, const struct scenario *sc)
     do {
         if (run_scenario(c, sc, &o, &r) || r.failure.kind != FAILURE_NONE ||
             r.frames_rx < OBSERVE_PASSES * REPLAYED_LOOP) {
-            fprintf(stderr, "bench: replayed: %s: %s\n", r.failure.oracle, r.failure.message);
+            value_message(stderr, "bench: replayed: %s: %s\n", r.failure.oracle, r.failure.message);
             exit(1);
         }
         frames += (double)r.frames_rx;
@@ -194,7 +195,7 @@ static struct scenario *replayed_scenario(void)
     if (scenario_parse("replayed", text, strlen(text), &sc, stderr))
         exit(4);
     if (capture_read(&once, REPLAYED, problem, sizeof(problem))) {
-        fprintf(stderr, "bench: %s: %s\n", REPLAYED, problem);
+        value_message(stderr, "bench: %s: %s\n", REPLAYED, problem);
         exit(2);
     }
     looped = &sc->native.observed;

@@ -3,6 +3,7 @@
  */
 #include "base/whole_file.h"
 #include "verbs.h"
+#include "../sim/text/values.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -25,7 +26,7 @@ static void check_stdout(void)
     if (!error)
         return;
     if (!whole_file_stdout_failed())
-        fprintf(stderr, "drywire: standard output: %s\n", strerror(error));
+        value_message(stderr, "drywire: standard output: %s\n", strerror(error));
     _exit(EXIT_HARNESS);
 }
 

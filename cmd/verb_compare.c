@@ -3,6 +3,7 @@
  */
 #include "report/compare.h"
 #include "verbs.h"
+#include "../sim/text/values.h"
 #include <stdio.h>
 
 int verb_compare(const struct options *o)
@@ -12,16 +13,16 @@ int verb_compare(const struct options *o)
     int code = EXIT_PASS;
 
     if (o->path_count != 2) {
-        fprintf(stderr,
-                "drywire: compare takes two captures, e.g. drywire compare --grade p3 a.pcapng "
-                "b.pcapng\n");
+        value_message(
+            stderr, "drywire: compare takes two captures, e.g. drywire compare --grade p3 a.pcapng "
+                    "b.pcapng\n");
         return EXIT_USAGE;
     }
     for (int i = 0; i < 2; i++) {
         sides[i].name = o->paths[i];
         if (!capture_read(&sides[i].capture, o->paths[i], problem, sizeof(problem)))
             continue;
-        fprintf(stderr, "drywire: %s: %s\n", o->paths[i], problem);
+        value_message(stderr, "drywire: %s: %s\n", o->paths[i], problem);
         code = EXIT_USAGE;
     }
     if (!code)

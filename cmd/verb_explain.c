@@ -5,6 +5,7 @@
 #include "worker/child.h"
 #include "report/stream_words.h"
 #include "verbs.h"
+#include "../sim/text/values.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -92,7 +93,8 @@ static int explain(void *ctx)
     struct run_context *c = run_context_new();
     struct run_result r;
 
-    printf("%s, seed %" PRIu64 "\n\nFrames that a fault touched:\n", job->scenario->path, o->seed);
+    printf("%s, seed %" PRIu64 "\n\nFrames that a fault touched:\n",
+           value_shown(job->scenario->path), o->seed);
     run_scenario(c, job->scenario, &ro, &r);
     if (!e.touched)
         puts("  none");
@@ -111,7 +113,8 @@ int verb_explain(const struct options *o)
     int code;
 
     if (o->path_count != 1) {
-        fprintf(stderr, "drywire: explain one scenario file, e.g. drywire explain FILE --seed 7\n");
+        value_message(stderr,
+                      "drywire: explain one scenario file, e.g. drywire explain FILE --seed 7\n");
         return EXIT_USAGE;
     }
     if (o->guest && !(job.guest = load_guest(o->guest)))

@@ -3,6 +3,7 @@
  */
 #include "replay/reactive.h"
 #include "verbs.h"
+#include "../sim/text/values.h"
 #include <stdio.h>
 
 int verb_import(const struct options *o)
@@ -12,20 +13,21 @@ int verb_import(const struct options *o)
     int code;
 
     if (o->role == ROLE_OBSERVER) {
-        fprintf(stderr,
-                "drywire: import puts the core in a client's or a server's place; --as observer is "
-                "for replay\n");
+        value_message(
+            stderr,
+            "drywire: import puts the core in a client's or a server's place; --as observer is "
+            "for replay\n");
         return EXIT_USAGE;
     }
     if (o->path_count != 1 || !o->output) {
-        fprintf(stderr,
-                "drywire: import takes one capture, e.g. drywire import web.pcap -o web.scn\n");
+        value_message(
+            stderr, "drywire: import takes one capture, e.g. drywire import web.pcap -o web.scn\n");
         return EXIT_USAGE;
     }
     if (check_writable("output", o->output))
         return EXIT_USAGE;
     if (capture_read(&c, o->paths[0], problem, sizeof(problem))) {
-        fprintf(stderr, "drywire: %s: %s\n", o->paths[0], problem);
+        value_message(stderr, "drywire: %s: %s\n", o->paths[0], problem);
         return EXIT_USAGE;
     }
     code = reactive_write(&c, o);

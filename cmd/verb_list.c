@@ -86,14 +86,14 @@ static int list_capture(const char *path)
     char problem[200];
 
     if (capture_read_cut(&c, path, problem, sizeof(problem))) {
-        fprintf(stderr, "drywire: %s: %s\n", path, problem);
+        value_message(stderr, "drywire: %s: %s\n", path, problem);
         return EXIT_USAGE;
     }
     capture_flows(&tcp, &c);
     capture_dhcp(&dhcp, &c);
     echo_import_open(&pings, &c);
     behind = tcp.count + dhcp.count;
-    printf("%s: frames=%zu flows=%zu%s\n", path, c.count, behind + pings.flows,
+    printf("%s: frames=%zu flows=%zu%s\n", value_shown(path), c.count, behind + pings.flows,
            c.origin && c.scenario ? ", and the run that drywire captured" : "");
     for (size_t i = 0; i < tcp.count; i++)
         list_tcp(&tcp.flows[i], i + 1);
@@ -122,7 +122,7 @@ static int list_scenarios(const struct options *o, char **words, int count)
             code = EXIT_USAGE;
             continue;
         }
-        printf("%-48s %s\n", sc->path, sc->title);
+        printf("%-48s %s\n", value_shown(sc->path), sc->title);
         scenario_free(sc);
     }
     paths_free(&p);

@@ -6,6 +6,7 @@
 #include "report/artifacts.h"
 #include "report/results.h"
 #include "verbs.h"
+#include "../sim/text/values.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -91,9 +92,9 @@ int verb_qemu(const struct options *o)
     int code;
 
     if (!o->path_count) {
-        fprintf(stderr,
-                "drywire: qemu runs what? Name scenario files or folders, e.g. drywire qemu "
-                "tests/scenarios/common\n");
+        value_message(stderr,
+                      "drywire: qemu runs what? Name scenario files or folders, e.g. drywire qemu "
+                      "tests/scenarios/common\n");
         return EXIT_USAGE;
     }
     code = collect_scenarios(o, &p);

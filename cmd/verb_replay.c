@@ -11,6 +11,7 @@
 #include "replay/replay_exact.h"
 #include "replay/replay_journal.h"
 #include "verbs.h"
+#include "../sim/text/values.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +28,11 @@ static int replay_capture(const char *path, const struct options *o)
 
     if (observer ? capture_read_cut(&c, path, problem, sizeof(problem))
                  : capture_read(&c, path, problem, sizeof(problem))) {
-        fprintf(stderr, "drywire: %s: %s\n", path, problem);
+        value_message(stderr, "drywire: %s: %s\n", path, problem);
         return EXIT_USAGE;
     }
     if (!c.count) {
-        fprintf(stderr, "drywire: %s: there is no frame in it\n", path);
+        value_message(stderr, "drywire: %s: there is no frame in it\n", path);
         capture_free(&c);
         return EXIT_USAGE;
     }
@@ -49,7 +50,7 @@ static int replay_log(const char *path, const struct options *o)
 {
     if (!o->exact && !o->role && !o->loose && !o->flow)
         return replay_journal(path, o);
-    fprintf(stderr, "drywire: %s: neither pcap nor pcapng\n", path);
+    value_message(stderr, "drywire: %s: neither pcap nor pcapng\n", path);
     return EXIT_USAGE;
 }
 
@@ -109,18 +110,20 @@ static int replay_one(const char *path, const struct options *o)
 int verb_replay(const struct options *o)
 {
     if (o->path_count != 1) {
-        fprintf(stderr, "drywire: replay takes one serial log or capture, e.g. drywire replay "
-                        "run.pcapng\n");
+        value_message(stderr,
+                      "drywire: replay takes one serial log or capture, e.g. drywire replay "
+                      "run.pcapng\n");
         return EXIT_USAGE;
     }
     if (o->exact && (o->role || o->loose || o->flow)) {
-        fprintf(stderr,
-                "drywire: --exact runs the machine again as it was: not with --as, --loose or "
-                "--flow\n");
+        value_message(
+            stderr, "drywire: --exact runs the machine again as it was: not with --as, --loose or "
+                    "--flow\n");
         return EXIT_USAGE;
     }
     if (o->role == ROLE_OBSERVER && (o->loose || o->flow)) {
-        fprintf(stderr, "drywire: --as observer takes every frame: not with --loose or --flow\n");
+        value_message(stderr,
+                      "drywire: --as observer takes every frame: not with --loose or --flow\n");
         return EXIT_USAGE;
     }
     if (access(o->paths[0], R_OK)) {

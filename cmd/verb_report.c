@@ -9,6 +9,7 @@
 #include "replay/replay_exact.h"
 #include "report/report.h"
 #include "verbs.h"
+#include "../sim/text/values.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -89,7 +90,7 @@ static int report_run(const struct scenario *sc, const struct options *o,
     int code;
 
     if (!log) {
-        fprintf(stderr, "drywire: no memory for the run's events: %s\n", strerror(errno));
+        value_message(stderr, "drywire: no memory for the run's events: %s\n", strerror(errno));
         return EXIT_HARNESS;
     }
     it.verdict = pool_run_one(&job);
@@ -110,14 +111,14 @@ static int read_capture(const struct options *o, struct scenario **sc, struct op
     int code;
 
     if (o->guest || o->device || o->role == ROLE_OBSERVER) {
-        fprintf(stderr, "drywire: report of a capture: not with %s\n",
-                o->guest    ? "--guest"
-                : o->device ? "--device"
-                            : "--as observer");
+        value_message(stderr, "drywire: report of a capture: not with %s\n",
+                      o->guest    ? "--guest"
+                      : o->device ? "--device"
+                                  : "--as observer");
         return EXIT_USAGE;
     }
     if (capture_read(&c, path, problem, sizeof(problem))) {
-        fprintf(stderr, "drywire: %s: %s\n", path, problem);
+        value_message(stderr, "drywire: %s: %s\n", path, problem);
         return EXIT_USAGE;
     }
     *run = *o;
@@ -142,9 +143,9 @@ int verb_report(const struct options *o)
     int code;
 
     if (o->path_count != 1 || !o->output) {
-        fprintf(stderr,
-                "drywire: report one scenario file or capture into a page, e.g. drywire report "
-                "FILE --seed 7 -o run.html\n");
+        value_message(
+            stderr, "drywire: report one scenario file or capture into a page, e.g. drywire report "
+                    "FILE --seed 7 -o run.html\n");
         return EXIT_USAGE;
     }
     if (access(o->paths[0], R_OK)) {

@@ -12,6 +12,7 @@
 #include "worker/progress.h"
 #include "worker/under_gdb.h"
 #include "verbs.h"
+#include "../sim/text/values.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -144,8 +145,8 @@ static void tell_many(const struct runner *r, const struct file *f)
     progress_erase();
     out = memory_stream(&text, &len);
     fprintf(out, "%s  %s  seeds=%" PRIu64 "..%" PRIu64 "  %" PRIu64 " runs, %" PRIu64 " failed",
-            bad ? "fail" : "pass", f->scenario->path, r->o->seed, r->o->seed + r->seeds - 1,
-            t->runs, t->failed);
+            bad ? "fail" : "pass", value_shown(f->scenario->path), r->o->seed,
+            r->o->seed + r->seeds - 1, t->runs, t->failed);
     if (bad)
         fprintf(out, ", first seed=%" PRIu64, t->first_failed);
     if (t->idle)
@@ -364,8 +365,8 @@ int verb_run(const struct options *o)
     int code;
 
     if (!o->path_count) {
-        fprintf(stderr, "drywire: run what? Name scenario files or folders, e.g. drywire run "
-                        "tests/scenarios\n");
+        value_message(stderr, "drywire: run what? Name scenario files or folders, e.g. drywire run "
+                              "tests/scenarios\n");
         return EXIT_USAGE;
     }
     pool_prepare();
@@ -373,8 +374,8 @@ int verb_run(const struct options *o)
     if (!code && o->guest && !(guest = load_guest(o->guest)))
         code = EXIT_USAGE;
     if (!code && (o->gdb || o->break_at) && (!o->gdb || p.count > 1)) {
-        fprintf(stderr, o->gdb ? "drywire: --gdb is for a single scenario\n"
-                               : "drywire: --break-at is for --gdb: give both\n");
+        value_message(stderr, o->gdb ? "drywire: --gdb is for a single scenario\n"
+                                     : "drywire: --break-at is for --gdb: give both\n");
         code = EXIT_USAGE;
     }
     if (!code && o->gdb)

@@ -5,6 +5,7 @@
 #include "base/paths.h"
 #include "report/seq.h"
 #include "verbs.h"
+#include "../sim/text/values.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -28,9 +29,9 @@ static int seq_scenario(const struct options *o)
 int verb_seq(const struct options *o)
 {
     if (o->path_count != 1) {
-        fprintf(stderr,
-                "drywire: seq takes one scenario file or capture, e.g. drywire seq FILE.scn "
-                "--seed 7\n");
+        value_message(stderr,
+                      "drywire: seq takes one scenario file or capture, e.g. drywire seq FILE.scn "
+                      "--seed 7\n");
         return EXIT_USAGE;
     }
     if (access(o->paths[0], R_OK)) {

@@ -3,23 +3,25 @@
  */
 #include "qemu/live.h"
 #include "verbs.h"
+#include "../sim/text/values.h"
 #include <stdio.h>
 
 /* 0, or EXIT_USAGE after a line on stderr. */
 static int check_world(const struct options *o)
 {
     if (o->path_count != 1) {
-        fprintf(stderr, "drywire: world takes one scenario file, e.g. drywire world FILE --socket "
-                        "net.sock\n");
+        value_message(stderr,
+                      "drywire: world takes one scenario file, e.g. drywire world FILE --socket "
+                      "net.sock\n");
         return EXIT_USAGE;
     }
     if (!o->socket == (o->fd == NO_FD)) {
-        fprintf(stderr, "drywire: world needs --socket PATH or --fd N%s\n",
-                o->socket ? ", not both" : "");
+        value_message(stderr, "drywire: world needs --socket PATH or --fd N%s\n",
+                      o->socket ? ", not both" : "");
         return EXIT_USAGE;
     }
     if (o->peer && !o->socket) {
-        fprintf(stderr, "drywire: --peer goes with --socket\n");
+        value_message(stderr, "drywire: --peer goes with --socket\n");
         return EXIT_USAGE;
     }
     return check_writable("pcap", o->pcap);

@@ -3,6 +3,7 @@
 #include "../sim/run/vocabulary.h"
 #include "base/whole_file.h"
 #include "../sim/world/world.h"
+#include "../sim/text/values.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
@@ -56,18 +57,19 @@ const struct guest_ops *load_guest(const char *path)
     snprintf(with_slash, sizeof(with_slash), "%s%s", strchr(path, '/') ? "" : "./", path);
     handle = dlopen(with_slash, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
-        fprintf(stderr, "drywire: %s is not a guest: %s\n", path, dlerror());
+        value_message(stderr, "drywire: %s is not a guest: %s\n", path, dlerror());
         return NULL;
     }
     symbol = dlsym(handle, "drywire_guest");
     if (!symbol) {
-        fprintf(stderr, "drywire: %s is not a guest: it has no drywire_guest()\n", path);
+        value_message(stderr, "drywire: %s is not a guest: it has no drywire_guest()\n", path);
         return NULL;
     }
     memcpy(&entry, &symbol, sizeof(entry));
     ops = entry();
     if (!ops || ops->abi != GUEST_ABI || !ops->boot || !ops->poll || !ops->deadline) {
-        fprintf(stderr, "drywire: %s is a guest of another version (want %d)\n", path, GUEST_ABI);
+        value_message(stderr, "drywire: %s is a guest of another version (want %d)\n", path,
+                      GUEST_ABI);
         return NULL;
     }
     return ops;
@@ -125,7 +127,7 @@ int check_skip(const struct scenario *sc)
 
     if (!reason)
         return 0;
-    fprintf(stderr, "drywire: %s\n", reason);
+    value_message(stderr, "drywire: %s\n", reason);
     return EXIT_CANNOT_TEST;
 }
 
@@ -156,7 +158,7 @@ int check_writable(const char *option, const char *path)
     }
     if (!bad)
         return 0;
-    fprintf(stderr, "drywire: --%s %s: %s\n", option, path, strerror(errno));
+    value_message(stderr, "drywire: --%s %s: %s\n", option, path, strerror(errno));
     return EXIT_USAGE;
 }
 
@@ -178,8 +180,8 @@ int check_apart(const struct options *o)
     for (unsigned i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
         for (int k = 0; outputs[i].path && k < o->path_count; k++)
             if (same_file(outputs[i].path, o->paths[k])) {
-                fprintf(stderr, "drywire: --%s %s: that is the file to read\n", outputs[i].option,
-                        outputs[i].path);
+                value_message(stderr, "drywire: --%s %s: that is the file to read\n",
+                              outputs[i].option, outputs[i].path);
                 return EXIT_USAGE;
             }
     return 0;
@@ -197,7 +199,7 @@ int write_output(const char *option, const char *path, const void *bytes, size_t
     }
     if (good)
         return EXIT_PASS;
-    fprintf(stderr, "drywire: --%s %s: %s\n", option, path, strerror(errno));
+    value_message(stderr, "drywire: --%s %s: %s\n", option, path, strerror(errno));
     return EXIT_HARNESS;
 }
 
@@ -210,12 +212,12 @@ int check_outputs(const struct options *o, size_t scenarios)
                                     : NULL;
 
     if (one && (scenarios > 1 || o->seeds > 1 || o->memory == MEMORY_BOTH)) {
-        fprintf(stderr, "drywire: --%s is for a single run of a single scenario%s\n", one,
-                o->verb == VERB_RUN ? "; --artifacts DIR is for many" : "");
+        value_message(stderr, "drywire: --%s is for a single run of a single scenario%s\n", one,
+                      o->verb == VERB_RUN ? "; --artifacts DIR is for many" : "");
         return EXIT_USAGE;
     }
     if (o->artifacts && mkdir(o->artifacts, 0777) && errno != EEXIST) {
-        fprintf(stderr, "drywire: --artifacts %s: %s\n", o->artifacts, strerror(errno));
+        value_message(stderr, "drywire: --artifacts %s: %s\n", o->artifacts, strerror(errno));
         return EXIT_USAGE;
     }
     if (check_writable("pcap", o->pcap) || check_writable("trace", o->trace) ||
@@ -229,7 +231,7 @@ int collect_scenarios(const struct options *o, struct paths *p)
 {
     paths_collect(p, o->paths, o->path_count);
     if (!p->count) {
-        fprintf(stderr, "drywire: there is no scenario (*.scn) below %s\n", o->paths[0]);
+        value_message(stderr, "drywire: there is no scenario (*.scn) below %s\n", o->paths[0]);
         return EXIT_NOTHING;
     }
     return check_outputs(o, p->count);

@@ -264,8 +264,8 @@ static int unknown_option(const char *word)
     dashes = word[0] == '-' && word[1] != '-' ? "-" : "--";
     word += strspn(word, "-");
     near = nearest_word(word, names);
-    fprintf(stderr, "drywire: unknown option '%s%s'%s%s%s (see drywire --help)\n", dashes, word,
-            near ? "; did you mean '--" : "", near ? near : "", near ? "'?" : "");
+    value_message(stderr, "drywire: unknown option '%s%s'%s%s%s (see drywire --help)\n", dashes,
+                  word, near ? "; did you mean '--" : "", near ? near : "", near ? "'?" : "");
     return EXIT_USAGE;
 }
 
@@ -273,8 +273,8 @@ static int number(const char *name, const char *text, uint64_t min, uint64_t *ou
 {
     if (value_number(text, out) && *out >= min)
         return -1;
-    fprintf(stderr, "drywire: --%s needs a number%s, not '%s'\n", name,
-            min ? " from 1 on" : ", decimal or 0x hexadecimal", text);
+    value_message(stderr, "drywire: --%s needs a number%s, not '%s'\n", name,
+                  min ? " from 1 on" : ", decimal or 0x hexadecimal", text);
     return EXIT_USAGE;
 }
 
@@ -292,12 +292,13 @@ static int seed_range(const char *name, const char *text, struct options *o)
             o->seeds = last - o->seed + 1;
             return -1;
         }
-        fprintf(stderr, "drywire: --%s runs %" PRIu32 " seeds at most, '%s' has more\n", name,
-                UINT32_MAX, text);
+        value_message(stderr, "drywire: --%s runs %" PRIu32 " seeds at most, '%s' has more\n", name,
+                      UINT32_MAX, text);
         return EXIT_USAGE;
     }
-    fprintf(stderr, "drywire: --%s needs the first and the last seed, such as 1..100, not '%s'\n",
-            name, text);
+    value_message(stderr,
+                  "drywire: --%s needs the first and the last seed, such as 1..100, not '%s'\n",
+                  name, text);
     return EXIT_USAGE;
 }
 
@@ -306,7 +307,8 @@ static int descriptor(const char *name, const char *text, uint64_t *out)
 {
     if (value_number(text, out) && *out <= INT_MAX && fcntl((int)*out, F_GETFD) != -1)
         return -1;
-    fprintf(stderr, "drywire: --%s needs the number of an open descriptor, not '%s'\n", name, text);
+    value_message(stderr, "drywire: --%s needs the number of an open descriptor, not '%s'\n", name,
+                  text);
     return EXIT_USAGE;
 }
 
@@ -314,7 +316,7 @@ static int descriptor(const char *name, const char *text, uint64_t *out)
 static int qemu_arg(const char *word, struct options *o)
 {
     if (o->qemu_arg_count == QEMU_ARGS_MAX) {
-        fprintf(stderr, "drywire: --arg can be given %d times\n", QEMU_ARGS_MAX);
+        value_message(stderr, "drywire: --arg can be given %d times\n", QEMU_ARGS_MAX);
         return EXIT_USAGE;
     }
     o->qemu_args[o->qemu_arg_count++] = word;
@@ -359,8 +361,8 @@ static int choice(const char *name, const char *text, const char *const *words, 
     for (*out = 0; words[*out]; ++*out)
         if (!strcmp(words[*out], text))
             return -1;
-    fprintf(stderr, "drywire: --%s does not know '%s'", name, text);
-    fprintf(stderr, near ? ", did you mean '%s'?\n" : "\n", near);
+    value_message(stderr, "drywire: --%s does not know '%s'", name, text);
+    value_message(stderr, near ? ", did you mean '%s'?\n" : "\n", near);
     return EXIT_USAGE;
 }
 
@@ -369,7 +371,8 @@ static int apply(const struct row *r, const char *value, struct options *o)
     char place[200];
 
     if (!(r->verbs & 1u << o->verb)) {
-        fprintf(stderr, "drywire: --%s does not belong to 'drywire %s'\n", r->name, verbs[o->verb]);
+        value_message(stderr, "drywire: --%s does not belong to 'drywire %s'\n", r->name,
+                      verbs[o->verb]);
         return EXIT_USAGE;
     }
     switch (r->letter) {
@@ -410,8 +413,9 @@ static int apply(const struct row *r, const char *value, struct options *o)
         break;
     case 'B':
         if (!gdb_break_at(value, place, sizeof(place))) {
-            fprintf(stderr, "drywire: --break-at needs event=N, t=DURATION or packet=N, not '%s'\n",
-                    value);
+            value_message(stderr,
+                          "drywire: --break-at needs event=N, t=DURATION or packet=N, not '%s'\n",
+                          value);
             return EXIT_USAGE;
         }
         o->break_at = value;
@@ -438,7 +442,8 @@ static int apply(const struct row *r, const char *value, struct options *o)
             return EXIT_USAGE;
         if (o->memory != MEMORY_BOTH || o->verb == VERB_RUN)
             break;
-        fprintf(stderr, "drywire: --memory both is for 'drywire run'; choose weak or strong\n");
+        value_message(stderr,
+                      "drywire: --memory both is for 'drywire run'; choose weak or strong\n");
         return EXIT_USAGE;
     case 'N':
         return choice(r->name, value, nets, (unsigned *)&o->net);
@@ -494,14 +499,14 @@ static int apply(const struct row *r, const char *value, struct options *o)
         break;
     case 'g':
         if (strcmp(value, "github")) {
-            fprintf(stderr, "drywire: --annotate knows 'github', not '%s'\n", value);
+            value_message(stderr, "drywire: --annotate knows 'github', not '%s'\n", value);
             return EXIT_USAGE;
         }
         o->annotate = true;
         break;
     case 'c':
         if (strcmp(value, "auto") && strcmp(value, "always") && strcmp(value, "never")) {
-            fprintf(stderr, "drywire: --color is auto, always or never, not '%s'\n", value);
+            value_message(stderr, "drywire: --color is auto, always or never, not '%s'\n", value);
             return EXIT_USAGE;
         }
         if (strcmp(value, "auto"))
@@ -533,7 +538,7 @@ static int parse_options(int argc, char **argv, struct options *o)
         if (letter == '?')
             return unknown_option(argv[optind - 1]);
         if (letter == ':') {
-            fprintf(stderr, "drywire: %s needs a value\n", argv[optind - 1]);
+            value_message(stderr, "drywire: %s needs a value\n", argv[optind - 1]);
             return EXIT_USAGE;
         }
         for (unsigned i = 0; i < ROWS; i++)
@@ -566,8 +571,8 @@ static int command_of(const char *word, struct options *o)
             return -1;
         }
     near = nearest_word(word, verbs);
-    fprintf(stderr, "drywire: unknown command '%s'%s%s%s (see drywire --help)\n", word,
-            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    value_message(stderr, "drywire: unknown command '%s'%s%s%s (see drywire --help)\n", word,
+                  near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return EXIT_USAGE;
 }
 
@@ -605,7 +610,7 @@ int options_parse(int argc, char **argv, struct options *o)
     code = parse_options(argc, argv, o);
     if (code >= 0)
         return code;
-    fprintf(stderr, "drywire: name a command: run, list, explain, world, qemu, compare, seq, "
-                    "report, replay or import (see drywire --help)\n");
+    value_message(stderr, "drywire: name a command: run, list, explain, world, qemu, compare, seq, "
+                          "report, replay or import (see drywire --help)\n");
     return EXIT_USAGE;
 }

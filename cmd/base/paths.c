@@ -2,6 +2,7 @@
 #include "../../sim/text/values.h"
 #include "../../sim/base/memory.h"
 #include "../../sim/scenario/scenario.h"
+#include "../../sim/text/values.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -70,8 +71,9 @@ void paths_report_missing(FILE *errors, const char *path)
     qsort(names, count, sizeof(*names), by_bytes);
     names[count] = NULL;
     near = nearest_word(path + folder_len, (const char *const *)names);
-    fprintf(errors, "drywire: %s: %s%s%s%s%s\n", path, strerror(error),
-            near ? ", did you mean '" : "", near ? folder : "", near ? near : "", near ? "'?" : "");
+    value_message(errors, "drywire: %s: %s%s%s%s%s\n", path, strerror(error),
+                  near ? ", did you mean '" : "", near ? folder : "", near ? near : "",
+                  near ? "'?" : "");
     while (count)
         free(names[--count]);
 }

@@ -15,6 +15,7 @@
 #include "peer.h"
 #include "../verbs.h"
 #include "../report/report.h"
+#include "../../sim/text/values.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -68,7 +69,8 @@ static void frame_arrived(void *ctx, const uint8_t *frame, size_t len)
     if (peer_send(&l->peer, frame, len))
         return;
     if (l->peer.dropped == 1)
-        fprintf(stderr, "world: the guest takes no frames; those for it are dropped and counted\n");
+        value_message(stderr,
+                      "world: the guest takes no frames; those for it are dropped and counted\n");
     reasons_refused(&l->far.reasons, frame, len, "the guest took no frames");
 }
 
@@ -143,8 +145,8 @@ static void schedule_actions(struct live *l)
         const struct scenario_action *a = &l->scenario->actions[i];
 
         if (a->kind == ACTION_LINK || a->kind == ACTION_KILL)
-            fprintf(stderr, "world: %s:%u: %s is the simulated machine's: ignored\n",
-                    l->scenario->path, a->line, a->kind == ACTION_LINK ? "link" : "kill");
+            value_message(stderr, "world: %s:%u: %s is the simulated machine's: ignored\n",
+                          l->scenario->path, a->line, a->kind == ACTION_LINK ? "link" : "kill");
         else
             sim_at(&l->sim, SIM_POWER_ON_NS + a->at_ns, EVENT_FAULT, act, l, i);
     }
@@ -184,8 +186,8 @@ static int loop(struct live *l)
             return EXIT_PASS;
         sleep_ns = n == PEER_BATCH ? 0 : idle_ns(l);
         if (!l->started && !sleep_ns) {
-            fprintf(stderr, "world: no frame of a guest within %" PRIu64 " s\n",
-                    l->options->limit_s);
+            value_message(stderr, "world: no frame of a guest within %" PRIu64 " s\n",
+                          l->options->limit_s);
             return EXIT_NO_GUEST;
         }
         if (l->options->verbose)
@@ -208,7 +210,7 @@ static void announce(const struct live *l)
     if (l->options->ready_fd == NO_FD)
         return;
     if (write((int)l->options->ready_fd, line, sizeof(line) - 1) < 0)
-        fprintf(stderr, "world: --ready-fd: %s\n", strerror(errno));
+        value_message(stderr, "world: --ready-fd: %s\n", strerror(errno));
     close((int)l->options->ready_fd);
 }
 
@@ -266,7 +268,7 @@ static int fail_capture(struct live *l)
     const char *path = l->options->pcap, *why = strerror(errno);
 
     if (sim_failed(&l->sim)) {
-        fprintf(stderr, "drywire: --pcap %s: %s\n", path, why);
+        value_message(stderr, "drywire: --pcap %s: %s\n", path, why);
         return failure_code(l->sim.failure.kind);
     }
     sim_fail(&l->sim, FAILURE_HARNESS, "capture", path, "cannot be written: %s", why);
@@ -337,7 +339,7 @@ int live_serve(const struct scenario *sc, const struct options *o, struct live_g
     l = (struct live){.options = o, .scenario = sc, .guest = guest};
     l.signals = signals_open();
     if (l.signals < 0) {
-        fprintf(stderr, "drywire: signalfd: %s\n", strerror(errno));
+        value_message(stderr, "drywire: signalfd: %s\n", strerror(errno));
         return EXIT_HARNESS;
     }
     prctl(PR_SET_TIMERSLACK, 1000); /* ns: delays of the wire are small */

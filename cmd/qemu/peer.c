@@ -1,6 +1,7 @@
 /* A guest on a unix datagram socket: see peer.h. */
 #include "peer.h"
 #include "../base/options.h"
+#include "../../sim/text/values.h"
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>
@@ -21,7 +22,7 @@ enum { BUFFER_BYTES = 4 << 20 }; /* the system may grant less */
 
 static int out_of_memory(void)
 {
-    fprintf(stderr, "drywire: out of memory\n");
+    value_message(stderr, "drywire: out of memory\n");
     return EXIT_HARNESS;
 }
 
@@ -41,7 +42,7 @@ static int peer_ready(struct peer *p)
 
 static int socket_error(struct peer *p, const char *what, const char *why)
 {
-    fprintf(stderr, "drywire: --socket %s: %s\n", what, why);
+    value_message(stderr, "drywire: --socket %s: %s\n", what, why);
     if (p->fd >= 0)
         close(p->fd);
     return EXIT_USAGE;
@@ -86,11 +87,11 @@ int peer_open_fd(struct peer *p, int fd)
     *p = (struct peer){.fd = fd};
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) ||
         getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len)) {
-        fprintf(stderr, "drywire: --fd %d: %s\n", fd, strerror(errno));
+        value_message(stderr, "drywire: --fd %d: %s\n", fd, strerror(errno));
         return EXIT_USAGE;
     }
     if (domain != AF_UNIX || type != SOCK_DGRAM) {
-        fprintf(stderr, "drywire: --fd %d is no unix datagram socket\n", fd);
+        value_message(stderr, "drywire: --fd %d is no unix datagram socket\n", fd);
         return EXIT_USAGE;
     }
     len = sizeof(addr);
@@ -119,14 +120,15 @@ static int connect_to(struct peer *p, const struct sockaddr_un *from, socklen_t 
         snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", p->answer);
         len = sizeof(addr);
     } else if (len <= offsetof(struct sockaddr_un, sun_path)) {
-        fprintf(stderr, "drywire: the guest's socket has no address to answer to: bind it to a "
-                        "path (QEMU: local.path=), or use --fd\n");
+        value_message(stderr,
+                      "drywire: the guest's socket has no address to answer to: bind it to a "
+                      "path (QEMU: local.path=), or use --fd\n");
         return -1;
     }
     if (connect(p->fd, (const struct sockaddr *)&addr, len)) {
-        fprintf(stderr, "drywire: the guest cannot be answered at %.*s: %s%s\n",
-                (int)sizeof(addr.sun_path), addr.sun_path, strerror(errno),
-                p->answer ? "" : " (--peer PATH names it)");
+        value_message(stderr, "drywire: the guest cannot be answered at %.*s: %s%s\n",
+                      (int)sizeof(addr.sun_path), addr.sun_path, strerror(errno),
+                      p->answer ? "" : " (--peer PATH names it)");
         return -1;
     }
     p->connected = true;

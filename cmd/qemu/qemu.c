@@ -13,6 +13,7 @@
 #include "rewrap.h"
 #include "../verbs.h"
 #include "../base/whole_file.h"
+#include "../../sim/text/values.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -91,14 +92,15 @@ int qemu_check(const struct options *o)
     if (!emulator)
         return EXIT_USAGE;
     if (version_of(emulator, &major, &minor)) {
-        fprintf(stderr, "drywire: %s is not here; on Debian, as root: apt-get install -y %s\n",
-                emulator, strstr(emulator, "riscv") ? "qemu-system-misc" : "qemu-system-x86");
+        value_message(stderr,
+                      "drywire: %s is not here; on Debian, as root: apt-get install -y %s\n",
+                      emulator, strstr(emulator, "riscv") ? "qemu-system-misc" : "qemu-system-x86");
         return EXIT_CANNOT_TEST;
     }
     if (major > QEMU_MAJOR_MIN || (major == QEMU_MAJOR_MIN && minor >= QEMU_MINOR_MIN))
         return 0;
-    fprintf(stderr, "drywire: %s is version %d.%d; it takes %d.%d or later\n", emulator, major,
-            minor, QEMU_MAJOR_MIN, QEMU_MINOR_MIN);
+    value_message(stderr, "drywire: %s is version %d.%d; it takes %d.%d or later\n", emulator,
+                  major, minor, QEMU_MAJOR_MIN, QEMU_MINOR_MIN);
     return EXIT_CANNOT_TEST;
 }
 
@@ -134,10 +136,10 @@ static int image_build_id(const char *path, char id[9])
     if (at)
         snprintf(id, 9, "%02x%02x%02x%02x", at[16], at[17], at[18], at[19]);
     else if (f)
-        fprintf(stderr, "drywire: %s is not an image of drywire: it has no build id\n", path);
+        value_message(stderr, "drywire: %s is not an image of drywire: it has no build id\n", path);
     else
-        fprintf(stderr, "drywire: %s: %s; `make images` builds it (with the same O=)\n", path,
-                strerror(errno));
+        value_message(stderr, "drywire: %s: %s; `make images` builds it (with the same O=)\n", path,
+                      strerror(errno));
     free(bytes);
     if (f)
         fclose(f);
@@ -289,7 +291,7 @@ static void start_qemu(struct run *r)
         signal(SIGPIPE, SIG_DFL);
         setenv("TZ", "UTC", 1); /* captures that QEMU writes have its time zone in them */
         execvp(r->command.argv[0], (char **)(uintptr_t)r->command.argv);
-        fprintf(stderr, "%s: %s\n", r->command.argv[0], strerror(errno));
+        value_message(stderr, "%s: %s\n", r->command.argv[0], strerror(errno));
         _exit(1);
     }
     close(serial[1]);
@@ -455,8 +457,8 @@ static void failure_block(FILE *out, const struct run *r, enum judgement v, cons
     uint64_t us = f->time_ns >= SIM_POWER_ON_NS ? (f->time_ns - SIM_POWER_ON_NS) / NS_PER_US : 0;
     unsigned first = r->line_count > LINES_KEPT ? r->line_count - LINES_KEPT : 0;
 
-    fprintf(out, "what:      %s %s: %s\n", judgement_word(v), f->oracle, f->message);
-    fprintf(out, "where:     %s\n", f->site);
+    fprintf(out, "what:      %s %s: %s\n", judgement_word(v), f->oracle, value_shown(f->message));
+    fprintf(out, "where:     %s\n", value_shown(f->site));
     fprintf(out, "when:      %" PRIu64 ".%06" PRIu64 " s on the %s clock\n", us / 1000000,
             us % 1000000, v == JUDGED_FAIL && r->violation->kind ? "far side's" : "machine's");
     fprintf(out, "lines:");
@@ -500,7 +502,7 @@ static void tell(const struct run *r, enum judgement v, int world, struct qemu_r
 
     result->real_ns = ms * NS_PER_MS;
     fprintf(out, "%s  %s  machine=%s  %" PRIu64 " ms%s\n", v || world ? "FAIL" : "pass",
-            r->scenario->path, r->command.machine->name, ms,
+            value_shown(r->scenario->path), r->command.machine->name, ms,
             scenario_claims(r->scenario) ? ", idle faults and lines not judged" : "");
     if (v)
         failure_block(out, r, v, &result->failure);
@@ -519,7 +521,7 @@ static int carry_out(struct run *r, struct qemu_result *result)
 
     r->judge = judge_new(r->scenario, &wants);
     if (r->options->gdb)
-        fprintf(stderr, "gdb-multiarch %s -ex 'target remote :1234'\n", r->command.image);
+        value_message(stderr, "gdb-multiarch %s -ex 'target remote :1234'\n", r->command.image);
     r->start_ms = r->last_ms = now_ms();
     start_qemu(r);
     watch_qemu(r, &end);
@@ -527,7 +529,7 @@ static int carry_out(struct run *r, struct qemu_result *result)
     end.said = first_line(r->qemu_said, said, sizeof(said));
     v = judge_finish(r->judge, &end, &result->failure);
     if (stopped) {
-        fprintf(stderr, "drywire: %s: interrupted\n", r->scenario->path);
+        value_message(stderr, "drywire: %s: interrupted\n", r->scenario->path);
         judge_free(r->judge);
         return EXIT_HARNESS;
     }
@@ -562,7 +564,7 @@ static int open_log(struct run *r)
         return 0;
     if (!whole_file_open(&r->log, r->options->log))
         return 0;
-    fprintf(stderr, "drywire: --log %s: %s\n", r->options->log, strerror(errno));
+    value_message(stderr, "drywire: --log %s: %s\n", r->options->log, strerror(errno));
     return EXIT_HARNESS;
 }
 
@@ -570,7 +572,7 @@ static int close_log(struct run *r)
 {
     if (!r->log.file || !whole_file_close(&r->log))
         return 0;
-    fprintf(stderr, "drywire: --log %s: %s\n", r->options->log, strerror(errno));
+    value_message(stderr, "drywire: --log %s: %s\n", r->options->log, strerror(errno));
     return EXIT_HARNESS;
 }
 

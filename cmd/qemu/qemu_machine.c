@@ -114,7 +114,7 @@ static bool has_bus(const struct qemu_machine *m, enum transport_kind t)
 
 static int cannot(const struct scenario *sc, const struct qemu_machine *m, const char *what)
 {
-    fprintf(stderr, "drywire: %s: machine %s %s\n", sc->path, m->name, what);
+    value_message(stderr, "drywire: %s: machine %s %s\n", sc->path, m->name, what);
     return EXIT_USAGE;
 }
 
@@ -135,8 +135,9 @@ static int check_device(const struct scenario *sc, const struct qemu_machine *m,
         return cannot(sc, m, "has queues of 256, 512 or 1024 on PCI");
     for (unsigned i = 0; i < sc->action_count; i++)
         if (sc->actions[i].kind == ACTION_KILL || sc->actions[i].kind == ACTION_LINK) {
-            fprintf(stderr, "%s:%u: %s is something that only the simulator can do\n", sc->path,
-                    sc->actions[i].line, sc->actions[i].kind == ACTION_KILL ? "kill" : "link");
+            value_message(stderr, "%s:%u: %s is something that only the simulator can do\n",
+                          sc->path, sc->actions[i].line,
+                          sc->actions[i].kind == ACTION_KILL ? "kill" : "link");
             return EXIT_USAGE;
         }
     return 0;
@@ -287,12 +288,12 @@ const char *qemu_emulator(const struct options *o)
             return machines[i].emulator;
     }
     near = nearest_word(word, names);
-    fprintf(stderr,
-            "drywire: there is no %s '%s'%s%s%s; there are targets x86_64 and rv64, machines",
-            o->machine ? "machine" : "target", word, near ? ", did you mean '" : "",
-            near ? near : "", near ? "'?" : "");
+    value_message(stderr,
+                  "drywire: there is no %s '%s'%s%s%s; there are targets x86_64 and rv64, machines",
+                  o->machine ? "machine" : "target", word, near ? ", did you mean '" : "",
+                  near ? near : "", near ? "'?" : "");
     for (unsigned i = 0; i < MACHINES; i++)
-        fprintf(stderr, " %s", machines[i].name);
+        value_message(stderr, " %s", machines[i].name);
     fputc('\n', stderr);
     return NULL;
 }
@@ -356,8 +357,8 @@ int qemu_command_make(struct qemu_command *c, const struct scenario *sc, const s
     for (unsigned i = 0; i < o->qemu_arg_count; i++)
         add(c, o->qemu_args[i]);
     if (c->full) {
-        fprintf(stderr, "drywire: %s: the programs' words do not fit a kernel command line\n",
-                sc->path);
+        value_message(stderr, "drywire: %s: the programs' words do not fit a kernel command line\n",
+                      sc->path);
         return EXIT_USAGE;
     }
     return 0;

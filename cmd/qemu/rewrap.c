@@ -4,6 +4,7 @@
 #include "../../sim/frame/capture.h"
 #include "../../sim/frame/decode.h"
 #include "../../sim/run/reasons.h"
+#include "../../sim/text/values.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +39,7 @@ int rewrap(const char *path, const struct origin *origin, const uint8_t mac[6])
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
         return 0;
     if (capture_read(&capture, path, problem, sizeof(problem))) {
-        fprintf(stderr, "drywire: %s: left as it was written: %s\n", path, problem);
+        value_message(stderr, "drywire: %s: left as it was written: %s\n", path, problem);
         return -1;
     }
     error = whole_file_open(&file, path);
@@ -52,7 +53,7 @@ int rewrap(const char *path, const struct origin *origin, const uint8_t mac[6])
         error = whole_file_close(&file);
     }
     if (error)
-        fprintf(stderr, "drywire: %s: left as it was written: %s\n", path, strerror(errno));
+        value_message(stderr, "drywire: %s: left as it was written: %s\n", path, strerror(errno));
     reasons_free(&r);
     capture_free(&capture);
     return error;

@@ -207,7 +207,7 @@ static int whole_line(struct reader *r, char *line)
     body = unframe(r, line);
     if (!body)
         return refuse(r, "damaged, or one before it is missing");
-    value_show(body); /* it goes to a terminal */
+    value_show(body, strlen(body) + 1); /* it goes to a terminal */
     if (r->sequence == 1)
         first_line(r->j, body);
     if (r->begun && !r->ended)

@@ -11,6 +11,7 @@
 #include "reactive_echo.h"
 #include "reactive_tcp.h"
 #include "../report/report.h"
+#include "../../sim/text/values.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +51,7 @@ static int choose(struct chosen *x, const struct capture *c, const struct option
     wish.others += x->dhcp.flows.count;
     if (x->kind != TCP || !import_open(&x->tcp, c, &wish, problem, sizeof(problem)))
         return 0;
-    fprintf(stderr, "drywire: %s: %s\n", o->paths[0], problem);
+    value_message(stderr, "drywire: %s: %s\n", o->paths[0], problem);
     close_others(x);
     return EXIT_USAGE;
 }

@@ -35,8 +35,8 @@ static int check(const struct dhcp_import *im, const struct options *o, size_t l
             "client\n",
             o->paths[0], im->number);
     else if (len > SCENARIO_MAX)
-        fprintf(stderr, "drywire: %s: flow %zu is too long for a scenario\n", o->paths[0],
-                im->number);
+        value_message(stderr, "drywire: %s: flow %zu is too long for a scenario\n", o->paths[0],
+                      im->number);
     else
         return 0;
     return EXIT_USAGE;
@@ -315,8 +315,8 @@ static int report(void *ctx, const struct run_result *run)
     struct dhcp_flows flows;
     unsigned bad = 0;
 
-    printf("%s: flow %zu of %zu, the core is the DHCP client\n", r->options->paths[0], im->number,
-           im->total);
+    printf("%s: flow %zu of %zu, the core is the DHCP client\n", value_shown(r->options->paths[0]),
+           im->number, im->total);
     dhcp_import_notes(im, stdout, "  imported: ");
     capture_dhcp(&flows, &r->frames.capture);
     f = flow_of_run(&flows, r->scenario->device.mac);

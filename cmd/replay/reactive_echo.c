@@ -6,6 +6,7 @@
 #include "../../sim/base/memory.h"
 #include "reactive.h"
 #include "../verbs.h"
+#include "../../sim/text/values.h"
 #include <stdlib.h>
 
 static char *scenario_text(const struct echo_import *im, const struct options *o, size_t *len,
@@ -18,13 +19,14 @@ static char *scenario_text(const struct echo_import *im, const struct options *o
     memory_stream_close(out);
     *code = 0;
     if (o->role == ROLE_CLIENT)
-        fprintf(stderr,
-                "drywire: %s: flow %zu is a ping, and the core is the host that is pinged, --as "
-                "server\n",
-                o->paths[0], im->number);
+        value_message(
+            stderr,
+            "drywire: %s: flow %zu is a ping, and the core is the host that is pinged, --as "
+            "server\n",
+            o->paths[0], im->number);
     else if (*len > SCENARIO_MAX)
-        fprintf(stderr, "drywire: %s: flow %zu is too long for a scenario\n", o->paths[0],
-                im->number);
+        value_message(stderr, "drywire: %s: flow %zu is too long for a scenario\n", o->paths[0],
+                      im->number);
     if (o->role == ROLE_CLIENT || *len > SCENARIO_MAX)
         *code = EXIT_USAGE;
     return text;
@@ -74,8 +76,8 @@ static int report(void *ctx, const struct run_result *run)
     size_t asked = r->scenario->dial_count;
     unsigned bad = 0;
 
-    printf("%s: flow %zu of %zu, the core is the host that is pinged\n", r->options->paths[0],
-           r->im->number, r->im->total);
+    printf("%s: flow %zu of %zu, the core is the host that is pinged\n",
+           value_shown(r->options->paths[0]), r->im->number, r->im->total);
     bad += reactive_differ_number("requests sent", was.requests, asked, "a scenario holds no more");
     bad += reactive_differ_number(
         "replies", was.replies, r->replies,

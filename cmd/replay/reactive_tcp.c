@@ -7,6 +7,7 @@
 #include "reactive.h"
 #include "../../sim/base/sha256.h"
 #include "../verbs.h"
+#include "../../sim/text/values.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,15 +48,17 @@ int tcp_write_scenario(const struct import *im, const struct options *o)
 
     text = scenario_text(im, beside ? (slash ? slash + 1 : side) : NULL, &len);
     if (peer->len > STREAM_MAX || len > SCENARIO_MAX) {
-        fprintf(stderr,
-                "drywire: %s: flow %zu is too long for a scenario: the peer says %zu bytes in %zu "
-                "pieces; replay --loose takes it\n",
-                o->paths[0], im->number, peer->len, peer->piece_count);
+        value_message(
+            stderr,
+            "drywire: %s: flow %zu is too long for a scenario: the peer says %zu bytes in %zu "
+            "pieces; replay --loose takes it\n",
+            o->paths[0], im->number, peer->len, peer->piece_count);
         code = EXIT_USAGE;
     }
     if (!code && beside && same_file(side, o->paths[0])) {
-        fprintf(stderr, "drywire: --output %s: its bytes would go into %s, the file to read\n",
-                o->output, side);
+        value_message(stderr,
+                      "drywire: --output %s: its bytes would go into %s, the file to read\n",
+                      o->output, side);
         code = EXIT_USAGE;
     }
     if (!code && beside)
@@ -218,8 +221,8 @@ static int report(void *ctx, const struct run_result *run)
     struct flows flows;
     unsigned bad = 0;
 
-    printf("%s: flow %zu of %zu, the core is the %s (%s)\n", r->options->paths[0], im->number,
-           import_total(im), im->own == CLIENT ? "client" : "server",
+    printf("%s: flow %zu of %zu, the core is the %s (%s)\n", value_shown(r->options->paths[0]),
+           im->number, import_total(im), im->own == CLIENT ? "client" : "server",
            im->webget ? "webget" : "talk");
     import_notes(im, stdout, "  imported: ");
     capture_flows(&flows, &r->frames.capture);

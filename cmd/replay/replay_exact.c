@@ -44,7 +44,7 @@ static void word(const struct capture *c, const char *key, char *buf, size_t siz
 {
     if (!capture_origin(c, key, buf, size))
         *buf = 0;
-    value_show(buf);
+    value_show(buf, size);
 }
 
 static void read_made(const struct capture *c, struct made *m)
@@ -82,7 +82,7 @@ static void say_frame(const char *name, const struct capture *c, size_t i)
     }
     decode_frame(f->bytes, f->len, &d);
     snprintf(fault, sizeof(fault), "%.*s", (int)f->fault_len, f->fault ? f->fault : "");
-    value_show(fault);
+    value_show(fault, sizeof(fault));
     printf("%s: %" PRIu64 ".%09" PRIu64 " %s%s%s%s%s\n", name, f->time_ns / NS_PER_S,
            f->time_ns % NS_PER_S, f->lost ? "lost " : "", f->fault ? "[" : "", fault,
            f->fault ? "] " : "", decode_summary(&d, line, sizeof(line)));
@@ -185,7 +185,7 @@ static const uint8_t *next_option(const uint8_t **at, const uint8_t *end, uint16
 static void quote(char *buf, size_t size, const uint8_t *text, size_t len)
 {
     snprintf(buf, size, text ? "'%.*s'" : "none", (int)len, (const char *)text);
-    value_show(buf);
+    value_show(buf, size);
 }
 
 /* In what two packets of the same number differ; "": in nothing that is said here. */
@@ -254,7 +254,7 @@ __attribute__((format(printf, 2, 3))) static int differs(const char *path, const
     va_start(args, format);
     vsnprintf(what, sizeof(what), format, args);
     va_end(args);
-    printf("DIFFERENT  %s  exact: %s\n", path, what);
+    printf("DIFFERENT  %s  exact: %s\n", value_shown(path), what);
     replay_differs(FAILURE_DIVERGENCE, "replay.exact", what);
     return EXIT_DIVERGED;
 }
@@ -283,11 +283,11 @@ static int compare_verdicts(const char *path, const struct capture *was, const s
         return differs(path, "all %zu frames are the same; the verdict was %s, is %s%s%s",
                        was->count, then, now, *f->message ? ": " : "", f->message);
     }
-    printf("same  %s  exact: %zu frames with their times, and %zu bytes of records%s\n", path,
-           was->count, was->file_len - header_len(was),
+    printf("same  %s  exact: %zu frames with their times, and %zu bytes of records%s\n",
+           value_shown(path), was->count, was->file_len - header_len(was),
            saved_again ? "; another program has saved the file again" : "");
     if (f->kind != FAILURE_NONE)
-        printf("as then    %s: %s\n", name, f->message);
+        printf("as then    %s: %s\n", name, value_shown(f->message));
     return EXIT_PASS;
 }
 
@@ -334,8 +334,8 @@ static int read_new(const char *temporary, const struct verdict *v, struct captu
 
     if (!capture_read(is, temporary, problem, sizeof(problem)))
         return 0;
-    fprintf(stderr, "drywire: the run left no capture: %s%s%s\n", problem,
-            v->failure.kind ? "; it failed: " : "", v->failure.message);
+    value_message(stderr, "drywire: the run left no capture: %s%s%s\n", problem,
+                  v->failure.kind ? "; it failed: " : "", v->failure.message);
     return EXIT_HARNESS;
 }
 
@@ -365,7 +365,7 @@ static int run_again(const char *path, const struct capture *was, const struct s
     struct capture is;
 
     if (fd < 0) {
-        fprintf(stderr, "drywire: %s: %s\n", temporary, strerror(errno));
+        value_message(stderr, "drywire: %s: %s\n", temporary, strerror(errno));
         return EXIT_HARNESS;
     }
     close(fd);
@@ -389,8 +389,8 @@ static int behind_capture(struct scenario *sc, const char *path, struct capture 
 
     for (size_t i = 0; i < c->count; i++)
         if (c->frames[i].len > REPLAY_FRAME_MAX) {
-            fprintf(stderr, "drywire: %s: frame %zu has %zu bytes, the wire carries %d\n", path,
-                    i + 1, c->frames[i].len, REPLAY_FRAME_MAX);
+            value_message(stderr, "drywire: %s: frame %zu has %zu bytes, the wire carries %d\n",
+                          path, i + 1, c->frames[i].len, REPLAY_FRAME_MAX);
             return EXIT_USAGE;
         }
     for (unsigned i = 0; i < sc->action_count; i++)
@@ -428,13 +428,13 @@ static int deliver_again(const char *path, const struct scenario *sc, const stru
     const struct verdict *v;
 
     if (!own) {
-        fprintf(stderr, "drywire: %s: no frame is the machine's\n", path);
+        value_message(stderr, "drywire: %s: no frame is the machine's\n", path);
         return EXIT_USAGE;
     }
     v = run_once(sc, o, NULL);
     if (v->failure.kind == FAILURE_NONE) {
-        printf("same  %s  exact: of %zu frames the machine's own %zu, ACKs apart (P2)\n", path,
-               sc->replay.capture.count, own);
+        printf("same  %s  exact: of %zu frames the machine's own %zu, ACKs apart (P2)\n",
+               value_shown(path), sc->replay.capture.count, own);
         return EXIT_PASS;
     }
     differs(path, "%s: %s", v->failure.oracle, v->failure.message);
@@ -460,15 +460,16 @@ static int check_made(const char *path, const struct made *m, uint64_t *seed)
             "any is played\n",
             path, missing);
     else if (strcmp(m->verb, "run") && strcmp(m->verb, "world") && strcmp(m->verb, "qemu"))
-        fprintf(stderr, "drywire: %s: its header says verb=%s, which is none\n", path, m->verb);
+        value_message(stderr, "drywire: %s: its header says verb=%s, which is none\n", path,
+                      m->verb);
     else if (!value_number(m->seed, seed))
-        fprintf(stderr, "drywire: %s: its header says seed=%s, which is no number\n", path,
-                m->seed);
+        value_message(stderr, "drywire: %s: its header says seed=%s, which is no number\n", path,
+                      m->seed);
     else if (*m->guest)
-        fprintf(stderr,
-                "drywire: %s: made with --guest %s, which is not the core: run it again with "
-                "'drywire run'\n",
-                path, m->guest);
+        value_message(stderr,
+                      "drywire: %s: made with --guest %s, which is not the core: run it again with "
+                      "'drywire run'\n",
+                      path, m->guest);
     else
         return 0;
     return EXIT_USAGE;
@@ -492,9 +493,10 @@ static int read_scenario(const struct capture *c, const char *path, const struct
     code = scenario_parse_device(m->scenario, c->scenario, c->scenario_len, device, sc, out);
     memory_stream_close(out);
     if (code)
-        fprintf(stderr, "drywire: %s: in its header, %.*s%s\n", path, (int)strcspn(errors, "\n"),
-                errors,
-                strcmp(m->verb, "world") ? "" : " (--loose plays the captured world to the core)");
+        value_message(stderr, "drywire: %s: in its header, %.*s%s\n", path,
+                      (int)strcspn(errors, "\n"), errors,
+                      strcmp(m->verb, "world") ? ""
+                                               : " (--loose plays the captured world to the core)");
     free(errors);
     return code;
 }
@@ -533,8 +535,9 @@ int exact_run_open(struct exact_run *run, const char *path, struct capture *c,
     run->options.memory = !strcmp(m.memory, "weak")     ? MEMORY_WEAK
                           : !strcmp(m.memory, "strong") ? MEMORY_STRONG
                                                         : MEMORY_DRAW;
-    printf("exact: %s by drywire %s%s%s, scenario %s, seed %" PRIu64 ", revision %s\n", path,
-           m.verb, *m.machine ? " on " : "", m.machine, m.scenario, run->options.seed, m.revision);
+    printf("exact: %s by drywire %s%s%s, scenario %s, seed %" PRIu64 ", revision %s\n",
+           value_shown(path), m.verb, *m.machine ? " on " : "", m.machine, m.scenario,
+           run->options.seed, m.revision);
     if (strcmp(m.source, DRYWIRE_SOURCE))
         printf(
             "warning: made by sources %s, these are %s: a difference may be a change of theirs\n",

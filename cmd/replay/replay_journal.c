@@ -8,6 +8,7 @@
 #include "../../sim/base/memory.h"
 #include "replay_core.h"
 #include "../report/report.h"
+#include "../../sim/text/values.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -103,7 +104,7 @@ static char *read_file(const char *path, size_t *len)
         out_of_memory();
     *len = f ? fread(text, 1, JOURNAL_LOG_MAX + 1, f) : 0;
     if (!f || ferror(f)) {
-        fprintf(stderr, "drywire: %s: %s\n", path, strerror(errno));
+        value_message(stderr, "drywire: %s: %s\n", path, strerror(errno));
         free(text);
         text = NULL;
     }
@@ -123,16 +124,16 @@ static int open_journal(const char *path, struct journal *j)
     if (!text)
         return code;
     if (journal_parse(j, text, len, why, sizeof(why)))
-        fprintf(stderr, "drywire: %s: %s\n", path, why);
+        value_message(stderr, "drywire: %s: %s\n", path, why);
     else if (strcmp(j->core, CORE_REVISION))
-        fprintf(stderr,
-                "drywire: %s: written by core revision %s, this program has %s: build both "
-                "from the same sources\n",
-                path, j->core, CORE_REVISION);
+        value_message(stderr,
+                      "drywire: %s: written by core revision %s, this program has %s: build both "
+                      "from the same sources\n",
+                      path, j->core, CORE_REVISION);
     else if (j->kernel_size != replay_kernel_size())
-        fprintf(stderr,
-                "drywire: %s: the kernel's state was %" PRIu64 " bytes there and is %zu here\n",
-                path, j->kernel_size, replay_kernel_size());
+        value_message(
+            stderr, "drywire: %s: the kernel's state was %" PRIu64 " bytes there and is %zu here\n",
+            path, j->kernel_size, replay_kernel_size());
     else
         code = 0;
     if (code && j->text)
@@ -150,7 +151,7 @@ static int under_gdb(const char *path)
     signal(SIGPIPE, SIG_DFL);
     execlp("gdb", "gdb", "-q", "-ex", "set confirm off", "-ex", "break replay_end", "-ex", "run",
            "--args", self, "replay", path, (char *)NULL);
-    fprintf(stderr, "drywire: gdb is not here; on Debian, as root: apt-get install -y gdb\n");
+    value_message(stderr, "drywire: gdb is not here; on Debian, as root: apt-get install -y gdb\n");
     return EXIT_CANNOT_TEST;
 }
 

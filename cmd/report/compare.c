@@ -5,6 +5,7 @@
  * P3: the same digest: messages, SYN options, byte streams, the order of closing.
  */
 #include "compare.h"
+#include "../../sim/text/values.h"
 #include "../../sim/frame/digest.h"
 #include "../../sim/frame/normal.h"
 #include "../../sim/base/sha256.h"
@@ -28,11 +29,12 @@ static void say_side(const struct comparison *c, const struct compared *side, si
     struct decoded d;
 
     if (!frame || frame > side->capture.count) {
-        fprintf(c->out, "%s: no such frame among %zu\n", side->name, side->capture.count);
+        fprintf(c->out, "%s: no such frame among %zu\n", value_shown(side->name),
+                side->capture.count);
         return;
     }
     decode_frame(side->capture.frames[frame - 1].bytes, side->capture.frames[frame - 1].len, &d);
-    fprintf(c->out, "%s: frame %zu: %s\n", side->name, frame,
+    fprintf(c->out, "%s: frame %zu: %s\n", value_shown(side->name), frame,
             decode_summary(&d, line, sizeof(line)));
 }
 

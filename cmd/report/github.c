@@ -6,6 +6,7 @@
  */
 #include "report.h"
 #include "../../sim/base/memory.h"
+#include "../../sim/text/values.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -65,7 +66,7 @@ static int github_summary(const struct report_item *it, const char *what, const 
         if (!fclose(out) && good)
             return 0;
     }
-    fprintf(stderr, "drywire: GITHUB_STEP_SUMMARY %s: %s\n", path, strerror(errno));
+    value_message(stderr, "drywire: GITHUB_STEP_SUMMARY %s: %s\n", path, strerror(errno));
     return EXIT_HARNESS;
 }
 

@@ -3,6 +3,7 @@
  */
 #include "report.h"
 #include "json.h"
+#include "../../sim/text/values.h"
 #include "../../sim/base/memory.h"
 #include <inttypes.h>
 #include <stdarg.h>
@@ -27,12 +28,12 @@ const char *report_word(const struct report_item *it)
 unsigned report_place(const struct report_item *it, char *file, size_t size)
 {
     const char *site = it->error ? it->error : it->verdict->failure.site;
-    const char *path = report_path(it), *colon;
-    size_t len = strlen(path);
+    const char *path = report_path(it), *shown = value_shown(path), *colon;
+    size_t len = strlen(shown);
 
     snprintf(file, size, "%s", path);
     if (it->error) /* file:line: message */
-        return !strncmp(site, path, len) && site[len] == ':' ? (unsigned)atoi(site + len + 1) : 0;
+        return !strncmp(site, shown, len) && site[len] == ':' ? (unsigned)atoi(site + len + 1) : 0;
     colon = strrchr(site, ':');
     if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1))
         return 0;
@@ -52,21 +53,45 @@ __attribute__((format(printf, 3, 4))) static void append(char *buf, size_t size,
     va_end(args);
 }
 
+/* Characters that a shell takes as they are. */
+static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                            "%+,-./:=@_";
+
+/* With octal numbers, for what a terminal would not show, and for a quote. */
+static void append_printf(char *buf, size_t size, const char *word)
+{
+    append(buf, size, "\"$(printf -- ");
+    for (; *word; word++)
+        append(buf, size, strchr(plain, *word) && *word != '%' ? "%c" : "\\\\%03o",
+               (unsigned char)*word);
+    append(buf, size, ")\"");
+}
+
 /* A word for the shell, with backslashes, so that it can stand inside quotes of sh -c too. */
 static void append_word(char *buf, size_t size, const char *word)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                                "%+,-./:=@_";
-
+    if (strchr(word, '\'') || value_shown(word) != word) {
+        append_printf(buf, size, word);
+        return;
+    }
     for (; *word; word++)
         append(buf, size, "%s%c", strchr(plain, *word) || *word & 0x80 ? "" : "\\", *word);
+}
+
+/* A file, which is no option. */
+static void append_path(char *buf, size_t size, const char *path)
+{
+    char dotted[4100];
+
+    snprintf(dotted, sizeof(dotted), "%s%s", path[0] == '-' && path[1] ? "./" : "", path);
+    append_word(buf, size, dotted);
 }
 
 /* An exact replay has its seed from the capture. */
 static void replay_capture(char *buf, size_t size, const struct options *o)
 {
     append(buf, size, " replay ");
-    append_word(buf, size, o->paths[0]);
+    append_path(buf, size, o->paths[0]);
     if (o->memory != MEMORY_DRAW)
         append(buf, size, " --memory %s", memory_word(o->memory));
     if (o->role == ROLE_OBSERVER) {
@@ -113,7 +138,7 @@ static void again_with(char *buf, size_t size, const char *program, const struct
     }
     append(buf, size, " %s ",
            o->verb == VERB_WORLD || o->verb == VERB_QEMU ? verb_word(o->verb) : "run");
-    append_word(buf, size, report_path(it));
+    append_path(buf, size, report_path(it));
     append(buf, size, " --seed %" PRIu64, o->seed);
     if (o->verb == VERB_WORLD)
         append(buf, size, " --socket PATH");
@@ -248,9 +273,9 @@ void report_line(FILE *out, const struct report_item *it)
     bool color = it->options->color;
 
     fprintf(out, "%s%s%s  %s", color ? colour : "", report_word(it), color ? "\033[0m" : "",
-            report_path(it));
+            value_shown(report_path(it)));
     if (it->skip || it->error) {
-        fprintf(out, "  %s\n", it->skip ? it->skip : it->error);
+        fprintf(out, "  %s\n", value_shown(it->skip ? it->skip : it->error));
         return;
     }
     fprintf(out, "  seed=%" PRIu64 " hash=%016" PRIx64 "  ", it->options->seed, v->hash);
@@ -278,20 +303,22 @@ void report_block(FILE *out, const struct report_item *it)
     const struct verdict *v = it->verdict;
     const struct failure *f = &v->failure;
     uint64_t at_us = f->time_ns >= SIM_POWER_ON_NS ? (f->time_ns - SIM_POWER_ON_NS) / NS_PER_US : 0;
-    char replay[1200], name[FAILURE_NAME_MAX + 1];
+    char replay[1200], capture[1200] = "", name[FAILURE_NAME_MAX + 1];
 
     report_replay(replay, sizeof(replay), it);
+    append_path(capture, sizeof(capture), it->capture ? it->capture : "");
     failure_name(name, f);
-    fprintf(out, "what:      %s: %s\n", name, f->message);
-    fprintf(out, "where:     %s\n", f->site);
+    fprintf(out, "what:      %s: %s\n", name, value_shown(f->message));
+    fprintf(out, "where:     %s\n", value_shown(f->site));
     fprintf(out, "when:      %" PRIu64 ".%06" PRIu64 " s virtual, event %" PRIu64 "%s%s\n",
-            at_us / 1000000, at_us % 1000000, f->event, v->world[0] ? "; " : "", v->world);
-    fprintf(out, "diverged:  %s\n", v->diverged[0] ? v->diverged : "-");
+            at_us / 1000000, at_us % 1000000, f->event, v->world[0] ? "; " : "",
+            value_shown(v->world));
+    fprintf(out, "diverged:  %s\n", v->diverged[0] ? value_shown(v->diverged) : "-");
     fprintf(out, "frames:");
     put_last_frames(out, v);
     fprintf(out, "%s    %s\n", it->options->verb == VERB_RUN ? "replay:" : "again: ", replay);
     if (it->capture)
-        fprintf(out, "wireshark: wireshark %s\n", it->capture);
+        fprintf(out, "wireshark: wireshark %s\n", capture);
     else
         fprintf(out, "wireshark: %s --pcap fail.pcapng; wireshark fail.pcapng\n", replay);
     if (it->options->verb == VERB_RUN) {

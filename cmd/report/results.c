@@ -3,6 +3,7 @@
 #include "../../sim/base/memory.h"
 #include "fold.h"
 #include "../worker/progress.h"
+#include "../../sim/text/values.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ static void results_name(struct results *r, const struct report_item *it)
     enum memory_mode memory = it->options->memory;
 
     snprintf(name, sizeof(name), "%s: %s%s%s%s\n", it->error ? "unreadable" : "failed",
-             report_path(it), memory ? " (" : "", memory ? memory_word(memory) : "",
+             value_shown(report_path(it)), memory ? " (" : "", memory ? memory_word(memory) : "",
              memory ? ")" : "");
     r->names = memory_grow(r->names, r->count + 1, &r->size, sizeof(*r->names));
     r->names[r->count] = strdup(name);
@@ -30,7 +31,7 @@ static void results_print(const struct results *r, const struct report_item *it)
     size_t len;
 
     if (it->error) {
-        fprintf(stderr, "%s\n", it->error);
+        value_message(stderr, "%s\n", it->error);
         return;
     }
     if (it->text) {
@@ -61,7 +62,7 @@ int results_add(struct results *r, const struct report_item *it)
     results_print(r, it);
     if (it->verdict->printed_len) {
         fflush(NULL);
-        fprintf(stderr, "drywire: %s printed:\n", report_path(it));
+        value_message(stderr, "drywire: %s printed:\n", report_path(it));
         fwrite(it->verdict->printed, 1, it->verdict->printed_len, stderr);
     }
     if (o->annotate)

@@ -6,6 +6,7 @@
 #include "../../sim/frame/digest.h"
 #include "ladder.h"
 #include "report.h"
+#include "../../sim/text/values.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +128,7 @@ int seq_capture(const char *path, const struct options *o)
     uint8_t mac[6];
 
     if (capture_read(&c, path, problem, sizeof(problem))) {
-        fprintf(stderr, "drywire: %s: %s\n", path, problem);
+        value_message(stderr, "drywire: %s: %s\n", path, problem);
         return EXIT_USAGE;
     }
     /* The simulation's time begins at power-on; any other capture's with its first frame. */

@@ -8,6 +8,7 @@
 #include "../base/whole_file.h"
 #include "comparison.h"
 #include "../report/report.h"
+#include "../../sim/text/values.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -185,7 +186,7 @@ static void fail_output(struct verdict *v, const char *option, const char *what,
     struct failure *f = &v->failure;
 
     if (f->kind != FAILURE_NONE) {
-        fprintf(stderr, "drywire: --%s %s: %s\n", option, path, strerror(error));
+        value_message(stderr, "drywire: --%s %s: %s\n", option, path, strerror(error));
         return;
     }
     f->kind = FAILURE_HARNESS;
@@ -318,12 +319,12 @@ int child_call(int (*fn)(void *ctx), void *ctx, uint64_t timeout_s)
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (pid < 0) {
-        fprintf(stderr, "drywire: fork: %s\n", strerror(errno));
+        value_message(stderr, "drywire: fork: %s\n", strerror(errno));
         return EXIT_HARNESS;
     }
     if (WIFEXITED(status))
         return WEXITSTATUS(status);
-    fprintf(stderr, "drywire: ended by %s; 'drywire run' shows where\n",
-            strsignal(WTERMSIG(status)));
+    value_message(stderr, "drywire: ended by %s; 'drywire run' shows where\n",
+                  strsignal(WTERMSIG(status)));
     return WTERMSIG(status) == SIGALRM ? EXIT_LIVELOCK : EXIT_FAIL;
 }

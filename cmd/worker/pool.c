@@ -10,6 +10,7 @@
 #include "../../sim/frame/pcapng.h"
 #include "../../sim/base/memory.h"
 #include "../base/whole_file.h"
+#include "../../sim/text/values.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -350,7 +351,7 @@ static int give_out(struct crew *c)
         if (w->busy || c->next == c->pool->count || c->next - c->told == AHEAD_MAX)
             continue;
         if (!w->pid && worker_start(c, w)) {
-            fprintf(stderr, "drywire: no process for a run: %s\n", strerror(errno));
+            value_message(stderr, "drywire: no process for a run: %s\n", strerror(errno));
             return EXIT_HARNESS;
         }
         memset(w->verdict, 0, offsetof(struct verdict, story));
@@ -445,7 +446,8 @@ static int dismiss(struct crew *c)
             continue;
         while ((n = read(w->printed, text, sizeof(text))) > 0)
             fwrite(text, 1, (size_t)n, stderr);
-        fprintf(stderr, "drywire: a worker ended badly after its last run (status %#x)\n", status);
+        value_message(stderr, "drywire: a worker ended badly after its last run (status %#x)\n",
+                      status);
         code = EXIT_HARNESS;
     }
     return code;
@@ -457,7 +459,8 @@ static int crew_open(struct crew *c)
     c->polls = memory_new(c->count, sizeof(*c->polls));
     for (unsigned i = 0; i < c->count; i++)
         if (worker_place(&c->workers[i])) {
-            fprintf(stderr, "drywire: no memory to share with a worker: %s\n", strerror(errno));
+            value_message(stderr, "drywire: no memory to share with a worker: %s\n",
+                          strerror(errno));
             return EXIT_HARNESS;
         }
     return 0;

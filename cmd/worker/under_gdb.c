@@ -80,6 +80,6 @@ int run_under_gdb(const struct options *o)
     words[n] = NULL;
     signal(SIGPIPE, SIG_DFL);
     execvp("gdb", (char *const *)words);
-    fprintf(stderr, "drywire: gdb is not here; on Debian, as root: apt-get install -y gdb\n");
+    value_message(stderr, "drywire: gdb is not here; on Debian, as root: apt-get install -y gdb\n");
     return EXIT_CANNOT_TEST;
 }

@@ -6,6 +6,7 @@
 #ifdef DRYWIRE_BUGS
 #include "../../core/base/bug.h"
 #include "../../core/port/platform.h"
+#include "../text/values.h"
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ int bug_chosen(enum bug bug)
             if (strcmp(names[i], want) == 0)
                 chosen = i;
         if (want && *want && chosen == BUG_COUNT) {
-            fprintf(stderr, "drywire: there is no planted bug '%s'\n", want);
+            value_message(stderr, "drywire: there is no planted bug '%s'\n", want);
             exit(2);
         }
     }
@@ -55,7 +56,7 @@ int bug_barrier(const char *site, int kind)
             return i;
     if (strcmp(want + len + 1, "none") == 0)
         return -1;
-    fprintf(stderr, "drywire: DRYWIRE_BARRIER=%s names no kind of barrier\n", want);
+    value_message(stderr, "drywire: DRYWIRE_BARRIER=%s names no kind of barrier\n", want);
     exit(2);
 }
 #else

@@ -253,8 +253,8 @@ static bool complain(FILE *errors, const struct scenario *sc, const struct scena
     near = words->count ? nearest_word(key, words->list) : NULL;
     if (near && !strcmp(near, key)) /* the word is right, but not there */
         near = NULL;
-    fprintf(errors, "%s:%u: %s '%.40s'%s%s%s\n", sc->path, x->line, what, word,
-            near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+    value_message(errors, "%s:%u: %s '%.40s'%s%s%s\n", sc->path, x->line, what, word,
+                  near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
     return false;
 }
 
@@ -387,8 +387,8 @@ static bool check_arguments(const struct scenario *sc, const struct scenario_pro
     }
     if (usage_is_expected(sc, p->words[0]))
         return true;
-    fprintf(errors, "%s:%u: '%s' does not take %u argument%s; it is written: %s\n", sc->path,
-            p->line, p->words[0], p->count - 1, p->count == 2 ? "" : "s", usage);
+    value_message(errors, "%s:%u: '%s' does not take %u argument%s; it is written: %s\n", sc->path,
+                  p->line, p->words[0], p->count - 1, p->count == 2 ? "" : "s", usage);
     return false;
 }
 

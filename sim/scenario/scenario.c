@@ -10,6 +10,7 @@
  */
 #include "scenario_lines.h"
 #include "../base/memory.h"
+#include "../text/values.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,8 +57,7 @@ bool reader_wrong(struct reader *r, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    value_show(text);
-    fprintf(r->errors, "%s:%u: %s\n", r->path, r->line, text);
+    value_message(r->errors, "%s:%u: %s\n", r->path, r->line, text);
     return false;
 }
 
@@ -519,12 +519,12 @@ static int read_file(const char *path, const struct how *how, struct scenario **
     if (f && text)
         len = fread(text, 1, SCENARIO_MAX + 1, f);
     if (!f || !text || ferror(f))
-        fprintf(errors, "%s: cannot be read: %s\n", path, strerror(errno));
+        value_message(errors, "%s: cannot be read: %s\n", path, strerror(errno));
     else if (len > SCENARIO_MAX)
-        fprintf(errors, "%s: is larger than a scenario can be (1 MiB)\n", path);
+        value_message(errors, "%s: is larger than a scenario can be (1 MiB)\n", path);
     else if (capture_magic(text, len))
-        fprintf(errors, "%s: is a capture, not a scenario: drywire replay or import takes it\n",
-                path);
+        value_message(
+            errors, "%s: is a capture, not a scenario: drywire replay or import takes it\n", path);
     else
         result = parse(path, text, len, how, out, errors);
     free(text);

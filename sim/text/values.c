@@ -4,6 +4,7 @@
  * and scenario.h.
  */
 #include "values.h"
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,23 +34,53 @@ size_t value_character(const char *p, const char *end, uint32_t *c)
     return *c < least[n] || *c > 0x10ffff || (*c >= 0xd800 && *c < 0xe000) ? 0 : n;
 }
 
-bool value_show(char *text)
+const char *value_shown(const char *text)
 {
-    char *end = text + strlen(text);
+    static char buffers[SHOWN_AT_ONCE][SHOWN_MAX];
+    static unsigned turn;
+    const char *end = text + strlen(text);
+    char *buf = buffers[turn];
     bool sound = true;
-    uint32_t c;
+    size_t used = 0;
 
-    while (text < end) {
-        size_t n = value_character(text, end, &c);
+    for (const char *p = text; p < end && used < SHOWN_MAX - 20;) {
+        uint32_t c;
+        size_t n = value_character(p, end, &c), bytes = n ? n : 1;
+        bool hidden = !n || value_hidden(c);
 
-        if (!n || value_hidden(c)) {
-            n = n ? n : 1;
-            memset(text, '?', n);
-            sound = false;
-        }
-        text += n;
+        sound &= !hidden;
+        for (size_t i = 0; i < bytes; i++)
+            used += (size_t)sprintf(buf + used, hidden ? "\\x%02x" : "%c", (uint8_t)p[i]);
+        p += bytes;
     }
-    return sound;
+    if (sound)
+        return text;
+    turn = (turn + 1) % SHOWN_AT_ONCE;
+    return buf;
+}
+
+void value_show(char *buf, size_t size)
+{
+    const char *shown = value_shown(buf);
+
+    if (shown != buf)
+        snprintf(buf, size, "%s", shown);
+}
+
+void value_message(FILE *out, const char *format, ...)
+{
+    char text[SHOWN_MAX];
+    va_list args;
+    size_t len;
+    bool ends;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    len = strlen(text);
+    ends = len && text[len - 1] == '\n';
+    text[len - ends] = 0;
+    fprintf(out, "%s%s", value_shown(text), ends ? "\n" : "");
 }
 
 /* ---- numbers ---- */

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* The longest duration that can be written. */
 #define DURATION_MAX_NS (UINT64_C(10000) * 86400 * 1000000000)
@@ -32,9 +33,17 @@ size_t value_character(const char *p, const char *end, uint32_t *c);
 /* Would a terminal obey the character, or show what stands around it in another order? */
 bool value_hidden(uint32_t c);
 
-/* '?' takes the place of whatever is hidden or no UTF-8: what is left may go to a terminal. Was it
- * so before? */
-bool value_show(char *text);
+/* The text as it may go to a terminal and stays one line: what is hidden or no UTF-8 is written
+ * \xNN. The text itself when there is nothing of that, else a copy that lasts for a few calls more;
+ * one that is longer than SHOWN_MAX is cut. */
+enum { SHOWN_MAX = 16384, SHOWN_AT_ONCE = 4 };
+const char *value_shown(const char *text);
+
+/* The same in place, cut to the size. */
+void value_show(char *buf, size_t size);
+
+/* Print a message so; the newline at its end stays one. */
+void value_message(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Each reads all of `text`; false leaves *out alone. */
 bool value_number(const char *text, uint64_t *out);   /* 26 0x1a */

@@ -476,9 +476,9 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
 static void a_message_is_one_line_whatever_the_word_holds(void **state)
 {
     (void)state;
-    bad("run \"a\\nb\\x1b[31m\"\n", "unknown program 'a?b?[31m'");
+    bad("run \"a\\nb\\x1b[31m\"\n", "unknown program 'a\\x0ab\\x1b[31m'");
     bad("run \"\\xe2\\x80\\xae \\xc2\\x9b \\xff \\xc3\\xa9\"\n",
-        "unknown program '??? ?? ? \xc3\xa9'");
+        "unknown program '\\xe2\\x80\\xae \\xc2\\x9b \\xff \xc3\xa9'");
 }
 
 static void too_many_words_are_refused(void **state)

@@ -14,6 +14,7 @@
 #include "host_socket.h"
 #include "../world.h"
 #include "../../../core/base/check.h"
+#include "../../text/values.h"
 #include <inttypes.h>
 #include <libslirp.h>
 #include <malloc.h>
@@ -554,13 +555,14 @@ int world_slirp_self_test(void)
     mallopt(M_MMAP_THRESHOLD, 64 << 20);
     unsetenv("SLIRP_DEBUG");
     if (version_number(slirp_version_string()) / 10000 != 4) {
-        fprintf(stderr, "drywire: libslirp %s is not known; version 4 is\n",
-                slirp_version_string());
+        value_message(stderr, "drywire: libslirp %s is not known; version 4 is\n",
+                      slirp_version_string());
         return 4;
     }
     if (!host_interposed() || !library_uses_virtual_sockets()) {
-        fprintf(stderr, "drywire: libslirp does not use the simulated host sockets and would use "
-                        "the real network\n");
+        value_message(stderr,
+                      "drywire: libslirp does not use the simulated host sockets and would use "
+                      "the real network\n");
         return 4;
     }
     return 0;
