@@ -4,6 +4,7 @@
 #include "base/whole_file.h"
 #include "verbs.h"
 #include "../sim/text/values.h"
+#include "base/exit_codes.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -4,6 +4,7 @@
 #include "report/compare.h"
 #include "verbs.h"
 #include "../sim/text/values.h"
+#include "base/exit_codes.h"
 #include <stdio.h>
 
 int verb_compare(const struct options *o)

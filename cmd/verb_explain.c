@@ -6,6 +6,10 @@
 #include "report/stream_words.h"
 #include "verbs.h"
 #include "../sim/text/values.h"
+#include "base/guest_file.h"
+#include "base/can_run.h"
+#include "base/read_scenario.h"
+#include "base/exit_codes.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -83,9 +87,9 @@ static int explain(void *ctx)
     const struct options *o = job->options;
     struct explanation e = {0};
     struct run_options ro = {
-        .seed = o->seed,
+        .seed = o->choice.seed,
         .guest = job->guest,
-        .weak_memory = options_weak(o),
+        .weak_memory = memory_toggle(o->choice.memory),
         .on_frame = explain_frame,
         .on_lost = explain_lost,
         .ctx = &e,
@@ -94,7 +98,7 @@ static int explain(void *ctx)
     struct run_result r;
 
     printf("%s, seed %" PRIu64 "\n\nFrames that a fault touched:\n",
-           value_shown(job->scenario->path), o->seed);
+           value_shown(job->scenario->path), o->choice.seed);
     run_scenario(c, job->scenario, &ro, &r);
     if (!e.touched)
         puts("  none");
@@ -117,12 +121,12 @@ int verb_explain(const struct options *o)
                       "drywire: explain one scenario file, e.g. drywire explain FILE --seed 7\n");
         return EXIT_USAGE;
     }
-    if (o->guest && !(job.guest = load_guest(o->guest)))
+    if (o->choice.guest && !(job.guest = guest_file_load(o->choice.guest)))
         return EXIT_USAGE;
-    if (read_with_device(o->paths[0], o, &sc))
+    if (read_scenario(o->paths[0], &o->choice, &sc, stderr))
         return EXIT_USAGE;
     job.scenario = sc;
-    code = check_skip(sc);
+    code = can_run(sc);
     if (!code)
         code = child_call(explain, &job, o->timeout_s);
     scenario_free(sc);

@@ -4,6 +4,8 @@
 #include "replay/reactive.h"
 #include "verbs.h"
 #include "../sim/text/values.h"
+#include "base/outputs.h"
+#include "base/exit_codes.h"
 #include <stdio.h>
 
 int verb_import(const struct options *o)
@@ -24,7 +26,7 @@ int verb_import(const struct options *o)
             stderr, "drywire: import takes one capture, e.g. drywire import web.pcap -o web.scn\n");
         return EXIT_USAGE;
     }
-    if (check_writable("output", o->output))
+    if (output_check("output", o->output))
         return EXIT_USAGE;
     if (capture_read(&c, o->paths[0], problem, sizeof(problem))) {
         value_message(stderr, "drywire: %s: %s\n", o->paths[0], problem);

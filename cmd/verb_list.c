@@ -10,6 +10,8 @@
 #include "../sim/text/values.h"
 #include "base/paths.h"
 #include "verbs.h"
+#include "base/read_scenario.h"
+#include "base/exit_codes.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -118,7 +120,7 @@ static int list_scenarios(const struct options *o, char **words, int count)
     for (size_t i = 0; i < p.count; i++) {
         struct scenario *sc;
 
-        if (read_with_device(p.path[i], o, &sc)) {
+        if (read_scenario(p.path[i], &o->choice, &sc, stderr)) {
             code = EXIT_USAGE;
             continue;
         }

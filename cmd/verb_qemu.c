@@ -7,6 +7,9 @@
 #include "report/results.h"
 #include "verbs.h"
 #include "../sim/text/values.h"
+#include "base/can_run.h"
+#include "base/read_scenario.h"
+#include "base/exit_codes.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -68,7 +71,7 @@ static int qemu_all(const struct options *o, const struct paths *p)
     for (size_t i = 0; i < p->count; i++) {
         struct scenario *sc;
         char *error;
-        int one = read_for_results(p->path[i], o, &sc, &error);
+        int one = read_scenario_line(p->path[i], &o->choice, &sc, &error);
 
         if (one) {
             one = worse_exit(one, results_unreadable(&results, p->path[i], error, o));
@@ -101,7 +104,7 @@ int verb_qemu(const struct options *o)
     if (!code)
         code = qemu_check(o);
     if (!code)
-        code = check_slirp();
+        code = can_run_slirp();
     if (!code)
         code = qemu_all(o, &p);
     paths_free(&p);

@@ -12,6 +12,7 @@
 #include "replay/replay_journal.h"
 #include "verbs.h"
 #include "../sim/text/values.h"
+#include "base/exit_codes.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +79,7 @@ static int replay_one(const char *path, const struct options *o)
     int code, told;
 
     clock_gettime(CLOCK_MONOTONIC, &start);
-    replay_found()->seed = o->seed;
+    replay_found()->seed = o->choice.seed;
     aside_begin(&out, stdout);
     aside_begin(&err, stderr);
     code = capture_recognised(path) ? replay_capture(path, o) : replay_log(path, o);
@@ -87,7 +88,7 @@ static int replay_one(const char *path, const struct options *o)
     clock_gettime(CLOCK_MONOTONIC, &end);
     v.real_ns = (uint64_t)(end.tv_sec - start.tv_sec) * NS_PER_S + (uint64_t)end.tv_nsec -
                 (uint64_t)start.tv_nsec;
-    run.seed = replay_found()->seed;
+    run.choice.seed = replay_found()->seed;
     v.failure = replay_found()->failure;
     if (code && code != EXIT_USAGE && code != EXIT_CANNOT_TEST && !v.failure.kind)
         fail(&v.failure, code, errors);

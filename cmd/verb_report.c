@@ -10,6 +10,12 @@
 #include "report/report.h"
 #include "verbs.h"
 #include "../sim/text/values.h"
+#include "base/outputs.h"
+#include "base/guest_file.h"
+#include "base/can_run.h"
+#include "base/version.h"
+#include "base/read_scenario.h"
+#include "base/exit_codes.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -60,7 +66,7 @@ static int write_page(const struct report_item *it, const struct page_log *log)
     struct page_facts facts = {.scenario = it->scenario,
                                .failure = &v->failure,
                                .failure_kind = failure_kind_word(v->failure.kind),
-                               .seed = it->options->seed,
+                               .seed = it->options->choice.seed,
                                .hash = v->hash,
                                .virtual_ns = v->virtual_ns,
                                .events = v->events,
@@ -72,11 +78,11 @@ static int write_page(const struct report_item *it, const struct page_log *log)
     int code;
 
     report_replay(reproduce, sizeof(reproduce), it);
-    options_version(versions, sizeof(versions));
+    version_words(versions, sizeof(versions));
     facts.coverage = coverage_link(coverage, sizeof(coverage), path);
     page_write(out, &facts, log);
     memory_stream_close(out);
-    code = write_output("output", path, page, len);
+    code = output_write("output", path, page, len);
     free(page);
     return code;
 }
@@ -110,11 +116,11 @@ static int read_capture(const struct options *o, struct scenario **sc, struct op
     char problem[200];
     int code;
 
-    if (o->guest || o->device || o->role == ROLE_OBSERVER) {
+    if (o->choice.guest || o->choice.device || o->role == ROLE_OBSERVER) {
         value_message(stderr, "drywire: report of a capture: not with %s\n",
-                      o->guest    ? "--guest"
-                      : o->device ? "--device"
-                                  : "--as observer");
+                      o->choice.guest    ? "--guest"
+                      : o->choice.device ? "--device"
+                                         : "--as observer");
         return EXIT_USAGE;
     }
     if (capture_read(&c, path, problem, sizeof(problem))) {
@@ -152,17 +158,18 @@ int verb_report(const struct options *o)
         paths_report_missing(stderr, o->paths[0]);
         return EXIT_USAGE;
     }
-    code = check_writable("output", o->output);
-    if (!code && o->guest && !(guest = load_guest(o->guest)))
+    code = output_check("output", o->output);
+    if (!code && o->choice.guest && !(guest = guest_file_load(o->choice.guest)))
         code = EXIT_USAGE;
     if (!code)
-        code = capture_recognised(o->paths[0]) ? read_capture(o, &sc, &run)
-                                               : read_with_device(o->paths[0], o, &sc);
+        code = capture_recognised(o->paths[0])
+                   ? read_capture(o, &sc, &run)
+                   : read_scenario(o->paths[0], &o->choice, &sc, stderr);
     if (code)
         return code;
-    code = check_skip(sc);
+    code = can_run(sc);
     if (!code)
-        code = check_slirp();
+        code = can_run_slirp();
     run.program = "build/drywire"; /* the page is the same from every build */
     if (!code)
         code = report_run(sc, &run, guest);

@@ -13,6 +13,10 @@
 #include "worker/under_gdb.h"
 #include "verbs.h"
 #include "../sim/text/values.h"
+#include "base/guest_file.h"
+#include "base/can_run.h"
+#include "base/read_scenario.h"
+#include "base/exit_codes.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -110,11 +114,11 @@ static void make_job(void *ctx, uint64_t index, struct job *job)
     job->guest = r->guest;
     job->log = NULL;
     job->story_lines = r->o->verbose ? STORY_ALL : STORY_SHORT;
-    job->options.seed += nth / f->memories;
-    if (r->o->memory == MEMORY_BOTH)
-        job->options.memory = f->memories == 1    ? MEMORY_DRAW
-                              : nth % f->memories ? MEMORY_STRONG
-                                                  : MEMORY_WEAK;
+    job->options.choice.seed += nth / f->memories;
+    if (r->o->choice.memory == MEMORY_BOTH)
+        job->options.choice.memory = f->memories == 1    ? MEMORY_DRAW
+                                     : nth % f->memories ? MEMORY_STRONG
+                                                         : MEMORY_WEAK;
     job->pcap[0] = job->trace[0] = 0;
     job->pcap_stays = r->o->pcap != NULL;
     job->trace_stays = r->o->trace != NULL;
@@ -145,8 +149,8 @@ static void tell_many(const struct runner *r, const struct file *f)
     progress_erase();
     out = memory_stream(&text, &len);
     fprintf(out, "%s  %s  seeds=%" PRIu64 "..%" PRIu64 "  %" PRIu64 " runs, %" PRIu64 " failed",
-            bad ? "fail" : "pass", value_shown(f->scenario->path), r->o->seed,
-            r->o->seed + r->seeds - 1, t->runs, t->failed);
+            bad ? "fail" : "pass", value_shown(f->scenario->path), r->o->choice.seed,
+            r->o->choice.seed + r->seeds - 1, t->runs, t->failed);
     if (bad)
         fprintf(out, ", first seed=%" PRIu64, t->first_failed);
     if (t->idle)
@@ -167,7 +171,7 @@ static void keep_first(struct tally *t, const struct report_item *it)
 
     report_block(out, it);
     memory_stream_close(out);
-    t->first_failed = it->options->seed;
+    t->first_failed = it->options->choice.seed;
     t->failure = it->verdict->failure;
 }
 
@@ -181,12 +185,12 @@ static void junit_many(const struct runner *r, const struct file *f)
     struct report_item it = {
         .scenario = f->scenario, .verdict = &v, .options = &o, .text = t->block, .tally = words};
     int n = snprintf(words, sizeof(words),
-                     "%" PRIu64 "..%" PRIu64 ": %" PRIu64 " runs, %" PRIu64 " failed", o.seed,
-                     o.seed + r->seeds - 1, t->runs, t->failed);
+                     "%" PRIu64 "..%" PRIu64 ": %" PRIu64 " runs, %" PRIu64 " failed",
+                     o.choice.seed, o.choice.seed + r->seeds - 1, t->runs, t->failed);
 
     if (t->failed) {
         snprintf(words + n, sizeof(words) - (size_t)n, ", first seed=%" PRIu64, t->first_failed);
-        o.seed = t->first_failed;
+        o.choice.seed = t->first_failed;
     }
     v.failure = t->failure;
     v.real_ns = t->real_ns;
@@ -255,7 +259,7 @@ static void take_verdict(void *ctx, uint64_t index, const struct verdict *v)
     if (code && !t->failed++)
         keep_first(t, &it);
     if (v->claim.idle[0] && !t->idle++) {
-        t->first_idle = job->options.seed;
+        t->first_idle = job->options.choice.seed;
         memcpy(t->idle_words, v->claim.idle, sizeof(t->idle_words));
     }
     if (r->seeds == 1 || r->o->json || (code && t->failed == 1))
@@ -296,15 +300,15 @@ static void read_files(struct runner *r, const struct paths *p)
         struct file *f = &r->files[i];
 
         f->path = p->path[i];
-        f->code = read_for_results(f->path, r->o, &f->scenario, &f->error);
+        f->code = read_scenario_line(f->path, &r->o->choice, &f->scenario, &f->error);
         if (f->code)
             f->scenario = NULL;
         else
-            f->skip = skip_reason(f->scenario);
-        f->memories =
-            f->scenario && r->o->memory == MEMORY_BOTH && run_memory(f->scenario) == TOGGLE_DRAW
-                ? 2
-                : 1;
+            f->skip = can_run_reason(f->scenario);
+        f->memories = f->scenario && r->o->choice.memory == MEMORY_BOTH &&
+                              run_memory(f->scenario) == TOGGLE_DRAW
+                          ? 2
+                          : 1;
         f->first = runs;
         runs += runs_of(r, f);
     }
@@ -371,7 +375,7 @@ int verb_run(const struct options *o)
     }
     pool_prepare();
     code = collect_scenarios(o, &p);
-    if (!code && o->guest && !(guest = load_guest(o->guest)))
+    if (!code && o->choice.guest && !(guest = guest_file_load(o->choice.guest)))
         code = EXIT_USAGE;
     if (!code && (o->gdb || o->break_at) && (!o->gdb || p.count > 1)) {
         value_message(stderr, o->gdb ? "drywire: --gdb is for a single scenario\n"
@@ -381,7 +385,7 @@ int verb_run(const struct options *o)
     if (!code && o->gdb)
         code = run_under_gdb(o);
     else if (!code)
-        code = check_slirp();
+        code = can_run_slirp();
     if (!code)
         code = run_all(o, &p, guest);
     paths_free(&p);

@@ -6,6 +6,10 @@
 #include "report/seq.h"
 #include "verbs.h"
 #include "../sim/text/values.h"
+#include "base/guest_file.h"
+#include "base/can_run.h"
+#include "base/read_scenario.h"
+#include "base/exit_codes.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,11 +19,11 @@ static int seq_scenario(const struct options *o)
     struct scenario *sc;
     int code;
 
-    if (o->guest && !(guest = load_guest(o->guest)))
+    if (o->choice.guest && !(guest = guest_file_load(o->choice.guest)))
         return EXIT_USAGE;
-    if (read_with_device(o->paths[0], o, &sc))
+    if (read_scenario(o->paths[0], &o->choice, &sc, stderr))
         return EXIT_USAGE;
-    code = check_skip(sc);
+    code = can_run(sc);
     if (!code)
         code = seq_run(sc, guest, o);
     scenario_free(sc);

@@ -4,6 +4,9 @@
 #include "qemu/live.h"
 #include "verbs.h"
 #include "../sim/text/values.h"
+#include "base/outputs.h"
+#include "base/can_run.h"
+#include "base/exit_codes.h"
 #include <stdio.h>
 
 /* 0, or EXIT_USAGE after a line on stderr. */
@@ -24,7 +27,7 @@ static int check_world(const struct options *o)
         value_message(stderr, "drywire: --peer goes with --socket\n");
         return EXIT_USAGE;
     }
-    return check_writable("pcap", o->pcap);
+    return output_check("pcap", o->pcap);
 }
 
 int verb_world(const struct options *o)
@@ -36,9 +39,9 @@ int verb_world(const struct options *o)
         return code;
     if (scenario_read_far_side(o->paths[0], &sc, stderr))
         return EXIT_USAGE;
-    code = check_skip(sc);
+    code = can_run(sc);
     if (!code)
-        code = check_slirp();
+        code = can_run_slirp();
     if (!code)
         code = live_serve(sc, o, (struct live_guest){0});
     scenario_free(sc);

@@ -1,7 +1,7 @@
 /* Output set aside: see aside.h. */
 #include "aside.h"
 #include "../../sim/base/memory.h"
-#include "options.h"
+#include "exit_codes.h"
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>

@@ -3,10 +3,11 @@
  */
 #include "options.h"
 #include "revision.h"
+#include "version.h"
 #include "../worker/under_gdb.h"
 #include "../../sim/scenario/scenario.h"
 #include "../../sim/text/values.h"
-#include "../../sim/world/world.h"
+#include "exit_codes.h"
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
@@ -236,20 +237,11 @@ static void help_for(const struct options *o)
         help_verb(o->verb);
 }
 
-void options_version(char *buf, size_t size)
-{
-#ifdef DRYWIRE_SLIRP
-    snprintf(buf, size, "drywire %s, libslirp %s", DRYWIRE_VERSION, world_slirp_version());
-#else
-    snprintf(buf, size, "drywire %s, without libslirp", DRYWIRE_VERSION);
-#endif
-}
-
 static void version(void)
 {
     char text[120];
 
-    options_version(text, sizeof(text));
+    version_words(text, sizeof(text));
     printf("%s, revision %s\n", text, DRYWIRE_REVISION);
 }
 
@@ -286,10 +278,10 @@ static int seed_range(const char *name, const char *text, struct options *o)
     uint64_t last;
 
     snprintf(first, sizeof(first), "%.*s", dots ? (int)(dots - text) : 0, text);
-    if (dots && dots - text < (int)sizeof(first) && value_number(first, &o->seed) &&
-        value_number(dots + 2, &last) && last >= o->seed) {
-        if (last - o->seed < UINT32_MAX) {
-            o->seeds = last - o->seed + 1;
+    if (dots && dots - text < (int)sizeof(first) && value_number(first, &o->choice.seed) &&
+        value_number(dots + 2, &last) && last >= o->choice.seed) {
+        if (last - o->choice.seed < UINT32_MAX) {
+            o->seeds = last - o->choice.seed + 1;
             return -1;
         }
         value_message(stderr, "drywire: --%s runs %" PRIu32 " seeds at most, '%s' has more\n", name,
@@ -323,9 +315,8 @@ static int qemu_arg(const char *word, struct options *o)
     return -1;
 }
 
-/* In the order of enum net, of enum memory_mode, of enum grade. */
+/* In the order of enum net, of enum grade. */
 static const char *const nets[] = {"world", "user", "host", NULL};
-static const char *const memories[] = {"draw", "weak", "strong", "both", NULL};
 static const char *const grades[] = {"p1", "p3", NULL};
 
 const char *verb_word(enum verb v)
@@ -336,18 +327,6 @@ const char *verb_word(enum verb v)
 const char *net_word(enum net n)
 {
     return nets[n];
-}
-
-const char *memory_word(enum memory_mode m)
-{
-    return memories[m];
-}
-
-enum toggle options_weak(const struct options *o)
-{
-    return o->memory == MEMORY_WEAK     ? TOGGLE_ON
-           : o->memory == MEMORY_STRONG ? TOGGLE_OFF
-                                        : TOGGLE_DRAW;
 }
 
 /* In the order of enum role, behind ROLE_ANY. */
@@ -377,7 +356,7 @@ static int apply(const struct row *r, const char *value, struct options *o)
     }
     switch (r->letter) {
     case 's':
-        return number(r->name, value, 0, &o->seed);
+        return number(r->name, value, 0, &o->choice.seed);
     case 'n':
         return number(r->name, value, 1, &o->repeat);
     case 'T':
@@ -398,7 +377,7 @@ static int apply(const struct row *r, const char *value, struct options *o)
         o->machine = value;
         break;
     case 'D':
-        o->device = value;
+        o->choice.device = value;
         break;
     case 'k':
         o->kernel = value;
@@ -438,9 +417,9 @@ static int apply(const struct row *r, const char *value, struct options *o)
     case 'Z':
         return number(r->name, value, 1, &o->jobs);
     case 'K':
-        if (choice(r->name, value, memories, (unsigned *)&o->memory) >= 0)
+        if (choice(r->name, value, memory_words, (unsigned *)&o->choice.memory) >= 0)
             return EXIT_USAGE;
-        if (o->memory != MEMORY_BOTH || o->verb == VERB_RUN)
+        if (o->choice.memory != MEMORY_BOTH || o->verb == VERB_RUN)
             break;
         value_message(stderr,
                       "drywire: --memory both is for 'drywire run'; choose weak or strong\n");
@@ -484,7 +463,7 @@ static int apply(const struct row *r, const char *value, struct options *o)
         o->artifacts = value;
         break;
     case 'G':
-        o->guest = value;
+        o->choice.guest = value;
         break;
     case 'M':
         o->mermaid = true;
@@ -581,7 +560,7 @@ int options_parse(int argc, char **argv, struct options *o)
     int code;
 
     *o = (struct options){.program = argc ? argv[0] : "build/drywire",
-                          .seed = 1,
+                          .choice.seed = 1,
                           .seeds = 1,
                           .jobs = processors(),
                           .repeat = 1,

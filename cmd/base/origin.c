@@ -2,6 +2,7 @@
 #include "origin.h"
 #include "../../sim/frame/pcapng.h"
 #include "revision.h"
+#include "version.h"
 #include "../../sim/world/world.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,17 +41,17 @@ void origin_of(struct origin *origin, const struct scenario *sc, const struct op
     add(buf, "source", DRYWIRE_SOURCE);
     add(buf, "verb", verb_word(o->verb));
     add(buf, "scenario", sc->path);
-    add_number(buf, "seed", o->seed);
+    add_number(buf, "seed", o->choice.seed);
 #ifdef DRYWIRE_SLIRP
     if (sc->world == WORLD_SLIRP)
         add(buf, "libslirp", world_slirp_version());
 #endif
-    if (o->device)
-        add(buf, "device", o->device);
-    if (o->guest)
-        add(buf, "guest", o->guest);
-    if (o->memory != MEMORY_DRAW)
-        add(buf, "memory", memory_word(o->memory));
+    if (o->choice.device)
+        add(buf, "device", o->choice.device);
+    if (o->choice.guest)
+        add(buf, "guest", o->choice.guest);
+    if (o->choice.memory != MEMORY_DRAW)
+        add(buf, "memory", memory_words[o->choice.memory]);
     if (o->verb == VERB_RUN && o->detail)
         add(buf, "detail", "on");
     if (o->machine_said)

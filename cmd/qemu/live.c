@@ -13,9 +13,10 @@
 #include "../base/origin.h"
 #include "../base/whole_file.h"
 #include "peer.h"
-#include "../verbs.h"
 #include "../report/report.h"
 #include "../../sim/text/values.h"
+#include "../base/story_line.h"
+#include "../base/exit_codes.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -91,7 +92,7 @@ static void frame_seen(void *ctx, enum direction dir, const uint8_t *frame, size
         snprintf(s->fate, sizeof(s->fate), "%s", fate);
     if (!l->options->verbose)
         return;
-    report_frame(line, sizeof(line), s->time_ns, dir, d, fate);
+    story_frame(line, sizeof(line), s->time_ns, dir, d, fate);
     puts(line);
 }
 
@@ -246,8 +247,8 @@ static void failure_block(const struct live *l, const char *world)
     for (unsigned i = 0; i < LAST_FRAMES && i < l->last_count; i++) {
         const struct seen *s = &l->last[i];
 
-        report_frame(v.last[i], STORY_LINE_MAX, s->time_ns, s->direction, &s->decoded,
-                     s->touched ? s->fate : NULL);
+        story_frame(v.last[i], STORY_LINE_MAX, s->time_ns, s->direction, &s->decoded,
+                    s->touched ? s->fate : NULL);
     }
     report_block(stdout, &it);
 }
@@ -299,7 +300,7 @@ static int serve(struct live *l)
     char world[160];
     int code;
 
-    sim_start(&l->sim, l->options->seed);
+    sim_start(&l->sim, l->options->choice.seed);
     if (l->options->pcap) {
         if (whole_file_open(&capture, l->options->pcap))
             return fail_capture(l);

@@ -2,6 +2,7 @@
 #include "peer.h"
 #include "../base/options.h"
 #include "../../sim/text/values.h"
+#include "../base/exit_codes.h"
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>

@@ -11,9 +11,10 @@
 #include "qemu_machine.h"
 #include "../report/report.h"
 #include "rewrap.h"
-#include "../verbs.h"
 #include "../base/whole_file.h"
 #include "../../sim/text/values.h"
+#include "../base/story_line.h"
+#include "../base/exit_codes.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -333,7 +334,7 @@ static void on_line(void *ctx, uint64_t time_ns, const char *line)
     if (!strncmp(line, "journal: data ", 14))
         return; /* for a machine to read, in --log */
     to = r->lines[r->line_count++ % LINES_KEPT];
-    report_time(at, sizeof(at), time_ns);
+    story_time(at, sizeof(at), time_ns);
     snprintf(to, STORY_LINE_MAX, "%s  %s", at, line);
     if (!r->live)
         return;
@@ -423,7 +424,7 @@ static void new_run_id(const struct options *o, char id[9])
     struct timespec t;
 
     if (o->icount != NO_ICOUNT) {
-        snprintf(id, 9, "%08" PRIx32, (uint32_t)o->seed * UINT32_C(2654435761));
+        snprintf(id, 9, "%08" PRIx32, (uint32_t)o->choice.seed * UINT32_C(2654435761));
         return;
     }
     clock_gettime(CLOCK_REALTIME, &t);

@@ -1,6 +1,7 @@
 /* Machines of QEMU and the argument vector: see qemu_machine.h. */
 #include "qemu_machine.h"
 #include "../../sim/text/values.h"
+#include "../base/exit_codes.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -238,7 +239,7 @@ static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const
     size_t start = c->used;
 
     add(c, "-append");
-    add_text(c, "id=%s seed=%" PRIu64, run, scenario_secret(sc, o->seed));
+    add_text(c, "id=%s seed=%" PRIu64, run, scenario_secret(sc, o->choice.seed));
     if (sc->device.interrupts == TOGGLE_ON)
         add_text(c, " interrupts=%s", sc->device.msix == TOGGLE_ON ? "msi" : "line");
     if (o->detail)

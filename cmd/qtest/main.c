@@ -9,13 +9,13 @@
 #include "../../user/programs.h"
 #include "../../sim/frame/decode.h"
 #include "../../sim/machine/guest_core.h"
-#include "../base/options.h"
 #include "../base/whole_file.h"
 #include "../../sim/frame/pcapng.h"
 #include "../../sim/scenario/scenario.h"
 #include "../../sim/text/values.h"
 #include "qtest_machine.h"
 #include "record.h"
+#include "../base/exit_codes.h"
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>

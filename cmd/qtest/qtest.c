@@ -1,6 +1,6 @@
 /* The client side of the qtest protocol, and QEMU as a child process: see qtest.h. */
 #include "qtest.h"
-#include "../base/options.h"
+#include "../base/exit_codes.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* QEMU as the machine under the core: see qtest_machine.h. */
 #include "qtest_machine.h"
-#include "../base/options.h"
+#include "../base/exit_codes.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,10 +5,10 @@
  *     record FILE.scn [WITHHELD_FEATURE_BIT]
  */
 #include "../../sim/machine/guest_core.h"
-#include "../base/options.h"
 #include "../../sim/run/run.h"
 #include "../../sim/world/world.h"
 #include "record.h"
+#include "../base/exit_codes.h"
 #include <stdlib.h>
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
 /* What a replay found: see found.h. */
 #include "found.h"
-#include "../base/options.h"
+#include "../base/exit_codes.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -7,9 +7,9 @@
 #include "found.h"
 #include "../../core/trace/trace.h"
 #include "../worker/child.h"
-#include "../verbs.h"
 #include "../../sim/world/native/native_observe.h"
 #include "../report/report.h"
+#include "../base/exit_codes.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,8 +134,8 @@ static void tell_pass(const struct pass *p, const char *name)
 static int run(void *ctx)
 {
     struct observing *x = ctx;
-    struct run_options ro = {.seed = x->options->seed,
-                             .weak_memory = options_weak(x->options),
+    struct run_options ro = {.seed = x->options->choice.seed,
+                             .weak_memory = memory_toggle(x->options->choice.memory),
                              .on_line = on_line,
                              .on_frame = on_frame,
                              .ctx = x,

@@ -4,7 +4,6 @@
  */
 #include "reactive.h"
 #include "../worker/child.h"
-#include "../verbs.h"
 #include "../../sim/base/memory.h"
 #include "found.h"
 #include "reactive_dhcp.h"
@@ -12,6 +11,8 @@
 #include "reactive_tcp.h"
 #include "../report/report.h"
 #include "../../sim/text/values.h"
+#include "../base/story_line.h"
+#include "../base/exit_codes.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,7 +154,7 @@ void reactive_line(void *ctx, uint64_t time_ns, const char *line)
     char at[40];
 
     (void)ctx;
-    report_time(at, sizeof(at), time_ns);
+    story_time(at, sizeof(at), time_ns);
     printf("%s       %s\n", at, line);
 }
 
@@ -164,7 +165,7 @@ static void tell_frame(void *ctx, uint64_t time_ns, enum direction dir, const st
 
     (void)ctx;
     (void)len;
-    report_frame(line, sizeof(line), time_ns, dir, d, fate);
+    story_frame(line, sizeof(line), time_ns, dir, d, fate);
     puts(line);
 }
 
@@ -192,8 +193,8 @@ int reactive_run(const struct scenario *sc, const struct options *o, const struc
 {
     struct in_child r = {.scenario = sc, .options = *ro, .report = report};
 
-    r.options.seed = o->seed;
-    r.options.weak_memory = options_weak(o);
+    r.options.seed = o->choice.seed;
+    r.options.weak_memory = memory_toggle(o->choice.memory);
     if (o->verbose)
         r.options.on_frame = tell_frame;
     if (o->verbose && !r.options.on_line)

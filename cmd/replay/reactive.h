@@ -17,7 +17,7 @@ int reactive_write(const struct capture *c,
 int reactive_scenario(const struct capture *c, const struct options *o,
                       struct scenario **sc); /* scenario_free() it */
 int reactive_replay(const struct capture *c,
-                    const struct options *o); /* run it under o->seed and report */
+                    const struct options *o); /* run it under o->choice.seed and report */
 
 /* ---- what the kinds share ---- */
 

@@ -6,7 +6,8 @@
 #include "../../sim/base/memory.h"
 #include "reactive.h"
 #include "../../sim/text/values.h"
-#include "../verbs.h"
+#include "../base/outputs.h"
+#include "../base/exit_codes.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,7 @@ int dhcp_write_scenario(struct dhcp_import *im, const struct options *o)
     int code = check(im, o, len);
 
     if (!code)
-        code = write_output("output", o->output, text, len);
+        code = output_write("output", o->output, text, len);
     if (!code) {
         printf("%s: flow %zu of %zu, the core is the DHCP client, %zu answers for it\n", o->output,
                im->number, im->total, im->count);

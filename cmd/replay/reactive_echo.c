@@ -5,8 +5,9 @@
 #include "reactive_echo.h"
 #include "../../sim/base/memory.h"
 #include "reactive.h"
-#include "../verbs.h"
 #include "../../sim/text/values.h"
+#include "../base/outputs.h"
+#include "../base/exit_codes.h"
 #include <stdlib.h>
 
 static char *scenario_text(const struct echo_import *im, const struct options *o, size_t *len,
@@ -39,7 +40,7 @@ int echo_write_scenario(struct echo_import *im, const struct options *o)
     char *text = scenario_text(im, o, &len, &code);
 
     if (!code)
-        code = write_output("output", o->output, text, len);
+        code = output_write("output", o->output, text, len);
     if (!code)
         printf("%s: flow %zu of %zu, the core is the host that is pinged, %zu requests\n",
                o->output, im->number, im->total, echo_counts_of(im).requests);

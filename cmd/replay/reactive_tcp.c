@@ -6,8 +6,9 @@
 #include "../../sim/base/memory.h"
 #include "reactive.h"
 #include "../../sim/base/sha256.h"
-#include "../verbs.h"
 #include "../../sim/text/values.h"
+#include "../base/outputs.h"
+#include "../base/exit_codes.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,16 +56,16 @@ int tcp_write_scenario(const struct import *im, const struct options *o)
             o->paths[0], im->number, peer->len, peer->piece_count);
         code = EXIT_USAGE;
     }
-    if (!code && beside && same_file(side, o->paths[0])) {
+    if (!code && beside && output_is_file(side, o->paths[0])) {
         value_message(stderr,
                       "drywire: --output %s: its bytes would go into %s, the file to read\n",
                       o->output, side);
         code = EXIT_USAGE;
     }
     if (!code && beside)
-        code = write_output("output", side, peer->bytes, peer->len);
+        code = output_write("output", side, peer->bytes, peer->len);
     if (!code)
-        code = write_output("output", o->output, text, len);
+        code = output_write("output", o->output, text, len);
     if (!code) {
         printf("%s: flow %zu of %zu, the core is the %s (%s), %zu bytes for it to read%s%s\n",
                o->output, im->number, import_total(im), im->own == CLIENT ? "client" : "server",

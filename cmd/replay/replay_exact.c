@@ -17,7 +17,8 @@
 #include "../report/report.h"
 #include "revision.h"
 #include "../../sim/text/values.h"
-#include "../verbs.h"
+#include "../base/can_run.h"
+#include "../base/exit_codes.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -478,8 +479,8 @@ static int check_made(const char *path, const struct made *m, uint64_t *seed)
 /* The scenario, as its text stands in the header, or in the file when that was too long. A mistake
  * in the header is not one of the file that it names. One for `drywire world` alone runs no
  * program: somebody else's guest was there. */
-static int read_scenario(const struct capture *c, const char *path, const struct made *m,
-                         struct scenario **sc)
+static int exact_scenario(const struct capture *c, const char *path, const struct made *m,
+                          struct scenario **sc)
 {
     const char *device = *m->device ? m->device : NULL;
     char *errors;
@@ -504,9 +505,9 @@ static int read_scenario(const struct capture *c, const char *path, const struct
 /* Is the far side of the run here? */
 static int check_world(const struct scenario *sc)
 {
-    int code = check_skip(sc);
+    int code = can_run(sc);
 
-    return code ? code : check_slirp();
+    return code ? code : can_run_slirp();
 }
 
 int exact_run_open(struct exact_run *run, const char *path, struct capture *c,
@@ -517,9 +518,9 @@ int exact_run_open(struct exact_run *run, const char *path, struct capture *c,
 
     run->options = *o;
     read_made(c, &m);
-    code = check_made(path, &m, &run->options.seed);
+    code = check_made(path, &m, &run->options.choice.seed);
     if (!code)
-        code = read_scenario(c, path, &m, &run->scenario);
+        code = exact_scenario(c, path, &m, &run->scenario);
     if (code)
         return code;
     run->delivered = strcmp(m.verb, "run") != 0;
@@ -529,22 +530,22 @@ int exact_run_open(struct exact_run *run, const char *path, struct capture *c,
         return code;
     }
     run->options.verb = VERB_RUN;
-    replay_found()->seed = run->options.seed;
-    run->options.device = *m.device ? m.device : NULL;
+    replay_found()->seed = run->options.choice.seed;
+    run->options.choice.device = *m.device ? m.device : NULL;
     run->options.detail = *m.detail;
-    run->options.memory = !strcmp(m.memory, "weak")     ? MEMORY_WEAK
-                          : !strcmp(m.memory, "strong") ? MEMORY_STRONG
-                                                        : MEMORY_DRAW;
+    run->options.choice.memory = !strcmp(m.memory, "weak")     ? MEMORY_WEAK
+                                 : !strcmp(m.memory, "strong") ? MEMORY_STRONG
+                                                               : MEMORY_DRAW;
     printf("exact: %s by drywire %s%s%s, scenario %s, seed %" PRIu64 ", revision %s\n",
            value_shown(path), m.verb, *m.machine ? " on " : "", m.machine, m.scenario,
-           run->options.seed, m.revision);
+           run->options.choice.seed, m.revision);
     if (strcmp(m.source, DRYWIRE_SOURCE))
         printf(
             "warning: made by sources %s, these are %s: a difference may be a change of theirs\n",
             *m.source ? m.source : "unknown", DRYWIRE_SOURCE);
     fflush(stdout);
     if (run->delivered)
-        code = behind_capture(run->scenario, path, c, run->options.seed);
+        code = behind_capture(run->scenario, path, c, run->options.choice.seed);
     if (code)
         scenario_free(run->scenario);
     return code;

@@ -9,6 +9,8 @@
 #include "replay_core.h"
 #include "../report/report.h"
 #include "../../sim/text/values.h"
+#include "../base/story_line.h"
+#include "../base/exit_codes.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -33,7 +35,7 @@ static void on_line(uint64_t now_ns, const char *text, bool on_console)
 
     if (!on_console && !replay.listener.record)
         return; /* -v has them too */
-    report_time(at, sizeof(at), now_ns + SIM_POWER_ON_NS);
+    story_time(at, sizeof(at), now_ns + SIM_POWER_ON_NS);
     printf("%s       %s\n", at, text);
 }
 

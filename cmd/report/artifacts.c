@@ -1,7 +1,7 @@
 /* The files that a failure leaves: see artifacts.h. */
 #include "artifacts.h"
 #include "../../sim/base/memory.h"
-#include "../verbs.h"
+#include "../base/outputs.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +14,9 @@ void artifact_name(char *buf, size_t size, const char *path, const struct option
 
     for (; *c && n + 1 < size; c++)
         buf[n++] = *c == '/' ? '-' : *c;
-    snprintf(buf + n, size - n, "-seed%" PRIu64 "%s%s%s", o->seed, o->memory ? "-" : "",
-             o->memory ? memory_word(o->memory) : "", suffix);
+    snprintf(buf + n, size - n, "-seed%" PRIu64 "%s%s%s", o->choice.seed,
+             o->choice.memory ? "-" : "", o->choice.memory ? memory_words[o->choice.memory] : "",
+             suffix);
 }
 
 int artifact_block(const struct report_item *it)
@@ -34,7 +35,7 @@ int artifact_block(const struct report_item *it)
     }
     memory_stream_close(out);
     artifact_name(path, sizeof(path), report_path(it), it->options, ".txt");
-    code = write_output("artifacts", path, text, len);
+    code = output_write("artifacts", path, text, len);
     free(text);
     return code;
 }

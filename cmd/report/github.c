@@ -7,6 +7,7 @@
 #include "report.h"
 #include "../../sim/base/memory.h"
 #include "../../sim/text/values.h"
+#include "../base/exit_codes.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #include "report.h"
 #include "json.h"
 #include "../../sim/base/memory.h"
-#include "../verbs.h"
+#include "../base/outputs.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,7 +146,7 @@ int junit_write(const char *path)
     fwrite(cases, 1, cases_len, out);
     fputs("</testsuite>\n", out);
     memory_stream_close(out);
-    code = write_output("junit", path, report, len);
+    code = output_write("junit", path, report, len);
     free(report);
     free(cases);
     junit = NULL;

@@ -1,6 +1,7 @@
 /* The ladder of a run: see ladder.h. */
 #include "ladder.h"
 #include "report.h"
+#include "../base/story_line.h"
 #include <string.h>
 
 /* A line: time, a gap, the machine's life line, the wire, the world's. */
@@ -64,7 +65,7 @@ static void mermaid_line(const struct ladder *l, uint64_t time_ns, const char *h
 {
     char at[40], shown[TEXT_MAX];
 
-    report_time(at, sizeof(at), time_ns);
+    story_time(at, sizeof(at), time_ns);
     fprintf(l->out, "    %s: %s ", head, at + strspn(at, " "));
     mermaid_text(l->out, printable(text, shown));
     fputc('\n', l->out);
@@ -135,11 +136,11 @@ void ladder_frame(const struct ladder *l, uint64_t time_ns, enum direction dir,
     if (fate)
         fate = printable(fate, safe);
     if (l->mermaid) {
-        report_frame_words(text, sizeof(text), d, fate);
+        story_frame_words(text, sizeof(text), d, fate);
         mermaid_line(l, time_ns, tx ? lost ? "M-xW" : "M->>W" : lost ? "W-xM" : "W->>M", text);
         return;
     }
-    report_time(at, sizeof(at), time_ns);
+    story_time(at, sizeof(at), time_ns);
     make_label(text, wire_width(l) - 2 * DASHES_MIN - (lost ? GAP_MIN : 0), d, fate);
     draw_arrow(wire, wire_width(l), tx, lost, text);
     fprintf(l->out, "%s%s  |%s|%s\n",
@@ -157,7 +158,7 @@ void ladder_note(const struct ladder *l, uint64_t time_ns, const char *text)
         mermaid_line(l, time_ns, "Note over M", text);
         return;
     }
-    report_time(at, sizeof(at), time_ns);
+    story_time(at, sizeof(at), time_ns);
     printable(text, shown);
     cut(shown, wire_width(l) - 2);
     fprintf(l->out, "%s%s  o %-*s|%s\n", paint(l, DIM), at, (int)wire_width(l) - 1, shown,

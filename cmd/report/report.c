@@ -92,10 +92,10 @@ static void replay_capture(char *buf, size_t size, const struct options *o)
 {
     append(buf, size, " replay ");
     append_path(buf, size, o->paths[0]);
-    if (o->memory != MEMORY_DRAW)
-        append(buf, size, " --memory %s", memory_word(o->memory));
+    if (o->choice.memory != MEMORY_DRAW)
+        append(buf, size, " --memory %s", memory_words[o->choice.memory]);
     if (o->role == ROLE_OBSERVER) {
-        append(buf, size, " --as observer --seed %" PRIu64, o->seed);
+        append(buf, size, " --as observer --seed %" PRIu64, o->choice.seed);
         return;
     }
     if (!o->loose)
@@ -105,7 +105,7 @@ static void replay_capture(char *buf, size_t size, const struct options *o)
         append(buf, size, " --as %s", o->role == ROLE_SERVER ? "server" : "client");
     if (o->flow)
         append(buf, size, " --flow %" PRIu64, o->flow);
-    append(buf, size, " --seed %" PRIu64, o->seed);
+    append(buf, size, " --seed %" PRIu64, o->choice.seed);
 }
 
 static void again_in_qemu(char *buf, size_t size, const struct options *o)
@@ -139,7 +139,7 @@ static void again_with(char *buf, size_t size, const char *program, const struct
     append(buf, size, " %s ",
            o->verb == VERB_WORLD || o->verb == VERB_QEMU ? verb_word(o->verb) : "run");
     append_path(buf, size, report_path(it));
-    append(buf, size, " --seed %" PRIu64, o->seed);
+    append(buf, size, " --seed %" PRIu64, o->choice.seed);
     if (o->verb == VERB_WORLD)
         append(buf, size, " --socket PATH");
     if (o->verb == VERB_QEMU)
@@ -147,16 +147,16 @@ static void again_with(char *buf, size_t size, const char *program, const struct
                o->machine ? o->machine : o->target);
     if (o->verb == VERB_QEMU)
         again_in_qemu(buf, size, o);
-    if (o->guest) {
+    if (o->choice.guest) {
         append(buf, size, " --guest ");
-        append_word(buf, size, o->guest);
+        append_word(buf, size, o->choice.guest);
     }
-    if (o->device) {
+    if (o->choice.device) {
         append(buf, size, " --device ");
-        append_word(buf, size, o->device);
+        append_word(buf, size, o->choice.device);
     }
-    if (o->memory != MEMORY_DRAW)
-        append(buf, size, " --memory %s", memory_word(o->memory));
+    if (o->choice.memory != MEMORY_DRAW)
+        append(buf, size, " --memory %s", memory_words[o->choice.memory]);
     if (o->check_determinism)
         append(buf, size, " --check-determinism");
     if (o->repeat > 1)
@@ -169,31 +169,6 @@ void report_replay(char *buf, size_t size, const struct report_item *it)
 }
 
 /* ---- for people ---- */
-
-void report_time(char *buf, size_t size, uint64_t time_ns)
-{
-    uint64_t us = (time_ns - SIM_POWER_ON_NS) / NS_PER_US;
-
-    snprintf(buf, size, "%6" PRIu64 ".%06" PRIu64, us / 1000000, us % 1000000);
-}
-
-void report_frame_words(char *buf, size_t size, const struct decoded *d, const char *fate)
-{
-    char what[200];
-
-    decode_summary(d, what, sizeof(what));
-    snprintf(buf, size, "%s%s%s%s", what, fate ? "  [" : "", fate ? fate : "", fate ? "]" : "");
-}
-
-void report_frame(char *buf, size_t size, uint64_t time_ns, enum direction dir,
-                  const struct decoded *d, const char *fate)
-{
-    char at[40], what[320];
-
-    report_time(at, sizeof(at), time_ns);
-    report_frame_words(what, sizeof(what), d, fate);
-    snprintf(buf, size, "%s  %s  %s", at, dir == DIRECTION_TX ? "-->" : "<--", what);
-}
 
 void report_story(FILE *out, const struct report_item *it)
 {
@@ -278,7 +253,7 @@ void report_line(FILE *out, const struct report_item *it)
         fprintf(out, "  %s\n", value_shown(it->skip ? it->skip : it->error));
         return;
     }
-    fprintf(out, "  seed=%" PRIu64 " hash=%016" PRIx64 "  ", it->options->seed, v->hash);
+    fprintf(out, "  seed=%" PRIu64 " hash=%016" PRIx64 "  ", it->options->choice.seed, v->hash);
     put_duration(out, v->virtual_ns);
     fputs(" virtual, ", out);
     put_duration(out, v->real_ns);
@@ -371,7 +346,7 @@ void report_json(FILE *out, const struct report_item *it)
 
     fputs("{\"schema\": 1", out);
     json_text(out, "scenario", report_path(it));
-    fprintf(out, ", \"seed\": %" PRIu64, it->options->seed);
+    fprintf(out, ", \"seed\": %" PRIu64, it->options->choice.seed);
     json_text(out, "verdict", report_word(it));
     if (it->skip) {
         json_text(out, "reason", it->skip);

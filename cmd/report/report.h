@@ -49,10 +49,4 @@ int junit_write(const char *path);
  * is the item's. */
 unsigned report_place(const struct report_item *it, char *file, size_t size);
 
-/* A moment of a run, a frame in words, and both in a line, as every ladder shows them. */
-void report_time(char *buf, size_t size, uint64_t time_ns);
-void report_frame_words(char *buf, size_t size, const struct decoded *d, const char *fate);
-void report_frame(char *buf, size_t size, uint64_t time_ns, enum direction dir,
-                  const struct decoded *d, const char *fate);
-
 #endif

@@ -4,16 +4,17 @@
 #include "fold.h"
 #include "../worker/progress.h"
 #include "../../sim/text/values.h"
+#include "../base/exit_codes.h"
 #include <stdlib.h>
 #include <string.h>
 
 static void results_name(struct results *r, const struct report_item *it)
 {
     char name[4200];
-    enum memory_mode memory = it->options->memory;
+    enum memory_mode memory = it->options->choice.memory;
 
     snprintf(name, sizeof(name), "%s: %s%s%s%s\n", it->error ? "unreadable" : "failed",
-             value_shown(report_path(it)), memory ? " (" : "", memory ? memory_word(memory) : "",
+             value_shown(report_path(it)), memory ? " (" : "", memory ? memory_words[memory] : "",
              memory ? ")" : "");
     r->names = memory_grow(r->names, r->count + 1, &r->size, sizeof(*r->names));
     r->names[r->count] = strdup(name);

@@ -2,11 +2,11 @@
 #include "seq.h"
 #include "../../sim/frame/capture.h"
 #include "../worker/child.h"
-#include "../verbs.h"
 #include "../../sim/frame/digest.h"
 #include "ladder.h"
 #include "report.h"
 #include "../../sim/text/values.h"
+#include "../base/exit_codes.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,9 +74,9 @@ static int run(void *ctx)
     const struct ladder_run *job = ctx;
     struct ladder l = ladder_of(job->options);
     struct run_options ro = {
-        .seed = job->options->seed,
+        .seed = job->options->choice.seed,
         .guest = job->guest,
-        .weak_memory = options_weak(job->options),
+        .weak_memory = memory_toggle(job->options->choice.memory),
         .on_line = on_line,
         .on_frame = on_frame,
         .on_lost = on_lost,

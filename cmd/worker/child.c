@@ -7,8 +7,9 @@
 #include "../base/origin.h"
 #include "../base/whole_file.h"
 #include "comparison.h"
-#include "../report/report.h"
 #include "../../sim/text/values.h"
+#include "../base/story_line.h"
+#include "../base/exit_codes.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -66,7 +67,7 @@ static void on_line(void *ctx, uint64_t time_ns, const char *line)
     char at[40];
 
     s->v->last_ns = time_ns;
-    report_time(at, sizeof(at), time_ns);
+    story_time(at, sizeof(at), time_ns);
     tell(s, "%s       %s\n", at, line);
     if (page_log)
         page_log_line(page_log, time_ns, line);
@@ -82,7 +83,7 @@ static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const stru
 
     (void)len;
     s->v->last_ns = time_ns;
-    report_frame(last, STORY_LINE_MAX, time_ns, dir, d, fate);
+    story_frame(last, STORY_LINE_MAX, time_ns, dir, d, fate);
     tell(s, "%s\n", last);
 }
 
@@ -219,9 +220,9 @@ void child_job(const struct job *job, struct run_context *c, struct verdict *ver
                                     .out_size = sizeof(verdict->diverged)};
     struct story story = {
         .v = verdict, .limit = job->story_lines, .comparison = times > 1 ? &comparison : NULL};
-    struct run_options ro = {.seed = o->seed,
+    struct run_options ro = {.seed = o->choice.seed,
                              .guest = job->guest,
-                             .weak_memory = options_weak(o),
+                             .weak_memory = memory_toggle(o->choice.memory),
                              .registers = o->detail,
                              .on_line = on_line,
                              .on_frame = on_frame,

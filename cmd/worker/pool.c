@@ -11,6 +11,7 @@
 #include "../../sim/base/memory.h"
 #include "../base/whole_file.h"
 #include "../../sim/text/values.h"
+#include "../base/exit_codes.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

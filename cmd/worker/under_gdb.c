@@ -9,6 +9,7 @@
 #include "under_gdb.h"
 #include "../../sim/text/values.h"
 #include "../../sim/engine/sim.h"
+#include "../base/exit_codes.h"
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,7 +51,7 @@ int run_under_gdb(const struct options *o)
     unsigned n = sizeof(before) / sizeof(before[0]);
 
     self[len > 0 ? len : 0] = 0;
-    snprintf(seed, sizeof(seed), "%" PRIu64, o->seed);
+    snprintf(seed, sizeof(seed), "%" PRIu64, o->choice.seed);
     if (o->break_at)
         gdb_break_at(o->break_at, at, sizeof(at));
     memcpy(words, before, sizeof(before));
@@ -67,14 +68,14 @@ int run_under_gdb(const struct options *o)
     words[n++] = "--jobs";
     words[n++] = "1";
     words[n++] = "--memory";
-    words[n++] = memory_word(o->memory);
-    if (o->guest) {
+    words[n++] = memory_words[o->choice.memory];
+    if (o->choice.guest) {
         words[n++] = "--guest";
-        words[n++] = o->guest;
+        words[n++] = o->choice.guest;
     }
-    if (o->device) {
+    if (o->choice.device) {
         words[n++] = "--device";
-        words[n++] = o->device;
+        words[n++] = o->choice.device;
     }
     words[n++] = o->paths[0];
     words[n] = NULL;

@@ -1,0 +1,27 @@
+/*
+ * What `drywire` and its tools exit with. None exceeds 125, so that `git bisect run` works.
+ */
+#ifndef DRYWIRE_EXIT_CODES_H
+#define DRYWIRE_EXIT_CODES_H
+
+#include "../../sim/engine/sim.h"
+
+enum {
+    EXIT_PASS = 0,
+    EXIT_FAIL = 1,
+    EXIT_USAGE = 2,
+    EXIT_DIVERGED = 3,
+    EXIT_HARNESS = 4,
+    EXIT_NOTHING = 5,
+    EXIT_NO_GUEST = 6,
+    EXIT_LIVELOCK = 124,
+    EXIT_CANNOT_TEST = 125,
+};
+
+/* Which of two exit codes says more. */
+int worse_exit(int a, int b);
+
+/* The one that a failure stands for. */
+int failure_code(enum failure_kind kind);
+
+#endif

@@ -1,0 +1,14 @@
+/* Which drywire this is. */
+#ifndef DRYWIRE_VERSION_H
+#define DRYWIRE_VERSION_H
+
+#include <stddef.h>
+
+#ifndef DRYWIRE_VERSION
+#define DRYWIRE_VERSION "0.1"
+#endif
+
+/* In words, and what it is linked with. */
+void version_words(char *buf, size_t size);
+
+#endif
