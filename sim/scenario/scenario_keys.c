@@ -39,10 +39,14 @@ static bool read_number(const struct key *k, const char *value, uint64_t *out)
     return value_number(value, out);
 }
 
+/* More choices than these do not fit a message. */
+enum { LISTED_MAX = 20 };
+
 static bool choose(const struct key *k, const char *value, const char *const *choices,
                    uint64_t first, void *base, char *problem, size_t size)
 {
     char near[80];
+    unsigned count = 0;
     int n;
 
     for (unsigned i = 0; choices[i]; i++)
@@ -50,6 +54,13 @@ static bool choose(const struct key *k, const char *value, const char *const *ch
             store(base, k, first + i);
             return true;
         }
+    while (choices[count])
+        count++;
+    if (count > LISTED_MAX) {
+        snprintf(problem, size, "%s=%.40s is none of the words in docs/scenarios.md%s", k->name,
+                 value, did_you_mean(value, choices, near, sizeof(near)));
+        return false;
+    }
     n = snprintf(problem, size, "%s=%.40s is not one of", k->name, value);
     for (unsigned i = 0; choices[i] && n > 0 && (size_t)n < size; i++)
         n += snprintf(problem + n, size - (size_t)n, " %s", choices[i]);

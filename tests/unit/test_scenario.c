@@ -408,6 +408,13 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("device virtio-net queue=2048\n", "queue=2048");
     bad("device virtio-net transport=pci\n", "transport=pci is not one of mmio mmio-legacy");
     bad("device virtio-net msix=on\n", "msix= is for the pci transports only");
+    bad("device virtio-net lie=cap-lop\n", "did you mean");
+    bad("device virtio-net lie=cap-loop\n", "lie=cap-loop does not fit this device");
+    bad("device virtio-net transport=pci-modern lie=magic\n", "does not fit");
+    bad("device virtio-net transport=pci-modern lie=msix-bar\n", "does not fit");
+    bad("device virtio-net transport=mmio-legacy lie=version-1\n", "does not fit");
+    bad("device virtio-net ring=packed lie=queue-size\n", "does not fit");
+    bad("device virtio-net transport=pci-transitional lie=reset\n", "does not fit");
     bad("device virtio-net mac=01:00:00:00:00:01\n", "group address");
     bad("device virtio-net any-layout=on\n", "mmio-legacy and pci-legacy only");
     bad("run webgett x\n", "unknown program 'webgett', did you mean 'webget'?");
@@ -435,6 +442,15 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("at 1s drop rx any by=1s\n", "by= is for delay only");
     bad("at 1s drop rx any count=0\n", "count=0");
     bad("at 1s cut off\n", "nothing else");
+    bad("at 1s segment 10.0.2.2:9\n", "'segment' is written");
+    bad("at 1s segment 10.0.2.2:9 flags=A\n", "no line before this one says 'serve script");
+    bad("world native\nserve script 10.0.2.2:9\nat 1s segment 10.0.2.2:9 flags=X\n",
+        "letters of SAFRP");
+    bad("world native\nserve script 10.0.2.2:9\nat 1s segment 10.0.2.2:9 ahead=1\n",
+        "a segment needs flags=");
+    bad("world native\nserve script 10.0.2.2:9\nat 1s segment 10.0.2.2:9 flags=A ahead=1 "
+        "behind=1\n",
+        "not both");
     bad("at 1s link sideways\n", "neither up nor down");
     bad("until 9s\nat 1s kill webget\n", "t.scn:2: no line starts a program 'webget'");
     bad("at 1s dial 0 send=\"x\"\n", "port of the machine");
