@@ -7,6 +7,7 @@
  * Prints `name value unit` lines, which tools/bench.sh turns into bench.json.
  */
 #include "../sim/world/native/native_observe.h"
+#include "base/files.h"
 #include "report/page.h"
 #include "../sim/run/run.h"
 #include "../sim/world/world.h"
@@ -92,7 +93,8 @@ static void bench(unsigned i, double seconds)
     double sample[3];
     uint64_t seed = 0;
 
-    if (scenario_parse(benches[i].name, benches[i].text, strlen(benches[i].text), &sc, stderr))
+    if (scenario_parse(benches[i].name, benches[i].text, strlen(benches[i].text), NULL, &sc,
+                       stderr))
         exit(4);
     rate(c, sc, seconds / 10, &seed);
     for (unsigned k = 0; k < 3; k++)
@@ -150,7 +152,7 @@ static void bench_report(void)
     struct scenario *sc;
     double sample[3];
 
-    if (scenario_parse("report", text, strlen(text), &sc, stderr))
+    if (scenario_parse("report", text, strlen(text), NULL, &sc, stderr))
         exit(4);
     for (unsigned k = 0; k < 3; k++)
         sample[k] = report_ms(c, sc);
@@ -192,7 +194,7 @@ static struct scenario *replayed_scenario(void)
     struct capture once;
     char problem[200];
 
-    if (scenario_parse("replayed", text, strlen(text), &sc, stderr))
+    if (scenario_parse("replayed", text, strlen(text), NULL, &sc, stderr))
         exit(4);
     if (capture_read(&once, REPLAYED, problem, sizeof(problem))) {
         value_message(stderr, "bench: %s: %s\n", REPLAYED, problem);
@@ -234,7 +236,7 @@ static int once(const char *name, unsigned long n)
     for (unsigned i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
         if (strcmp(benches[i].name, name))
             continue;
-        if (scenario_parse(name, benches[i].text, strlen(benches[i].text), &sc, stderr))
+        if (scenario_parse(name, benches[i].text, strlen(benches[i].text), NULL, &sc, stderr))
             return 4;
         for (o.seed = 1; o.seed <= n; o.seed++)
             if (run_scenario(c, sc, &o, &r) || r.failure.kind != FAILURE_NONE)

@@ -2,6 +2,7 @@
  * `drywire compare`: are two captures the same conversation?
  */
 #include "report/compare.h"
+#include "base/files.h"
 #include "verbs.h"
 #include "../sim/text/values.h"
 #include "base/exit_codes.h"

@@ -2,6 +2,7 @@
  * `drywire import`: a capture's flow as a scenario in a file.
  */
 #include "replay/reactive.h"
+#include "base/files.h"
 #include "verbs.h"
 #include "../sim/text/values.h"
 #include "base/outputs.h"

@@ -2,6 +2,7 @@
  * `drywire list`: scenarios with their titles, programs, oracles; of a capture, its flows.
  */
 #include "../user/programs.h"
+#include "base/files.h"
 #include "../sim/frame/dhcp_flow.h"
 #include "../sim/frame/flow.h"
 #include "../sim/base/memory.h"

@@ -2,6 +2,7 @@
  * `drywire replay`: a serial log's journal, or a capture in the way that suits it.
  */
 #include "replay/found.h"
+#include "base/files.h"
 #include "replay/observe.h"
 #include "report/artifacts.h"
 #include "report/results.h"

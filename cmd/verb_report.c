@@ -2,6 +2,7 @@
  * `drywire report`: run a scenario, or what a capture stands for, and write its page (page.h).
  */
 #include "../sim/base/memory.h"
+#include "base/files.h"
 #include "report/page.h"
 #include "base/paths.h"
 #include "worker/pool.h"

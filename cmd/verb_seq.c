@@ -2,6 +2,7 @@
  * `drywire seq`: the ladder of a scenario's run or of a capture.
  */
 #include "../sim/frame/capture.h"
+#include "base/files.h"
 #include "base/paths.h"
 #include "report/seq.h"
 #include "verbs.h"

@@ -2,6 +2,7 @@
  * `drywire world`: the far side of a scenario, served to a guest of someone else.
  */
 #include "qemu/live.h"
+#include "base/files.h"
 #include "verbs.h"
 #include "../sim/text/values.h"
 #include "base/outputs.h"
@@ -37,7 +38,7 @@ int verb_world(const struct options *o)
 
     if (code)
         return code;
-    if (scenario_read_far_side(o->paths[0], &sc, stderr))
+    if (scenario_read(o->paths[0], &(struct scenario_reading){.far_side = true}, &sc, stderr))
         return EXIT_USAGE;
     code = can_run(sc);
     if (!code)

@@ -64,6 +64,24 @@ DOWN = {
     "cmd/base/options.c": ["cmd/worker/under_gdb.h"],
     "cmd/base/options.h": ["cmd/report/compare.h", "cmd/replay/import.h"],
 }
+# What the simulator asks of the C library: memory, text, sorting, a jump. No clock, environment, terminal,
+# command line or file; a stream that is written to was opened by whoever called.
+SIM_LIBC = set("""
+    abort bcmp calloc free longjmp madvise malloc memchr memcmp memcpy memmove memset mmap mprotect
+    munmap qsort realloc _setjmp _GLOBAL_OFFSET_TABLE_ __stack_chk_fail
+    snprintf sprintf sscanf strchr strcmp strcpy strcspn strlen strncmp strnlen strrchr strspn strstr strtok_r
+    strtol strtoul vsnprintf
+    fprintf fputc fputs fwrite
+""".split())
+# And who asks for more: out of memory is the end (memory.c), one page that is mapped many times is a
+# file without a name (pattern.c), and libslirp is given a C library of its own (docs/simulator.md).
+SIM_MORE = {
+    "sim/base/memory.o": {"exit", "fclose", "open_memstream", "stderr"},
+    "sim/base/pattern.o": {"close", "ftruncate", "memfd_create"},
+    "sim/world/slirp/host_libc.o": {"__errno_location", "dlsym", "fmemopen", "fstatat", "fstatat64",
+                                    "syscall"},
+    "sim/world/slirp/world_slirp.o": {"mallopt", "stderr", "unsetenv"},
+}
 # The core is freestanding: these are the headers a compiler brings along.
 FREESTANDING = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h"}
 
@@ -110,6 +128,23 @@ def test_no_include_points_down_the_list():
             if only and there != folder and not below(target, ONLY[only]):
                 bad.append(f"{name} includes {target}; {only} may not")
     assert not bad
+
+
+def test_a_run_asks_the_host_for_memory_alone():
+    objects = {str(p.relative_to(BUILD)): p for p in sorted((BUILD / "sim").rglob("*.o"))
+               if (ROOT / p.relative_to(BUILD)).with_suffix(".c").exists()}
+    ours = [*objects.values(), *(BUILD / "core").rglob("*.o"), BUILD / "user.o"]
+    defined = {name for o in ours for kind, name in symbols(o) if kind.isupper() and kind != "U"}
+    bad = {}
+    for name, path in objects.items():
+        asked = {symbol for kind, symbol in symbols(path) if kind == "U"} - defined
+        asked = {re.sub(r"^__isoc\d+_", "", symbol) for symbol in asked}
+        more = asked - SIM_LIBC - SIM_MORE.get(name, set())
+        if "sim/world/slirp/" in name:
+            more = {symbol for symbol in more if not symbol.startswith("slirp_")}
+        if more:
+            bad[name] = more
+    assert len(objects) > 50 and not bad
 
 
 def test_protocol_names_stay_out_of_the_kernel():

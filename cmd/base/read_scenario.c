@@ -1,5 +1,6 @@
 /* A scenario as a run needs it: see read_scenario.h. */
 #include "read_scenario.h"
+#include "files.h"
 #include "exit_codes.h"
 #include "paths.h"
 #include "../../sim/base/memory.h"
@@ -17,8 +18,7 @@ int read_scenario(const char *path, const struct run_choice *choice, struct scen
         paths_report_missing(errors, path);
         return EXIT_USAGE;
     }
-    code = choice->device ? scenario_read_device(path, choice->device, out, errors)
-                          : scenario_read(path, out, errors);
+    code = scenario_read(path, &(struct scenario_reading){.device = choice->device}, out, errors);
     if (code || choice->guest || vocabulary_check(*out, errors)) /* a stranger says what it likes */
         return code;
     scenario_free(*out);

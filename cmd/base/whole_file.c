@@ -40,6 +40,20 @@ static int stream_of(const char *path)
     return fd == 1 || fd == 2 ? streams[fd] : fd;
 }
 
+bool whole_file_is_stream(const char *path)
+{
+    return stream_of(path) >= 0;
+}
+
+void whole_file_leave_streams(void)
+{
+    for (int fd = 1; fd <= 2; fd++) {
+        if (streams[fd] > 2)
+            close(streams[fd]);
+        streams[fd] = fd;
+    }
+}
+
 /* Where the file is, to be freed: a symbolic link stays one. NULL: nowhere yet, or no memory. */
 static char *place_of(const char *path)
 {

@@ -23,6 +23,13 @@ struct whole_file {
 /* From now on this process and its children write in the name of this process. */
 void whole_file_own(void);
 
+/* Is that name standard output, error or another descriptor of the owner's? */
+bool whole_file_is_stream(const char *path);
+
+/* This process writes none of the owner's streams: what it leaves behind must not keep them open.
+ */
+void whole_file_leave_streams(void);
+
 /* Open for writing: 0, or -1 with errno set and nothing left on disk. */
 int whole_file_open(struct whole_file *w, const char *path);
 

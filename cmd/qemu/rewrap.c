@@ -1,5 +1,6 @@
 /* A foreign capture made one of ours: see rewrap.h. */
 #include "rewrap.h"
+#include "../base/files.h"
 #include "../base/whole_file.h"
 #include "../../sim/frame/capture.h"
 #include "../../sim/frame/decode.h"

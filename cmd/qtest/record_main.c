@@ -9,6 +9,7 @@
 #include "../../sim/world/world.h"
 #include "record.h"
 #include "../base/exit_codes.h"
+#include "../base/files.h"
 #include <stdlib.h>
 
 int main(int argc, char **argv)
@@ -19,7 +20,7 @@ int main(int argc, char **argv)
     struct scenario *sc;
     struct run_result r;
 
-    if (argc < 2 || scenario_read(argv[1], &sc, stderr))
+    if (argc < 2 || scenario_read(argv[1], NULL, &sc, stderr))
         return EXIT_USAGE;
 #ifdef DRYWIRE_SLIRP
     if (world_slirp_self_test())

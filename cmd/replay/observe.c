@@ -4,6 +4,7 @@
  * and in between the count of what was dropped, by reason.
  */
 #include "observe.h"
+#include "../base/files.h"
 #include "found.h"
 #include "../../core/trace/trace.h"
 #include "../worker/child.h"
@@ -171,7 +172,7 @@ static struct scenario *scenario_around(size_t frames)
                      "expect webget: done status=200 bytes=11\nlimit %" PRIu64 "ms\n",
                      after_ms + 1000, after_ms + 900000);
 
-    return scenario_parse("observer", text, (size_t)n, &sc, stderr) ? NULL : sc;
+    return files_parse("observer", text, (size_t)n, &sc, stderr) ? NULL : sc;
 }
 
 int observe(const char *path, struct capture *c, const struct options *o)

@@ -3,6 +3,7 @@
  * core's behaviour leaves the captured client's: see docs/replay.md.
  */
 #include "reactive_dhcp.h"
+#include "../base/files.h"
 #include "../../sim/base/memory.h"
 #include "reactive.h"
 #include "../../sim/text/values.h"
@@ -338,7 +339,7 @@ int dhcp_scenario(struct dhcp_import *im, const struct options *o, struct scenar
     int code = check(im, o, len);
 
     if (!code)
-        code = scenario_parse(o->paths[0], text, len, sc, stderr);
+        code = files_parse(o->paths[0], text, len, sc, stderr);
     free(text);
     return code;
 }

@@ -3,6 +3,7 @@
  * replies differ from the captured host's: see docs/replay.md.
  */
 #include "reactive_echo.h"
+#include "../base/files.h"
 #include "../../sim/base/memory.h"
 #include "reactive.h"
 #include "../../sim/text/values.h"
@@ -100,7 +101,7 @@ int echo_scenario(struct echo_import *im, const struct options *o, struct scenar
     char *text = scenario_text(im, o, &len, &code);
 
     if (!code)
-        code = scenario_parse(o->paths[0], text, len, sc, stderr);
+        code = files_parse(o->paths[0], text, len, sc, stderr);
     free(text);
     return code;
 }

@@ -3,6 +3,7 @@
  * core's behaviour leaves the captured one: see docs/replay.md.
  */
 #include "reactive_tcp.h"
+#include "../base/files.h"
 #include "../../sim/base/memory.h"
 #include "reactive.h"
 #include "../../sim/base/sha256.h"
@@ -243,7 +244,7 @@ int tcp_scenario(const struct import *im, const struct options *o, struct scenar
 {
     size_t len;
     char *text = scenario_text(im, NULL, &len);
-    int code = scenario_parse(o->paths[0], text, len, sc, stderr);
+    int code = files_parse(o->paths[0], text, len, sc, stderr);
 
     free(text);
     return code;

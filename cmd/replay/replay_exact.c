@@ -7,6 +7,7 @@
  * same frames, and its own must be the same (parity P2, docs/parity.md).
  */
 #include "replay_exact.h"
+#include "../base/files.h"
 #include "found.h"
 #include "../worker/pool.h"
 #include "../../sim/frame/decode.h"
@@ -482,16 +483,16 @@ static int check_made(const char *path, const struct made *m, uint64_t *seed)
 static int exact_scenario(const struct capture *c, const char *path, const struct made *m,
                           struct scenario **sc)
 {
-    const char *device = *m->device ? m->device : NULL;
+    struct scenario_reading how = {.files = &host_files, .device = *m->device ? m->device : NULL};
     char *errors;
     size_t len;
     FILE *out;
     int code;
 
     if (!c->scenario)
-        return scenario_read_device(m->scenario, device, sc, stderr);
+        return scenario_read(m->scenario, &how, sc, stderr);
     out = memory_stream(&errors, &len);
-    code = scenario_parse_device(m->scenario, c->scenario, c->scenario_len, device, sc, out);
+    code = scenario_parse(m->scenario, c->scenario, c->scenario_len, &how, sc, out);
     memory_stream_close(out);
     if (code)
         value_message(stderr, "drywire: %s: in its header, %.*s%s\n", path,

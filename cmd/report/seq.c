@@ -1,5 +1,6 @@
 /* The ladder of a run or a capture: see seq.h; ladder.h draws it. */
 #include "seq.h"
+#include "../base/files.h"
 #include "../../sim/frame/capture.h"
 #include "../worker/child.h"
 #include "../../sim/frame/digest.h"

@@ -235,6 +235,8 @@ void child_job(const struct job *job, struct run_context *c, struct verdict *ver
     uint64_t start;
     int trace_error = 0, capture_error = 0;
 
+    if (!whole_file_is_stream(job->pcap) && !whole_file_is_stream(job->trace))
+        whole_file_leave_streams();
     shared = verdict;
     page_log = job->log;
     running = NULL;

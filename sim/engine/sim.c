@@ -3,6 +3,7 @@
  * hash, the first failure. See sim.h for the contracts.
  */
 #include "sim.h"
+#include "../base/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,19 +30,6 @@ void sim_free(struct sim *s)
     free(s->heap);
     free(s->tape);
     *s = (struct sim){0};
-}
-
-static void *grow(void *array, size_t *size, size_t item)
-{
-    size_t bigger = *size ? *size * 2 : 256;
-    void *p = realloc(array, bigger * item);
-
-    if (!p) {
-        fprintf(stderr, "drywire: out of memory\n");
-        exit(4);
-    }
-    *size = bigger;
-    return p;
 }
 
 /* ---- events ---- */
@@ -100,7 +88,7 @@ void sim_at(struct sim *s, uint64_t time_ns, enum event_class class, event_fn *f
             uint64_t arg)
 {
     if (s->heap_count == s->heap_size)
-        s->heap = grow(s->heap, &s->heap_size, sizeof(*s->heap));
+        s->heap = memory_grow(s->heap, s->heap_count + 1, &s->heap_size, sizeof(*s->heap));
     heap_rise(s, s->heap_count++,
               (struct event){
                   .time_ns = time_ns > s->now_ns ? time_ns : s->now_ns,
@@ -160,8 +148,7 @@ uint64_t sim_draw(struct sim *s, struct draw_stream *d)
 
 static void tape_add(struct sim *s, const struct draw_stream *d, uint64_t value)
 {
-    if (s->tape_count == s->tape_size)
-        s->tape = grow(s->tape, &s->tape_size, sizeof(*s->tape));
+    s->tape = memory_grow(s->tape, s->tape_count + 1, &s->tape_size, sizeof(*s->tape));
     s->tape[s->tape_count++] = (struct decision){d->name, d->ordinal, value, s->now_ns};
 }
 

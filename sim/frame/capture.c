@@ -7,13 +7,11 @@
  */
 #include "capture.h"
 #include "../base/memory.h"
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum {
     PCAP_HEADER = 24,
@@ -598,47 +596,21 @@ int capture_parse(struct capture *c, const uint8_t *bytes, size_t len, char *pro
     return parse(c, bytes, len, false, problem, problem_size);
 }
 
-/* All of it, at most one byte more than a capture may have. */
-static uint8_t *read_bytes(FILE *f, size_t *len)
+int capture_from(struct capture *c, const struct source *files, const char *path, bool cut,
+                 char *problem, size_t problem_size)
 {
-    size_t size = 1 << 16, most = (size_t)CAPTURE_FILE_MAX + 1;
-    uint8_t *bytes = NULL;
-
-    for (*len = 0;; size = size * 2 < most ? size * 2 : most) {
-        uint8_t *bigger = realloc(bytes, size);
-
-        if (!bigger)
-            out_of_memory();
-        bytes = bigger;
-        *len += fread(bytes + *len, 1, size - *len, f);
-        if (*len < size || size == most)
-            return bytes;
-    }
-}
-
-static int read_file(struct capture *c, const char *path, bool cut_allowed, char *problem,
-                     size_t problem_size)
-{
-    FILE *f = fopen(path, "rb");
-    uint8_t *bytes = NULL;
-    struct stat st;
-    size_t len = 0;
+    uint8_t *bytes;
+    size_t len;
     int error = -1;
 
     *c = (struct capture){0};
-    if (f && fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > CAPTURE_FILE_MAX)
-        len = (size_t)CAPTURE_FILE_MAX + 1;
-    else if (f)
-        bytes = read_bytes(f, &len);
-    if (!f || ferror(f))
-        snprintf(problem, problem_size, "cannot be read: %s", strerror(errno));
-    else if (len > CAPTURE_FILE_MAX)
+    if (files->read(files->ctx, path, CAPTURE_FILE_MAX, &bytes, &len, problem, problem_size))
+        return -1;
+    if (len > CAPTURE_FILE_MAX)
         snprintf(problem, problem_size, "is larger than %d MiB; editcap -c cuts it in pieces",
                  CAPTURE_FILE_MAX >> 20);
     else
-        error = parse(c, bytes, len, cut_allowed, problem, problem_size);
-    if (f)
-        fclose(f);
+        error = parse(c, bytes, len, cut, problem, problem_size);
     if (error) {
         free(bytes);
         return error;
@@ -646,16 +618,6 @@ static int read_file(struct capture *c, const char *path, bool cut_allowed, char
     c->file = bytes;
     c->file_len = len;
     return 0;
-}
-
-int capture_read(struct capture *c, const char *path, char *problem, size_t problem_size)
-{
-    return read_file(c, path, false, problem, problem_size);
-}
-
-int capture_read_cut(struct capture *c, const char *path, char *problem, size_t problem_size)
-{
-    return read_file(c, path, true, problem, problem_size);
 }
 
 static bool magic_known(uint32_t magic)
@@ -672,22 +634,6 @@ bool capture_magic(const void *bytes, size_t len)
         return false;
     memcpy(&magic, bytes, sizeof(magic));
     return magic_known(magic) || magic_known(__builtin_bswap32(magic));
-}
-
-bool capture_recognised(const char *path)
-{
-    uint8_t first[4];
-    struct stat st;
-    size_t len;
-    FILE *f;
-
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-        return true; /* a pipe can be read only once, and that is the reader's */
-    f = fopen(path, "rb");
-    len = f ? fread(first, 1, sizeof(first), f) : 0;
-    if (f)
-        fclose(f);
-    return capture_magic(first, len);
 }
 
 static int hex_digit(char c)

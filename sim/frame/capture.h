@@ -8,6 +8,7 @@
 #ifndef DRYWIRE_CAPTURE_H
 #define DRYWIRE_CAPTURE_H
 
+#include "../base/source.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,17 +42,16 @@ struct capture {
     uint8_t *made; /* frames that were not Ethernet; owned */
 };
 
-/* Read a file. 0, or -1 with what is wrong, one line without the file's name, in `problem`. */
-int capture_read(struct capture *c, const char *path, char *problem, size_t problem_size);
-
-/* The same, but frames that were cut when they were recorded are there as far as they go. */
-int capture_read_cut(struct capture *c, const char *path, char *problem, size_t problem_size);
+/* Read a file from `files`. 0, or -1 with what is wrong, one line without the file's name, in
+ * `problem`. With `cut`, frames that were cut when they were recorded are there as far as they go.
+ */
+int capture_from(struct capture *c, const struct source *files, const char *path, bool cut,
+                 char *problem, size_t problem_size);
 
 /* Does it begin like a capture? */
 bool capture_magic(const void *bytes, size_t len);
-bool capture_recognised(const char *path);
 
-/* capture_read() from memory, which must outlive the capture and is not freed. */
+/* The same from memory, which must outlive the capture and is not freed. */
 int capture_parse(struct capture *c, const uint8_t *bytes, size_t len, char *problem,
                   size_t problem_size);
 

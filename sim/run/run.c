@@ -469,13 +469,7 @@ static void start(struct run_context *c)
 
     c->started = c->actions_done = c->waits = 0;
     c->claim = (struct claim){.healed_ns = SIM_NEVER};
-    if (sc->program_count > c->pids_size) {
-        free(c->pids);
-        c->pids = malloc(sc->program_count * sizeof(*c->pids));
-        c->pids_size = sc->program_count;
-        if (!c->pids)
-            exit(4);
-    }
+    c->pids = memory_grow(c->pids, sc->program_count, &c->pids_size, sizeof(*c->pids));
     for (unsigned i = 0; i < sc->program_count; i++)
         c->pids[i] = 0;
     expectations_start(&c->expectations, sc, &c->sim);

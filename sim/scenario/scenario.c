@@ -11,7 +11,6 @@
 #include "scenario_lines.h"
 #include "../base/memory.h"
 #include "../text/values.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -411,7 +410,7 @@ static bool check_whole(struct reader *r)
     }
     if (!check_heal(r) || (s->world == WORLD_REPLAY && !check_replay(r)))
         return false;
-    if (!r->something && !r->far_side && !s->device.lie)
+    if (!r->something && !r->how->far_side && !s->device.lie)
         return reader_wrong(
             r, "nothing to do: no line runs a program, expects anything or says 'until'");
     if (s->action_count)
@@ -444,12 +443,6 @@ static struct scenario *scenario_new(const char *path)
     return s;
 }
 
-/* How a file is read: see scenario.h. */
-struct how {
-    bool far_side;
-    const char *device; /* words of one more device line, or NULL */
-};
-
 /* A line that stands on the command line. */
 static bool read_device(struct reader *r, const char *words)
 {
@@ -467,18 +460,20 @@ static bool read_device(struct reader *r, const char *words)
     return good;
 }
 
-static int parse(const char *path, const char *text, size_t len, const struct how *how,
-                 struct scenario **out, FILE *errors)
+int scenario_parse(const char *path, const char *text, size_t len,
+                   const struct scenario_reading *how, struct scenario **out, FILE *errors)
 {
+    static const struct scenario_reading plain;
     struct scenario *s = scenario_new(path);
     struct reader *r = reader_take(s, sizeof(*r));
     const char *end = text + len;
     char *kept = reader_take(s, len + 1);
     bool good = true;
 
+    how = how ? how : &plain;
     memcpy(kept, text, len);
     s->text = kept;
-    *r = (struct reader){.s = s, .path = path, .errors = errors, .far_side = how->far_side};
+    *r = (struct reader){.s = s, .how = how, .path = path, .errors = errors};
     while (text < end && good) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));
 
@@ -499,59 +494,6 @@ static int parse(const char *path, const char *text, size_t len, const struct ho
     }
     *out = s;
     return 0;
-}
-
-int scenario_parse(const char *path, const char *text, size_t len, struct scenario **out,
-                   FILE *errors)
-{
-    return parse(path, text, len, &(struct how){0}, out, errors);
-}
-
-static int read_file(const char *path, const struct how *how, struct scenario **out, FILE *errors)
-{
-    bool standard = strcmp(path, "-") == 0;
-    FILE *f = standard ? stdin : fopen(path, "rb");
-    char *text = malloc(SCENARIO_MAX + 1);
-    size_t len = 0;
-    int result = 2;
-
-    errno = text ? errno : ENOMEM;
-    if (f && text)
-        len = fread(text, 1, SCENARIO_MAX + 1, f);
-    if (!f || !text || ferror(f))
-        value_message(errors, "%s: cannot be read: %s\n", path, strerror(errno));
-    else if (len > SCENARIO_MAX)
-        value_message(errors, "%s: is larger than a scenario can be (1 MiB)\n", path);
-    else if (capture_magic(text, len))
-        value_message(
-            errors, "%s: is a capture, not a scenario: drywire replay or import takes it\n", path);
-    else
-        result = parse(path, text, len, how, out, errors);
-    free(text);
-    if (f && !standard)
-        fclose(f);
-    return result;
-}
-
-int scenario_read(const char *path, struct scenario **out, FILE *errors)
-{
-    return read_file(path, &(struct how){0}, out, errors);
-}
-
-int scenario_read_far_side(const char *path, struct scenario **out, FILE *errors)
-{
-    return read_file(path, &(struct how){.far_side = true}, out, errors);
-}
-
-int scenario_read_device(const char *path, const char *device, struct scenario **out, FILE *errors)
-{
-    return read_file(path, &(struct how){.device = device}, out, errors);
-}
-
-int scenario_parse_device(const char *path, const char *text, size_t len, const char *device,
-                          struct scenario **out, FILE *errors)
-{
-    return parse(path, text, len, &(struct how){.device = device}, out, errors);
 }
 
 void scenario_free(struct scenario *s)

@@ -242,25 +242,21 @@ struct scenario {
 
 enum { SCENARIO_MAX = 1 << 20 }; /* bytes of a file */
 
+/* How a scenario is read; all zero, or NULL for it: alone, and as it stands. */
+struct scenario_reading {
+    const struct source *files; /* where the files are that it names; NULL: it cannot name any */
+    const char *device;         /* words of one more `device virtio-net` line, which change the
+                                 * scenario's own; or NULL */
+    bool far_side;              /* the machine need not have anything to do */
+};
+
 /*
- * Read a scenario. On success 0 and *out is set (scenario_free() it); otherwise 2, and one line
+ * Read a scenario from memory, which is not kept; `path` is its name, and files that it names are
+ * beside that. On success 0 and *out is set (scenario_free() it); otherwise 2, and one line
  * `path:line: message` with a suggestion where there is one has been written to `errors`.
  */
-int scenario_read(const char *path, struct scenario **out, FILE *errors);
-
-/* The same for who needs the far side alone: the machine need not have anything to do. */
-int scenario_read_far_side(const char *path, struct scenario **out, FILE *errors);
-
-/* The same from memory, which is not kept; `path` is its name, and files that it speaks of are
- * looked for beside that. */
-int scenario_parse(const char *path, const char *text, size_t len, struct scenario **out,
-                   FILE *errors);
-
-/* Both, with the words of one more `device virtio-net` line that change the file's own; NULL: none.
- */
-int scenario_read_device(const char *path, const char *device, struct scenario **out, FILE *errors);
-int scenario_parse_device(const char *path, const char *text, size_t len, const char *device,
-                          struct scenario **out, FILE *errors);
+int scenario_parse(const char *path, const char *text, size_t len,
+                   const struct scenario_reading *how, struct scenario **out, FILE *errors);
 
 void scenario_free(struct scenario *s);
 

@@ -190,14 +190,30 @@ static const char *beside(struct reader *r, const char *file)
     return path;
 }
 
+/* The files that the scenario may name, or NULL after a message. */
+static const struct source *files_of(struct reader *r)
+{
+    if (!r->how->files)
+        reader_wrong(r, "a scenario that is not a file of its own cannot name files");
+    return r->how->files;
+}
+
+/* A capture that a line names. */
+static bool read_capture(struct reader *r, const char *path, bool cut, struct capture *c)
+{
+    const struct source *files = files_of(r);
+    char problem[200];
+
+    if (!files)
+        return false;
+    return !capture_from(c, files, path, cut, problem, sizeof(problem)) ||
+           reader_wrong(r, "%.200s: %s", path, problem);
+}
+
 /* A capture that the peer has; cut frames are there as far as they go. */
 static bool native_capture(struct reader *r, const char *file, struct capture *c)
 {
-    char problem[200];
-
-    if (!file || !capture_read_cut(c, beside(r, file), problem, sizeof(problem)))
-        return true;
-    return reader_wrong(r, "%.200s: %s", beside(r, file), problem);
+    return !file || read_capture(r, beside(r, file), true, c);
 }
 
 static bool world_native_line(struct reader *r)
@@ -263,7 +279,6 @@ static bool world_replay_line(struct reader *r)
     };
     struct replay_options *o = &r->s->replay;
     uint32_t given = 0;
-    char problem[200];
     const char *path;
 
     if (!read_keys(r, keys, 2, o, &given))
@@ -271,8 +286,8 @@ static bool world_replay_line(struct reader *r)
     if (!o->file || !*o->file)
         return reader_wrong(r, "world replay needs file=CAPTURE");
     o->path = path = beside(r, o->file);
-    if (capture_read(&o->capture, path, problem, sizeof(problem)))
-        return reader_wrong(r, "%.200s: %s", path, problem);
+    if (!read_capture(r, path, false, &o->capture))
+        return false;
     for (size_t i = 0; i < o->capture.count; i++)
         if (o->capture.frames[i].len > REPLAY_FRAME_MAX)
             return reader_wrong(r, "%.200s: frame %zu has %zu bytes, the wire carries %d", path,
@@ -418,26 +433,23 @@ static bool is_datagram(enum service_kind kind)
 static bool read_side_file(struct reader *r, struct service *s)
 {
     const char *path = beside(r, s->file);
-    FILE *f = fopen(path, "rb");
-    long size = -1;
-    char *bytes;
-    bool whole;
+    const struct source *files = files_of(r);
+    char problem[200], *kept;
+    uint8_t *bytes;
+    size_t len;
 
-    if (f && fseek(f, 0, SEEK_END) == 0)
-        size = ftell(f);
-    if (size < 0 || size > SCRIPT_FILE_MAX) {
-        if (f)
-            fclose(f);
-        return reader_wrong(
-            r, size < 0 ? "%.200s: cannot be read" : "%.200s: is larger than 64 MiB", path);
-    }
-    rewind(f);
-    bytes = reader_take(r->s, (size_t)size + 1);
-    whole = fread(bytes, 1, (size_t)size, f) == (size_t)size;
-    fclose(f);
-    s->file_bytes = bytes;
-    s->file_len = (uint64_t)size;
-    return whole || reader_wrong(r, "%.200s: cannot be read", path);
+    if (!files)
+        return false;
+    if (files->read(files->ctx, path, SCRIPT_FILE_MAX, &bytes, &len, problem, sizeof(problem)))
+        return reader_wrong(r, "%.200s: %s", path, problem);
+    if (len > SCRIPT_FILE_MAX)
+        return reader_wrong(r, "%.200s: is larger than 64 MiB", path);
+    kept = reader_take(r->s, len + 1);
+    memcpy(kept, bytes, len);
+    free(bytes);
+    s->file_bytes = kept;
+    s->file_len = len;
+    return true;
 }
 
 static bool line_serve(struct reader *r)

@@ -13,11 +13,11 @@ enum { WORDS_MAX = 128, DIRECTIVES = 18 };
 /* Where the reading stands. */
 struct reader {
     struct scenario *s;
+    const struct scenario_reading *how;
     const char *path;
     FILE *errors;
     unsigned line;
     bool something;             /* a line said what must happen */
-    bool far_side;              /* and none needs to */
     unsigned given[DIRECTIVES]; /* the line where each stood last, 0: not yet */
     unsigned heal_line;
     uint32_t wire_given[2]; /* by direction: keys of `wire` lines so far */

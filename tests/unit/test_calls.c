@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../../cmd/base/files.h"
 #include "../../sim/run/run.h"
 #include <stdio.h>
 
@@ -46,7 +47,7 @@ static struct scenario *parse(unsigned i, bool finish)
     snprintf(text, sizeof(text), "%s%s%s", programs[i].text, finish ? programs[i].expect : "",
              finish ? "oracle off arp.rate\noracle off tcp.silent\noracle off tcp.timer\n"
                     : "allow idle-line\n");
-    assert_int_equal(scenario_parse(programs[i].name, text, strlen(text), &sc, stderr), 0);
+    assert_int_equal(files_parse(programs[i].name, text, strlen(text), &sc, stderr), 0);
     return sc;
 }
 

@@ -1,4 +1,5 @@
 /* Captures in: both formats in both byte orders, and every way in which a file can be damaged. */
+#include "../../cmd/base/files.h"
 #include "../../sim/frame/capture.h"
 #include "../../cmd/base/whole_file.h"
 #include "../../sim/frame/pcapng.h"

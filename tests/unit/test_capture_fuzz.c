@@ -6,6 +6,7 @@
  *
  *     test_capture_fuzz [BYTES [SEED]]      that many mutated bytes; 2000000 by default
  */
+#include "../../cmd/base/files.h"
 #include "../../sim/frame/capture.h"
 #include "../../sim/frame/digest.h"
 #include "../../cmd/replay/import.h"
@@ -155,7 +156,7 @@ static void import_tcp(const struct capture *c)
             assert_non_null(out);
             import_write(&im, out, NULL);
             fclose(out);
-            assert_int_equal(scenario_parse("fuzz", text, len, &sc, stderr), 0);
+            assert_int_equal(files_parse("fuzz", text, len, &sc, stderr), 0);
             same_stream(import_peer(&im), sc);
             scenario_free(sc);
             free(text);
@@ -179,7 +180,7 @@ static void import_dhcp(const struct capture *c)
             assert_non_null(out);
             dhcp_import_write(&im, out);
             fclose(out);
-            assert_int_equal(scenario_parse("fuzz", text, len, &sc, stderr), 0);
+            assert_int_equal(files_parse("fuzz", text, len, &sc, stderr), 0);
             same_answers(&im, sc);
             scenario_free(sc);
             free(text);
@@ -205,7 +206,7 @@ static void import_pings(const struct capture *c)
         assert_true(echo_import_choose(&im, &wish, 0, true));
         echo_import_write(&im, out);
         fclose(out);
-        assert_int_equal(scenario_parse("fuzz", text, len, &sc, stderr), 0);
+        assert_int_equal(files_parse("fuzz", text, len, &sc, stderr), 0);
         assert_int_equal(sc->dial_count, echo_counts_of(&im).requests);
         scenario_free(sc);
         free(text);

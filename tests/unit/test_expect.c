@@ -1,6 +1,7 @@
 /*
  * Expectations: which lines count, when, how often, and what the failure says.
  */
+#include "../../cmd/base/files.h"
 #include "../../sim/scenario/scenario.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +19,7 @@ struct fixture {
 static void start(struct fixture *f, const char *text)
 {
     memset(f, 0, sizeof(*f));
-    assert_int_equal(scenario_parse("t.scn", text, strlen(text), &f->scenario, stderr), 0);
+    assert_int_equal(files_parse("t.scn", text, strlen(text), &f->scenario, stderr), 0);
     sim_start(&f->sim, 1);
     expectations_start(&f->e, f->scenario, &f->sim);
 }
@@ -283,7 +284,7 @@ static void long_paths_keep_their_line_and_long_lines_are_cut(void **state)
     line[sizeof(line) - 1] = '\0';
     memcpy(line, "webget: ", 8);
     memset(&f, 0, sizeof(f));
-    assert_int_equal(scenario_parse(path, text, strlen(text), &f.scenario, stderr), 0);
+    assert_int_equal(files_parse(path, text, strlen(text), &f.scenario, stderr), 0);
     sim_start(&f.sim, 1);
     expectations_start(&f.e, f.scenario, &f.sim);
     say_at(&f, 1, line);

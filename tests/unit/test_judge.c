@@ -2,6 +2,7 @@
  * The judge of a serial log: every verdict, which one wins when several hold, what damage looks
  * like, and that expectations mean here what they mean in the simulator.
  */
+#include "../../cmd/base/files.h"
 #include "../../cmd/qemu/judge.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +40,7 @@ static void start(struct fixture *f, const char *scenario)
     static const struct judge_wants wants = {"rv64", "9f00c0de", "0a0b0c0d"};
 
     *f = (struct fixture){.end = {.exited = true, .status = 33}};
-    assert_int_equal(scenario_parse("t.scn", scenario, strlen(scenario), &f->scenario, stderr), 0);
+    assert_int_equal(files_parse("t.scn", scenario, strlen(scenario), &f->scenario, stderr), 0);
     f->judge = judge_new(f->scenario, &wants);
 }
 

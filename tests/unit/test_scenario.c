@@ -2,6 +2,7 @@
  * The scenario reader: every kind of line lands in its field, every mistake is one line that names
  * its place, and no text, however broken, does harm.
  */
+#include "../../cmd/base/files.h"
 #include "../../sim/scenario/scenario.h"
 #include "../../sim/text/values.h"
 #include <limits.h>
@@ -20,7 +21,7 @@ static struct scenario *parse_bytes(const char *text, size_t len)
     char *reported = NULL;
     size_t reported_len;
     FILE *errors = open_memstream(&reported, &reported_len);
-    int code = scenario_parse("t.scn", text, len, &s, errors);
+    int code = files_parse("t.scn", text, len, &s, errors);
 
     fclose(errors);
     snprintf(message, sizeof(message), "%s", reported);
@@ -515,8 +516,8 @@ static void a_file_that_is_not_there_is_named(void **state)
     FILE *errors = open_memstream(&reported, &len);
 
     (void)state;
-    assert_int_equal(scenario_read("/no/such.scn", &s, errors), 2);
-    assert_int_equal(scenario_read("/", &s, errors), 2);
+    assert_int_equal(scenario_read("/no/such.scn", NULL, &s, errors), 2);
+    assert_int_equal(scenario_read("/", NULL, &s, errors), 2);
     fclose(errors);
     assert_non_null(strstr(reported, "/no/such.scn: cannot be read: No such file"));
     assert_non_null(strstr(reported, "/: cannot be read: Is a directory"));
