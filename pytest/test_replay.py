@@ -67,7 +67,7 @@ def test_what_differs_besides_frames_is_named(exact):
     events = [i for i, b in enumerate(parts) if b[:4] == b"\6\0\0\0" and b[8] == 2]
     changed = exact.data.replace(b"ring: from queue=1 id=1", b"ring: from queue=1 id=\x1b", 1)
     code, line = exact.replay(changed)
-    assert code == 3 and "its comment was 'ring: from queue=1 id=?', is 'ring: from queue=1 id=1'" in line
+    assert code == 3 and "its comment was 'ring: from queue=1 id=\\x1b', is 'ring: from queue=1 id=1'" in line
     event = bytearray(parts[events[3]])
     event[28 + 8] ^= 1
     code, line = exact.replay(b"".join(parts[:events[3]] + [bytes(event)] + parts[events[3] + 1:]))
