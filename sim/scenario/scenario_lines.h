@@ -1,6 +1,6 @@
 /*
- * Inside the scenario reader: what its two halves share. scenario.c turns a file into lines and
- * words and judges the whole; scenario_lines.c knows what each line means.
+ * Inside the scenario reader: what its parts share. scenario.c turns a file into lines and words
+ * and judges the whole; scenario_lines.c has the table of lines, lines_*.c know what each means.
  */
 #ifndef DRYWIRE_SCENARIO_LINES_H
 #define DRYWIRE_SCENARIO_LINES_H
@@ -37,8 +37,46 @@ struct directive {
 
 extern const struct directive directives[DIRECTIVES];
 
-/* `peer dhcp ...`: scenario_dhcp.c. */
-bool line_peer_dhcp(struct reader *r);
+/* The lines of other files. */
+bool line_world(struct reader *r);
+bool line_serve(struct reader *r);
+bool line_peer(struct reader *r);
+bool line_peer_dhcp(struct reader *r); /* `peer dhcp ...` */
+bool line_wire(struct reader *r);
+bool line_at(struct reader *r);
+bool line_expect(struct reader *r);
+
+/* ---- pieces that several lines share ---- */
+
+/* Fields of a struct, for keys_read(). */
+#define FIELD(type, field)                                                                         \
+    .offset = offsetof(struct type, field), .size = sizeof(((struct type *)0)->field)
+#define NUMBERS(low, high)  .min = (low), .max = (high)
+#define LENGTH(type, field) .length_at = offsetof(struct type, field)
+
+/* Is this word the keyword (and not text in quotes)? */
+bool word_is(const struct word *w, const char *keyword);
+
+/* Read the words from number `from` on into a struct; false after a message. `given` as
+ * keys_read(). */
+bool line_keys(struct reader *r, const struct key *keys, unsigned from, void *base,
+               uint32_t *given);
+
+/* One word as a duration, `what` it is in messages; as a direction. */
+bool line_duration(struct reader *r, const struct word *w, const char *what, uint64_t *out);
+bool line_direction(struct reader *r, const struct word *w, enum direction *out);
+
+/* The words from number `from` on are a program and its arguments, which starts at at_ns. */
+bool line_program(struct reader *r, unsigned from, uint64_t at_ns, bool is_daemon);
+
+/* The scripted service at an address that an earlier line made, or NULL. */
+struct service *line_script(struct scenario *sc, uint32_t addr, uint16_t port);
+
+/* Where a file that a line names is: relative names count from the scenario's folder. */
+const char *line_beside(struct reader *r, const char *file);
+
+/* The files that the scenario may name, or NULL after a message. */
+const struct source *line_files(struct reader *r);
 
 /* Zeroed memory that lives as long as the scenario. */
 void *reader_take(struct scenario *s, size_t size);

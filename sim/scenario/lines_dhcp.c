@@ -16,49 +16,47 @@ struct given_answer {
     uint64_t chaddr_len, sname_len, file_len;
 };
 
-#define FIELD(field)                                                                               \
-    .offset = offsetof(struct given_answer, field),                                                \
-    .size = sizeof(((struct given_answer *)0)->field)
-#define NUMBERS(low, high) .min = (low), .max = (high)
-#define LENGTH(field)      .length_at = offsetof(struct given_answer, field)
-
 enum { KEY_XID, KEY_CHADDR, KEY_SRC, KEY_LEN, KEY_SILENT, KEY_CHOSEN, KEY_ASKS };
 
-#define NTH(ask) [KEY_ASKS + (ask)] = {NULL, VALUE_NUMBER, FIELD(asks[ask]), NUMBERS(1, UINT32_MAX)}
+#define NTH(ask)                                                                                   \
+    [KEY_ASKS + (ask)] = {NULL, VALUE_NUMBER, FIELD(given_answer, asks[ask]),                      \
+                          NUMBERS(1, UINT32_MAX)}
 
 /* Names of the asks are filled in from dhcp_ask_words. */
 static const struct key table[] = {
-    [KEY_XID] = {"xid", VALUE_NUMBER, FIELD(xid), NUMBERS(0, UINT32_MAX)},
-    [KEY_CHADDR] = {"chaddr", VALUE_STRING, FIELD(chaddr), LENGTH(chaddr_len)},
-    [KEY_SRC] = {"src", VALUE_ADDRESS, FIELD(answer.src)},
-    [KEY_LEN] = {"len", VALUE_NUMBER, FIELD(len), NUMBERS(DHCP_AT_CHADDR + 6, DHCP_AT_OPTIONS - 1)},
-    [KEY_CHOSEN] = {"chosen", VALUE_ADDRESS, FIELD(answer.chosen)},
-    [KEY_SILENT] = {"silent", VALUE_FLAG, FIELD(answer.silent)},
+    [KEY_XID] = {"xid", VALUE_NUMBER, FIELD(given_answer, xid), NUMBERS(0, UINT32_MAX)},
+    [KEY_CHADDR] = {"chaddr", VALUE_STRING, FIELD(given_answer, chaddr),
+                    LENGTH(given_answer, chaddr_len)},
+    [KEY_SRC] = {"src", VALUE_ADDRESS, FIELD(given_answer, answer.src)},
+    [KEY_LEN] = {"len", VALUE_NUMBER, FIELD(given_answer, len),
+                 NUMBERS(DHCP_AT_CHADDR + 6, DHCP_AT_OPTIONS - 1)},
+    [KEY_CHOSEN] = {"chosen", VALUE_ADDRESS, FIELD(given_answer, answer.chosen)},
+    [KEY_SILENT] = {"silent", VALUE_FLAG, FIELD(given_answer, answer.silent)},
     NTH(ASK_DISCOVER),
     NTH(ASK_REQUEST),
     NTH(ASK_REBOOT),
     NTH(ASK_RENEW),
     NTH(ASK_REBIND),
     NTH(ASK_INFORM),
-    {"wait", VALUE_DURATION, FIELD(answer.wait_ns)},
-    {"lost", VALUE_FLAG, FIELD(answer.lost)},
-    {"unicast", VALUE_FLAG, FIELD(answer.unicast)},
-    {"no-checksum", VALUE_FLAG, FIELD(answer.unsummed)},
-    {"dst", VALUE_ADDRESS, FIELD(answer.dst)},
+    {"wait", VALUE_DURATION, FIELD(given_answer, answer.wait_ns)},
+    {"lost", VALUE_FLAG, FIELD(given_answer, answer.lost)},
+    {"unicast", VALUE_FLAG, FIELD(given_answer, answer.unicast)},
+    {"no-checksum", VALUE_FLAG, FIELD(given_answer, answer.unsummed)},
+    {"dst", VALUE_ADDRESS, FIELD(given_answer, answer.dst)},
 
-    {"op", VALUE_NUMBER, FIELD(op), NUMBERS(0, UINT8_MAX)},
-    {"htype", VALUE_NUMBER, FIELD(htype), NUMBERS(0, UINT8_MAX)},
-    {"hlen", VALUE_NUMBER, FIELD(hlen), NUMBERS(0, UINT8_MAX)},
-    {"hops", VALUE_NUMBER, FIELD(hops), NUMBERS(0, UINT8_MAX)},
-    {"secs", VALUE_NUMBER, FIELD(secs), NUMBERS(0, UINT16_MAX)},
-    {"flags", VALUE_NUMBER, FIELD(flags), NUMBERS(0, UINT16_MAX)},
-    {"ciaddr", VALUE_ADDRESS, FIELD(ciaddr)},
-    {"yiaddr", VALUE_ADDRESS, FIELD(yiaddr)},
-    {"siaddr", VALUE_ADDRESS, FIELD(siaddr)},
-    {"giaddr", VALUE_ADDRESS, FIELD(giaddr)},
-    {"sname", VALUE_STRING, FIELD(sname), LENGTH(sname_len)},
-    {"file", VALUE_STRING, FIELD(file), LENGTH(file_len)},
-    {"cookie", VALUE_NUMBER, FIELD(cookie), NUMBERS(0, UINT32_MAX)},
+    {"op", VALUE_NUMBER, FIELD(given_answer, op), NUMBERS(0, UINT8_MAX)},
+    {"htype", VALUE_NUMBER, FIELD(given_answer, htype), NUMBERS(0, UINT8_MAX)},
+    {"hlen", VALUE_NUMBER, FIELD(given_answer, hlen), NUMBERS(0, UINT8_MAX)},
+    {"hops", VALUE_NUMBER, FIELD(given_answer, hops), NUMBERS(0, UINT8_MAX)},
+    {"secs", VALUE_NUMBER, FIELD(given_answer, secs), NUMBERS(0, UINT16_MAX)},
+    {"flags", VALUE_NUMBER, FIELD(given_answer, flags), NUMBERS(0, UINT16_MAX)},
+    {"ciaddr", VALUE_ADDRESS, FIELD(given_answer, ciaddr)},
+    {"yiaddr", VALUE_ADDRESS, FIELD(given_answer, yiaddr)},
+    {"siaddr", VALUE_ADDRESS, FIELD(given_answer, siaddr)},
+    {"giaddr", VALUE_ADDRESS, FIELD(given_answer, giaddr)},
+    {"sname", VALUE_STRING, FIELD(given_answer, sname), LENGTH(given_answer, sname_len)},
+    {"file", VALUE_STRING, FIELD(given_answer, file), LENGTH(given_answer, file_len)},
+    {"cookie", VALUE_NUMBER, FIELD(given_answer, cookie), NUMBERS(0, UINT32_MAX)},
 };
 enum { KEYS = sizeof(table) / sizeof(table[0]) };
 _Static_assert(KEYS <= 32, "a bit of `given` for each");
