@@ -22,7 +22,8 @@ static bool expect_options(struct reader *r, struct scenario_expect *e)
             e->count = (unsigned)n;
             count = true;
             r->count--;
-        } else if (r->count > 3 && ((word_is(before, "by") && !by) || (word_is(before, "after") && !after))) {
+        } else if (r->count > 3 &&
+                   ((word_is(before, "by") && !by) || (word_is(before, "after") && !after))) {
             bool is_by = word_is(before, "by");
 
             if (!value_duration(last->text, is_by ? &e->by_ns : &e->after_ns))
@@ -41,7 +42,8 @@ static bool expect_options(struct reader *r, struct scenario_expect *e)
         const char *word = r->words[i].text, *next = r->words[i + 1].text;
         uint64_t t;
 
-        if ((word_is(&r->words[i], "by") || word_is(&r->words[i], "after")) && value_duration(next, &t))
+        if ((word_is(&r->words[i], "by") || word_is(&r->words[i], "after")) &&
+            value_duration(next, &t))
             return reader_wrong(r,
                                 "'%s %.40s' belongs at the end of the line (to expect the word "
                                 "'%s' itself, put it in quotes)",

@@ -1,17 +1,12 @@
 /* The wire: see wire.h. */
 #include "wire.h"
-#include "../frame/malform.h"
 #include "../base/memory.h"
-#include <stdio.h>
+#include "faults.h"
 #include <stdlib.h>
 #include <string.h>
 
 /* Propagation of a frame on a perfect wire. */
 #define WIRE_DELAY_NS UINT64_C(1000)
-/* How much later a reordered frame arrives: enough for a few others to pass. */
-#define REORDER_NS (2 * NS_PER_MS)
-/* A healed wire is perfect. */
-static const struct wire_options perfect;
 
 enum { BLOCK_FRAMES = 64 };
 
@@ -74,144 +69,22 @@ static void arrive(void *ctx, uint64_t arg)
     frame_give(w, f);
 }
 
-/* ---- what is done to a frame ---- */
-
-struct treatment {
-    bool lost, duplicate, corrupt;
-    unsigned field; /* of malform_fields, when it is not a bit */
-    uint64_t late_ns;
-    size_t truncate; /* 0: no */
-    char words[96];
-};
-
-static void add_word(struct treatment *t, const char *word)
+/* A healed wire is perfect. */
+const struct wire_options *wire_options(const struct wire *w, enum direction dir)
 {
-    size_t n = strlen(t->words);
+    static const struct wire_options perfect;
 
-    snprintf(t->words + n, sizeof(t->words) - n, "%s%s", n ? ", " : "", word);
+    return w->healed ? &perfect : &w->scenario->wire[dir];
 }
 
-/* Would it change anything? A frame that is short already, or without the field, is let alone. */
-static bool action_applies(const struct scenario_action *a, const uint8_t *frame, size_t len)
-{
-    uint8_t copy[WIRE_FRAME_MAX];
-
-    if (a->kind == ACTION_TRUNCATE)
-        return a->to < len;
-    if (a->kind != ACTION_CORRUPT || !a->field)
-        return true;
-    memcpy(copy, frame, len);
-    return malform(copy, len, a->field, 0);
-}
-
-/* Does this action hit this frame now? Counts the frames that it could have hit. */
-static bool action_hits(struct wire *w, unsigned i, enum direction dir, const struct decoded *d,
-                        const uint8_t *frame, size_t len)
-{
-    const struct scenario_action *a = &w->scenario->actions[i];
-    uint64_t nth;
-
-    if (a->direction != dir || w->sim->now_ns < SIM_POWER_ON_NS + a->at_ns || w->healed)
-        return false;
-    if (a->kind == ACTION_CUT || a->kind == ACTION_HEAL || a->kind == ACTION_KILL ||
-        a->kind == ACTION_LINK || !decode_matches(d, a->match) || !action_applies(a, frame, len))
-        return false;
-    nth = w->hits[i]++;
-    if (nth < a->skip || nth - a->skip >= a->count)
-        return false;
-    w->fired[i]++;
-    return true;
-}
-
-static void treat_by_actions(struct wire *w, enum direction dir, const struct decoded *d,
-                             const uint8_t *frame, size_t len, struct treatment *t)
-{
-    for (unsigned i = 0; i < w->scenario->action_count; i++) {
-        const struct scenario_action *a = &w->scenario->actions[i];
-
-        if (!action_hits(w, i, dir, d, frame, len))
-            continue;
-        switch (a->kind) {
-        case ACTION_DROP:
-            t->lost = true;
-            add_word(t, "dropped");
-            break;
-        case ACTION_DUPLICATE:
-            t->duplicate = true;
-            add_word(t, "duplicated");
-            break;
-        case ACTION_DELAY:
-            t->late_ns += a->by_ns;
-            add_word(t, "delayed");
-            break;
-        case ACTION_CORRUPT:
-            t->corrupt = a->field == 0;
-            t->field = a->field;
-            add_word(t, a->field ? malform_fields[a->field] : "corrupted");
-            break;
-        case ACTION_TRUNCATE:
-            t->truncate = a->to;
-            add_word(t, "truncated");
-            break;
-        case ACTION_CUT:
-        case ACTION_HEAL:
-        case ACTION_KILL:
-        case ACTION_LINK:
-            break;
-        }
-    }
-}
-
-static void treat_by_rates(struct wire *w, enum direction dir, const struct wire_options *o,
-                           struct treatment *t)
-{
-    struct wire_streams *s = &w->streams[dir];
-
-    if (sim_chance(w->sim, &s->drop, o->drop)) {
-        w->rates[dir][RATE_DROP]++;
-        t->lost = true;
-        add_word(t, "dropped");
-    }
-    if (sim_chance(w->sim, &s->duplicate, o->duplicate)) {
-        w->rates[dir][RATE_DUPLICATE]++;
-        t->duplicate = true;
-        add_word(t, "duplicated");
-    }
-    if (sim_chance(w->sim, &s->reorder, o->reorder)) {
-        w->rates[dir][RATE_REORDER]++;
-        t->late_ns += REORDER_NS;
-        add_word(t, "delayed");
-    }
-    if (sim_chance(w->sim, &s->corrupt, o->corrupt)) {
-        w->rates[dir][RATE_CORRUPT]++;
-        t->corrupt = true;
-        add_word(t, "corrupted");
-    }
-}
-
-static void damage(struct wire *w, enum direction dir, const struct treatment *t,
-                   struct wire_frame *f)
-{
-    if (t->truncate && t->truncate < f->len) {
-        f->len = t->truncate;
-        f->damaged = true;
-    }
-    if (t->field)
-        f->damaged |= malform(f->bytes, f->len, t->field, sim_draw(w->sim, &w->streams[dir].bit));
-    if (t->corrupt && f->len) {
-        /* Drawn raw: the value is not "a fault or none", the fault is recorded already. */
-        uint64_t bit = sim_draw(w->sim, &w->streams[dir].bit) % (f->len * 8);
-
-        f->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        f->damaged = true;
-    }
-}
+/* ---- on the way ---- */
 
 /* When it arrives: after its time on the line, its delay and jitter; never before the frame in
  * front of it, unless a fault made one of them late. */
-static uint64_t arrival(struct wire *w, enum direction dir, const struct wire_options *o,
-                        const struct treatment *t, size_t len)
+static uint64_t arrival(struct wire *w, enum direction dir, const struct frame_faults *t,
+                        size_t len)
 {
+    const struct wire_options *o = wire_options(w, dir);
     uint64_t at = w->sim->now_ns;
 
     if (o->bandwidth_bps) {
@@ -229,18 +102,17 @@ static uint64_t arrival(struct wire *w, enum direction dir, const struct wire_op
     return at;
 }
 
-static void dispatch(struct wire *w, enum direction dir, const struct wire_options *o,
-                     const struct treatment *t, const uint8_t *frame, size_t len,
-                     const struct decoded *d, const char *fate)
+static void dispatch(struct wire *w, enum direction dir, const struct frame_faults *t,
+                     const uint8_t *frame, size_t len, const struct decoded *d, const char *fate)
 {
     struct wire_frame *f = frame_take(w, dir, frame, len);
 
-    damage(w, dir, t, f);
+    faults_damage(w, dir, t, f);
     if (f->damaged)
         decode_frame(f->bytes, f->len, &f->decoded);
     else
         decode_copy(&f->decoded, f->bytes, d, frame);
-    w->arrival_ns = t->lost ? SIM_NEVER : arrival(w, dir, o, t, len);
+    w->arrival_ns = t->lost ? SIM_NEVER : arrival(w, dir, t, len);
     f->mark = w->listener.fate(w->listener.ctx, dir, f->bytes, f->len, &f->decoded, fate, t->lost);
     if (t->lost)
         frame_give(w, f);
@@ -250,8 +122,7 @@ static void dispatch(struct wire *w, enum direction dir, const struct wire_optio
 
 void wire_send(struct wire *w, enum direction dir, const uint8_t *frame, size_t len)
 {
-    const struct wire_options *o = w->healed ? &perfect : &w->scenario->wire[dir];
-    struct treatment t = {0};
+    struct frame_faults t;
     struct decoded d;
 
     if (len > WIRE_FRAME_MAX)
@@ -259,21 +130,13 @@ void wire_send(struct wire *w, enum direction dir, const uint8_t *frame, size_t 
     w->frames[dir]++;
     decode_frame(frame, len, &d);
     w->listener.sent(w->listener.ctx, dir, frame, len, &d);
-    treat_by_actions(w, dir, &d, frame, len, &t);
-    treat_by_rates(w, dir, o, &t);
-    if (w->cut && !w->healed) {
-        t.lost = true;
-        w->fired[w->cut - 1]++;
-        add_word(&t, "cut");
-    }
-    if (t.words[0])
-        w->faults++;
-    dispatch(w, dir, o, &t, frame, len, &d, t.words[0] ? t.words : NULL);
+    faults_meet(w, dir, &d, frame, len, &t);
+    dispatch(w, dir, &t, frame, len, &d, t.words[0] ? t.words : NULL);
     if (t.duplicate && !t.lost) {
         t.corrupt = false;
         t.field = 0;
         t.late_ns += WIRE_DELAY_NS;
-        dispatch(w, dir, o, &t, frame, len, &d, "duplicate");
+        dispatch(w, dir, &t, frame, len, &d, "duplicate");
     }
 }
 

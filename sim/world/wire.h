@@ -1,7 +1,7 @@
 /*
- * The wire between the device and the world: it carries every frame both ways, takes time, and does
- * the damage that the scenario and the seed ask for. Directions are the machine's: rx is towards
- * the machine.
+ * The wire between the device and the world: it carries every frame both ways and takes time;
+ * faults.h is the damage that the scenario and the seed ask for. Directions are the machine's: rx
+ * is towards the machine.
  */
 #ifndef DRYWIRE_WIRE_SIM_H
 #define DRYWIRE_WIRE_SIM_H
@@ -72,6 +72,9 @@ void wire_free(struct wire *w);
 
 /* Send a frame; borrowed. */
 void wire_send(struct wire *w, enum direction dir, const uint8_t *frame, size_t len);
+
+/* What happens by rate in a direction now. */
+const struct wire_options *wire_options(const struct wire *w, enum direction dir);
 
 /* `at T cut`, action number `action` of the scenario; `at T heal`. */
 void wire_cut(struct wire *w, unsigned action);
