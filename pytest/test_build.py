@@ -110,6 +110,14 @@ def test_every_folder_has_its_floor():
     assert sorted(FLOORS) == sorted(folders)
 
 
+def test_where_is_what():
+    table = ARCHITECTURE.split("## Where is ...?")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (.+\?) \| `(\S+)` \| `(.+)` \|$", table, re.M)
+    assert len(rows) >= 25
+    bad = [row for row in rows if row[2] not in (ROOT / row[1]).read_text()]
+    assert not bad
+
+
 def test_no_include_points_down_the_list():
     bad = []
     for name, path in sources():
