@@ -2,9 +2,7 @@
 #
 # Variables: CC, CFLAGS_EXTRA, SANITIZE=address,undefined, O=build folder, V=1 (show commands),
 # SEED=, SCENARIO=, ARTIFACTS= (a folder for failures; for sim-test), COVERAGE=1 (kernels that count
-# their lines; targets/targets.mk),
-# BUGS=1 (with the planted bugs of core/base/bug.h, one of them chosen at run time), PLANT=NAME (with that
-# one always, simulator and images; each with an O of its own).
+# their lines; targets/targets.mk).
 
 CC ?= cc
 O ?= build
@@ -23,13 +21,12 @@ WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wun
             -Wno-missing-field-initializers -Werror
 SANITIZE_FLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
                     -fno-omit-frame-pointer)
-BUG_FLAGS := $(if $(filter 1,$(BUGS)),-DDRYWIRE_BUGS) $(if $(PLANT),-DDRYWIRE_PLANTED=BUG_$(PLANT))
 # gcc zeroes and copies structs with the string instructions of x86, whose start takes longer than a
 # run of ours has work for them: by moves, and by the C library what is large.
 STRATEGY := unrolled_loop:96:noalign,libcall:-1:noalign
 MOVES := $(shell f='-mmemset-strategy=$(STRATEGY) -mmemcpy-strategy=$(STRATEGY)'; \
            $(CC) $$f -x c -c /dev/null -o /dev/null 2>/dev/null && echo $$f)
-BASE := -std=c11 -O2 -g $(MOVES) $(WARNINGS) $(SANITIZE_FLAGS) $(BUG_FLAGS) $(CFLAGS_EXTRA)
+BASE := -std=c11 -O2 -g $(MOVES) $(WARNINGS) $(SANITIZE_FLAGS) $(CFLAGS_EXTRA)
 DEPS = -MMD -MP -MF $(@:.o=.d)
 
 # Freestanding: no C library, no writable file-scope data. The plain objects are what the build
@@ -58,7 +55,7 @@ LIBS += -lslirp
 endif
 
 # Of the core's sources: a journal is replayed by the revision that wrote it (docs/recorder.md).
-CORE_REVISION := $(shell { echo $(PLANT); cat $(CORE_SOURCES); } | sha256sum | cut -c1-16)
+CORE_REVISION := $(shell cat $(CORE_SOURCES) | sha256sum | cut -c1-16)
 
 SIM_FLAGS := $(BASE) -D_GNU_SOURCE -DDRYWIRE_SIM -isystem $(O)/include $(SLIRP_FLAGS)
 BUILT_WITH := $(strip $(CC) $(SIM_FLAGS) $(LIBS))
@@ -72,8 +69,8 @@ LINUX_TOOLS := $(if $(filter Linux,$(shell uname -s)),$(O)/qtest $(O)/record)
 
 # The core without the simulator's hooks, with what it needs of the simulator.
 QTEST_O := $(BARE_O) $(O)/user.o $(QTEST:%.c=$(O)/cmd/qtest/%.o) $(O)/cmd/base/whole_file.o \
-           $(addprefix $(O)/sim/, base/memory.o frame/decode.o frame/pcapng.o machine/bugs.o \
-             machine/coroutine.o machine/guest_core.o machine/processes.o text/values.o)
+           $(addprefix $(O)/sim/, base/memory.o frame/decode.o frame/pcapng.o machine/coroutine.o \
+              machine/guest_core.o machine/processes.o text/values.o)
 RECORD_O := $(addprefix $(O)/cmd/qtest/, record.o record_main.o registers.o)
 PLAIN_O := $(CORE:%.c=$(O)/plain/core/%.o) $(USER:%.c=$(O)/plain/user/%.o)
 
@@ -163,6 +160,12 @@ mutants: ## which drawn mistakes in core/ do the tests find? (N=200 SEED= JOBS=;
 	$(Q)sh tools/setup.sh test
 	$(Q)/usr/bin/python3 tools/mutants.py --count $(or $(N),200) --seed $(SEED) \
 	    --jobs $(or $(JOBS),1) --build $(O) --cc $(CC)
+
+.PHONY: bugs
+bugs: ## is every planted bug of tests/bugs reported, in the simulator and in QEMU? (BUG=NAME: this one)
+	$(Q)sh tools/setup.sh test
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire $(O)/x86_64/kernel.elf $(O)/rv64/kernel.elf
+	$(Q)/usr/bin/python3 tools/planted.py --build $(O) --cc $(CC) $(BUG)
 
 .PHONY: lint
 lint: ## clang-tidy and cppcheck over the core and the simulator

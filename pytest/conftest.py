@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,9 @@ from types import SimpleNamespace
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import planted  # noqa: E402
+
 BUILD = (ROOT / os.environ.get("O", "build")).resolve()
 TARGETS = ["x86_64", "rv64"]
 GUARD = 3600  # seconds; against a hang only: the machine may be busy
@@ -73,6 +77,16 @@ def build_variant(name, *variables, targets=("drywire",)):
                         *[f"{folder}/{t}" for t in targets]])
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+def planter_of(*targets):
+    """Builds these with bugs planted in them."""
+    return planted.Planter(os.environ.get("O", "build"), os.environ.get("CC", "cc"), targets)
+
+
+@pytest.fixture(scope="session")
+def planter():
+    return planter_of("drywire", "qtest", *planted.KERNELS)
 
 
 def pytest_configure(config):

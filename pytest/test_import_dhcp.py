@@ -5,9 +5,10 @@ import re
 import struct
 from concurrent.futures import ThreadPoolExecutor
 
+import planted
 import pytest
 
-from conftest import ROOT, TARGETS, build_variant, drywire
+from conftest import BUILD, ROOT, TARGETS, build_variant, drywire
 from dhcp_capture import (ACK, DISCOVER, NAK, OFFER, RELEASE, REQUEST, address, answer, ask, checksum, lease,
                           nak, option, request, word, write)
 
@@ -257,10 +258,11 @@ def test_departures_are_told(tmp_path):
     ("DHCP_XID", "fail"),
     ("DHCP_DEAF", "no lease; NOT ALLOWED"),
 ])
-def test_planted_bugs_are_found(tmp_path, bug, words):
-    folder = build_variant("plant-" + bug.lower(), f"PLANT={bug}")
+def test_planted_bugs_are_found(tmp_path, bug, words, planter):
+    folder = BUILD / "planted/test_import_dhcp" / bug
+    planter.plant(folder, planted.bugs()[bug].apply, ["drywire"])
     frames = [D, answer(OFFER, "192.168.7.99", xid=5), (1, answer(OFFER)), request(), answer(ACK)]
-    done = drywire("replay", write(tmp_path / "c.pcap", frames), binary=folder / "drywire")
+    done = drywire("replay", write(tmp_path / "c.pcap", frames), binary=folder / "planted/drywire")
     assert done.returncode == 1 and words in done.stdout
     assert drywire("replay", tmp_path / "c.pcap").returncode == 0
 

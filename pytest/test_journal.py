@@ -7,9 +7,10 @@ import re
 import subprocess
 import zlib
 
+import planted
 import pytest
 
-from conftest import BUILD, GUARD, ROOT, build_variant, command, drywire
+from conftest import BUILD, GUARD, ROOT, command, drywire, planter_of
 
 TARGETS = ["rv64", "x86_64"]
 WEB = "tests/scenarios/common/contract-web.scn"
@@ -92,27 +93,29 @@ def test_a_full_journal_says_so_and_replays_up_to_there(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def planted():
-    return build_variant("planted", "CC=gcc", f"PLANT={BUG}",
-                         targets=["drywire", *(f"{t}/kernel-journal.elf" for t in TARGETS)])
+def buggy():
+    """A folder with a simulator and kernels that have the bug."""
+    folder, targets = BUILD / "planted/test_journal", ["drywire", *(f"{t}/kernel-journal.elf" for t in TARGETS)]
+    planter_of(*targets).plant(folder, planted.bugs()[BUG].apply, targets)
+    return folder / "planted"
 
 
 @pytest.fixture(scope="module", params=TARGETS)
-def panic(request, planted, tmp_path_factory):
+def panic(request, buggy, tmp_path_factory):
     """The log of a machine that came to a panic, the place, and how many records before it."""
     log = tmp_path_factory.mktemp("panic") / "serial.log"
-    done = record(log, request.param, "--journal", "on", binary=planted / "drywire")
+    done = record(log, request.param, "--journal", "on", binary=buggy / "drywire")
     assert done.returncode == 1, done.stdout + done.stderr
     text = log.read_text()
     site = re.search(r"test: panic why=check .* site=(core/virtio/virtio_net.c:\d+)", text)[1]
-    assert f"replay:    {planted}/drywire replay --gdb {log}" in done.stdout
+    assert f"replay:    {buggy}/drywire replay --gdb {log}" in done.stdout
     return log, site, int(re.search(r" records=(\d+)", text)[1]) - 1
 
 
 @pytest.mark.slow
-def test_a_panic_comes_again_at_the_same_record(panic, planted):
+def test_a_panic_comes_again_at_the_same_record(panic, buggy):
     log, site, records = panic
-    done = drywire("replay", log, binary=planted / "drywire")
+    done = drywire("replay", log, binary=buggy / "drywire")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(rf"^same .* records={records} .* end=panic at={re.escape(site)}$", done.stdout,
                      re.M), done.stdout
@@ -121,9 +124,9 @@ def test_a_panic_comes_again_at_the_same_record(panic, planted):
 
 
 @pytest.mark.slow
-def test_gdb_stops_at_the_failed_check(panic, planted):
+def test_gdb_stops_at_the_failed_check(panic, buggy):
     log, _, records = panic
-    done = subprocess.run([planted / "drywire", "replay", "--gdb", log], capture_output=True, cwd=ROOT,
+    done = subprocess.run([buggy / "drywire", "replay", "--gdb", log], capture_output=True, cwd=ROOT,
                           text=True, timeout=GUARD, input="set width 0\nbt\nprint replay.number\nquit\n")
     assert "SIGILL" in done.stdout, done.stdout + done.stderr
     stopped = done.stdout[done.stdout.index("SIGILL"):]

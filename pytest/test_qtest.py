@@ -10,6 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import planted
 import pytest
 
 from conftest import BUILD, GUARD, ROOT, build_variant, command
@@ -263,7 +264,7 @@ def test_features_without_version_1_are_accepted_by_qemu_and_silence_follows(tmp
     assert "frame rx" not in text
 
 
-# Bugs of the driver (core/base/bug.h), each of which the simulator names (pytest/test_bugs.py), and on
+# Bugs of the driver (tests/bugs), each of which the simulator names (pytest/test_bugs.py), and on
 # which machines QEMU lets it pass: the ping is answered as if nothing were wrong.
 BOTH = {"rv64-mmio", "rv64-mmio-legacy"}
 UNNOTICED = {
@@ -289,15 +290,15 @@ NOT_THERE = {("LEGACY_FEATURES_OK", "rv64-mmio"), ("MODERN_NO_FEATURES_OK", "rv6
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bug", UNNOTICED)
-def test_what_qemu_does_not_notice(bug):
-    folder = build_variant("bugs", "CC=gcc", "BUGS=1", targets=("qtest",))
+def test_what_qemu_does_not_notice(bug, planter):
+    folder = BUILD / "planted/test_qtest" / bug
+    planter.plant(folder, planted.bugs()[bug].apply, ["qtest"])
     for machine in sorted(BOTH):
         if (bug, machine) in NOT_THERE:
             continue
         unnoticed = machine in UNNOTICED[bug]
         done = qtest("--machine", machine, "--device", PLAIN, "--timeout", 20 if unnoticed else 2,
-                     "--", "ping", "-c", "9", "-i", "10", "10.0.2.2", binary=folder / "qtest",
-                     env={**os.environ, "DRYWIRE_BUG": bug})
+                     "--", "ping", "-c", "9", "-i", "10", "10.0.2.2", binary=folder / "planted/qtest")
         passed = done.returncode == 0 and "ping: done sent=9 received=9" in done.stdout
         assert passed == unnoticed, f"{machine}: {done.stdout}{done.stderr}"
         assert passed or done.returncode in (1, 124)

@@ -4,22 +4,21 @@
 # and isolation-opensbi.elf (pytest/test_isolation.py), with webget alone webget.elf (make size), with
 # what is measured bench.elf (make bench), with a flight recorder kernel-journal.elf (docs/recorder.md).
 # COVERAGE=1 (with an O of its own): the kernel counts which lines it runs and says so at the end
-# (targets/common/coverage.h); the programs do not. BUGS=1 (likewise):
-# the command line names a planted bug.
+# (targets/common/coverage.h); the programs do not.
 
 X86_CC ?= $(if $(filter x86_64,$(shell uname -m)),gcc,x86_64-linux-gnu-gcc)
 RV_CC ?= riscv64-unknown-elf-gcc
 
 TARGET_OPT ?= -O2
 
-TARGET_COMMON := bugs.c console.c main.c options.c panic.c process.c string.c
+TARGET_COMMON := console.c main.c options.c panic.c process.c string.c
 TARGET_x86_64 := boot.S trap.S cpu.c devices.c interrupt.c paging.c
 TARGET_rv64 := boot.S trap.S cpu.c devices.c paging.c
 
 USER_BASE_x86_64 := 0x70000000
 USER_BASE_rv64 := 0x1000000000
 
-TARGET_FLAGS := -std=gnu11 $(TARGET_OPT) -g $(WARNINGS) $(BUG_FLAGS) $(FREESTANDING) -fno-pic -fno-asynchronous-unwind-tables \
+TARGET_FLAGS := -std=gnu11 $(TARGET_OPT) -g $(WARNINGS) $(FREESTANDING) -fno-pic -fno-asynchronous-unwind-tables \
                 -fno-tree-loop-distribute-patterns -fno-common -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)/=
 FLAGS_x86_64 := $(TARGET_FLAGS) -m64 -mno-red-zone -mgeneral-regs-only -fcf-protection=none \
                 -DUSER_BASE=$(USER_BASE_x86_64) -Itargets/x86_64

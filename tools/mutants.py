@@ -22,7 +22,6 @@ import json
 import os
 import random
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -33,6 +32,7 @@ from pathlib import Path
 from queue import Queue
 
 import mutate
+from recipes import Recipes
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = ["run", "--json", "--memory", "both", "--jobs", "1", "tests/scenarios", "tests/captures"]
@@ -107,22 +107,27 @@ def digest(names):
     total = hashlib.sha256()
     for name in names:
         if (name.startswith(("core/", "sim/", "user/", "tests/"))
-                or name in ("Makefile", "tools/mutate.py", "tools/mutants.py")):
+                or name in ("Makefile", "tools/mutate.py", "tools/mutants.py", "tools/recipes.py")):
             total.update(name.encode() + b"\0" + (ROOT / name).read_bytes() + b"\0")
     return total.hexdigest()[:16]
 
 
 class Tree:
-    """One copy of the checkout, its build, and the commands by which make builds it."""
+    """One copy of the checkout, its build, and the commands by which make builds it (recipes.py)."""
 
     def __init__(self, folder, names, cc):
         self.folder = folder
         self.copy(names)
-        self.make = ["make", f"CC={cc}", "O=build", "--no-print-directory"]
-        done = self.command([*self.make, "-s", "-j2", "build/drywire", "units"], 3600)
+        variables, targets = [f"CC={cc}", "O=build"], ["build/drywire", "units"]
+        done = self.command(["make", *variables, "-s", "-j2", *targets], 3600)
         if done.returncode:
             raise ToolError("the tree does not build:\n" + done.stdout + done.stderr)
-        self.learn(cc)
+        self.recipes = Recipes(folder, variables, targets)
+        how = self.recipes.how
+        self.tests = sorted((t for t in how if t.startswith("build/unit/")),
+                            key=lambda t: ("test_core" not in t, t))
+        self.reaches = {test: self.closure(how[test]) for test in self.tests}
+        self.reached_by_drywire = self.closure(["build/cmd/main.o", *how["build/drywire"]])
         self.plain = {}
 
     def copy(self, names):
@@ -139,26 +144,6 @@ class Tree:
     def command(self, args, limit_s):
         return subprocess.run(args, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, errors="replace", timeout=limit_s)
-
-    def learn(self, cc):
-        """From make's own words: what compiles and links each file, and what depends on what."""
-        lines = self.command([*self.make, "-nB", "V=1", "build/drywire", "units"], 600).stdout
-        self.how = {}
-        for line in lines.splitlines():
-            if line.startswith((cc + " ", "ld ")):
-                words = shlex.split(line)
-                self.how[words[words.index("-o") + 1]] = words
-        self.users = {}
-        for path in (self.folder / "build").rglob("*.d"):
-            words = path.read_text().replace("\\\n", " ").split()
-            target = words[0].rstrip(":")
-            for word in words[1:]:
-                if not word.endswith(":") and target in self.how:
-                    self.users.setdefault(os.path.normpath(word), set()).add(target)
-        self.tests = sorted((t for t in self.how if t.startswith("build/unit/")),
-                            key=lambda t: ("test_core" not in t, t))
-        self.reaches = {test: self.closure(self.how[test]) for test in self.tests}
-        self.reached_by_drywire = self.closure(["build/cmd/main.o", *self.how["build/drywire"]])
 
     def closure(self, words):
         """The object files of a link that the first of them, which has main(), can reach by symbols."""
@@ -179,29 +164,19 @@ class Tree:
                 todo += [defined[s] for s in needs.get(name, ()) if s in defined]
         return reached
 
-    def compile(self, target, out, *more):
-        words = list(self.how[target])
-        words[words.index("-o") + 1] = out
-        if "-MF" in words:
-            words[words.index("-MF") + 1] = out + ".d"
-        return self.command([*words, *more], 300)
-
-    def objects(self, name):
-        return sorted(t for t in self.users.get(name, ()) if t.endswith(".o"))
-
     def simulated(self, name):
         """Can the simulator reach any object file of this source?"""
-        return not self.reached_by_drywire.isdisjoint(self.objects(name))
+        return not self.reached_by_drywire.isdisjoint(self.recipes.objects(name))
 
     def plain_object(self, target):
         """The object file without debugging information: what a change must change."""
         out = target + ".plain"
-        done = self.compile(target, out, "-g0")
+        done = self.command([*self.recipes.command(target, out), "-g0"], 300)
         return (self.folder / out).read_bytes() if done.returncode == 0 else None
 
     def original(self, name):
         """To be asked while the file has no change in it."""
-        for target in self.objects(name):
+        for target in self.recipes.objects(name):
             if target not in self.plain:
                 self.plain[target] = self.plain_object(target)
 
@@ -223,7 +198,7 @@ class Tree:
     def build_objects(self, name, kept):
         """None when all is built; else why the mutant is none."""
         changed = {}
-        for target in self.objects(name):
+        for target in self.recipes.objects(name):
             changed[target] = self.plain_object(target)
             if changed[target] is None:
                 return {"verdict": "no-compile"}
@@ -243,7 +218,7 @@ class Tree:
         return None
 
     def link(self, target):
-        done = self.command(self.how[target], 300)
+        done = self.command(self.recipes.how[target], 300)
         if done.returncode:
             raise ToolError(f"{target} does not link:\n{done.stderr}")
 

@@ -1,7 +1,7 @@
 """Small changes of C sources: which ones a text has, by operator. Used by mutants.py.
 
 A text becomes tokens, so that comments, strings and #include are never touched; neither are the
-arguments of CHECK() and static_assert(), nor the planted bugs. A site is one change: the bytes
+arguments of CHECK() and static_assert(). A site is one change: the bytes
 [start, end) of the text and what replaces them. Whether it compiles, and whether it makes another
 program, is for the compiler to say.
 """
@@ -36,7 +36,7 @@ LEAVES = {"return", "break", "continue", "goto"}
 HEADS = {"if", "for", "while", "switch"}
 NOT_EXPRESSIONS = {"case", "default", "else", "do", "struct", "enum", "union", "static", "const",
                    "typedef", "extern", "return", "sizeof"} | HEADS
-LEFT_ALONE = {"CHECK", "static_assert", "BUG", "__asm__", "__attribute__"}
+LEFT_ALONE = {"CHECK", "static_assert", "__asm__", "__attribute__"}
 
 
 def tokenize(text):
@@ -109,17 +109,6 @@ class Text:
         for i, t in enumerate(self.tokens):
             if t.text in LEFT_ALONE and i + 1 in self.closes:
                 alone.update(range(i, self.closes[i + 1] + 1))
-                if t.text != "BUG":
-                    continue
-                j = i - 1  # what joins the bug to the rest of the condition
-                while j >= 0 and self.tokens[j].text in ("!", "(", "&&", "||", "if"):
-                    alone.add(j)
-                    j -= 1
-                after = self.closes[i + 1] + 1
-                while self.tokens[after].text == ")":
-                    after += 1
-                if self.tokens[after].text in ("&&", "||"):
-                    alone.add(after)
         return alone
 
     def at(self, i):

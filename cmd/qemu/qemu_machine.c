@@ -220,19 +220,6 @@ static uint64_t until_ns(const struct scenario *sc)
     return until;
 }
 
-/* The bug that is in force in the simulator is in force in the machine. */
-static void add_bug(struct qemu_command *c)
-{
-#ifdef DRYWIRE_BUGS
-    const char *bug = getenv("DRYWIRE_BUG");
-
-    if (bug && *bug)
-        add_text(c, " bug=%s", bug);
-#else
-    (void)c;
-#endif
-}
-
 static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const struct options *o,
                         const char *run)
 {
@@ -248,7 +235,6 @@ static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const
         add_text(c, " journal=%s", o->journal == JOURNAL_MODE_DUMP ? "dump" : "on");
     if (until_ns(sc))
         add_text(c, " until=%" PRIu64, until_ns(sc) / NS_PER_US);
-    add_bug(c);
     add_programs(c, sc);
     c->full = c->full || c->used - start >= KERNEL_CMDLINE_MAX;
     add_made(c, start);

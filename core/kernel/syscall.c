@@ -3,7 +3,6 @@
  * program and is believed in nothing: descriptors are looked up, lengths cut, memory reached only
  * through the machine's checked copies.
  */
-#include "../base/bug.h"
 #include "../base/err.h"
 #include "kernel.h"
 
@@ -33,10 +32,9 @@ static int get_address(struct task *t, uint64_t at, struct socket_address *out)
 /* An address for the program, unless it passed 0 for it. */
 static int put_address(struct task *t, uint64_t at, const struct socket_address *from)
 {
-    const struct socket_address both[2] = {*from, *from};
     struct user_buffer b = user_at(t, at, sizeof(*from));
 
-    return at ? user_copy_out(&b, 0, both, BUG(ADDRESS_TWICE) ? sizeof(both) : sizeof(*from)) : 0;
+    return at ? user_copy_out(&b, 0, from, sizeof(*from)) : 0;
 }
 
 /* Can the program's address structure be written? Asked before a call takes effect. */

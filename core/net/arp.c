@@ -1,5 +1,4 @@
 /* ARP: see arp.h. */
-#include "../base/bug.h"
 #include "../base/check.h"
 #include "../port/machine.h"
 #include "../base/mem.h"
@@ -108,7 +107,7 @@ static void arp_ask(struct stack *s, struct arp_entry *e)
 
 static bool may_ask(const struct stack *s, const struct arp_entry *e)
 {
-    return e->asked_ns == 0 || s->now_ns >= e->asked_ns + ARP_ASK_INTERVAL_NS || BUG(ARP_STORM);
+    return e->asked_ns == 0 || s->now_ns >= e->asked_ns + ARP_ASK_INTERVAL_NS;
 }
 
 void arp_output(struct stack *s, uint8_t *frame, size_t len, uint32_t addr)
@@ -127,7 +126,7 @@ void arp_output(struct stack *s, uint8_t *frame, size_t len, uint32_t addr)
     drop_parked(s, e); /* the latest one is kept: RFC 1122 section 2.3.2.2 */
     e->parked = frame;
     e->parked_len = len;
-    if (e->state == ARP_INCOMPLETE && !BUG(ARP_STORM))
+    if (e->state == ARP_INCOMPLETE)
         return;
     e->state = ARP_INCOMPLETE;
     e->tries = 0;
@@ -178,7 +177,7 @@ static bool arp_check(struct stack *s, const struct arp_packet *arp, size_t len)
         return false;
     }
     if (be16_get(arp->htype) != ARP_HTYPE_ETHERNET || be16_get(arp->ptype) != ETH_TYPE_IPV4 ||
-        ((arp->hlen != MAC_LEN || arp->plen != 4) && !BUG(ARP_FORMAT))) {
+        arp->hlen != MAC_LEN || arp->plen != 4) {
         stack_drop(s, DROP_ARP_FORMAT);
         return false;
     }

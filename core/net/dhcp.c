@@ -1,7 +1,6 @@
 /*
  * The DHCP client's state machine: see dhcp.h. Messages are made and parsed in dhcp_message.c.
  */
-#include "../base/bug.h"
 #include "../base/check.h"
 #include "../port/machine.h"
 #include "../trace/trace.h"
@@ -270,8 +269,6 @@ void dhcp_input(struct stack *s, uint32_t src, const uint8_t *bytes, size_t len)
     int err = dhcp_parse(bytes, len, s->dhcp.xid, s->netdev->mac, &m);
 
     (void)src; /* the server identifier names the server, not the relay that forwarded it */
-    if (BUG(DHCP_DEAF))
-        return;
     if (err) {
         stack_drop(s, err == ERR_NOENT ? DROP_DHCP_OTHER : DROP_DHCP_FORMAT);
         return;
@@ -357,7 +354,7 @@ void dhcp_poll(struct stack *s)
     struct dhcp_client *d = &s->dhcp;
 
     /* The end of the lease comes before any retransmission that is due at the same time. */
-    if (s->addr && s->now_ns >= d->expiry_ns && !BUG(DHCP_NO_EXPIRY))
+    if (s->addr && s->now_ns >= d->expiry_ns)
         lease_lost(s, LEASE_LOST_EXPIRED);
     if (s->now_ns >= d->timer_ns)
         timer_due(s);
@@ -367,5 +364,5 @@ uint64_t dhcp_deadline(const struct stack *s)
 {
     const struct dhcp_client *d = &s->dhcp;
 
-    return s->addr && !BUG(DHCP_NO_EXPIRY) ? deadline_min(d->timer_ns, d->expiry_ns) : d->timer_ns;
+    return s->addr ? deadline_min(d->timer_ns, d->expiry_ns) : d->timer_ns;
 }

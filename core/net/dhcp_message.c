@@ -1,6 +1,5 @@
 /* DHCP messages: see dhcp_message.h. */
 #include "dhcp_message.h"
-#include "../base/bug.h"
 #include "../base/err.h"
 #include "../base/mem.h"
 
@@ -46,7 +45,7 @@ static int take_option(struct dhcp_message *m, uint8_t code, const uint8_t *valu
     case OPTION_DNS:
         if (len < 4 || len % 4)
             return ERR_PROTO;
-        field = code == OPTION_ROUTER && !BUG(LEASE_DNS) ? &m->lease.gateway : &m->lease.dns;
+        field = code == OPTION_ROUTER ? &m->lease.gateway : &m->lease.dns;
         break;
     case OPTION_MASK:
         field = &m->lease.mask;
@@ -102,7 +101,7 @@ int dhcp_parse(const uint8_t *bytes, size_t len, uint32_t xid, const uint8_t mac
         return ERR_PROTO;
     if (h->op != BOOTREPLY || h->htype != HTYPE_ETHERNET || h->hlen != 6)
         return ERR_PROTO;
-    if ((be32_get(h->xid) != xid && !BUG(DHCP_XID)) || !mem_equal(h->chaddr, mac, 6))
+    if (be32_get(h->xid) != xid || !mem_equal(h->chaddr, mac, 6))
         return ERR_NOENT;
     if (take_options(&m, bytes + sizeof(*h), len - sizeof(*h)))
         return ERR_PROTO;

@@ -2,7 +2,6 @@
  * IPv4 for a host (RFC 791; RFC 1122 section 3.2.1): no options are sent, received ones are
  * skipped, source-routed packets and fragments are dropped (docs/limits.md).
  */
-#include "../base/bug.h"
 #include "../base/check.h"
 #include "../base/checksum.h"
 #include "../base/mem.h"
@@ -155,7 +154,7 @@ void ipv4_input(struct stack *s, const uint8_t *packet, size_t len, enum ipv4_wa
 
 struct netdev *ipv4_route(struct stack *s, uint32_t dst)
 {
-    return is_own(s, dst) && !BUG(LOOPBACK_WIRE) ? &s->loopback.netdev : s->netdev;
+    return is_own(s, dst) ? &s->loopback.netdev : s->netdev;
 }
 
 uint8_t *ipv4_alloc_answer(struct stack *s, uint32_t dst)

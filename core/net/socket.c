@@ -3,7 +3,6 @@
  * connection's ring, or straight into a transmit frame.
  */
 #include "socket.h"
-#include "../base/bug.h"
 #include "../base/mem.h"
 #include "../trace/trace.h"
 
@@ -107,8 +106,7 @@ static int stream_accept(void *object, struct file *child, struct socket_address
     if (err)
         return err;
     *child = (struct file){&stream_ops, c};
-    *from = (struct socket_address){.addr = c->remote_addr,
-                                    .port = BUG(ACCEPT_ADDRESS) ? c->local_port : c->remote_port};
+    *from = (struct socket_address){.addr = c->remote_addr, .port = c->remote_port};
     return 0;
 }
 
@@ -151,8 +149,7 @@ static int64_t dgram_recvfrom(void *object, const struct user_buffer *b,
     len = q->len < b->len ? q->len : b->len;
     if (user_copy_out(b, 0, q->bytes, len))
         return ERR_FAULT;
-    *from = (struct socket_address){.addr = q->addr,
-                                    .port = (uint16_t)(q->port + (BUG(RECVFROM_ADDRESS) ? 1 : 0))};
+    *from = (struct socket_address){.addr = q->addr, .port = q->port};
     dgram_next(d);
     return (int64_t)len;
 }
@@ -277,8 +274,6 @@ static void network_info(void *ctx, struct netinfo *out)
         left_s = UINT32_MAX;
     else if (s->addr && s->dhcp.expiry_ns > s->now_ns)
         left_s = (s->dhcp.expiry_ns - s->now_ns) / NS_PER_S;
-    if (BUG(LEASE_LEFT) && left_s)
-        left_s = s->dhcp.lease.lease_s;
     *out = (struct netinfo){
         .addr = s->addr,
         .mask = s->mask,

@@ -1,7 +1,6 @@
 /*
  * The life of a TCP connection: allocation, the calls of sockets, timers, the end. See tcp.h.
  */
-#include "../base/bug.h"
 #include "tcp.h"
 #include "../base/check.h"
 #include "../base/mem.h"
@@ -448,8 +447,7 @@ static void rto_expired(struct tcp_conn *c)
     c->rtt_start_ns = 0; /* Karn */
     c->snd_nxt = c->snd_una;
     c->resend_reason = RETRANSMIT_RTO;
-    if (!BUG(TCP_RTO_FLAT))
-        c->rto_ns = c->rto_ns * 2 < TCP_RTO_MAX_NS ? c->rto_ns * 2 : TCP_RTO_MAX_NS;
+    c->rto_ns = c->rto_ns * 2 < TCP_RTO_MAX_NS ? c->rto_ns * 2 : TCP_RTO_MAX_NS;
     c->rto_at_ns = s->now_ns + c->rto_ns;
 }
 
@@ -462,7 +460,7 @@ static void persist_expired(struct tcp_conn *c)
         tcp_abort(c, ERR_TIMEDOUT);
         return;
     }
-    c->probe = !BUG(TCP_NO_PROBE);
+    c->probe = true;
     c->probes++;
     for (unsigned i = 0; i < c->probes && wait_ns < TCP_RTO_MAX_NS; i++)
         wait_ns *= 2;

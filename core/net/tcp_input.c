@@ -3,7 +3,6 @@
  * then the numbered checks of section 3.10.7.4, one block per step. Nothing is sent from here:
  * state is changed, and tcp_output() makes what it asks for. See tcp.h.
  */
-#include "../base/bug.h"
 #include "../base/check.h"
 #include "../base/checksum.h"
 #include "../base/mem.h"
@@ -41,8 +40,6 @@ static enum drop_reason parse(const struct ipv4_packet *p, struct tcp_segment *g
     if (p->len < sizeof(*tcp))
         return DROP_TCP_SHORT;
     header_len = (tcp->offset >> 4) * 4u;
-    if (BUG(TCP_OFFSET) && header_len < sizeof(*tcp))
-        header_len = sizeof(*tcp);
     if (header_len < sizeof(*tcp) || header_len > p->len)
         return DROP_TCP_SHORT;
     if (!checksum_good(checksum_add(checksum_pseudo(p->src, p->dst, IP_PROTOCOL_TCP, p->len),
@@ -506,8 +503,6 @@ static void input_out_of_order(struct tcp_conn *c, const struct tcp_segment *g)
 {
     store_new(c, g->seq, g->seq + g->len, g->data);
     range_add(c, g->seq, g->seq + g->len);
-    if (BUG(TCP_ACK_AHEAD))
-        c->rcv_nxt = g->seq + g->len;
     c->ack_now = true; /* a duplicate ACK at once: RFC 5681 section 3.2 */
 }
 
@@ -517,8 +512,6 @@ static void input_in_order(struct tcp_conn *c, const struct tcp_segment *g)
     bool gap = c->ooo_count > 0;
 
     store_new(c, g->seq, end, g->data);
-    if (BUG(TCP_STREAM) && g->len > 1)
-        copy_to_ring(c, g->seq + 1, g->data, 1);
     c->rcv_nxt = end;
     while (c->ooo_count && seq_le(c->ooo[0].start, c->rcv_nxt)) {
         if (seq_lt(c->rcv_nxt, c->ooo[0].end))

@@ -3,7 +3,6 @@
  * owes: SYN, data within both windows, retransmissions, probes, FIN, or a bare ACK. It asks the
  * device for room before it builds, so nothing is made twice. See tcp.h; RFC 9293 section 3.8.
  */
-#include "../base/bug.h"
 #include "../base/check.h"
 #include "../base/checksum.h"
 #include "../base/mem.h"
@@ -23,8 +22,6 @@ uint32_t tcp_offered_window(const struct tcp_conn *c)
     uint32_t window = space < TCP_WINDOW_MAX ? space : TCP_WINDOW_MAX;
     uint32_t offered = c->rcv_adv - c->rcv_nxt;
 
-    if (BUG(TCP_WINDOW_SHRINK) && (c->rcv_nxt & 1024))
-        return window / 2;
     if (seq_lt(c->rcv_adv, c->rcv_nxt))
         offered = 0; /* before the first window was offered */
     if (window < offered + (c->mss < TCP_RCV_BUFFER / 2 ? c->mss : TCP_RCV_BUFFER / 2))
@@ -43,7 +40,7 @@ static void segment_send(struct stack *s, uint8_t *frame, const struct tcp_heade
 
     *tcp = *header;
     tcp->offset = (uint8_t)((sizeof(*tcp) + option_len) / 4 << 4);
-    sum = BUG(TCP_CHECKSUM) ? 0 : checksum_pseudo(src, dst, IP_PROTOCOL_TCP, total);
+    sum = checksum_pseudo(src, dst, IP_PROTOCOL_TCP, total);
     tcp->checksum = checksum_finish(checksum_add(sum, tcp, total));
     ipv4_output(s, frame, src, dst, IP_PROTOCOL_TCP, total);
 }
@@ -85,9 +82,7 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
         mem_copy(payload, option, sizeof(option));
     }
     if (len) {
-        uint32_t shift = BUG(TCP_RETRANSMIT_SHIFT) && seq_lt(seq, c->snd_max);
-
-        copy_from_ring(c, payload, seq + shift, len);
+        copy_from_ring(c, payload, seq, len);
         if (seq + len == tcp_snd_end(c))
             flags |= TCP_PSH; /* MUST-61 */
     }
@@ -160,7 +155,7 @@ static bool output_resend(struct tcp_conn *c)
     len = len < c->snd_wnd ? len : c->snd_wnd;
     len = len < c->snd_max - c->snd_una ? len : c->snd_max - c->snd_una;
     fin = c->fin_queued && c->snd_una + len == end && seq_lt(end, c->snd_max);
-    if ((len || fin) && !BUG(TCP_NO_RETRANSMIT)) {
+    if (len || fin) {
         if (!conn_send(c, c->snd_una, len, TCP_ACK | (fin ? TCP_FIN : 0)))
             return false;
         sent(c, c->snd_una, len + fin);
@@ -185,8 +180,6 @@ static struct sendable sendable(const struct tcp_conn *c)
 
     if (c->fin_queued && seq_lt(end, c->snd_nxt))
         return out; /* FIN was sent */
-    if (BUG(TCP_WINDOW))
-        window += 2 * c->mss;
     window = c->cwnd < window ? c->cwnd : window;
     room = used < window ? window - used : 0;
     left = end - c->snd_nxt;
@@ -216,15 +209,8 @@ static bool output_data(struct tcp_conn *c)
             c->persist_at_ns = c->stack->now_ns + c->rto_ns;
         if (!next.len && !next.fin)
             return true;
-        if (BUG(TCP_NO_RETRANSMIT) && seq_lt(c->snd_nxt, c->snd_max))
-            return true;
         if (!conn_send(c, c->snd_nxt, next.len, TCP_ACK | (next.fin ? TCP_FIN : 0)))
             return false;
-        if (BUG(TCP_FIN_NUMBER) && next.fin) {
-            sent(c, c->snd_nxt, next.len);
-            c->snd_nxt += next.len;
-            return true;
-        }
         sent(c, c->snd_nxt, next.len + next.fin);
         c->snd_nxt += next.len + next.fin;
         c->persist_at_ns = DEADLINE_NEVER;
@@ -302,7 +288,7 @@ void tcp_reset_reply(struct stack *s, const struct ipv4_packet *p, const struct 
     bool ack = seg->flags & TCP_ACK;
     uint8_t *frame;
 
-    if ((seg->flags & TCP_RST) && !BUG(TCP_RST_TO_RST))
+    if (seg->flags & TCP_RST)
         return;
     if (!rate_take(&s->tcp_resets, s->now_ns, TCP_RESET_INTERVAL_NS, TCP_RESET_BURST)) {
         stack_drop(s, DROP_TCP_LIMIT);

@@ -2,7 +2,6 @@
  * UDP (RFC 768; RFC 1122 section 4.1) and the datagram sockets on top of it and of ICMP echo: see
  * dgram.h.
  */
-#include "../base/bug.h"
 #include "../base/check.h"
 #include "../base/checksum.h"
 #include "../base/mem.h"
@@ -112,8 +111,6 @@ void udp_input(struct stack *s, const struct ipv4_packet *p)
 
     len = p->len < sizeof(*udp) ? 0 : be16_get(udp->len);
     if (len < sizeof(*udp) || len > p->len) { /* more IP payload than UDP is ignored */
-        if (BUG(DROP_TWICE))
-            stack_drop(s, DROP_UDP_LENGTH);
         stack_drop(s, DROP_UDP_LENGTH);
         return;
     }

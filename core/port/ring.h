@@ -10,7 +10,6 @@
 #ifndef DRYWIRE_RING_H
 #define DRYWIRE_RING_H
 
-#include "../base/bug.h"
 #include "../base/endian.h"
 #include "platform.h"
 
@@ -60,14 +59,10 @@ static inline void ring_store64(const struct platform *p, le64 *word, uint64_t v
     RING_STORE(p, &word->raw, uint64_t, value);
 }
 
-/* Order what lies before the call and what follows, for the device and the compiler. `site` names
- * the call, so that a test can plant a wrong kind there (bug.h). */
-static inline void ring_barrier(const struct platform *p, enum barrier kind, const char *site)
+/* Order what lies before the call and what follows, for the device and the compiler. */
+static inline void ring_barrier(const struct platform *p, enum barrier kind)
 {
-    int planted = BUG_BARRIER(site, kind);
-
-    if (planted >= 0)
-        p->barrier(p->ctx, (enum barrier)planted);
+    p->barrier(p->ctx, kind);
 }
 
 /* A buffer that the device wrote and gave back: `len` bytes of it are about to be read. */

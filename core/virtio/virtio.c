@@ -3,7 +3,6 @@
  * interfaces; see virtio.h.
  */
 #include "virtio.h"
-#include "../base/bug.h"
 #include "../base/mem.h"
 #include "../port/ring.h"
 #include "../trace/trace.h"
@@ -55,16 +54,12 @@ int virtio_negotiate(struct virtio_device *d, uint64_t wanted)
 
     d->offered = d->transport->features_read(d);
     d->features = d->offered & wanted;
-    if (BUG(FEATURE_NOT_OFFERED))
-        d->features |= VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ);
     if (!d->legacy && !virtio_has(d, VIRTIO_F_VERSION_1))
         return virtio_fail(d, VIRTIO_FAILURE_NO_VERSION_1, d->offered);
     d->transport->features_write(d, d->features);
 
     /* A legacy device has no FEATURES_OK and may misread the bit: section 3.1.2. */
-    if (d->legacy && !BUG(LEGACY_FEATURES_OK))
-        return 0;
-    if (BUG(MODERN_NO_FEATURES_OK))
+    if (d->legacy)
         return 0;
     status_add(d, VIRTIO_STATUS_FEATURES_OK);
     if (!d->legacy && !(d->transport->status_read(d) & VIRTIO_STATUS_FEATURES_OK))
@@ -112,6 +107,6 @@ int virtio_config_read(struct virtio_device *d, uint32_t offset, uint8_t *buf, u
 void virtio_driver_ok(struct virtio_device *d)
 {
     /* What was posted before the device is told to start. */
-    ring_barrier(d->platform, BARRIER_WRITE, "driver-ok");
+    ring_barrier(d->platform, BARRIER_WRITE);
     status_add(d, VIRTIO_STATUS_DRIVER_OK);
 }

@@ -3,7 +3,6 @@
  * interface (4.2.4), behind one operations table each that differ in how a queue is placed.
  */
 #include "virtio.h"
-#include "../base/bug.h"
 
 static uint32_t reg_read(struct virtio_device *d, uint32_t offset)
 {
@@ -86,8 +85,7 @@ static int legacy_queue_enable(struct virtio_device *d, uint16_t index, uint16_t
     reg_write(d, VIRTIO_MMIO_QUEUE_SEL, index);
     reg_write(d, VIRTIO_MMIO_QUEUE_NUM, size);
     reg_write(d, VIRTIO_MMIO_QUEUE_ALIGN, VIRTQ_LEGACY_ALIGN);
-    reg_write(d, VIRTIO_MMIO_QUEUE_PFN,
-              (uint32_t)(at->desc / (BUG(QUEUE_PFN) ? 1 : VIRTQ_LEGACY_ALIGN)));
+    reg_write(d, VIRTIO_MMIO_QUEUE_PFN, (uint32_t)(at->desc / VIRTQ_LEGACY_ALIGN));
     if (reg_read(d, VIRTIO_MMIO_QUEUE_PFN) == 0)
         return virtio_fail(d, VIRTIO_FAILURE_QUEUE_READY, index);
     return 0;

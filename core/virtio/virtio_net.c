@@ -1,6 +1,5 @@
 /* The virtio network device, driver side: see virtio_net.h. */
 #include "virtio_net.h"
-#include "../base/bug.h"
 #include "../base/check.h"
 #include "../port/machine.h"
 #include "../base/mem.h"
@@ -17,8 +16,6 @@ static uint64_t bus(const struct virtio_net *n, const void *ptr)
 {
     const struct platform *p = n->dev.platform;
 
-    if (BUG(VIRTUAL_ADDRESS))
-        return (uint64_t)(uintptr_t)ptr;
     return p->bus_address(p->ctx, ptr);
 }
 
@@ -48,11 +45,7 @@ static bool net_receive(void *ctx, struct frame_view *view)
         uint8_t *slot = token;
 
         n->netdev.frames_rx++;
-        if (BUG(COUNTER_RX) && n->netdev.frames_rx % 3 == 0)
-            n->netdev.frames_rx--;
         ring_take(n->dev.platform, slot, len);
-        if (BUG(RX_TOUCH)) /* the other end of the slab is posted */
-            n->rx_slots[(n->rx_count - 1) * (size_t)VIRTIO_NET_SLOT + n->header_len] ^= 1;
         if (len < n->header_len || slot[VIRTIO_NET_HDR_GSO_TYPE] != VIRTIO_NET_HDR_GSO_NONE) {
             rx_post(n, slot); /* no frame, or one that was never negotiated: 5.1.6.4 */
             continue;
@@ -69,8 +62,6 @@ static void net_recycle(void *ctx, struct frame_view *view)
 {
     struct virtio_net *n = ctx;
 
-    if (BUG(RX_LEAK) && n->netdev.frames_rx % 8 == 0)
-        return;
     if (!n->dev.failed)
         rx_post(n, view->token);
 }
@@ -90,8 +81,6 @@ static void tx_reclaim(struct virtio_net *n)
 
     while (virtq_get_used(&n->tx, &token, &len) == 1) {
         tx_freed(n, token);
-        if (BUG(TX_FREED_TWICE) && n->netdev.frames_rx >= 4)
-            tx_freed(n, token);
         n->tx_watch_ns = 0;
         n->tx_stalled = false;
     }
@@ -147,8 +136,6 @@ static void net_send(void *ctx, uint8_t *frame, size_t len)
 
     CHECK(len > 0 && len <= NETDEV_FRAME_MAX);
     mem_fill(slot, 0, n->header_len); /* no offload, num_buffers 0: section 5.1.6.2.1 */
-    if (BUG(TX_HEADER_GARBAGE))
-        slot[VIRTIO_NET_HDR_GSO_TYPE] = 1;
     if (n->split_header) {
         seg[0].len = n->header_len;
         seg[1] = (struct virtq_seg){at + n->header_len, (uint32_t)len};
@@ -160,8 +147,6 @@ static void net_send(void *ctx, uint8_t *frame, size_t len)
     }
     ring_give(n->dev.platform, slot, n->header_len + len);
     n->netdev.frames_tx++;
-    if (BUG(COUNTER_TX) && n->netdev.frames_tx % 3 == 0)
-        n->netdev.frames_tx++;
 }
 
 /* ---- bring-up ---- */
@@ -268,10 +253,6 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p,
     bool modern = virtio_has(&n->dev, VIRTIO_F_VERSION_1);
 
     n->header_len = modern ? VIRTIO_NET_HDR_SIZE : VIRTIO_NET_HDR_SIZE_LEGACY;
-    if (BUG(HEADER_LEN))
-        n->header_len = VIRTIO_NET_HDR_SIZE_LEGACY;
-    if (BUG(HEADER_LEN_LONG))
-        n->header_len = VIRTIO_NET_HDR_SIZE;
     n->split_header = !modern && !virtio_has(&n->dev, VIRTIO_F_ANY_LAYOUT);
     n->netdev = (struct netdev){
         .ctx = n,
@@ -295,15 +276,9 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p,
         return ERR_DEVICE;
 
     /* Population of the queue belongs before DRIVER_OK, its notification after: 3.1.1 step 7. */
-    if (!BUG(RX_AFTER_DRIVER_OK)) {
-        rx_fill(n);
-        virtq_publish(&n->rx);
-    }
-    if (BUG(EARLY_NOTIFY))
-        virtq_kick(&n->rx);
+    rx_fill(n);
+    virtq_publish(&n->rx);
     virtio_driver_ok(&n->dev);
-    if (BUG(RX_AFTER_DRIVER_OK))
-        rx_fill(n);
     virtq_kick(&n->rx);
 
     if (place->bus == VIRTIO_BUS_PCI)
@@ -370,6 +345,6 @@ void virtio_net_kick(struct virtio_net *n)
 
 void virtio_net_stop(struct virtio_net *n)
 {
-    if (!n->dev.failed && !BUG(NO_RESET_AT_END))
+    if (!n->dev.failed)
         virtio_reset(&n->dev);
 }

@@ -7,7 +7,6 @@
  * is passed over, the first usable one of a kind is taken (4.1.4.1).
  */
 #include "virtio_pci.h"
-#include "../base/bug.h"
 
 /* ---- registers of the modern interface ---- */
 
@@ -71,9 +70,9 @@ static void write_address(struct virtio_device *d, uint32_t offset, uint64_t add
 static int notify_find(struct virtio_device *d, uint16_t index)
 {
     uint32_t off = common_read(d, VIRTIO_PCI_COMMON_QUEUE_NOTIFY_OFF, 2);
-    uint64_t at = off * (uint64_t)(BUG(PCI_NOTIFY_OFFSET) ? 1 : d->pci.notify_multiplier);
+    uint64_t at = off * (uint64_t)d->pci.notify_multiplier;
 
-    if ((at + 2 > d->pci.notify.len || at % 2) && !BUG(PCI_NOTIFY_OFFSET))
+    if (at + 2 > d->pci.notify.len || at % 2)
         return virtio_fail(d, VIRTIO_FAILURE_PCI_NOTIFY, at);
     d->pci.notify_at[index] = d->pci.notify.base + at;
     return 0;

@@ -4,7 +4,6 @@
  * device's to choose.
  */
 #include "virtio_pci.h"
-#include "../base/bug.h"
 
 static uint32_t legacy_read(struct virtio_device *d, uint32_t offset, unsigned size)
 {
@@ -41,7 +40,7 @@ static uint32_t legacy_queue_size_max(struct virtio_device *d, uint16_t index)
     legacy_write(d, VIRTIO_PCI_QUEUE_SEL, 2, index);
     if (legacy_read(d, VIRTIO_PCI_QUEUE_PFN, 4))
         return 0;
-    return BUG(PCI_QUEUE_SIZE) ? 64 : legacy_read(d, VIRTIO_PCI_QUEUE_NUM, 2);
+    return legacy_read(d, VIRTIO_PCI_QUEUE_NUM, 2);
 }
 
 /* There is no register to say that the driver laid out fewer entries: 4.1.5.1.3. */
@@ -52,15 +51,14 @@ static int legacy_queue_enable(struct virtio_device *d, uint16_t index, uint16_t
 
     legacy_write(d, VIRTIO_PCI_QUEUE_SEL, 2, index);
     has = legacy_read(d, VIRTIO_PCI_QUEUE_NUM, 2);
-    if (has != size && !BUG(PCI_QUEUE_SIZE))
+    if (has != size)
         return virtio_fail(d, VIRTIO_FAILURE_QUEUE_SIZE, has);
     if (at->desc / VIRTQ_LEGACY_ALIGN > UINT32_MAX)
         return virtio_fail(d, VIRTIO_FAILURE_MEMORY, at->desc);
     if (virtio_pci_vector(d, VIRTIO_MSI_CONFIG_VECTOR) ||
         virtio_pci_vector(d, VIRTIO_MSI_QUEUE_VECTOR))
         return ERR_DEVICE;
-    legacy_write(d, VIRTIO_PCI_QUEUE_PFN, 4,
-                 (uint32_t)(at->desc / (BUG(QUEUE_PFN) ? 1 : VIRTQ_LEGACY_ALIGN)));
+    legacy_write(d, VIRTIO_PCI_QUEUE_PFN, 4, (uint32_t)(at->desc / VIRTQ_LEGACY_ALIGN));
     if (legacy_read(d, VIRTIO_PCI_QUEUE_PFN, 4) == 0)
         return virtio_fail(d, VIRTIO_FAILURE_QUEUE_READY, index);
     return 0;
@@ -115,8 +113,7 @@ bool virtio_pci_legacy_take(struct virtio_device *d, const struct pci_function *
 
 void virtio_pci_legacy_config(struct virtio_device *d)
 {
-    uint32_t offset =
-        d->pci.msix || BUG(PCI_CONFIG_OFFSET) ? VIRTIO_PCI_CONFIG_MSIX : VIRTIO_PCI_CONFIG;
+    uint32_t offset = d->pci.msix ? VIRTIO_PCI_CONFIG_MSIX : VIRTIO_PCI_CONFIG;
 
     d->transport = &pci_legacy;
     d->config_len = d->pci.common.len - offset;

@@ -2,7 +2,6 @@
  * The books of a virtqueue, driver side, whatever its format: which chains are in flight, what may
  * be said about them, when the device hears of them. See virtq.h.
  */
-#include "../base/bug.h"
 #include "../base/check.h"
 #include "../base/mem.h"
 #include "../port/ring.h"
@@ -61,7 +60,7 @@ int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index, struct
     if (tables_place(q, memory))
         return ERR_DEVICE;
     /* The cleared ring before the device may look at it. */
-    ring_barrier(p, BARRIER_WRITE, "setup");
+    ring_barrier(p, BARRIER_WRITE);
     return d->transport->queue_enable(d, index, q->size, &at);
 }
 
@@ -86,7 +85,7 @@ static void indirect_add(struct virtq *q, const struct virtq_seg *seg, unsigned 
         virtq_packed_table(q, table, seg, out, in);
     else
         virtq_split_table(q, table, seg, out, in);
-    format_add(q, &all, 1, 0, VIRTQ_DESC_F_INDIRECT | (BUG(INDIRECT_NEXT) ? VIRTQ_DESC_F_NEXT : 0));
+    format_add(q, &all, 1, 0, VIRTQ_DESC_F_INDIRECT);
 }
 
 int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in, void *token)
@@ -133,14 +132,10 @@ void virtq_kick(struct virtq *q)
     if (!q->unkicked)
         return;
     /* Entries before the device's wish is read: 2.7.13.4.1, 2.8.21.3.1. */
-    ring_barrier(p, BARRIER_FULL, "kick");
-    if (BUG(NO_NOTIFY) && q->index == VIRTIO_NET_TRANSMITQ1) {
-        q->unkicked = 0;
-        return;
-    }
+    ring_barrier(p, BARRIER_FULL);
     wanted = q->packed ? virtq_packed_wants_kick(q) : virtq_split_wants_kick(q);
     q->unkicked = 0;
-    if (wanted || BUG(NOTIFY_SUPPRESSED))
+    if (wanted)
         q->dev->transport->notify(q->dev, q->index);
 }
 
@@ -185,8 +180,8 @@ bool virtq_interrupts(struct virtq *q, bool wanted)
         virtq_packed_interrupts(q, wanted);
     else
         virtq_split_interrupts(q, wanted);
-    if (!wanted || BUG(NO_SECOND_LOOK))
+    if (!wanted)
         return false;
-    ring_barrier(p, BARRIER_FULL, "interrupts"); /* the wish before the look: 2.7.14, 2.8.22 */
+    ring_barrier(p, BARRIER_FULL); /* the wish before the look: 2.7.14, 2.8.22 */
     return q->packed ? virtq_packed_more(q) : virtq_split_more(q);
 }

@@ -6,7 +6,6 @@
  * used_wrap. Buffer ids come from the free list of the shadow; a chain has one id and as many slots
  * of the ring as it has descriptors.
  */
-#include "../base/bug.h"
 #include "../base/mem.h"
 #include "../port/ring.h"
 #include "virtq_internal.h"
@@ -73,8 +72,7 @@ void virtq_packed_add(struct virtq *q, const struct virtq_seg *seg, unsigned out
         }
         if (++q->avail_idx == q->size) {
             q->avail_idx = 0;
-            if (!BUG(PACKED_WRAP))
-                q->avail_wrap = !q->avail_wrap;
+            q->avail_wrap = !q->avail_wrap;
         }
         q->unkicked++;
     }
@@ -100,8 +98,7 @@ void virtq_packed_publish(struct virtq *q)
 
     if (!q->head_waits)
         return;
-    if (!BUG(PACKED_NO_WRITE_BARRIER))
-        ring_barrier(p, BARRIER_WRITE, "packed-publish"); /* rest before the flags: 2.8.21.1.1 */
+    ring_barrier(p, BARRIER_WRITE); /* rest before the flags: 2.8.21.1.1 */
     q->head_waits = false;
     ring_store16(p, &q->ring[q->head_at].flags, q->head_flags);
 }
@@ -134,8 +131,7 @@ int virtq_packed_used(struct virtq *q, uint32_t *id, uint32_t *written)
 
     if (!virtq_packed_more(q))
         return 0;
-    if (!BUG(PACKED_NO_READ_BARRIER))
-        ring_barrier(p, BARRIER_READ, "packed-used"); /* the rest after the flags: 2.8.22 */
+    ring_barrier(p, BARRIER_READ); /* the rest after the flags: 2.8.22 */
     *id = ring_load16(p, &d->id);
     /* The WRITE flag would say whether the length means anything (2.8.4), but there are devices
      * that never set it; virtq_get_used() knows whether the chain could be written at all. */

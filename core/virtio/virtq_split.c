@@ -1,5 +1,4 @@
 /* The split ring format, driver side (VirtIO 1.2 section 2.7): see virtq_internal.h. */
-#include "../base/bug.h"
 #include "../base/mem.h"
 #include "../port/ring.h"
 #include "virtq_internal.h"
@@ -25,17 +24,13 @@ static const le16 *avail_event(const struct virtq *q)
 int virtq_split_place(struct virtq *q, struct dma_memory *memory, struct virtq_addresses *at)
 {
     const struct platform *p = q->dev->platform;
-    unsigned size = BUG(QUEUE_SIZE) ? q->size / 2 : q->size;
+    unsigned size = q->size;
     size_t align = q->dev->legacy ? VIRTQ_LEGACY_ALIGN : VIRTQ_DESC_ALIGN;
     size_t avail_at = VIRTQ_DESC_SIZE * size;
     size_t used_at =
         round_up(avail_at + VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * size + 2, align);
     size_t total = round_up(used_at + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * size + 2, align);
-    uint8_t *area;
-
-    if (BUG(QUEUE_ALIGN) && dma_take(memory, VIRTQ_DESC_ALIGN, align)) /* something else is first */
-        align = VIRTQ_DESC_ALIGN;
-    area = dma_take(memory, total, align);
+    uint8_t *area = dma_take(memory, total, align);
 
     if (!area)
         return virtio_fail(q->dev, VIRTIO_FAILURE_MEMORY, total);
@@ -82,8 +77,6 @@ void virtq_split_add(struct virtq *q, const struct virtq_seg *seg, unsigned out,
         else
             at = next;
     }
-    if (BUG(DESCRIPTOR_REUSE) && in == 0)
-        q->free_head = head;
     ring_store16(p, &q->avail->ring[q->avail_idx & (q->size - 1)], head);
     q->avail_idx++;
 }
@@ -103,8 +96,7 @@ void virtq_split_publish(struct virtq *q)
 
     if (q->published == q->avail_idx)
         return;
-    if (!BUG(NO_WRITE_BARRIER))
-        ring_barrier(p, BARRIER_WRITE, "split-publish"); /* entries before idx: 2.7.13.3.1 */
+    ring_barrier(p, BARRIER_WRITE); /* entries before idx: 2.7.13.3.1 */
     q->unkicked = (uint16_t)(q->unkicked + q->avail_idx - q->published);
     q->published = q->avail_idx;
     ring_store16(p, &q->avail->idx, q->published);
@@ -117,7 +109,7 @@ bool virtq_split_wants_kick(struct virtq *q)
     if (!q->event_idx)
         return !(ring_load16(p, &q->used->flags) & VIRTQ_USED_F_NO_NOTIFY);
     return virtq_passed(ring_load16(p, avail_event(q)), q->published,
-                        (uint16_t)(q->published - (BUG(EVENT_IDX_LAST) ? 1 : q->unkicked)));
+                        (uint16_t)(q->published - q->unkicked));
 }
 
 /* Load used->idx, once for a whole batch. */
@@ -128,8 +120,8 @@ static int refresh(struct virtq *q)
 
     if ((uint16_t)(idx - q->used_idx) > q->in_flight)
         return virtio_fail(q->dev, VIRTIO_FAILURE_USED_INDEX, idx);
-    if (idx != q->used_idx && !BUG(NO_READ_BARRIER))
-        ring_barrier(p, BARRIER_READ, "split-used"); /* entries and buffers after idx: 2.7.14 */
+    if (idx != q->used_idx)
+        ring_barrier(p, BARRIER_READ); /* entries and buffers after idx: 2.7.14 */
     q->used_limit = idx;
     return 0;
 }

@@ -1,7 +1,6 @@
 /* The kernel command line: see options.h. */
 #include "options.h"
 #include "../../core/base/mem.h"
-#include "bugs.h"
 #include <stddef.h>
 
 static unsigned hex(char c)
@@ -112,8 +111,6 @@ static bool option(struct options *o, char *word)
                                         : INTERRUPTS_OFF;
         return o->interrupts || is(at, "off");
     }
-    if ((at = after(word, "bug=")))
-        return bugs_choose(at);
 #ifdef DRYWIRE_JOURNAL
     if ((at = after(word, "journal="))) {
         o->journal = is(at, "on") ? JOURNAL_ON : is(at, "dump") ? JOURNAL_DUMP : JOURNAL_OFF;

@@ -10,7 +10,6 @@
  *     interrupts=line   halt when idle and be woken by the device's interrupt line,
  *     interrupts=msi    or by a message (PCI); default: off, poll without a pause
  *     trace=all         events of level DETAIL as well
- *     bug=NAME          with the planted bug (core/base/bug.h); only in images that have them
  *     journal=on        in kernel-journal.elf: record, and send the journal in a panic,
  *     journal=dump      or at the end as well
  *
