@@ -199,7 +199,7 @@ def flip(text):
 
 @pytest.mark.parametrize("damage, why", [
     (flip, "damaged"),
-    (lambda text: text.replace("journal: begin version=1", "journal: begin version=9"), "damaged"),
+    (lambda text: text.replace("journal: begin version=2", "journal: begin version=9"), "damaged"),
     (lambda text: "\n".join(x for x in text.split("\n") if "data off=168" not in x), "missing"),
     (lambda text: text[: text.index("journal: end") + 5], "cut off"),
     (lambda text: repack(text, unpack(text)[:20] + b"\xff" * 9 + unpack(text)[29:]), "of the journal: "),

@@ -20,6 +20,7 @@ TRANSPORTS = {
     "virt": ["mmio", "mmio-legacy", "pci-modern", "pci-transitional", "pci-legacy"],
     "virt-opensbi": ["mmio", "pci-modern"],
 }
+TWO = "tests/scenarios/native/two-nics.scn"
 RINGS = ["ring=split", "ring=split event_idx=on indirect=on", "ring=packed",
          "ring=packed event_idx=on indirect=on"]
 
@@ -64,3 +65,22 @@ def test_matrix(done, machine, device):
     ring = re.search(r"virtionetd: packed=(\d) event_idx=(\d) indirect=(\d)", run.stdout)
     offered = ("packed" in device, "event_idx" in device, "indirect" in device)
     assert tuple(v == "1" for v in ring.groups()) == offered if ring else not any(offered)
+
+
+# qboot halts with two network devices.
+@pytest.mark.parametrize("interrupts", ["off", "on"])
+@pytest.mark.parametrize("machine,transport", [(machine, transport) for machine in TRANSPORTS if machine != "q35"
+                                               for transport in TRANSPORTS[machine]])
+def test_two_network_devices(machine, transport, interrupts):
+    run = drywire("qemu", "--machine", machine, "--device", f"transport={transport} interrupts={interrupts}", TWO)
+    assert run.returncode == 0, run.stdout + run.stderr
+    places = re.findall(r"virtionetd: (?:mmio|pci)=(\S+) irq=(\d+) mac=02:00:00:00:00:0([17])", run.stdout)
+    assert [mac for _, _, mac in places] == ["1", "7"]
+    assert len({place for place, _, _ in places}) == len({irq for _, irq, _ in places}) == 2
+    taken = int(re.search(r"test: ok case=machine interrupts=(\d+)", run.stdout)[1])
+    assert (taken > 0) == (interrupts == "on"), run.stdout
+
+
+def test_a_machine_whose_firmware_halts_says_which_one_to_take():
+    run = drywire("qemu", "--machine", "q35", TWO)
+    assert run.returncode == 2 and run.stderr.endswith("two network devices; --machine q35-seabios\n")

@@ -24,14 +24,16 @@ static const struct qemu_machine machines[] = {
      {"-M", "q35", "-bios", "qboot.rom", X86_EXIT},
      "x86_64/kernel.elf",
      .pci = true,
-     .transport = TRANSPORT_PCI_MODERN},
+     .transport = TRANSPORT_PCI_MODERN,
+     .one_nic = true},
     {"microvm",
      "x86_64",
      "qemu-system-x86_64",
      {"-M", "microvm", X86_EXIT},
      "x86_64/kernel.elf",
      .mmio = true,
-     .transport = TRANSPORT_MMIO},
+     .transport = TRANSPORT_MMIO,
+     .slots = 24},
     {"q35-seabios",
      "x86_64",
      "qemu-system-x86_64",
@@ -121,10 +123,8 @@ static int cannot(const struct scenario *sc, const struct qemu_machine *m, const
 
 /* What the emulator's device cannot be. */
 static int check_device(const struct scenario *sc, const struct qemu_machine *m,
-                        enum transport_kind t)
+                        const struct device_options *d, enum transport_kind t)
 {
-    const struct device_options *d = &sc->device;
-
     if (!has_bus(m, t))
         return cannot(sc, m, is_pci(t) ? "has no PCI bus" : "has no virtio-mmio");
     if (!d->mac_feature)
@@ -134,6 +134,12 @@ static int check_device(const struct scenario *sc, const struct qemu_machine *m,
     if (d->queue_given && is_pci(t) && d->queue_size != 256 && d->queue_size != 512 &&
         d->queue_size != 1024)
         return cannot(sc, m, "has queues of 256, 512 or 1024 on PCI");
+    return 0;
+}
+
+/* What the scenario does to it that the emulator's device cannot. */
+static int check_actions(const struct scenario *sc)
+{
     for (unsigned i = 0; i < sc->action_count; i++)
         if (sc->actions[i].kind == ACTION_KILL || sc->actions[i].kind == ACTION_LINK) {
             value_message(stderr, "%s:%u: %s is something that only the simulator can do\n",
@@ -149,21 +155,39 @@ static const char *on_off(bool on)
     return on ? "on" : "off";
 }
 
-static void add_device(struct qemu_command *c, const struct device_options *d,
-                       enum transport_kind t, bool recipe)
+/* The transport of a device: what its line says, or as the machine has it. */
+static enum transport_kind transport_of(const struct device_options *d,
+                                        const struct qemu_machine *m)
+{
+    return d->transport_given ? d->transport : m->transport;
+}
+
+/* The cable of a further network device has nothing at its other end. */
+static void add_cable(struct qemu_command *c, unsigned index)
+{
+    size_t start = c->used;
+
+    add(c, "-netdev");
+    add_text(c, "hubport,id=n%u,hubid=%u", index, index);
+    add_made(c, start);
+}
+
+/* One of `last` + 1. */
+static void add_device(struct qemu_command *c, const struct device_options *d, unsigned index,
+                       unsigned last, enum transport_kind t, bool recipe)
 {
     bool legacy = transport_legacy(t);
     size_t start;
 
-    if (!is_pci(t)) {
-        add(c, "-global");
-        add(c, legacy ? "virtio-mmio.force-legacy=true" : "virtio-mmio.force-legacy=false");
-    }
     add(c, "-device");
     start = c->used;
-    add_text(c, "virtio-net-%s,netdev=n,mac=%02x:%02x:%02x:%02x:%02x:%02x",
-             is_pci(t) ? "pci" : "device", d->mac[0], d->mac[1], d->mac[2], d->mac[3], d->mac[4],
-             d->mac[5]);
+    add_text(c, "virtio-net-%s,netdev=n", is_pci(t) ? "pci" : "device");
+    if (index)
+        add_text(c, "%u", index);
+    if (last && c->machine->slots && !is_pci(t))
+        add_text(c, ",bus=virtio-mmio-bus.%u", c->machine->slots - 1 - last + index);
+    add_text(c, ",mac=%02x:%02x:%02x:%02x:%02x:%02x", d->mac[0], d->mac[1], d->mac[2], d->mac[3],
+             d->mac[4], d->mac[5]);
     add_text(c, ",packed=%s,event_idx=%s,indirect_desc=%s", on_off(d->ring == RING_PACKED),
              on_off(d->event_idx == TOGGLE_ON), on_off(d->indirect == TOGGLE_ON));
     if (d->mtu)
@@ -180,6 +204,37 @@ static void add_device(struct qemu_command *c, const struct device_options *d,
     if (recipe)
         add_text(c, ",tx=timer%s", is_pci(t) ? ",ioeventfd=off" : "");
     add_made(c, start);
+}
+
+/* All devices, the scenario's first one first: that is the order in which the core finds them. */
+static int add_devices(struct qemu_command *c, const struct scenario *sc, bool recipe)
+{
+    const struct qemu_machine *m = c->machine;
+    enum transport_kind first = transport_of(&sc->device, m);
+    bool mmio = false, legacy = false;
+
+    if (m->one_nic && sc->more_count)
+        return cannot(sc, m,
+                      "has firmware that halts with two network devices; --machine q35-seabios");
+    for (unsigned i = 0; i <= sc->more_count; i++) {
+        const struct device_options *d = i ? &sc->more[i - 1] : &sc->device;
+        enum transport_kind t = d->transport_given ? d->transport : first;
+
+        if (check_device(sc, m, d, t))
+            return EXIT_USAGE;
+        if (!is_pci(t) && mmio && legacy != transport_legacy(t))
+            return cannot(sc, m, "has virtio-mmio devices of one version, mmio or mmio-legacy");
+        if (!is_pci(t) && !mmio) {
+            mmio = true;
+            legacy = transport_legacy(t);
+            add(c, "-global");
+            add(c, legacy ? "virtio-mmio.force-legacy=true" : "virtio-mmio.force-legacy=false");
+        }
+        if (i)
+            add_cable(c, i);
+        add_device(c, d, i, sc->more_count, t, recipe);
+    }
+    return 0;
 }
 
 /* ---- the kernel command line ---- */
@@ -286,13 +341,15 @@ const char *qemu_emulator(const struct options *o)
 }
 
 /* The machine that the options name, or the first of their target with the bus that the scenario
- * wants; there is one (qemu_emulator()), and every target has both buses. */
+ * wants and room for its devices; there is one (qemu_emulator()), and every target has both buses.
+ */
 static const struct qemu_machine *choose(const struct scenario *sc, const struct options *o)
 {
     const struct qemu_machine *m = machines;
 
     while (!is_wanted(o, m) ||
-           (!o->machine && sc->device.transport_given && !has_bus(m, sc->device.transport)))
+           (!o->machine && sc->device.transport_given && !has_bus(m, sc->device.transport)) ||
+           (!o->machine && m->one_nic && sc->more_count))
         m++;
     return m;
 }
@@ -301,10 +358,9 @@ int qemu_command_make(struct qemu_command *c, const struct scenario *sc, const s
                       const char *images, const char *netdev, const char *run)
 {
     const struct qemu_machine *m = choose(sc, o);
-    enum transport_kind t = sc->device.transport_given ? sc->device.transport : m->transport;
     size_t start;
 
-    if (check_device(sc, m, t))
+    if (check_actions(sc))
         return EXIT_USAGE;
     *c = (struct qemu_command){.machine = m};
     add(c, m->emulator);
@@ -339,7 +395,8 @@ int qemu_command_make(struct qemu_command *c, const struct scenario *sc, const s
         add_dump(c, "f", o->pcap);
     if (o->nic_pcap)
         add_dump(c, "g", o->nic_pcap);
-    add_device(c, &sc->device, t, o->icount != NO_ICOUNT);
+    if (add_devices(c, sc, o->icount != NO_ICOUNT))
+        return EXIT_USAGE;
     add_cmdline(c, sc, o, run);
     for (unsigned i = 0; i < o->qemu_arg_count; i++)
         add(c, o->qemu_args[i]);

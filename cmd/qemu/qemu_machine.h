@@ -15,6 +15,9 @@ struct qemu_machine {
     const char *image;             /* within the build folder */
     bool mmio, pci;                /* which buses it has */
     enum transport_kind transport; /* when the scenario names none */
+    unsigned slots; /* of virtio-mmio devices, when the emulator begins with the last and the core
+                     * with the first; 0: both have one order */
+    bool one_nic;   /* its firmware halts when there are more */
 };
 
 enum { QEMU_ARGUMENTS_MAX = 64, QEMU_TEXT_MAX = 8192 };

@@ -312,10 +312,12 @@ uint64_t qtest_machine_now(const struct qtest_machine *m)
 
 int qtest_machine_boot(struct qtest_machine *m, const struct guest_ops *guest)
 {
+    struct guest_place nic = {.address = m->board->nic};
     struct guest_config config = {
         .platform = &m->platform,
         .processes = &m->processes.ops,
-        .mmio_base = m->board->nic,
+        .places = &nic,
+        .place_count = m->board->nic != 0,
         .dma = m->dma,
         .dma_size = DMA_SIZE,
         .pci = m->board->nic == 0,

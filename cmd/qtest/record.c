@@ -381,7 +381,7 @@ static int record_boot(void *state, const struct guest_config *c, uint64_t now_n
     r.platform.reg_write = record_write;
     r.platform.barrier = record_barrier;
     r.pci = c->pci;
-    registers_mmio(&r.registers, c->mmio_base);
+    registers_mmio(&r.registers, c->place_count && !c->places[0].pci ? c->places[0].address : 0);
     r.page_size = r.align = VIRTQ_LEGACY_ALIGN; /* fixed over PCI: 4.1.5.1.3.1 */
     r.dma = c->dma;
     r.dma_size = c->dma_size;

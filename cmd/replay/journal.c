@@ -295,6 +295,7 @@ const char *journal_next(const uint8_t *bytes, size_t len, size_t *at, struct jo
 struct check {
     bool initialised;
     uint64_t dma_size, now_ns;
+    unsigned slots;
 };
 
 static bool words_fit(const struct journal_record *r)
@@ -336,11 +337,10 @@ static bool copy_fits(const struct journal_record *r)
 static bool init_fits(struct check *c, const struct journal_record *r)
 {
     bool fits = !c->initialised && r->field[0] < TIME_MAX_NS && r->field[1] <= 1 &&
-                r->field[4] <= 1 && r->field[6] <= UINT32_MAX && r->field[7] <= 1 &&
-                r->field[9] >= 4096 && r->field[9] <= JOURNAL_DMA_MAX;
+                r->field[3] >= 4096 && r->field[3] <= JOURNAL_DMA_MAX;
 
     c->initialised = true;
-    c->dma_size = r->field[9];
+    c->dma_size = r->field[3];
     c->now_ns = r->field[0];
     return fits;
 }
@@ -358,10 +358,11 @@ static bool printable(const struct journal_record *r)
 static bool fits(struct check *c, const struct journal_record *r)
 {
     switch (r->tag) {
-    case JOURNAL_OPEN:
-        return !c->initialised && r->field[0] <= 1;
-    case JOURNAL_FIND:
-        return !c->initialised && r->field[2] <= UINT32_MAX && r->field[3] <= UINT32_MAX;
+    case JOURNAL_SLOT:
+        return !c->initialised && c->slots++ < JOURNAL_SLOTS_MAX && r->field[1] <= UINT32_MAX;
+    case JOURNAL_BUS:
+        return !c->initialised && r->field[2] <= UINT32_MAX && r->field[3] <= UINT32_MAX &&
+               r->field[4] <= UINT32_MAX && r->field[5] <= 1 && r->field[7] <= UINT32_MAX;
     case JOURNAL_INIT:
         return init_fits(c, r);
     case JOURNAL_START:

@@ -16,6 +16,7 @@ enum {
     JOURNAL_DMA_MAX = 64 << 20,
     JOURNAL_COPY_MAX = 1 << 20, /* bytes in one record */
     JOURNAL_WORDS_MAX = 16,
+    JOURNAL_SLOTS_MAX = 32, /* SLOTS_MAX of core/virtio/discover.h */
 };
 
 struct journal_record {

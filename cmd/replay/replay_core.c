@@ -341,24 +341,28 @@ static int replay_user_write(void *ctx, struct process *p, uint64_t address, con
 
 /* ---- calls ---- */
 
+static struct device_places *replay_places(struct replay *r)
+{
+    if (!r->places)
+        r->places = memory_new(1, sizeof(struct device_places));
+    return r->places;
+}
+
 static int call_init(struct replay *r, const uint64_t *f)
 {
     struct kernel_config config = {
         .platform = &r->platform,
         .processes = &r->processes,
-        .nic = {.bus = (enum virtio_bus)f[1],
-                .address = f[2],
-                .irq = (unsigned)f[3],
-                .msix = {f[4], f[5], (uint32_t)f[6]}},
-        .nic_options = {.interrupts = f[7]},
-        .dma_size = (size_t)f[9],
+        .places = *replay_places(r),
+        .interrupts = f[1],
+        .dma_size = (size_t)f[3],
     };
 
     r->now_ns = f[0];
-    r->dma_bus = f[8];
+    r->dma_bus = f[2];
     r->dma_size = config.dma_size;
     r->dma = mmap(NULL, r->dma_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    r->buffers = memory_new(1, STACK_BUFFERS_SIZE);
+    r->buffers = memory_new(1, KERNEL_BUFFERS_SIZE);
     r->kernel = memory_new(1, sizeof(struct kernel));
     if (r->dma == MAP_FAILED)
         out_of_memory();
@@ -384,32 +388,33 @@ static void returned(struct replay *r, int64_t result)
     add(r, OUTPUT_RETURN, 0, (uint64_t)result);
 }
 
-/* Before there is a kernel: is there a device? */
-static int call_open(struct replay *r, const uint64_t *f)
+/* Before there is a kernel: where its devices may be. */
+static void note_slot(struct replay *r, const uint64_t *f)
 {
-    struct virtio_place place = {.bus = (enum virtio_bus)f[0], .address = f[1]};
-    struct virtio_device d;
+    struct device_places *p = replay_places(r);
 
-    return virtio_open(&d, &r->platform, &place);
+    p->slots[p->slot_count++] = (struct mmio_slot){f[0], (unsigned)f[1]};
 }
 
-static int call_find(struct replay *r, const uint64_t *f)
+static void note_bus(struct replay *r, const uint64_t *f)
 {
-    struct pci_host host = {
-        .mmio_base = f[0], .mmio_size = f[1], .io_base = (uint32_t)f[2], .io_size = (uint32_t)f[3]};
-    struct virtio_place place;
+    struct device_places *p = replay_places(r);
 
-    return pci_find_virtio(&r->platform, &host, VIRTIO_ID_NET, &place);
+    p->has_pci = true;
+    p->pci = (struct pci_host){
+        .mmio_base = f[0], .mmio_size = f[1], .io_base = (uint32_t)f[2], .io_size = (uint32_t)f[3]};
+    p->pci_irq = (unsigned)f[4];
+    p->msix = (struct virtio_msix){f[5], f[6], (uint32_t)f[7]};
 }
 
 static void carry_out(struct replay *r, const struct journal_record *call)
 {
     int err;
 
-    if (call->tag == JOURNAL_OPEN) {
-        returned(r, call_open(r, call->field));
-    } else if (call->tag == JOURNAL_FIND) {
-        returned(r, call_find(r, call->field));
+    if (call->tag == JOURNAL_SLOT) {
+        note_slot(r, call->field);
+    } else if (call->tag == JOURNAL_BUS) {
+        note_bus(r, call->field);
     } else if (call->tag == JOURNAL_INIT) {
         err = call_init(r, call->field);
         returned(r, err);
@@ -482,6 +487,7 @@ void replay_close(struct replay *r)
         munmap(r->dma, r->dma_size);
     free(r->buffers);
     free(r->kernel);
+    free(r->places);
 }
 
 size_t replay_kernel_size(void)

@@ -51,6 +51,7 @@ struct replay {
     uint8_t *dma, *buffers;
     size_t dma_size;
     uint64_t dma_bus;
+    void *places;                    /* NULL: none was said */
     void *kernel;                    /* NULL: not up */
     char process[JOURNAL_PROCESSES]; /* only their addresses are of use */
     sigjmp_buf escape;               /* out of the core, from wherever it is */

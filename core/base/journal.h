@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { JOURNAL_VERSION = 1, JOURNAL_FIELDS_MAX = 10, JOURNAL_PROCESSES = 8 };
+enum { JOURNAL_VERSION = 2, JOURNAL_FIELDS_MAX = 10, JOURNAL_PROCESSES = 8 };
 
 /*
  * X(tag, fields, has bytes). Calls come first: they ask something of the core, all others happen
@@ -23,10 +23,10 @@ enum { JOURNAL_VERSION = 1, JOURNAL_FIELDS_MAX = 10, JOURNAL_PROCESSES = 8 };
  * memory; a result is zigzag encoded; a process is a number from 0 to JOURNAL_PROCESSES - 1.
  */
 #define JOURNAL_RECORDS(X)                                                                         \
-    X(OPEN, 2, 0)       /* virtio_open(): bus, address */                                          \
-    X(FIND, 4, 0)       /* pci_find_virtio(): memory base and size, I/O base and size */           \
-    X(INIT, 10, 0)      /* kernel_init(): now, bus, address, irq; msix wanted, address, data;      \
-                           interrupts; DMA memory's bus address and size */                        \
+    X(SLOT, 2, 0)       /* for kernel_init(): a virtio-mmio slot, its address and irq */           \
+    X(BUS, 8, 0)        /* the same, PCI: memory base and size, I/O base and size, first irq; msix \
+                           wanted, address, data */                                                \
+    X(INIT, 4, 0)       /* kernel_init(): now, interrupts, DMA memory's bus address and size */    \
     X(START, 1, 1)      /* kernel_start(): words; each with a NUL behind it */                     \
     X(POLL, 1, 0)       /* kernel_poll(): nanoseconds since the poll or INIT before */             \
     X(STOP, 0, 0)       /* kernel_stop() */                                                        \

@@ -1,6 +1,6 @@
 /*
  * One machine: its devices, its network, its programs. The only room that knows a NIC and a stack
- * at once; which ones they are is said in machine.c alone.
+ * at once; which drivers there are is said in devices.c alone.
  *
  * kernel_init(), then kernel_poll() whenever kernel_deadline() has come or a device did something.
  * A poll is bounded and never waits. Everything is in struct kernel, which its caller provides.
@@ -11,9 +11,10 @@
 #include "../interface/file.h"
 #include "../port/machine.h"
 #include "../net/stack.h"
+#include "../virtio/discover.h"
 #include "../virtio/virtio_net.h"
 
-enum { TASKS = 8, TASK_NAME_MAX = 16, CONSOLE_LINE_MAX = 160 };
+enum { TASKS = 8, TASK_NAME_MAX = 16, CONSOLE_LINE_MAX = 160, KERNEL_DEVICES = 4 };
 
 /* What a program writes to the console, until the line is complete. */
 struct console {
@@ -50,14 +51,30 @@ struct task {
     struct file files[PROCESS_FDS];
 };
 
+/* One that was found and came up. */
+struct device {
+    const struct virtio_driver *driver;
+    struct virtio_place place;
+    union {
+        struct virtio_net net;
+    } state; /* of its driver */
+};
+
+/* Ordinary memory: the stack's, and the devices but the first. That one is in struct kernel: memory
+ * of this kind costs the simulator less the less of it is used. */
+#define KERNEL_BUFFERS_SIZE (STACK_BUFFERS_SIZE + (KERNEL_DEVICES - 1) * sizeof(struct device))
+
+/* DMA memory that the devices need at most. */
+enum { KERNEL_DMA_SIZE = VIRTIO_NET_DMA_SIZE + (KERNEL_DEVICES - 1) * VIRTIO_NET_DMA_SPARE };
+
 struct kernel_config {
     const struct platform *platform;
     const struct process_ops *processes;
-    struct virtio_place nic;
-    struct virtio_net_options nic_options;
-    void *dma; /* 4096-byte aligned */
+    struct device_places places;
+    bool interrupts; /* of devices; else the machine polls by itself */
+    void *dma;       /* 4096-byte aligned */
     size_t dma_size;
-    void *buffers; /* STACK_BUFFERS_SIZE */
+    void *buffers; /* KERNEL_BUFFERS_SIZE, 64-byte aligned, not cleared */
 };
 
 struct kernel {
@@ -65,7 +82,8 @@ struct kernel {
     const struct process_ops *processes;
     uint64_t now_ns;
     struct rng rng;
-    struct virtio_net nic;
+    struct device first, *devices[KERNEL_DEVICES]; /* the first network device is the stack's */
+    unsigned device_count;
     struct stack stack;
     struct network_ops network;
     struct task tasks[TASKS];
@@ -73,7 +91,8 @@ struct kernel {
     bool more; /* the last poll stopped at a bound */
 };
 
-/* Bring the machine up: 0, ERR_NODEV, ERR_DEVICE. */
+/* Bring the machine up: 0, or the network device that its stack needs is missing (ERR_NODEV) or did
+ * not come up (ERR_DEVICE). */
 int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t now_ns);
 
 void kernel_poll(struct kernel *k, uint64_t now_ns);
@@ -102,6 +121,15 @@ bool kernel_settled(const struct kernel *k);
 void kernel_stop(struct kernel *k);
 
 /* ---- between the files of the kernel ---- */
+
+/* devices.c: find all devices that there is a driver for and bring them up, the stack's network
+ * device among them: *out, or the error of kernel_init(). Devices besides it that fail are left
+ * out. Then its two turns of a poll, and when the next is due. */
+int devices_init(struct kernel *k, const struct kernel_config *config, struct netdev **out);
+void devices_check(struct kernel *k, uint64_t now_ns);
+void devices_kick(struct kernel *k);
+uint64_t devices_deadline(const struct kernel *k);
+void devices_stop(struct kernel *k);
 
 /* process.c */
 void task_run_all(struct kernel *k);

@@ -1,6 +1,4 @@
-/*
- * Bring-up of one machine: which devices it has, which network, in which order. See kernel.h.
- */
+/* Bring-up of one machine: which network it has, in which order. See kernel.h. */
 #include "../base/mem.h"
 #include "../net/socket.h"
 #include "kernel.h"
@@ -8,7 +6,7 @@
 int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t now_ns)
 {
     const struct platform *p = config->platform;
-    struct dma_memory dma = {.base = config->dma, .size = config->dma_size};
+    struct netdev *nic;
     uint64_t key = p->entropy(p->ctx); /* one call a statement: arguments have no order in C */
     int err;
 
@@ -20,15 +18,15 @@ int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t n
     for (unsigned i = 0; i < TASKS; i++)
         k->tasks[i].state = TASK_FREE;
     rng_init(&k->rng, key, p->entropy(p->ctx));
-    err = virtio_net_init(&k->nic, p, &config->nic, &dma, &k->rng, &config->nic_options);
+    err = devices_init(k, config, &nic);
     if (err)
         return err;
-    stack_init(&k->stack, p, &k->nic.netdev, config->buffers, now_ns);
+    stack_init(&k->stack, p, nic, config->buffers, now_ns);
     k->network = socket_network(&k->stack);
     return 0;
 }
 
 void kernel_stop(struct kernel *k)
 {
-    virtio_net_stop(&k->nic);
+    devices_stop(k);
 }

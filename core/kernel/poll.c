@@ -24,17 +24,17 @@ void kernel_poll(struct kernel *k, uint64_t now_ns)
 {
     k->now_ns = now_ns;
     stack_begin(&k->stack, now_ns);
-    virtio_net_check(&k->nic, now_ns);
+    devices_check(k, now_ns);
     k->more = receive(k);
     stack_timers(&k->stack);
     task_run_all(k);
     stack_output(&k->stack);
-    virtio_net_kick(&k->nic);
+    devices_kick(k);
 }
 
 uint64_t kernel_deadline(const struct kernel *k, uint64_t now_ns)
 {
-    uint64_t at = deadline_min(stack_deadline(&k->stack), virtio_net_deadline(&k->nic));
+    uint64_t at = deadline_min(stack_deadline(&k->stack), devices_deadline(k));
 
     if (k->more)
         return now_ns;

@@ -48,7 +48,8 @@
     X(TCP_STREAM_END, DETAIL, "tcp", "end local=%u remote=%i:%u")                                  \
     X(PROCESS_FAULTED, MARK, "kernel", "fault pid=%u cause=%u address=%x")                         \
     X(VNET_RING, MARK, "virtionetd", "packed=%u event_idx=%u indirect=%u interrupts=%u")           \
-    X(VNET_STALLED, MARK, "virtionetd", "stalled queue=tx in_flight=%u")
+    X(VNET_STALLED, MARK, "virtionetd", "stalled queue=tx in_flight=%u")                           \
+    X(VNET_SPARE, MARK, "virtionetd", "spare mac=%m")
 
 /* Why a received packet, or one that could not be sent, was dropped. X(id, word). */
 #define DROP_REASONS(X)                                                                            \

@@ -1,11 +1,12 @@
 /*
  * What a device tree says about its machine, as far as a kernel here needs it: command line, clock,
- * and where network devices may be. Built on fdt.h; nothing that the tree says is trusted.
+ * and where devices may be. Built on fdt.h; nothing that the tree says is trusted.
  */
 #ifndef DRYWIRE_DISCOVER_H
 #define DRYWIRE_DISCOVER_H
 
 #include "pci.h"
+#include "virtio.h"
 
 enum { SLOTS_MAX = 32 };
 
@@ -20,6 +21,10 @@ struct device_places {
     unsigned slot_count;
     bool has_pci;
     struct pci_host pci; /* windows for what firmware did not place */
+    /* PCI: the first of the four interrupts that the pins of all devices go round (PCI-to-PCI
+     * bridge specification, section 9.1); 0: an interrupt is what firmware wrote down. */
+    unsigned pci_irq;
+    struct virtio_msix msix; /* PCI: interrupts by message instead */
 };
 
 struct discovered {

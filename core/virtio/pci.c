@@ -216,42 +216,37 @@ unsigned pci_virtio_type(const struct pci_function *f)
     return pci_virtio_transitional(f) ? f->subsystem : f->device - VIRTIO_PCI_DEVICE_MODERN;
 }
 
-/* Is the function the wanted device? Then it gets its addresses; others are left alone. */
-static bool function_matches(const struct platform *p, uint64_t address, unsigned type,
-                             struct pci_host *host)
+int pci_next_virtio(const struct platform *p, struct pci_scan *scan, struct virtio_place *place)
+{
+    while (scan->device < PCI_DEVICES) {
+        struct pci_function f = {.platform = p,
+                                 .address = pci_address(0, scan->device, scan->function)};
+        uint32_t id = pci_read(&f, PCI_VENDOR_ID, 2);
+
+        if (scan->function == 0) {
+            scan->functions = 1;
+            if (id != PCI_NOBODY && pci_read(&f, PCI_HEADER_TYPE, 1) & PCI_HEADER_TYPE_MFD)
+                scan->functions = PCI_FUNCTIONS; /* numbered with gaps, but for the first */
+        }
+        if (++scan->function == scan->functions) {
+            scan->device++;
+            scan->function = 0;
+        }
+        if (id != VIRTIO_PCI_VENDOR || function_identify(&f, p, f.address) || !pci_virtio_type(&f))
+            continue;
+        *place = (struct virtio_place){.bus = VIRTIO_BUS_PCI, .address = f.address};
+        return (int)pci_virtio_type(&f);
+    }
+    return ERR_NODEV;
+}
+
+int pci_place(const struct platform *p, struct pci_host *host, struct virtio_place *place)
 {
     struct pci_function f;
 
-    if (function_identify(&f, p, address) || pci_virtio_type(&f) != type ||
-        pci_function_open(&f, p, address))
-        return false;
+    if (pci_function_open(&f, p, place->address))
+        return ERR_NODEV;
     pci_assign(&f, host);
-    return true;
-}
-
-int pci_find_virtio(const struct platform *p, struct pci_host *host, unsigned type,
-                    struct virtio_place *place)
-{
-    for (unsigned device = 0; device < PCI_DEVICES; device++) {
-        unsigned functions = 1;
-
-        for (unsigned function = 0; function < functions; function++) {
-            struct pci_function at = {.platform = p, .address = pci_address(0, device, function)};
-            uint32_t id = pci_read(&at, PCI_VENDOR_ID, 2);
-
-            if (id == PCI_NOBODY)
-                continue; /* functions need not be numbered without gaps, but for the first */
-            if (function == 0 && pci_read(&at, PCI_HEADER_TYPE, 1) & PCI_HEADER_TYPE_MFD)
-                functions = PCI_FUNCTIONS;
-            if (id != VIRTIO_PCI_VENDOR || !function_matches(p, at.address, type, host))
-                continue;
-            *place = (struct virtio_place){
-                .bus = VIRTIO_BUS_PCI,
-                .address = at.address,
-                .irq = pci_read(&at, PCI_INTERRUPT_LINE, 1),
-            };
-            return 0;
-        }
-    }
-    return ERR_NODEV;
+    place->irq = pci_read(&f, PCI_INTERRUPT_LINE, 1);
+    return 0;
 }

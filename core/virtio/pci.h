@@ -2,10 +2,10 @@
  * A PCI bus as a virtio driver needs it: find a function, give its base address registers (BARs)
  * addresses, walk its capabilities (PCI Local Bus 3.0 chapter 6; VirtIO 1.2 section 4.1.2).
  *
- * pci_find_virtio() walks bus 0 and leaves the function with addresses but not enabled; opening
- * the device (virtio_open) reads them back and enables it. All of it goes through REG_PCI, REG_MMIO
- * and REG_PORT of the platform. Nothing that configuration space says is trusted: sizes and places
- * are checked with 64-bit sums, every walk is bounded.
+ * pci_next_virtio() walks bus 0, pci_place() gives a function addresses but leaves it switched off;
+ * opening the device (virtio_open) reads them back and enables it. All of it goes through REG_PCI,
+ * REG_MMIO and REG_PORT of the platform. Nothing that configuration space says is trusted: sizes
+ * and places are checked with 64-bit sums, every walk is bounded.
  */
 #ifndef DRYWIRE_PCI_H
 #define DRYWIRE_PCI_H
@@ -80,12 +80,17 @@ unsigned pci_capability_next(struct pci_walk *w);
 
 struct virtio_place;
 
-/*
- * The first virtio device of type `type` on bus 0, in the order of device and function number: 0
- * and *place (its interrupt line is what firmware wrote there), or ERR_NODEV. Its BARs have
- * addresses when it returns.
- */
-int pci_find_virtio(const struct platform *p, struct pci_host *host, unsigned type,
-                    struct virtio_place *place);
+/* A walk over bus 0, in the order of device and function number; all 0 at its start. */
+struct pci_scan {
+    unsigned device, function, functions;
+};
+
+/* The next virtio device: its type and *place, of which only bus and address are set; ERR_NODEV at
+ * the end. Nothing is written to any function. */
+int pci_next_virtio(const struct platform *p, struct pci_scan *scan, struct virtio_place *place);
+
+/* Give the BARs of the function at *place addresses, as far as there is room, and set place->irq to
+ * the line that firmware wrote down for it: 0, or ERR_NODEV when the function is gone. */
+int pci_place(const struct platform *p, struct pci_host *host, struct virtio_place *place);
 
 #endif

@@ -26,7 +26,7 @@ struct virtio_msix {
     uint32_t data;
 };
 
-/* Where a device is. The machine fills it; pci_find_virtio() (pci.h) does for a PCI bus. */
+/* Where a device is. The machine fills it; pci_next_virtio() (pci.h) does for a PCI bus. */
 struct virtio_place {
     enum virtio_bus bus;
     uint64_t address; /* MMIO: of its registers; PCI: of the function, in configuration space */

@@ -199,15 +199,15 @@ static void read_link(struct virtio_net *n)
         TRACE(n->dev.platform, TRACE_VNET_LINK, n->link_up);
 }
 
-static int make_slots(struct virtio_net *n, struct dma_memory *memory)
+static int make_slots(struct virtio_net *n, struct dma_memory *memory, unsigned max)
 {
     unsigned per_frame = virtq_descriptors(&n->rx, n->split_header ? 2 : 1);
     unsigned rx = n->rx.size / per_frame, tx = n->tx.size / per_frame;
 
     if (rx == 0 || tx == 0)
         return virtio_fail(&n->dev, VIRTIO_FAILURE_QUEUE_SIZE, rx ? n->tx.size : n->rx.size);
-    n->rx_count = (uint16_t)(rx < VIRTIO_NET_FRAMES_MAX ? rx : VIRTIO_NET_FRAMES_MAX);
-    tx = tx < VIRTIO_NET_FRAMES_MAX ? tx : VIRTIO_NET_FRAMES_MAX;
+    n->rx_count = (uint16_t)(rx < max ? rx : max);
+    tx = tx < max ? tx : max;
     n->tx_count = (uint16_t)(tx + NETDEV_PARKED_MAX + 1);
     n->rx_slots = dma_take(memory, n->rx_count * (size_t)VIRTIO_NET_SLOT, VIRTIO_NET_SLOT);
     n->tx_slots = dma_take(memory, n->tx_count * (size_t)VIRTIO_NET_SLOT, VIRTIO_NET_SLOT);
@@ -235,7 +235,7 @@ static void trace_ring(const struct virtio_net *n)
 
 int virtio_net_init(struct virtio_net *n, const struct platform *p,
                     const struct virtio_place *place, struct dma_memory *memory, struct rng *random,
-                    const struct virtio_net_options *options)
+                    const struct virtio_options *options)
 {
     uint64_t wanted = VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT) |
                       VIRTIO_BIT(VIRTIO_F_RING_PACKED) | VIRTIO_BIT(VIRTIO_F_EVENT_IDX) |
@@ -272,7 +272,8 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p,
         return ERR_DEVICE;
     read_link(n);
     if (n->dev.failed || virtq_setup(&n->rx, &n->dev, VIRTIO_NET_RECEIVEQ1, memory) ||
-        virtq_setup(&n->tx, &n->dev, VIRTIO_NET_TRANSMITQ1, memory) || make_slots(n, memory))
+        virtq_setup(&n->tx, &n->dev, VIRTIO_NET_TRANSMITQ1, memory) ||
+        make_slots(n, memory, options->spare ? VIRTIO_NET_FRAMES_SPARE : VIRTIO_NET_FRAMES_MAX))
         return ERR_DEVICE;
 
     /* Population of the queue belongs before DRIVER_OK, its notification after: 3.1.1 step 7. */
@@ -348,3 +349,49 @@ void virtio_net_stop(struct virtio_net *n)
     if (!n->dev.failed)
         virtio_reset(&n->dev);
 }
+
+/* ---- as a row of the kernel's table ---- */
+
+static int net_init(void *state, const struct platform *p, const struct virtio_place *place,
+                    struct dma_memory *memory, struct rng *random,
+                    const struct virtio_options *options)
+{
+    return virtio_net_init(state, p, place, memory, random, options);
+}
+
+static void net_check(void *state, uint64_t now_ns)
+{
+    virtio_net_check(state, now_ns);
+}
+
+static void net_kick(void *state)
+{
+    virtio_net_kick(state);
+}
+
+static uint64_t net_deadline(const void *state)
+{
+    return virtio_net_deadline(state);
+}
+
+static void net_stop(void *state)
+{
+    virtio_net_stop(state);
+}
+
+static struct netdev *net_netdev(void *state)
+{
+    struct virtio_net *n = state;
+
+    return &n->netdev;
+}
+
+const struct virtio_driver virtio_net_driver = {
+    .type = VIRTIO_ID_NET,
+    .init = net_init,
+    .check = net_check,
+    .kick = net_kick,
+    .deadline = net_deadline,
+    .stop = net_stop,
+    .netdev = net_netdev,
+};

@@ -9,18 +9,13 @@
 #ifndef DRYWIRE_VIRTIO_NET_H
 #define DRYWIRE_VIRTIO_NET_H
 
-#include "../interface/netdev.h"
-#include "../base/rng.h"
+#include "driver.h"
 #include "virtq.h"
 
 enum {
     VIRTIO_NET_SLOT = 2048,      /* bytes: header, frame, room to spare */
     VIRTIO_NET_FRAMES_MAX = 256, /* in flight in one direction */
-};
-
-struct virtio_net_options {
-    bool interrupts; /* the machine sleeps until one comes, else it polls by itself */
-    uint64_t refuse; /* feature bits that are not accepted */
+    VIRTIO_NET_FRAMES_SPARE = 8, /* of a device that nothing uses */
 };
 
 struct virtio_net {
@@ -44,10 +39,12 @@ struct virtio_net {
     uint16_t tx_free[VIRTIO_NET_FRAMES_MAX + NETDEV_PARKED_MAX + 1]; /* stack of free slots */
 };
 
-/* DMA memory that virtio_net_init() needs at most. */
+/* DMA memory that virtio_net_init() needs at most, with so many frames in flight. */
+#define VIRTIO_NET_DMA(frames)                                                                     \
+    (2 * VIRTQ_DMA_SIZE(VIRTQ_SIZE_MAX) + (2 * (frames) + NETDEV_PARKED_MAX + 1) * VIRTIO_NET_SLOT)
 enum {
-    VIRTIO_NET_DMA_SIZE = 2 * VIRTQ_DMA_SIZE(VIRTQ_SIZE_MAX) +
-                          (2 * VIRTIO_NET_FRAMES_MAX + NETDEV_PARKED_MAX + 1) * VIRTIO_NET_SLOT
+    VIRTIO_NET_DMA_SIZE = VIRTIO_NET_DMA(VIRTIO_NET_FRAMES_MAX),
+    VIRTIO_NET_DMA_SPARE = VIRTIO_NET_DMA(VIRTIO_NET_FRAMES_SPARE),
 };
 
 /*
@@ -57,7 +54,7 @@ enum {
  */
 int virtio_net_init(struct virtio_net *n, const struct platform *p,
                     const struct virtio_place *place, struct dma_memory *memory, struct rng *random,
-                    const struct virtio_net_options *options);
+                    const struct virtio_options *options);
 
 /* Once per poll, before and after the work: acknowledge an interrupt, look after a changed link;
  * notify the device, ask for the next interrupt. */
@@ -70,5 +67,8 @@ uint64_t virtio_net_deadline(const struct virtio_net *n);
 
 /* Reset the device: every buffer is the driver's again. */
 void virtio_net_stop(struct virtio_net *n);
+
+/* The same as a row of the kernel's table. */
+extern const struct virtio_driver virtio_net_driver;
 
 #endif

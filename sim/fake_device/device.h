@@ -65,7 +65,7 @@ struct fake_msix {
 /* A function's number on the bus. The first device lies at an odd place, behind a bridge's and
  * another function's. */
 #define FAKE_PCI_PLACE(device, function) ((device) << 3 | (function))
-enum { FAKE_PCI_FIRST = FAKE_PCI_PLACE(2, 1), FAKE_PCI_IRQ = 11 };
+enum { FAKE_PCI_FIRST = FAKE_PCI_PLACE(2, 1), FAKE_PCI_NEXT = 2, FAKE_PCI_IRQ = 11 };
 
 enum { FAKE_MSIX_VECTORS = 3 };
 

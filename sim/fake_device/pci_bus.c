@@ -9,7 +9,7 @@ static const struct {
 } others[] = {
     {FAKE_PCI_PLACE(0, 0), PCI_HEADER_TYPE_NORMAL, 0x8086, 0x29c0},
     {FAKE_PCI_PLACE(1, 0), PCI_HEADER_TYPE_BRIDGE, 0x1b36, 0x000c},
-    {FAKE_PCI_PLACE(2, 0), PCI_HEADER_TYPE_NORMAL | PCI_HEADER_TYPE_MFD, 0x1af4, 0x1044},
+    {FAKE_PCI_PLACE(2, 0), PCI_HEADER_TYPE_NORMAL | PCI_HEADER_TYPE_MFD, 0x1af4, 0x1042},
 };
 
 static uint32_t bus_all_ones(unsigned size)

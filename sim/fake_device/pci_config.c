@@ -237,6 +237,30 @@ bool pci_bar_decodes(struct fake_virtio *d, unsigned bar, uint64_t address)
     return false;
 }
 
+/* Do two BARs, of one function or of two, have an address in common? */
+static bool bars_overlap(const struct fake_virtio *d, unsigned i, const struct fake_virtio *o,
+                         unsigned k)
+{
+    return bar_exists(o, k) && bar_decoder(k) == bar_decoder(i) &&
+           bar_base(d, i) < bar_base(o, k) + bars[k].size &&
+           bar_base(o, k) < bar_base(d, i) + bars[i].size;
+}
+
+/* A BAR against those of the other functions that are decoded. */
+static void neighbour_check(struct fake_virtio *d, unsigned i)
+{
+    const struct fake_pci_bus *b = d->pci.bus;
+
+    for (unsigned n = 0; n < b->count; n++) {
+        const struct fake_virtio *o = b->function[n];
+
+        for (unsigned k = 0; o != d && k < PCI_STD_NUM_BARS; k++)
+            if (pci_command(o) & bar_decoder(i) && bars_overlap(d, i, o, k))
+                VIOLATION(d->host, "pci.bar", "4.1.4", "BAR %u overlaps BAR %u of device %u", i, k,
+                          o->config.place >> 3);
+    }
+}
+
 /* Before a decoder is switched on its BARs must have a place, in the window and their own. */
 static void place_check(struct fake_virtio *d, uint16_t decoder)
 {
@@ -255,9 +279,9 @@ static void place_check(struct fake_virtio *d, uint16_t decoder)
                       "BAR %u is switched on at %#llx, outside of the host bridge's window", i,
                       (unsigned long long)base);
         for (unsigned k = 0; k < i; k++)
-            if (bar_exists(d, k) && bar_decoder(k) == decoder &&
-                base < bar_base(d, k) + bars[k].size && bar_base(d, k) < base + bars[i].size)
+            if (bars_overlap(d, i, d, k))
                 VIOLATION(d->host, "pci.bar", "4.1.4", "BARs %u and %u overlap", k, i);
+        neighbour_check(d, i);
     }
 }
 

@@ -5,7 +5,7 @@
 
 enum { HEADER_SIZE = 40, RESERVATIONS_SIZE = 16, STRUCTURE_AT = HEADER_SIZE + RESERVATIONS_SIZE };
 enum { TOKEN_BEGIN_NODE = 1, TOKEN_END_NODE = 2, TOKEN_PROP = 3, TOKEN_END = 9 };
-enum { STRINGS_MAX = 256, INTC_PHANDLE = 3 };
+enum { STRINGS_MAX = 256, INTC_PHANDLE = 3, DECOY_IRQ = 7 };
 
 /* Where the fields of the header lie: section 5.2. */
 enum {
@@ -194,15 +194,14 @@ static void soc(struct tree *t, const struct device_tree_wish *w, uint64_t draw)
     cell(t, "#interrupt-cells", 1);
     cell(t, "phandle", INTC_PHANDLE);
     end(t);
-    if (w->pci) {
+    if (w->pci)
         pci(t, &w->windows);
-    } else {
-        if (draw & 32)
-            slot(t, DEVICE_TREE_DISABLED, 8, extended, "disabled");
-        else
-            slot(t, w->mmio_base + VIRTIO_MMIO_SIZE, 7, extended, NULL);
-        slot(t, w->mmio_base, w->mmio_irq, extended, draw & 16 ? "okay" : NULL);
-    }
+    if (w->slot_count && draw & 32)
+        slot(t, DEVICE_TREE_DISABLED, DECOY_IRQ + 1, extended, "disabled");
+    else if (w->slot_count)
+        slot(t, w->slots[0].base + VIRTIO_MMIO_SIZE, DECOY_IRQ, extended, NULL);
+    for (unsigned i = 0; i < w->slot_count; i++)
+        slot(t, w->slots[i].base, w->slots[i].irq, extended, draw & 16 ? "okay" : NULL);
     end(t);
 }
 

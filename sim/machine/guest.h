@@ -15,22 +15,32 @@
 #include "../../core/port/process.h"
 #include <stdbool.h>
 
-enum { GUEST_ABI = 3 };
+enum { GUEST_ABI = 4 };
+
+/* A device: at `address` are its registers or, on the PCI bus, is its function in configuration
+ * space. */
+struct guest_place {
+    bool pci;
+    uint64_t address;
+    unsigned irq;
+};
 
 /* What the machine tells a guest at power-on. */
 struct guest_config {
     const struct platform *platform;
     const struct process_ops *processes; /* of use to the core only */
-    uint64_t mmio_base;                  /* of the virtio-mmio device; 0: it is on the PCI bus */
-    void *dma;                           /* DMA memory, 4096-byte aligned */
+    const struct guest_place *places;    /* place_count of them, until boot() returns; what kind of
+                                          * device is there, it says itself. The first is the network
+                                          * device that the wire is at */
+    unsigned place_count;
+    void *dma; /* DMA memory, 4096-byte aligned */
     size_t dma_size;
     void *buffers; /* ordinary memory for large buffers, not cleared */
     size_t buffers_size;
-    unsigned mmio_irq;
     bool pci; /* there is a PCI bus; its BARs may lie here: */
     uint64_t pci_mmio_base, pci_mmio_size;
     uint32_t pci_io_base, pci_io_size;
-    bool msix; /* interrupts are asked for by this message */
+    bool msix; /* PCI: interrupts are asked for by this message */
     uint64_t msix_address;
     uint32_t msix_data;
     const void *device_tree; /* what firmware leaves: the same as above; NULL: there is none */

@@ -5,51 +5,33 @@
 #include "../../core/kernel/kernel.h"
 #include "../../core/trace/trace.h"
 #include "../../core/virtio/discover.h"
-#include "../../core/virtio/pci.h"
 #include "guest.h"
 #include "guest_core.h"
 
-/* The first network device in a virtio-mmio slot, or on the PCI bus. */
-static int find_nic(const struct guest_config *c, struct device_places *places,
-                    struct virtio_place *nic)
-{
-    struct virtio_device d;
-    int err;
-
-    for (unsigned i = 0; i < places->slot_count; i++) {
-        *nic = (struct virtio_place){
-            .bus = VIRTIO_BUS_MMIO, .address = places->slots[i].base, .irq = places->slots[i].irq};
-        if (virtio_open(&d, c->platform, nic) == VIRTIO_ID_NET)
-            return 0;
-    }
-    if (!places->has_pci)
-        return ERR_NODEV;
-    err = pci_find_virtio(c->platform, &places->pci, VIRTIO_ID_NET, nic);
-    nic->msix = (struct virtio_msix){c->msix, c->msix_address, c->msix_data};
-    return err;
-}
-
-/* From the device tree; a machine without one has a single slot, or a bus. The clock of the
+/* From the device tree; a machine without one says where its devices are. The clock of the
  * simulator counts nanoseconds. */
 static int find_places(const struct guest_config *c, struct device_places *places)
 {
     struct discovered d;
 
-    if (c->device_tree) {
-        if (discover(c->device_tree, c->device_tree_size, &d) || d.timebase_hz != NS_PER_S)
-            return ERR_INVAL;
-        *places = d.places;
-        return 0;
-    }
     *places = (struct device_places){
-        .slots = {{c->mmio_base, c->mmio_irq}},
-        .slot_count = !c->pci,
         .has_pci = c->pci,
         .pci = {.mmio_base = c->pci_mmio_base,
                 .mmio_size = c->pci_mmio_size,
                 .io_base = c->pci_io_base,
                 .io_size = c->pci_io_size},
     };
+    if (c->device_tree) {
+        if (discover(c->device_tree, c->device_tree_size, &d) || d.timebase_hz != NS_PER_S)
+            return ERR_INVAL;
+        *places = d.places;
+    } else {
+        for (unsigned i = 0; i < c->place_count; i++)
+            if (!c->places[i].pci)
+                places->slots[places->slot_count++] =
+                    (struct mmio_slot){c->places[i].address, c->places[i].irq};
+    }
+    places->msix = (struct virtio_msix){c->msix, c->msix_address, c->msix_data};
     return 0;
 }
 
@@ -58,16 +40,13 @@ static int core_boot(void *state, const struct guest_config *c, uint64_t now_ns)
     struct kernel_config config = {
         .platform = c->platform,
         .processes = c->processes,
-        .nic_options = {.interrupts = c->interrupts},
+        .interrupts = c->interrupts,
         .dma = c->dma,
         .dma_size = c->dma_size,
         .buffers = c->buffers,
     };
-    struct device_places places;
-    int err = find_places(c, &places);
+    int err = find_places(c, &config.places);
 
-    if (!err)
-        err = find_nic(c, &places, &config.nic);
     return err ? err : kernel_init(state, &config, now_ns);
 }
 
@@ -146,7 +125,7 @@ const struct guest_ops guest_core = {
     .abi = GUEST_ABI,
     .name = "core",
     .size = sizeof(struct kernel),
-    .buffers_size = STACK_BUFFERS_SIZE,
+    .buffers_size = KERNEL_BUFFERS_SIZE,
     .boot = core_boot,
     .poll = core_poll,
     .deadline = core_deadline,

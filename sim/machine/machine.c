@@ -3,6 +3,7 @@
 #include "../../core/port/ring.h"
 #include "../../core/trace/trace.h"
 #include "device_tree.h"
+#include "devices.h"
 #include "guest_core.h"
 #include "../base/memory.h"
 #include "../base/pattern.h"
@@ -44,7 +45,7 @@ static void time_passed(struct machine *m)
     if (!m->running)
         return;
     if (m->lively && sim_chance(m->sim, &m->poke, 65536 / 64))
-        fake_virtio_poke(m->device);
+        machine_devices_poke(m);
     run_due(m);
 }
 
@@ -59,22 +60,6 @@ static inline void charge(struct machine *m, unsigned cost_ns)
 
 /* ---- platform.h ---- */
 
-/* Is there something in this space at all? */
-static bool device_answers(const struct machine *m, enum reg_space space, uint64_t addr)
-{
-    if (fake_virtio_pci(m->device))
-        return true;
-    if (space == REG_MMIO && addr - DEVICE_TREE_DISABLED < VIRTIO_MMIO_SIZE)
-        sim_fail(m->sim, FAILURE_SAFETY, "mmio.access", SIM_SITE,
-                 "a register of a device is accessed whose node in the device tree is disabled");
-    return space == REG_MMIO && addr - MACHINE_MMIO_BASE < VIRTIO_MMIO_SIZE;
-}
-
-static enum fake_space fake_space(enum reg_space space)
-{
-    return space == REG_PCI ? FAKE_CONFIG : space == REG_PORT ? FAKE_IO : FAKE_MEMORY;
-}
-
 /* A register's name in the hash. */
 static uint64_t reg_key(enum reg_space space, uint64_t addr)
 {
@@ -85,18 +70,16 @@ static uint32_t machine_reg_read(void *ctx, enum reg_space space, uint64_t addr,
 {
     struct machine *m = ctx;
     uint64_t item[2] = {reg_key(space, addr), size};
+    uint32_t value;
 
     charge(m, COST_REGISTER_NS);
-    if (!device_answers(m, space, addr))
+    if (!machine_devices_read(m, space, addr, size, &value))
         return UINT32_MAX >> (32 - 8 * size);
-    if (fake_virtio_pci(m->device))
-        item[1] = fake_pci_read(&m->pci, fake_space(space), addr, size);
-    else
-        item[1] = fake_mmio_read(m->device, (uint32_t)(addr - MACHINE_MMIO_BASE), size);
+    item[1] = value;
     sim_hash(m->sim, "reg.r", item, sizeof(item));
     if (m->listener.access)
-        m->listener.access(m->listener.ctx, false, space, addr, size, (uint32_t)item[1]);
-    return (uint32_t)item[1];
+        m->listener.access(m->listener.ctx, false, space, addr, size, value);
+    return value;
 }
 
 static void machine_reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned size,
@@ -109,12 +92,7 @@ static void machine_reg_write(void *ctx, enum reg_space space, uint64_t addr, un
     sim_hash(m->sim, "reg.w", item, sizeof(item));
     if (m->listener.access)
         m->listener.access(m->listener.ctx, true, space, addr, size, value);
-    if (!device_answers(m, space, addr))
-        return;
-    if (fake_virtio_pci(m->device))
-        fake_pci_write(&m->pci, fake_space(space), addr, size, value);
-    else
-        fake_mmio_write(m->device, (uint32_t)(addr - MACHINE_MMIO_BASE), size, value);
+    machine_devices_write(m, space, addr, size, value);
 }
 
 static uint64_t machine_bus_address(void *ctx, const void *ptr)
@@ -124,21 +102,10 @@ static uint64_t machine_bus_address(void *ctx, const void *ptr)
     return arena_bus(&m->arena, ptr);
 }
 
-/* What the device sees of the arena. */
-static void bus_memory(struct machine *m)
-{
-    const struct arena *a = &m->arena;
-
-    m->memory.memory = a->memory;
-    m->memory.words = a->weak ? a->device : a->memory;
-    m->memory.first = a->bus_base;
-    m->memory.size = a->size;
-}
-
 static void act_around_barrier(struct machine *m)
 {
     if (m->lively && m->running && sim_chance(m->sim, &m->poke, 65536 / 8))
-        fake_virtio_poke(m->device);
+        machine_devices_poke(m);
 }
 
 /* The device may act inside a barrier, before the barrier takes effect; after it too, when nobody
@@ -150,7 +117,7 @@ static void machine_barrier(void *ctx, enum barrier kind)
     charge(m, COST_BARRIER_NS);
     if (m->weak && !m->arena.weak) { /* a foreign guest that orders its accesses by our barriers */
         arena_weaken(&m->arena);
-        bus_memory(m);
+        machine_devices_see_memory(m);
     }
     act_around_barrier(m);
     if (kind != BARRIER_READ)
@@ -190,15 +157,16 @@ static uint64_t machine_entropy(void *ctx)
 /* What the core found in the device tree, or on the bus. */
 static void found_check(struct machine *m, unsigned id, const uint64_t *args)
 {
-    bool pci = id == TRACE_VNET_PCI;
-    uint64_t place = pci ? (uint64_t)FAKE_PCI_FIRST << 12 : MACHINE_MMIO_BASE;
-    unsigned irq = pci ? FAKE_PCI_IRQ : MACHINE_MMIO_IRQ;
+    struct guest_place places[MACHINE_DEVICES];
+    unsigned count = machine_devices_places(m, places);
+    bool pci = id == TRACE_VNET_PCI, right = false;
 
-    if (args[0] != place || args[1] != irq)
+    for (unsigned i = 0; i < count; i++)
+        right |= places[i].pci == pci && places[i].address == args[0] && places[i].irq == args[1];
+    if (!right)
         sim_fail(m->sim, FAILURE_SAFETY, "guest.boot", m->guest->name,
-                 "the device is driven at %#llx with interrupt %llu, it is at %#llx with %u",
-                 (unsigned long long)args[0], (unsigned long long)args[1],
-                 (unsigned long long)place, irq);
+                 "a device is driven at %#llx with interrupt %llu, where the machine has none",
+                 (unsigned long long)args[0], (unsigned long long)args[1]);
 }
 
 static void machine_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
@@ -229,22 +197,23 @@ static void machine_line(void *ctx, const char *text, size_t len)
  * between its last stores and this load shows. */
 static void act_before_look(struct machine *m, uint64_t bus)
 {
-    for (unsigned i = 0; i < m->device->body->queues; i++)
-        if (vqueue_awaited(&m->device->queue[i], bus) && sim_chance(m->sim, &m->poke, 65536 / 4)) {
-            fake_virtio_poke(m->device);
+    for (unsigned i = 0; i < m->queue_count; i++)
+        if (vqueue_awaited(m->queues[i].queue, bus) && sim_chance(m->sim, &m->poke, 65536 / 4)) {
+            fake_virtio_poke(m->queues[i].device);
             return;
         }
 }
 
 /* A used entry is read. */
-static void read_check(struct machine *m, unsigned queue, const volatile void *word, unsigned size)
+static void read_check(struct machine *m, const struct vqueue *q, const volatile void *word,
+                       unsigned size)
 {
-    LOOK(&m->host, RING_READ_ORDER);
+    LOOK(q->host, RING_READ_ORDER);
     if (arena_unseen(&m->arena, word, size))
-        VIOLATION(&m->host, "ring.read_order", "2.7.14, 2.8.22",
+        VIOLATION(q->host, "ring.read_order", "2.7.14, 2.8.22",
                   "queue %u: a used entry is read while it may still be old; a read barrier is "
                   "missing after its index or flags",
-                  queue);
+                  q->index);
 }
 
 static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned size)
@@ -255,37 +224,57 @@ static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned
     charge(m, COST_RING_NS);
     if (m->lively && m->running)
         act_before_look(m, bus);
-    for (unsigned i = 0; i < m->device->body->queues; i++)
-        if (m->weak && vqueue_used_entry(&m->device->queue[i], bus))
-            read_check(m, i, word, size);
+    for (unsigned i = 0; m->weak && i < m->queue_count; i++)
+        if (vqueue_used_entry(m->queues[i].queue, bus))
+            read_check(m, m->queues[i].queue, word, size);
     value = arena_driver_load(&m->arena, word, size);
-    for (unsigned i = 0; i < m->device->body->queues; i++) {
-        struct vqueue *q = &m->device->queue[i];
+    for (unsigned i = 0; i < m->queue_count; i++) {
+        struct vqueue *q = m->queues[i].queue;
 
         if (!vqueue_device_stores(q, bus))
             continue;
         vqueue_shown(q, bus, value);
-        if (m->host.ring)
+        if (q->host->ring)
             vqueue_tell_collected(q, bus, value);
     }
     return value;
 }
 
-/* A live device knows where the driver's words are. */
-static void store_check(struct machine *m, uint64_t bus)
+/* What lies in no ring of the live devices may be of one that is being set up, or an indirect
+ * table, which may lie anywhere: its sample guards it while in use. */
+__attribute__((noinline)) static void store_wrong(struct machine *m, uint64_t bus, bool inside)
 {
-    bool inside = false, allowed = false;
+    for (unsigned i = 0; !inside && i < m->device_count; i++) {
+        const struct fake_virtio *d = m->devices[i].virtio;
 
-    LOOK(&m->host, RING_LAYOUT);
-    for (unsigned i = 0; i < m->device->body->queues && !inside; i++)
-        allowed = vqueue_driver_may_store(&m->device->queue[i], bus, &inside);
-    if (!inside && (m->device->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)))
-        return; /* an indirect table may lie anywhere; its sample guards it while in use */
-    if (!allowed)
-        VIOLATION(&m->host, "ring.layout", inside ? "2.7.8" : "2.7.2",
-                  "the driver stores a ring word at %#llx, %s: its layout is not the device's",
-                  (unsigned long long)bus,
-                  inside ? "in a used ring" : "outside of every descriptor table and ring");
+        if (!d->live || d->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC))
+            return;
+    }
+    VIOLATION(&m->devices[0].host, "ring.layout", inside ? "2.7.8" : "2.7.2",
+              "the driver stores a ring word at %#llx, %s: its layout is not the device's",
+              (unsigned long long)bus,
+              inside ? "in a used ring" : "outside of every descriptor table and ring");
+}
+
+/* A live device knows where the driver's words are. */
+static inline void store_check(struct machine *m, uint64_t bus)
+{
+    bool inside = false;
+
+    LOOK(&m->devices[0].host, RING_LAYOUT);
+    for (unsigned i = 0; i < m->queue_count && !inside; i++)
+        if (vqueue_driver_may_store(m->queues[i].queue, bus, &inside))
+            return;
+    store_wrong(m, bus, inside);
+}
+
+/* Is there a device that has rings now? */
+static inline bool any_live(const struct machine *m)
+{
+    for (unsigned i = 0; i < m->device_count; i++)
+        if (m->devices[i].virtio->live)
+            return true;
+    return false;
 }
 
 static void machine_ring_store(void *ctx, volatile void *word, unsigned size, uint64_t value)
@@ -293,167 +282,9 @@ static void machine_ring_store(void *ctx, volatile void *word, unsigned size, ui
     struct machine *m = ctx;
 
     charge(m, COST_RING_NS);
-    if (m->device->live)
+    if (any_live(m))
         store_check(m, arena_bus(&m->arena, word));
     arena_driver_store(&m->arena, word, size, value);
-}
-
-/* ---- the device's bus ---- */
-
-static void bus_store(void *ctx, uint64_t bus, unsigned size, uint64_t value)
-{
-    struct machine *m = ctx;
-
-    arena_device_store(&m->arena, bus, size, value);
-}
-
-static void bus_write(void *ctx, uint64_t bus, const uint8_t *bytes, size_t len)
-{
-    struct machine *m = ctx;
-
-    arena_device_write(&m->arena, bus, bytes, len);
-}
-
-static void bus_attach_ring(void *ctx, uint64_t bus, size_t len)
-{
-    struct machine *m = ctx;
-
-    arena_attach_ring(&m->arena, bus, len);
-}
-
-static void bus_look(void *ctx)
-{
-    struct machine *m = ctx;
-
-    arena_early_stores(&m->arena);
-}
-
-static bool bus_unpublished(void *ctx, uint64_t bus, size_t len)
-{
-    struct machine *m = ctx;
-
-    LOOK(&m->host, RING_PUBLISH_ORDER);
-    return arena_unpublished(&m->arena, bus, len);
-}
-
-static void bus_own(void *ctx, uint64_t bus, size_t len, bool device)
-{
-    struct machine *m = ctx;
-
-    arena_own(&m->arena, bus, len, device);
-}
-
-static struct draw_stream *stream(struct machine *m, const char *what)
-{
-    for (unsigned i = 0; i < m->stream_count; i++)
-        if (strcmp(m->streams[i].name, what) == 0)
-            return &m->streams[i];
-    if (m->stream_count == MACHINE_STREAMS)
-        abort();
-    draw_stream_init(&m->streams[m->stream_count], what);
-    return &m->streams[m->stream_count++];
-}
-
-static bool bus_chance(void *ctx, const char *what, uint32_t per_65536)
-{
-    struct machine *m = ctx;
-
-    return sim_chance(m->sim, stream(m, what), per_65536);
-}
-
-static uint64_t bus_pick(void *ctx, const char *what, uint64_t bound)
-{
-    struct machine *m = ctx;
-
-    return sim_pick(m->sim, stream(m, what), bound);
-}
-
-static void device_event(void *ctx, uint64_t what)
-{
-    struct machine *m = ctx;
-
-    if (m->powered)
-        fake_virtio_event(m->device, (unsigned)what);
-}
-
-static void bus_later(void *ctx, uint64_t delay_ns, unsigned what)
-{
-    struct machine *m = ctx;
-
-    sim_at(m->sim, m->sim->now_ns + delay_ns, EVENT_DEVICE, device_event, m, what);
-}
-
-static void bus_interrupt(void *ctx)
-{
-    machine_wake(ctx);
-}
-
-static void bus_frame(void *ctx, const uint8_t *frame, size_t len)
-{
-    struct machine *m = ctx;
-
-    m->listener.frame(m->listener.ctx, frame, len);
-}
-
-static void bus_hash(void *ctx, const char *kind, const void *bytes, size_t len)
-{
-    struct machine *m = ctx;
-
-    sim_hash(m->sim, kind, bytes, len);
-}
-
-/* Rules that QEMU 7.2 does not keep a driver to (docs/qtest.md). */
-static bool qemu_lets_pass(const char *oracle)
-{
-    static const char *const names[] = {
-        "features.not_offered",
-        "net.rx_not_posted",
-        "net.rx_size",
-        "net.tx_header",
-        "notify.before_driver_ok",
-        "notify.suppressed",
-        "ring.leak",
-        "ring.ownership",
-        "ring.publish_order",
-        "ring.read_order",
-        "status.features_ok_legacy",
-        "status.features_unread",
-    };
-
-    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcmp(names[i], oracle) == 0)
-            return true;
-    return false;
-}
-
-static void bus_lost(void *ctx, bool transmitted, const uint8_t *frame, size_t len, const char *why)
-{
-    struct machine *m = ctx;
-
-    m->listener.lost(m->listener.ctx, transmitted, frame, len, why);
-}
-
-static void bus_ring(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
-                     uint32_t value)
-{
-    struct machine *m = ctx;
-
-    m->listener.ring(m->listener.ctx, q, what, chain, value);
-}
-
-static void bus_violation(void *ctx, const char *oracle, const char *site, const char *clause,
-                          const char *format, ...)
-{
-    struct machine *m = ctx;
-    char text[300];
-    va_list args;
-
-    if (m->lenient && qemu_lets_pass(oracle))
-        return;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    sim_fail(m->sim, FAILURE_SAFETY, oracle, site, "%s (VirtIO 1.2 section %s)", text, clause);
 }
 
 /* ---- the guest is polled ---- */
@@ -495,22 +326,21 @@ static void poll_event(void *ctx, uint64_t arg)
     arena_barrier_write(&m->arena);
     if (sim_failed(s))
         return;
-    fake_virtio_check_idle(m->device);
+    machine_devices_check_idle(m);
     at = m->guest->deadline(m->state, s->now_ns);
-    if (m->interrupts &&
-        !fake_virtio_messages(m->device)) /* a level: what was acknowledged is gone */
-        m->woken = m->waking = fake_virtio_interrupting(m->device);
+    if (m->interrupts)
+        m->woken = m->waking = machine_devices_interrupting(m, m->woken);
     if (m->woken || at < s->now_ns + POLL_DELAY_NS)
         at = s->now_ns + POLL_DELAY_NS;
     else if (m->interrupts)
-        fake_virtio_check_asleep(m->device);
+        machine_devices_check_asleep(m);
     sim_timer_set(&m->timer, at);
 }
 
 void machine_frame(struct machine *m, const uint8_t *frame, size_t len)
 {
     if (m->powered)
-        fake_net_frame(m->net, frame, len);
+        fake_net_frame(m->devices[0].net, frame, len);
 }
 
 /* ---- power ---- */
@@ -518,12 +348,9 @@ void machine_frame(struct machine *m, const uint8_t *frame, size_t len)
 int machine_allocate(struct machine *m)
 {
     memset(m, 0, sizeof(*m));
-    m->net = calloc(1, sizeof(*m->net));
     m->tree = malloc(DEVICE_TREE_MAX);
-    if (!m->net || !m->tree || arena_allocate(&m->arena, DMA_SIZE) ||
-        processes_allocate(&m->processes))
+    if (!m->tree || arena_allocate(&m->arena, DMA_SIZE) || processes_allocate(&m->processes))
         return -1;
-    m->device = &m->net->device;
     m->ring = (struct ring_access){.load = machine_ring_load, .store = machine_ring_store};
     m->platform = (struct platform){
         .ctx = m,
@@ -536,34 +363,13 @@ int machine_allocate(struct machine *m)
         .trace = machine_trace,
         .line = machine_line,
     };
-    m->memory = (struct fake_memory){
-        .ctx = m,
-        .store = bus_store,
-        .write = bus_write,
-        .attach_ring = bus_attach_ring,
-        .look = bus_look,
-        .unpublished = bus_unpublished,
-        .own = bus_own,
-    };
-    m->host = (struct fake_host){
-        .ctx = m,
-        .chance = bus_chance,
-        .pick = bus_pick,
-        .later = bus_later,
-        .interrupt = bus_interrupt,
-        .hash = bus_hash,
-        .violation = bus_violation,
-#ifdef DRYWIRE_ASAN
-        .thorough = true,
-#endif
-    };
-    m->wire = (struct fake_wire){.ctx = m, .frame = bus_frame, .lost = bus_lost};
+    machine_devices_init(m);
     return 0;
 }
 
 void machine_free(struct machine *m)
 {
-    free(m->net);
+    machine_devices_free(m);
     free(m->tree);
     pattern_free(m->buffers, m->buffers_size);
     free(m->state);
@@ -595,62 +401,21 @@ static void guest_memory(struct machine *m, const struct guest_ops *guest, bool 
         pattern_again(m->buffers, m->buffers_size);
 }
 
-static void device_start(struct machine *m, const struct device_options *o)
-{
-    static const enum fake_transport transports[] = {
-        [TRANSPORT_MMIO] = FAKE_TRANSPORT_MMIO,
-        [TRANSPORT_MMIO_LEGACY] = FAKE_TRANSPORT_MMIO,
-        [TRANSPORT_PCI_MODERN] = FAKE_TRANSPORT_PCI_MODERN,
-        [TRANSPORT_PCI_TRANSITIONAL] = FAKE_TRANSPORT_PCI_TRANSITIONAL,
-        [TRANSPORT_PCI_LEGACY] = FAKE_TRANSPORT_PCI_LEGACY,
-    };
-    struct fake_virtio_config transport = {
-        .transport = transports[o->transport],
-        .legacy = o->transport == TRANSPORT_MMIO_LEGACY || o->transport == TRANSPORT_PCI_LEGACY,
-        .queue_size = o->queue_size,
-        .any_layout = o->any_layout != TOGGLE_OFF,
-        .packed = o->ring == RING_PACKED,
-        .event_idx = o->event_idx == TOGGLE_ON,
-        .indirect = o->indirect == TOGGLE_ON,
-        .polled = o->interrupts != TOGGLE_ON,
-        .bus = &m->pci,
-        .place = FAKE_PCI_FIRST,
-        .msix = {MACHINE_MSIX_ADDRESS, MACHINE_MSIX_DATA},
-        .lenient = m->lenient,
-        .lively = m->lively,
-        .lie = o->lie,
-    };
-    struct fake_net_config config = {
-        .mrg_rxbuf = o->mrg_rxbuf == TOGGLE_ON,
-        .mac_feature = o->mac_feature,
-        .mtu = o->mtu,
-        .refills = m->guest == &guest_core,
-    };
-
-    m->msix = o->msix == TOGGLE_ON;
-    memcpy(config.mac, o->mac, sizeof(config.mac));
-    m->pci = (struct fake_pci_bus){
-        .host = &m->host,
-        .windows = {MACHINE_PCI_MMIO_BASE, MACHINE_PCI_MMIO_SIZE, MACHINE_PCI_IO_BASE,
-                    MACHINE_PCI_IO_SIZE},
-    };
-    fake_net_start(m->net, &m->memory, &m->host, &m->wire, &transport, &config);
-    if (fake_virtio_pci(m->device))
-        m->pci.function[m->pci.count++] = m->device;
-}
-
 /* The tree lies at the end of its memory. */
 static void give_tree(struct machine *m, struct guest_config *config)
 {
     struct device_tree_wish w = {
-        .pci = fake_virtio_pci(m->device),
-        .mmio_base = MACHINE_MMIO_BASE,
-        .mmio_irq = MACHINE_MMIO_IRQ,
+        .pci = config->pci,
         .windows = m->pci.windows,
-        .lie = m->device->config.lie,
+        .lie = m->devices[0].virtio->config.lie,
     };
     uint8_t blob[DEVICE_TREE_MAX];
 
+    for (unsigned i = 0; i < config->place_count; i++)
+        if (!config->places[i].pci) {
+            w.slots[w.slot_count].base = config->places[i].address;
+            w.slots[w.slot_count++].irq = config->places[i].irq;
+        }
     config->device_tree_size = device_tree_make(blob, &w, m->sim, &m->form);
     config->device_tree = memcpy(m->tree + DEVICE_TREE_MAX - config->device_tree_size, blob,
                                  config->device_tree_size);
@@ -669,10 +434,13 @@ static void boot_event(void *ctx, uint64_t arg)
         .buffers = m->buffers,
         .buffers_size = m->buffers_size,
     };
+    struct guest_place places[MACHINE_DEVICES];
     volatile int err = 0; /* lives across the longjmp */
 
     (void)arg;
-    if (fake_virtio_pci(m->device)) {
+    config.places = places;
+    config.place_count = machine_devices_places(m, places);
+    if (m->pci.count) {
         config.pci = true;
         config.pci_mmio_base = MACHINE_PCI_MMIO_BASE;
         config.pci_mmio_size = MACHINE_PCI_MMIO_SIZE;
@@ -681,9 +449,6 @@ static void boot_event(void *ctx, uint64_t arg)
         config.msix = m->msix;
         config.msix_address = MACHINE_MSIX_ADDRESS;
         config.msix_data = MACHINE_MSIX_DATA;
-    } else {
-        config.mmio_base = MACHINE_MMIO_BASE;
-        config.mmio_irq = MACHINE_MMIO_IRQ;
     }
     give_tree(m, &config);
     m->running = true;
@@ -691,7 +456,7 @@ static void boot_event(void *ctx, uint64_t arg)
     if (setjmp(m->escape) == 0)
         err = m->guest->boot(m->state, &config, m->sim->now_ns);
     m->running = false;
-    m->gave_up = err && m->device->config.lie;
+    m->gave_up = err && m->devices[0].virtio->config.lie;
     m->booted = !m->gave_up;
     if (m->gave_up)
         return;
@@ -702,36 +467,26 @@ static void boot_event(void *ctx, uint64_t arg)
     machine_wake(m);
 }
 
-/* The legacy interfaces say a ring's place as a 32-bit number of a page: 4.1.5.1.3, 4.2.4. */
-static unsigned bus_bits(enum transport_kind transport)
-{
-    return transport == TRANSPORT_MMIO || transport == TRANSPORT_PCI_MODERN ? 64 : 44;
-}
-
 void machine_start(struct machine *m, struct sim *sim, const struct machine_config *config,
                    const struct machine_listener *listener)
 {
     m->sim = sim;
     m->listener = *listener;
     m->lenient = config->device->profile == PROFILE_QEMU;
-    m->host.ring = listener->ring ? bus_ring : NULL;
-    m->host.looked = &sim->looked;
     m->weak = config->weak;
     m->lively = config->weak || config->guest != &guest_core;
     m->interrupts = config->device->interrupts == TOGGLE_ON;
     m->powered = true;
     m->running = m->woken = m->waking = m->booted = m->gave_up = false;
-    m->stream_count = 0;
     m->form = config->form;
     rng_init(&m->entropy, config->secret, 0); /* as on the targets: one seed, one story */
     draw_stream_init(&m->poke, "device.poke");
-    m->host.key = sim_draw(sim, stream(m, "device.key"));
     arena_start(&m->arena, sim, config->weak, config->guest != &guest_core, &config->place,
-                bus_bits(config->device->transport));
-    bus_memory(m);
+                machine_devices_bus_bits(config));
+    machine_devices_see_memory(m);
     processes_start(&m->processes);
     guest_memory(m, config->guest, config->fill);
-    device_start(m, config->device);
+    machine_devices_start(m, config);
     sim_timer_init(&m->timer, sim, EVENT_MACHINE, poll_event, m);
     sim_at(sim, sim->now_ns, EVENT_MACHINE, boot_event, m, 0);
 }
@@ -739,7 +494,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
 static void lie_check(struct machine *m)
 {
     oracle_set_add(&m->sim->looked, DEVICE_LIE);
-    if (m->device->live)
+    if (m->devices[0].virtio->live)
         sim_fail(m->sim, FAILURE_SAFETY, "device.lie", m->guest->name,
                  "the device lied, and its driver still uses it at the end of the run");
 }
@@ -747,15 +502,15 @@ static void lie_check(struct machine *m)
 void machine_stop(struct machine *m)
 {
     if (!sim_failed(m->sim)) {
-        if (m->device->config.lie)
+        if (m->devices[0].virtio->config.lie)
             lie_check(m);
-        fake_virtio_check_leaks(m->device);
+        machine_devices_check_leaks(m);
         if (m->guest->stop && !m->gave_up)
             m->guest->stop(m->state, m->sim->now_ns);
         if (m->guest->stop)
-            fake_virtio_check_quiet(m->device);
+            machine_devices_check_quiet(m);
     }
     m->powered = false;
-    fake_virtio_reset(m->device);
+    machine_devices_reset(m);
     arena_clean(&m->arena);
 }

@@ -1,8 +1,8 @@
 /*
- * The simulated computer: a register bus with one virtio-net device, DMA memory, user programs, and
- * a guest that is polled when something happened (or, with interrupts, when the device interrupts)
- * or its deadline has come. Every register access and ring load costs virtual time, and between any
- * two of them the device may act.
+ * The simulated computer: a register bus with virtio devices (devices.c), DMA memory, user
+ * programs, and a guest that is polled when something happened (or, with interrupts, when a device
+ * interrupts) or its deadline has come. Every register access and ring load costs virtual time, and
+ * between any two of them a device may act.
  */
 #ifndef DRYWIRE_MACHINE_SIM_H
 #define DRYWIRE_MACHINE_SIM_H
@@ -23,7 +23,9 @@ enum { COST_REGISTER_NS = 500, COST_RING_NS = 10, COST_BARRIER_NS = 20, COST_REL
 /* Accesses of one poll; more is a spin. */
 enum { POLL_CALLS_MAX = 200000 };
 
+/* The slots of virtio-mmio devices. */
 #define MACHINE_MMIO_BASE UINT64_C(0x10001000)
+enum { MACHINE_MMIO_STEP = 0x2000, MACHINE_MMIO_IRQ = 1 };
 
 /* Where BARs may lie, and the message that is an interrupt, on a machine with a PCI bus. */
 #define MACHINE_PCI_MMIO_BASE UINT64_C(0xc0000000)
@@ -31,7 +33,7 @@ enum { POLL_CALLS_MAX = 200000 };
 #define MACHINE_MSIX_ADDRESS  UINT64_C(0xfee01000)
 enum { MACHINE_PCI_IO_BASE = 0x1000, MACHINE_PCI_IO_SIZE = 0x1000, MACHINE_MSIX_DATA = 0x41 };
 
-enum { MACHINE_STREAMS = 8, MACHINE_MMIO_IRQ = 1 };
+enum { MACHINE_STREAMS = 12, MACHINE_DEVICES = SCENARIO_DEVICES_MAX };
 
 /* Who listens to the machine. */
 struct machine_listener {
@@ -39,7 +41,7 @@ struct machine_listener {
     void (*frame)(void *ctx, const uint8_t *frame, size_t len);
     void (*trace)(void *ctx, unsigned id, const uint64_t *args, unsigned count);
     void (*line)(void *ctx, const char *text, size_t len);
-    /* NULL, or as in struct fake_host. */
+    /* NULL, or as in struct fake_host: of the first device. */
     void (*ring)(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
                  uint32_t value);
     /* A frame is lost at the device: as in struct fake_wire. */
@@ -49,19 +51,38 @@ struct machine_listener {
                    uint32_t value);
 };
 
+/* One device, and what it reaches of the machine. */
+struct machine_device {
+    struct machine *machine;
+    unsigned index;
+    struct fake_virtio *virtio; /* within its body, which is allocated when it is first needed */
+    struct fake_net *net;
+    struct fake_host host;
+    struct fake_wire wire;
+    struct {
+        struct draw_stream draw;
+        const char *what;
+        char name[32];          /* the same for the first device */
+    } streams[MACHINE_STREAMS]; /* of the device, by name */
+    unsigned stream_count;
+};
+
 struct machine {
     struct ring_access ring; /* first: what the core's platform has as ctx */
     struct sim *sim;
     struct machine_listener listener;
     struct platform platform;
     struct fake_memory memory;
-    struct fake_host host;
-    struct fake_wire wire;
     struct fake_pci_bus pci;
     struct arena arena;
     struct processes processes;
-    struct fake_net *net;
-    struct fake_virtio *device; /* the same, as a virtio device */
+    struct machine_device devices[MACHINE_DEVICES]; /* the first is the NIC that the wire is at */
+    unsigned device_count;
+    struct {
+        struct vqueue *queue;
+        struct fake_virtio *device;
+    } queues[MACHINE_DEVICES * FAKE_QUEUES_MAX]; /* of all devices */
+    unsigned queue_count;
     const struct guest_ops *guest;
     void *state; /* of the guest */
     size_t state_size;
@@ -83,15 +104,15 @@ struct machine {
     jmp_buf escape;     /* out of a guest that spins */
     struct rng entropy; /* the core's */
     struct draw_stream poke;
-    struct draw_stream streams[MACHINE_STREAMS]; /* of the device, by name */
-    unsigned stream_count;
     struct draw_stream form;
     uint8_t *tree; /* the end of this memory, so that a sanitizer sees what is read behind it */
 };
 
 struct machine_config {
     const struct guest_ops *guest;
-    const struct device_options *device;
+    const struct device_options *device; /* the NIC that the wire is at */
+    const struct device_options *more;   /* further devices, at most MACHINE_DEVICES - 1 */
+    unsigned more_count;
     bool weak;
     struct draw_stream place; /* where DMA memory lies on the bus */
     struct draw_stream form;  /* of the device tree */
@@ -115,10 +136,14 @@ void machine_frame(struct machine *m, const uint8_t *frame, size_t len);
 /* Poll the guest soon. */
 void machine_wake(struct machine *m);
 
-/* Does neither device nor guest have anything to do at once? */
+/* Does neither a device nor the guest have anything to do at once? */
 static inline bool machine_resting(const struct machine *m)
 {
-    return (m->booted || m->gave_up) && !m->running && !m->waking && !fake_virtio_busy(m->device);
+    bool busy = false;
+
+    for (unsigned i = 0; i < m->device_count; i++)
+        busy |= fake_virtio_busy(m->devices[i].virtio);
+    return (m->booted || m->gave_up) && !m->running && !m->waking && !busy;
 }
 
 /* Is the guest being polled now (so that nothing may call into it)? */

@@ -270,8 +270,8 @@ static void act(void *ctx, uint64_t i)
         c->far.wire.fired[i] += kill_program(c, a->match);
         break;
     case ACTION_LINK:
-        c->far.wire.fired[i] += c->machine.net->link_up != (bool)a->to;
-        fake_net_link(c->machine.net, a->to);
+        c->far.wire.fired[i] += c->machine.devices[0].net->link_up != (bool)a->to;
+        fake_net_link(c->machine.devices[0].net, a->to);
         break;
     case ACTION_CUT:
     case ACTION_HEAL:
@@ -298,7 +298,7 @@ static void hold_event(void *ctx, uint64_t hold)
 {
     struct run_context *c = ctx;
 
-    fake_net_hold_tx(c->machine.net, hold);
+    fake_net_hold_tx(c->machine.devices[0].net, hold);
 }
 
 static void schedule_scenario(struct run_context *c)
@@ -461,6 +461,8 @@ static void start(struct run_context *c)
     struct machine_config config = {
         .guest = c->options->guest ? c->options->guest : &guest_core,
         .device = &sc->device,
+        .more = sc->more,
+        .more_count = sc->more_count,
         .fill = !c->options->quick,
         .secret = scenario_secret(sc, c->sim.seed),
         .place = titled(sc, "memory.place"),

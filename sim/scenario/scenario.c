@@ -368,6 +368,9 @@ static bool check_whole(struct reader *r)
     struct scenario *s = r->s;
     unsigned last = r->line;
 
+    if (!devices_settle(r))
+        return false;
+    r->line = last;
     for (unsigned i = 0; i < s->action_count; i++) {
         const struct scenario_action *a = &s->actions[i];
         bool started = a->kind != ACTION_KILL;
@@ -432,7 +435,7 @@ static struct scenario *scenario_new(const char *path)
     s->native.mss = 1460;
     s->native.window = 65535;
     s->native.latency_ns = 200 * NS_PER_US;
-    s->device.queue_size = 256;
+    s->device.queue_size = DEVICE_QUEUE_SIZE;
     s->device.event_idx = s->device.indirect = s->device.interrupts = TOGGLE_OFF;
     s->device.any_layout = TOGGLE_ON;
     s->device.mrg_rxbuf = TOGGLE_OFF;
@@ -455,6 +458,7 @@ static bool read_device(struct reader *r, const char *words)
     r->path = "--device";
     r->line = 1;
     memset(r->given, 0, sizeof(r->given));
+    r->network_device = false;
     good = read_line(r, line, line + strlen(line));
     r->path = r->s->path;
     return good;

@@ -93,23 +93,28 @@ struct native_options {
     unsigned dhcp_count;
 };
 
+enum { SCENARIO_DEVICES_MAX = 8 /* of one machine */, DEVICE_QUEUE_SIZE = 256 };
+
 struct device_options {
     enum transport_kind transport; /* transport=mmio|mmio-legacy|pci-modern|... */
     enum toggle msix;              /* msix=on|off  PCI only: interrupts by message, default off */
     bool transport_given, queue_given; /* by the file, not by default */
-    enum profile_kind profile;         /* profile=strict|qemu  what it lets a driver do */
-    enum ring_kind ring;               /* ring=split|packed  packed is offered (modern only) */
-    enum toggle event_idx;             /* event_idx=on|off  offered or not; default off */
-    enum toggle indirect;              /* indirect=on|off   the same */
-    enum toggle interrupts; /* interrupts=on|off the machine sleeps or polls; default off */
-    unsigned queue_size;    /* queue=     QueueNumMax, 2..1024, default 256; a power of two
-                             * when split */
-    enum toggle any_layout; /* any-layout=on|off  legacy only, default on */
-    enum toggle mrg_rxbuf;  /* mrg-rxbuf=on|off   offered or not; default off */
-    uint8_t mac[6];         /* mac=       default 02:00:00:00:00:01 */
-    bool mac_feature;       /* mac=none clears it: the driver makes a local address */
-    uint16_t mtu;           /* mtu=       0: feature not offered */
-    enum device_lie lie;    /* lie=WORD   what it lies about; LIE_NONE: nothing */
+    unsigned
+        line; /* of a further device; which keys it has, a bit each in the order of the reader */
+    uint32_t given;
+    enum profile_kind profile; /* profile=strict|qemu  what it lets a driver do */
+    enum ring_kind ring;       /* ring=split|packed  packed is offered (modern only) */
+    enum toggle event_idx;     /* event_idx=on|off  offered or not; default off */
+    enum toggle indirect;      /* indirect=on|off   the same */
+    enum toggle interrupts;    /* interrupts=on|off the machine sleeps or polls; default off */
+    unsigned queue_size;       /* queue=     QueueNumMax, 2..1024, default 256; a power of two
+                                * when split */
+    enum toggle any_layout;    /* any-layout=on|off  legacy only, default on */
+    enum toggle mrg_rxbuf;     /* mrg-rxbuf=on|off   offered or not; default off */
+    uint8_t mac[6];            /* mac=       default 02:00:00:00:00:01 */
+    bool mac_feature;          /* mac=none clears it: the driver makes a local address */
+    uint16_t mtu;              /* mtu=       0: feature not offered */
+    enum device_lie lie;       /* lie=WORD   what it lies about; LIE_NONE: nothing */
 };
 
 /* `run PROGRAM ARG...`, `daemon PROGRAM ARG...`, `at T run PROGRAM ARG...` */
@@ -216,7 +221,9 @@ struct scenario {
     struct slirp_options slirp;
     struct native_options native;
     struct replay_options replay;
-    struct device_options device;
+    struct device_options device; /* the network device that the wire is at */
+    struct device_options *more;  /* further devices, in file order */
+    unsigned more_count;
     struct wire_options wire[2]; /* by enum direction */
     struct scenario_program *programs;
     unsigned program_count;

@@ -18,6 +18,7 @@ struct reader {
     FILE *errors;
     unsigned line;
     bool something;             /* a line said what must happen */
+    bool network_device;        /* a line named one: the next names another */
     unsigned given[DIRECTIVES]; /* the line where each stood last, 0: not yet */
     unsigned heal_line;
     uint32_t wire_given[2]; /* by direction: keys of `wire` lines so far */
@@ -39,6 +40,7 @@ extern const struct directive directives[DIRECTIVES];
 
 /* The lines of other files. */
 bool line_world(struct reader *r);
+bool line_device(struct reader *r);
 bool line_serve(struct reader *r);
 bool line_peer(struct reader *r);
 bool line_peer_dhcp(struct reader *r); /* `peer dhcp ...` */
@@ -77,6 +79,9 @@ const char *line_beside(struct reader *r, const char *file);
 
 /* The files that the scenario may name, or NULL after a message. */
 const struct source *line_files(struct reader *r);
+
+/* Once all lines are read: what further devices have like the first. */
+bool devices_settle(struct reader *r);
 
 /* Zeroed memory that lives as long as the scenario. */
 void *reader_take(struct scenario *s, size_t size);

@@ -341,26 +341,21 @@ const struct process_ops *journal_processes(const struct process_ops *ops)
 
 /* ---- calls ---- */
 
-void journal_open(const struct virtio_place *p)
-{
-    call(JOURNAL_OPEN, (const uint64_t[]){p->bus, p->address}, NULL, 0);
-}
-
-void journal_find(const struct pci_host *h)
-{
-    call(JOURNAL_FIND, (const uint64_t[]){h->mmio_base, h->mmio_size, h->io_base, h->io_size}, NULL,
-         0);
-}
-
 void journal_init(const struct kernel_config *c, uint64_t now_ns)
 {
-    const struct virtio_place *nic = &c->nic;
+    const struct device_places *p = &c->places;
 
     j.dma = c->dma;
     j.at.now_ns = now_ns;
+    for (unsigned i = 0; i < p->slot_count; i++)
+        call(JOURNAL_SLOT, (const uint64_t[]){p->slots[i].base, p->slots[i].irq}, NULL, 0);
+    if (p->has_pci)
+        call(JOURNAL_BUS,
+             (const uint64_t[]){p->pci.mmio_base, p->pci.mmio_size, p->pci.io_base, p->pci.io_size,
+                                p->pci_irq, p->msix.wanted, p->msix.address, p->msix.data},
+             NULL, 0);
     call(JOURNAL_INIT,
-         (const uint64_t[]){now_ns, nic->bus, nic->address, nic->irq, nic->msix.wanted,
-                            nic->msix.address, nic->msix.data, c->nic_options.interrupts,
+         (const uint64_t[]){now_ns, c->interrupts,
                             c->platform->bus_address(c->platform->ctx, c->dma), c->dma_size},
          NULL, 0);
 }

@@ -3,7 +3,7 @@
  * the core and the machine, writes down what core/base/journal.h says, and sends it over the
  * console in lines of at most 168 octets of the journal each, base64:
  *
- *     journal: begin version=1 core=0123456789abcdef kernel=99 detail=0 bytes=9 records=7
+ *     journal: begin version=2 core=0123456789abcdef kernel=99 detail=0 bytes=9 records=7
  * complete=1 journal: data off=0 b64=AQID... journal: end crc32=89abcdef
  *
  * `core` is the revision of the core's sources, `kernel` the size of its state; detail=1: lines of
@@ -14,7 +14,6 @@
 #define DRYWIRE_TARGET_JOURNAL_H
 
 #include "../../core/kernel/kernel.h"
-#include "../../core/virtio/pci.h"
 
 #ifdef DRYWIRE_JOURNAL
 
@@ -24,14 +23,12 @@ const struct platform *journal_platform(const struct platform *p);
 const struct process_ops *journal_processes(const struct process_ops *ops);
 
 /* Before each call of the core that does something, and, where it says, behind it. */
-void journal_open(const struct virtio_place *place);
-void journal_find(const struct pci_host *host);
 void journal_init(const struct kernel_config *config, uint64_t now_ns);
 void journal_program(const char *const *words, unsigned count);
 void journal_poll(uint64_t now_ns);
 void journal_polled(uint64_t deadline_ns); /* when the next poll is due */
 void journal_stop(void);
-void journal_returned(int64_t result); /* of open, find, init, program */
+void journal_returned(int64_t result); /* of init, program */
 
 /* Send it, once: because it was asked for, or because of a panic at `place` (site or reason). */
 void journal_send(void);
@@ -50,8 +47,6 @@ static inline const struct process_ops *journal_processes(const struct process_o
 }
 
 #define journal_start(detail)         ((void)(detail))
-#define journal_open(place)           ((void)(place))
-#define journal_find(host)            ((void)(host))
 #define journal_init(config, now_ns)  ((void)(config))
 #define journal_program(words, count) ((void)(words))
 #define journal_poll(now_ns)          ((void)(now_ns))

@@ -31,8 +31,8 @@ static struct options options;
 static int pids[STARTS_MAX];
 static uint64_t interrupts; /* of the device, taken */
 
-static uint8_t dma[VIRTIO_NET_DMA_SIZE] __attribute__((aligned(PAGE_SIZE), section(".dma")));
-static uint8_t buffers[STACK_BUFFERS_SIZE] __attribute__((aligned(64), section(".noinit")));
+static uint8_t dma[KERNEL_DMA_SIZE] __attribute__((aligned(PAGE_SIZE), section(".dma")));
+static uint8_t buffers[KERNEL_BUFFERS_SIZE] __attribute__((aligned(64), section(".noinit")));
 
 /* ---- platform.h ---- */
 
@@ -160,53 +160,17 @@ static bool programs_done(void)
 
 /* ---- bring-up and loop ---- */
 
-static int open_place(const struct virtio_place *place)
-{
-    struct virtio_device d;
-    int type;
-
-    journal_open(place);
-    type = virtio_open(&d, machine, place);
-    journal_returned(type);
-    return type;
-}
-
-static int find_on_pci(struct pci_host *host, struct virtio_place *place)
-{
-    int err;
-
-    journal_find(host);
-    err = pci_find_virtio(machine, host, VIRTIO_ID_NET, place);
-    journal_returned(err);
-    return err;
-}
-
-/* The first network device, in a virtio-mmio slot or on the PCI bus: 0 or ERR_NODEV. */
-static int find_nic(struct boot *boot, struct virtio_place *place)
-{
-    for (unsigned i = 0; i < boot->places.slot_count; i++) {
-        *place = (struct virtio_place){.bus = VIRTIO_BUS_MMIO,
-                                       .address = boot->places.slots[i].base,
-                                       .irq = boot->places.slots[i].irq};
-        if (open_place(place) == VIRTIO_ID_NET)
-            return 0;
-    }
-    if (!boot->places.has_pci || find_on_pci(&boot->places.pci, place))
-        return ERR_NODEV;
-    place->irq = port_pci_irq(place->address >> 15 & 31,
-                              port_reg_read(NULL, REG_PCI, place->address + PCI_INTERRUPT_PIN, 1));
-    if (options.interrupts == INTERRUPTS_MSI)
-        place->msix = port_msix();
-    return 0;
-}
-
 /* Interrupts are had the way they were asked for, or not at all. */
-static void check_interrupts(const struct virtio_place *nic)
+static void check_interrupts(void)
 {
-    if (options.interrupts == INTERRUPTS_MSI && !nic->msix.wanted)
-        say_end("no-msi", "");
-    if (options.interrupts == INTERRUPTS_LINE)
-        port_interrupt_enable(nic->irq);
+    for (unsigned i = 0; i < kernel.device_count; i++) {
+        const struct virtio_place *place = &kernel.devices[i]->place;
+
+        if (options.interrupts == INTERRUPTS_MSI && !place->msix.wanted)
+            say_end("no-msi", "");
+        if (options.interrupts == INTERRUPTS_LINE)
+            port_interrupt_enable(place->irq);
+    }
 }
 
 static void bring_up(struct boot *boot)
@@ -214,23 +178,23 @@ static void bring_up(struct boot *boot)
     struct kernel_config config = {
         .platform = machine,
         .processes = journal_processes(&target_processes),
+        .places = boot->places,
         .dma = (uint8_t *)((uintptr_t)dma + DMA_WINDOW),
         .dma_size = sizeof(dma),
         .buffers = buffers,
-        .nic_options = {.interrupts = options.interrupts != INTERRUPTS_OFF},
+        .interrupts = options.interrupts != INTERRUPTS_OFF,
     };
-    uint64_t now_ns;
+    uint64_t now_ns = port_clock_ns();
     int err;
 
-    if (find_nic(boot, &config.nic))
-        say_end("no-network-device", "");
-    check_interrupts(&config.nic);
-    now_ns = port_clock_ns();
+    if (options.interrupts == INTERRUPTS_MSI)
+        config.places.msix = port_msix();
     journal_init(&config, now_ns);
     err = kernel_init(&kernel, &config, now_ns);
     journal_returned(err);
     if (err)
-        say_end("device-failed", "");
+        say_end(err == ERR_NODEV ? "no-network-device" : "device-failed", "");
+    check_interrupts();
 }
 
 /* All programs have ended and nothing is under way: power off. */

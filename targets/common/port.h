@@ -63,8 +63,7 @@ void port_interrupt_enable(unsigned irq);
 bool port_interrupt_take(void);
 void port_interrupt_done(void);
 
-/* The interrupt of a PCI function's pin (1 = INTA), and the message that MSI-X sends instead. */
-unsigned port_pci_irq(unsigned device, unsigned pin);
+/* The message that MSI-X sends in place of an interrupt line. */
 struct virtio_msix port_msix(void);
 
 uint32_t port_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size);

@@ -80,12 +80,6 @@ void port_reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned siz
         *(volatile uint32_t *)at = value;
 }
 
-/* The four pins of all slots go round the four lines. */
-unsigned port_pci_irq(unsigned device, unsigned pin)
-{
-    return PCI_FIRST_IRQ + (device + pin - 1) % 4;
-}
-
 /* No controller for messages. */
 struct virtio_msix port_msix(void)
 {
@@ -118,6 +112,7 @@ static void read_tree(const void *tree, struct boot *boot)
     pci_config_base = d.pci_config_base;
     pci_port_base = d.pci_port_base;
     boot->places = d.places;
+    boot->places.pci_irq = PCI_FIRST_IRQ;
     if (d.bootargs)
         boot_set_cmdline(boot, d.bootargs);
 }

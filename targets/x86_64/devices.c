@@ -15,6 +15,8 @@ enum {
     UART_LSR_TEMT = 0x40,
     UART_FIFO = 16,
 
+    PCI_FIRST_IRQ = 20, /* q35: PIRQE to PIRQH, for slots 0 to 24 */
+
     EXIT_PORT = 0xf4, /* isa-debug-exit: the status is 2 * value + 1 */
 
     PCI_ADDRESS = 0xcf8,
@@ -105,12 +107,6 @@ void port_reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned siz
         out32(port, value);
 }
 
-/* q35: the pins of slots 0 to 24 go round PIRQE to PIRQH, lines 20 to 23. */
-unsigned port_pci_irq(unsigned device, unsigned pin)
-{
-    return 20 + (device + pin - 1) % 4;
-}
-
 struct virtio_msix port_msix(void)
 {
     return (struct virtio_msix){.wanted = true, .address = 0xfee00000, .data = VECTOR_DEVICE};
@@ -179,6 +175,7 @@ _Noreturn void x86_main(const void *start_info)
     boot.places.has_pci = has_pci();
     boot.places.pci = (struct pci_host){
         .mmio_base = 0xc0000000, .mmio_size = 32 << 20, .io_base = 0x1000, .io_size = 0x1000};
+    boot.places.pci_irq = PCI_FIRST_IRQ;
     if (!boot.places.has_pci)
         find_slots(&boot);
     machine_main(&boot);

@@ -273,7 +273,7 @@ static int boot(void *state, const struct guest_config *c, uint64_t now_ns)
 
     memset(d, 0, sizeof(*d));
     d->p = c->platform;
-    d->base = c->mmio_base;
+    d->base = c->places[0].address;
     d->dma = c->dma;
     d->next_ns = now_ns;
     set(d, 0x70, 0);

@@ -226,7 +226,7 @@ static int guest_boot(void *state, const struct guest_config *c, uint64_t now_ns
 
     memset(n, 0, sizeof(*n));
     n->p = c->platform;
-    n->base = c->mmio_base;
+    n->base = c->places[0].address;
     n->next_ns = now_ns;
     if (rd(n, 0) != 0x74726976 || rd(n, 4) != 2 || rd(n, 8) != 1)
         return -1;

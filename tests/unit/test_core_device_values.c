@@ -7,7 +7,7 @@
 #include "virtq_fixture.h"
 #include "../../core/port/machine.h"
 
-static const struct virtio_net_options polled;
+static const struct virtio_options polled;
 static const struct virtio_place place = {.bus = VIRTIO_BUS_MMIO, .address = 0x1000};
 
 static int bring_up(struct fixture *x, struct virtio_net *n)

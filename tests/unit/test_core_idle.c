@@ -125,12 +125,15 @@ static void the_next_poll_is_that_of_the_first_who_waits(void **state)
         k->stack.dhcp.timer_ns = DEADLINE_NEVER;
         k->tasks[i].state = TASK_FREE;
     }
-    k->nic.check_due = true; /* link and status are looked at once more */
-    k->nic.check_ns = now + 3;
+    k->first.driver = &virtio_net_driver;
+    k->devices[0] = &k->first;
+    k->device_count = 1;
+    k->first.state.net.check_due = true; /* link and status are looked at once more */
+    k->first.state.net.check_ns = now + 3;
     assert_int_equal(kernel_deadline(k, now), now + 3);
-    k->nic.more = true; /* used entries that no interrupt will tell of */
+    k->first.state.net.more = true; /* used entries that no interrupt will tell of */
     assert_true(kernel_deadline(k, now) <= now);
-    k->nic.dev.failed = true;
+    k->first.state.net.dev.failed = true;
     assert_int_equal(kernel_deadline(k, now), DEADLINE_NEVER);
 }
 

@@ -330,15 +330,19 @@ static int bring_up(struct machine *m)
 {
     struct virtio_msix msix = m->place.msix;
     struct rng random;
-    int err = pci_find_virtio(&m->f.platform, &m->host, VIRTIO_ID_NET, &m->place);
+    struct pci_scan scan = {0};
+    int type;
 
-    if (err)
-        return err;
+    do
+        type = pci_next_virtio(&m->f.platform, &scan, &m->place);
+    while (type >= 0 && type != VIRTIO_ID_NET);
+    if (type < 0 || pci_place(&m->f.platform, &m->host, &m->place))
+        return ERR_NODEV;
     m->place.msix = msix;
     rng_init(&random, 1, 2);
     m->memory.used = 0;
     return virtio_net_init(&m->net, &m->f.platform, &m->place, &m->memory, &random,
-                           &(struct virtio_net_options){0});
+                           &(struct virtio_options){0});
 }
 
 /* ---- tables of lies ---- */

@@ -7,7 +7,7 @@
 #include "../../core/port/machine.h"
 #include "virtq_fixture.h"
 
-static const struct virtio_net_options polled;
+static const struct virtio_options polled;
 static const struct virtio_place place = {.bus = VIRTIO_BUS_MMIO, .address = 0x1000};
 
 static void device_uses(struct fixture *x, uint16_t at, uint32_t id, uint32_t len)

@@ -22,7 +22,7 @@
 enum { DMA_SIZE = 0x10000, IO = 0x1000, MODERN_BAR = 0x4000, TABLE_BAR = 0x8000, QUEUE = 8 };
 
 struct rig {
-    struct fake_net *n;
+    struct fake_net *n, *neighbour; /* its place is device 5 */
     struct fake_memory memory;
     struct fake_host host;
     struct fake_wire wire;
@@ -135,6 +135,7 @@ static int setup(void **state)
     struct rig *r = calloc(1, sizeof(*r));
 
     r->n = calloc(1, sizeof(*r->n));
+    r->neighbour = calloc(1, sizeof(*r->neighbour));
     r->dma = calloc(1, DMA_SIZE);
     r->memory = (struct fake_memory){
         .ctx = r,
@@ -163,8 +164,8 @@ static int setup(void **state)
     r->bus = (struct fake_pci_bus){
         .host = &r->host,
         .windows = {MEMORY, 0x100000, IO, 0x1000},
-        .function = {&r->n->device},
-        .count = 1,
+        .function = {&r->n->device, &r->neighbour->device},
+        .count = 2,
     };
     *state = r;
     return 0;
@@ -176,6 +177,7 @@ static int teardown(void **state)
 
     free(r->dma);
     free(r->n);
+    free(r->neighbour);
     free(r);
     return 0;
 }
@@ -197,6 +199,8 @@ static void start(struct rig *r, enum fake_transport transport)
     r->interrupts = 0;
     memset(r->dma, 0, DMA_SIZE);
     fake_net_start(r->n, &r->memory, &r->host, &r->wire, &r->config, &net);
+    r->config.place = FAKE_PCI_PLACE(5, 0);
+    fake_net_start(r->neighbour, &r->memory, &r->host, &r->wire, &r->config, &net);
 }
 
 /* ---- the driver's steps ---- */
@@ -408,6 +412,25 @@ static void sizing_tells_sizes_and_keeps_types(void **state)
     expect_quiet(r);
 }
 
+static void two_functions_on_a_bus_have_their_own_registers(void **state)
+{
+    struct rig *r = *state;
+
+    start(r, FAKE_TRANSPORT_PCI_MODERN);
+    modern_up(r);
+    fake_pci_write(&r->bus, FAKE_CONFIG, (5 << 15) + PCI_BASE_ADDRESS_0 + 4, 4,
+                   (uint32_t)MEMORY + 0x10000);
+    fake_pci_write(&r->bus, FAKE_CONFIG, (5 << 15) + PCI_BASE_ADDRESS_0 + 16, 4,
+                   (uint32_t)MEMORY + 0x14000);
+    fake_pci_write(&r->bus, FAKE_CONFIG, (5 << 15) + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    fake_pci_write(&r->bus, FAKE_MEMORY,
+                   MEMORY + 0x14000 + FAKE_PCI_COMMON_AT + VIRTIO_PCI_COMMON_DEVICE_STATUS, 1, 0);
+    assert_int_equal(common_read(r, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1), 15);
+    assert_true(r->n->device.live);
+    assert_int_equal(r->neighbour->device.status, 0);
+    expect_quiet(r);
+}
+
 /* ---- mistakes ---- */
 
 static void decode_off(struct rig *r)
@@ -439,6 +462,18 @@ static void bars_overlap(struct rig *r)
 {
     place_bars(r);
     cfg(r, PCI_BASE_ADDRESS_0 + 4, 4, (uint32_t)MEMORY + MODERN_BAR + 0x1000);
+    cfg(r, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+}
+static void neighbour(struct rig *r, unsigned reg, unsigned size, uint32_t value)
+{
+    fake_pci_write(&r->bus, FAKE_CONFIG, (5 << 15) + reg, size, value);
+}
+static void bars_of_two_functions_overlap(struct rig *r)
+{
+    neighbour(r, PCI_BASE_ADDRESS_0 + 4, 4, (uint32_t)MEMORY + 0x1000);
+    neighbour(r, PCI_BASE_ADDRESS_0 + 16, 4, (uint32_t)MEMORY + MODERN_BAR);
+    neighbour(r, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    place_bars(r);
     cfg(r, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
 }
 static void bar_outside_the_window(struct rig *r)
@@ -685,6 +720,7 @@ static const struct mistake {
     {outside, FAKE_TRANSPORT_PCI_MODERN, "pci.access"},
     {over_the_end, FAKE_TRANSPORT_PCI_MODERN, "pci.access"},
     {bar_at_zero, FAKE_TRANSPORT_PCI_MODERN, "pci.bar"},
+    {bars_of_two_functions_overlap, FAKE_TRANSPORT_PCI_MODERN, "pci.bar"},
     {bars_overlap, FAKE_TRANSPORT_PCI_MODERN, "pci.bar"},
     {bar_outside_the_window, FAKE_TRANSPORT_PCI_MODERN, "pci.bar"},
     {bar_not_aligned, FAKE_TRANSPORT_PCI_MODERN, "pci.bar"},
@@ -774,6 +810,7 @@ int main(void)
         T(a_modern_driver_without_mistakes_is_not_reported),
         T(a_legacy_driver_without_mistakes_is_not_reported),
         T(sizing_tells_sizes_and_keeps_types),
+        T(two_functions_on_a_bus_have_their_own_registers),
         T(every_mistake_is_reported_by_name),
         T(the_profile_of_qemu_accepts_any_features),
     };

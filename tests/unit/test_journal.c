@@ -52,12 +52,21 @@ static void bytes(struct writer *w, const void *at, size_t len)
     w->len += len;
 }
 
-/* A device that is not there, looked for, and the end of the machine. */
-static void short_journal(struct writer *w)
+/* A device is looked for at a place, and something is read at an address. */
+static void look(struct writer *w, uint64_t address)
 {
     *w = (struct writer){.complete = 1};
-    RECORD(w, OPEN, 0, 0x10001000);
-    RECORD(w, REG_READ, 2, 0x10001000, 0);
+    RECORD(w, SLOT, 0x10001000, 1);
+    RECORD(w, INIT, 1000, 0, 0x80400000, 2 << 20);
+    RECORD(w, ENTROPY, 1);
+    RECORD(w, ENTROPY, 2);
+    RECORD(w, REG_READ, 2, address, 0);
+}
+
+/* It is not there, and the end of the machine. */
+static void short_journal(struct writer *w)
+{
+    look(w, 0x10001000);
     RECORD(w, END, JOURNAL_ASKED, 0, 0, 0);
     bytes(w, "", 0);
 }
@@ -66,9 +75,10 @@ static void short_journal(struct writer *w)
 static void long_journal(struct writer *w)
 {
     *w = (struct writer){.complete = 1};
-    RECORD(w, FIND, 0xc0000000, 0x100000, 0x1000, 0x1000);
+    RECORD(w, BUS, 0xc0000000, 0x100000, 0x1000, 0x1000, 20, 1, 0xfee00000, 0x41);
+    RECORD(w, SLOT, 0x10001000, 1);
+    RECORD(w, INIT, 1000, 0, 0x80400000, 2 << 20);
     RECORD(w, REG_READ, 2 << 2 | 1, 0, 0xffff);
-    RECORD(w, INIT, 1000, 0, 0x10001000, 1, 0, 0, 0, 0, 0x80400000, 2 << 20);
     RECORD(w, ENTROPY, UINT64_MAX);
     RECORD(w, REG_WRITE, 2, 0x10001070, 0);
     RECORD(w, LOAD, 0x1000 << 2 | 1, 0xffff);
@@ -158,7 +168,7 @@ static void make_log(struct log *l, const struct writer *w)
     l->len = (size_t)snprintf(l->text, LOG_MAX, "firmware says\r\n\n");
     line(l, "test: begin proto=1 target=rv64 build=01234567 run=1 plan=1");
     line(l,
-         "journal: begin version=1 core=0123456789abcdef kernel=%zu detail=0 bytes=%zu "
+         "journal: begin version=2 core=0123456789abcdef kernel=%zu detail=0 bytes=%zu "
          "records=%u complete=%u",
          replay_kernel_size(), w->len, w->records, w->complete);
     for (size_t at = 0; at < w->len; at += 168) {
@@ -216,7 +226,7 @@ static void a_good_log_is_read(void **state)
     assert_string_equal(j.line[0], "test: begin proto=1 target=rv64 build=01234567 run=1 plan=1");
     assert_int_equal(j.end.field[0], JOURNAL_PANIC);
     assert_null(journal_next(j.bytes, j.len, &at, &r));
-    assert_int_equal(r.tag, JOURNAL_FIND);
+    assert_int_equal(r.tag, JOURNAL_BUS);
     assert_int_equal(r.field[1], 0x100000);
     journal_free(&j);
 }
@@ -271,11 +281,11 @@ static void another_version_is_refused(void **state)
     log_.sequence = 0;
     log_.len = 0;
     line(&log_, "test: begin");
-    line(&log_, "journal: begin version=2 something=else");
-    refused("line 2: a journal of version 2; this program reads version 1");
+    line(&log_, "journal: begin version=3 something=else");
+    refused("line 2: a journal of version 3; this program reads version 2");
     line(&log_, "x: y");
     log_.len = log_.sequence = 0;
-    line(&log_, "journal: begin version=1 core=0123456789abcdef kernel=1 detail=0 bytes=999999999 "
+    line(&log_, "journal: begin version=2 core=0123456789abcdef kernel=1 detail=0 bytes=999999999 "
                 "records=1 complete=1");
     refused("more than any has");
 }
@@ -285,7 +295,7 @@ static void a_line_between_its_parts_is_refused(void **state)
     (void)state;
     log_.len = log_.sequence = 0;
     line(&log_,
-         "journal: begin version=1 core=0123456789abcdef kernel=1 detail=0 bytes=6 records=1 "
+         "journal: begin version=2 core=0123456789abcdef kernel=1 detail=0 bytes=6 records=1 "
          "complete=1");
     line(&log_, "journal: data off=0 b64=AAAA");
     line(&log_, "tcp: rst");
@@ -311,7 +321,7 @@ static void impossible_records_are_refused(void **state)
     RECORD(&writer, TICK, 0);
     refused_records("an end in the middle");
     writer = (struct writer){.complete = 1};
-    RECORD(&writer, OPEN, 0, 0x10001000);
+    RECORD(&writer, SLOT, 0x10001000, 1);
     RECORD(&writer, END, JOURNAL_PANIC, 0, 0, 0);
     bytes(&writer, "a.c:1\x1b", 6);
     refused_records("record 2 of the journal: impossible"); /* nothing for a terminal */
@@ -319,17 +329,21 @@ static void impossible_records_are_refused(void **state)
     RECORD(&writer, POLL, 5);
     refused_records("record 1 of the journal: impossible, or out of place"); /* before INIT */
     writer = (struct writer){.complete = 1};
-    RECORD(&writer, OPEN, 0, 0);
+    RECORD(&writer, SLOT, 0, 0);
     refused_records("no end");
+    for (unsigned i = 0; i <= JOURNAL_SLOTS_MAX; i++)
+        RECORD(&writer, SLOT, 0, 0);
+    refused_records(
+        "record 33 of the journal: impossible, or out of place"); /* more than a machine */
     writer = (struct writer){.complete = 1};
     RECORD(&writer, REG_READ, 2, 0, 0);
     refused_records("out of place"); /* nobody asked anything yet */
     writer = (struct writer){.complete = 1};
-    RECORD(&writer, INIT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4096);
+    RECORD(&writer, INIT, 0, 0, 0, 4096);
     RECORD(&writer, LOAD, 4096 << 2 | 1, 0);
     refused_records("record 2 of the journal: impossible"); /* behind the memory's end */
     writer = (struct writer){.complete = 1};
-    RECORD(&writer, OPEN, 0, 0);
+    RECORD(&writer, SLOT, 0, 0);
     writer.bytes[writer.len - 1] = 0x80;
     writer.bytes[writer.len++] = 0; /* a 0 in two bytes */
     refused_records("not a number");
@@ -360,11 +374,9 @@ static void a_journal_is_followed_to_its_end(void **state)
     assert_int_equal(parse(&r.journal), 0);
     assert_int_equal(replay(&r), OUTCOME_DIFFERENT);
     assert_non_null(
-        strstr(r.message, "record 3: the journal ends here, and what the core put out"));
-    /* With the sum over ERR_NODEV, which virtio_open() answers: */
-    writer = (struct writer){.complete = 1};
-    RECORD(&writer, OPEN, 0, 0x10001000);
-    RECORD(&writer, REG_READ, 2, 0x10001000, 0);
+        strstr(r.message, "record 6: the journal ends here, and what the core put out"));
+    /* With the sum over ERR_NODEV, which kernel_init() returns: */
+    look(&writer, 0x10001000);
     RECORD(&writer, END, JOURNAL_ASKED, 0, r.sum, r.total);
     bytes(&writer, "", 0);
     journal_free(&r.journal);
@@ -372,7 +384,7 @@ static void a_journal_is_followed_to_its_end(void **state)
     r = (struct replay){.number = 0};
     assert_int_equal(parse(&r.journal), 0);
     assert_int_equal(replay(&r), OUTCOME_SAME);
-    assert_int_equal(r.number, 2);
+    assert_int_equal(r.number, 5);
     journal_free(&r.journal);
 }
 
@@ -381,16 +393,14 @@ static void the_first_difference_is_named(void **state)
     static struct replay r;
 
     (void)state;
-    writer = (struct writer){.complete = 1};
-    RECORD(&writer, OPEN, 0, 0x10001000);
-    RECORD(&writer, REG_READ, 2, 0x10001004, 0);
+    look(&writer, 0x10001004);
     RECORD(&writer, END, JOURNAL_ASKED, 0, 0, 0);
     bytes(&writer, "", 0);
     make_log(&log_, &writer);
     r = (struct replay){.number = 0};
     assert_int_equal(parse(&r.journal), 0);
     assert_int_equal(replay(&r), OUTCOME_DIFFERENT);
-    assert_string_equal(r.message, "record 2: in the journal it is REG_READ mmio 0x10001004 size 4 "
+    assert_string_equal(r.message, "record 5: in the journal it is REG_READ mmio 0x10001004 size 4 "
                                    "value 0; here REG_READ mmio 0x10001000 size 4 value 0");
     journal_free(&r.journal);
 }

@@ -375,6 +375,31 @@ static void packed_rings_take_any_size(void **state)
     scenario_free(s);
 }
 
+static void a_further_device_is_like_the_first_but_for_what_its_line_says(void **state)
+{
+    struct scenario *s =
+        good("until 1s\nworld native\ndevice virtio-net transport=pci-modern ring=packed "
+             "queue=100 event_idx=on indirect=on\ndevice virtio-net indirect=off\n"
+             "device virtio-net transport=pci-legacy mac=none mtu=1280\n");
+
+    (void)state;
+    assert_int_equal(s->more_count, 2);
+    assert_int_equal(s->more[0].transport, TRANSPORT_PCI_MODERN);
+    assert_int_equal(s->more[0].ring, RING_PACKED);
+    assert_int_equal(s->more[0].queue_size, 100);
+    assert_int_equal(s->more[0].event_idx, TOGGLE_ON);
+    assert_int_equal(s->more[0].indirect, TOGGLE_OFF);
+    assert_int_equal(s->more[0].mac[5], 2);
+    assert_true(s->more[0].mac_feature);
+    assert_int_equal(s->more[1].transport, TRANSPORT_PCI_LEGACY);
+    assert_int_equal(s->more[1].ring, RING_SPLIT); /* legacy has no other */
+    assert_int_equal(s->more[1].queue_size, 256);
+    assert_false(s->more[1].mac_feature);
+    assert_int_equal(s->more[1].mtu, 1280);
+    assert_int_equal(s->device.mtu, 0);
+    scenario_free(s);
+}
+
 static void mistakes_name_their_line_and_what_was_meant(void **state)
 {
     (void)state;
@@ -399,6 +424,15 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("world native pad pad\n", "'pad' is given twice");
     bad("world native\nworld native\n", "t.scn:2: 'world' stands already on line 1");
     bad("device virtio-blk\n", "unknown device");
+    bad("device virtio-net\ndevice virtio-net interrupts=on\n", "for the first device line");
+    bad("until 1s\ndevice virtio-net transport=pci-modern\ndevice virtio-net transport=mmio\n",
+        "found before those on pci");
+    bad("until 1s\ndevice virtio-net\ndevice virtio-net queue=100\n",
+        "queue=100 is not a power of two");
+    bad("device virtio-net\ndevice virtio-net\ndevice virtio-net\ndevice virtio-net\n"
+        "device virtio-net\ndevice virtio-net\ndevice virtio-net\ndevice virtio-net\n"
+        "device virtio-net\n",
+        "8 devices at most");
     bad("device virtio-net queue=100\n", "queue=100 is not a power of two");
     bad("device virtio-net ring=packed transport=mmio-legacy\n", "needs a modern device");
     bad("device virtio-net transport=mmio-legacy queue=8 ring=packed\n", "needs a modern device");
@@ -558,6 +592,7 @@ static void damaged_text_does_no_harm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_further_device_is_like_the_first_but_for_what_its_line_says),
         cmocka_unit_test(durations_are_exact),
         cmocka_unit_test(percentages_become_rates),
         cmocka_unit_test(numbers_and_addresses_are_strict),

@@ -1,0 +1,175 @@
+/*
+ * The devices of a machine: which drivers there are, where devices may be, who gets which. See
+ * kernel.h.
+ *
+ * The first network device is the stack's. Others come up as well, with few buffers; what they
+ * receive is dropped, as the stack has one interface besides loopback.
+ */
+#include "kernel.h"
+#include "../trace/trace.h"
+
+/* A driver is a row here, and its state a member of the union in struct device. */
+static const struct virtio_driver *const drivers[] = {
+    &virtio_net_driver,
+};
+
+static const struct virtio_driver *device_driver(int type)
+{
+    for (unsigned i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++)
+        if ((int)drivers[i]->type == type)
+            return drivers[i];
+    return 0;
+}
+
+static struct netdev *device_netdev(struct device *d)
+{
+    return d->driver->netdev ? d->driver->netdev(&d->state) : 0;
+}
+
+/* ---- bring-up ---- */
+
+struct device_setup {
+    struct kernel *kernel;
+    const struct kernel_config *config;
+    struct dma_memory dma;
+    struct netdev *nic; /* the stack's */
+};
+
+/* 0, or the error of the device that the stack was to have. */
+static int device_start(struct device_setup *s, const struct virtio_driver *driver,
+                        const struct virtio_place *place)
+{
+    struct kernel *k = s->kernel;
+    struct device *d = k->devices[k->device_count];
+    bool spare = driver->netdev && s->nic;
+    struct virtio_options options = {.interrupts = s->config->interrupts, .spare = spare};
+    int err;
+
+    d->driver = driver;
+    d->place = *place;
+    err = driver->init(&d->state, k->platform, place, &s->dma, &k->rng, &options);
+    if (err)
+        return driver->netdev && !spare ? err : 0;
+    k->device_count++;
+    if (spare)
+        TRACE(k->platform, TRACE_VNET_SPARE, trace_mac(device_netdev(d)->mac));
+    else if (driver->netdev)
+        s->nic = device_netdev(d);
+    return 0;
+}
+
+static int devices_start_mmio(struct device_setup *s)
+{
+    const struct device_places *places = &s->config->places;
+    int err = 0;
+
+    for (unsigned i = 0; !err && i < places->slot_count && s->kernel->device_count < KERNEL_DEVICES;
+         i++) {
+        struct virtio_place place = {
+            .bus = VIRTIO_BUS_MMIO, .address = places->slots[i].base, .irq = places->slots[i].irq};
+        struct virtio_device d;
+        const struct virtio_driver *driver =
+            device_driver(virtio_open(&d, s->kernel->platform, &place));
+
+        if (driver)
+            err = device_start(s, driver, &place);
+    }
+    return err;
+}
+
+/* The pin says which of the four interrupts it is. */
+static unsigned device_pci_irq(const struct platform *p, const struct virtio_place *place,
+                               unsigned first)
+{
+    uint32_t pin = p->reg_read(p->ctx, REG_PCI, place->address + PCI_INTERRUPT_PIN, 1);
+
+    return first + ((unsigned)(place->address >> 15) + pin - 1) % 4;
+}
+
+static int devices_start_pci(struct device_setup *s)
+{
+    const struct device_places *places = &s->config->places;
+    const struct platform *p = s->kernel->platform;
+    struct pci_host host = places->pci;
+    struct pci_scan scan = {0};
+    struct virtio_place place;
+    int err = 0, type;
+
+    while (!err && s->kernel->device_count < KERNEL_DEVICES &&
+           (type = pci_next_virtio(p, &scan, &place)) >= 0) {
+        const struct virtio_driver *driver = device_driver(type);
+
+        if (!driver || pci_place(p, &host, &place))
+            continue;
+        if (places->pci_irq)
+            place.irq = device_pci_irq(p, &place, places->pci_irq);
+        place.msix = places->msix;
+        err = device_start(s, driver, &place);
+    }
+    return err;
+}
+
+int devices_init(struct kernel *k, const struct kernel_config *config, struct netdev **out)
+{
+    struct device_setup s = {
+        .kernel = k, .config = config, .dma = {.base = config->dma, .size = config->dma_size}};
+    struct device *more = (struct device *)((uint8_t *)config->buffers + STACK_BUFFERS_SIZE);
+    int err;
+
+    for (unsigned i = 0; i < KERNEL_DEVICES; i++)
+        k->devices[i] = i ? &more[i - 1] : &k->first;
+    k->device_count = 0;
+    err = devices_start_mmio(&s);
+    if (!err && config->places.has_pci)
+        err = devices_start_pci(&s);
+    if (err)
+        return err;
+    if (!s.nic)
+        return ERR_NODEV;
+    *out = s.nic;
+    return 0;
+}
+
+/* ---- a poll ---- */
+
+/* What comes to an interface that the stack does not have. Bounded by the buffers that it has. */
+static void device_drop(struct netdev *dev)
+{
+    struct frame_view view;
+
+    for (unsigned i = 0; i < VIRTIO_NET_FRAMES_SPARE && dev->receive(dev->ctx, &view); i++)
+        dev->recycle(dev->ctx, &view);
+}
+
+void devices_check(struct kernel *k, uint64_t now_ns)
+{
+    for (unsigned i = 0; i < k->device_count; i++) {
+        struct device *d = k->devices[i];
+        struct netdev *dev = device_netdev(d);
+
+        d->driver->check(&d->state, now_ns);
+        if (dev && dev != k->stack.netdev)
+            device_drop(dev);
+    }
+}
+
+void devices_kick(struct kernel *k)
+{
+    for (unsigned i = 0; i < k->device_count; i++)
+        k->devices[i]->driver->kick(&k->devices[i]->state);
+}
+
+uint64_t devices_deadline(const struct kernel *k)
+{
+    uint64_t at = DEADLINE_NEVER;
+
+    for (unsigned i = 0; i < k->device_count; i++)
+        at = deadline_min(at, k->devices[i]->driver->deadline(&k->devices[i]->state));
+    return at;
+}
+
+void devices_stop(struct kernel *k)
+{
+    for (unsigned i = 0; i < k->device_count; i++)
+        k->devices[i]->driver->stop(&k->devices[i]->state);
+}

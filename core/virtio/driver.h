@@ -1,0 +1,42 @@
+/*
+ * What every driver of a virtio device offers the kernel: a row of the table in
+ * core/kernel/devices.c.
+ *
+ * init(), then check() and kick() once per poll, before and after the work; stop() at the end. The
+ * state is memory of the kernel's, `void *state` is a pointer to it.
+ */
+#ifndef DRYWIRE_DRIVER_H
+#define DRYWIRE_DRIVER_H
+
+#include "../base/rng.h"
+#include "../interface/netdev.h"
+#include "../port/dma.h"
+#include "virtio.h"
+
+struct virtio_options {
+    bool interrupts; /* the machine sleeps until one comes, else it polls by itself */
+    bool spare;      /* nothing above will use it: few buffers do */
+    uint64_t refuse; /* feature bits that are not accepted */
+};
+
+struct virtio_driver {
+    unsigned type; /* VIRTIO_ID_* */
+
+    /* Bring up the device at `place` until it is live, in the order of VirtIO 1.2 section 3.1.1:
+     * 0, ERR_NODEV when there is no device of this type, or ERR_DEVICE. */
+    int (*init)(void *state, const struct platform *p, const struct virtio_place *place,
+                struct dma_memory *memory, struct rng *random,
+                const struct virtio_options *options);
+    /* Acknowledge an interrupt, look after the device; notify it, ask for the next interrupt. */
+    void (*check)(void *state, uint64_t now_ns);
+    void (*kick)(void *state);
+    /* When to poll again without an interrupt; DEADLINE_NEVER. */
+    uint64_t (*deadline)(const void *state);
+    /* Reset the device: every buffer is the driver's again. */
+    void (*stop)(void *state);
+
+    /* For frames; NULL: it is no network device. */
+    struct netdev *(*netdev)(void *state);
+};
+
+#endif

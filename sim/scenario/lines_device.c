@@ -1,0 +1,192 @@
+/* `device NAME KEY...`: the devices of the machine. See scenario_lines.h. */
+#include "scenario_lines.h"
+#include <string.h>
+
+/* Can a device of this kind lie so? */
+static bool lie_fits(const struct device_options *d)
+{
+#define LIE_WHERE(id, word, where) where
+    static const char where[] = "A" DEVICE_LIES(LIE_WHERE);
+#undef LIE_WHERE
+
+    switch (where[d->lie]) {
+    case 'P':
+        return d->transport == TRANSPORT_PCI_MODERN;
+    case 'X':
+        return d->transport == TRANSPORT_PCI_MODERN && d->msix == TOGGLE_ON;
+    case 'M':
+        return d->transport == TRANSPORT_MMIO || d->transport == TRANSPORT_MMIO_LEGACY;
+    case 'N':
+        return d->transport == TRANSPORT_MMIO || d->transport == TRANSPORT_PCI_MODERN;
+    case 'S':
+        return d->ring == RING_SPLIT && d->transport != TRANSPORT_PCI_TRANSITIONAL;
+    default:
+        return d->lie == LIE_NONE || d->transport != TRANSPORT_PCI_TRANSITIONAL;
+    }
+}
+
+static const char *const device_transports[] = {
+    "mmio", "mmio-legacy", "pci-modern", "pci-transitional", "pci-legacy", NULL};
+
+#define LIE_WORD(id, word, where) word,
+static const char *const device_lies[] = {"none", DEVICE_LIES(LIE_WORD) NULL};
+#undef LIE_WORD
+
+/* The keys of a device line; from KEY_PROFILE on they are of the machine, and the first line has
+ * them. */
+enum {
+    KEY_ANY_LAYOUT,
+    KEY_MTU,
+    KEY_TRANSPORT,
+    KEY_QUEUE,
+    KEY_RING,
+    KEY_EVENT_IDX,
+    KEY_INDIRECT,
+    KEY_MRG_RXBUF,
+    KEY_PROFILE,
+    KEY_INTERRUPTS,
+    KEY_MSIX,
+    KEY_LIE,
+};
+
+/* Can there be such a device? Of the keys in `given`; others have values that fit. */
+static bool device_fits(struct reader *r, const struct device_options *d, uint32_t given)
+{
+    if (d->ring == RING_PACKED && transport_legacy(d->transport))
+        return reader_wrong(r, "ring=packed needs a modern device, transport=%s is none",
+                            device_transports[d->transport]);
+    if (d->ring == RING_SPLIT && d->queue_size & (d->queue_size - 1))
+        return reader_wrong(r, "queue=%u is not a power of two from 2 to 1024", d->queue_size);
+    if (given & 1u << KEY_ANY_LAYOUT && d->transport != TRANSPORT_MMIO_LEGACY &&
+        d->transport != TRANSPORT_PCI_LEGACY)
+        return reader_wrong(r, "any-layout= is for mmio-legacy and pci-legacy only");
+    if (given & 1u << KEY_MSIX && d->transport < TRANSPORT_PCI_MODERN)
+        return reader_wrong(r, "msix= is for the pci transports only");
+    if (!lie_fits(d))
+        return reader_wrong(r, "lie=%s does not fit this device; docs/scenarios.md lists which do",
+                            device_lies[d->lie]);
+    return true;
+}
+
+/* mac= has a form of its own; it is taken out before a table reads the rest. */
+static bool read_mac(struct reader *r, struct device_options *d)
+{
+    bool given = false;
+
+    for (unsigned i = 2; i < r->count; i++) {
+        struct word w = r->words[i];
+
+        if (w.quoted || strncmp(w.text, "mac=", 4))
+            continue;
+        if (given)
+            return reader_wrong(r, "'mac' is given twice");
+        given = true;
+        d->mac_feature = strcmp(w.value, "none") != 0;
+        if (d->mac_feature && !value_mac(w.value, d->mac))
+            return reader_wrong(r, "mac=%.40s is not an address such as 02:00:00:00:00:01, or none",
+                                w.value);
+        if (d->mac_feature && d->mac[0] & 1)
+            return reader_wrong(r, "mac=%s is a group address, no station has one", w.value);
+        memmove(&r->words[i], &r->words[i + 1], (r->count - i - 1) * sizeof(w));
+        r->count--;
+        i--;
+    }
+    return true;
+}
+
+/* A further device. What its line does not say is settled when the first line is known. */
+static struct device_options *device_add(struct reader *r)
+{
+    struct scenario *s = r->s;
+    struct device_options *d;
+
+    if (s->more_count == SCENARIO_DEVICES_MAX - 1) {
+        reader_wrong(r, "a machine has %d devices at most", SCENARIO_DEVICES_MAX);
+        return NULL;
+    }
+    s->more = reader_add(s, s->more, &s->more_count, sizeof(*s->more));
+    d = &s->more[s->more_count - 1];
+    *d = (struct device_options){
+        .mac = {2, 0, 0, 0, 0, (uint8_t)(1 + s->more_count)}, .mac_feature = true, .line = r->line};
+    return d;
+}
+
+bool line_device(struct reader *r)
+{
+    static const char *const names[] = {"virtio-net", NULL};
+    static const char *const profiles[] = {"strict", "qemu", NULL};
+    static const char *const rings[] = {"split", "packed", NULL};
+#define DEVICE(field) FIELD(device_options, field)
+    static const struct key keys[] = {
+        [KEY_ANY_LAYOUT] = {"any-layout", VALUE_TOGGLE, DEVICE(any_layout)},
+        [KEY_MTU] = {"mtu", VALUE_NUMBER, DEVICE(mtu), NUMBERS(68, UINT16_MAX)},
+        [KEY_TRANSPORT] = {"transport", VALUE_CHOICE, DEVICE(transport),
+                           .choices = device_transports},
+        [KEY_QUEUE] = {"queue", VALUE_NUMBER, DEVICE(queue_size), NUMBERS(1, 1024)},
+        [KEY_RING] = {"ring", VALUE_CHOICE, DEVICE(ring), .choices = rings},
+        [KEY_EVENT_IDX] = {"event_idx", VALUE_TOGGLE, DEVICE(event_idx)},
+        [KEY_INDIRECT] = {"indirect", VALUE_TOGGLE, DEVICE(indirect)},
+        [KEY_MRG_RXBUF] = {"mrg-rxbuf", VALUE_TOGGLE, DEVICE(mrg_rxbuf)},
+        [KEY_PROFILE] = {"profile", VALUE_CHOICE, DEVICE(profile), .choices = profiles},
+        [KEY_INTERRUPTS] = {"interrupts", VALUE_TOGGLE, DEVICE(interrupts)},
+        [KEY_MSIX] = {"msix", VALUE_TOGGLE, DEVICE(msix)},
+        [KEY_LIE] = {"lie", VALUE_CHOICE, DEVICE(lie), .choices = device_lies},
+        {0},
+    };
+    struct device_options *d = &r->s->device;
+    uint32_t given = 0;
+    bool first;
+
+    if (!word_is(&r->words[1], names[0]))
+        return reader_unknown(r, "device", r->words[1].text, names);
+    first = !r->network_device;
+    r->network_device = true;
+    if (!first)
+        d = device_add(r);
+    if (!d || !read_mac(r, d) || !line_keys(r, keys, 2, d, &given))
+        return false;
+    if (!first && given >> KEY_PROFILE)
+        return reader_wrong(r,
+                            "profile=, interrupts=, msix= and lie= are for the first device line: "
+                            "they are of the whole machine");
+    d->given = given;
+    if (!first)
+        return true;
+    d->transport_given |= given >> KEY_TRANSPORT & 1;
+    d->queue_given |= given >> KEY_QUEUE & 1;
+    return device_fits(r, d, given);
+}
+
+bool devices_settle(struct reader *r)
+{
+    const struct device_options *first = &r->s->device;
+
+    for (unsigned i = 0; i < r->s->more_count; i++) {
+        struct device_options *d = &r->s->more[i];
+        uint32_t given = d->given;
+
+        if (!(given >> KEY_TRANSPORT & 1))
+            d->transport = first->transport;
+        d->transport_given = first->transport_given || given >> KEY_TRANSPORT & 1;
+        if (!(given >> KEY_RING & 1))
+            d->ring = transport_legacy(d->transport) ? RING_SPLIT : first->ring;
+        if (!(given >> KEY_QUEUE & 1))
+            d->queue_size = d->ring == first->ring ? first->queue_size : DEVICE_QUEUE_SIZE;
+        if (!(given >> KEY_EVENT_IDX & 1))
+            d->event_idx = first->event_idx;
+        if (!(given >> KEY_INDIRECT & 1))
+            d->indirect = first->indirect;
+        if (!(given >> KEY_ANY_LAYOUT & 1))
+            d->any_layout = first->any_layout;
+        if (!(given >> KEY_MRG_RXBUF & 1))
+            d->mrg_rxbuf = first->mrg_rxbuf;
+        r->line = d->line;
+        if (d->transport < TRANSPORT_PCI_MODERN && first->transport >= TRANSPORT_PCI_MODERN)
+            return reader_wrong(r,
+                                "a network device on virtio-mmio is found before those on pci, and "
+                                "the first that is found is the stack's: name it first");
+        if (!device_fits(r, d, given))
+            return false;
+    }
+    return true;
+}
