@@ -6,6 +6,7 @@
 #define DRYWIRE_PCAPNG_H
 
 #include "../base/sink.h"
+#include "link_types.h" /* interface "ring" is LINKTYPE_USER0 */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,9 +16,6 @@ enum capture_interface { CAPTURE_WIRE, CAPTURE_LOST, CAPTURE_RING };
 
 /* Characters of a comment; what is behind them is cut off. */
 enum { PCAPNG_COMMENT_MAX = 65535 };
-
-/* Link type of interface "ring": the first of those that are anybody's own. */
-enum { LINKTYPE_USER0 = 147 };
 
 struct pcapng {
     struct sink out;

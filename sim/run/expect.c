@@ -108,7 +108,7 @@ static bool same_key(const char *token, size_t len, const char *wanted)
     if (*token != *wanted)
         return false;
     key = strcspn(wanted, ">=");
-    return wanted[key] && len > key && !memcmp(token, wanted, key) && token[key] == '=';
+    return len > key && wanted[key] && !memcmp(token, wanted, key) && token[key] == '=';
 }
 
 /* The tokens behind "component:", or NULL when the line is another component's. */

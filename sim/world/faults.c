@@ -29,7 +29,7 @@ static bool fault_applies(const struct scenario_action *a, const uint8_t *frame,
 
 /* Does this action hit this frame now? Counts the frames that it could have hit. */
 static bool fault_hits(struct wire *w, unsigned i, enum direction dir, const struct decoded *d,
-                        const uint8_t *frame, size_t len)
+                       const uint8_t *frame, size_t len)
 {
     const struct scenario_action *a = &w->scenario->actions[i];
     uint64_t nth;
@@ -47,7 +47,7 @@ static bool fault_hits(struct wire *w, unsigned i, enum direction dir, const str
 }
 
 static void faults_by_time(struct wire *w, enum direction dir, const struct decoded *d,
-                             const uint8_t *frame, size_t len, struct frame_faults *t)
+                           const uint8_t *frame, size_t len, struct frame_faults *t)
 {
     for (unsigned i = 0; i < w->scenario->action_count; i++) {
         const struct scenario_action *a = &w->scenario->actions[i];

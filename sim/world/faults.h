@@ -1,6 +1,6 @@
 /*
- * Faults of the wire: what happens to a frame, by the scenario's `at T` lines and by its rates, and the
- * damage that it takes. wire.c carries the frames.
+ * Faults of the wire: what happens to a frame, by the scenario's `at T` lines and by its rates, and
+ * the damage that it takes. wire.c carries the frames.
  */
 #ifndef DRYWIRE_FAULTS_H
 #define DRYWIRE_FAULTS_H
@@ -13,7 +13,7 @@ struct frame_faults {
     unsigned field; /* of malform_fields, when it is not a bit */
     uint64_t late_ns;
     size_t truncate; /* 0: no */
-    char words[96]; /* for people: "dropped, delayed"; "": nothing */
+    char words[96];  /* for people: "dropped, delayed"; "": nothing */
 };
 
 /* Which faults meet a frame that enters the wire now; they are counted in w. */
