@@ -1,5 +1,5 @@
 /*
- * The life of a TCP connection: allocation, the calls of sockets, timers, the end. See tcp.h.
+ * The life of a TCP connection: allocation, the calls of sockets, the end. See tcp.h.
  */
 #include "tcp.h"
 #include "../base/check.h"
@@ -423,88 +423,7 @@ void tcp_close(struct tcp_conn *c)
     }
 }
 
-/* ---- time ---- */
-
-/* RFC 6298 section 5, (5.4) to (5.7), with RFC 5681 section 3.1 for the windows. */
-static void rto_expired(struct tcp_conn *c)
-{
-    struct stack *s = c->stack;
-    bool again = c->snd_nxt == c->snd_una && seq_lt(c->snd_una, c->snd_max);
-    uint32_t half = tcp_flight(c) / 2;
-
-    if (s->now_ns - c->first_unacked_ns >= TCP_R2_NS) {
-        tcp_abort(c, c->soft_error ? c->soft_error : ERR_TIMEDOUT);
-        return;
-    }
-    if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
-        c->syn_retried = true;
-    else if (!again)
-        c->ssthresh = half > 2 * c->mss ? half : 2 * c->mss;
-    c->cwnd = c->mss;
-    c->recover = c->snd_max;
-    c->recovering = false;
-    c->dup_acks = 0;
-    c->rtt_start_ns = 0; /* Karn */
-    c->snd_nxt = c->snd_una;
-    c->resend_reason = RETRANSMIT_RTO;
-    c->rto_ns = c->rto_ns * 2 < TCP_RTO_MAX_NS ? c->rto_ns * 2 : TCP_RTO_MAX_NS;
-    c->rto_at_ns = s->now_ns + c->rto_ns;
-}
-
-/* A closed window is probed for as long as the peer answers: MUST-36, MUST-37, SHLD-29, SHLD-30. */
-static void persist_expired(struct tcp_conn *c)
-{
-    uint64_t wait_ns = c->rto_ns;
-
-    if (c->stack->now_ns - c->first_unacked_ns >= TCP_R2_NS && c->probes) {
-        tcp_abort(c, ERR_TIMEDOUT);
-        return;
-    }
-    c->probe = true;
-    c->probes++;
-    for (unsigned i = 0; i < c->probes && wait_ns < TCP_RTO_MAX_NS; i++)
-        wait_ns *= 2;
-    wait_ns = wait_ns < TCP_RTO_MAX_NS ? wait_ns : TCP_RTO_MAX_NS;
-    c->persist_at_ns = c->stack->now_ns + wait_ns;
-}
-
-static void conn_poll(struct tcp_conn *c, uint64_t now_ns)
-{
-    if (now_ns >= c->linger_at_ns) {
-        tcp_end(c);
-        return;
-    }
-    if (now_ns >= c->rto_at_ns)
-        rto_expired(c);
-    if (now_ns >= c->persist_at_ns)
-        persist_expired(c);
-    if (now_ns >= c->delack_at_ns) {
-        c->delack_at_ns = DEADLINE_NEVER;
-        c->ack_now = true;
-    }
-}
-
-void tcp_poll(struct stack *s)
-{
-    for (unsigned i = 0; i < TCP_CONNS; i++)
-        if (s->tcp[i].state != TCP_CLOSED)
-            conn_poll(&s->tcp[i], s->now_ns);
-}
-
-uint64_t tcp_deadline(const struct stack *s)
-{
-    uint64_t at = DEADLINE_NEVER;
-
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
-        const struct tcp_conn *c = &s->tcp[i];
-
-        if (c->state == TCP_CLOSED)
-            continue;
-        at = deadline_min(at, deadline_min(c->rto_at_ns, c->persist_at_ns));
-        at = deadline_min(at, deadline_min(c->delack_at_ns, c->linger_at_ns));
-    }
-    return at;
-}
+/* ---- all of them ---- */
 
 static bool all_over(const struct stack *s, enum tcp_state also)
 {

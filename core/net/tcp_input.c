@@ -85,27 +85,6 @@ static void take_window(struct tcp_conn *c, const struct tcp_segment *g)
         c->snd_wnd_max = c->snd_wnd;
 }
 
-/* RFC 6298 (2.2) to (2.5). */
-static void rtt_sample(struct tcp_conn *c, uint64_t r)
-{
-    uint64_t delta, term;
-
-    if (c->srtt_ns == 0) {
-        c->srtt_ns = r;
-        c->rttvar_ns = r / 2;
-    } else {
-        delta = c->srtt_ns > r ? c->srtt_ns - r : r - c->srtt_ns;
-        c->rttvar_ns = c->rttvar_ns - c->rttvar_ns / 4 + delta / 4;
-        c->srtt_ns = c->srtt_ns - c->srtt_ns / 8 + r / 8;
-    }
-    term = 4 * c->rttvar_ns > 1 ? 4 * c->rttvar_ns : 1; /* the clock ticks in nanoseconds */
-    c->rto_ns = c->srtt_ns + term;
-    if (c->rto_ns < TCP_RTO_MIN_NS)
-        c->rto_ns = TCP_RTO_MIN_NS;
-    if (c->rto_ns > TCP_RTO_MAX_NS)
-        c->rto_ns = TCP_RTO_MAX_NS;
-}
-
 /* Both ends know each other's numbers: windows of RFC 5681 section 3.1, timer of RFC 6298 (5.7). */
 static void establish(struct tcp_conn *c, const struct tcp_segment *g)
 {
@@ -210,7 +189,7 @@ static void input_syn_sent(struct tcp_conn *c, const struct ipv4_packet *p,
         return;
     }
     if (c->rtt_start_ns && !c->syn_retried)
-        rtt_sample(c, c->stack->now_ns - c->rtt_start_ns);
+        tcp_rtt_sample(c, c->stack->now_ns - c->rtt_start_ns);
     c->rtt_start_ns = 0;
     c->snd_una = c->snd_nxt = g->ack;
     c->rto_at_ns = DEADLINE_NEVER;
@@ -341,7 +320,7 @@ static void take_ack(struct tcp_conn *c, uint32_t ack)
     uint64_t now_ns = c->stack->now_ns;
 
     if (c->rtt_start_ns && seq_lt(c->rtt_seq, ack)) {
-        rtt_sample(c, now_ns - c->rtt_start_ns);
+        tcp_rtt_sample(c, now_ns - c->rtt_start_ns);
         c->rtt_start_ns = 0;
     }
     if (seq_lt(c->snd_start, ack)) {

@@ -1,5 +1,5 @@
 /*
- * Between the files of TCP: tcp.c (life of a connection, sockets, timers), tcp_input.c,
+ * Between the files of TCP: tcp.c (life of a connection, sockets), tcp_timer.c, tcp_input.c,
  * tcp_output.c.
  */
 #ifndef DRYWIRE_TCP_INTERNAL_H
@@ -37,6 +37,9 @@ uint32_t tcp_isn(const struct tcp_conn *c);
 
 /* Ready a block to send from iss: SYN first. */
 void tcp_start(struct tcp_conn *c);
+
+/* A round trip took `r` ns: srtt, rttvar and rto_ns follow, RFC 6298 (2.2) to (2.5). */
+void tcp_rtt_sample(struct tcp_conn *c, uint64_t r);
 
 /* Bytes sent and not acknowledged. */
 static inline uint32_t tcp_flight(const struct tcp_conn *c)

@@ -20,7 +20,7 @@ enum {
     OPTION_IF_TSOFFSET = 14,
 };
 
-#define BYTE_ORDER_MAGIC  UINT32_C(0x1a2b3c4d)
+#define BYTE_ORDER_MAGIC UINT32_C(0x1a2b3c4d)
 
 static bool option_is(const struct reading *r, size_t at, uint16_t len, const char *text)
 {
@@ -58,7 +58,8 @@ static int interface_option(struct reading *r, struct interface *i, uint16_t cod
     if (code == OPTION_IF_NAME)
         i->lost = option_is(r, at, len, "lost");
     if (code == OPTION_IF_TSRESOL && !(len == 1 && read_resolution(i, r->bytes[at])))
-        return reading_wrong(r, "a time resolution of 0x%02x and %u bytes", len ? r->bytes[at] : 0, len);
+        return reading_wrong(r, "a time resolution of 0x%02x and %u bytes", len ? r->bytes[at] : 0,
+                             len);
     if (code == OPTION_IF_TSOFFSET && len != 8)
         return reading_wrong(r, "a time offset of %u bytes", len);
     if (code == OPTION_IF_TSOFFSET)
@@ -184,8 +185,8 @@ static const struct interface *interface_of(struct reading *r, uint32_t number)
 
     snprintf(frame, sizeof(frame), "of frame %zu ", r->c->count + 1);
     if (number >= r->interface_count)
-        reading_wrong(r, "frame %zu is of interface %" PRIu32 ", which is not described", r->c->count + 1,
-              number);
+        reading_wrong(r, "frame %zu is of interface %" PRIu32 ", which is not described",
+                      r->c->count + 1, number);
     else if (link_header(r->interfaces[number].link) < 0)
         reading_wrong_link(r, frame, r->interfaces[number].link);
     else
@@ -216,7 +217,8 @@ static int read_packet(struct reading *r, size_t end, bool old)
     if (end - at - 20 < padded)
         return reading_wrong(r, "frame %zu is longer than its block", r->c->count + 1);
     if (!time_of(i, ticks, &time_ns))
-        return reading_wrong(r, "frame %zu has a time that is not from 1970 to 2554", r->c->count + 1);
+        return reading_wrong(r, "frame %zu has a time that is not from 1970 to 2554",
+                             r->c->count + 1);
     if (reading_add(r, i->link, time_ns, at + 20, len, reading_32(r, at + 16)))
         return -1;
     f = &r->c->frames[r->c->count - 1];
@@ -249,7 +251,8 @@ static int read_block(struct reading *r)
     int error = 0;
 
     if (!reading_need(r, BLOCK_MIN))
-        return reading_wrong(r, "the file ends inside the header of a block; editcap keeps what is whole");
+        return reading_wrong(
+            r, "the file ends inside the header of a block; editcap keeps what is whole");
     type = reading_32(r, r->at);
     len = reading_32(r, r->at + 4);
     if (type == BLOCK_SECTION && section_start(r, &len))
@@ -262,8 +265,9 @@ static int read_block(struct reading *r)
             len);
     end = r->at + len - 4;
     if (reading_32(r, end) != len)
-        return reading_wrong(r, "a block is %" PRIu32 " bytes long at its start and %" PRIu32 " at its end",
-                     len, reading_32(r, end));
+        return reading_wrong(
+            r, "a block is %" PRIu32 " bytes long at its start and %" PRIu32 " at its end", len,
+            reading_32(r, end));
     if (type == BLOCK_SECTION)
         error = section_options(r, end);
     else if (type == BLOCK_INTERFACE)

@@ -1,6 +1,6 @@
 /*
- * Inside the reader of captures: what its two formats share. capture.c reads pcap and has the whole,
- * capture_pcapng.c reads pcapng.
+ * Inside the reader of captures: what its two formats share. capture.c reads pcap and has the
+ * whole, capture_pcapng.c reads pcapng.
  */
 #ifndef DRYWIRE_CAPTURE_READING_H
 #define DRYWIRE_CAPTURE_READING_H

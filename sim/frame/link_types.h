@@ -27,9 +27,10 @@ enum { LINK_ETHERNET_HEADER = 14 };
 int link_header(unsigned link);
 
 /*
- * Make the Ethernet header that a frame of another link type does not have: its type as the link's own
- * `header` or the version of IP says, its addresses made of those of IP or ARP in the `len` bytes of
- * payload. Of a cooked frame the address of the sender is known, unless it came by a loopback.
+ * Make the Ethernet header that a frame of another link type does not have: its type as the link's
+ * own `header` or the version of IP says, its addresses made of those of IP or ARP in the `len`
+ * bytes of payload. Of a cooked frame the address of the sender is known, unless it came by a
+ * loopback.
  */
 void link_make_ethernet(uint8_t eth[LINK_ETHERNET_HEADER], unsigned link, const uint8_t *header,
                         const uint8_t *payload, size_t len);

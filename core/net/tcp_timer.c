@@ -1,0 +1,114 @@
+/*
+ * Timers of TCP (RFC 6298, RFC 9293 sections 3.8.3 and 3.8.6): the round-trip time and the retransmission
+ * timeout, what happens when a timer expires, and when the next one does. Read RFC 6298 first.
+ * tcp_input.c measures, tcp_output.c starts the timer.
+ */
+#include "tcp.h"
+#include "../interface/syscall.h"
+#include "tcp_internal.h"
+
+/* ---- the round-trip time ---- */
+
+/* RFC 6298 (2.2) to (2.5). */
+void tcp_rtt_sample(struct tcp_conn *c, uint64_t r)
+{
+    uint64_t delta, term;
+
+    if (c->srtt_ns == 0) {
+        c->srtt_ns = r;
+        c->rttvar_ns = r / 2;
+    } else {
+        delta = c->srtt_ns > r ? c->srtt_ns - r : r - c->srtt_ns;
+        c->rttvar_ns = c->rttvar_ns - c->rttvar_ns / 4 + delta / 4;
+        c->srtt_ns = c->srtt_ns - c->srtt_ns / 8 + r / 8;
+    }
+    term = 4 * c->rttvar_ns > 1 ? 4 * c->rttvar_ns : 1; /* the clock ticks in nanoseconds */
+    c->rto_ns = c->srtt_ns + term;
+    if (c->rto_ns < TCP_RTO_MIN_NS)
+        c->rto_ns = TCP_RTO_MIN_NS;
+    if (c->rto_ns > TCP_RTO_MAX_NS)
+        c->rto_ns = TCP_RTO_MAX_NS;
+}
+
+/* ---- what expires ---- */
+
+/* RFC 6298 section 5, (5.4) to (5.7), with RFC 5681 section 3.1 for the windows. */
+static void rto_expired(struct tcp_conn *c)
+{
+    struct stack *s = c->stack;
+    bool again = c->snd_nxt == c->snd_una && seq_lt(c->snd_una, c->snd_max);
+    uint32_t half = tcp_flight(c) / 2;
+
+    if (s->now_ns - c->first_unacked_ns >= TCP_R2_NS) {
+        tcp_abort(c, c->soft_error ? c->soft_error : ERR_TIMEDOUT);
+        return;
+    }
+    if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
+        c->syn_retried = true;
+    else if (!again)
+        c->ssthresh = half > 2 * c->mss ? half : 2 * c->mss;
+    c->cwnd = c->mss;
+    c->recover = c->snd_max;
+    c->recovering = false;
+    c->dup_acks = 0;
+    c->rtt_start_ns = 0; /* Karn */
+    c->snd_nxt = c->snd_una;
+    c->resend_reason = RETRANSMIT_RTO;
+    c->rto_ns = c->rto_ns * 2 < TCP_RTO_MAX_NS ? c->rto_ns * 2 : TCP_RTO_MAX_NS;
+    c->rto_at_ns = s->now_ns + c->rto_ns;
+}
+
+/* A closed window is probed for as long as the peer answers: MUST-36, MUST-37, SHLD-29, SHLD-30. */
+static void persist_expired(struct tcp_conn *c)
+{
+    uint64_t wait_ns = c->rto_ns;
+
+    if (c->stack->now_ns - c->first_unacked_ns >= TCP_R2_NS && c->probes) {
+        tcp_abort(c, ERR_TIMEDOUT);
+        return;
+    }
+    c->probe = true;
+    c->probes++;
+    for (unsigned i = 0; i < c->probes && wait_ns < TCP_RTO_MAX_NS; i++)
+        wait_ns *= 2;
+    wait_ns = wait_ns < TCP_RTO_MAX_NS ? wait_ns : TCP_RTO_MAX_NS;
+    c->persist_at_ns = c->stack->now_ns + wait_ns;
+}
+
+static void conn_poll(struct tcp_conn *c, uint64_t now_ns)
+{
+    if (now_ns >= c->linger_at_ns) {
+        tcp_end(c);
+        return;
+    }
+    if (now_ns >= c->rto_at_ns)
+        rto_expired(c);
+    if (now_ns >= c->persist_at_ns)
+        persist_expired(c);
+    if (now_ns >= c->delack_at_ns) {
+        c->delack_at_ns = DEADLINE_NEVER;
+        c->ack_now = true;
+    }
+}
+
+void tcp_poll(struct stack *s)
+{
+    for (unsigned i = 0; i < TCP_CONNS; i++)
+        if (s->tcp[i].state != TCP_CLOSED)
+            conn_poll(&s->tcp[i], s->now_ns);
+}
+
+uint64_t tcp_deadline(const struct stack *s)
+{
+    uint64_t at = DEADLINE_NEVER;
+
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        const struct tcp_conn *c = &s->tcp[i];
+
+        if (c->state == TCP_CLOSED)
+            continue;
+        at = deadline_min(at, deadline_min(c->rto_at_ns, c->persist_at_ns));
+        at = deadline_min(at, deadline_min(c->delack_at_ns, c->linger_at_ns));
+    }
+    return at;
+}
