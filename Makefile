@@ -284,8 +284,8 @@ $(O)/cmd/%.o: cmd/%.c $(O)/flags
 	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
 
 # Captures say what sources made them.
-$(addprefix $(O)/cmd/,base/origin.o base/options.o replay/replay_exact.o): SIM_FLAGS += -I$(O)
-$(addprefix $(O)/cmd/,base/origin.o base/options.o replay/replay_exact.o): $(O)/revision.h
+$(addprefix $(O)/cmd/,base/origin.o options.o replay/replay_exact.o): SIM_FLAGS += -I$(O)
+$(addprefix $(O)/cmd/,base/origin.o options.o replay/replay_exact.o): $(O)/revision.h
 .PHONY: always
 $(O)/revision.h: always
 	$(Q)mkdir -p $(@D)

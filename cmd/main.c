@@ -1,8 +1,8 @@
 /*
- * The program `drywire`: from the command line to the verb (verbs.h).
+ * The program `drywire`: from the command line (options.h) to the command (verbs.h).
  */
 #include "base/whole_file.h"
-#include "verbs.h"
+#include "options.h"
 #include "../sim/text/values.h"
 #include "base/exit_codes.h"
 #include <errno.h>
@@ -42,40 +42,13 @@ static void keep_standard_streams(void)
 
 int main(int argc, char **argv)
 {
-    struct options o;
+    static struct command c; /* what it points to is reachable to the end */
     int code;
 
     keep_standard_streams();
     signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error of a write */
-    code = options_parse(argc, argv, &o);
+    code = options_parse(argc, argv, &c);
     atexit(check_stdout);
     whole_file_own();
-    if (code >= 0)
-        return code;
-    code = check_apart(&o);
-    if (code)
-        return code;
-    switch (o.verb) {
-    case VERB_RUN:
-        return verb_run(&o);
-    case VERB_LIST:
-        return verb_list(&o);
-    case VERB_EXPLAIN:
-        return verb_explain(&o);
-    case VERB_WORLD:
-        return verb_world(&o);
-    case VERB_QEMU:
-        return verb_qemu(&o);
-    case VERB_COMPARE:
-        return verb_compare(&o);
-    case VERB_SEQ:
-        return verb_seq(&o);
-    case VERB_REPORT:
-        return verb_report(&o);
-    case VERB_REPLAY:
-        return verb_replay(&o);
-    case VERB_IMPORT:
-        return verb_import(&o);
-    }
-    return EXIT_USAGE;
+    return code >= 0 ? code : c.row->verb->run(&c.call, c.settings);
 }

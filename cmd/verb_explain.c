@@ -4,7 +4,7 @@
  */
 #include "worker/child.h"
 #include "report/stream_words.h"
-#include "verbs.h"
+#include "verb.h"
 #include "../sim/text/values.h"
 #include "base/guest_file.h"
 #include "base/can_run.h"
@@ -74,22 +74,28 @@ static void explain_tape(const struct run_result *r, bool all)
         puts("  none");
 }
 
+struct explain_settings {
+    struct run_choice choice;
+    uint64_t timeout_s;
+    bool verbose;
+};
+
 struct explain_job {
-    const struct options *options;
+    const struct explain_settings *settings;
     const struct scenario *scenario;
     const struct guest_ops *guest;
 };
 
 /* In a child, which a guest may crash. */
-static int explain(void *ctx)
+static int explain_child(void *ctx)
 {
     const struct explain_job *job = ctx;
-    const struct options *o = job->options;
+    const struct explain_settings *s = job->settings;
     struct explanation e = {0};
     struct run_options ro = {
-        .seed = o->choice.seed,
+        .seed = s->choice.seed,
         .guest = job->guest,
-        .weak_memory = memory_toggle(o->choice.memory),
+        .weak_memory = memory_toggle(s->choice.memory),
         .on_frame = explain_frame,
         .on_lost = explain_lost,
         .ctx = &e,
@@ -98,37 +104,49 @@ static int explain(void *ctx)
     struct run_result r;
 
     printf("%s, seed %" PRIu64 "\n\nFrames that a fault touched:\n",
-           value_shown(job->scenario->path), o->choice.seed);
+           value_shown(job->scenario->path), s->choice.seed);
     run_scenario(c, job->scenario, &ro, &r);
     if (!e.touched)
         puts("  none");
-    printf("\nDecisions that the seed drew%s:\n", o->verbose ? "" : " (-v: each one)");
-    explain_tape(&r, o->verbose);
+    printf("\nDecisions that the seed drew%s:\n", s->verbose ? "" : " (-v: each one)");
+    explain_tape(&r, s->verbose);
     printf("\n%s  hash=%016" PRIx64 "%s%s\n", r.failure.kind ? "fail" : "pass", r.hash,
            r.failure.kind ? "  " : "", r.failure.message);
     run_context_free(c);
     return failure_code(r.failure.kind);
 }
 
-int verb_explain(const struct options *o)
+static int explain_run(const struct call *call, const void *settings)
 {
-    struct explain_job job = {.options = o};
+    const struct explain_settings *s = settings;
+    struct explain_job job = {.settings = s};
     struct scenario *sc;
     int code;
 
-    if (o->path_count != 1) {
+    if (call->count != 1) {
         value_message(stderr,
                       "drywire: explain one scenario file, e.g. drywire explain FILE --seed 7\n");
         return EXIT_USAGE;
     }
-    if (o->choice.guest && !(job.guest = guest_file_load(o->choice.guest)))
+    if (s->choice.guest && !(job.guest = guest_file_load(s->choice.guest)))
         return EXIT_USAGE;
-    if (read_scenario(o->paths[0], &o->choice, &sc, stderr))
+    if (read_scenario(call->words[0], &s->choice, &sc, stderr))
         return EXIT_USAGE;
     job.scenario = sc;
     code = can_run(sc);
     if (!code)
-        code = child_call(explain, &job, o->timeout_s);
+        code = child_call(explain_child, &job, s->timeout_s);
     scenario_free(sc);
     return code;
 }
+
+static const struct option_place places[] = {
+    OPTION("seed", explain_settings, choice.seed),
+    OPTION("memory", explain_settings, choice.memory),
+    OPTION("guest", explain_settings, choice.guest),
+    OPTION("timeout", explain_settings, timeout_s),
+    OPTION("verbose", explain_settings, verbose),
+    {NULL},
+};
+
+const struct verb verb_explain = {explain_run, sizeof(struct explain_settings), places};

@@ -10,7 +10,7 @@
 #include "../sim/oracle/oracle.h"
 #include "../sim/text/values.h"
 #include "base/paths.h"
-#include "verbs.h"
+#include "verb.h"
 #include "base/read_scenario.h"
 #include "base/exit_codes.h"
 #include <stdio.h>
@@ -19,7 +19,7 @@
 
 /* ---- a capture ---- */
 
-static const char *end_of(const struct flow *f)
+static const char *list_end(const struct flow *f)
 {
     const struct flow_side *a = &f->sides[CLIENT], *b = &f->sides[SERVER];
 
@@ -36,8 +36,9 @@ static void list_tcp(const struct flow *f, size_t number)
 
     printf("  flow %zu  tcp   %s:%u > %s:%u  from frame %zu, %zu bytes there, %zu back, %s%s%s\n",
            number, value_address_text(a->addr, ends[0]), a->port,
-           value_address_text(b->addr, ends[1]), b->port, f->first_frame, a->len, b->len, end_of(f),
-           f->begun ? "" : ", without its beginning", a->gap || b->gap ? ", with a gap" : "");
+           value_address_text(b->addr, ends[1]), b->port, f->first_frame, a->len, b->len,
+           list_end(f), f->begun ? "" : ", without its beginning",
+           a->gap || b->gap ? ", with a gap" : "");
 }
 
 static void list_dhcp(const struct dhcp_flow *f, size_t number)
@@ -112,8 +113,9 @@ static int list_capture(const char *path)
 
 /* ---- scenarios ---- */
 
-static int list_scenarios(const struct options *o, char **words, int count)
+static int list_scenarios(char **words, int count)
 {
+    const struct run_choice choice = {0};
     struct paths p = {0};
     int code = EXIT_PASS;
 
@@ -121,7 +123,7 @@ static int list_scenarios(const struct options *o, char **words, int count)
     for (size_t i = 0; i < p.count; i++) {
         struct scenario *sc;
 
-        if (read_scenario(p.path[i], &o->choice, &sc, stderr)) {
+        if (read_scenario(p.path[i], &choice, &sc, stderr)) {
             code = EXIT_USAGE;
             continue;
         }
@@ -145,17 +147,17 @@ static void list_known(void)
                oracle_table[i].sentence);
 }
 
-int verb_list(const struct options *o)
+static int list_run(const struct call *call, const void *settings)
 {
     static char standard[] = "tests/scenarios";
     char *only[] = {standard};
     int code;
 
-    if (o->path_count == 1 && capture_recognised(o->paths[0]))
-        return list_capture(o->paths[0]);
-    if (o->path_count || access(standard, R_OK) == 0) {
-        code =
-            list_scenarios(o, o->path_count ? o->paths : only, o->path_count ? o->path_count : 1);
+    (void)settings;
+    if (call->count == 1 && capture_recognised(call->words[0]))
+        return list_capture(call->words[0]);
+    if (call->count || access(standard, R_OK) == 0) {
+        code = list_scenarios(call->count ? call->words : only, call->count ? call->count : 1);
         if (code)
             return code; /* and nothing that pushes its line away */
     } else {
@@ -164,3 +166,5 @@ int verb_list(const struct options *o)
     list_known();
     return EXIT_PASS;
 }
+
+const struct verb verb_list = {list_run, 0, NULL};

@@ -11,7 +11,8 @@
 #include "replay/reactive.h"
 #include "replay/replay_exact.h"
 #include "replay/replay_journal.h"
-#include "verbs.h"
+#include "base/outputs.h"
+#include "verb.h"
 #include "../sim/text/values.h"
 #include "base/exit_codes.h"
 #include <stdio.h>
@@ -20,10 +21,17 @@
 #include <time.h>
 #include <unistd.h>
 
+struct replay_verb_settings {
+    struct replay_settings replay;
+    struct results_form form;
+    const char *artifacts;
+    bool gdb;
+};
+
 /* Exactly when it is a run of ours, reactively when it is a stranger's or the options want that. */
-static int replay_capture(const char *path, const struct options *o)
+static int replay_capture(const char *path, const struct replay_settings *s)
 {
-    bool observer = o->role == ROLE_OBSERVER, reactive = o->loose || o->flow || o->role;
+    bool observer = s->role == ROLE_OBSERVER, reactive = s->loose || s->flow || s->role;
     struct capture c;
     char problem[200];
     int code;
@@ -39,25 +47,27 @@ static int replay_capture(const char *path, const struct options *o)
         return EXIT_USAGE;
     }
     if (observer)
-        return observe(path, &c, o);
-    if (o->exact || (!reactive && exact_run_possible(&c)))
-        code = replay_exact(path, &c, o);
+        return observe(path, &c, s);
+    if (s->exact || (!reactive && exact_run_possible(&c)))
+        code = replay_exact(path, &c, s);
     else
-        code = reactive_replay(&c, o);
+        code = reactive_replay(&c, s);
     capture_free(&c);
     return code;
 }
 
-static int replay_log(const char *path, const struct options *o)
+static int replay_log(const char *path, const struct replay_verb_settings *s)
 {
-    if (!o->exact && !o->role && !o->loose && !o->flow)
-        return replay_journal(path, o);
+    const struct replay_settings *r = &s->replay;
+
+    if (!r->exact && !r->role && !r->loose && !r->flow)
+        return replay_journal(path, s->gdb, s->form.verbose);
     value_message(stderr, "drywire: %s: neither pcap nor pcapng\n", path);
     return EXIT_USAGE;
 }
 
 /* It ended without a word about what it found: as its exit code says, and its errors. */
-static void fail(struct failure *f, int code, const char *errors)
+static void replay_fail(struct failure *f, int code, const char *errors)
 {
     f->kind = code == EXIT_LIVELOCK  ? FAILURE_LIVELOCK
               : code == EXIT_HARNESS ? FAILURE_HARNESS
@@ -68,31 +78,39 @@ static void fail(struct failure *f, int code, const char *errors)
 
 /* What is printed is set aside until it is known how it ends: then it is one result like a
  * run's. */
-static int replay_one(const char *path, const struct options *o)
+static int replay_one(const char *path, const struct replay_verb_settings *s,
+                      const struct call *call)
 {
     static struct verdict v;
-    struct options run = *o;
-    struct results results = {.single = true};
-    struct report_item it = {.path = path, .verdict = &v, .options = &run};
+    struct replay_settings run = s->replay;
+    struct results results = {.form = &s->form, .single = true};
+    struct again again;
+    struct report_item it = {.path = path,
+                             .verdict = &v,
+                             .program = call->program,
+                             .again = &again,
+                             .memory = run.choice.memory,
+                             .color = call->color};
     struct aside out, err;
     struct timespec start, end;
     char *errors, *text;
     int code, told;
 
     clock_gettime(CLOCK_MONOTONIC, &start);
-    replay_found()->seed = o->choice.seed;
+    replay_found()->seed = run.choice.seed;
     aside_begin(&out, stdout);
     aside_begin(&err, stderr);
-    code = capture_recognised(path) ? replay_capture(path, o) : replay_log(path, o);
+    code = capture_recognised(path) ? replay_capture(path, &s->replay) : replay_log(path, s);
     errors = aside_end(&err);
     text = aside_end(&out);
     clock_gettime(CLOCK_MONOTONIC, &end);
     v.real_ns = (uint64_t)(end.tv_sec - start.tv_sec) * NS_PER_S + (uint64_t)end.tv_nsec -
                 (uint64_t)start.tv_nsec;
-    run.choice.seed = replay_found()->seed;
+    it.seed = run.choice.seed = replay_found()->seed;
+    replay_again(&again, &run);
     v.failure = replay_found()->failure;
     if (code && code != EXIT_USAGE && code != EXIT_CANNOT_TEST && !v.failure.kind)
-        fail(&v.failure, code, errors);
+        replay_fail(&v.failure, code, errors);
     it.text = text;
     it.capture = capture_recognised(path) ? path : NULL;
     if (code != EXIT_USAGE)
@@ -101,40 +119,65 @@ static int replay_one(const char *path, const struct options *o)
     it.error = code == EXIT_USAGE ? errors : NULL;
     it.skip = code == EXIT_CANNOT_TEST ? errors : NULL;
     told = results_add(&results, &it);
-    if (o->artifacts && report_failed(&it))
-        told = worse_exit(told, artifact_block(&it));
-    code = worse_exit(code, worse_exit(told, results_end(&results, o)));
+    if (s->artifacts && report_failed(&it))
+        told = worse_exit(told, artifact_block(s->artifacts, &it));
+    code = worse_exit(code, worse_exit(told, results_end(&results)));
     free(errors);
     free(text);
     return code;
 }
 
-int verb_replay(const struct options *o)
+static int replay_verb(const struct call *call, const void *settings)
 {
-    if (o->path_count != 1) {
+    struct replay_verb_settings s = *(const struct replay_verb_settings *)settings;
+    struct replay_settings *r = &s.replay;
+
+    if (call->count != 1) {
         value_message(stderr,
                       "drywire: replay takes one serial log or capture, e.g. drywire replay "
                       "run.pcapng\n");
         return EXIT_USAGE;
     }
-    if (o->exact && (o->role || o->loose || o->flow)) {
+    if (r->exact && (r->role || r->loose || r->flow)) {
         value_message(
             stderr, "drywire: --exact runs the machine again as it was: not with --as, --loose or "
                     "--flow\n");
         return EXIT_USAGE;
     }
-    if (o->role == ROLE_OBSERVER && (o->loose || o->flow)) {
+    if (r->role == ROLE_OBSERVER && (r->loose || r->flow)) {
         value_message(stderr,
                       "drywire: --as observer takes every frame: not with --loose or --flow\n");
         return EXIT_USAGE;
     }
-    if (access(o->paths[0], R_OK)) {
-        paths_report_missing(stderr, o->paths[0]);
+    if (access(call->words[0], R_OK)) {
+        paths_report_missing(stderr, call->words[0]);
         return EXIT_USAGE;
     }
-    if (check_outputs(o, 1))
+    if (output_folder("artifacts", s.artifacts) || output_check("junit", s.form.junit))
         return EXIT_USAGE;
-    if (o->gdb && !capture_recognised(o->paths[0]))
-        return replay_log(o->paths[0], o); /* it becomes gdb, on this terminal */
-    return replay_one(o->paths[0], o);
+    r->path = call->words[0];
+    r->verbose = s.form.verbose;
+    if (s.gdb && !capture_recognised(r->path))
+        return replay_log(r->path, &s); /* it becomes gdb, on this terminal */
+    return replay_one(r->path, &s, call);
 }
+
+static const struct option_place places[] = {
+    OPTION("seed", replay_verb_settings, replay.choice.seed),
+    OPTION("memory", replay_verb_settings, replay.choice.memory),
+    OPTION("json", replay_verb_settings, form.json),
+    OPTION("junit", replay_verb_settings, form.junit),
+    OPTION("artifacts", replay_verb_settings, artifacts),
+    OPTION("annotate", replay_verb_settings, form.annotate),
+    OPTION("timeout", replay_verb_settings, replay.timeout_s),
+    OPTION("gdb", replay_verb_settings, gdb),
+    OPTION("flow", replay_verb_settings, replay.flow),
+    OPTION("as", replay_verb_settings, replay.role),
+    OPTION("loose", replay_verb_settings, replay.loose),
+    OPTION("exact", replay_verb_settings, replay.exact),
+    OPTION("verbose", replay_verb_settings, form.verbose),
+    OPTION("quiet", replay_verb_settings, form.quiet),
+    {NULL},
+};
+
+const struct verb verb_replay = {replay_verb, sizeof(struct replay_verb_settings), places};

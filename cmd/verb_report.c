@@ -9,7 +9,7 @@
 #include "replay/reactive.h"
 #include "replay/replay_exact.h"
 #include "report/report.h"
-#include "verbs.h"
+#include "verb.h"
 #include "../sim/text/values.h"
 #include "base/outputs.h"
 #include "base/guest_file.h"
@@ -23,8 +23,25 @@
 #include <string.h>
 #include <unistd.h>
 
+struct report_settings {
+    struct run_choice choice;
+    uint64_t timeout_s;
+    const char *output;
+    uint64_t flow; /* of a capture */
+    enum role role;
+    bool loose;
+};
+
+/* The run that the page shows. */
+struct report_run {
+    struct scenario *scenario;
+    struct run_choice choice;
+    bool registers;
+    struct again again; /* `drywire run`, or `replay` of the capture */
+};
+
 /* How `to` is reached from the folder of the file `from`, both absolute. */
-static void relative_path(char *buf, size_t size, const char *from, const char *to)
+static void report_relative(char *buf, size_t size, const char *from, const char *to)
 {
     size_t same = 0, n = 0;
 
@@ -38,7 +55,7 @@ static void relative_path(char *buf, size_t size, const char *from, const char *
 }
 
 /* Where `make coverage` left its report in the build folder, seen from the page; NULL: nowhere. */
-static const char *coverage_link(char *buf, size_t size, const char *page)
+static const char *report_coverage(char *buf, size_t size, const char *page)
 {
     char self[4096], index[4200], folder[PATH_MAX], real_index[PATH_MAX], real_page[PATH_MAX + 2];
     const char *slash = strrchr(page, '/');
@@ -54,20 +71,19 @@ static const char *coverage_link(char *buf, size_t size, const char *page)
     if (!realpath(index, real_index) || !realpath(folder, real_page))
         return NULL;
     strcat(real_page, "/"); /* the page in it */
-    relative_path(buf, size, real_page, real_index);
+    report_relative(buf, size, real_page, real_index);
     return buf;
 }
 
 /* The page of a run that is over: 0 or EXIT_HARNESS after a line on stderr. */
-static int write_page(const struct report_item *it, const struct page_log *log)
+static int report_page(const struct report_item *it, const char *path, const struct page_log *log)
 {
-    const char *path = it->options->output;
     const struct verdict *v = it->verdict;
-    char reproduce[1200], versions[120], coverage[2 * PATH_MAX];
+    char reproduce[AGAIN_MAX], versions[120], coverage[2 * PATH_MAX];
     struct page_facts facts = {.scenario = it->scenario,
                                .failure = &v->failure,
                                .failure_kind = failure_kind_word(v->failure.kind),
-                               .seed = it->options->choice.seed,
+                               .seed = it->seed,
                                .hash = v->hash,
                                .virtual_ns = v->virtual_ns,
                                .events = v->events,
@@ -80,7 +96,7 @@ static int write_page(const struct report_item *it, const struct page_log *log)
 
     report_replay(reproduce, sizeof(reproduce), it);
     version_words(versions, sizeof(versions));
-    facts.coverage = coverage_link(coverage, sizeof(coverage), path);
+    facts.coverage = report_coverage(coverage, sizeof(coverage), path);
     page_write(out, &facts, log);
     memory_stream_close(out);
     code = output_write("output", path, page, len);
@@ -88,12 +104,23 @@ static int write_page(const struct report_item *it, const struct page_log *log)
     return code;
 }
 
-static int report_run(const struct scenario *sc, const struct options *o,
-                      const struct guest_ops *guest)
+static int report_make(const struct report_run *run, const struct report_settings *s,
+                       const struct guest_ops *guest, bool color)
 {
     struct page_log *log = page_log_new();
-    struct job job = {.scenario = sc, .options = *o, .guest = guest, .log = log};
-    struct report_item it = {.scenario = sc, .options = o};
+    struct job job = {.scenario = run->scenario,
+                      .choice = run->choice,
+                      .repeat = 1,
+                      .timeout_s = s->timeout_s,
+                      .registers = run->registers,
+                      .guest = guest,
+                      .log = log};
+    struct report_item it = {.scenario = run->scenario,
+                             .program = "build/drywire", /* the page is the same from every build */
+                             .again = &run->again,
+                             .seed = run->choice.seed,
+                             .memory = run->choice.memory,
+                             .color = color};
     int code;
 
     if (!log) {
@@ -101,7 +128,7 @@ static int report_run(const struct scenario *sc, const struct options *o,
         return EXIT_HARNESS;
     }
     it.verdict = pool_run_one(&job);
-    code = write_page(&it, log);
+    code = report_page(&it, s->output, log);
     page_log_free(log);
     if (!code)
         report_line(stdout, &it);
@@ -109,18 +136,22 @@ static int report_run(const struct scenario *sc, const struct options *o,
 }
 
 /* The run that a capture is of, or that plays it to the core: as `drywire replay` would. */
-static int read_capture(const struct options *o, struct scenario **sc, struct options *run)
+static int report_capture(const char *path, const struct report_settings *s, struct report_run *run)
 {
-    const char *path = o->paths[0];
+    struct replay_settings replay = {.path = path,
+                                     .flow = s->flow,
+                                     .role = s->role,
+                                     .choice = s->choice,
+                                     .timeout_s = s->timeout_s};
     struct capture c;
-    struct exact_run exact = {0};
+    struct exact_run exact;
     char problem[200];
     int code;
 
-    if (o->choice.guest || o->choice.device || o->role == ROLE_OBSERVER) {
+    if (s->choice.guest || s->choice.device || s->role == ROLE_OBSERVER) {
         value_message(stderr, "drywire: report of a capture: not with %s\n",
-                      o->choice.guest    ? "--guest"
-                      : o->choice.device ? "--device"
+                      s->choice.guest    ? "--guest"
+                      : s->choice.device ? "--device"
                                          : "--as observer");
         return EXIT_USAGE;
     }
@@ -128,52 +159,72 @@ static int read_capture(const struct options *o, struct scenario **sc, struct op
         value_message(stderr, "drywire: %s: %s\n", path, problem);
         return EXIT_USAGE;
     }
-    *run = *o;
-    run->loose = o->loose || o->flow || o->role || !exact_run_possible(&c);
-    if (run->loose) {
-        code = reactive_scenario(&c, o, sc);
+    replay.loose = s->loose || s->flow || s->role || !exact_run_possible(&c);
+    if (replay.loose) {
+        code = reactive_scenario(&c, &replay, &run->scenario);
     } else {
-        code = exact_run_open(&exact, path, &c, o);
-        *sc = exact.scenario;
-        *run = exact.options;
+        code = exact_run_open(&exact, path, &c);
+        run->scenario = exact.scenario;
+        run->registers = exact.registers;
+        replay.choice = exact.choice;
     }
-    run->verb = VERB_REPLAY;
+    run->choice = replay.choice;
+    replay_again(&run->again, &replay);
     capture_free(&c);
     return code;
 }
 
-int verb_report(const struct options *o)
+static int report_scenario(const char *path, const struct report_settings *s,
+                           struct report_run *run)
 {
+    if (read_scenario(path, &s->choice, &run->scenario, stderr))
+        return EXIT_USAGE;
+    run->choice = s->choice;
+    again_start(&run->again, "run", run->scenario->path, s->choice.seed);
+    again_choice(&run->again, &s->choice);
+    return 0;
+}
+
+static int report_verb(const struct call *call, const void *settings)
+{
+    const struct report_settings *s = settings;
     const struct guest_ops *guest = NULL;
-    struct options run = *o;
-    struct scenario *sc;
+    struct report_run run = {0};
     int code;
 
-    if (o->path_count != 1 || !o->output) {
+    if (call->count != 1 || !s->output) {
         value_message(
             stderr, "drywire: report one scenario file or capture into a page, e.g. drywire report "
                     "FILE --seed 7 -o run.html\n");
         return EXIT_USAGE;
     }
-    if (access(o->paths[0], R_OK)) {
-        paths_report_missing(stderr, o->paths[0]);
+    if (access(call->words[0], R_OK)) {
+        paths_report_missing(stderr, call->words[0]);
         return EXIT_USAGE;
     }
-    code = output_check("output", o->output);
-    if (!code && o->choice.guest && !(guest = guest_file_load(o->choice.guest)))
+    code = output_check("output", s->output);
+    if (!code && s->choice.guest && !(guest = guest_file_load(s->choice.guest)))
         code = EXIT_USAGE;
     if (!code)
-        code = capture_recognised(o->paths[0])
-                   ? read_capture(o, &sc, &run)
-                   : read_scenario(o->paths[0], &o->choice, &sc, stderr);
+        code = capture_recognised(call->words[0]) ? report_capture(call->words[0], s, &run)
+                                                  : report_scenario(call->words[0], s, &run);
     if (code)
         return code;
-    code = can_run(sc);
+    code = can_run(run.scenario);
     if (!code)
         code = can_run_slirp();
-    run.program = "build/drywire"; /* the page is the same from every build */
     if (!code)
-        code = report_run(sc, &run, guest);
-    scenario_free(sc);
+        code = report_make(&run, s, guest, call->color);
+    scenario_free(run.scenario);
     return code;
 }
+
+static const struct option_place places[] = {
+    OPTION("seed", report_settings, choice.seed),  OPTION("memory", report_settings, choice.memory),
+    OPTION("output", report_settings, output),     OPTION("guest", report_settings, choice.guest),
+    OPTION("timeout", report_settings, timeout_s), OPTION("device", report_settings, choice.device),
+    OPTION("flow", report_settings, flow),         OPTION("as", report_settings, role),
+    OPTION("loose", report_settings, loose),       {NULL},
+};
+
+const struct verb verb_report = {report_verb, sizeof(struct report_settings), places};

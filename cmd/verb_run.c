@@ -11,7 +11,9 @@
 #include "worker/pool.h"
 #include "worker/progress.h"
 #include "worker/under_gdb.h"
-#include "verbs.h"
+#include "base/outputs.h"
+#include "seed_range.h"
+#include "verb.h"
 #include "../sim/text/values.h"
 #include "base/guest_file.h"
 #include "base/can_run.h"
@@ -24,6 +26,16 @@
 #include <unistd.h>
 
 enum { STORY_SHORT = 20 };
+
+struct run_settings {
+    struct seed_range seeds;
+    struct run_choice choice; /* its seed is that of each run */
+    uint64_t jobs;            /* runs at the same time; 0: as many as processors */
+    uint64_t repeat, timeout_s;
+    struct results_form form;
+    const char *pcap, *trace, *artifacts, *break_at;
+    bool check_determinism, detail, gdb;
+};
 
 /* A file that was named, in the order of the command line. */
 struct file {
@@ -50,7 +62,8 @@ struct tally {
 };
 
 struct runner {
-    const struct options *o;
+    const struct run_settings *s;
+    const struct call *call;
     const struct guest_ops *guest;
     struct file *files;
     size_t count;
@@ -110,29 +123,56 @@ static void make_job(void *ctx, uint64_t index, struct job *job)
     uint64_t nth = index - f->first;
 
     job->scenario = f->scenario;
-    job->options = *r->o;
+    job->choice = r->s->choice;
+    job->choice.seed = r->s->seeds.first + nth / f->memories;
+    if (r->s->choice.memory == MEMORY_BOTH)
+        job->choice.memory = f->memories == 1    ? MEMORY_DRAW
+                             : nth % f->memories ? MEMORY_STRONG
+                                                 : MEMORY_WEAK;
+    job->repeat = r->s->check_determinism && r->s->repeat < 2 ? 2 : r->s->repeat;
+    job->timeout_s = r->s->timeout_s;
+    job->registers = r->s->detail;
+    job->detail = r->s->form.verbose;
     job->guest = r->guest;
     job->log = NULL;
-    job->story_lines = r->o->verbose ? STORY_ALL : STORY_SHORT;
-    job->options.choice.seed += nth / f->memories;
-    if (r->o->choice.memory == MEMORY_BOTH)
-        job->options.choice.memory = f->memories == 1    ? MEMORY_DRAW
-                                     : nth % f->memories ? MEMORY_STRONG
-                                                         : MEMORY_WEAK;
+    job->story_lines = r->s->form.verbose ? STORY_ALL : STORY_SHORT;
     job->pcap[0] = job->trace[0] = 0;
-    job->pcap_stays = r->o->pcap != NULL;
-    job->trace_stays = r->o->trace != NULL;
-    if (r->o->artifacts) {
-        artifact_name(job->pcap, sizeof(job->pcap), f->scenario->path, &job->options, ".pcapng");
-        artifact_name(job->trace, sizeof(job->trace), f->scenario->path, &job->options, ".trace");
+    job->pcap_stays = r->s->pcap != NULL;
+    job->trace_stays = r->s->trace != NULL;
+    if (r->s->artifacts) {
+        artifact_name(job->pcap, sizeof(job->pcap), r->s->artifacts, f->scenario->path,
+                      &job->choice, ".pcapng");
+        artifact_name(job->trace, sizeof(job->trace), r->s->artifacts, f->scenario->path,
+                      &job->choice, ".trace");
     }
-    if (r->o->pcap)
-        snprintf(job->pcap, sizeof(job->pcap), "%s", r->o->pcap);
-    if (r->o->trace)
-        snprintf(job->trace, sizeof(job->trace), "%s", r->o->trace);
+    if (r->s->pcap)
+        snprintf(job->pcap, sizeof(job->pcap), "%s", r->s->pcap);
+    if (r->s->trace)
+        snprintf(job->trace, sizeof(job->trace), "%s", r->s->trace);
 }
 
 /* ---- what is printed and written ---- */
+
+/* What is reported of any run or file, and the words of its command. */
+static struct report_item run_item(const struct runner *r, const char *path,
+                                   const struct run_choice *choice, const struct verdict *v,
+                                   struct again *again)
+{
+    again_start(again, "run", path, choice->seed);
+    again_choice(again, choice);
+    if (r->s->check_determinism)
+        again_add(again, " --check-determinism");
+    if (r->s->repeat > 1)
+        again_add(again, " --repeat %" PRIu64, r->s->repeat);
+    return (struct report_item){.path = path,
+                                .verdict = v,
+                                .program = r->call->program,
+                                .again = again,
+                                .seed = choice->seed,
+                                .memory = choice->memory,
+                                .color = r->call->color,
+                                .bisect = true};
+}
 
 /* Of many seeds only the first that fails is told whole, and at the end how many did, and what one
  * run's line would say of faults and permissions. */
@@ -144,13 +184,13 @@ static void tell_many(const struct runner *r, const struct file *f)
     size_t len;
     FILE *out;
 
-    if (r->o->json || (r->o->quiet && !bad))
+    if (r->s->form.json || (r->s->form.quiet && !bad))
         return;
     progress_erase();
     out = memory_stream(&text, &len);
     fprintf(out, "%s  %s  seeds=%" PRIu64 "..%" PRIu64 "  %" PRIu64 " runs, %" PRIu64 " failed",
-            bad ? "fail" : "pass", value_shown(f->scenario->path), r->o->choice.seed,
-            r->o->choice.seed + r->seeds - 1, t->runs, t->failed);
+            bad ? "fail" : "pass", value_shown(f->scenario->path), r->s->seeds.first,
+            r->s->seeds.first + r->seeds - 1, t->runs, t->failed);
     if (bad)
         fprintf(out, ", first seed=%" PRIu64, t->first_failed);
     if (t->idle)
@@ -171,7 +211,7 @@ static void keep_first(struct tally *t, const struct report_item *it)
 
     report_block(out, it);
     memory_stream_close(out);
-    t->first_failed = it->options->choice.seed;
+    t->first_failed = it->seed;
     t->failure = it->verdict->failure;
 }
 
@@ -180,21 +220,25 @@ static void junit_many(const struct runner *r, const struct file *f)
 {
     static struct verdict v;
     const struct tally *t = &r->tally;
-    struct options o = *r->o;
+    struct run_choice choice = r->s->choice;
+    struct again again;
     char words[160];
-    struct report_item it = {
-        .scenario = f->scenario, .verdict = &v, .options = &o, .text = t->block, .tally = words};
+    struct report_item it;
     int n = snprintf(words, sizeof(words),
-                     "%" PRIu64 "..%" PRIu64 ": %" PRIu64 " runs, %" PRIu64 " failed",
-                     o.choice.seed, o.choice.seed + r->seeds - 1, t->runs, t->failed);
+                     "%" PRIu64 "..%" PRIu64 ": %" PRIu64 " runs, %" PRIu64 " failed", choice.seed,
+                     choice.seed + r->seeds - 1, t->runs, t->failed);
 
     if (t->failed) {
         snprintf(words + n, sizeof(words) - (size_t)n, ", first seed=%" PRIu64, t->first_failed);
-        o.choice.seed = t->first_failed;
+        choice.seed = t->first_failed;
     }
     v.failure = t->failure;
     v.real_ns = t->real_ns;
-    if (o.junit)
+    it = run_item(r, f->scenario->path, &choice, &v, &again);
+    it.scenario = f->scenario;
+    it.text = t->block;
+    it.tally = words;
+    if (r->s->form.junit)
         junit_add(&it);
 }
 
@@ -218,19 +262,22 @@ static void pass_over(struct runner *r)
 
     for (; r->at < r->count && !runs_of(r, &r->files[r->at]); r->at++) {
         struct file *f = &r->files[r->at];
-        struct report_item it = {
-            .scenario = f->scenario, .options = r->o, .verdict = &nothing, .skip = f->skip};
+        struct again again;
+        struct report_item it =
+            run_item(r, f->scenario ? f->scenario->path : f->path, &r->s->choice, &nothing, &again);
 
+        it.scenario = f->scenario;
+        it.skip = f->skip;
+        it.error = f->error;
         if (f->scenario && slirp_required()) {
             refuse_skip(&nothing, f->scenario, f->skip);
             it.skip = NULL;
             f->code = EXIT_FAIL;
         }
+        r->code = worse_exit(r->code, results_add(&r->results, &it));
         if (f->scenario) {
-            r->code = worse_exit(r->code, results_add(&r->results, &it));
             count_file(r, f->code, true);
         } else {
-            r->code = worse_exit(r->code, results_unreadable(&r->results, f->path, f->error, r->o));
             r->code = worse_exit(r->code, f->code);
             r->unreadable++;
         }
@@ -242,13 +289,15 @@ static void take_verdict(void *ctx, uint64_t index, const struct verdict *v)
     struct runner *r = ctx;
     struct tally *t = &r->tally;
     struct job *job = memory_unset(sizeof(*job));
-    struct report_item it = {.options = &job->options, .verdict = v};
+    struct again again;
+    struct report_item it;
     const struct file *f;
     int code = failure_code(v->failure.kind);
 
     pass_over(r);
     f = &r->files[r->at];
     make_job(r, index, job);
+    it = run_item(r, f->scenario->path, &job->choice, v, &again);
     it.scenario = f->scenario;
     it.of_many = r->seeds > 1;
     it.capture = job->pcap[0] ? job->pcap : NULL;
@@ -259,13 +308,13 @@ static void take_verdict(void *ctx, uint64_t index, const struct verdict *v)
     if (code && !t->failed++)
         keep_first(t, &it);
     if (v->claim.idle[0] && !t->idle++) {
-        t->first_idle = job->options.choice.seed;
+        t->first_idle = job->choice.seed;
         memcpy(t->idle_words, v->claim.idle, sizeof(t->idle_words));
     }
-    if (r->seeds == 1 || r->o->json || (code && t->failed == 1))
+    if (r->seeds == 1 || r->s->form.json || (code && t->failed == 1))
         r->code = worse_exit(r->code, results_add(&r->results, &it));
-    if (r->o->artifacts && code)
-        code = worse_exit(code, artifact_block(&it));
+    if (r->s->artifacts && code)
+        code = worse_exit(code, artifact_block(r->s->artifacts, &it));
     t->code = worse_exit(t->code, code);
     if (t->runs == runs_of(r, f)) {
         if (r->seeds > 1) {
@@ -300,12 +349,12 @@ static void read_files(struct runner *r, const struct paths *p)
         struct file *f = &r->files[i];
 
         f->path = p->path[i];
-        f->code = read_scenario_line(f->path, &r->o->choice, &f->scenario, &f->error);
+        f->code = read_scenario_line(f->path, &r->s->choice, &f->scenario, &f->error);
         if (f->code)
             f->scenario = NULL;
         else
             f->skip = can_run_reason(f->scenario);
-        f->memories = f->scenario && r->o->choice.memory == MEMORY_BOTH &&
+        f->memories = f->scenario && r->s->choice.memory == MEMORY_BOTH &&
                               run_memory(f->scenario) == TOGGLE_DRAW
                           ? 2
                           : 1;
@@ -321,7 +370,7 @@ static void print_summary(const struct runner *r)
     bool stopped = r->code > 128;
 
     progress_erase();
-    if ((r->count == 1 && !stopped) || r->o->json)
+    if ((r->count == 1 && !stopped) || r->s->form.json)
         return;
     printf("%u passed, %u failed, %u skipped", r->passed, r->failed, r->skipped);
     if (r->unreadable)
@@ -333,15 +382,27 @@ static void print_summary(const struct runner *r)
     putchar('\n');
 }
 
-static int run_all(const struct options *o, const struct paths *p, const struct guest_ops *guest)
+static uint64_t processors(void)
 {
-    struct runner r = {.o = o, .guest = guest, .seeds = o->seeds};
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n > 0 ? (uint64_t)n : 1;
+}
+
+static int run_all(const struct run_settings *s, const struct call *call, const struct paths *p,
+                   const struct guest_ops *guest)
+{
+    struct runner r = {.s = s,
+                       .call = call,
+                       .guest = guest,
+                       .seeds = s->seeds.more + 1,
+                       .results = {.form = &s->form}};
     struct pool pool = {.job = make_job,
                         .done = take_verdict,
                         .progress = show_progress,
                         .ctx = &r,
-                        .workers = (unsigned)o->jobs,
-                        .timeout_s = o->timeout_s,
+                        .workers = (unsigned)(s->jobs ? s->jobs : processors()),
+                        .timeout_s = s->timeout_s,
                         .alone = guest != NULL};
     int code;
 
@@ -352,7 +413,7 @@ static int run_all(const struct options *o, const struct paths *p, const struct 
     code = pool_run(&pool);
     r.code = code > 128 ? code : worse_exit(r.code, code);
     print_summary(&r);
-    code = results_end(&r.results, o);
+    code = results_end(&r.results);
     r.code = r.code > 128 ? r.code : worse_exit(r.code, code);
     for (size_t i = 0; i < r.count; i++) {
         scenario_free(r.files[i].scenario);
@@ -362,32 +423,79 @@ static int run_all(const struct options *o, const struct paths *p, const struct 
     return r.code;
 }
 
-int verb_run(const struct options *o)
+static int check_outputs(const struct run_settings *s, size_t scenarios)
 {
+    const char *one = s->pcap ? "pcap" : s->trace ? "trace" : NULL;
+
+    if (one && (scenarios > 1 || s->seeds.more || s->choice.memory == MEMORY_BOTH)) {
+        value_message(stderr,
+                      "drywire: --%s is for a single run of a single scenario; --artifacts DIR is "
+                      "for many\n",
+                      one);
+        return EXIT_USAGE;
+    }
+    if (output_folder("artifacts", s->artifacts) || output_check("pcap", s->pcap) ||
+        output_check("trace", s->trace) || output_check("junit", s->form.junit))
+        return EXIT_USAGE;
+    return 0;
+}
+
+static int run_verb(const struct call *call, const void *settings)
+{
+    struct run_settings s = *(const struct run_settings *)settings;
     const struct guest_ops *guest = NULL;
     struct paths p = {0};
     int code;
 
-    if (!o->path_count) {
+    if (!call->count) {
         value_message(stderr, "drywire: run what? Name scenario files or folders, e.g. drywire run "
                               "tests/scenarios\n");
         return EXIT_USAGE;
     }
+    s.choice.seed = s.seeds.first;
     pool_prepare();
-    code = collect_scenarios(o, &p);
-    if (!code && o->choice.guest && !(guest = guest_file_load(o->choice.guest)))
+    code = paths_scenarios(&p, call->words, call->count);
+    if (!code)
+        code = check_outputs(&s, p.count);
+    if (!code && s.choice.guest && !(guest = guest_file_load(s.choice.guest)))
         code = EXIT_USAGE;
-    if (!code && (o->gdb || o->break_at) && (!o->gdb || p.count > 1)) {
-        value_message(stderr, o->gdb ? "drywire: --gdb is for a single scenario\n"
-                                     : "drywire: --break-at is for --gdb: give both\n");
+    if (!code && (s.gdb || s.break_at) && (!s.gdb || p.count > 1)) {
+        value_message(stderr, s.gdb ? "drywire: --gdb is for a single scenario\n"
+                                    : "drywire: --break-at is for --gdb: give both\n");
         code = EXIT_USAGE;
     }
-    if (!code && o->gdb)
-        code = run_under_gdb(o);
+    if (!code && s.gdb)
+        code = run_under_gdb(call->words[0], &s.choice, s.break_at);
     else if (!code)
         code = can_run_slirp();
     if (!code)
-        code = run_all(o, &p, guest);
+        code = run_all(&s, call, &p, guest);
     paths_free(&p);
     return code;
 }
+
+static const struct option_place places[] = {
+    OPTION("seed", run_settings, seeds.first),
+    OPTION("seeds", run_settings, seeds),
+    OPTION("jobs", run_settings, jobs),
+    OPTION("memory", run_settings, choice.memory),
+    OPTION("repeat", run_settings, repeat),
+    OPTION("check-determinism", run_settings, check_determinism),
+    OPTION("pcap", run_settings, pcap),
+    OPTION("trace", run_settings, trace),
+    OPTION("json", run_settings, form.json),
+    OPTION("junit", run_settings, form.junit),
+    OPTION("artifacts", run_settings, artifacts),
+    OPTION("annotate", run_settings, form.annotate),
+    OPTION("guest", run_settings, choice.guest),
+    OPTION("timeout", run_settings, timeout_s),
+    OPTION("device", run_settings, choice.device),
+    OPTION("gdb", run_settings, gdb),
+    OPTION("break-at", run_settings, break_at),
+    OPTION("detail", run_settings, detail),
+    OPTION("verbose", run_settings, form.verbose),
+    OPTION("quiet", run_settings, form.quiet),
+    {NULL},
+};
+
+const struct verb verb_run = {run_verb, sizeof(struct run_settings), places};

@@ -1,30 +1,38 @@
 /*
- * The commands of `drywire`, one file each (verb_*.c), and what several of them share. A verb
- * returns an exit code; what is other than EXIT_PASS has been told.
+ * The commands of `drywire`, in the order of the help: word, what follows it, what it is for. Each
+ * is a file, verb_WORD.c, with a `const struct verb verb_WORD` (verb.h).
  */
 #ifndef DRYWIRE_VERBS_H
 #define DRYWIRE_VERBS_H
 
-#include "base/options.h"
-#include "base/paths.h"
+#include "verb.h"
 
-int verb_run(const struct options *o);
-int verb_list(const struct options *o);
-int verb_explain(const struct options *o);
-int verb_world(const struct options *o);
-int verb_qemu(const struct options *o);
-int verb_compare(const struct options *o);
-int verb_seq(const struct options *o);
-int verb_report(const struct options *o);
-int verb_import(const struct options *o);
-int verb_replay(const struct options *o);
+#define VERBS(ROW)                                                                                 \
+    ROW(run, "FILE|DIR|-...", "scenarios in the simulator; -: one from standard input")            \
+    ROW(list, "[FILE|DIR...|CAPTURE]", "scenarios, programs and oracles; the flows of a capture")  \
+    ROW(explain, "FILE", "which faults and choices a seed draws")                                  \
+    ROW(world, "FILE --socket PATH | --fd N",                                                      \
+        "the far side of a scenario, for a guest of your own")                                     \
+    ROW(qemu, "FILE|DIR...", "the same scenarios on bare metal in QEMU")                           \
+    ROW(compare, "CAPTURE CAPTURE", "do two captures tell the same?")                              \
+    ROW(seq, "FILE.scn|CAPTURE", "the ladder of a run, or of a capture")                           \
+    ROW(report, "FILE|CAPTURE -o FILE.html", "a run as a page to look at")                         \
+    ROW(replay, "LOG|CAPTURE", "a panic's journal or a capture, once more here")                   \
+    ROW(import, "CAPTURE -o FILE.scn", "anybody's capture (TCP, DHCP, pings) as a scenario")
 
-/* The scenarios that are named, one at least, and where their outputs go. 0, or an exit code after
- * a line on stderr; paths_free() in both cases. */
-int collect_scenarios(const struct options *o, struct paths *p);
+#define VERB_DECLARE(word, usage, what) extern const struct verb verb_##word;
+VERBS(VERB_DECLARE)
+#undef VERB_DECLARE
 
-/* The checks before anything runs: 0, or an exit code after a line on stderr. */
-int check_apart(const struct options *o); /* is no file to be written one that is read? */
-int check_outputs(const struct options *o, size_t scenarios);
+struct verb_row {
+    const char *word; /* NULL: the end */
+    const char *usage, *what;
+    const struct verb *verb;
+};
+
+extern const struct verb_row verb_rows[];
+
+/* The words alone, up to a NULL. */
+extern const char *const verb_words[];
 
 #endif

@@ -59,11 +59,6 @@ ONLY = {
     "tests/guests": ["sim/machine/guest.h", "core/port/platform.h"],
     "tests/targets/isolation": ["user"],
 }
-# Includes that still point down.
-DOWN = {
-    "cmd/base/options.c": ["cmd/worker/under_gdb.h"],
-    "cmd/base/options.h": ["cmd/report/compare.h", "cmd/replay/import.h"],
-}
 # What the simulator asks of the C library: memory, text, sorting, a jump. No clock, environment, terminal,
 # command line or file; a stream that is written to was opened by whoever called.
 SIM_LIBC = set("""
@@ -128,8 +123,6 @@ def test_no_include_points_down_the_list():
                     bad.append(f"{name} includes <{target}>")
                 continue
             there = str(Path(target).parent)
-            if target in DOWN.get(name, []):
-                continue
             if folder in FLOORS and FLOORS.index(there) > FLOORS.index(folder):
                 bad.append(f"{name} includes {target}, of a later floor")
             only = below(name, ONLY)

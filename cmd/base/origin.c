@@ -31,7 +31,7 @@ static void add_number(char *buf, const char *key, uint64_t value)
     add(buf, key, text);
 }
 
-void origin_of(struct origin *origin, const struct scenario *sc, const struct options *o)
+void origin_of(struct origin *origin, const struct scenario *sc, const struct origin_facts *f)
 {
     char *buf = origin->words;
 
@@ -39,31 +39,31 @@ void origin_of(struct origin *origin, const struct scenario *sc, const struct op
     add(buf, "drywire", DRYWIRE_VERSION);
     add(buf, "revision", DRYWIRE_REVISION);
     add(buf, "source", DRYWIRE_SOURCE);
-    add(buf, "verb", verb_word(o->verb));
+    add(buf, "verb", f->verb);
     add(buf, "scenario", sc->path);
-    add_number(buf, "seed", o->choice.seed);
+    add_number(buf, "seed", f->choice->seed);
 #ifdef DRYWIRE_SLIRP
     if (sc->world == WORLD_SLIRP)
         add(buf, "libslirp", world_slirp_version());
 #endif
-    if (o->choice.device)
-        add(buf, "device", o->choice.device);
-    if (o->choice.guest)
-        add(buf, "guest", o->choice.guest);
-    if (o->choice.memory != MEMORY_DRAW)
-        add(buf, "memory", memory_words[o->choice.memory]);
-    if (o->verb == VERB_RUN && o->detail)
+    if (f->choice->device)
+        add(buf, "device", f->choice->device);
+    if (f->choice->guest)
+        add(buf, "guest", f->choice->guest);
+    if (f->choice->memory != MEMORY_DRAW)
+        add(buf, "memory", memory_words[f->choice->memory]);
+    if (f->registers)
         add(buf, "detail", "on");
-    if (o->machine_said)
-        add(buf, "machine", o->machine_said);
-    if (o->build_said)
-        add(buf, "build", o->build_said);
-    if (o->verb == VERB_QEMU)
-        add(buf, "net", net_word(o->net));
-    if (o->icount != NO_ICOUNT)
-        add_number(buf, "icount", o->icount);
+    if (f->machine)
+        add(buf, "machine", f->machine);
+    if (f->build)
+        add(buf, "build", f->build);
+    if (f->net)
+        add(buf, "net", f->net);
+    if (f->icount)
+        add(buf, "icount", f->icount);
     origin->header.verdict_at = 0;
-    if (o->verb == VERB_RUN) {
+    if (f->verdict) {
         size_t at = strlen(buf) + sizeof("verdict=") - 1;
         char unfinished[FAILURE_WORDS_MAX + 1];
 

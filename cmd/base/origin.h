@@ -6,7 +6,7 @@
 #ifndef DRYWIRE_ORIGIN_H
 #define DRYWIRE_ORIGIN_H
 
-#include "options.h"
+#include "run_choice.h"
 #include "../../sim/scenario/scenario.h"
 #include "../../sim/run/reasons.h"
 
@@ -17,6 +17,15 @@ struct origin {
     struct capture_header header; /* with these words and the scenario */
 };
 
-void origin_of(struct origin *origin, const struct scenario *sc, const struct options *o);
+/* What is known of the run besides its scenario. */
+struct origin_facts {
+    const char *verb; /* the command: run, world or qemu */
+    const struct run_choice *choice;
+    bool registers;                             /* accesses of registers are in the capture */
+    bool verdict;                               /* how it ends is written there when it is known */
+    const char *machine, *build, *net, *icount; /* of QEMU, or NULL */
+};
+
+void origin_of(struct origin *origin, const struct scenario *sc, const struct origin_facts *f);
 
 #endif

@@ -1,4 +1,5 @@
 #include "paths.h"
+#include "exit_codes.h"
 #include "../../sim/text/values.h"
 #include "../../sim/base/memory.h"
 #include "../../sim/scenario/scenario.h"
@@ -100,4 +101,13 @@ void paths_free(struct paths *p)
     for (size_t i = 0; i < p->count; i++)
         free(p->path[i]);
     free(p->path);
+}
+
+int paths_scenarios(struct paths *p, char **words, int count)
+{
+    paths_collect(p, words, count);
+    if (p->count)
+        return 0;
+    value_message(stderr, "drywire: there is no scenario (*.scn) below %s\n", words[0]);
+    return EXIT_NOTHING;
 }

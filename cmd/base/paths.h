@@ -19,6 +19,9 @@ struct paths {
 void paths_collect(struct paths *p, char **words, int count);
 void paths_free(struct paths *p);
 
+/* The same, and there must be one: 0, or EXIT_NOTHING after a line on stderr. */
+int paths_scenarios(struct paths *p, char **words, int count);
+
 /* A path cannot be had, and errno says why: a line on `errors`, with the nearest name of its
  * folder.
  */

@@ -40,7 +40,7 @@ struct seen {
 };
 
 struct live {
-    const struct options *options;
+    const struct live_settings *settings;
     const struct scenario *scenario;
     struct live_guest guest;
     struct sim sim;
@@ -90,7 +90,7 @@ static void frame_seen(void *ctx, enum direction dir, const uint8_t *frame, size
     s->touched = fate != NULL;
     if (fate)
         snprintf(s->fate, sizeof(s->fate), "%s", fate);
-    if (!l->options->verbose)
+    if (!l->settings->verbose)
         return;
     story_frame(line, sizeof(line), s->time_ns, dir, d, fate);
     puts(line);
@@ -120,8 +120,9 @@ static uint64_t idle_ns(const struct live *l)
 
     if (!l->started) {
         uint64_t waited = clock_ns() - l->start_ns;
-        uint64_t limit =
-            l->options->limit_s < SIM_NEVER / NS_PER_S ? l->options->limit_s * NS_PER_S : SIM_NEVER;
+        uint64_t limit = l->settings->limit_s < SIM_NEVER / NS_PER_S
+                             ? l->settings->limit_s * NS_PER_S
+                             : SIM_NEVER;
 
         return waited < limit ? limit - waited : 0;
     }
@@ -188,10 +189,10 @@ static int loop(struct live *l)
         sleep_ns = n == PEER_BATCH ? 0 : idle_ns(l);
         if (!l->started && !sleep_ns) {
             value_message(stderr, "world: no frame of a guest within %" PRIu64 " s\n",
-                          l->options->limit_s);
+                          l->settings->limit_s);
             return EXIT_NO_GUEST;
         }
-        if (l->options->verbose)
+        if (l->settings->verbose)
             fflush(stdout);
         if (peer_wait(&l->peer, sleep_ns, l->signals))
             return EXIT_PASS;
@@ -205,14 +206,14 @@ static void announce(const struct live *l)
 {
     static const char line[] = "ready\n";
 
-    if (l->options->socket)
-        printf("world: listening on %s\n", l->options->socket);
+    if (l->settings->socket)
+        printf("world: listening on %s\n", l->settings->socket);
     fflush(stdout);
-    if (l->options->ready_fd == NO_FD)
+    if (l->settings->ready_fd == NO_FD)
         return;
-    if (write((int)l->options->ready_fd, line, sizeof(line) - 1) < 0)
+    if (write((int)l->settings->ready_fd, line, sizeof(line) - 1) < 0)
         value_message(stderr, "world: --ready-fd: %s\n", strerror(errno));
-    close((int)l->options->ready_fd);
+    close((int)l->settings->ready_fd);
 }
 
 static void summary(const struct live *l)
@@ -238,8 +239,12 @@ static void summary(const struct live *l)
 static void failure_block(const struct live *l, const char *world)
 {
     static struct verdict v;
-    struct report_item it = {
-        .scenario = l->scenario, .verdict = &v, .options = l->options, .capture = l->options->pcap};
+    struct report_item it = {.scenario = l->scenario,
+                             .verdict = &v,
+                             .program = l->settings->program,
+                             .again = l->settings->again,
+                             .seed = l->settings->seed,
+                             .capture = l->settings->pcap};
 
     v.failure = l->sim.failure;
     v.last_count = l->last_count;
@@ -266,7 +271,7 @@ static int fail(const struct live *l, const char *world)
 /* A run that has failed already keeps its failure: then a line tells of the capture. */
 static int fail_capture(struct live *l)
 {
-    const char *path = l->options->pcap, *why = strerror(errno);
+    const char *path = l->settings->pcap, *why = strerror(errno);
 
     if (sim_failed(&l->sim)) {
         value_message(stderr, "drywire: --pcap %s: %s\n", path, why);
@@ -300,11 +305,11 @@ static int serve(struct live *l)
     char world[160];
     int code;
 
-    sim_start(&l->sim, l->options->choice.seed);
-    if (l->options->pcap) {
-        if (whole_file_open(&capture, l->options->pcap))
+    sim_start(&l->sim, l->settings->seed);
+    if (l->settings->pcap) {
+        if (whole_file_open(&capture, l->settings->pcap))
             return fail_capture(l);
-        origin_of(&origin, l->scenario, l->options);
+        origin_of(&origin, l->scenario, l->settings->facts);
         sink = whole_file_sink(&capture);
         wish = (struct capture_wish){.out = &sink, .header = origin.header};
     }
@@ -313,7 +318,7 @@ static int serve(struct live *l)
         return fail(l, "");
     }
     oracles_real_time(l->far.oracles);
-    if (l->options->icount != NO_ICOUNT)
+    if (l->settings->counted)
         oracles_off(l->far.oracles, "arp.rate"); /* the guest's seconds are not ours */
     schedule_actions(l);
     announce(l);
@@ -332,12 +337,12 @@ static int serve(struct live *l)
     return code;
 }
 
-int live_serve(const struct scenario *sc, const struct options *o, struct live_guest guest)
+int live_serve(const struct scenario *sc, const struct live_settings *s, struct live_guest guest)
 {
     static struct live l;
     int code;
 
-    l = (struct live){.options = o, .scenario = sc, .guest = guest};
+    l = (struct live){.settings = s, .scenario = sc, .guest = guest};
     l.signals = signals_open();
     if (l.signals < 0) {
         value_message(stderr, "drywire: signalfd: %s\n", strerror(errno));
@@ -345,7 +350,7 @@ int live_serve(const struct scenario *sc, const struct options *o, struct live_g
     }
     prctl(PR_SET_TIMERSLACK, 1000); /* ns: delays of the wire are small */
     code =
-        o->socket ? peer_open_path(&l.peer, o->socket, o->peer) : peer_open_fd(&l.peer, (int)o->fd);
+        s->socket ? peer_open_path(&l.peer, s->socket, s->peer) : peer_open_fd(&l.peer, (int)s->fd);
     if (!code) {
         code = serve(&l);
         peer_close(&l.peer);

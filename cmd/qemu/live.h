@@ -5,9 +5,25 @@
 #ifndef DRYWIRE_LIVE_H
 #define DRYWIRE_LIVE_H
 
-#include "../base/options.h"
-#include "../../sim/scenario/scenario.h"
-#include "../../sim/engine/sim.h"
+#include "../base/origin.h"
+#include "../report/again.h"
+
+#define NO_FD UINT64_MAX
+
+struct live_settings {
+    const char *socket,
+        *peer;         /* listen there; where the guest does, NULL: where frames come from */
+    uint64_t fd;       /* without a socket: a datagram socket that is open */
+    uint64_t ready_fd; /* gets a line, and is closed, when the guest may start; or NO_FD */
+    uint64_t limit_s;  /* how long to wait for the first frame */
+    uint64_t seed;
+    const char *pcap; /* or NULL */
+    bool verbose;
+    bool counted;                     /* the guest's seconds are counted instructions */
+    const struct origin_facts *facts; /* for the capture */
+    const char *program;              /* how drywire was called, and what repeats it */
+    const struct again *again;
+};
 
 /* Who the guest is, and what it did: both may be NULL. */
 struct live_guest {
@@ -17,6 +33,6 @@ struct live_guest {
 
 /* Serve it until a signal, a violation or the end of the guest. The exit code; all has been said.
  */
-int live_serve(const struct scenario *sc, const struct options *o, struct live_guest guest);
+int live_serve(const struct scenario *sc, const struct live_settings *s, struct live_guest guest);
 
 #endif

@@ -1,6 +1,5 @@
 /* A guest on a unix datagram socket: see peer.h. */
 #include "peer.h"
-#include "../base/options.h"
 #include "../../sim/text/values.h"
 #include "../base/exit_codes.h"
 #include <errno.h>

@@ -43,7 +43,7 @@ enum {
 
 struct run {
     const struct scenario *scenario;
-    const struct options *options;
+    const struct qemu_settings *settings;
     bool live; /* tell each line as it comes */
     struct qemu_command command;
     struct judge *judge;
@@ -85,9 +85,9 @@ static int version_of(const char *emulator, int *major, int *minor)
     return n == 2 ? 0 : -1;
 }
 
-int qemu_check(const struct options *o)
+int qemu_check(const struct qemu_settings *s)
 {
-    const char *emulator = qemu_emulator(o);
+    const char *emulator = qemu_emulator(s);
     int major, minor;
 
     if (!emulator)
@@ -223,21 +223,37 @@ static void end_child(pid_t *pid, int number, int *status)
     }
 }
 
-/* The options, with what the machine turned out to be: for the header of a capture. */
-static struct options options_said(const struct run *r)
+/* What is known of the run, for the headers of captures; `icount` is room for a number. */
+static struct origin_facts qemu_facts(const struct run *r, char icount[24])
 {
-    struct options o = *r->options;
+    const struct qemu_settings *s = r->settings;
 
-    o.machine_said = r->command.machine->name;
-    o.build_said = r->build_id;
-    return o;
+    snprintf(icount, 24, "%" PRIu64, s->icount);
+    return (struct origin_facts){.verb = "qemu",
+                                 .choice = &s->choice,
+                                 .machine = r->command.machine->name,
+                                 .build = r->build_id,
+                                 .net = net_words[s->net],
+                                 .icount = s->icount == NO_ICOUNT ? NULL : icount};
 }
 
 /* The far side in a child; returns when it listens. */
 static void start_world(struct run *r, int fd, int other)
 {
     struct live_guest guest = {r->scenario->device.mac, r->violation};
-    struct options o = options_said(r);
+    const struct qemu_settings *s = r->settings;
+    char icount[24];
+    struct origin_facts facts = qemu_facts(r, icount);
+    struct again again;
+    struct live_settings live = {.limit_s = 3600, /* we have limits of our own */
+                                 .fd = (uint64_t)fd,
+                                 .seed = s->choice.seed,
+                                 .pcap = s->pcap,
+                                 .verbose = s->verbose,
+                                 .counted = s->icount != NO_ICOUNT,
+                                 .facts = &facts,
+                                 .program = s->program,
+                                 .again = &again};
     pid_t self = getpid();
     int ready[2];
     char line[8];
@@ -247,6 +263,7 @@ static void start_world(struct run *r, int fd, int other)
         exit(EXIT_HARNESS);
     }
     r->world_said = memory_file("world");
+    qemu_again(&again, s, r->scenario->path, NULL);
     fflush(NULL);
     r->world = fork();
     check_fork(r->world);
@@ -256,10 +273,8 @@ static void start_world(struct run *r, int fd, int other)
         close(other);
         dup2(r->world_said, STDOUT_FILENO);
         dup2(r->world_said, STDERR_FILENO);
-        o.fd = (uint64_t)fd;
-        o.ready_fd = (uint64_t)ready[1];
-        o.limit_s = 3600; /* we have limits of our own */
-        exit(live_serve(r->scenario, &o, guest));
+        live.ready_fd = (uint64_t)ready[1];
+        exit(live_serve(r->scenario, &live, guest));
     }
     close(ready[1]);
     if (read(ready[0], line, sizeof(line)) < 0)
@@ -338,7 +353,7 @@ static void on_line(void *ctx, uint64_t time_ns, const char *line)
     snprintf(to, STORY_LINE_MAX, "%s  %s", at, line);
     if (!r->live)
         return;
-    if (r->options->verbose)
+    if (r->settings->verbose)
         printf("%6" PRIu64 " ms", now_ms() - r->start_ms);
     puts(to);
     fflush(stdout); /* whoever watches sees it now, through a pipe too */
@@ -360,7 +375,7 @@ static const char *over(struct run *r)
 
     if (stopped)
         return "interrupted";
-    if (r->options->gdb)
+    if (r->settings->gdb)
         return NULL; /* a person is at work */
     if (world_ended(r) && !judge_lost(r->judge))
         return "the far side has ended";
@@ -368,7 +383,7 @@ static const char *over(struct run *r)
         r->lost_ms = r->lost_ms ? r->lost_ms : now;
         return now - r->lost_ms >= GRACE_MS ? "lost" : NULL;
     }
-    if (now - r->start_ms >= r->options->timeout_s * 1000)
+    if (now - r->start_ms >= r->settings->timeout_s * 1000)
         return "the time is up (--timeout)";
     if (silent >= (judge_begun(r->judge) ? SILENCE_S : FIRST_LINE_S) * UINT64_C(1000))
         return "silence";
@@ -419,12 +434,12 @@ static void watch_qemu(struct run *r, struct judge_end *end)
 
 /* Counted instructions are counted in the checksum of the line that tells it, too: then one seed
  * has one id. */
-static void new_run_id(const struct options *o, char id[9])
+static void new_run_id(const struct qemu_settings *s, char id[9])
 {
     struct timespec t;
 
-    if (o->icount != NO_ICOUNT) {
-        snprintf(id, 9, "%08" PRIx32, (uint32_t)o->choice.seed * UINT32_C(2654435761));
+    if (s->icount != NO_ICOUNT) {
+        snprintf(id, 9, "%08" PRIx32, (uint32_t)s->choice.seed * UINT32_C(2654435761));
         return;
     }
     clock_gettime(CLOCK_REALTIME, &t);
@@ -441,14 +456,37 @@ static void print_command(FILE *out, const struct run *r)
     fputc('\n', out);
 }
 
-/* The line that runs it again, on this very machine. */
-static void again(FILE *out, const struct run *r)
+void qemu_again(struct again *a, const struct qemu_settings *s, const char *path,
+                const char *machine)
 {
-    struct options o = *r->options;
-    struct report_item it = {.scenario = r->scenario, .options = &o};
-    char replay[1200];
+    machine = machine ? machine : s->machine;
+    again_start(a, "qemu", path, s->choice.seed);
+    again_add(a, " --%s %s", machine ? "machine" : "target", machine ? machine : s->target);
+    if (s->icount != NO_ICOUNT)
+        again_add(a, " --icount %" PRIu64, s->icount);
+    if (s->net != NET_WORLD)
+        again_add(a, " --net %s", net_words[s->net]);
+    if (s->kernel) {
+        again_add(a, " --kernel ");
+        again_word(a, s->kernel);
+    }
+    for (unsigned i = 0; i < s->args.count; i++) {
+        again_add(a, " --arg ");
+        again_word(a, s->args.word[i]);
+    }
+    if (s->journal)
+        again_add(a, " --journal %s", journal_mode_words[s->journal]);
+    again_choice(a, &s->choice);
+}
 
-    o.machine = r->command.machine->name;
+/* The line that runs it again, on this very machine. */
+static void again_line(FILE *out, const struct run *r)
+{
+    struct again again;
+    struct report_item it = {.program = r->settings->program, .again = &again};
+    char replay[AGAIN_MAX];
+
+    qemu_again(&again, r->settings, r->scenario->path, r->command.machine->name);
     report_replay(replay, sizeof(replay), &it);
     fprintf(out, "again:     %s\n", replay);
 }
@@ -468,9 +506,9 @@ static void failure_block(FILE *out, const struct run *r, enum judgement v, cons
     fputs(r->line_count ? "\n" : "     none\n", out);
     show(out, r->qemu_said, "qemu says: ");
     show(out, r->world_said, "world:     ");
-    if (v == JUDGED_PANIC && r->options->journal && r->options->log)
-        fprintf(out, "replay:    %s replay --gdb %s\n", r->options->program, r->options->log);
-    again(out, r);
+    if (v == JUDGED_PANIC && r->settings->journal && r->settings->log)
+        fprintf(out, "replay:    %s replay --gdb %s\n", r->settings->program, r->settings->log);
+    again_line(out, r);
     print_command(out, r);
 }
 
@@ -507,7 +545,7 @@ static void tell(const struct run *r, enum judgement v, int world, struct qemu_r
             scenario_claims(r->scenario) ? ", idle faults and lines not judged" : "");
     if (v)
         failure_block(out, r, v, &result->failure);
-    else if (world || r->options->verbose)
+    else if (world || r->settings->verbose)
         show(out, r->world_said, "");
     memory_stream_close(out);
 }
@@ -521,7 +559,7 @@ static int carry_out(struct run *r, struct qemu_result *result)
     int world;
 
     r->judge = judge_new(r->scenario, &wants);
-    if (r->options->gdb)
+    if (r->settings->gdb)
         value_message(stderr, "gdb-multiarch %s -ex 'target remote :1234'\n", r->command.image);
     r->start_ms = r->last_ms = now_ms();
     start_qemu(r);
@@ -547,12 +585,14 @@ static int carry_out(struct run *r, struct qemu_result *result)
  */
 static int rewrap_dumps(const struct run *r)
 {
-    struct options o = options_said(r);
-    const char *dumps[2] = {o.net == NET_WORLD ? NULL : o.pcap, o.nic_pcap};
+    const struct qemu_settings *s = r->settings;
+    const char *dumps[2] = {s->net == NET_WORLD ? NULL : s->pcap, s->nic_pcap};
+    char icount[24];
+    struct origin_facts facts = qemu_facts(r, icount);
     struct origin origin;
     int code = 0;
 
-    origin_of(&origin, r->scenario, &o);
+    origin_of(&origin, r->scenario, &facts);
     for (unsigned i = 0; i < 2; i++)
         if (dumps[i] && rewrap(dumps[i], &origin, r->scenario->device.mac))
             code = EXIT_HARNESS;
@@ -561,11 +601,11 @@ static int rewrap_dumps(const struct run *r)
 
 static int open_log(struct run *r)
 {
-    if (!r->options->log)
+    if (!r->settings->log)
         return 0;
-    if (!whole_file_open(&r->log, r->options->log))
+    if (!whole_file_open(&r->log, r->settings->log))
         return 0;
-    value_message(stderr, "drywire: --log %s: %s\n", r->options->log, strerror(errno));
+    value_message(stderr, "drywire: --log %s: %s\n", r->settings->log, strerror(errno));
     return EXIT_HARNESS;
 }
 
@@ -573,7 +613,7 @@ static int close_log(struct run *r)
 {
     if (!r->log.file || !whole_file_close(&r->log))
         return 0;
-    value_message(stderr, "drywire: --log %s: %s\n", r->options->log, strerror(errno));
+    value_message(stderr, "drywire: --log %s: %s\n", r->settings->log, strerror(errno));
     return EXIT_HARNESS;
 }
 
@@ -585,7 +625,7 @@ static int prepare(struct run *r, const char *netdev, struct qemu_result *result
     int code;
 
     aside_begin(&aside, stderr);
-    code = qemu_command_make(&r->command, r->scenario, r->options,
+    code = qemu_command_make(&r->command, r->scenario, r->settings,
                              build_folder(folder, sizeof(folder)), netdev, r->run_id);
     if (!code)
         code = image_build_id(r->command.image, r->build_id);
@@ -612,18 +652,18 @@ static struct failure *shared_failure(void)
     return shared;
 }
 
-int qemu_run(const struct scenario *sc, const struct options *o, bool live,
+int qemu_run(const struct scenario *sc, const struct qemu_settings *s, bool live,
              struct qemu_result *result)
 {
     static struct run r;
     char netdev[64];
     int wire[2], code, written;
-    bool world = o->net == NET_WORLD;
+    bool world = s->net == NET_WORLD;
 
-    r = (struct run){.scenario = sc, .options = o, .live = live, .world_said = -1};
+    r = (struct run){.scenario = sc, .settings = s, .live = live, .world_said = -1};
     *result = (struct qemu_result){0};
     r.violation = shared_failure();
-    new_run_id(o, r.run_id);
+    new_run_id(s, r.run_id);
     if (socketpair(AF_UNIX, SOCK_DGRAM, 0, wire)) {
         perror("drywire: socketpair");
         return EXIT_HARNESS;
@@ -631,7 +671,7 @@ int qemu_run(const struct scenario *sc, const struct options *o, bool live,
     snprintf(netdev, sizeof(netdev), "dgram,id=n,local.type=fd,local.str=%d", wire[1]);
     code = prepare(&r,
                    world                ? netdev
-                   : o->net == NET_USER ? "user,id=n,restrict=on"
+                   : s->net == NET_USER ? "user,id=n,restrict=on"
                                         : "user,id=n",
                    result);
     if (!code) {

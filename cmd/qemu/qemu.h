@@ -5,13 +5,19 @@
 #ifndef DRYWIRE_QEMU_H
 #define DRYWIRE_QEMU_H
 
-#include "../base/options.h"
+#include "../report/again.h"
+#include "qemu_machine.h"
 #include "../../sim/scenario/scenario.h"
 #include "../../sim/engine/sim.h"
 
 /* Is there such a machine, is QEMU here, and new enough? 0, or EXIT_USAGE or EXIT_CANNOT_TEST after
  * one line on stderr. */
-int qemu_check(const struct options *o);
+int qemu_check(const struct qemu_settings *s);
+
+/* The command that runs the scenario at `path` again, on this machine, or as the settings want when
+ * it is NULL. */
+void qemu_again(struct again *a, const struct qemu_settings *s, const char *path,
+                const char *machine);
 
 struct qemu_result {
     struct failure failure;
@@ -22,7 +28,7 @@ struct qemu_result {
 
 /* Run it once; `live`: its lines are told as they come. The exit code. An output that could not be
  * written has its line on stderr. */
-int qemu_run(const struct scenario *sc, const struct options *o, bool live,
+int qemu_run(const struct scenario *sc, const struct qemu_settings *s, bool live,
              struct qemu_result *result);
 
 #endif

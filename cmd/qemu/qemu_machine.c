@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const net_words[] = {"world", "user", "host", NULL};
+const char *const journal_mode_words[] = {"off", "on", "dump", NULL};
+
 /* What an incoming connection is given from its beginning, which is counted from the machine's
  * first frame. */
 #define DIAL_NS (1500 * NS_PER_MS)
@@ -275,19 +278,19 @@ static uint64_t until_ns(const struct scenario *sc)
     return until;
 }
 
-static void add_cmdline(struct qemu_command *c, const struct scenario *sc, const struct options *o,
-                        const char *run)
+static void add_cmdline(struct qemu_command *c, const struct scenario *sc,
+                        const struct qemu_settings *s, const char *run)
 {
     size_t start = c->used;
 
     add(c, "-append");
-    add_text(c, "id=%s seed=%" PRIu64, run, scenario_secret(sc, o->choice.seed));
+    add_text(c, "id=%s seed=%" PRIu64, run, scenario_secret(sc, s->choice.seed));
     if (sc->device.interrupts == TOGGLE_ON)
         add_text(c, " interrupts=%s", sc->device.msix == TOGGLE_ON ? "msi" : "line");
-    if (o->detail)
+    if (s->detail)
         add_text(c, " trace=all");
-    if (o->journal)
-        add_text(c, " journal=%s", o->journal == JOURNAL_MODE_DUMP ? "dump" : "on");
+    if (s->journal)
+        add_text(c, " journal=%s", journal_mode_words[s->journal]);
     if (until_ns(sc))
         add_text(c, " until=%" PRIu64, until_ns(sc) / NS_PER_US);
     add_programs(c, sc);
@@ -310,29 +313,29 @@ static void add_dump(struct qemu_command *c, const char *id, const char *file)
 }
 
 /* What the options call a machine by: its name, or its target's. */
-static const char *wanted_name(const struct options *o, const struct qemu_machine *m)
+static const char *wanted_name(const struct qemu_settings *s, const struct qemu_machine *m)
 {
-    return o->machine ? m->name : m->target;
+    return s->machine ? m->name : m->target;
 }
 
-static bool is_wanted(const struct options *o, const struct qemu_machine *m)
+static bool is_wanted(const struct qemu_settings *s, const struct qemu_machine *m)
 {
-    return !strcmp(wanted_name(o, m), o->machine ? o->machine : o->target);
+    return !strcmp(wanted_name(s, m), s->machine ? s->machine : s->target);
 }
 
-const char *qemu_emulator(const struct options *o)
+const char *qemu_emulator(const struct qemu_settings *s)
 {
-    const char *names[MACHINES + 1] = {0}, *near, *word = o->machine ? o->machine : o->target;
+    const char *names[MACHINES + 1] = {0}, *near, *word = s->machine ? s->machine : s->target;
 
     for (unsigned i = 0; i < MACHINES; i++) {
-        names[i] = wanted_name(o, &machines[i]);
-        if (is_wanted(o, &machines[i]))
+        names[i] = wanted_name(s, &machines[i]);
+        if (is_wanted(s, &machines[i]))
             return machines[i].emulator;
     }
     near = nearest_word(word, names);
     value_message(stderr,
                   "drywire: there is no %s '%s'%s%s%s; there are targets x86_64 and rv64, machines",
-                  o->machine ? "machine" : "target", word, near ? ", did you mean '" : "",
+                  s->machine ? "machine" : "target", word, near ? ", did you mean '" : "",
                   near ? near : "", near ? "'?" : "");
     for (unsigned i = 0; i < MACHINES; i++)
         value_message(stderr, " %s", machines[i].name);
@@ -343,21 +346,22 @@ const char *qemu_emulator(const struct options *o)
 /* The machine that the options name, or the first of their target with the bus that the scenario
  * wants and room for its devices; there is one (qemu_emulator()), and every target has both buses.
  */
-static const struct qemu_machine *choose(const struct scenario *sc, const struct options *o)
+static const struct qemu_machine *choose(const struct scenario *sc, const struct qemu_settings *s)
 {
     const struct qemu_machine *m = machines;
 
-    while (!is_wanted(o, m) ||
-           (!o->machine && sc->device.transport_given && !has_bus(m, sc->device.transport)) ||
-           (!o->machine && m->one_nic && sc->more_count))
+    while (!is_wanted(s, m) ||
+           (!s->machine && sc->device.transport_given && !has_bus(m, sc->device.transport)) ||
+           (!s->machine && m->one_nic && sc->more_count))
         m++;
     return m;
 }
 
-int qemu_command_make(struct qemu_command *c, const struct scenario *sc, const struct options *o,
-                      const char *images, const char *netdev, const char *run)
+int qemu_command_make(struct qemu_command *c, const struct scenario *sc,
+                      const struct qemu_settings *s, const char *images, const char *netdev,
+                      const char *run)
 {
-    const struct qemu_machine *m = choose(sc, o);
+    const struct qemu_machine *m = choose(sc, s);
     size_t start;
 
     if (check_actions(sc))
@@ -368,38 +372,38 @@ int qemu_command_make(struct qemu_command *c, const struct scenario *sc, const s
         add(c, common_arguments[i]);
     for (unsigned i = 0; m->arguments[i]; i++)
         add(c, m->arguments[i]);
-    if (o->icount != NO_ICOUNT) {
+    if (s->icount != NO_ICOUNT) {
         add(c, "-icount");
         start = c->used;
-        add_text(c, "shift=%" PRIu64 ",sleep=off", o->icount);
+        add_text(c, "shift=%" PRIu64 ",sleep=off", s->icount);
         add_made(c, start);
         add(c, "-rtc");
         add(c, "clock=vm,base=2024-01-01T00:00:00");
     }
-    if (o->gdb) {
+    if (s->gdb) {
         add(c, "-s");
         add(c, "-S");
     }
     add(c, "-kernel");
     start = c->used;
-    if (o->kernel)
-        add_text(c, "%s", o->kernel);
+    if (s->kernel)
+        add_text(c, "%s", s->kernel);
     else
         add_text(c, "%s/%.*s%s.elf", images, (int)strlen(m->image) - 4, m->image,
-                 o->journal ? "-journal" : "");
+                 s->journal ? "-journal" : "");
     c->image = c->text + start;
     add_made(c, start);
     add(c, "-netdev");
     add(c, netdev);
-    if (o->net != NET_WORLD && o->pcap)
-        add_dump(c, "f", o->pcap);
-    if (o->nic_pcap)
-        add_dump(c, "g", o->nic_pcap);
-    if (add_devices(c, sc, o->icount != NO_ICOUNT))
+    if (s->net != NET_WORLD && s->pcap)
+        add_dump(c, "f", s->pcap);
+    if (s->nic_pcap)
+        add_dump(c, "g", s->nic_pcap);
+    if (add_devices(c, sc, s->icount != NO_ICOUNT))
         return EXIT_USAGE;
-    add_cmdline(c, sc, o, run);
-    for (unsigned i = 0; i < o->qemu_arg_count; i++)
-        add(c, o->qemu_args[i]);
+    add_cmdline(c, sc, s, run);
+    for (unsigned i = 0; i < s->args.count; i++)
+        add(c, s->args.word[i]);
     if (c->full) {
         value_message(stderr, "drywire: %s: the programs' words do not fit a kernel command line\n",
                       sc->path);

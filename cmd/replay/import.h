@@ -11,6 +11,9 @@
 
 enum role { ROLE_ANY, ROLE_CLIENT, ROLE_SERVER, ROLE_OBSERVER /* of replay only */ };
 
+/* Their words from ROLE_CLIENT on, up to a NULL. */
+extern const char *const role_words[];
+
 struct import_wish {
     const char *name; /* of the capture, for titles */
     uint64_t flow;    /* from 1; 0: the one with the most data */

@@ -25,7 +25,7 @@ struct pass {
 };
 
 struct observing {
-    const struct options *options;
+    const struct replay_settings *settings;
     const char *path;
     struct capture *capture;
     struct scenario *scenario;
@@ -56,7 +56,7 @@ static void finish_frame(struct observing *x)
     p->fed++;
     p->dropped += x->was_dropped;
     p->answered += x->was_answered;
-    if (x->options->verbose)
+    if (x->settings->verbose)
         printf("%8zu %s  %-18s %s\n", (x->at - 1) % x->capture->count + 1,
                x->at > x->capture->count ? "readdressed" : "as it is   ",
                x->was_dropped    ? x->fate
@@ -135,8 +135,8 @@ static void tell_pass(const struct pass *p, const char *name)
 static int run(void *ctx)
 {
     struct observing *x = ctx;
-    struct run_options ro = {.seed = x->options->choice.seed,
-                             .weak_memory = memory_toggle(x->options->choice.memory),
+    struct run_options ro = {.seed = x->settings->choice.seed,
+                             .weak_memory = memory_toggle(x->settings->choice.memory),
                              .on_line = on_line,
                              .on_frame = on_frame,
                              .ctx = x,
@@ -175,19 +175,19 @@ static struct scenario *scenario_around(size_t frames)
     return files_parse("observer", text, (size_t)n, &sc, stderr) ? NULL : sc;
 }
 
-int observe(const char *path, struct capture *c, const struct options *o)
+int observe(const char *path, struct capture *c, const struct replay_settings *s)
 {
     static struct observing x;
     int code = EXIT_HARNESS;
 
-    x = (struct observing){.options = o, .path = path, .capture = c};
+    x = (struct observing){.settings = s, .path = path, .capture = c};
     x.scenario = scenario_around(c->count);
     if (!x.scenario) {
         capture_free(c);
         return code;
     }
     x.scenario->native.observed = *c;
-    code = child_call(run, &x, o->timeout_s);
+    code = child_call(run, &x, s->timeout_s);
     scenario_free(x.scenario); /* the capture with it */
     return code;
 }

@@ -2,9 +2,9 @@
 #ifndef DRYWIRE_OBSERVE_H
 #define DRYWIRE_OBSERVE_H
 
-#include "../base/options.h"
+#include "settings.h"
 
 /* Takes the capture. The exit code, after the report or one line on stderr. */
-int observe(const char *path, struct capture *c, const struct options *o);
+int observe(const char *path, struct capture *c, const struct replay_settings *s);
 
 #endif

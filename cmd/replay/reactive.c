@@ -34,11 +34,11 @@ static void close_others(struct chosen *x)
 }
 
 /* 0, or EXIT_USAGE after a line on stderr. */
-static int choose(struct chosen *x, const struct capture *c, const struct options *o)
+static int choose(struct chosen *x, const struct capture *c, const struct replay_settings *s)
 {
-    const char *slash = strrchr(o->paths[0], '/');
+    const char *slash = strrchr(s->path, '/');
     struct import_wish wish = {
-        .name = slash ? slash + 1 : o->paths[0], .flow = o->flow, .role = o->role};
+        .name = slash ? slash + 1 : s->path, .flow = s->flow, .role = s->role};
     char problem[200];
 
     x->kind = TCP;
@@ -52,7 +52,7 @@ static int choose(struct chosen *x, const struct capture *c, const struct option
     wish.others += x->dhcp.flows.count;
     if (x->kind != TCP || !import_open(&x->tcp, c, &wish, problem, sizeof(problem)))
         return 0;
-    value_message(stderr, "drywire: %s: %s\n", o->paths[0], problem);
+    value_message(stderr, "drywire: %s: %s\n", s->path, problem);
     close_others(x);
     return EXIT_USAGE;
 }
@@ -66,44 +66,45 @@ static void chosen_close(struct chosen *x)
 
 /* ---- what is done with it ---- */
 
-int reactive_write(const struct capture *c, const struct options *o)
+int reactive_write(const struct capture *c, const struct replay_settings *s, const char *output)
 {
     struct chosen x;
-    int code = choose(&x, c, o);
+    int code = choose(&x, c, s);
 
     if (code)
         return code;
-    code = x.kind == DHCP   ? dhcp_write_scenario(&x.dhcp, o)
-           : x.kind == ECHO ? echo_write_scenario(&x.echo, o)
-                            : tcp_write_scenario(&x.tcp, o);
+    code = x.kind == DHCP   ? dhcp_write_scenario(&x.dhcp, s, output)
+           : x.kind == ECHO ? echo_write_scenario(&x.echo, s, output)
+                            : tcp_write_scenario(&x.tcp, s, output);
     chosen_close(&x);
     return code;
 }
 
-int reactive_scenario(const struct capture *c, const struct options *o, struct scenario **sc)
+int reactive_scenario(const struct capture *c, const struct replay_settings *s,
+                      struct scenario **sc)
 {
     struct chosen x;
-    int code = choose(&x, c, o);
+    int code = choose(&x, c, s);
 
     if (code)
         return code;
-    code = x.kind == DHCP   ? dhcp_scenario(&x.dhcp, o, sc)
-           : x.kind == ECHO ? echo_scenario(&x.echo, o, sc)
-                            : tcp_scenario(&x.tcp, o, sc);
+    code = x.kind == DHCP   ? dhcp_scenario(&x.dhcp, s, sc)
+           : x.kind == ECHO ? echo_scenario(&x.echo, s, sc)
+                            : tcp_scenario(&x.tcp, s, sc);
     chosen_close(&x);
     return code;
 }
 
-int reactive_replay(const struct capture *c, const struct options *o)
+int reactive_replay(const struct capture *c, const struct replay_settings *s)
 {
     struct chosen x;
-    int code = choose(&x, c, o);
+    int code = choose(&x, c, s);
 
     if (code)
         return code;
-    code = x.kind == DHCP   ? dhcp_replay(&x.dhcp, o)
-           : x.kind == ECHO ? echo_replay(&x.echo, o)
-                            : tcp_replay(&x.tcp, o);
+    code = x.kind == DHCP   ? dhcp_replay(&x.dhcp, s)
+           : x.kind == ECHO ? echo_replay(&x.echo, s)
+                            : tcp_replay(&x.tcp, s);
     chosen_close(&x);
     return code;
 }
@@ -188,18 +189,19 @@ static int run(void *ctx)
     return code;
 }
 
-int reactive_run(const struct scenario *sc, const struct options *o, const struct run_options *ro,
+int reactive_run(const struct scenario *sc, const struct replay_settings *s,
+                 const struct run_options *ro,
                  int (*report)(void *ctx, const struct run_result *run))
 {
     struct in_child r = {.scenario = sc, .options = *ro, .report = report};
 
-    r.options.seed = o->choice.seed;
-    r.options.weak_memory = memory_toggle(o->choice.memory);
-    if (o->verbose)
+    r.options.seed = s->choice.seed;
+    r.options.weak_memory = memory_toggle(s->choice.memory);
+    if (s->verbose)
         r.options.on_frame = tell_frame;
-    if (o->verbose && !r.options.on_line)
+    if (s->verbose && !r.options.on_line)
         r.options.on_line = reactive_line;
-    return child_call(run, &r, o->timeout_s);
+    return child_call(run, &r, s->timeout_s);
 }
 
 void reactive_keep(struct reactive_frames *kept, uint64_t time_ns, const uint8_t *frame, size_t len,

@@ -6,18 +6,18 @@
 #define DRYWIRE_REACTIVE_H
 
 #include "../../sim/frame/capture.h"
-#include "../base/options.h"
+#include "settings.h"
 #include "../../sim/run/run.h"
 #include "../../sim/scenario/scenario.h"
 
 /* The flow of a capture that the options choose. All return an exit code; what is other than
  * EXIT_PASS has been told. */
-int reactive_write(const struct capture *c,
-                   const struct options *o); /* its scenario to o->output */
-int reactive_scenario(const struct capture *c, const struct options *o,
+int reactive_write(const struct capture *c, const struct replay_settings *s,
+                   const char *output); /* its scenario into a file */
+int reactive_scenario(const struct capture *c, const struct replay_settings *s,
                       struct scenario **sc); /* scenario_free() it */
 int reactive_replay(const struct capture *c,
-                    const struct options *o); /* run it under o->choice.seed and report */
+                    const struct replay_settings *s); /* run it and report */
 
 /* ---- what the kinds share ---- */
 
@@ -31,7 +31,8 @@ int reactive_verdict(const struct run_result *run, unsigned bad);
 
 /* Run the scenario in a child, under the seed and the limits of `o`, and report there: the exit
  * code. With -v frames are told as they come, and lines unless ro->on_line is there to do it. */
-int reactive_run(const struct scenario *sc, const struct options *o, const struct run_options *ro,
+int reactive_run(const struct scenario *sc, const struct replay_settings *s,
+                 const struct run_options *ro,
                  int (*report)(void *ctx, const struct run_result *run));
 void reactive_line(void *ctx, uint64_t time_ns, const char *line); /* needs no context */
 

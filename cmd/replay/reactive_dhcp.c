@@ -28,32 +28,32 @@ static char *scenario_text(struct dhcp_import *im, size_t *len)
 }
 
 /* 0, or EXIT_USAGE after a line on stderr. */
-static int check(const struct dhcp_import *im, const struct options *o, size_t len)
+static int check(const struct dhcp_import *im, const struct replay_settings *s, size_t len)
 {
-    if (o->role == ROLE_SERVER)
+    if (s->role == ROLE_SERVER)
         fprintf(
             stderr,
             "drywire: %s: flow %zu is DHCP, and the core has no DHCP server: it can only be the "
             "client\n",
-            o->paths[0], im->number);
+            s->path, im->number);
     else if (len > SCENARIO_MAX)
-        value_message(stderr, "drywire: %s: flow %zu is too long for a scenario\n", o->paths[0],
+        value_message(stderr, "drywire: %s: flow %zu is too long for a scenario\n", s->path,
                       im->number);
     else
         return 0;
     return EXIT_USAGE;
 }
 
-int dhcp_write_scenario(struct dhcp_import *im, const struct options *o)
+int dhcp_write_scenario(struct dhcp_import *im, const struct replay_settings *s, const char *output)
 {
     size_t len;
     char *text = scenario_text(im, &len);
-    int code = check(im, o, len);
+    int code = check(im, s, len);
 
     if (!code)
-        code = output_write("output", o->output, text, len);
+        code = output_write("output", output, text, len);
     if (!code) {
-        printf("%s: flow %zu of %zu, the core is the DHCP client, %zu answers for it\n", o->output,
+        printf("%s: flow %zu of %zu, the core is the DHCP client, %zu answers for it\n", output,
                im->number, im->total, im->count);
         dhcp_import_notes(im, stdout, "  ");
     }
@@ -66,7 +66,7 @@ int dhcp_write_scenario(struct dhcp_import *im, const struct options *o)
 struct run_record {
     struct dhcp_import *im;
     const struct scenario *scenario;
-    const struct options *options;
+    const struct replay_settings *settings;
     struct reactive_frames frames; /* of DHCP */
     char terms[160];               /* of the first lease, as the core says them; "" none */
     unsigned naks, refused;
@@ -87,7 +87,7 @@ static void on_line(void *ctx, uint64_t time_ns, const char *line)
     static const char lease[] = "netstackd: virt0 dhcp addr=";
     struct run_record *r = ctx;
 
-    if (r->options->verbose)
+    if (r->settings->verbose)
         reactive_line(NULL, time_ns, line);
     r->naks += !strcmp(line, "netstackd: virt0 dhcp nak");
     r->refused += !strncmp(line, "netstackd: virt0 dhcp refused", 29);
@@ -317,7 +317,7 @@ static int report(void *ctx, const struct run_result *run)
     struct dhcp_flows flows;
     unsigned bad = 0;
 
-    printf("%s: flow %zu of %zu, the core is the DHCP client\n", value_shown(r->options->paths[0]),
+    printf("%s: flow %zu of %zu, the core is the DHCP client\n", value_shown(r->settings->path),
            im->number, im->total);
     dhcp_import_notes(im, stdout, "  imported: ");
     capture_dhcp(&flows, &r->frames.capture);
@@ -332,29 +332,29 @@ static int report(void *ctx, const struct run_result *run)
     return reactive_verdict(run, bad);
 }
 
-int dhcp_scenario(struct dhcp_import *im, const struct options *o, struct scenario **sc)
+int dhcp_scenario(struct dhcp_import *im, const struct replay_settings *s, struct scenario **sc)
 {
     size_t len;
     char *text = scenario_text(im, &len);
-    int code = check(im, o, len);
+    int code = check(im, s, len);
 
     if (!code)
-        code = files_parse(o->paths[0], text, len, sc, stderr);
+        code = files_parse(s->path, text, len, sc, stderr);
     free(text);
     return code;
 }
 
-int dhcp_replay(struct dhcp_import *im, const struct options *o)
+int dhcp_replay(struct dhcp_import *im, const struct replay_settings *s)
 {
-    struct run_record r = {.im = im, .options = o};
+    struct run_record r = {.im = im, .settings = s};
     struct run_options ro = {.on_flight = on_flight, .on_line = on_line, .ctx = &r};
     struct scenario *sc;
-    int code = dhcp_scenario(im, o, &sc);
+    int code = dhcp_scenario(im, s, &sc);
 
     if (code)
         return code;
     r.scenario = sc;
-    code = reactive_run(sc, o, &ro, report);
+    code = reactive_run(sc, s, &ro, report);
     scenario_free(sc);
     return code;
 }

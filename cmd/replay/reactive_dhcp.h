@@ -3,12 +3,13 @@
 #define DRYWIRE_REACTIVE_DHCP_H
 
 #include "import_dhcp.h"
-#include "../base/options.h"
+#include "settings.h"
 #include "../../sim/scenario/scenario.h"
 
 /* The exit code; all has been said. */
-int dhcp_write_scenario(struct dhcp_import *im, const struct options *o);
-int dhcp_scenario(struct dhcp_import *im, const struct options *o, struct scenario **sc);
-int dhcp_replay(struct dhcp_import *im, const struct options *o);
+int dhcp_write_scenario(struct dhcp_import *im, const struct replay_settings *s,
+                        const char *output);
+int dhcp_scenario(struct dhcp_import *im, const struct replay_settings *s, struct scenario **sc);
+int dhcp_replay(struct dhcp_import *im, const struct replay_settings *s);
 
 #endif

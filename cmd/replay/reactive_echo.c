@@ -11,8 +11,8 @@
 #include "../base/exit_codes.h"
 #include <stdlib.h>
 
-static char *scenario_text(const struct echo_import *im, const struct options *o, size_t *len,
-                           int *code)
+static char *scenario_text(const struct echo_import *im, const struct replay_settings *s,
+                           size_t *len, int *code)
 {
     char *text;
     FILE *out = memory_stream(&text, len);
@@ -20,31 +20,31 @@ static char *scenario_text(const struct echo_import *im, const struct options *o
     echo_import_write(im, out);
     memory_stream_close(out);
     *code = 0;
-    if (o->role == ROLE_CLIENT)
+    if (s->role == ROLE_CLIENT)
         value_message(
             stderr,
             "drywire: %s: flow %zu is a ping, and the core is the host that is pinged, --as "
             "server\n",
-            o->paths[0], im->number);
+            s->path, im->number);
     else if (*len > SCENARIO_MAX)
-        value_message(stderr, "drywire: %s: flow %zu is too long for a scenario\n", o->paths[0],
+        value_message(stderr, "drywire: %s: flow %zu is too long for a scenario\n", s->path,
                       im->number);
-    if (o->role == ROLE_CLIENT || *len > SCENARIO_MAX)
+    if (s->role == ROLE_CLIENT || *len > SCENARIO_MAX)
         *code = EXIT_USAGE;
     return text;
 }
 
-int echo_write_scenario(struct echo_import *im, const struct options *o)
+int echo_write_scenario(struct echo_import *im, const struct replay_settings *s, const char *output)
 {
     size_t len;
     int code;
-    char *text = scenario_text(im, o, &len, &code);
+    char *text = scenario_text(im, s, &len, &code);
 
     if (!code)
-        code = output_write("output", o->output, text, len);
+        code = output_write("output", output, text, len);
     if (!code)
-        printf("%s: flow %zu of %zu, the core is the host that is pinged, %zu requests\n",
-               o->output, im->number, im->total, echo_counts_of(im).requests);
+        printf("%s: flow %zu of %zu, the core is the host that is pinged, %zu requests\n", output,
+               im->number, im->total, echo_counts_of(im).requests);
     free(text);
     return code;
 }
@@ -54,7 +54,7 @@ int echo_write_scenario(struct echo_import *im, const struct options *o)
 struct echo_run {
     const struct echo_import *im;
     const struct scenario *scenario;
-    const struct options *options;
+    const struct replay_settings *settings;
     size_t replies;
 };
 
@@ -79,7 +79,7 @@ static int report(void *ctx, const struct run_result *run)
     unsigned bad = 0;
 
     printf("%s: flow %zu of %zu, the core is the host that is pinged\n",
-           value_shown(r->options->paths[0]), r->im->number, r->im->total);
+           value_shown(r->settings->path), r->im->number, r->im->total);
     bad += reactive_differ_number("requests sent", was.requests, asked, "a scenario holds no more");
     bad += reactive_differ_number(
         "replies", was.replies, r->replies,
@@ -94,29 +94,29 @@ static int report(void *ctx, const struct run_result *run)
     return reactive_verdict(run, bad);
 }
 
-int echo_scenario(struct echo_import *im, const struct options *o, struct scenario **sc)
+int echo_scenario(struct echo_import *im, const struct replay_settings *s, struct scenario **sc)
 {
     size_t len;
     int code;
-    char *text = scenario_text(im, o, &len, &code);
+    char *text = scenario_text(im, s, &len, &code);
 
     if (!code)
-        code = files_parse(o->paths[0], text, len, sc, stderr);
+        code = files_parse(s->path, text, len, sc, stderr);
     free(text);
     return code;
 }
 
-int echo_replay(struct echo_import *im, const struct options *o)
+int echo_replay(struct echo_import *im, const struct replay_settings *s)
 {
-    struct echo_run r = {.im = im, .options = o};
+    struct echo_run r = {.im = im, .settings = s};
     struct run_options ro = {.on_flight = on_flight, .ctx = &r};
     struct scenario *sc;
-    int code = echo_scenario(im, o, &sc);
+    int code = echo_scenario(im, s, &sc);
 
     if (code)
         return code;
     r.scenario = sc;
-    code = reactive_run(sc, o, &ro, report);
+    code = reactive_run(sc, s, &ro, report);
     scenario_free(sc);
     return code;
 }

@@ -3,12 +3,13 @@
 #define DRYWIRE_REACTIVE_ECHO_H
 
 #include "import_echo.h"
-#include "../base/options.h"
+#include "settings.h"
 #include "../../sim/scenario/scenario.h"
 
 /* The exit code; all has been said. */
-int echo_write_scenario(struct echo_import *im, const struct options *o);
-int echo_scenario(struct echo_import *im, const struct options *o, struct scenario **sc);
-int echo_replay(struct echo_import *im, const struct options *o);
+int echo_write_scenario(struct echo_import *im, const struct replay_settings *s,
+                        const char *output);
+int echo_scenario(struct echo_import *im, const struct replay_settings *s, struct scenario **sc);
+int echo_replay(struct echo_import *im, const struct replay_settings *s);
 
 #endif

@@ -40,10 +40,10 @@ static char *side_path(const char *path)
     return side;
 }
 
-int tcp_write_scenario(const struct import *im, const struct options *o)
+int tcp_write_scenario(const struct import *im, const struct replay_settings *s, const char *output)
 {
     const struct flow_side *peer = import_peer(im);
-    char *side = side_path(o->output), *slash = strrchr(side, '/'), *text;
+    char *side = side_path(output), *slash = strrchr(side, '/'), *text;
     bool beside = peer->len > INLINE_MAX;
     int code = EXIT_PASS;
     size_t len;
@@ -54,22 +54,22 @@ int tcp_write_scenario(const struct import *im, const struct options *o)
             stderr,
             "drywire: %s: flow %zu is too long for a scenario: the peer says %zu bytes in %zu "
             "pieces; replay --loose takes it\n",
-            o->paths[0], im->number, peer->len, peer->piece_count);
+            s->path, im->number, peer->len, peer->piece_count);
         code = EXIT_USAGE;
     }
-    if (!code && beside && output_is_file(side, o->paths[0])) {
+    if (!code && beside && output_is_file(side, s->path)) {
         value_message(stderr,
                       "drywire: --output %s: its bytes would go into %s, the file to read\n",
-                      o->output, side);
+                      output, side);
         code = EXIT_USAGE;
     }
     if (!code && beside)
         code = output_write("output", side, peer->bytes, peer->len);
     if (!code)
-        code = output_write("output", o->output, text, len);
+        code = output_write("output", output, text, len);
     if (!code) {
         printf("%s: flow %zu of %zu, the core is the %s (%s), %zu bytes for it to read%s%s\n",
-               o->output, im->number, import_total(im), im->own == CLIENT ? "client" : "server",
+               output, im->number, import_total(im), im->own == CLIENT ? "client" : "server",
                im->webget ? "webget" : "talk", peer->len, beside ? ", in " : "",
                beside ? side : "");
         import_notes(im, stdout, "  ");
@@ -83,7 +83,7 @@ int tcp_write_scenario(const struct import *im, const struct options *o)
 
 struct reactive {
     const struct import *im;
-    const struct options *options;
+    const struct replay_settings *settings;
     uint8_t *read; /* what the program read */
     size_t read_len, read_size;
     struct reactive_frames frames; /* of the run */
@@ -223,7 +223,7 @@ static int report(void *ctx, const struct run_result *run)
     struct flows flows;
     unsigned bad = 0;
 
-    printf("%s: flow %zu of %zu, the core is the %s (%s)\n", value_shown(r->options->paths[0]),
+    printf("%s: flow %zu of %zu, the core is the %s (%s)\n", value_shown(r->settings->path),
            im->number, import_total(im), im->own == CLIENT ? "client" : "server",
            im->webget ? "webget" : "talk");
     import_notes(im, stdout, "  imported: ");
@@ -240,26 +240,26 @@ static int report(void *ctx, const struct run_result *run)
     return reactive_verdict(run, bad);
 }
 
-int tcp_scenario(const struct import *im, const struct options *o, struct scenario **sc)
+int tcp_scenario(const struct import *im, const struct replay_settings *s, struct scenario **sc)
 {
     size_t len;
     char *text = scenario_text(im, NULL, &len);
-    int code = files_parse(o->paths[0], text, len, sc, stderr);
+    int code = files_parse(s->path, text, len, sc, stderr);
 
     free(text);
     return code;
 }
 
-int tcp_replay(const struct import *im, const struct options *o)
+int tcp_replay(const struct import *im, const struct replay_settings *s)
 {
-    struct reactive r = {.im = im, .options = o};
+    struct reactive r = {.im = im, .settings = s};
     struct run_options ro = {.on_read = on_read, .on_flight = on_flight, .ctx = &r};
     struct scenario *sc;
-    int code = tcp_scenario(im, o, &sc);
+    int code = tcp_scenario(im, s, &sc);
 
     if (code)
         return code;
-    code = reactive_run(sc, o, &ro, report);
+    code = reactive_run(sc, s, &ro, report);
     scenario_free(sc);
     return code;
 }

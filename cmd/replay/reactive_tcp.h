@@ -3,12 +3,13 @@
 #define DRYWIRE_REACTIVE_TCP_H
 
 #include "import.h"
-#include "../base/options.h"
+#include "settings.h"
 #include "../../sim/scenario/scenario.h"
 
 /* The exit code; all has been said. */
-int tcp_write_scenario(const struct import *im, const struct options *o);
-int tcp_scenario(const struct import *im, const struct options *o, struct scenario **sc);
-int tcp_replay(const struct import *im, const struct options *o);
+int tcp_write_scenario(const struct import *im, const struct replay_settings *s,
+                       const char *output);
+int tcp_scenario(const struct import *im, const struct replay_settings *s, struct scenario **sc);
+int tcp_replay(const struct import *im, const struct replay_settings *s);
 
 #endif

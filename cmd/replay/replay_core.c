@@ -5,7 +5,6 @@
 #include "../../core/trace/trace.h"
 #include "../../core/virtio/pci.h"
 #include "../../sim/base/memory.h"
-#include "../base/options.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -341,25 +341,29 @@ static int read_new(const char *temporary, const struct verdict *v, struct captu
     return EXIT_HARNESS;
 }
 
-static const struct verdict *run_once(const struct scenario *sc, const struct options *o,
+static const struct verdict *run_once(const struct exact_run *run, const struct replay_settings *s,
                                       const char *pcap)
 {
-    struct job job = {.scenario = sc,
-                      .options = *o,
+    struct job job = {.scenario = run->scenario,
+                      .choice = run->choice,
+                      .repeat = 1,
+                      .timeout_s = s->timeout_s,
+                      .registers = run->registers,
+                      .detail = s->verbose,
                       .pcap_stays = true,
-                      .story_lines = o->verbose ? STORY_ALL : 0};
+                      .story_lines = s->verbose ? STORY_ALL : 0};
     const struct verdict *v;
 
     if (pcap)
         snprintf(job.pcap, sizeof(job.pcap), "%s", pcap);
     v = pool_run_one(&job);
-    if (o->verbose)
-        report_story(stdout, &(struct report_item){.scenario = sc, .verdict = v, .options = o});
+    if (s->verbose)
+        report_story(stdout, &(struct report_item){.scenario = run->scenario, .verdict = v});
     return v;
 }
 
-static int run_again(const char *path, const struct capture *was, const struct scenario *sc,
-                     const struct options *o)
+static int run_again(const char *path, const struct capture *was, const struct exact_run *run,
+                     const struct replay_settings *s)
 {
     char temporary[] = "/tmp/drywire-replay-XXXXXX";
     int fd = mkstemp(temporary), code;
@@ -371,7 +375,7 @@ static int run_again(const char *path, const struct capture *was, const struct s
         return EXIT_HARNESS;
     }
     close(fd);
-    v = run_once(sc, o, temporary);
+    v = run_once(run, s, temporary);
     code = read_new(temporary, v, &is);
     if (!code) {
         code = compare(path, was, &is, &v->failure);
@@ -424,8 +428,10 @@ static size_t own_frames(const struct scenario *sc)
     return n;
 }
 
-static int deliver_again(const char *path, const struct scenario *sc, const struct options *o)
+static int deliver_again(const char *path, const struct exact_run *run,
+                         const struct replay_settings *s)
 {
+    const struct scenario *sc = run->scenario;
     size_t own = own_frames(sc);
     const struct verdict *v;
 
@@ -433,7 +439,7 @@ static int deliver_again(const char *path, const struct scenario *sc, const stru
         value_message(stderr, "drywire: %s: no frame is the machine's\n", path);
         return EXIT_USAGE;
     }
-    v = run_once(sc, o, NULL);
+    v = run_once(run, s, NULL);
     if (v->failure.kind == FAILURE_NONE) {
         printf("same  %s  exact: of %zu frames the machine's own %zu, ACKs apart (P2)\n",
                value_shown(path), sc->replay.capture.count, own);
@@ -511,15 +517,14 @@ static int check_world(const struct scenario *sc)
     return code ? code : can_run_slirp();
 }
 
-int exact_run_open(struct exact_run *run, const char *path, struct capture *c,
-                   const struct options *o)
+int exact_run_open(struct exact_run *run, const char *path, struct capture *c)
 {
     static struct made m;
     int code;
 
-    run->options = *o;
+    *run = (struct exact_run){0};
     read_made(c, &m);
-    code = check_made(path, &m, &run->options.choice.seed);
+    code = check_made(path, &m, &run->choice.seed);
     if (!code)
         code = exact_scenario(c, path, &m, &run->scenario);
     if (code)
@@ -530,37 +535,35 @@ int exact_run_open(struct exact_run *run, const char *path, struct capture *c,
         scenario_free(run->scenario);
         return code;
     }
-    run->options.verb = VERB_RUN;
-    replay_found()->seed = run->options.choice.seed;
-    run->options.choice.device = *m.device ? m.device : NULL;
-    run->options.detail = *m.detail;
-    run->options.choice.memory = !strcmp(m.memory, "weak")     ? MEMORY_WEAK
-                                 : !strcmp(m.memory, "strong") ? MEMORY_STRONG
-                                                               : MEMORY_DRAW;
+    replay_found()->seed = run->choice.seed;
+    run->choice.device = *m.device ? m.device : NULL;
+    run->registers = *m.detail;
+    run->choice.memory = !strcmp(m.memory, "weak")     ? MEMORY_WEAK
+                         : !strcmp(m.memory, "strong") ? MEMORY_STRONG
+                                                       : MEMORY_DRAW;
     printf("exact: %s by drywire %s%s%s, scenario %s, seed %" PRIu64 ", revision %s\n",
            value_shown(path), m.verb, *m.machine ? " on " : "", m.machine, m.scenario,
-           run->options.choice.seed, m.revision);
+           run->choice.seed, m.revision);
     if (strcmp(m.source, DRYWIRE_SOURCE))
         printf(
             "warning: made by sources %s, these are %s: a difference may be a change of theirs\n",
             *m.source ? m.source : "unknown", DRYWIRE_SOURCE);
     fflush(stdout);
     if (run->delivered)
-        code = behind_capture(run->scenario, path, c, run->options.choice.seed);
+        code = behind_capture(run->scenario, path, c, run->choice.seed);
     if (code)
         scenario_free(run->scenario);
     return code;
 }
 
-int replay_exact(const char *path, struct capture *c, const struct options *o)
+int replay_exact(const char *path, struct capture *c, const struct replay_settings *s)
 {
     struct exact_run run;
-    int code = exact_run_open(&run, path, c, o);
+    int code = exact_run_open(&run, path, c);
 
     if (code)
         return code;
-    code = run.delivered ? deliver_again(path, run.scenario, &run.options)
-                         : run_again(path, c, run.scenario, &run.options);
+    code = run.delivered ? deliver_again(path, &run, s) : run_again(path, c, &run, s);
     scenario_free(run.scenario);
     return code;
 }

@@ -2,13 +2,14 @@
 #ifndef DRYWIRE_REPLAY_EXACT_H
 #define DRYWIRE_REPLAY_EXACT_H
 
-#include "../base/options.h"
+#include "settings.h"
 #include "../../sim/scenario/scenario.h"
 
 /* The run that a capture is of, as its header says. */
 struct exact_run {
     struct scenario *scenario; /* scenario_free() it */
-    struct options options;    /* `drywire run`, with the seed and the device of then */
+    struct run_choice choice;  /* the seed, the memory and the device of then */
+    bool registers;            /* accesses of registers are in the capture */
     bool delivered; /* the capture's times are not ours: it is the scenario's far side now */
 };
 
@@ -16,11 +17,10 @@ struct exact_run {
 bool exact_run_possible(const struct capture *c);
 
 /* 0, or an exit code after a line on stderr. Empties the capture when it is delivered. One at a
- * time: some words of the options lie in static memory. */
-int exact_run_open(struct exact_run *run, const char *path, struct capture *c,
-                   const struct options *o);
+ * time: the words of the choice lie in static memory. */
+int exact_run_open(struct exact_run *run, const char *path, struct capture *c);
 
 /* 0: the same; EXIT_DIVERGED: the first difference is told. */
-int replay_exact(const char *path, struct capture *c, const struct options *o);
+int replay_exact(const char *path, struct capture *c, const struct replay_settings *s);
 
 #endif

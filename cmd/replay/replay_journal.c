@@ -178,16 +178,16 @@ static int verdict(struct replay *r, const char *path, enum outcome outcome)
     return EXIT_DIVERGED;
 }
 
-int replay_journal(const char *path, const struct options *o)
+int replay_journal(const char *path, bool gdb, bool verbose)
 {
     int outcome, code = open_journal(path, &replay.journal);
 
     if (code)
         return code;
-    if (o->gdb)
+    if (gdb)
         return under_gdb(path);
     replay.listener.line = on_line;
-    replay.listener.record = o->verbose ? on_record : NULL;
+    replay.listener.record = verbose ? on_record : NULL;
     replay_open(&replay);
     watch_signals();
     outcome = sigsetjmp(replay.escape, 1);

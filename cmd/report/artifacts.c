@@ -6,21 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-void artifact_name(char *buf, size_t size, const char *path, const struct options *o,
-                   const char *suffix)
+void artifact_name(char *buf, size_t size, const char *folder, const char *path,
+                   const struct run_choice *choice, const char *suffix)
 {
-    size_t n = (size_t)snprintf(buf, size, "%s/", o->artifacts);
+    size_t n = (size_t)snprintf(buf, size, "%s/", folder);
     const char *c = path + strspn(path, "./");
 
     for (; *c && n + 1 < size; c++)
         buf[n++] = *c == '/' ? '-' : *c;
-    snprintf(buf + n, size - n, "-seed%" PRIu64 "%s%s%s", o->choice.seed,
-             o->choice.memory ? "-" : "", o->choice.memory ? memory_words[o->choice.memory] : "",
-             suffix);
+    snprintf(buf + n, size - n, "-seed%" PRIu64 "%s%s%s", choice->seed, choice->memory ? "-" : "",
+             choice->memory ? memory_words[choice->memory] : "", suffix);
 }
 
-int artifact_block(const struct report_item *it)
+int artifact_block(const char *folder, const struct report_item *it)
 {
+    struct run_choice choice = {.seed = it->seed, .memory = it->memory};
     char path[PATH_MAX];
     char *text;
     size_t len;
@@ -34,7 +34,7 @@ int artifact_block(const struct report_item *it)
         report_block(out, it);
     }
     memory_stream_close(out);
-    artifact_name(path, sizeof(path), report_path(it), it->options, ".txt");
+    artifact_name(path, sizeof(path), folder, report_path(it), &choice, ".txt");
     code = output_write("artifacts", path, text, len);
     free(text);
     return code;

@@ -4,12 +4,12 @@
 
 #include "report.h"
 
-/* DIR/NAME-seedN[-MEMORY]SUFFIX: the path with its slashes made harmless. */
-void artifact_name(char *buf, size_t size, const char *path, const struct options *o,
-                   const char *suffix);
+/* FOLDER/NAME-seedN[-MEMORY]SUFFIX: the path with its slashes made harmless. */
+void artifact_name(char *buf, size_t size, const char *folder, const char *path,
+                   const struct run_choice *choice, const char *suffix);
 
 /* The story and the block of a failure, in a file (.txt). 0, or EXIT_HARNESS after a line on
  * stderr. */
-int artifact_block(const struct report_item *it);
+int artifact_block(const char *folder, const struct report_item *it);
 
 #endif

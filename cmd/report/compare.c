@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const grade_words[] = {"p1", "p3", NULL};
+
 struct comparison {
     const char *grade;
     const struct compared *a, *b;

@@ -9,6 +9,9 @@
 
 enum grade { GRADE_P1, GRADE_P3 };
 
+/* Their words, up to a NULL. */
+extern const char *const grade_words[];
+
 /* A capture and the name under which it is spoken of. */
 struct compared {
     const char *name;

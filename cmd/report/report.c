@@ -6,7 +6,6 @@
 #include "../../sim/text/values.h"
 #include "../../sim/base/memory.h"
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,131 +40,19 @@ unsigned report_place(const struct report_item *it, char *file, size_t size)
     return (unsigned)atoi(colon + 1);
 }
 
-/* Append text; what does not fit is cut. */
-__attribute__((format(printf, 3, 4))) static void append(char *buf, size_t size, const char *format,
-                                                         ...)
+static void report_command(char *buf, size_t size, const char *program,
+                           const struct report_item *it)
 {
-    size_t used = strlen(buf);
-    va_list args;
+    struct again again = {""};
 
-    va_start(args, format);
-    vsnprintf(buf + used, size - used, format, args);
-    va_end(args);
-}
-
-/* Characters that a shell takes as they are. */
-static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                            "%+,-./:=@_";
-
-/* With octal numbers, for what a terminal would not show, and for a quote. */
-static void append_printf(char *buf, size_t size, const char *word)
-{
-    append(buf, size, "\"$(printf -- ");
-    for (; *word; word++)
-        append(buf, size, strchr(plain, *word) && *word != '%' ? "%c" : "\\\\%03o",
-               (unsigned char)*word);
-    append(buf, size, ")\"");
-}
-
-/* A word for the shell, with backslashes, so that it can stand inside quotes of sh -c too. */
-static void append_word(char *buf, size_t size, const char *word)
-{
-    if (strchr(word, '\'') || value_shown(word) != word) {
-        append_printf(buf, size, word);
-        return;
-    }
-    for (; *word; word++)
-        append(buf, size, "%s%c", strchr(plain, *word) || *word & 0x80 ? "" : "\\", *word);
-}
-
-/* A file, which is no option. */
-static void append_path(char *buf, size_t size, const char *path)
-{
-    char dotted[4100];
-
-    snprintf(dotted, sizeof(dotted), "%s%s", path[0] == '-' && path[1] ? "./" : "", path);
-    append_word(buf, size, dotted);
-}
-
-/* An exact replay has its seed from the capture. */
-static void replay_capture(char *buf, size_t size, const struct options *o)
-{
-    append(buf, size, " replay ");
-    append_path(buf, size, o->paths[0]);
-    if (o->choice.memory != MEMORY_DRAW)
-        append(buf, size, " --memory %s", memory_words[o->choice.memory]);
-    if (o->role == ROLE_OBSERVER) {
-        append(buf, size, " --as observer --seed %" PRIu64, o->choice.seed);
-        return;
-    }
-    if (!o->loose)
-        return;
-    append(buf, size, " --loose");
-    if (o->role)
-        append(buf, size, " --as %s", o->role == ROLE_SERVER ? "server" : "client");
-    if (o->flow)
-        append(buf, size, " --flow %" PRIu64, o->flow);
-    append(buf, size, " --seed %" PRIu64, o->choice.seed);
-}
-
-static void again_in_qemu(char *buf, size_t size, const struct options *o)
-{
-    if (o->icount != NO_ICOUNT)
-        append(buf, size, " --icount %" PRIu64, o->icount);
-    if (o->net != NET_WORLD)
-        append(buf, size, " --net %s", net_word(o->net));
-    if (o->kernel) {
-        append(buf, size, " --kernel ");
-        append_word(buf, size, o->kernel);
-    }
-    for (unsigned i = 0; i < o->qemu_arg_count; i++) {
-        append(buf, size, " --arg ");
-        append_word(buf, size, o->qemu_args[i]);
-    }
-    if (o->journal)
-        append(buf, size, " --journal %s", o->journal == JOURNAL_MODE_DUMP ? "dump" : "on");
-}
-
-static void again_with(char *buf, size_t size, const char *program, const struct report_item *it)
-{
-    const struct options *o = it->options;
-
-    buf[0] = 0;
-    append_word(buf, size, program);
-    if (o->verb == VERB_REPLAY) {
-        replay_capture(buf, size, o);
-        return;
-    }
-    append(buf, size, " %s ",
-           o->verb == VERB_WORLD || o->verb == VERB_QEMU ? verb_word(o->verb) : "run");
-    append_path(buf, size, report_path(it));
-    append(buf, size, " --seed %" PRIu64, o->choice.seed);
-    if (o->verb == VERB_WORLD)
-        append(buf, size, " --socket PATH");
-    if (o->verb == VERB_QEMU)
-        append(buf, size, " --%s %s", o->machine ? "machine" : "target",
-               o->machine ? o->machine : o->target);
-    if (o->verb == VERB_QEMU)
-        again_in_qemu(buf, size, o);
-    if (o->choice.guest) {
-        append(buf, size, " --guest ");
-        append_word(buf, size, o->choice.guest);
-    }
-    if (o->choice.device) {
-        append(buf, size, " --device ");
-        append_word(buf, size, o->choice.device);
-    }
-    if (o->choice.memory != MEMORY_DRAW)
-        append(buf, size, " --memory %s", memory_words[o->choice.memory]);
-    if (o->check_determinism)
-        append(buf, size, " --check-determinism");
-    if (o->repeat > 1)
-        append(buf, size, " --repeat %" PRIu64, o->repeat);
+    again_word(&again, program);
+    again_add(&again, " %s", it->again->words);
+    snprintf(buf, size, "%s", again.words);
 }
 
 void report_replay(char *buf, size_t size, const struct report_item *it)
 {
-    again_with(buf, size, it->options->program, it);
+    report_command(buf, size, it->program, it);
 }
 
 /* ---- for people ---- */
@@ -245,7 +132,7 @@ void report_line(FILE *out, const struct report_item *it)
     const char *colour = report_failed(it) || it->error ? "\033[31m"
                          : it->skip                     ? "\033[33m"
                                                         : "\033[32m";
-    bool color = it->options->color;
+    bool color = it->color;
 
     fprintf(out, "%s%s%s  %s", color ? colour : "", report_word(it), color ? "\033[0m" : "",
             value_shown(report_path(it)));
@@ -253,7 +140,7 @@ void report_line(FILE *out, const struct report_item *it)
         fprintf(out, "  %s\n", value_shown(it->skip ? it->skip : it->error));
         return;
     }
-    fprintf(out, "  seed=%" PRIu64 " hash=%016" PRIx64 "  ", it->options->choice.seed, v->hash);
+    fprintf(out, "  seed=%" PRIu64 " hash=%016" PRIx64 "  ", it->seed, v->hash);
     put_duration(out, v->virtual_ns);
     fputs(" virtual, ", out);
     put_duration(out, v->real_ns);
@@ -278,10 +165,12 @@ void report_block(FILE *out, const struct report_item *it)
     const struct verdict *v = it->verdict;
     const struct failure *f = &v->failure;
     uint64_t at_us = f->time_ns >= SIM_POWER_ON_NS ? (f->time_ns - SIM_POWER_ON_NS) / NS_PER_US : 0;
-    char replay[1200], capture[1200] = "", name[FAILURE_NAME_MAX + 1];
+    struct again capture = {""};
+    char replay[AGAIN_MAX], name[FAILURE_NAME_MAX + 1];
 
     report_replay(replay, sizeof(replay), it);
-    append_path(capture, sizeof(capture), it->capture ? it->capture : "");
+    if (it->capture)
+        again_path(&capture, it->capture);
     failure_name(name, f);
     fprintf(out, "what:      %s: %s\n", name, value_shown(f->message));
     fprintf(out, "where:     %s\n", value_shown(f->site));
@@ -291,14 +180,14 @@ void report_block(FILE *out, const struct report_item *it)
     fprintf(out, "diverged:  %s\n", v->diverged[0] ? value_shown(v->diverged) : "-");
     fprintf(out, "frames:");
     put_last_frames(out, v);
-    fprintf(out, "%s    %s\n", it->options->verb == VERB_RUN ? "replay:" : "again: ", replay);
+    fprintf(out, "%s    %s\n", it->bisect ? "replay:" : "again: ", replay);
     if (it->capture)
-        fprintf(out, "wireshark: wireshark %s\n", capture);
+        fprintf(out, "wireshark: wireshark %s\n", capture.words);
     else
         fprintf(out, "wireshark: %s --pcap fail.pcapng; wireshark fail.pcapng\n", replay);
-    if (it->options->verb == VERB_RUN) {
-        again_with(replay, sizeof(replay), "build/drywire",
-                   it); /* what make builds at each commit */
+    if (it->bisect) {
+        report_command(replay, sizeof(replay), "build/drywire",
+                       it); /* what make builds at each commit */
         fprintf(out, "bisect:    git bisect run sh -c 'make -s build/drywire || exit 125; %s'\n",
                 replay);
     }
@@ -346,7 +235,7 @@ void report_json(FILE *out, const struct report_item *it)
 
     fputs("{\"schema\": 1", out);
     json_text(out, "scenario", report_path(it));
-    fprintf(out, ", \"seed\": %" PRIu64, it->options->choice.seed);
+    fprintf(out, ", \"seed\": %" PRIu64, it->seed);
     json_text(out, "verdict", report_word(it));
     if (it->skip) {
         json_text(out, "reason", it->skip);

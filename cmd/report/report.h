@@ -6,6 +6,7 @@
 #define DRYWIRE_REPORT_H
 
 #include "../worker/child.h"
+#include "again.h"
 #include <stdio.h>
 
 /* A finished scenario, or a file that could not be read. */
@@ -13,7 +14,12 @@ struct report_item {
     const struct scenario *scenario; /* NULL when there is only a path */
     const char *path;                /* what was named; NULL: the scenario's */
     const struct verdict *verdict;
-    const struct options *options;
+    const char *program;       /* how drywire was called */
+    const struct again *again; /* what behind it repeats the run */
+    uint64_t seed;
+    enum memory_mode memory;
+    bool color;
+    bool bisect;         /* git bisect can repeat it: it needs nothing but the simulator */
     const char *skip;    /* why it was not run, or NULL */
     const char *error;   /* why it could not be read, `file:line: message`, or NULL */
     const char *text;    /* what a person is told of it (qemu, replay), or NULL: line and block */

@@ -11,7 +11,7 @@
 static void results_name(struct results *r, const struct report_item *it)
 {
     char name[4200];
-    enum memory_mode memory = it->options->choice.memory;
+    enum memory_mode memory = it->memory;
 
     snprintf(name, sizeof(name), "%s: %s%s%s%s\n", it->error ? "unreadable" : "failed",
              value_shown(report_path(it)), memory ? " (" : "", memory ? memory_words[memory] : "",
@@ -25,9 +25,9 @@ static void results_name(struct results *r, const struct report_item *it)
 /* For people: on stderr when stdout has JSON objects. */
 static void results_print(const struct results *r, const struct report_item *it)
 {
-    const struct options *o = it->options;
+    const struct results_form *form = r->form;
     bool bad = report_failed(it);
-    FILE *out = o->json ? stderr : stdout, *folded;
+    FILE *out = form->json ? stderr : stdout, *folded;
     char *text;
     size_t len;
 
@@ -36,14 +36,14 @@ static void results_print(const struct results *r, const struct report_item *it)
         return;
     }
     if (it->text) {
-        if (bad || (!o->quiet && !o->json))
+        if (bad || (!form->quiet && !form->json))
             fputs(it->text, out);
         return;
     }
     folded = memory_stream(&text, &len);
-    if (!it->skip && !o->quiet && !o->json && (r->single || o->verbose || bad))
+    if (!it->skip && !form->quiet && !form->json && (r->single || form->verbose || bad))
         report_story(folded, it);
-    if (!o->json && (!o->quiet || bad))
+    if (!form->json && (!form->quiet || bad))
         report_line(folded, it);
     if (bad)
         report_block(folded, it);
@@ -54,11 +54,11 @@ static void results_print(const struct results *r, const struct report_item *it)
 
 int results_add(struct results *r, const struct report_item *it)
 {
-    const struct options *o = it->options;
+    const struct results_form *form = r->form;
     int code = EXIT_PASS;
 
     progress_erase();
-    if (o->json)
+    if (form->json)
         report_json(stdout, it);
     results_print(r, it);
     if (it->verdict->printed_len) {
@@ -66,9 +66,9 @@ int results_add(struct results *r, const struct report_item *it)
         value_message(stderr, "drywire: %s printed:\n", report_path(it));
         fwrite(it->verdict->printed, 1, it->verdict->printed_len, stderr);
     }
-    if (o->annotate)
+    if (form->annotate)
         code = report_github(it);
-    if (o->junit && !it->of_many)
+    if (form->junit && !it->of_many)
         junit_add(it);
     if (report_failed(it) || it->error)
         results_name(r, it);
@@ -76,18 +76,10 @@ int results_add(struct results *r, const struct report_item *it)
     return code;
 }
 
-int results_unreadable(struct results *r, const char *path, const char *error,
-                       const struct options *o)
+int results_end(struct results *r)
 {
-    static const struct verdict nothing;
-    struct report_item it = {.path = path, .verdict = &nothing, .options = o, .error = error};
-
-    return results_add(r, &it);
-}
-
-int results_end(struct results *r, const struct options *o)
-{
-    FILE *out = o->json ? stderr : stdout;
+    const struct results_form *form = r->form;
+    FILE *out = form->json ? stderr : stdout;
 
     for (size_t i = 0; i < r->count; i++) {
         if (!r->single)
@@ -96,5 +88,5 @@ int results_end(struct results *r, const struct options *o)
     }
     free(r->names);
     *r = (struct results){0};
-    return o->junit ? junit_write(o->junit) : EXIT_PASS;
+    return form->junit ? junit_write(form->junit) : EXIT_PASS;
 }

@@ -7,7 +7,15 @@
 
 #include "report.h"
 
+/* What of each verdict is reported, and how. */
+struct results_form {
+    bool json, quiet, verbose;
+    bool annotate;     /* for GitHub Actions */
+    const char *junit; /* a file, or NULL */
+};
+
 struct results {
+    const struct results_form *form;
     bool single;  /* one run in all: its story is printed, and no name at the end */
     char **names; /* of what failed or could not be read, in words */
     size_t count, size;
@@ -17,11 +25,7 @@ struct results {
  * written. */
 int results_add(struct results *r, const struct report_item *it);
 
-/* A file that could not be read; `error` is the line that says why. */
-int results_unreadable(struct results *r, const char *path, const char *error,
-                       const struct options *o);
-
 /* The last lines, and the JUnit report: 0 or EXIT_HARNESS, as above. */
-int results_end(struct results *r, const struct options *o);
+int results_end(struct results *r);
 
 #endif

@@ -17,10 +17,10 @@
 enum { WIDTH_DEFAULT = 120 };
 
 /* As wide as asked for, else as the terminal. */
-static unsigned width_of(const struct options *o)
+static unsigned width_of(const struct seq_settings *s)
 {
     struct winsize size = {0};
-    uint64_t width = o->width;
+    uint64_t width = s->width;
 
     if (!width && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
         width = size.ws_col;
@@ -31,10 +31,10 @@ static unsigned width_of(const struct options *o)
                                       : (unsigned)width;
 }
 
-static struct ladder ladder_of(const struct options *o)
+static struct ladder ladder_of(const struct seq_settings *s)
 {
     return (struct ladder){
-        .out = stdout, .width = width_of(o), .color = o->color, .mermaid = o->mermaid};
+        .out = stdout, .width = width_of(s), .color = s->color, .mermaid = s->mermaid};
 }
 
 /* ---- a run ---- */
@@ -65,7 +65,7 @@ static void on_lost(void *ctx, uint64_t time_ns, enum direction dir, const uint8
 }
 
 struct ladder_run {
-    const struct options *options;
+    const struct seq_settings *settings;
     const struct scenario *scenario;
     const struct guest_ops *guest;
 };
@@ -73,16 +73,16 @@ struct ladder_run {
 static int run(void *ctx)
 {
     const struct ladder_run *job = ctx;
-    struct ladder l = ladder_of(job->options);
+    struct ladder l = ladder_of(job->settings);
     struct run_options ro = {
-        .seed = job->options->choice.seed,
+        .seed = job->settings->choice.seed,
         .guest = job->guest,
-        .weak_memory = memory_toggle(job->options->choice.memory),
+        .weak_memory = memory_toggle(job->settings->choice.memory),
         .on_line = on_line,
         .on_frame = on_frame,
         .on_lost = on_lost,
         .ctx = &l,
-        .detail = job->options->verbose,
+        .detail = job->settings->verbose,
     };
     struct run_context *c = run_context_new();
     struct run_result r;
@@ -99,11 +99,11 @@ static int run(void *ctx)
     return failure_code(r.failure.kind);
 }
 
-int seq_run(const struct scenario *sc, const struct guest_ops *guest, const struct options *o)
+int seq_run(const struct scenario *sc, const struct guest_ops *guest, const struct seq_settings *s)
 {
-    struct ladder_run job = {o, sc, guest};
+    struct ladder_run job = {s, sc, guest};
 
-    return child_call(run, &job, o->timeout_s);
+    return child_call(run, &job, s->timeout_s);
 }
 
 /* ---- a capture ---- */
@@ -120,9 +120,9 @@ static void capture_frame(const struct ladder *l, const struct capture_frame *f,
                  f->fault ? fate : NULL, f->lost);
 }
 
-int seq_capture(const char *path, const struct options *o)
+int seq_capture(const char *path, const struct seq_settings *s)
 {
-    struct ladder l = ladder_of(o);
+    struct ladder l = ladder_of(s);
     struct capture c;
     char problem[200], text[300];
     uint64_t start_ns;

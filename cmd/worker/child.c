@@ -213,23 +213,24 @@ void child_tidy(const struct job *job)
 
 void child_job(const struct job *job, struct run_context *c, struct verdict *verdict)
 {
-    const struct options *o = &job->options;
+    struct origin_facts facts = {
+        .verb = "run", .choice = &job->choice, .registers = job->registers, .verdict = true};
     struct origin origin;
-    uint64_t times = o->check_determinism && o->repeat < 2 ? 2 : o->repeat;
     struct comparison comparison = {.out = verdict->diverged,
                                     .out_size = sizeof(verdict->diverged)};
-    struct story story = {
-        .v = verdict, .limit = job->story_lines, .comparison = times > 1 ? &comparison : NULL};
-    struct run_options ro = {.seed = o->choice.seed,
+    struct story story = {.v = verdict,
+                          .limit = job->story_lines,
+                          .comparison = job->repeat > 1 ? &comparison : NULL};
+    struct run_options ro = {.seed = job->choice.seed,
                              .guest = job->guest,
-                             .weak_memory = memory_toggle(o->choice.memory),
-                             .registers = o->detail,
+                             .weak_memory = memory_toggle(job->choice.memory),
+                             .registers = job->registers,
                              .on_line = on_line,
                              .on_frame = on_frame,
                              .on_lost = on_lost,
                              .hash_watch = watch,
                              .ctx = &story,
-                             .detail = o->verbose || job->trace[0] || job->log};
+                             .detail = job->detail || job->trace[0] || job->log};
     struct run_result r;
     struct sink sink;
     uint64_t start;
@@ -240,8 +241,8 @@ void child_job(const struct job *job, struct run_context *c, struct verdict *ver
     shared = verdict;
     page_log = job->log;
     running = NULL;
-    alarm(o->timeout_s < ALARM_MAX_S ? (unsigned)o->timeout_s : ALARM_MAX_S);
-    origin_of(&origin, job->scenario, o);
+    alarm(job->timeout_s < ALARM_MAX_S ? (unsigned)job->timeout_s : ALARM_MAX_S);
+    origin_of(&origin, job->scenario, &facts);
     ro.header = origin.header;
     if (job->pcap[0] && whole_file_open(&story.capture, job->pcap))
         capture_error = errno;
@@ -269,7 +270,7 @@ void child_job(const struct job *job, struct run_context *c, struct verdict *ver
     if (trace_error)
         fail_output(verdict, "trace", "trace", job->trace, trace_error);
     if (story.comparison)
-        repeat(c, job->scenario, &ro, times);
+        repeat(c, job->scenario, &ro, job->repeat);
     comparison_free(&comparison);
     if (verdict->failure.kind == FAILURE_NONE)
         child_tidy(job);

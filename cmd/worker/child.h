@@ -5,7 +5,7 @@
 #ifndef DRYWIRE_CHILD_H
 #define DRYWIRE_CHILD_H
 
-#include "../base/options.h"
+#include "../base/run_choice.h"
 #include "page_log.h"
 #include "../../sim/run/run.h"
 #include <limits.h>
@@ -34,10 +34,14 @@ struct verdict {
 /* How much of the story to keep: lines from its beginning; those of its end are kept besides. */
 #define STORY_ALL UINT32_MAX
 
-/* One run: a scenario under the seed and the memory of `options`. */
+/* One run of a scenario, and which of its runs. */
 struct job {
     const struct scenario *scenario;
-    struct options options;
+    struct run_choice choice;
+    uint64_t repeat;                      /* above 1: so many runs, which must be the same */
+    uint64_t timeout_s;                   /* of the wall clock */
+    bool registers;                       /* accesses of registers go into the capture */
+    bool detail;                          /* lines of level DETAIL belong to the story */
     const struct guest_ops *guest;        /* NULL: the core */
     char pcap[PATH_MAX], trace[PATH_MAX]; /* where its capture and whole trace go; "": nowhere */
     bool pcap_stays, trace_stays;         /* also when the run passes */

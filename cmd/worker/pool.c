@@ -541,7 +541,7 @@ const struct verdict *pool_run_one(const struct job *job)
                      .done = one_done,
                      .ctx = &one,
                      .workers = 1,
-                     .timeout_s = job->options.timeout_s};
+                     .timeout_s = job->timeout_s};
     int code;
 
     one.job = job;

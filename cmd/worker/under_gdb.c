@@ -36,7 +36,7 @@ bool gdb_break_at(const char *text, char *buf, size_t size)
     return true;
 }
 
-int run_under_gdb(const struct options *o)
+int run_under_gdb(const char *path, const struct run_choice *choice, const char *break_at)
 {
     static const char *const before[] = {"gdb", "-q",
                                          "-ex", "set confirm off",
@@ -51,9 +51,9 @@ int run_under_gdb(const struct options *o)
     unsigned n = sizeof(before) / sizeof(before[0]);
 
     self[len > 0 ? len : 0] = 0;
-    snprintf(seed, sizeof(seed), "%" PRIu64, o->choice.seed);
-    if (o->break_at)
-        gdb_break_at(o->break_at, at, sizeof(at));
+    snprintf(seed, sizeof(seed), "%" PRIu64, choice->seed);
+    if (break_at)
+        gdb_break_at(break_at, at, sizeof(at));
     memcpy(words, before, sizeof(before));
     words[n++] = at;
     words[n++] = "-ex";
@@ -68,16 +68,16 @@ int run_under_gdb(const struct options *o)
     words[n++] = "--jobs";
     words[n++] = "1";
     words[n++] = "--memory";
-    words[n++] = memory_words[o->choice.memory];
-    if (o->choice.guest) {
+    words[n++] = memory_words[choice->memory];
+    if (choice->guest) {
         words[n++] = "--guest";
-        words[n++] = o->choice.guest;
+        words[n++] = choice->guest;
     }
-    if (o->choice.device) {
+    if (choice->device) {
         words[n++] = "--device";
-        words[n++] = o->choice.device;
+        words[n++] = choice->device;
     }
-    words[n++] = o->paths[0];
+    words[n++] = path;
     words[n] = NULL;
     signal(SIGPIPE, SIG_DFL);
     execvp("gdb", (char *const *)words);

@@ -4,13 +4,16 @@
 #ifndef DRYWIRE_UNDER_GDB_H
 #define DRYWIRE_UNDER_GDB_H
 
-#include "../base/options.h"
+#include "../base/run_choice.h"
+#include <stdbool.h>
+#include <stddef.h>
 
 /* The value of --break-at, "event=N", "t=DURATION" or "packet=N", as a place for gdb's `break` with
  * its condition. False: it is none of them. */
 bool gdb_break_at(const char *text, char *buf, size_t size);
 
-/* Becomes gdb, for the one scenario of the options. Returns an exit code after a line on stderr. */
-int run_under_gdb(const struct options *o);
+/* Becomes gdb, for that run of the scenario at `path`; break_at: as above, or NULL, where it fails.
+ * Returns an exit code after a line on stderr. */
+int run_under_gdb(const char *path, const struct run_choice *choice, const char *break_at);
 
 #endif

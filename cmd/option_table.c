@@ -1,0 +1,247 @@
+/* The options: see option_table.h. */
+#include "option_table.h"
+#include "base/exit_codes.h"
+#include "base/run_choice.h"
+#include "qemu/live.h"
+#include "qemu/qemu_machine.h"
+#include "replay/import.h"
+#include "report/compare.h"
+#include "seed_range.h"
+#include "worker/under_gdb.h"
+#include "../sim/text/values.h"
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- values that have a form of their own ---- */
+
+/* A..B into the first seed and how many more there are. */
+static int read_seeds(const struct option_row *r, const char *text, const char *verb, void *at)
+{
+    struct seed_range *seeds = at;
+    const char *dots = strstr(text, "..");
+    char first[40];
+    uint64_t last;
+
+    (void)verb;
+    snprintf(first, sizeof(first), "%.*s", dots ? (int)(dots - text) : 0, text);
+    if (dots && dots - text < (int)sizeof(first) && value_number(first, &seeds->first) &&
+        value_number(dots + 2, &last) && last >= seeds->first) {
+        if (last - seeds->first < UINT32_MAX) {
+            seeds->more = last - seeds->first;
+            return -1;
+        }
+        value_message(stderr, "drywire: --%s runs %" PRIu32 " seeds at most, '%s' has more\n",
+                      r->name, UINT32_MAX, text);
+        return EXIT_USAGE;
+    }
+    value_message(stderr,
+                  "drywire: --%s needs the first and the last seed, such as 1..100, not '%s'\n",
+                  r->name, text);
+    return EXIT_USAGE;
+}
+
+/* An open descriptor. */
+static int read_descriptor(const struct option_row *r, const char *text, const char *verb, void *at)
+{
+    uint64_t *out = at;
+
+    (void)verb;
+    if (value_number(text, out) && *out <= INT_MAX && fcntl((int)*out, F_GETFD) != -1)
+        return -1;
+    value_message(stderr, "drywire: --%s needs the number of an open descriptor, not '%s'\n",
+                  r->name, text);
+    return EXIT_USAGE;
+}
+
+/* Words for QEMU, in their order. */
+static int read_arg(const struct option_row *r, const char *text, const char *verb, void *at)
+{
+    struct qemu_args *args = at;
+
+    (void)verb;
+    if (args->count == QEMU_ARGS_MAX) {
+        value_message(stderr, "drywire: --%s can be given %d times\n", r->name, QEMU_ARGS_MAX);
+        return EXIT_USAGE;
+    }
+    args->word[args->count++] = text;
+    return -1;
+}
+
+static int read_word(const struct option_row *r, const char *text, unsigned *out)
+{
+    const char *near = nearest_word(text, r->words);
+
+    for (unsigned i = 0; r->words[i]; i++)
+        if (!strcmp(r->words[i], text)) {
+            *out = r->first + i;
+            return -1;
+        }
+    value_message(stderr, "drywire: --%s does not know '%s'", r->name, text);
+    value_message(stderr, near ? ", did you mean '%s'?\n" : "\n", near);
+    return EXIT_USAGE;
+}
+
+static int read_memory(const struct option_row *r, const char *text, const char *verb, void *at)
+{
+    unsigned *memory = at;
+
+    if (read_word(r, text, memory) >= 0)
+        return EXIT_USAGE;
+    if (*memory != MEMORY_BOTH || !strcmp(verb, "run"))
+        return -1;
+    value_message(stderr, "drywire: --memory both is for 'drywire run'; choose weak or strong\n");
+    return EXIT_USAGE;
+}
+
+static int read_break_at(const struct option_row *r, const char *text, const char *verb, void *at)
+{
+    char place[200];
+
+    (void)verb;
+    if (gdb_break_at(text, place, sizeof(place))) {
+        *(const char **)at = text;
+        return -1;
+    }
+    value_message(stderr, "drywire: --%s needs event=N, t=DURATION or packet=N, not '%s'\n",
+                  r->name, text);
+    return EXIT_USAGE;
+}
+
+static int read_annotate(const struct option_row *r, const char *text, const char *verb, void *at)
+{
+    (void)verb;
+    if (strcmp(text, "github")) {
+        value_message(stderr, "drywire: --%s knows 'github', not '%s'\n", r->name, text);
+        return EXIT_USAGE;
+    }
+    *(bool *)at = true;
+    return -1;
+}
+
+static bool in_github_actions(void)
+{
+    const char *word = getenv("GITHUB_ACTIONS");
+
+    return word && strcmp(word, "true") == 0;
+}
+
+/* ---- the table ---- */
+
+const struct option_row option_rows[] = {
+    {"seed", "N", OPTION_NUMBER, "seed of the run, decimal or 0x hexadecimal (default 1)",
+     .preset = 1},
+    {"seeds", "A..B", OPTION_STRUCT, "every seed from A to B; the first that fails is shown",
+     .read = read_seeds},
+    {"jobs", "N", OPTION_NUMBER, "runs at the same time (default: as many as processors)",
+     .min = 1},
+    {"memory", "draw|weak|strong|both", OPTION_CHOICE,
+     "which memory (default: the seed draws); both, of run alone: one run with each",
+     .words = memory_words, .read = read_memory},
+    {"repeat", "N", OPTION_NUMBER,
+     "run N times in one process and name the first event that differs", .min = 1, .preset = 1},
+    {"check-determinism", NULL, OPTION_FLAG, "the same as --repeat 2"},
+    {"output", "FILE", OPTION_TEXT, "report: the page to write; import: the scenario",
+     .letter = 'o', .writes = true},
+    {"pcap", "FILE", OPTION_TEXT, "write a capture (pcapng) of a single scenario", .writes = true},
+    {"trace", "FILE", OPTION_TEXT, "write every trace line of a single scenario", .writes = true},
+    {"json", NULL, OPTION_FLAG, "one JSON object a line for each scenario, nothing else on stdout"},
+    {"junit", "FILE", OPTION_TEXT, "write a JUnit report", .writes = true},
+    {"artifacts", "DIR", OPTION_TEXT,
+     "of each failure: capture (run, qemu), trace (run), serial log (qemu) and failure block"},
+    {"annotate", "=github", OPTION_FLAG, "annotations for GitHub Actions",
+     .preset_flag = in_github_actions, .read = read_annotate},
+    {"guest", "FILE.so", OPTION_TEXT, "run a foreign guest in the core's place"},
+    {"timeout", "SECONDS", OPTION_NUMBER, "wall-clock alarm for each scenario (default 60)",
+     .min = 1, .preset = 60},
+    {"target", "x86_64|rv64", OPTION_TEXT, "which target to boot (default x86_64)"},
+    {"machine", "NAME", OPTION_TEXT, "or which machine: q35 q35-seabios microvm virt virt-opensbi"},
+    {"device", "'KEY=VALUE ...'", OPTION_TEXT, "change the scenario's device line"},
+    {"net", "world|user|host", OPTION_CHOICE,
+     "the far side, QEMU's user network, that with the host", .words = net_words},
+    {"icount", "SHIFT", OPTION_NUMBER, "time by counted instructions: long waits pass quickly",
+     .preset = NO_ICOUNT},
+    {"kernel", "FILE", OPTION_TEXT, "boot this image"},
+    {"arg", "WORD", OPTION_STRUCT, "one more word of QEMU's command line; may be given again",
+     .read = read_arg},
+    {"log", "FILE", OPTION_TEXT, "keep the serial line as it came", .writes = true},
+    {"journal", "on|dump", OPTION_CHOICE,
+     "boot the kernel with the flight recorder; dump: its journal at the end, not only in a panic",
+     .words = journal_mode_words},
+    {"gdb", NULL, OPTION_FLAG,
+     "qemu: stop before the first instruction and wait for gdb; others: under gdb"},
+    {"break-at", "event=N|t=T|packet=N", OPTION_TEXT, "with --gdb: stop there, not at the failure",
+     .read = read_break_at},
+    {"nic-pcap", "FILE", OPTION_TEXT, "a capture by QEMU: what the guest's card sends and gets",
+     .writes = true},
+    {"detail", NULL, OPTION_FLAG,
+     "run: register accesses in the capture; qemu: the kernel prints events of level DETAIL"},
+    {"socket", "PATH", OPTION_TEXT, "listen there for the guest's frames (unix datagrams)"},
+    {"peer", "PATH", OPTION_TEXT, "where the guest listens (default: where its frames come from)"},
+    {"fd", "N", OPTION_NUMBER, "instead of --socket: an inherited datagram socket", .preset = NO_FD,
+     .read = read_descriptor},
+    {"limit", "SECONDS", OPTION_NUMBER, "how long to wait for the first frame (default 10)",
+     .min = 1, .preset = 10},
+    {"ready-fd", "N", OPTION_NUMBER, "write a line to descriptor N, and close it, when listening",
+     .preset = NO_FD, .read = read_descriptor},
+    {"grade", "p1|p3", OPTION_CHOICE, "frames byte by byte (default), or what they tell",
+     .words = grade_words},
+    {"flow", "N", OPTION_NUMBER,
+     "which flow of a capture: TCP, then DHCP clients, then pings (default: the one with the most "
+     "data)",
+     .min = 1},
+    {"as", "client|server|observer", OPTION_CHOICE,
+     "whose place the core takes (default client); replay: observer, every frame as hostile input",
+     .words = role_words, .first = ROLE_CLIENT},
+    {"loose", NULL, OPTION_FLAG, "play the peer of a capture to the core, whatever the core sends"},
+    {"exact", NULL, OPTION_FLAG,
+     "what drywire captured runs again and must be the same (default where the header allows it)"},
+    {"mermaid", NULL, OPTION_FLAG, "a Mermaid sequence diagram instead of plain text"},
+    {"width", "COLUMNS", OPTION_NUMBER, "of a line, 60 to 400 (default: the terminal's, else 120)",
+     .min = 1},
+    {"verbose", NULL, OPTION_FLAG, "the whole ladder and every trace line", .letter = 'v'},
+    {"quiet", NULL, OPTION_FLAG, "only failures and the summary", .letter = 'q'},
+    {"color", "auto|always|never", OPTION_FLAG, "colour (default: on a terminal)",
+     .every = EVERY_COLOR},
+    {"help", NULL, OPTION_FLAG, "this help", .letter = 'h', .every = EVERY_HELP},
+    {"version", NULL, OPTION_FLAG, "the version", .every = EVERY_VERSION},
+    {NULL},
+};
+
+/* ---- what parser and help ask ---- */
+
+const struct option_place *option_place(const struct verb *v, const struct option_row *r)
+{
+    for (const struct option_place *p = v->options; p && p->name; p++)
+        if (!strcmp(p->name, r->name))
+            return p;
+    return NULL;
+}
+
+int option_read(const struct option_row *r, const char *text, const char *verb, void *at)
+{
+    if (r->read)
+        return r->read(r, text, verb, at);
+    switch (r->type) {
+    case OPTION_FLAG:
+        *(bool *)at = true;
+        return -1;
+    case OPTION_NUMBER:
+        if (value_number(text, at) && *(uint64_t *)at >= r->min)
+            return -1;
+        value_message(stderr, "drywire: --%s needs a number%s, not '%s'\n", r->name,
+                      r->min ? " from 1 on" : ", decimal or 0x hexadecimal", text);
+        return EXIT_USAGE;
+    case OPTION_TEXT:
+        *(const char **)at = text;
+        return -1;
+    case OPTION_CHOICE:
+        return read_word(r, text, at);
+    case OPTION_STRUCT:
+        break;
+    }
+    return EXIT_HARNESS; /* a struct has a reader of its own */
+}
