@@ -1,0 +1,61 @@
+"""CONTRIBUTING shows what to add as a diff: it applies to a copy of the tree, and the copy builds."""
+
+import os
+import re
+import shutil
+
+import pytest
+
+from conftest import BUILD, ROOT, command, relative
+
+DIFFS = re.findall(r"^```diff\n(.*?)^```", (ROOT / "CONTRIBUTING.md").read_text(), re.M | re.S)
+SOURCES = ("core", "sim", "cmd", "user", "targets", "tools")
+BUILT = ("core", "sim", "cmd", "user", "include")
+
+
+def diff_of(name):
+    """The one diff that adds this file, and the names of all that it changes."""
+    found = [diff for diff in DIFFS if f"+++ b/{name}\n" in diff]
+    assert len(found) == 1
+    return found[0], re.findall(r"^\+\+\+ b/(\S+)", found[0], re.M)
+
+
+@pytest.fixture
+def build_with(tmp_path):
+    """Builds `drywire` in a copy of the tree, with a diff; what is not changed is not compiled again."""
+    def build(diff):
+        copy, built = tmp_path / "tree", tmp_path / "tree" / relative(BUILD)
+        for name in SOURCES:
+            shutil.copytree(ROOT / name, copy / name)
+        shutil.copy2(ROOT / "Makefile", copy)
+        for name in BUILT:
+            shutil.copytree(BUILD / name, built / name, symlinks=True)
+        for path in BUILD.iterdir():
+            if path.name == "flags" or path.suffix in (".o", ".c"):
+                shutil.copy2(path, built)
+        env = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path)}  # it is no checkout
+        (tmp_path / "diff").write_text(diff)
+        done = command(["git", "apply", "--whitespace=error", tmp_path / "diff"], cwd=copy, env=env)
+        assert done.returncode == 0, done.stderr
+        done = command(["make", "V=1", "-j2", f"O={relative(BUILD)}", f"{relative(BUILD)}/drywire"],
+                       cwd=copy, env=env)
+        assert done.returncode == 0, done.stderr
+        compiled = re.findall(r" -c (\S+)", done.stdout)
+        assert not [name for name in compiled if not name.startswith("cmd/")]
+        return built / "drywire"
+    return build
+
+
+def test_a_command_is_two_edits(build_with):
+    diff, changed = diff_of("cmd/verb_hello.c")
+    assert changed == ["cmd/verb_hello.c", "cmd/verbs.h"]
+    assert len(re.findall(r"^\+ ", diff.split("+++ b/cmd/verbs.h")[1], re.M)) == 1
+    drywire = build_with(diff)
+    assert command([drywire, "hello", "-v", "you"]).stdout == "hello, you!\n"
+    assert re.search(r"^  hello WORD\.\.\. +greets$", command([drywire, "--help"]).stdout, re.M)
+    page = command([drywire, "hello", "--help"]).stdout
+    assert "Usage: drywire hello WORD..." in page and "--verbose" in page and "--seed" not in page
+    assert command([drywire, "hello", "--seed", "1"]).stderr == \
+        "drywire: --seed does not belong to 'drywire hello'\n"
+    assert "did you mean 'hello'?" in command([drywire, "helo"]).stderr
+    assert ", hello, replay or import " in command([drywire, "-v"]).stderr
