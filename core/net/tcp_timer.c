@@ -1,7 +1,7 @@
 /*
- * Timers of TCP (RFC 6298, RFC 9293 sections 3.8.3 and 3.8.6): the round-trip time and the retransmission
- * timeout, what happens when a timer expires, and when the next one does. Read RFC 6298 first.
- * tcp_input.c measures, tcp_output.c starts the timer.
+ * Timers of TCP (RFC 6298, RFC 9293 sections 3.8.3 and 3.8.6): the round-trip time and the
+ * retransmission timeout, what happens when a timer expires, and when the next one does. Read RFC
+ * 6298 first. tcp_input.c measures, tcp_output.c starts the timer.
  */
 #include "tcp.h"
 #include "../interface/syscall.h"

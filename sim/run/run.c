@@ -415,8 +415,17 @@ static void run_loop(struct run_context *c)
 
 /* ---- the run ---- */
 
+/* A capture knows when frames came, and which of them the machine saw together; with weak memory it
+ * would look at other moments, and right code would be accused. */
+static bool memory_is_recorded(const struct scenario *sc)
+{
+    return sc->world == WORLD_REPLAY;
+}
+
 enum toggle run_memory(const struct scenario *sc)
 {
+    if (memory_is_recorded(sc))
+        return TOGGLE_OFF;
     if (sc->weak_memory != TOGGLE_DRAW)
         return sc->weak_memory;
     return sc->device.profile == PROFILE_QEMU ? TOGGLE_OFF : TOGGLE_DRAW;
@@ -440,7 +449,7 @@ static bool draw_weak(struct run_context *c)
     enum toggle t = run_memory(sc);
     struct draw_stream weak = titled(sc, "memory.weak");
 
-    if (c->options->weak_memory != TOGGLE_DRAW)
+    if (c->options->weak_memory != TOGGLE_DRAW && !memory_is_recorded(sc))
         t = c->options->weak_memory;
     if (t != TOGGLE_DRAW)
         return t == TOGGLE_ON;
