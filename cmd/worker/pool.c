@@ -1,49 +1,31 @@
 /*
  * Workers and their parent: see pool.h.
  *
- * The parent sends a worker the number of a run through a pipe; the worker knows the rest from
- * before the fork, fills the verdict that both share, and sends the number back through another.
- * Its standard output and error are a file in memory, which the parent reads when the run is over:
- * what a guest or a sanitizer prints belongs to that run and never gets among our own lines.
+ * The parent gives runs to workers (worker.h), watches those that neither answer nor end, and hands
+ * verdicts over in the order of the runs.
  */
 #include "pool.h"
-#include "../../sim/frame/pcapng.h"
+#include "worker.h"
 #include "../../sim/base/memory.h"
 #include "../base/whole_file.h"
 #include "../../sim/text/values.h"
 #include "../base/exit_codes.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 /* Runs that may be finished before one of an earlier number: what their verdicts weigh is bounded.
  */
-enum { AHEAD_MAX = 256, PRINTED_MAX = 1 << 20 };
+enum { AHEAD_MAX = 256 };
 
 /* A guest can block its alarm, stop itself, or leave a child that holds our pipe open: when nothing
  * was heard for a second the parent looks, and so long after the alarm it makes an end. */
 enum { QUIET_MS = 1000, ENDING_MS = 1, GRACE_S = 5 };
-
-struct worker {
-    pid_t pid;           /* 0: none */
-    int orders, answers; /* our ends of two pipes */
-    int printed;
-    struct verdict *verdict; /* shared with it */
-    bool busy, overdue;
-    uint64_t index; /* of its run */
-    time_t since;   /* when it was given out */
-};
 
 struct crew {
     const struct pool *pool;
@@ -93,221 +75,27 @@ void pool_prepare(void)
     sigprocmask(SIG_BLOCK, &mask, &outside);
 }
 
-/* ---- in a worker ---- */
-
-/* It ends with its parent. A terminal's ^C goes to the parent, which ends its workers. */
-static void follow_parent(pid_t parent)
-{
-    struct sigaction plain = {.sa_handler = SIG_DFL}, ignored = {.sa_handler = SIG_IGN};
-
-#ifdef __linux__
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-#endif
-    if (getppid() != parent)
-        _exit(EXIT_HARNESS);
-    sigaction(SIGINT, &ignored, NULL);
-    sigaction(SIGHUP, &ignored, NULL);
-    sigaction(SIGTERM, &plain, NULL);
-    sigprocmask(SIG_SETMASK, &outside, NULL);
-}
-
-/* Runs go through a pipe whole: 0, or -1 at its end. */
-static int index_read(int fd, uint64_t *index)
-{
-    ssize_t n;
-
-    while ((n = read(fd, index, sizeof(*index))) < 0 && errno == EINTR)
-        ;
-    return n == sizeof(*index) ? 0 : -1;
-}
-
-static int index_write(int fd, uint64_t index)
-{
-    return write(fd, &index, sizeof(index)) == sizeof(index) ? 0 : -1;
-}
-
-static _Noreturn void work(const struct crew *c, const struct worker *w, int orders, int answers)
-{
-    struct run_context *context = run_context_new();
-    struct job *job = memory_new(1, sizeof(*job));
-    uint64_t index;
-
-    child_watch_signals();
-    while (index_read(orders, &index) == 0) {
-        c->pool->job(c->pool->ctx, index, job);
-        child_job(job, context, w->verdict);
-        fflush(NULL);
-        if (c->pool->alone || w->verdict->failure.kind != FAILURE_NONE)
-            break;
-        if (index_write(answers, index))
-            break;
-    }
-    free(job);
-    run_context_free(context);
-    exit(EXIT_PASS); /* and not _exit: coverage and leak checks want their turn */
-}
-
-/* ---- in the parent ---- */
-
-static int file_in_memory(void)
-{
-#ifdef __linux__
-    return memfd_create("drywire-printed", MFD_CLOEXEC);
-#else
-    FILE *f = tmpfile();
-    int fd = f ? dup(fileno(f)) : -1;
-
-    if (f)
-        fclose(f);
-    return fd;
-#endif
-}
-
-/* A worker's place, for as many workers as come and go in it: 0 or -1. */
-static int worker_place(struct worker *w)
-{
-    *w = (struct worker){.orders = -1, .answers = -1, .printed = file_in_memory()};
-    w->verdict =
-        mmap(NULL, sizeof(*w->verdict), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (w->verdict == MAP_FAILED)
-        w->verdict = NULL;
-    if (!w->verdict || w->printed < 0)
-        return -1;
-    return fcntl(w->printed, F_SETFL, O_APPEND);
-}
-
-static void close_pair(const int pair[2])
-{
-    close(pair[0]);
-    close(pair[1]);
-}
-
-static void hang_up(struct worker *w)
-{
-    if (w->orders >= 0)
-        close(w->orders);
-    if (w->answers >= 0)
-        close(w->answers);
-    w->orders = w->answers = -1;
-}
-
-/* 0 or -1 with errno set. */
-static int worker_start(struct crew *c, struct worker *w)
-{
-    pid_t parent = getpid();
-    int orders[2], answers[2];
-
-    if (pipe(orders))
-        return -1;
-    if (pipe(answers)) {
-        close_pair(orders);
-        return -1;
-    }
-    fflush(NULL);
-    w->pid = fork();
-    if (w->pid < 0) {
-        w->pid = 0;
-        close_pair(orders);
-        close_pair(answers);
-        return -1;
-    }
-    if (w->pid == 0) {
-        follow_parent(parent);
-        for (unsigned i = 0; i < c->count; i++)
-            hang_up(&c->workers[i]);
-        close(orders[1]);
-        close(answers[0]);
-        dup2(w->printed, STDOUT_FILENO);
-        dup2(w->printed, STDERR_FILENO);
-        work(c, w, orders[0], answers[1]);
-    }
-    close(orders[0]);
-    close(answers[1]);
-    w->orders = orders[1];
-    w->answers = answers[0];
-    return 0;
-}
-
-/* It ends, or has ended; what waitpid() says about it. */
-static int worker_end(struct worker *w)
-{
-    int status = 0;
-
-    hang_up(w);
-    while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    w->pid = 0;
-    return status;
-}
-
-/* Kept until it is handed over, with its printed text, in one piece. */
-static struct verdict *verdict_copy(const struct worker *w)
-{
-    const struct verdict *v = w->verdict;
-    size_t head = offsetof(struct verdict, story), printed;
-    struct verdict *copy;
-    struct stat st;
-    ssize_t got;
-
-    printed = fstat(w->printed, &st) == 0 ? (size_t)st.st_size : 0;
-    printed = printed < PRINTED_MAX ? printed : PRINTED_MAX;
-    copy = memory_unset(sizeof(*v) < head + v->story_len + printed ? sizeof(*v) + printed
-                                                                   : head + v->story_len + printed);
-    memcpy(copy, v, head + v->story_len);
-    copy->printed = copy->story + v->story_len;
-    got = printed ? pread(w->printed, copy->story + v->story_len, printed, 0) : 0;
-    copy->printed_len = got > 0 ? (size_t)got : 0;
-    if (printed && ftruncate(w->printed, 0))
-        copy->printed_len = 0;
-    return copy;
-}
-
-/* What the end of a worker says about its run, when the run has not said it. */
-static void judge_end(struct verdict *v, int status, bool overdue)
-{
-    bool clean = WIFEXITED(status) && !WEXITSTATUS(status);
-    struct failure *f = &v->failure;
-
-    if (f->kind != FAILURE_NONE || (v->finished && clean))
-        return;
-    f->kind = overdue ? FAILURE_LIVELOCK : FAILURE_CRASH;
-    snprintf(f->oracle, sizeof(f->oracle), "%s", overdue ? "budget.alarm" : "process");
-    snprintf(f->site, sizeof(f->site), "?");
-    if (overdue)
-        snprintf(f->message, sizeof(f->message),
-                 "the wall-clock alarm did not end the run: is SIGALRM blocked, or the process "
-                 "stopped?");
-    else if (WIFSIGNALED(status))
-        snprintf(f->message, sizeof(f->message), "the run was ended by signal %d (%s)",
-                 WTERMSIG(status), strsignal(WTERMSIG(status)));
-    else
-        snprintf(f->message, sizeof(f->message), "the run ended its process with %d%s",
-                 WEXITSTATUS(status), clean ? "" : " (see what it printed)");
-    f->time_ns = v->last_ns;
-}
-
 /* The run of this worker is over, or its process. */
 static void finish(struct crew *c, struct worker *w, bool ended)
 {
     struct job *job = memory_unset(sizeof(*job));
 
     if (ended)
-        judge_end(w->verdict, worker_end(w), w->overdue);
+        worker_judge_end(w->verdict, worker_end(w), w->overdue);
     c->pool->job(c->pool->ctx, w->index, job);
     if (!w->verdict->finished && job->pcap[0])
         whole_file_rescue(job->pcap, whole_file_blocks);
     if (!w->verdict->finished && job->trace[0])
         whole_file_rescue(job->trace, whole_file_lines);
     free(job);
-    c->kept[w->index % AHEAD_MAX] = verdict_copy(w);
+    c->kept[w->index % AHEAD_MAX] = worker_verdict(w);
     w->busy = false;
     c->finished++;
 }
 
 static void collect(struct crew *c, struct worker *w)
 {
-    uint64_t index;
-    bool ended = index_read(w->answers, &index) != 0;
+    bool ended = worker_hear(w) != 0;
     siginfo_t info = {0};
 
     /* Its process ends in a moment; or a guest closed every descriptor, and the run goes on. */
@@ -351,7 +139,7 @@ static int give_out(struct crew *c)
 
         if (w->busy || c->next == c->pool->count || c->next - c->told == AHEAD_MAX)
             continue;
-        if (!w->pid && worker_start(c, w)) {
+        if (!w->pid && worker_start(w, c->pool, &outside, c->workers, c->count)) {
             value_message(stderr, "drywire: no process for a run: %s\n", strerror(errno));
             return EXIT_HARNESS;
         }
@@ -362,7 +150,7 @@ static int give_out(struct crew *c)
         w->overdue = false;
         w->since = seconds();
         /* One that has just died is found by the wait. */
-        (void)index_write(w->orders, w->index);
+        worker_give(w, w->index);
     }
     return 0;
 }
@@ -469,12 +257,8 @@ static int crew_open(struct crew *c)
 
 static void crew_close(struct crew *c)
 {
-    for (unsigned i = 0; i < c->count; i++) {
-        if (c->workers[i].verdict)
-            munmap(c->workers[i].verdict, sizeof(*c->workers[i].verdict));
-        if (c->workers[i].printed > 0)
-            close(c->workers[i].printed);
-    }
+    for (unsigned i = 0; i < c->count; i++)
+        worker_free(&c->workers[i]);
     for (unsigned i = 0; i < AHEAD_MAX; i++)
         free(c->kept[i]);
     free(c->workers);

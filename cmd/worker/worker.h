@@ -1,0 +1,47 @@
+/*
+ * One worker process: its pipes, the verdict that it shares with us, and what it prints. pool.c
+ * gives it runs.
+ */
+#ifndef DRYWIRE_WORKER_H
+#define DRYWIRE_WORKER_H
+
+#include "pool.h"
+#include <signal.h>
+#include <sys/types.h>
+#include <time.h>
+
+struct worker {
+    pid_t pid;           /* 0: none */
+    int orders, answers; /* our ends of two pipes */
+    int printed;
+    struct verdict *verdict; /* shared with it */
+    bool busy, overdue;
+    uint64_t index; /* of its run */
+    time_t since;   /* when it was given out */
+};
+
+/* A place, for as many workers as come and go in it: 0 or -1. */
+int worker_place(struct worker *w);
+void worker_free(struct worker *w);
+
+/* Start one that runs jobs of the pool, with the signal mask; it holds nothing of the `count`
+ * others. 0 or -1 with errno set. */
+int worker_start(struct worker *w, const struct pool *pool, const sigset_t *mask,
+                 struct worker *all, unsigned count);
+
+/* Send it the number of a run. It may have died: the answer says so. */
+void worker_give(const struct worker *w, uint64_t index);
+
+/* Wait for its answer: 0, or -1 when there will be none. */
+int worker_hear(const struct worker *w);
+
+/* It ends, or has ended; what waitpid() says about it. */
+int worker_end(struct worker *w);
+
+/* What that end says about its run, when the run has not said it. */
+void worker_judge_end(struct verdict *v, int status, bool overdue);
+
+/* The verdict of its run with the text that was printed, in one piece, to be freed. */
+struct verdict *worker_verdict(const struct worker *w);
+
+#endif
