@@ -14,7 +14,7 @@ BUILT = ("core", "sim", "cmd", "user", "include")
 
 
 def diff_of(name):
-    """The one diff that adds this file, and the names of all that it changes."""
+    """The one diff that adds or changes this file, and the names of all that it changes."""
     found = [diff for diff in DIFFS if f"+++ b/{name}\n" in diff]
     assert len(found) == 1
     return found[0], re.findall(r"^\+\+\+ b/(\S+)", found[0], re.M)
@@ -23,7 +23,7 @@ def diff_of(name):
 @pytest.fixture
 def build_with(tmp_path):
     """Builds `drywire` in a copy of the tree, with a diff; what is not changed is not compiled again."""
-    def build(diff):
+    def build(diff, rooms=("cmd/",)):
         copy, built = tmp_path / "tree", tmp_path / "tree" / relative(BUILD)
         for name in SOURCES:
             shutil.copytree(ROOT / name, copy / name)
@@ -41,7 +41,7 @@ def build_with(tmp_path):
                        cwd=copy, env=env)
         assert done.returncode == 0, done.stderr
         compiled = re.findall(r" -c (\S+)", done.stdout)
-        assert not [name for name in compiled if not name.startswith("cmd/")]
+        assert not [name for name in compiled if not name.startswith(rooms)]
         return built / "drywire"
     return build
 
@@ -59,3 +59,20 @@ def test_a_command_is_two_edits(build_with):
         "drywire: --seed does not belong to 'drywire hello'\n"
     assert "did you mean 'hello'?" in command([drywire, "helo"]).stderr
     assert ", hello, replay or import " in command([drywire, "-v"]).stderr
+
+
+def test_an_oracle_and_a_word_are_two_edits_each(build_with, tmp_path):
+    word, changed = diff_of("sim/scenario/lines_world.c")
+    assert changed[:2] == ["sim/scenario/scenario.h", "sim/scenario/lines_world.c"]
+    oracle, changed = diff_of("sim/oracle/oracle_frame.c")
+    assert changed == ["sim/engine/oracle_table.h", "sim/oracle/oracle_frame.c"]
+    drywire = build_with(word + oracle, ("sim/", "cmd/"))
+    assert "frame.ttl_usual " in command([drywire, "list"]).stdout
+    page = tmp_path / "ttl.scn"
+    page.write_text("title T\nworld native ttl=9\nrun ping -c 1 10.0.2.2\nexpect ping: done received=1\n")
+    capture = tmp_path / "ttl.pcapng"
+    done = command([drywire, "run", page, "--pcap", capture])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert command(["tshark", "-r", capture, "-Y", "ip.ttl == 9 && icmp.type == 0"]).stdout
+    page.write_text(page.read_text().replace("ttl=9", "ttl=0"))
+    assert "ttl.scn:2: " in command([drywire, "run", page]).stderr
