@@ -3,6 +3,7 @@
 #include "../../sim/frame/pcapng.h"
 #include "revision.h"
 #include "version.h"
+#include "../../sim/text/values.h"
 #include "../../sim/world/world.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -76,4 +77,11 @@ void origin_of(struct origin *origin, const struct scenario *sc, const struct or
     origin->header.comments[0] = buf;
     origin->header.comments[1] = strlen(sc->text) <= PCAPNG_COMMENT_MAX ? sc->text : NULL;
     origin->header.comments[2] = NULL;
+}
+
+void origin_word(const struct capture *c, const char *key, char *buf, size_t size)
+{
+    if (!capture_origin(c, key, buf, size))
+        *buf = 0;
+    value_show(buf, size);
 }

@@ -7,6 +7,7 @@
 #define DRYWIRE_ORIGIN_H
 
 #include "run_choice.h"
+#include "../../sim/frame/capture.h"
 #include "../../sim/scenario/scenario.h"
 #include "../../sim/run/reasons.h"
 
@@ -27,5 +28,8 @@ struct origin_facts {
 };
 
 void origin_of(struct origin *origin, const struct scenario *sc, const struct origin_facts *f);
+
+/* What the header of a capture has for a key, as it may go to a terminal; "" is nothing. */
+void origin_word(const struct capture *c, const char *key, char *buf, size_t size);
 
 #endif

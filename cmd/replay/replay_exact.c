@@ -8,13 +8,12 @@
  */
 #include "replay_exact.h"
 #include "../base/files.h"
+#include "exact_compare.h"
 #include "found.h"
 #include "../worker/pool.h"
 #include "../../sim/frame/decode.h"
 #include "../../sim/base/memory.h"
-#include "../../sim/frame/normal.h"
 #include "../base/origin.h"
-#include "../../sim/frame/pcapng.h"
 #include "../report/report.h"
 #include "revision.h"
 #include "../../sim/text/values.h"
@@ -22,18 +21,11 @@
 #include "../base/exit_codes.h"
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    TEXT_MAX = 4096,
-    BLOCK_PACKET = 6,
-    END_OF_OPTIONS = 0,
-    OPTION_COMMENT = 1,
-    OPTION_FLAGS = 2
-};
+enum { TEXT_MAX = 4096 };
 
 /* What the header says; "" is nothing. */
 struct made {
@@ -42,25 +34,18 @@ struct made {
     char source[80], revision[80], machine[80];
 };
 
-static void word(const struct capture *c, const char *key, char *buf, size_t size)
-{
-    if (!capture_origin(c, key, buf, size))
-        *buf = 0;
-    value_show(buf, size);
-}
-
 static void read_made(const struct capture *c, struct made *m)
 {
-    word(c, "verb", m->verb, sizeof(m->verb));
-    word(c, "scenario", m->scenario, sizeof(m->scenario));
-    word(c, "seed", m->seed, sizeof(m->seed));
-    word(c, "device", m->device, sizeof(m->device));
-    word(c, "guest", m->guest, sizeof(m->guest));
-    word(c, "memory", m->memory, sizeof(m->memory));
-    word(c, "detail", m->detail, sizeof(m->detail));
-    word(c, "source", m->source, sizeof(m->source));
-    word(c, "revision", m->revision, sizeof(m->revision));
-    word(c, "machine", m->machine, sizeof(m->machine));
+    origin_word(c, "verb", m->verb, sizeof(m->verb));
+    origin_word(c, "scenario", m->scenario, sizeof(m->scenario));
+    origin_word(c, "seed", m->seed, sizeof(m->seed));
+    origin_word(c, "device", m->device, sizeof(m->device));
+    origin_word(c, "guest", m->guest, sizeof(m->guest));
+    origin_word(c, "memory", m->memory, sizeof(m->memory));
+    origin_word(c, "detail", m->detail, sizeof(m->detail));
+    origin_word(c, "source", m->source, sizeof(m->source));
+    origin_word(c, "revision", m->revision, sizeof(m->revision));
+    origin_word(c, "machine", m->machine, sizeof(m->machine));
 }
 
 bool exact_run_possible(const struct capture *c)
@@ -68,264 +53,6 @@ bool exact_run_possible(const struct capture *c)
     char text[80];
 
     return capture_origin(c, "drywire", text, sizeof(text));
-}
-
-/* ---- the first difference ---- */
-
-static void say_frame(const char *name, const struct capture *c, size_t i)
-{
-    const struct capture_frame *f = &c->frames[i];
-    char line[200], fault[120];
-    struct decoded d;
-
-    if (i >= c->count) {
-        printf("%s: no such frame among %zu\n", name, c->count);
-        return;
-    }
-    decode_frame(f->bytes, f->len, &d);
-    snprintf(fault, sizeof(fault), "%.*s", (int)f->fault_len, f->fault ? f->fault : "");
-    value_show(fault, sizeof(fault));
-    printf("%s: %" PRIu64 ".%09" PRIu64 " %s%s%s%s%s\n", name, f->time_ns / NS_PER_S,
-           f->time_ns % NS_PER_S, f->lost ? "lost " : "", f->fault ? "[" : "", fault,
-           f->fault ? "] " : "", decode_summary(&d, line, sizeof(line)));
-}
-
-/* In what frame i differs, in words; "": in nothing. */
-static void difference(const struct capture *was, const struct capture *is, size_t i, char *buf,
-                       size_t size)
-{
-    const struct capture_frame *a = &was->frames[i], *b = &is->frames[i];
-    size_t at = normal_difference(a->bytes, a->len, b->bytes, b->len);
-    struct decoded d;
-
-    *buf = 0;
-    decode_frame(a->bytes, a->len, &d);
-    if (at != SIZE_MAX && at < a->len && at < b->len)
-        snprintf(buf, size, "byte %zu (%s) was 0x%02x, is 0x%02x", at, normal_field(&d, at),
-                 a->bytes[at], b->bytes[at]);
-    else if (at != SIZE_MAX)
-        snprintf(buf, size, "%zu bytes, were %zu", b->len, a->len);
-    else if (a->time_ns != b->time_ns)
-        snprintf(buf, size, "at another time, by %+" PRId64 " ns",
-                 (int64_t)(b->time_ns - a->time_ns));
-    else if (a->lost != b->lost || a->fault_len != b->fault_len ||
-             (a->fault && memcmp(a->fault, b->fault, a->fault_len)))
-        snprintf(buf, size, "another fault");
-}
-
-/* In the byte order of this machine, in which its captures are. */
-static uint32_t own32(const uint8_t *p)
-{
-    uint32_t n;
-
-    memcpy(&n, p, sizeof(n));
-    return n;
-}
-
-/* Where the records behind the header begin. */
-static size_t header_len(const struct capture *c)
-{
-    uint32_t len = own32(c->file + 4);
-
-    return len < c->file_len ? len : c->file_len;
-}
-
-/* ---- packets of the file: frames with their comments, and events of the rings ---- */
-
-struct packet {
-    size_t number; /* as Wireshark counts */
-    const uint8_t *fields, *bytes, *options, *end;
-    uint32_t len;
-};
-
-/* The next one from *at on, which is at the start of a block; false: none is left, or the file is
- * not in this machine's byte order. What is in an event the reader has not looked at. */
-static bool next_packet(const struct capture *c, size_t *at, struct packet *p)
-{
-    while (c->file_len - *at >= 32) {
-        const uint8_t *block = c->file + *at;
-        uint32_t len = own32(block + 4);
-
-        if (len > c->file_len - *at || len < 12)
-            return false;
-        *at += len;
-        if (own32(block) != BLOCK_PACKET || len < 32)
-            continue;
-        p->number++;
-        p->fields = block + 8;
-        p->len = own32(block + 20);
-        p->bytes = block + 28;
-        p->end = block + len - 4;
-        if (p->len > len - 32)
-            p->len = len - 32;
-        p->options = len - 32 - p->len < 4 ? p->end : p->bytes + ((p->len + 3) & ~3u);
-        return true;
-    }
-    return false;
-}
-
-/* The next option of this code; NULL: none is left. */
-static const uint8_t *next_option(const uint8_t **at, const uint8_t *end, uint16_t code,
-                                  uint16_t *len)
-{
-    while (end - *at >= 4) {
-        const uint8_t *option = *at;
-        uint16_t is;
-
-        memcpy(&is, option, sizeof(is));
-        memcpy(len, option + 2, sizeof(*len));
-        if (is == END_OF_OPTIONS || end - option - 4 < ((*len + 3) & ~3))
-            break;
-        *at += 4 + ((*len + 3) & ~3);
-        if (is == code)
-            return option + 4;
-    }
-    *len = 0;
-    return NULL;
-}
-
-static void quote(char *buf, size_t size, const uint8_t *text, size_t len)
-{
-    snprintf(buf, size, text ? "'%.*s'" : "none", (int)len, (const char *)text);
-    value_show(buf, size);
-}
-
-/* In what two packets of the same number differ; "": in nothing that is said here. */
-static void packet_difference(const struct packet *a, const struct packet *b, char *buf,
-                              size_t size)
-{
-    size_t at = normal_difference(a->bytes, a->len, b->bytes, b->len);
-    const uint8_t *x_at = a->options, *y_at = b->options, *x, *y;
-    char was[120], is[120];
-    uint16_t x_len, y_len;
-
-    *buf = 0;
-    if (own32(a->fields) != own32(b->fields))
-        snprintf(buf, size, "of interface %u, is of %u", own32(a->fields), own32(b->fields));
-    else if (at != SIZE_MAX && at < a->len && at < b->len)
-        snprintf(buf, size, "byte %zu was 0x%02x, is 0x%02x", at, a->bytes[at], b->bytes[at]);
-    else if (at != SIZE_MAX)
-        snprintf(buf, size, "%u bytes, were %u", b->len, a->len);
-    else if (memcmp(a->fields + 4, b->fields + 4, 8))
-        snprintf(buf, size, "at another time");
-    do {
-        x = next_option(&x_at, a->end, OPTION_COMMENT, &x_len);
-        y = next_option(&y_at, b->end, OPTION_COMMENT, &y_len);
-        quote(was, sizeof(was), x, x_len);
-        quote(is, sizeof(is), y, y_len);
-        if (!*buf && (!x != !y || x_len != y_len || (x && memcmp(x, y, x_len))))
-            snprintf(buf, size, "its comment was %s, is %s", was, is);
-    } while (x && y && !*buf);
-    x_at = a->options;
-    y_at = b->options;
-    x = next_option(&x_at, a->end, OPTION_FLAGS, &x_len);
-    y = next_option(&y_at, b->end, OPTION_FLAGS, &y_len);
-    if (!*buf && (x_len != y_len || (x && memcmp(x, y, x_len))))
-        snprintf(buf, size, "its direction");
-}
-
-/* The first packet that differs, in words. False: none, although the files do. */
-static bool packets_differ(const struct capture *was, const struct capture *is, char *buf,
-                           size_t size)
-{
-    size_t a_at = header_len(was), b_at = header_len(is);
-    struct packet a = {0}, b = {0};
-    char what[300] = "";
-    bool x, y;
-
-    do {
-        x = next_packet(was, &a_at, &a);
-        y = next_packet(is, &b_at, &b);
-        *what = 0;
-        if (x && y)
-            packet_difference(&a, &b, what, sizeof(what));
-        else if (x || y)
-            snprintf(what, sizeof(what), x ? "now it does not come" : "it was not there");
-        if (*what)
-            snprintf(buf, size, "packet %zu of the file%s: %s", x ? a.number : b.number,
-                     own32(x ? a.fields : b.fields) == CAPTURE_RING ? ", a ring event" : "", what);
-    } while (x && y && !*what);
-    return *what;
-}
-
-__attribute__((format(printf, 2, 3))) static int differs(const char *path, const char *format, ...)
-{
-    char what[1000];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(what, sizeof(what), format, args);
-    va_end(args);
-    printf("DIFFERENT  %s  exact: %s\n", value_shown(path), what);
-    replay_differs(FAILURE_DIVERGENCE, "replay.exact", what);
-    return EXIT_DIVERGED;
-}
-
-/* How the run ended, in the words of origin.h; "": the capture cannot say. */
-static const char *verdict_of(const struct capture *c, char *buf, size_t size)
-{
-    size_t n;
-
-    word(c, "verdict", buf, size);
-    for (n = strlen(buf); n && buf[n - 1] == ' ';)
-        buf[--n] = 0;
-    return buf;
-}
-
-/* Into a pipe, or before a crash, nothing was said about the end. */
-static int compare_verdicts(const char *path, const struct capture *was, const struct capture *is,
-                            const struct failure *f, bool saved_again)
-{
-    char then[4 * FAILURE_WORDS_MAX], now[FAILURE_WORDS_MAX + 1], name[FAILURE_NAME_MAX + 1];
-
-    failure_name(name, f);
-    verdict_of(was, then, sizeof(then));
-    verdict_of(is, now, sizeof(now));
-    if (*then && strcmp(then, "unfinished") && strcmp(then, now)) {
-        return differs(path, "all %zu frames are the same; the verdict was %s, is %s%s%s",
-                       was->count, then, now, *f->message ? ": " : "", f->message);
-    }
-    printf("same  %s  exact: %zu frames with their times, and %zu bytes of records%s\n",
-           value_shown(path), was->count, was->file_len - header_len(was),
-           saved_again ? "; another program has saved the file again" : "");
-    if (f->kind != FAILURE_NONE)
-        printf("as then    %s: %s\n", name, value_shown(f->message));
-    return EXIT_PASS;
-}
-
-static int different(const char *path, const struct capture *was, const struct capture *is,
-                     size_t i, const char *what)
-{
-    differs(path, "frame %zu: %s", i + 1, what);
-    say_frame("captured", was, i);
-    say_frame("now     ", is, i);
-    return EXIT_DIVERGED;
-}
-
-/* `f` is how the run failed now. */
-static int compare(const char *path, const struct capture *was, const struct capture *is,
-                   const struct failure *f)
-{
-    size_t most = was->count < is->count ? was->count : is->count, skip[2], at;
-    char what[400];
-
-    for (size_t i = 0; i < most; i++) {
-        difference(was, is, i, what, sizeof(what));
-        if (*what)
-            return different(path, was, is, i, what);
-    }
-    if (was->count != is->count) {
-        snprintf(what, sizeof(what), "%zu frames were captured, now there are %zu", was->count,
-                 is->count);
-        return different(path, was, is, most, what);
-    }
-    skip[0] = header_len(was);
-    skip[1] = header_len(is);
-    at = normal_difference(was->file + skip[0], was->file_len - skip[0], is->file + skip[1],
-                           is->file_len - skip[1]);
-    if (at != SIZE_MAX && packets_differ(was, is, what, sizeof(what)))
-        return differs(path, "all %zu frames are the same; %s", was->count, what);
-    return compare_verdicts(path, was, is, f, at != SIZE_MAX);
 }
 
 /* ---- a simulated run ---- */
@@ -378,7 +105,7 @@ static int run_again(const char *path, const struct capture *was, const struct e
     v = run_once(run, s, temporary);
     code = read_new(temporary, v, &is);
     if (!code) {
-        code = compare(path, was, &is, &v->failure);
+        code = exact_compare(path, was, &is, &v->failure);
         capture_free(&is);
     }
     unlink(temporary);
@@ -445,7 +172,7 @@ static int deliver_again(const char *path, const struct exact_run *run,
                value_shown(path), sc->replay.capture.count, own);
         return EXIT_PASS;
     }
-    differs(path, "%s: %s", v->failure.oracle, v->failure.message);
+    exact_differs(path, "%s: %s", v->failure.oracle, v->failure.message);
     replay_found()->failure = v->failure;
     return strcmp(v->failure.oracle, "replay.frame") ? failure_code(v->failure.kind)
                                                      : EXIT_DIVERGED;
