@@ -51,6 +51,10 @@ void journal_free(struct journal *j);
 /* The record at *at, which moves behind it: NULL, or what is wrong with it. */
 const char *journal_next(const uint8_t *bytes, size_t len, size_t *at, struct journal_record *out);
 
+/* Walk over all of them once: NULL, or what is wrong, with *n the number of the record. Known then:
+ * j->end. journal_parse() calls it. */
+const char *journal_check(struct journal *j, uint64_t *n);
+
 /* A record in words, for people. */
 const char *journal_words(const struct journal_record *r, char *buf, size_t size);
 
