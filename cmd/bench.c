@@ -50,7 +50,7 @@ static const struct {
      "MB/s", 33554432e-6},
 };
 
-static double now_s(void)
+static double bench_now_s(void)
 {
     struct timespec t;
 
@@ -58,7 +58,7 @@ static double now_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static int compare(const void *a, const void *b)
+static int bench_compare(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
 
@@ -66,11 +66,12 @@ static int compare(const void *a, const void *b)
 }
 
 /* Runs per second over at least `seconds`, another seed each time. */
-static double rate(struct run_context *c, const struct scenario *sc, double seconds, uint64_t *seed)
+static double bench_rate(struct run_context *c, const struct scenario *sc, double seconds,
+                         uint64_t *seed)
 {
     struct run_options o = {.quick = true};
     struct run_result r;
-    double start = now_s(), took;
+    double start = bench_now_s(), took;
     unsigned runs = 0;
 
     do {
@@ -81,7 +82,7 @@ static double rate(struct run_context *c, const struct scenario *sc, double seco
             exit(1);
         }
         runs++;
-        took = now_s() - start;
+        took = bench_now_s() - start;
     } while (took < seconds);
     return runs / took;
 }
@@ -96,10 +97,10 @@ static void bench(unsigned i, double seconds)
     if (scenario_parse(benches[i].name, benches[i].text, strlen(benches[i].text), NULL, &sc,
                        stderr))
         exit(4);
-    rate(c, sc, seconds / 10, &seed);
+    bench_rate(c, sc, seconds / 10, &seed);
     for (unsigned k = 0; k < 3; k++)
-        sample[k] = rate(c, sc, seconds, &seed);
-    qsort(sample, 3, sizeof(sample[0]), compare);
+        sample[k] = bench_rate(c, sc, seconds, &seed);
+    qsort(sample, 3, sizeof(sample[0]), bench_compare);
     printf("%s %.0f %s\n", benches[i].name,
            benches[i].scale > 0 ? sample[1] * benches[i].scale : sample[1], benches[i].unit);
     fflush(stdout);
@@ -111,14 +112,14 @@ static void bench(unsigned i, double seconds)
 #define REPORT_EVENTS 50000
 #define REPORT_BYTES  "13000000"
 
-static double report_ms(struct run_context *c, const struct scenario *sc)
+static double bench_report_ms(struct run_context *c, const struct scenario *sc)
 {
     struct page_log *log = page_log_new();
     struct run_options o = {.seed = 1, .ctx = log, .detail = true};
     struct page_facts facts = {.scenario = sc, .reproduce = "", .versions = "", .failure_kind = ""};
     FILE *out = tmpfile();
     struct run_result r;
-    double start = now_s();
+    double start = bench_now_s();
     uint64_t events;
 
     if (!log || !out)
@@ -139,7 +140,7 @@ static double report_ms(struct run_context *c, const struct scenario *sc)
                       REPORT_EVENTS);
         exit(1);
     }
-    return (now_s() - start) * 1e3;
+    return (bench_now_s() - start) * 1e3;
 }
 
 static void bench_report(void)
@@ -155,8 +156,8 @@ static void bench_report(void)
     if (scenario_parse("report", text, strlen(text), NULL, &sc, stderr))
         exit(4);
     for (unsigned k = 0; k < 3; k++)
-        sample[k] = report_ms(c, sc);
-    qsort(sample, 3, sizeof(sample[0]), compare);
+        sample[k] = bench_report_ms(c, sc);
+    qsort(sample, 3, sizeof(sample[0]), bench_compare);
     printf("report_ms_50000 %.0f ms\n", sample[1]);
     scenario_free(sc);
     run_context_free(c);
@@ -167,11 +168,11 @@ static void bench_report(void)
 #define REPLAYED      "tests/captures/public/tcp-loss/pcpp-one_tcp_stream.pcap"
 #define REPLAYED_LOOP 5000
 
-static double replayed_rate(struct run_context *c, const struct scenario *sc)
+static double bench_replayed_rate(struct run_context *c, const struct scenario *sc)
 {
     struct run_options o = {.seed = 1, .quick = true};
     struct run_result r;
-    double start = now_s(), took, frames = 0;
+    double start = bench_now_s(), took, frames = 0;
 
     do {
         if (run_scenario(c, sc, &o, &r) || r.failure.kind != FAILURE_NONE ||
@@ -180,13 +181,13 @@ static double replayed_rate(struct run_context *c, const struct scenario *sc)
             exit(1);
         }
         frames += (double)r.frames_rx;
-        took = now_s() - start;
+        took = bench_now_s() - start;
     } while (took < 1);
     return frames / took;
 }
 
 /* A scenario whose capture is one of many frames: its own in a loop. */
-static struct scenario *replayed_scenario(void)
+static struct scenario *bench_replayed_scenario(void)
 {
     static const char text[] = "title bench\nworld native\nmemory strong\nuntil 2s\n";
     struct capture *looped;
@@ -214,19 +215,19 @@ static struct scenario *replayed_scenario(void)
 static void bench_replayed(unsigned samples)
 {
     struct run_context *c = run_context_new();
-    struct scenario *sc = replayed_scenario();
+    struct scenario *sc = bench_replayed_scenario();
     double sample[3] = {0};
 
     for (unsigned k = 0; k < samples; k++)
-        sample[k] = replayed_rate(c, sc);
-    qsort(sample, samples, sizeof(sample[0]), compare);
+        sample[k] = bench_replayed_rate(c, sc);
+    qsort(sample, samples, sizeof(sample[0]), bench_compare);
     printf("replayed %.0f frames/s\n", sample[samples / 2]);
     scenario_free(sc);
     run_context_free(c);
 }
 
 /* `bench once NAME N`: exactly N runs and no clock, for callgrind and perf. */
-static int once(const char *name, unsigned long n)
+static int bench_once(const char *name, unsigned long n)
 {
     struct run_context *c = run_context_new();
     struct run_options o = {.quick = true};
@@ -256,7 +257,7 @@ int main(int argc, char **argv)
         return 4;
 #endif
     if (argc == 4 && strcmp(argv[1], "once") == 0)
-        return once(argv[2], strtoul(argv[3], NULL, 0));
+        return bench_once(argv[2], strtoul(argv[3], NULL, 0));
     for (unsigned i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
         bool wanted = argc == 1;
 

@@ -19,7 +19,8 @@
 /* ---- values that have a form of their own ---- */
 
 /* A..B into the first seed and how many more there are. */
-static int read_seeds(const struct option_row *r, const char *text, const char *verb, void *at)
+static int option_read_seeds(const struct option_row *r, const char *text, const char *verb,
+                             void *at)
 {
     struct seed_range *seeds = at;
     const char *dots = strstr(text, "..");
@@ -45,7 +46,8 @@ static int read_seeds(const struct option_row *r, const char *text, const char *
 }
 
 /* An open descriptor. */
-static int read_descriptor(const struct option_row *r, const char *text, const char *verb, void *at)
+static int option_read_descriptor(const struct option_row *r, const char *text, const char *verb,
+                                  void *at)
 {
     uint64_t *out = at;
 
@@ -58,7 +60,7 @@ static int read_descriptor(const struct option_row *r, const char *text, const c
 }
 
 /* Words for QEMU, in their order. */
-static int read_arg(const struct option_row *r, const char *text, const char *verb, void *at)
+static int option_read_arg(const struct option_row *r, const char *text, const char *verb, void *at)
 {
     struct qemu_args *args = at;
 
@@ -71,7 +73,7 @@ static int read_arg(const struct option_row *r, const char *text, const char *ve
     return -1;
 }
 
-static int read_word(const struct option_row *r, const char *text, unsigned *out)
+static int option_read_word(const struct option_row *r, const char *text, unsigned *out)
 {
     const char *near = nearest_word(text, r->words);
 
@@ -85,11 +87,12 @@ static int read_word(const struct option_row *r, const char *text, unsigned *out
     return EXIT_USAGE;
 }
 
-static int read_memory(const struct option_row *r, const char *text, const char *verb, void *at)
+static int option_read_memory(const struct option_row *r, const char *text, const char *verb,
+                              void *at)
 {
     unsigned *memory = at;
 
-    if (read_word(r, text, memory) >= 0)
+    if (option_read_word(r, text, memory) >= 0)
         return EXIT_USAGE;
     if (*memory != MEMORY_BOTH || !strcmp(verb, "run"))
         return -1;
@@ -97,7 +100,8 @@ static int read_memory(const struct option_row *r, const char *text, const char 
     return EXIT_USAGE;
 }
 
-static int read_break_at(const struct option_row *r, const char *text, const char *verb, void *at)
+static int option_read_break_at(const struct option_row *r, const char *text, const char *verb,
+                                void *at)
 {
     char place[200];
 
@@ -111,7 +115,8 @@ static int read_break_at(const struct option_row *r, const char *text, const cha
     return EXIT_USAGE;
 }
 
-static int read_annotate(const struct option_row *r, const char *text, const char *verb, void *at)
+static int option_read_annotate(const struct option_row *r, const char *text, const char *verb,
+                                void *at)
 {
     (void)verb;
     if (strcmp(text, "github")) {
@@ -122,7 +127,7 @@ static int read_annotate(const struct option_row *r, const char *text, const cha
     return -1;
 }
 
-static bool in_github_actions(void)
+static bool option_in_github_actions(void)
 {
     const char *word = getenv("GITHUB_ACTIONS");
 
@@ -135,12 +140,12 @@ const struct option_row option_rows[] = {
     {"seed", "N", OPTION_NUMBER, "seed of the run, decimal or 0x hexadecimal (default 1)",
      .preset = 1},
     {"seeds", "A..B", OPTION_STRUCT, "every seed from A to B; the first that fails is shown",
-     .read = read_seeds},
+     .read = option_read_seeds},
     {"jobs", "N", OPTION_NUMBER, "runs at the same time (default: as many as processors)",
      .min = 1},
     {"memory", "draw|weak|strong|both", OPTION_CHOICE,
      "which memory (default: the seed draws); both, of run alone: one run with each",
-     .words = memory_words, .read = read_memory},
+     .words = memory_words, .read = option_read_memory},
     {"repeat", "N", OPTION_NUMBER,
      "run N times in one process and name the first event that differs", .min = 1, .preset = 1},
     {"check-determinism", NULL, OPTION_FLAG, "the same as --repeat 2"},
@@ -153,7 +158,7 @@ const struct option_row option_rows[] = {
     {"artifacts", "DIR", OPTION_TEXT,
      "of each failure: capture (run, qemu), trace (run), serial log (qemu) and failure block"},
     {"annotate", "=github", OPTION_FLAG, "annotations for GitHub Actions",
-     .preset_flag = in_github_actions, .read = read_annotate},
+     .preset_flag = option_in_github_actions, .read = option_read_annotate},
     {"guest", "FILE.so", OPTION_TEXT, "run a foreign guest in the core's place"},
     {"timeout", "SECONDS", OPTION_NUMBER, "wall-clock alarm for each scenario (default 60)",
      .min = 1, .preset = 60},
@@ -166,7 +171,7 @@ const struct option_row option_rows[] = {
      .preset = NO_ICOUNT},
     {"kernel", "FILE", OPTION_TEXT, "boot this image"},
     {"arg", "WORD", OPTION_STRUCT, "one more word of QEMU's command line; may be given again",
-     .read = read_arg},
+     .read = option_read_arg},
     {"log", "FILE", OPTION_TEXT, "keep the serial line as it came", .writes = true},
     {"journal", "on|dump", OPTION_CHOICE,
      "boot the kernel with the flight recorder; dump: its journal at the end, not only in a panic",
@@ -174,7 +179,7 @@ const struct option_row option_rows[] = {
     {"gdb", NULL, OPTION_FLAG,
      "qemu: stop before the first instruction and wait for gdb; others: under gdb"},
     {"break-at", "event=N|t=T|packet=N", OPTION_TEXT, "with --gdb: stop there, not at the failure",
-     .read = read_break_at},
+     .read = option_read_break_at},
     {"nic-pcap", "FILE", OPTION_TEXT, "a capture by QEMU: what the guest's card sends and gets",
      .writes = true},
     {"detail", NULL, OPTION_FLAG,
@@ -182,11 +187,11 @@ const struct option_row option_rows[] = {
     {"socket", "PATH", OPTION_TEXT, "listen there for the guest's frames (unix datagrams)"},
     {"peer", "PATH", OPTION_TEXT, "where the guest listens (default: where its frames come from)"},
     {"fd", "N", OPTION_NUMBER, "instead of --socket: an inherited datagram socket", .preset = NO_FD,
-     .read = read_descriptor},
+     .read = option_read_descriptor},
     {"limit", "SECONDS", OPTION_NUMBER, "how long to wait for the first frame (default 10)",
      .min = 1, .preset = 10},
     {"ready-fd", "N", OPTION_NUMBER, "write a line to descriptor N, and close it, when listening",
-     .preset = NO_FD, .read = read_descriptor},
+     .preset = NO_FD, .read = option_read_descriptor},
     {"grade", "p1|p3", OPTION_CHOICE, "frames byte by byte (default), or what they tell",
      .words = grade_words},
     {"flow", "N", OPTION_NUMBER,
@@ -239,7 +244,7 @@ int option_read(const struct option_row *r, const char *text, const char *verb, 
         *(const char **)at = text;
         return -1;
     case OPTION_CHOICE:
-        return read_word(r, text, at);
+        return option_read_word(r, text, at);
     case OPTION_STRUCT:
         break;
     }

@@ -78,14 +78,14 @@ struct runner {
 };
 
 /* Where libslirp is required, a skip is a failure. */
-static bool slirp_required(void)
+static bool run_slirp_required(void)
 {
     const char *require = getenv("DRYWIRE_REQUIRE");
 
     return require && strstr(require, "slirp");
 }
 
-static void refuse_skip(struct verdict *v, const struct scenario *sc, const char *reason)
+static void run_refuse_skip(struct verdict *v, const struct scenario *sc, const char *reason)
 {
     v->failure.kind = FAILURE_EXPECT;
     snprintf(v->failure.oracle, sizeof(v->failure.oracle), "require.slirp");
@@ -96,13 +96,13 @@ static void refuse_skip(struct verdict *v, const struct scenario *sc, const char
 
 /* ---- which runs there are ---- */
 
-static uint64_t runs_of(const struct runner *r, const struct file *f)
+static uint64_t run_runs_of(const struct runner *r, const struct file *f)
 {
     return f->scenario && !f->skip ? r->seeds * f->memories : 0;
 }
 
 /* The file that run number `index` is of: the last one that starts at or before it and has runs. */
-static const struct file *file_of(const struct runner *r, uint64_t index)
+static const struct file *run_file_of(const struct runner *r, uint64_t index)
 {
     size_t low = 0, high = r->count;
 
@@ -111,15 +111,15 @@ static const struct file *file_of(const struct runner *r, uint64_t index)
 
         *(r->files[middle].first <= index ? &low : &high) = middle;
     }
-    while (!runs_of(r, &r->files[low]))
+    while (!run_runs_of(r, &r->files[low]))
         low--;
     return &r->files[low];
 }
 
-static void make_job(void *ctx, uint64_t index, struct job *job)
+static void run_make_job(void *ctx, uint64_t index, struct job *job)
 {
     const struct runner *r = ctx;
-    const struct file *f = file_of(r, index);
+    const struct file *f = run_file_of(r, index);
     uint64_t nth = index - f->first;
 
     job->scenario = f->scenario;
@@ -176,7 +176,7 @@ static struct report_item run_item(const struct runner *r, const char *path,
 
 /* Of many seeds only the first that fails is told whole, and at the end how many did, and what one
  * run's line would say of faults and permissions. */
-static void tell_many(const struct runner *r, const struct file *f)
+static void run_tell_many(const struct runner *r, const struct file *f)
 {
     const struct tally *t = &r->tally;
     bool bad = t->failed;
@@ -204,7 +204,7 @@ static void tell_many(const struct runner *r, const struct file *f)
     fflush(NULL);
 }
 
-static void keep_first(struct tally *t, const struct report_item *it)
+static void run_keep_first(struct tally *t, const struct report_item *it)
 {
     size_t len;
     FILE *out = memory_stream(&t->block, &len);
@@ -216,7 +216,7 @@ static void keep_first(struct tally *t, const struct report_item *it)
 }
 
 /* One JUnit case for all runs of a file: its failure is that of the first that failed. */
-static void junit_many(const struct runner *r, const struct file *f)
+static void run_junit_many(const struct runner *r, const struct file *f)
 {
     static struct verdict v;
     const struct tally *t = &r->tally;
@@ -244,7 +244,7 @@ static void junit_many(const struct runner *r, const struct file *f)
 
 /* ---- verdicts as they come ---- */
 
-static void count_file(struct runner *r, int code, bool skipped)
+static void run_count_file(struct runner *r, int code, bool skipped)
 {
     r->code = worse_exit(r->code, code);
     if (code)
@@ -256,11 +256,11 @@ static void count_file(struct runner *r, int code, bool skipped)
 }
 
 /* Files that have no runs, up to the next one that has. */
-static void pass_over(struct runner *r)
+static void run_pass_over(struct runner *r)
 {
     static struct verdict nothing;
 
-    for (; r->at < r->count && !runs_of(r, &r->files[r->at]); r->at++) {
+    for (; r->at < r->count && !run_runs_of(r, &r->files[r->at]); r->at++) {
         struct file *f = &r->files[r->at];
         struct again again;
         struct report_item it =
@@ -269,14 +269,14 @@ static void pass_over(struct runner *r)
         it.scenario = f->scenario;
         it.skip = f->skip;
         it.error = f->error;
-        if (f->scenario && slirp_required()) {
-            refuse_skip(&nothing, f->scenario, f->skip);
+        if (f->scenario && run_slirp_required()) {
+            run_refuse_skip(&nothing, f->scenario, f->skip);
             it.skip = NULL;
             f->code = EXIT_FAIL;
         }
         r->code = worse_exit(r->code, results_add(&r->results, &it));
         if (f->scenario) {
-            count_file(r, f->code, true);
+            run_count_file(r, f->code, true);
         } else {
             r->code = worse_exit(r->code, f->code);
             r->unreadable++;
@@ -284,7 +284,7 @@ static void pass_over(struct runner *r)
     }
 }
 
-static void take_verdict(void *ctx, uint64_t index, const struct verdict *v)
+static void run_take_verdict(void *ctx, uint64_t index, const struct verdict *v)
 {
     struct runner *r = ctx;
     struct tally *t = &r->tally;
@@ -294,9 +294,9 @@ static void take_verdict(void *ctx, uint64_t index, const struct verdict *v)
     const struct file *f;
     int code = failure_code(v->failure.kind);
 
-    pass_over(r);
+    run_pass_over(r);
     f = &r->files[r->at];
-    make_job(r, index, job);
+    run_make_job(r, index, job);
     it = run_item(r, f->scenario->path, &job->choice, v, &again);
     it.scenario = f->scenario;
     it.of_many = r->seeds > 1;
@@ -306,7 +306,7 @@ static void take_verdict(void *ctx, uint64_t index, const struct verdict *v)
     t->runs++;
     t->real_ns += v->real_ns;
     if (code && !t->failed++)
-        keep_first(t, &it);
+        run_keep_first(t, &it);
     if (v->claim.idle[0] && !t->idle++) {
         t->first_idle = job->choice.seed;
         memcpy(t->idle_words, v->claim.idle, sizeof(t->idle_words));
@@ -316,21 +316,21 @@ static void take_verdict(void *ctx, uint64_t index, const struct verdict *v)
     if (r->s->artifacts && code)
         code = worse_exit(code, artifact_block(r->s->artifacts, &it));
     t->code = worse_exit(t->code, code);
-    if (t->runs == runs_of(r, f)) {
+    if (t->runs == run_runs_of(r, f)) {
         if (r->seeds > 1) {
-            tell_many(r, f);
-            junit_many(r, f);
+            run_tell_many(r, f);
+            run_junit_many(r, f);
         }
         free(t->block);
-        count_file(r, t->code, false);
+        run_count_file(r, t->code, false);
         *t = (struct tally){0};
         r->at++;
-        pass_over(r);
+        run_pass_over(r);
     }
     free(job);
 }
 
-static void show_progress(void *ctx, uint64_t finished)
+static void run_show_progress(void *ctx, uint64_t finished)
 {
     const struct runner *r = ctx;
 
@@ -339,7 +339,7 @@ static void show_progress(void *ctx, uint64_t finished)
 
 /* ---- the command ---- */
 
-static void read_files(struct runner *r, const struct paths *p)
+static void run_read_files(struct runner *r, const struct paths *p)
 {
     uint64_t runs = 0;
 
@@ -359,13 +359,13 @@ static void read_files(struct runner *r, const struct paths *p)
                           ? 2
                           : 1;
         f->first = runs;
-        runs += runs_of(r, f);
+        runs += run_runs_of(r, f);
     }
     r->runs_all = runs;
     r->results.single = p->count == 1 && runs <= 1;
 }
 
-static void print_summary(const struct runner *r)
+static void run_print_summary(const struct runner *r)
 {
     bool stopped = r->code > 128;
 
@@ -382,7 +382,7 @@ static void print_summary(const struct runner *r)
     putchar('\n');
 }
 
-static uint64_t processors(void)
+static uint64_t run_processors(void)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -397,22 +397,22 @@ static int run_all(const struct run_settings *s, const struct call *call, const 
                        .guest = guest,
                        .seeds = s->seeds.more + 1,
                        .results = {.form = &s->form}};
-    struct pool pool = {.job = make_job,
-                        .done = take_verdict,
-                        .progress = show_progress,
+    struct pool pool = {.job = run_make_job,
+                        .done = run_take_verdict,
+                        .progress = run_show_progress,
                         .ctx = &r,
-                        .workers = (unsigned)(s->jobs ? s->jobs : processors()),
+                        .workers = (unsigned)(s->jobs ? s->jobs : run_processors()),
                         .timeout_s = s->timeout_s,
                         .alone = guest != NULL};
     int code;
 
-    read_files(&r, p);
+    run_read_files(&r, p);
     pool.count = r.runs_all;
     progress_start(r.runs_all);
-    pass_over(&r);
+    run_pass_over(&r);
     code = pool_run(&pool);
     r.code = code > 128 ? code : worse_exit(r.code, code);
-    print_summary(&r);
+    run_print_summary(&r);
     code = results_end(&r.results);
     r.code = r.code > 128 ? r.code : worse_exit(r.code, code);
     for (size_t i = 0; i < r.count; i++) {
@@ -423,7 +423,7 @@ static int run_all(const struct run_settings *s, const struct call *call, const 
     return r.code;
 }
 
-static int check_outputs(const struct run_settings *s, size_t scenarios)
+static int run_check_outputs(const struct run_settings *s, size_t scenarios)
 {
     const char *one = s->pcap ? "pcap" : s->trace ? "trace" : NULL;
 
@@ -456,7 +456,7 @@ static int run_verb(const struct call *call, const void *settings)
     pool_prepare();
     code = paths_scenarios(&p, call->words, call->count);
     if (!code)
-        code = check_outputs(&s, p.count);
+        code = run_check_outputs(&s, p.count);
     if (!code && s.choice.guest && !(guest = guest_file_load(s.choice.guest)))
         code = EXIT_USAGE;
     if (!code && (s.gdb || s.break_at) && (!s.gdb || p.count > 1)) {

@@ -9,12 +9,12 @@
 static struct aside *open_now[2]; /* of stdout and of stderr */
 static pid_t owner;
 
-static struct aside **slot(FILE *stream)
+static struct aside **aside_slot(FILE *stream)
 {
     return &open_now[stream == stderr];
 }
 
-static void print_all(void)
+static void aside_print_all(void)
 {
     if (owner != getpid())
         return; /* a child: what it printed is its parent's to report */
@@ -40,9 +40,9 @@ void aside_begin(struct aside *a, FILE *stream)
         exit(EXIT_HARNESS);
     }
     if (!owner)
-        atexit(print_all);
+        atexit(aside_print_all);
     owner = getpid();
-    *slot(stream) = a;
+    *aside_slot(stream) = a;
 }
 
 char *aside_end(struct aside *a)
@@ -53,7 +53,7 @@ char *aside_end(struct aside *a)
     fflush(a->stream);
     dup2(a->saved, fileno(a->stream));
     close(a->saved);
-    *slot(a->stream) = NULL;
+    *aside_slot(a->stream) = NULL;
     len = lseek(a->kept, 0, SEEK_END);
     text = memory_new((size_t)len + 1, 1);
     if (pread(a->kept, text, (size_t)len, 0) != len)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* A line; a backslash and what is no printable text are written \xNN. */
-static void add(char *buf, const char *key, const char *value)
+static void origin_add(char *buf, const char *key, const char *value)
 {
     size_t n = strlen(buf);
 
@@ -24,12 +24,12 @@ static void add(char *buf, const char *key, const char *value)
     snprintf(buf + n, ORIGIN_MAX - n, "\n");
 }
 
-static void add_number(char *buf, const char *key, uint64_t value)
+static void origin_add_number(char *buf, const char *key, uint64_t value)
 {
     char text[24];
 
     snprintf(text, sizeof(text), "%" PRIu64, value);
-    add(buf, key, text);
+    origin_add(buf, key, text);
 }
 
 void origin_of(struct origin *origin, const struct scenario *sc, const struct origin_facts *f)
@@ -37,39 +37,39 @@ void origin_of(struct origin *origin, const struct scenario *sc, const struct or
     char *buf = origin->words;
 
     *buf = 0;
-    add(buf, "drywire", DRYWIRE_VERSION);
-    add(buf, "revision", DRYWIRE_REVISION);
-    add(buf, "source", DRYWIRE_SOURCE);
-    add(buf, "verb", f->verb);
-    add(buf, "scenario", sc->path);
-    add_number(buf, "seed", f->choice->seed);
+    origin_add(buf, "drywire", DRYWIRE_VERSION);
+    origin_add(buf, "revision", DRYWIRE_REVISION);
+    origin_add(buf, "source", DRYWIRE_SOURCE);
+    origin_add(buf, "verb", f->verb);
+    origin_add(buf, "scenario", sc->path);
+    origin_add_number(buf, "seed", f->choice->seed);
 #ifdef DRYWIRE_SLIRP
     if (sc->world == WORLD_SLIRP)
-        add(buf, "libslirp", world_slirp_version());
+        origin_add(buf, "libslirp", world_slirp_version());
 #endif
     if (f->choice->device)
-        add(buf, "device", f->choice->device);
+        origin_add(buf, "device", f->choice->device);
     if (f->choice->guest)
-        add(buf, "guest", f->choice->guest);
+        origin_add(buf, "guest", f->choice->guest);
     if (f->choice->memory != MEMORY_DRAW)
-        add(buf, "memory", memory_words[f->choice->memory]);
+        origin_add(buf, "memory", memory_words[f->choice->memory]);
     if (f->registers)
-        add(buf, "detail", "on");
+        origin_add(buf, "detail", "on");
     if (f->machine)
-        add(buf, "machine", f->machine);
+        origin_add(buf, "machine", f->machine);
     if (f->build)
-        add(buf, "build", f->build);
+        origin_add(buf, "build", f->build);
     if (f->net)
-        add(buf, "net", f->net);
+        origin_add(buf, "net", f->net);
     if (f->icount)
-        add(buf, "icount", f->icount);
+        origin_add(buf, "icount", f->icount);
     origin->header.verdict_at = 0;
     if (f->verdict) {
         size_t at = strlen(buf) + sizeof("verdict=") - 1;
         char unfinished[FAILURE_WORDS_MAX + 1];
 
         snprintf(unfinished, sizeof(unfinished), "%-*s", FAILURE_WORDS_MAX, "unfinished");
-        add(buf, "verdict", unfinished);
+        origin_add(buf, "verdict", unfinished);
         origin->header.verdict_at =
             strlen(buf) == at + FAILURE_WORDS_MAX + 1 ? at : 0; /* there was room */
     }

@@ -45,7 +45,7 @@ static void paths_walk(struct paths *p, const char *folder)
     closedir(d);
 }
 
-static int by_bytes(const void *a, const void *b)
+static int paths_by_bytes(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
@@ -69,7 +69,7 @@ void paths_report_missing(FILE *errors, const char *path)
             count++;
     if (d)
         closedir(d);
-    qsort(names, count, sizeof(*names), by_bytes);
+    qsort(names, count, sizeof(*names), paths_by_bytes);
     names[count] = NULL;
     near = nearest_word(path + folder_len, (const char *const *)names);
     value_message(errors, "drywire: %s: %s%s%s%s%s\n", path, strerror(error),
@@ -92,7 +92,7 @@ void paths_collect(struct paths *p, char **words, int count)
         }
         paths_walk(p, words[i]);
         if (p->count > before)
-            qsort(p->path + before, p->count - before, sizeof(*p->path), by_bytes);
+            qsort(p->path + before, p->count - before, sizeof(*p->path), paths_by_bytes);
     }
 }
 

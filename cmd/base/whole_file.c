@@ -25,7 +25,7 @@ void whole_file_own(void)
 static bool stdout_failed;
 
 /* The descriptor that a name such as /dev/stdout is, in the owner; -1: it is a file's name. */
-static int stream_of(const char *path)
+static int whole_file_stream_of(const char *path)
 {
     static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
     int fd = !strcmp(path, "/dev/stdout") ? 1 : !strcmp(path, "/dev/stderr") ? 2 : -1;
@@ -42,7 +42,7 @@ static int stream_of(const char *path)
 
 bool whole_file_is_stream(const char *path)
 {
-    return stream_of(path) >= 0;
+    return whole_file_stream_of(path) >= 0;
 }
 
 void whole_file_leave_streams(void)
@@ -55,7 +55,7 @@ void whole_file_leave_streams(void)
 }
 
 /* Where the file is, to be freed: a symbolic link stays one. NULL: nowhere yet, or no memory. */
-static char *place_of(const char *path)
+static char *whole_file_place_of(const char *path)
 {
     struct stat st;
 
@@ -63,9 +63,9 @@ static char *place_of(const char *path)
 }
 
 /* "path.PID.partial", to be freed; NULL without memory. */
-static char *temporary_name(const char *path)
+static char *whole_file_temporary_name(const char *path)
 {
-    char *place = place_of(path);
+    char *place = whole_file_place_of(path);
     size_t size = place ? strlen(place) + SUFFIX_MAX : 0;
     char *name = place ? malloc(size) : NULL;
 
@@ -76,9 +76,9 @@ static char *temporary_name(const char *path)
 }
 
 /* What is no regular file is written as it is, and so is what a link will make. */
-static FILE *open_in_place(const char *path)
+static FILE *whole_file_open_in_place(const char *path)
 {
-    int fd = stream_of(path);
+    int fd = whole_file_stream_of(path);
     FILE *f;
 
     if (fd < 0)
@@ -100,15 +100,15 @@ int whole_file_open(struct whole_file *w, const char *path)
         errno = EISDIR;
         return -1;
     }
-    w->path = stream_of(path) < 0 ? place_of(path) : NULL;
+    w->path = whole_file_stream_of(path) < 0 ? whole_file_place_of(path) : NULL;
     if (!w->path || (stat(path, &st) == 0 && !S_ISREG(st.st_mode))) {
         free(w->path);
         w->path = NULL;
-        w->file = open_in_place(path);
-        w->on_stdout = stream_of(path) == streams[1];
+        w->file = whole_file_open_in_place(path);
+        w->on_stdout = whole_file_stream_of(path) == streams[1];
         return w->file ? 0 : -1;
     }
-    w->temporary = temporary_name(path);
+    w->temporary = whole_file_temporary_name(path);
     if (w->temporary)
         w->file = fopen(w->temporary, "wb");
     if (w->file)
@@ -121,7 +121,7 @@ int whole_file_open(struct whole_file *w, const char *path)
     return -1;
 }
 
-static void sink_write(void *ctx, const void *bytes, size_t len)
+static void whole_file_sink_write(void *ctx, const void *bytes, size_t len)
 {
     struct whole_file *w = ctx;
 
@@ -129,7 +129,7 @@ static void sink_write(void *ctx, const void *bytes, size_t len)
     fflush(w->file);
 }
 
-static void sink_overwrite(void *ctx, uint64_t at, const void *bytes, size_t len)
+static void whole_file_sink_overwrite(void *ctx, uint64_t at, const void *bytes, size_t len)
 {
     struct whole_file *w = ctx;
 
@@ -141,7 +141,7 @@ static void sink_overwrite(void *ctx, uint64_t at, const void *bytes, size_t len
 
 struct sink whole_file_sink(struct whole_file *w)
 {
-    return (struct sink){w, sink_write, w->path ? sink_overwrite : NULL};
+    return (struct sink){w, whole_file_sink_write, w->path ? whole_file_sink_overwrite : NULL};
 }
 
 int whole_file_close(struct whole_file *w)
@@ -211,7 +211,7 @@ long whole_file_blocks(FILE *f)
 
 int whole_file_rescue(const char *path, long (*whole)(FILE *f))
 {
-    char *temporary = temporary_name(path);
+    char *temporary = whole_file_temporary_name(path);
     FILE *f = temporary ? fopen(temporary, "r+b") : NULL;
     int result = -1;
     long len;
@@ -230,7 +230,7 @@ int whole_file_rescue(const char *path, long (*whole)(FILE *f))
 
 void whole_file_remove(const char *path)
 {
-    char *temporary = temporary_name(path);
+    char *temporary = whole_file_temporary_name(path);
 
     if (temporary)
         unlink(temporary);

@@ -60,7 +60,7 @@ void judge_free(struct judge *j)
 
 /* The first verdict of the table counts, not the first in time: a panic cuts lines in two. */
 static void __attribute__((format(printf, 4, 5)))
-found(struct judge *j, enum judgement v, const char *oracle, const char *format, ...)
+judge_found(struct judge *j, enum judgement v, const char *oracle, const char *format, ...)
 {
     va_list args;
 
@@ -77,7 +77,7 @@ found(struct judge *j, enum judgement v, const char *oracle, const char *format,
     va_end(args);
 }
 
-static void take(struct judge *j, enum judgement v, const struct failure *failure)
+static void judge_take(struct judge *j, enum judgement v, const struct failure *failure)
 {
     if (failure->kind == FAILURE_NONE || (j->verdict != JUDGED_PASS && j->verdict <= v))
         return;
@@ -86,36 +86,36 @@ static void take(struct judge *j, enum judgement v, const struct failure *failur
 }
 
 /* The expectations said something: it becomes ours, and they may say more. */
-static void adopt(struct judge *j, enum judgement v)
+static void judge_adopt(struct judge *j, enum judgement v)
 {
-    take(j, v, &j->sim.failure);
+    judge_take(j, v, &j->sim.failure);
     j->sim.failure = (struct failure){0};
 }
 
 void judge_violation(struct judge *j, const struct failure *failure)
 {
-    take(j, JUDGED_FAIL, failure);
+    judge_take(j, JUDGED_FAIL, failure);
 }
 
 /* Take the frame off: the body, NUL-terminated in place, or NULL after a verdict. */
-static char *unframe(struct judge *j, char *line, size_t len)
+static char *judge_unframe(struct judge *j, char *line, size_t len)
 {
     uint64_t sequence;
     char *text;
 
     switch (console_unframe(line, len, &text, &sequence)) {
     case UNFRAMED_NOT:
-        found(j, JUDGED_FRAMING, "serial.frame", "not a framed line: \"%s\"", line);
+        judge_found(j, JUDGED_FRAMING, "serial.frame", "not a framed line: \"%s\"", line);
         return NULL;
     case UNFRAMED_CHECKSUM:
-        found(j, JUDGED_FRAMING, "serial.checksum", "the checksum is wrong of: \"%s\"", line);
+        judge_found(j, JUDGED_FRAMING, "serial.checksum", "the checksum is wrong of: \"%s\"", line);
         return NULL;
     case UNFRAMED:
         break;
     }
     if (sequence != j->sequence + 1)
-        found(j, JUDGED_FRAMING, "serial.sequence", "line %llu is followed by: \"%s\"",
-              (unsigned long long)j->sequence, line);
+        judge_found(j, JUDGED_FRAMING, "serial.sequence", "line %llu is followed by: \"%s\"",
+                    (unsigned long long)j->sequence, line);
     if (!sequence)
         return NULL;
     j->sequence = sequence; /* behind a gap too: a panic cuts the line before its own */
@@ -123,7 +123,7 @@ static char *unframe(struct judge *j, char *line, size_t len)
 }
 
 /* The value of `key` in a line, or "". */
-static const char *field(const char *line, const char *key, char *value, size_t size)
+static const char *judge_field(const char *line, const char *key, char *value, size_t size)
 {
     const char *at = line;
     size_t len = strlen(key);
@@ -139,101 +139,105 @@ static const char *field(const char *line, const char *key, char *value, size_t 
     return value;
 }
 
-static void compare(struct judge *j, const char *line, const char *key, const char *wanted)
+static void judge_compare(struct judge *j, const char *line, const char *key, const char *wanted)
 {
     char value[80];
 
-    if (wanted && strcmp(field(line, key, value, sizeof(value)), wanted))
-        found(j, JUDGED_STALE, "serial.begin", "%s=%s was expected in: \"%s\"", key, wanted, line);
+    if (wanted && strcmp(judge_field(line, key, value, sizeof(value)), wanted))
+        judge_found(j, JUDGED_STALE, "serial.begin", "%s=%s was expected in: \"%s\"", key, wanted,
+                    line);
 }
 
 /* The same as a number. */
-static uint64_t count(const char *line, const char *key)
+static uint64_t judge_count(const char *line, const char *key)
 {
     char value[24];
 
-    return strtoull(field(line, key, value, sizeof(value)), NULL, 10);
+    return strtoull(judge_field(line, key, value, sizeof(value)), NULL, 10);
 }
 
-static bool starts(const char *line, const char *with)
+static bool judge_starts(const char *line, const char *with)
 {
     return !strncmp(line, with, strlen(with));
 }
 
 /* A kernel that cannot read its command line does not know the run; it says so and fails. */
-static void begin_line(struct judge *j, const char *line)
+static void judge_begin_line(struct judge *j, const char *line)
 {
     char run[16];
 
-    if (!starts(line, "test: begin ")) {
-        found(j, JUDGED_FRAMING, "serial.begin", "the first line is: \"%s\"", line);
+    if (!judge_starts(line, "test: begin ")) {
+        judge_found(j, JUDGED_FRAMING, "serial.begin", "the first line is: \"%s\"", line);
         return;
     }
-    compare(j, line, "proto", "1");
-    compare(j, line, "target", j->wants.target);
-    j->run_unknown = !strcmp(field(line, "run", run, sizeof(run)), "unknown");
+    judge_compare(j, line, "proto", "1");
+    judge_compare(j, line, "target", j->wants.target);
+    j->run_unknown = !strcmp(judge_field(line, "run", run, sizeof(run)), "unknown");
     if (!j->run_unknown)
-        compare(j, line, "run", j->wants.run);
-    compare(j, line, "build", j->wants.build);
-    j->plan = count(line, "plan");
+        judge_compare(j, line, "run", j->wants.run);
+    judge_compare(j, line, "build", j->wants.build);
+    j->plan = judge_count(line, "plan");
 }
 
 /* "test: end": everything that was planned went well, and nothing else did. */
-static void end_line(struct judge *j, const char *line)
+static void judge_end_line(struct judge *j, const char *line)
 {
-    uint64_t ok = count(line, "ok"), fail = count(line, "fail"), skip = count(line, "skip"),
-             notrun = count(line, "notrun");
+    uint64_t ok = judge_count(line, "ok"), fail = judge_count(line, "fail"),
+             skip = judge_count(line, "skip"), notrun = judge_count(line, "notrun");
 
     j->ended = true;
     if (fail)
-        found(j, JUDGED_FAIL, "test", "%s", line);
+        judge_found(j, JUDGED_FAIL, "test", "%s", line);
     if (notrun || ok + fail + skip != j->plan || ok + fail + skip != j->results)
-        found(j, JUDGED_INCOMPLETE, "serial.end", "%llu of %llu cases said how they went: \"%s\"",
-              (unsigned long long)j->results, (unsigned long long)j->plan, line);
+        judge_found(j, JUDGED_INCOMPLETE, "serial.end",
+                    "%llu of %llu cases said how they went: \"%s\"", (unsigned long long)j->results,
+                    (unsigned long long)j->plan, line);
 }
 
-static void control_line(struct judge *j, const char *line)
+static void judge_control_line(struct judge *j, const char *line)
 {
-    if (starts(line, "test: panic"))
-        found(j, JUDGED_PANIC, "panic", "%s", line);
-    else if (starts(line, "test: fail"))
-        found(j, JUDGED_FAIL, "test", "%s", line);
-    else if (starts(line, "virtionetd: stalled ") || starts(line, "virtionetd: failed "))
+    if (judge_starts(line, "test: panic"))
+        judge_found(j, JUDGED_PANIC, "panic", "%s", line);
+    else if (judge_starts(line, "test: fail"))
+        judge_found(j, JUDGED_FAIL, "test", "%s", line);
+    else if (judge_starts(line, "virtionetd: stalled ") ||
+             judge_starts(line, "virtionetd: failed "))
         snprintf(j->trouble, sizeof(j->trouble), "%s", line);
-    j->results +=
-        starts(line, "test: ok ") || starts(line, "test: fail ") || starts(line, "test: skip ");
-    if (starts(line, "test: end"))
-        end_line(j, line);
+    j->results += judge_starts(line, "test: ok ") || judge_starts(line, "test: fail ") ||
+                  judge_starts(line, "test: skip ");
+    if (judge_starts(line, "test: end"))
+        judge_end_line(j, line);
 }
 
 /* A whole framed line without its frame: its time comes off the end, the rest is judged. */
-static void body(struct judge *j, char *line,
-                 void (*on_line)(void *ctx, uint64_t time_ns, const char *line), void *ctx)
+static void judge_body(struct judge *j, char *line,
+                       void (*on_line)(void *ctx, uint64_t time_ns, const char *line), void *ctx)
 {
     uint64_t time_us;
 
     if (j->ended) {
-        found(j, JUDGED_INCOMPLETE, "serial.end", "after the last line: \"%s\"", line);
+        judge_found(j, JUDGED_INCOMPLETE, "serial.end", "after the last line: \"%s\"", line);
         return;
     }
     if (!console_take_time(line, &time_us)) {
-        found(j, JUDGED_FRAMING, "serial.time", "no time in: \"%s\"", line);
+        judge_found(j, JUDGED_FRAMING, "serial.time", "no time in: \"%s\"", line);
         return;
     }
     j->sim.now_ns = SIM_POWER_ON_NS + time_us * NS_PER_US;
     if (j->sequence == 1)
-        begin_line(j, line);
+        judge_begin_line(j, line);
     if (on_line)
         on_line(ctx, j->sim.now_ns, line);
-    control_line(j, line);
+    judge_control_line(j, line);
     expectations_line(&j->expectations, line);
-    adopt(j, JUDGED_FAIL);
+    judge_adopt(j, JUDGED_FAIL);
     expectations_check(&j->expectations, false);
-    adopt(j, JUDGED_MARKERS);
+    judge_adopt(j, JUDGED_MARKERS);
 }
 
-static void whole_line(struct judge *j,
-                       void (*on_line)(void *ctx, uint64_t time_ns, const char *line), void *ctx)
+static void judge_whole_line(struct judge *j,
+                             void (*on_line)(void *ctx, uint64_t time_ns, const char *line),
+                             void *ctx)
 {
     char *text;
 
@@ -242,10 +246,10 @@ static void whole_line(struct judge *j,
     j->line[j->len] = 0;
     if (!j->sequence && j->line[0] != '@') {
         if (++j->foreign > FOREIGN_LINES_MAX)
-            found(j, JUDGED_FRAMING, "serial.begin", "%u lines and none of ours",
-                  FOREIGN_LINES_MAX);
-    } else if (j->len && (text = unframe(j, j->line, j->len))) {
-        body(j, text, on_line, ctx);
+            judge_found(j, JUDGED_FRAMING, "serial.begin", "%u lines and none of ours",
+                        FOREIGN_LINES_MAX);
+    } else if (j->len && (text = judge_unframe(j, j->line, j->len))) {
+        judge_body(j, text, on_line, ctx);
     }
     j->len = 0;
 }
@@ -255,11 +259,11 @@ void judge_bytes(struct judge *j, const char *bytes, size_t len,
 {
     for (size_t i = 0; i < len; i++) {
         if (bytes[i] == '\n') {
-            whole_line(j, on_line, ctx);
+            judge_whole_line(j, on_line, ctx);
         } else if (j->len + 1 == sizeof(j->line)) {
             if (j->sequence)
-                found(j, JUDGED_FRAMING, "serial.frame", "a line of more than %u octets",
-                      LINE_MAX_OCTETS);
+                judge_found(j, JUDGED_FRAMING, "serial.frame", "a line of more than %u octets",
+                            LINE_MAX_OCTETS);
         } else {
             bool plain = (bytes[i] >= ' ' && bytes[i] <= '~') || bytes[i] == '\r';
 
@@ -290,36 +294,38 @@ static void judge_status(struct judge *j, const struct judge_end *end)
     unsigned long long last = j->sequence;
 
     if (has_status && end->status == STATUS_NO_START && !j->sequence)
-        found(j, JUDGED_START, "qemu", "it ended with status %d before the first line%s%s",
-              end->status, end->said ? ": " : "", end->said ? end->said : "");
+        judge_found(j, JUDGED_START, "qemu", "it ended with status %d before the first line%s%s",
+                    end->status, end->said ? ": " : "", end->said ? end->said : "");
     if (has_status && end->status == STATUS_PANIC)
-        found(j, JUDGED_PANIC, "panic", "status %d without a word", end->status);
+        judge_found(j, JUDGED_PANIC, "panic", "status %d without a word", end->status);
     if (has_status && end->status == STATUS_FAIL)
-        found(j, JUDGED_FAIL, "test", "status %d without a word", end->status);
+        judge_found(j, JUDGED_FAIL, "test", "status %d without a word", end->status);
     if (end->exited && end->signal)
-        found(j, JUDGED_CRASH, "qemu", "it was killed by signal %d after line %llu", end->signal,
-              last);
+        judge_found(j, JUDGED_CRASH, "qemu", "it was killed by signal %d after line %llu",
+                    end->signal, last);
     if (end->limit)
-        found(j, JUDGED_TIMEOUT, "limit", "%s: the last line is number %llu", end->limit, last);
+        judge_found(j, JUDGED_TIMEOUT, "limit", "%s: the last line is number %llu", end->limit,
+                    last);
     if (has_status && end->status == 0)
-        found(j, JUDGED_RESET, "qemu",
-              "status 0 after line %llu: the machine was reset (a triple "
-              "fault?) or switched off",
-              last);
+        judge_found(j, JUDGED_RESET, "qemu",
+                    "status 0 after line %llu: the machine was reset (a triple "
+                    "fault?) or switched off",
+                    last);
     if (!end->exited && !end->limit)
         return; /* it was ended because nothing could save it: no wonder that the end is missing */
     if (j->len)
-        found(j, JUDGED_INCOMPLETE, "serial.end", "the last line has no end: \"%.*s\"", (int)j->len,
-              j->line);
+        judge_found(j, JUDGED_INCOMPLETE, "serial.end", "the last line has no end: \"%.*s\"",
+                    (int)j->len, j->line);
     if (!j->ended)
-        found(j, JUDGED_INCOMPLETE, "serial.end",
-              "status %d, and \"test: end\" is missing after line %llu", end->status, last);
+        judge_found(j, JUDGED_INCOMPLETE, "serial.end",
+                    "status %d, and \"test: end\" is missing after line %llu", end->status, last);
     if (has_status && end->status != STATUS_OK)
-        found(j, JUDGED_INCOMPLETE, "qemu", "status %d instead of %d", end->status, STATUS_OK);
+        judge_found(j, JUDGED_INCOMPLETE, "qemu", "status %d instead of %d", end->status,
+                    STATUS_OK);
 }
 
 /* What the driver noticed is the cause of most things that did not come: it is said first. */
-static void add_trouble(struct judge *j)
+static void judge_add_trouble(struct judge *j)
 {
     char message[sizeof(j->failure.message)];
 
@@ -334,11 +340,11 @@ enum judgement judge_finish(struct judge *j, const struct judge_end *end, struct
 {
     judge_status(j, end);
     expectations_check(&j->expectations, true);
-    adopt(j, JUDGED_MARKERS);
+    judge_adopt(j, JUDGED_MARKERS);
     if (j->verdict == JUDGED_PASS && j->run_unknown)
-        found(j, JUDGED_STALE, "serial.begin", "the run is unknown to it, and yet it passed");
+        judge_found(j, JUDGED_STALE, "serial.begin", "the run is unknown to it, and yet it passed");
     if (j->verdict != JUDGED_PASS)
-        add_trouble(j);
+        judge_add_trouble(j);
     *failure = j->failure;
     return j->verdict;
 }

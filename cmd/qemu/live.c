@@ -53,7 +53,7 @@ struct live {
     unsigned last_count;
 };
 
-static uint64_t clock_ns(void)
+static uint64_t live_clock_ns(void)
 {
     struct timespec t;
 
@@ -63,7 +63,7 @@ static uint64_t clock_ns(void)
 
 /* ---- frames ---- */
 
-static void frame_arrived(void *ctx, const uint8_t *frame, size_t len)
+static void live_frame_arrived(void *ctx, const uint8_t *frame, size_t len)
 {
     struct live *l = ctx;
 
@@ -75,8 +75,8 @@ static void frame_arrived(void *ctx, const uint8_t *frame, size_t len)
     reasons_refused(&l->far.reasons, frame, len, "the guest took no frames");
 }
 
-static void frame_seen(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
-                       const struct decoded *d, const char *fate)
+static void live_frame_seen(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
+                            const struct decoded *d, const char *fate)
 {
     struct live *l = ctx;
     struct seen *s = &l->last[l->last_count++ % LAST_FRAMES];
@@ -98,13 +98,13 @@ static void frame_seen(void *ctx, enum direction dir, const uint8_t *frame, size
 
 /* ---- time ---- */
 
-static uint64_t virtual_now(const struct live *l)
+static uint64_t live_virtual_now(const struct live *l)
 {
-    return SIM_POWER_ON_NS + (clock_ns() - l->start_ns);
+    return SIM_POWER_ON_NS + (live_clock_ns() - l->start_ns);
 }
 
 /* Run what is due by `now`. */
-static void run_until(struct live *l, uint64_t now)
+static void live_run_until(struct live *l, uint64_t now)
 {
     while (!sim_failed(&l->sim) && sim_next(&l->sim) <= now + EARLY_NS)
         sim_step(&l->sim);
@@ -114,12 +114,12 @@ static void run_until(struct live *l, uint64_t now)
 }
 
 /* How long there is nothing to do unless a frame comes. */
-static uint64_t idle_ns(const struct live *l)
+static uint64_t live_idle_ns(const struct live *l)
 {
     uint64_t next = sim_next(&l->sim), now;
 
     if (!l->started) {
-        uint64_t waited = clock_ns() - l->start_ns;
+        uint64_t waited = live_clock_ns() - l->start_ns;
         uint64_t limit = l->settings->limit_s < SIM_NEVER / NS_PER_S
                              ? l->settings->limit_s * NS_PER_S
                              : SIM_NEVER;
@@ -128,20 +128,20 @@ static uint64_t idle_ns(const struct live *l)
     }
     if (next == SIM_NEVER)
         return SIM_NEVER;
-    now = virtual_now(l);
+    now = live_virtual_now(l);
     return next > now + EARLY_NS ? next - now : 0;
 }
 
 /* ---- the loop ---- */
 
-static void act(void *ctx, uint64_t i)
+static void live_act(void *ctx, uint64_t i)
 {
     struct live *l = ctx;
 
     far_side_act(&l->far, &l->scenario->actions[i]);
 }
 
-static void schedule_actions(struct live *l)
+static void live_schedule_actions(struct live *l)
 {
     for (unsigned i = 0; i < l->scenario->action_count; i++) {
         const struct scenario_action *a = &l->scenario->actions[i];
@@ -150,19 +150,19 @@ static void schedule_actions(struct live *l)
             value_message(stderr, "world: %s:%u: %s is the simulated machine's: ignored\n",
                           l->scenario->path, a->line, a->kind == ACTION_LINK ? "link" : "kill");
         else
-            sim_at(&l->sim, SIM_POWER_ON_NS + a->at_ns, EVENT_FAULT, act, l, i);
+            sim_at(&l->sim, SIM_POWER_ON_NS + a->at_ns, EVENT_FAULT, live_act, l, i);
     }
 }
 
 /* Take one batch of frames; how many, or -1. */
-static int take_frames(struct live *l)
+static int live_take_frames(struct live *l)
 {
     int n = peer_receive(&l->peer);
 
     if (n > 0 && !l->started) {
         l->started = true;
-        l->start_ns = clock_ns();
-        run_until(l, SIM_POWER_ON_NS);
+        l->start_ns = live_clock_ns();
+        live_run_until(l, SIM_POWER_ON_NS);
     }
     for (int i = 0; i < n && !sim_failed(&l->sim); i++)
         wire_send(&l->far.wire, DIRECTION_TX, l->peer.batch[i].bytes, l->peer.batch[i].len);
@@ -170,23 +170,23 @@ static int take_frames(struct live *l)
 }
 
 /* An exit code, or EXIT_PASS with the verdict in l->sim. */
-static int loop(struct live *l)
+static int live_loop(struct live *l)
 {
     uint64_t sleep_ns;
     int n;
 
     for (;;) {
         if (l->started)
-            run_until(l, virtual_now(l));
-        n = take_frames(l);
+            live_run_until(l, live_virtual_now(l));
+        n = live_take_frames(l);
         if (n < 0)
             return EXIT_USAGE;
         if (l->started)
-            run_until(l, virtual_now(l));
+            live_run_until(l, live_virtual_now(l));
         peer_flush(&l->peer);
         if (sim_failed(&l->sim) || l->peer.gone)
             return EXIT_PASS;
-        sleep_ns = n == PEER_BATCH ? 0 : idle_ns(l);
+        sleep_ns = n == PEER_BATCH ? 0 : live_idle_ns(l);
         if (!l->started && !sleep_ns) {
             value_message(stderr, "world: no frame of a guest within %" PRIu64 " s\n",
                           l->settings->limit_s);
@@ -202,7 +202,7 @@ static int loop(struct live *l)
 /* ---- what is said ---- */
 
 /* Everything is ready for the guest. */
-static void announce(const struct live *l)
+static void live_announce(const struct live *l)
 {
     static const char line[] = "ready\n";
 
@@ -216,7 +216,7 @@ static void announce(const struct live *l)
     close((int)l->settings->ready_fd);
 }
 
-static void summary(const struct live *l)
+static void live_summary(const struct live *l)
 {
     const struct peer *p = &l->peer;
     unsigned unjudged = l->scenario->expect_count;
@@ -236,7 +236,7 @@ static void summary(const struct live *l)
     putchar('\n');
 }
 
-static void failure_block(const struct live *l, const char *world)
+static void live_failure_block(const struct live *l, const char *world)
 {
     static struct verdict v;
     struct report_item it = {.scenario = l->scenario,
@@ -259,17 +259,17 @@ static void failure_block(const struct live *l, const char *world)
 }
 
 /* The exit code. Whoever shares the failure tells of an output that cannot be written. */
-static int fail(const struct live *l, const char *world)
+static int live_fail(const struct live *l, const char *world)
 {
     if (l->guest.failure)
         *l->guest.failure = l->sim.failure;
     if (!l->guest.failure || l->sim.failure.kind != FAILURE_HARNESS)
-        failure_block(l, world);
+        live_failure_block(l, world);
     return failure_code(l->sim.failure.kind);
 }
 
 /* A run that has failed already keeps its failure: then a line tells of the capture. */
-static int fail_capture(struct live *l)
+static int live_fail_capture(struct live *l)
 {
     const char *path = l->settings->pcap, *why = strerror(errno);
 
@@ -278,13 +278,13 @@ static int fail_capture(struct live *l)
         return failure_code(l->sim.failure.kind);
     }
     sim_fail(&l->sim, FAILURE_HARNESS, "capture", path, "cannot be written: %s", why);
-    return fail(l, "");
+    return live_fail(l, "");
 }
 
 /* ---- its life ---- */
 
 /* From now on these two wait until they are asked for: the socket's path is always removed. */
-static int signals_open(void)
+static int live_signals_open(void)
 {
     sigset_t set;
 
@@ -295,9 +295,9 @@ static int signals_open(void)
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-static int serve(struct live *l)
+static int live_run(struct live *l)
 {
-    struct far_side_listener listener = {l, frame_arrived, frame_seen};
+    struct far_side_listener listener = {l, live_frame_arrived, live_frame_seen};
     struct origin origin;
     struct whole_file capture = {0};
     struct sink sink;
@@ -308,29 +308,29 @@ static int serve(struct live *l)
     sim_start(&l->sim, l->settings->seed);
     if (l->settings->pcap) {
         if (whole_file_open(&capture, l->settings->pcap))
-            return fail_capture(l);
+            return live_fail_capture(l);
         origin_of(&origin, l->scenario, l->settings->facts);
         sink = whole_file_sink(&capture);
         wish = (struct capture_wish){.out = &sink, .header = origin.header};
     }
     if (far_side_open(&l->far, &l->sim, l->scenario, l->guest.mac, &wish, &listener)) {
         whole_file_discard(&capture);
-        return fail(l, "");
+        return live_fail(l, "");
     }
     oracles_real_time(l->far.oracles);
     if (l->settings->counted)
         oracles_off(l->far.oracles, "arp.rate"); /* the guest's seconds are not ours */
-    schedule_actions(l);
-    announce(l);
-    l->start_ns = clock_ns();
-    code = loop(l);
+    live_schedule_actions(l);
+    live_announce(l);
+    l->start_ns = live_clock_ns();
+    code = live_loop(l);
     snprintf(world, sizeof(world), "%s", l->far.world_ops->describe(l->far.world));
     far_side_close(&l->far);
-    summary(l);
+    live_summary(l);
     if (code == EXIT_PASS && sim_failed(&l->sim))
-        code = fail(l, world);
+        code = live_fail(l, world);
     if (capture.file && whole_file_close(&capture)) {
-        int bad = fail_capture(l);
+        int bad = live_fail_capture(l);
 
         code = code ? code : bad;
     }
@@ -343,7 +343,7 @@ int live_serve(const struct scenario *sc, const struct live_settings *s, struct 
     int code;
 
     l = (struct live){.settings = s, .scenario = sc, .guest = guest};
-    l.signals = signals_open();
+    l.signals = live_signals_open();
     if (l.signals < 0) {
         value_message(stderr, "drywire: signalfd: %s\n", strerror(errno));
         return EXIT_HARNESS;
@@ -352,7 +352,7 @@ int live_serve(const struct scenario *sc, const struct live_settings *s, struct 
     code =
         s->socket ? peer_open_path(&l.peer, s->socket, s->peer) : peer_open_fd(&l.peer, (int)s->fd);
     if (!code) {
-        code = serve(&l);
+        code = live_run(&l);
         peer_close(&l.peer);
         far_side_free(&l.far);
         sim_free(&l.sim);

@@ -20,7 +20,7 @@ enum { BUFFER_BYTES = 4 << 20 }; /* the system may grant less */
 
 /* ---- opening ---- */
 
-static int out_of_memory(void)
+static int peer_out_of_memory(void)
 {
     value_message(stderr, "drywire: out of memory\n");
     return EXIT_HARNESS;
@@ -37,10 +37,10 @@ static int peer_ready(struct peer *p)
     if (p->queue && p->batch)
         return 0;
     peer_close(p);
-    return out_of_memory();
+    return peer_out_of_memory();
 }
 
-static int socket_error(struct peer *p, const char *what, const char *why)
+static int peer_socket_error(struct peer *p, const char *what, const char *why)
 {
     value_message(stderr, "drywire: --socket %s: %s\n", what, why);
     if (p->fd >= 0)
@@ -49,7 +49,7 @@ static int socket_error(struct peer *p, const char *what, const char *why)
 }
 
 /* A socket file stays when its process ends: nobody answers there, and it may go. */
-static bool remove_stale(int fd, const struct sockaddr_un *addr)
+static bool peer_remove_stale(int fd, const struct sockaddr_un *addr)
 {
     struct stat st;
 
@@ -66,14 +66,16 @@ int peer_open_path(struct peer *p, const char *path, const char *answer)
 
     *p = (struct peer){.fd = -1, .answer = answer};
     if (strlen(path) >= sizeof(addr.sun_path) || !*path)
-        return socket_error(p, path, "a socket's path has 1 to 107 bytes");
+        return peer_socket_error(p, path, "a socket's path has 1 to 107 bytes");
     memcpy(addr.sun_path, path, strlen(path));
     p->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (p->fd < 0)
-        return socket_error(p, path, strerror(errno));
+        return peer_socket_error(p, path, strerror(errno));
     if (bind(p->fd, generic, sizeof(addr)) &&
-        (errno != EADDRINUSE || !remove_stale(p->fd, &addr) || bind(p->fd, generic, sizeof(addr))))
-        return socket_error(p, path, errno == EADDRINUSE ? "something is there" : strerror(errno));
+        (errno != EADDRINUSE || !peer_remove_stale(p->fd, &addr) ||
+         bind(p->fd, generic, sizeof(addr))))
+        return peer_socket_error(p, path,
+                                 errno == EADDRINUSE ? "something is there" : strerror(errno));
     p->path = path;
     return peer_ready(p);
 }
@@ -111,7 +113,7 @@ void peer_close(struct peer *p)
 /* ---- from the guest ---- */
 
 /* The first frame is here: from now on this socket is the guest's alone. */
-static int connect_to(struct peer *p, const struct sockaddr_un *from, socklen_t len)
+static int peer_connect_to(struct peer *p, const struct sockaddr_un *from, socklen_t len)
 {
     struct sockaddr_un addr = *from;
 
@@ -155,7 +157,7 @@ int peer_receive(struct peer *p)
         p->gone |= errno == ECONNRESET;
         return 0;
     }
-    if (n && !p->connected && connect_to(p, &from, messages[0].msg_hdr.msg_namelen))
+    if (n && !p->connected && peer_connect_to(p, &from, messages[0].msg_hdr.msg_namelen))
         return -1;
     for (int i = 0; i < n; i++) {
         p->batch[i].len = messages[i].msg_len;
@@ -181,7 +183,7 @@ bool peer_send(struct peer *p, const uint8_t *frame, size_t len)
     return true;
 }
 
-static void sent(struct peer *p, unsigned frames)
+static void peer_sent(struct peer *p, unsigned frames)
 {
     for (unsigned i = 0; i < frames; i++) {
         p->bytes_out += p->queue[p->first].len;
@@ -216,7 +218,7 @@ void peer_flush(struct peer *p)
             p->gone |= !p->blocked && errno != EINTR;
             return;
         }
-        sent(p, (unsigned)n);
+        peer_sent(p, (unsigned)n);
     }
 }
 

@@ -72,7 +72,7 @@ static const char *const common_arguments[] = {
 /* ---- text ---- */
 
 static void __attribute__((format(printf, 2, 3)))
-add_text(struct qemu_command *c, const char *format, ...)
+qemu_add_text(struct qemu_command *c, const char *format, ...)
 {
     size_t room = sizeof(c->text) - c->used;
     va_list args;
@@ -87,7 +87,7 @@ add_text(struct qemu_command *c, const char *format, ...)
         c->used += (size_t)n;
 }
 
-static void add(struct qemu_command *c, const char *argument)
+static void qemu_add(struct qemu_command *c, const char *argument)
 {
     if (c->argc == QEMU_ARGUMENTS_MAX)
         c->full = true;
@@ -96,10 +96,10 @@ static void add(struct qemu_command *c, const char *argument)
     c->argv[c->argc] = NULL;
 }
 
-/* The argument that was put together with add_text() since `start`. */
-static void add_made(struct qemu_command *c, size_t start)
+/* The argument that was put together with qemu_add_text() since `start`. */
+static void qemu_add_made(struct qemu_command *c, size_t start)
 {
-    add(c, c->text + start);
+    qemu_add(c, c->text + start);
     if (c->used + 1 < sizeof(c->text))
         c->text[c->used++] = 0;
     else
@@ -108,40 +108,40 @@ static void add_made(struct qemu_command *c, size_t start)
 
 /* ---- the device ---- */
 
-static bool is_pci(enum transport_kind t)
+static bool qemu_is_pci(enum transport_kind t)
 {
     return t >= TRANSPORT_PCI_MODERN;
 }
 
-static bool has_bus(const struct qemu_machine *m, enum transport_kind t)
+static bool qemu_has_bus(const struct qemu_machine *m, enum transport_kind t)
 {
-    return is_pci(t) ? m->pci : m->mmio;
+    return qemu_is_pci(t) ? m->pci : m->mmio;
 }
 
-static int cannot(const struct scenario *sc, const struct qemu_machine *m, const char *what)
+static int qemu_cannot(const struct scenario *sc, const struct qemu_machine *m, const char *what)
 {
     value_message(stderr, "drywire: %s: machine %s %s\n", sc->path, m->name, what);
     return EXIT_USAGE;
 }
 
 /* What the emulator's device cannot be. */
-static int check_device(const struct scenario *sc, const struct qemu_machine *m,
-                        const struct device_options *d, enum transport_kind t)
+static int qemu_check_device(const struct scenario *sc, const struct qemu_machine *m,
+                             const struct device_options *d, enum transport_kind t)
 {
-    if (!has_bus(m, t))
-        return cannot(sc, m, is_pci(t) ? "has no PCI bus" : "has no virtio-mmio");
+    if (!qemu_has_bus(m, t))
+        return qemu_cannot(sc, m, qemu_is_pci(t) ? "has no PCI bus" : "has no virtio-mmio");
     if (!d->mac_feature)
-        return cannot(sc, m, "always has a MAC address: mac=none is for the simulator");
-    if (d->queue_given && !is_pci(t) && d->queue_size != 1024)
-        return cannot(sc, m, "has queues of 1024 on virtio-mmio, whatever is asked for");
-    if (d->queue_given && is_pci(t) && d->queue_size != 256 && d->queue_size != 512 &&
+        return qemu_cannot(sc, m, "always has a MAC address: mac=none is for the simulator");
+    if (d->queue_given && !qemu_is_pci(t) && d->queue_size != 1024)
+        return qemu_cannot(sc, m, "has queues of 1024 on virtio-mmio, whatever is asked for");
+    if (d->queue_given && qemu_is_pci(t) && d->queue_size != 256 && d->queue_size != 512 &&
         d->queue_size != 1024)
-        return cannot(sc, m, "has queues of 256, 512 or 1024 on PCI");
+        return qemu_cannot(sc, m, "has queues of 256, 512 or 1024 on PCI");
     return 0;
 }
 
 /* What the scenario does to it that the emulator's device cannot. */
-static int check_actions(const struct scenario *sc)
+static int qemu_check_actions(const struct scenario *sc)
 {
     for (unsigned i = 0; i < sc->action_count; i++)
         if (sc->actions[i].kind == ACTION_KILL || sc->actions[i].kind == ACTION_LINK) {
@@ -153,89 +153,92 @@ static int check_actions(const struct scenario *sc)
     return 0;
 }
 
-static const char *on_off(bool on)
+static const char *qemu_on_off(bool on)
 {
     return on ? "on" : "off";
 }
 
 /* The transport of a device: what its line says, or as the machine has it. */
-static enum transport_kind transport_of(const struct device_options *d,
-                                        const struct qemu_machine *m)
+static enum transport_kind qemu_transport_of(const struct device_options *d,
+                                             const struct qemu_machine *m)
 {
     return d->transport_given ? d->transport : m->transport;
 }
 
 /* The cable of a further network device has nothing at its other end. */
-static void add_cable(struct qemu_command *c, unsigned index)
+static void qemu_add_cable(struct qemu_command *c, unsigned index)
 {
     size_t start = c->used;
 
-    add(c, "-netdev");
-    add_text(c, "hubport,id=n%u,hubid=%u", index, index);
-    add_made(c, start);
+    qemu_add(c, "-netdev");
+    qemu_add_text(c, "hubport,id=n%u,hubid=%u", index, index);
+    qemu_add_made(c, start);
 }
 
 /* One of `last` + 1. */
-static void add_device(struct qemu_command *c, const struct device_options *d, unsigned index,
-                       unsigned last, enum transport_kind t, bool recipe)
+static void qemu_add_device(struct qemu_command *c, const struct device_options *d, unsigned index,
+                            unsigned last, enum transport_kind t, bool recipe)
 {
     bool legacy = transport_legacy(t);
     size_t start;
 
-    add(c, "-device");
+    qemu_add(c, "-device");
     start = c->used;
-    add_text(c, "virtio-net-%s,netdev=n", is_pci(t) ? "pci" : "device");
+    qemu_add_text(c, "virtio-net-%s,netdev=n", qemu_is_pci(t) ? "pci" : "device");
     if (index)
-        add_text(c, "%u", index);
-    if (last && c->machine->slots && !is_pci(t))
-        add_text(c, ",bus=virtio-mmio-bus.%u", c->machine->slots - 1 - last + index);
-    add_text(c, ",mac=%02x:%02x:%02x:%02x:%02x:%02x", d->mac[0], d->mac[1], d->mac[2], d->mac[3],
-             d->mac[4], d->mac[5]);
-    add_text(c, ",packed=%s,event_idx=%s,indirect_desc=%s", on_off(d->ring == RING_PACKED),
-             on_off(d->event_idx == TOGGLE_ON), on_off(d->indirect == TOGGLE_ON));
+        qemu_add_text(c, "%u", index);
+    if (last && c->machine->slots && !qemu_is_pci(t))
+        qemu_add_text(c, ",bus=virtio-mmio-bus.%u", c->machine->slots - 1 - last + index);
+    qemu_add_text(c, ",mac=%02x:%02x:%02x:%02x:%02x:%02x", d->mac[0], d->mac[1], d->mac[2],
+                  d->mac[3], d->mac[4], d->mac[5]);
+    qemu_add_text(c, ",packed=%s,event_idx=%s,indirect_desc=%s",
+                  qemu_on_off(d->ring == RING_PACKED), qemu_on_off(d->event_idx == TOGGLE_ON),
+                  qemu_on_off(d->indirect == TOGGLE_ON));
     if (d->mtu)
-        add_text(c, ",host_mtu=%u", d->mtu);
+        qemu_add_text(c, ",host_mtu=%u", d->mtu);
     if (legacy && d->any_layout == TOGGLE_OFF)
-        add_text(c, ",any_layout=off");
-    if (is_pci(t))
-        add_text(c, ",romfile=%s",
-                 t == TRANSPORT_PCI_MODERN   ? ",disable-legacy=on"
-                 : t == TRANSPORT_PCI_LEGACY ? ",disable-modern=on"
-                                             : "");
-    if (is_pci(t) && d->queue_given)
-        add_text(c, ",rx_queue_size=%u", d->queue_size);
+        qemu_add_text(c, ",any_layout=off");
+    if (qemu_is_pci(t))
+        qemu_add_text(c, ",romfile=%s",
+                      t == TRANSPORT_PCI_MODERN   ? ",disable-legacy=on"
+                      : t == TRANSPORT_PCI_LEGACY ? ",disable-modern=on"
+                                                  : "");
+    if (qemu_is_pci(t) && d->queue_given)
+        qemu_add_text(c, ",rx_queue_size=%u", d->queue_size);
     if (recipe)
-        add_text(c, ",tx=timer%s", is_pci(t) ? ",ioeventfd=off" : "");
-    add_made(c, start);
+        qemu_add_text(c, ",tx=timer%s", qemu_is_pci(t) ? ",ioeventfd=off" : "");
+    qemu_add_made(c, start);
 }
 
 /* All devices, the scenario's first one first: that is the order in which the core finds them. */
-static int add_devices(struct qemu_command *c, const struct scenario *sc, bool recipe)
+static int qemu_add_devices(struct qemu_command *c, const struct scenario *sc, bool recipe)
 {
     const struct qemu_machine *m = c->machine;
-    enum transport_kind first = transport_of(&sc->device, m);
+    enum transport_kind first = qemu_transport_of(&sc->device, m);
     bool mmio = false, legacy = false;
 
     if (m->one_nic && sc->more_count)
-        return cannot(sc, m,
-                      "has firmware that halts with two network devices; --machine q35-seabios");
+        return qemu_cannot(
+            sc, m, "has firmware that halts with two network devices; --machine q35-seabios");
     for (unsigned i = 0; i <= sc->more_count; i++) {
         const struct device_options *d = i ? &sc->more[i - 1] : &sc->device;
         enum transport_kind t = d->transport_given ? d->transport : first;
 
-        if (check_device(sc, m, d, t))
+        if (qemu_check_device(sc, m, d, t))
             return EXIT_USAGE;
-        if (!is_pci(t) && mmio && legacy != transport_legacy(t))
-            return cannot(sc, m, "has virtio-mmio devices of one version, mmio or mmio-legacy");
-        if (!is_pci(t) && !mmio) {
+        if (!qemu_is_pci(t) && mmio && legacy != transport_legacy(t))
+            return qemu_cannot(sc, m,
+                               "has virtio-mmio devices of one version, mmio or mmio-legacy");
+        if (!qemu_is_pci(t) && !mmio) {
             mmio = true;
             legacy = transport_legacy(t);
-            add(c, "-global");
-            add(c, legacy ? "virtio-mmio.force-legacy=true" : "virtio-mmio.force-legacy=false");
+            qemu_add(c, "-global");
+            qemu_add(c,
+                     legacy ? "virtio-mmio.force-legacy=true" : "virtio-mmio.force-legacy=false");
         }
         if (i)
-            add_cable(c, i);
-        add_device(c, d, i, sc->more_count, t, recipe);
+            qemu_add_cable(c, i);
+        qemu_add_device(c, d, i, sc->more_count, t, recipe);
     }
     return 0;
 }
@@ -243,32 +246,32 @@ static int add_devices(struct qemu_command *c, const struct scenario *sc, bool r
 /* ---- the kernel command line ---- */
 
 /* A word of a program: what the kernel takes apart is escaped (targets/common/options.h). */
-static void add_word(struct qemu_command *c, const char *word)
+static void qemu_add_word(struct qemu_command *c, const char *word)
 {
     for (; *word; word++) {
         bool plain = *word > ' ' && *word < 0x7f && !strchr(",%\"", *word);
 
-        add_text(c, plain ? "%c" : "%%%02x", (unsigned char)*word);
+        qemu_add_text(c, plain ? "%c" : "%%%02x", (unsigned char)*word);
     }
 }
 
-static void add_programs(struct qemu_command *c, const struct scenario *sc)
+static void qemu_add_programs(struct qemu_command *c, const struct scenario *sc)
 {
     for (unsigned i = 0; i < sc->program_count; i++) {
         const struct scenario_program *p = &sc->programs[i];
 
-        add_text(c, " %s", p->daemon ? "daemon" : "run");
+        qemu_add_text(c, " %s", p->daemon ? "daemon" : "run");
         if (p->at_ns)
-            add_text(c, "@%" PRIu64, p->at_ns / NS_PER_US);
+            qemu_add_text(c, "@%" PRIu64, p->at_ns / NS_PER_US);
         for (unsigned k = 0; k < p->count; k++) {
-            add_text(c, k ? "," : "=");
-            add_word(c, p->words[k]);
+            qemu_add_text(c, k ? "," : "=");
+            qemu_add_word(c, p->words[k]);
         }
     }
 }
 
 /* How long the machine must go on: incoming connections come after the programs were started. */
-static uint64_t until_ns(const struct scenario *sc)
+static uint64_t qemu_until_ns(const struct scenario *sc)
 {
     uint64_t until = sc->until_ns;
 
@@ -278,49 +281,49 @@ static uint64_t until_ns(const struct scenario *sc)
     return until;
 }
 
-static void add_cmdline(struct qemu_command *c, const struct scenario *sc,
-                        const struct qemu_settings *s, const char *run)
+static void qemu_add_cmdline(struct qemu_command *c, const struct scenario *sc,
+                             const struct qemu_settings *s, const char *run)
 {
     size_t start = c->used;
 
-    add(c, "-append");
-    add_text(c, "id=%s seed=%" PRIu64, run, scenario_secret(sc, s->choice.seed));
+    qemu_add(c, "-append");
+    qemu_add_text(c, "id=%s seed=%" PRIu64, run, scenario_secret(sc, s->choice.seed));
     if (sc->device.interrupts == TOGGLE_ON)
-        add_text(c, " interrupts=%s", sc->device.msix == TOGGLE_ON ? "msi" : "line");
+        qemu_add_text(c, " interrupts=%s", sc->device.msix == TOGGLE_ON ? "msi" : "line");
     if (s->detail)
-        add_text(c, " trace=all");
+        qemu_add_text(c, " trace=all");
     if (s->journal)
-        add_text(c, " journal=%s", journal_mode_words[s->journal]);
-    if (until_ns(sc))
-        add_text(c, " until=%" PRIu64, until_ns(sc) / NS_PER_US);
-    add_programs(c, sc);
+        qemu_add_text(c, " journal=%s", journal_mode_words[s->journal]);
+    if (qemu_until_ns(sc))
+        qemu_add_text(c, " until=%" PRIu64, qemu_until_ns(sc) / NS_PER_US);
+    qemu_add_programs(c, sc);
     c->full = c->full || c->used - start >= KERNEL_CMDLINE_MAX;
-    add_made(c, start);
+    qemu_add_made(c, start);
 }
 
 /* ---- the whole ---- */
 
 /* A capture by the emulator of what goes by at the device. */
-static void add_dump(struct qemu_command *c, const char *id, const char *file)
+static void qemu_add_dump(struct qemu_command *c, const char *id, const char *file)
 {
     size_t start = c->used;
 
-    add(c, "-object");
-    add_text(c, "filter-dump,id=%s,netdev=n,file=", id);
+    qemu_add(c, "-object");
+    qemu_add_text(c, "filter-dump,id=%s,netdev=n,file=", id);
     for (; *file; file++)
-        add_text(c, *file == ',' ? ",," : "%c", *file); /* a comma in a value is doubled */
-    add_made(c, start);
+        qemu_add_text(c, *file == ',' ? ",," : "%c", *file); /* a comma in a value is doubled */
+    qemu_add_made(c, start);
 }
 
 /* What the options call a machine by: its name, or its target's. */
-static const char *wanted_name(const struct qemu_settings *s, const struct qemu_machine *m)
+static const char *qemu_wanted_name(const struct qemu_settings *s, const struct qemu_machine *m)
 {
     return s->machine ? m->name : m->target;
 }
 
-static bool is_wanted(const struct qemu_settings *s, const struct qemu_machine *m)
+static bool qemu_is_wanted(const struct qemu_settings *s, const struct qemu_machine *m)
 {
-    return !strcmp(wanted_name(s, m), s->machine ? s->machine : s->target);
+    return !strcmp(qemu_wanted_name(s, m), s->machine ? s->machine : s->target);
 }
 
 const char *qemu_emulator(const struct qemu_settings *s)
@@ -328,8 +331,8 @@ const char *qemu_emulator(const struct qemu_settings *s)
     const char *names[MACHINES + 1] = {0}, *near, *word = s->machine ? s->machine : s->target;
 
     for (unsigned i = 0; i < MACHINES; i++) {
-        names[i] = wanted_name(s, &machines[i]);
-        if (is_wanted(s, &machines[i]))
+        names[i] = qemu_wanted_name(s, &machines[i]);
+        if (qemu_is_wanted(s, &machines[i]))
             return machines[i].emulator;
     }
     near = nearest_word(word, names);
@@ -346,12 +349,13 @@ const char *qemu_emulator(const struct qemu_settings *s)
 /* The machine that the options name, or the first of their target with the bus that the scenario
  * wants and room for its devices; there is one (qemu_emulator()), and every target has both buses.
  */
-static const struct qemu_machine *choose(const struct scenario *sc, const struct qemu_settings *s)
+static const struct qemu_machine *qemu_choose(const struct scenario *sc,
+                                              const struct qemu_settings *s)
 {
     const struct qemu_machine *m = machines;
 
-    while (!is_wanted(s, m) ||
-           (!s->machine && sc->device.transport_given && !has_bus(m, sc->device.transport)) ||
+    while (!qemu_is_wanted(s, m) ||
+           (!s->machine && sc->device.transport_given && !qemu_has_bus(m, sc->device.transport)) ||
            (!s->machine && m->one_nic && sc->more_count))
         m++;
     return m;
@@ -361,49 +365,49 @@ int qemu_command_make(struct qemu_command *c, const struct scenario *sc,
                       const struct qemu_settings *s, const char *images, const char *netdev,
                       const char *run)
 {
-    const struct qemu_machine *m = choose(sc, s);
+    const struct qemu_machine *m = qemu_choose(sc, s);
     size_t start;
 
-    if (check_actions(sc))
+    if (qemu_check_actions(sc))
         return EXIT_USAGE;
     *c = (struct qemu_command){.machine = m};
-    add(c, m->emulator);
+    qemu_add(c, m->emulator);
     for (unsigned i = 0; common_arguments[i]; i++)
-        add(c, common_arguments[i]);
+        qemu_add(c, common_arguments[i]);
     for (unsigned i = 0; m->arguments[i]; i++)
-        add(c, m->arguments[i]);
+        qemu_add(c, m->arguments[i]);
     if (s->icount != NO_ICOUNT) {
-        add(c, "-icount");
+        qemu_add(c, "-icount");
         start = c->used;
-        add_text(c, "shift=%" PRIu64 ",sleep=off", s->icount);
-        add_made(c, start);
-        add(c, "-rtc");
-        add(c, "clock=vm,base=2024-01-01T00:00:00");
+        qemu_add_text(c, "shift=%" PRIu64 ",sleep=off", s->icount);
+        qemu_add_made(c, start);
+        qemu_add(c, "-rtc");
+        qemu_add(c, "clock=vm,base=2024-01-01T00:00:00");
     }
     if (s->gdb) {
-        add(c, "-s");
-        add(c, "-S");
+        qemu_add(c, "-s");
+        qemu_add(c, "-S");
     }
-    add(c, "-kernel");
+    qemu_add(c, "-kernel");
     start = c->used;
     if (s->kernel)
-        add_text(c, "%s", s->kernel);
+        qemu_add_text(c, "%s", s->kernel);
     else
-        add_text(c, "%s/%.*s%s.elf", images, (int)strlen(m->image) - 4, m->image,
-                 s->journal ? "-journal" : "");
+        qemu_add_text(c, "%s/%.*s%s.elf", images, (int)strlen(m->image) - 4, m->image,
+                      s->journal ? "-journal" : "");
     c->image = c->text + start;
-    add_made(c, start);
-    add(c, "-netdev");
-    add(c, netdev);
+    qemu_add_made(c, start);
+    qemu_add(c, "-netdev");
+    qemu_add(c, netdev);
     if (s->net != NET_WORLD && s->pcap)
-        add_dump(c, "f", s->pcap);
+        qemu_add_dump(c, "f", s->pcap);
     if (s->nic_pcap)
-        add_dump(c, "g", s->nic_pcap);
-    if (add_devices(c, sc, s->icount != NO_ICOUNT))
+        qemu_add_dump(c, "g", s->nic_pcap);
+    if (qemu_add_devices(c, sc, s->icount != NO_ICOUNT))
         return EXIT_USAGE;
-    add_cmdline(c, sc, s, run);
+    qemu_add_cmdline(c, sc, s, run);
     for (unsigned i = 0; i < s->args.count; i++)
-        add(c, s->args.word[i]);
+        qemu_add(c, s->args.word[i]);
     if (c->full) {
         value_message(stderr, "drywire: %s: the programs' words do not fit a kernel command line\n",
                       sc->path);

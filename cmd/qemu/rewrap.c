@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void add_frame(struct reasons *r, struct sim *sim, const struct capture_frame *frame,
-                      const uint8_t mac[6])
+static void rewrap_add_frame(struct reasons *r, struct sim *sim, const struct capture_frame *frame,
+                             const uint8_t mac[6])
 {
     enum direction dir =
         frame->len >= 12 && memcmp(frame->bytes + 6, mac, 6) == 0 ? DIRECTION_TX : DIRECTION_RX;
@@ -49,7 +49,7 @@ int rewrap(const char *path, const struct origin *origin, const uint8_t mac[6])
         wish.out = &sink;
         reasons_open(&r, &sim, &wish);
         for (size_t i = 0; i < capture.count; i++)
-            add_frame(&r, &sim, &capture.frames[i], mac);
+            rewrap_add_frame(&r, &sim, &capture.frames[i], mac);
         reasons_close(&r);
         error = whole_file_close(&file);
     }

@@ -56,14 +56,14 @@ struct settings {
 
 /* ---- the story ---- */
 
-static void tell(const char *between, const char *line)
+static void qtest_tell(const char *between, const char *line)
 {
     uint64_t us = (qtest_machine_now(&run.machine) - QTEST_POWER_ON_NS) / NS_PER_US;
 
     printf("%6" PRIu64 ".%06" PRIu64 "  %s  %s\n", us / 1000000, us % 1000000, between, line);
 }
 
-static void on_trace(unsigned id, const uint64_t *args, unsigned count)
+static void qtest_on_trace(unsigned id, const uint64_t *args, unsigned count)
 {
     char line[TRACE_LINE_MAX];
 
@@ -72,11 +72,11 @@ static void on_trace(unsigned id, const uint64_t *args, unsigned count)
     if (trace_event(id)->level == TRACE_LEVEL_DETAIL)
         return;
     trace_format(line, sizeof(line), id, args, count);
-    tell("   ", line);
+    qtest_tell("   ", line);
 }
 
 /* The kernel says how its only program ended: "kernel: exit pid=1 program=ping status=0". */
-static void on_line(const char *text, size_t len)
+static void qtest_on_line(const char *text, size_t len)
 {
     char line[512];
     const char *status;
@@ -87,10 +87,10 @@ static void on_line(const char *text, size_t len)
         run.ended = true;
         run.status = atoi(status + 8);
     }
-    tell("   ", line);
+    qtest_tell("   ", line);
 }
 
-static void on_frame(bool outbound, const uint8_t *frame, size_t len)
+static void qtest_on_frame(bool outbound, const uint8_t *frame, size_t len)
 {
     struct decoded d;
     char what[200];
@@ -100,14 +100,14 @@ static void on_frame(bool outbound, const uint8_t *frame, size_t len)
         pcapng_packet(&run.capture, CAPTURE_WIRE, qtest_machine_now(&run.machine), outbound, frame,
                       len, NULL);
     decode_frame(frame, len, &d);
-    tell(outbound ? "-->" : "<--", decode_summary(&d, what, sizeof(what)));
+    qtest_tell(outbound ? "-->" : "<--", decode_summary(&d, what, sizeof(what)));
 }
 
 /* ---- the end, foreseen or not ---- */
 
 /* QEMU went away in the middle of a register access, or the core trapped: what was captured so far
  * gets its name all the same. */
-static void close_capture(void)
+static void qtest_close_capture(void)
 {
     if (run.capture_file.file && whole_file_close(&run.capture_file))
         fprintf(stderr, "qtest: the capture: %s\n", strerror(errno));
@@ -116,7 +116,7 @@ static void close_capture(void)
 /* A failed CHECK of the core is a trap, outside of any library call, and both signals that it can
  * be give the address of the instruction. Everything else is a crash. QEMU ends with this process.
  */
-static void on_crash(int number, siginfo_t *info, void *context)
+static void qtest_on_crash(int number, siginfo_t *info, void *context)
 {
     const char *site = NULL;
 
@@ -132,7 +132,7 @@ static void on_crash(int number, siginfo_t *info, void *context)
 }
 
 /* The main loop looks at the time itself; this is for a core or a QEMU that hangs. */
-static void on_alarm(int number)
+static void qtest_on_alarm(int number)
 {
     static const char late[] = "qtest: the time is up and nothing moves\n";
 
@@ -140,7 +140,7 @@ static void on_alarm(int number)
     _exit(write(STDERR_FILENO, late, sizeof(late) - 1) < 0 ? EXIT_HARNESS : EXIT_LIVELOCK);
 }
 
-static void watch(uint64_t timeout_s)
+static void qtest_watch(uint64_t timeout_s)
 {
     static const int numbers[] = {
         SIGILL,  SIGTRAP,
@@ -148,19 +148,19 @@ static void watch(uint64_t timeout_s)
         SIGSEGV, SIGBUS,  SIGFPE,
 #endif
     };
-    struct sigaction crash = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO};
-    struct sigaction late = {.sa_handler = on_alarm};
+    struct sigaction crash = {.sa_sigaction = qtest_on_crash, .sa_flags = SA_SIGINFO};
+    struct sigaction late = {.sa_handler = qtest_on_alarm};
 
     for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         sigaction(numbers[i], &crash, NULL);
     sigaction(SIGALRM, &late, NULL);
     alarm((unsigned)timeout_s + ALARM_LATER_S);
-    atexit(close_capture);
+    atexit(qtest_close_capture);
 }
 
 /* ---- the run ---- */
 
-static void nap(uint64_t now_ns, uint64_t deadline_ns)
+static void qtest_nap(uint64_t now_ns, uint64_t deadline_ns)
 {
     uint64_t ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
     struct timespec t = {.tv_nsec = (long)(ns < NAP_NS ? ns : NAP_NS)};
@@ -171,7 +171,7 @@ static void nap(uint64_t now_ns, uint64_t deadline_ns)
 
 /* The main loop of every machine, until the program has ended and its connections are quiet. False:
  * the time is up. */
-static bool run_loop(uint64_t limit_ns)
+static bool qtest_run_loop(uint64_t limit_ns)
 {
     struct qtest_machine *m = &run.machine;
     uint64_t stop_ns = UINT64_MAX;
@@ -186,12 +186,12 @@ static bool run_loop(uint64_t limit_ns)
             return true;
         if (now >= limit_ns)
             return false;
-        nap(now, run.guest->deadline(m->state, now));
+        qtest_nap(now, run.guest->deadline(m->state, now));
     }
     return true;
 }
 
-static int run_program(const struct settings *s)
+static int qtest_run_program(const struct settings *s)
 {
     struct qtest_machine *m = &run.machine;
     int code = qtest_machine_boot(m, run.guest);
@@ -211,7 +211,7 @@ static int run_program(const struct settings *s)
                 trace_error_word(code));
         return EXIT_USAGE;
     }
-    if (!run_loop(QTEST_POWER_ON_NS + s->timeout_s * NS_PER_S)) {
+    if (!qtest_run_loop(QTEST_POWER_ON_NS + s->timeout_s * NS_PER_S)) {
         fprintf(stderr, "qtest: the time is up and '%s' has not ended\n", s->words[0]);
         return EXIT_LIVELOCK;
     }
@@ -219,7 +219,7 @@ static int run_program(const struct settings *s)
     return run.failed || run.status ? EXIT_FAIL : EXIT_PASS;
 }
 
-static void print_verdict(const struct settings *s, int code)
+static void qtest_print_verdict(const struct settings *s, int code)
 {
     uint64_t ms = (qtest_machine_now(&run.machine) - QTEST_POWER_ON_NS) / NS_PER_MS;
 
@@ -232,7 +232,7 @@ static void print_verdict(const struct settings *s, int code)
 }
 
 /* 0, or EXIT_USAGE after a line on stderr. */
-static int open_outputs(const struct settings *s, struct record_options *ro)
+static int qtest_open_outputs(const struct settings *s, struct record_options *ro)
 {
     static const char *const comments[] = {"drywire qtest", NULL};
     struct sink sink;
@@ -255,23 +255,23 @@ static int open_outputs(const struct settings *s, struct record_options *ro)
     return 0;
 }
 
-static int run_settings(const struct settings *s)
+static int qtest_run_settings(const struct settings *s)
 {
-    struct qtest_listener listener = {on_trace, on_line};
-    struct record_options ro = {.withhold = s->withhold, .frame = on_frame};
-    int code = open_outputs(s, &ro);
+    struct qtest_listener listener = {qtest_on_trace, qtest_on_line};
+    struct record_options ro = {.withhold = s->withhold, .frame = qtest_on_frame};
+    int code = qtest_open_outputs(s, &ro);
 
     if (code)
         return code;
-    watch(s->timeout_s);
+    qtest_watch(s->timeout_s);
     run.guest = record_guest(&guest_core, &ro);
     code = qtest_machine_start(&run.machine, &s->machine, &listener);
     if (!code) {
-        code = run_program(s);
-        print_verdict(s, code);
+        code = qtest_run_program(s);
+        qtest_print_verdict(s, code);
     }
     qtest_machine_end(&run.machine);
-    close_capture();
+    qtest_close_capture();
     if (ro.out)
         fclose(ro.out);
     return code;
@@ -293,7 +293,7 @@ static const struct option options[] = {
     {0},
 };
 
-static void help(void)
+static void qtest_help(void)
 {
     puts("qtest: the core on this host drives QEMU's own network device\n\n"
          "Examples:\n"
@@ -320,7 +320,7 @@ static void help(void)
          "124 the time is up, 125 there is no QEMU that will do.");
 }
 
-static int unknown(const char *what, const char *word, const char *const *known)
+static int qtest_unknown(const char *what, const char *word, const char *const *known)
 {
     const char *near = nearest_word(word, known);
 
@@ -329,7 +329,7 @@ static int unknown(const char *what, const char *word, const char *const *known)
     return EXIT_USAGE;
 }
 
-static int check_program(const char *name)
+static int qtest_check_program(const char *name)
 {
     enum { PROGRAMS_MAX = 64 };
     const char *known[PROGRAMS_MAX] = {NULL};
@@ -339,10 +339,10 @@ static int check_program(const char *name)
             return 0;
         known[i] = programs[i].name;
     }
-    return unknown("program", name, known);
+    return qtest_unknown("program", name, known);
 }
 
-static int set_machine(struct settings *s, const char *name)
+static int qtest_set_machine(struct settings *s, const char *name)
 {
     enum { BOARDS_MAX = 16 };
     const char *known[BOARDS_MAX] = {NULL};
@@ -354,18 +354,20 @@ static int set_machine(struct settings *s, const char *name)
         }
         known[i] = boards[i].name;
     }
-    return unknown("machine", name, known);
+    return qtest_unknown("machine", name, known);
 }
 
-static int set_ring(struct settings *s, const char *name)
+static int qtest_set_ring(struct settings *s, const char *name)
 {
     static const char *const known[] = {"split", "packed", NULL};
 
     s->machine.packed = strcmp(name, "packed") == 0;
-    return s->machine.packed || strcmp(name, "split") == 0 ? -1 : unknown("ring", name, known);
+    return s->machine.packed || strcmp(name, "split") == 0 ? -1
+                                                           : qtest_unknown("ring", name, known);
 }
 
-static int set_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out)
+static int qtest_set_number(const char *name, const char *text, uint64_t min, uint64_t max,
+                            uint64_t *out)
 {
     uint64_t n;
 
@@ -378,7 +380,7 @@ static int set_number(const char *name, const char *text, uint64_t min, uint64_t
     return EXIT_USAGE;
 }
 
-static int set_keys(const char *name, const char *value, const char **out)
+static int qtest_set_keys(const char *name, const char *value, const char **out)
 {
     if (strlen(value) > KEYS_MAX) {
         fprintf(stderr, "qtest: --%s is longer than %d characters\n", name, KEYS_MAX);
@@ -388,22 +390,22 @@ static int set_keys(const char *name, const char *value, const char **out)
     return -1;
 }
 
-static int apply(struct settings *s, int letter, const char *value)
+static int qtest_apply(struct settings *s, int letter, const char *value)
 {
     uint64_t n = 0;
     int code = -1;
 
     switch (letter) {
     case 'm':
-        return set_machine(s, value);
+        return qtest_set_machine(s, value);
     case 'r':
-        return set_ring(s, value);
+        return qtest_set_ring(s, value);
     case 'd':
-        return set_keys("device", value, &s->machine.device);
+        return qtest_set_keys("device", value, &s->machine.device);
     case 'u':
-        return set_keys("user", value, &s->machine.user);
+        return qtest_set_keys("user", value, &s->machine.user);
     case 's':
-        return set_number("seed", value, 0, UINT64_MAX, &s->machine.seed);
+        return qtest_set_number("seed", value, 0, UINT64_MAX, &s->machine.seed);
     case 'p':
         s->pcap = value;
         break;
@@ -411,13 +413,13 @@ static int apply(struct settings *s, int letter, const char *value)
         s->record = value;
         break;
     case 'w':
-        code = set_number("withhold", value, 0, 63, &n);
+        code = qtest_set_number("withhold", value, 0, 63, &n);
         s->withhold = (int)n;
         break;
     case 'T':
-        return set_number("timeout", value, 1, 1000000, &s->timeout_s);
+        return qtest_set_number("timeout", value, 1, 1000000, &s->timeout_s);
     case 'h':
-        help();
+        qtest_help();
         return EXIT_PASS;
     case ':':
         fprintf(stderr, "qtest: %s needs a value\n", value);
@@ -437,7 +439,7 @@ int main(int argc, char **argv)
 
     opterr = 0;
     while ((letter = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
-        code = apply(&s, letter, optarg ? optarg : argv[optind - 1]);
+        code = qtest_apply(&s, letter, optarg ? optarg : argv[optind - 1]);
         if (code >= 0)
             return code;
     }
@@ -447,6 +449,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "qtest: run what? For instance: qtest -- ping 10.0.2.2\n");
         return EXIT_USAGE;
     }
-    code = check_program(s.words[0]);
-    return code ? code : run_settings(&s);
+    code = qtest_check_program(s.words[0]);
+    return code ? code : qtest_run_settings(&s);
 }

@@ -19,7 +19,7 @@ enum { EXEC_FAILED = 127 };
 
 /* In the child: become QEMU, with these as stdin, stdout and stderr. Its death is bound to the
  * parent's; a parent that died meanwhile is noticed, too. */
-static void become(const char *const *argv, int in, int out, int err, pid_t parent)
+static void qtest_become(const char *const *argv, int in, int out, int err, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
@@ -29,16 +29,16 @@ static void become(const char *const *argv, int in, int out, int err, pid_t pare
     _exit(EXEC_FAILED);
 }
 
-static pid_t spawn(const char *const *argv, int in, int out, int err)
+static pid_t qtest_spawn(const char *const *argv, int in, int out, int err)
 {
     pid_t parent = getpid(), pid = fork();
 
     if (pid == 0)
-        become(argv, in, out, err, parent);
+        qtest_become(argv, in, out, err, parent);
     return pid;
 }
 
-static int wait_for_end(pid_t pid)
+static int qtest_wait_for_end(pid_t pid)
 {
     int status = 0;
 
@@ -53,9 +53,9 @@ int qtest_version(const char *program, char *buf, size_t size)
     int out = memfd_create("version", MFD_CLOEXEC), status;
     char text[200] = "";
     unsigned major, minor, patch;
-    pid_t pid = spawn(argv, STDIN_FILENO, out, out);
+    pid_t pid = qtest_spawn(argv, STDIN_FILENO, out, out);
 
-    status = pid > 0 ? wait_for_end(pid) : -1;
+    status = pid > 0 ? qtest_wait_for_end(pid) : -1;
     if (pread(out, text, sizeof(text) - 1, 0) < 0)
         text[0] = 0;
     close(out);
@@ -77,7 +77,7 @@ int qtest_start(struct qtest *q, const char *const *argv)
     if (q->log < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
         return -1;
     q->fd = pair[0];
-    q->pid = spawn(argv, pair[1], pair[1], q->log);
+    q->pid = qtest_spawn(argv, pair[1], pair[1], q->log);
     close(pair[1]);
     if (q->pid < 0 || send(q->fd, hello, sizeof(hello) - 1, MSG_NOSIGNAL) < 0)
         return -1;
@@ -100,7 +100,7 @@ void qtest_stop(struct qtest *q)
 {
     if (q->pid > 0) {
         kill(q->pid, SIGKILL);
-        wait_for_end(q->pid);
+        qtest_wait_for_end(q->pid);
     }
     q->pid = -1;
     if (q->fd >= 0)
@@ -132,7 +132,7 @@ _Noreturn static void lost(struct qtest *q, const char *command)
 }
 
 /* The next line, without its end; what came behind it is kept. */
-static void take_line(struct qtest *q, char *out, const char *command)
+static void qtest_take_line(struct qtest *q, char *out, const char *command)
 {
     char *end;
 
@@ -154,7 +154,7 @@ static void take_line(struct qtest *q, char *out, const char *command)
 }
 
 /* Send one command; the number behind its OK, or 0. Lines about interrupts may come first. */
-static uint64_t ask(struct qtest *q, const char *command)
+static uint64_t qtest_ask(struct qtest *q, const char *command)
 {
     char line[QTEST_LINE_MAX];
     size_t len = strlen(command);
@@ -162,14 +162,14 @@ static uint64_t ask(struct qtest *q, const char *command)
     if (send(q->fd, command, len, MSG_NOSIGNAL) != (ssize_t)len)
         lost(q, command);
     do
-        take_line(q, line, command);
+        qtest_take_line(q, line, command);
     while (strncmp(line, "IRQ ", 4) == 0);
     if (strncmp(line, "OK", 2))
         lost(q, command);
     return strtoull(line + 2, NULL, 0);
 }
 
-static char letter(unsigned size)
+static char qtest_letter(unsigned size)
 {
     return size == 1 ? 'b' : size == 2 ? 'w' : 'l';
 }
@@ -179,8 +179,8 @@ uint32_t qtest_read(struct qtest *q, enum qtest_space space, uint64_t addr, unsi
     char command[64];
 
     snprintf(command, sizeof(command), "%s%c 0x%" PRIx64 "\n",
-             space == QTEST_MEMORY ? "read" : "in", letter(size), addr);
-    return (uint32_t)ask(q, command);
+             space == QTEST_MEMORY ? "read" : "in", qtest_letter(size), addr);
+    return (uint32_t)qtest_ask(q, command);
 }
 
 void qtest_write(struct qtest *q, enum qtest_space space, uint64_t addr, unsigned size,
@@ -189,6 +189,6 @@ void qtest_write(struct qtest *q, enum qtest_space space, uint64_t addr, unsigne
     char command[64];
 
     snprintf(command, sizeof(command), "%s%c 0x%" PRIx64 " 0x%" PRIx32 "\n",
-             space == QTEST_MEMORY ? "write" : "out", letter(size), addr, value);
-    ask(q, command);
+             space == QTEST_MEMORY ? "write" : "out", qtest_letter(size), addr, value);
+    qtest_ask(q, command);
 }

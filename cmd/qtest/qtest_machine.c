@@ -59,7 +59,7 @@ const struct board boards[] = {
 /* ---- platform.h ---- */
 
 /* Mechanism #1 has the same order of fields as `addr`, four bits closer together. */
-static uint32_t pci_address(uint64_t addr)
+static uint32_t machine_pci_address(uint64_t addr)
 {
     return UINT32_C(1) << 31 | (uint32_t)(addr >> 12) << 8 | (addr & 0xfc);
 }
@@ -78,7 +78,7 @@ static uint32_t machine_reg_read(void *ctx, enum reg_space space, uint64_t addr,
     case REG_PCI:
         if (b->ecam)
             return qtest_read(&m->qemu, QTEST_MEMORY, b->ecam + addr, size);
-        qtest_write(&m->qemu, QTEST_PORT, PCI_ADDRESS, 4, pci_address(addr));
+        qtest_write(&m->qemu, QTEST_PORT, PCI_ADDRESS, 4, machine_pci_address(addr));
         return qtest_read(&m->qemu, QTEST_PORT, PCI_DATA + (addr & 3), size);
     }
     return UINT32_MAX;
@@ -105,7 +105,7 @@ static void machine_reg_write(void *ctx, enum reg_space space, uint64_t addr, un
             qtest_write(&m->qemu, QTEST_MEMORY, b->ecam + addr, size, value);
             break;
         }
-        qtest_write(&m->qemu, QTEST_PORT, PCI_ADDRESS, 4, pci_address(addr));
+        qtest_write(&m->qemu, QTEST_PORT, PCI_ADDRESS, 4, machine_pci_address(addr));
         qtest_write(&m->qemu, QTEST_PORT, PCI_DATA + (addr & 3), size, value);
         break;
     }
@@ -165,7 +165,7 @@ static void machine_line(void *ctx, const char *text, size_t len)
 /* ---- QEMU ---- */
 
 /* A file without a name that QEMU inherits; its path for QEMU into `path`. */
-static int shared_file(const char *name, size_t size, char *path, size_t path_size)
+static int machine_shared_file(const char *name, size_t size, char *path, size_t path_size)
 {
     int fd = memfd_create(name, 0);
 
@@ -175,9 +175,9 @@ static int shared_file(const char *name, size_t size, char *path, size_t path_si
     return fd;
 }
 
-static int make_firmware(const struct board *b, char *path, size_t path_size)
+static int machine_make_firmware(const struct board *b, char *path, size_t path_size)
 {
-    int fd = shared_file("firmware", b->firmware_size, path, path_size);
+    int fd = machine_shared_file("firmware", b->firmware_size, path, path_size);
 
     for (size_t i = 0; fd >= 0 && b->firmware_hex[2 * i]; i++) {
         char digits[3] = {b->firmware_hex[2 * i], b->firmware_hex[2 * i + 1], 0};
@@ -190,7 +190,7 @@ static int make_firmware(const struct board *b, char *path, size_t path_size)
 }
 
 /* The arena between two pages that nobody may touch. */
-static uint8_t *map_dma(int ram)
+static uint8_t *machine_map_dma(int ram)
 {
     uint8_t *p = mmap(NULL, DMA_SIZE + 2 * PAGE, PROT_NONE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -202,8 +202,8 @@ static uint8_t *map_dma(int ram)
     return p + PAGE;
 }
 
-static int start_qemu(struct qtest_machine *m, const struct qtest_machine_config *c, int ram,
-                      const char *ram_path, const char *firmware_path)
+static int machine_start_qemu(struct qtest_machine *m, const struct qtest_machine_config *c,
+                              int ram, const char *ram_path, const char *firmware_path)
 {
     const struct board *b = c->board;
     char machine[64], memory[128], size[16], netdev[KEYS_MAX + 64], device[KEYS_MAX + 128],
@@ -226,7 +226,7 @@ static int start_qemu(struct qtest_machine *m, const struct qtest_machine_config
     /* The simulator's address. */
     snprintf(device, sizeof(device), "%s,netdev=n,mac=02:00:00:00:00:01%s%s%s", b->device,
              c->packed ? ",packed=on" : "", c->device ? "," : "", c->device ? c->device : "");
-    m->dma = map_dma(ram);
+    m->dma = machine_map_dma(ram);
     if (!m->dma) {
         fprintf(stderr, "qtest: out of memory\n");
         return EXIT_HARNESS;
@@ -241,7 +241,7 @@ static int start_qemu(struct qtest_machine *m, const struct qtest_machine_config
 }
 
 /* Is there a QEMU that will do? */
-static int check_version(struct qtest_machine *m, const struct board *b)
+static int machine_check_version(struct qtest_machine *m, const struct board *b)
 {
     int version = qtest_version(b->qemu, m->version, sizeof(m->version));
 
@@ -280,16 +280,16 @@ int qtest_machine_start(struct qtest_machine *m, const struct qtest_machine_conf
         .trace = machine_trace,
         .line = machine_line,
     };
-    code = check_version(m, c->board);
+    code = machine_check_version(m, c->board);
     if (code)
         return code;
-    ram = shared_file("ram", RAM_SIZE, ram_path, sizeof(ram_path));
-    firmware = make_firmware(c->board, firmware_path, sizeof(firmware_path));
+    ram = machine_shared_file("ram", RAM_SIZE, ram_path, sizeof(ram_path));
+    firmware = machine_make_firmware(c->board, firmware_path, sizeof(firmware_path));
     if (ram < 0 || firmware < 0 || processes_allocate(&m->processes)) {
         fprintf(stderr, "qtest: out of memory\n");
         return EXIT_HARNESS;
     }
-    code = start_qemu(m, c, ram, ram_path, firmware_path);
+    code = machine_start_qemu(m, c, ram, ram_path, firmware_path);
     close(ram);
     close(firmware);
     return code;
@@ -297,7 +297,7 @@ int qtest_machine_start(struct qtest_machine *m, const struct qtest_machine_conf
 
 /* ---- power ---- */
 
-static uint64_t clock_ns(void)
+static uint64_t machine_clock_ns(void)
 {
     struct timespec t;
 
@@ -307,7 +307,7 @@ static uint64_t clock_ns(void)
 
 uint64_t qtest_machine_now(const struct qtest_machine *m)
 {
-    return clock_ns() - m->start_ns + QTEST_POWER_ON_NS;
+    return machine_clock_ns() - m->start_ns + QTEST_POWER_ON_NS;
 }
 
 int qtest_machine_boot(struct qtest_machine *m, const struct guest_ops *guest)
@@ -337,7 +337,7 @@ int qtest_machine_boot(struct qtest_machine *m, const struct guest_ops *guest)
     memset(m->buffers, DMA_FILL, guest->buffers_size);
     config.buffers = m->buffers;
     config.buffers_size = guest->buffers_size;
-    m->start_ns = clock_ns();
+    m->start_ns = machine_clock_ns();
     return guest->boot(m->state, &config, qtest_machine_now(m));
 }
 

@@ -35,7 +35,7 @@ static struct {
     struct watched queue[QUEUES];
 } r;
 
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static void record_say(const char *format, ...)
 {
     va_list args;
 
@@ -49,7 +49,7 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 
 /* ---- DMA memory, as the device would address it ---- */
 
-static const uint8_t *dma_at(uint64_t bus, size_t len)
+static const uint8_t *record_dma_at(uint64_t bus, size_t len)
 {
     uint64_t offset = bus - r.dma_bus;
 
@@ -57,9 +57,9 @@ static const uint8_t *dma_at(uint64_t bus, size_t len)
 }
 
 /* A word that the other side may be writing: one access of its width. */
-static uint64_t dma_load(uint64_t bus, unsigned size)
+static uint64_t record_dma_load(uint64_t bus, unsigned size)
 {
-    const uint8_t *p = dma_at(bus, size);
+    const uint8_t *p = record_dma_at(bus, size);
 
     if (!p || (uintptr_t)p % size)
         return 0;
@@ -75,7 +75,7 @@ static uint64_t dma_load(uint64_t bus, unsigned size)
 
 /* ---- frames ---- */
 
-static unsigned header_len(void)
+static unsigned record_header_len(void)
 {
     return r.features & (VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF))
                ? VIRTIO_NET_HDR_SIZE
@@ -83,7 +83,7 @@ static unsigned header_len(void)
 }
 
 /* FNV-1a of what two runs must have in common. */
-static uint64_t frame_sum(const struct decoded *d, const uint8_t *frame, size_t len)
+static uint64_t record_frame_sum(const struct decoded *d, const uint8_t *frame, size_t len)
 {
     enum { IP = 14, IP_ID = IP + 4, IP_CHECKSUM = IP + 10, ARP_END = IP + 28 };
     size_t end = d->ip_header_len ? d->ip_end : d->layer == LAYER_ARP ? ARP_END : len;
@@ -98,29 +98,29 @@ static uint64_t frame_sum(const struct decoded *d, const uint8_t *frame, size_t 
     return sum;
 }
 
-static void frame(bool outbound, const uint8_t *packet, size_t len)
+static void record_frame(bool outbound, const uint8_t *packet, size_t len)
 {
     char what[200], header[2 * VIRTIO_NET_HDR_SIZE + 1] = "";
-    unsigned skip = header_len();
+    unsigned skip = record_header_len();
     struct decoded d;
 
     if (len < skip) {
-        say("frame %s short len=%zu", outbound ? "tx" : "rx", len);
+        record_say("frame %s short len=%zu", outbound ? "tx" : "rx", len);
         return;
     }
     for (unsigned i = 0; i < skip; i++)
         snprintf(header + 2 * i, 3, "%02x", packet[i]);
     decode_frame(packet + skip, len - skip, &d);
-    say("frame %s header=%s len=%zu sum=%016" PRIx64 " %s", outbound ? "tx" : "rx", header,
-        len - skip, frame_sum(&d, packet + skip, len - skip),
-        decode_summary(&d, what, sizeof(what)));
+    record_say("frame %s header=%s len=%zu sum=%016" PRIx64 " %s", outbound ? "tx" : "rx", header,
+               len - skip, record_frame_sum(&d, packet + skip, len - skip),
+               decode_summary(&d, what, sizeof(what)));
     if (r.options.frame)
         r.options.frame(outbound, packet + skip, len - skip);
 }
 
 /* Gather the readable or the writable part of a chain, at most `limit` bytes. */
-static size_t gather(const struct watched *q, unsigned head, unsigned flag, size_t limit,
-                     uint8_t *out)
+static size_t record_gather(const struct watched *q, unsigned head, unsigned flag, size_t limit,
+                            uint8_t *out)
 {
     uint64_t table = q->desc;
     uint32_t entries = q->size;
@@ -129,9 +129,9 @@ static size_t gather(const struct watched *q, unsigned head, unsigned flag, size
 
     for (unsigned turn = 0; turn < SIZE_MAX_WATCHED && at < entries; turn++) {
         uint64_t desc = table + at * (uint64_t)VIRTQ_DESC_SIZE;
-        uint64_t addr = dma_load(desc + VIRTQ_DESC_ADDR, 8);
-        uint32_t n = (uint32_t)dma_load(desc + VIRTQ_DESC_LEN, 4);
-        unsigned flags = (unsigned)dma_load(desc + VIRTQ_DESC_FLAGS, 2);
+        uint64_t addr = record_dma_load(desc + VIRTQ_DESC_ADDR, 8);
+        uint32_t n = (uint32_t)record_dma_load(desc + VIRTQ_DESC_LEN, 4);
+        unsigned flags = (unsigned)record_dma_load(desc + VIRTQ_DESC_FLAGS, 2);
         const uint8_t *bytes;
 
         if (flags & VIRTQ_DESC_F_INDIRECT) { /* 2.7.5.3: the chain goes on there, from entry 0 */
@@ -141,14 +141,14 @@ static size_t gather(const struct watched *q, unsigned head, unsigned flag, size
             continue;
         }
         n = n < limit - len ? n : (uint32_t)(limit - len);
-        bytes = dma_at(addr, n);
+        bytes = record_dma_at(addr, n);
         if ((flags & VIRTQ_DESC_F_WRITE) == flag && bytes) {
             memcpy(out + len, bytes, n);
             len += n;
         }
         if (!(flags & VIRTQ_DESC_F_NEXT))
             break;
-        at = (unsigned)dma_load(desc + VIRTQ_DESC_NEXT, 2);
+        at = (unsigned)record_dma_load(desc + VIRTQ_DESC_NEXT, 2);
     }
     return len;
 }
@@ -156,53 +156,54 @@ static size_t gather(const struct watched *q, unsigned head, unsigned flag, size
 /* ---- rings ---- */
 
 /* A frame goes out when the driver shows it to the device, which leaves it alone until then. */
-static void look_at_avail(struct watched *q)
+static void record_look_at_avail(struct watched *q)
 {
     static uint8_t packet[PACKET_MAX];
-    uint16_t idx = (uint16_t)dma_load(q->avail + VIRTQ_AVAIL_IDX, 2);
+    uint16_t idx = (uint16_t)record_dma_load(q->avail + VIRTQ_AVAIL_IDX, 2);
 
     while (q->avail_seen != idx) {
         unsigned slot = q->avail_seen++ % q->size;
-        unsigned head = (unsigned)dma_load(
+        unsigned head = (unsigned)record_dma_load(
             q->avail + VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (uint64_t)slot, 2);
 
-        frame(true, packet, gather(q, head, 0, sizeof(packet), packet));
+        record_frame(true, packet, record_gather(q, head, 0, sizeof(packet), packet));
     }
 }
 
-static void look_at_used(unsigned index)
+static void record_look_at_used(unsigned index)
 {
     static uint8_t packet[PACKET_MAX];
     struct watched *q = &r.queue[index];
-    uint16_t idx = (uint16_t)dma_load(q->used + VIRTQ_USED_IDX, 2);
+    uint16_t idx = (uint16_t)record_dma_load(q->used + VIRTQ_USED_IDX, 2);
 
     __atomic_thread_fence(__ATOMIC_ACQUIRE); /* entries after idx: 2.7.14 */
     while (q->used_seen != idx) {
         uint64_t at =
             q->used + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (uint64_t)(q->used_seen++ % q->size);
-        uint32_t id = (uint32_t)dma_load(at + VIRTQ_USED_ELEM_ID, 4);
-        uint32_t len = (uint32_t)dma_load(at + VIRTQ_USED_ELEM_LEN, 4);
+        uint32_t id = (uint32_t)record_dma_load(at + VIRTQ_USED_ELEM_ID, 4);
+        uint32_t len = (uint32_t)record_dma_load(at + VIRTQ_USED_ELEM_LEN, 4);
 
-        say("used %u id=%u len=%u", index, id, len);
+        record_say("used %u id=%u len=%u", index, id, len);
         if (index == VIRTIO_NET_RECEIVEQ1)
-            frame(false, packet,
-                  gather(q, id, VIRTQ_DESC_F_WRITE, len < PACKET_MAX ? len : PACKET_MAX, packet));
+            record_frame(false, packet,
+                         record_gather(q, id, VIRTQ_DESC_F_WRITE,
+                                       len < PACKET_MAX ? len : PACKET_MAX, packet));
     }
 }
 
 /* Called at every barrier of the driver: between a used index and what it says, and between what is
  * available and the moment its buffers may change, there always is one. What was sent is looked at
  * first, since it may be the cause of what has come. */
-static void look(void)
+static void record_look(void)
 {
     if (r.queue[VIRTIO_NET_TRANSMITQ1].live)
-        look_at_avail(&r.queue[VIRTIO_NET_TRANSMITQ1]);
+        record_look_at_avail(&r.queue[VIRTIO_NET_TRANSMITQ1]);
     for (unsigned i = 0; i <= VIRTIO_NET_TRANSMITQ1; i++)
         if (r.queue[i].live)
-            look_at_used(i);
+            record_look_at_used(i);
 }
 
-static void queue_live(uint32_t index)
+static void record_queue_live(uint32_t index)
 {
     struct watched *q = &r.queue[index];
 
@@ -212,12 +213,12 @@ static void queue_live(uint32_t index)
         return;
     q->live = true;
     q->avail_seen = q->used_seen = 0;
-    say("queue %u size=%u desc=%#" PRIx64 " avail=%#" PRIx64 " used=%#" PRIx64, index, q->size,
-        q->desc - r.dma_bus, q->avail - r.dma_bus, q->used - r.dma_bus);
+    record_say("queue %u size=%u desc=%#" PRIx64 " avail=%#" PRIx64 " used=%#" PRIx64, index,
+               q->size, q->desc - r.dma_bus, q->avail - r.dma_bus, q->used - r.dma_bus);
 }
 
 /* The one area of a legacy queue: 2.7.2. */
-static void queue_legacy(uint32_t index, uint32_t pfn)
+static void record_queue_legacy(uint32_t index, uint32_t pfn)
 {
     struct watched *q = &r.queue[index];
     uint64_t end;
@@ -229,19 +230,19 @@ static void queue_legacy(uint32_t index, uint32_t pfn)
     q->avail = q->desc + VIRTQ_DESC_SIZE * (uint64_t)q->size;
     end = q->avail + VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (uint64_t)q->size + 2;
     q->used = (end + r.align - 1) & ~(uint64_t)(r.align - 1);
-    queue_live(index);
+    record_queue_live(index);
 }
 
 /* ---- registers ---- */
 
-static void half(uint64_t *address, bool high, uint32_t value)
+static void record_half(uint64_t *address, bool high, uint32_t value)
 {
     unsigned shift = high ? 32 : 0;
 
     *address = (*address & ~(UINT64_C(0xffffffff) << shift)) | (uint64_t)value << shift;
 }
 
-static void device_reset(void)
+static void record_device_reset(void)
 {
     for (unsigned i = 0; i < QUEUES; i++)
         r.queue[i].live = false;
@@ -249,7 +250,7 @@ static void device_reset(void)
     r.features_select = r.queue_select = 0;
 }
 
-static void queue_written(enum meaning m, bool high, uint32_t value)
+static void record_queue_written(enum meaning m, bool high, uint32_t value)
 {
     struct watched *q = &r.queue[r.queue_select];
 
@@ -258,21 +259,21 @@ static void queue_written(enum meaning m, bool high, uint32_t value)
         q->size = value;
         break;
     case MEANS_QUEUE_PFN:
-        queue_legacy(r.queue_select, value);
+        record_queue_legacy(r.queue_select, value);
         break;
     case MEANS_QUEUE_READY:
         q->live = false;
         if (value == 1)
-            queue_live(r.queue_select);
+            record_queue_live(r.queue_select);
         break;
     case MEANS_DESC:
-        half(&q->desc, high, value);
+        record_half(&q->desc, high, value);
         break;
     case MEANS_AVAIL:
-        half(&q->avail, high, value);
+        record_half(&q->avail, high, value);
         break;
     case MEANS_USED:
-        half(&q->used, high, value);
+        record_half(&q->used, high, value);
         break;
     case MEANS_NOTHING:
     case MEANS_STATUS:
@@ -285,12 +286,12 @@ static void queue_written(enum meaning m, bool high, uint32_t value)
     }
 }
 
-static void written(enum meaning m, bool high, uint32_t value)
+static void record_written(enum meaning m, bool high, uint32_t value)
 {
     if (m == MEANS_FEATURES_SELECT)
         r.features_select = value;
     else if (m == MEANS_FEATURES)
-        half(&r.features, r.features_select, value);
+        record_half(&r.features, r.features_select, value);
     else if (m == MEANS_PAGE_SIZE)
         r.page_size = value;
     else if (m == MEANS_QUEUE_ALIGN)
@@ -298,16 +299,16 @@ static void written(enum meaning m, bool high, uint32_t value)
     else if (m == MEANS_QUEUE_SELECT)
         r.queue_select = value;
     else if (m == MEANS_STATUS && value == 0)
-        device_reset();
+        record_device_reset();
     else if (r.queue_select < QUEUES)
-        queue_written(m, high, value);
+        record_queue_written(m, high, value);
 }
 
 /* ---- the platform in between ---- */
 
 /* On a PCI bus the registers have an address once the driver has given them one. */
-static enum meaning find(enum reg_space space, uint64_t addr, enum block *block, uint32_t *offset,
-                         bool *high)
+static enum meaning record_find(enum reg_space space, uint64_t addr, enum block *block,
+                                uint32_t *offset, bool *high)
 {
     if (r.pci && !r.found && space != REG_PCI) {
         registers_pci(&r.registers, r.below);
@@ -317,21 +318,22 @@ static enum meaning find(enum reg_space space, uint64_t addr, enum block *block,
     return registers_meaning(*block, *offset, high);
 }
 
-static void say_access(char how, enum reg_space space, uint64_t addr, unsigned size, uint32_t value)
+static void record_say_access(char how, enum reg_space space, uint64_t addr, unsigned size,
+                              uint32_t value)
 {
     static const char *const spaces[] = {
         [REG_MMIO] = "mmio", [REG_PORT] = "port", [REG_PCI] = "pci"};
     enum block block;
     uint32_t offset;
     bool high;
-    enum meaning m = find(space, addr, &block, &offset, &high);
+    enum meaning m = record_find(space, addr, &block, &offset, &high);
     const char *name = block < BLOCKS ? block_names[block] : spaces[space];
     uint64_t shown = block < BLOCKS ? offset : addr;
 
     if ((m == MEANS_QUEUE_PFN && value) || m >= MEANS_DESC)
-        say("%s %c 0x%03" PRIx64 " %u dma", name, how, shown, size);
+        record_say("%s %c 0x%03" PRIx64 " %u dma", name, how, shown, size);
     else
-        say("%s %c 0x%03" PRIx64 " %u %#x", name, how, shown, size, value);
+        record_say("%s %c 0x%03" PRIx64 " %u %#x", name, how, shown, size, value);
 }
 
 static uint32_t record_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)
@@ -341,9 +343,10 @@ static uint32_t record_read(void *ctx, enum reg_space space, uint64_t addr, unsi
     bool high;
 
     /* Over PCI a driver may leave the size as it is. */
-    if (find(space, addr, &block, &offset, &high) == MEANS_QUEUE_SIZE && r.queue_select < QUEUES)
+    if (record_find(space, addr, &block, &offset, &high) == MEANS_QUEUE_SIZE &&
+        r.queue_select < QUEUES)
         r.queue[r.queue_select].size = value;
-    say_access('r', space, addr, size, value);
+    record_say_access('r', space, addr, size, value);
     return value;
 }
 
@@ -353,19 +356,19 @@ static void record_write(void *ctx, enum reg_space space, uint64_t addr, unsigne
     enum block block;
     uint32_t offset;
     bool high;
-    enum meaning m = find(space, addr, &block, &offset, &high);
+    enum meaning m = record_find(space, addr, &block, &offset, &high);
     int bit = r.options.withhold;
 
     if (m == MEANS_FEATURES && bit >= 0 && r.features_select == (uint32_t)bit / 32)
         value &= ~(UINT32_C(1) << bit % 32);
-    say_access('w', space, addr, size, value);
-    written(m, high, value);
+    record_say_access('w', space, addr, size, value);
+    record_written(m, high, value);
     r.below->reg_write(ctx, space, addr, size, value);
 }
 
 static void record_barrier(void *ctx, enum barrier kind)
 {
-    look();
+    record_look();
     r.below->barrier(ctx, kind);
 }
 
@@ -387,24 +390,24 @@ static int record_boot(void *state, const struct guest_config *c, uint64_t now_n
     r.dma_size = c->dma_size;
     r.dma_bus = c->platform->bus_address(c->platform->ctx, c->dma);
     config.platform = &r.platform;
-    say("phase boot");
+    record_say("phase boot");
 
     int err = r.inner->boot(state, &config, now_ns);
 
-    say("phase run");
+    record_say("phase run");
     return err;
 }
 
 static void record_poll(void *state, uint64_t now_ns)
 {
-    look();
+    record_look();
     r.inner->poll(state, now_ns);
 }
 
 static void record_stop(void *state, uint64_t now_ns)
 {
-    look();
-    say("phase stop");
+    record_look();
+    record_say("phase stop");
     r.inner->stop(state, now_ns);
 }
 

@@ -81,16 +81,16 @@ enum { BUS_FUNCTIONS = 32 * 8, FUNCTION_SHIFT = 12, CAPABILITIES_MAX = 48 };
 /* The header with MSI-X enabled, and the configuration of a network device. */
 enum { LEGACY_SIZE = VIRTIO_PCI_CONFIG_MSIX + VIRTIO_NET_CONFIG_SIZE };
 
-static uint32_t pci(const struct platform *p, uint64_t address, unsigned size)
+static uint32_t registers_pci_read(const struct platform *p, uint64_t address, unsigned size)
 {
     return p->reg_read(p->ctx, REG_PCI, address, size);
 }
 
-static void set_block(struct registers *r, const struct platform *p, uint64_t function,
-                      enum block block, unsigned bar, uint64_t offset, uint64_t size)
+static void registers_set_block(struct registers *r, const struct platform *p, uint64_t function,
+                                enum block block, unsigned bar, uint64_t offset, uint64_t size)
 {
     uint64_t at = function + PCI_BASE_ADDRESS_0 + 4 * (uint64_t)bar;
-    uint32_t low = pci(p, at, 4);
+    uint32_t low = registers_pci_read(p, at, 4);
     uint64_t base = low & PCI_BASE_ADDRESS_MEM_MASK;
 
     r->at[block].space = REG_MMIO;
@@ -99,13 +99,14 @@ static void set_block(struct registers *r, const struct platform *p, uint64_t fu
         base = low & PCI_BASE_ADDRESS_IO_MASK;
     } else if ((low & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64 &&
                bar + 1 < PCI_STD_NUM_BARS) {
-        base |= (uint64_t)pci(p, at + 4, 4) << 32;
+        base |= (uint64_t)registers_pci_read(p, at + 4, 4) << 32;
     }
     r->at[block].base = base + offset;
     r->at[block].size = base ? size : 0;
 }
 
-static void walk_capabilities(struct registers *r, const struct platform *p, uint64_t function)
+static void registers_walk_capabilities(struct registers *r, const struct platform *p,
+                                        uint64_t function)
 {
     static const enum block blocks[] = {
         [VIRTIO_PCI_CAP_COMMON_CFG] = BLOCK_COMMON,
@@ -113,34 +114,34 @@ static void walk_capabilities(struct registers *r, const struct platform *p, uin
         [VIRTIO_PCI_CAP_ISR_CFG] = BLOCK_ISR,
         [VIRTIO_PCI_CAP_DEVICE_CFG] = BLOCK_DEVICE,
     };
-    uint64_t at = pci(p, function + PCI_CAPABILITY_LIST, 1) & 0xfc;
+    uint64_t at = registers_pci_read(p, function + PCI_CAPABILITY_LIST, 1) & 0xfc;
 
     for (unsigned turn = 0; at && turn < CAPABILITIES_MAX; turn++) {
         uint64_t cap = function + at;
-        unsigned type = pci(p, cap + VIRTIO_PCI_CAP_CFG_TYPE, 1);
-        unsigned bar = pci(p, cap + VIRTIO_PCI_CAP_BAR, 1);
+        unsigned type = registers_pci_read(p, cap + VIRTIO_PCI_CAP_CFG_TYPE, 1);
+        unsigned bar = registers_pci_read(p, cap + VIRTIO_PCI_CAP_BAR, 1);
 
-        if (pci(p, cap, 1) == PCI_CAP_ID_VNDR && type >= VIRTIO_PCI_CAP_COMMON_CFG &&
+        if (registers_pci_read(p, cap, 1) == PCI_CAP_ID_VNDR && type >= VIRTIO_PCI_CAP_COMMON_CFG &&
             type <= VIRTIO_PCI_CAP_DEVICE_CFG && bar < PCI_STD_NUM_BARS) {
-            uint64_t offset = pci(p, cap + VIRTIO_PCI_CAP_OFFSET, 4);
+            uint64_t offset = registers_pci_read(p, cap + VIRTIO_PCI_CAP_OFFSET, 4);
 
-            set_block(r, p, function, blocks[type], bar, offset,
-                      pci(p, cap + VIRTIO_PCI_CAP_LENGTH, 4));
+            registers_set_block(r, p, function, blocks[type], bar, offset,
+                                registers_pci_read(p, cap + VIRTIO_PCI_CAP_LENGTH, 4));
         }
-        at = pci(p, cap + PCI_CAP_LIST_NEXT, 1) & 0xfc;
+        at = registers_pci_read(p, cap + PCI_CAP_LIST_NEXT, 1) & 0xfc;
     }
 }
 
 /* 4.1.2: modern ids name the type, transitional ones have it in the subsystem id. */
-static bool is_network(const struct platform *p, uint64_t function)
+static bool registers_is_network(const struct platform *p, uint64_t function)
 {
-    uint32_t id = pci(p, function + PCI_DEVICE_ID, 2);
+    uint32_t id = registers_pci_read(p, function + PCI_DEVICE_ID, 2);
 
-    if (pci(p, function + PCI_VENDOR_ID, 2) != VIRTIO_PCI_VENDOR)
+    if (registers_pci_read(p, function + PCI_VENDOR_ID, 2) != VIRTIO_PCI_VENDOR)
         return false;
     return id == VIRTIO_PCI_DEVICE_MODERN + VIRTIO_ID_NET ||
            (id >= VIRTIO_PCI_DEVICE_TRANSITIONAL && id < VIRTIO_PCI_DEVICE_MODERN &&
-            pci(p, function + PCI_SUBSYSTEM_ID, 2) == VIRTIO_ID_NET);
+            registers_pci_read(p, function + PCI_SUBSYSTEM_ID, 2) == VIRTIO_ID_NET);
 }
 
 void registers_pci(struct registers *r, const struct platform *p)
@@ -149,11 +150,11 @@ void registers_pci(struct registers *r, const struct platform *p)
     for (unsigned i = 0; i < BUS_FUNCTIONS; i++) {
         uint64_t function = (uint64_t)i << FUNCTION_SHIFT;
 
-        if (!is_network(p, function))
+        if (!registers_is_network(p, function))
             continue;
-        walk_capabilities(r, p, function);
-        if (pci(p, function + PCI_BASE_ADDRESS_0, 4) & PCI_BASE_ADDRESS_SPACE_IO)
-            set_block(r, p, function, BLOCK_LEGACY, 0, 0, LEGACY_SIZE);
+        registers_walk_capabilities(r, p, function);
+        if (registers_pci_read(p, function + PCI_BASE_ADDRESS_0, 4) & PCI_BASE_ADDRESS_SPACE_IO)
+            registers_set_block(r, p, function, BLOCK_LEGACY, 0, 0, LEGACY_SIZE);
         return;
     }
 }

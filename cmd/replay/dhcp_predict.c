@@ -5,12 +5,12 @@
 
 enum { HTYPE_ETHERNET = 1, REQUEST_TRIES = 4, LEASE_MIN_S = 8, ROUNDS_MORE = 3 };
 
-static bool is_host(uint32_t a)
+static bool predict_is_host(uint32_t a)
 {
     return a >> 24 && a >> 24 != 127 && a >> 24 < 224;
 }
 
-static bool is_contiguous(uint32_t mask)
+static bool predict_is_contiguous(uint32_t mask)
 {
     return mask && !(~mask & (~mask + 1));
 }
@@ -18,13 +18,13 @@ static bool is_contiguous(uint32_t mask)
 /* ---- one message ---- */
 
 /* Why a client drops it without looking at what it offers; NULL: it does not. */
-static const char *flaw(const struct dhcp_answer *a)
+static const char *predict_flaw(const struct dhcp_answer *a)
 {
     static const uint8_t fours[] = {OPTION_MASK, OPTION_LEASE, OPTION_SERVER, OPTION_T1, OPTION_T2};
     const uint8_t *m = a->bytes;
     size_t i = DHCP_AT_OPTIONS;
 
-    if (!is_host(a->src) || (a->dst != UINT32_MAX && !is_host(a->dst)))
+    if (!predict_is_host(a->src) || (a->dst != UINT32_MAX && !predict_is_host(a->dst)))
         return "its IP addresses are no host's (RFC 1122 section 3.2.1.3)";
     if (a->len < DHCP_AT_OPTIONS || dhcp_word(m, a->len, DHCP_AT_COOKIE) != DHCP_COOKIE_VALUE)
         return "it is cut short or has no magic cookie (RFC 2131 section 3)";
@@ -51,7 +51,7 @@ static const char *flaw(const struct dhcp_answer *a)
     return dhcp_type(m, a->len) ? NULL : "it has no message type (RFC 2132 section 9.6)";
 }
 
-static uint32_t first_address(const struct dhcp_answer *a, uint8_t code)
+static uint32_t predict_first_address(const struct dhcp_answer *a, uint8_t code)
 {
     size_t len;
     const uint8_t *option = dhcp_find_option(a->bytes, a->len, code, &len);
@@ -63,11 +63,11 @@ struct dhcp_terms dhcp_terms_of(const struct dhcp_answer *a)
 {
     struct dhcp_terms t = {
         .addr = dhcp_word(a->bytes, a->len, DHCP_AT_YIADDR),
-        .mask = first_address(a, OPTION_MASK),
-        .gateway = first_address(a, OPTION_ROUTER),
-        .dns = first_address(a, OPTION_DNS),
-        .server = first_address(a, OPTION_SERVER),
-        .lease_s = first_address(a, OPTION_LEASE),
+        .mask = predict_first_address(a, OPTION_MASK),
+        .gateway = predict_first_address(a, OPTION_ROUTER),
+        .dns = predict_first_address(a, OPTION_DNS),
+        .server = predict_first_address(a, OPTION_SERVER),
+        .lease_s = predict_first_address(a, OPTION_LEASE),
     };
 
     if (!t.mask) /* that of the address class: RFC 950 */
@@ -78,13 +78,13 @@ struct dhcp_terms dhcp_terms_of(const struct dhcp_answer *a)
 }
 
 /* Why a client cannot use what is offered; NULL: it can. */
-static const char *refusal(const struct dhcp_terms *t)
+static const char *predict_refusal(const struct dhcp_terms *t)
 {
-    if (!is_host(t->addr))
+    if (!predict_is_host(t->addr))
         return "yiaddr is no host's address (RFC 2131 section 4.3.1)";
-    if (!is_host(t->server))
+    if (!predict_is_host(t->server))
         return "it has no server identifier (RFC 2131 section 4.3.1, table 3)";
-    if (!is_contiguous(t->mask))
+    if (!predict_is_contiguous(t->mask))
         return "the subnet mask has holes (RFC 950)";
     if (t->mask < 0xfffffffe && (!(t->addr & ~t->mask) || (t->addr | t->mask) == UINT32_MAX))
         return "yiaddr is the subnet's own or its broadcast address (RFC 1122 section 3.2.1.3)";
@@ -118,8 +118,8 @@ struct answers {
     const struct dhcp_answer *last; /* the one before */
 };
 
-static struct answers ask(const struct dhcp_answer *script, size_t count, enum dhcp_ask what,
-                          uint32_t n, uint32_t server)
+static struct answers predict_ask(const struct dhcp_answer *script, size_t count,
+                                  enum dhcp_ask what, uint32_t n, uint32_t server)
 {
     struct dhcp_question q = {.ask = what, .n = n, .server = server};
 
@@ -127,7 +127,7 @@ static struct answers ask(const struct dhcp_answer *script, size_t count, enum d
         .script = script, .count = count, .question = dhcp_script_find(script, count, q)};
 }
 
-static const struct dhcp_answer *next(struct answers *a)
+static const struct dhcp_answer *predict_next(struct answers *a)
 {
     const struct dhcp_answer *best = NULL;
 
@@ -145,12 +145,12 @@ static const struct dhcp_answer *next(struct answers *a)
 }
 
 /* The next that is not dropped at once. */
-static const struct dhcp_answer *next_sound(struct answers *a, struct dhcp_outlook *o)
+static const struct dhcp_answer *predict_next_sound(struct answers *a, struct dhcp_outlook *o)
 {
     const struct dhcp_answer *x;
 
-    while ((x = next(a))) {
-        const char *wrong = flaw(x);
+    while ((x = predict_next(a))) {
+        const char *wrong = predict_flaw(x);
 
         if (!wrong)
             return x;
@@ -162,17 +162,17 @@ static const struct dhcp_answer *next_sound(struct answers *a, struct dhcp_outlo
 /* ---- the client ---- */
 
 /* In SELECTING: true with the terms of the offer that it requests. */
-static bool select_offer(struct answers a, struct dhcp_outlook *o, struct dhcp_terms *offer)
+static bool predict_select_offer(struct answers a, struct dhcp_outlook *o, struct dhcp_terms *offer)
 {
     const struct dhcp_answer *x;
 
-    while ((x = next_sound(&a, o))) {
+    while ((x = predict_next_sound(&a, o))) {
         const char *no;
 
         if (dhcp_type(x->bytes, x->len) != DHCP_TYPE_OFFER)
             continue;
         *offer = dhcp_terms_of(x);
-        no = refusal(offer);
+        no = predict_refusal(offer);
         if (!no)
             return true;
         o->why = no;
@@ -184,15 +184,16 @@ static bool select_offer(struct answers a, struct dhcp_outlook *o, struct dhcp_t
 enum verdict { NOTHING, ACCEPTED, REJECTED };
 
 /* In REQUESTING (`held` NULL), RENEWING and REBINDING: what an answer makes of it. */
-static enum verdict await(struct answers a, struct dhcp_outlook *o, const struct dhcp_terms *offer,
-                          const struct dhcp_terms *held, bool any_server)
+static enum verdict predict_await(struct answers a, struct dhcp_outlook *o,
+                                  const struct dhcp_terms *offer, const struct dhcp_terms *held,
+                                  bool any_server)
 {
     const struct dhcp_answer *x;
 
-    while ((x = next_sound(&a, o))) {
+    while ((x = predict_next_sound(&a, o))) {
         struct dhcp_terms t = dhcp_terms_of(x);
         unsigned type = dhcp_type(x->bytes, x->len);
-        const char *no = refusal(&t);
+        const char *no = predict_refusal(&t);
 
         if (type == DHCP_TYPE_NAK && (!t.server || t.server == offer->server || any_server))
             return REJECTED;
@@ -213,8 +214,8 @@ static enum verdict await(struct answers a, struct dhcp_outlook *o, const struct
 }
 
 /* From the first DISCOVER and REQUEST on, or when all that is scripted is used up. */
-static void acquire(const struct dhcp_answer *script, size_t count, bool late,
-                    struct dhcp_outlook *o)
+static void predict_acquire(const struct dhcp_answer *script, size_t count, bool late,
+                            struct dhcp_outlook *o)
 {
     struct dhcp_question discover = {.ask = ASK_DISCOVER};
     uint32_t rounds = dhcp_script_last(script, count, &discover);
@@ -224,18 +225,18 @@ static void acquire(const struct dhcp_answer *script, size_t count, bool late,
         enum verdict v = NOTHING;
         struct dhcp_terms offer;
 
-        if (!select_offer(ask(script, count, ASK_DISCOVER, n, 0), o, &offer))
+        if (!predict_select_offer(predict_ask(script, count, ASK_DISCOVER, n, 0), o, &offer))
             continue;
         for (unsigned i = 0; i < REQUEST_TRIES && v == NOTHING; i++)
-            v = await(ask(script, count, ASK_REQUEST, ++requests, offer.server), o, &offer, NULL,
-                      false);
+            v = predict_await(predict_ask(script, count, ASK_REQUEST, ++requests, offer.server), o,
+                              &offer, NULL, false);
         o->lease = v == ACCEPTED;
         o->naks += v == REJECTED;
     }
 }
 
 /* The first answer to a renewal that counts; only when the script knows renewals. */
-static void renew(const struct dhcp_answer *script, size_t count, struct dhcp_outlook *o)
+static void predict_renew(const struct dhcp_answer *script, size_t count, struct dhcp_outlook *o)
 {
     struct dhcp_terms held = o->terms;
     enum verdict v = NOTHING;
@@ -245,31 +246,33 @@ static void renew(const struct dhcp_answer *script, size_t count, struct dhcp_ou
         uint32_t last = dhcp_script_last(script, count, &q);
 
         for (uint32_t n = 1; n <= last && v == NOTHING; n++)
-            v = await(ask(script, count, what, n, 0), o, &held, &held, what == ASK_REBIND);
+            v = predict_await(predict_ask(script, count, what, n, 0), o, &held, &held,
+                              what == ASK_REBIND);
     }
     o->renewed = v == ACCEPTED;
     o->lost = v == REJECTED;
     o->terms = held;
 }
 
-static bool same_terms(const struct dhcp_terms *a, const struct dhcp_terms *b)
+static bool predict_same_terms(const struct dhcp_terms *a, const struct dhcp_terms *b)
 {
     return a->addr == b->addr && a->mask == b->mask && a->gateway == b->gateway &&
            a->dns == b->dns && a->lease_s == b->lease_s;
 }
 
 /* Is there an offer for an ACK? The one may be lost that kept a client from it. */
-static bool is_offered(const struct dhcp_answer *script, size_t count, const struct dhcp_terms *ack)
+static bool predict_is_offered(const struct dhcp_answer *script, size_t count,
+                               const struct dhcp_terms *ack)
 {
     for (size_t i = 0; i < count; i++) {
         const struct dhcp_answer *a = &script[i];
         struct dhcp_terms t;
 
-        if (a->ask != ASK_DISCOVER || a->silent || a->lost || flaw(a) ||
+        if (a->ask != ASK_DISCOVER || a->silent || a->lost || predict_flaw(a) ||
             dhcp_type(a->bytes, a->len) != DHCP_TYPE_OFFER)
             continue;
         t = dhcp_terms_of(a);
-        if (!refusal(&t) && t.addr == ack->addr && t.server == ack->server)
+        if (!predict_refusal(&t) && t.addr == ack->addr && t.server == ack->server)
             return true;
     }
     return false;
@@ -280,20 +283,21 @@ void dhcp_predict(const struct dhcp_answer *script, size_t count, struct dhcp_ou
     struct dhcp_outlook later = {0};
 
     *o = (struct dhcp_outlook){0};
-    acquire(script, count, false, o);
-    acquire(script, count, true, &later);
+    predict_acquire(script, count, false, o);
+    predict_acquire(script, count, true, &later);
     o->keeps = later.naks ? "nak" : later.refused ? "refused" : "retry";
     o->fleeting = o->lease && !later.lease;
     for (size_t i = 0; i < count; i++) {
         const struct dhcp_answer *a = &script[i];
         struct dhcp_terms t;
 
-        if (a->ask != ASK_REQUEST || a->silent || a->lost || flaw(a) ||
+        if (a->ask != ASK_REQUEST || a->silent || a->lost || predict_flaw(a) ||
             dhcp_type(a->bytes, a->len) != DHCP_TYPE_ACK)
             continue;
         t = dhcp_terms_of(a);
-        o->several |= !refusal(&t) && !same_terms(&t, &o->terms) && is_offered(script, count, &t);
+        o->several |= !predict_refusal(&t) && !predict_same_terms(&t, &o->terms) &&
+                      predict_is_offered(script, count, &t);
     }
     if (o->lease)
-        renew(script, count, o);
+        predict_renew(script, count, o);
 }

@@ -5,13 +5,13 @@
 
 enum { LAST_PLACE = 254, FIRST_PLACE = 2, OTHERS = 64 };
 
-static bool is_host(uint32_t a)
+static bool rebase_is_host(uint32_t a)
 {
     return a >> 24 && a >> 24 != 127 && a >> 24 < 224;
 }
 
 /* A mask that leaves room for others, as most do. */
-static bool is_usual(uint32_t mask)
+static bool rebase_is_usual(uint32_t mask)
 {
     return mask >= 0xff000000 && mask <= 0xfffffffc && !(~mask & (~mask + 1));
 }
@@ -20,9 +20,9 @@ void rebase_net(struct rebase *r, uint32_t yiaddr, uint32_t mask)
 {
     if (!mask)
         mask = yiaddr >> 31 == 0 ? 0xff000000 : yiaddr >> 30 == 2 ? 0xffff0000 : NATIVE_MASK;
-    if (!is_usual(mask))
+    if (!rebase_is_usual(mask))
         mask = NATIVE_MASK;
-    if (!is_host(yiaddr) || r->net_count == REBASE_NETS)
+    if (!rebase_is_host(yiaddr) || r->net_count == REBASE_NETS)
         return;
     if (mask == NATIVE_MASK && (yiaddr & mask) == NATIVE_NET) /* already there */
         return;
@@ -33,7 +33,7 @@ void rebase_net(struct rebase *r, uint32_t yiaddr, uint32_t mask)
     r->nets[r->net_count++].mask = mask;
 }
 
-static uint32_t place(struct rebase *r, unsigned from)
+static uint32_t rebase_place(struct rebase *r, unsigned from)
 {
     for (unsigned i = from; i <= LAST_PLACE; i++)
         if (!r->used[i]) {
@@ -58,12 +58,12 @@ uint32_t rebase_address(struct rebase *r, uint32_t addr, unsigned from)
         if (r->moved_count == REBASE_MOVED)
             return NATIVE_NET + LAST_PLACE;
         r->moved[r->moved_count].from = addr;
-        return r->moved[r->moved_count++].to = place(r, from);
+        return r->moved[r->moved_count++].to = rebase_place(r, from);
     }
     return addr;
 }
 
-static void move_field(struct rebase *r, uint8_t *at)
+static void rebase_move_field(struct rebase *r, uint8_t *at)
 {
     uint32_t addr = dhcp_word(at, 4, 0);
 
@@ -72,16 +72,16 @@ static void move_field(struct rebase *r, uint8_t *at)
 }
 
 /* Options 1 and the lists of addresses; what does not have their form stays as it is. */
-static void move_option(struct rebase *r, uint8_t *option)
+static void rebase_move_option(struct rebase *r, uint8_t *option)
 {
     uint8_t code = option[0], len = option[1];
 
-    if (code == OPTION_MASK && len == 4 && is_usual(dhcp_word(option, 6, 2)))
+    if (code == OPTION_MASK && len == 4 && rebase_is_usual(dhcp_word(option, 6, 2)))
         put32(option + 2, NATIVE_MASK);
     if (code == OPTION_MASK || !dhcp_is_address_list(code) || len % 4)
         return;
     for (unsigned i = 0; i < len; i += 4)
-        move_field(r, option + 2 + i);
+        rebase_move_field(r, option + 2 + i);
 }
 
 void rebase_message(struct rebase *r, uint8_t *m, size_t len)
@@ -91,14 +91,14 @@ void rebase_message(struct rebase *r, uint8_t *m, size_t len)
 
     for (unsigned i = 0; i < sizeof(fields); i++)
         if (fields[i] + 4u <= len)
-            move_field(r, m + fields[i]);
+            rebase_move_field(r, m + fields[i]);
     for (size_t i = DHCP_AT_OPTIONS; i < len && m[i] != OPTION_END;) {
         size_t n = m[i] ? i + 1 < len ? 2u + m[i + 1] : SIZE_MAX : 1;
 
         if (n > len - i)
             return;
         if (m[i])
-            move_option(r, m + i);
+            rebase_move_option(r, m + i);
         i += n;
     }
 }

@@ -13,7 +13,7 @@
 
 enum { BLOCK_PACKET = 6, END_OF_OPTIONS = 0, OPTION_COMMENT = 1, OPTION_FLAGS = 2 };
 
-static void say_frame(const char *name, const struct capture *c, size_t i)
+static void exact_say_frame(const char *name, const struct capture *c, size_t i)
 {
     const struct capture_frame *f = &c->frames[i];
     char line[200], fault[120];
@@ -32,8 +32,8 @@ static void say_frame(const char *name, const struct capture *c, size_t i)
 }
 
 /* In what frame i differs, in words; "": in nothing. */
-static void difference(const struct capture *was, const struct capture *is, size_t i, char *buf,
-                       size_t size)
+static void exact_difference(const struct capture *was, const struct capture *is, size_t i,
+                             char *buf, size_t size)
 {
     const struct capture_frame *a = &was->frames[i], *b = &is->frames[i];
     size_t at = normal_difference(a->bytes, a->len, b->bytes, b->len);
@@ -55,7 +55,7 @@ static void difference(const struct capture *was, const struct capture *is, size
 }
 
 /* In the byte order of this machine, in which its captures are. */
-static uint32_t own32(const uint8_t *p)
+static uint32_t exact_own32(const uint8_t *p)
 {
     uint32_t n;
 
@@ -64,9 +64,9 @@ static uint32_t own32(const uint8_t *p)
 }
 
 /* Where the records behind the header begin. */
-static size_t header_len(const struct capture *c)
+static size_t exact_header_len(const struct capture *c)
 {
-    uint32_t len = own32(c->file + 4);
+    uint32_t len = exact_own32(c->file + 4);
 
     return len < c->file_len ? len : c->file_len;
 }
@@ -81,20 +81,20 @@ struct packet {
 
 /* The next one from *at on, which is at the start of a block; false: none is left, or the file is
  * not in this machine's byte order. What is in an event the reader has not looked at. */
-static bool next_packet(const struct capture *c, size_t *at, struct packet *p)
+static bool exact_next_packet(const struct capture *c, size_t *at, struct packet *p)
 {
     while (c->file_len - *at >= 32) {
         const uint8_t *block = c->file + *at;
-        uint32_t len = own32(block + 4);
+        uint32_t len = exact_own32(block + 4);
 
         if (len > c->file_len - *at || len < 12)
             return false;
         *at += len;
-        if (own32(block) != BLOCK_PACKET || len < 32)
+        if (exact_own32(block) != BLOCK_PACKET || len < 32)
             continue;
         p->number++;
         p->fields = block + 8;
-        p->len = own32(block + 20);
+        p->len = exact_own32(block + 20);
         p->bytes = block + 28;
         p->end = block + len - 4;
         if (p->len > len - 32)
@@ -106,8 +106,8 @@ static bool next_packet(const struct capture *c, size_t *at, struct packet *p)
 }
 
 /* The next option of this code; NULL: none is left. */
-static const uint8_t *next_option(const uint8_t **at, const uint8_t *end, uint16_t code,
-                                  uint16_t *len)
+static const uint8_t *exact_next_option(const uint8_t **at, const uint8_t *end, uint16_t code,
+                                        uint16_t *len)
 {
     while (end - *at >= 4) {
         const uint8_t *option = *at;
@@ -125,15 +125,15 @@ static const uint8_t *next_option(const uint8_t **at, const uint8_t *end, uint16
     return NULL;
 }
 
-static void quote(char *buf, size_t size, const uint8_t *text, size_t len)
+static void exact_quote(char *buf, size_t size, const uint8_t *text, size_t len)
 {
     snprintf(buf, size, text ? "'%.*s'" : "none", (int)len, (const char *)text);
     value_show(buf, size);
 }
 
 /* In what two packets of the same number differ; "": in nothing that is said here. */
-static void packet_difference(const struct packet *a, const struct packet *b, char *buf,
-                              size_t size)
+static void exact_packet_difference(const struct packet *a, const struct packet *b, char *buf,
+                                    size_t size)
 {
     size_t at = normal_difference(a->bytes, a->len, b->bytes, b->len);
     const uint8_t *x_at = a->options, *y_at = b->options, *x, *y;
@@ -141,8 +141,9 @@ static void packet_difference(const struct packet *a, const struct packet *b, ch
     uint16_t x_len, y_len;
 
     *buf = 0;
-    if (own32(a->fields) != own32(b->fields))
-        snprintf(buf, size, "of interface %u, is of %u", own32(a->fields), own32(b->fields));
+    if (exact_own32(a->fields) != exact_own32(b->fields))
+        snprintf(buf, size, "of interface %u, is of %u", exact_own32(a->fields),
+                 exact_own32(b->fields));
     else if (at != SIZE_MAX && at < a->len && at < b->len)
         snprintf(buf, size, "byte %zu was 0x%02x, is 0x%02x", at, a->bytes[at], b->bytes[at]);
     else if (at != SIZE_MAX)
@@ -150,41 +151,42 @@ static void packet_difference(const struct packet *a, const struct packet *b, ch
     else if (memcmp(a->fields + 4, b->fields + 4, 8))
         snprintf(buf, size, "at another time");
     do {
-        x = next_option(&x_at, a->end, OPTION_COMMENT, &x_len);
-        y = next_option(&y_at, b->end, OPTION_COMMENT, &y_len);
-        quote(was, sizeof(was), x, x_len);
-        quote(is, sizeof(is), y, y_len);
+        x = exact_next_option(&x_at, a->end, OPTION_COMMENT, &x_len);
+        y = exact_next_option(&y_at, b->end, OPTION_COMMENT, &y_len);
+        exact_quote(was, sizeof(was), x, x_len);
+        exact_quote(is, sizeof(is), y, y_len);
         if (!*buf && (!x != !y || x_len != y_len || (x && memcmp(x, y, x_len))))
             snprintf(buf, size, "its comment was %s, is %s", was, is);
     } while (x && y && !*buf);
     x_at = a->options;
     y_at = b->options;
-    x = next_option(&x_at, a->end, OPTION_FLAGS, &x_len);
-    y = next_option(&y_at, b->end, OPTION_FLAGS, &y_len);
+    x = exact_next_option(&x_at, a->end, OPTION_FLAGS, &x_len);
+    y = exact_next_option(&y_at, b->end, OPTION_FLAGS, &y_len);
     if (!*buf && (x_len != y_len || (x && memcmp(x, y, x_len))))
         snprintf(buf, size, "its direction");
 }
 
 /* The first packet that differs, in words. False: none, although the files do. */
-static bool packets_differ(const struct capture *was, const struct capture *is, char *buf,
-                           size_t size)
+static bool exact_packets_differ(const struct capture *was, const struct capture *is, char *buf,
+                                 size_t size)
 {
-    size_t a_at = header_len(was), b_at = header_len(is);
+    size_t a_at = exact_header_len(was), b_at = exact_header_len(is);
     struct packet a = {0}, b = {0};
     char what[300] = "";
     bool x, y;
 
     do {
-        x = next_packet(was, &a_at, &a);
-        y = next_packet(is, &b_at, &b);
+        x = exact_next_packet(was, &a_at, &a);
+        y = exact_next_packet(is, &b_at, &b);
         *what = 0;
         if (x && y)
-            packet_difference(&a, &b, what, sizeof(what));
+            exact_packet_difference(&a, &b, what, sizeof(what));
         else if (x || y)
             snprintf(what, sizeof(what), x ? "now it does not come" : "it was not there");
         if (*what)
             snprintf(buf, size, "packet %zu of the file%s: %s", x ? a.number : b.number,
-                     own32(x ? a.fields : b.fields) == CAPTURE_RING ? ", a ring event" : "", what);
+                     exact_own32(x ? a.fields : b.fields) == CAPTURE_RING ? ", a ring event" : "",
+                     what);
     } while (x && y && !*what);
     return *what;
 }
@@ -203,7 +205,7 @@ int exact_differs(const char *path, const char *format, ...)
 }
 
 /* How the run ended, in the words of origin.h; "": the capture cannot say. */
-static const char *verdict_of(const struct capture *c, char *buf, size_t size)
+static const char *exact_verdict_of(const struct capture *c, char *buf, size_t size)
 {
     size_t n;
 
@@ -214,32 +216,33 @@ static const char *verdict_of(const struct capture *c, char *buf, size_t size)
 }
 
 /* Into a pipe, or before a crash, nothing was said about the end. */
-static int compare_verdicts(const char *path, const struct capture *was, const struct capture *is,
-                            const struct failure *f, bool saved_again)
+static int exact_compare_verdicts(const char *path, const struct capture *was,
+                                  const struct capture *is, const struct failure *f,
+                                  bool saved_again)
 {
     char then[4 * FAILURE_WORDS_MAX], now[FAILURE_WORDS_MAX + 1], name[FAILURE_NAME_MAX + 1];
 
     failure_name(name, f);
-    verdict_of(was, then, sizeof(then));
-    verdict_of(is, now, sizeof(now));
+    exact_verdict_of(was, then, sizeof(then));
+    exact_verdict_of(is, now, sizeof(now));
     if (*then && strcmp(then, "unfinished") && strcmp(then, now)) {
         return exact_differs(path, "all %zu frames are the same; the verdict was %s, is %s%s%s",
                              was->count, then, now, *f->message ? ": " : "", f->message);
     }
     printf("same  %s  exact: %zu frames with their times, and %zu bytes of records%s\n",
-           value_shown(path), was->count, was->file_len - header_len(was),
+           value_shown(path), was->count, was->file_len - exact_header_len(was),
            saved_again ? "; another program has saved the file again" : "");
     if (f->kind != FAILURE_NONE)
         printf("as then    %s: %s\n", name, value_shown(f->message));
     return EXIT_PASS;
 }
 
-static int different(const char *path, const struct capture *was, const struct capture *is,
-                     size_t i, const char *what)
+static int exact_different(const char *path, const struct capture *was, const struct capture *is,
+                           size_t i, const char *what)
 {
     exact_differs(path, "frame %zu: %s", i + 1, what);
-    say_frame("captured", was, i);
-    say_frame("now     ", is, i);
+    exact_say_frame("captured", was, i);
+    exact_say_frame("now     ", is, i);
     return EXIT_DIVERGED;
 }
 
@@ -250,20 +253,20 @@ int exact_compare(const char *path, const struct capture *was, const struct capt
     char what[400];
 
     for (size_t i = 0; i < most; i++) {
-        difference(was, is, i, what, sizeof(what));
+        exact_difference(was, is, i, what, sizeof(what));
         if (*what)
-            return different(path, was, is, i, what);
+            return exact_different(path, was, is, i, what);
     }
     if (was->count != is->count) {
         snprintf(what, sizeof(what), "%zu frames were captured, now there are %zu", was->count,
                  is->count);
-        return different(path, was, is, most, what);
+        return exact_different(path, was, is, most, what);
     }
-    skip[0] = header_len(was);
-    skip[1] = header_len(is);
+    skip[0] = exact_header_len(was);
+    skip[1] = exact_header_len(is);
     at = normal_difference(was->file + skip[0], was->file_len - skip[0], is->file + skip[1],
                            is->file_len - skip[1]);
-    if (at != SIZE_MAX && packets_differ(was, is, what, sizeof(what)))
+    if (at != SIZE_MAX && exact_packets_differ(was, is, what, sizeof(what)))
         return exact_differs(path, "all %zu frames are the same; %s", was->count, what);
-    return compare_verdicts(path, was, is, f, at != SIZE_MAX);
+    return exact_compare_verdicts(path, was, is, f, at != SIZE_MAX);
 }

@@ -31,12 +31,12 @@ size_t import_total(const struct import *im)
 
 /* ---- which flow ---- */
 
-static uint64_t flow_bytes(const struct flow *f)
+static uint64_t import_flow_bytes(const struct flow *f)
 {
     return (uint64_t)f->sides[CLIENT].len + f->sides[SERVER].len;
 }
 
-static int choose_flow(struct import *im, char *problem, size_t size)
+static int import_choose_flow(struct import *im, char *problem, size_t size)
 {
     uint64_t wanted = im->wish.flow, most = 0;
 
@@ -50,7 +50,7 @@ static int choose_flow(struct import *im, char *problem, size_t size)
         return -1;
     }
     for (size_t i = 0; i < im->flows.count; i++) {
-        uint64_t bytes = flow_bytes(&im->flows.flows[i]);
+        uint64_t bytes = import_flow_bytes(&im->flows.flows[i]);
 
         if (wanted ? i + 1 != wanted : bytes <= most)
             continue;
@@ -68,7 +68,7 @@ static int choose_flow(struct import *im, char *problem, size_t size)
 
 /* The side whose place the core takes: the client, unless it is drywire's own and the machine was
  * the server. */
-static unsigned choose_side(const struct import *im)
+static unsigned import_choose_side(const struct import *im)
 {
     if (im->wish.role != ROLE_ANY)
         return im->wish.role == ROLE_CLIENT ? CLIENT : SERVER;
@@ -77,7 +77,7 @@ static unsigned choose_side(const struct import *im)
 
 /* ---- what the wire does ---- */
 
-static void put_drop(FILE *out, const char *what, unsigned count, size_t skip)
+static void import_put_drop(FILE *out, const char *what, unsigned count, size_t skip)
 {
     if (!count)
         return;
@@ -90,7 +90,7 @@ static void put_drop(FILE *out, const char *what, unsigned count, size_t skip)
 }
 
 /* Segments of the machine that had to be sent again: the first sending of each is lost. */
-static void put_losses(const struct import *im, FILE *out)
+static void import_put_losses(const struct import *im, FILE *out)
 {
     const struct flow_side *own = import_own(im);
     bool told = im->capture->origin != NULL;
@@ -105,14 +105,14 @@ static void put_losses(const struct import *im, FILE *out)
              k++)
             again = own->segments[k].offset == g->offset && own->segments[k].len;
         if (g->len && again) {
-            put_drop(out, "tx tcp.data", 1, n);
+            import_put_drop(out, "tx tcp.data", 1, n);
             lines++;
         }
         n += g->len > 0;
     }
 }
 
-static void put_handshake(const struct import *im, FILE *out)
+static void import_put_handshake(const struct import *im, FILE *out)
 {
     const struct flow_side *client = &im->flow->sides[CLIENT], *server = &im->flow->sides[SERVER];
     bool told = im->capture->origin != NULL, active = im->own == CLIENT;
@@ -122,8 +122,8 @@ static void put_handshake(const struct import *im, FILE *out)
     unsigned answers = told ? server->syns_lost : 0;
 
     if (active || told) /* what a SYN of the peer met before the machine saw it is not known */
-        put_drop(out, active ? "tx tcp.syn" : "rx tcp.syn", syns, 0);
-    put_drop(out, active ? "rx tcp.synack" : "tx tcp.synack", answers, 0);
+        import_put_drop(out, active ? "tx tcp.syn" : "rx tcp.syn", syns, 0);
+    import_put_drop(out, active ? "rx tcp.synack" : "tx tcp.synack", answers, 0);
 }
 
 /* ---- the scenario ---- */
@@ -178,8 +178,8 @@ void import_write(const struct import *im, FILE *out, const char *side)
     }
     fputc('\n', out);
     span = import_put_peer(im, out, side, latency_ns);
-    put_handshake(im, out);
-    put_losses(im, out);
+    import_put_handshake(im, out);
+    import_put_losses(im, out);
     import_put_program(im, out);
     import_put_expect(im, out);
     if (last > first && last - first > span)
@@ -238,11 +238,11 @@ int import_open(struct import *im, const struct capture *c, const struct import_
 {
     *im = (struct import){.capture = c, .wish = *wish};
     capture_flows(&im->flows, c);
-    if (choose_flow(im, problem, problem_size)) {
+    if (import_choose_flow(im, problem, problem_size)) {
         import_close(im);
         return -1;
     }
-    im->own = choose_side(im);
+    im->own = import_choose_side(im);
     import_choose_program(im);
     return 0;
 }

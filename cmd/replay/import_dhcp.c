@@ -20,24 +20,25 @@ enum { FIRST_SERVER = 2, FIRST_CLIENT = 15 };
 
 /* ---- addresses ---- */
 
-static bool is_answer(const struct dhcp_said *m, unsigned type)
+static bool dhcp_import_is_answer(const struct dhcp_said *m, unsigned type)
 {
     return m->server && dhcp_type(m->bytes, m->len) == type;
 }
 
 /* The message whose terms the client had in the end: the first ACK, else the first OFFER. */
-static const struct dhcp_said *leading(const struct dhcp_flow *f)
+static const struct dhcp_said *dhcp_import_leading(const struct dhcp_flow *f)
 {
     static const unsigned types[] = {DHCP_TYPE_ACK, DHCP_TYPE_OFFER};
 
     for (unsigned t = 0; t < 2; t++)
         for (size_t i = 0; i < f->count; i++)
-            if (is_answer(&f->said[i], types[t]) && f->said[i].ask != ASK_INFORM)
+            if (dhcp_import_is_answer(&f->said[i], types[t]) && f->said[i].ask != ASK_INFORM)
                 return &f->said[i];
     return NULL;
 }
 
-static void place_option(struct rebase *r, const struct dhcp_said *m, uint8_t code, unsigned from)
+static void dhcp_import_place_option(struct rebase *r, const struct dhcp_said *m, uint8_t code,
+                                     unsigned from)
 {
     size_t len;
     const uint8_t *option = dhcp_find_option(m->bytes, m->len, code, &len);
@@ -48,9 +49,9 @@ static void place_option(struct rebase *r, const struct dhcp_said *m, uint8_t co
 
 /* Those that the simulator's network knows get their places first: the machine's address, the
  * gateway, the resolver; then the servers, then other clients' addresses. */
-static void rebase_all(struct rebase *r, const struct dhcp_flow *f)
+static void dhcp_import_rebase_all(struct rebase *r, const struct dhcp_flow *f)
 {
-    const struct dhcp_said *m = leading(f);
+    const struct dhcp_said *m = dhcp_import_leading(f);
 
     for (size_t i = 0; i < f->count; i++)
         if (f->said[i].server)
@@ -58,12 +59,12 @@ static void rebase_all(struct rebase *r, const struct dhcp_flow *f)
                        dhcp_option32(f->said[i].bytes, f->said[i].len, OPTION_MASK));
     if (m) {
         rebase_address(r, dhcp_word(m->bytes, m->len, DHCP_AT_YIADDR), FIRST_CLIENT);
-        place_option(r, m, OPTION_ROUTER, FIRST_SERVER);
-        place_option(r, m, OPTION_DNS, FIRST_SERVER + 1);
+        dhcp_import_place_option(r, m, OPTION_ROUTER, FIRST_SERVER);
+        dhcp_import_place_option(r, m, OPTION_DNS, FIRST_SERVER + 1);
     }
     for (size_t i = 0; i < f->count; i++)
         if (f->said[i].server) {
-            place_option(r, &f->said[i], OPTION_SERVER, FIRST_SERVER);
+            dhcp_import_place_option(r, &f->said[i], OPTION_SERVER, FIRST_SERVER);
             rebase_address(r, dhcp_word(f->said[i].bytes, f->said[i].len, DHCP_AT_YIADDR),
                            FIRST_CLIENT);
         }
@@ -71,7 +72,8 @@ static void rebase_all(struct rebase *r, const struct dhcp_flow *f)
 
 /* ---- answers ---- */
 
-static void add(struct dhcp_import *im, const struct dhcp_answer *a, const struct dhcp_said *said)
+static void dhcp_import_add(struct dhcp_import *im, const struct dhcp_answer *a,
+                            const struct dhcp_said *said)
 {
     im->answers = memory_grow(im->answers, im->count + 1, &im->size, sizeof(*a));
     im->said = memory_grow(im->said, im->count + 1, &im->said_size, sizeof(*im->said));
@@ -81,13 +83,13 @@ static void add(struct dhcp_import *im, const struct dhcp_answer *a, const struc
 }
 
 /* Freed with the import. */
-static uint8_t *copy(const uint8_t *bytes, size_t len)
+static uint8_t *dhcp_import_copy(const uint8_t *bytes, size_t len)
 {
     return memcpy(memory_new(len, 1), bytes, len);
 }
 
 /* The xid that the client had used: of its question, else its own, whatever it was. */
-static bool has_other_xid(const struct dhcp_flow *f, const struct dhcp_said *m)
+static bool dhcp_import_has_other_xid(const struct dhcp_flow *f, const struct dhcp_said *m)
 {
     const struct dhcp_said *q = &f->said[m->to];
 
@@ -96,7 +98,7 @@ static bool has_other_xid(const struct dhcp_flow *f, const struct dhcp_said *m)
 }
 
 /* From the question (or the beginning, when it is not there), in whole microseconds. */
-static uint64_t wait_of(const struct dhcp_flow *f, const struct dhcp_said *m)
+static uint64_t dhcp_import_wait_of(const struct dhcp_flow *f, const struct dhcp_said *m)
 {
     uint64_t from = m->n ? f->said[m->to].time_ns : f->said[0].time_ns;
     uint64_t wait = m->time_ns > from ? m->time_ns - from : 0;
@@ -104,22 +106,22 @@ static uint64_t wait_of(const struct dhcp_flow *f, const struct dhcp_said *m)
     return wait < WAIT_MAX_NS ? wait / NS_PER_US * NS_PER_US : WAIT_MAX_NS;
 }
 
-static void add_message(struct dhcp_import *im, const struct dhcp_said *m)
+static void dhcp_import_add_message(struct dhcp_import *im, const struct dhcp_said *m)
 {
     const struct dhcp_flow *f = im->flow;
     size_t len = m->len < DHCP_SCRIPT_MAX ? m->len : DHCP_SCRIPT_MAX;
-    uint8_t *bytes = copy(m->bytes, len);
+    uint8_t *bytes = dhcp_import_copy(m->bytes, len);
     uint32_t dst = m->relayed ? UINT32_MAX : m->ip_dst;
     struct dhcp_answer a = {
         .ask = m->ask,
         .n = m->n ? m->n : 1,
         .lost = m->lost,
-        .wait_ns = wait_of(f, m),
+        .wait_ns = dhcp_import_wait_of(f, m),
         .unicast = m->unicast && !m->relayed,
         .unsummed = m->unsummed,
         .src = rebase_address(&im->rebase, m->ip_src, FIRST_SERVER),
         .dst = dst == UINT32_MAX ? dst : rebase_address(&im->rebase, dst, FIRST_CLIENT),
-        .own_xid = has_other_xid(f, m),
+        .own_xid = dhcp_import_has_other_xid(f, m),
         .own_chaddr = memcmp(m->bytes + DHCP_AT_CHADDR, f->chaddr, sizeof(f->chaddr)) != 0,
         .bytes = bytes,
         .len = len,
@@ -131,11 +133,11 @@ static void add_message(struct dhcp_import *im, const struct dhcp_said *m)
                (len < DHCP_AT_SNAME ? len : DHCP_AT_SNAME) - DHCP_AT_CHADDR);
     if (!a.own_xid)
         memset(bytes + DHCP_AT_XID, 0, 4);
-    add(im, &a, m);
+    dhcp_import_add(im, &a, m);
 }
 
 /* The last questions that got nothing: silence is scripted up to there. */
-static void add_silence(struct dhcp_import *im)
+static void dhcp_import_add_silence(struct dhcp_import *im)
 {
     for (enum dhcp_ask ask = 0; ask < ASKS; ask++) {
         struct dhcp_answer a = {.ask = ask, .silent = true};
@@ -151,20 +153,21 @@ static void add_silence(struct dhcp_import *im)
         }
         if (a.n > last) {
             a.n = a.n < QUESTIONS_MAX ? a.n : QUESTIONS_MAX;
-            add(im, &a, NULL);
+            dhcp_import_add(im, &a, NULL);
         }
     }
     if (!im->count)
-        add(im, &(struct dhcp_answer){.ask = ASK_DISCOVER, .n = 1, .silent = true}, NULL);
+        dhcp_import_add(im, &(struct dhcp_answer){.ask = ASK_DISCOVER, .n = 1, .silent = true},
+                        NULL);
 }
 
-static bool is_ack(const struct dhcp_answer *a)
+static bool dhcp_import_is_ack(const struct dhcp_answer *a)
 {
     return !a->silent && !a->lost && a->ask != ASK_INFORM &&
            dhcp_type(a->bytes, a->len) == DHCP_TYPE_ACK;
 }
 
-static bool has_lines(const struct dhcp_import *im, enum dhcp_ask ask)
+static bool dhcp_import_has_lines(const struct dhcp_import *im, enum dhcp_ask ask)
 {
     for (size_t i = 0; i < im->count; i++)
         if (im->answers[i].ask == ask)
@@ -172,7 +175,7 @@ static bool has_lines(const struct dhcp_import *im, enum dhcp_ask ask)
     return false;
 }
 
-static bool has_line_of(const struct dhcp_import *im, uint32_t chosen)
+static bool dhcp_import_has_line_of(const struct dhcp_import *im, uint32_t chosen)
 {
     for (size_t i = 0; i < im->count; i++)
         if (im->answers[i].chosen == chosen)
@@ -181,37 +184,37 @@ static bool has_line_of(const struct dhcp_import *im, uint32_t chosen)
 }
 
 /* An answer once more, to the first question of another kind and as another type. */
-static void add_copy(struct dhcp_import *im, size_t i, enum dhcp_ask ask, uint8_t type)
+static void dhcp_import_add_copy(struct dhcp_import *im, size_t i, enum dhcp_ask ask, uint8_t type)
 {
     struct dhcp_answer a = im->answers[i];
-    uint8_t *bytes = copy(a.bytes, a.len);
+    uint8_t *bytes = dhcp_import_copy(a.bytes, a.len);
     size_t len;
 
     bytes[dhcp_find_option(bytes, a.len, OPTION_TYPE, &len) - bytes] = type;
     a.ask = ask;
     a.n = 1;
     a.bytes = bytes;
-    add(im, &a, im->said[i]);
+    dhcp_import_add(im, &a, im->said[i]);
 }
 
 /* A client that had an address already asks for no other. The core begins with DISCOVER: what it is
  * offered is what the ACK gave. */
-static void make_offer(struct dhcp_import *im)
+static void dhcp_import_make_offer(struct dhcp_import *im)
 {
     size_t acked = 0;
 
-    while (acked < im->count && !is_ack(&im->answers[acked]))
+    while (acked < im->count && !dhcp_import_is_ack(&im->answers[acked]))
         acked++;
     if (acked == im->count)
         return;
     im->made = true;
-    if (!has_lines(im, ASK_REQUEST))
-        add_copy(im, acked, ASK_REQUEST, DHCP_TYPE_ACK);
-    add_copy(im, acked, ASK_DISCOVER, DHCP_TYPE_OFFER);
+    if (!dhcp_import_has_lines(im, ASK_REQUEST))
+        dhcp_import_add_copy(im, acked, ASK_REQUEST, DHCP_TYPE_ACK);
+    dhcp_import_add_copy(im, acked, ASK_DISCOVER, DHCP_TYPE_OFFER);
 }
 
 /* Has the captured client requested anything from a server (0: from any)? */
-static bool has_chosen(const struct dhcp_flow *f, uint32_t server)
+static bool dhcp_import_has_chosen(const struct dhcp_flow *f, uint32_t server)
 {
     for (size_t i = 0; i < f->count; i++) {
         const struct dhcp_said *q = &f->said[i];
@@ -223,37 +226,38 @@ static bool has_chosen(const struct dhcp_flow *f, uint32_t server)
     return false;
 }
 
-static uint32_t server_of(const struct dhcp_said *m)
+static uint32_t dhcp_import_server_of(const struct dhcp_said *m)
 {
     return dhcp_option32(m->bytes, m->len, OPTION_SERVER);
 }
 
-static bool is_offer(const struct dhcp_said *m)
+static bool dhcp_import_is_offer(const struct dhcp_said *m)
 {
-    return is_answer(m, DHCP_TYPE_OFFER) && !m->lost && server_of(m);
+    return dhcp_import_is_answer(m, DHCP_TYPE_OFFER) && !m->lost && dhcp_import_server_of(m);
 }
 
-static bool several_servers(const struct dhcp_flow *f)
+static bool dhcp_import_several_servers(const struct dhcp_flow *f)
 {
     uint32_t first = 0;
 
     for (size_t i = 0; i < f->count; i++) {
-        if (is_offer(&f->said[i]) && first && server_of(&f->said[i]) != first)
+        if (dhcp_import_is_offer(&f->said[i]) && first &&
+            dhcp_import_server_of(&f->said[i]) != first)
             return true;
-        if (is_offer(&f->said[i]))
-            first = server_of(&f->said[i]);
+        if (dhcp_import_is_offer(&f->said[i]))
+            first = dhcp_import_server_of(&f->said[i]);
     }
     return false;
 }
 
 /* Where several servers offer, each answers who chose it. The core may choose another than the
  * captured client did: the ACK of that one is made of its OFFER. */
-static void choose_servers(struct dhcp_import *im)
+static void dhcp_import_choose_servers(struct dhcp_import *im)
 {
     const struct dhcp_flow *f = im->flow;
     size_t count = im->count;
 
-    if (!several_servers(f) || !has_chosen(f, 0))
+    if (!dhcp_import_several_servers(f) || !dhcp_import_has_chosen(f, 0))
         return;
     for (size_t i = 0; i < count; i++) {
         const struct dhcp_said *m = im->said[i];
@@ -261,19 +265,20 @@ static void choose_servers(struct dhcp_import *im)
 
         if (im->answers[i].ask == ASK_REQUEST && m && m->n)
             im->answers[i].chosen =
-                rebase_address(&im->rebase, server_of(&f->said[m->to]), FIRST_SERVER);
-        if (!m || !is_offer(m) || im->answers[i].ask != ASK_DISCOVER || has_chosen(f, server_of(m)))
+                rebase_address(&im->rebase, dhcp_import_server_of(&f->said[m->to]), FIRST_SERVER);
+        if (!m || !dhcp_import_is_offer(m) || im->answers[i].ask != ASK_DISCOVER ||
+            dhcp_import_has_chosen(f, dhcp_import_server_of(m)))
             continue;
-        server = rebase_address(&im->rebase, server_of(m), FIRST_SERVER);
-        if (has_line_of(im, server))
+        server = rebase_address(&im->rebase, dhcp_import_server_of(m), FIRST_SERVER);
+        if (dhcp_import_has_line_of(im, server))
             continue;
-        add_copy(im, i, ASK_REQUEST, DHCP_TYPE_ACK);
+        dhcp_import_add_copy(im, i, ASK_REQUEST, DHCP_TYPE_ACK);
         im->answers[im->count - 1].chosen = server;
         im->made_acks++;
     }
 }
 
-static void take_answers(struct dhcp_import *im)
+static void dhcp_import_take_answers(struct dhcp_import *im)
 {
     const struct dhcp_flow *f = im->flow;
     size_t bytes = 0;
@@ -288,12 +293,12 @@ static void take_answers(struct dhcp_import *im)
             bytes > SCRIPT_BYTES_MAX)
             im->left_out++;
         else
-            add_message(im, m);
+            dhcp_import_add_message(im, m);
     }
-    add_silence(im);
-    if (!f->asked[ASK_DISCOVER] && !has_lines(im, ASK_DISCOVER))
-        make_offer(im);
-    choose_servers(im);
+    dhcp_import_add_silence(im);
+    if (!f->asked[ASK_DISCOVER] && !dhcp_import_has_lines(im, ASK_DISCOVER))
+        dhcp_import_make_offer(im);
+    dhcp_import_choose_servers(im);
 }
 
 /* ---- the scenario ---- */
@@ -306,7 +311,7 @@ bool dhcp_import_asked(const struct dhcp_import *im)
     return false;
 }
 
-static void put_moved(const struct dhcp_import *im, FILE *out)
+static void dhcp_import_put_moved(const struct dhcp_import *im, FILE *out)
 {
     char from[VALUE_ADDRESS_MAX], to[VALUE_ADDRESS_MAX];
 
@@ -315,7 +320,7 @@ static void put_moved(const struct dhcp_import *im, FILE *out)
                 value_address_text(im->rebase.moved[i].to, to));
 }
 
-static void put_answer(const struct dhcp_import *im, FILE *out, size_t i)
+static void dhcp_import_put_answer(const struct dhcp_import *im, FILE *out, size_t i)
 {
     struct decoded d;
     char text[200];
@@ -331,7 +336,7 @@ static void put_answer(const struct dhcp_import *im, FILE *out, size_t i)
 }
 
 /* Until when the last answer has come to a client that asks with its longest back-off. */
-static uint64_t limit_s(const struct dhcp_import *im)
+static uint64_t dhcp_import_limit_s(const struct dhcp_import *im)
 {
     uint64_t s = LIMIT_S;
 
@@ -343,15 +348,15 @@ static uint64_t limit_s(const struct dhcp_import *im)
     return s;
 }
 
-static bool expects_renewal(const struct dhcp_outlook *o)
+static bool dhcp_import_expects_renewal(const struct dhcp_outlook *o)
 {
     return (o->renewed || o->lost) && o->terms.lease_s < RENEWED_MAX_S;
 }
 
-static void put_expect(const struct dhcp_import *im, FILE *out)
+static void dhcp_import_put_expect(const struct dhcp_import *im, FILE *out)
 {
     const struct dhcp_outlook *o = &im->outlook;
-    uint64_t limit = limit_s(im);
+    uint64_t limit = dhcp_import_limit_s(im);
     char text[120];
 
     if (o->lease && o->several) {
@@ -370,7 +375,7 @@ static void put_expect(const struct dhcp_import *im, FILE *out)
     }
     if (o->fleeting)
         fputs("# What repeats gives no lease: with losses there may be none.\n", out);
-    if (expects_renewal(o)) {
+    if (dhcp_import_expects_renewal(o)) {
         fprintf(out, "expect netstackd: virt0 dhcp %s\n", o->renewed ? "renewed" : "lost");
         limit += o->terms.lease_s;
     }
@@ -393,19 +398,19 @@ void dhcp_import_write(struct dhcp_import *im, FILE *out)
             fprintf(out, " %u %s", im->flow->asked[ask], dhcp_ask_words[ask]);
     fputs(dhcp_import_asked(im) ? "\n" : " nothing here\n", out);
     dhcp_import_notes(im, out, "# ");
-    put_moved(im, out);
+    dhcp_import_put_moved(im, out);
     fputs("world native latency=1us\n", out);
     for (enum dhcp_ask ask = 0; ask < ASKS; ask++)
         for (size_t i = 0; i < im->count; i++)
             if (im->answers[i].ask == ask)
-                put_answer(im, out, i);
+                dhcp_import_put_answer(im, out, i);
     if (im->count)
         fputs("# The core need not ask all that was asked.\nallow idle-line\n", out);
     if (im->outlook.lease) /* on bare metal the run ends with its programs */
         fputs("run netinfo\n# netinfo waits a minute for a lease, which may come later.\n"
               "allow exit\n",
               out);
-    put_expect(im, out);
+    dhcp_import_put_expect(im, out);
 }
 
 void dhcp_import_notes(const struct dhcp_import *im, FILE *out, const char *prefix)
@@ -447,7 +452,7 @@ void dhcp_import_notes(const struct dhcp_import *im, FILE *out, const char *pref
 
 /* ---- which flow ---- */
 
-static bool choose(struct dhcp_import *im, const struct import_wish *wish)
+static bool dhcp_import_choose(struct dhcp_import *im, const struct import_wish *wish)
 {
     struct flows tcp;
     uint64_t data = 0;
@@ -476,10 +481,10 @@ bool dhcp_import_open(struct dhcp_import *im, const struct capture *c,
 {
     *im = (struct dhcp_import){.capture = c, .name = wish->name};
     capture_dhcp(&im->flows, c);
-    if (!choose(im, wish))
+    if (!dhcp_import_choose(im, wish))
         return false;
-    rebase_all(&im->rebase, im->flow);
-    take_answers(im);
+    dhcp_import_rebase_all(&im->rebase, im->flow);
+    dhcp_import_take_answers(im);
     dhcp_predict(im->answers, im->count, &im->outlook);
     return true;
 }

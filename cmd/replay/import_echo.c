@@ -22,7 +22,7 @@ enum {
 
 /* ---- reading ---- */
 
-static void add(struct echo_import *im, struct echo e)
+static void echo_import_add(struct echo_import *im, struct echo e)
 {
     e.flow = im->flows;
     for (size_t i = im->count, steps = 0; i-- > 0 && steps++ < LOOK_BACK && e.flow == im->flows;)
@@ -33,7 +33,7 @@ static void add(struct echo_import *im, struct echo e)
     im->echoes[im->count++] = e;
 }
 
-static void reply(struct echo_import *im, const struct decoded *d)
+static void echo_import_reply(struct echo_import *im, const struct decoded *d)
 {
     for (size_t i = im->count, steps = 0; i-- > 0 && steps++ < LOOK_BACK;) {
         struct echo *e = &im->echoes[i];
@@ -47,7 +47,7 @@ static void reply(struct echo_import *im, const struct decoded *d)
     }
 }
 
-static void read_frames(struct echo_import *im, const struct capture *c)
+static void echo_import_read_frames(struct echo_import *im, const struct capture *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         const struct capture_frame *f = &c->frames[i];
@@ -58,19 +58,19 @@ static void read_frames(struct echo_import *im, const struct capture *c)
             d.payload_len > PAYLOAD_MAX)
             continue;
         if (d.icmp_type == 8)
-            add(im, (struct echo){.time_ns = f->time_ns,
-                                  .from = d.ip_src,
-                                  .to = d.ip_dst,
-                                  .id = d.icmp_id,
-                                  .seq = d.icmp_seq,
-                                  .bytes = d.payload,
-                                  .len = d.payload_len});
+            echo_import_add(im, (struct echo){.time_ns = f->time_ns,
+                                              .from = d.ip_src,
+                                              .to = d.ip_dst,
+                                              .id = d.icmp_id,
+                                              .seq = d.icmp_seq,
+                                              .bytes = d.payload,
+                                              .len = d.payload_len});
         if (d.icmp_type == 0)
-            reply(im, &d);
+            echo_import_reply(im, &d);
     }
 }
 
-static size_t requests_of(const struct echo_import *im, size_t flow)
+static size_t echo_import_requests_of(const struct echo_import *im, size_t flow)
 {
     size_t n = 0;
 
@@ -82,7 +82,7 @@ static size_t requests_of(const struct echo_import *im, size_t flow)
 void echo_import_open(struct echo_import *im, const struct capture *c)
 {
     *im = (struct echo_import){0};
-    read_frames(im, c);
+    echo_import_read_frames(im, c);
 }
 
 bool echo_import_choose(struct echo_import *im, const struct import_wish *wish, size_t before,
@@ -106,7 +106,7 @@ void echo_import_close(struct echo_import *im)
 
 struct echo_counts echo_counts_of(const struct echo_import *im)
 {
-    struct echo_counts n = {.requests = requests_of(im, im->flow)};
+    struct echo_counts n = {.requests = echo_import_requests_of(im, im->flow)};
 
     for (size_t i = 0; i < im->count; i++) {
         n.replies += im->echoes[i].flow == im->flow && im->echoes[i].replied;

@@ -38,7 +38,7 @@ uint64_t import_latency(const struct import *im)
 }
 
 /* So many bytes of the machine must come before the next line. */
-static void put_after(struct playing *p, uint64_t ack)
+static void import_put_after(struct playing *p, uint64_t ack)
 {
     const struct flow_side *own = import_own(p->im);
     uint64_t captured = ack < own->len ? ack : own->len, after = captured;
@@ -60,7 +60,7 @@ static void put_after(struct playing *p, uint64_t ack)
     fprintf(p->out, " after=%" PRIu64, after);
 }
 
-static void put_duration(FILE *out, const char *key, uint64_t ns)
+static void import_put_duration(FILE *out, const char *key, uint64_t ns)
 {
     char text[32];
 
@@ -69,7 +69,7 @@ static void put_duration(FILE *out, const char *key, uint64_t ns)
                 value_duration_text(ns / NS_PER_US * NS_PER_US, text, sizeof(text)));
 }
 
-static void put_wait(struct playing *p, uint64_t time_ns)
+static void import_put_wait(struct playing *p, uint64_t time_ns)
 {
     uint64_t from = p->heard_ns ? p->heard_ns + p->latency_ns : 0;
 
@@ -79,14 +79,15 @@ static void put_wait(struct playing *p, uint64_t time_ns)
                  ns = time_ns - from < left ? time_ns - from : left;
 
         p->waits_ns += ns;
-        put_duration(p->out, "wait", ns);
+        import_put_duration(p->out, "wait", ns);
     }
     p->prev_ns = time_ns > p->prev_ns ? time_ns : p->prev_ns;
 }
 
 /* Did the machine ask for the piece, with duplicate ACKs behind frame `from`? Those just before the
  * piece are looked at: a capture may be long. */
-static bool asked_again(const struct flow_side *own, const struct flow_segment *piece, size_t from)
+static bool import_asked_again(const struct flow_side *own, const struct flow_segment *piece,
+                               size_t from)
 {
     enum { LOOK_BACK = 256, DUPLICATES = 3 }; /* RFC 5681 section 3.2 */
     size_t at = 0, end = own->segment_count;
@@ -106,8 +107,8 @@ static bool asked_again(const struct flow_side *own, const struct flow_segment *
 }
 
 /* The first segment that was there before the piece although it stands behind it, or NULL. */
-static const struct flow_segment *overtaken_by(const struct flow_side *peer,
-                                               const struct flow_segment *piece, size_t *from)
+static const struct flow_segment *
+import_overtaken_by(const struct flow_side *peer, const struct flow_segment *piece, size_t *from)
 {
     for (; *from < peer->segment_count; ++*from) {
         const struct flow_segment *g = &peer->segments[*from];
@@ -119,22 +120,22 @@ static const struct flow_segment *overtaken_by(const struct flow_side *peer,
 }
 
 /* The way of a piece: lost, late, twice. True: it does not tell when it was sent. */
-static bool put_way(struct playing *p, const struct flow_segment *piece, size_t *from)
+static bool import_put_way(struct playing *p, const struct flow_segment *piece, size_t *from)
 {
-    const struct flow_segment *h = overtaken_by(import_peer(p->im), piece, from);
+    const struct flow_segment *h = import_overtaken_by(import_peer(p->im), piece, from);
     uint64_t late = h && piece->time_ns > h->time_ns ? piece->time_ns - h->time_ns : 0;
 
     if (piece->lost ||
-        (h && (late >= LATE_MAX_NS || asked_again(import_own(p->im), piece, h->frame))))
+        (h && (late >= LATE_MAX_NS || import_asked_again(import_own(p->im), piece, h->frame))))
         fputs(" lost", p->out);
     else if (h)
-        put_duration(p->out, "late", late > NS_PER_US ? late : NS_PER_US);
+        import_put_duration(p->out, "late", late > NS_PER_US ? late : NS_PER_US);
     if (piece->twice)
         fputs(" twice", p->out);
     return h != NULL;
 }
 
-static void put_end(struct playing *p)
+static void import_put_end(struct playing *p)
 {
     const struct flow_side *own = import_own(p->im), *peer = import_peer(p->im);
     bool answers = own->fin && peer->fin_ack > own->len && peer->fin_ns >= own->fin_ns;
@@ -142,14 +143,14 @@ static void put_end(struct playing *p)
     if (peer->rst && !peer->fin) {
         uint64_t accepted_ns = p->im->own == SERVER ? p->prev_ns + NS_PER_MS : 0;
 
-        put_after(p, peer->rst_ack);
+        import_put_after(p, peer->rst_ack);
         /* a program is only told of it when it has the connection */
-        put_wait(p, p->after || peer->rst_ns > accepted_ns ? peer->rst_ns : accepted_ns);
+        import_put_wait(p, p->after || peer->rst_ns > accepted_ns ? peer->rst_ns : accepted_ns);
         fputs(" reset\n", p->out);
     } else if (peer->fin && !peer->gap && (!answers || (p->im->webget && p->im->web_close))) {
-        put_after(p, peer->fin_ack);
+        import_put_after(p, peer->fin_ack);
         if (!answers)
-            put_wait(p, peer->fin_ns);
+            import_put_wait(p, peer->fin_ns);
         fputs(" close\n", p->out);
     }
 }
@@ -166,9 +167,9 @@ uint64_t import_put_peer(const struct import *im, FILE *out, const char *side, u
     for (size_t i = 0; i < peer->piece_count; i++) {
         const struct flow_segment *piece = &peer->pieces[i];
 
-        put_after(&p, piece->ack);
-        if (!put_way(&p, piece, &from))
-            put_wait(&p, piece->time_ns);
+        import_put_after(&p, piece->ack);
+        if (!import_put_way(&p, piece, &from))
+            import_put_wait(&p, piece->time_ns);
         if (side) {
             fprintf(out, " bytes=%u\n", piece->len);
             continue;
@@ -177,7 +178,7 @@ uint64_t import_put_peer(const struct import *im, FILE *out, const char *side, u
         import_put_string(out, piece->bytes, piece->len);
         fputc('\n', out);
     }
-    put_end(&p);
+    import_put_end(&p);
     if (p.waits_ns == IMPORT_WAITS_NS)
         fputs("# Pauses of more than ten days together are left out.\n", out);
     return p.waits_ns;

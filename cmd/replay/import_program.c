@@ -20,7 +20,7 @@ enum {
 /* ---- webget ---- */
 
 /* The path of a request that webget can make as well: one GET and nothing else. NULL: it is not. */
-static const char *web_path(const struct flow_side *own, size_t *len)
+static const char *import_web_path(const struct flow_side *own, size_t *len)
 {
     static const char safe[] = "/._~%?&=+,;:@!$'()*-";
     const char *text = (const char *)own->bytes, *path = text + 4, *end;
@@ -43,7 +43,7 @@ static const char *web_path(const struct flow_side *own, size_t *len)
     return *len <= PATH_LEN_MAX ? path : NULL;
 }
 
-static uint32_t sum_add(uint32_t sum, const uint8_t *bytes, size_t len)
+static uint32_t import_sum_add(uint32_t sum, const uint8_t *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         sum = (sum ^ bytes[i]) * UINT32_C(16777619);
@@ -53,7 +53,7 @@ static uint32_t sum_add(uint32_t sum, const uint8_t *bytes, size_t len)
 enum { SUM_FIRST = 2166136261u };
 
 /* Read the response as webget does: its sum of the body. *used is how much of it it took. */
-static uint32_t web_read(const struct flow_side *peer, struct http_response *r, size_t *used)
+static uint32_t import_web_read(const struct flow_side *peer, struct http_response *r, size_t *used)
 {
     uint32_t sum = SUM_FIRST;
     size_t at = 0;
@@ -63,23 +63,23 @@ static uint32_t web_read(const struct flow_side *peer, struct http_response *r, 
         struct http_slice body;
 
         at += http_response_feed(r, peer->bytes + at, peer->len - at, &body);
-        sum = sum_add(sum, body.data, body.len);
+        sum = import_sum_add(sum, body.data, body.len);
     }
     *used = at;
     return sum;
 }
 
 /* webget, when it takes the whole stream. */
-static void choose_webget(struct import *im)
+static void import_choose_webget(struct import *im)
 {
     const struct flow_side *own = import_own(im), *peer = import_peer(im);
     struct http_response r;
     size_t len, used;
 
     im->said = own->len;
-    if (im->own != CLIENT || !web_path(own, &len) || peer->gap || peer->rst || !peer->len)
+    if (im->own != CLIENT || !import_web_path(own, &len) || peer->gap || peer->rst || !peer->len)
         return;
-    web_read(peer, &r, &used);
+    import_web_read(peer, &r, &used);
     if (!http_response_over(&r)) {
         http_response_end(&r);
         im->web_close = true;
@@ -97,7 +97,7 @@ static void choose_webget(struct import *im)
 /* ---- talk ---- */
 
 /* Would talk take these bytes for something else than text? */
-static bool needs_hex(const uint8_t *bytes, size_t len)
+static bool import_needs_hex(const uint8_t *bytes, size_t len)
 {
     static const char *const words[] = {"read=", "fill=", "hex=", "close"};
 
@@ -107,11 +107,11 @@ static bool needs_hex(const uint8_t *bytes, size_t len)
     return memchr(bytes, 0, len) != NULL;
 }
 
-static void put_words(FILE *out, const uint8_t *bytes, size_t len, bool fill)
+static void import_put_words(FILE *out, const uint8_t *bytes, size_t len, bool fill)
 {
     if (fill) {
         fprintf(out, " fill=%zu", len);
-    } else if (needs_hex(bytes, len)) {
+    } else if (import_needs_hex(bytes, len)) {
         fputs(" hex=", out);
         for (size_t i = 0; i < len; i++)
             fprintf(out, "%02x", bytes[i]);
@@ -128,7 +128,7 @@ struct turn {
 };
 
 /* The next turn behind `t`; false: none. */
-static bool turn_next(const struct import *im, struct turn *t)
+static bool import_turn_next(const struct import *im, struct turn *t)
 {
     const struct flow_side *own = import_own(im), *peer = import_peer(im);
     size_t i = 0;
@@ -149,7 +149,7 @@ static bool turn_next(const struct import *im, struct turn *t)
 }
 
 /* Is what the program says too long for its command line? Zero bytes take two digits each. */
-static bool too_long(const struct import *im)
+static bool import_too_long(const struct import *im)
 {
     const struct flow_side *own = import_own(im);
     bool hex = own->len && memchr(own->bytes, 0, own->len);
@@ -157,7 +157,7 @@ static bool too_long(const struct import *im)
     return own->len > (size_t)(hex ? TEXT_MAX_BYTES / 2 : TEXT_MAX_BYTES);
 }
 
-static void put_talk(const struct import *im, FILE *out)
+static void import_put_talk(const struct import *im, FILE *out)
 {
     const struct flow_side *own = import_own(im), *peer = import_peer(im);
     unsigned words = 0;
@@ -168,7 +168,7 @@ static void put_talk(const struct import *im, FILE *out)
         fprintf(out, "run talk -q " IMPORT_PEER " %u", peer->port);
     else
         fprintf(out, "run talk -q -l %u", own->port);
-    while (turn_next(im, &t)) {
+    while (import_turn_next(im, &t)) {
         if (t.read > read) {
             fprintf(out, " read=%" PRIu64, t.read);
             read = t.read;
@@ -176,7 +176,7 @@ static void put_talk(const struct import *im, FILE *out)
         }
         if (words + 4 > WORDS_MAX)
             t.to = own->len; /* the rest at once */
-        put_words(out, own->bytes + t.from, t.to - t.from, im->filled);
+        import_put_words(out, own->bytes + t.from, t.to - t.from, im->filled);
         words++;
     }
     last = own->fin && own->fin_ack < peer->len ? own->fin_ack : peer->len;
@@ -189,8 +189,8 @@ static void put_talk(const struct import *im, FILE *out)
 
 void import_choose_program(struct import *im)
 {
-    choose_webget(im);
-    im->filled = !im->webget && too_long(im);
+    import_choose_webget(im);
+    im->filled = !im->webget && import_too_long(im);
 }
 
 void import_put_program(const struct import *im, FILE *out)
@@ -199,13 +199,13 @@ void import_put_program(const struct import *im, FILE *out)
     size_t len;
 
     if (!im->webget) {
-        put_talk(im, out);
+        import_put_talk(im, out);
         if (im->own == SERVER)
             fprintf(out, "at %us dial %u from=" IMPORT_PEER ":%u\n", (unsigned)(DIAL_NS / NS_PER_S),
                     import_own(im)->port, peer->port);
         return;
     }
-    const char *path = web_path(import_own(im), &len);
+    const char *path = import_web_path(import_own(im), &len);
 
     fputs("run webget -q http://" IMPORT_PEER, out);
     if (peer->port != 80)
@@ -221,7 +221,7 @@ void import_put_expect(const struct import *im, FILE *out)
     size_t used;
 
     if (im->webget) {
-        sum = web_read(peer, &r, &used);
+        sum = import_web_read(peer, &r, &used);
         fprintf(out, "expect webget: done status=%u bytes=%" PRIu64 " sum=%08x\n", r.status,
                 r.body_bytes, sum);
     } else if (peer->rst && !peer->fin) {
@@ -230,6 +230,6 @@ void import_put_expect(const struct import *im, FILE *out)
               out);
     } else {
         fprintf(out, "expect talk: done sent=%" PRIu64 " received=%zu sum=%08x\n", im->said,
-                peer->len, sum_add(SUM_FIRST, peer->bytes, peer->len));
+                peer->len, import_sum_add(SUM_FIRST, peer->bytes, peer->len));
     }
 }

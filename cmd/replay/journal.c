@@ -1,6 +1,5 @@
 /* A log's lines become a journal: see journal.h; its records are checked by journal_records.c. */
 #include "journal.h"
-#include "../../core/base/err.h"
 #include "../base/console.h"
 #include "../../sim/base/crc.h"
 #include "../../sim/text/values.h"
@@ -25,7 +24,8 @@ struct reader {
     size_t lines_size;
 };
 
-static int __attribute__((format(printf, 2, 3))) refuse(struct reader *r, const char *format, ...)
+static int __attribute__((format(printf, 2, 3)))
+journal_refuse(struct reader *r, const char *format, ...)
 {
     va_list args;
     size_t n = (size_t)snprintf(r->why, r->why_size, "line %zu: ", r->number);
@@ -38,7 +38,7 @@ static int __attribute__((format(printf, 2, 3))) refuse(struct reader *r, const 
 }
 
 /* Decimal digits at *at, which moves behind them. */
-static bool decimal(const char **at, uint64_t *out)
+static bool journal_decimal(const char **at, uint64_t *out)
 {
     const char *start = *at;
     uint64_t n = 0;
@@ -50,7 +50,7 @@ static bool decimal(const char **at, uint64_t *out)
 }
 
 /* The text at *at, which moves behind it. */
-static bool literal(const char **at, const char *text)
+static bool journal_literal(const char **at, const char *text)
 {
     size_t len = strlen(text);
 
@@ -60,7 +60,7 @@ static bool literal(const char **at, const char *text)
     return true;
 }
 
-static bool hex_text(const char **at, char *out, size_t digits)
+static bool journal_hex_text(const char **at, char *out, size_t digits)
 {
     if (strspn(*at, "0123456789abcdef") < digits)
         return false;
@@ -71,7 +71,7 @@ static bool hex_text(const char **at, char *out, size_t digits)
 }
 
 /* A line without its frame and time, or NULL. */
-static char *unframe(struct reader *r, char *line)
+static char *journal_unframe(struct reader *r, char *line)
 {
     size_t len = strlen(line);
     uint64_t sequence, time_us;
@@ -86,37 +86,39 @@ static char *unframe(struct reader *r, char *line)
 
 /* ---- the journal's lines ---- */
 
-static int begin_line(struct reader *r, const char *at)
+static int journal_begin_line(struct reader *r, const char *at)
 {
     struct journal *j = r->j;
     uint64_t version, detail, bytes, complete;
 
     if (r->begun)
-        return refuse(r, "a second journal begins");
-    if (!literal(&at, "journal: begin version=") || !decimal(&at, &version))
-        return refuse(r, "not the beginning of a journal");
+        return journal_refuse(r, "a second journal begins");
+    if (!journal_literal(&at, "journal: begin version=") || !journal_decimal(&at, &version))
+        return journal_refuse(r, "not the beginning of a journal");
     if (version != JOURNAL_VERSION)
-        return refuse(r, "a journal of version %" PRIu64 "; this program reads version %d", version,
-                      JOURNAL_VERSION);
-    if (!literal(&at, " core=") || !hex_text(&at, j->core, 16) || !literal(&at, " kernel=") ||
-        !decimal(&at, &j->kernel_size) || !literal(&at, " detail=") || !decimal(&at, &detail) ||
-        !literal(&at, " bytes=") || !decimal(&at, &bytes) || !literal(&at, " records=") ||
-        !decimal(&at, &j->records) || !literal(&at, " complete=") || !decimal(&at, &complete) ||
-        *at || detail > 1 || complete > 1 || bytes == 0)
-        return refuse(r, "not the beginning of a journal");
+        return journal_refuse(r, "a journal of version %" PRIu64 "; this program reads version %d",
+                              version, JOURNAL_VERSION);
+    if (!journal_literal(&at, " core=") || !journal_hex_text(&at, j->core, 16) ||
+        !journal_literal(&at, " kernel=") || !journal_decimal(&at, &j->kernel_size) ||
+        !journal_literal(&at, " detail=") || !journal_decimal(&at, &detail) ||
+        !journal_literal(&at, " bytes=") || !journal_decimal(&at, &bytes) ||
+        !journal_literal(&at, " records=") || !journal_decimal(&at, &j->records) ||
+        !journal_literal(&at, " complete=") || !journal_decimal(&at, &complete) || *at ||
+        detail > 1 || complete > 1 || bytes == 0)
+        return journal_refuse(r, "not the beginning of a journal");
     if (bytes > JOURNAL_MAX)
-        return refuse(r, "a journal of %" PRIu64 " bytes, more than any has", bytes);
+        return journal_refuse(r, "a journal of %" PRIu64 " bytes, more than any has", bytes);
     j->detail = detail;
     j->complete = complete;
     j->bytes = malloc(bytes);
     if (!j->bytes)
-        return refuse(r, "out of memory");
+        return journal_refuse(r, "out of memory");
     r->wanted = bytes;
     r->begun = true;
     return 0;
 }
 
-static int base64_value(char c)
+static int journal_base64_value(char c)
 {
     return c >= 'A' && c <= 'Z'   ? c - 'A'
            : c >= 'a' && c <= 'z' ? c - 'a' + 26
@@ -126,25 +128,25 @@ static int base64_value(char c)
                                   : -1;
 }
 
-static int data_line(struct reader *r, const char *at)
+static int journal_data_line(struct reader *r, const char *at)
 {
     struct journal *j = r->j;
     uint64_t offset;
 
-    if (!literal(&at, "journal: data off=") || !decimal(&at, &offset) || offset != j->len ||
-        !literal(&at, " b64=") || !*at)
-        return refuse(r, "not the next part of the journal");
+    if (!journal_literal(&at, "journal: data off=") || !journal_decimal(&at, &offset) ||
+        offset != j->len || !journal_literal(&at, " b64=") || !*at)
+        return journal_refuse(r, "not the next part of the journal");
     while (*at) {
         uint32_t four = 0;
         unsigned digits = 0;
 
-        for (; digits < 4 && base64_value(at[digits]) >= 0; digits++)
-            four = four << 6 | (uint32_t)base64_value(at[digits]);
+        for (; digits < 4 && journal_base64_value(at[digits]) >= 0; digits++)
+            four = four << 6 | (uint32_t)journal_base64_value(at[digits]);
         if (digits < 2 || (digits < 4 && strcmp(at + digits, digits == 2 ? "==" : "=")))
-            return refuse(r, "not base64");
+            return journal_refuse(r, "not base64");
         four <<= 6 * (4 - digits);
         if (digits - 1 > r->wanted - j->len)
-            return refuse(r, "more bytes than the journal has");
+            return journal_refuse(r, "more bytes than the journal has");
         for (unsigned i = 0; i + 1 < digits; i++)
             j->bytes[j->len++] = (uint8_t)(four >> (16 - 8 * i));
         at += 4;
@@ -152,24 +154,24 @@ static int data_line(struct reader *r, const char *at)
     return 0;
 }
 
-static int end_line(struct reader *r, const char *at)
+static int journal_end_line(struct reader *r, const char *at)
 {
     struct journal *j = r->j;
     char digits[9], expected[9];
 
-    if (!literal(&at, "journal: end crc32=") || !hex_text(&at, digits, 8) || *at)
-        return refuse(r, "not the end of a journal");
+    if (!journal_literal(&at, "journal: end crc32=") || !journal_hex_text(&at, digits, 8) || *at)
+        return journal_refuse(r, "not the end of a journal");
     if (j->len != r->wanted)
-        return refuse(r, "the journal ends after %zu of %zu bytes", j->len, r->wanted);
+        return journal_refuse(r, "the journal ends after %zu of %zu bytes", j->len, r->wanted);
     snprintf(expected, sizeof(expected), "%08x", crc32(j->bytes, j->len));
     if (strcmp(digits, expected))
-        return refuse(r, "the journal has another checksum");
+        return journal_refuse(r, "the journal has another checksum");
     r->ended = true;
     return 0;
 }
 
 /* The value of a field in the log's first line. */
-static void first_line(struct journal *j, const char *line)
+static void journal_first_line(struct journal *j, const char *line)
 {
     const char *target = strstr(line, " target="), *build = strstr(line, " build=");
 
@@ -179,7 +181,7 @@ static void first_line(struct journal *j, const char *line)
         snprintf(j->build, sizeof(j->build), "%.*s", (int)strcspn(build + 7, " "), build + 7);
 }
 
-static int keep_line(struct reader *r, char *line)
+static int journal_keep_line(struct reader *r, char *line)
 {
     struct journal *j = r->j;
 
@@ -189,14 +191,14 @@ static int keep_line(struct reader *r, char *line)
         r->lines_size = r->lines_size ? r->lines_size * 2 : 256;
         more = realloc(j->line, r->lines_size * sizeof(*j->line));
         if (!more)
-            return refuse(r, "out of memory");
+            return journal_refuse(r, "out of memory");
         j->line = more;
     }
     j->line[j->line_count++] = line;
     return 0;
 }
 
-static int whole_line(struct reader *r, char *line)
+static int journal_whole_line(struct reader *r, char *line)
 {
     char *body;
 
@@ -204,20 +206,21 @@ static int whole_line(struct reader *r, char *line)
         return 0; /* firmware's */
     if (!*line)
         return 0; /* a break: targets/common/console.h */
-    body = unframe(r, line);
+    body = journal_unframe(r, line);
     if (!body)
-        return refuse(r, "damaged, or one before it is missing");
+        return journal_refuse(r, "damaged, or one before it is missing");
     value_show(body, strlen(body) + 1); /* it goes to a terminal */
     if (r->sequence == 1)
-        first_line(r->j, body);
+        journal_first_line(r->j, body);
     if (r->begun && !r->ended)
-        return strncmp(body, "journal: end ", 13) ? data_line(r, body) : end_line(r, body);
+        return strncmp(body, "journal: end ", 13) ? journal_data_line(r, body)
+                                                  : journal_end_line(r, body);
     if (!strncmp(body, "journal: ", 9))
-        return begin_line(r, body);
-    return r->ended ? 0 : keep_line(r, body);
+        return journal_begin_line(r, body);
+    return r->ended ? 0 : journal_keep_line(r, body);
 }
 
-static int read_lines(struct reader *r, size_t len)
+static int journal_read_lines(struct reader *r, size_t len)
 {
     char *at = r->j->text, *end = at + len;
 
@@ -226,14 +229,14 @@ static int read_lines(struct reader *r, size_t len)
 
         r->number++;
         if (!stop)
-            return r->ended || !r->sequence ? 0 : refuse(r, "cut off");
+            return r->ended || !r->sequence ? 0 : journal_refuse(r, "cut off");
         *stop = 0;
         last = at + strlen(at);
         if (last != stop)
-            return refuse(r, "a NUL in it");
+            return journal_refuse(r, "a NUL in it");
         if (last > at && last[-1] == '\r')
             last[-1] = 0;
-        if (whole_line(r, at))
+        if (journal_whole_line(r, at))
             return -1;
         at = stop + 1;
     }
@@ -260,7 +263,7 @@ int journal_parse(struct journal *j, const char *log, size_t len, char *why, siz
     }
     memcpy(j->text, log, len);
     j->text[len] = 0;
-    if (read_lines(&r, len))
+    if (journal_read_lines(&r, len))
         goto bad;
     if (!r.ended) {
         snprintf(why, why_size, "%s",

@@ -10,7 +10,7 @@ static const bool has_bytes[] = {JOURNAL_RECORDS(JOURNAL_HAS_BYTES)};
 _Static_assert(sizeof(field_count) == JOURNAL_TAGS, "one row a tag");
 
 /* LEB128, no longer than it need be. */
-static bool number(const uint8_t *bytes, size_t len, size_t *at, uint64_t *out)
+static bool journal_number(const uint8_t *bytes, size_t len, size_t *at, uint64_t *out)
 {
     uint64_t n = 0;
 
@@ -39,11 +39,11 @@ const char *journal_next(const uint8_t *bytes, size_t len, size_t *at, struct jo
         return "an unknown tag";
     *at += 2;
     for (unsigned i = 0; i < field_count[out->tag]; i++)
-        if (!number(bytes, len, at, &out->field[i]))
+        if (!journal_number(bytes, len, at, &out->field[i]))
             return "not a number";
     if (!has_bytes[out->tag])
         return NULL;
-    if (!number(bytes, len, at, &n) || n > len - *at || n > JOURNAL_COPY_MAX)
+    if (!journal_number(bytes, len, at, &n) || n > len - *at || n > JOURNAL_COPY_MAX)
         return "more bytes than there are";
     out->bytes = bytes + *at;
     out->len = (size_t)n;
@@ -61,7 +61,7 @@ struct check {
     unsigned slots;
 };
 
-static bool words_fit(const struct journal_record *r)
+static bool journal_words_fit(const struct journal_record *r)
 {
     uint64_t ends = 0;
 
@@ -71,7 +71,7 @@ static bool words_fit(const struct journal_record *r)
            r->bytes[r->len - 1] == 0;
 }
 
-static bool register_fits(const struct journal_record *r)
+static bool journal_register_fits(const struct journal_record *r)
 {
     unsigned size_log = r->field[0] & 3;
 
@@ -79,7 +79,7 @@ static bool register_fits(const struct journal_record *r)
            r->field[2] <= UINT32_MAX >> (32 - (8 << size_log));
 }
 
-static bool load_fits(const struct check *c, const struct journal_record *r)
+static bool journal_load_fits(const struct check *c, const struct journal_record *r)
 {
     unsigned size = 1u << (r->field[0] & 3);
     uint64_t at = r->field[0] >> 2;
@@ -88,7 +88,7 @@ static bool load_fits(const struct check *c, const struct journal_record *r)
            r->field[1] <= UINT32_MAX >> (32 - 8 * size);
 }
 
-static bool copy_fits(const struct journal_record *r)
+static bool journal_copy_fits(const struct journal_record *r)
 {
     int64_t result = journal_unzigzag(r->field[3]);
 
@@ -97,7 +97,7 @@ static bool copy_fits(const struct journal_record *r)
     return r->tag == JOURNAL_USER_WRITE || r->len == (result ? 0 : r->field[2]);
 }
 
-static bool init_fits(struct check *c, const struct journal_record *r)
+static bool journal_init_fits(struct check *c, const struct journal_record *r)
 {
     bool fits = !c->initialised && r->field[0] < TIME_MAX_NS && r->field[1] <= 1 &&
                 r->field[3] >= 4096 && r->field[3] <= JOURNAL_DMA_MAX;
@@ -109,7 +109,7 @@ static bool init_fits(struct check *c, const struct journal_record *r)
 }
 
 /* The place of a panic. */
-static bool printable(const struct journal_record *r)
+static bool journal_printable(const struct journal_record *r)
 {
     for (size_t i = 0; i < r->len; i++)
         if (r->bytes[i] < ' ' || r->bytes[i] > '~')
@@ -118,7 +118,7 @@ static bool printable(const struct journal_record *r)
 }
 
 /* Can this record be here, and are its numbers possible at all? */
-static bool fits(struct check *c, const struct journal_record *r)
+static bool journal_fits(struct check *c, const struct journal_record *r)
 {
     switch (r->tag) {
     case JOURNAL_SLOT:
@@ -127,23 +127,23 @@ static bool fits(struct check *c, const struct journal_record *r)
         return !c->initialised && r->field[2] <= UINT32_MAX && r->field[3] <= UINT32_MAX &&
                r->field[4] <= UINT32_MAX && r->field[5] <= 1 && r->field[7] <= UINT32_MAX;
     case JOURNAL_INIT:
-        return init_fits(c, r);
+        return journal_init_fits(c, r);
     case JOURNAL_START:
-        return c->initialised && words_fit(r);
+        return c->initialised && journal_words_fit(r);
     case JOURNAL_POLL:
         c->now_ns += r->field[0];
         return c->initialised && r->field[0] < TIME_MAX_NS && c->now_ns < TIME_MAX_NS;
     case JOURNAL_STOP:
         return c->initialised;
     case JOURNAL_END:
-        return r->field[0] <= JOURNAL_PANIC && printable(r);
+        return r->field[0] <= JOURNAL_PANIC && journal_printable(r);
     case JOURNAL_REG_READ:
     case JOURNAL_REG_WRITE:
-        return register_fits(r);
+        return journal_register_fits(r);
     case JOURNAL_ENTROPY:
         return true;
     case JOURNAL_LOAD:
-        return c->initialised && load_fits(c, r);
+        return c->initialised && journal_load_fits(c, r);
     case JOURNAL_TAKE:
         return c->initialised && r->field[0] <= c->dma_size && r->len <= c->dma_size - r->field[0];
     case JOURNAL_CREATE:
@@ -154,7 +154,7 @@ static bool fits(struct check *c, const struct journal_record *r)
         return r->field[0] < JOURNAL_PROCESSES;
     case JOURNAL_USER_READ:
     case JOURNAL_USER_WRITE:
-        return r->field[0] < JOURNAL_PROCESSES && copy_fits(r);
+        return r->field[0] < JOURNAL_PROCESSES && journal_copy_fits(r);
     case JOURNAL_NONE:
     case JOURNAL_TAGS:
         break;
@@ -173,7 +173,7 @@ const char *journal_check(struct journal *j, uint64_t *n)
 
         if (wrong)
             return wrong;
-        if (!fits(&c, &r) || (*n == 1 && !journal_is_call(r.tag)))
+        if (!journal_fits(&c, &r) || (*n == 1 && !journal_is_call(r.tag)))
             return "impossible, or out of place";
         if (r.tag == JOURNAL_END && at != j->len)
             return "an end in the middle";
@@ -188,7 +188,7 @@ const char *journal_check(struct journal *j, uint64_t *n)
     return NULL;
 }
 
-static const char *space_word(uint64_t where)
+static const char *journal_space_word(uint64_t where)
 {
     static const char *const words[] = {"mmio", "port", "pci"};
 
@@ -206,7 +206,8 @@ const char *journal_words(const struct journal_record *r, char *buf, size_t size
 
     if (r->tag == JOURNAL_REG_READ || r->tag == JOURNAL_REG_WRITE)
         snprintf(buf + n, size - n, " %s %#" PRIx64 " size %u value %#" PRIx64,
-                 space_word(r->field[0]), r->field[1], 1u << (r->field[0] & 3), r->field[2]);
+                 journal_space_word(r->field[0]), r->field[1], 1u << (r->field[0] & 3),
+                 r->field[2]);
     else if (r->tag == JOURNAL_LOAD)
         snprintf(buf + n, size - n, " dma+%#" PRIx64 " size %u value %#" PRIx64, r->field[0] >> 2,
                  1u << (r->field[0] & 3), r->field[1]);

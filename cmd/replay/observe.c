@@ -39,7 +39,7 @@ struct observing {
 /* ---- what the run says ---- */
 
 /* The frame that is looked at now: count + 1 in both passes counted, 0: none. */
-static size_t number_at(const struct observing *x, uint64_t time_ns)
+static size_t observe_number_at(const struct observing *x, uint64_t time_ns)
 {
     uint64_t start = SIM_POWER_ON_NS + OBSERVE_START_NS, n;
 
@@ -49,7 +49,7 @@ static size_t number_at(const struct observing *x, uint64_t time_ns)
     return n <= OBSERVE_PASSES * x->capture->count ? (size_t)n : 0;
 }
 
-static void finish_frame(struct observing *x)
+static void observe_finish_frame(struct observing *x)
 {
     struct pass *p = &x->pass[(x->at - 1) / x->capture->count];
 
@@ -67,12 +67,12 @@ static void finish_frame(struct observing *x)
 }
 
 /* Whatever comes next belongs to the frame of this moment. */
-static struct pass *pass_at(struct observing *x, uint64_t time_ns)
+static struct pass *observe_pass_at(struct observing *x, uint64_t time_ns)
 {
-    size_t n = number_at(x, time_ns);
+    size_t n = observe_number_at(x, time_ns);
 
     while (x->at && x->at < (n ? n : OBSERVE_PASSES * x->capture->count + 1)) {
-        finish_frame(x);
+        observe_finish_frame(x);
         x->at = n && x->at < n ? x->at + 1 : 0;
         snprintf(x->what, sizeof(x->what), "(empty)");
     }
@@ -83,7 +83,7 @@ static struct pass *pass_at(struct observing *x, uint64_t time_ns)
     return n ? &x->pass[(n - 1) / x->capture->count] : NULL;
 }
 
-static void count_drop(struct pass *p, const char *reason)
+static void observe_count_drop(struct pass *p, const char *reason)
 {
     unsigned i = 0;
 
@@ -93,28 +93,28 @@ static void count_drop(struct pass *p, const char *reason)
     p->count[i]++;
 }
 
-static void on_line(void *ctx, uint64_t time_ns, const char *line)
+static void observe_on_line(void *ctx, uint64_t time_ns, const char *line)
 {
     static const char drop[] = "netstackd: drop reason=";
     struct observing *x = ctx;
-    struct pass *p = pass_at(x, time_ns);
+    struct pass *p = observe_pass_at(x, time_ns);
 
     if (!p || strncmp(line, drop, sizeof(drop) - 1))
         return;
-    count_drop(p, line + sizeof(drop) - 1);
+    observe_count_drop(p, line + sizeof(drop) - 1);
     if (!x->was_dropped) /* what comes behind it is about the answer */
         snprintf(x->fate, sizeof(x->fate), "%s", line + sizeof(drop) - 1);
     x->was_dropped = true;
 }
 
-static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
-                     size_t len, const char *fate)
+static void observe_on_frame(void *ctx, uint64_t time_ns, enum direction dir,
+                             const struct decoded *d, size_t len, const char *fate)
 {
     struct observing *x = ctx;
 
     (void)len;
     (void)fate;
-    if (!pass_at(x, time_ns))
+    if (!observe_pass_at(x, time_ns))
         return;
     if (dir == DIRECTION_TX)
         x->was_answered = true;
@@ -124,7 +124,7 @@ static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const stru
 
 /* ---- the report ---- */
 
-static void tell_pass(const struct pass *p, const char *name)
+static void observe_tell_pass(const struct pass *p, const char *name)
 {
     printf("%s  frames=%" PRIu64 " dropped=%" PRIu64 " accepted=%" PRIu64 " answered=%" PRIu64 "\n",
            name, p->fed, p->dropped, p->fed - p->dropped, p->answered);
@@ -132,13 +132,13 @@ static void tell_pass(const struct pass *p, const char *name)
         printf("             drop %s=%" PRIu64 "\n", p->reason[i], p->count[i]);
 }
 
-static int run(void *ctx)
+static int observe_run(void *ctx)
 {
     struct observing *x = ctx;
     struct run_options ro = {.seed = x->settings->choice.seed,
                              .weak_memory = memory_toggle(x->settings->choice.memory),
-                             .on_line = on_line,
-                             .on_frame = on_frame,
+                             .on_line = observe_on_line,
+                             .on_frame = observe_on_frame,
                              .ctx = x,
                              .detail = true};
     struct run_context *c = run_context_new();
@@ -146,9 +146,9 @@ static int run(void *ctx)
 
     run_scenario(c, x->scenario, &ro, &r);
     if (!r.failure.kind) /* else it may have ended in the middle */
-        pass_at(x, SIM_NEVER - 1);
-    tell_pass(&x->pass[0], "as they are");
-    tell_pass(&x->pass[1], "readdressed");
+        observe_pass_at(x, SIM_NEVER - 1);
+    observe_tell_pass(&x->pass[0], "as they are");
+    observe_tell_pass(&x->pass[1], "readdressed");
     printf("%s  %s  observer  seed=%" PRIu64 " hash=%016" PRIx64 "  %s%s%s\n",
            r.failure.kind ? "fail" : "pass", x->path, r.seed, r.hash,
            r.failure.kind ? r.failure.oracle : "then a page was fetched",
@@ -160,7 +160,7 @@ static int run(void *ctx)
 
 /* ---- the run around it ---- */
 
-static struct scenario *scenario_around(size_t frames)
+static struct scenario *observe_scenario_around(size_t frames)
 {
     uint64_t after_ms = (OBSERVE_START_NS + OBSERVE_PASSES * frames * OBSERVE_STEP_NS) / NS_PER_MS;
     struct scenario *sc = NULL;
@@ -181,13 +181,13 @@ int observe(const char *path, struct capture *c, const struct replay_settings *s
     int code = EXIT_HARNESS;
 
     x = (struct observing){.settings = s, .path = path, .capture = c};
-    x.scenario = scenario_around(c->count);
+    x.scenario = observe_scenario_around(c->count);
     if (!x.scenario) {
         capture_free(c);
         return code;
     }
     x.scenario->native.observed = *c;
-    code = child_call(run, &x, s->timeout_s);
+    code = child_call(observe_run, &x, s->timeout_s);
     scenario_free(x.scenario); /* the capture with it */
     return code;
 }

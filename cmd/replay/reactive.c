@@ -27,14 +27,15 @@ struct chosen {
     struct echo_import echo;
 };
 
-static void close_others(struct chosen *x)
+static void reactive_close_others(struct chosen *x)
 {
     dhcp_import_close(&x->dhcp);
     echo_import_close(&x->echo);
 }
 
 /* 0, or EXIT_USAGE after a line on stderr. */
-static int choose(struct chosen *x, const struct capture *c, const struct replay_settings *s)
+static int reactive_choose(struct chosen *x, const struct capture *c,
+                           const struct replay_settings *s)
 {
     const char *slash = strrchr(s->path, '/');
     struct import_wish wish = {
@@ -53,15 +54,15 @@ static int choose(struct chosen *x, const struct capture *c, const struct replay
     if (x->kind != TCP || !import_open(&x->tcp, c, &wish, problem, sizeof(problem)))
         return 0;
     value_message(stderr, "drywire: %s: %s\n", s->path, problem);
-    close_others(x);
+    reactive_close_others(x);
     return EXIT_USAGE;
 }
 
-static void chosen_close(struct chosen *x)
+static void reactive_chosen_close(struct chosen *x)
 {
     if (x->kind == TCP)
         import_close(&x->tcp);
-    close_others(x);
+    reactive_close_others(x);
 }
 
 /* ---- what is done with it ---- */
@@ -69,14 +70,14 @@ static void chosen_close(struct chosen *x)
 int reactive_write(const struct capture *c, const struct replay_settings *s, const char *output)
 {
     struct chosen x;
-    int code = choose(&x, c, s);
+    int code = reactive_choose(&x, c, s);
 
     if (code)
         return code;
     code = x.kind == DHCP   ? dhcp_write_scenario(&x.dhcp, s, output)
            : x.kind == ECHO ? echo_write_scenario(&x.echo, s, output)
                             : tcp_write_scenario(&x.tcp, s, output);
-    chosen_close(&x);
+    reactive_chosen_close(&x);
     return code;
 }
 
@@ -84,28 +85,28 @@ int reactive_scenario(const struct capture *c, const struct replay_settings *s,
                       struct scenario **sc)
 {
     struct chosen x;
-    int code = choose(&x, c, s);
+    int code = reactive_choose(&x, c, s);
 
     if (code)
         return code;
     code = x.kind == DHCP   ? dhcp_scenario(&x.dhcp, s, sc)
            : x.kind == ECHO ? echo_scenario(&x.echo, s, sc)
                             : tcp_scenario(&x.tcp, s, sc);
-    chosen_close(&x);
+    reactive_chosen_close(&x);
     return code;
 }
 
 int reactive_replay(const struct capture *c, const struct replay_settings *s)
 {
     struct chosen x;
-    int code = choose(&x, c, s);
+    int code = reactive_choose(&x, c, s);
 
     if (code)
         return code;
     code = x.kind == DHCP   ? dhcp_replay(&x.dhcp, s)
            : x.kind == ECHO ? echo_replay(&x.echo, s)
                             : tcp_replay(&x.tcp, s);
-    chosen_close(&x);
+    reactive_chosen_close(&x);
     return code;
 }
 
@@ -159,8 +160,8 @@ void reactive_line(void *ctx, uint64_t time_ns, const char *line)
     printf("%s       %s\n", at, line);
 }
 
-static void tell_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
-                       size_t len, const char *fate)
+static void reactive_tell_frame(void *ctx, uint64_t time_ns, enum direction dir,
+                                const struct decoded *d, size_t len, const char *fate)
 {
     char line[300];
 
@@ -176,7 +177,7 @@ struct in_child {
     int (*report)(void *ctx, const struct run_result *run);
 };
 
-static int run(void *ctx)
+static int reactive_child(void *ctx)
 {
     struct in_child *r = ctx;
     struct run_context *c = run_context_new();
@@ -198,10 +199,10 @@ int reactive_run(const struct scenario *sc, const struct replay_settings *s,
     r.options.seed = s->choice.seed;
     r.options.weak_memory = memory_toggle(s->choice.memory);
     if (s->verbose)
-        r.options.on_frame = tell_frame;
+        r.options.on_frame = reactive_tell_frame;
     if (s->verbose && !r.options.on_line)
         r.options.on_line = reactive_line;
-    return child_call(run, &r, s->timeout_s);
+    return child_call(reactive_child, &r, s->timeout_s);
 }
 
 void reactive_keep(struct reactive_frames *kept, uint64_t time_ns, const uint8_t *frame, size_t len,

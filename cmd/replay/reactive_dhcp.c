@@ -17,7 +17,7 @@ enum { LIST_MAX = 8 };
 
 #define SLACK_NS (100 * NS_PER_MS) /* of a timer: when a poll comes */
 
-static char *scenario_text(struct dhcp_import *im, size_t *len)
+static char *reactive_dhcp_scenario_text(struct dhcp_import *im, size_t *len)
 {
     char *text;
     FILE *out = memory_stream(&text, len);
@@ -28,7 +28,8 @@ static char *scenario_text(struct dhcp_import *im, size_t *len)
 }
 
 /* 0, or EXIT_USAGE after a line on stderr. */
-static int check(const struct dhcp_import *im, const struct replay_settings *s, size_t len)
+static int reactive_dhcp_check(const struct dhcp_import *im, const struct replay_settings *s,
+                               size_t len)
 {
     if (s->role == ROLE_SERVER)
         fprintf(
@@ -47,8 +48,8 @@ static int check(const struct dhcp_import *im, const struct replay_settings *s, 
 int dhcp_write_scenario(struct dhcp_import *im, const struct replay_settings *s, const char *output)
 {
     size_t len;
-    char *text = scenario_text(im, &len);
-    int code = check(im, s, len);
+    char *text = reactive_dhcp_scenario_text(im, &len);
+    int code = reactive_dhcp_check(im, s, len);
 
     if (!code)
         code = output_write("output", output, text, len);
@@ -72,8 +73,9 @@ struct run_record {
     unsigned naks, refused;
 };
 
-static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
-                      size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns)
+static void reactive_dhcp_on_flight(void *ctx, uint64_t time_ns, enum direction dir,
+                                    const uint8_t *frame, size_t len, const struct decoded *d,
+                                    const char *fate, uint64_t arrival_ns)
 {
     struct run_record *r = ctx;
 
@@ -82,7 +84,7 @@ static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uin
         reactive_keep(&r->frames, time_ns, frame, len, fate, arrival_ns);
 }
 
-static void on_line(void *ctx, uint64_t time_ns, const char *line)
+static void reactive_dhcp_on_line(void *ctx, uint64_t time_ns, const char *line)
 {
     static const char lease[] = "netstackd: virt0 dhcp addr=";
     struct run_record *r = ctx;
@@ -101,8 +103,8 @@ static void on_line(void *ctx, uint64_t time_ns, const char *line)
 /* ---- the report ---- */
 
 /* The codes that a client's first message of a kind has or, of one list option, holds. */
-static void codes_text(const struct dhcp_flow *f, enum dhcp_ask ask, uint8_t list, char *buf,
-                       size_t size)
+static void reactive_dhcp_codes_text(const struct dhcp_flow *f, enum dhcp_ask ask, uint8_t list,
+                                     char *buf, size_t size)
 {
     size_t at = 0, len = 0;
     const struct dhcp_said *m = NULL;
@@ -123,7 +125,8 @@ static void codes_text(const struct dhcp_flow *f, enum dhcp_ask ask, uint8_t lis
 }
 
 /* When a kind was asked, from the first time on. */
-static void times_text(const struct dhcp_flow *f, enum dhcp_ask ask, char *buf, size_t size)
+static void reactive_dhcp_times_text(const struct dhcp_flow *f, enum dhcp_ask ask, char *buf,
+                                     size_t size)
 {
     uint64_t first = 0;
     unsigned n = 0;
@@ -147,7 +150,7 @@ static void times_text(const struct dhcp_flow *f, enum dhcp_ask ask, char *buf, 
 
 /* RFC 2131 section 4.1: 4, 8, 16, ... 64 s, each off by up to one. False: a DISCOVER, or a REQUEST
  * for an offer, was sent again under the same xid at another time. */
-static bool backs_off(const struct dhcp_flow *f)
+static bool reactive_dhcp_backs_off(const struct dhcp_flow *f)
 {
     const struct dhcp_said *last = NULL;
     uint64_t wait_ns = 0;
@@ -170,7 +173,7 @@ static bool backs_off(const struct dhcp_flow *f)
     return true;
 }
 
-static const struct dhcp_said *first_request(const struct dhcp_flow *f)
+static const struct dhcp_said *reactive_dhcp_first_request(const struct dhcp_flow *f)
 {
     for (size_t i = 0; i < f->count; i++)
         if (!f->said[i].server && !f->said[i].other && f->said[i].ask == ASK_REQUEST)
@@ -179,10 +182,10 @@ static const struct dhcp_said *first_request(const struct dhcp_flow *f)
 }
 
 /* What the first REQUEST for an offer says of an address, in the run's addresses. */
-static const char *request_text(const struct dhcp_flow *f, uint8_t code, struct rebase *captured,
-                                char buf[VALUE_ADDRESS_MAX])
+static const char *reactive_dhcp_request_text(const struct dhcp_flow *f, uint8_t code,
+                                              struct rebase *captured, char buf[VALUE_ADDRESS_MAX])
 {
-    const struct dhcp_said *m = first_request(f);
+    const struct dhcp_said *m = reactive_dhcp_first_request(f);
     uint32_t a = m ? dhcp_option32(m->bytes, m->len, code) : 0;
 
     if (captured && a)
@@ -191,9 +194,9 @@ static const char *request_text(const struct dhcp_flow *f, uint8_t code, struct 
 }
 
 /* Was what the run's first REQUEST names offered in it? */
-static bool was_offered(const struct dhcp_flow *now)
+static bool reactive_dhcp_was_offered(const struct dhcp_flow *now)
 {
-    const struct dhcp_said *m = first_request(now);
+    const struct dhcp_said *m = reactive_dhcp_first_request(now);
 
     for (size_t i = 0; m && i < now->count; i++) {
         const struct dhcp_said *o = &now->said[i];
@@ -208,18 +211,18 @@ static bool was_offered(const struct dhcp_flow *now)
     return !m;
 }
 
-static unsigned departures(struct run_record *r, const struct dhcp_flow *now)
+static unsigned reactive_dhcp_departures(struct run_record *r, const struct dhcp_flow *now)
 {
     const struct dhcp_flow *was = r->im->flow;
     char a[400], b[400];
     unsigned bad = 0;
 
-    codes_text(was, ASK_DISCOVER, OPTION_PARAMETERS, a, sizeof(a));
-    codes_text(now, ASK_DISCOVER, OPTION_PARAMETERS, b, sizeof(b));
+    reactive_dhcp_codes_text(was, ASK_DISCOVER, OPTION_PARAMETERS, a, sizeof(a));
+    reactive_dhcp_codes_text(now, ASK_DISCOVER, OPTION_PARAMETERS, b, sizeof(b));
     bad += reactive_differ("options requested", a, b,
                            "what to ask for is the client's choice (RFC 2132 section 9.8)");
-    codes_text(was, ASK_DISCOVER, 0, a, sizeof(a));
-    codes_text(now, ASK_DISCOVER, 0, b, sizeof(b));
+    reactive_dhcp_codes_text(was, ASK_DISCOVER, 0, a, sizeof(a));
+    reactive_dhcp_codes_text(now, ASK_DISCOVER, 0, b, sizeof(b));
     bad += reactive_differ("options of the DISCOVER", a, b,
                            "all but the type are optional (RFC 2131 section 4.4.1)");
     for (enum dhcp_ask ask = 0; ask < ASKS; ask++) {
@@ -233,27 +236,29 @@ static unsigned departures(struct run_record *r, const struct dhcp_flow *now)
                 : "its timers and the answers decide (RFC 2131 sections 3.1, 4.1)");
     }
     for (enum dhcp_ask ask = ASK_DISCOVER; ask <= ASK_REQUEST; ask++) {
-        times_text(was, ask, a, sizeof(a));
-        times_text(now, ask, b, sizeof(b));
+        reactive_dhcp_times_text(was, ask, a, sizeof(a));
+        reactive_dhcp_times_text(now, ask, b, sizeof(b));
         bad += reactive_differ(
             ask == ASK_DISCOVER ? "DISCOVERs at" : "REQUESTs at", a, b,
-            backs_off(now) ? "4 s, doubled up to 64 s, each off by up to 1 s (RFC 2131 section 4.1)"
-                           : NULL);
+            reactive_dhcp_backs_off(now)
+                ? "4 s, doubled up to 64 s, each off by up to 1 s (RFC 2131 section 4.1)"
+                : NULL);
     }
-    bad +=
-        reactive_differ("requested address", request_text(was, OPTION_REQUESTED, &r->im->rebase, a),
-                        request_text(now, OPTION_REQUESTED, NULL, b),
-                        was_offered(now) ? "it was offered (RFC 2131 section 4.4.1)" : NULL);
     bad += reactive_differ(
-        "server chosen", request_text(was, OPTION_SERVER, &r->im->rebase, a),
-        request_text(now, OPTION_SERVER, NULL, b),
-        was_offered(now) ? "which offer to take is the client's choice (RFC 2131 section 4.4.1)"
-                         : NULL);
+        "requested address", reactive_dhcp_request_text(was, OPTION_REQUESTED, &r->im->rebase, a),
+        reactive_dhcp_request_text(now, OPTION_REQUESTED, NULL, b),
+        reactive_dhcp_was_offered(now) ? "it was offered (RFC 2131 section 4.4.1)" : NULL);
+    bad += reactive_differ(
+        "server chosen", reactive_dhcp_request_text(was, OPTION_SERVER, &r->im->rebase, a),
+        reactive_dhcp_request_text(now, OPTION_SERVER, NULL, b),
+        reactive_dhcp_was_offered(now)
+            ? "which offer to take is the client's choice (RFC 2131 section 4.4.1)"
+            : NULL);
     return bad;
 }
 
 /* What the captured client had in the end, in the run's addresses. */
-static void captured_outcome(const struct dhcp_import *im, char *buf, size_t size)
+static void reactive_dhcp_captured_outcome(const struct dhcp_import *im, char *buf, size_t size)
 {
     const struct dhcp_answer *end = NULL;
     bool acked = false;
@@ -276,14 +281,14 @@ static void captured_outcome(const struct dhcp_import *im, char *buf, size_t siz
 }
 
 /* The outcomes: 1 when the run's is not what these answers must give. */
-static unsigned outcome(const struct run_record *r)
+static unsigned reactive_dhcp_outcome(const struct run_record *r)
 {
     const struct dhcp_outlook *o = &r->im->outlook;
     const char *end = r->terms[0] ? r->terms : r->naks ? "NAK, no lease" : "no lease";
     char was[160], must[160];
     bool same, good;
 
-    captured_outcome(r->im, was, sizeof(was));
+    reactive_dhcp_captured_outcome(r->im, was, sizeof(was));
     snprintf(must, sizeof(must), o->naks ? "NAK, no lease" : "no lease");
     if (o->lease)
         dhcp_terms_text(&o->terms, must, sizeof(must));
@@ -301,7 +306,8 @@ static unsigned outcome(const struct run_record *r)
     return !good;
 }
 
-static const struct dhcp_flow *flow_of_run(const struct dhcp_flows *all, const uint8_t mac[6])
+static const struct dhcp_flow *reactive_dhcp_flow_of_run(const struct dhcp_flows *all,
+                                                         const uint8_t mac[6])
 {
     for (size_t i = 0; i < all->count; i++)
         if (memcmp(all->flows[i].chaddr, mac, 6) == 0)
@@ -309,7 +315,7 @@ static const struct dhcp_flow *flow_of_run(const struct dhcp_flows *all, const u
     return NULL;
 }
 
-static int report(void *ctx, const struct run_result *run)
+static int reactive_dhcp_report(void *ctx, const struct run_result *run)
 {
     struct run_record *r = ctx;
     const struct dhcp_import *im = r->im;
@@ -321,12 +327,12 @@ static int report(void *ctx, const struct run_result *run)
            im->number, im->total);
     dhcp_import_notes(im, stdout, "  imported: ");
     capture_dhcp(&flows, &r->frames.capture);
-    f = flow_of_run(&flows, r->scenario->device.mac);
+    f = reactive_dhcp_flow_of_run(&flows, r->scenario->device.mac);
     if (f && dhcp_import_asked(im))
-        bad += departures(r, f);
+        bad += reactive_dhcp_departures(r, f);
     if (!f)
         printf("  differs  the core asked for nothing; NOT ALLOWED\n");
-    bad += outcome(r) + !f;
+    bad += reactive_dhcp_outcome(r) + !f;
     capture_dhcp_free(&flows);
     reactive_frames_free(&r->frames);
     return reactive_verdict(run, bad);
@@ -335,8 +341,8 @@ static int report(void *ctx, const struct run_result *run)
 int dhcp_scenario(struct dhcp_import *im, const struct replay_settings *s, struct scenario **sc)
 {
     size_t len;
-    char *text = scenario_text(im, &len);
-    int code = check(im, s, len);
+    char *text = reactive_dhcp_scenario_text(im, &len);
+    int code = reactive_dhcp_check(im, s, len);
 
     if (!code)
         code = files_parse(s->path, text, len, sc, stderr);
@@ -347,14 +353,15 @@ int dhcp_scenario(struct dhcp_import *im, const struct replay_settings *s, struc
 int dhcp_replay(struct dhcp_import *im, const struct replay_settings *s)
 {
     struct run_record r = {.im = im, .settings = s};
-    struct run_options ro = {.on_flight = on_flight, .on_line = on_line, .ctx = &r};
+    struct run_options ro = {
+        .on_flight = reactive_dhcp_on_flight, .on_line = reactive_dhcp_on_line, .ctx = &r};
     struct scenario *sc;
     int code = dhcp_scenario(im, s, &sc);
 
     if (code)
         return code;
     r.scenario = sc;
-    code = reactive_run(sc, s, &ro, report);
+    code = reactive_run(sc, s, &ro, reactive_dhcp_report);
     scenario_free(sc);
     return code;
 }

@@ -11,8 +11,8 @@
 #include "../base/exit_codes.h"
 #include <stdlib.h>
 
-static char *scenario_text(const struct echo_import *im, const struct replay_settings *s,
-                           size_t *len, int *code)
+static char *reactive_echo_scenario_text(const struct echo_import *im,
+                                         const struct replay_settings *s, size_t *len, int *code)
 {
     char *text;
     FILE *out = memory_stream(&text, len);
@@ -38,7 +38,7 @@ int echo_write_scenario(struct echo_import *im, const struct replay_settings *s,
 {
     size_t len;
     int code;
-    char *text = scenario_text(im, s, &len, &code);
+    char *text = reactive_echo_scenario_text(im, s, &len, &code);
 
     if (!code)
         code = output_write("output", output, text, len);
@@ -58,8 +58,9 @@ struct echo_run {
     size_t replies;
 };
 
-static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
-                      size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns)
+static void reactive_echo_on_flight(void *ctx, uint64_t time_ns, enum direction dir,
+                                    const uint8_t *frame, size_t len, const struct decoded *d,
+                                    const char *fate, uint64_t arrival_ns)
 {
     struct echo_run *r = ctx;
 
@@ -71,7 +72,7 @@ static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uin
     r->replies += dir == DIRECTION_TX && d->layer == LAYER_ICMP && d->icmp_type == 0;
 }
 
-static int report(void *ctx, const struct run_result *run)
+static int reactive_echo_report(void *ctx, const struct run_result *run)
 {
     const struct echo_run *r = ctx;
     struct echo_counts was = echo_counts_of(r->im);
@@ -98,7 +99,7 @@ int echo_scenario(struct echo_import *im, const struct replay_settings *s, struc
 {
     size_t len;
     int code;
-    char *text = scenario_text(im, s, &len, &code);
+    char *text = reactive_echo_scenario_text(im, s, &len, &code);
 
     if (!code)
         code = files_parse(s->path, text, len, sc, stderr);
@@ -109,14 +110,14 @@ int echo_scenario(struct echo_import *im, const struct replay_settings *s, struc
 int echo_replay(struct echo_import *im, const struct replay_settings *s)
 {
     struct echo_run r = {.im = im, .settings = s};
-    struct run_options ro = {.on_flight = on_flight, .ctx = &r};
+    struct run_options ro = {.on_flight = reactive_echo_on_flight, .ctx = &r};
     struct scenario *sc;
     int code = echo_scenario(im, s, &sc);
 
     if (code)
         return code;
     r.scenario = sc;
-    code = reactive_run(sc, s, &ro, report);
+    code = reactive_run(sc, s, &ro, reactive_echo_report);
     scenario_free(sc);
     return code;
 }

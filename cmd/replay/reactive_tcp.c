@@ -19,7 +19,7 @@ enum {
 };
 
 /* The scenario in memory; free() it. */
-static char *scenario_text(const struct import *im, const char *side, size_t *len)
+static char *reactive_tcp_scenario_text(const struct import *im, const char *side, size_t *len)
 {
     char *text;
     FILE *out = memory_stream(&text, len);
@@ -30,7 +30,7 @@ static char *scenario_text(const struct import *im, const char *side, size_t *le
 }
 
 /* case.scn has its bytes in case.bin. */
-static char *side_path(const char *path)
+static char *reactive_tcp_side_path(const char *path)
 {
     size_t len = strlen(path);
     char *side = memory_new(len + 5, 1);
@@ -43,12 +43,12 @@ static char *side_path(const char *path)
 int tcp_write_scenario(const struct import *im, const struct replay_settings *s, const char *output)
 {
     const struct flow_side *peer = import_peer(im);
-    char *side = side_path(output), *slash = strrchr(side, '/'), *text;
+    char *side = reactive_tcp_side_path(output), *slash = strrchr(side, '/'), *text;
     bool beside = peer->len > INLINE_MAX;
     int code = EXIT_PASS;
     size_t len;
 
-    text = scenario_text(im, beside ? (slash ? slash + 1 : side) : NULL, &len);
+    text = reactive_tcp_scenario_text(im, beside ? (slash ? slash + 1 : side) : NULL, &len);
     if (peer->len > STREAM_MAX || len > SCENARIO_MAX) {
         value_message(
             stderr,
@@ -89,7 +89,7 @@ struct reactive {
     struct reactive_frames frames; /* of the run */
 };
 
-static void on_read(void *ctx, const void *bytes, size_t len)
+static void reactive_tcp_on_read(void *ctx, const void *bytes, size_t len)
 {
     struct reactive *r = ctx;
 
@@ -98,8 +98,9 @@ static void on_read(void *ctx, const void *bytes, size_t len)
     r->read_len += len;
 }
 
-static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
-                      size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns)
+static void reactive_tcp_on_flight(void *ctx, uint64_t time_ns, enum direction dir,
+                                   const uint8_t *frame, size_t len, const struct decoded *d,
+                                   const char *fate, uint64_t arrival_ns)
 {
     struct reactive *r = ctx;
 
@@ -114,7 +115,7 @@ struct counts {
     size_t data, acks, again, largest;
 };
 
-static struct counts counts_of(const struct flow_side *s)
+static struct counts reactive_tcp_counts_of(const struct flow_side *s)
 {
     struct counts n = {0};
     uint64_t end = 0;
@@ -132,13 +133,14 @@ static struct counts counts_of(const struct flow_side *s)
     return n;
 }
 
-static void options_words(const struct flow_side *s, char *buf, size_t size)
+static void reactive_tcp_options_words(const struct flow_side *s, char *buf, size_t size)
 {
     snprintf(buf, size, "mss=%u%s%s%s", s->mss, s->sack ? " sack" : "",
              s->stamps ? " timestamps" : "", s->scaled ? " scale" : "");
 }
 
-static const char *close_words(const struct flow_side *own, const struct flow_side *peer)
+static const char *reactive_tcp_close_words(const struct flow_side *own,
+                                            const struct flow_side *peer)
 {
     if ((own->rst || peer->rst) &&
         !(own->fin && peer->fin)) /* else it answers what came too late */
@@ -150,17 +152,17 @@ static const char *close_words(const struct flow_side *own, const struct flow_si
     return own->fin_ns <= peer->fin_ns ? "closed by the machine first" : "closed by the peer first";
 }
 
-static unsigned departures(const struct import *im, const struct flow_side *own,
-                           const struct flow_side *peer)
+static unsigned reactive_tcp_departures(const struct import *im, const struct flow_side *own,
+                                        const struct flow_side *peer)
 {
     const struct flow_side *was = import_own(im), *peer_was = import_peer(im);
-    struct counts a = counts_of(was), b = counts_of(own);
+    struct counts a = reactive_tcp_counts_of(was), b = reactive_tcp_counts_of(own);
     unsigned mss = peer_was->mss ? peer_was->mss : 536, bad = 0;
     bool same = was->len == own->len && memcmp(was->bytes, own->bytes, own->len) == 0;
     char x[80], y[80];
 
-    options_words(was, x, sizeof(x));
-    options_words(own, y, sizeof(y));
+    reactive_tcp_options_words(was, x, sizeof(x));
+    reactive_tcp_options_words(own, y, sizeof(y));
     bad += reactive_differ("options of the SYN", was->syns ? x : "unknown", y,
                            "each side chooses its own (RFC 9293 section 3.2)");
     bad += reactive_differ_number("bytes that the machine says", was->len, own->len,
@@ -179,15 +181,15 @@ static unsigned departures(const struct import *im, const struct flow_side *own,
         "when to acknowledge is the receiver's matter (RFC 9293 section 3.8.6.3)");
     bad += reactive_differ_number("segments sent again", a.again, b.again,
                                   "its timer and the faults decide (RFC 6298)");
-    bad += reactive_differ("the end", close_words(was, peer_was), close_words(own, peer),
-                           own->rst && !(own->fin && peer->fin)
-                               ? NULL
-                               : "a program closes when it has read to the end");
+    bad += reactive_differ(
+        "the end", reactive_tcp_close_words(was, peer_was), reactive_tcp_close_words(own, peer),
+        own->rst && !(own->fin && peer->fin) ? NULL
+                                             : "a program closes when it has read to the end");
     return bad;
 }
 
 /* The streams: 1 when they are not the same. */
-static unsigned delivered(const struct reactive *r)
+static unsigned reactive_tcp_delivered(const struct reactive *r)
 {
     const struct flow_side *peer = import_peer(r->im);
     char was[65], is[65];
@@ -202,7 +204,7 @@ static unsigned delivered(const struct reactive *r)
     return !same;
 }
 
-static const struct flow *flow_of_run(const struct flows *all)
+static const struct flow *reactive_tcp_flow_of_run(const struct flows *all)
 {
     const struct flow *most = NULL;
 
@@ -215,7 +217,7 @@ static const struct flow *flow_of_run(const struct flows *all)
     return most;
 }
 
-static int report(void *ctx, const struct run_result *run)
+static int reactive_tcp_report(void *ctx, const struct run_result *run)
 {
     struct reactive *r = ctx;
     const struct import *im = r->im;
@@ -228,12 +230,12 @@ static int report(void *ctx, const struct run_result *run)
            im->webget ? "webget" : "talk");
     import_notes(im, stdout, "  imported: ");
     capture_flows(&flows, &r->frames.capture);
-    f = flow_of_run(&flows);
+    f = reactive_tcp_flow_of_run(&flows);
     if (f)
-        bad += departures(im, &f->sides[im->own], &f->sides[!im->own]);
+        bad += reactive_tcp_departures(im, &f->sides[im->own], &f->sides[!im->own]);
     else
         printf("  differs  there was no connection; NOT ALLOWED\n");
-    bad += delivered(r) + !f;
+    bad += reactive_tcp_delivered(r) + !f;
     capture_flows_free(&flows);
     reactive_frames_free(&r->frames);
     free(r->read);
@@ -243,7 +245,7 @@ static int report(void *ctx, const struct run_result *run)
 int tcp_scenario(const struct import *im, const struct replay_settings *s, struct scenario **sc)
 {
     size_t len;
-    char *text = scenario_text(im, NULL, &len);
+    char *text = reactive_tcp_scenario_text(im, NULL, &len);
     int code = files_parse(s->path, text, len, sc, stderr);
 
     free(text);
@@ -253,13 +255,14 @@ int tcp_scenario(const struct import *im, const struct replay_settings *s, struc
 int tcp_replay(const struct import *im, const struct replay_settings *s)
 {
     struct reactive r = {.im = im, .settings = s};
-    struct run_options ro = {.on_read = on_read, .on_flight = on_flight, .ctx = &r};
+    struct run_options ro = {
+        .on_read = reactive_tcp_on_read, .on_flight = reactive_tcp_on_flight, .ctx = &r};
     struct scenario *sc;
     int code = tcp_scenario(im, s, &sc);
 
     if (code)
         return code;
-    code = reactive_run(sc, s, &ro, report);
+    code = reactive_run(sc, s, &ro, reactive_tcp_report);
     scenario_free(sc);
     return code;
 }

@@ -23,7 +23,7 @@ __attribute__((noinline)) void replay_end(void)
     __asm__ volatile("");
 }
 
-static const char *output_words(const struct output *o, char *buf, size_t size)
+static const char *replay_output_words(const struct output *o, char *buf, size_t size)
 {
     static const char *const names[] = {
         [OUTPUT_STORE] = "store",   [OUTPUT_GIVE] = "give",       [OUTPUT_BARRIER] = "barrier",
@@ -41,7 +41,7 @@ static const char *output_words(const struct output *o, char *buf, size_t size)
 
 /* The first difference: before record number + 1. */
 static _Noreturn void __attribute__((format(printf, 2, 3)))
-differ(struct replay *r, const char *format, ...)
+replay_differ(struct replay *r, const char *format, ...)
 {
     uint64_t first = r->output_count > REPLAY_OUTPUTS ? r->output_count - REPLAY_OUTPUTS : 0;
     char words[WORDS_SIZE];
@@ -53,13 +53,14 @@ differ(struct replay *r, const char *format, ...)
     n += (size_t)vsnprintf(r->message + n, sizeof(r->message) - n, format, args);
     va_end(args);
     for (uint64_t i = first; i < r->output_count && n < sizeof(r->message); i++)
-        n += (size_t)snprintf(r->message + n, sizeof(r->message) - n, "%s%s",
-                              i == first ? "\nhere, since the record before: " : "; ",
-                              output_words(&r->outputs[i % REPLAY_OUTPUTS], words, sizeof(words)));
+        n += (size_t)snprintf(
+            r->message + n, sizeof(r->message) - n, "%s%s",
+            i == first ? "\nhere, since the record before: " : "; ",
+            replay_output_words(&r->outputs[i % REPLAY_OUTPUTS], words, sizeof(words)));
     siglongjmp(r->escape, OUTCOME_DIFFERENT);
 }
 
-static void advance(struct replay *r)
+static void replay_advance(struct replay *r)
 {
     if (journal_next(r->journal.bytes, r->journal.len, &r->at, &r->next))
         abort(); /* the reader saw to it */
@@ -71,22 +72,24 @@ bool replay_agrees(const struct replay *r)
 }
 
 /* There is no further record; `asked` is what the core wants next, or NULL between two calls. */
-static _Noreturn void at_end(struct replay *r, const char *asked)
+static _Noreturn void replay_at_end(struct replay *r, const char *asked)
 {
     const struct journal_record *end = &r->journal.end;
 
     if (!replay_agrees(r))
-        differ(r, "the journal ends here, and what the core put out until then is not the same");
+        replay_differ(
+            r, "the journal ends here, and what the core put out until then is not the same");
     if (end->field[0] == JOURNAL_PANIC)
-        differ(r, "the journal ends in a panic, %.*s; here the core goes on%s%s", (int)end->len,
-               (const char *)end->bytes, asked ? ": " : "", asked ? asked : "");
+        replay_differ(r, "the journal ends in a panic, %.*s; here the core goes on%s%s",
+                      (int)end->len, (const char *)end->bytes, asked ? ": " : "",
+                      asked ? asked : "");
     if (end->field[0] == JOURNAL_ASKED && asked)
-        differ(r, "the journal ends between two calls; here the core goes on: %s", asked);
+        replay_differ(r, "the journal ends between two calls; here the core goes on: %s", asked);
     replay_end();
     siglongjmp(r->escape, OUTCOME_SAME);
 }
 
-static void used(struct replay *r)
+static void replay_used(struct replay *r)
 {
     r->number++;
     r->output_count = 0;
@@ -96,56 +99,57 @@ static void used(struct replay *r)
 
 /* The core does this; the journal must say the same in the first `same` fields. Then it has the
  * answer. `mine` has the tag of the journal's record if several will do. */
-static const struct journal_record *answer(struct replay *r, const struct journal_record *mine,
-                                           unsigned same, struct journal_record *out)
+static const struct journal_record *replay_answer(struct replay *r,
+                                                  const struct journal_record *mine, unsigned same,
+                                                  struct journal_record *out)
 {
     char here[WORDS_SIZE], there[WORDS_SIZE];
     bool alike = r->next.tag == mine->tag;
 
     journal_words(mine, here, sizeof(here));
     if (r->next.tag == JOURNAL_END)
-        at_end(r, here);
+        replay_at_end(r, here);
     for (unsigned i = 0; i < same; i++)
         alike = alike && r->next.field[i] == mine->field[i];
     if (!alike)
-        differ(r, "in the journal it is %s; here %s", journal_words(&r->next, there, sizeof(there)),
-               here);
+        replay_differ(r, "in the journal it is %s; here %s",
+                      journal_words(&r->next, there, sizeof(there)), here);
     if (r->next.check != (uint8_t)r->sum)
-        differ(r, "both come to %s, but what the core put out before it is not the same",
-               journal_words(&r->next, there, sizeof(there)));
+        replay_differ(r, "both come to %s, but what the core put out before it is not the same",
+                      journal_words(&r->next, there, sizeof(there)));
     *out = r->next;
-    used(r);
-    advance(r);
+    replay_used(r);
+    replay_advance(r);
     return out;
 }
 
 /* ---- the core's output ---- */
 
-static void note(struct replay *r, enum journal_output kind, uint64_t what, uint64_t value)
+static void replay_note(struct replay *r, enum journal_output kind, uint64_t what, uint64_t value)
 {
     r->outputs[r->output_count++ % REPLAY_OUTPUTS] = (struct output){kind, what, value};
 }
 
-static void add(struct replay *r, enum journal_output kind, uint64_t what, uint64_t value)
+static void replay_add(struct replay *r, enum journal_output kind, uint64_t what, uint64_t value)
 {
     r->sum = journal_add(r->sum, kind, what, value);
-    note(r, kind, what, value);
+    replay_note(r, kind, what, value);
 }
 
-static void add_bytes(struct replay *r, enum journal_output kind, uint64_t what, const void *bytes,
-                      size_t len)
+static void replay_add_bytes(struct replay *r, enum journal_output kind, uint64_t what,
+                             const void *bytes, size_t len)
 {
     r->sum = journal_add_bytes(r->sum, kind, what, bytes, len);
-    note(r, kind, what, len);
+    replay_note(r, kind, what, len);
 }
 
 /* The console has what the targets say too. */
-static bool cores_own(const char *line)
+static bool replay_cores_own(const char *line)
 {
     return strncmp(line, "test: ", 6) && strncmp(line, "trap:", 5);
 }
 
-static void console(struct replay *r, const char *text, bool compared)
+static void replay_console(struct replay *r, const char *text, bool compared)
 {
     struct journal *j = &r->journal;
 
@@ -153,38 +157,39 @@ static void console(struct replay *r, const char *text, bool compared)
         r->listener.line(r->now_ns, text, compared);
     if (!compared)
         return;
-    while (r->line < j->line_count && !cores_own(j->line[r->line]))
+    while (r->line < j->line_count && !replay_cores_own(j->line[r->line]))
         r->line++;
     if (r->line == j->line_count)
-        differ(r, "this line is not on the console: %s", text);
+        replay_differ(r, "this line is not on the console: %s", text);
     if (strcmp(text, j->line[r->line]))
-        differ(r, "on the console it is \"%s\"; here \"%s\"", j->line[r->line], text);
+        replay_differ(r, "on the console it is \"%s\"; here \"%s\"", j->line[r->line], text);
     r->line++;
 }
 
 /* ---- platform.h ---- */
 
-static uint64_t where(enum reg_space space, unsigned size)
+static uint64_t replay_where(enum reg_space space, unsigned size)
 {
     return (uint64_t)space << 2 | size >> 1;
 }
 
 static uint32_t replay_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)
 {
-    struct journal_record mine = {.tag = JOURNAL_REG_READ, .field = {where(space, size), addr}},
+    struct journal_record mine = {.tag = JOURNAL_REG_READ,
+                                  .field = {replay_where(space, size), addr}},
                           out;
 
-    return (uint32_t)answer(ctx, &mine, 2, &out)->field[2];
+    return (uint32_t)replay_answer(ctx, &mine, 2, &out)->field[2];
 }
 
 static void replay_reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned size,
                              uint32_t value)
 {
     struct journal_record mine = {.tag = JOURNAL_REG_WRITE,
-                                  .field = {where(space, size), addr, value}},
+                                  .field = {replay_where(space, size), addr, value}},
                           out;
 
-    answer(ctx, &mine, 3, &out);
+    replay_answer(ctx, &mine, 3, &out);
 }
 
 static uint64_t replay_bus_address(void *ctx, const void *ptr)
@@ -196,19 +201,19 @@ static uint64_t replay_bus_address(void *ctx, const void *ptr)
 
 static void replay_barrier(void *ctx, enum barrier kind)
 {
-    add(ctx, OUTPUT_BARRIER, 0, kind);
+    replay_add(ctx, OUTPUT_BARRIER, 0, kind);
 }
 
 static void replay_relax(void *ctx)
 {
-    add(ctx, OUTPUT_RELAX, 0, 0);
+    replay_add(ctx, OUTPUT_RELAX, 0, 0);
 }
 
 static uint64_t replay_entropy(void *ctx)
 {
     struct journal_record mine = {.tag = JOURNAL_ENTROPY}, out;
 
-    return answer(ctx, &mine, 0, &out)->field[0];
+    return replay_answer(ctx, &mine, 0, &out)->field[0];
 }
 
 static void replay_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
@@ -216,37 +221,38 @@ static void replay_trace(void *ctx, unsigned id, const uint64_t *args, unsigned 
     struct replay *r = ctx;
     char line[TRACE_LINE_MAX];
 
-    add_bytes(r, OUTPUT_TRACE, id, args, count * sizeof(*args));
+    replay_add_bytes(r, OUTPUT_TRACE, id, args, count * sizeof(*args));
     trace_format(line, sizeof(line), id, args, count);
-    console(r, line, trace_event(id)->level == TRACE_LEVEL_MARK || r->journal.detail);
+    replay_console(r, line, trace_event(id)->level == TRACE_LEVEL_MARK || r->journal.detail);
 }
 
 static void replay_line(void *ctx, const char *text, size_t len)
 {
     char line[TRACE_LINE_MAX];
 
-    add_bytes(ctx, OUTPUT_LINE, 0, text, len);
+    replay_add_bytes(ctx, OUTPUT_LINE, 0, text, len);
     snprintf(line, sizeof(line), "%.*s", (int)len, text);
-    console(ctx, line, true);
+    replay_console(ctx, line, true);
 }
 
 /* ---- ring.h ---- */
 
-static uint64_t place(const struct replay *r, const volatile void *word, unsigned size)
+static uint64_t replay_place(const struct replay *r, const volatile void *word, unsigned size)
 {
     return (uint64_t)((const volatile uint8_t *)word - r->dma) << 2 | (size == 8 ? 3 : size >> 1);
 }
 
 static uint64_t replay_load(void *ctx, const volatile void *word, unsigned size)
 {
-    struct journal_record mine = {.tag = JOURNAL_LOAD, .field = {place(ctx, word, size)}}, out;
+    struct journal_record mine = {.tag = JOURNAL_LOAD, .field = {replay_place(ctx, word, size)}},
+                          out;
 
-    return answer(ctx, &mine, 1, &out)->field[1];
+    return replay_answer(ctx, &mine, 1, &out)->field[1];
 }
 
 static void replay_store(void *ctx, volatile void *word, unsigned size, uint64_t value)
 {
-    add(ctx, OUTPUT_STORE, place(ctx, word, size), value);
+    replay_add(ctx, OUTPUT_STORE, replay_place(ctx, word, size), value);
 }
 
 static void replay_take(void *ctx, void *bytes, size_t len)
@@ -256,9 +262,9 @@ static void replay_take(void *ctx, void *bytes, size_t len)
                                   .field = {(uint64_t)((uint8_t *)bytes - r->dma)}},
                           out;
 
-    answer(r, &mine, 1, &out);
+    replay_answer(r, &mine, 1, &out);
     if (out.len != len)
-        differ(r, "a buffer of %zu bytes came back; here of %zu", out.len, len);
+        replay_differ(r, "a buffer of %zu bytes came back; here of %zu", out.len, len);
     memcpy(bytes, out.bytes, len);
 }
 
@@ -266,12 +272,12 @@ static void replay_give(void *ctx, const void *bytes, size_t len)
 {
     struct replay *r = ctx;
 
-    add_bytes(r, OUTPUT_GIVE, (uint64_t)((const uint8_t *)bytes - r->dma), bytes, len);
+    replay_add_bytes(r, OUTPUT_GIVE, (uint64_t)((const uint8_t *)bytes - r->dma), bytes, len);
 }
 
 /* ---- process.h: programs that are not here ---- */
 
-static uint64_t number_of(const struct replay *r, const struct process *p)
+static uint64_t replay_number_of(const struct replay *r, const struct process *p)
 {
     return (uint64_t)((const char *)p - r->process);
 }
@@ -280,7 +286,7 @@ static int replay_create(void *ctx, const char *const *words, unsigned count, st
 {
     struct replay *r = ctx;
     struct journal_record mine = {.tag = JOURNAL_CREATE}, got;
-    int err = (int)journal_unzigzag(answer(r, &mine, 0, &got)->field[0]);
+    int err = (int)journal_unzigzag(replay_answer(r, &mine, 0, &got)->field[0]);
 
     (void)words;
     (void)count;
@@ -292,12 +298,12 @@ static int replay_create(void *ctx, const char *const *words, unsigned count, st
 static void replay_resume(void *ctx, struct process *p, int64_t result, struct process_stop *out)
 {
     struct replay *r = ctx;
-    struct journal_record mine = {.tag = JOURNAL_SYSCALL, .field = {number_of(r, p)}}, got;
+    struct journal_record mine = {.tag = JOURNAL_SYSCALL, .field = {replay_number_of(r, p)}}, got;
 
-    add(r, OUTPUT_RESUME, mine.field[0], (uint64_t)result);
+    replay_add(r, OUTPUT_RESUME, mine.field[0], (uint64_t)result);
     if (r->next.tag == JOURNAL_FAULT || r->next.tag == JOURNAL_TICK)
         mine.tag = r->next.tag;
-    answer(r, &mine, 1, &got);
+    replay_answer(r, &mine, 1, &got);
     *out = (struct process_stop){.kind = PROCESS_TICK};
     if (got.tag == JOURNAL_FAULT) {
         out->kind = PROCESS_FAULT;
@@ -312,15 +318,15 @@ static void replay_resume(void *ctx, struct process *p, int64_t result, struct p
 
 static void replay_destroy(void *ctx, struct process *p)
 {
-    add(ctx, OUTPUT_DESTROY, number_of(ctx, p), 0);
+    replay_add(ctx, OUTPUT_DESTROY, replay_number_of(ctx, p), 0);
 }
 
 static int replay_user_read(void *ctx, struct process *p, void *dst, uint64_t address, size_t len)
 {
     struct journal_record mine = {.tag = JOURNAL_USER_READ,
-                                  .field = {number_of(ctx, p), address, len}},
+                                  .field = {replay_number_of(ctx, p), address, len}},
                           got;
-    int err = (int)journal_unzigzag(answer(ctx, &mine, 3, &got)->field[3]);
+    int err = (int)journal_unzigzag(replay_answer(ctx, &mine, 3, &got)->field[3]);
 
     if (!err)
         memcpy(dst, got.bytes, len);
@@ -331,11 +337,11 @@ static int replay_user_write(void *ctx, struct process *p, uint64_t address, con
                              size_t len)
 {
     struct journal_record mine = {.tag = JOURNAL_USER_WRITE,
-                                  .field = {number_of(ctx, p), address, len}},
+                                  .field = {replay_number_of(ctx, p), address, len}},
                           got;
 
-    add_bytes(ctx, OUTPUT_WRITE, mine.field[0], src, len);
-    return (int)journal_unzigzag(answer(ctx, &mine, 3, &got)->field[3]);
+    replay_add_bytes(ctx, OUTPUT_WRITE, mine.field[0], src, len);
+    return (int)journal_unzigzag(replay_answer(ctx, &mine, 3, &got)->field[3]);
 }
 
 /* ---- calls ---- */
@@ -347,7 +353,7 @@ static struct device_places *replay_places(struct replay *r)
     return r->places;
 }
 
-static int call_init(struct replay *r, const uint64_t *f)
+static int replay_call_init(struct replay *r, const uint64_t *f)
 {
     struct kernel_config config = {
         .platform = &r->platform,
@@ -370,7 +376,7 @@ static int call_init(struct replay *r, const uint64_t *f)
     return kernel_init(r->kernel, &config, r->now_ns);
 }
 
-static int call_start(struct replay *r, const struct journal_record *call)
+static int replay_call_start(struct replay *r, const struct journal_record *call)
 {
     const char *words[JOURNAL_WORDS_MAX];
     const char *at = (const char *)call->bytes;
@@ -382,20 +388,20 @@ static int call_start(struct replay *r, const struct journal_record *call)
     return kernel_start(r->kernel, words, (unsigned)call->field[0]);
 }
 
-static void returned(struct replay *r, int64_t result)
+static void replay_returned(struct replay *r, int64_t result)
 {
-    add(r, OUTPUT_RETURN, 0, (uint64_t)result);
+    replay_add(r, OUTPUT_RETURN, 0, (uint64_t)result);
 }
 
 /* Before there is a kernel: where its devices may be. */
-static void note_slot(struct replay *r, const uint64_t *f)
+static void replay_note_slot(struct replay *r, const uint64_t *f)
 {
     struct device_places *p = replay_places(r);
 
     p->slots[p->slot_count++] = (struct mmio_slot){f[0], (unsigned)f[1]};
 }
 
-static void note_bus(struct replay *r, const uint64_t *f)
+static void replay_note_bus(struct replay *r, const uint64_t *f)
 {
     struct device_places *p = replay_places(r);
 
@@ -406,21 +412,21 @@ static void note_bus(struct replay *r, const uint64_t *f)
     p->msix = (struct virtio_msix){f[5], f[6], (uint32_t)f[7]};
 }
 
-static void carry_out(struct replay *r, const struct journal_record *call)
+static void replay_carry_out(struct replay *r, const struct journal_record *call)
 {
     int err;
 
     if (call->tag == JOURNAL_SLOT) {
-        note_slot(r, call->field);
+        replay_note_slot(r, call->field);
     } else if (call->tag == JOURNAL_BUS) {
-        note_bus(r, call->field);
+        replay_note_bus(r, call->field);
     } else if (call->tag == JOURNAL_INIT) {
-        err = call_init(r, call->field);
-        returned(r, err);
+        err = replay_call_init(r, call->field);
+        replay_returned(r, err);
         if (err && r->next.tag != JOURNAL_END)
-            differ(r, "here the machine does not come up (%s)", trace_error_word(err));
+            replay_differ(r, "here the machine does not come up (%s)", trace_error_word(err));
     } else if (call->tag == JOURNAL_START) {
-        returned(r, call_start(r, call));
+        replay_returned(r, replay_call_start(r, call));
     } else if (call->tag == JOURNAL_POLL) {
         r->polls++;
         r->now_ns += call->field[0];
@@ -438,18 +444,18 @@ _Noreturn void replay_run(struct replay *r)
         struct journal_record call = r->next;
 
         if (call.tag == JOURNAL_END)
-            at_end(r, NULL);
+            replay_at_end(r, NULL);
         if (!journal_is_call(call.tag))
-            differ(r, "in the journal it is %s; here the call was over",
-                   journal_words(&call, words, sizeof(words)));
+            replay_differ(r, "in the journal it is %s; here the call was over",
+                          journal_words(&call, words, sizeof(words)));
         if (call.check != (uint8_t)r->sum)
-            differ(r,
-                   "both come to the next call, but what the core put out before is not the same");
+            replay_differ(
+                r, "both come to the next call, but what the core put out before is not the same");
         r->total = journal_mix(r->total, r->sum);
         r->sum = 0;
-        used(r);
-        advance(r);
-        carry_out(r, &call);
+        replay_used(r);
+        replay_advance(r);
+        replay_carry_out(r, &call);
     }
 }
 
@@ -477,7 +483,7 @@ void replay_open(struct replay *r)
         .user_read = replay_user_read,
         .user_write = replay_user_write,
     };
-    advance(r);
+    replay_advance(r);
 }
 
 void replay_close(struct replay *r)

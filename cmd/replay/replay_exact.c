@@ -34,7 +34,7 @@ struct made {
     char source[80], revision[80], machine[80];
 };
 
-static void read_made(const struct capture *c, struct made *m)
+static void exact_read_made(const struct capture *c, struct made *m)
 {
     origin_word(c, "verb", m->verb, sizeof(m->verb));
     origin_word(c, "scenario", m->scenario, sizeof(m->scenario));
@@ -57,7 +57,7 @@ bool exact_run_possible(const struct capture *c)
 
 /* ---- a simulated run ---- */
 
-static int read_new(const char *temporary, const struct verdict *v, struct capture *is)
+static int exact_read_new(const char *temporary, const struct verdict *v, struct capture *is)
 {
     char problem[200];
 
@@ -68,8 +68,8 @@ static int read_new(const char *temporary, const struct verdict *v, struct captu
     return EXIT_HARNESS;
 }
 
-static const struct verdict *run_once(const struct exact_run *run, const struct replay_settings *s,
-                                      const char *pcap)
+static const struct verdict *exact_run_once(const struct exact_run *run,
+                                            const struct replay_settings *s, const char *pcap)
 {
     struct job job = {.scenario = run->scenario,
                       .choice = run->choice,
@@ -89,8 +89,8 @@ static const struct verdict *run_once(const struct exact_run *run, const struct 
     return v;
 }
 
-static int run_again(const char *path, const struct capture *was, const struct exact_run *run,
-                     const struct replay_settings *s)
+static int exact_run_again(const char *path, const struct capture *was, const struct exact_run *run,
+                           const struct replay_settings *s)
 {
     char temporary[] = "/tmp/drywire-replay-XXXXXX";
     int fd = mkstemp(temporary), code;
@@ -102,8 +102,8 @@ static int run_again(const char *path, const struct capture *was, const struct e
         return EXIT_HARNESS;
     }
     close(fd);
-    v = run_once(run, s, temporary);
-    code = read_new(temporary, v, &is);
+    v = exact_run_once(run, s, temporary);
+    code = exact_read_new(temporary, v, &is);
     if (!code) {
         code = exact_compare(path, was, &is, &v->failure);
         capture_free(&is);
@@ -116,7 +116,8 @@ static int run_again(const char *path, const struct capture *was, const struct e
 
 /* The machine of the scenario, with the capture as its far side: nothing is drawn again. 0, or
  * EXIT_USAGE after a line. */
-static int behind_capture(struct scenario *sc, const char *path, struct capture *c, uint64_t seed)
+static int exact_behind_capture(struct scenario *sc, const char *path, struct capture *c,
+                                uint64_t seed)
 {
     unsigned kept = 0;
 
@@ -142,7 +143,7 @@ static int behind_capture(struct scenario *sc, const char *path, struct capture 
 }
 
 /* Those that world replay compares: no pure ACKs. */
-static size_t own_frames(const struct scenario *sc)
+static size_t exact_own_frames(const struct scenario *sc)
 {
     const struct capture *c = &sc->replay.capture;
     size_t n = 0;
@@ -155,18 +156,18 @@ static size_t own_frames(const struct scenario *sc)
     return n;
 }
 
-static int deliver_again(const char *path, const struct exact_run *run,
-                         const struct replay_settings *s)
+static int exact_deliver_again(const char *path, const struct exact_run *run,
+                               const struct replay_settings *s)
 {
     const struct scenario *sc = run->scenario;
-    size_t own = own_frames(sc);
+    size_t own = exact_own_frames(sc);
     const struct verdict *v;
 
     if (!own) {
         value_message(stderr, "drywire: %s: no frame is the machine's\n", path);
         return EXIT_USAGE;
     }
-    v = run_once(run, s, NULL);
+    v = exact_run_once(run, s, NULL);
     if (v->failure.kind == FAILURE_NONE) {
         printf("same  %s  exact: of %zu frames the machine's own %zu, ACKs apart (P2)\n",
                value_shown(path), sc->replay.capture.count, own);
@@ -181,7 +182,7 @@ static int deliver_again(const char *path, const struct exact_run *run,
 /* ---- the whole ---- */
 
 /* 0, or EXIT_USAGE after a line. */
-static int check_made(const char *path, const struct made *m, uint64_t *seed)
+static int exact_check_made(const char *path, const struct made *m, uint64_t *seed)
 {
     const char *missing = !*m->verb       ? "verb"
                           : !*m->scenario ? "scenario"
@@ -237,7 +238,7 @@ static int exact_scenario(const struct capture *c, const char *path, const struc
 }
 
 /* Is the far side of the run here? */
-static int check_world(const struct scenario *sc)
+static int exact_check_world(const struct scenario *sc)
 {
     int code = can_run(sc);
 
@@ -250,14 +251,14 @@ int exact_run_open(struct exact_run *run, const char *path, struct capture *c)
     int code;
 
     *run = (struct exact_run){0};
-    read_made(c, &m);
-    code = check_made(path, &m, &run->choice.seed);
+    exact_read_made(c, &m);
+    code = exact_check_made(path, &m, &run->choice.seed);
     if (!code)
         code = exact_scenario(c, path, &m, &run->scenario);
     if (code)
         return code;
     run->delivered = strcmp(m.verb, "run") != 0;
-    code = run->delivered ? 0 : check_world(run->scenario);
+    code = run->delivered ? 0 : exact_check_world(run->scenario);
     if (code) {
         scenario_free(run->scenario);
         return code;
@@ -277,7 +278,7 @@ int exact_run_open(struct exact_run *run, const char *path, struct capture *c)
             *m.source ? m.source : "unknown", DRYWIRE_SOURCE);
     fflush(stdout);
     if (run->delivered)
-        code = behind_capture(run->scenario, path, c, run->choice.seed);
+        code = exact_behind_capture(run->scenario, path, c, run->choice.seed);
     if (code)
         scenario_free(run->scenario);
     return code;
@@ -290,7 +291,7 @@ int replay_exact(const char *path, struct capture *c, const struct replay_settin
 
     if (code)
         return code;
-    code = run.delivered ? deliver_again(path, &run, s) : run_again(path, c, &run, s);
+    code = run.delivered ? exact_deliver_again(path, &run, s) : exact_run_again(path, c, &run, s);
     scenario_free(run.scenario);
     return code;
 }

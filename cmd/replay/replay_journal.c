@@ -29,7 +29,7 @@ static volatile int trap_signal;
 
 /* ---- what it says ---- */
 
-static void on_line(uint64_t now_ns, const char *text, bool on_console)
+static void replay_journal_on_line(uint64_t now_ns, const char *text, bool on_console)
 {
     char at[40];
 
@@ -39,7 +39,7 @@ static void on_line(uint64_t now_ns, const char *text, bool on_console)
     printf("%s       %s\n", at, text);
 }
 
-static void on_record(uint64_t number, const struct journal_record *r)
+static void replay_journal_on_record(uint64_t number, const struct journal_record *r)
 {
     char words[WORDS_SIZE];
 
@@ -48,7 +48,7 @@ static void on_record(uint64_t number, const struct journal_record *r)
 
 /* ---- traps ---- */
 
-static void on_signal(int number, siginfo_t *info, void *context)
+static void replay_journal_on_signal(int number, siginfo_t *info, void *context)
 {
     (void)info;
     trap_signal = number;
@@ -62,17 +62,17 @@ static void on_signal(int number, siginfo_t *info, void *context)
     siglongjmp(replay.escape, OUTCOME_TRAP);
 }
 
-static void watch_signals(void)
+static void replay_journal_watch_signals(void)
 {
     static const int numbers[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE};
-    struct sigaction a = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+    struct sigaction a = {.sa_sigaction = replay_journal_on_signal, .sa_flags = SA_SIGINFO};
 
     for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         sigaction(numbers[i], &a, NULL);
 }
 
 /* It trapped: is that the panic of the journal, at its place? */
-static bool same_panic(struct replay *r)
+static bool replay_journal_same_panic(struct replay *r)
 {
     const struct journal_record *end = &r->journal.end;
     const char *site = check_site(trap_pc), *what = site ? site : strsignal(trap_signal);
@@ -97,7 +97,7 @@ static bool same_panic(struct replay *r)
 
 /* ---- the whole ---- */
 
-static char *read_file(const char *path, size_t *len)
+static char *replay_journal_read_file(const char *path, size_t *len)
 {
     FILE *f = fopen(path, "rb");
     char *text = malloc(JOURNAL_LOG_MAX + 1);
@@ -116,11 +116,11 @@ static char *read_file(const char *path, size_t *len)
 }
 
 /* 0, or EXIT_USAGE after a line. */
-static int open_journal(const char *path, struct journal *j)
+static int replay_journal_open(const char *path, struct journal *j)
 {
     char why[300];
     size_t len;
-    char *text = read_file(path, &len);
+    char *text = replay_journal_read_file(path, &len);
     int code = EXIT_USAGE;
 
     if (!text)
@@ -144,7 +144,7 @@ static int open_journal(const char *path, struct journal *j)
     return code;
 }
 
-static int under_gdb(const char *path)
+static int replay_journal_under_gdb(const char *path)
 {
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -157,12 +157,12 @@ static int under_gdb(const char *path)
     return EXIT_CANNOT_TEST;
 }
 
-static int verdict(struct replay *r, const char *path, enum outcome outcome)
+static int replay_journal_verdict(struct replay *r, const char *path, enum outcome outcome)
 {
     static const char *const ends[] = {"asked", "full", "panic"};
     const struct journal_record *end = &r->journal.end;
 
-    if (outcome == OUTCOME_TRAP && same_panic(r))
+    if (outcome == OUTCOME_TRAP && replay_journal_same_panic(r))
         outcome = OUTCOME_SAME;
     printf("%s  %s  target=%s build=%s records=%" PRIu64 " polls=%" PRIu64 "+%" PRIu64
            " complete=%d end=%s%s%.*s\n",
@@ -180,20 +180,20 @@ static int verdict(struct replay *r, const char *path, enum outcome outcome)
 
 int replay_journal(const char *path, bool gdb, bool verbose)
 {
-    int outcome, code = open_journal(path, &replay.journal);
+    int outcome, code = replay_journal_open(path, &replay.journal);
 
     if (code)
         return code;
     if (gdb)
-        return under_gdb(path);
-    replay.listener.line = on_line;
-    replay.listener.record = verbose ? on_record : NULL;
+        return replay_journal_under_gdb(path);
+    replay.listener.line = replay_journal_on_line;
+    replay.listener.record = verbose ? replay_journal_on_record : NULL;
     replay_open(&replay);
-    watch_signals();
+    replay_journal_watch_signals();
     outcome = sigsetjmp(replay.escape, 1);
     if (!outcome)
         replay_run(&replay);
-    code = verdict(&replay, path, (enum outcome)outcome);
+    code = replay_journal_verdict(&replay, path, (enum outcome)outcome);
     replay_close(&replay);
     journal_free(&replay.journal);
     return code;

@@ -25,7 +25,7 @@ struct comparison {
 /* ---- the block ---- */
 
 /* One side of a difference: the frame, or that there is none. */
-static void say_side(const struct comparison *c, const struct compared *side, size_t frame)
+static void compare_say_side(const struct comparison *c, const struct compared *side, size_t frame)
 {
     char line[200];
     struct decoded d;
@@ -42,7 +42,7 @@ static void say_side(const struct comparison *c, const struct compared *side, si
 
 /* The captures differ: what, and the first frame on each side (0: none). Always 1. */
 static int __attribute__((format(printf, 4, 5)))
-differ(const struct comparison *c, size_t frame_a, size_t frame_b, const char *format, ...)
+compare_differ(const struct comparison *c, size_t frame_a, size_t frame_b, const char *format, ...)
 {
     va_list args;
 
@@ -51,14 +51,15 @@ differ(const struct comparison *c, size_t frame_a, size_t frame_b, const char *f
     vfprintf(c->out, format, args);
     va_end(args);
     fputc('\n', c->out);
-    say_side(c, c->a, frame_a);
-    say_side(c, c->b, frame_b);
+    compare_say_side(c, c->a, frame_a);
+    compare_say_side(c, c->b, frame_b);
     return 1;
 }
 
 /* Two strings that must be equal byte by byte, parts of the frames named. */
-static int differ_at(const struct comparison *c, const char *what, size_t frame_a, size_t frame_b,
-                     const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+static int compare_differ_at(const struct comparison *c, const char *what, size_t frame_a,
+                             size_t frame_b, const uint8_t *a, size_t a_len, const uint8_t *b,
+                             size_t b_len)
 {
     size_t at = normal_difference(a, a_len, b, b_len);
     struct decoded d;
@@ -66,16 +67,16 @@ static int differ_at(const struct comparison *c, const char *what, size_t frame_
     if (at == SIZE_MAX)
         return 0;
     if (at >= a_len || at >= b_len)
-        return differ(c, frame_a, frame_b, "%s: %zu bytes and %zu", what, a_len, b_len);
+        return compare_differ(c, frame_a, frame_b, "%s: %zu bytes and %zu", what, a_len, b_len);
     decode_frame(c->a->capture.frames[frame_a - 1].bytes, c->a->capture.frames[frame_a - 1].len,
                  &d);
-    return differ(c, frame_a, frame_b, "%s: byte %zu (%s) is 0x%02x and 0x%02x", what, at,
-                  normal_field(&d, at), a[at], b[at]);
+    return compare_differ(c, frame_a, frame_b, "%s: byte %zu (%s) is 0x%02x and 0x%02x", what, at,
+                          normal_field(&d, at), a[at], b[at]);
 }
 
 /* ---- P1 ---- */
 
-static int same_frame(const struct comparison *c, size_t i)
+static int compare_same_frame(const struct comparison *c, size_t i)
 {
     static uint8_t bytes[2][CAPTURE_FRAME_MAX];
     const struct compared *sides[2] = {c->a, c->b};
@@ -90,7 +91,7 @@ static int same_frame(const struct comparison *c, size_t i)
         len[k] = normal_frame(f->bytes, f->len, &d, bytes[k]);
     }
     snprintf(what, sizeof(what), "frame %zu", i + 1);
-    return differ_at(c, what, i + 1, i + 1, bytes[0], len[0], bytes[1], len[1]);
+    return compare_differ_at(c, what, i + 1, i + 1, bytes[0], len[0], bytes[1], len[1]);
 }
 
 static int compare_p1(const struct comparison *c)
@@ -98,10 +99,10 @@ static int compare_p1(const struct comparison *c)
     size_t a = c->a->capture.count, b = c->b->capture.count;
 
     for (size_t i = 0; i < a && i < b; i++)
-        if (same_frame(c, i))
+        if (compare_same_frame(c, i))
             return 1;
     if (a != b)
-        return differ(c, a > b ? b + 1 : 0, b > a ? a + 1 : 0, "%zu frames and %zu", a, b);
+        return compare_differ(c, a > b ? b + 1 : 0, b > a ? a + 1 : 0, "%zu frames and %zu", a, b);
     fprintf(c->out, "same p1: %zu frames\n", a);
     return 0;
 }
@@ -120,19 +121,19 @@ static int compare_messages(const struct comparison *c, const char *kind,
         const struct message *x = &a->messages[i], *y = &b->messages[i];
 
         snprintf(what, sizeof(what), "%s message %zu", kind, i + 1);
-        if (differ_at(c, what, x->frame, y->frame, x->bytes, x->len, y->bytes, y->len))
+        if (compare_differ_at(c, what, x->frame, y->frame, x->bytes, x->len, y->bytes, y->len))
             return 1;
     }
     if (a->count == b->count)
         return 0;
-    return differ(c, a->count > b->count ? a->messages[b->count].frame : 0,
-                  b->count > a->count ? b->messages[a->count].frame : 0, "%zu %s messages and %zu",
-                  a->count, kind, b->count);
+    return compare_differ(c, a->count > b->count ? a->messages[b->count].frame : 0,
+                          b->count > a->count ? b->messages[a->count].frame : 0,
+                          "%zu %s messages and %zu", a->count, kind, b->count);
 }
 
 /* The machine's first sequence numbers are a secret, the same under one seed, plus a clock of 4 us
  * (RFC 9293 section 3.4.1), which is not. */
-static bool near(uint32_t a, uint32_t b)
+static bool compare_near(uint32_t a, uint32_t b)
 {
     uint32_t apart = a - b < b - a ? a - b : b - a;
 
@@ -148,20 +149,21 @@ static int compare_streams(const struct comparison *c, const struct connection *
 
     snprintf(what, sizeof(what), "connection of port %u, %s", x->local_port, speakers[who]);
     if (!a->syn_frame != !b->syn_frame)
-        return differ(c, a->syn_frame, b->syn_frame, "%s: a SYN on one side only", what);
-    if (who == OWN && !near(a->iss, b->iss)) /* the peer's is libslirp's own */
-        return differ(c, a->syn_frame, b->syn_frame,
-                      "%s: sequence numbers from %u and %u are more than clocks apart", what,
-                      a->iss, b->iss);
+        return compare_differ(c, a->syn_frame, b->syn_frame, "%s: a SYN on one side only", what);
+    if (who == OWN && !compare_near(a->iss, b->iss)) /* the peer's is libslirp's own */
+        return compare_differ(c, a->syn_frame, b->syn_frame,
+                              "%s: sequence numbers from %u and %u are more than clocks apart",
+                              what, a->iss, b->iss);
     if (normal_difference(a->options, a->options_len, b->options, b->options_len) != SIZE_MAX)
-        return differ(c, a->syn_frame, b->syn_frame, "%s: other options in the SYN", what);
+        return compare_differ(c, a->syn_frame, b->syn_frame, "%s: other options in the SYN", what);
     at = normal_difference(a->bytes, a->len, b->bytes, b->len);
     if (at == SIZE_MAX)
         return 0;
-    return differ(c, stream_frame(a, at), stream_frame(b, at),
-                  "%s: byte %zu of the streams (%zu bytes sha256=%s and %zu bytes sha256=%s)", what,
-                  at, a->len, sha256_text(a->bytes, a->len, hash_a), b->len,
-                  sha256_text(b->bytes, b->len, hash_b));
+    return compare_differ(
+        c, stream_frame(a, at), stream_frame(b, at),
+        "%s: byte %zu of the streams (%zu bytes sha256=%s and %zu bytes sha256=%s)", what, at,
+        a->len, sha256_text(a->bytes, a->len, hash_a), b->len,
+        sha256_text(b->bytes, b->len, hash_b));
 }
 
 static int compare_connection(const struct comparison *c, const struct connection *x,
@@ -171,7 +173,7 @@ static int compare_connection(const struct comparison *c, const struct connectio
 
     if (x->local_port != y->local_port || x->remote_port != y->remote_port ||
         x->remote != y->remote)
-        return differ(c, x->first_frame, y->first_frame, "another connection");
+        return compare_differ(c, x->first_frame, y->first_frame, "another connection");
     for (unsigned who = 0; who < SPEAKERS; who++)
         if (compare_streams(c, x, y, who))
             return 1;
@@ -179,13 +181,14 @@ static int compare_connection(const struct comparison *c, const struct connectio
                            strlen(y->close));
     if (at == SIZE_MAX)
         return 0;
-    return differ(c, x->close_frames[at], y->close_frames[at],
-                  "connection of port %u closes '%s' and '%s' (F, f: FIN of the machine, of its "
-                  "peer; R, r: RST)",
-                  x->local_port, x->close, y->close);
+    return compare_differ(
+        c, x->close_frames[at], y->close_frames[at],
+        "connection of port %u closes '%s' and '%s' (F, f: FIN of the machine, of its "
+        "peer; R, r: RST)",
+        x->local_port, x->close, y->close);
 }
 
-static void tell(const struct comparison *c, const struct digest *g, bool verbose)
+static void compare_tell(const struct comparison *c, const struct digest *g, bool verbose)
 {
     fprintf(c->out, "same p3:");
     for (unsigned k = 0; k < MESSAGE_KINDS; k++)
@@ -216,7 +219,7 @@ static int compare_digests(const struct comparison *c, const struct digest *a,
             return 1;
     if (a->connection_count == b->connection_count)
         return 0;
-    return differ(
+    return compare_differ(
         c,
         a->connection_count > b->connection_count ? a->connections[b->connection_count].first_frame
                                                   : 0,
@@ -234,7 +237,7 @@ static int compare_p3(const struct comparison *c, bool verbose)
     digest_read(&b, &c->b->capture);
     result = compare_digests(c, &a, &b);
     if (!result)
-        tell(c, &a, verbose);
+        compare_tell(c, &a, verbose);
     digest_free(&a);
     digest_free(&b);
     return result;

@@ -18,7 +18,7 @@ unsigned fold_width(FILE *out)
 
 /* Is this byte a column of its own? Of a colour's escape sequence and of a character of several
  * bytes only one is; *escape is the state between bytes. */
-static bool is_column(unsigned char c, bool *escape)
+static bool fold_is_column(unsigned char c, bool *escape)
 {
     if (c == '\033')
         *escape = true;
@@ -31,14 +31,14 @@ static bool is_column(unsigned char c, bool *escape)
 
 /* How much of a line fits into `width` columns: all of it, or up to the last space that does;
  * without one as much as fits, but of a command its first word whole. */
-static size_t fitting(const char *line, size_t len, unsigned width, bool command)
+static size_t fold_fitting(const char *line, size_t len, unsigned width, bool command)
 {
     size_t fits = 0, space = 0;
     unsigned columns = 0;
     bool escape = false;
 
     for (size_t i = 0; i < len; i++) {
-        columns += is_column((unsigned char)line[i], &escape);
+        columns += fold_is_column((unsigned char)line[i], &escape);
         if (columns > width && (space || !command))
             return space ? space : fits;
         fits = i + 1;
@@ -48,7 +48,7 @@ static size_t fitting(const char *line, size_t len, unsigned width, bool command
     return len;
 }
 
-static bool is_command(const char *line)
+static bool fold_is_command(const char *line)
 {
     static const char *const names[] = {"replay:", "again:", "wireshark:", "bisect:"};
 
@@ -58,16 +58,16 @@ static bool is_command(const char *line)
     return false;
 }
 
-static void print_line(FILE *out, const char *line, size_t len, unsigned width)
+static void fold_print_line(FILE *out, const char *line, size_t len, unsigned width)
 {
     unsigned indent = *line == ' ' ? INDENT_STORY : INDENT;
-    bool command = is_command(line);
+    bool command = fold_is_command(line);
     const char *end = command ? " \\" : "";
     unsigned room = width - (unsigned)strlen(end);
-    size_t n = fitting(line, len, width, command);
+    size_t n = fold_fitting(line, len, width, command);
 
     if (n < len)
-        n = fitting(line, len, room, command);
+        n = fold_fitting(line, len, room, command);
     while (n < len) {
         fprintf(out, "%.*s%s\n%*s", (int)n, line, end, (int)indent, "");
         line += n;
@@ -76,9 +76,9 @@ static void print_line(FILE *out, const char *line, size_t len, unsigned width)
             line++;
             len--;
         }
-        n = fitting(line, len, width - indent, command);
+        n = fold_fitting(line, len, width - indent, command);
         if (n < len)
-            n = fitting(line, len, room - indent, command);
+            n = fold_fitting(line, len, room - indent, command);
     }
     fprintf(out, "%.*s\n", (int)len, line);
 }
@@ -92,7 +92,7 @@ void fold_print(FILE *out, const char *text, unsigned width)
     while (*text) {
         size_t len = strcspn(text, "\n");
 
-        print_line(out, text, len, width);
+        fold_print_line(out, text, len, width);
         text += len + (text[len] == '\n');
     }
 }

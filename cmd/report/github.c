@@ -38,7 +38,7 @@ static void github_annotation(FILE *out, const struct report_item *it, const cha
 }
 
 /* `text` in a cell of a Markdown table: in one line. */
-static void markdown_text(FILE *out, const char *text)
+static void github_markdown_text(FILE *out, const char *text)
 {
     for (; *text; text++)
         fprintf(out, "%s%c", *text == '|' ? "\\" : "", (unsigned char)*text < ' ' ? ' ' : *text);
@@ -57,11 +57,11 @@ static int github_summary(const struct report_item *it, const char *what, const 
         if (ftell(out) == 0)
             fputs("| scenario | failed | replay |\n|---|---|---|\n", out);
         fputs("| ", out);
-        markdown_text(out, report_path(it));
+        github_markdown_text(out, report_path(it));
         fputs(" | ", out);
-        markdown_text(out, what);
+        github_markdown_text(out, what);
         fputs(" | `", out);
-        markdown_text(out, replay);
+        github_markdown_text(out, replay);
         fputs("` |\n", out);
         good = !fflush(out) && !ferror(out);
         if (!fclose(out) && good)

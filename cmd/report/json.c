@@ -20,7 +20,7 @@ size_t utf8_len(const unsigned char *c, size_t left)
     return n;
 }
 
-static int plain(unsigned char c)
+static int json_plain(unsigned char c)
 {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<';
 }
@@ -34,7 +34,7 @@ void json_string(FILE *out, const char *text, size_t len)
         const unsigned char *from = c;
         size_t n;
 
-        while (c < end && plain(*c))
+        while (c < end && json_plain(*c))
             c++;
         fwrite(from, 1, (size_t)(c - from), out);
         if (c == end)

@@ -17,7 +17,7 @@ static FILE *junit; /* into them */
 static unsigned tests, failures, errors, skipped;
 static uint64_t total_ns;
 
-static bool xml_has(const unsigned char *c, size_t n)
+static bool junit_xml_has(const unsigned char *c, size_t n)
 {
     if (n == 1)
         return *c >= ' ' || *c == '\t' || *c == '\n' || *c == '\r';
@@ -33,7 +33,7 @@ static void junit_text(const char *text, const char *special)
     while (c < end) {
         size_t n = utf8_len(c, (size_t)(end - c));
 
-        if (!xml_has(c, n))
+        if (!junit_xml_has(c, n))
             fputs("\xef\xbf\xbd", junit);
         else if (strchr(special, *c))
             fprintf(junit, "&#%u;", *c);

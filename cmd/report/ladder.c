@@ -23,7 +23,7 @@ enum { BROKEN_AT = 60 };
 
 /* ---- text ---- */
 
-static const char *printable(const char *text, char buf[TEXT_MAX])
+static const char *ladder_printable(const char *text, char buf[TEXT_MAX])
 {
     size_t n = 0;
 
@@ -37,13 +37,13 @@ static const char *printable(const char *text, char buf[TEXT_MAX])
 }
 
 /* Cut to `width` characters, with three dots for what is left out. */
-static void cut(char *text, size_t width)
+static void ladder_cut(char *text, size_t width)
 {
     if (strlen(text) > width)
         strcpy(text + (width < 3 ? 0 : width - 3), width < 3 ? "" : "...");
 }
 
-static const char *paint(const struct ladder *l, const char *colour)
+static const char *ladder_paint(const struct ladder *l, const char *colour)
 {
     return l->color ? colour : "";
 }
@@ -51,7 +51,7 @@ static const char *paint(const struct ladder *l, const char *colour)
 /* ---- Mermaid ---- */
 
 /* What means something to Mermaid, or to the HTML around it, as a number. */
-static void mermaid_text(FILE *out, const char *text)
+static void ladder_mermaid_text(FILE *out, const char *text)
 {
     for (; *text; text++)
         if (strchr("#;<>&\"'`%{}$\\~^", *text))
@@ -60,20 +60,20 @@ static void mermaid_text(FILE *out, const char *text)
             fputc(*text, out);
 }
 
-static void mermaid_line(const struct ladder *l, uint64_t time_ns, const char *head,
-                         const char *text)
+static void ladder_mermaid_line(const struct ladder *l, uint64_t time_ns, const char *head,
+                                const char *text)
 {
     char at[40], shown[TEXT_MAX];
 
     story_time(at, sizeof(at), time_ns);
     fprintf(l->out, "    %s: %s ", head, at + strspn(at, " "));
-    mermaid_text(l->out, printable(text, shown));
+    ladder_mermaid_text(l->out, ladder_printable(text, shown));
     fputc('\n', l->out);
 }
 
 /* ---- the parts ---- */
 
-static unsigned wire_width(const struct ladder *l)
+static unsigned ladder_wire_width(const struct ladder *l)
 {
     return l->width - FRAME_EDGES;
 }
@@ -81,12 +81,12 @@ static unsigned wire_width(const struct ladder *l)
 void ladder_start(const struct ladder *l, const char *title)
 {
     char shown[TEXT_MAX];
-    int room = (int)wire_width(l) - 11;
+    int room = (int)ladder_wire_width(l) - 11;
 
-    printable(title, shown);
+    ladder_printable(title, shown);
     if (l->mermaid) {
         fprintf(l->out, "sequenceDiagram\n    title ");
-        mermaid_text(l->out, shown);
+        ladder_mermaid_text(l->out, shown);
         fputs("\n    participant M as machine\n    participant W as world\n", l->out);
         return;
     }
@@ -95,23 +95,23 @@ void ladder_start(const struct ladder *l, const char *title)
 }
 
 /* " text  [fate] " of `most` characters: what was done to a frame is never cut. */
-static void make_label(char label[TEXT_MAX], unsigned most, const struct decoded *d,
-                       const char *fate)
+static void ladder_make_label(char label[TEXT_MAX], unsigned most, const struct decoded *d,
+                              const char *fate)
 {
     char what[200], tag[120] = "";
     size_t room;
 
     if (fate)
         snprintf(tag, sizeof(tag), "  [%.100s]", fate);
-    cut(tag, most / 2);
+    ladder_cut(tag, most / 2);
     room = most - 2 - strlen(tag);
     decode_summary(d, what, sizeof(what));
-    cut(what, room);
+    ladder_cut(what, room);
     snprintf(label, TEXT_MAX, " %s%s ", what, tag);
 }
 
 /* "--- label ------>", whole or broken off, in `wire` of `width` characters. */
-static void draw_arrow(char *wire, unsigned width, bool tx, bool lost, const char *label)
+static void ladder_draw_arrow(char *wire, unsigned width, bool tx, bool lost, const char *label)
 {
     unsigned end = lost ? width * BROKEN_AT / 100 : width, n = (unsigned)strlen(label);
 
@@ -134,20 +134,24 @@ void ladder_frame(const struct ladder *l, uint64_t time_ns, enum direction dir,
     bool tx = dir == DIRECTION_TX;
 
     if (fate)
-        fate = printable(fate, safe);
+        fate = ladder_printable(fate, safe);
     if (l->mermaid) {
         story_frame_words(text, sizeof(text), d, fate);
-        mermaid_line(l, time_ns, tx ? lost ? "M-xW" : "M->>W" : lost ? "W-xM" : "W->>M", text);
+        ladder_mermaid_line(l, time_ns,
+                            tx     ? lost ? "M-xW" : "M->>W"
+                            : lost ? "W-xM"
+                                   : "W->>M",
+                            text);
         return;
     }
     story_time(at, sizeof(at), time_ns);
-    make_label(text, wire_width(l) - 2 * DASHES_MIN - (lost ? GAP_MIN : 0), d, fate);
-    draw_arrow(wire, wire_width(l), tx, lost, text);
+    ladder_make_label(text, ladder_wire_width(l) - 2 * DASHES_MIN - (lost ? GAP_MIN : 0), d, fate);
+    ladder_draw_arrow(wire, ladder_wire_width(l), tx, lost, text);
     fprintf(l->out, "%s%s  |%s|%s\n",
-            paint(l, lost   ? RED
-                     : fate ? YELLOW
-                            : ""),
-            at, wire, paint(l, lost || fate ? PLAIN : ""));
+            ladder_paint(l, lost   ? RED
+                            : fate ? YELLOW
+                                   : ""),
+            at, wire, ladder_paint(l, lost || fate ? PLAIN : ""));
 }
 
 void ladder_note(const struct ladder *l, uint64_t time_ns, const char *text)
@@ -155,24 +159,24 @@ void ladder_note(const struct ladder *l, uint64_t time_ns, const char *text)
     char at[40], shown[TEXT_MAX];
 
     if (l->mermaid) {
-        mermaid_line(l, time_ns, "Note over M", text);
+        ladder_mermaid_line(l, time_ns, "Note over M", text);
         return;
     }
     story_time(at, sizeof(at), time_ns);
-    printable(text, shown);
-    cut(shown, wire_width(l) - 2);
-    fprintf(l->out, "%s%s  o %-*s|%s\n", paint(l, DIM), at, (int)wire_width(l) - 1, shown,
-            paint(l, PLAIN));
+    ladder_printable(text, shown);
+    ladder_cut(shown, ladder_wire_width(l) - 2);
+    fprintf(l->out, "%s%s  o %-*s|%s\n", ladder_paint(l, DIM), at, (int)ladder_wire_width(l) - 1,
+            shown, ladder_paint(l, PLAIN));
 }
 
 void ladder_end(const struct ladder *l, const char *text)
 {
     char shown[TEXT_MAX];
 
-    printable(text, shown);
+    ladder_printable(text, shown);
     if (l->mermaid) {
         fputs("    %% ", l->out);
-        mermaid_text(l->out, shown);
+        ladder_mermaid_text(l->out, shown);
         fputc('\n', l->out);
     } else {
         fprintf(l->out, "%s\n", shown);

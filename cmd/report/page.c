@@ -1,7 +1,7 @@
 /*
- * A run as a page: see page.h. The template is copied; where it says @NAME@ stands what put_part()
- * knows. The run is columns of numbers and strings, in the order in which cmd/report/page.js reads
- * them.
+ * A run as a page: see page.h. The template is copied; where it says @NAME@ stands what
+ * page_put_part() knows. The run is columns of numbers and strings, in the order in which
+ * cmd/report/page.js reads them.
  */
 #include "page.h"
 #include "json.h"
@@ -17,7 +17,7 @@ extern const size_t page_html_len, page_css_len, page_js_len;
 
 /* ---- Base64 (RFC 4648 section 4) ---- */
 
-static void put_base64(FILE *out, const uint8_t *bytes, size_t len)
+static void page_put_base64(FILE *out, const uint8_t *bytes, size_t len)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -35,39 +35,40 @@ static void put_base64(FILE *out, const uint8_t *bytes, size_t len)
     }
 }
 
-static unsigned hex_digit(char c)
+static unsigned page_hex_digit(char c)
 {
     return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
 }
 
 /* The source expression of a content security policy for one inline element. */
-static void put_hash_source(FILE *out, const char *sha256)
+static void page_put_hash_source(FILE *out, const char *sha256)
 {
     uint8_t digest[32];
 
     for (unsigned i = 0; i < sizeof(digest); i++)
-        digest[i] = (uint8_t)(hex_digit(sha256[2 * i]) << 4 | hex_digit(sha256[2 * i + 1]));
+        digest[i] =
+            (uint8_t)(page_hex_digit(sha256[2 * i]) << 4 | page_hex_digit(sha256[2 * i + 1]));
     fputs("'sha256-", out);
-    put_base64(out, digest, sizeof(digest));
+    page_put_base64(out, digest, sizeof(digest));
     fputc('\'', out);
 }
 
 /* ---- the header of the data ---- */
 
-static void put_text(FILE *out, const char *name, const char *text)
+static void page_put_text(FILE *out, const char *name, const char *text)
 {
     fprintf(out, "\"%s\":", name);
     json_string(out, text, strlen(text));
     fputs(",\n", out);
 }
 
-static void put_number(FILE *out, const char *name, uint64_t n)
+static void page_put_number(FILE *out, const char *name, uint64_t n)
 {
     fprintf(out, "\"%s\":%" PRIu64 ",\n", name, n);
 }
 
 /* The scenario as it was read, so that the page can show it. */
-static void put_source(FILE *out, const char *text)
+static void page_put_source(FILE *out, const char *text)
 {
     enum { SOURCE_MAX = 64 << 10 };
 
@@ -76,33 +77,33 @@ static void put_source(FILE *out, const char *text)
     fputs(",\n", out);
 }
 
-static void put_facts(FILE *out, const struct page_facts *f)
+static void page_put_facts(FILE *out, const struct page_facts *f)
 {
     static const char *const worlds[] = {
         [WORLD_NATIVE] = "native", [WORLD_SLIRP] = "slirp", [WORLD_REPLAY] = "replay"};
     const struct failure *x = f->failure;
 
-    put_text(out, "scenario", f->scenario->path);
-    put_text(out, "title", f->scenario->title);
-    put_source(out, f->scenario->text);
-    put_text(out, "world", worlds[f->scenario->world]);
+    page_put_text(out, "scenario", f->scenario->path);
+    page_put_text(out, "title", f->scenario->title);
+    page_put_source(out, f->scenario->text);
+    page_put_text(out, "world", worlds[f->scenario->world]);
     fprintf(out, "\"seed\":\"%" PRIu64 "\",\n", f->seed); /* JavaScript could not hold them */
     fprintf(out, "\"hash\":\"%016" PRIx64 "\",\n", f->hash);
-    put_text(out, "verdict", x->kind == FAILURE_NONE ? "pass" : "fail");
+    page_put_text(out, "verdict", x->kind == FAILURE_NONE ? "pass" : "fail");
     if (x->kind != FAILURE_NONE) {
-        put_text(out, "kind", f->failure_kind);
-        put_text(out, "oracle", x->oracle);
-        put_text(out, "site", x->site);
-        put_text(out, "message", x->message);
-        put_number(out, "failed_ns", x->time_ns - SIM_POWER_ON_NS);
-        put_number(out, "failed_event", x->event);
+        page_put_text(out, "kind", f->failure_kind);
+        page_put_text(out, "oracle", x->oracle);
+        page_put_text(out, "site", x->site);
+        page_put_text(out, "message", x->message);
+        page_put_number(out, "failed_ns", x->time_ns - SIM_POWER_ON_NS);
+        page_put_number(out, "failed_event", x->event);
     }
-    put_number(out, "virtual_ns", f->virtual_ns);
-    put_number(out, "events", f->events);
-    put_text(out, "reproduce", f->reproduce);
-    put_text(out, "versions", f->versions);
+    page_put_number(out, "virtual_ns", f->virtual_ns);
+    page_put_number(out, "events", f->events);
+    page_put_text(out, "reproduce", f->reproduce);
+    page_put_text(out, "versions", f->versions);
     if (f->coverage)
-        put_text(out, "coverage", f->coverage);
+        page_put_text(out, "coverage", f->coverage);
 }
 
 /* ---- words that are said again and again: their number in a list ---- */
@@ -115,7 +116,7 @@ struct words {
     unsigned count;
 };
 
-static unsigned word_number(struct words *w, const char *word, size_t len)
+static unsigned page_word_number(struct words *w, const char *word, size_t len)
 {
     unsigned i = 0;
 
@@ -129,7 +130,7 @@ static unsigned word_number(struct words *w, const char *word, size_t len)
     return i < WORDS_MAX ? i : 0;
 }
 
-static void put_words(FILE *out, const char *name, const struct words *w)
+static void page_put_words(FILE *out, const char *name, const struct words *w)
 {
     fprintf(out, "\"%s\":[", name);
     for (unsigned i = 0; i < w->count; i++) {
@@ -141,7 +142,7 @@ static void put_words(FILE *out, const char *name, const struct words *w)
 
 /* ---- the records, column by column ---- */
 
-static void put_order(FILE *out, const struct page_log *log)
+static void page_put_order(FILE *out, const struct page_log *log)
 {
     static const char letters[] = "LFR";
     const struct page_record *r = NULL;
@@ -158,7 +159,7 @@ static void put_order(FILE *out, const struct page_log *log)
     fputs("],\n", out);
 }
 
-static void put_lines(FILE *out, const struct page_log *log)
+static void page_put_lines(FILE *out, const struct page_log *log)
 {
     const struct page_record *r = NULL;
     const char *comma = "";
@@ -177,16 +178,16 @@ static void put_lines(FILE *out, const struct page_log *log)
 /* direction, length, delay (-1: lost), fate, error, bytes kept, layer; of TCP besides flags, seq,
  * ack, window, MSS, payload, and 0 or 1 and the four of its connection if it is another one than
  * that of the last such frame. */
-static void put_frame(FILE *out, const struct page_record *r, struct words *words,
-                      const struct decoded **last)
+static void page_put_frame(FILE *out, const struct page_record *r, struct words *words,
+                           const struct decoded **last)
 {
     const struct page_frame *f = (const struct page_frame *)(r + 1);
     const struct decoded *d = &f->decoded, *l = *last;
     const char *fate = (const char *)(f + 1) + f->snap;
     long long delay = f->arrival_ns == SIM_NEVER ? -1 : (long long)(f->arrival_ns - r->time_ns);
     const char *error = d->error ? d->error : "";
-    unsigned fate_number = word_number(words, fate, f->fate_len);
-    unsigned error_number = word_number(words, error, strlen(error));
+    unsigned fate_number = page_word_number(words, fate, f->fate_len);
+    unsigned error_number = page_word_number(words, error, strlen(error));
 
     fprintf(out, ",%u,%u,%lld,%u,%u,%u,%d", f->direction, f->frame_len, delay, fate_number,
             error_number, f->snap, d->layer == LAYER_TCP);
@@ -203,7 +204,7 @@ static void put_frame(FILE *out, const struct page_record *r, struct words *word
     *last = d;
 }
 
-static void put_frames(FILE *out, const struct page_log *log)
+static void page_put_frames(FILE *out, const struct page_log *log)
 {
     struct words words = {0};
     const struct page_record *r = NULL;
@@ -211,11 +212,11 @@ static void put_frames(FILE *out, const struct page_log *log)
     const char *comma = "";
     char text[256];
 
-    word_number(&words, "", 0);
+    page_word_number(&words, "", 0);
     fputs("\"frames\":[0", out);
     while ((r = page_log_next(log, r)))
         if (r->kind == PAGE_FRAME)
-            put_frame(out, r, &words, &last);
+            page_put_frame(out, r, &words, &last);
     fputs("],\n\"texts\":[", out);
     while ((r = page_log_next(log, r))) {
         const struct page_frame *f = (const struct page_frame *)(r + 1);
@@ -230,14 +231,14 @@ static void put_frames(FILE *out, const struct page_log *log)
     fputs("],\n\"bytes\":\"", out);
     while ((r = page_log_next(log, r)))
         if (r->kind == PAGE_FRAME)
-            put_base64(out, (const uint8_t *)(r + 1) + sizeof(struct page_frame),
-                       ((const struct page_frame *)(r + 1))->snap);
+            page_put_base64(out, (const uint8_t *)(r + 1) + sizeof(struct page_frame),
+                            ((const struct page_frame *)(r + 1))->snap);
     fputs("\",\n", out);
-    put_words(out, "words", &words);
+    page_put_words(out, "words", &words);
 }
 
 /* what, queue, and what page.js expects of such an event. */
-static void put_ring(FILE *out, const struct page_record *r, uint64_t *last_addr)
+static void page_put_ring(FILE *out, const struct page_record *r, uint64_t *last_addr)
 {
     const struct page_ring *e = (const struct page_ring *)(r + 1);
     const struct page_descriptor *d = (const struct page_descriptor *)(e + 1);
@@ -274,7 +275,7 @@ static void put_ring(FILE *out, const struct page_record *r, uint64_t *last_addr
     }
 }
 
-static void put_rings(FILE *out, const struct page_log *log)
+static void page_put_rings(FILE *out, const struct page_log *log)
 {
     const struct page_record *r = NULL;
     uint64_t last_addr = 0;
@@ -282,12 +283,12 @@ static void put_rings(FILE *out, const struct page_log *log)
     fputs("\"rings\":[0", out);
     while ((r = page_log_next(log, r)))
         if (r->kind == PAGE_RING)
-            put_ring(out, r, &last_addr);
+            page_put_ring(out, r, &last_addr);
     fputs("],\n", out);
 }
 
 /* time since the one before, stream, ordinal, value. */
-static void put_decisions(FILE *out, const struct page_log *log)
+static void page_put_decisions(FILE *out, const struct page_log *log)
 {
     const uint64_t exact = UINT64_C(1) << 53; /* up to there JavaScript is */
     struct words streams = {0}, meanings = {0};
@@ -299,47 +300,47 @@ static void put_decisions(FILE *out, const struct page_log *log)
         const char *quote = d->value > exact ? "\"" : "";
 
         fprintf(out, ",%" PRIu64 ",%u,%" PRIu64 ",%s%" PRIu64 "%s", d->time_ns - last,
-                word_number(&streams, d->stream, strlen(d->stream)), d->ordinal, quote, d->value,
-                quote);
+                page_word_number(&streams, d->stream, strlen(d->stream)), d->ordinal, quote,
+                d->value, quote);
         last = d->time_ns;
     }
     fputs("],\n", out);
-    put_words(out, "streams", &streams);
+    page_put_words(out, "streams", &streams);
     for (unsigned i = 0; i < streams.count; i++) {
         meanings.word[i] = stream_words(streams.word[i]);
         meanings.len[i] = strlen(meanings.word[i]);
     }
     meanings.count = streams.count;
-    put_words(out, "meanings", &meanings);
+    page_put_words(out, "meanings", &meanings);
 }
 
-static void put_data(FILE *out, const struct page_facts *f, const struct page_log *log)
+static void page_put_data(FILE *out, const struct page_facts *f, const struct page_log *log)
 {
     fputs("{\n", out);
-    put_facts(out, f);
-    put_order(out, log);
-    put_lines(out, log);
-    put_frames(out, log);
-    put_rings(out, log);
-    put_decisions(out, log);
+    page_put_facts(out, f);
+    page_put_order(out, log);
+    page_put_lines(out, log);
+    page_put_frames(out, log);
+    page_put_rings(out, log);
+    page_put_decisions(out, log);
     fprintf(out, "\"left_out\":%" PRIu64 "}", log->left_out);
 }
 
 /* ---- the page ---- */
 
-static void put_part(FILE *out, const char *name, size_t len, const struct page_facts *f,
-                     const struct page_log *log)
+static void page_put_part(FILE *out, const char *name, size_t len, const struct page_facts *f,
+                          const struct page_log *log)
 {
     if (len == 5 && !memcmp(name, "STYLE", len))
         fwrite(page_css, 1, page_css_len, out);
     else if (len == 6 && !memcmp(name, "SCRIPT", len))
         fwrite(page_js, 1, page_js_len, out);
     else if (len == 4 && !memcmp(name, "DATA", len))
-        put_data(out, f, log);
+        page_put_data(out, f, log);
     else if (len == 10 && !memcmp(name, "STYLE_HASH", len))
-        put_hash_source(out, page_css_sha256);
+        page_put_hash_source(out, page_css_sha256);
     else if (len == 11 && !memcmp(name, "SCRIPT_HASH", len))
-        put_hash_source(out, page_js_sha256);
+        page_put_hash_source(out, page_js_sha256);
 }
 
 void page_write(FILE *out, const struct page_facts *f, const struct page_log *log)
@@ -355,7 +356,7 @@ void page_write(FILE *out, const struct page_facts *f, const struct page_log *lo
             break;
         }
         fwrite(c, 1, (size_t)(at - c), out);
-        put_part(out, at + 1, (size_t)(close - at - 1), f, log);
+        page_put_part(out, at + 1, (size_t)(close - at - 1), f, log);
         c = close + 1;
     }
 }

@@ -70,7 +70,7 @@ void report_story(FILE *out, const struct report_item *it)
         fputs(v->tail[i % STORY_TAIL], out);
 }
 
-static void put_duration(FILE *out, uint64_t ns)
+static void report_put_duration(FILE *out, uint64_t ns)
 {
     if (ns < 10 * NS_PER_MS)
         fprintf(out, "%" PRIu64 ".%03" PRIu64 " ms", ns / NS_PER_MS, ns / NS_PER_US % 1000);
@@ -78,14 +78,14 @@ static void put_duration(FILE *out, uint64_t ns)
         fprintf(out, "%" PRIu64 ".%03" PRIu64 " s", ns / NS_PER_S, ns / NS_PER_MS % 1000);
 }
 
-static void put_words(FILE *out, const char *name, const char *const *words, unsigned count)
+static void report_put_words(FILE *out, const char *name, const char *const *words, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
         fprintf(out, "%s%s", i ? " " : name, words[i]);
 }
 
 /* The words with which the scenario allows what would be a failure; how many. */
-static unsigned allowed_words(const struct scenario *sc, const char *words[ALLOW_COUNT])
+static unsigned report_allowed_words(const struct scenario *sc, const char *words[ALLOW_COUNT])
 {
     unsigned n = 0;
 
@@ -98,14 +98,14 @@ static unsigned allowed_words(const struct scenario *sc, const char *words[ALLOW
 void report_permits(FILE *out, const struct scenario *sc)
 {
     const char *allowed[ALLOW_COUNT];
-    unsigned allowances = allowed_words(sc, allowed);
+    unsigned allowances = report_allowed_words(sc, allowed);
 
-    put_words(out, ", off: ", sc->oracles_off, sc->oracles_off_count);
-    put_words(out, ", allowed: ", allowed, allowances);
+    report_put_words(out, ", off: ", sc->oracles_off, sc->oracles_off_count);
+    report_put_words(out, ", allowed: ", allowed, allowances);
 }
 
 /* What stands behind the verdict. */
-static void put_claim(FILE *out, const struct report_item *it)
+static void report_put_claim(FILE *out, const struct report_item *it)
 {
     static const char *const side[] = {"out", "in"};
     const struct claim *c = &it->verdict->claim;
@@ -141,15 +141,15 @@ void report_line(FILE *out, const struct report_item *it)
         return;
     }
     fprintf(out, "  seed=%" PRIu64 " hash=%016" PRIx64 "  ", it->seed, v->hash);
-    put_duration(out, v->virtual_ns);
+    report_put_duration(out, v->virtual_ns);
     fputs(" virtual, ", out);
-    put_duration(out, v->real_ns);
+    report_put_duration(out, v->real_ns);
     fprintf(out, " real, %" PRIu64 " frames out, %" PRIu64 " in", v->frames_tx, v->frames_rx);
-    put_claim(out, it);
+    report_put_claim(out, it);
     fputc('\n', out);
 }
 
-static void put_last_frames(FILE *out, const struct verdict *v)
+static void report_put_last_frames(FILE *out, const struct verdict *v)
 {
     unsigned n = v->last_count < LAST_FRAMES ? v->last_count : LAST_FRAMES;
 
@@ -179,7 +179,7 @@ void report_block(FILE *out, const struct report_item *it)
             value_shown(v->world));
     fprintf(out, "diverged:  %s\n", v->diverged[0] ? value_shown(v->diverged) : "-");
     fprintf(out, "frames:");
-    put_last_frames(out, v);
+    report_put_last_frames(out, v);
     fprintf(out, "%s    %s\n", it->bisect ? "replay:" : "again: ", replay);
     if (it->capture)
         fprintf(out, "wireshark: wireshark %s\n", capture.words);
@@ -195,13 +195,13 @@ void report_block(FILE *out, const struct report_item *it)
 
 /* ---- JSON ---- */
 
-static void json_text(FILE *out, const char *name, const char *text)
+static void report_json_text(FILE *out, const char *name, const char *text)
 {
     fprintf(out, ", \"%s\": ", name);
     json_string(out, text, strlen(text));
 }
 
-static void json_words(FILE *out, const char *name, const char *const *words, unsigned count)
+static void report_json_words(FILE *out, const char *name, const char *const *words, unsigned count)
 {
     fprintf(out, ", \"%s\": [", name);
     for (unsigned i = 0; i < count; i++) {
@@ -211,21 +211,21 @@ static void json_words(FILE *out, const char *name, const char *const *words, un
     fputc(']', out);
 }
 
-static void json_claim(FILE *out, const struct report_item *it)
+static void report_json_claim(FILE *out, const struct report_item *it)
 {
     const struct claim *c = &it->verdict->claim;
     const char *allowed[ALLOW_COUNT];
 
     fprintf(out, ", \"touched\": %" PRIu64 ", \"faults\": %u, \"fired\": %u", it->verdict->faults,
             c->faults, c->fired);
-    json_text(out, "idle", c->idle);
+    report_json_text(out, "idle", c->idle);
     fprintf(out, ", \"lost_tx\": %" PRIu64 ", \"lost_rx\": %" PRIu64 ", \"looked\": %u",
             c->lost[DIRECTION_TX], c->lost[DIRECTION_RX], c->looked);
     if (c->healed_ns != SIM_NEVER)
         fprintf(out, ", \"healed_ns\": %" PRIu64, c->healed_ns);
-    json_words(out, "off", it->scenario->oracles_off, it->scenario->oracles_off_count);
-    json_words(out, "allowed", allowed, allowed_words(it->scenario, allowed));
-    json_text(out, "memory", c->weak ? "weak" : "strong");
+    report_json_words(out, "off", it->scenario->oracles_off, it->scenario->oracles_off_count);
+    report_json_words(out, "allowed", allowed, report_allowed_words(it->scenario, allowed));
+    report_json_text(out, "memory", c->weak ? "weak" : "strong");
 }
 
 void report_json(FILE *out, const struct report_item *it)
@@ -234,31 +234,31 @@ void report_json(FILE *out, const struct report_item *it)
     char replay[1200], hash[20];
 
     fputs("{\"schema\": 1", out);
-    json_text(out, "scenario", report_path(it));
+    report_json_text(out, "scenario", report_path(it));
     fprintf(out, ", \"seed\": %" PRIu64, it->seed);
-    json_text(out, "verdict", report_word(it));
+    report_json_text(out, "verdict", report_word(it));
     if (it->skip) {
-        json_text(out, "reason", it->skip);
+        report_json_text(out, "reason", it->skip);
     } else if (it->error) {
-        json_text(out, "message", it->error);
+        report_json_text(out, "message", it->error);
     } else if (it->text) {
         fprintf(out, ", \"real_ns\": %" PRIu64, v->real_ns);
     } else {
         snprintf(hash, sizeof(hash), "%016" PRIx64, v->hash);
-        json_text(out, "hash", hash);
+        report_json_text(out, "hash", hash);
         fprintf(out,
                 ", \"virtual_ns\": %" PRIu64 ", \"real_ns\": %" PRIu64 ", \"frames_tx\": %" PRIu64
                 ", \"frames_rx\": %" PRIu64 ", \"events\": %" PRIu64,
                 v->virtual_ns, v->real_ns, v->frames_tx, v->frames_rx, v->events);
-        json_claim(out, it);
+        report_json_claim(out, it);
     }
     if (report_failed(it)) {
         report_replay(replay, sizeof(replay), it);
-        json_text(out, "kind", failure_kind_word(v->failure.kind));
-        json_text(out, "oracle", v->failure.oracle);
-        json_text(out, "site", v->failure.site);
-        json_text(out, "message", v->failure.message);
-        json_text(out, "reproduce", replay);
+        report_json_text(out, "kind", failure_kind_word(v->failure.kind));
+        report_json_text(out, "oracle", v->failure.oracle);
+        report_json_text(out, "site", v->failure.site);
+        report_json_text(out, "message", v->failure.message);
+        report_json_text(out, "reproduce", replay);
     }
     fputs("}\n", out);
 }

@@ -17,7 +17,7 @@
 enum { WIDTH_DEFAULT = 120 };
 
 /* As wide as asked for, else as the terminal. */
-static unsigned width_of(const struct seq_settings *s)
+static unsigned seq_width_of(const struct seq_settings *s)
 {
     struct winsize size = {0};
     uint64_t width = s->width;
@@ -31,21 +31,21 @@ static unsigned width_of(const struct seq_settings *s)
                                       : (unsigned)width;
 }
 
-static struct ladder ladder_of(const struct seq_settings *s)
+static struct ladder seq_ladder_of(const struct seq_settings *s)
 {
     return (struct ladder){
-        .out = stdout, .width = width_of(s), .color = s->color, .mermaid = s->mermaid};
+        .out = stdout, .width = seq_width_of(s), .color = s->color, .mermaid = s->mermaid};
 }
 
 /* ---- a run ---- */
 
-static void on_line(void *ctx, uint64_t time_ns, const char *line)
+static void seq_on_line(void *ctx, uint64_t time_ns, const char *line)
 {
     ladder_note(ctx, time_ns, line);
 }
 
-static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
-                     size_t len, const char *fate)
+static void seq_on_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
+                         size_t len, const char *fate)
 {
     (void)len;
     /* The words of sim/world/wire.c for a frame that does not arrive. */
@@ -53,8 +53,8 @@ static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const stru
                  fate && (strstr(fate, "dropped") || strstr(fate, "cut")));
 }
 
-static void on_lost(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
-                    size_t len, const struct decoded *d, const char *why)
+static void seq_on_lost(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                        size_t len, const struct decoded *d, const char *why)
 {
     char fate[60];
 
@@ -70,17 +70,17 @@ struct ladder_run {
     const struct guest_ops *guest;
 };
 
-static int run(void *ctx)
+static int seq_child(void *ctx)
 {
     const struct ladder_run *job = ctx;
-    struct ladder l = ladder_of(job->settings);
+    struct ladder l = seq_ladder_of(job->settings);
     struct run_options ro = {
         .seed = job->settings->choice.seed,
         .guest = job->guest,
         .weak_memory = memory_toggle(job->settings->choice.memory),
-        .on_line = on_line,
-        .on_frame = on_frame,
-        .on_lost = on_lost,
+        .on_line = seq_on_line,
+        .on_frame = seq_on_frame,
+        .on_lost = seq_on_lost,
         .ctx = &l,
         .detail = job->settings->verbose,
     };
@@ -103,13 +103,13 @@ int seq_run(const struct scenario *sc, const struct guest_ops *guest, const stru
 {
     struct ladder_run job = {s, sc, guest};
 
-    return child_call(run, &job, s->timeout_s);
+    return child_call(seq_child, &job, s->timeout_s);
 }
 
 /* ---- a capture ---- */
 
-static void capture_frame(const struct ladder *l, const struct capture_frame *f,
-                          const uint8_t mac[6], uint64_t time_ns)
+static void seq_capture_frame(const struct ladder *l, const struct capture_frame *f,
+                              const uint8_t mac[6], uint64_t time_ns)
 {
     char fate[120];
     struct decoded d;
@@ -122,7 +122,7 @@ static void capture_frame(const struct ladder *l, const struct capture_frame *f,
 
 int seq_capture(const char *path, const struct seq_settings *s)
 {
-    struct ladder l = ladder_of(s);
+    struct ladder l = seq_ladder_of(s);
     struct capture c;
     char problem[200], text[300];
     uint64_t start_ns;
@@ -141,7 +141,8 @@ int seq_capture(const char *path, const struct seq_settings *s)
     for (size_t i = 0; i < c.count; i++) {
         uint64_t at = c.frames[i].time_ns;
 
-        capture_frame(&l, &c.frames[i], mac, SIM_POWER_ON_NS + (at > start_ns ? at - start_ns : 0));
+        seq_capture_frame(&l, &c.frames[i], mac,
+                          SIM_POWER_ON_NS + (at > start_ns ? at - start_ns : 0));
     }
     snprintf(text, sizeof(text), "%zu frames; the machine is %02x:%02x:%02x:%02x:%02x:%02x",
              c.count, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);

@@ -42,7 +42,8 @@ struct story {
     struct comparison *comparison; /* NULL: one run only */
 };
 
-__attribute__((format(printf, 2, 3))) static void tell(struct story *s, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void child_tell(struct story *s, const char *format,
+                                                             ...)
 {
     struct verdict *v = s->v;
     bool tail = v->tail_count || v->lines >= s->limit || v->story_len + STORY_LINE_MAX >= STORY_MAX;
@@ -61,22 +62,22 @@ __attribute__((format(printf, 2, 3))) static void tell(struct story *s, const ch
     v->lines++;
 }
 
-static void on_line(void *ctx, uint64_t time_ns, const char *line)
+static void child_on_line(void *ctx, uint64_t time_ns, const char *line)
 {
     struct story *s = ctx;
     char at[40];
 
     s->v->last_ns = time_ns;
     story_time(at, sizeof(at), time_ns);
-    tell(s, "%s       %s\n", at, line);
+    child_tell(s, "%s       %s\n", at, line);
     if (page_log)
         page_log_line(page_log, time_ns, line);
     if (s->trace.file)
         fprintf(s->trace.file, "t=%" PRIu64 " %s\n", (time_ns - SIM_POWER_ON_NS) / NS_PER_US, line);
 }
 
-static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
-                     size_t len, const char *fate)
+static void child_on_frame(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
+                           size_t len, const char *fate)
 {
     struct story *s = ctx;
     char *last = s->v->last[s->v->last_count++ % LAST_FRAMES];
@@ -84,35 +85,37 @@ static void on_frame(void *ctx, uint64_t time_ns, enum direction dir, const stru
     (void)len;
     s->v->last_ns = time_ns;
     story_frame(last, STORY_LINE_MAX, time_ns, dir, d, fate);
-    tell(s, "%s\n", last);
+    child_tell(s, "%s\n", last);
 }
 
-static void on_lost(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
-                    size_t len, const struct decoded *d, const char *why)
+static void child_on_lost(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                          size_t len, const struct decoded *d, const char *why)
 {
     char fate[60];
 
     snprintf(fate, sizeof(fate), "lost: %s", why);
-    on_frame(ctx, time_ns, dir, d, len, fate);
+    child_on_frame(ctx, time_ns, dir, d, len, fate);
     if (page_log)
         page_log_flight(page_log, time_ns, dir, frame, len, d, fate, SIM_NEVER);
 }
 
-static void on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
-                      size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns)
+static void child_on_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
+                            size_t len, const struct decoded *d, const char *fate,
+                            uint64_t arrival_ns)
 {
     (void)ctx;
     page_log_flight(page_log, time_ns, dir, frame, len, d, fate, arrival_ns);
 }
 
-static void on_ring(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqueue_event what,
-                    unsigned chain, uint32_t value)
+static void child_on_ring(void *ctx, uint64_t time_ns, const struct vqueue *q,
+                          enum vqueue_event what, unsigned chain, uint32_t value)
 {
     (void)ctx;
     page_log_ring(page_log, time_ns, q, what, chain, value);
 }
 
-static void watch(void *ctx, const struct sim *s, const char *kind, const void *bytes, size_t len)
+static void child_watch(void *ctx, const struct sim *s, const char *kind, const void *bytes,
+                        size_t len)
 {
     struct story *story = ctx;
 
@@ -123,7 +126,7 @@ static void watch(void *ctx, const struct sim *s, const char *kind, const void *
 
 /* ---- in the child ---- */
 
-static uint64_t clock_ns(void)
+static uint64_t child_clock_ns(void)
 {
     struct timespec t;
 
@@ -131,7 +134,7 @@ static uint64_t clock_ns(void)
     return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-static void take(struct verdict *v, const struct run_result *r, uint64_t real_ns)
+static void child_take(struct verdict *v, const struct run_result *r, uint64_t real_ns)
 {
     v->failure = r->failure;
     v->seed = r->seed;
@@ -150,8 +153,8 @@ static void take(struct verdict *v, const struct run_result *r, uint64_t real_ns
 
 /* Run it again and again: every run must hash what the first did. A difference is always told, but
  * a failure of the first run remains the verdict. */
-static void repeat(struct run_context *c, const struct scenario *sc, struct run_options *ro,
-                   uint64_t times)
+static void child_repeat(struct run_context *c, const struct scenario *sc, struct run_options *ro,
+                         uint64_t times)
 {
     struct story *story = ro->ctx;
     struct comparison *cmp = story->comparison;
@@ -181,8 +184,8 @@ static void repeat(struct run_context *c, const struct scenario *sc, struct run_
 
 /* An output that was asked for and cannot be had fails the run; one that failed already keeps its
  * own failure, and a line tells of the output. */
-static void fail_output(struct verdict *v, const char *option, const char *what, const char *path,
-                        int error)
+static void child_fail_output(struct verdict *v, const char *option, const char *what,
+                              const char *path, int error)
 {
     struct failure *f = &v->failure;
 
@@ -196,7 +199,7 @@ static void fail_output(struct verdict *v, const char *option, const char *what,
     snprintf(f->message, sizeof(f->message), "cannot be written: %s", strerror(error));
 }
 
-static void tidy(const char *path, bool stays)
+static void child_tidy_file(const char *path, bool stays)
 {
     if (!path[0])
         return;
@@ -207,8 +210,8 @@ static void tidy(const char *path, bool stays)
 
 void child_tidy(const struct job *job)
 {
-    tidy(job->pcap, job->pcap_stays);
-    tidy(job->trace, job->trace_stays);
+    child_tidy_file(job->pcap, job->pcap_stays);
+    child_tidy_file(job->trace, job->trace_stays);
 }
 
 void child_job(const struct job *job, struct run_context *c, struct verdict *verdict)
@@ -225,10 +228,10 @@ void child_job(const struct job *job, struct run_context *c, struct verdict *ver
                              .guest = job->guest,
                              .weak_memory = memory_toggle(job->choice.memory),
                              .registers = job->registers,
-                             .on_line = on_line,
-                             .on_frame = on_frame,
-                             .on_lost = on_lost,
-                             .hash_watch = watch,
+                             .on_line = child_on_line,
+                             .on_frame = child_on_frame,
+                             .on_lost = child_on_lost,
+                             .hash_watch = child_watch,
                              .ctx = &story,
                              .detail = job->detail || job->trace[0] || job->log};
     struct run_result r;
@@ -251,26 +254,26 @@ void child_job(const struct job *job, struct run_context *c, struct verdict *ver
         ro.capture = &sink;
     }
     if (page_log) {
-        ro.on_flight = on_flight;
-        ro.on_ring = on_ring;
+        ro.on_flight = child_on_flight;
+        ro.on_ring = child_on_ring;
     }
     if (job->trace[0] && whole_file_open(&story.trace, job->trace))
         trace_error = errno;
     if (story.trace.file)
         setvbuf(story.trace.file, NULL, _IOLBF, 0); /* a crash leaves all lines before it */
-    start = clock_ns();
+    start = child_clock_ns();
     run_scenario(c, job->scenario, &ro, &r);
-    take(verdict, &r, clock_ns() - start);
+    child_take(verdict, &r, child_clock_ns() - start);
     if (story.capture.file && whole_file_close(&story.capture))
         capture_error = errno;
     if (capture_error)
-        fail_output(verdict, "pcap", "capture", job->pcap, capture_error);
+        child_fail_output(verdict, "pcap", "capture", job->pcap, capture_error);
     if (story.trace.file && whole_file_close(&story.trace))
         trace_error = errno;
     if (trace_error)
-        fail_output(verdict, "trace", "trace", job->trace, trace_error);
+        child_fail_output(verdict, "trace", "trace", job->trace, trace_error);
     if (story.comparison)
-        repeat(c, job->scenario, &ro, job->repeat);
+        child_repeat(c, job->scenario, &ro, job->repeat);
     comparison_free(&comparison);
     if (verdict->failure.kind == FAILURE_NONE)
         child_tidy(job);
@@ -279,7 +282,7 @@ void child_job(const struct job *job, struct run_context *c, struct verdict *ver
     verdict->finished = true;
 }
 
-static void on_signal(int number, siginfo_t *info, void *context)
+static void child_on_signal(int number, siginfo_t *info, void *context)
 {
     struct failure *f = &shared->failure;
 
@@ -302,7 +305,7 @@ void child_watch_signals(void)
     static const int numbers[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGALRM};
     static uint8_t stack[64 * 1024];
     stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
-    struct sigaction a = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    struct sigaction a = {.sa_sigaction = child_on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
     sigaltstack(&alternate, NULL);
     for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)

@@ -15,8 +15,8 @@ struct comparison_item {
     uint8_t bytes[ITEM_BYTES];
 };
 
-static void item_of(struct comparison_item *it, const struct sim *s, const char *kind,
-                    const void *bytes, size_t len)
+static void comparison_item_of(struct comparison_item *it, const struct sim *s, const char *kind,
+                               const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
 
@@ -29,14 +29,15 @@ static void item_of(struct comparison_item *it, const struct sim *s, const char 
         it->digest = (it->digest ^ p[i]) * UINT64_C(0x100000001b3);
 }
 
-static bool same_item(const struct comparison_item *a, const struct comparison_item *b)
+static bool comparison_same_item(const struct comparison_item *a, const struct comparison_item *b)
 {
     return strcmp(a->kind, b->kind) == 0 && a->time_ns == b->time_ns && a->digest == b->digest &&
            a->len == b->len;
 }
 
 /* Kind, time and the bytes from `from` on, as hexadecimal and as text. */
-static void print_item(char *buf, size_t size, const struct comparison_item *it, unsigned from)
+static void comparison_print_item(char *buf, size_t size, const struct comparison_item *it,
+                                  unsigned from)
 {
     unsigned end = it->len < ITEM_BYTES ? it->len : ITEM_BYTES;
     size_t n = (size_t)snprintf(buf, size, "%s at %" PRIu64 " ns, %u bytes, from byte %u ",
@@ -52,8 +53,8 @@ static void print_item(char *buf, size_t size, const struct comparison_item *it,
     snprintf(buf + n, size - n, "|");
 }
 
-static void describe_difference(struct comparison *c, const struct comparison_item *was,
-                                const struct comparison_item *is)
+static void comparison_describe_difference(struct comparison *c, const struct comparison_item *was,
+                                           const struct comparison_item *is)
 {
     char a[180] = "the end of the run", b[180] = "the end of the run";
     unsigned from = 0;
@@ -62,22 +63,22 @@ static void describe_difference(struct comparison *c, const struct comparison_it
            !memcmp(was->bytes + from, is->bytes + from, SHOWN_BYTES))
         from += SHOWN_BYTES;
     if (was)
-        print_item(a, sizeof(a), was, from);
+        comparison_print_item(a, sizeof(a), was, from);
     if (is)
-        print_item(b, sizeof(b), is, from);
+        comparison_print_item(b, sizeof(b), is, from);
     snprintf(c->out, c->out_size, "item %zu differs: first %s; then %s", c->at, a, b);
     c->differs = true;
 }
 
-static void compare_item(struct comparison *c, const struct comparison_item *it)
+static void comparison_check(struct comparison *c, const struct comparison_item *it)
 {
     if (!c->later) {
         c->items = memory_grow(c->items, c->count + 1, &c->size, sizeof(*c->items));
         c->items[c->count++] = *it;
     } else if (c->at == c->count) {
-        describe_difference(c, NULL, it);
-    } else if (!same_item(&c->items[c->at], it)) {
-        describe_difference(c, &c->items[c->at], it);
+        comparison_describe_difference(c, NULL, it);
+    } else if (!comparison_same_item(&c->items[c->at], it)) {
+        comparison_describe_difference(c, &c->items[c->at], it);
     } else {
         c->at++;
     }
@@ -90,8 +91,8 @@ void comparison_item(struct comparison *c, const struct sim *s, const char *kind
 
     if (c->differs)
         return;
-    item_of(&it, s, kind, bytes, len);
-    compare_item(c, &it);
+    comparison_item_of(&it, s, kind, bytes, len);
+    comparison_check(c, &it);
 }
 
 void comparison_begin(struct comparison *c)
@@ -103,7 +104,7 @@ void comparison_begin(struct comparison *c)
 void comparison_end(struct comparison *c)
 {
     if (!c->differs && c->at < c->count)
-        describe_difference(c, &c->items[c->at], NULL);
+        comparison_describe_difference(c, &c->items[c->at], NULL);
 }
 
 void comparison_free(struct comparison *c)

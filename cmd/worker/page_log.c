@@ -16,9 +16,11 @@ void page_log_free(struct page_log *log)
     munmap(log, sizeof(*log));
 }
 
-/* Room for a record of `len` bytes, NULL when there is none. It counts once record_end() is called.
+/* Room for a record of `len` bytes, NULL when there is none. It counts once page_log_record_end()
+ * is called.
  */
-static void *record(struct page_log *log, uint64_t time_ns, enum page_kind kind, size_t len)
+static void *page_log_record(struct page_log *log, uint64_t time_ns, enum page_kind kind,
+                             size_t len)
 {
     struct page_record *r = (struct page_record *)(void *)(log->bytes + log->used);
 
@@ -31,7 +33,7 @@ static void *record(struct page_log *log, uint64_t time_ns, enum page_kind kind,
     return r + 1;
 }
 
-static void record_end(struct page_log *log)
+static void page_log_record_end(struct page_log *log)
 {
     const struct page_record *r = (const struct page_record *)(void *)(log->bytes + log->used);
 
@@ -43,12 +45,12 @@ void page_log_line(void *ctx, uint64_t time_ns, const char *line)
 {
     struct page_log *log = ctx;
     size_t len = strlen(line);
-    void *text = record(log, time_ns, PAGE_LINE, len);
+    void *text = page_log_record(log, time_ns, PAGE_LINE, len);
 
     if (!text)
         return;
     memcpy(text, line, len);
-    record_end(log);
+    page_log_record_end(log);
 }
 
 void page_log_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
@@ -57,7 +59,7 @@ void page_log_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint
     struct page_log *log = ctx;
     size_t most = log->snaps < PAGE_SNAPS_BYTES ? PAGE_SNAP : PAGE_SNAP_SHORT;
     size_t snap = len < most ? len : most, fate_len = fate ? strlen(fate) : 0;
-    struct page_frame *f = record(log, time_ns, PAGE_FRAME, sizeof(*f) + snap + fate_len);
+    struct page_frame *f = page_log_record(log, time_ns, PAGE_FRAME, sizeof(*f) + snap + fate_len);
 
     if (!f)
         return;
@@ -71,10 +73,10 @@ void page_log_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint
     if (fate_len)
         memcpy((uint8_t *)(f + 1) + snap, fate, fate_len);
     log->snaps += snap;
-    record_end(log);
+    page_log_record_end(log);
 }
 
-static unsigned chain_length(const struct vchain *c)
+static unsigned page_log_chain_length(const struct vchain *c)
 {
     unsigned n = 0;
 
@@ -89,13 +91,14 @@ void page_log_ring(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqu
     struct page_log *log = ctx;
     bool available = what == VQUEUE_AVAILABLE;
     bool about_chain = available || what == VQUEUE_WORKING || what == VQUEUE_USED;
-    unsigned count = available ? chain_length(&q->chain[chain]) : 0;
+    unsigned count = available ? page_log_chain_length(&q->chain[chain]) : 0;
     struct page_ring *e;
     struct page_descriptor *d;
 
     if (what == VQUEUE_FRAME || what == VQUEUE_CONFIG)
         return; /* no descriptor changes hands */
-    e = record(log, time_ns, PAGE_RING, sizeof(*e) + count * sizeof(struct page_descriptor));
+    e = page_log_record(log, time_ns, PAGE_RING,
+                        sizeof(*e) + count * sizeof(struct page_descriptor));
     if (!e)
         return;
     *e = (struct page_ring){.value = value,
@@ -113,7 +116,7 @@ void page_log_ring(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqu
     for (const struct vbuffer *b = count ? q->chain[chain].first : NULL; b; b = b->next)
         *d++ = (struct page_descriptor){b->addr, b->len, (int16_t)vqueue_slot(q, b),
                                         (uint16_t)b->kind};
-    record_end(log);
+    page_log_record_end(log);
 }
 
 void page_log_tape(struct page_log *log, const struct decision *tape, size_t count)

@@ -44,7 +44,7 @@ static volatile sig_atomic_t asked_to_end;
 static const int endings[] = {SIGINT, SIGTERM, SIGHUP};
 enum { ENDINGS = sizeof(endings) / sizeof(endings[0]) };
 
-static void on_ending(int number)
+static void pool_on_ending(int number)
 {
     asked_to_end = number;
 }
@@ -56,7 +56,7 @@ static sigset_t outside;
  * that was ignored when we came remains so (nohup). */
 void pool_prepare(void)
 {
-    struct sigaction a = {.sa_handler = on_ending}, old;
+    struct sigaction a = {.sa_handler = pool_on_ending}, old;
     static bool caught;
     sigset_t mask;
 
@@ -76,7 +76,7 @@ void pool_prepare(void)
 }
 
 /* The run of this worker is over, or its process. */
-static void finish(struct crew *c, struct worker *w, bool ended)
+static void pool_finish(struct crew *c, struct worker *w, bool ended)
 {
     struct job *job = memory_unset(sizeof(*job));
 
@@ -93,7 +93,7 @@ static void finish(struct crew *c, struct worker *w, bool ended)
     c->finished++;
 }
 
-static void collect(struct crew *c, struct worker *w)
+static void pool_collect(struct crew *c, struct worker *w)
 {
     bool ended = worker_hear(w) != 0;
     siginfo_t info = {0};
@@ -107,12 +107,12 @@ static void collect(struct crew *c, struct worker *w)
             return;
     }
     if (w->busy)
-        finish(c, w, ended);
+        pool_finish(c, w, ended);
     else
         worker_end(w);
 }
 
-static void hand_over(struct crew *c)
+static void pool_hand_over(struct crew *c)
 {
     struct verdict *v;
 
@@ -123,7 +123,7 @@ static void hand_over(struct crew *c)
     }
 }
 
-static time_t seconds(void)
+static time_t pool_seconds(void)
 {
     struct timespec t;
 
@@ -132,7 +132,7 @@ static time_t seconds(void)
 }
 
 /* Give out runs to workers that have none. 0, or EXIT_HARNESS after a line on stderr. */
-static int give_out(struct crew *c)
+static int pool_give_out(struct crew *c)
 {
     for (unsigned i = 0; i < c->count; i++) {
         struct worker *w = &c->workers[i];
@@ -148,7 +148,7 @@ static int give_out(struct crew *c)
         w->index = c->next++;
         w->busy = true;
         w->overdue = false;
-        w->since = seconds();
+        w->since = pool_seconds();
         /* One that has just died is found by the wait. */
         worker_give(w, w->index);
     }
@@ -156,7 +156,7 @@ static int give_out(struct crew *c)
 }
 
 /* Nothing was heard: has one ended all the same, or must it be ended? */
-static void look_after(struct crew *c)
+static void pool_look_after(struct crew *c)
 {
     for (unsigned i = 0; i < c->count; i++) {
         struct worker *w = &c->workers[i];
@@ -164,17 +164,17 @@ static void look_after(struct crew *c)
 
         if (!w->busy)
             continue;
-        if ((uint64_t)(seconds() - w->since) > c->pool->timeout_s + GRACE_S) {
+        if ((uint64_t)(pool_seconds() - w->since) > c->pool->timeout_s + GRACE_S) {
             w->overdue = true;
             kill(w->pid, SIGKILL);
         }
         waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOHANG | WNOWAIT);
         if (info.si_pid == w->pid)
-            finish(c, w, true);
+            pool_finish(c, w, true);
     }
 }
 
-static void wait_for_workers(struct crew *c)
+static void pool_wait_for_workers(struct crew *c)
 {
     struct timespec most = {QUIET_MS / 1000, QUIET_MS % 1000 * (long)NS_PER_MS};
     bool ending = false;
@@ -190,14 +190,14 @@ static void wait_for_workers(struct crew *c)
         most = (struct timespec){0, ENDING_MS * (long)NS_PER_MS};
     heard = ppoll(c->polls, c->count, &most, &outside);
     if (heard == 0 || ending)
-        look_after(c);
+        pool_look_after(c);
     for (unsigned i = 0; i < c->count && heard > 0 && !asked_to_end; i++)
         if (c->polls[i].revents && c->workers[i].pid)
-            collect(c, &c->workers[i]);
+            pool_collect(c, &c->workers[i]);
 }
 
 /* Nothing runs any more, and nothing half-written is left. */
-static void abandon(struct crew *c)
+static void pool_abandon(struct crew *c)
 {
     struct job *job = memory_unset(sizeof(*job));
 
@@ -218,7 +218,7 @@ static void abandon(struct crew *c)
 }
 
 /* Workers that have nothing to do go; 0, or EXIT_HARNESS when one did not go well. */
-static int dismiss(struct crew *c)
+static int pool_dismiss(struct crew *c)
 {
     int code = 0;
 
@@ -242,7 +242,7 @@ static int dismiss(struct crew *c)
     return code;
 }
 
-static int crew_open(struct crew *c)
+static int pool_crew_open(struct crew *c)
 {
     c->workers = memory_new(c->count, sizeof(*c->workers));
     c->polls = memory_new(c->count, sizeof(*c->polls));
@@ -255,7 +255,7 @@ static int crew_open(struct crew *c)
     return 0;
 }
 
-static void crew_close(struct crew *c)
+static void pool_crew_close(struct crew *c)
 {
     for (unsigned i = 0; i < c->count; i++)
         worker_free(&c->workers[i]);
@@ -268,26 +268,26 @@ static void crew_close(struct crew *c)
 int pool_run(const struct pool *p)
 {
     struct crew c = {.pool = p, .count = p->workers < p->count ? p->workers : (unsigned)p->count};
-    int code = crew_open(&c);
+    int code = pool_crew_open(&c);
 
     pool_prepare();
     while (!code && c.told < p->count) {
-        code = give_out(&c);
+        code = pool_give_out(&c);
         if (!code)
-            wait_for_workers(&c);
+            pool_wait_for_workers(&c);
         if (!code && ferror(stdout))
             code = EXIT_HARNESS; /* which is told when the program ends */
         if (asked_to_end)
             code = 128 + asked_to_end;
-        hand_over(&c);
+        pool_hand_over(&c);
         if (p->progress)
             p->progress(p->ctx, c.finished);
     }
     if (code)
-        abandon(&c);
+        pool_abandon(&c);
     else
-        code = dismiss(&c);
-    crew_close(&c);
+        code = pool_dismiss(&c);
+    pool_crew_close(&c);
     return code;
 }
 
@@ -298,13 +298,13 @@ struct one {
     struct verdict *verdict;
 };
 
-static void one_job(void *ctx, uint64_t index, struct job *job)
+static void pool_one_job(void *ctx, uint64_t index, struct job *job)
 {
     (void)index;
     *job = *((struct one *)ctx)->job;
 }
 
-static void one_done(void *ctx, uint64_t index, const struct verdict *v)
+static void pool_one_done(void *ctx, uint64_t index, const struct verdict *v)
 {
     struct one *one = ctx;
     size_t len = offsetof(struct verdict, story) + v->story_len;
@@ -321,8 +321,8 @@ const struct verdict *pool_run_one(const struct job *job)
 {
     static struct one one;
     struct pool p = {.count = 1,
-                     .job = one_job,
-                     .done = one_done,
+                     .job = pool_one_job,
+                     .done = pool_one_done,
                      .ctx = &one,
                      .workers = 1,
                      .timeout_s = job->timeout_s};

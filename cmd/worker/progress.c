@@ -13,7 +13,7 @@ enum { BETWEEN_MS = 200, RUNS_MIN = 20 };
 static bool wanted, drawn;
 static uint64_t drawn_ms;
 
-static uint64_t clock_ms(void)
+static uint64_t progress_clock_ms(void)
 {
     struct timespec t;
 
@@ -26,12 +26,12 @@ void progress_start(uint64_t runs)
     const char *terminal = getenv("TERM");
 
     wanted = runs >= RUNS_MIN && isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
-    drawn_ms = clock_ms();
+    drawn_ms = progress_clock_ms();
 }
 
 void progress_show(uint64_t finished, uint64_t runs, uint64_t failed)
 {
-    uint64_t now = wanted ? clock_ms() : 0;
+    uint64_t now = wanted ? progress_clock_ms() : 0;
 
     if (!wanted || now - drawn_ms < BETWEEN_MS)
         return;

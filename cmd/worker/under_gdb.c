@@ -28,9 +28,10 @@ bool gdb_break_at(const char *text, char *buf, size_t size)
         snprintf(buf, size, "break sim_step if s->heap_count && s->heap[0].time_ns >= %" PRIu64,
                  SIM_POWER_ON_NS + n);
     else if (!strncmp(text, "packet=", 7) && value_number(text + 7, &n) && n)
-        snprintf(buf, size,
-                 "break child.c:on_frame if ((struct story *)ctx)->v->last_count + 1 == %" PRIu64,
-                 n);
+        snprintf(
+            buf, size,
+            "break child.c:child_on_frame if ((struct story *)ctx)->v->last_count + 1 == %" PRIu64,
+            n);
     else
         return false;
     return true;
