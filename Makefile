@@ -284,8 +284,9 @@ $(O)/cmd/%.o: cmd/%.c $(O)/flags
 	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
 
 # Captures say what sources made them.
-$(addprefix $(O)/cmd/,base/origin.o options.o replay/replay_exact.o): SIM_FLAGS += -I$(O)
-$(addprefix $(O)/cmd/,base/origin.o options.o replay/replay_exact.o): $(O)/revision.h
+REVISED := $(addprefix $(O)/cmd/,base/origin.o base/version.o options.o replay/replay_exact.o)
+$(REVISED): SIM_FLAGS += -I$(O)
+$(REVISED): $(O)/revision.h
 .PHONY: always
 $(O)/revision.h: always
 	$(Q)mkdir -p $(@D)

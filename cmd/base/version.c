@@ -1,5 +1,6 @@
 /* Which drywire this is: see version.h. */
 #include "version.h"
+#include "revision.h"
 #include "../../sim/world/world.h"
 #include <stdio.h>
 

@@ -4,10 +4,6 @@
 
 #include <stddef.h>
 
-#ifndef DRYWIRE_VERSION
-#define DRYWIRE_VERSION "0.1"
-#endif
-
 /* In words, and what it is linked with. */
 void version_words(char *buf, size_t size);
 
