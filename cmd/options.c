@@ -8,7 +8,6 @@
 #include "revision.h"
 #include "../sim/base/memory.h"
 #include "../sim/text/values.h"
-#include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,30 +86,37 @@ static const struct option_row *options_row(int letter)
     return r;
 }
 
-/* The struct, with what its members are when nothing is given. */
-static void options_preset(struct command *c, const struct verb *v)
+/* The struct, with what its members are when nothing is given. -1, or EXIT_HARNESS after a line on
+ * stderr: the command names an option that the table has not, or has with another type. */
+static int options_preset(struct command *c, const struct verb *v)
 {
     c->settings = memory_new(1, v->size + 1);
-    for (const struct option_row *r = option_rows; r->name; r++) {
-        const struct option_place *p = option_place(v, r);
-        void *at = (char *)c->settings + (p ? p->offset : 0);
+    for (const struct option_place *p = v->options; p && p->name; p++) {
+        const struct option_row *r = option_rows;
+        void *at = (char *)c->settings + p->offset;
 
-        if (!p)
-            continue;
-        assert(p->type == r->type);
+        while (r->name && strcmp(r->name, p->name))
+            r++;
+        if (!r->name || r->type != p->type) {
+            value_message(stderr, "drywire: internal error: option '%s' is not of this type\n",
+                          p->name);
+            return EXIT_HARNESS;
+        }
         if (r->type == OPTION_NUMBER)
             *(uint64_t *)at = r->preset;
         if (r->preset_flag)
             *(bool *)at = r->preset_flag();
     }
+    return -1;
 }
 
 static int options_words(int argc, char **argv, struct command *c)
 {
     struct option table[OPTION_ROWS_MAX] = {0};
-    int letter, code;
+    int letter, code = options_preset(c, (c->row ? c->row : verb_rows)->verb);
 
-    options_preset(c, (c->row ? c->row : verb_rows)->verb);
+    if (code >= 0)
+        return code;
     for (int i = 0; option_rows[i].name; i++)
         table[i] = (struct option){option_rows[i].name,
                                    option_rows[i].argument ? required_argument : no_argument, NULL,

@@ -76,3 +76,10 @@ def test_an_oracle_and_a_word_are_two_edits_each(build_with, tmp_path):
     assert command(["tshark", "-r", capture, "-Y", "ip.ttl == 9 && icmp.type == 0"]).stdout
     page.write_text(page.read_text().replace("ttl=9", "ttl=0"))
     assert "ttl.scn:2: " in command([drywire, "run", page]).stderr
+
+
+def test_an_option_that_is_not_in_the_table_is_found(build_with):
+    diff, _ = diff_of("cmd/verb_hello.c")
+    done = command([build_with(diff.replace('OPTION("verbose"', 'OPTION("verbos"')), "hello", "you"])
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == "drywire: internal error: option 'verbos' is not of this type\n"
