@@ -62,17 +62,17 @@ static void help_program(void)
     puts("\nExamples:\n"
          "  drywire run tests/scenarios                  every scenario below a folder\n"
          "  drywire run lease.scn --seed 7 --pcap lease.pcapng\n"
-         "  drywire run lease.scn --check-determinism    twice: the first difference\n"
-         "  drywire run --guest ./mine.so ping.scn       somebody else's driver or stack\n"
-         "  drywire qemu --target rv64 web.scn           the same core, booted\n"
+         "  drywire run lease.scn --check-determinism    run twice, compare\n"
+         "  drywire run --guest ./mine.so ping.scn       another driver or stack\n"
+         "  drywire qemu --target rv64 web.scn           boot the same core\n"
          "  drywire replay any.pcap --as observer        any frames as hostile input\n\n"
-         "Options of run (drywire COMMAND --help has those of the others):");
+         "Options of run (other commands: drywire COMMAND --help):");
     help_options(&verb_run);
     putchar('\n');
-    help_text(0, "Exit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ, "
-                 "4 internal error, or an output could not be written, 5 nothing selected, 6 no "
-                 "frame from a guest, 124 a step or time budget is used up, 125 cannot be tested "
-                 "here.");
+    help_text(
+        0, "Exit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ, "
+           "4 internal error, or an output could not be written, 5 nothing selected, 6 no "
+           "frame from a guest, 124 a step or time limit was reached, 125 cannot be tested here.");
     puts("docs/scenarios.md describes the scenario format.");
 }
 

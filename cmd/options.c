@@ -43,7 +43,8 @@ static int options_unknown(const char *word)
 static int options_color(const char *text, bool *color)
 {
     if (strcmp(text, "auto") && strcmp(text, "always") && strcmp(text, "never")) {
-        value_message(stderr, "drywire: --color is auto, always or never, not '%s'\n", text);
+        value_message(stderr, "drywire: --color '%s' is unknown; use auto, always or never\n",
+                      text);
         return EXIT_USAGE;
     }
     if (strcmp(text, "auto"))
@@ -71,7 +72,7 @@ static int options_apply(struct command *c, const struct option_row *r, const ch
     }
     if (place)
         return option_read(r, value, row->word, (char *)c->settings + place->offset);
-    value_message(stderr, "drywire: --%s does not belong to 'drywire %s'\n", r->name, row->word);
+    value_message(stderr, "drywire: --%s is not an option of 'drywire %s'\n", r->name, row->word);
     return EXIT_USAGE;
 }
 
@@ -147,8 +148,10 @@ static int options_apart(const struct command *c)
 
         for (int i = 0; path && i < c->call.count; i++)
             if (output_is_file(path, c->call.words[i])) {
-                value_message(stderr, "drywire: --%s %s: that is the file to read\n", r->name,
-                              path);
+                value_message(
+                    stderr,
+                    "drywire: --%s %s would overwrite the input file; choose another name\n",
+                    r->name, path);
                 return EXIT_USAGE;
             }
     }

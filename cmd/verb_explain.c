@@ -124,8 +124,9 @@ static int explain_run(const struct call *call, const void *settings)
     int code;
 
     if (call->count != 1) {
-        value_message(stderr,
-                      "drywire: explain one scenario file, e.g. drywire explain FILE --seed 7\n");
+        value_message(
+            stderr,
+            "drywire: explain takes one scenario file, e.g. drywire explain FILE --seed 7\n");
         return EXIT_USAGE;
     }
     if (s->choice.guest && !(job.guest = guest_file_load(s->choice.guest)))

@@ -24,10 +24,8 @@ static int import_run(const struct call *call, const void *settings)
     int code;
 
     if (s->role == ROLE_OBSERVER) {
-        value_message(
-            stderr,
-            "drywire: import puts the core in a client's or a server's place; --as observer is "
-            "for replay\n");
+        value_message(stderr, "drywire: import takes --as client or --as server; --as observer is "
+                              "for drywire replay\n");
         return EXIT_USAGE;
     }
     if (call->count != 1 || !s->output) {

@@ -37,7 +37,7 @@ static void list_tcp(const struct flow *f, size_t number)
     printf("  flow %zu  tcp   %s:%u > %s:%u  from frame %zu, %zu bytes there, %zu back, %s%s%s\n",
            number, value_address_text(a->addr, ends[0]), a->port,
            value_address_text(b->addr, ends[1]), b->port, f->first_frame, a->len, b->len,
-           list_end(f), f->begun ? "" : ", without its beginning",
+           list_end(f), f->begun ? "" : ", start not captured",
            a->gap || b->gap ? ", with a gap" : "");
 }
 
@@ -98,7 +98,7 @@ static int list_capture(const char *path)
     echo_import_open(&pings, &c);
     behind = tcp.count + dhcp.count;
     printf("%s: frames=%zu flows=%zu%s\n", value_shown(path), c.count, behind + pings.flows,
-           c.origin && c.scenario ? ", and the run that drywire captured" : "");
+           c.origin && c.scenario ? ", and the run captured by drywire" : "");
     for (size_t i = 0; i < tcp.count; i++)
         list_tcp(&tcp.flows[i], i + 1);
     for (size_t i = 0; i < dhcp.count; i++)
@@ -161,7 +161,7 @@ static int list_run(const struct call *call, const void *settings)
         if (code)
             return code; /* and nothing that pushes its line away */
     } else {
-        puts("No scenarios here: name files or folders, e.g. drywire list FOLDER");
+        puts("No scenarios found; name files or folders, e.g. drywire list FOLDER");
     }
     list_known();
     return EXIT_PASS;

@@ -131,7 +131,7 @@ static int qemu_check_outputs(const struct qemu_verb_settings *s, size_t scenari
     const char *one = q->pcap ? "pcap" : q->log ? "log" : q->nic_pcap ? "nic-pcap" : NULL;
 
     if (one && scenarios > 1) {
-        value_message(stderr, "drywire: --%s is for a single run of a single scenario\n", one);
+        value_message(stderr, "drywire: --%s needs a single run of a single scenario\n", one);
         return EXIT_USAGE;
     }
     if (output_folder("artifacts", s->artifacts) || output_check("pcap", q->pcap) ||
@@ -152,7 +152,7 @@ static int qemu_verb(const struct call *call, const void *settings)
     s.qemu.target = s.qemu.target ? s.qemu.target : "x86_64";
     if (!call->count) {
         value_message(stderr,
-                      "drywire: qemu runs what? Name scenario files or folders, e.g. drywire qemu "
+                      "drywire: nothing to run; name scenario files or folders, e.g. drywire qemu "
                       "tests/scenarios/common\n");
         return EXIT_USAGE;
     }

@@ -42,7 +42,7 @@ static int replay_capture(const char *path, const struct replay_settings *s)
         return EXIT_USAGE;
     }
     if (!c.count) {
-        value_message(stderr, "drywire: %s: there is no frame in it\n", path);
+        value_message(stderr, "drywire: %s: contains no frames\n", path);
         capture_free(&c);
         return EXIT_USAGE;
     }
@@ -139,14 +139,13 @@ static int replay_verb(const struct call *call, const void *settings)
         return EXIT_USAGE;
     }
     if (r->exact && (r->role || r->loose || r->flow)) {
-        value_message(
-            stderr, "drywire: --exact runs the machine again as it was: not with --as, --loose or "
-                    "--flow\n");
+        value_message(stderr, "drywire: --exact repeats a captured run: it cannot be combined with "
+                              "--as, --loose or --flow\n");
         return EXIT_USAGE;
     }
     if (r->role == ROLE_OBSERVER && (r->loose || r->flow)) {
-        value_message(stderr,
-                      "drywire: --as observer takes every frame: not with --loose or --flow\n");
+        value_message(stderr, "drywire: --as observer takes every frame: it cannot be combined "
+                              "with --loose or --flow\n");
         return EXIT_USAGE;
     }
     if (access(call->words[0], R_OK)) {

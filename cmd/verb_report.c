@@ -124,7 +124,7 @@ static int report_make(const struct report_run *run, const struct report_setting
     int code;
 
     if (!log) {
-        value_message(stderr, "drywire: no memory for the run's events: %s\n", strerror(errno));
+        value_message(stderr, "drywire: out of memory for the run's events: %s\n", strerror(errno));
         return EXIT_HARNESS;
     }
     it.verdict = pool_run_one(&job);
@@ -149,7 +149,7 @@ static int report_capture(const char *path, const struct report_settings *s, str
     int code;
 
     if (s->choice.guest || s->choice.device || s->role == ROLE_OBSERVER) {
-        value_message(stderr, "drywire: report of a capture: not with %s\n",
+        value_message(stderr, "drywire: %s cannot be used for the report of a capture\n",
                       s->choice.guest    ? "--guest"
                       : s->choice.device ? "--device"
                                          : "--as observer");
@@ -193,9 +193,9 @@ static int report_verb(const struct call *call, const void *settings)
     int code;
 
     if (call->count != 1 || !s->output) {
-        value_message(
-            stderr, "drywire: report one scenario file or capture into a page, e.g. drywire report "
-                    "FILE --seed 7 -o run.html\n");
+        value_message(stderr,
+                      "drywire: report takes one scenario file or capture, e.g. drywire report "
+                      "FILE --seed 7 -o run.html\n");
         return EXIT_USAGE;
     }
     if (access(call->words[0], R_OK)) {

@@ -91,7 +91,7 @@ static void run_refuse_skip(struct verdict *v, const struct scenario *sc, const 
     snprintf(v->failure.oracle, sizeof(v->failure.oracle), "require.slirp");
     snprintf(v->failure.site, sizeof(v->failure.site), "%.150s", sc->path);
     snprintf(v->failure.message, sizeof(v->failure.message),
-             "not run, and DRYWIRE_REQUIRE forbids that: %s", reason);
+             "skipped, but DRYWIRE_REQUIRE forbids skipping: %s", reason);
 }
 
 /* ---- which runs there are ---- */
@@ -429,8 +429,8 @@ static int run_check_outputs(const struct run_settings *s, size_t scenarios)
 
     if (one && (scenarios > 1 || s->seeds.more || s->choice.memory == MEMORY_BOTH)) {
         value_message(stderr,
-                      "drywire: --%s is for a single run of a single scenario; --artifacts DIR is "
-                      "for many\n",
+                      "drywire: --%s needs a single run of a single scenario; for several, use "
+                      "--artifacts DIR\n",
                       one);
         return EXIT_USAGE;
     }
@@ -448,8 +448,9 @@ static int run_verb(const struct call *call, const void *settings)
     int code;
 
     if (!call->count) {
-        value_message(stderr, "drywire: run what? Name scenario files or folders, e.g. drywire run "
-                              "tests/scenarios\n");
+        value_message(stderr,
+                      "drywire: nothing to run; name scenario files or folders, e.g. drywire run "
+                      "tests/scenarios\n");
         return EXIT_USAGE;
     }
     s.choice.seed = s.seeds.first;
@@ -460,8 +461,8 @@ static int run_verb(const struct call *call, const void *settings)
     if (!code && s.choice.guest && !(guest = guest_file_load(s.choice.guest)))
         code = EXIT_USAGE;
     if (!code && (s.gdb || s.break_at) && (!s.gdb || p.count > 1)) {
-        value_message(stderr, s.gdb ? "drywire: --gdb is for a single scenario\n"
-                                    : "drywire: --break-at is for --gdb: give both\n");
+        value_message(stderr, s.gdb ? "drywire: --gdb needs a single scenario\n"
+                                    : "drywire: --break-at needs --gdb\n");
         code = EXIT_USAGE;
     }
     if (!code && s.gdb)

@@ -25,7 +25,7 @@ static int world_check(const struct call *call, const struct live_settings *s)
         return EXIT_USAGE;
     }
     if (s->peer && !s->socket) {
-        value_message(stderr, "drywire: --peer goes with --socket\n");
+        value_message(stderr, "drywire: --peer needs --socket\n");
         return EXIT_USAGE;
     }
     return output_check("pcap", s->pcap);
@@ -80,14 +80,12 @@ const struct verb verb_world = {
     "  qemu-system-x86_64 ... -device virtio-net-pci,netdev=n \\\n"
     "      -netdev dgram,id=n,local.type=unix,local.path=guest.sock,\\\n"
     "remote.type=unix,remote.path=net.sock\n",
-    {"Frames are datagrams, one each. Times of the scenario count from the guest's "
-     "first frame. The world, wire, serve, dial and fault lines and the oracles about "
-     "frames are in force; programs and the device line are the simulated machine's "
-     "and do nothing here; expect and never lines are about a console that is not seen "
-     "here and are not judged. Ends by SIGTERM or SIGINT, when a frame finds the guest "
-     "gone, or when a rule is violated.",
+    {"Each datagram is one frame. Scenario times count from the guest's first frame. World, wire, "
+     "serve, dial and fault lines apply, and so do the oracles that check frames. Program and "
+     "device lines are ignored: they belong to the simulated machine. Expect and never lines are "
+     "not judged: the guest's console is not available. Ends on SIGTERM or SIGINT, when the "
+     "guest's socket is closed, or when a rule is violated.",
      "Exit: 0 ended as asked, 1 the guest violated a rule or a dial was not answered, "
      "2 usage or scenario error, 4 internal error, 6 no frame from a guest within "
-     "--limit, 125 the scenario needs libslirp, which is not here. docs/any-guest.md "
-     "has more."},
+     "--limit, 125 the scenario needs libslirp, which is not installed. See docs/any-guest.md."},
 };

@@ -13,12 +13,12 @@
     ROW(explain, "FILE", "which faults and choices a seed draws")                                  \
     ROW(world, "FILE --socket PATH | --fd N",                                                      \
         "the far side of a scenario, for a guest of your own")                                     \
-    ROW(qemu, "FILE|DIR...", "the same scenarios on bare metal in QEMU")                           \
-    ROW(compare, "CAPTURE CAPTURE", "do two captures tell the same?")                              \
+    ROW(qemu, "FILE|DIR...", "scenarios on bare metal in QEMU")                                    \
+    ROW(compare, "CAPTURE CAPTURE", "compare two captures")                                        \
     ROW(seq, "FILE.scn|CAPTURE", "the ladder of a run, or of a capture")                           \
-    ROW(report, "FILE|CAPTURE -o FILE.html", "a run as a page to look at")                         \
-    ROW(replay, "LOG|CAPTURE", "a panic's journal or a capture, once more here")                   \
-    ROW(import, "CAPTURE -o FILE.scn", "anybody's capture (TCP, DHCP, pings) as a scenario")
+    ROW(report, "FILE|CAPTURE -o FILE.html", "write a run as an HTML page")                        \
+    ROW(replay, "LOG|CAPTURE", "repeat a panic's journal or a capture in the simulator")           \
+    ROW(import, "CAPTURE -o FILE.scn", "make a scenario from a capture (TCP, DHCP, pings)")
 
 #define VERB_DECLARE(word, usage, what) extern const struct verb verb_##word;
 VERBS(VERB_DECLARE)

@@ -157,7 +157,7 @@ def test_a_reactive_replay_finds_it(bug, words, simulator):
 @pytest.mark.parametrize("bug,words", [
     ("DHCP_DEAF", "exact: frame 3: "),
     ("TCP_CHECKSUM", "(tcp.checksum)"),
-    ("RX_TOUCH", "14 frames are the same; the verdict was pass, is fail safety ring.ownership: queue 0"),
+    ("RX_TOUCH", "14 frames are the same; the verdict was pass, now fail safety ring.ownership: queue 0"),
 ])
 def test_an_exact_replay_finds_it(bug, words, simulator, tmp_path):
     capture = tmp_path / "run.pcapng"

@@ -34,7 +34,7 @@ def one_line(done, code, *words):
     (["run", "--repeat", "0", LEASE], 2, ["--repeat"]),
     (["run", "--seed"], 2, ["--seed", "value"]),
     (["run", "--annotate=gitlab", LEASE], 2, ["gitlab"]),
-    (["run"], 2, ["run what"]),
+    (["run"], 2, ["nothing to run"]),
     (["run", "no/such.scn"], 2, ["no/such.scn", "No such file"]),
     (["run", "docs"], 5, ["docs"]),
     (["run", "tests/captures/linux-web.pcap"], 2, ["is a capture", "drywire replay"]),
@@ -43,7 +43,7 @@ def one_line(done, code, *words):
     (["run", "--pcap", "/no/such/folder/x.pcapng", LEASE], 2, ["/no/such/folder/x.pcapng"]),
     (["run", "--pcap", "x.pcapng", "tests/scenarios"], 2, ["single scenario"]),
     (["run", "--junit", "/no/such/x.xml", LEASE], 2, ["/no/such/x.xml"]),
-    (["explain"], 2, ["explain one"]),
+    (["explain"], 2, ["explain takes one"]),
     (["list", "--pcap", "x", "tests/scenarios"], 2, ["--pcap", "list"]),
 ])
 def test_bad_command_line(args, code, words):
@@ -333,7 +333,7 @@ const struct guest_ops *drywire_guest(void) {{ return &ops; }}
     case.write_text("title T\nworld native\nuntil 1s\nallow nothing\n")
     done = drywire("run", "--guest", tmp_path / "g.so", "--timeout", "1", "--jobs", "2", case, case)
     assert done.returncode == ESCAPES[act], done.stdout + done.stderr
-    assert ("did not end the run" in done.stdout) == (ESCAPES[act] == 124)
+    assert ("did not stop the run" in done.stdout) == (ESCAPES[act] == 124)
 
 
 def test_without_libslirp_its_scenarios_are_skipped_and_say_how(tmp_path):
@@ -365,7 +365,7 @@ def test_what_is_read_is_not_written_over(tmp_path, verb, option, of):
     link.symlink_to(path)
     for output in (path, link, f"{tmp_path}/./{path.name}"):
         done = drywire(verb, path, option, output)
-        assert done.returncode == 2 and "that is the file to read" in done.stderr, done.stdout
+        assert done.returncode == 2 and "would overwrite the input file" in done.stderr, done.stdout
         assert done.stderr.count("\n") == 1
         assert path.read_bytes() == (ROOT / of).read_bytes()
 

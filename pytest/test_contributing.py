@@ -56,7 +56,7 @@ def test_a_command_is_two_edits(build_with):
     page = command([drywire, "hello", "--help"]).stdout
     assert "Usage: drywire hello WORD..." in page and "--verbose" in page and "--seed" not in page
     assert command([drywire, "hello", "--seed", "1"]).stderr == \
-        "drywire: --seed does not belong to 'drywire hello'\n"
+        "drywire: --seed is not an option of 'drywire hello'\n"
     assert "did you mean 'hello'?" in command([drywire, "helo"]).stderr
     assert ", hello, replay or import " in command([drywire, "-v"]).stderr
 

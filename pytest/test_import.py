@@ -63,7 +63,7 @@ def test_the_flows_of_a_capture_are_listed(tmp_path):
     done = drywire("list", LINUX)
     assert done.returncode == 0 and done.stdout.splitlines()[0] == f"{LINUX}: frames=29 flows=2"
     assert "flow 1  tcp   192.0.2.1:46626 > 192.0.2.2:8000  from frame 5, 78 bytes there, 383 back, closed" in done.stdout
-    assert "383 bytes for it to read" in drywire("import", LINUX, "--flow", "1", "-o", tmp_path / "1.scn").stdout
+    assert "383 bytes to it" in drywire("import", LINUX, "--flow", "1", "-o", tmp_path / "1.scn").stdout
     listed = drywire("list", ROOT / "tests/captures/public/icmp/zeek-5-pings.pcap").stdout
     assert "flow 1  ping  172.16.133.2 > 172.217.11.78  id=1226, 5 requests, 5 replies" in listed
     listed = drywire("list", ROOT / "tests/captures/lease-lost-offer.pcap").stdout
@@ -98,8 +98,8 @@ def test_a_long_stream_has_a_file_of_its_own(tmp_path):
 
 
 @pytest.mark.parametrize("change, words", [
-    (["--flow", "9"], "has no flow 9"),
-    (["--as", "observer"], "--as observer is for replay"),
+    (["--flow", "9"], "no flow 9"),
+    (["--as", "observer"], "--as observer is for drywire replay"),
     (["-o", "/no/such/folder/no.scn"], "--output /no/such/folder/no.scn: No such file"),
 ])
 def test_what_cannot_be_imported_is_one_line(tmp_path, change, words):

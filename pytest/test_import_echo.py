@@ -55,8 +55,8 @@ def test_what_the_captured_host_did_wrong_is_told(tmp_path):
     capture = write(tmp_path / "c.pcap", [icmp(8, b"abc", 1), reply(b"abd", 1), icmp(8, b"abc", 2), icmp(8, b"x", 3, wrong=1)])
     done = drywire("replay", capture)
     assert done.returncode == 0
-    assert "replies: captured 1, now 2; allowed: every request is answered (RFC 1122 section 3.2.2.6)" in done.stdout
-    assert "replies with other bytes: captured 1, now 0; allowed: what was received is sent back (RFC 792)" in done.stdout
+    assert "replies: captured 1, now 2; allowed: a host must answer every request (RFC 1122 section 3.2.2.6)" in done.stdout
+    assert "replies with different bytes: captured 1, now 0; allowed: a reply returns the received bytes (RFC 792)" in done.stdout
 
 
 def test_flows(tmp_path):
@@ -65,7 +65,7 @@ def test_flows(tmp_path):
     for flow, done in ((n, drywire("replay", capture, "--flow", n)) for n in (1, 2)):
         assert done.returncode == 0 and f": flow {flow} of 2, the core is the host" in done.stdout
     done = drywire("replay", capture, "--as", "client")
-    assert done.returncode == 2 and done.stdout == "" and "flow 1 is a ping, and the core is the host" in done.stderr
+    assert done.returncode == 2 and done.stdout == "" and "flow 1 is a ping; the core is the host" in done.stderr
     done = drywire("replay", ROOT / "tests/captures/ping-restricted.pcap", "--flow", "2")
     assert done.returncode == 0 and ": flow 2 of 2, the core is the host" in done.stdout
 

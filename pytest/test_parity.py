@@ -166,7 +166,7 @@ def test_an_unrestricted_network_is_a_difference(pings, tmp_path):
     (["a.pcap"], "compare takes two captures"),
     ([PING, PING], "neither pcap nor pcapng"),
     (["/nowhere.pcap", PING], "/nowhere.pcap: cannot be read: No such file"),
-    (["--grade", "p2", "a", "b"], "--grade does not know 'p2'"),
+    (["--grade", "p2", "a", "b"], "--grade 'p2' is unknown"),
 ])
 def test_bad_input_is_one_line_and_exit_2(words, said):
     done = drywire("compare", *words)

@@ -124,7 +124,7 @@ def test_bad_seeds(text):
 def test_too_many_seeds():
     done = drywire("run", "--seeds", "0..18446744073709551615", LEASE)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "drywire: --seeds runs 4294967295 seeds at most, '0..18446744073709551615' has more\n"
+    assert done.stderr == "drywire: --seeds takes 4294967295 seeds at most, '0..18446744073709551615' has more\n"
 
 
 def test_the_last_seeds_are_seeds_too():

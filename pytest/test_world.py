@@ -443,10 +443,10 @@ def test_a_guest_that_does_not_read_loses_frames_aloud(world):
     code, out, err = w.end()
     assert code == 0
     assert err.splitlines() == [
-        "world: the guest takes no frames; those for it are dropped and counted"]
+        "world: the guest does not receive; frames to it are dropped and counted"]
     counts = re.search(r"(\d+) frames from .* (\d+) to it .* (\d+) dropped .* (\d+) still", out)
     taken, given, dropped, waiting = (int(n) for n in counts.groups())
-    lost = fields(w.capture, "frame.number", only='frame.comment == "the guest took no frames"')
+    lost = fields(w.capture, "frame.number", only='frame.comment == "the guest did not receive"')
     assert dropped > 0 and len(lost) == dropped and waiting == 4096, out
     assert given + dropped + waiting in (taken, taken - 1)  # a last one may be on its way
 
@@ -454,7 +454,7 @@ def test_a_guest_that_does_not_read_loses_frames_aloud(world):
 def test_a_guest_that_never_speaks(world):
     w = world("world native\n", by="path", options=["--limit", "1"])
     code, out, err = w.end(None)
-    assert code == 6 and err == "world: no frame of a guest within 1 s\n"
+    assert code == 6 and err == "world: no frame from a guest within 1 s\n"
     assert out.splitlines()[0] == f"world: listening on {w.path}"
     assert not w.path.exists()
 
@@ -464,7 +464,7 @@ def test_a_guest_that_is_gone(world):
     w.guest.send(arp_request())
     w.guest.close()
     code, out, err = w.end(None)
-    assert (code, err) == (0, "") and "the guest is gone" in out
+    assert (code, err) == (0, "") and "the guest closed its socket" in out
 
 
 @pytest.mark.parametrize("frame, oracle", [
@@ -510,7 +510,7 @@ def test_lines_about_the_simulated_machine(world):
     lease(w)
     code, out, err = w.end()
     assert code == 0 and out.endswith(", 2 expectations not judged, idle faults and lines not judged\n")
-    assert err == f"world: {w.scenario}:3: link is the simulated machine's: ignored\n"
+    assert err == f"world: {w.scenario}:3: link is ignored: it needs the simulated machine\n"
 
 
 # ---- bad input ----
@@ -520,7 +520,7 @@ def test_lines_about_the_simulated_machine(world):
     (["world", "FILE", "FILE", "--socket", "SOCK"], ["one scenario file"]),
     (["world", "FILE"], ["--socket PATH or --fd N"]),
     (["world", "FILE", "--socket", "SOCK", "--fd", "0"], ["not both"]),
-    (["world", "FILE", "--fd", "0", "--peer", "x"], ["--peer goes with --socket"]),
+    (["world", "FILE", "--fd", "0", "--peer", "x"], ["--peer needs --socket"]),
     (["world", "FILE", "--fd", "0"], ["--fd 0", "socket"]),
     (["world", "FILE", "--fd", "99"], ["--fd", "99"]),
     (["world", "FILE", "--fd", "-1"], ["--fd", "-1"]),
@@ -528,7 +528,7 @@ def test_lines_about_the_simulated_machine(world):
     (["world", "FILE", "--socket", "SOCK", "--limit", "0"], ["--limit"]),
     (["world", "FILE", "--socket", "/no/such/folder/x"], ["/no/such/folder/x", "No such file"]),
     (["world", "FILE", "--socket", "x" * 108], ["107 bytes"]),
-    (["world", "FILE", "--socket", "FILE"], ["something is there"]),
+    (["world", "FILE", "--socket", "FILE"], ["a file with this name exists"]),
     (["world", "FILE", "--socket", "SOCK", "--pcap", "/no/such/x"], ["--pcap"]),
     (["world", "FILE", "--socket", "SOCK", "--trace", "x"], ["--trace", "world"]),
     (["world", "no/such.scn", "--socket", "SOCK"], ["no/such.scn"]),
@@ -553,7 +553,7 @@ def test_a_stale_socket_is_replaced_and_a_live_one_is_not(world, tmp_path):
     stale.bind(str(tmp_path / "world.sock"))
     done = drywire("world", "tests/scenarios/native/lease.scn", "--socket",
                    tmp_path / "world.sock")
-    assert done.returncode == 2 and "something is there" in done.stderr
+    assert done.returncode == 2 and "a file with this name exists" in done.stderr
     stale.close()
     w = world("world native\n", by="path")
     gateway(w)
@@ -572,7 +572,7 @@ def test_peer_names_where_the_guest_is(world, tmp_path):
     w = world("world native\n", by="path", options=["--peer", "guest.sock"])
     w.guest.send(arp_request())
     code, _, err = w.end(None)
-    assert code == 2 and "cannot be answered at guest.sock" in err
+    assert code == 2 and "cannot send to the guest at guest.sock" in err
     w = world("world native\n", by="path", options=["--peer", tmp_path / "other.sock"])
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
         other.bind(str(tmp_path / "other.sock"))

@@ -77,10 +77,11 @@ int scenario_read(const char *path, const struct scenario_reading *how, struct s
             : files_read(NULL, path, SCENARIO_MAX, &bytes, &len, problem, sizeof(problem)))
         value_message(errors, "%s: %s\n", path, problem);
     else if (len > SCENARIO_MAX)
-        value_message(errors, "%s: is larger than a scenario can be (1 MiB)\n", path);
+        value_message(errors, "%s: too large for a scenario (1 MiB at most)\n", path);
     else if (capture_magic(bytes, len))
         value_message(
-            errors, "%s: is a capture, not a scenario: drywire replay or import takes it\n", path);
+            errors, "%s: this is a capture, not a scenario: use drywire replay or drywire import\n",
+            path);
     else
         result = scenario_parse(path, (const char *)bytes, len, &with_files, out, errors);
     free(bytes);

@@ -26,8 +26,9 @@ const struct guest_ops *guest_file_load(const char *path)
     memcpy(&entry, &symbol, sizeof(entry));
     ops = entry();
     if (!ops || ops->abi != GUEST_ABI || !ops->boot || !ops->poll || !ops->deadline) {
-        value_message(stderr, "drywire: %s is a guest of another version (want %d)\n", path,
-                      GUEST_ABI);
+        value_message(stderr,
+                      "drywire: %s has another guest ABI version: rebuild it for version %d\n",
+                      path, GUEST_ABI);
         return NULL;
     }
     return ops;

@@ -108,6 +108,6 @@ int paths_scenarios(struct paths *p, char **words, int count)
     paths_collect(p, words, count);
     if (p->count)
         return 0;
-    value_message(stderr, "drywire: there is no scenario (*.scn) below %s\n", words[0]);
+    value_message(stderr, "drywire: no scenario (*.scn) below %s\n", words[0]);
     return EXIT_NOTHING;
 }

@@ -38,7 +38,7 @@ int image_build_id(const char *path, char id[9])
     if (at)
         snprintf(id, 9, "%02x%02x%02x%02x", at[16], at[17], at[18], at[19]);
     else if (f)
-        value_message(stderr, "drywire: %s is not an image of drywire: it has no build id\n", path);
+        value_message(stderr, "drywire: %s is not a drywire image: it has no build id\n", path);
     else
         value_message(stderr, "drywire: %s: %s; `make images` builds it (with the same O=)\n", path,
                       strerror(errno));

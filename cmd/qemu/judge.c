@@ -108,7 +108,7 @@ static char *judge_unframe(struct judge *j, char *line, size_t len)
         judge_found(j, JUDGED_FRAMING, "serial.frame", "not a framed line: \"%s\"", line);
         return NULL;
     case UNFRAMED_CHECKSUM:
-        judge_found(j, JUDGED_FRAMING, "serial.checksum", "the checksum is wrong of: \"%s\"", line);
+        judge_found(j, JUDGED_FRAMING, "serial.checksum", "bad checksum: \"%s\"", line);
         return NULL;
     case UNFRAMED:
         break;
@@ -189,9 +189,8 @@ static void judge_end_line(struct judge *j, const char *line)
     if (fail)
         judge_found(j, JUDGED_FAIL, "test", "%s", line);
     if (notrun || ok + fail + skip != j->plan || ok + fail + skip != j->results)
-        judge_found(j, JUDGED_INCOMPLETE, "serial.end",
-                    "%llu of %llu cases said how they went: \"%s\"", (unsigned long long)j->results,
-                    (unsigned long long)j->plan, line);
+        judge_found(j, JUDGED_INCOMPLETE, "serial.end", "results for %llu of %llu cases: \"%s\"",
+                    (unsigned long long)j->results, (unsigned long long)j->plan, line);
 }
 
 static void judge_control_line(struct judge *j, const char *line)
@@ -246,7 +245,7 @@ static void judge_whole_line(struct judge *j,
     j->line[j->len] = 0;
     if (!j->sequence && j->line[0] != '@') {
         if (++j->foreign > FOREIGN_LINES_MAX)
-            judge_found(j, JUDGED_FRAMING, "serial.begin", "%u lines and none of ours",
+            judge_found(j, JUDGED_FRAMING, "serial.begin", "no framed line among the first %u",
                         FOREIGN_LINES_MAX);
     } else if (j->len && (text = judge_unframe(j, j->line, j->len))) {
         judge_body(j, text, on_line, ctx);
@@ -262,7 +261,7 @@ void judge_bytes(struct judge *j, const char *bytes, size_t len,
             judge_whole_line(j, on_line, ctx);
         } else if (j->len + 1 == sizeof(j->line)) {
             if (j->sequence)
-                judge_found(j, JUDGED_FRAMING, "serial.frame", "a line of more than %u octets",
+                judge_found(j, JUDGED_FRAMING, "serial.frame", "a line is longer than %u octets",
                             LINE_MAX_OCTETS);
         } else {
             bool plain = (bytes[i] >= ' ' && bytes[i] <= '~') || bytes[i] == '\r';
@@ -294,17 +293,17 @@ static void judge_status(struct judge *j, const struct judge_end *end)
     unsigned long long last = j->sequence;
 
     if (has_status && end->status == STATUS_NO_START && !j->sequence)
-        judge_found(j, JUDGED_START, "qemu", "it ended with status %d before the first line%s%s",
+        judge_found(j, JUDGED_START, "qemu", "exit status %d before the first line%s%s",
                     end->status, end->said ? ": " : "", end->said ? end->said : "");
     if (has_status && end->status == STATUS_PANIC)
-        judge_found(j, JUDGED_PANIC, "panic", "status %d without a word", end->status);
+        judge_found(j, JUDGED_PANIC, "panic", "status %d without a message", end->status);
     if (has_status && end->status == STATUS_FAIL)
-        judge_found(j, JUDGED_FAIL, "test", "status %d without a word", end->status);
+        judge_found(j, JUDGED_FAIL, "test", "status %d without a message", end->status);
     if (end->exited && end->signal)
-        judge_found(j, JUDGED_CRASH, "qemu", "it was killed by signal %d after line %llu",
-                    end->signal, last);
+        judge_found(j, JUDGED_CRASH, "qemu", "killed by signal %d after line %llu", end->signal,
+                    last);
     if (end->limit)
-        judge_found(j, JUDGED_TIMEOUT, "limit", "%s: the last line is number %llu", end->limit,
+        judge_found(j, JUDGED_TIMEOUT, "limit", "%s; the last line is number %llu", end->limit,
                     last);
     if (has_status && end->status == 0)
         judge_found(j, JUDGED_RESET, "qemu",
@@ -314,7 +313,7 @@ static void judge_status(struct judge *j, const struct judge_end *end)
     if (!end->exited && !end->limit)
         return; /* it was ended because nothing could save it: no wonder that the end is missing */
     if (j->len)
-        judge_found(j, JUDGED_INCOMPLETE, "serial.end", "the last line has no end: \"%.*s\"",
+        judge_found(j, JUDGED_INCOMPLETE, "serial.end", "the last line is incomplete: \"%.*s\"",
                     (int)j->len, j->line);
     if (!j->ended)
         judge_found(j, JUDGED_INCOMPLETE, "serial.end",
@@ -342,7 +341,8 @@ enum judgement judge_finish(struct judge *j, const struct judge_end *end, struct
     expectations_check(&j->expectations, true);
     judge_adopt(j, JUDGED_MARKERS);
     if (j->verdict == JUDGED_PASS && j->run_unknown)
-        judge_found(j, JUDGED_STALE, "serial.begin", "the run is unknown to it, and yet it passed");
+        judge_found(j, JUDGED_STALE, "serial.begin",
+                    "the kernel does not know its run id, but it passed");
     if (j->verdict != JUDGED_PASS)
         judge_add_trouble(j);
     *failure = j->failure;

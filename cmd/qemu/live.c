@@ -71,8 +71,8 @@ static void live_frame_arrived(void *ctx, const uint8_t *frame, size_t len)
         return;
     if (l->peer.dropped == 1)
         value_message(stderr,
-                      "world: the guest takes no frames; those for it are dropped and counted\n");
-    reasons_refused(&l->far.reasons, frame, len, "the guest took no frames");
+                      "world: the guest does not receive; frames to it are dropped and counted\n");
+    reasons_refused(&l->far.reasons, frame, len, "the guest did not receive");
 }
 
 static void live_frame_seen(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
@@ -147,7 +147,7 @@ static void live_schedule_actions(struct live *l)
         const struct scenario_action *a = &l->scenario->actions[i];
 
         if (a->kind == ACTION_LINK || a->kind == ACTION_KILL)
-            value_message(stderr, "world: %s:%u: %s is the simulated machine's: ignored\n",
+            value_message(stderr, "world: %s:%u: %s is ignored: it needs the simulated machine\n",
                           l->scenario->path, a->line, a->kind == ACTION_LINK ? "link" : "kill");
         else
             sim_at(&l->sim, SIM_POWER_ON_NS + a->at_ns, EVENT_FAULT, live_act, l, i);
@@ -188,7 +188,7 @@ static int live_loop(struct live *l)
             return EXIT_PASS;
         sleep_ns = n == PEER_BATCH ? 0 : live_idle_ns(l);
         if (!l->started && !sleep_ns) {
-            value_message(stderr, "world: no frame of a guest within %" PRIu64 " s\n",
+            value_message(stderr, "world: no frame from a guest within %" PRIu64 " s\n",
                           l->settings->limit_s);
             return EXIT_NO_GUEST;
         }
@@ -223,12 +223,12 @@ static void live_summary(const struct live *l)
 
     printf("world: %s%" PRIu64 " frames from the guest (%" PRIu64 " bytes), %" PRIu64
            " to it (%" PRIu64 " bytes), %" PRIu64 " touched by a fault",
-           p->gone ? "the guest is gone; " : "", p->frames_in, p->bytes_in, p->frames_out,
+           p->gone ? "the guest closed its socket; " : "", p->frames_in, p->bytes_in, p->frames_out,
            p->bytes_out, l->far.wire.faults);
     if (p->dropped)
-        printf(", %" PRIu64 " dropped because it took none", p->dropped);
+        printf(", %" PRIu64 " dropped because the guest did not receive", p->dropped);
     if (p->count)
-        printf(", %u still waiting for it", p->count);
+        printf(", %u still queued for the guest", p->count);
     if (unjudged)
         printf(", %u expectation%s not judged", unjudged, unjudged == 1 ? "" : "s");
     if (scenario_claims(l->scenario))

@@ -74,8 +74,8 @@ int peer_open_path(struct peer *p, const char *path, const char *answer)
     if (bind(p->fd, generic, sizeof(addr)) &&
         (errno != EADDRINUSE || !peer_remove_stale(p->fd, &addr) ||
          bind(p->fd, generic, sizeof(addr))))
-        return peer_socket_error(p, path,
-                                 errno == EADDRINUSE ? "something is there" : strerror(errno));
+        return peer_socket_error(
+            p, path, errno == EADDRINUSE ? "a file with this name exists" : strerror(errno));
     p->path = path;
     return peer_ready(p);
 }
@@ -93,7 +93,7 @@ int peer_open_fd(struct peer *p, int fd)
         return EXIT_USAGE;
     }
     if (domain != AF_UNIX || type != SOCK_DGRAM) {
-        value_message(stderr, "drywire: --fd %d is no unix datagram socket\n", fd);
+        value_message(stderr, "drywire: --fd %d is not a unix datagram socket\n", fd);
         return EXIT_USAGE;
     }
     len = sizeof(addr);
@@ -122,15 +122,14 @@ static int peer_connect_to(struct peer *p, const struct sockaddr_un *from, sockl
         snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", p->answer);
         len = sizeof(addr);
     } else if (len <= offsetof(struct sockaddr_un, sun_path)) {
-        value_message(stderr,
-                      "drywire: the guest's socket has no address to answer to: bind it to a "
-                      "path (QEMU: local.path=), or use --fd\n");
+        value_message(stderr, "drywire: the guest's socket has no address to send to: bind it to a "
+                              "path (QEMU: local.path=), or use --fd\n");
         return -1;
     }
     if (connect(p->fd, (const struct sockaddr *)&addr, len)) {
-        value_message(stderr, "drywire: the guest cannot be answered at %.*s: %s%s\n",
+        value_message(stderr, "drywire: cannot send to the guest at %.*s: %s%s\n",
                       (int)sizeof(addr.sun_path), addr.sun_path, strerror(errno),
-                      p->answer ? "" : " (--peer PATH names it)");
+                      p->answer ? "" : " (--peer PATH sets the address)");
         return -1;
     }
     p->connected = true;

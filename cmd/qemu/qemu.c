@@ -95,10 +95,10 @@ static const char *qemu_over(struct qemu_run *r)
         return now - r->lost_ms >= QEMU_GRACE_MS ? "lost" : NULL;
     }
     if (now - r->start_ms >= r->settings->timeout_s * 1000)
-        return "the time is up (--timeout)";
+        return "the wall-clock time limit was reached (--timeout)";
     if (silent >= (judge_begun(r->judge) ? SILENCE_S : FIRST_LINE_S) * UINT64_C(1000))
         return "silence";
-    return r->bytes > LOG_MAX ? "more output than any run has" : NULL;
+    return r->bytes > LOG_MAX ? "too much output" : NULL;
 }
 
 /* One turn: what there is of the log is judged. False: there will be no more. */
@@ -130,7 +130,7 @@ static void qemu_watch(struct qemu_run *r, struct judge_end *end)
     while (!why && qemu_read_some(r))
         why = qemu_over(r);
     if (!why && !qemu_child_ended(&r->qemu, &status, QEMU_GRACE_MS))
-        why = "the serial line was closed and nothing ended";
+        why = "the serial line was closed but QEMU still runs";
     if (!r->qemu) {
         end->exited = true;
         end->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;

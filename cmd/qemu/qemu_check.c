@@ -32,13 +32,13 @@ int qemu_check(const struct qemu_settings *s)
         return EXIT_USAGE;
     if (qemu_version(emulator, &major, &minor)) {
         value_message(stderr,
-                      "drywire: %s is not here; on Debian, as root: apt-get install -y %s\n",
+                      "drywire: %s is not installed; on Debian, as root: apt-get install -y %s\n",
                       emulator, strstr(emulator, "riscv") ? "qemu-system-misc" : "qemu-system-x86");
         return EXIT_CANNOT_TEST;
     }
     if (major > QEMU_MAJOR_MIN || (major == QEMU_MAJOR_MIN && minor >= QEMU_MINOR_MIN))
         return 0;
-    value_message(stderr, "drywire: %s is version %d.%d; it takes %d.%d or later\n", emulator,
-                  major, minor, QEMU_MAJOR_MIN, QEMU_MINOR_MIN);
+    value_message(stderr, "drywire: %s is version %d.%d; version %d.%d or later is needed\n",
+                  emulator, major, minor, QEMU_MAJOR_MIN, QEMU_MINOR_MIN);
     return EXIT_CANNOT_TEST;
 }

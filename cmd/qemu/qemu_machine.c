@@ -133,7 +133,7 @@ static int qemu_check_device(const struct scenario *sc, const struct qemu_machin
     if (!d->mac_feature)
         return qemu_cannot(sc, m, "always has a MAC address: mac=none is for the simulator");
     if (d->queue_given && !qemu_is_pci(t) && d->queue_size != 1024)
-        return qemu_cannot(sc, m, "has queues of 1024 on virtio-mmio, whatever is asked for");
+        return qemu_cannot(sc, m, "always has queues of 1024 on virtio-mmio");
     if (d->queue_given && qemu_is_pci(t) && d->queue_size != 256 && d->queue_size != 512 &&
         d->queue_size != 1024)
         return qemu_cannot(sc, m, "has queues of 256, 512 or 1024 on PCI");
@@ -145,8 +145,8 @@ static int qemu_check_actions(const struct scenario *sc)
 {
     for (unsigned i = 0; i < sc->action_count; i++)
         if (sc->actions[i].kind == ACTION_KILL || sc->actions[i].kind == ACTION_LINK) {
-            value_message(stderr, "%s:%u: %s is something that only the simulator can do\n",
-                          sc->path, sc->actions[i].line,
+            value_message(stderr, "%s:%u: %s works only in the simulator\n", sc->path,
+                          sc->actions[i].line,
                           sc->actions[i].kind == ACTION_KILL ? "kill" : "link");
             return EXIT_USAGE;
         }
@@ -336,8 +336,7 @@ const char *qemu_emulator(const struct qemu_settings *s)
             return machines[i].emulator;
     }
     near = nearest_word(word, names);
-    value_message(stderr,
-                  "drywire: there is no %s '%s'%s%s%s; there are targets x86_64 and rv64, machines",
+    value_message(stderr, "drywire: unknown %s '%s'%s%s%s; targets: x86_64 rv64; machines:",
                   s->machine ? "machine" : "target", word, near ? ", did you mean '" : "",
                   near ? near : "", near ? "'?" : "");
     for (unsigned i = 0; i < MACHINES; i++)
@@ -409,8 +408,9 @@ int qemu_command_make(struct qemu_command *c, const struct scenario *sc,
     for (unsigned i = 0; i < s->args.count; i++)
         qemu_add(c, s->args.word[i]);
     if (c->full) {
-        value_message(stderr, "drywire: %s: the programs' words do not fit a kernel command line\n",
-                      sc->path);
+        value_message(
+            stderr, "drywire: %s: the programs' arguments are too long for a kernel command line\n",
+            sc->path);
         return EXIT_USAGE;
     }
     return 0;

@@ -33,7 +33,7 @@ const char *qemu_first_line(int fd, char *buf, size_t size)
 
 static void qemu_print_command(FILE *out, const struct qemu_run *r)
 {
-    fprintf(out, "qemu was: ");
+    fprintf(out, "command:  ");
     for (unsigned i = 0; i < r->command.argc; i++)
         fprintf(out, strpbrk(r->command.argv[i], " ,()") ? " '%s'" : " %s", r->command.argv[i]);
     fputc('\n', out);
@@ -88,7 +88,7 @@ static void qemu_block(FILE *out, const struct qemu_run *r, enum judgement v,
     for (unsigned i = first; i < r->line_count; i++)
         fprintf(out, "%s%s\n", i == first ? "     " : "           ", r->lines[i % QEMU_LINES_KEPT]);
     fputs(r->line_count ? "\n" : "     none\n", out);
-    qemu_show(out, r->qemu_said, "qemu says: ");
+    qemu_show(out, r->qemu_said, "qemu:      ");
     qemu_show(out, r->world_said, "world:     ");
     if (v == JUDGED_PANIC && r->settings->journal && r->settings->log)
         fprintf(out, "replay:    %s replay --gdb %s\n", r->settings->program, r->settings->log);

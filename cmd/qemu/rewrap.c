@@ -40,7 +40,7 @@ int rewrap(const char *path, const struct origin *origin, const uint8_t mac[6])
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
         return 0;
     if (capture_read(&capture, path, problem, sizeof(problem))) {
-        value_message(stderr, "drywire: %s: left as it was written: %s\n", path, problem);
+        value_message(stderr, "drywire: %s: comments could not be added: %s\n", path, problem);
         return -1;
     }
     error = whole_file_open(&file, path);
@@ -54,7 +54,8 @@ int rewrap(const char *path, const struct origin *origin, const uint8_t mac[6])
         error = whole_file_close(&file);
     }
     if (error)
-        value_message(stderr, "drywire: %s: left as it was written: %s\n", path, strerror(errno));
+        value_message(stderr, "drywire: %s: comments could not be added: %s\n", path,
+                      strerror(errno));
     reasons_free(&r);
     capture_free(&capture);
     return error;

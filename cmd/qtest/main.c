@@ -134,7 +134,7 @@ static void qtest_on_crash(int number, siginfo_t *info, void *context)
 /* The main loop looks at the time itself; this is for a core or a QEMU that hangs. */
 static void qtest_on_alarm(int number)
 {
-    static const char late[] = "qtest: the time is up and nothing moves\n";
+    static const char late[] = "qtest: time limit reached without progress (--timeout)\n";
 
     (void)number;
     _exit(write(STDERR_FILENO, late, sizeof(late) - 1) < 0 ? EXIT_HARNESS : EXIT_LIVELOCK);
@@ -197,11 +197,12 @@ static int qtest_run_program(const struct settings *s)
     int code = qtest_machine_boot(m, run.guest);
 
     if (code) {
-        fprintf(stderr, "qtest: the core did not come up: %s\n", trace_error_word(code));
+        fprintf(stderr, "qtest: the core did not start: %s\n", trace_error_word(code));
         return EXIT_FAIL;
     }
     if (s->machine.packed && !(record_features() & VIRTIO_BIT(VIRTIO_F_RING_PACKED))) {
-        fprintf(stderr, "qtest: the ring is not packed: device or driver does without it\n");
+        fprintf(stderr,
+                "qtest: the ring is not packed: the device or the driver does not support it\n");
         return EXIT_FAIL;
     }
     code = run.guest->start(m->state, (const char *const *)s->words, (unsigned)s->word_count,
@@ -212,7 +213,7 @@ static int qtest_run_program(const struct settings *s)
         return EXIT_USAGE;
     }
     if (!qtest_run_loop(QTEST_POWER_ON_NS + s->timeout_s * NS_PER_S)) {
-        fprintf(stderr, "qtest: the time is up and '%s' has not ended\n", s->words[0]);
+        fprintf(stderr, "qtest: time limit reached before '%s' ended (--timeout)\n", s->words[0]);
         return EXIT_LIVELOCK;
     }
     run.guest->stop(m->state, qtest_machine_now(m));
@@ -306,26 +307,26 @@ static void qtest_help(void)
     for (unsigned i = 0; boards[i].name; i++)
         printf("                      %s\n", boards[i].name);
     puts("  --ring NAME       split (default) or packed\n"
-         "  --device KEYS     more keys of QEMU's -device: mrg_rxbuf=off,event_idx=off\n"
-         "  --user KEYS       more keys of QEMU's -netdev user,restrict=on\n"
+         "  --device KEYS     more properties for QEMU's -device: mrg_rxbuf=off,event_idx=off\n"
+         "  --user KEYS       more properties for QEMU's -netdev user,restrict=on\n"
          "  --seed N          of the core's entropy (default 1), as in the simulator\n"
          "  --pcap FILE       write a capture\n"
          "  --record FILE     write registers, used entries and frames (cmd/qtest/record.h)\n"
-         "  --withhold BIT    hide from the device that the driver accepted this feature\n"
+         "  --withhold BIT    do not report this accepted feature to the device\n"
          "  --timeout SECONDS wall-clock alarm (default 60)\n\n"
          "Programs:");
     for (unsigned i = 0; i < programs_count; i++)
         printf("  %s\n", programs[i].usage);
-    puts("\nExit: 0 pass, 1 the program or the device failed, 2 usage, 4 QEMU's trouble,\n"
-         "124 the time is up, 125 there is no QEMU that will do.");
+    puts("\nExit: 0 pass, 1 the program or the device failed, 2 usage, 4 QEMU failed,\n"
+         "124 time limit reached, 125 no usable QEMU.");
 }
 
 static int qtest_unknown(const char *what, const char *word, const char *const *known)
 {
     const char *near = nearest_word(word, known);
 
-    fprintf(stderr, "qtest: there is no %s '%s'%s%s%s\n", what, word,
-            near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+    fprintf(stderr, "qtest: unknown %s '%s'%s%s%s\n", what, word, near ? ", did you mean '" : "",
+            near ? near : "", near ? "'?" : "");
     return EXIT_USAGE;
 }
 
@@ -446,7 +447,7 @@ int main(int argc, char **argv)
     s.words = argv + optind;
     s.word_count = argc - optind;
     if (!s.word_count) {
-        fprintf(stderr, "qtest: run what? For instance: qtest -- ping 10.0.2.2\n");
+        fprintf(stderr, "qtest: no program given, e.g. qtest -- ping 10.0.2.2\n");
         return EXIT_USAGE;
     }
     code = qtest_check_program(s.words[0]);

@@ -115,7 +115,7 @@ const char *qtest_words(struct qtest *q, char *buf, size_t size)
     buf[n > 0 ? n : 0] = 0;
     buf[strcspn(buf, "\n")] = 0;
     if (!buf[0])
-        snprintf(buf, size, "it said nothing");
+        snprintf(buf, size, "it printed nothing");
     return buf;
 }
 
@@ -126,7 +126,7 @@ _Noreturn static void lost(struct qtest *q, const char *command)
     char words[160];
 
     qtest_stop(q);
-    fprintf(stderr, "qtest: %s is gone at '%.*s': %s\n", q->program, (int)strcspn(command, "\n"),
+    fprintf(stderr, "qtest: %s ended during '%.*s': %s\n", q->program, (int)strcspn(command, "\n"),
             command, qtest_words(q, words, sizeof(words)));
     exit(EXIT_HARNESS);
 }

@@ -249,7 +249,7 @@ static int machine_check_version(struct qtest_machine *m, const struct board *b)
         fprintf(stderr, "qtest: %s is missing; as root on Debian: apt-get install -y %s\n", b->qemu,
                 strcmp(b->qemu, "qemu-system-x86_64") ? "qemu-system-misc" : "qemu-system-x86");
     else if (version < 0)
-        fprintf(stderr, "qtest: '%s --version' does not say which version it is\n", b->qemu);
+        fprintf(stderr, "qtest: '%s --version' prints no version\n", b->qemu);
     else if (version < QEMU_OLDEST)
         fprintf(stderr, "qtest: %s is version %s, older than 7.2\n", b->qemu, m->version);
     else

@@ -25,13 +25,13 @@ static const char *predict_flaw(const struct dhcp_answer *a)
     size_t i = DHCP_AT_OPTIONS;
 
     if (!predict_is_host(a->src) || (a->dst != UINT32_MAX && !predict_is_host(a->dst)))
-        return "its IP addresses are no host's (RFC 1122 section 3.2.1.3)";
+        return "a source or destination is not a host address (RFC 1122 section 3.2.1.3)";
     if (a->len < DHCP_AT_OPTIONS || dhcp_word(m, a->len, DHCP_AT_COOKIE) != DHCP_COOKIE_VALUE)
-        return "it is cut short or has no magic cookie (RFC 2131 section 3)";
+        return "truncated, or no magic cookie (RFC 2131 section 3)";
     if (m[0] != 2 || m[1] != HTYPE_ETHERNET || m[2] != 6)
-        return "op, htype or hlen is wrong (RFC 2131 section 2)";
+        return "wrong op, htype or hlen (RFC 2131 section 2)";
     if (a->own_xid || a->own_chaddr)
-        return "its xid or chaddr is not the client's (RFC 2131 section 4.4.1)";
+        return "xid or chaddr differs from the client's (RFC 2131 section 4.4.1)";
     while (i < a->len && m[i] != OPTION_END) {
         uint8_t code = m[i], n;
 
@@ -40,7 +40,7 @@ static const char *predict_flaw(const struct dhcp_answer *a)
             continue;
         }
         if (i + 2 > a->len || m[i + 1] > a->len - i - 2)
-            return "an option goes beyond the end (RFC 2132 section 2)";
+            return "an option is longer than the message (RFC 2132 section 2)";
         n = m[i + 1];
         if ((memchr(fours, code, sizeof(fours)) && n != 4) ||
             ((code == OPTION_ROUTER || code == OPTION_DNS) && (!n || n % 4)) ||
@@ -48,7 +48,7 @@ static const char *predict_flaw(const struct dhcp_answer *a)
             return "an option has a wrong length or type (RFC 2132)";
         i += 2u + n;
     }
-    return dhcp_type(m, a->len) ? NULL : "it has no message type (RFC 2132 section 9.6)";
+    return dhcp_type(m, a->len) ? NULL : "no message type (RFC 2132 section 9.6)";
 }
 
 static uint32_t predict_first_address(const struct dhcp_answer *a, uint8_t code)
@@ -81,13 +81,13 @@ struct dhcp_terms dhcp_terms_of(const struct dhcp_answer *a)
 static const char *predict_refusal(const struct dhcp_terms *t)
 {
     if (!predict_is_host(t->addr))
-        return "yiaddr is no host's address (RFC 2131 section 4.3.1)";
+        return "yiaddr is not a host address (RFC 2131 section 4.3.1)";
     if (!predict_is_host(t->server))
-        return "it has no server identifier (RFC 2131 section 4.3.1, table 3)";
+        return "no server identifier (RFC 2131 section 4.3.1, table 3)";
     if (!predict_is_contiguous(t->mask))
-        return "the subnet mask has holes (RFC 950)";
+        return "the subnet mask is not contiguous (RFC 950)";
     if (t->mask < 0xfffffffe && (!(t->addr & ~t->mask) || (t->addr | t->mask) == UINT32_MAX))
-        return "yiaddr is the subnet's own or its broadcast address (RFC 1122 section 3.2.1.3)";
+        return "yiaddr is the network or the broadcast address (RFC 1122 section 3.2.1.3)";
     if (t->lease_s < LEASE_MIN_S)
         return "the lease time is missing (RFC 2131 section 4.3.1, table 3) or below 8 s "
                "(docs/limits.md)";
@@ -202,7 +202,7 @@ static enum verdict predict_await(struct answers a, struct dhcp_outlook *o,
         if (no) {
             o->why = no;
         } else if ((t.server != offer->server && !any_server) || (!held && t.addr != offer->addr)) {
-            o->why = "the ACK is another server's or for another address (RFC 2131 section 3.1)";
+            o->why = "the ACK is from another server or for another address (RFC 2131 section 3.1)";
         } else if (held && t.addr != held->addr) {
             return REJECTED;
         } else {

@@ -20,7 +20,7 @@ static void exact_say_frame(const char *name, const struct capture *c, size_t i)
     struct decoded d;
 
     if (i >= c->count) {
-        printf("%s: no such frame among %zu\n", name, c->count);
+        printf("%s: no such frame (%zu in the file)\n", name, c->count);
         return;
     }
     decode_frame(f->bytes, f->len, &d);
@@ -42,13 +42,12 @@ static void exact_difference(const struct capture *was, const struct capture *is
     *buf = 0;
     decode_frame(a->bytes, a->len, &d);
     if (at != SIZE_MAX && at < a->len && at < b->len)
-        snprintf(buf, size, "byte %zu (%s) was 0x%02x, is 0x%02x", at, normal_field(&d, at),
+        snprintf(buf, size, "byte %zu (%s) was 0x%02x, now 0x%02x", at, normal_field(&d, at),
                  a->bytes[at], b->bytes[at]);
     else if (at != SIZE_MAX)
         snprintf(buf, size, "%zu bytes, were %zu", b->len, a->len);
     else if (a->time_ns != b->time_ns)
-        snprintf(buf, size, "at another time, by %+" PRId64 " ns",
-                 (int64_t)(b->time_ns - a->time_ns));
+        snprintf(buf, size, "time differs by %+" PRId64 " ns", (int64_t)(b->time_ns - a->time_ns));
     else if (a->lost != b->lost || a->fault_len != b->fault_len ||
              (a->fault && memcmp(a->fault, b->fault, a->fault_len)))
         snprintf(buf, size, "another fault");
@@ -142,28 +141,28 @@ static void exact_packet_difference(const struct packet *a, const struct packet 
 
     *buf = 0;
     if (exact_own32(a->fields) != exact_own32(b->fields))
-        snprintf(buf, size, "of interface %u, is of %u", exact_own32(a->fields),
+        snprintf(buf, size, "was from interface %u, now from %u", exact_own32(a->fields),
                  exact_own32(b->fields));
     else if (at != SIZE_MAX && at < a->len && at < b->len)
-        snprintf(buf, size, "byte %zu was 0x%02x, is 0x%02x", at, a->bytes[at], b->bytes[at]);
+        snprintf(buf, size, "byte %zu was 0x%02x, now 0x%02x", at, a->bytes[at], b->bytes[at]);
     else if (at != SIZE_MAX)
         snprintf(buf, size, "%u bytes, were %u", b->len, a->len);
     else if (memcmp(a->fields + 4, b->fields + 4, 8))
-        snprintf(buf, size, "at another time");
+        snprintf(buf, size, "time differs");
     do {
         x = exact_next_option(&x_at, a->end, OPTION_COMMENT, &x_len);
         y = exact_next_option(&y_at, b->end, OPTION_COMMENT, &y_len);
         exact_quote(was, sizeof(was), x, x_len);
         exact_quote(is, sizeof(is), y, y_len);
         if (!*buf && (!x != !y || x_len != y_len || (x && memcmp(x, y, x_len))))
-            snprintf(buf, size, "its comment was %s, is %s", was, is);
+            snprintf(buf, size, "comment was %s, now %s", was, is);
     } while (x && y && !*buf);
     x_at = a->options;
     y_at = b->options;
     x = exact_next_option(&x_at, a->end, OPTION_FLAGS, &x_len);
     y = exact_next_option(&y_at, b->end, OPTION_FLAGS, &y_len);
     if (!*buf && (x_len != y_len || (x && memcmp(x, y, x_len))))
-        snprintf(buf, size, "its direction");
+        snprintf(buf, size, "direction differs");
 }
 
 /* The first packet that differs, in words. False: none, although the files do. */
@@ -182,7 +181,7 @@ static bool exact_packets_differ(const struct capture *was, const struct capture
         if (x && y)
             exact_packet_difference(&a, &b, what, sizeof(what));
         else if (x || y)
-            snprintf(what, sizeof(what), x ? "now it does not come" : "it was not there");
+            snprintf(what, sizeof(what), x ? "missing now" : "was not captured");
         if (*what)
             snprintf(buf, size, "packet %zu of the file%s: %s", x ? a.number : b.number,
                      exact_own32(x ? a.fields : b.fields) == CAPTURE_RING ? ", a ring event" : "",
@@ -226,14 +225,14 @@ static int exact_compare_verdicts(const char *path, const struct capture *was,
     exact_verdict_of(was, then, sizeof(then));
     exact_verdict_of(is, now, sizeof(now));
     if (*then && strcmp(then, "unfinished") && strcmp(then, now)) {
-        return exact_differs(path, "all %zu frames are the same; the verdict was %s, is %s%s%s",
+        return exact_differs(path, "all %zu frames are the same; the verdict was %s, now %s%s%s",
                              was->count, then, now, *f->message ? ": " : "", f->message);
     }
     printf("same  %s  exact: %zu frames with their times, and %zu bytes of records%s\n",
            value_shown(path), was->count, was->file_len - exact_header_len(was),
-           saved_again ? "; another program has saved the file again" : "");
+           saved_again ? "; the file was rewritten by another program" : "");
     if (f->kind != FAILURE_NONE)
-        printf("as then    %s: %s\n", name, value_shown(f->message));
+        printf("as before  %s: %s\n", name, value_shown(f->message));
     return EXIT_PASS;
 }
 

@@ -41,12 +41,11 @@ static int import_choose_flow(struct import *im, char *problem, size_t size)
     uint64_t wanted = im->wish.flow, most = 0;
 
     if (!im->flows.count && !im->wish.others) {
-        snprintf(problem, size,
-                 "has no TCP over IPv4, no DHCP and no ping: only replay --as observer takes it");
+        snprintf(problem, size, "no TCP over IPv4, DHCP or ping: use drywire replay --as observer");
         return -1;
     }
     if (wanted > im->flows.count) {
-        snprintf(problem, size, "has no flow %" PRIu64 ", only 1 to %zu", wanted, import_total(im));
+        snprintf(problem, size, "no flow %" PRIu64 ", only 1 to %zu", wanted, import_total(im));
         return -1;
     }
     for (size_t i = 0; i < im->flows.count; i++) {
@@ -163,7 +162,7 @@ void import_write(const struct import *im, FILE *out, const char *side)
     fputs("format 1\ntitle Imported from ", out);
     import_put_name(out, im->wish.name);
     fprintf(out, ", flow %zu of %zu\n", im->number, import_total(im));
-    fprintf(out, "# The core is the %s; the peer says %zu bytes, the machine %" PRIu64 ".\n",
+    fprintf(out, "# The core is the %s; the peer sends %zu bytes, the machine %" PRIu64 ".\n",
             im->own == CLIENT ? "client" : "server", peer->len, im->said);
     import_notes(im, out, "# ");
     fprintf(out, "world native mss=%u window=%u latency=%s\n", peer->mss ? peer->mss : 536,
@@ -193,44 +192,45 @@ void import_notes(const struct import *im, FILE *out, const char *prefix)
     const struct flow_side *own = import_own(im), *peer = import_peer(im);
 
     if (!im->flow->begun)
-        fprintf(out, "%sThe capture begins inside the connection: what came before is not known.\n",
+        fprintf(out,
+                "%sThe capture starts in the middle of the connection; earlier data is unknown.\n",
                 prefix);
     if (!peer->known || !own->known)
-        fprintf(out, "%sOf the %s nothing was captured: what it said is not known.\n", prefix,
+        fprintf(out, "%sNo segments of the %s were captured; its data is unknown.\n", prefix,
                 own->known ? "peer" : "machine");
     if (peer->gap)
-        fprintf(out, "%sThe peer's stream has a gap at byte %zu: what is behind it is left out.\n",
+        fprintf(out, "%sThe peer's stream has a gap at byte %zu; later bytes are left out.\n",
                 prefix, peer->len);
     if (own->gap)
-        fprintf(out,
-                "%sThe machine's stream has a gap at byte %zu: what is behind it is left out.\n",
+        fprintf(out, "%sThe machine's stream has a gap at byte %zu; later bytes are left out.\n",
                 prefix, own->len);
     if (peer->conflicts)
-        fprintf(
-            out,
-            "%sThe peer said %zu bytes of its stream twice, and not the same: one of the two is "
-            "played.\n",
-            prefix, peer->conflicts);
+        fprintf(out,
+                "%sThe peer sent %zu bytes of its stream twice with different values; one of the "
+                "two is played.\n",
+                prefix, peer->conflicts);
     if (im->webget && im->said != own->len)
-        fprintf(out, "%sThe request is webget's own, %" PRIu64 " bytes in place of %zu.\n", prefix,
+        fprintf(out, "%swebget sends its own request: %" PRIu64 " bytes instead of %zu.\n", prefix,
                 im->said, own->len);
     if (im->refused)
-        fprintf(out, "%sHTTP, but webget refuses this response (%s): talk takes its bytes.\n",
+        fprintf(out, "%sHTTP, but webget rejects this response (%s); talk reads it instead.\n",
                 prefix, im->refused);
     if (im->filled && own->len)
-        fprintf(out, "%sWhat the machine says is too long for a command line: a pattern as long.\n",
+        fprintf(out,
+                "%sThe machine's data is too long for a command line; a pattern of the same length "
+                "is sent.\n",
                 prefix);
     if (peer->window > UINT16_MAX)
         fprintf(out,
-                "%sThe peer's window of %u bytes needs scaling, which the core has not: 65535.\n",
+                "%sThe peer's window of %u bytes needs scaling, which the core does not support; "
+                "65535 is used.\n",
                 prefix, peer->window);
     if (own->rst && !own->fin)
-        fprintf(out, "%sThe machine reset the connection; a program can only close it.\n", prefix);
+        fprintf(out, "%sThe machine reset the connection; here the program closes it.\n", prefix);
     if (im->flows.fragments)
-        fprintf(out, "%s%zu fragments of IP packets are left out.\n", prefix, im->flows.fragments);
+        fprintf(out, "%s%zu IP fragments are left out.\n", prefix, im->flows.fragments);
     if (im->flow->bad_sums)
-        fprintf(out, "%sWrong checksums in %zu segments were not minded.\n", prefix,
-                im->flow->bad_sums);
+        fprintf(out, "%s%zu segments had bad checksums (ignored).\n", prefix, im->flow->bad_sums);
 }
 
 int import_open(struct import *im, const struct capture *c, const struct import_wish *wish,

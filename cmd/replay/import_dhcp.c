@@ -316,7 +316,7 @@ static void dhcp_import_put_moved(const struct dhcp_import *im, FILE *out)
     char from[VALUE_ADDRESS_MAX], to[VALUE_ADDRESS_MAX];
 
     for (unsigned i = 0; i < im->rebase.moved_count; i++)
-        fprintf(out, "# %s is here %s\n", value_address_text(im->rebase.moved[i].from, from),
+        fprintf(out, "# %s is replaced by %s\n", value_address_text(im->rebase.moved[i].from, from),
                 value_address_text(im->rebase.moved[i].to, to));
 }
 
@@ -366,15 +366,17 @@ static void dhcp_import_put_expect(const struct dhcp_import *im, FILE *out)
                 dhcp_terms_text(&o->terms, text, sizeof(text)));
     } else {
         if (o->why)
-            fprintf(out, "# Why there is no lease: %s.\n", o->why);
+            fprintf(out, "# No lease: %s.\n", o->why);
         if (o->several)
-            fputs("# With losses another answer can come first and give one. Without them:\n", out);
+            fputs(
+                "# With losses another answer can arrive first and give a lease. Without losses:\n",
+                out);
         fprintf(out, "%sexpect netstackd: virt0 dhcp %s count=2\n%snever netstackd: src=dhcp\n",
                 o->several ? "# " : "", o->keeps, o->several ? "# " : "");
         fputs("until " NOTHING_UNTIL "\n", out);
     }
     if (o->fleeting)
-        fputs("# What repeats gives no lease: with losses there may be none.\n", out);
+        fputs("# The repeated answers give no lease: with losses there may be no lease.\n", out);
     if (dhcp_import_expects_renewal(o)) {
         fprintf(out, "expect netstackd: virt0 dhcp %s\n", o->renewed ? "renewed" : "lost");
         limit += o->terms.lease_s;
@@ -390,8 +392,7 @@ void dhcp_import_write(struct dhcp_import *im, FILE *out)
     fputs("format 1\ntitle Imported from ", out);
     import_put_name(out, im->name);
     fprintf(out, ", flow %zu of %zu\n", im->number, im->total);
-    fprintf(out,
-            "# The core is the DHCP client %02x:%02x:%02x:%02x:%02x:%02x, which asked:", mac[0],
+    fprintf(out, "# The core is the DHCP client %02x:%02x:%02x:%02x:%02x:%02x, which sent:", mac[0],
             mac[1], mac[2], mac[3], mac[4], mac[5]);
     for (enum dhcp_ask ask = 0; ask < ASKS; ask++)
         if (im->flow->asked[ask])
@@ -405,9 +406,9 @@ void dhcp_import_write(struct dhcp_import *im, FILE *out)
             if (im->answers[i].ask == ask)
                 dhcp_import_put_answer(im, out, i);
     if (im->count)
-        fputs("# The core need not ask all that was asked.\nallow idle-line\n", out);
+        fputs("# The core need not send every captured request.\nallow idle-line\n", out);
     if (im->outlook.lease) /* on bare metal the run ends with its programs */
-        fputs("run netinfo\n# netinfo waits a minute for a lease, which may come later.\n"
+        fputs("run netinfo\n# netinfo waits a minute for a lease, which may arrive later.\n"
               "allow exit\n",
               out);
     dhcp_import_put_expect(im, out);
@@ -423,31 +424,28 @@ void dhcp_import_notes(const struct dhcp_import *im, FILE *out, const char *pref
     for (size_t i = 0; i < im->count; i++)
         mismatched += im->answers[i].n == 1 && im->said[i] && !f->asked[im->answers[i].ask];
     if (im->made)
-        fprintf(
-            out,
-            "%sThe captured client had its address already; the core begins with DISCOVER, and the "
-            "OFFER is made of the ACK.\n",
-            prefix);
+        fprintf(out,
+                "%sThe captured client had an address already; the core starts with DISCOVER, and "
+                "the OFFER is built from the ACK.\n",
+                prefix);
     else if (mismatched)
         fprintf(out,
-                "%sWhat the client asked is not in the capture: the answers come to its first "
-                "question.\n",
+                "%sThe client's requests are not in the capture; the answers are given to its "
+                "first request.\n",
                 prefix);
     if (im->made_acks)
         fprintf(out,
-                "%sThe core may choose another server than the client did: of %zu the ACK is made "
-                "of the "
-                "OFFER.\n",
+                "%sThe core may choose a different server than the client did; for %zu servers the "
+                "ACK is built from the OFFER.\n",
                 prefix, im->made_acks);
     if (relayed)
-        fprintf(out, "%sCaptured behind a relay: what it would pass on comes to everybody.\n",
+        fprintf(out, "%sCaptured between relay and server; relayed answers are broadcast.\n",
                 prefix);
     if (im->left_out)
-        fprintf(out, "%s%zu answers are left out: without a question, or one of too many.\n",
-                prefix, im->left_out);
+        fprintf(out, "%s%zu answers are left out: without a request, or over the limit.\n", prefix,
+                im->left_out);
     if (im->flows.bad_sums)
-        fprintf(out, "%sWrong checksums in %zu messages were not minded.\n", prefix,
-                im->flows.bad_sums);
+        fprintf(out, "%s%zu messages had bad checksums (ignored).\n", prefix, im->flows.bad_sums);
 }
 
 /* ---- which flow ---- */

@@ -180,6 +180,6 @@ uint64_t import_put_peer(const struct import *im, FILE *out, const char *side, u
     }
     import_put_end(&p);
     if (p.waits_ns == IMPORT_WAITS_NS)
-        fputs("# Pauses of more than ten days together are left out.\n", out);
+        fputs("# Pauses are left out once they add up to ten days.\n", out);
     return p.waits_ns;
 }

@@ -92,12 +92,13 @@ static int journal_begin_line(struct reader *r, const char *at)
     uint64_t version, detail, bytes, complete;
 
     if (r->begun)
-        return journal_refuse(r, "a second journal begins");
+        return journal_refuse(r, "a second journal starts");
     if (!journal_literal(&at, "journal: begin version=") || !journal_decimal(&at, &version))
-        return journal_refuse(r, "not the beginning of a journal");
+        return journal_refuse(r, "not the first line of a journal");
     if (version != JOURNAL_VERSION)
-        return journal_refuse(r, "a journal of version %" PRIu64 "; this program reads version %d",
-                              version, JOURNAL_VERSION);
+        return journal_refuse(
+            r, "unsupported journal version %" PRIu64 "; this program supports version %d", version,
+            JOURNAL_VERSION);
     if (!journal_literal(&at, " core=") || !journal_hex_text(&at, j->core, 16) ||
         !journal_literal(&at, " kernel=") || !journal_decimal(&at, &j->kernel_size) ||
         !journal_literal(&at, " detail=") || !journal_decimal(&at, &detail) ||
@@ -105,9 +106,9 @@ static int journal_begin_line(struct reader *r, const char *at)
         !journal_literal(&at, " records=") || !journal_decimal(&at, &j->records) ||
         !journal_literal(&at, " complete=") || !journal_decimal(&at, &complete) || *at ||
         detail > 1 || complete > 1 || bytes == 0)
-        return journal_refuse(r, "not the beginning of a journal");
+        return journal_refuse(r, "not the first line of a journal");
     if (bytes > JOURNAL_MAX)
-        return journal_refuse(r, "a journal of %" PRIu64 " bytes, more than any has", bytes);
+        return journal_refuse(r, "the journal has %" PRIu64 " bytes, more than the maximum", bytes);
     j->detail = detail;
     j->complete = complete;
     j->bytes = malloc(bytes);
@@ -135,7 +136,7 @@ static int journal_data_line(struct reader *r, const char *at)
 
     if (!journal_literal(&at, "journal: data off=") || !journal_decimal(&at, &offset) ||
         offset != j->len || !journal_literal(&at, " b64=") || !*at)
-        return journal_refuse(r, "not the next part of the journal");
+        return journal_refuse(r, "expected the next part of the journal");
     while (*at) {
         uint32_t four = 0;
         unsigned digits = 0;
@@ -146,7 +147,7 @@ static int journal_data_line(struct reader *r, const char *at)
             return journal_refuse(r, "not base64");
         four <<= 6 * (4 - digits);
         if (digits - 1 > r->wanted - j->len)
-            return journal_refuse(r, "more bytes than the journal has");
+            return journal_refuse(r, "more bytes than its first line announces");
         for (unsigned i = 0; i + 1 < digits; i++)
             j->bytes[j->len++] = (uint8_t)(four >> (16 - 8 * i));
         at += 4;
@@ -160,12 +161,12 @@ static int journal_end_line(struct reader *r, const char *at)
     char digits[9], expected[9];
 
     if (!journal_literal(&at, "journal: end crc32=") || !journal_hex_text(&at, digits, 8) || *at)
-        return journal_refuse(r, "not the end of a journal");
+        return journal_refuse(r, "not the last line of a journal");
     if (j->len != r->wanted)
         return journal_refuse(r, "the journal ends after %zu of %zu bytes", j->len, r->wanted);
     snprintf(expected, sizeof(expected), "%08x", crc32(j->bytes, j->len));
     if (strcmp(digits, expected))
-        return journal_refuse(r, "the journal has another checksum");
+        return journal_refuse(r, "bad checksum");
     r->ended = true;
     return 0;
 }
@@ -208,7 +209,7 @@ static int journal_whole_line(struct reader *r, char *line)
         return 0; /* a break: targets/common/console.h */
     body = journal_unframe(r, line);
     if (!body)
-        return journal_refuse(r, "damaged, or one before it is missing");
+        return journal_refuse(r, "damaged, or a line before it is missing");
     value_show(body, strlen(body) + 1); /* it goes to a terminal */
     if (r->sequence == 1)
         journal_first_line(r->j, body);
@@ -233,7 +234,7 @@ static int journal_read_lines(struct reader *r, size_t len)
         *stop = 0;
         last = at + strlen(at);
         if (last != stop)
-            return journal_refuse(r, "a NUL in it");
+            return journal_refuse(r, "contains a NUL byte");
         if (last > at && last[-1] == '\r')
             last[-1] = 0;
         if (journal_whole_line(r, at))
@@ -253,7 +254,7 @@ int journal_parse(struct journal *j, const char *log, size_t len, char *why, siz
 
     *j = (struct journal){.target = "?", .build = "?"};
     if (len > JOURNAL_LOG_MAX) {
-        snprintf(why, why_size, "larger than any log: %d MiB at most", JOURNAL_LOG_MAX >> 20);
+        snprintf(why, why_size, "too large for a log (%d MiB at most)", JOURNAL_LOG_MAX >> 20);
         return -1;
     }
     j->text = malloc(len + 1);
@@ -266,12 +267,12 @@ int journal_parse(struct journal *j, const char *log, size_t len, char *why, siz
     if (journal_read_lines(&r, len))
         goto bad;
     if (!r.ended) {
-        snprintf(why, why_size, "%s",
-                 r.begun ? "the journal has no end"
-                 : r.sequence
-                     ? "no journal in it: was it a kernel-journal.elf with journal=on or dump?"
-                     : "neither a capture nor a serial log of a kernel (a scenario is for "
-                       "drywire run)");
+        snprintf(
+            why, why_size, "%s",
+            r.begun ? "the last line of the journal is missing"
+            : r.sequence
+                ? "contains no journal; boot kernel-journal.elf with journal=on or journal=dump"
+                : "neither a capture nor a serial log (for a scenario use drywire run)");
         goto bad;
     }
     wrong = journal_check(j, &record);

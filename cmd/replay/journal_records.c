@@ -33,10 +33,10 @@ const char *journal_next(const uint8_t *bytes, size_t len, size_t *at, struct jo
     uint64_t n = 0;
 
     if (len - *at < 2)
-        return "it ends within a record";
+        return "the last record is incomplete";
     *out = (struct journal_record){.tag = (enum journal_tag)bytes[*at], .check = bytes[*at + 1]};
     if (out->tag == JOURNAL_NONE || out->tag >= JOURNAL_TAGS)
-        return "an unknown tag";
+        return "unknown tag";
     *at += 2;
     for (unsigned i = 0; i < field_count[out->tag]; i++)
         if (!journal_number(bytes, len, at, &out->field[i]))
@@ -44,7 +44,7 @@ const char *journal_next(const uint8_t *bytes, size_t len, size_t *at, struct jo
     if (!has_bytes[out->tag])
         return NULL;
     if (!journal_number(bytes, len, at, &n) || n > len - *at || n > JOURNAL_COPY_MAX)
-        return "more bytes than there are";
+        return "longer than the journal";
     out->bytes = bytes + *at;
     out->len = (size_t)n;
     *at += out->len;
@@ -174,16 +174,16 @@ const char *journal_check(struct journal *j, uint64_t *n)
         if (wrong)
             return wrong;
         if (!journal_fits(&c, &r) || (*n == 1 && !journal_is_call(r.tag)))
-            return "impossible, or out of place";
+            return "impossible value, or out of order";
         if (r.tag == JOURNAL_END && at != j->len)
-            return "an end in the middle";
+            return "an end record before the end";
     }
     if (r.tag != JOURNAL_END)
         return "no end";
     if (*n - 1 != j->records)
-        return "another number of records than it says";
+        return "the number of records does not match";
     if ((r.field[0] == JOURNAL_FULL) == j->complete)
-        return "its first line and its end disagree about whether it is complete";
+        return "its first line and its end record disagree about whether it is complete";
     j->end = r;
     return NULL;
 }

@@ -151,7 +151,7 @@ static int observe_run(void *ctx)
     observe_tell_pass(&x->pass[1], "readdressed");
     printf("%s  %s  observer  seed=%" PRIu64 " hash=%016" PRIx64 "  %s%s%s\n",
            r.failure.kind ? "fail" : "pass", x->path, r.seed, r.hash,
-           r.failure.kind ? r.failure.oracle : "then a page was fetched",
+           r.failure.kind ? r.failure.oracle : "a page was fetched afterwards",
            r.failure.kind ? ": " : "", r.failure.message);
     run_context_free(c);
     replay_found()->failure = r.failure;

@@ -136,8 +136,9 @@ int reactive_verdict(const struct run_result *run, unsigned bad)
 
     replay_found()->failure = run->failure;
     if (!run->failure.kind && bad) {
-        snprintf(message, sizeof(message), "%u difference%s from the capture that no rule allows",
-                 bad, bad == 1 ? "" : "s");
+        snprintf(message, sizeof(message),
+                 "%u difference%s from the capture not allowed by any rule", bad,
+                 bad == 1 ? "" : "s");
         replay_differs(FAILURE_EXPECT, "replay.differs", message);
     }
     if (run->failure.kind)

@@ -32,11 +32,9 @@ static int reactive_dhcp_check(const struct dhcp_import *im, const struct replay
                                size_t len)
 {
     if (s->role == ROLE_SERVER)
-        fprintf(
-            stderr,
-            "drywire: %s: flow %zu is DHCP, and the core has no DHCP server: it can only be the "
-            "client\n",
-            s->path, im->number);
+        fprintf(stderr,
+                "drywire: %s: flow %zu is DHCP; the core has no DHCP server, use --as client\n",
+                s->path, im->number);
     else if (len > SCENARIO_MAX)
         value_message(stderr, "drywire: %s: flow %zu is too long for a scenario\n", s->path,
                       im->number);
@@ -54,7 +52,7 @@ int dhcp_write_scenario(struct dhcp_import *im, const struct replay_settings *s,
     if (!code)
         code = output_write("output", output, text, len);
     if (!code) {
-        printf("%s: flow %zu of %zu, the core is the DHCP client, %zu answers for it\n", output,
+        printf("%s: flow %zu of %zu, the core is the DHCP client, %zu answers to it\n", output,
                im->number, im->total, im->count);
         dhcp_import_notes(im, stdout, "  ");
     }
@@ -220,7 +218,7 @@ static unsigned reactive_dhcp_departures(struct run_record *r, const struct dhcp
     reactive_dhcp_codes_text(was, ASK_DISCOVER, OPTION_PARAMETERS, a, sizeof(a));
     reactive_dhcp_codes_text(now, ASK_DISCOVER, OPTION_PARAMETERS, b, sizeof(b));
     bad += reactive_differ("options requested", a, b,
-                           "what to ask for is the client's choice (RFC 2132 section 9.8)");
+                           "the client chooses which options it requests (RFC 2132 section 9.8)");
     reactive_dhcp_codes_text(was, ASK_DISCOVER, 0, a, sizeof(a));
     reactive_dhcp_codes_text(now, ASK_DISCOVER, 0, b, sizeof(b));
     bad += reactive_differ("options of the DISCOVER", a, b,
@@ -232,8 +230,8 @@ static unsigned reactive_dhcp_departures(struct run_record *r, const struct dhcp
         bad += reactive_differ_number(
             what, was->asked[ask], now->asked[ask],
             ask == ASK_REBOOT || ask == ASK_INFORM
-                ? "the client need not (RFC 2131 sections 3.2, 3.4)"
-                : "its timers and the answers decide (RFC 2131 sections 3.1, 4.1)");
+                ? "optional for a client (RFC 2131 sections 3.2, 3.4)"
+                : "depends on its timers and the answers (RFC 2131 sections 3.1, 4.1)");
     }
     for (enum dhcp_ask ask = ASK_DISCOVER; ask <= ASK_REQUEST; ask++) {
         reactive_dhcp_times_text(was, ask, a, sizeof(a));
@@ -241,19 +239,18 @@ static unsigned reactive_dhcp_departures(struct run_record *r, const struct dhcp
         bad += reactive_differ(
             ask == ASK_DISCOVER ? "DISCOVERs at" : "REQUESTs at", a, b,
             reactive_dhcp_backs_off(now)
-                ? "4 s, doubled up to 64 s, each off by up to 1 s (RFC 2131 section 4.1)"
+                ? "4 s, doubled up to 64 s, each randomised by up to 1 s (RFC 2131 section 4.1)"
                 : NULL);
     }
     bad += reactive_differ(
         "requested address", reactive_dhcp_request_text(was, OPTION_REQUESTED, &r->im->rebase, a),
         reactive_dhcp_request_text(now, OPTION_REQUESTED, NULL, b),
-        reactive_dhcp_was_offered(now) ? "it was offered (RFC 2131 section 4.4.1)" : NULL);
+        reactive_dhcp_was_offered(now) ? "the address was offered (RFC 2131 section 4.4.1)" : NULL);
     bad += reactive_differ(
         "server chosen", reactive_dhcp_request_text(was, OPTION_SERVER, &r->im->rebase, a),
         reactive_dhcp_request_text(now, OPTION_SERVER, NULL, b),
-        reactive_dhcp_was_offered(now)
-            ? "which offer to take is the client's choice (RFC 2131 section 4.4.1)"
-            : NULL);
+        reactive_dhcp_was_offered(now) ? "the client chooses an offer (RFC 2131 section 4.4.1)"
+                                       : NULL);
     return bad;
 }
 
@@ -302,7 +299,7 @@ static unsigned reactive_dhcp_outcome(const struct run_record *r)
            same || !good ? ""
            : r->terms[0] ? "another offer was taken (RFC 2131 section 4.4.1)"
            : o->why      ? o->why
-                         : "the server that was chosen refuses (RFC 2131 section 3.1)");
+                         : "the chosen server rejects the request (RFC 2131 section 3.1)");
     return !good;
 }
 
@@ -331,7 +328,7 @@ static int reactive_dhcp_report(void *ctx, const struct run_result *run)
     if (f && dhcp_import_asked(im))
         bad += reactive_dhcp_departures(r, f);
     if (!f)
-        printf("  differs  the core asked for nothing; NOT ALLOWED\n");
+        printf("  differs  the core sent no DHCP request; NOT ALLOWED\n");
     bad += reactive_dhcp_outcome(r) + !f;
     capture_dhcp_free(&flows);
     reactive_frames_free(&r->frames);

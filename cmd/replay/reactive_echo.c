@@ -21,11 +21,10 @@ static char *reactive_echo_scenario_text(const struct echo_import *im,
     memory_stream_close(out);
     *code = 0;
     if (s->role == ROLE_CLIENT)
-        value_message(
-            stderr,
-            "drywire: %s: flow %zu is a ping, and the core is the host that is pinged, --as "
-            "server\n",
-            s->path, im->number);
+        value_message(stderr,
+                      "drywire: %s: flow %zu is a ping; the core is the host that is pinged, use "
+                      "--as server\n",
+                      s->path, im->number);
     else if (*len > SCENARIO_MAX)
         value_message(stderr, "drywire: %s: flow %zu is too long for a scenario\n", s->path,
                       im->number);
@@ -81,13 +80,13 @@ static int reactive_echo_report(void *ctx, const struct run_result *run)
 
     printf("%s: flow %zu of %zu, the core is the host that is pinged\n",
            value_shown(r->settings->path), r->im->number, r->im->total);
-    bad += reactive_differ_number("requests sent", was.requests, asked, "a scenario holds no more");
+    bad += reactive_differ_number("requests sent", was.requests, asked, "the limit of a scenario");
     bad += reactive_differ_number(
         "replies", was.replies, r->replies,
-        r->replies == asked ? "every request is answered (RFC 1122 section 3.2.2.6)" : NULL);
+        r->replies == asked ? "a host must answer every request (RFC 1122 section 3.2.2.6)" : NULL);
     if (was.replies != was.same)
-        bad += reactive_differ_number("replies with other bytes", was.replies - was.same, 0,
-                                      "what was received is sent back (RFC 792)");
+        bad += reactive_differ_number("replies with different bytes", was.replies - was.same, 0,
+                                      "a reply returns the received bytes (RFC 792)");
     printf("captured  %zu requests, %zu replies, %zu with the same bytes\n", was.requests,
            was.replies, was.same);
     printf("now       %zu requests, %zu replies%s\n", asked, r->replies,

@@ -50,16 +50,16 @@ int tcp_write_scenario(const struct import *im, const struct replay_settings *s,
 
     text = reactive_tcp_scenario_text(im, beside ? (slash ? slash + 1 : side) : NULL, &len);
     if (peer->len > STREAM_MAX || len > SCENARIO_MAX) {
-        value_message(
-            stderr,
-            "drywire: %s: flow %zu is too long for a scenario: the peer says %zu bytes in %zu "
-            "pieces; replay --loose takes it\n",
-            s->path, im->number, peer->len, peer->piece_count);
+        value_message(stderr,
+                      "drywire: %s: flow %zu is too long for a scenario: the peer sends %zu bytes "
+                      "in %zu pieces; use drywire replay --loose\n",
+                      s->path, im->number, peer->len, peer->piece_count);
         code = EXIT_USAGE;
     }
     if (!code && beside && output_is_file(side, s->path)) {
         value_message(stderr,
-                      "drywire: --output %s: its bytes would go into %s, the file to read\n",
+                      "drywire: --output %s: its bytes would go into %s, the input file; choose "
+                      "another name\n",
                       output, side);
         code = EXIT_USAGE;
     }
@@ -68,8 +68,8 @@ int tcp_write_scenario(const struct import *im, const struct replay_settings *s,
     if (!code)
         code = output_write("output", output, text, len);
     if (!code) {
-        printf("%s: flow %zu of %zu, the core is the %s (%s), %zu bytes for it to read%s%s\n",
-               output, im->number, import_total(im), im->own == CLIENT ? "client" : "server",
+        printf("%s: flow %zu of %zu, the core is the %s (%s), %zu bytes to it%s%s\n", output,
+               im->number, import_total(im), im->own == CLIENT ? "client" : "server",
                im->webget ? "webget" : "talk", peer->len, beside ? ", in " : "",
                beside ? side : "");
         import_notes(im, stdout, "  ");
@@ -164,27 +164,28 @@ static unsigned reactive_tcp_departures(const struct import *im, const struct fl
     reactive_tcp_options_words(was, x, sizeof(x));
     reactive_tcp_options_words(own, y, sizeof(y));
     bad += reactive_differ("options of the SYN", was->syns ? x : "unknown", y,
-                           "each side chooses its own (RFC 9293 section 3.2)");
-    bad += reactive_differ_number("bytes that the machine says", was->len, own->len,
-                                  im->webget || was->gap || own->rst || peer->rst
-                                      ? "the request is the program's own, or was cut off"
-                                      : NULL);
-    if (!im->webget && !im->filled && !same && was->len == own->len)
-        bad += reactive_differ("what the machine says", "its stream", "another", NULL);
+                           "each side chooses its options (RFC 9293 section 3.2)");
     bad += reactive_differ_number(
-        "segments of it", a.data, b.data,
-        "where a segment ends is the sender's matter (RFC 9293 section 3.8)");
+        "bytes sent by the machine", was->len, own->len,
+        im->webget || was->gap || own->rst || peer->rst
+            ? "the program sends its own request, or the captured one was cut off"
+            : NULL);
+    if (!im->webget && !im->filled && !same && was->len == own->len)
+        bad += reactive_differ("data of the machine", "its stream", "another", NULL);
+    bad +=
+        reactive_differ_number("data segments", a.data, b.data,
+                               "the sender chooses the segment boundaries (RFC 9293 section 3.8)");
     if (b.largest > mss)
         bad += reactive_differ_number("its largest segment", a.largest, b.largest, NULL);
     bad += reactive_differ_number(
         "pure ACKs", a.acks, b.acks,
-        "when to acknowledge is the receiver's matter (RFC 9293 section 3.8.6.3)");
-    bad += reactive_differ_number("segments sent again", a.again, b.again,
-                                  "its timer and the faults decide (RFC 6298)");
+        "the receiver chooses when to acknowledge (RFC 9293 section 3.8.6.3)");
+    bad += reactive_differ_number("retransmitted segments", a.again, b.again,
+                                  "depends on its timer and the faults (RFC 6298)");
     bad += reactive_differ(
         "the end", reactive_tcp_close_words(was, peer_was), reactive_tcp_close_words(own, peer),
         own->rst && !(own->fin && peer->fin) ? NULL
-                                             : "a program closes when it has read to the end");
+                                             : "a program closes after it has read to the end");
     return bad;
 }
 
@@ -234,7 +235,7 @@ static int reactive_tcp_report(void *ctx, const struct run_result *run)
     if (f)
         bad += reactive_tcp_departures(im, &f->sides[im->own], &f->sides[!im->own]);
     else
-        printf("  differs  there was no connection; NOT ALLOWED\n");
+        printf("  differs  no connection was opened; NOT ALLOWED\n");
     bad += reactive_tcp_delivered(r) + !f;
     capture_flows_free(&flows);
     reactive_frames_free(&r->frames);

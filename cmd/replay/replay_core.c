@@ -77,14 +77,13 @@ static _Noreturn void replay_at_end(struct replay *r, const char *asked)
     const struct journal_record *end = &r->journal.end;
 
     if (!replay_agrees(r))
-        replay_differ(
-            r, "the journal ends here, and what the core put out until then is not the same");
+        replay_differ(r, "the journal ends here, but the core's output up to here differs");
     if (end->field[0] == JOURNAL_PANIC)
-        replay_differ(r, "the journal ends in a panic, %.*s; here the core goes on%s%s",
+        replay_differ(r, "the journal ends in a panic, %.*s; here the core continues%s%s",
                       (int)end->len, (const char *)end->bytes, asked ? ": " : "",
                       asked ? asked : "");
     if (end->field[0] == JOURNAL_ASKED && asked)
-        replay_differ(r, "the journal ends between two calls; here the core goes on: %s", asked);
+        replay_differ(r, "the journal ends between two calls; here the core continues: %s", asked);
     replay_end();
     siglongjmp(r->escape, OUTCOME_SAME);
 }
@@ -112,10 +111,10 @@ static const struct journal_record *replay_answer(struct replay *r,
     for (unsigned i = 0; i < same; i++)
         alike = alike && r->next.field[i] == mine->field[i];
     if (!alike)
-        replay_differ(r, "in the journal it is %s; here %s",
-                      journal_words(&r->next, there, sizeof(there)), here);
+        replay_differ(r, "journal: %s; here: %s", journal_words(&r->next, there, sizeof(there)),
+                      here);
     if (r->next.check != (uint8_t)r->sum)
-        replay_differ(r, "both come to %s, but what the core put out before it is not the same",
+        replay_differ(r, "both reach %s, but the core's output before it differs",
                       journal_words(&r->next, there, sizeof(there)));
     *out = r->next;
     replay_used(r);
@@ -160,9 +159,9 @@ static void replay_console(struct replay *r, const char *text, bool compared)
     while (r->line < j->line_count && !replay_cores_own(j->line[r->line]))
         r->line++;
     if (r->line == j->line_count)
-        replay_differ(r, "this line is not on the console: %s", text);
+        replay_differ(r, "this line is missing on the console: %s", text);
     if (strcmp(text, j->line[r->line]))
-        replay_differ(r, "on the console it is \"%s\"; here \"%s\"", j->line[r->line], text);
+        replay_differ(r, "console: \"%s\"; here: \"%s\"", j->line[r->line], text);
     r->line++;
 }
 
@@ -264,7 +263,7 @@ static void replay_take(void *ctx, void *bytes, size_t len)
 
     replay_answer(r, &mine, 1, &out);
     if (out.len != len)
-        replay_differ(r, "a buffer of %zu bytes came back; here of %zu", out.len, len);
+        replay_differ(r, "the returned buffer has %zu bytes; here %zu", out.len, len);
     memcpy(bytes, out.bytes, len);
 }
 
@@ -424,7 +423,7 @@ static void replay_carry_out(struct replay *r, const struct journal_record *call
         err = replay_call_init(r, call->field);
         replay_returned(r, err);
         if (err && r->next.tag != JOURNAL_END)
-            replay_differ(r, "here the machine does not come up (%s)", trace_error_word(err));
+            replay_differ(r, "here the machine does not start (%s)", trace_error_word(err));
     } else if (call->tag == JOURNAL_START) {
         replay_returned(r, replay_call_start(r, call));
     } else if (call->tag == JOURNAL_POLL) {
@@ -446,11 +445,10 @@ _Noreturn void replay_run(struct replay *r)
         if (call.tag == JOURNAL_END)
             replay_at_end(r, NULL);
         if (!journal_is_call(call.tag))
-            replay_differ(r, "in the journal it is %s; here the call was over",
+            replay_differ(r, "journal: %s; here the call has ended",
                           journal_words(&call, words, sizeof(words)));
         if (call.check != (uint8_t)r->sum)
-            replay_differ(
-                r, "both come to the next call, but what the core put out before is not the same");
+            replay_differ(r, "both reach the next call, but the core's output before it differs");
         r->total = journal_mix(r->total, r->sum);
         r->sum = 0;
         replay_used(r);

@@ -63,7 +63,7 @@ static int exact_read_new(const char *temporary, const struct verdict *v, struct
 
     if (!capture_read(is, temporary, problem, sizeof(problem)))
         return 0;
-    value_message(stderr, "drywire: the run left no capture: %s%s%s\n", problem,
+    value_message(stderr, "drywire: the run wrote no capture: %s%s%s\n", problem,
                   v->failure.kind ? "; it failed: " : "", v->failure.message);
     return EXIT_HARNESS;
 }
@@ -123,7 +123,8 @@ static int exact_behind_capture(struct scenario *sc, const char *path, struct ca
 
     for (size_t i = 0; i < c->count; i++)
         if (c->frames[i].len > REPLAY_FRAME_MAX) {
-            value_message(stderr, "drywire: %s: frame %zu has %zu bytes, the wire carries %d\n",
+            value_message(stderr,
+                          "drywire: %s: frame %zu has %zu bytes, more than a frame can have (%d)\n",
                           path, i + 1, c->frames[i].len, REPLAY_FRAME_MAX);
             return EXIT_USAGE;
         }
@@ -164,12 +165,12 @@ static int exact_deliver_again(const char *path, const struct exact_run *run,
     const struct verdict *v;
 
     if (!own) {
-        value_message(stderr, "drywire: %s: no frame is the machine's\n", path);
+        value_message(stderr, "drywire: %s: no frame from the machine\n", path);
         return EXIT_USAGE;
     }
     v = exact_run_once(run, s, NULL);
     if (v->failure.kind == FAILURE_NONE) {
-        printf("same  %s  exact: of %zu frames the machine's own %zu, ACKs apart (P2)\n",
+        printf("same  %s  exact: of %zu frames, the machine's %zu without pure ACKs (P2)\n",
                value_shown(path), sc->replay.capture.count, own);
         return EXIT_PASS;
     }
@@ -190,21 +191,17 @@ static int exact_check_made(const char *path, const struct made *m, uint64_t *se
                                           : NULL;
 
     if (missing)
-        fprintf(
-            stderr,
-            "drywire: %s: its header has no '%s=': --exact is for captures of drywire, without it "
-            "any is played\n",
-            path, missing);
+        fprintf(stderr,
+                "drywire: %s: its header has no '%s=': --exact needs a capture made by drywire; "
+                "omit it to play any capture\n",
+                path, missing);
     else if (strcmp(m->verb, "run") && strcmp(m->verb, "world") && strcmp(m->verb, "qemu"))
-        value_message(stderr, "drywire: %s: its header says verb=%s, which is none\n", path,
-                      m->verb);
+        value_message(stderr, "drywire: %s: unknown verb=%s in its header\n", path, m->verb);
     else if (!value_number(m->seed, seed))
-        value_message(stderr, "drywire: %s: its header says seed=%s, which is no number\n", path,
+        value_message(stderr, "drywire: %s: seed=%s in its header is not a number\n", path,
                       m->seed);
     else if (*m->guest)
-        value_message(stderr,
-                      "drywire: %s: made with --guest %s, which is not the core: run it again with "
-                      "'drywire run'\n",
+        value_message(stderr, "drywire: %s: made with --guest %s: repeat it with 'drywire run'\n",
                       path, m->guest);
     else
         return 0;
@@ -273,9 +270,9 @@ int exact_run_open(struct exact_run *run, const char *path, struct capture *c)
            value_shown(path), m.verb, *m.machine ? " on " : "", m.machine, m.scenario,
            run->choice.seed, m.revision);
     if (strcmp(m.source, DRYWIRE_SOURCE))
-        printf(
-            "warning: made by sources %s, these are %s: a difference may be a change of theirs\n",
-            *m.source ? m.source : "unknown", DRYWIRE_SOURCE);
+        printf("warning: made by sources %s, these are %s: a difference may come from the changed "
+               "sources\n",
+               *m.source ? m.source : "unknown", DRYWIRE_SOURCE);
     fflush(stdout);
     if (run->delivered)
         code = exact_behind_capture(run->scenario, path, c, run->choice.seed);

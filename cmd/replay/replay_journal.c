@@ -81,8 +81,8 @@ static bool replay_journal_same_panic(struct replay *r)
 
     if (r->next.tag != JOURNAL_END)
         snprintf(r->message, sizeof(r->message),
-                 "record %" PRIu64 ": in the journal it is %s; here the core trapped: %s",
-                 r->number + 1, journal_words(&r->next, words, sizeof(words)), what);
+                 "record %" PRIu64 ": journal: %s; here the core trapped: %s", r->number + 1,
+                 journal_words(&r->next, words, sizeof(words)), what);
     else if (end->field[0] != JOURNAL_PANIC || !replay_agrees(r) || check != (site != NULL) ||
              (check && (strlen(site) != end->len || memcmp(site, end->bytes, end->len))))
         snprintf(r->message, sizeof(r->message),
@@ -133,9 +133,10 @@ static int replay_journal_open(const char *path, struct journal *j)
                       "from the same sources\n",
                       path, j->core, CORE_REVISION);
     else if (j->kernel_size != replay_kernel_size())
-        value_message(
-            stderr, "drywire: %s: the kernel's state was %" PRIu64 " bytes there and is %zu here\n",
-            path, j->kernel_size, replay_kernel_size());
+        value_message(stderr,
+                      "drywire: %s: the kernel's state has %" PRIu64
+                      " bytes in the journal and %zu here: build both for the same target\n",
+                      path, j->kernel_size, replay_kernel_size());
     else
         code = 0;
     if (code && j->text)
@@ -153,7 +154,8 @@ static int replay_journal_under_gdb(const char *path)
     signal(SIGPIPE, SIG_DFL);
     execlp("gdb", "gdb", "-q", "-ex", "set confirm off", "-ex", "break replay_end", "-ex", "run",
            "--args", self, "replay", path, (char *)NULL);
-    value_message(stderr, "drywire: gdb is not here; on Debian, as root: apt-get install -y gdb\n");
+    value_message(stderr,
+                  "drywire: gdb is not installed; on Debian, as root: apt-get install -y gdb\n");
     return EXIT_CANNOT_TEST;
 }
 
@@ -170,7 +172,7 @@ static int replay_journal_verdict(struct replay *r, const char *path, enum outco
            r->journal.build, r->number, r->polls, end->field[1], r->journal.complete,
            ends[end->field[0]], end->len ? " at=" : "", (int)end->len, (const char *)end->bytes);
     if (outcome == OUTCOME_SAME && !r->journal.complete)
-        puts("the journal was full here; what came after is not known");
+        puts("the journal was full here; later events are unknown");
     if (outcome == OUTCOME_SAME)
         return EXIT_PASS;
     puts(r->message);

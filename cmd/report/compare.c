@@ -31,7 +31,7 @@ static void compare_say_side(const struct comparison *c, const struct compared *
     struct decoded d;
 
     if (!frame || frame > side->capture.count) {
-        fprintf(c->out, "%s: no such frame among %zu\n", value_shown(side->name),
+        fprintf(c->out, "%s: no such frame (%zu in the file)\n", value_shown(side->name),
                 side->capture.count);
         return;
     }
@@ -149,13 +149,16 @@ static int compare_streams(const struct comparison *c, const struct connection *
 
     snprintf(what, sizeof(what), "connection of port %u, %s", x->local_port, speakers[who]);
     if (!a->syn_frame != !b->syn_frame)
-        return compare_differ(c, a->syn_frame, b->syn_frame, "%s: a SYN on one side only", what);
+        return compare_differ(c, a->syn_frame, b->syn_frame, "%s: only one capture has a SYN",
+                              what);
     if (who == OWN && !compare_near(a->iss, b->iss)) /* the peer's is libslirp's own */
-        return compare_differ(c, a->syn_frame, b->syn_frame,
-                              "%s: sequence numbers from %u and %u are more than clocks apart",
-                              what, a->iss, b->iss);
+        return compare_differ(
+            c, a->syn_frame, b->syn_frame,
+            "%s: initial sequence numbers %u and %u differ by more than the clocks allow", what,
+            a->iss, b->iss);
     if (normal_difference(a->options, a->options_len, b->options, b->options_len) != SIZE_MAX)
-        return compare_differ(c, a->syn_frame, b->syn_frame, "%s: other options in the SYN", what);
+        return compare_differ(c, a->syn_frame, b->syn_frame, "%s: the options of the SYN differ",
+                              what);
     at = normal_difference(a->bytes, a->len, b->bytes, b->len);
     if (at == SIZE_MAX)
         return 0;
@@ -181,11 +184,10 @@ static int compare_connection(const struct comparison *c, const struct connectio
                            strlen(y->close));
     if (at == SIZE_MAX)
         return 0;
-    return compare_differ(
-        c, x->close_frames[at], y->close_frames[at],
-        "connection of port %u closes '%s' and '%s' (F, f: FIN of the machine, of its "
-        "peer; R, r: RST)",
-        x->local_port, x->close, y->close);
+    return compare_differ(c, x->close_frames[at], y->close_frames[at],
+                          "connection of port %u closes differently: '%s' and '%s' (F, f: FIN of "
+                          "the machine, of its peer; R, r: RST)",
+                          x->local_port, x->close, y->close);
 }
 
 static void compare_tell(const struct comparison *c, const struct digest *g, bool verbose)

@@ -331,7 +331,7 @@ int child_call(int (*fn)(void *ctx), void *ctx, uint64_t timeout_s)
     }
     if (WIFEXITED(status))
         return WEXITSTATUS(status);
-    value_message(stderr, "drywire: ended by %s; 'drywire run' shows where\n",
+    value_message(stderr, "drywire: killed by %s; 'drywire run' shows where\n",
                   strsignal(WTERMSIG(status)));
     return WTERMSIG(status) == SIGALRM ? EXIT_LIVELOCK : EXIT_FAIL;
 }

@@ -205,7 +205,8 @@ void crash_describe(struct failure *f, int number, const siginfo_t *info, const 
     }
     snprintf(f->oracle, sizeof(f->oracle), number == SIGALRM ? "budget.alarm" : "signal");
     if (number == SIGALRM)
-        snprintf(f->message, sizeof(f->message), "the wall-clock alarm went off");
+        snprintf(f->message, sizeof(f->message),
+                 "the wall-clock time limit was reached (--timeout)");
     else if (number == SIGSEGV || number == SIGBUS)
         snprintf(f->message, sizeof(f->message), "%s at address 0x%" PRIxPTR, strsignal(number),
                  (uintptr_t)info->si_addr);

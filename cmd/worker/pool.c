@@ -140,7 +140,8 @@ static int pool_give_out(struct crew *c)
         if (w->busy || c->next == c->pool->count || c->next - c->told == AHEAD_MAX)
             continue;
         if (!w->pid && worker_start(w, c->pool, &outside, c->workers, c->count)) {
-            value_message(stderr, "drywire: no process for a run: %s\n", strerror(errno));
+            value_message(stderr, "drywire: cannot start a process for a run: %s\n",
+                          strerror(errno));
             return EXIT_HARNESS;
         }
         memset(w->verdict, 0, offsetof(struct verdict, story));
@@ -235,8 +236,7 @@ static int pool_dismiss(struct crew *c)
             continue;
         while ((n = read(w->printed, text, sizeof(text))) > 0)
             fwrite(text, 1, (size_t)n, stderr);
-        value_message(stderr, "drywire: a worker ended badly after its last run (status %#x)\n",
-                      status);
+        value_message(stderr, "drywire: a worker failed after its last run (status %#x)\n", status);
         code = EXIT_HARNESS;
     }
     return code;
@@ -248,7 +248,7 @@ static int pool_crew_open(struct crew *c)
     c->polls = memory_new(c->count, sizeof(*c->polls));
     for (unsigned i = 0; i < c->count; i++)
         if (worker_place(&c->workers[i])) {
-            value_message(stderr, "drywire: no memory to share with a worker: %s\n",
+            value_message(stderr, "drywire: cannot allocate memory shared with a worker: %s\n",
                           strerror(errno));
             return EXIT_HARNESS;
         }

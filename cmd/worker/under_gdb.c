@@ -82,6 +82,7 @@ int run_under_gdb(const char *path, const struct run_choice *choice, const char 
     words[n] = NULL;
     signal(SIGPIPE, SIG_DFL);
     execvp("gdb", (char *const *)words);
-    value_message(stderr, "drywire: gdb is not here; on Debian, as root: apt-get install -y gdb\n");
+    value_message(stderr,
+                  "drywire: gdb is not installed; on Debian, as root: apt-get install -y gdb\n");
     return EXIT_CANNOT_TEST;
 }

@@ -202,14 +202,14 @@ void worker_judge_end(struct verdict *v, int status, bool overdue)
     snprintf(f->site, sizeof(f->site), "?");
     if (overdue)
         snprintf(f->message, sizeof(f->message),
-                 "the wall-clock alarm did not end the run: is SIGALRM blocked, or the process "
+                 "the wall-clock alarm did not stop the run: is SIGALRM blocked, or the process "
                  "stopped?");
     else if (WIFSIGNALED(status))
-        snprintf(f->message, sizeof(f->message), "the run was ended by signal %d (%s)",
+        snprintf(f->message, sizeof(f->message), "the run was killed by signal %d (%s)",
                  WTERMSIG(status), strsignal(WTERMSIG(status)));
     else
-        snprintf(f->message, sizeof(f->message), "the run ended its process with %d%s",
-                 WEXITSTATUS(status), clean ? "" : " (see what it printed)");
+        snprintf(f->message, sizeof(f->message), "the run's process exited with status %d%s",
+                 WEXITSTATUS(status), clean ? "" : " (see its output)");
     f->time_ns = v->last_ns;
 }
 

@@ -174,7 +174,7 @@ static void a_frame_more_is_a_difference(void **state)
     say(&b, arp_frame(2, PEER, MACHINE));
     assert_int_equal(compare(GRADE_P1), 1);
     assert_string_equal(said, "differ p1: 1 frames and 2\n"
-                              "a: no such frame among 1\n"
+                              "a: no such frame (1 in the file)\n"
                               "b: frame 2: arp 10.0.2.2 is-at 52:55:0a:00:02:02\n");
 }
 
@@ -240,14 +240,14 @@ static void options_numbers_and_the_order_of_closing_count(void **state)
     b.frames[1] = tcp_frame((struct segment){
         .seq = iss, .ack = 101, .flags = SEG_SYN | SEG_ACK, .window = 9000, .mss = 1440});
     assert_int_equal(compare(GRADE_P3), 1);
-    expect_said("in: other options in the SYN\na: frame 2");
+    expect_said("in: the options of the SYN differ\na: frame 2");
     fresh();
     page(&a);
     page(&b);
     b.frames[6] = peer(12, SEG_ACK | SEG_RST, NULL);
     b.rows[6].len = b.frames[6].len;
     assert_int_equal(compare(GRADE_P3), 1);
-    expect_said("closes 'fF' and 'fr'");
+    expect_said("closes differently: 'fF' and 'fr'");
     fresh();
     page(&a);
     page(&b);
@@ -258,7 +258,7 @@ static void options_numbers_and_the_order_of_closing_count(void **state)
         finish_ip(&b.frames[i], b.frames[i].len - 14);
     }
     assert_int_equal(compare(GRADE_P3), 1);
-    expect_said("sequence numbers from 100 and 16777316");
+    expect_said("initial sequence numbers 100 and 16777316 differ");
     for (unsigned i = 0; i < 7; i++) {
         if (i == 1 || i == 4 || i == 5)
             continue;

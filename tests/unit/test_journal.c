@@ -268,9 +268,9 @@ static void damaged_lines_are_refused(void **state)
     log_.len -= 90; /* into the line of its end */
     refused("cut off");
     log_.len = (size_t)(strstr(log_.text, "@3") - log_.text);
-    refused("the journal has no end");
+    refused("the last line of the journal is missing");
     log_.len = (size_t)(strstr(log_.text, "@2") - log_.text);
-    refused("no journal in it");
+    refused("contains no journal");
     log_.len = 0;
     refused("nor a serial log");
 }
@@ -282,12 +282,12 @@ static void another_version_is_refused(void **state)
     log_.len = 0;
     line(&log_, "test: begin");
     line(&log_, "journal: begin version=3 something=else");
-    refused("line 2: a journal of version 3; this program reads version 2");
+    refused("line 2: unsupported journal version 3; this program supports version 2");
     line(&log_, "x: y");
     log_.len = log_.sequence = 0;
     line(&log_, "journal: begin version=2 core=0123456789abcdef kernel=1 detail=0 bytes=999999999 "
                 "records=1 complete=1");
-    refused("more than any has");
+    refused("more than the maximum");
 }
 
 static void a_line_between_its_parts_is_refused(void **state)
@@ -299,7 +299,7 @@ static void a_line_between_its_parts_is_refused(void **state)
          "complete=1");
     line(&log_, "journal: data off=0 b64=AAAA");
     line(&log_, "tcp: rst");
-    refused("line 3: not the next part");
+    refused("line 3: expected the next part");
 }
 
 static void impossible_records_are_refused(void **state)
@@ -307,19 +307,19 @@ static void impossible_records_are_refused(void **state)
     (void)state;
     short_journal(&writer);
     writer.bytes[0] = JOURNAL_TAGS;
-    refused_records("record 1 of the journal: an unknown tag");
+    refused_records("record 1 of the journal: unknown tag");
     short_journal(&writer);
     writer.records++;
-    refused_records("another number of records");
+    refused_records("the number of records does not match");
     short_journal(&writer);
     writer.complete = 0;
     refused_records("disagree");
     short_journal(&writer);
     writer.len--;
-    refused_records("more bytes than there are");
+    refused_records("longer than the journal");
     short_journal(&writer);
     RECORD(&writer, TICK, 0);
-    refused_records("an end in the middle");
+    refused_records("an end record before the end");
     writer = (struct writer){.complete = 1};
     RECORD(&writer, SLOT, 0x10001000, 1);
     RECORD(&writer, END, JOURNAL_PANIC, 0, 0, 0);
@@ -327,17 +327,17 @@ static void impossible_records_are_refused(void **state)
     refused_records("record 2 of the journal: impossible"); /* nothing for a terminal */
     writer = (struct writer){.complete = 1};
     RECORD(&writer, POLL, 5);
-    refused_records("record 1 of the journal: impossible, or out of place"); /* before INIT */
+    refused_records("record 1 of the journal: impossible value, or out of order"); /* before INIT */
     writer = (struct writer){.complete = 1};
     RECORD(&writer, SLOT, 0, 0);
     refused_records("no end");
     for (unsigned i = 0; i <= JOURNAL_SLOTS_MAX; i++)
         RECORD(&writer, SLOT, 0, 0);
     refused_records(
-        "record 33 of the journal: impossible, or out of place"); /* more than a machine */
+        "record 33 of the journal: impossible value, or out of order"); /* more than a machine */
     writer = (struct writer){.complete = 1};
     RECORD(&writer, REG_READ, 2, 0, 0);
-    refused_records("out of place"); /* nobody asked anything yet */
+    refused_records("out of order"); /* nobody asked anything yet */
     writer = (struct writer){.complete = 1};
     RECORD(&writer, INIT, 0, 0, 0, 4096);
     RECORD(&writer, LOAD, 4096 << 2 | 1, 0);
@@ -373,8 +373,7 @@ static void a_journal_is_followed_to_its_end(void **state)
     r = (struct replay){.number = 0};
     assert_int_equal(parse(&r.journal), 0);
     assert_int_equal(replay(&r), OUTCOME_DIFFERENT);
-    assert_non_null(
-        strstr(r.message, "record 6: the journal ends here, and what the core put out"));
+    assert_non_null(strstr(r.message, "record 6: the journal ends here, but the core's output"));
     /* With the sum over ERR_NODEV, which kernel_init() returns: */
     look(&writer, 0x10001000);
     RECORD(&writer, END, JOURNAL_ASKED, 0, r.sum, r.total);
@@ -400,8 +399,8 @@ static void the_first_difference_is_named(void **state)
     r = (struct replay){.number = 0};
     assert_int_equal(parse(&r.journal), 0);
     assert_int_equal(replay(&r), OUTCOME_DIFFERENT);
-    assert_string_equal(r.message, "record 5: in the journal it is REG_READ mmio 0x10001004 size 4 "
-                                   "value 0; here REG_READ mmio 0x10001000 size 4 value 0");
+    assert_string_equal(r.message, "record 5: journal: REG_READ mmio 0x10001004 size 4 "
+                                   "value 0; here: REG_READ mmio 0x10001000 size 4 value 0");
     journal_free(&r.journal);
 }
 

@@ -210,7 +210,7 @@ static void a_kernel_that_does_not_know_the_run_must_fail(void **state)
     say(&f, begin);
     say(&f, OK);
     say(&f, END);
-    finish(&f, JUDGED_STALE, "unknown");
+    finish(&f, JUDGED_STALE, "does not know its run id");
 }
 
 static void panic_is_its_line_or_its_status(void **state)
@@ -227,7 +227,7 @@ static void panic_is_its_line_or_its_status(void **state)
     start(&f, "never tcp: rst\n");
     say(&f, BEGIN);
     f.end.status = 37;
-    finish(&f, JUDGED_PANIC, "status 37 without a word");
+    finish(&f, JUDGED_PANIC, "status 37 without a message");
 }
 
 static void fail_is_said_by_the_guest_a_never_or_the_far_side(void **state)
@@ -248,7 +248,7 @@ static void fail_is_said_by_the_guest_a_never_or_the_far_side(void **state)
     start(&f, "never tcp: rst\n");
     say_run(&f, NULL);
     f.end.status = 35;
-    finish(&f, JUDGED_FAIL, "status 35 without a word");
+    finish(&f, JUDGED_FAIL, "status 35 without a message");
 
     start(&f, "never tcp: rst\n");
     say(&f, BEGIN);
@@ -293,11 +293,11 @@ static void timeout_is_a_limit(void **state)
     (void)state;
     start(&f, "expect tcp: rst\n");
     f.end = (struct judge_end){.limit = "silence"};
-    finish(&f, JUDGED_TIMEOUT, "silence: the last line is number 0");
+    finish(&f, JUDGED_TIMEOUT, "silence; the last line is number 0");
     start(&f, "expect tcp: rst\n");
     say(&f, BEGIN);
     f.end = (struct judge_end){.limit = "silence"};
-    finish(&f, JUDGED_TIMEOUT, "silence: the last line is number 1");
+    finish(&f, JUDGED_TIMEOUT, "silence; the last line is number 1");
 }
 
 static void reset_is_status_0(void **state)
@@ -333,7 +333,7 @@ static void incomplete_is_an_end_that_is_missing_or_wrong(void **state)
     start(&f, "never tcp: rst\n");
     say(&f, BEGIN);
     raw(&f, "@2 test: o");
-    finish(&f, JUDGED_INCOMPLETE, "the last line has no end: \"@2 test: o\"");
+    finish(&f, JUDGED_INCOMPLETE, "the last line is incomplete: \"@2 test: o\"");
 
     start(&f, "never tcp: rst\n");
     say_run(&f, NULL);
@@ -441,7 +441,7 @@ static void framing_is_any_damage(void **state)
     damaged("@2 tcp: x t=1*0000", "not a framed line");
     damaged("*0000", "not a framed line");
     damaged("@", "not a framed line");
-    damaged("@2 tcp: x t=1 *0000", "the checksum is wrong");
+    damaged("@2 tcp: x t=1 *0000", "bad checksum");
     damaged("\x1b[31m@2 tcp: x t=1 *0000", "\"?[31m@2"); /* the terminal is left alone */
     damaged(framed(3, "tcp: x t=1"), "line 1 is followed by: \"@3 tcp: x t=1\"");
     damaged(framed(1, "tcp: x t=1"), "line 1 is followed by: \"@1");
@@ -451,10 +451,10 @@ static void framing_is_any_damage(void **state)
     damaged(framed(2, ""), "no time in");
     snprintf(line, sizeof(line), "%s", framed(2, "tcp: x t=1"));
     line[9]++;
-    damaged(line, "the checksum is wrong");
+    damaged(line, "bad checksum");
     memset(line, 'x', sizeof(line) - 1);
     line[sizeof(line) - 1] = 0;
-    damaged(line, "a line of more than 512 octets");
+    damaged(line, "a line is longer than 512 octets");
 }
 
 static void numbers_have_one_way_to_be_written(void **state)
@@ -496,7 +496,7 @@ static void firmware_says_200_lines_at_most(void **state)
     raw(&f, "banner\n");
     assert_true(judge_lost(f.judge));
     f.end = (struct judge_end){0};
-    finish(&f, JUDGED_FRAMING, "200 lines and none of ours");
+    finish(&f, JUDGED_FRAMING, "no framed line among the first 200");
 }
 
 /* ---- which one wins ---- */

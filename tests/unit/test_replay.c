@@ -188,9 +188,9 @@ static void the_first_frame_that_differs_is_named(void **state)
     say(arp_frame(1, MACHINE, PEER));
     assert_false(sim_failed(&sim));
     say(icmp_frame(MACHINE, PEER, 8, "axc", 3));
-    expect_failure("frame 2: recorded 'icmp echo 10.0.2.15 > 10.0.2.2 id=7 seq=1 len=3', sent "
-                   "'icmp echo 10.0.2.15 > 10.0.2.2 id=7 seq=1 len=3': byte 43 (payload) was 0x62, "
-                   "is 0x78");
+    expect_failure(
+        "frame 2: recorded 'icmp echo 10.0.2.15 > 10.0.2.2 id=7 seq=1 len=3', sent "
+        "'icmp echo 10.0.2.15 > 10.0.2.2 id=7 seq=1 len=3': byte 43 (payload) was 0x62, now 0x78");
     end();
     start();
     say(icmp_frame(MACHINE, PEER, 8, "abc", 3));
@@ -316,7 +316,7 @@ static void a_wrong_number_is_no_matter_of_clocks(void **state)
     say(own(0, 0, SEG_SYN, NULL));
     until(100);
     say(own(2, 1, SEG_ACK, "GET"));
-    expect_failure("(tcp.seq) was 0xe9, is 0xea");
+    expect_failure("(tcp.seq) was 0xe9, now 0xea");
     end();
 }
 
@@ -343,7 +343,7 @@ static void a_quicker_machine_may_acknowledge_less_never_more(void **state)
     say(own(0, 0, SEG_SYN, NULL));
     until(100);
     say(own(1, 5, SEG_ACK, "GET"));
-    expect_failure("(tcp.ack) was 0x01, is 0x05");
+    expect_failure("(tcp.ack) was 0x01, now 0x05");
     end();
 }
 

@@ -252,7 +252,7 @@ static void compare(struct world *w, const uint8_t *frame, size_t len, const str
     decode_summary(&recorded, was_line, sizeof(was_line));
     decode_summary(&now, is_line, sizeof(is_line));
     if (at < was_len && at < is_len)
-        fail(w, "frame %zu: recorded '%s', sent '%s': byte %zu (%s) was 0x%02x, is 0x%02x",
+        fail(w, "frame %zu: recorded '%s', sent '%s': byte %zu (%s) was 0x%02x, now 0x%02x",
              w->own + 1, was_line, is_line, at, normal_field(&recorded, at), was[at], is[at]);
     else
         fail(w, "frame %zu: recorded '%s', sent '%s': %zu bytes, were %zu", w->own + 1, was_line,
