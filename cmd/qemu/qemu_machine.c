@@ -130,6 +130,11 @@ static int qemu_check_device(const struct scenario *sc, const struct qemu_machin
 {
     if (!qemu_has_bus(m, t))
         return qemu_cannot(sc, m, qemu_is_pci(t) ? "has no PCI bus" : "has no virtio-mmio");
+    if (d->bytes || d->delay_ns)
+        return qemu_cannot(
+            sc, m, "gives random bytes as it likes: bytes= and delay= are for the simulator");
+    if (d->kind == DEVICE_RNG)
+        return 0;
     if (!d->mac_feature)
         return qemu_cannot(sc, m, "always has a MAC address: mac=none is for the simulator");
     if (d->queue_given && !qemu_is_pci(t) && d->queue_size != 1024)
@@ -175,39 +180,60 @@ static void qemu_add_cable(struct qemu_command *c, unsigned index)
     qemu_add_made(c, start);
 }
 
+static void qemu_add_net(struct qemu_command *c, const struct device_options *d, unsigned index,
+                         bool pci)
+{
+    qemu_add_text(c, "virtio-net-%s,netdev=n", pci ? "pci" : "device");
+    if (index)
+        qemu_add_text(c, "%u", index);
+    qemu_add_text(c, ",mac=%02x:%02x:%02x:%02x:%02x:%02x", d->mac[0], d->mac[1], d->mac[2],
+                  d->mac[3], d->mac[4], d->mac[5]);
+    if (d->mtu)
+        qemu_add_text(c, ",host_mtu=%u", d->mtu);
+    if (pci)
+        qemu_add_text(c, ",romfile=");
+    if (pci && d->queue_given)
+        qemu_add_text(c, ",rx_queue_size=%u", d->queue_size);
+}
+
 /* One of `last` + 1. */
 static void qemu_add_device(struct qemu_command *c, const struct device_options *d, unsigned index,
                             unsigned last, enum transport_kind t, bool recipe)
 {
-    bool legacy = transport_legacy(t);
+    bool pci = qemu_is_pci(t);
     size_t start;
 
     qemu_add(c, "-device");
     start = c->used;
-    qemu_add_text(c, "virtio-net-%s,netdev=n", qemu_is_pci(t) ? "pci" : "device");
-    if (index)
-        qemu_add_text(c, "%u", index);
-    if (last && c->machine->slots && !qemu_is_pci(t))
+    if (d->kind == DEVICE_NET)
+        qemu_add_net(c, d, index, pci);
+    else
+        qemu_add_text(c, "virtio-rng-%s", pci ? "pci" : "device");
+    if (last && c->machine->slots && !pci)
         qemu_add_text(c, ",bus=virtio-mmio-bus.%u", c->machine->slots - 1 - last + index);
-    qemu_add_text(c, ",mac=%02x:%02x:%02x:%02x:%02x:%02x", d->mac[0], d->mac[1], d->mac[2],
-                  d->mac[3], d->mac[4], d->mac[5]);
     qemu_add_text(c, ",packed=%s,event_idx=%s,indirect_desc=%s",
                   qemu_on_off(d->ring == RING_PACKED), qemu_on_off(d->event_idx == TOGGLE_ON),
                   qemu_on_off(d->indirect == TOGGLE_ON));
-    if (d->mtu)
-        qemu_add_text(c, ",host_mtu=%u", d->mtu);
-    if (legacy && d->any_layout == TOGGLE_OFF)
+    if (transport_legacy(t) && d->any_layout == TOGGLE_OFF)
         qemu_add_text(c, ",any_layout=off");
-    if (qemu_is_pci(t))
-        qemu_add_text(c, ",romfile=%s",
+    if (pci)
+        qemu_add_text(c, "%s",
                       t == TRANSPORT_PCI_MODERN   ? ",disable-legacy=on"
                       : t == TRANSPORT_PCI_LEGACY ? ",disable-modern=on"
                                                   : "");
-    if (qemu_is_pci(t) && d->queue_given)
-        qemu_add_text(c, ",rx_queue_size=%u", d->queue_size);
-    if (recipe)
-        qemu_add_text(c, ",tx=timer%s", qemu_is_pci(t) ? ",ioeventfd=off" : "");
+    if (recipe && d->kind == DEVICE_NET)
+        qemu_add_text(c, ",tx=timer");
+    if (recipe && pci)
+        qemu_add_text(c, ",ioeventfd=off");
     qemu_add_made(c, start);
+}
+
+static bool qemu_many_nics(const struct scenario *sc)
+{
+    for (unsigned i = 0; i < sc->more_count; i++)
+        if (sc->more[i].kind == DEVICE_NET)
+            return true;
+    return false;
 }
 
 /* All devices, the scenario's first one first: that is the order in which the core finds them. */
@@ -217,7 +243,7 @@ static int qemu_add_devices(struct qemu_command *c, const struct scenario *sc, b
     enum transport_kind first = qemu_transport_of(&sc->device, m);
     bool mmio = false, legacy = false;
 
-    if (m->one_nic && sc->more_count)
+    if (m->one_nic && qemu_many_nics(sc))
         return qemu_cannot(
             sc, m, "has firmware that halts with two network devices; --machine q35-seabios");
     for (unsigned i = 0; i <= sc->more_count; i++) {
@@ -236,7 +262,7 @@ static int qemu_add_devices(struct qemu_command *c, const struct scenario *sc, b
             qemu_add(c,
                      legacy ? "virtio-mmio.force-legacy=true" : "virtio-mmio.force-legacy=false");
         }
-        if (i)
+        if (i && d->kind == DEVICE_NET)
             qemu_add_cable(c, i);
         qemu_add_device(c, d, i, sc->more_count, t, recipe);
     }
@@ -355,7 +381,7 @@ static const struct qemu_machine *qemu_choose(const struct scenario *sc,
 
     while (!qemu_is_wanted(s, m) ||
            (!s->machine && sc->device.transport_given && !qemu_has_bus(m, sc->device.transport)) ||
-           (!s->machine && m->one_nic && sc->more_count))
+           (!s->machine && m->one_nic && qemu_many_nics(sc)))
         m++;
     return m;
 }

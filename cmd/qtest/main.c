@@ -281,17 +281,12 @@ static int qtest_run_settings(const struct settings *s)
 /* ---- the command line ---- */
 
 static const struct option options[] = {
-    {"machine", required_argument, NULL, 'm'},
-    {"ring", required_argument, NULL, 'r'},
-    {"device", required_argument, NULL, 'd'},
-    {"user", required_argument, NULL, 'u'},
-    {"seed", required_argument, NULL, 's'},
-    {"pcap", required_argument, NULL, 'p'},
-    {"record", required_argument, NULL, 'R'},
-    {"withhold", required_argument, NULL, 'w'},
-    {"timeout", required_argument, NULL, 'T'},
-    {"help", no_argument, NULL, 'h'},
-    {0},
+    {"machine", required_argument, NULL, 'm'}, {"ring", required_argument, NULL, 'r'},
+    {"device", required_argument, NULL, 'd'},  {"user", required_argument, NULL, 'u'},
+    {"seed", required_argument, NULL, 's'},    {"pcap", required_argument, NULL, 'p'},
+    {"record", required_argument, NULL, 'R'},  {"withhold", required_argument, NULL, 'w'},
+    {"timeout", required_argument, NULL, 'T'}, {"rng", no_argument, NULL, 'g'},
+    {"help", no_argument, NULL, 'h'},          {0},
 };
 
 static void qtest_help(void)
@@ -308,6 +303,7 @@ static void qtest_help(void)
         printf("                      %s\n", boards[i].name);
     puts("  --ring NAME       split (default) or packed\n"
          "  --device KEYS     more properties for QEMU's -device: mrg_rxbuf=off,event_idx=off\n"
+         "  --rng             also an entropy device, which seeds the core\n"
          "  --user KEYS       more properties for QEMU's -netdev user,restrict=on\n"
          "  --seed N          of the core's entropy (default 1), as in the simulator\n"
          "  --pcap FILE       write a capture\n"
@@ -419,6 +415,9 @@ static int qtest_apply(struct settings *s, int letter, const char *value)
         break;
     case 'T':
         return qtest_set_number("timeout", value, 1, 1000000, &s->timeout_s);
+    case 'g':
+        s->machine.rng = true;
+        break;
     case 'h':
         qtest_help();
         return EXIT_PASS;

@@ -37,19 +37,20 @@ enum { PCI_ADDRESS = 0xcf8, PCI_DATA = 0xcfc };
         .name = "x86-" name_, .qemu = "qemu-system-x86_64", .machine = machine_,                   \
         .pci_memory = 0xc0000000, X86_SLEEP, __VA_ARGS__                                           \
     }
-#define MMIO(nic_, legacy_)                                                                        \
-    .device = "virtio-net-device,bus=virtio-mmio-bus.0", .nic = nic_,                              \
+#define MMIO(nic_, slot_, legacy_)                                                                 \
+    .device = "virtio-net-device,bus=virtio-mmio-bus.0",                                           \
+    .rng = "virtio-rng-device,bus=virtio-mmio-bus.1", .nic = nic_, .slot = slot_,                  \
     .global = "virtio-mmio.force-legacy=" legacy_
-#define PCI(keys_) .device = "virtio-net-pci,romfile=" keys_
+#define PCI(keys_) .device = "virtio-net-pci,romfile=" keys_, .rng = "virtio-rng-pci" keys_
 
 const struct board boards[] = {
-    RV64("mmio", MMIO(0x10001000, "false")),
-    RV64("mmio-legacy", MMIO(0x10001000, "true")),
+    RV64("mmio", MMIO(0x10001000, 0x1000, "false")),
+    RV64("mmio-legacy", MMIO(0x10001000, 0x1000, "true")),
     RV64("pci-modern", PCI(",disable-legacy=on")),
     RV64("pci-transitional", PCI("")),
     RV64("pci-legacy", PCI(",disable-modern=on")),
-    X86("mmio", "microvm", MMIO(0xfeb00000, "false")),
-    X86("mmio-legacy", "microvm", MMIO(0xfeb00000, "true")),
+    X86("mmio", "microvm", MMIO(0xfeb00000, 0x200, "false")),
+    X86("mmio-legacy", "microvm", MMIO(0xfeb00000, 0x200, "true")),
     X86("pci-modern", "q35", PCI(",disable-legacy=on")),
     X86("pci-transitional", "q35", PCI("")),
     X86("pci-legacy", "q35", PCI(",disable-modern=on")),
@@ -207,14 +208,25 @@ static int machine_start_qemu(struct qtest_machine *m, const struct qtest_machin
 {
     const struct board *b = c->board;
     char machine[64], memory[128], size[16], netdev[KEYS_MAX + 64], device[KEYS_MAX + 128],
-        words[200];
-    const char *argv[] = {b->qemu,      "-accel",      "tcg",         "-M",
-                          machine,      "-m",          size,          "-object",
-                          memory,       "-nodefaults", "-display",    "none",
-                          "-no-reboot", "-bios",       firmware_path, "-qtest",
-                          "stdio",      "-qtest-log",  "none",        "-netdev",
-                          netdev,       "-device",     device,        b->global ? "-global" : NULL,
-                          b->global,    NULL};
+        rng[128], words[200];
+    const char *argv[] = {
+        b->qemu,       "-accel", "tcg",         "-M",         machine, "-m",         size,
+        "-object",     memory,   "-nodefaults", "-display",   "none",  "-no-reboot", "-bios",
+        firmware_path, "-qtest", "stdio",       "-qtest-log", "none",  "-netdev",    netdev,
+        "-device",     device,   NULL,          NULL,         NULL,    NULL,         NULL};
+    size_t argc = 0;
+
+    while (argv[argc])
+        argc++;
+    if (b->global) {
+        argv[argc++] = "-global";
+        argv[argc++] = b->global;
+    }
+    if (c->rng) {
+        argv[argc++] = "-device";
+        argv[argc++] = rng;
+    }
+    snprintf(rng, sizeof(rng), "%s%s", b->rng, c->packed ? ",packed=on" : "");
 
     snprintf(machine, sizeof(machine), "%s,memory-backend=m", b->machine);
     snprintf(size, sizeof(size), "%dM", RAM_SIZE >> 20);
@@ -266,6 +278,7 @@ int qtest_machine_start(struct qtest_machine *m, const struct qtest_machine_conf
     memset(m, 0, sizeof(*m));
     m->board = c->board;
     m->listener = *listener;
+    m->rng = c->rng;
     m->dma_bus = c->board->ram + DMA_AT;
     m->qemu.pid = m->qemu.fd = -1;
     rng_init(&m->entropy, c->seed, 0); /* as in the simulator */
@@ -312,12 +325,15 @@ uint64_t qtest_machine_now(const struct qtest_machine *m)
 
 int qtest_machine_boot(struct qtest_machine *m, const struct guest_ops *guest)
 {
-    struct guest_place nic = {.address = m->board->nic};
+    uint64_t nic = m->board->nic;
+    struct guest_place places[] = {{.address = nic}, {.address = nic + m->board->slot}};
     struct guest_config config = {
         .platform = &m->platform,
         .processes = &m->processes.ops,
-        .places = &nic,
-        .place_count = m->board->nic != 0,
+        .places = places,
+        .place_count = !nic     ? 0
+                       : m->rng ? 2
+                                : 1,
         .dma = m->dma,
         .dma_size = DMA_SIZE,
         .pci = m->board->nic == 0,

@@ -22,8 +22,10 @@ struct board {
     const char *qemu;         /* the program */
     const char *machine;      /* -M */
     const char *device;       /* -device, with its bus */
+    const char *rng;          /* the same of an entropy device besides */
     const char *global;       /* -global, or NULL */
     uint64_t nic;             /* where its virtio-mmio registers are; 0: it is on the PCI bus */
+    uint64_t slot;            /* from there to those of the entropy device */
     uint64_t ram;             /* where RAM begins */
     uint64_t ports;           /* I/O ports in memory; 0: the processor's own */
     uint64_t ecam;            /* PCI configuration space; 0: by ports 0xcf8 and 0xcfc */
@@ -49,6 +51,7 @@ struct qtest_machine {
     uint8_t *dma;
     uint64_t dma_bus;
     struct rng entropy;
+    bool rng;              /* there is an entropy device besides */
     void *state, *buffers; /* of the guest */
     uint64_t start_ns;
 };
@@ -60,6 +63,7 @@ struct qtest_machine_config {
     const char *user;   /* more keys of -netdev user, or NULL; at most KEYS_MAX characters */
     const char *device; /* more keys of -device, alike */
     bool packed;        /* packed=on */
+    bool rng;           /* an entropy device besides */
     uint64_t seed;
 };
 

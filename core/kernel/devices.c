@@ -11,6 +11,7 @@
 /* A driver is a row here, and its state a member of the union in struct device. */
 static const struct virtio_driver *const drivers[] = {
     &virtio_net_driver,
+    &virtio_rng_driver,
 };
 
 static const struct virtio_driver *device_driver(int type)
@@ -132,6 +133,18 @@ int devices_init(struct kernel *k, const struct kernel_config *config, struct ne
 
 /* ---- a poll ---- */
 
+void devices_seed(struct kernel *k)
+{
+    uint8_t seed[VIRTIO_SEED_SIZE];
+
+    for (unsigned i = 0; i < k->device_count; i++) {
+        struct device *d = k->devices[i];
+
+        if (d->driver->seed && d->driver->seed(&d->state, seed))
+            stack_seed(&k->stack, seed);
+    }
+}
+
 /* What comes to an interface that the stack does not have. Bounded by the buffers that it has. */
 static void device_drop(struct netdev *dev)
 {
@@ -151,6 +164,7 @@ void devices_check(struct kernel *k, uint64_t now_ns)
         if (dev && dev != k->stack.netdev)
             device_drop(dev);
     }
+    devices_seed(k);
 }
 
 void devices_kick(struct kernel *k)

@@ -13,6 +13,7 @@
 #include "../net/stack.h"
 #include "../virtio/discover.h"
 #include "../virtio/virtio_net.h"
+#include "../virtio/virtio_rng.h"
 
 enum { TASKS = 8, TASK_NAME_MAX = 16, CONSOLE_LINE_MAX = 160, KERNEL_DEVICES = 4 };
 
@@ -57,6 +58,7 @@ struct device {
     struct virtio_place place;
     union {
         struct virtio_net net;
+        struct virtio_rng rng;
     } state; /* of its driver */
 };
 
@@ -65,6 +67,8 @@ struct device {
 #define KERNEL_BUFFERS_SIZE (STACK_BUFFERS_SIZE + (KERNEL_DEVICES - 1) * sizeof(struct device))
 
 /* DMA memory that the devices need at most. */
+_Static_assert((int)VIRTIO_SEED_SIZE == (int)STACK_SEED_SIZE, "one seed");
+_Static_assert((int)VIRTIO_RNG_DMA_SIZE <= (int)VIRTIO_NET_DMA_SPARE, "which device needs most?");
 enum { KERNEL_DMA_SIZE = VIRTIO_NET_DMA_SIZE + (KERNEL_DEVICES - 1) * VIRTIO_NET_DMA_SPARE };
 
 struct kernel_config {
@@ -126,6 +130,7 @@ void kernel_stop(struct kernel *k);
  * device among them: *out, or the error of kernel_init(). Devices besides it that fail are left
  * out. Then its two turns of a poll, and when the next is due. */
 int devices_init(struct kernel *k, const struct kernel_config *config, struct netdev **out);
+void devices_seed(struct kernel *k); /* once the stack is up */
 void devices_check(struct kernel *k, uint64_t now_ns);
 void devices_kick(struct kernel *k);
 uint64_t devices_deadline(const struct kernel *k);

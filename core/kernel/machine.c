@@ -22,6 +22,7 @@ int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t n
     if (err)
         return err;
     stack_init(&k->stack, p, nic, config->buffers, now_ns);
+    devices_seed(k);
     k->network = socket_network(&k->stack);
     return 0;
 }

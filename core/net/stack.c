@@ -38,6 +38,25 @@ void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev
     dhcp_init(s);
 }
 
+/* The key of sequence numbers stays while a connection lives by it: RFC 6528 section 3. */
+void stack_seed(struct stack *s, const uint8_t seed[STACK_SEED_SIZE])
+{
+    uint64_t word[STACK_SEED_SIZE / 8];
+    bool used = false;
+
+    mem_copy(word, seed, STACK_SEED_SIZE);
+    s->rng.key[0] ^= word[0];
+    s->rng.key[1] ^= word[1];
+    s->ip_id = (uint16_t)rng_next(&s->rng);
+    s->tcp_next_port = (uint16_t)rng_next(&s->rng);
+    for (unsigned i = 0; i < TCP_CONNS; i++)
+        used |= s->tcp[i].state != TCP_CLOSED && s->tcp[i].state != TCP_LISTEN;
+    if (used)
+        return;
+    s->isn_key[0] ^= word[2];
+    s->isn_key[1] ^= word[3];
+}
+
 /* Take in what was queued until now: an answer to it waits for the next poll. */
 static void loopback_input(struct stack *s)
 {

@@ -55,6 +55,11 @@ enum {
 void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev, void *buffers,
                 uint64_t now_ns);
 
+/* Random bytes of the machine's: at bring-up, before anything was sent, or later. They change which
+ * ports, transaction ids and sequence numbers come next. */
+enum { STACK_SEED_SIZE = 32 };
+void stack_seed(struct stack *s, const uint8_t seed[STACK_SEED_SIZE]);
+
 void stack_begin(struct stack *s, uint64_t now_ns);
 void stack_input(struct stack *s, const uint8_t *frame, size_t len); /* borrowed */
 void stack_timers(struct stack *s);

@@ -49,7 +49,11 @@
     X(PROCESS_FAULTED, MARK, "kernel", "fault pid=%u cause=%u address=%x")                         \
     X(VNET_RING, MARK, "virtionetd", "packed=%u event_idx=%u indirect=%u interrupts=%u")           \
     X(VNET_STALLED, MARK, "virtionetd", "stalled queue=tx in_flight=%u")                           \
-    X(VNET_SPARE, MARK, "virtionetd", "spare mac=%m")
+    X(VNET_SPARE, MARK, "virtionetd", "spare mac=%m")                                              \
+    X(RNG_DEVICE, MARK, "virtiorngd", "mmio=%x irq=%u version=%u queue=%u")                        \
+    X(RNG_PCI, MARK, "virtiorngd", "pci=%P irq=%u transport=%I queue=%u")                          \
+    X(RNG_SEEDED, MARK, "virtiorngd", "seeded bytes=%u requests=%u")                               \
+    X(RNG_FAILED, MARK, "virtiorngd", "failed reason=%V value=%x")
 
 /* Why a received packet, or one that could not be sent, was dropped. X(id, word). */
 #define DROP_REASONS(X)                                                                            \

@@ -13,6 +13,9 @@
 #include "../port/dma.h"
 #include "virtio.h"
 
+/* Bytes of a seed. */
+enum { VIRTIO_SEED_SIZE = 32 };
+
 struct virtio_options {
     bool interrupts; /* the machine sleeps until one comes, else it polls by itself */
     bool spare;      /* nothing above will use it: few buffers do */
@@ -37,6 +40,8 @@ struct virtio_driver {
 
     /* For frames; NULL: it is no network device. */
     struct netdev *(*netdev)(void *state);
+    /* Random bytes that have come: true once, when there are enough. NULL: it has none. */
+    bool (*seed)(void *state, uint8_t seed[VIRTIO_SEED_SIZE]);
 };
 
 #endif

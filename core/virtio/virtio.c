@@ -23,7 +23,8 @@ int virtio_fail(struct virtio_device *d, enum virtio_failure reason, uint64_t va
         return ERR_DEVICE;
     d->failed = true;
     d->reason = reason;
-    TRACE(d->platform, TRACE_VNET_FAILED, reason, value);
+    TRACE(d->platform, d->type == VIRTIO_ID_ENTROPY ? TRACE_RNG_FAILED : TRACE_VNET_FAILED, reason,
+          value);
     if (!d->transport) /* it never came to have registers */
         return ERR_DEVICE;
     d->transport->status_write(d, d->transport->status_read(d) | VIRTIO_STATUS_FAILED);

@@ -79,6 +79,7 @@ struct virtio_pci {
 struct virtio_device {
     const struct platform *platform;
     const struct virtio_transport *transport;
+    unsigned type; /* VIRTIO_ID_*, 0: not known yet */
     uint64_t base; /* MMIO: of its registers */
     struct virtio_pci pci;
     uint32_t config_len; /* bytes of device configuration that there are */

@@ -164,6 +164,7 @@ int virtio_mmio_open(struct virtio_device *d, const struct platform *p, uint64_t
     id = reg_read(d, VIRTIO_MMIO_DEVICE_ID);
     if (id == 0 || id > INT32_MAX)
         return ERR_NODEV;
+    d->type = id;
     d->legacy = version == VIRTIO_MMIO_VERSION_LEGACY;
     d->transport = d->legacy ? &mmio_legacy : &mmio_modern;
     if (d->legacy)

@@ -291,6 +291,7 @@ int virtio_pci_open(struct virtio_device *d, const struct platform *p,
     type = pci_virtio_type(&f);
     if (type == 0)
         return ERR_NODEV;
+    d->type = type;
 
     pci_settle(&f);
     structures_find(&d->pci, &f);

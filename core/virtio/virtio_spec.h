@@ -237,7 +237,8 @@
 #define VIRTIO_PCI_CONFIG_MSIX    24u /* while it is enabled */
 
 /* 5 Device types */
-#define VIRTIO_ID_NET 1u
+#define VIRTIO_ID_NET     1u
+#define VIRTIO_ID_ENTROPY 4u
 
 /* 5.1 Network device */
 #define VIRTIO_NET_RECEIVEQ1  0u

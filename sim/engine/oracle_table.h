@@ -126,6 +126,10 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
         "a receive buffer holds the largest frame")                                                \
     ROW(NET_DIRECTION, "net.direction", MUST, DEVICE, "VirtIO 1.2 section 5.1.6.2, 5.1.6.3",       \
         "transmit buffers are readable, receive buffers writable")                                 \
+    ROW(RNG_DIRECTION, "rng.direction", MUST, DEVICE, "VirtIO 1.2 section 5.4.6.1",                \
+        "the device can write every buffer of an entropy queue")                                   \
+    ROW(RNG_LENGTH, "rng.length", MUST, DEVICE, "VirtIO 1.2 section 5.4.6.1",                      \
+        "the driver uses as many random bytes as the device wrote")                                \
     ROW(FRAME_LENGTH, "frame.length", MUST, WIRE, "RFC 894",                                       \
         "a frame is 14 bytes to MTU + 14 long")                                                    \
     ROW(FRAME_SOURCE_MAC, "frame.source_mac", MUST, WIRE, "RFC 894",                               \

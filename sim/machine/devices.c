@@ -227,8 +227,10 @@ void machine_devices_init(struct machine *m)
 
 void machine_devices_free(struct machine *m)
 {
-    for (unsigned i = 0; i < MACHINE_DEVICES; i++)
+    for (unsigned i = 0; i < MACHINE_DEVICES; i++) {
         free(m->devices[i].net);
+        free(m->devices[i].rng);
+    }
 }
 
 /* The legacy interfaces say a ring's place as a 32-bit number of a page: 4.1.5.1.3, 4.2.4. */
@@ -304,6 +306,18 @@ static struct fake_virtio *net_start(struct machine_device *d, const struct devi
     return &d->net->device;
 }
 
+static struct fake_virtio *rng_start(struct machine_device *d, const struct device_options *o)
+{
+    struct machine *m = d->machine;
+    struct fake_virtio_config transport = transport_config(m, d->index, o);
+    struct fake_rng_config config = {.bytes = o->bytes, .delay_ns = o->delay_ns};
+
+    if (!d->rng)
+        d->rng = memory_new(1, sizeof(*d->rng));
+    fake_rng_start(d->rng, &m->memory, &d->host, &transport, &config);
+    return &d->rng->device;
+}
+
 static void device_start(struct machine *m, const struct device_options *o)
 {
     struct machine_device *d = &m->devices[m->device_count++];
@@ -312,7 +326,13 @@ static void device_start(struct machine *m, const struct device_options *o)
     d->host.looked = &m->sim->looked;
     d->host.ring = m->listener.ring && d->index == 0 ? host_ring : NULL;
     d->host.key = sim_draw(m->sim, host_stream(d, "device.key"));
-    d->virtio = net_start(d, o);
+    switch (o->kind) {
+    case DEVICE_NET:
+        d->virtio = net_start(d, o);
+        break;
+    case DEVICE_RNG:
+        d->virtio = rng_start(d, o);
+    }
     if (fake_virtio_pci(d->virtio))
         m->pci.function[m->pci.count++] = d->virtio;
     for (unsigned i = 0; i < d->virtio->body->queues; i++) {

@@ -155,11 +155,11 @@ static uint64_t machine_entropy(void *ctx)
 }
 
 /* What the core found in the device tree, or on the bus. */
-static void found_check(struct machine *m, unsigned id, const uint64_t *args)
+static void found_check(struct machine *m, bool pci, const uint64_t *args)
 {
     struct guest_place places[MACHINE_DEVICES];
     unsigned count = machine_devices_places(m, places);
-    bool pci = id == TRACE_VNET_PCI, right = false;
+    bool right = false;
 
     for (unsigned i = 0; i < count; i++)
         right |= places[i].pci == pci && places[i].address == args[0] && places[i].irq == args[1];
@@ -167,6 +167,41 @@ static void found_check(struct machine *m, unsigned id, const uint64_t *args)
         sim_fail(m->sim, FAILURE_SAFETY, "guest.boot", m->guest->name,
                  "a device is driven at %#llx with interrupt %llu, where the machine has none",
                  (unsigned long long)args[0], (unsigned long long)args[1]);
+}
+
+/* The core has so many random bytes: did a device write them? */
+static void seeded_check(struct machine *m, uint64_t bytes)
+{
+    uint64_t given = 0;
+
+    for (unsigned i = 0; i < m->device_count; i++)
+        if (m->devices[i].virtio->body->type == VIRTIO_ID_ENTROPY)
+            given += m->devices[i].rng->given;
+    LOOK(&m->devices[0].host, RNG_LENGTH);
+    if (bytes > given)
+        VIOLATION(&m->devices[0].host, "rng.length", "5.4.6.1",
+                  "the driver counts %llu random bytes, the device wrote %llu",
+                  (unsigned long long)bytes, (unsigned long long)given);
+}
+
+/* What the core says of its devices. */
+static void told(struct machine *m, unsigned id, const uint64_t *args)
+{
+    switch (id) {
+    case TRACE_VNET_DEVICE:
+    case TRACE_RNG_DEVICE:
+        found_check(m, false, args);
+        break;
+    case TRACE_VNET_PCI:
+    case TRACE_RNG_PCI:
+        found_check(m, true, args);
+        break;
+    case TRACE_RNG_SEEDED:
+        seeded_check(m, args[0]);
+        break;
+    default:
+        break;
+    }
 }
 
 static void machine_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
@@ -177,8 +212,8 @@ static void machine_trace(void *ctx, unsigned id, const uint64_t *args, unsigned
     count = count < TRACE_ARGS_MAX ? count : TRACE_ARGS_MAX;
     if (count)
         memcpy(item + 1, args, count * sizeof(*args));
-    if (m->guest == &guest_core && (id == TRACE_VNET_DEVICE || id == TRACE_VNET_PCI))
-        found_check(m, id, args);
+    if (m->guest == &guest_core)
+        told(m, id, args);
     sim_hash(m->sim, "trace", item, (count + 1) * sizeof(item[0]));
     m->listener.trace(m->listener.ctx, id, args, count);
 }

@@ -11,6 +11,7 @@
 #include "dma_memory.h"
 #include "../fake_device/net.h"
 #include "../fake_device/pci_bus.h"
+#include "../fake_device/rng.h"
 #include "guest.h"
 #include "processes.h"
 #include "ring_access.h"
@@ -57,6 +58,7 @@ struct machine_device {
     unsigned index;
     struct fake_virtio *virtio; /* within its body, which is allocated when it is first needed */
     struct fake_net *net;
+    struct fake_rng *rng;
     struct fake_host host;
     struct fake_wire wire;
     struct {

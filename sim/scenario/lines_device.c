@@ -32,16 +32,18 @@ static const char *const device_transports[] = {
 static const char *const device_lies[] = {"none", DEVICE_LIES(LIE_WORD) NULL};
 #undef LIE_WORD
 
-/* The keys of a device line; from KEY_PROFILE on they are of the machine, and the first line has
- * them. */
+/* The keys of a device line, those that all kinds of devices have first. From KEY_PROFILE on they
+ * are of the machine, and the first line has them. */
 enum {
     KEY_ANY_LAYOUT,
-    KEY_MTU,
     KEY_TRANSPORT,
     KEY_QUEUE,
     KEY_RING,
     KEY_EVENT_IDX,
     KEY_INDIRECT,
+    KEYS_COMMON,
+
+    KEY_MTU = KEYS_COMMON,
     KEY_MRG_RXBUF,
     KEY_PROFILE,
     KEY_INTERRUPTS,
@@ -95,7 +97,7 @@ static bool read_mac(struct reader *r, struct device_options *d)
 }
 
 /* A further device. What its line does not say is settled when the first line is known. */
-static struct device_options *device_add(struct reader *r)
+static struct device_options *device_add(struct reader *r, enum device_kind kind)
 {
     struct scenario *s = r->s;
     struct device_options *d;
@@ -106,26 +108,30 @@ static struct device_options *device_add(struct reader *r)
     }
     s->more = reader_add(s, s->more, &s->more_count, sizeof(*s->more));
     d = &s->more[s->more_count - 1];
-    *d = (struct device_options){
-        .mac = {2, 0, 0, 0, 0, (uint8_t)(1 + s->more_count)}, .mac_feature = true, .line = r->line};
+    *d = (struct device_options){.kind = kind,
+                                 .mac = {2, 0, 0, 0, 0, (uint8_t)(1 + s->more_count)},
+                                 .mac_feature = true,
+                                 .line = r->line};
     return d;
 }
 
-bool line_device(struct reader *r)
-{
-    static const char *const names[] = {"virtio-net", NULL};
-    static const char *const profiles[] = {"strict", "qemu", NULL};
-    static const char *const rings[] = {"split", "packed", NULL};
 #define DEVICE(field) FIELD(device_options, field)
+static const char *const device_rings[] = {"split", "packed", NULL};
+#define COMMON_KEYS                                                                                \
+    [KEY_ANY_LAYOUT] = {"any-layout", VALUE_TOGGLE, DEVICE(any_layout)},                           \
+    [KEY_TRANSPORT] = {"transport", VALUE_CHOICE, DEVICE(transport),                               \
+                       .choices = device_transports},                                              \
+    [KEY_QUEUE] = {"queue", VALUE_NUMBER, DEVICE(queue_size), NUMBERS(1, 1024)},                   \
+    [KEY_RING] = {"ring", VALUE_CHOICE, DEVICE(ring), .choices = device_rings},                    \
+    [KEY_EVENT_IDX] = {"event_idx", VALUE_TOGGLE, DEVICE(event_idx)},                              \
+    [KEY_INDIRECT] = {"indirect", VALUE_TOGGLE, DEVICE(indirect)}
+
+static bool line_net(struct reader *r)
+{
+    static const char *const profiles[] = {"strict", "qemu", NULL};
     static const struct key keys[] = {
-        [KEY_ANY_LAYOUT] = {"any-layout", VALUE_TOGGLE, DEVICE(any_layout)},
+        COMMON_KEYS,
         [KEY_MTU] = {"mtu", VALUE_NUMBER, DEVICE(mtu), NUMBERS(68, UINT16_MAX)},
-        [KEY_TRANSPORT] = {"transport", VALUE_CHOICE, DEVICE(transport),
-                           .choices = device_transports},
-        [KEY_QUEUE] = {"queue", VALUE_NUMBER, DEVICE(queue_size), NUMBERS(1, 1024)},
-        [KEY_RING] = {"ring", VALUE_CHOICE, DEVICE(ring), .choices = rings},
-        [KEY_EVENT_IDX] = {"event_idx", VALUE_TOGGLE, DEVICE(event_idx)},
-        [KEY_INDIRECT] = {"indirect", VALUE_TOGGLE, DEVICE(indirect)},
         [KEY_MRG_RXBUF] = {"mrg-rxbuf", VALUE_TOGGLE, DEVICE(mrg_rxbuf)},
         [KEY_PROFILE] = {"profile", VALUE_CHOICE, DEVICE(profile), .choices = profiles},
         [KEY_INTERRUPTS] = {"interrupts", VALUE_TOGGLE, DEVICE(interrupts)},
@@ -134,27 +140,47 @@ bool line_device(struct reader *r)
         {0},
     };
     struct device_options *d = &r->s->device;
+    bool first = !r->network_device;
     uint32_t given = 0;
-    bool first;
 
-    if (!word_is(&r->words[1], names[0]))
-        return reader_unknown(r, "device", r->words[1].text, names);
-    first = !r->network_device;
     r->network_device = true;
     if (!first)
-        d = device_add(r);
+        d = device_add(r, DEVICE_NET);
     if (!d || !read_mac(r, d) || !line_keys(r, keys, 2, d, &given))
         return false;
     if (!first && given >> KEY_PROFILE)
-        return reader_wrong(r,
-                            "profile=, interrupts=, msix= and lie= are for the first device line: "
-                            "they are of the whole machine");
+        return reader_wrong(r, "profile=, interrupts=, msix= and lie= are for the first network "
+                               "device: they are of the whole machine");
     d->given = given;
     if (!first)
         return true;
     d->transport_given |= given >> KEY_TRANSPORT & 1;
     d->queue_given |= given >> KEY_QUEUE & 1;
     return device_fits(r, d, given);
+}
+
+static bool line_rng(struct reader *r)
+{
+    static const struct key keys[] = {
+        COMMON_KEYS,
+        {"bytes", VALUE_NUMBER, DEVICE(bytes), NUMBERS(1, UINT16_MAX)},
+        {"delay", VALUE_DURATION, DEVICE(delay_ns)},
+        {0},
+    };
+    struct device_options *d = device_add(r, DEVICE_RNG);
+
+    return d && line_keys(r, keys, 2, d, &d->given);
+}
+
+bool line_device(struct reader *r)
+{
+    static const char *const names[] = {"virtio-net", "virtio-rng", NULL};
+
+    if (word_is(&r->words[1], names[DEVICE_NET]))
+        return line_net(r);
+    if (word_is(&r->words[1], names[DEVICE_RNG]))
+        return line_rng(r);
+    return reader_unknown(r, "device", r->words[1].text, names);
 }
 
 bool devices_settle(struct reader *r)
@@ -178,14 +204,15 @@ bool devices_settle(struct reader *r)
             d->indirect = first->indirect;
         if (!(given >> KEY_ANY_LAYOUT & 1))
             d->any_layout = first->any_layout;
-        if (!(given >> KEY_MRG_RXBUF & 1))
+        if (d->kind == DEVICE_NET && !(given >> KEY_MRG_RXBUF & 1))
             d->mrg_rxbuf = first->mrg_rxbuf;
         r->line = d->line;
-        if (d->transport < TRANSPORT_PCI_MODERN && first->transport >= TRANSPORT_PCI_MODERN)
+        if (d->kind == DEVICE_NET && d->transport < TRANSPORT_PCI_MODERN &&
+            first->transport >= TRANSPORT_PCI_MODERN)
             return reader_wrong(r,
                                 "a network device on virtio-mmio is found before those on pci, and "
                                 "the first that is found is the stack's: name it first");
-        if (!device_fits(r, d, given))
+        if (!device_fits(r, d, given & ((1u << KEYS_COMMON) - 1)))
             return false;
     }
     return true;

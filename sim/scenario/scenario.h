@@ -95,7 +95,10 @@ struct native_options {
 
 enum { SCENARIO_DEVICES_MAX = 8 /* of one machine */, DEVICE_QUEUE_SIZE = 256 };
 
+enum device_kind { DEVICE_NET, DEVICE_RNG };
+
 struct device_options {
+    enum device_kind kind;
     enum transport_kind transport; /* transport=mmio|mmio-legacy|pci-modern|... */
     enum toggle msix;              /* msix=on|off  PCI only: interrupts by message, default off */
     bool transport_given, queue_given; /* by the file, not by default */
@@ -114,6 +117,8 @@ struct device_options {
     uint8_t mac[6];            /* mac=       default 02:00:00:00:00:01 */
     bool mac_feature;          /* mac=none clears it: the driver makes a local address */
     uint16_t mtu;              /* mtu=       0: feature not offered */
+    uint32_t bytes;            /* bytes=     virtio-rng: at most so many for a request; 0: all */
+    uint64_t delay_ns;         /* delay=     virtio-rng: until they come */
     enum device_lie lie;       /* lie=WORD   what it lies about; LIE_NONE: nothing */
 };
 

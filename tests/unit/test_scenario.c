@@ -424,7 +424,7 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("world native pad pad\n", "'pad' is given twice");
     bad("world native\nworld native\n", "t.scn:2: 'world' stands already on line 1");
     bad("device virtio-blk\n", "unknown device");
-    bad("device virtio-net\ndevice virtio-net interrupts=on\n", "for the first device line");
+    bad("device virtio-net\ndevice virtio-net interrupts=on\n", "for the first network device");
     bad("until 1s\ndevice virtio-net transport=pci-modern\ndevice virtio-net transport=mmio\n",
         "found before those on pci");
     bad("until 1s\ndevice virtio-net\ndevice virtio-net queue=100\n",

@@ -73,10 +73,12 @@ static inline uint32_t native_tcp_data_end(const struct native_conn *c)
 uint32_t native_tcp_window(const struct native_conn *c);
 
 /* One segment with all of its numbers. */
-void native_tcp_segment_at(const struct native_conn *c, uint32_t seq, uint32_t ack, uint8_t flags, unsigned window, const void *data, uint32_t len);
+void native_tcp_segment_at(const struct native_conn *c, uint32_t seq, uint32_t ack, uint8_t flags,
+                           unsigned window, const void *data, uint32_t len);
 
 /* A segment with these flags at `seq`; the ACK and the window are those of now. */
-void native_tcp_segment(struct native_conn *c, uint32_t seq, uint8_t flags, const uint8_t *data, uint32_t len);
+void native_tcp_segment(struct native_conn *c, uint32_t seq, uint8_t flags, const uint8_t *data,
+                        uint32_t len);
 
 /* A reset in answer to a segment without a connection: RFC 9293 section 3.10.7.1. */
 void native_tcp_reset(struct world *w, const struct decoded *d, uint64_t more_ns);

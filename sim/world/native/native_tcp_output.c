@@ -22,7 +22,7 @@ uint32_t native_tcp_window(const struct native_conn *c)
 }
 
 void native_tcp_segment_at(const struct native_conn *c, uint32_t seq, uint32_t ack, uint8_t flags,
-                         unsigned window, const void *data, uint32_t len)
+                           unsigned window, const void *data, uint32_t len)
 {
     struct native_frame *f = native_frame_new(c->world);
     uint8_t *p = native_payload(f);
@@ -47,7 +47,7 @@ void native_tcp_segment_at(const struct native_conn *c, uint32_t seq, uint32_t a
 }
 
 void native_tcp_segment(struct native_conn *c, uint32_t seq, uint8_t flags, const uint8_t *data,
-                    uint32_t len)
+                        uint32_t len)
 {
     c->offered = native_tcp_window(c);
     native_tcp_segment_at(c, seq, c->rcv_nxt, flags, c->offered, data, len);
