@@ -33,36 +33,55 @@ static bool read_side_file(struct reader *r, struct service *s)
     return true;
 }
 
+static const char *const service_words[] = {
+    [SERVICE_HTTP] = "http",
+    [SERVICE_TCP_ECHO] = "tcp-echo",
+    [SERVICE_SINK] = "sink",
+    [SERVICE_UDP_ECHO] = "udp-echo",
+    [SERVICE_REFUSE] = "refuse",
+    [SERVICE_BLACKHOLE] = "blackhole",
+    [SERVICE_UNREACHABLE] = "unreachable",
+    [SERVICE_SCRIPT] = "script",
+    NULL,
+};
+static const char *const framing_words[] = {"length", "chunked", "close", NULL};
+#define SERVE(field) FIELD(service, field)
+enum { KEY_LATENCY, KEY_BODY, KEY_SIZE, KEY_CHUNK, KEY_FILE };
+static const struct key service_keys[] = {
+    [KEY_LATENCY] = {"latency", VALUE_DURATION, SERVE(latency_ns)},
+    [KEY_BODY] = {"body", VALUE_STRING, SERVE(body), LENGTH(service, body_len)},
+    [KEY_SIZE] = {"size", VALUE_SCALED, SERVE(body_len), NUMBERS(0, UINT64_C(1) << 40)},
+    [KEY_CHUNK] = {"chunk", VALUE_NUMBER, SERVE(chunk), NUMBERS(1, 1000000)},
+    [KEY_FILE] = {"file", VALUE_TEXT, SERVE(file)},
+    {"path", VALUE_TEXT, SERVE(path)},
+    {"status", VALUE_NUMBER, SERVE(status), NUMBERS(100, 599)},
+    {"mode", VALUE_CHOICE, SERVE(framing), .choices = framing_words},
+    {"delay", VALUE_DURATION, SERVE(delay_ns)},
+    {"rate", VALUE_SCALED, SERVE(rate_Bps), NUMBERS(0, UINT64_C(1) << 40)},
+    {"reset-after", VALUE_SCALED, SERVE(reset_after), NUMBERS(0, UINT64_C(1) << 40)},
+    {0},
+};
+
+/* Keys that do not go together; false after a message. */
+static bool serve_keys_fit(struct reader *r, const struct service *s, uint32_t given)
+{
+    if (s->kind == SERVICE_SCRIPT ? given & ~(1u << KEY_LATENCY | 1u << KEY_FILE)
+                                  : s->kind != SERVICE_HTTP && given & ~(1u << KEY_LATENCY))
+        return reader_wrong(r, "of these keys, serve %s takes only latency=%s",
+                            service_words[s->kind], s->kind == SERVICE_SCRIPT ? " and file=" : "");
+    if (s->kind == SERVICE_HTTP && given & 1u << KEY_FILE)
+        return reader_wrong(r, "file= is for serve script only");
+    if (given & 1u << KEY_BODY && given & 1u << KEY_SIZE)
+        return reader_wrong(r, "body= and size= exclude each other");
+    if (given & 1u << KEY_CHUNK && s->framing != HTTP_CHUNKED)
+        return reader_wrong(r, "chunk= is for mode=chunked only");
+    if (s->path[0] != '/')
+        return reader_wrong(r, "path=%.40s does not begin with '/'", s->path);
+    return true;
+}
+
 bool line_serve(struct reader *r)
 {
-    static const char *const names[] = {
-        [SERVICE_HTTP] = "http",
-        [SERVICE_TCP_ECHO] = "tcp-echo",
-        [SERVICE_SINK] = "sink",
-        [SERVICE_UDP_ECHO] = "udp-echo",
-        [SERVICE_REFUSE] = "refuse",
-        [SERVICE_BLACKHOLE] = "blackhole",
-        [SERVICE_UNREACHABLE] = "unreachable",
-        [SERVICE_SCRIPT] = "script",
-        NULL,
-    };
-    static const char *const modes[] = {"length", "chunked", "close", NULL};
-#define SERVE(field) FIELD(service, field)
-    enum { KEY_LATENCY, KEY_BODY, KEY_SIZE, KEY_CHUNK, KEY_FILE };
-    static const struct key keys[] = {
-        [KEY_LATENCY] = {"latency", VALUE_DURATION, SERVE(latency_ns)},
-        [KEY_BODY] = {"body", VALUE_STRING, SERVE(body), LENGTH(service, body_len)},
-        [KEY_SIZE] = {"size", VALUE_SCALED, SERVE(body_len), NUMBERS(0, UINT64_C(1) << 40)},
-        [KEY_CHUNK] = {"chunk", VALUE_NUMBER, SERVE(chunk), NUMBERS(1, 1000000)},
-        [KEY_FILE] = {"file", VALUE_TEXT, SERVE(file)},
-        {"path", VALUE_TEXT, SERVE(path)},
-        {"status", VALUE_NUMBER, SERVE(status), NUMBERS(100, 599)},
-        {"mode", VALUE_CHOICE, SERVE(framing), .choices = modes},
-        {"delay", VALUE_DURATION, SERVE(delay_ns)},
-        {"rate", VALUE_SCALED, SERVE(rate_Bps), NUMBERS(0, UINT64_C(1) << 40)},
-        {"reset-after", VALUE_SCALED, SERVE(reset_after), NUMBERS(0, UINT64_C(1) << 40)},
-        {0},
-    };
     struct scenario *sc = r->s;
     struct service s = {.path = "/",
                         .body = "",
@@ -73,30 +92,20 @@ bool line_serve(struct reader *r)
     uint32_t given = 0;
     unsigned kind = 0;
 
-    while (names[kind] && !word_is(&r->words[1], names[kind]))
+    while (service_words[kind] && !word_is(&r->words[1], service_words[kind]))
         kind++;
-    if (!names[kind])
-        return reader_unknown(r, "service", r->words[1].text, names);
+    if (!service_words[kind])
+        return reader_unknown(r, "service", r->words[1].text, service_words);
     s.kind = kind;
     if (!value_endpoint(r->words[2].text, &s.addr, &s.port))
         return reader_wrong(r, "'%.40s' is not an address and port such as 10.0.2.2:8080",
                             r->words[2].text);
-    if (!line_keys(r, keys, 3, &s, &given))
+    if (!line_keys(r, service_keys, 3, &s, &given))
         return false;
-    if (s.kind == SERVICE_SCRIPT ? given & ~(1u << KEY_LATENCY | 1u << KEY_FILE)
-                                 : s.kind != SERVICE_HTTP && given & ~(1u << KEY_LATENCY))
-        return reader_wrong(r, "of these keys, serve %s takes only latency=%s", names[kind],
-                            s.kind == SERVICE_SCRIPT ? " and file=" : "");
-    if (s.kind == SERVICE_HTTP && given & 1u << KEY_FILE)
-        return reader_wrong(r, "file= is for serve script only");
+    if (!serve_keys_fit(r, &s, given))
+        return false;
     if (s.file && !read_side_file(r, &s))
         return false;
-    if (given & 1u << KEY_BODY && given & 1u << KEY_SIZE)
-        return reader_wrong(r, "body= and size= exclude each other");
-    if (given & 1u << KEY_CHUNK && s.framing != HTTP_CHUNKED)
-        return reader_wrong(r, "chunk= is for mode=chunked only");
-    if (s.path[0] != '/')
-        return reader_wrong(r, "path=%.40s does not begin with '/'", s.path);
     for (unsigned i = 0; i < sc->service_count; i++) {
         const struct service *o = &sc->services[i];
 
