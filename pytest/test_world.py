@@ -219,6 +219,20 @@ def test_a_signal_ends_it_cleanly(number, world):
     assert len(fields(w.capture, "frame.number")) == 2
 
 
+def test_what_came_before_the_signal_is_captured(world):
+    """A machine that powers off sends its last frame just before: on a busy host both are found together."""
+    w = world("world native\n")
+    gateway(w)
+    w.process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, w.process.pid, os.WSTOPPED | os.WNOWAIT)
+    for xid in range(5):
+        w.guest.send(dhcp(DISCOVER, xid))
+    w.process.send_signal(signal.SIGTERM)
+    w.process.send_signal(signal.SIGCONT)
+    code, out, _ = w.end(None)
+    assert code == 0 and out.splitlines()[-1].startswith("world: 6 frames from"), out
+
+
 @pytest.mark.parametrize("kind", WORLDS)
 def test_a_dropped_offer_never_comes(kind, world):
     w = world(f"world {kind}\nat 0ms drop rx dhcp.offer count=1\n")
