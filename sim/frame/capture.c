@@ -154,8 +154,8 @@ static bool is_gzip(uint32_t magic)
     return bytes[0] == 0x1f && bytes[1] == 0x8b;
 }
 
-static int parse(struct capture *c, const uint8_t *bytes, size_t len, bool cut_allowed,
-                 char *problem, size_t problem_size)
+static int capture_parse_file(struct capture *c, const uint8_t *bytes, size_t len, bool cut_allowed,
+                              char *problem, size_t problem_size)
 {
     struct reading r = {.c = c,
                         .bytes = bytes,
@@ -196,7 +196,7 @@ static int parse(struct capture *c, const uint8_t *bytes, size_t len, bool cut_a
 int capture_parse(struct capture *c, const uint8_t *bytes, size_t len, char *problem,
                   size_t problem_size)
 {
-    return parse(c, bytes, len, false, problem, problem_size);
+    return capture_parse_file(c, bytes, len, false, problem, problem_size);
 }
 
 int capture_from(struct capture *c, const struct source *files, const char *path, bool cut,
@@ -213,7 +213,7 @@ int capture_from(struct capture *c, const struct source *files, const char *path
         snprintf(problem, problem_size, "is larger than %d MiB; editcap -c cuts it in pieces",
                  CAPTURE_FILE_MAX >> 20);
     else
-        error = parse(c, bytes, len, cut, problem, problem_size);
+        error = capture_parse_file(c, bytes, len, cut, problem, problem_size);
     if (error) {
         free(bytes);
         return error;
@@ -239,7 +239,7 @@ bool capture_magic(const void *bytes, size_t len)
     return magic_known(magic) || magic_known(__builtin_bswap32(magic));
 }
 
-static int hex_digit(char c)
+static int capture_hex_digit(char c)
 {
     const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c) : NULL;
 
@@ -259,10 +259,10 @@ bool capture_origin(const struct capture *c, const char *key, char *buf, size_t 
     if (!p || p >= end)
         return false;
     for (p += key_len + 1; p < end && *p != '\n' && n + 1 < size; n++) {
-        bool escape = end - p >= 4 && p[0] == '\\' && p[1] == 'x' && hex_digit(p[2]) >= 0 &&
-                      hex_digit(p[3]) >= 0;
+        bool escape = end - p >= 4 && p[0] == '\\' && p[1] == 'x' && capture_hex_digit(p[2]) >= 0 &&
+                      capture_hex_digit(p[3]) >= 0;
 
-        buf[n] = escape ? (char)(hex_digit(p[2]) * 16 + hex_digit(p[3])) : *p;
+        buf[n] = escape ? (char)(capture_hex_digit(p[2]) * 16 + capture_hex_digit(p[3])) : *p;
         p += escape ? 4 : 1;
     }
     buf[n] = 0;

@@ -93,8 +93,8 @@ static void packet_comment(const struct reading *r, struct capture_frame *f, uin
  * Walk the options in [at, end): those of an interface into `i`, those of a packet into `f` (one of
  * them is NULL). A list need not have an end mark.
  */
-static int read_options(struct reading *r, size_t at, size_t end, struct interface *i,
-                        struct capture_frame *f)
+static int capture_pcapng_read_options(struct reading *r, size_t at, size_t end,
+                                       struct interface *i, struct capture_frame *f)
 {
     while (end - at >= 4) {
         uint16_t code = reading_16(r, at), len = reading_16(r, at + 2);
@@ -176,7 +176,7 @@ static int read_interface(struct reading *r, size_t end)
                             .snap_len = reading_32(r, at + 4),
                             .link = reading_16(r, at)};
     r->interface_count++;
-    return read_options(r, at + 8, end, i, NULL);
+    return capture_pcapng_read_options(r, at + 8, end, i, NULL);
 }
 
 static const struct interface *interface_of(struct reading *r, uint32_t number)
@@ -223,7 +223,7 @@ static int read_packet(struct reading *r, size_t end, bool old)
         return -1;
     f = &r->c->frames[r->c->count - 1];
     f->lost = i->lost;
-    return read_options(r, at + 20 + padded, end, NULL, f);
+    return capture_pcapng_read_options(r, at + 20 + padded, end, NULL, f);
 }
 
 /* A packet without a time: it counts as recorded when the one before it was. */

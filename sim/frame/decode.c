@@ -25,7 +25,7 @@ enum {
 enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 };
 
 /* The first error counts. */
-static void wrong(struct decoded *d, const char *what)
+static void decode_wrong(struct decoded *d, const char *what)
 {
     if (!d->error)
         d->error = what;
@@ -118,7 +118,7 @@ static void decode_dhcp_option(struct decoded *d, const uint8_t *option, bool re
     switch (option[0]) {
     case OPTION_TYPE:
         if (option[1] != 1 || option[2] < 1 || option[2] > 8)
-            wrong(d, "dhcp.type");
+            decode_wrong(d, "dhcp.type");
         else if (!d->dhcp_type)
             d->dhcp_type = option[2];
         return;
@@ -152,7 +152,7 @@ static void decode_dhcp_option(struct decoded *d, const uint8_t *option, bool re
         return;
     }
     if (list ? option[1] < 4 || option[1] % 4 : option[1] != 4)
-        wrong(d, "dhcp.option_length");
+        decode_wrong(d, "dhcp.option_length");
     else if (!*field)
         *field = get32(option + 2);
 }
@@ -163,11 +163,11 @@ static void decode_dhcp(struct decoded *d, const uint8_t *bytes, size_t len)
     size_t i = DHCP_FIXED;
 
     if (len < DHCP_FIXED) {
-        wrong(d, "dhcp.short");
+        decode_wrong(d, "dhcp.short");
         return;
     }
     if (get32(bytes + 236) != 0x63825363) {
-        wrong(d, "dhcp.cookie");
+        decode_wrong(d, "dhcp.cookie");
         return;
     }
     d->layer = LAYER_DHCP;
@@ -177,21 +177,21 @@ static void decode_dhcp(struct decoded *d, const uint8_t *bytes, size_t len)
     d->payload = bytes + DHCP_FIXED;
     d->payload_len = len - DHCP_FIXED;
     if (bytes[1] != 1 || bytes[2] != 6 || (d->dst_port == 68 && bytes[0] != 2))
-        wrong(d, "dhcp.header");
+        decode_wrong(d, "dhcp.header");
     while (i < len && bytes[i] != OPTION_END) {
         if (bytes[i] == OPTION_PAD) {
             i++;
             continue;
         }
         if (i + 2 > len || bytes[i + 1] > len - i - 2) {
-            wrong(d, "dhcp.options");
+            decode_wrong(d, "dhcp.options");
             return;
         }
         decode_dhcp_option(d, bytes + i, bytes[0] == 2);
         i += 2u + bytes[i + 1];
     }
     if (!d->dhcp_type)
-        wrong(d, "dhcp.type");
+        decode_wrong(d, "dhcp.type");
 }
 
 /* ---- transport ---- */
@@ -199,7 +199,7 @@ static void decode_dhcp(struct decoded *d, const uint8_t *bytes, size_t len)
 static void decode_icmp(struct decoded *d, const uint8_t *bytes, size_t len)
 {
     if (len < ICMP_HEADER) {
-        wrong(d, "icmp.short");
+        decode_wrong(d, "icmp.short");
         return;
     }
     d->layer = LAYER_ICMP;
@@ -212,13 +212,13 @@ static void decode_icmp(struct decoded *d, const uint8_t *bytes, size_t len)
     d->payload = bytes + ICMP_HEADER;
     d->payload_len = len - ICMP_HEADER;
     if (decode_sum(0, bytes, len) != 0xffff)
-        wrong(d, "icmp.checksum");
+        decode_wrong(d, "icmp.checksum");
 }
 
 static void decode_udp(struct decoded *d, const uint8_t *bytes, size_t len)
 {
     if (len < UDP_HEADER) {
-        wrong(d, "udp.short");
+        decode_wrong(d, "udp.short");
         return;
     }
     d->layer = LAYER_UDP;
@@ -226,13 +226,13 @@ static void decode_udp(struct decoded *d, const uint8_t *bytes, size_t len)
     d->dst_port = get16(bytes + 2);
     d->udp_len = get16(bytes + 4);
     if (d->udp_len < UDP_HEADER || d->udp_len > len) {
-        wrong(d, "udp.length");
+        decode_wrong(d, "udp.length");
         return;
     }
     d->payload = bytes + UDP_HEADER;
     d->payload_len = d->udp_len - UDP_HEADER;
     if (get16(bytes + 6) != 0 && !transport_sum_good(d, bytes, d->udp_len))
-        wrong(d, "udp.checksum");
+        decode_wrong(d, "udp.checksum");
     if ((d->src_port == 67 || d->src_port == 68) && (d->dst_port == 67 || d->dst_port == 68))
         decode_dhcp(d, d->payload, d->payload_len);
 }
@@ -248,12 +248,12 @@ static void decode_tcp_options(struct decoded *d, const uint8_t *option, size_t 
             continue;
         }
         if (i + 2 > len || option[i + 1] < 2 || option[i + 1] > len - i) {
-            wrong(d, "tcp.options");
+            decode_wrong(d, "tcp.options");
             return;
         }
         if (option[i] == TCP_OPTION_MSS) {
             if (option[i + 1] != 4)
-                wrong(d, "tcp.options");
+                decode_wrong(d, "tcp.options");
             else
                 d->tcp_mss = get16(option + i + 2);
         }
@@ -264,7 +264,7 @@ static void decode_tcp_options(struct decoded *d, const uint8_t *option, size_t 
 static void decode_tcp(struct decoded *d, const uint8_t *bytes, size_t len)
 {
     if (len < TCP_HEADER_MIN) {
-        wrong(d, "tcp.short");
+        decode_wrong(d, "tcp.short");
         return;
     }
     d->layer = LAYER_TCP;
@@ -276,13 +276,13 @@ static void decode_tcp(struct decoded *d, const uint8_t *bytes, size_t len)
     d->tcp_flags = bytes[13] & 63;
     d->tcp_window = get16(bytes + 14);
     if (d->tcp_header_len < TCP_HEADER_MIN || d->tcp_header_len > len) {
-        wrong(d, "tcp.offset");
+        decode_wrong(d, "tcp.offset");
         return;
     }
     d->payload = bytes + d->tcp_header_len;
     d->payload_len = len - d->tcp_header_len;
     if (!transport_sum_good(d, bytes, len))
-        wrong(d, "tcp.checksum");
+        decode_wrong(d, "tcp.checksum");
     if (d->tcp_header_len > TCP_HEADER_MIN)
         decode_tcp_options(d, bytes + TCP_HEADER_MIN, d->tcp_header_len - TCP_HEADER_MIN);
 }
@@ -292,7 +292,7 @@ static void decode_tcp(struct decoded *d, const uint8_t *bytes, size_t len)
 static void decode_arp(struct decoded *d, const uint8_t *bytes, size_t len)
 {
     if (len < ARP_LEN) {
-        wrong(d, "arp.short");
+        decode_wrong(d, "arp.short");
         return;
     }
     d->layer = LAYER_ARP;
@@ -302,19 +302,19 @@ static void decode_arp(struct decoded *d, const uint8_t *bytes, size_t len)
     memcpy(d->arp_tha, bytes + 18, 6);
     d->arp_tpa = get32(bytes + 24);
     if (get16(bytes) != 1 || get16(bytes + 2) != 0x0800 || bytes[4] != 6 || bytes[5] != 4)
-        wrong(d, "arp.format");
+        decode_wrong(d, "arp.format");
     else if (d->arp_op != 1 && d->arp_op != 2)
-        wrong(d, "arp.op");
+        decode_wrong(d, "arp.op");
 }
 
 static void decode_ipv4(struct decoded *d, const uint8_t *bytes, size_t len)
 {
     if (len < IP_HEADER_MIN) {
-        wrong(d, "ip.short");
+        decode_wrong(d, "ip.short");
         return;
     }
     if (bytes[0] >> 4 != 4) {
-        wrong(d, "ip.version");
+        decode_wrong(d, "ip.version");
         return;
     }
     d->layer = LAYER_IPV4;
@@ -327,15 +327,15 @@ static void decode_ipv4(struct decoded *d, const uint8_t *bytes, size_t len)
     d->ip_src = get32(bytes + 12);
     d->ip_dst = get32(bytes + 16);
     if (d->ip_header_len < IP_HEADER_MIN || d->ip_header_len > len) {
-        wrong(d, "ip.header_length");
+        decode_wrong(d, "ip.header_length");
         return;
     }
     if (d->ip_total_len < d->ip_header_len || d->ip_total_len > len) {
-        wrong(d, "ip.total_length");
+        decode_wrong(d, "ip.total_length");
         return;
     }
     if (decode_sum(0, bytes, d->ip_header_len) != 0xffff)
-        wrong(d, "ip.checksum");
+        decode_wrong(d, "ip.checksum");
     d->ip_end = (size_t)ETH_HEADER + d->ip_total_len;
     bytes += d->ip_header_len;
     len = (size_t)d->ip_total_len - d->ip_header_len;
@@ -355,7 +355,7 @@ void decode_frame(const uint8_t *frame, size_t len, struct decoded *out)
 {
     memset(out, 0, sizeof(*out));
     if (len < ETH_HEADER) {
-        wrong(out, "eth.short");
+        decode_wrong(out, "eth.short");
         return;
     }
     memcpy(out->eth_dst, frame, 6);
@@ -432,7 +432,7 @@ static bool has_flags(const struct decoded *d, uint8_t mask, uint8_t flags)
     return d->layer == LAYER_TCP && (d->tcp_flags & mask) == flags;
 }
 
-static bool matches(const struct decoded *d, enum word word)
+static bool decode_word_matches(const struct decoded *d, enum word word)
 {
     switch (word) {
     case WORD_ANY:
@@ -495,7 +495,7 @@ bool decode_matches(const struct decoded *d, const char *word)
 {
     for (unsigned i = 0; i < WORD_COUNT; i++)
         if (!strcmp(word, decode_words[i]))
-            return matches(d, (enum word)i);
+            return decode_word_matches(d, (enum word)i);
     return false;
 }
 
@@ -506,9 +506,10 @@ struct line {
     size_t size, used;
 };
 
-static void put(struct line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void decode_put(struct line *l, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-static void put(struct line *l, const char *format, ...)
+static void decode_put(struct line *l, const char *format, ...)
 {
     va_list args;
     int n;
@@ -524,23 +525,23 @@ static void put(struct line *l, const char *format, ...)
 
 static void put_addr(struct line *l, const char *before, uint32_t a)
 {
-    put(l, "%s%u.%u.%u.%u", before, a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+    decode_put(l, "%s%u.%u.%u.%u", before, a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
 }
 
 static void put_mac(struct line *l, const char *before, const uint8_t mac[6])
 {
-    put(l, "%s%02x:%02x:%02x:%02x:%02x:%02x", before, mac[0], mac[1], mac[2], mac[3], mac[4],
-        mac[5]);
+    decode_put(l, "%s%02x:%02x:%02x:%02x:%02x:%02x", before, mac[0], mac[1], mac[2], mac[3], mac[4],
+               mac[5]);
 }
 
 static void put_ends(struct line *l, const struct decoded *d, bool ports)
 {
     put_addr(l, " ", d->ip_src);
     if (ports)
-        put(l, ":%u", d->src_port);
+        decode_put(l, ":%u", d->src_port);
     put_addr(l, " > ", d->ip_dst);
     if (ports)
-        put(l, ":%u", d->dst_port);
+        decode_put(l, ":%u", d->dst_port);
 }
 
 static void put_arp(struct line *l, const struct decoded *d)
@@ -552,22 +553,22 @@ static void put_arp(struct line *l, const struct decoded *d)
         put_addr(l, "arp ", d->arp_spa);
         put_mac(l, " is-at ", d->arp_sha);
     } else {
-        put(l, "arp op=%u", d->arp_op);
+        decode_put(l, "arp op=%u", d->arp_op);
     }
 }
 
 static void put_icmp(struct line *l, const struct decoded *d)
 {
-    put(l, "icmp");
+    decode_put(l, "icmp");
     if (d->icmp_type == 8 || d->icmp_type == 0) {
-        put(l, d->icmp_type ? " echo" : " reply");
+        decode_put(l, d->icmp_type ? " echo" : " reply");
         put_ends(l, d, false);
-        put(l, " id=%u seq=%u", d->icmp_id, d->icmp_seq);
+        decode_put(l, " id=%u seq=%u", d->icmp_id, d->icmp_seq);
     } else {
         put_ends(l, d, false);
-        put(l, " type=%u code=%u", d->icmp_type, d->icmp_code);
+        decode_put(l, " type=%u code=%u", d->icmp_type, d->icmp_code);
     }
-    put(l, " len=%zu", d->payload_len);
+    decode_put(l, " len=%zu", d->payload_len);
 }
 
 static void put_tcp(struct line *l, const struct decoded *d)
@@ -584,15 +585,15 @@ static void put_tcp(struct line *l, const struct decoded *d)
     if (!n)
         flags[n++] = '-';
     flags[n] = 0;
-    put(l, "tcp");
+    decode_put(l, "tcp");
     put_ends(l, d, true);
-    put(l, " %s seq=%u", flags, d->tcp_seq);
+    decode_put(l, " %s seq=%u", flags, d->tcp_seq);
     if (d->tcp_flags & SEG_ACK)
-        put(l, " ack=%u", d->tcp_ack);
-    put(l, " win=%u", d->tcp_window);
+        decode_put(l, " ack=%u", d->tcp_ack);
+    decode_put(l, " win=%u", d->tcp_window);
     if (d->tcp_mss)
-        put(l, " mss=%u", d->tcp_mss);
-    put(l, " len=%zu", d->payload_len);
+        decode_put(l, " mss=%u", d->tcp_mss);
+    decode_put(l, " len=%zu", d->payload_len);
 }
 
 static void put_dhcp(struct line *l, const struct decoded *d)
@@ -600,7 +601,7 @@ static void put_dhcp(struct line *l, const struct decoded *d)
     static const char *const types[] = {"untyped", "discover", "offer",   "request", "decline",
                                         "ack",     "nak",      "release", "inform"};
 
-    put(l, "dhcp %s xid=%08x", types[d->dhcp_type], d->dhcp_xid);
+    decode_put(l, "dhcp %s xid=%08x", types[d->dhcp_type], d->dhcp_xid);
     if (d->dhcp_ciaddr)
         put_addr(l, " ciaddr=", d->dhcp_ciaddr);
     if (d->dhcp_yiaddr)
@@ -610,7 +611,7 @@ static void put_dhcp(struct line *l, const struct decoded *d)
     if (d->dhcp_server)
         put_addr(l, " server=", d->dhcp_server);
     if (d->dhcp_lease_s)
-        put(l, " lease=%u", d->dhcp_lease_s);
+        decode_put(l, " lease=%u", d->dhcp_lease_s);
 }
 
 const char *decode_summary(const struct decoded *d, char *buf, size_t size)
@@ -621,24 +622,24 @@ const char *decode_summary(const struct decoded *d, char *buf, size_t size)
         buf[0] = 0;
     switch (d->layer) {
     case LAYER_OTHER:
-        put(&l, "eth type=%04x len=%zu", d->eth_type, d->payload_len);
+        decode_put(&l, "eth type=%04x len=%zu", d->eth_type, d->payload_len);
         break;
     case LAYER_ARP:
         put_arp(&l, d);
         break;
     case LAYER_IPV4:
-        put(&l, "ip");
+        decode_put(&l, "ip");
         put_ends(&l, d, false);
-        put(&l, " protocol=%u%s len=%zu", d->ip_protocol, d->ip_fragment ? " fragment" : "",
-            d->payload_len);
+        decode_put(&l, " protocol=%u%s len=%zu", d->ip_protocol, d->ip_fragment ? " fragment" : "",
+                   d->payload_len);
         break;
     case LAYER_ICMP:
         put_icmp(&l, d);
         break;
     case LAYER_UDP:
-        put(&l, "udp");
+        decode_put(&l, "udp");
         put_ends(&l, d, true);
-        put(&l, " len=%zu", d->payload_len);
+        decode_put(&l, " len=%zu", d->payload_len);
         break;
     case LAYER_TCP:
         put_tcp(&l, d);
@@ -648,6 +649,6 @@ const char *decode_summary(const struct decoded *d, char *buf, size_t size)
         break;
     }
     if (d->error)
-        put(&l, " bad=%s", d->error);
+        decode_put(&l, " bad=%s", d->error);
     return buf;
 }

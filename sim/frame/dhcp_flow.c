@@ -12,14 +12,14 @@ enum { LOOK_BACK = 256, LOOK_BACK_ALL = 4096 };
 
 /* ---- whose is it ---- */
 
-static uint64_t hash_of(const uint8_t chaddr[6])
+static uint64_t dhcp_flow_hash_of(const uint8_t chaddr[6])
 {
     return (get32(chaddr) | (uint64_t)get16(chaddr + 4) << 32) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static struct dhcp_flow *find(struct dhcp_flows *all, const uint8_t chaddr[6])
+static struct dhcp_flow *dhcp_flow_find(struct dhcp_flows *all, const uint8_t chaddr[6])
 {
-    size_t i = chains_first(&all->by_chaddr, hash_of(chaddr));
+    size_t i = chains_first(&all->by_chaddr, dhcp_flow_hash_of(chaddr));
 
     while (i && memcmp(all->flows[i - 1].chaddr, chaddr, 6))
         i = chains_next(&all->by_chaddr, i - 1);
@@ -44,10 +44,10 @@ static struct dhcp_flow *find_xid(struct dhcp_flows *all, uint32_t xid)
 
 /* The conversation of a message: by chaddr, else (an answer with another chaddr) by xid, else new.
  */
-static struct dhcp_flow *flow_of(struct dhcp_flows *all, const struct dhcp_said *m)
+static struct dhcp_flow *dhcp_flow_of(struct dhcp_flows *all, const struct dhcp_said *m)
 {
     const uint8_t *chaddr = m->bytes + DHCP_AT_CHADDR;
-    struct dhcp_flow *f = find(all, chaddr);
+    struct dhcp_flow *f = dhcp_flow_find(all, chaddr);
 
     if (!f && m->server)
         f = find_xid(all, dhcp_word(m->bytes, m->len, DHCP_AT_XID));
@@ -57,7 +57,7 @@ static struct dhcp_flow *flow_of(struct dhcp_flows *all, const struct dhcp_said 
     f = &all->flows[all->count++];
     *f = (struct dhcp_flow){.first_frame = m->frame};
     memcpy(f->chaddr, chaddr, sizeof(f->chaddr));
-    chains_add(&all->by_chaddr, hash_of(chaddr));
+    chains_add(&all->by_chaddr, dhcp_flow_hash_of(chaddr));
     return f;
 }
 
@@ -180,7 +180,7 @@ void capture_dhcp(struct dhcp_flows *f, const struct capture *c)
             continue; /* a question that the wire doubled is answered twice */
         f->bad_sums += d.error && strstr(d.error, "checksum") != NULL;
         m.frame = i + 1;
-        flow = flow_of(f, &m);
+        flow = dhcp_flow_of(f, &m);
         flow->said = memory_grow(flow->said, flow->count + 1, &flow->size, sizeof(m));
         flow->said[flow->count++] = m;
     }

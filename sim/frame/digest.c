@@ -10,7 +10,7 @@ enum { DHCP_SECS = 8, TCP_FIXED = 20 };
 /* ---- messages ---- */
 
 /* FNV-1a. */
-static uint64_t hash_of(const uint8_t *bytes, size_t len)
+static uint64_t digest_hash_of(const uint8_t *bytes, size_t len)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
@@ -36,7 +36,7 @@ static void add_message(struct message_list *l, size_t number, const struct capt
 
     if (d->layer == LAYER_DHCP) /* the one field that tells the time */
         memset(bytes + (14 + d->ip_header_len + 8) + DHCP_SECS, 0, 2);
-    hash = hash_of(bytes, len);
+    hash = digest_hash_of(bytes, len);
     if (is_known(l, hash, bytes, len)) {
         free(bytes);
         return;
@@ -77,7 +77,7 @@ static struct connection *connection_of(struct digest *g, const struct decoded *
     return &g->connections[g->connection_count++];
 }
 
-static void add_syn(struct byte_stream *s, const struct decoded *d, size_t number)
+static void digest_add_syn(struct byte_stream *s, const struct decoded *d, size_t number)
 {
     if (s->syn_frame)
         return;
@@ -108,12 +108,13 @@ static void add_close(struct connection *c, char letter, size_t number)
     c->close_frames[n] = number;
 }
 
-static void add_segment(struct digest *g, const struct decoded *d, enum speaker who, size_t number)
+static void digest_add_segment(struct digest *g, const struct decoded *d, enum speaker who,
+                               size_t number)
 {
     struct connection *c = connection_of(g, d, who, number);
 
     if (d->tcp_flags & SEG_SYN)
-        add_syn(&c->streams[who], d, number);
+        digest_add_syn(&c->streams[who], d, number);
     add_piece(&c->streams[who], d, number);
     if (d->tcp_flags & SEG_FIN)
         add_close(c, who == OWN ? 'F' : 'f', number);
@@ -123,7 +124,7 @@ static void add_segment(struct digest *g, const struct decoded *d, enum speaker 
 
 /* ---- streams ---- */
 
-static int by_offset(const void *a, const void *b)
+static int digest_by_offset(const void *a, const void *b)
 {
     const struct piece *x = a, *y = b;
 
@@ -133,7 +134,7 @@ static int by_offset(const void *a, const void *b)
 }
 
 /* Put the stream together, up to its first gap. */
-static void join(struct byte_stream *s)
+static void digest_join(struct byte_stream *s)
 {
     size_t total = 0, kept = 0;
 
@@ -141,7 +142,7 @@ static void join(struct byte_stream *s)
         total += s->pieces[i].len;
     s->bytes = memory_new(total, 1);
     if (s->piece_count)
-        qsort(s->pieces, s->piece_count, sizeof(*s->pieces), by_offset);
+        qsort(s->pieces, s->piece_count, sizeof(*s->pieces), digest_by_offset);
     for (size_t i = 0; i < s->piece_count && s->pieces[i].offset <= s->len; i++) {
         struct piece p = s->pieces[i];
         size_t known = s->len - p.offset;
@@ -211,7 +212,7 @@ void digest_read(struct digest *g, const struct capture *c)
             add_message(&g->lists[MESSAGE_UDP], i + 1, f, &d);
             break;
         case LAYER_TCP:
-            add_segment(g, &d, who, i + 1);
+            digest_add_segment(g, &d, who, i + 1);
             break;
         case LAYER_IPV4:
         case LAYER_OTHER:
@@ -220,7 +221,7 @@ void digest_read(struct digest *g, const struct capture *c)
     }
     for (size_t i = 0; i < g->connection_count; i++)
         for (unsigned who = 0; who < SPEAKERS; who++)
-            join(&g->connections[i].streams[who]);
+            digest_join(&g->connections[i].streams[who]);
 }
 
 void digest_free(struct digest *g)

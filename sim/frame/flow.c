@@ -30,7 +30,7 @@ static bool is_another(const struct flow *f, unsigned from, const struct decoded
 }
 
 /* The same whichever of the two ends speaks. */
-static uint64_t hash_of(const struct decoded *d)
+static uint64_t flow_hash_of(const struct decoded *d)
 {
     uint64_t x = (uint64_t)d->ip_src << 16 | d->src_port;
     uint64_t y = (uint64_t)d->ip_dst << 16 | d->dst_port;
@@ -52,15 +52,15 @@ static struct flow *flow_new(struct flows *all, const struct decoded *d, size_t 
     f.sides[!from].port = d->dst_port;
     all->flows = memory_grow(all->flows, all->count + 1, &all->size, sizeof(f));
     all->flows[all->count++] = f;
-    chains_add(&all->by_ends, hash_of(d));
+    chains_add(&all->by_ends, flow_hash_of(d));
     return &all->flows[all->count - 1];
 }
 
 /* The side that sent it: the flow with these two ends that was seen last, NULL when there is none.
  */
-static struct flow *find(struct flows *all, const struct decoded *d, unsigned *from)
+static struct flow *flow_lookup(struct flows *all, const struct decoded *d, unsigned *from)
 {
-    size_t i = chains_first(&all->by_ends, hash_of(d));
+    size_t i = chains_first(&all->by_ends, flow_hash_of(d));
 
     for (; i; i = chains_next(&all->by_ends, i - 1))
         for (*from = 0; *from < SIDES; ++*from) {
@@ -76,7 +76,7 @@ static struct flow *find(struct flows *all, const struct decoded *d, unsigned *f
 static struct flow *flow_of(struct flows *all, const struct decoded *d, size_t number,
                             unsigned *from)
 {
-    struct flow *f = find(all, d, from);
+    struct flow *f = flow_lookup(all, d, from);
 
     if (f && !is_another(f, *from, d))
         return f;
@@ -87,7 +87,7 @@ static struct flow *flow_of(struct flows *all, const struct decoded *d, size_t n
 
 /* ---- segments ---- */
 
-static void read_options(struct flow_side *s, const uint8_t *option, size_t len)
+static void flow_read_options(struct flow_side *s, const uint8_t *option, size_t len)
 {
     enum { END, NOP, MSS, SCALE, SACK, STAMPS = 8 };
 
@@ -108,14 +108,15 @@ static void read_options(struct flow_side *s, const uint8_t *option, size_t len)
     }
 }
 
-static void add_syn(struct flow_side *s, const struct decoded *d, const struct capture_frame *f)
+static void flow_add_syn(struct flow_side *s, const struct decoded *d,
+                         const struct capture_frame *f)
 {
     if (!s->syns) {
         s->known = true;
         s->iss = d->tcp_seq;
         s->syn_ns = f->time_ns;
-        read_options(s, d->payload - (d->tcp_header_len - TCP_FIXED),
-                     (size_t)d->tcp_header_len - TCP_FIXED);
+        flow_read_options(s, d->payload - (d->tcp_header_len - TCP_FIXED),
+                          (size_t)d->tcp_header_len - TCP_FIXED);
     }
     s->syns++;
     s->syns_lost += f->lost;
@@ -176,8 +177,8 @@ static void add_end(struct flow_side *s, const struct flow_segment *g)
     }
 }
 
-static void add_segment(struct flow *f, unsigned from, const struct decoded *d,
-                        const struct capture_frame *frame, size_t number)
+static void flow_add_segment(struct flow *f, unsigned from, const struct decoded *d,
+                             const struct capture_frame *frame, size_t number)
 {
     struct flow_side *s = &f->sides[from];
     bool scales = f->sides[CLIENT].scaled && f->sides[SERVER].scaled;
@@ -192,7 +193,7 @@ static void add_segment(struct flow *f, unsigned from, const struct decoded *d,
 
     s->window = window > s->window ? window : s->window;
     if (d->tcp_flags & SEG_SYN) {
-        add_syn(s, d, frame);
+        flow_add_syn(s, d, frame);
         return; /* data in it, if any, is sent again by whoever is not answered */
     }
     if (!s->known) {
@@ -213,7 +214,7 @@ static void add_segment(struct flow *f, unsigned from, const struct decoded *d,
 
 /* ---- streams ---- */
 
-static int by_offset(const void *a, const void *b)
+static int flow_by_offset(const void *a, const void *b)
 {
     const struct flow_segment *x = a, *y = b;
 
@@ -242,14 +243,14 @@ static size_t conflicts(const struct flow_side *s, const struct flow_segment *g)
 }
 
 /* Put the stream together, up to its first gap. */
-static void join(struct flow_side *s)
+static void flow_join(struct flow_side *s)
 {
     size_t total = 0;
 
     s->pieces = memory_new(s->segment_count, sizeof(*s->pieces));
     if (s->segment_count)
         memcpy(s->pieces, s->segments, s->segment_count * sizeof(*s->pieces));
-    qsort(s->pieces, s->segment_count, sizeof(*s->pieces), by_offset);
+    qsort(s->pieces, s->segment_count, sizeof(*s->pieces), flow_by_offset);
     for (size_t i = 0; i < s->segment_count; i++)
         total += s->segments[i].len;
     s->bytes = memory_new(total, 1);
@@ -312,11 +313,11 @@ void capture_flows(struct flows *f, const struct capture *c)
             continue;
         flow = flow_of(f, &d, i + 1, &from);
         flow->bad_sums += d.error != NULL;
-        add_segment(flow, from, &d, frame, i + 1);
+        flow_add_segment(flow, from, &d, frame, i + 1);
     }
     for (size_t i = 0; i < f->count; i++)
         for (unsigned side = 0; side < SIDES; side++)
-            join(&f->flows[i].sides[side]);
+            flow_join(&f->flows[i].sides[side]);
 }
 
 void capture_flows_free(struct flows *f)

@@ -30,7 +30,7 @@ struct block {
     size_t len, size;
 };
 
-static void put(struct block *b, const void *bytes, size_t len)
+static void pcapng_put(struct block *b, const void *bytes, size_t len)
 {
     b->bytes = memory_grow(b->bytes, b->len + len, &b->size, 1);
     if (len)
@@ -38,45 +38,45 @@ static void put(struct block *b, const void *bytes, size_t len)
     b->len += len;
 }
 
-static void put32(struct block *b, uint32_t n)
+static void pcapng_put32(struct block *b, uint32_t n)
 {
-    put(b, &n, sizeof(n));
+    pcapng_put(b, &n, sizeof(n));
 }
 
 static void put16(struct block *b, uint16_t n)
 {
-    put(b, &n, sizeof(n));
+    pcapng_put(b, &n, sizeof(n));
 }
 
 static void put_padding(struct block *b)
 {
     static const uint8_t zeros[4];
 
-    put(b, zeros, -b->len & 3);
+    pcapng_put(b, zeros, -b->len & 3);
 }
 
-static void put_option(struct block *b, uint16_t code, const void *value, size_t len)
+static void pcapng_put_option(struct block *b, uint16_t code, const void *value, size_t len)
 {
     uint16_t shown = len > PCAPNG_COMMENT_MAX ? PCAPNG_COMMENT_MAX : (uint16_t)len;
 
     put16(b, code);
     put16(b, shown);
-    put(b, value, shown);
+    pcapng_put(b, value, shown);
     put_padding(b);
 }
 
-static void put_text(struct block *b, uint16_t code, const char *text)
+static void pcapng_put_text(struct block *b, uint16_t code, const char *text)
 {
     if (text && *text)
-        put_option(b, code, text, strlen(text));
+        pcapng_put_option(b, code, text, strlen(text));
 }
 
 static struct block block_start(uint32_t type)
 {
     struct block b = {0};
 
-    put32(&b, type);
-    put32(&b, 0); /* the length, known at the end */
+    pcapng_put32(&b, type);
+    pcapng_put32(&b, 0); /* the length, known at the end */
     return b;
 }
 
@@ -85,8 +85,8 @@ static void block_write(struct block *b, struct pcapng *p)
 {
     uint32_t len = (uint32_t)b->len + 8;
 
-    put32(b, OPTION_END);
-    put32(b, len);
+    pcapng_put32(b, OPTION_END);
+    pcapng_put32(b, len);
     memcpy(b->bytes + 4, &len, sizeof(len));
     p->out.write(p->out.ctx, b->bytes, b->len);
     p->at += b->len;
@@ -98,14 +98,14 @@ static void write_section(struct pcapng *p, const char *const *comments)
     struct block b = block_start(BLOCK_SECTION);
     uint64_t length_unknown = UINT64_MAX;
 
-    put32(&b, BYTE_ORDER_MAGIC);
+    pcapng_put32(&b, BYTE_ORDER_MAGIC);
     put16(&b, 1); /* version 1.0 */
     put16(&b, 0);
-    put(&b, &length_unknown, sizeof(length_unknown));
+    pcapng_put(&b, &length_unknown, sizeof(length_unknown));
     p->comment_at = b.len + 4;
     for (; comments && *comments; comments++)
-        put_text(&b, OPTION_COMMENT, *comments);
-    put_text(&b, OPTION_SHB_USERAPPL, "drywire");
+        pcapng_put_text(&b, OPTION_COMMENT, *comments);
+    pcapng_put_text(&b, OPTION_SHB_USERAPPL, "drywire");
     block_write(&b, p);
 }
 
@@ -117,10 +117,10 @@ static void write_interface(struct pcapng *p, uint16_t link, const char *name,
 
     put16(&b, link);
     put16(&b, 0);
-    put32(&b, 0); /* no limit on captured length */
-    put_text(&b, OPTION_IF_NAME, name);
-    put_text(&b, OPTION_IF_DESCRIPTION, description);
-    put_option(&b, OPTION_IF_TSRESOL, &nanoseconds, 1);
+    pcapng_put32(&b, 0); /* no limit on captured length */
+    pcapng_put_text(&b, OPTION_IF_NAME, name);
+    pcapng_put_text(&b, OPTION_IF_DESCRIPTION, description);
+    pcapng_put_option(&b, OPTION_IF_TSRESOL, &nanoseconds, 1);
     block_write(&b, p);
 }
 
@@ -137,12 +137,12 @@ static struct block packet_start(enum capture_interface where, uint64_t time_ns,
 {
     struct block b = block_start(BLOCK_PACKET);
 
-    put32(&b, where);
-    put32(&b, (uint32_t)(time_ns >> 32));
-    put32(&b, (uint32_t)time_ns);
-    put32(&b, (uint32_t)len); /* captured */
-    put32(&b, (uint32_t)len); /* on the wire */
-    put(&b, bytes, len);
+    pcapng_put32(&b, where);
+    pcapng_put32(&b, (uint32_t)(time_ns >> 32));
+    pcapng_put32(&b, (uint32_t)time_ns);
+    pcapng_put32(&b, (uint32_t)len); /* captured */
+    pcapng_put32(&b, (uint32_t)len); /* on the wire */
+    pcapng_put(&b, bytes, len);
     put_padding(&b);
     return b;
 }
@@ -155,10 +155,10 @@ uint64_t pcapng_packet_comments(struct pcapng *p, enum capture_interface where, 
     uint32_t flags = outbound ? FLAG_OUTBOUND : FLAG_INBOUND;
     uint64_t last_at = 0;
 
-    put_option(&b, OPTION_EPB_FLAGS, &flags, sizeof(flags));
+    pcapng_put_option(&b, OPTION_EPB_FLAGS, &flags, sizeof(flags));
     for (; *comments; comments++) {
         last_at = p->at + b.len + 4; /* behind code and length */
-        put_text(&b, OPTION_COMMENT, *comments);
+        pcapng_put_text(&b, OPTION_COMMENT, *comments);
     }
     block_write(&b, p);
     p->packets++;

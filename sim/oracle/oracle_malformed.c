@@ -99,7 +99,7 @@ static bool answers_segment(const struct decoded *d, const struct decoded *h)
 }
 
 /* Is what is sent what a frame like this asks for? */
-static bool answers(const struct decoded *d, const struct heard *h)
+static bool oracle_malformed_answers(const struct decoded *d, const struct heard *h)
 {
     const struct decoded *q = &h->decoded;
 
@@ -126,7 +126,7 @@ void malformed_tx(struct oracles *o, const struct decoded *d)
     for (unsigned i = 0; i < held; i++) {
         const struct heard *h = &o->heard[i];
 
-        if (!answers(d, h))
+        if (!oracle_malformed_answers(d, h))
             continue;
         oracle_look(o, FRAME_ANSWERED);
         if (!h->malformed)

@@ -104,8 +104,8 @@ static void flow_clear(struct flow *f)
     *f = fresh;
 }
 
-static struct flow *flow_make(struct oracles *o, uint16_t local_port, uint32_t remote,
-                              uint16_t remote_port)
+static struct flow *oracle_tcp_flow_make(struct oracles *o, uint16_t local_port, uint32_t remote,
+                                         uint16_t remote_port)
 {
     struct flow *f = flow_find(o, local_port, remote, remote_port), *oldest = &o->flows[0];
 
@@ -129,7 +129,7 @@ static struct flow *flow_make(struct oracles *o, uint16_t local_port, uint32_t r
 }
 
 /* A sequence number as an offset near `near`: the stream's byte 0 has number iss + 1. */
-static uint64_t offset_of(uint32_t seq, uint32_t iss, uint64_t near)
+static uint64_t oracle_tcp_offset_of(uint32_t seq, uint32_t iss, uint64_t near)
 {
     uint32_t low = seq - (iss + 1);
 
@@ -156,7 +156,7 @@ static void arrived_acknowledged(struct oracles *o, const struct decoded *d)
 }
 
 /* Is this reset the answer to that segment (RFC 9293 section 3.10.7.1)? */
-static bool answers(const struct arrived *a, const struct decoded *d)
+static bool oracle_tcp_answers(const struct arrived *a, const struct decoded *d)
 {
     return a->flags & SEG_ACK ? d->tcp_seq == a->ack : d->tcp_seq == 0 && d->tcp_ack == a->end;
 }
@@ -170,7 +170,8 @@ static void check_reset(struct oracles *o, const struct decoded *d)
     for (unsigned i = 0; i < ARRIVED; i++) {
         struct arrived *a = &o->arrived[i];
 
-        if (!arrived_from(a, d) || o->sim->now_ns - a->at_ns >= NS_PER_MS || !answers(a, d))
+        if (!arrived_from(a, d) || o->sim->now_ns - a->at_ns >= NS_PER_MS ||
+            !oracle_tcp_answers(a, d))
             continue;
         if (!(a->flags & SEG_RST)) {
             a->used = false;
@@ -208,7 +209,7 @@ static void check_ack(struct oracles *o, struct flow *f, const struct decoded *d
     if (!f->peer_syn)
         return;
     oracle_look(o, TCP_ACK_NUMBER);
-    ack = offset_of(d->tcp_ack, f->peer_iss, f->contiguous);
+    ack = oracle_tcp_offset_of(d->tcp_ack, f->peer_iss, f->contiguous);
     limit = f->contiguous + (f->peer_fin && f->contiguous == f->peer_fin_at);
     if (!f->lost_track && (int64_t)(ack - limit) > 0)
         oracle_fail(o, TCP_ACK_NUMBER, SIM_SITE,
@@ -285,7 +286,7 @@ static bool is_keep_alive(const struct flow *f, const struct decoded *d, uint64_
 /* Data and FIN: T2, T5, T6, MSS, and what the program wrote. */
 static void check_data(struct oracles *o, struct flow *f, const struct decoded *d)
 {
-    uint64_t at = offset_of(d->tcp_seq, f->own_iss, f->own_sent), len = d->payload_len;
+    uint64_t at = oracle_tcp_offset_of(d->tcp_seq, f->own_iss, f->own_sent), len = d->payload_len;
     bool fin = d->tcp_flags & SEG_FIN;
     uint64_t end = at + len, again;
     int64_t wrong;
@@ -349,7 +350,7 @@ void flows_tx(struct oracles *o, const struct decoded *d)
     if (d->tcp_flags & SEG_ACK)
         arrived_acknowledged(o, d);
     if (d->tcp_flags & SEG_SYN) {
-        f = flow_make(o, d->src_port, d->ip_dst, d->dst_port);
+        f = oracle_tcp_flow_make(o, d->src_port, d->ip_dst, d->dst_port);
         if (f->own_syn && d->tcp_seq != f->own_iss)
             flow_clear(f); /* a new connection with the same ports */
         f->own_syn = true;
@@ -365,7 +366,8 @@ void flows_tx(struct oracles *o, const struct decoded *d)
         check_ack(o, f, d);
     check_data(o, f, d);
     if (d->payload_len || (d->tcp_flags & SEG_FIN))
-        timer_tx(o, f, offset_of(d->tcp_seq, f->own_iss, f->own_sent) + 1, d->payload_len);
+        timer_tx(o, f, oracle_tcp_offset_of(d->tcp_seq, f->own_iss, f->own_sent) + 1,
+                 d->payload_len);
     f->sent_ns = o->sim->now_ns;
 }
 
@@ -376,7 +378,7 @@ void flows_peer(struct oracles *o, const struct decoded *d)
     struct flow *f;
 
     if (d->tcp_flags & SEG_SYN) {
-        f = flow_make(o, d->dst_port, d->ip_src, d->src_port);
+        f = oracle_tcp_flow_make(o, d->dst_port, d->ip_src, d->src_port);
         if (f->said_syn && f->said_iss != d->tcp_seq)
             flow_clear(f);
         f->said_syn = true;
@@ -385,11 +387,11 @@ void flows_peer(struct oracles *o, const struct decoded *d)
     }
     f = flow_find(o, d->dst_port, d->ip_src, d->src_port);
     if (f && f->said_syn && d->payload_len)
-        history_put(&f->said, offset_of(d->tcp_seq, f->said_iss, f->said.end), d->payload,
-                    d->payload_len);
+        history_put(&f->said, oracle_tcp_offset_of(d->tcp_seq, f->said_iss, f->said.end),
+                    d->payload, d->payload_len);
 }
 
-static void range_add(struct flow *f, uint64_t start, uint64_t end)
+static void oracle_tcp_range_add(struct flow *f, uint64_t start, uint64_t end)
 {
     for (unsigned i = 0; i < f->range_count; i++) {
         if (end < f->ranges[i].start || f->ranges[i].end < start)
@@ -412,7 +414,7 @@ static void bytes_arrived(struct flow *f, uint64_t start, uint64_t end)
     if ((int64_t)(end - f->contiguous) <= 0)
         return;
     if ((int64_t)(start - f->contiguous) > 0) {
-        range_add(f, start, end);
+        oracle_tcp_range_add(f, start, end);
         return;
     }
     f->contiguous = end;
@@ -438,7 +440,7 @@ void flows_rx(struct oracles *o, const struct decoded *d)
     if (!f || (d->tcp_flags & SEG_RST))
         return;
     if ((d->tcp_flags & SEG_ACK) && f->own_syn) {
-        uint64_t ack = offset_of(d->tcp_ack, f->own_iss, f->own_sent);
+        uint64_t ack = oracle_tcp_offset_of(d->tcp_ack, f->own_iss, f->own_sent);
 
         advanced =
             ack <= f->own_sent + f->own_fin && (!f->timer.syn_acked || (int64_t)(ack - f->una) > 0);
@@ -467,7 +469,7 @@ void flows_rx(struct oracles *o, const struct decoded *d)
     }
     if (!f->peer_syn)
         return;
-    at = offset_of(d->tcp_seq, f->peer_iss, f->contiguous);
+    at = oracle_tcp_offset_of(d->tcp_seq, f->peer_iss, f->contiguous);
     if (d->payload_len)
         bytes_arrived(f, at, at + d->payload_len);
     at += d->payload_len;

@@ -21,7 +21,7 @@
 
 enum { DUPLICATES = 3 }; /* acknowledgments that bring a fast retransmit: RFC 5681 section 3.2 */
 
-static uint64_t later(uint64_t a, uint64_t b)
+static uint64_t oracle_timer_later(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
 }
@@ -35,9 +35,9 @@ static uint64_t una_of(const struct flow *f)
 static bool sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
 {
     struct flow_timer *t = &f->timer;
-    uint64_t least = later(RTO_LEAST_NS, 2 * t->gap_ns);
+    uint64_t least = oracle_timer_later(RTO_LEAST_NS, 2 * t->gap_ns);
 
-    t->longest_ns = later(t->longest_ns, gap_ns);
+    t->longest_ns = oracle_timer_later(t->longest_ns, gap_ns);
     t->again = true;
     /* An answer explains it, and a question for an address may have held it back. */
     if (t->heard || t->duplicates >= DUPLICATES || o->asked_ns >= t->oldest_ns) {
@@ -63,7 +63,7 @@ static bool sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
 /* Since when something had to be sent. */
 static uint64_t since(const struct flow_timer *t)
 {
-    return later(later(t->sent_ns, t->heard_ns), t->written_ns);
+    return oracle_timer_later(oracle_timer_later(t->sent_ns, t->heard_ns), t->written_ns);
 }
 
 void timer_tx(struct oracles *o, struct flow *f, uint64_t position, bool data)
@@ -72,9 +72,9 @@ void timer_tx(struct oracles *o, struct flow *f, uint64_t position, bool data)
     uint64_t now = o->sim->now_ns;
     bool timed = position >= t->next; /* for the first time */
 
-    t->next = later(t->next, position + 1);
+    t->next = oracle_timer_later(t->next, position + 1);
     if (f->hooked && data) /* what a window held back waited as long as a timer */
-        t->longest_ns = later(t->longest_ns, now - since(t));
+        t->longest_ns = oracle_timer_later(t->longest_ns, now - since(t));
     t->sent_ns = now;
     if (position != una_of(f))
         return;
@@ -109,7 +109,7 @@ void timer_rx(struct oracles *o, struct flow *f, const struct decoded *d, bool a
     if (!advanced || !t->started)
         return;
     if (!t->again) /* Karn: RFC 6298 section 3 */
-        t->round_trip_ns = later(t->round_trip_ns, now - t->first_ns);
+        t->round_trip_ns = oracle_timer_later(t->round_trip_ns, now - t->first_ns);
     t->started = false;
 }
 
@@ -124,8 +124,9 @@ static uint64_t deadline(const struct oracles *o, const struct flow *f)
     const struct flow_timer *t = &f->timer;
     bool flight = f->own_sent + f->own_fin > f->una;
     bool waits = f->hooked && (int64_t)(f->written.end - f->own_sent) > 0;
-    uint64_t from = later(since(t), o->asked_ns);
-    uint64_t wait = later(RTO_FIRST_NS + 5 * t->round_trip_ns, 2 * t->longest_ns + GRACE_NS);
+    uint64_t from = oracle_timer_later(since(t), o->asked_ns);
+    uint64_t wait =
+        oracle_timer_later(RTO_FIRST_NS + 5 * t->round_trip_ns, 2 * t->longest_ns + GRACE_NS);
 
     if (o->sent_lost_ns > t->sent_ns) /* it may have been what was due: a downed link */
         return SIM_NEVER;

@@ -36,7 +36,8 @@ const struct tcp_flow *tcp_view_flow(const struct tcp_view *v, enum direction di
 }
 
 /* The same, made when it is new: in place of the one that nobody spoke of for longest. */
-static struct tcp_flow *flow_make(struct tcp_view *v, enum direction dir, const struct decoded *d)
+static struct tcp_flow *tcp_view_flow_make(struct tcp_view *v, enum direction dir,
+                                           const struct decoded *d)
 {
     struct tcp_flow *oldest = &v->flows[0];
     bool tx = dir == DIRECTION_TX;
@@ -91,7 +92,7 @@ static void send_fin(struct tcp_end *e, const struct decoded *d)
 
 void tcp_view_sent(struct tcp_view *v, enum direction dir, const struct decoded *d)
 {
-    struct tcp_flow *f = flow_make(v, dir, d);
+    struct tcp_flow *f = tcp_view_flow_make(v, dir, d);
     struct tcp_end *own = &f->end[dir];
     const struct tcp_end *other = &f->end[!dir];
 
@@ -114,7 +115,7 @@ void tcp_view_sent(struct tcp_view *v, enum direction dir, const struct decoded 
 
 void tcp_view_arrived(struct tcp_view *v, enum direction dir, const struct decoded *d)
 {
-    struct tcp_flow *f = flow_make(v, dir, d);
+    struct tcp_flow *f = tcp_view_flow_make(v, dir, d);
     struct tcp_end *own = &f->end[!dir];
 
     if (d->tcp_flags & SEG_RST) {

@@ -119,7 +119,7 @@ static const char *tokens_of(const char *line, const char *component)
     return !strncmp(line, component, n) && line[n] == ':' ? line + n + 1 : NULL;
 }
 
-static bool matches(const struct scenario_expect *x, const char *tokens)
+static bool expect_matches(const struct scenario_expect *x, const char *tokens)
 {
     const char *token;
     size_t len;
@@ -265,7 +265,7 @@ bool expectations_line(struct expectations *e, const char *line)
 
         if (!tokens || (!x->never && e->seen[i] >= x->count))
             continue;
-        if (!in_time || !matches(x, tokens)) {
+        if (!in_time || !expect_matches(x, tokens)) {
             if (!x->never)
                 remember(&e->near[i], score(x, tokens), now, line);
         } else if (x->never) {

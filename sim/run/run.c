@@ -68,7 +68,7 @@ static void judge_exit(struct run_context *c, const char *line, bool expected)
              (int)(pid + 1 - line), line, strchr(pid + 1, ' ') + 1);
 }
 
-static void say(struct run_context *c, const char *line)
+static void run_say(struct run_context *c, const char *line)
 {
     judge_exit(c, line, expectations_line(&c->expectations, line));
     if (c->machine.guest == &guest_core)
@@ -78,7 +78,7 @@ static void say(struct run_context *c, const char *line)
 }
 
 /* Events about a program's reads and writes go to the oracles with the bytes just copied. */
-static void trace_stream(struct run_context *c, unsigned id, const uint64_t *args)
+static void run_trace_stream(struct run_context *c, unsigned id, const uint64_t *args)
 {
     const struct processes *ps = &c->machine.processes;
     uint16_t local = (uint16_t)args[0], port = (uint16_t)args[2];
@@ -102,7 +102,7 @@ static void on_trace(void *ctx, unsigned id, const uint64_t *args, unsigned coun
     char line[TRACE_LINE_MAX];
 
     if (id == TRACE_TCP_READ || id == TRACE_TCP_WRITTEN || id == TRACE_TCP_STREAM_END)
-        trace_stream(c, id, args);
+        run_trace_stream(c, id, args);
     oracles_trace(c->far.oracles, id, args);
     if (id == TRACE_TCP_ABORTED)
         oracles_due(c->far.oracles);
@@ -122,7 +122,7 @@ static void on_line(void *ctx, const char *text, size_t len)
     len = len < sizeof(line) ? len : sizeof(line) - 1;
     memcpy(line, text, len);
     line[len] = 0;
-    say(ctx, line);
+    run_say(ctx, line);
 }
 
 static void on_frame(void *ctx, const uint8_t *frame, size_t len)

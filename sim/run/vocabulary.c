@@ -161,7 +161,7 @@ static bool core_says(const struct scenario_expect *x, struct words *words, bool
 
 /* ---- programs ---- */
 
-static bool is_program(const char *name)
+static bool vocabulary_is_program(const char *name)
 {
     for (unsigned i = 0; i < programs_count; i++)
         if (!strcmp(programs[i].name, name))
@@ -281,7 +281,7 @@ static bool check(const struct scenario *sc, const struct scenario_expect *x, FI
     bool known = !strcmp(x->component, "kernel");
     const char *lacks;
 
-    if (is_program(x->component)) {
+    if (vocabulary_is_program(x->component)) {
         if (!is_started(sc, x->component))
             return complain(errors, sc, x, "no line starts the program", x->component, &words);
         lacks = program_lacks(x);

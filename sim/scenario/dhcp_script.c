@@ -138,7 +138,7 @@ static bool printable(const uint8_t *bytes, size_t len)
     return len > 0 && !is_hex((const char *)bytes, len);
 }
 
-static void put_text(FILE *out, const uint8_t *bytes, size_t len)
+static void dhcp_script_put_text(FILE *out, const uint8_t *bytes, size_t len)
 {
     if (!printable(bytes, len)) {
         put_hex(out, bytes, len);
@@ -150,7 +150,7 @@ static void put_text(FILE *out, const uint8_t *bytes, size_t len)
     fputc('"', out);
 }
 
-static void put_address(FILE *out, uint32_t a)
+static void dhcp_script_put_address(FILE *out, uint32_t a)
 {
     char text[VALUE_ADDRESS_MAX];
 
@@ -165,7 +165,7 @@ static void put_field(FILE *out, const char *key, uint32_t addr, uint32_t usual)
         fprintf(out, " %s=%s", key, value_address_text(addr, text));
 }
 
-static void put_option(FILE *out, const uint8_t *option)
+static void dhcp_script_put_option(FILE *out, const uint8_t *option)
 {
     uint8_t code = option[0], len = option[1];
     const uint8_t *value = option + 2;
@@ -175,7 +175,7 @@ static void put_option(FILE *out, const uint8_t *option)
     if (dhcp_is_address_list(code) && len && len % 4 == 0) {
         for (unsigned i = 0; i < len; i += 4) {
             fputs(i ? "," : "", out);
-            put_address(out, get32(value + i));
+            dhcp_script_put_address(out, get32(value + i));
         }
     } else if (len && number_size(code) == len) {
         for (unsigned i = 0; i < len; i++)
@@ -185,7 +185,7 @@ static void put_option(FILE *out, const uint8_t *option)
         else
             fprintf(out, "%u", number);
     } else if (is_text(code)) {
-        put_text(out, value, len);
+        dhcp_script_put_text(out, value, len);
     } else {
         put_hex(out, value, len);
     }
@@ -229,7 +229,7 @@ static void put_options(FILE *out, const uint8_t *m, size_t len)
         } else if (i + 2 > len || m[i + 1] > len - i - 2) {
             break;
         } else {
-            put_option(out, m + i);
+            dhcp_script_put_option(out, m + i);
             i += 2u + m[i + 1];
         }
     }
@@ -248,7 +248,7 @@ static void put_name(FILE *out, const char *key, const uint8_t *field, size_t si
     if (!len)
         return;
     fprintf(out, " %s=", key);
-    put_text(out, field, len);
+    dhcp_script_put_text(out, field, len);
 }
 
 static void put_number(FILE *out, const char *key, uint32_t number, uint32_t usual)
@@ -349,7 +349,7 @@ static bool read_addresses(const char *value, uint8_t *out, size_t *len)
     }
 }
 
-static bool read_number(uint8_t code, const char *value, uint8_t *out, size_t *len)
+static bool dhcp_script_read_number(uint8_t code, const char *value, uint8_t *out, size_t *len)
 {
     unsigned size = number_size(code);
     uint64_t n = 0;
@@ -375,7 +375,9 @@ static const char *option_value(uint8_t code, const char *value, size_t value_le
     if (dhcp_is_address_list(code))
         return read_addresses(value, out, len) ? NULL : "is not addresses with commas between";
     if (number_size(code))
-        return read_number(code, value, out, len) ? NULL : "is not a number of this option's size";
+        return dhcp_script_read_number(code, value, out, len)
+                   ? NULL
+                   : "is not a number of this option's size";
     if (is_text(code))
         return dhcp_value_bytes(value, value_len, out, UINT8_MAX, len) ? NULL
                                                                        : "is longer than 255 bytes";

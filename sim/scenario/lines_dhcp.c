@@ -61,7 +61,7 @@ static const struct key table[] = {
 enum { KEYS = sizeof(table) / sizeof(table[0]) };
 _Static_assert(KEYS <= 32, "a bit of `given` for each");
 
-static void put(uint8_t *at, uint32_t value, unsigned size)
+static void lines_dhcp_put(uint8_t *at, uint32_t value, unsigned size)
 {
     while (size--) {
         at[size] = (uint8_t)value;
@@ -70,7 +70,7 @@ static void put(uint8_t *at, uint32_t value, unsigned size)
 }
 
 /* Take the option words off the line, in order, into the message. */
-static bool read_options(struct reader *r, uint8_t *m, size_t *len)
+static bool lines_dhcp_read_options(struct reader *r, uint8_t *m, size_t *len)
 {
     unsigned kept = 0;
 
@@ -108,14 +108,14 @@ static bool build(struct reader *r, const struct given_answer *g, uint8_t *m)
     m[1] = g->htype;
     m[2] = g->hlen;
     m[3] = g->hops;
-    put(m + DHCP_AT_XID, g->xid, 4);
-    put(m + DHCP_AT_FLAGS - 2, g->secs, 2);
-    put(m + DHCP_AT_FLAGS, g->flags, 2);
-    put(m + DHCP_AT_CIADDR, g->ciaddr, 4);
-    put(m + DHCP_AT_YIADDR, g->yiaddr, 4);
-    put(m + DHCP_AT_SIADDR, g->siaddr, 4);
-    put(m + DHCP_AT_GIADDR, g->giaddr, 4);
-    put(m + DHCP_AT_COOKIE, g->cookie, 4);
+    lines_dhcp_put(m + DHCP_AT_XID, g->xid, 4);
+    lines_dhcp_put(m + DHCP_AT_FLAGS - 2, g->secs, 2);
+    lines_dhcp_put(m + DHCP_AT_FLAGS, g->flags, 2);
+    lines_dhcp_put(m + DHCP_AT_CIADDR, g->ciaddr, 4);
+    lines_dhcp_put(m + DHCP_AT_YIADDR, g->yiaddr, 4);
+    lines_dhcp_put(m + DHCP_AT_SIADDR, g->siaddr, 4);
+    lines_dhcp_put(m + DHCP_AT_GIADDR, g->giaddr, 4);
+    lines_dhcp_put(m + DHCP_AT_COOKIE, g->cookie, 4);
     return read_field(r, "chaddr", g->chaddr, g->chaddr_len, m + DHCP_AT_CHADDR,
                       DHCP_AT_SNAME - DHCP_AT_CHADDR) &&
            read_field(r, "sname", g->sname, g->sname_len, m + DHCP_AT_SNAME,
@@ -156,7 +156,7 @@ bool line_peer_dhcp(struct reader *r)
     keys[KEYS] = (struct key){0};
     for (unsigned i = 0; i < ASKS; i++)
         keys[KEY_ASKS + i].name = dhcp_ask_words[i];
-    if (!read_options(r, m, &len))
+    if (!lines_dhcp_read_options(r, m, &len))
         return false;
     if (!keys_read(keys, r->words + 2, r->count - 2, &g, &given, problem, sizeof(problem)))
         return reader_wrong(r, "%s", problem);

@@ -24,7 +24,7 @@ static void store(void *base, const struct key *k, uint64_t n)
         memcpy(field, &n8, 1);
 }
 
-static bool read_number(const struct key *k, const char *value, uint64_t *out)
+static bool scenario_keys_read_number(const struct key *k, const char *value, uint64_t *out)
 {
     if (k->kind == VALUE_SCALED)
         return value_scaled(value, out);
@@ -42,8 +42,8 @@ static bool read_number(const struct key *k, const char *value, uint64_t *out)
 /* More choices than these do not fit a message. */
 enum { LISTED_MAX = 20 };
 
-static bool choose(const struct key *k, const char *value, const char *const *choices,
-                   uint64_t first, void *base, char *problem, size_t size)
+static bool scenario_keys_choose(const struct key *k, const char *value, const char *const *choices,
+                                 uint64_t first, void *base, char *problem, size_t size)
 {
     char near[80];
     unsigned count = 0;
@@ -90,7 +90,7 @@ static bool read_value(const struct key *k, const struct word *w, void *base, ch
     case VALUE_SECONDS:
         if (k->all_ones && !strcmp(w->value, k->all_ones))
             n = UINT64_MAX;
-        else if (!read_number(k, w->value, &n) || n < k->min || n > k->max) {
+        else if (!scenario_keys_read_number(k, w->value, &n) || n < k->min || n > k->max) {
             snprintf(problem, size, "%s=%.40s is not a number from %llu to %llu%s%s", k->name,
                      w->value, (unsigned long long)k->min, (unsigned long long)k->max,
                      k->all_ones ? " or " : "", k->all_ones ? k->all_ones : "");
@@ -123,9 +123,9 @@ static bool read_value(const struct key *k, const struct word *w, void *base, ch
         store(base, k, n32);
         return true;
     case VALUE_TOGGLE:
-        return choose(k, w->value, toggles, TOGGLE_ON, base, problem, size);
+        return scenario_keys_choose(k, w->value, toggles, TOGGLE_ON, base, problem, size);
     case VALUE_CHOICE:
-        return choose(k, w->value, k->choices, 0, base, problem, size);
+        return scenario_keys_choose(k, w->value, k->choices, 0, base, problem, size);
     case VALUE_TEXT:
         memcpy((char *)base + k->offset, &w->value, sizeof(w->value));
         return true;

@@ -42,7 +42,7 @@ bool line_direction(struct reader *r, const struct word *w, enum direction *out)
     return word_is(w, "tx") || word_is(w, "rx") || reader_unknown(r, "direction", w->text, names);
 }
 
-static bool is_program(const char *name)
+static bool scenario_lines_is_program(const char *name)
 {
     for (unsigned i = 0; i < programs_count; i++)
         if (!strcmp(name, programs[i].name))
@@ -55,7 +55,7 @@ bool line_program(struct reader *r, unsigned from, uint64_t at_ns, bool is_daemo
     struct scenario *s = r->s;
     const char *name = r->words[from].text;
 
-    if (!is_program(name)) {
+    if (!scenario_lines_is_program(name)) {
         const char **names = reader_take(s, (programs_count + 1) * sizeof(*names));
 
         for (unsigned i = 0; i < programs_count; i++)

@@ -105,7 +105,7 @@ static bool digits(const char **at, uint64_t *out)
     return true;
 }
 
-static int hex_digit(char c)
+static int values_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -122,7 +122,7 @@ bool value_number(const char *text, uint64_t *out)
 
     if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X') && text[2]) {
         for (text += 2; *text; text++) {
-            int d = hex_digit(*text);
+            int d = values_hex_digit(*text);
 
             if (d < 0 || n >> 60)
                 return false;
@@ -313,7 +313,7 @@ bool value_mac(const char *text, uint8_t out[6])
     if (strlen(text) != 17)
         return false;
     for (int i = 0; i < 6; i++, text += 3) {
-        int high = hex_digit(text[0]), low = hex_digit(text[1]);
+        int high = values_hex_digit(text[0]), low = values_hex_digit(text[1]);
 
         if (high < 0 || low < 0 || text[2] != (i < 5 ? ':' : '\0'))
             return false;
@@ -352,9 +352,9 @@ const char *value_string(const char **at, const char *end, char *out, size_t *le
             out[n++] = *p;
             break;
         case 'x':
-            if (end - p < 3 || hex_digit(p[1]) < 0 || hex_digit(p[2]) < 0)
+            if (end - p < 3 || values_hex_digit(p[1]) < 0 || values_hex_digit(p[2]) < 0)
                 return "\\x needs two hexadecimal digits, as in \\x0a";
-            out[n++] = (char)(hex_digit(p[1]) << 4 | hex_digit(p[2]));
+            out[n++] = (char)(values_hex_digit(p[1]) << 4 | values_hex_digit(p[2]));
             p += 2;
             break;
         default:

@@ -119,7 +119,7 @@ static void input_discover(struct world *w, const struct decoded *d)
 /* ---- a scripted server: dhcp_script.h ---- */
 
 /* One scripted message to the client that sent `d`. */
-static void say(struct world *w, const struct decoded *d, const struct dhcp_answer *a)
+static void native_dhcp_say(struct world *w, const struct decoded *d, const struct dhcp_answer *a)
 {
     struct native_frame *f = native_frame_new(w);
     uint8_t *udp = native_payload(f), *m = udp + 8;
@@ -157,7 +157,7 @@ static void scripted_input(struct world *w, const struct decoded *d)
         if (dhcp_script_is_about(&o->dhcp[i], &q))
             native_used(w, o->dhcp[i].line);
         if (dhcp_script_answers(&o->dhcp[i], &q))
-            say(w, d, &o->dhcp[i]);
+            native_dhcp_say(w, d, &o->dhcp[i]);
     }
 }
 

@@ -58,7 +58,7 @@ static uint32_t stream_end(const struct flow_side *s)
 }
 
 /* The connection in which the server says most, the first of several; NULL: none says anything. */
-static const struct flow *choose(const struct flows *all, uint32_t *end)
+static const struct flow *native_play_choose(const struct flows *all, uint32_t *end)
 {
     const struct flow *best = NULL;
 
@@ -80,7 +80,7 @@ static struct native_play *play_new(const struct capture *c)
     const struct flow *f;
 
     capture_flows(&p->flows, c);
-    f = choose(&p->flows, &p->stream_len);
+    f = native_play_choose(&p->flows, &p->stream_len);
     if (!f) {
         capture_flows_free(&p->flows);
         free(p);
@@ -138,7 +138,7 @@ static bool may_come(const struct native_play *p, const struct flow_segment *s)
     return !s->len || !p->client_known || s->ack <= p->got || p->fin_got;
 }
 
-static void go_on(struct world *w)
+static void native_play_go_on(struct world *w)
 {
     struct native_play *p = w->play;
     const struct flow_side *s = p->server;
@@ -166,7 +166,7 @@ static void resend(void *ctx, uint64_t arg)
     for (size_t i = 0; i < p->next; i++)
         send_captured(w, &p->server->segments[i]);
     p->closing = false;
-    go_on(w);
+    native_play_go_on(w);
 }
 
 /* ---- what comes ---- */
@@ -216,7 +216,7 @@ void native_play_input(struct world *w, const struct decoded *d)
     if (d->tcp_flags & SEG_FIN && seq + d->payload_len == p->got)
         p->fin_got = true;
     p->over = p->fin_got && p->acked == p->stream_len + 1;
-    go_on(w);
+    native_play_go_on(w);
     if (d->payload_len || d->tcp_flags & SEG_FIN)
         send_segment(w, p->sent, 0, none, 0);
 }

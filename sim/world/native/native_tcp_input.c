@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* The application takes bytes in order; how many it took. */
-static uint32_t deliver(struct native_conn *c, const uint8_t *bytes, uint32_t len)
+static uint32_t native_tcp_input_deliver(struct native_conn *c, const uint8_t *bytes, uint32_t len)
 {
     struct native_dial *dial = c->dial;
 
@@ -19,7 +19,7 @@ static uint32_t deliver(struct native_conn *c, const uint8_t *bytes, uint32_t le
 static void received(struct native_conn *c, const uint8_t *bytes, uint32_t len)
 {
     const struct native_options *o = &c->world->scenario->native;
-    uint32_t n = deliver(c, bytes, len);
+    uint32_t n = native_tcp_input_deliver(c, bytes, len);
 
     c->rcv_nxt += n;
     c->filled += n;
@@ -65,7 +65,7 @@ static void drain_store(struct native_conn *c)
     }
 }
 
-static void input_data(struct native_conn *c, const struct decoded *d)
+static void native_tcp_input_data(struct native_conn *c, const struct decoded *d)
 {
     uint32_t seq = d->tcp_seq, len = (uint32_t)d->payload_len, skip = c->rcv_nxt - seq;
 
@@ -98,7 +98,7 @@ static void input_fin(struct native_conn *c, const struct decoded *d)
         c->fin_queued = true;
 }
 
-static void input_ack(struct native_conn *c, const struct decoded *d)
+static void native_tcp_input_ack(struct native_conn *c, const struct decoded *d)
 {
     uint32_t ack = d->tcp_ack, acked = ack - c->una, data;
     bool fin = c->fin_queued && !c->fin_acked && ack == native_tcp_data_end(c) + 1;
@@ -157,10 +157,10 @@ void native_tcp_conn_input(struct native_conn *c, const struct decoded *d)
     if (d->tcp_flags & SEG_ACK) {
         if (c->state == SYN_RECEIVED && d->tcp_ack == c->iss + 1)
             c->state = OPEN;
-        input_ack(c, d);
+        native_tcp_input_ack(c, d);
     }
     if (c->state == OPEN) {
-        input_data(c, d);
+        native_tcp_input_data(c, d);
         input_fin(c, d);
         if (c->fin_received && c->linger_ns != SIM_NEVER)
             c->linger_ns = c->world->sim->now_ns + LINGER_NS;

@@ -38,7 +38,7 @@ static void unlink_frame(struct world *w, struct native_frame *f)
     *at = f->next;
 }
 
-static void frame_due(void *ctx, uint64_t arg)
+static void world_native_frame_due(void *ctx, uint64_t arg)
 {
     struct native_frame *f = ctx;
     struct world *w = f->world;
@@ -59,7 +59,7 @@ void native_send(struct world *w, struct native_frame *f, uint64_t more_ns)
     f->next = w->pending;
     w->pending = f;
     sim_at(w->sim, w->sim->now_ns + w->scenario->native.latency_ns + more_ns, EVENT_TIMER,
-           frame_due, f, 0);
+           world_native_frame_due, f, 0);
 }
 
 /* ---- who is where ---- */
@@ -190,7 +190,7 @@ static void send_udp(struct world *w, uint32_t src, uint16_t src_port, uint32_t 
 }
 
 /* The answer to a datagram that was dialled? Dialled datagrams come from port 40000 on. */
-static bool dial_answer(struct world *w, const struct decoded *d)
+static bool world_native_dial_answer(struct world *w, const struct decoded *d)
 {
     unsigned i = d->dst_port - 40000u;
     struct native_dial *dial;
@@ -210,7 +210,7 @@ static void input_udp(struct world *w, const uint8_t *frame, const struct decode
 {
     const struct service *s;
 
-    if (dial_answer(w, d))
+    if (world_native_dial_answer(w, d))
         return;
     s = native_service(w, d->ip_dst, d->dst_port, true);
     if (s && s->kind == SERVICE_BLACKHOLE)

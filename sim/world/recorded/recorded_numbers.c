@@ -13,8 +13,9 @@ void numbers_free(struct replay_numbers *n)
     *n = (struct replay_numbers){0};
 }
 
-static struct replay_connection *find(const struct replay_numbers *n, uint16_t local,
-                                      uint32_t remote, uint16_t remote_port)
+static struct replay_connection *recorded_numbers_find(const struct replay_numbers *n,
+                                                       uint16_t local, uint32_t remote,
+                                                       uint16_t remote_port)
 {
     for (size_t i = n->count; i-- > 0;) {
         struct replay_connection *c = &n->connections[i];
@@ -27,7 +28,7 @@ static struct replay_connection *find(const struct replay_numbers *n, uint16_t l
 
 static struct replay_connection *find_own(const struct replay_numbers *n, const struct decoded *d)
 {
-    return find(n, d->src_port, d->ip_dst, d->dst_port);
+    return recorded_numbers_find(n, d->src_port, d->ip_dst, d->dst_port);
 }
 
 /* The connection of a segment of the machine, made when it is new. */
@@ -70,7 +71,7 @@ static void change16(uint8_t *at, uint16_t value, uint8_t *checksum)
     put16(checksum, (uint16_t)~sum);
 }
 
-static void add32(uint8_t *at, uint32_t shift, uint8_t *checksum)
+static void recorded_numbers_add32(uint8_t *at, uint32_t shift, uint8_t *checksum)
 {
     uint32_t value = get32(at) + shift;
 
@@ -87,7 +88,7 @@ void numbers_of_recording(const struct replay_numbers *n, uint8_t *frame, const 
         return;
     c = find_own(n, d);
     if (c && c->shift_known)
-        add32(tcp + TCP_SEQ, -c->shift, tcp + TCP_CHECKSUM);
+        recorded_numbers_add32(tcp + TCP_SEQ, -c->shift, tcp + TCP_CHECKSUM);
 }
 
 /* An ICMP error quotes the IP header and at least eight bytes behind it. */
@@ -101,9 +102,10 @@ static void change_quote(const struct replay_numbers *n, uint8_t *frame, const s
     if (header < 20 || d->payload_len < header + 8 || ip[9] != 6)
         return;
     tcp = ip + header;
-    c = find(n, get16(tcp), (uint32_t)get16(ip + 16) << 16 | get16(ip + 18), get16(tcp + 2));
+    c = recorded_numbers_find(n, get16(tcp), (uint32_t)get16(ip + 16) << 16 | get16(ip + 18),
+                              get16(tcp + 2));
     if (c && c->shift_known)
-        add32(tcp + TCP_SEQ, c->shift, icmp + 2);
+        recorded_numbers_add32(tcp + TCP_SEQ, c->shift, icmp + 2);
 }
 
 void numbers_of_now(const struct replay_numbers *n, uint8_t *frame, const struct decoded *d)
@@ -115,19 +117,19 @@ void numbers_of_now(const struct replay_numbers *n, uint8_t *frame, const struct
         change_quote(n, frame, d);
     if (d->layer != LAYER_TCP || !(d->tcp_flags & SEG_ACK))
         return;
-    c = find(n, d->dst_port, d->ip_src, d->src_port);
+    c = recorded_numbers_find(n, d->dst_port, d->ip_src, d->src_port);
     if (c && c->shift_known)
-        add32(tcp + TCP_ACK_NUMBER, c->shift, tcp + TCP_CHECKSUM);
+        recorded_numbers_add32(tcp + TCP_ACK_NUMBER, c->shift, tcp + TCP_CHECKSUM);
 }
 
 /* ---- what is acknowledged ---- */
 
-static bool after(uint32_t a, uint32_t b)
+static bool recorded_numbers_after(uint32_t a, uint32_t b)
 {
     return (int32_t)(a - b) > 0;
 }
 
-static uint32_t end_of(const struct decoded *d)
+static uint32_t recorded_numbers_end_of(const struct decoded *d)
 {
     return d->tcp_seq + (uint32_t)d->payload_len + (d->tcp_flags & SEG_SYN ? 1 : 0) +
            (d->tcp_flags & SEG_FIN ? 1 : 0);
@@ -140,8 +142,8 @@ void numbers_sent(struct replay_numbers *n, const struct decoded *d)
     if (d->layer != LAYER_TCP)
         return;
     c = open_own(n, d);
-    if (!c->sent_known || after(end_of(d), c->sent))
-        c->sent = end_of(d);
+    if (!c->sent_known || recorded_numbers_after(recorded_numbers_end_of(d), c->sent))
+        c->sent = recorded_numbers_end_of(d);
     c->sent_known = true;
 }
 
@@ -149,7 +151,8 @@ bool numbers_repeated(const struct replay_numbers *n, const struct decoded *d)
 {
     const struct replay_connection *c = d->layer == LAYER_TCP ? find_own(n, d) : NULL;
 
-    return c && c->sent_known && !d->error && !after(end_of(d), c->sent);
+    return c && c->sent_known && !d->error &&
+           !recorded_numbers_after(recorded_numbers_end_of(d), c->sent);
 }
 
 void numbers_acked(struct replay_numbers *n, const struct decoded *d)
@@ -160,9 +163,9 @@ void numbers_acked(struct replay_numbers *n, const struct decoded *d)
     if (d->layer != LAYER_TCP || !(d->tcp_flags & SEG_ACK))
         return;
     c = open_own(n, d);
-    if (!c->acked || after(d->tcp_ack, c->ack))
+    if (!c->acked || recorded_numbers_after(d->tcp_ack, c->ack))
         c->ack = d->tcp_ack;
-    if (!c->acked || after(edge, c->edge))
+    if (!c->acked || recorded_numbers_after(edge, c->edge))
         c->edge = edge;
     c->acked = true;
 }
@@ -171,12 +174,13 @@ bool numbers_covered(const struct replay_numbers *n, const struct decoded *d)
 {
     const struct replay_connection *c = find_own(n, d);
 
-    return c && c->acked && !after(d->tcp_ack, c->ack);
+    return c && c->acked && !recorded_numbers_after(d->tcp_ack, c->ack);
 }
 
 bool numbers_offered(const struct replay_numbers *n, const struct decoded *d)
 {
-    const struct replay_connection *c = find(n, d->dst_port, d->ip_src, d->src_port);
+    const struct replay_connection *c =
+        recorded_numbers_find(n, d->dst_port, d->ip_src, d->src_port);
 
-    return c && c->acked && !after(d->tcp_seq + (uint32_t)d->payload_len, c->edge);
+    return c && c->acked && !recorded_numbers_after(d->tcp_seq + (uint32_t)d->payload_len, c->edge);
 }

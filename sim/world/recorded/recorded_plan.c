@@ -30,7 +30,7 @@ static bool is_close(const struct capture *c, size_t before, size_t i)
     return c->frames[i].time_ns - c->frames[before].time_ns < LOOK_NS;
 }
 
-static bool after(uint32_t a, uint32_t b)
+static bool recorded_plan_after(uint32_t a, uint32_t b)
 {
     return (int32_t)(a - b) > 0;
 }
@@ -53,7 +53,8 @@ static enum replay_kind kind_of(const struct capture_frame *f, const uint8_t mac
 /* ---- what the machine had seen ---- */
 
 /* A segment of the peer by the machine's ports: NULL when nothing is known of the connection. */
-static struct received *find(struct planning *p, uint16_t local, uint32_t remote, uint16_t port)
+static struct received *recorded_plan_find(struct planning *p, uint16_t local, uint32_t remote,
+                                           uint16_t port)
 {
     for (size_t i = p->count; i-- > 0;) {
         struct received *r = &p->connections[i];
@@ -66,7 +67,7 @@ static struct received *find(struct planning *p, uint16_t local, uint32_t remote
 
 static void peer_syn(struct planning *p, const struct decoded *d)
 {
-    struct received *r = find(p, d->dst_port, d->ip_src, d->src_port);
+    struct received *r = recorded_plan_find(p, d->dst_port, d->ip_src, d->src_port);
 
     if (!r) {
         p->connections =
@@ -78,14 +79,14 @@ static void peer_syn(struct planning *p, const struct decoded *d)
 }
 
 /* Is `own` a segment of the machine on the connection of the peer's segment `d`? */
-static bool answers(const struct decoded *own, const struct decoded *d)
+static bool recorded_plan_answers(const struct decoded *own, const struct decoded *d)
 {
     return !own->error && own->layer == LAYER_TCP && own->tcp_flags & SEG_ACK &&
            own->src_port == d->dst_port && own->ip_dst == d->ip_src && own->dst_port == d->src_port;
 }
 
 /* The sequence number behind a segment without SYN. */
-static uint32_t end_of(const struct decoded *own)
+static uint32_t recorded_plan_end_of(const struct decoded *own)
 {
     return own->tcp_seq + (uint32_t)own->payload_len + (own->tcp_flags & SEG_FIN ? 1 : 0);
 }
@@ -109,12 +110,14 @@ static size_t unseen_until(const struct planning *p, size_t from, const struct d
         if (p->steps[i].kind != REPLAY_OWN && p->steps[i].kind != REPLAY_ACK)
             continue;
         decode_frame(f[i].bytes, f[i].len, &own);
-        if (!answers(&own, d))
+        if (!recorded_plan_answers(&own, d))
             continue;
-        if (in_order && !after(end, own.tcp_ack))
+        if (in_order && !recorded_plan_after(end, own.tcp_ack))
             break; /* from here on it knew */
         if (p->steps[i].kind == REPLAY_OWN &&
-            (in_order || burst || (d->tcp_flags & SEG_ACK && !after(end_of(&own), d->tcp_ack))))
+            (in_order || burst ||
+             (d->tcp_flags & SEG_ACK &&
+              !recorded_plan_after(recorded_plan_end_of(&own), d->tcp_ack))))
             until = i + 1;
     }
     return until;
@@ -135,12 +138,12 @@ static size_t held_until(struct planning *p, size_t i)
         peer_syn(p, &d);
         return 0;
     }
-    r = find(p, d.dst_port, d.ip_src, d.src_port);
-    end = end_of(&d);
+    r = recorded_plan_find(p, d.dst_port, d.ip_src, d.src_port);
+    end = recorded_plan_end_of(&d);
     /* Behind a gap, or known: it is not acknowledged by itself. */
-    in_order = r && !after(d.tcp_seq, r->next) && after(end, r->next);
+    in_order = r && !recorded_plan_after(d.tcp_seq, r->next) && recorded_plan_after(end, r->next);
     p->steps[i].offered =
-        r && d.payload_len && !after(d.tcp_seq + (uint32_t)d.payload_len, r->edge);
+        r && d.payload_len && !recorded_plan_after(d.tcp_seq + (uint32_t)d.payload_len, r->edge);
     if (in_order)
         r->next = end;
     return unseen_until(p, i, &d, end, in_order);
@@ -154,12 +157,12 @@ static void machine_acked(struct planning *p, size_t i)
     decode_frame(p->c->frames[i].bytes, p->c->frames[i].len, &d);
     if (d.error || d.layer != LAYER_TCP || !(d.tcp_flags & SEG_ACK))
         return;
-    r = find(p, d.src_port, d.ip_dst, d.dst_port);
+    r = recorded_plan_find(p, d.src_port, d.ip_dst, d.dst_port);
     if (!r)
         return;
-    if (after(d.tcp_ack, r->next))
+    if (recorded_plan_after(d.tcp_ack, r->next))
         r->next = d.tcp_ack; /* a gap was filled */
-    if (after(d.tcp_ack + d.tcp_window, r->edge))
+    if (recorded_plan_after(d.tcp_ack + d.tcp_window, r->edge))
         r->edge = d.tcp_ack + d.tcp_window;
 }
 

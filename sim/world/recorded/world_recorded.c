@@ -91,7 +91,7 @@ static bool missing_offer(const struct world *w)
 }
 
 /* Everything that must come before the next frame for the machine has come. */
-static bool peer_ready(const struct world *w)
+static bool world_recorded_peer_ready(const struct world *w)
 {
     return w->peer < w->capture->count && w->own >= w->steps[w->peer].before &&
            missing_ack(w) == w->capture->count && !missing_offer(w);
@@ -123,7 +123,7 @@ static const char *summary(const struct world *w, size_t i, char *buf, size_t si
 
 /* ---- delivery ---- */
 
-static void deliver(struct world *w)
+static void world_recorded_deliver(struct world *w)
 {
     const struct capture_frame *f = &w->capture->frames[w->peer];
     uint8_t bytes[REPLAY_FRAME_MAX];
@@ -145,7 +145,7 @@ static uint64_t gap_ns(const struct world *w, size_t from, size_t i)
     return f[i].time_ns > f[from].time_ns ? f[i].time_ns - f[from].time_ns : 0;
 }
 
-static uint64_t later(uint64_t at_ns, uint64_t by_ns)
+static uint64_t world_recorded_later(uint64_t at_ns, uint64_t by_ns)
 {
     return by_ns < SIM_NEVER - at_ns ? at_ns + by_ns : SIM_NEVER - 1;
 }
@@ -157,31 +157,32 @@ static uint64_t due_ns(const struct world *w)
 
     if (s->together && w->delivered) /* with the one before it */
         return w->sim->now_ns;
-    return later(w->anchor_ns, gap_ns(w, w->anchor, w->peer));
+    return world_recorded_later(w->anchor_ns, gap_ns(w, w->anchor, w->peer));
 }
 
 /* Deliver what is due and wait for what comes next, from either side. */
-static void go_on(struct world *w)
+static void world_recorded_go_on(struct world *w)
 {
     uint64_t next_ns = SIM_NEVER, late_ns = SIM_NEVER;
 
-    while (peer_ready(w)) {
+    while (world_recorded_peer_ready(w)) {
         next_ns = due_ns(w);
         if (next_ns > w->sim->now_ns)
             break;
-        deliver(w);
+        world_recorded_deliver(w);
         next_ns = SIM_NEVER;
     }
     if (next_ns == SIM_NEVER && replay_busy(w))
-        late_ns = later(w->sim->now_ns, later(PATIENCE_NS, gap_ns(w, w->anchor, wanted(w))));
+        late_ns = world_recorded_later(
+            w->sim->now_ns, world_recorded_later(PATIENCE_NS, gap_ns(w, w->anchor, wanted(w))));
     sim_timer_set(&w->timer, next_ns);
     sim_timer_set(&w->patience, late_ns);
 }
 
-static void frame_due(void *ctx, uint64_t arg)
+static void world_recorded_frame_due(void *ctx, uint64_t arg)
 {
     (void)arg;
-    go_on(ctx);
+    world_recorded_go_on(ctx);
 }
 
 static void __attribute__((format(printf, 2, 3))) fail(struct world *w, const char *format, ...)
@@ -268,7 +269,7 @@ static void replay_input(struct world *w, const uint8_t *frame, size_t len)
     if (!d.error)
         numbers_acked(&w->numbers, &d);
     if (!d.error && decode_matches(&d, "tcp.ack")) {
-        go_on(w);
+        world_recorded_go_on(w);
         return;
     }
     if (w->own == w->capture->count && numbers_repeated(&w->numbers, &d))
@@ -284,13 +285,13 @@ static void replay_input(struct world *w, const uint8_t *frame, size_t len)
     w->anchor = w->own;
     w->anchor_ns = w->sim->now_ns;
     w->own = next(w, w->own + 1, REPLAY_OWN);
-    go_on(w);
+    world_recorded_go_on(w);
 }
 
 /* ---- the world's life ---- */
 
-static int replay_open(struct sim *sim, const struct scenario *sc, struct world_port port,
-                       struct world **out)
+static int world_recorded_replay_open(struct sim *sim, const struct scenario *sc,
+                                      struct world_port port, struct world **out)
 {
     struct world *w = memory_new(1, sizeof(*w));
 
@@ -302,7 +303,7 @@ static int replay_open(struct sim *sim, const struct scenario *sc, struct world_
     w->steps = replay_plan(w->capture, sc->device.mac);
     w->own = next(w, 0, REPLAY_OWN);
     w->peer = next(w, 0, REPLAY_PEER);
-    sim_timer_init(&w->timer, sim, EVENT_TIMER, frame_due, w);
+    sim_timer_init(&w->timer, sim, EVENT_TIMER, world_recorded_frame_due, w);
     sim_timer_init(&w->patience, sim, EVENT_TIMER, overdue, w);
     sim_timer_set(&w->timer, sim->now_ns); /* the port is not to be used yet */
     *out = w;
@@ -323,7 +324,7 @@ static const char *replay_describe(const struct world *w)
     return own->description;
 }
 
-static void replay_close(struct world *w)
+static void world_recorded_replay_close(struct world *w)
 {
     char line[200];
     size_t first = w->own < w->peer ? w->own : w->peer;
@@ -338,9 +339,9 @@ static void replay_close(struct world *w)
 
 const struct world_ops world_replay = {
     .name = "replay",
-    .open = replay_open,
+    .open = world_recorded_replay_open,
     .input = replay_input,
     .busy = replay_busy,
-    .close = replay_close,
+    .close = world_recorded_replay_close,
     .describe = replay_describe,
 };

@@ -161,7 +161,7 @@ static struct host_message *message_add(struct host_socket *so, uint64_t due_ns,
 /* ---- the far end: dials ---- */
 
 /* Bytes that came back to a dial. A datagram must be all that is expected, not only begin so. */
-static void dial_answer(struct host_dial *d, const uint8_t *bytes, size_t len)
+static void host_socket_dial_answer(struct host_dial *d, const uint8_t *bytes, size_t len)
 {
     size_t wanted = d->line->expect_len - d->matched, n = 0;
     const char *expect = d->line->expect + d->matched;
@@ -390,7 +390,7 @@ ssize_t host_socket_send(struct host_sockets *h, struct host_socket *so, const v
         return -EPIPE;
     if (so->dial) {
         if (!so->dial->mismatched)
-            dial_answer(so->dial, buf, len);
+            host_socket_dial_answer(so->dial, buf, len);
         return (ssize_t)len;
     }
 
@@ -479,7 +479,7 @@ ssize_t host_socket_sendto(struct host_sockets *h, struct host_socket *so, uint3
     uint64_t due_ns = h->sim->now_ns + (service ? service->latency_ns : 0);
 
     if (dial)
-        dial_answer(dial, buf, len);
+        host_socket_dial_answer(dial, buf, len);
     else if (!service || service->kind == SERVICE_REFUSE)
         message_add(so, due_ns, ECONNREFUSED, addr, port, "", 0);
     else if (service->kind == SERVICE_UNREACHABLE)
