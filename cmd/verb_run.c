@@ -290,17 +290,20 @@ static void run_take_verdict(void *ctx, uint64_t index, const struct verdict *v)
     struct tally *t = &r->tally;
     struct job *job = memory_unset(sizeof(*job));
     struct again again;
-    struct report_item it;
+    struct report_item it = {0};
     const struct file *f;
     int code = failure_code(v->failure.kind);
+    bool reported = code || r->seeds == 1 || r->s->form.json; /* else only counted */
 
     run_pass_over(r);
     f = &r->files[r->at];
     run_make_job(r, index, job);
-    it = run_item(r, f->scenario->path, &job->choice, v, &again);
-    it.scenario = f->scenario;
-    it.of_many = r->seeds > 1;
-    it.capture = job->pcap[0] ? job->pcap : NULL;
+    if (reported) {
+        it = run_item(r, f->scenario->path, &job->choice, v, &again);
+        it.scenario = f->scenario;
+        it.of_many = r->seeds > 1;
+        it.capture = job->pcap[0] ? job->pcap : NULL;
+    }
     r->runs++;
     r->runs_failed += code != 0;
     t->runs++;

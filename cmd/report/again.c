@@ -37,8 +37,15 @@ void again_word(struct again *a, const char *word)
         again_printf(a, word);
         return;
     }
-    for (; *word; word++)
-        again_add(a, "%s%c", strchr(again_plain, *word) || *word & 0x80 ? "" : "\\", *word);
+    while (*word) {
+        size_t n = strspn(word, again_plain);
+
+        if (n)
+            again_add(a, "%.*s", (int)n, word);
+        else
+            again_add(a, "%s%c", *word & 0x80 ? "" : "\\", *word);
+        word += n ? n : 1;
+    }
 }
 
 /* A file, which is no option. */
