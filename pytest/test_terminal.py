@@ -24,9 +24,9 @@ def on_terminal(columns, *args):
     """What the command prints there, line by line, without colours."""
     pid, fd = pty.fork()
     if pid == 0:
+        ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         os.chdir(ROOT)
         os.execv(BUILD / "drywire", ["drywire", *map(str, args)])
-    ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     text = b""
     while True:
         try:
