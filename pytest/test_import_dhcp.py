@@ -331,8 +331,8 @@ def test_damaged_messages_under_sanitizers(tmp_path):
 # ---- the lines ----
 
 @pytest.mark.parametrize("line, words", [
-    ("peer dhcp 53=offer end", "a peer dhcp line answers one of discover=N"),
-    ("peer dhcp discover=1 request=1 end", "a peer dhcp line answers one of discover=N"),
+    ("peer dhcp 53=offer end", "a peer dhcp line needs one of discover=N"),
+    ("peer dhcp discover=1 request=1 end", "a peer dhcp line needs one of discover=N"),
     ("peer dhcp discover=1 silent 53=offer", "silent: nothing comes"),
     ("peer dhcp discover=1 chosen=10.0.2.2 53=offer", "chosen= is for request=N"),
     ("peer dhcp discover=1 len=100 53=offer", "len= cuts the header"),

@@ -71,7 +71,7 @@ def test_flows(tmp_path):
 
 
 @pytest.mark.parametrize("line, words", [
-    ("at 2s echo send=" + "x" * 1473, "send= has 1473 bytes, an echo request carries 1472"),
+    ("at 2s echo send=" + "x" * 1473, "send= has 1473 bytes, more than an echo request can have (1472)"),
     ("at 2s echo id=65536", "id=65536 is not a number from 0 to 65535"),
     ("world slirp\nat 2s echo id=1", ":2: echo needs world native"),
 ])

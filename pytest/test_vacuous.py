@@ -148,15 +148,15 @@ run webget -q http://10.0.2.2/
 
 IDLE = {
     "at 0ms drop tx tcp.rst": "0 tx frames matched 'tcp.rst'",
-    "at 0ms dup rx tcp.synack skip=1": "1 rx frames matched 'tcp.synack' while it was in force, and it lets 1 pass first",
+    "at 0ms dup rx tcp.synack skip=1": "1 rx frames matched 'tcp.synack' while it was active, and it skips the first 1",
     "at 9s delay rx dhcp.ack by=1s": "0 rx frames matched",
     "at 0ms corrupt rx icmp": "0 rx frames matched",
     "at 0ms truncate rx udp to=20 skip=9": "matched 'udp'",
     "at 0ms truncate rx arp to=42": "0 rx frames that it can change matched 'arp'",
     "at 0ms corrupt rx arp field=tcp.offset": "0 rx frames that it can change matched 'arp'",
     "at 0ms corrupt rx tcp.fin field=tcp.option-length": "0 rx frames that it can change matched 'tcp.fin'",
-    "at 9s kill webget": "no program 'webget' running",
-    "at 9s cut": "no frame met the cut wire",
+    "at 9s kill webget": "no program 'webget' was running",
+    "at 9s cut": "no frame was sent while the wire was cut",
     "at 0ms link up": "the link was up already",
 }
 
@@ -208,14 +208,14 @@ UNUSED = {
     "serve udp-echo 10.0.2.9:7": ("run tcpsend -q 10.0.2.9 7 5\nallow exit", "no frame reached this service"),
     "serve blackhole 10.0.2.9:7": ("run ping -c 1 10.0.2.2", "no frame reached this service"),
     "peer 10.0.2.2:5 after=9 close": ("at 1s dial 7 from=10.0.2.2:5\nserve script 10.0.2.2:5\nrun talk -l 7 close",
-                                      "the script did not come to this line"),
+                                      "the script did not reach this line"),
     "at 1s dial 7 send=x": ("run ping 10.0.2.2", "the machine accepted no connection of this dial"),
     "at 1s datagram 7 send=x": ("at 0ms drop rx udp count=all\nworld native dhcp-silent=all\nuntil 2s",
-                                "nothing that this line sends reached the machine"),
+                                "no frame of this line reached the machine"),
     "peer dhcp renew=1 silent": ("run ping 10.0.2.2\npeer dhcp discover=1 yiaddr=10.0.2.15 53=offer 54=10.0.2.2 "
                                    "51=3600 1=255.255.255.0 3=10.0.2.2 end\npeer dhcp request=1 yiaddr=10.0.2.15 "
                                    "53=ack 54=10.0.2.2 51=3600 1=255.255.255.0 3=10.0.2.2 end",
-                                   "the machine did not ask what this line answers"),
+                                   "the machine did not send the request that this line answers"),
 }
 
 
@@ -255,7 +255,7 @@ def test_a_program_that_fails_fails_the_run(tmp_path):
     bad = "title T\nworld native\nuntil 1s\n{} webget http://not-an-address/\n"
     for start in ("run", "daemon", "at 5ms run"):
         verdict = fails(tmp_path, bad.format(start), "exit.status", 4)
-        assert "say 'expect kernel: exit program=webget status=1'" in verdict["message"]
+        assert "add 'expect kernel: exit program=webget status=1'" in verdict["message"]
         passes(tmp_path, bad.format(start) + "expect kernel: exit program=webget status=1\n")
         assert passes(tmp_path, bad.format(start) + "allow exit\n")["allowed"] == ["exit"]
 
@@ -274,7 +274,7 @@ def test_a_program_that_the_scenario_kills_has_ended_as_asked(tmp_path):
 
 @pytest.mark.parametrize("words, told", [
     ("wget http://10.0.2.2/", "unknown program 'wget', did you mean 'webget'?"),
-    ("webget", "'webget' does not take 0 arguments; it is written: webget [-q] URL"),
+    ("webget", "'webget' does not take 0 arguments; usage: webget [-q] URL"),
     ("webget http://10.0.2.2/ http://10.0.2.2/", "'webget' does not take 2 arguments"),
     ("webget -q -q http://10.0.2.2/ x y", "'webget' does not take 5 arguments"),
     ("ping", "'ping' does not take 0 arguments"),
@@ -283,7 +283,7 @@ def test_a_program_that_the_scenario_kills_has_ended_as_asked(tmp_path):
     ("ping -w 1 10.0.2.2", "'ping' does not take 3 arguments"),
     ("echod 7 8", "'echod' does not take 2 arguments"),
     ("netinfo -n -n x", "'netinfo' does not take 3 arguments"),
-    ("talk -l", "'talk' does not take 1 argument; it is written: talk [-q] ADDR PORT [STEP]... | talk"),
+    ("talk -l", "'talk' does not take 1 argument; usage: talk [-q] ADDR PORT [STEP]... | talk"),
     ("tcpsend 10.0.2.2 7", "'tcpsend' does not take 2 arguments"),
     ("udpsend 10.0.2.2 7", "'udpsend' does not take 2 arguments"),
 ])
@@ -397,24 +397,24 @@ CANNOT = {
     "netstack: ready": "unknown component 'netstack', did you mean 'netstackd'?",
     "webgot: done": "unknown component 'webgot', did you mean 'webget'?",
     "echod: accepted": "no line starts the program 'echod'",
-    "netstackd: virt0 dhcp adr=10.0.2.15": "says there 'adr=10.0.2.15', did you mean 'addr='?",
-    "netstackd: virt0 lease addr=10.0.2.15": "says there 'lease'",
-    "netstackd: addr=10.0.2.15 virt0": "says there 'virt0'",
-    "netstackd: virt0 dhcp addr=10.0.2.15 src=static": "says there 'src=static'",
-    "netstackd: drop reason=udp-prot": "says there 'reason=udp-prot'",
-    "tcp: aborted reason=refusd": "says there 'reason=refusd'",
-    "tcp: reset": "says there 'reset'",
-    "kernel: exit program=webget state=0": "says there 'state=0', did you mean 'status='?",
-    "virtionetd: link=sideways": "says there 'link=sideways'",
-    "webget: done state=200": "no program ever says 'state=200', did you mean 'status='?",
-    "webget: finished": "no program ever says 'finished'",
-    "webget: finish*": "no program ever says 'finish*'",
-    "webget: *": "no program ever says '*'",
+    "netstackd: virt0 dhcp adr=10.0.2.15": "continues with 'adr=10.0.2.15', did you mean 'addr='?",
+    "netstackd: virt0 lease addr=10.0.2.15": "continues with 'lease'",
+    "netstackd: addr=10.0.2.15 virt0": "continues with 'virt0'",
+    "netstackd: virt0 dhcp addr=10.0.2.15 src=static": "continues with 'src=static'",
+    "netstackd: drop reason=udp-prot": "continues with 'reason=udp-prot'",
+    "tcp: aborted reason=refusd": "continues with 'reason=refusd'",
+    "tcp: reset": "continues with 'reset'",
+    "kernel: exit program=webget state=0": "continues with 'state=0', did you mean 'status='?",
+    "virtionetd: link=sideways": "continues with 'link=sideways'",
+    "webget: done state=200": "no program prints 'state=200', did you mean 'status='?",
+    "webget: finished": "no program prints 'finished'",
+    "webget: finish*": "no program prints 'finish*'",
+    "webget: *": "no program prints '*'",
     "kernel: exit program=ping": "no line starts the program 'ping'",
-    "kernel: exit status=none": "says there 'status=none'",
-    "netstackd: virt0 dhcp addr=here": "says there 'addr=here'",
-    "netstackd: virt0 dhcp addr-*": "says there 'addr-*'",
-    "tcp: local=1 connected": "says there 'connected'\n",
+    "kernel: exit status=none": "continues with 'status=none'",
+    "netstackd: virt0 dhcp addr=here": "continues with 'addr=here'",
+    "netstackd: virt0 dhcp addr-*": "continues with 'addr-*'",
+    "tcp: local=1 connected": "continues with 'connected'\n",
 }
 
 

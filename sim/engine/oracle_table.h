@@ -57,11 +57,12 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
     ROW(RING_LEFT_LIVE, "ring.left_live", MUST, DEVICE, "VirtIO 1.2 section 3.3.1",                \
         "no queue is live when its memory is taken back")                                          \
     ROW(RING_LOST_NOTIFICATION, "ring.lost_notification", MUST, DEVICE,                            \
-        "VirtIO 1.2 section 2.7.13.4, 2.8.21.2", "a device that wants to be notified is")          \
+        "VirtIO 1.2 section 2.7.13.4, 2.8.21.2", "the device is notified when it requests it")     \
     ROW(RING_EVENT, "ring.event", MUST, DEVICE, "VirtIO 1.2 section 2.7.7.1, 2.8.10",              \
         "the driver's event suppression is what was negotiated")                                   \
     ROW(NOTIFY_SUPPRESSED, "notify.suppressed", SHOULD, DEVICE,                                    \
-        "VirtIO 1.2 section 2.7.10.1, 2.8.10", "a device that asked not to be notified is not")    \
+        "VirtIO 1.2 section 2.7.10.1, 2.8.10",                                                     \
+        "the device is not notified while it suppresses notifications")                            \
     ROW(NOTIFY_BEFORE_DRIVER_OK, "notify.before_driver_ok", MUST, DEVICE,                          \
         "VirtIO 1.2 section 3.1.1", "no queue is notified before DRIVER_OK")                       \
     ROW(NOTIFY_QUEUE, "notify.queue", MUST, DEVICE, "VirtIO 1.2 section 4.2.2",                    \
@@ -97,7 +98,7 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
     ROW(PCI_BAR, "pci.bar", MUST, DEVICE, "VirtIO 1.2 section 4.1.4",                              \
         "BARs lie aligned in the host bridge's window, apart from each other")                     \
     ROW(PCI_CONFIG_SPACE, "pci.config", MUST, DEVICE, "VirtIO 1.2 section 4.1.2, 4.1.4",           \
-        "configuration space is accessed where something is")                                      \
+        "only existing parts of configuration space are accessed")                                 \
     ROW(PCI_DECODE, "pci.decode", MUST, DEVICE, "PCI 3.0 section 6.2.2",                           \
         "a BAR is accessed while the function decodes it")                                         \
     ROW(PCI_INTERFACE, "pci.interface", MUST, DEVICE, "VirtIO 1.2 section 4.1.4",                  \
@@ -115,7 +116,7 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
     ROW(PCI_SIZING, "pci.sizing", MUST, DEVICE, "PCI 3.0 section 6.2.5.1",                         \
         "a BAR is not written while the function decodes it")                                      \
     ROW(NET_RX_NOT_POSTED, "net.rx_not_posted", MUST, DEVICE, "VirtIO 1.2 section 3.1.1",          \
-        "receive buffers are there before DRIVER_OK")                                              \
+        "receive buffers are available before DRIVER_OK")                                          \
     ROW(NET_TX_HEADER, "net.tx_header", MUST, DEVICE, "VirtIO 1.2 section 5.1.6.2.1",              \
         "a transmit header asks only for what was negotiated")                                     \
     ROW(NET_TX_LENGTH, "net.tx_length", MUST, DEVICE, "VirtIO 1.2 section 5.1.6.2",                \
@@ -142,23 +143,23 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
         "no fragment is sent")                                                                     \
     ROW(FRAME_TTL, "frame.ttl", MUST, WIRE, "RFC 1122 section 3.2.1.7", "the TTL is not 0")        \
     ROW(FRAME_LOOPBACK, "frame.loopback", MUST, WIRE, "RFC 1122 section 3.2.1.3",                  \
-        "nothing is for 127/8 or the own address")                                                 \
+        "no packet is sent to 127/8 or to the machine's own address")                              \
     ROW(FRAME_DROPPED, "frame.dropped", POLICY, WIRE, "docs/limits.md",                            \
-        "what is malformed is dropped, once each")                                                 \
+        "every malformed frame is dropped, and counted once")                                      \
     ROW(FRAME_ANSWERED, "frame.answered", MUST, WIRE, "RFC 1122 section 3.2.1.2, 3.2.2",           \
-        "nothing answers what is malformed")                                                       \
+        "malformed frames get no answer")                                                          \
     ROW(ARP_SOURCE, "arp.source", MUST, WIRE, "RFC 826",                                           \
-        "an ARP packet names the own pair as its sender")                                          \
+        "an ARP packet has the machine's own addresses as sender")                                 \
     ROW(ARP_RATE, "arp.rate", SHOULD, WIRE, "RFC 1122 section 2.3.2.1",                            \
-        "a target is asked for at most once a second")                                             \
+        "an address is requested at most once a second")                                           \
     ROW(IP_SOURCE, "ip.source", MUST, WIRE, "RFC 1122 section 3.2.1.3",                            \
-        "the source is the own address, or 0 for DHCP")                                            \
+        "the source is the machine's address, or 0 for DHCP")                                      \
     ROW(UDP_LENGTH, "udp.length", MUST, WIRE, "RFC 768",                                           \
         "the UDP length is that of the IP payload")                                                \
     ROW(DHCP_ADDRESS, "dhcp.address", MUST, WIRE, "RFC 2131 section 4.4",                          \
         "an address is used only while its lease lasts")                                           \
     ROW(DHCP_XID, "dhcp.xid", MUST, WIRE, "RFC 2131 section 4.4.1",                                \
-        "what is requested was offered under the same xid")                                        \
+        "a requested address was offered under the same xid")                                      \
     ROW(TCP_STREAM, "tcp.stream", MUST, WIRE, "RFC 9293",                                          \
         "a program reads exactly what the peer sent")                                              \
     ROW(TCP_WRITTEN, "tcp.written", MUST, WIRE, "RFC 9293",                                        \
@@ -172,34 +173,33 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
     ROW(TCP_RETRANSMIT, "tcp.retransmit", MUST, WIRE, "RFC 9293 section 3.8",                      \
         "bytes sent again equal the first")                                                        \
     ROW(TCP_FIN_LAST, "tcp.fin", MUST, WIRE, "RFC 9293 section 3.6",                               \
-        "nothing follows FIN, which keeps its number")                                             \
+        "no data follows a FIN, and its number never changes")                                     \
     ROW(TCP_MSS, "tcp.mss", MUST, WIRE, "RFC 9293 section 3.7.1",                                  \
         "no segment is larger than the peer's MSS")                                                \
     ROW(TCP_TIMER, "tcp.timer", SHOULD, WIRE, "RFC 6298 section 2, 5",                             \
         "nothing is sent again before its timer, which doubles")                                   \
     ROW(TCP_SILENT, "tcp.silent", MUST, WIRE, "RFC 9293 section 3.8.1, 3.8.6.1",                   \
-        "what is under way is sent again, a closed window is probed")                              \
+        "lost data is sent again, a closed window is probed")                                      \
     ROW(TCP_RST_REPLY, "tcp.rst_reply", MUST, WIRE, "RFC 9293 section 3.10.7.1",                   \
         "a reset is not answered by a reset")                                                      \
     ROW(REPORT_COUNTERS, "report.counters", POLICY, WIRE, "docs/markers.md",                       \
-        "counters are the frames that passed the device, and the drops")                           \
+        "counters match the frames that passed the device, and the drops")                         \
     ROW(REPORT_LEASE, "report.lease", POLICY, WIRE, "RFC 2131 section 4.4.1, 4.4.5",               \
-        "what is printed of a lease is what its ACK says, and the time left")                      \
+        "a printed lease matches its ACK and the time left")                                       \
     ROW(REPORT_PEER, "report.peer", POLICY, WIRE, "core/interface/syscall.h",                      \
         "accept and recvfrom return the address of the peer")                                      \
     ROW(CALLS_MEMORY, "calls.memory", POLICY, RUN, "core/interface/syscall.h",                     \
-        "the kernel copies only to and from what the running call named")                          \
-    ROW(GUEST_BOOT, "guest.boot", POLICY, RUN, "sim/machine/guest.h", "the guest comes up")        \
-    ROW(DEVICE_LIE, "device.lie", POLICY, RUN, "docs/scenarios.md",                                \
-        "a device that lies is given up")                                                          \
+        "the kernel copies only to and from memory given to the running call")                     \
+    ROW(GUEST_BOOT, "guest.boot", POLICY, RUN, "sim/machine/guest.h", "the guest starts")          \
+    ROW(DEVICE_LIE, "device.lie", POLICY, RUN, "docs/scenarios.md", "a lying device is given up")  \
     ROW(BUDGET_POLL, "budget.poll", POLICY, RUN, "docs/simulator.md",                              \
         "a poll ends within 200,000 accesses")                                                     \
     ROW(BUDGET_EVENTS, "budget.events", POLICY, RUN, "docs/simulator.md",                          \
         "a run ends within 5,000,000 events")                                                      \
     ROW(LIVENESS_LIMIT, "liveness.limit", POLICY, RUN, "docs/scenarios.md",                        \
-        "all that is open ends within the limit")                                                  \
-    ROW(EXPECT, "expect", POLICY, RUN, "docs/scenarios.md", "what is expected is seen in time")    \
-    ROW(NEVER, "never", POLICY, RUN, "docs/scenarios.md", "what must never be seen is not")        \
+        "everything open ends within the limit")                                                   \
+    ROW(EXPECT, "expect", POLICY, RUN, "docs/scenarios.md", "every expected line is seen in time") \
+    ROW(NEVER, "never", POLICY, RUN, "docs/scenarios.md", "no forbidden line is seen")             \
     ROW(VACUOUS_FAULT, "vacuous.fault", POLICY, RUN, "docs/verdicts.md",                           \
         "a fault of the scenario fires")                                                           \
     ROW(VACUOUS_LINE, "vacuous.line", POLICY, RUN, "docs/verdicts.md",                             \

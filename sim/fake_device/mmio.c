@@ -57,7 +57,7 @@ static bool access_check(struct fake_virtio *d, uint32_t offset, unsigned size, 
     const char *name = registers[offset / 4].name;
 
     if (!access) {
-        VIOLATION(d->host, "mmio.access", "4.2.2.2", "%s at %#x, where no register is", verb,
+        VIOLATION(d->host, "mmio.access", "4.2.2.2", "%s at %#x, which is not a register", verb,
                   offset);
         return false;
     }

@@ -132,7 +132,7 @@ static void status_write(struct fake_virtio *d, uint32_t value)
         LOOK(d->host, STATUS_RESET);
     if (value && d->pci.reset_unread && d->initialised && !d->config.legacy)
         VIOLATION(d->host, "status.reset", "4.1.4.3.2",
-                  "status is set to %#x before a read of 0 said that the reset is done", value);
+                  "status is set to %#x before a read of 0 confirmed the reset", value);
     front_status_write(d, value);
 }
 
@@ -308,12 +308,11 @@ static void notify_write(struct fake_virtio *d, uint32_t offset, unsigned size, 
         place = d->pci.notify_off[value] * (uint64_t)d->pci.multiplier;
         LOOK(d->host, PCI_NOTIFY);
         if (place != offset) {
-            VIOLATION(
-                d->host, "pci.notify", "4.1.4.4",
-                "queue %u is notified at offset %#x, its place is %#llx (queue_notify_off %u, "
-                "multiplier %u)",
-                value, offset, (unsigned long long)place, d->pci.notify_off[value],
-                d->pci.multiplier);
+            VIOLATION(d->host, "pci.notify", "4.1.4.4",
+                      "queue %u is notified at offset %#x instead of %#llx (queue_notify_off %u, "
+                      "multiplier %u)",
+                      value, offset, (unsigned long long)place, d->pci.notify_off[value],
+                      d->pci.multiplier);
             return;
         }
     }
@@ -513,7 +512,7 @@ void pci_message(struct fake_virtio *d, unsigned index)
         VIOLATION(d->host, "pci.msix", "4.1.5.1.2", "vector %u is in use and masked", index);
     else if (address != m->address || entry[PCI_MSIX_ENTRY_DATA / 4] != m->data)
         VIOLATION(d->host, "pci.msix", "4.1.5.1.2",
-                  "vector %u writes %#x to %#llx, which is no interrupt", index,
+                  "vector %u writes %#x to %#llx, which is not an interrupt", index,
                   entry[PCI_MSIX_ENTRY_DATA / 4], (unsigned long long)address);
 }
 

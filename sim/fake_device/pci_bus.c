@@ -78,7 +78,7 @@ static void bus_config_write(struct fake_pci_bus *b, uint64_t address, unsigned 
         pci_config_write(d, address & 0xfff, size, value);
     else
         VIOLATION(b->host, "pci.config", "4.1.2",
-                  "configuration space of a foreign function is written at %#llx",
+                  "configuration space of another function is written at %#llx",
                   (unsigned long long)address);
 }
 
@@ -98,7 +98,7 @@ static struct fake_virtio *bus_decode(struct fake_pci_bus *b, enum fake_space sp
         *bar = (unsigned)found;
         return pci_bar_decodes(d, *bar, address) ? d : NULL;
     }
-    VIOLATION(b->host, "pci.access", "4.1.4", "an access at %#llx, %u bytes, which is in no BAR",
+    VIOLATION(b->host, "pci.access", "4.1.4", "an access at %#llx, %u bytes, outside every BAR",
               (unsigned long long)address, size);
     return NULL;
 }

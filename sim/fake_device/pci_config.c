@@ -339,8 +339,8 @@ void pci_config_write(struct fake_virtio *d, unsigned at, unsigned size, uint32_
         put(d, at, 1, value);
     else
         VIOLATION(d->host, "pci.config", "4.1.4",
-                  "%u bytes of configuration space are written at %#x, where nothing is to write",
-                  size, at);
+                  "%u bytes of configuration space are written at %#x, which is not writable", size,
+                  at);
 }
 
 /* ---- the two entries ---- */

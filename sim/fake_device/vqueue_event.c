@@ -90,7 +90,7 @@ void vqueue_check_kick(struct vqueue *q)
     if (fake_memory_unpublished(q->memory, head_at(q), 2)) {
         VIOLATION(q->host, "ring.publish_order", q->packed ? "2.8.21.3.1" : "2.7.13.4.1",
                   "queue %u is notified before its new entries were visible; a barrier is missing "
-                  "between them and the look at the device's wish",
+                  "between them and the check of the device's notification setting",
                   q->index);
         return;
     }
@@ -123,9 +123,10 @@ void vqueue_check_notified(struct vqueue *q)
     count = fresh(q);
     if (!count || (q->event_idx ? q->event_at - q->taken >= count : q->notify_off))
         return;
-    VIOLATION(q->host, "ring.lost_notification", q->packed ? "2.8.21.2" : "2.7.13.4",
-              "queue %u: %u %s are available, the device wants to be notified and was not",
-              q->index, count, q->packed ? "descriptors" : "chains");
+    VIOLATION(
+        q->host, "ring.lost_notification", q->packed ? "2.8.21.2" : "2.7.13.4",
+        "queue %u: %u %s are available, but the device was not notified although it requests it",
+        q->index, count, q->packed ? "descriptors" : "chains");
 }
 
 /* ---- the driver's wish ---- */
@@ -216,8 +217,8 @@ void vqueue_check_asleep(struct vqueue *q)
     count = unseen(q);
     if (count && wish(q, count))
         VIOLATION(q->host, "interrupt.missed", q->packed ? "2.8.22" : "2.7.14",
-                  "queue %u: the driver sleeps, wants an interrupt and will get none: %u used "
-                  "%s came before it asked and after it looked last",
+                  "queue %u: the driver sleeps and misses an interrupt: %u used %s came after its "
+                  "last check and before it enabled interrupts",
                   q->index, count, q->packed ? "descriptors" : "entries");
 }
 

@@ -24,7 +24,7 @@ bool vqueue_split_start(struct vqueue *q)
     if (fake_memory_load(q->memory, q->used + VIRTQ_USED_FLAGS, 2) ||
         fake_memory_load(q->memory, q->used + VIRTQ_USED_IDX, 2))
         VIOLATION(q->host, "ring.not_cleared", "2.7.10.1",
-                  "queue %u: the used ring does not start at zero (is it where the driver put it?)",
+                  "queue %u: the used ring does not start at zero (is its address correct?)",
                   q->index);
     return true;
 }

@@ -38,11 +38,10 @@ int reading_wrong(struct reading *r, const char *format, ...)
 
 int reading_wrong_link(struct reading *r, const char *what, unsigned link)
 {
-    return reading_wrong(
-        r,
-        "%sthe link type is %u; known are Ethernet (1), Linux cooked (113, 276), raw IP (101) "
-        "and loopback (0)",
-        what, link);
+    return reading_wrong(r,
+                         "%sthe link type is %u; supported: Ethernet (1), Linux cooked (113, 276), "
+                         "raw IP (101), loopback (0)",
+                         what, link);
 }
 
 /* ---- frames ---- */
@@ -82,7 +81,7 @@ int reading_add(struct reading *r, unsigned link, uint64_t time_ns, size_t at, u
     int moved;
 
     if (len > CAPTURE_FRAME_MAX)
-        return reading_wrong(r, "frame %zu has %" PRIu32 " bytes, more than any frame",
+        return reading_wrong(r, "frame %zu has %" PRIu32 " bytes, too long for a frame",
                              c->count + 1, len);
     if (len != whole && !(r->cut_allowed && len < whole))
         return reading_wrong(r,
@@ -94,7 +93,7 @@ int reading_add(struct reading *r, unsigned link, uint64_t time_ns, size_t at, u
         return -1;
     if (len + (size_t)moved > CAPTURE_FRAME_MAX)
         return reading_wrong(
-            r, "frame %zu has %zu bytes with its header of Ethernet, more than any frame",
+            r, "frame %zu has %zu bytes with its header of Ethernet, too long for a frame",
             c->count + 1, len + (size_t)moved);
     c->frames = memory_grow(c->frames, c->count + 1, &r->frames_size, sizeof(*c->frames));
     c->frames[c->count++] = (struct capture_frame){
@@ -112,19 +111,20 @@ static int read_pcap(struct reading *r, bool nanoseconds)
     if (!reading_need(r, PCAP_HEADER))
         return reading_wrong(r, "the file ends inside its header");
     if (reading_16(r, 4) != 2 || reading_16(r, 6) != 4)
-        return reading_wrong(r, "pcap of version %u.%u, 2.4 is known", reading_16(r, 4),
-                             reading_16(r, 6));
+        return reading_wrong(r, "unsupported pcap version %u.%u; 2.4 is supported",
+                             reading_16(r, 4), reading_16(r, 6));
     link = reading_32(r, 20); /* above it: what is known of the frame check sequence */
     if (link_header(link & 0xffff) < 0)
         return reading_wrong_link(r, "", link & 0xffff);
     if (link & FCS_KNOWN && link >> 28)
-        return reading_wrong(r, "frames with their check sequences are not supported");
+        return reading_wrong(r, "frames with a check sequence (FCS) are not supported");
     for (r->at = PCAP_HEADER; r->at < r->len;) {
         uint32_t seconds, fraction, len;
 
         if (!reading_need(r, PCAP_RECORD))
             return reading_wrong(
-                r, "the file ends inside the header of frame %zu; editcap keeps what is whole",
+                r,
+                "the file ends inside the header of frame %zu; editcap keeps the complete frames",
                 r->c->count + 1);
         seconds = reading_32(r, r->at);
         fraction = reading_32(r, r->at + 4);
@@ -133,8 +133,9 @@ static int read_pcap(struct reading *r, bool nanoseconds)
             return reading_wrong(r, "frame %zu has a fraction of a second of %" PRIu32,
                                  r->c->count + 1, fraction);
         if (!reading_need(r, (size_t)PCAP_RECORD + len))
-            return reading_wrong(r, "the file ends inside frame %zu; editcap keeps what is whole",
-                                 r->c->count + 1);
+            return reading_wrong(
+                r, "the file ends inside frame %zu; editcap keeps the complete frames",
+                r->c->count + 1);
         if (reading_add(r, link & 0xffff, seconds * UINT64_C(1000000000) + fraction * unit_ns,
                         r->at + PCAP_RECORD, len, reading_32(r, r->at + 12)))
             return -1;
@@ -181,11 +182,9 @@ static int capture_parse_file(struct capture *c, const uint8_t *bytes, size_t le
     else if (magic == PCAP_MICROSECONDS || magic == PCAP_NANOSECONDS)
         error = read_pcap(&r, magic == PCAP_NANOSECONDS);
     else if (magic == PCAP_MODIFIED)
-        reading_wrong(
-            &r,
-            "pcap as it was once modified for Linux; editcap FILE NEW makes one of today of it");
+        reading_wrong(&r, "modified pcap (old Linux); convert it: editcap FILE NEW");
     else if (is_gzip(magic))
-        reading_wrong(&r, "compressed by gzip; gunzip it first");
+        reading_wrong(&r, "compressed with gzip; run gunzip first");
     else
         reading_wrong(&r, "neither pcap nor pcapng");
     if (error)
@@ -210,7 +209,7 @@ int capture_from(struct capture *c, const struct source *files, const char *path
     if (files->read(files->ctx, path, CAPTURE_FILE_MAX, &bytes, &len, problem, problem_size))
         return -1;
     if (len > CAPTURE_FILE_MAX)
-        snprintf(problem, problem_size, "is larger than %d MiB; editcap -c cuts it in pieces",
+        snprintf(problem, problem_size, "is larger than %d MiB; split it with editcap -c",
                  CAPTURE_FILE_MAX >> 20);
     else
         error = capture_parse_file(c, bytes, len, cut, problem, problem_size);

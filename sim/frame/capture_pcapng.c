@@ -58,10 +58,10 @@ static int interface_option(struct reading *r, struct interface *i, uint16_t cod
     if (code == OPTION_IF_NAME)
         i->lost = option_is(r, at, len, "lost");
     if (code == OPTION_IF_TSRESOL && !(len == 1 && read_resolution(i, r->bytes[at])))
-        return reading_wrong(r, "a time resolution of 0x%02x and %u bytes", len ? r->bytes[at] : 0,
+        return reading_wrong(r, "bad time resolution: 0x%02x, %u bytes", len ? r->bytes[at] : 0,
                              len);
     if (code == OPTION_IF_TSOFFSET && len != 8)
-        return reading_wrong(r, "a time offset of %u bytes", len);
+        return reading_wrong(r, "bad time offset: %u bytes", len);
     if (code == OPTION_IF_TSOFFSET)
         i->offset_s = reading_64(r, at);
     return 0;
@@ -111,7 +111,7 @@ static int capture_pcapng_read_options(struct reading *r, size_t at, size_t end,
             packet_comment(r, f, len, at);
         at += padded;
     }
-    return end == at ? 0 : reading_wrong(r, "%zu bytes behind the options of a block", end - at);
+    return end == at ? 0 : reading_wrong(r, "%zu bytes after the options of a block", end - at);
 }
 
 static void section_comment(struct capture *c, const char *text, size_t len)
@@ -153,12 +153,13 @@ static int section_start(struct reading *r, uint32_t *len)
     memcpy(&magic, r->bytes + r->at + 8, sizeof(magic));
     r->swapped = magic == __builtin_bswap32(BYTE_ORDER_MAGIC);
     if (!r->swapped && magic != BYTE_ORDER_MAGIC)
-        return reading_wrong(r, "a section header without a byte order");
+        return reading_wrong(r, "a section header without a byte-order mark");
     *len = reading_32(r, r->at + 4);
     if (*len < 28)
         return reading_wrong(r, "a section header of %" PRIu32 " bytes", *len);
     if (reading_16(r, r->at + 12) != 1)
-        return reading_wrong(r, "pcapng of version %u, 1 is known", reading_16(r, r->at + 12));
+        return reading_wrong(r, "unsupported pcapng version %u; 1 is supported",
+                             reading_16(r, r->at + 12));
     r->interface_count = 0;
     return 0;
 }
@@ -169,7 +170,7 @@ static int read_interface(struct reading *r, size_t end)
     size_t at = r->at + 8;
 
     if (end - at < 8)
-        return reading_wrong(r, "an interface without its fields");
+        return reading_wrong(r, "an interface block is too short");
     if (r->interface_count == INTERFACES_MAX)
         return reading_wrong(r, "more than %d interfaces", INTERFACES_MAX);
     *i = (struct interface){.ticks = 1000000, /* unless an option says otherwise */
@@ -185,7 +186,7 @@ static const struct interface *interface_of(struct reading *r, uint32_t number)
 
     snprintf(frame, sizeof(frame), "of frame %zu ", r->c->count + 1);
     if (number >= r->interface_count)
-        reading_wrong(r, "frame %zu is of interface %" PRIu32 ", which is not described",
+        reading_wrong(r, "frame %zu belongs to interface %" PRIu32 ", which is not described",
                       r->c->count + 1, number);
     else if (link_header(r->interfaces[number].link) < 0)
         reading_wrong_link(r, frame, r->interfaces[number].link);
@@ -204,7 +205,7 @@ static int read_packet(struct reading *r, size_t end, bool old)
     uint32_t len, number;
 
     if (end - at < 20)
-        return reading_wrong(r, "frame %zu without its fields", r->c->count + 1);
+        return reading_wrong(r, "the block of frame %zu is too short", r->c->count + 1);
     number = old ? reading_16(r, at) : reading_32(r, at);
     if (number < r->interface_count && r->interfaces[number].link == LINKTYPE_USER0)
         return 0;
@@ -217,8 +218,7 @@ static int read_packet(struct reading *r, size_t end, bool old)
     if (end - at - 20 < padded)
         return reading_wrong(r, "frame %zu is longer than its block", r->c->count + 1);
     if (!time_of(i, ticks, &time_ns))
-        return reading_wrong(r, "frame %zu has a time that is not from 1970 to 2554",
-                             r->c->count + 1);
+        return reading_wrong(r, "frame %zu has a time outside 1970 to 2554", r->c->count + 1);
     if (reading_add(r, i->link, time_ns, at + 20, len, reading_32(r, at + 16)))
         return -1;
     f = &r->c->frames[r->c->count - 1];
@@ -236,7 +236,7 @@ static int read_simple_packet(struct reading *r, size_t end)
     if (!i)
         return -1;
     if (end - at < 4)
-        return reading_wrong(r, "frame %zu without its fields", count + 1);
+        return reading_wrong(r, "the block of frame %zu is too short", count + 1);
     whole = reading_32(r, at);
     len = i->snap_len && whole > i->snap_len ? i->snap_len : whole;
     if (end - at - 4 < (((size_t)len + 3) & ~(size_t)3))
@@ -252,7 +252,7 @@ static int read_block(struct reading *r)
 
     if (!reading_need(r, BLOCK_MIN))
         return reading_wrong(
-            r, "the file ends inside the header of a block; editcap keeps what is whole");
+            r, "the file ends inside the header of a block; editcap keeps the complete frames");
     type = reading_32(r, r->at);
     len = reading_32(r, r->at + 4);
     if (type == BLOCK_SECTION && section_start(r, &len))
@@ -260,9 +260,10 @@ static int read_block(struct reading *r)
     if (len < BLOCK_MIN || len % 4)
         return reading_wrong(r, "a block of %" PRIu32 " bytes", len);
     if (!reading_need(r, len))
-        return reading_wrong(
-            r, "the file ends inside a block of %" PRIu32 " bytes; editcap keeps what is whole",
-            len);
+        return reading_wrong(r,
+                             "the file ends inside a block of %" PRIu32
+                             " bytes; editcap keeps the complete frames",
+                             len);
     end = r->at + len - 4;
     if (reading_32(r, end) != len)
         return reading_wrong(

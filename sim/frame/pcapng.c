@@ -178,7 +178,7 @@ void pcapng_ring(struct pcapng *p, uint64_t time_ns, const uint8_t *record, size
     struct block b;
 
     if (!p->rings)
-        write_interface(p, LINKTYPE_USER0, "ring", "events at the rings of drywire's device");
+        write_interface(p, LINKTYPE_USER0, "ring", "ring events of drywire's device");
     p->rings = true;
     b = packet_start(CAPTURE_RING, time_ns, record, len);
     block_write(&b, p);

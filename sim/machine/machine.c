@@ -497,7 +497,7 @@ static void boot_event(void *ctx, uint64_t arg)
         return;
     if (err)
         sim_fail(m->sim, FAILURE_SAFETY, "guest.boot", m->guest->name,
-                 "the guest did not come up: error %d", err);
+                 "the guest did not start: error %d", err);
     arena_barrier_write(&m->arena);
     machine_wake(m);
 }

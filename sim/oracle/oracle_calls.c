@@ -75,6 +75,7 @@ void oracle_call_copies(struct sim *sim, const struct process_stop *call, uint64
             len <= area[i].len - (address - area[i].address))
             return;
     sim_fail(sim, FAILURE_SAFETY, oracle_table[CALLS_MEMORY].name, SIM_SITE,
-             "call %" PRIu64 " copies %zu bytes %s its program outside of what the call named (%s)",
+             "call %" PRIu64
+             " copies %zu bytes %s its program outside the memory given to the call (%s)",
              call->nr, len, write ? "to" : "from", oracle_table[CALLS_MEMORY].clause);
 }

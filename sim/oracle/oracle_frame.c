@@ -93,9 +93,10 @@ static const char *likely_cause(const struct oracles *o, const uint8_t *frame, s
 
     if (len < 14)
         return "";
-    return !memcmp(frame + 4, o->mac, 6)   ? "; 2 bytes are cut off in front: is the driver's net "
-                                             "header 10 bytes and the device's 12?"
-           : !memcmp(frame + 8, o->mac, 6) ? "; 2 bytes are too many in front: is the driver's net "
+    return !memcmp(frame + 4, o->mac, 6)
+               ? "; 2 bytes are missing at the start: is the driver's net "
+                 "header 10 bytes and the device's 12?"
+           : !memcmp(frame + 8, o->mac, 6) ? "; 2 extra bytes at the start: is the driver's net "
                                              "header 12 bytes and the device's 10?"
            : !memcmp(frame, nothing, 14)   ? "; all is zero: is the bus address of the frame wrong?"
                                            : "";
@@ -173,11 +174,11 @@ static void check_arp(struct oracles *o, const struct decoded *d)
     if (o->dhcp_seen && d->arp_spa)
         oracle_look(o, DHCP_ADDRESS);
     if (memcmp(d->arp_sha, o->mac, 6))
-        oracle_fail(o, ARP_SOURCE, SIM_SITE, "the sender's hardware address is not the own one");
+        oracle_fail(o, ARP_SOURCE, SIM_SITE, "the sender's hardware address is not the machine's");
     if (o->dhcp_seen && d->arp_spa && !address_valid(o, d->arp_spa))
-        oracle_fail(o, DHCP_ADDRESS, SIM_SITE, "ARP is sent from an address that is not leased");
+        oracle_fail(o, DHCP_ADDRESS, SIM_SITE, "ARP is sent from an address without a lease");
     if (is_loopback(d->arp_spa) || is_loopback(d->arp_tpa))
-        oracle_fail(o, FRAME_LOOPBACK, SIM_SITE, "ARP speaks of 127.x.x.%u",
+        oracle_fail(o, FRAME_LOOPBACK, SIM_SITE, "ARP contains the loopback address 127.x.x.%u",
                     (is_loopback(d->arp_tpa) ? d->arp_tpa : d->arp_spa) & 255);
     if (d->arp_op != 1 || d->arp_spa == d->arp_tpa)
         return;
@@ -186,7 +187,7 @@ static void check_arp(struct oracles *o, const struct decoded *d)
         if (o->asked[i].addr == d->arp_tpa)
             break;
     if (i < o->asked_count && now - o->asked[i].at_ns + o->slack_ns < NS_PER_S)
-        oracle_fail(o, ARP_RATE, SIM_SITE, "10.x.x.%u is asked for again after %llu us",
+        oracle_fail(o, ARP_RATE, SIM_SITE, "10.x.x.%u is requested again after %llu us",
                     d->arp_tpa & 255, (unsigned long long)((now - o->asked[i].at_ns) / NS_PER_US));
     if (i == ARP_TARGETS)
         i = d->arp_tpa % ARP_TARGETS;
@@ -218,12 +219,12 @@ static void check_ip(struct oracles *o, const struct decoded *d)
         oracle_fail(o, FRAME_LOOPBACK, SIM_SITE, "a packet from %u.x.x.%u to %u.x.x.%u is sent",
                     d->ip_src >> 24, d->ip_src & 255, d->ip_dst >> 24, d->ip_dst & 255);
     if (o->addr && d->ip_dst == o->addr && address_valid(o, o->addr))
-        oracle_fail(o, FRAME_LOOPBACK, SIM_SITE, "a packet to the own address is sent");
+        oracle_fail(o, FRAME_LOOPBACK, SIM_SITE, "a packet to the machine's own address is sent");
     if (d->ip_src == 0 && d->layer != LAYER_DHCP)
-        oracle_fail(o, IP_SOURCE, SIM_SITE, "the source address is 0 and it is not DHCP");
+        oracle_fail(o, IP_SOURCE, SIM_SITE, "the source address is 0 but the packet is not DHCP");
     if (o->dhcp_seen && d->ip_src && !address_valid(o, d->ip_src))
         oracle_fail(o, d->ip_src == o->addr ? DHCP_ADDRESS : IP_SOURCE, SIM_SITE,
-                    "10.x.x.%u is used as source, which is %s", d->ip_src & 255,
+                    "10.x.x.%u is used as source but is %s", d->ip_src & 255,
                     d->ip_src == o->addr ? "not leased any more" : "not the leased address");
     if (udp && d->udp_len != d->ip_total_len - d->ip_header_len)
         oracle_fail(o, UDP_LENGTH, SIM_SITE, "the UDP length is %u in an IP payload of %u",
@@ -265,9 +266,10 @@ static void dhcp_sent(struct oracles *o, const struct decoded *d)
     for (unsigned i = 0; i < o->offer_count && !offered; i++)
         offered = o->offers[i] == d->dhcp_requested;
     if (!offered || d->dhcp_xid != o->xid)
-        oracle_fail(o, DHCP_XID, SIM_SITE,
-                    "10.x.x.%u is requested under xid %08x, which nobody offered under it",
-                    d->dhcp_requested & 255, d->dhcp_xid);
+        oracle_fail(
+            o, DHCP_XID, SIM_SITE,
+            "10.x.x.%u is requested under xid %08x, but no server offered it under that xid",
+            d->dhcp_requested & 255, d->dhcp_xid);
 }
 
 static void dhcp_received(struct oracles *o, const struct decoded *d)

@@ -63,7 +63,7 @@ void malformed_drop(struct oracles *o, unsigned reason)
     oracle_look(o, FRAME_DROPPED);
     if (++o->malformed_drops > o->malformed)
         oracle_fail(o, FRAME_DROPPED, SIM_SITE,
-                    "%llu malformed frames arrived, %llu drops for their form were reported",
+                    "%llu malformed frames arrived, %llu drops were reported for malformed frames",
                     (unsigned long long)o->malformed, (unsigned long long)o->malformed_drops);
 }
 

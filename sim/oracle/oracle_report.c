@@ -44,7 +44,7 @@ static void counter_check(struct oracles *o, const char *name, uint64_t said, ui
     oracle_look(o, REPORT_COUNTERS);
     if (said < least || said > most)
         oracle_fail(o, REPORT_COUNTERS, SIM_SITE,
-                    "%s=%" PRIu64 " is printed; by the frames it is %" PRIu64 " to %" PRIu64, name,
+                    "%s=%" PRIu64 " is printed; the frames give %" PRIu64 " to %" PRIu64, name,
                     said, least, most);
 }
 
@@ -178,8 +178,8 @@ static void lease_printed(struct oracles *o, const struct ack *said, bool whole)
     if (r->ack_count)
         last = ack_effective(r->acks[(r->ack_count - 1) % ACKS]);
     oracle_fail(o, REPORT_LEASE, SIM_SITE,
-                "addr=%08x mask=%08x gateway=%08x dns=%08x lease_s=%u is printed; the last ACK "
-                "says %08x, %08x, %08x, %08x, %u",
+                "addr=%08x mask=%08x gateway=%08x dns=%08x lease_s=%u is printed; the last ACK has "
+                "%08x, %08x, %08x, %08x, %u",
                 said->addr, said->mask, said->gateway, said->dns, said->lease_s, last.addr,
                 last.mask, last.gateway, last.dns, last.lease_s);
 }
@@ -368,7 +368,7 @@ void oracles_call(struct oracles *o, const struct process_stop *call, int64_t re
                 ? connection_known(o, &from)
                 : datagram_known(o, &from, (const void *)(uintptr_t)call->args[1], (size_t)result);
     if (!known)
-        oracle_fail(o, REPORT_PEER, SIM_SITE, "%s returns %08x:%u, from where no such %s came",
+        oracle_fail(o, REPORT_PEER, SIM_SITE, "%s returns %08x:%u, but no such %s came from there",
                     call->nr == SYS_ACCEPT ? "accept" : "recvfrom", from.addr, from.port,
                     call->nr == SYS_ACCEPT ? "connection" : "datagram");
 }

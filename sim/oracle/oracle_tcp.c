@@ -216,7 +216,7 @@ static void check_ack(struct oracles *o, struct flow *f, const struct decoded *d
                     "port %u acknowledges %llu bytes, %llu were received without a gap",
                     f->local_port, (unsigned long long)ack, (unsigned long long)limit);
     if ((int64_t)(ack - f->acked) < 0)
-        oracle_fail(o, TCP_ACK_NUMBER, SIM_SITE, "port %u takes its acknowledgement back by %llu",
+        oracle_fail(o, TCP_ACK_NUMBER, SIM_SITE, "port %u reduces its acknowledgement by %llu",
                     f->local_port, (unsigned long long)(f->acked - ack));
     f->acked = ack;
     edge = ack + d->tcp_window;
@@ -226,7 +226,7 @@ static void check_ack(struct oracles *o, struct flow *f, const struct decoded *d
         oracle_look(o, TCP_WINDOW_SHRINK);
     if (f->offered_known && (int64_t)(edge - f->offered) < 0)
         oracle_fail(o, TCP_WINDOW_SHRINK, SIM_SITE,
-                    "port %u takes %llu bytes of its offered window back", f->local_port,
+                    "port %u takes back %llu bytes of its offered window", f->local_port,
                     (unsigned long long)(f->offered - edge));
     f->offered = edge;
     f->offered_known = true;
@@ -255,7 +255,7 @@ static void check_bare_ack(struct oracles *o, struct flow *f, uint64_t at)
         at > f->overtaken)
         f->overtaken = at;
     if (at > most && at > f->overtaken)
-        oracle_fail(o, TCP_FIN_LAST, SIM_SITE, "port %u: an ACK stands at %llu of %llu",
+        oracle_fail(o, TCP_FIN_LAST, SIM_SITE, "port %u: an ACK is at %llu, only %llu were sent",
                     f->local_port, (unsigned long long)at, (unsigned long long)f->own_sent);
 }
 
@@ -523,7 +523,7 @@ void oracles_app_end(struct oracles *o, uint16_t local_port, uint32_t remote, ui
     oracle_look(o, TCP_STREAM);
     if (!f->peer_fin || f->read != f->peer_fin_at)
         oracle_fail(o, TCP_STREAM, SIM_SITE,
-                    "port %u: the stream is said to end after %llu bytes, %s", local_port,
+                    "port %u: end of stream is reported after %llu bytes, but %s", local_port,
                     (unsigned long long)f->read,
                     f->peer_fin ? "the peer sent more" : "the peer never closed it");
 }

@@ -27,7 +27,7 @@ static void fault_idle(const struct far_side *f, unsigned line, const char *why)
         return;
     snprintf(site, sizeof(site), "%s:%u", f->scenario->path, line);
     sim_fail(f->sim, FAILURE_EXPECT, "vacuous.fault", site,
-             "%s; change the line, or say 'allow idle-fault'", why);
+             "%s; change the line, or add 'allow idle-fault'", why);
 }
 
 static void why_action(char *buf, size_t size, const struct far_side *f, unsigned i)
@@ -36,15 +36,15 @@ static void why_action(char *buf, size_t size, const struct far_side *f, unsigne
     uint64_t hits = f->wire.hits[i];
 
     if (a->kind == ACTION_KILL)
-        snprintf(buf, size, "this kill found no program '%s' running", a->match);
+        snprintf(buf, size, "no program '%s' was running to kill", a->match);
     else if (a->kind == ACTION_LINK)
         snprintf(buf, size, "the link was %s already", a->to ? "up" : "down");
     else if (a->kind == ACTION_CUT)
-        snprintf(buf, size, "no frame met the cut wire");
+        snprintf(buf, size, "no frame was sent while the wire was cut");
     else
         snprintf(buf, size,
-                 "this fault never fired: %" PRIu64 " %s frames%s matched '%s' while it was in "
-                 "force, and it lets %" PRIu64 " pass first",
+                 "this fault never fired: %" PRIu64
+                 " %s frames%s matched '%s' while it was active, and it skips the first %" PRIu64,
                  hits, a->direction == DIRECTION_TX ? "tx" : "rx",
                  a->kind == ACTION_TRUNCATE || a->field ? " that it can change" : "", a->match,
                  a->skip);
@@ -118,7 +118,7 @@ static void line_idle(const struct far_side *f, unsigned line, const char *what)
         return;
     snprintf(site, sizeof(site), "%s:%u", f->scenario->path, line);
     sim_fail(f->sim, FAILURE_EXPECT, "vacuous.line", site,
-             "%s; change or remove the line, or say 'allow idle-line'", what);
+             "%s; change or remove the line, or add 'allow idle-line'", what);
 }
 
 static void claim_lines(const struct far_side *f)
@@ -130,16 +130,17 @@ static void claim_lines(const struct far_side *f)
 
         line_idle(f, s->line, "no frame reached this service");
         for (unsigned k = 0; k < s->step_count; k++)
-            line_idle(f, s->steps[k].line, "the script did not come to this line");
+            line_idle(f, s->steps[k].line, "the script did not reach this line");
     }
     for (unsigned i = 0; i < sc->dial_count; i++)
         line_idle(f, sc->dials[i].line,
                   sc->dials[i].segment ? "its sender had no connection open"
                   : sc->dials[i].datagram || sc->dials[i].echo
-                      ? "nothing that this line sends reached the machine"
+                      ? "no frame of this line reached the machine"
                       : "the machine accepted no connection of this dial");
     for (unsigned i = 0; i < sc->native.dhcp_count; i++)
-        line_idle(f, sc->native.dhcp[i].line, "the machine did not ask what this line answers");
+        line_idle(f, sc->native.dhcp[i].line,
+                  "the machine did not send the request that this line answers");
 }
 
 void claim_make(struct claim *c, const struct far_side *f)
@@ -158,5 +159,5 @@ void claim_make(struct claim *c, const struct far_side *f)
         !scenario_allows(f->scenario, ALLOW_NOTHING))
         sim_fail(f->sim, FAILURE_EXPECT, "vacuous.run", f->scenario->path,
                  "no frame passed in either direction: nothing was tested; let the scenario do "
-                 "something, or say 'allow nothing'");
+                 "something, or add 'allow nothing'");
 }

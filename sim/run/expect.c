@@ -196,7 +196,7 @@ static void fail_unmet(struct expectations *e, unsigned i, bool late)
     expect_text(x, what, 160);
     append(what, sizeof(what), " was not seen");
     if (e->seen[i])
-        append(what, sizeof(what), " %u times but %u", x->count, e->seen[i]);
+        append(what, sizeof(what), " %u times, only %u", x->count, e->seen[i]);
     if (late)
         append_time(what, sizeof(what), " by ", x->by_ns);
     if (x->after_ns)
@@ -205,7 +205,7 @@ static void fail_unmet(struct expectations *e, unsigned i, bool late)
         append(what, sizeof(what), "; nearest line: \"%s\"", near->line);
         append_time(what, sizeof(what), " at ", near->time_ns);
     } else if (!e->seen[i]) {
-        append(what, sizeof(what), "; %s said nothing", x->component);
+        append(what, sizeof(what), "; no line from %s", x->component);
     }
     sim_fail(e->sim, FAILURE_EXPECT, "expect", site(e, x->line, where, sizeof(where)), "%s", what);
 }
@@ -218,7 +218,8 @@ static void fail_never_looked(struct expectations *e, const struct scenario_expe
     append_time(what, sizeof(what), "the run ended at ", e->sim->now_ns - SIM_POWER_ON_NS);
     append_time(what, sizeof(what), ", before ", x->after_ns);
     sim_fail(e->sim, FAILURE_EXPECT, "vacuous.never", site(e, x->line, where, sizeof(where)),
-             "%s, from which on this must never be seen; a line 'until T' lets it go on", what);
+             "%s, when this never line starts to apply; a line 'until T' lets the run continue",
+             what);
 }
 
 /* ---- the run ---- */

@@ -64,7 +64,7 @@ static void judge_exit(struct run_context *c, const char *line, bool expected)
         return;
     snprintf(site, sizeof(site), "%s:%u", c->scenario->path, line_of(c, atol(pid + 5)));
     sim_fail(&c->sim, FAILURE_EXPECT, "exit.status", site,
-             "\"%s\", which no expect line states; say 'expect %.*s%s', or 'allow exit'", line,
+             "\"%s\", but no expect line has it; add 'expect %.*s%s', or 'allow exit'", line,
              (int)(pid + 1 - line), line, strchr(pid + 1, ' ') + 1);
 }
 
@@ -371,8 +371,8 @@ static void limit_reached(struct run_context *c)
 {
     const char *what = !programs_done(c)                      ? "a program has not ended"
                        : c->expectations.open                 ? "an expectation is not met"
-                       : c->far.world_ops->busy(c->far.world) ? "the world has something open"
-                                                              : "the machine has something open";
+                       : c->far.world_ops->busy(c->far.world) ? "the world has unfinished work"
+                                                              : "the machine has unfinished work";
 
     oracles_over(c);
     expectations_check(&c->expectations, true);

@@ -288,7 +288,7 @@ static bool check(const struct scenario *sc, const struct scenario_expect *x, FI
         if (!lacks)
             return true;
         words_of_programs(&words, is_field(lacks));
-        return complain(errors, sc, x, "no program ever says", lacks, &words);
+        return complain(errors, sc, x, "no program prints", lacks, &words);
     }
     for (unsigned i = 0; i < x->token_count; i++) {
         const char *token = x->tokens[i];
@@ -299,7 +299,7 @@ static bool check(const struct scenario *sc, const struct scenario_expect *x, FI
     if (core_says(x, &words, &known))
         return true;
     if (known)
-        return complain(errors, sc, x, "no line of this component says there", core_lacks(x),
+        return complain(errors, sc, x, "no line of this component continues with", core_lacks(x),
                         &words);
     words.count = 0;
     for (unsigned i = 0; i < TRACE_COUNT; i++)
@@ -387,8 +387,8 @@ static bool check_arguments(const struct scenario *sc, const struct scenario_pro
     }
     if (usage_is_expected(sc, p->words[0]))
         return true;
-    value_message(errors, "%s:%u: '%s' does not take %u argument%s; it is written: %s\n", sc->path,
-                  p->line, p->words[0], p->count - 1, p->count == 2 ? "" : "s", usage);
+    value_message(errors, "%s:%u: '%s' does not take %u argument%s; usage: %s\n", sc->path, p->line,
+                  p->words[0], p->count - 1, p->count == 2 ? "" : "s", usage);
     return false;
 }
 

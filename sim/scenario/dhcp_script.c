@@ -373,7 +373,8 @@ static const char *option_value(uint8_t code, const char *value, size_t value_le
                    ? NULL
                    : "is not up to 255 bytes in hex";
     if (dhcp_is_address_list(code))
-        return read_addresses(value, out, len) ? NULL : "is not addresses with commas between";
+        return read_addresses(value, out, len) ? NULL
+                                               : "is not a list of addresses separated by commas";
     if (number_size(code))
         return dhcp_script_read_number(code, value, out, len)
                    ? NULL

@@ -55,7 +55,7 @@ enum {
 static bool device_fits(struct reader *r, const struct device_options *d, uint32_t given)
 {
     if (d->ring == RING_PACKED && transport_legacy(d->transport))
-        return reader_wrong(r, "ring=packed needs a modern device, transport=%s is none",
+        return reader_wrong(r, "ring=packed needs a modern device; transport=%s is legacy",
                             device_transports[d->transport]);
     if (d->ring == RING_SPLIT && d->queue_size & (d->queue_size - 1))
         return reader_wrong(r, "queue=%u is not a power of two from 2 to 1024", d->queue_size);
@@ -65,7 +65,7 @@ static bool device_fits(struct reader *r, const struct device_options *d, uint32
     if (given & 1u << KEY_MSIX && d->transport < TRANSPORT_PCI_MODERN)
         return reader_wrong(r, "msix= is for the pci transports only");
     if (!lie_fits(d))
-        return reader_wrong(r, "lie=%s does not fit this device; docs/scenarios.md lists which do",
+        return reader_wrong(r, "lie=%s is not available for this device; see docs/scenarios.md",
                             device_lies[d->lie]);
     return true;
 }
@@ -81,14 +81,15 @@ static bool read_mac(struct reader *r, struct device_options *d)
         if (w.quoted || strncmp(w.text, "mac=", 4))
             continue;
         if (given)
-            return reader_wrong(r, "'mac' is given twice");
+            return reader_wrong(r, "'mac' is already given");
         given = true;
         d->mac_feature = strcmp(w.value, "none") != 0;
         if (d->mac_feature && !value_mac(w.value, d->mac))
             return reader_wrong(r, "mac=%.40s is not an address such as 02:00:00:00:00:01, or none",
                                 w.value);
         if (d->mac_feature && d->mac[0] & 1)
-            return reader_wrong(r, "mac=%s is a group address, no station has one", w.value);
+            return reader_wrong(r, "mac=%s is a group address; a station needs an individual one",
+                                w.value);
         memmove(&r->words[i], &r->words[i + 1], (r->count - i - 1) * sizeof(w));
         r->count--;
         i--;

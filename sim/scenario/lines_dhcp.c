@@ -83,7 +83,8 @@ static bool lines_dhcp_read_options(struct reader *r, uint8_t *m, size_t *len)
             continue;
         }
         if (w->value && strlen(w->value) != w->value_len)
-            return reader_wrong(r, "%.20s holds a zero byte: hex, as 0x0102, can have it", w->text);
+            return reader_wrong(r, "%.20s contains a zero byte; write it in hex, as 0x0102",
+                                w->text);
         problem = dhcp_option_word(w->text, w->value, w->value_len, m, len);
         if (problem)
             return reader_wrong(r, "'%.60s' %s", w->text, problem);
@@ -137,7 +138,7 @@ static bool read_ask(struct reader *r, struct given_answer *g)
         g->answer.n = g->asks[i];
     }
     return asks == 1 ||
-           reader_wrong(r, "a peer dhcp line answers one of discover=N, request=N, reboot=N, "
+           reader_wrong(r, "a peer dhcp line needs one of discover=N, request=N, reboot=N, "
                            "renew=N, rebind=N, inform=N");
 }
 
@@ -165,9 +166,9 @@ bool line_peer_dhcp(struct reader *r)
     if (g.answer.silent &&
         (given & ~(1u << KEY_SILENT | 1u << KEY_CHOSEN) & ~(((1u << ASKS) - 1) << KEY_ASKS) ||
          len > DHCP_AT_OPTIONS))
-        return reader_wrong(r, "silent: nothing comes, so nothing else can be said of it");
+        return reader_wrong(r, "silent excludes other keys: no answer is sent");
     if (g.answer.chosen && g.answer.ask != ASK_REQUEST)
-        return reader_wrong(r, "chosen= is for request=N: other questions name no server");
+        return reader_wrong(r, "chosen= is for request=N: only a request names a server");
     if (g.len && len > DHCP_AT_OPTIONS)
         return reader_wrong(r, "len= cuts the header, a message with options has all of it");
     server = dhcp_option32(m, len, OPTION_SERVER);

@@ -16,9 +16,9 @@ static bool expect_options(struct reader *r, struct scenario_expect *e)
             uint64_t n;
 
             if (e->never)
-                return reader_wrong(r, "never means not once, it takes no count=");
+                return reader_wrong(r, "a never line takes no count=");
             if (!value_number(last->value, &n) || n < 1 || n > UINT_MAX)
-                return reader_wrong(r, "%.40s is not a number from 1 on", last->text);
+                return reader_wrong(r, "%.40s is not a number greater than 0", last->text);
             e->count = (unsigned)n;
             count = true;
             r->count--;
@@ -45,7 +45,7 @@ static bool expect_options(struct reader *r, struct scenario_expect *e)
         if ((word_is(&r->words[i], "by") || word_is(&r->words[i], "after")) &&
             value_duration(next, &t))
             return reader_wrong(r,
-                                "'%s %.40s' belongs at the end of the line (to expect the word "
+                                "'%s %.40s' must be at the end of the line (to expect the word "
                                 "'%s' itself, put it in quotes)",
                                 word, next, word);
     }

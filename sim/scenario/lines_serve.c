@@ -67,8 +67,8 @@ static bool serve_keys_fit(struct reader *r, const struct service *s, uint32_t g
 {
     if (s->kind == SERVICE_SCRIPT ? given & ~(1u << KEY_LATENCY | 1u << KEY_FILE)
                                   : s->kind != SERVICE_HTTP && given & ~(1u << KEY_LATENCY))
-        return reader_wrong(r, "of these keys, serve %s takes only latency=%s",
-                            service_words[s->kind], s->kind == SERVICE_SCRIPT ? " and file=" : "");
+        return reader_wrong(r, "serve %s takes only latency=%s", service_words[s->kind],
+                            s->kind == SERVICE_SCRIPT ? " and file=" : "");
     if (s->kind == SERVICE_HTTP && given & 1u << KEY_FILE)
         return reader_wrong(r, "file= is for serve script only");
     if (given & 1u << KEY_BODY && given & 1u << KEY_SIZE)
@@ -76,7 +76,7 @@ static bool serve_keys_fit(struct reader *r, const struct service *s, uint32_t g
     if (given & 1u << KEY_CHUNK && s->framing != HTTP_CHUNKED)
         return reader_wrong(r, "chunk= is for mode=chunked only");
     if (s->path[0] != '/')
-        return reader_wrong(r, "path=%.40s does not begin with '/'", s->path);
+        return reader_wrong(r, "path=%.40s must start with '/'", s->path);
     return true;
 }
 
@@ -135,7 +135,7 @@ static bool step_from_file(struct reader *r, struct service *s, struct script_st
                            uint64_t bytes)
 {
     if (!s->file)
-        return reader_wrong(r, "bytes= takes from a file: serve script %.40s file=NAME",
+        return reader_wrong(r, "bytes= needs a file: serve script %.40s file=NAME",
                             r->words[1].text);
     if (bytes > s->file_len - s->file_used)
         return reader_wrong(r, "%.100s has only %llu bytes left here", s->file,
@@ -174,8 +174,7 @@ bool line_peer(struct reader *r)
     if (word_is(&r->words[1], "dhcp"))
         return line_peer_dhcp(r);
     if (!value_endpoint(r->words[1].text, &addr, &port) || !(s = line_script(r->s, addr, port)))
-        return reader_wrong(r, "no line before this one says 'serve script %.40s'",
-                            r->words[1].text);
+        return reader_wrong(r, "no line before this one is 'serve script %.40s'", r->words[1].text);
     if (!line_keys(r, keys, 2, &g, &given))
         return false;
     if ((g.step.len > 0) + (g.bytes > 0) + g.closes + g.resets != 1)
@@ -184,7 +183,7 @@ bool line_peer(struct reader *r)
         return reader_wrong(r, "lost, twice and late= are for lines that send");
     last = s->step_count ? &s->steps[s->step_count - 1] : NULL;
     if (last && last->kind != SCRIPT_SAYS)
-        return reader_wrong(r, "%.40s has closed or reset already", r->words[1].text);
+        return reader_wrong(r, "%.40s is already closed or reset", r->words[1].text);
     if (g.bytes && !step_from_file(r, s, &g.step, g.bytes))
         return false;
     g.step.kind = g.closes ? SCRIPT_CLOSES : g.resets ? SCRIPT_RESETS : SCRIPT_SAYS;

@@ -26,7 +26,7 @@ bool line_wire(struct reader *r)
             return false;
         last = first;
         if (r->count < 3)
-            return reader_wrong(r, "'wire %s' says nothing about it: wire [tx|rx] KEY=VALUE ...",
+            return reader_wrong(r, "'wire %s' needs a key: wire [tx|rx] KEY=VALUE ...",
                                 r->words[1].text);
     }
     for (unsigned d = first; d <= last; d++)
@@ -60,10 +60,11 @@ static bool at_dial(struct reader *r, uint64_t at_ns)
     if (!line_keys(r, keys, 4, &d, &given))
         return false;
     if (d.from && (d.datagram || d.send_len || d.expect_len))
-        return reader_wrong(r, "from= plays a script, which says what is sent, over a connection");
+        return reader_wrong(
+            r, "from= plays a script over a TCP connection: it excludes send=, expect= and udp");
     if (d.from && (!value_endpoint(d.from, &d.from_addr, &d.from_port) ||
                    !line_script(s, d.from_addr, d.from_port)))
-        return reader_wrong(r, "no line before this one says 'serve script %.40s'", d.from);
+        return reader_wrong(r, "no line before this one is 'serve script %.40s'", d.from);
     s->dials = reader_add(s, s->dials, &s->dial_count, sizeof(*s->dials));
     s->dials[s->dial_count - 1] = d;
     r->something = true;
@@ -85,8 +86,8 @@ static bool at_echo(struct reader *r, uint64_t at_ns)
     if (!line_keys(r, keys, 3, &d, &given))
         return false;
     if (d.send_len > ECHO_MAX)
-        return reader_wrong(r, "send= has %zu bytes, an echo request carries %d", d.send_len,
-                            ECHO_MAX);
+        return reader_wrong(r, "send= has %zu bytes, more than an echo request can have (%d)",
+                            d.send_len, ECHO_MAX);
     s->dials = reader_add(s, s->dials, &s->dial_count, sizeof(*s->dials));
     s->dials[s->dial_count - 1] = d;
     r->something = true;
@@ -131,21 +132,21 @@ static bool at_segment(struct reader *r, uint64_t at_ns)
     uint32_t given = 0;
 
     if (r->count < 5)
-        return reader_wrong(r, "'segment' is written: at T segment A:P flags=LETTERS ...");
+        return reader_wrong(r, "usage: at T segment A:P flags=LETTERS ...");
     g.dial.from = r->words[3].text;
     if (!value_endpoint(g.dial.from, &g.dial.from_addr, &g.dial.from_port) ||
         !line_script(s, g.dial.from_addr, g.dial.from_port))
-        return reader_wrong(r, "no line before this one says 'serve script %.40s'", g.dial.from);
+        return reader_wrong(r, "no line before this one is 'serve script %.40s'", g.dial.from);
     g.dial.window = UINT16_MAX;
     if (!line_keys(r, keys, 4, &g, &given))
         return false;
     if (!g.flags || !segment_flags(g.flags, &g.dial.flags))
         return reader_wrong(r, "a segment needs flags= with letters of SAFRP");
     if ((g.ahead && g.behind) || (g.ack_ahead && g.ack_behind))
-        return reader_wrong(r, "a number lies ahead or behind, not both");
+        return reader_wrong(r, "ahead= and behind= exclude each other");
     if (g.dial.send_len > SEGMENT_MAX)
-        return reader_wrong(r, "send= has %zu bytes, a segment carries %d", g.dial.send_len,
-                            SEGMENT_MAX);
+        return reader_wrong(r, "send= has %zu bytes, more than a segment can have (%d)",
+                            g.dial.send_len, SEGMENT_MAX);
     g.dial.seq_offset = g.ahead - g.behind;
     g.dial.ack_offset = g.ack_ahead - g.ack_behind;
     s->dials = reader_add(s, s->dials, &s->dial_count, sizeof(*s->dials));
@@ -172,7 +173,7 @@ static bool at_frames(struct reader *r, struct scenario_action *a)
     bool by, to;
 
     if (r->count < 5)
-        return reader_wrong(r, "'%s' is written: at T %s tx|rx MATCH [KEY=VALUE]...", name, name);
+        return reader_wrong(r, "usage of '%s': at T %s tx|rx MATCH [KEY=VALUE]...", name, name);
     if (!line_direction(r, &r->words[3], &a->direction))
         return false;
     a->match = r->words[4].text;
@@ -225,7 +226,7 @@ bool line_at(struct reader *r)
     if (!names[kind])
         return reader_unknown(r, "action", verb->text, names);
     if (word_is(verb, "run") && r->count < 4)
-        return reader_wrong(r, "'run' is written: at T run PROGRAM [ARGUMENT]...");
+        return reader_wrong(r, "usage: at T run PROGRAM [ARGUMENT]...");
     if (word_is(verb, "run"))
         return line_program(r, 3, a.at_ns, false);
     if (word_is(verb, "dial") || word_is(verb, "datagram"))
@@ -249,7 +250,7 @@ bool line_at(struct reader *r)
                                                         : "nothing else");
         a.match = operand ? r->words[3].text : NULL;
         if (a.kind == ACTION_LINK && !word_is(&r->words[3], "up") && !word_is(&r->words[3], "down"))
-            return reader_wrong(r, "link '%.20s' is neither up nor down", a.match);
+            return reader_wrong(r, "unknown link state '%.20s'; use up or down", a.match);
         a.to = a.kind == ACTION_LINK && word_is(&r->words[3], "up");
     }
     s->actions = reader_add(s, s->actions, &s->action_count, sizeof(*s->actions));

@@ -20,7 +20,7 @@ const char *line_beside(struct reader *r, const char *file)
 const struct source *line_files(struct reader *r)
 {
     if (!r->how->files)
-        reader_wrong(r, "a scenario that is not a file of its own cannot name files");
+        reader_wrong(r, "this scenario is not a file and cannot name other files");
     return r->how->files;
 }
 
@@ -78,7 +78,7 @@ static bool world_native_line(struct reader *r)
     if (!line_keys(r, keys, 2, o, &given))
         return false;
     if (o->sha256 && !o->play)
-        return reader_wrong(r, "sha256= goes with play=CAPTURE");
+        return reader_wrong(r, "sha256= needs play=CAPTURE");
     return native_capture(r, o->observe, &o->observed) && native_capture(r, o->play, &o->played);
 }
 
@@ -116,8 +116,9 @@ static bool world_replay_line(struct reader *r)
         return false;
     for (size_t i = 0; i < o->capture.count; i++)
         if (o->capture.frames[i].len > REPLAY_FRAME_MAX)
-            return reader_wrong(r, "%.200s: frame %zu has %zu bytes, the wire carries %d", path,
-                                i + 1, o->capture.frames[i].len, REPLAY_FRAME_MAX);
+            return reader_wrong(r,
+                                "%.200s: frame %zu has %zu bytes, more than a frame can have (%d)",
+                                path, i + 1, o->capture.frames[i].len, REPLAY_FRAME_MAX);
     return true;
 }
 

@@ -97,7 +97,7 @@ static bool split(struct reader *r, const char *p, const char *end)
                 if (problem)
                     return reader_wrong(r, "%s", problem);
                 if (p < end && *p != ' ' && *p != '\t')
-                    return reader_wrong(r, "a blank is missing behind the closing quote");
+                    return reader_wrong(r, "a blank is missing after the closing quote");
                 break;
             }
             out[w.len++] = *p++;
@@ -187,12 +187,12 @@ static bool read_line(struct reader *r, const char *p, const char *end)
     if (d == directives + DIRECTIVES)
         return reader_unknown(r, "word", r->words[0].text, names);
     if (r->count < d->min || (d->max && r->count > d->max))
-        return reader_wrong(r, "'%s' is written: %s", d->name, d->form);
+        return reader_wrong(r, "usage: %s", d->form);
 
     unsigned *given = &r->given[d - directives];
 
     if (d->once && *given)
-        return reader_wrong(r, "'%s' stands already on line %u", d->name, *given);
+        return reader_wrong(r, "'%s' is already given on line %u", d->name, *given);
     *given = r->line;
     return d->read(r);
 }
@@ -284,7 +284,7 @@ static bool within_limit(struct reader *r, unsigned line, uint64_t at_ns, const 
     r->line = line;
     if (at_ns <= r->s->limit_ns || at_ns == SIM_NEVER)
         return true;
-    return reader_wrong(r, "%s %s is beyond the limit of the run, %s: a line 'limit %s' moves it",
+    return reader_wrong(r, "%s %s is after the limit of the run, %s: a line 'limit %s' raises it",
                         what, value_duration_text(at_ns, at, sizeof(at)),
                         value_duration_text(r->s->limit_ns, limit, sizeof(limit)), at);
 }
@@ -298,8 +298,8 @@ static bool before_heal(struct reader *r, const struct scenario_action *a)
     if (a->kind > ACTION_CUT || a->at_ns < heals_ns)
         return true;
     return reader_wrong(r,
-                        "this fault cannot fire: the wire is healed at %s (a line 'heal T' or "
-                        "'heal never' moves that where wire lines have rates)",
+                        "this fault cannot fire: the wire is healed at %s (with rates in wire "
+                        "lines, a line 'heal T' or 'heal never' changes that)",
                         value_duration_text(heals_ns, at, sizeof(at)));
 }
 
@@ -347,18 +347,18 @@ static bool check_replay(struct reader *r)
 
     if (s->service_count || s->dial_count) {
         r->line = s->service_count ? s->services[0].line : s->dials[0].line;
-        return reader_wrong(r,
-                            "world replay has no services and no dials: a capture says what comes");
+        return reader_wrong(
+            r, "world replay takes no services or dials: its frames come from the capture");
     }
     if (!s->device.mac_feature)
-        return reader_wrong(r,
-                            "mac=none cannot be replayed: the address tells the machine's frames");
+        return reader_wrong(
+            r, "mac=none cannot be replayed: the machine's frames are recognised by their address");
     for (size_t i = 0; i < c->count; i++)
         if (c->frames[i].len >= 12 && memcmp(c->frames[i].bytes + 6, mac, 6) == 0)
             return true;
     return reader_wrong(r,
-                        "no frame of %.100s comes from %02x:%02x:%02x:%02x:%02x:%02x, the machine; "
-                        "'device virtio-net mac=' sets its address",
+                        "%.100s has no frame from %02x:%02x:%02x:%02x:%02x:%02x, the machine; set "
+                        "its address with 'device virtio-net mac='",
                         s->replay.file, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
@@ -380,8 +380,7 @@ static bool check_whole(struct reader *r)
         for (unsigned p = 0; p < s->program_count && !started; p++)
             started = !strcmp(s->programs[p].words[0], a->match);
         if (!started)
-            return reader_wrong(r, "no line starts a program '%.40s' that could be killed",
-                                a->match);
+            return reader_wrong(r, "no line starts the program '%.40s' to kill", a->match);
     }
     for (unsigned i = 0; i < s->program_count; i++)
         if (!within_limit(r, s->programs[i].line, s->programs[i].at_ns, "at"))
@@ -414,8 +413,7 @@ static bool check_whole(struct reader *r)
     if (!check_heal(r) || (s->world == WORLD_REPLAY && !check_replay(r)))
         return false;
     if (!r->something && !r->how->far_side && !s->device.lie)
-        return reader_wrong(
-            r, "nothing to do: no line runs a program, expects anything or says 'until'");
+        return reader_wrong(r, "nothing to do: no run, expect or until line");
     if (s->action_count)
         qsort(s->actions, s->action_count, sizeof(*s->actions), by_time);
     return true;

@@ -57,8 +57,8 @@ static bool scenario_keys_choose(const struct key *k, const char *value, const c
     while (choices[count])
         count++;
     if (count > LISTED_MAX) {
-        snprintf(problem, size, "%s=%.40s is none of the words in docs/scenarios.md%s", k->name,
-                 value, did_you_mean(value, choices, near, sizeof(near)));
+        snprintf(problem, size, "%s=%.40s is unknown; docs/scenarios.md lists the values%s",
+                 k->name, value, did_you_mean(value, choices, near, sizeof(near)));
         return false;
     }
     n = snprintf(problem, size, "%s=%.40s is not one of", k->name, value);
@@ -78,7 +78,7 @@ static bool read_value(const struct key *k, const struct word *w, void *base, ch
     uint32_t n32;
 
     if (w->value && k->kind != VALUE_STRING && strlen(w->value) != w->value_len) {
-        snprintf(problem, size, "%s= holds a zero byte", k->name);
+        snprintf(problem, size, "%s= contains a zero byte", k->name);
         return false;
     }
     switch (k->kind) {
@@ -179,7 +179,7 @@ bool keys_read(const struct key *keys, const struct word *words, unsigned count,
         if (!key_find(keys, &words[i], &k, problem, problem_size))
             return false;
         if (*given & UINT32_C(1) << k) {
-            snprintf(problem, problem_size, "'%s' is given twice", keys[k].name);
+            snprintf(problem, problem_size, "'%s' is already given", keys[k].name);
             return false;
         }
         if (!read_value(&keys[k], &words[i], base, problem, problem_size))

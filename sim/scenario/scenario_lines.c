@@ -69,7 +69,7 @@ bool line_program(struct reader *r, unsigned from, uint64_t at_ns, bool is_daemo
     for (unsigned i = 0; i < count; i++) {
         words[i] = r->words[from + i].text;
         if (strlen(words[i]) != r->words[from + i].len)
-            return reader_wrong(r, "an argument holds a zero byte");
+            return reader_wrong(r, "an argument contains a zero byte");
     }
     s->programs = reader_add(s, s->programs, &s->program_count, sizeof(*s->programs));
     s->programs[s->program_count - 1] =
@@ -84,9 +84,9 @@ static bool line_format(struct reader *r)
 {
     for (unsigned i = 0; i < DIRECTIVES; i++)
         if (r->given[i] && r->given[i] != r->line)
-            return reader_wrong(r, "'format' is the first line or absent");
+            return reader_wrong(r, "'format' must be the first line");
     if (!word_is(&r->words[1], "1"))
-        return reader_wrong(r, "format '%.20s' is not known, this is format 1", r->words[1].text);
+        return reader_wrong(r, "unsupported format '%.20s'; use format 1", r->words[1].text);
     return true;
 }
 
@@ -113,7 +113,7 @@ static bool line_limit(struct reader *r)
 {
     if (!line_duration(r, &r->words[1], "limit", &r->s->limit_ns))
         return false;
-    return r->s->limit_ns > 0 || reader_wrong(r, "a limit of 0 leaves no time to run");
+    return r->s->limit_ns > 0 || reader_wrong(r, "the limit must be greater than 0");
 }
 
 static bool line_until(struct reader *r)
@@ -159,7 +159,7 @@ static bool line_oracle(struct reader *r)
     if (!known) {
         const char *near = nearest_word(r->words[2].text, names);
 
-        return reader_wrong(r, "there is no oracle '%.40s' that can be switched off%s%s%s",
+        return reader_wrong(r, "oracle '%.40s' is unknown or cannot be switched off%s%s%s",
                             r->words[2].text, near ? ", did you mean '" : "", near ? near : "",
                             near ? "'?" : "");
     }

@@ -358,7 +358,7 @@ const char *value_string(const char **at, const char *end, char *out, size_t *le
             p += 2;
             break;
         default:
-            return "unknown escape in a string; there are \\n \\r \\t \\\\ \\\" \\xNN";
+            return "unknown escape in a string; use one of \\n \\r \\t \\\\ \\\" \\xNN";
         }
     }
     if (p >= end)

@@ -195,7 +195,7 @@ static void count_asks_for_so_many_lines(void **state)
     expectations_check(&f.e, false);
     assert_false(sim_failed(&f.sim));
     expectations_check(&f.e, true);
-    failed_at(&f, "expect", "t.scn:1", "not seen 2 times but 1");
+    failed_at(&f, "expect", "t.scn:1", "not seen 2 times, only 1");
     say_at(&f, 0, "tcp: connected");
     assert_int_equal(f.e.open, 0);
     say_at(&f, 0, "tcp: connected");
@@ -267,7 +267,7 @@ static void a_silent_component_is_said_to_be_silent(void **state)
     start(&f, "expect webgit: done\n");
     say_at(&f, 1, "webget: done");
     expectations_check(&f.e, true);
-    failed_at(&f, "expect", "t.scn:1", "webgit said nothing");
+    failed_at(&f, "expect", "t.scn:1", "no line from webgit");
     end(&f);
 }
 

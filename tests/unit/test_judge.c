@@ -372,7 +372,7 @@ static void markers_are_expectations_that_were_not_met(void **state)
 
     start(&f, "expect tcp: connected count=2\n");
     say_run(&f, "tcp: connected");
-    finish(&f, JUDGED_MARKERS, "2 times but 1");
+    finish(&f, JUDGED_MARKERS, "2 times, only 1");
 
     start(&f, "expect a: up mac=52:* rx>=2\n");
     say_run(&f, "a: up mac=52:55 rx=10");

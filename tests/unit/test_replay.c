@@ -142,7 +142,7 @@ static void end(void)
 static void end_well(void)
 {
     assert_false(world_replay.busy(world));
-    assert_string_equal(world_replay.describe(world), "replay: every frame has been");
+    assert_string_equal(world_replay.describe(world), "replay: all frames are done");
     world_replay.close(world);
     world = NULL;
     assert_string_equal(sim.failure.message, "");
@@ -215,8 +215,8 @@ static void a_frame_that_does_not_come_is_named(void **state)
     until(12000000);
     assert_false(sim_failed(&sim));
     until(12000002);
-    expect_failure("frame 2: recorded 'arp who-has 10.0.2.3 tell 10.0.2.15', nothing like it was "
-                   "sent");
+    expect_failure(
+        "frame 2: recorded 'arp who-has 10.0.2.3 tell 10.0.2.15', no such frame was sent");
     end();
     start();
     say(arp_frame(1, MACHINE, PEER));
@@ -242,7 +242,7 @@ static void behind_the_end_nothing_new_may_be_sent(void **state)
     say(own(4, 1, SEG_ACK, NULL));
     assert_false(sim_failed(&sim));
     say(own(4, 1, SEG_ACK, "more"));
-    expect_failure("frame 5: recorded nothing more, sent 'tcp 10.0.2.15:49152");
+    expect_failure("frame 5: no more frames recorded, sent 'tcp 10.0.2.15:49152");
     end();
 }
 
@@ -446,7 +446,7 @@ static void data_waits_for_the_window_that_it_had(void **state)
     say(narrow(own(1, 1, SEG_ACK, NULL), 3));
     until(20000000);
     expect_failure("frame 4: recorded 'tcp 10.0.2.2:8080 > 10.0.2.15:49152 . seq=64001 ack=1001 "
-                   "win=1000 len=4', the machine offers no window for it");
+                   "win=1000 len=4', the machine's window has no room for it");
     end();
     fresh(); /* a peer that did not keep to the window then need not now */
     record_handshake();

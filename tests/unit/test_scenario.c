@@ -413,16 +413,16 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("world replay\n", "t.scn:1: world replay needs file=CAPTURE");
     bad("world replay file=/nowhere.pcap\n", "/nowhere.pcap: cannot be read: No such file");
     bad("world replay file=Makefile\n", "Makefile: byte 0: neither pcap nor pcapng");
-    bad("until 1s\n" WEB "serve sink 10.0.2.2:9\n", "t.scn:3: world replay has no services");
-    bad("until 1s\n" WEB "at 1s dial 7 send=x\n", "t.scn:3: world replay has no services");
+    bad("until 1s\n" WEB "serve sink 10.0.2.2:9\n", "t.scn:3: world replay takes no services");
+    bad("until 1s\n" WEB "at 1s dial 7 send=x\n", "t.scn:3: world replay takes no services");
     bad("until 1s\n" WEB "device virtio-net mac=none\n", "mac=none cannot be replayed");
     bad("until 1s\n" WEB "device virtio-net mac=02:00:00:00:00:02\n",
-        "no frame of tests/captures/web.pcap comes from 02:00:00:00:00:02");
+        "tests/captures/web.pcap has no frame from 02:00:00:00:00:02");
     bad("world native leese=1h\n", "unknown key 'leese', did you mean 'lease'?");
     bad("world native lease\n", "'lease' takes a value");
     bad("world native pad=1\n", "'pad' takes no value");
-    bad("world native pad pad\n", "'pad' is given twice");
-    bad("world native\nworld native\n", "t.scn:2: 'world' stands already on line 1");
+    bad("world native pad pad\n", "'pad' is already given");
+    bad("world native\nworld native\n", "t.scn:2: 'world' is already given on line 1");
     bad("device virtio-blk\n", "unknown device");
     bad("device virtio-net\ndevice virtio-net interrupts=on\n", "for the first network device");
     bad("until 1s\ndevice virtio-net transport=pci-modern\ndevice virtio-net transport=mmio\n",
@@ -444,12 +444,12 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("device virtio-net transport=pci\n", "transport=pci is not one of mmio mmio-legacy");
     bad("device virtio-net msix=on\n", "msix= is for the pci transports only");
     bad("device virtio-net lie=cap-lop\n", "did you mean");
-    bad("device virtio-net lie=cap-loop\n", "lie=cap-loop does not fit this device");
-    bad("device virtio-net transport=pci-modern lie=magic\n", "does not fit");
-    bad("device virtio-net transport=pci-modern lie=msix-bar\n", "does not fit");
-    bad("device virtio-net transport=mmio-legacy lie=version-1\n", "does not fit");
-    bad("device virtio-net ring=packed lie=queue-size\n", "does not fit");
-    bad("device virtio-net transport=pci-transitional lie=reset\n", "does not fit");
+    bad("device virtio-net lie=cap-loop\n", "lie=cap-loop is not available for this device");
+    bad("device virtio-net transport=pci-modern lie=magic\n", "is not available");
+    bad("device virtio-net transport=pci-modern lie=msix-bar\n", "is not available");
+    bad("device virtio-net transport=mmio-legacy lie=version-1\n", "is not available");
+    bad("device virtio-net ring=packed lie=queue-size\n", "is not available");
+    bad("device virtio-net transport=pci-transitional lie=reset\n", "is not available");
     bad("device virtio-net mac=01:00:00:00:00:01\n", "group address");
     bad("device virtio-net any-layout=on\n", "mmio-legacy and pci-legacy only");
     bad("run webgett x\n", "unknown program 'webgett', did you mean 'webget'?");
@@ -458,14 +458,14 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("serve htpp 10.0.2.2:80\n", "did you mean 'http'?");
     bad("serve http 10.0.2.2\n", "'10.0.2.2' is not an address and port");
     bad("serve http 10.0.2.2:80 size=1 body=\"x\"\n", "exclude each other");
-    bad("serve http 10.0.2.2:80 path=x\n", "begin with '/'");
+    bad("serve http 10.0.2.2:80 path=x\n", "start with '/'");
     bad("serve http 10.0.2.2:80 chunk=1\n", "mode=chunked only");
     bad("serve tcp-echo 10.0.2.2:80 delay=1s\n", "only latency=");
     bad("serve http 10.0.2.2:80\nserve sink 10.0.2.2:80\n", "already served, on line 1");
     bad("wire drop=200%\n", "drop=200% is not a percentage");
     bad("wire up drop=1%\n", "unknown direction 'up'");
-    bad("wire tx\n", "says nothing");
-    bad("wire drop=1%\nwire tx drop=2%\n", "t.scn:2: 'drop' is given twice");
+    bad("wire tx\n", "needs a key");
+    bad("wire drop=1%\nwire tx drop=2%\n", "t.scn:2: 'drop' is already given");
     bad("at 1 cut\n", "'1' is not a duration");
     bad("at 1s dorp rx any\n", "did you mean 'drop'?");
     bad("at 1s drop rx dhcp.offr\n", "did you mean 'dhcp.offer'?");
@@ -477,17 +477,17 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("at 1s drop rx any by=1s\n", "by= is for delay only");
     bad("at 1s drop rx any count=0\n", "count=0");
     bad("at 1s cut off\n", "nothing else");
-    bad("at 1s segment 10.0.2.2:9\n", "'segment' is written");
-    bad("at 1s segment 10.0.2.2:9 flags=A\n", "no line before this one says 'serve script");
+    bad("at 1s segment 10.0.2.2:9\n", "usage: at T segment");
+    bad("at 1s segment 10.0.2.2:9 flags=A\n", "no line before this one is 'serve script");
     bad("world native\nserve script 10.0.2.2:9\nat 1s segment 10.0.2.2:9 flags=X\n",
         "letters of SAFRP");
     bad("world native\nserve script 10.0.2.2:9\nat 1s segment 10.0.2.2:9 ahead=1\n",
         "a segment needs flags=");
     bad("world native\nserve script 10.0.2.2:9\nat 1s segment 10.0.2.2:9 flags=A ahead=1 "
         "behind=1\n",
-        "not both");
-    bad("at 1s link sideways\n", "neither up nor down");
-    bad("until 9s\nat 1s kill webget\n", "t.scn:2: no line starts a program 'webget'");
+        "exclude each other");
+    bad("at 1s link sideways\n", "unknown link state 'sideways'");
+    bad("until 9s\nat 1s kill webget\n", "t.scn:2: no line starts the program 'webget' to kill");
     bad("at 1s dial 0 send=\"x\"\n", "port of the machine");
     bad("expect webget done\n", "'webget' has no colon");
     bad("expect web!get: done\n", "not a component");
@@ -497,18 +497,18 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("expect webget: done count=0\n", "count=0");
     bad("never tcp: rst count=2\n", "no count=");
     bad("memory week\n", "did you mean 'weak'?");
-    bad("limit 10 parsecs\n", "'limit' is written: limit T");
-    bad("limit 0s\n", "limit of 0");
+    bad("limit 10 parsecs\n", "usage: limit T");
+    bad("limit 0s\n", "limit must be greater than 0");
     bad("oracle on x\n", "only be switched off");
-    bad("until 1s\nformat 1\n", "'format' is the first line");
-    bad("format 2\n", "this is format 1");
-    bad("until 1000s\n", "beyond the limit");
-    bad("expect webget: done by 20m\n", "a line 'limit 20m' moves it");
+    bad("until 1s\nformat 1\n", "'format' must be the first line");
+    bad("format 2\n", "use format 1");
+    bad("until 1000s\n", "after the limit");
+    bad("expect webget: done by 20m\n", "a line 'limit 20m' raises it");
     bad("run webget \"x\n", "no closing quote");
     bad("run webget \"x\\\n", "no closing quote");
     bad("run webget \"x\\q\"\n", "unknown escape");
     bad("run webget \"\\x4\"\n", "two hexadecimal digits");
-    bad("run webget \"x\"y\n", "behind the closing quote");
+    bad("run webget \"x\"y\n", "after the closing quote");
     bad("run webget \"a\\x00b\"\n", "zero byte");
     bad("run webget \x01\n", "control character 0x01");
     bad("title a \x7f\n", "control character 0x7f");

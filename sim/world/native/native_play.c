@@ -239,8 +239,7 @@ void native_play_start(struct world *w)
     w->play = play_new(&w->scenario->native.played);
     if (!w->play) {
         sim_fail(w->sim, FAILURE_EXPECT, "play.stream", w->scenario->path,
-                 "%s has no TCP connection in which a server says anything",
-                 w->scenario->native.play);
+                 "%s has no TCP connection with data from a server", w->scenario->native.play);
         return;
     }
     sim_timer_init(&w->play->timer, w->sim, EVENT_TIMER, resend, w);

@@ -345,10 +345,10 @@ static void dial_judge(const struct world *w, const struct native_dial *dial)
     snprintf(site, sizeof(site), "%s:%u", w->scenario->path, d->line);
     if (d->echo && (dial->mismatch || !dial->answered))
         sim_fail(w->sim, FAILURE_EXPECT, "world.dial", site, "the echo request id=%u seq=%u was %s",
-                 d->id, d->seq, dial->mismatch ? "answered with other bytes" : "not answered");
+                 d->id, d->seq, dial->mismatch ? "answered with different bytes" : "not answered");
     else if (dial->mismatch)
-        sim_fail(w->sim, FAILURE_EXPECT, "world.dial", site,
-                 "port %u answered something else than expected", d->port);
+        sim_fail(w->sim, FAILURE_EXPECT, "world.dial", site, "port %u gave an unexpected answer",
+                 d->port);
     else if (dial->got < d->expect_len)
         sim_fail(w->sim, FAILURE_EXPECT, "world.dial", site,
                  "port %u answered %zu of %zu expected bytes", d->port, dial->got, d->expect_len);

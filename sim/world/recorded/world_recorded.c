@@ -204,7 +204,8 @@ static void overdue(void *ctx, uint64_t arg)
 
     (void)arg;
     fail(w, "frame %zu: recorded '%s', %s", wanted(w) + 1, summary(w, wanted(w), was, sizeof(was)),
-         wanted(w) == w->peer ? "the machine offers no window for it" : "nothing like it was sent");
+         wanted(w) == w->peer ? "the machine's window has no room for it"
+                              : "no such frame was sent");
 }
 
 /* ---- frames of the machine ---- */
@@ -275,7 +276,7 @@ static void replay_input(struct world *w, const uint8_t *frame, size_t len)
     if (w->own == w->capture->count && numbers_repeated(&w->numbers, &d))
         return; /* nobody is there any more to acknowledge it */
     if (w->own == w->capture->count) {
-        fail(w, "frame %zu: recorded nothing more, sent '%s'", w->capture->count + 1,
+        fail(w, "frame %zu: no more frames recorded, sent '%s'", w->capture->count + 1,
              decode_summary(&d, line, sizeof(line)));
         return;
     }
@@ -317,7 +318,7 @@ static const char *replay_describe(const struct world *w)
     char line[200];
 
     if (first == w->capture->count)
-        snprintf(own->description, sizeof(own->description), "replay: every frame has been");
+        snprintf(own->description, sizeof(own->description), "replay: all frames are done");
     else
         snprintf(own->description, sizeof(own->description), "replay: next is frame %zu of %zu: %s",
                  first + 1, w->capture->count, summary(w, first, line, sizeof(line)));

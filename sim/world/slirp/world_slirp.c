@@ -243,7 +243,7 @@ static void run(struct world *w)
         send_frames(w);
         if (++rounds == ROUNDS_MAX) {
             sim_fail(w->sim, FAILURE_HARNESS, "world.poll", SIM_SITE,
-                     "a host socket stays ready for ever");
+                     "a host socket stays ready forever");
             return;
         }
     } while (w->answered || (w->host.resets_held && release_resets(w)));
@@ -330,7 +330,7 @@ static void dial(void *ctx, uint64_t index)
     host_leave();
     if (error || host_dial(&w->host, (unsigned)index) < 0) {
         sim_fail(w->sim, FAILURE_HARNESS, "world.dial", SIM_SITE,
-                 "libslirp makes no host forwarding");
+                 "libslirp cannot add a host forwarding");
         return;
     }
     d->forwarded = true;
@@ -348,8 +348,9 @@ static void check_dials(struct world *w)
             continue;
         snprintf(site, sizeof(site), "%s:%u", w->scenario->path, d->line->line);
         sim_fail(w->sim, FAILURE_EXPECT, "world.dial", site,
-                 d->mismatched ? "port %u answered %zu of the %zu bytes of expect=, then others"
-                               : "port %u answered %zu of the %zu bytes of expect=",
+                 d->mismatched
+                     ? "port %u answered %zu of the %zu bytes of expect=, then different ones"
+                     : "port %u answered %zu of the %zu bytes of expect=",
                  d->line->port, d->matched, d->line->expect_len);
     }
 }
@@ -555,7 +556,7 @@ int world_slirp_self_test(void)
     mallopt(M_MMAP_THRESHOLD, 64 << 20);
     unsetenv("SLIRP_DEBUG");
     if (version_number(slirp_version_string()) / 10000 != 4) {
-        value_message(stderr, "drywire: libslirp %s is not known; version 4 is\n",
+        value_message(stderr, "drywire: unsupported libslirp version %s; version 4 is needed\n",
                       slirp_version_string());
         return 4;
     }
