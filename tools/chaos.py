@@ -126,7 +126,7 @@ def json_problem(output):
         try:
             json.loads(line)
         except ValueError:
-            return [f"stdout is no JSON: {line[:80]}"]
+            return [f"stdout is not JSON: {line[:80]}"]
     return []
 
 

@@ -64,7 +64,7 @@ class Bug:
         values = {key: value for key, _, value in fields}
         for key, value in values.items():
             if not KEYS.fullmatch(key) or not value:
-                raise ToolError(f"{path.name}: '{key}' is no key with a value (tools/planted.py)")
+                raise ToolError(f"{path.name}: '{key}' is not a key with a value (tools/planted.py)")
         if len(values) != len(fields) or not {"scenario", "oracle"} <= set(values):
             raise ToolError(f"{path.name} needs scenario: and oracle:, and no key twice")
         self.what = head[0]
@@ -223,7 +223,7 @@ def main():
             except ToolError as error:
                 missed += 1
                 print(f"{name:24} NOT AS IT SHOULD BE: {error}", flush=True)
-    print(f"{len(names) - missed} of {len(names)} planted bugs are reported as their files say, "
+    print(f"{len(names) - missed} of {len(names)} planted bugs are reported as their files expect, "
           f"{time.monotonic() - begun:.0f} s")
     return 1 if missed else 0
 

@@ -208,10 +208,10 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
         "the time of a never line comes before the end of the run")                                \
     ROW(VACUOUS_RUN, "vacuous.run", POLICY, RUN, "docs/verdicts.md", "a frame passes")             \
     ROW(EXIT_STATUS, "exit.status", POLICY, RUN, "docs/verdicts.md",                               \
-        "a program ends with status 0, or as an expect line says")                                 \
+        "a program ends with status 0, or with that of an expect line")                            \
     ROW(RUN_PROGRAM, "run", POLICY, RUN, "docs/scenarios.md", "a program can be started")          \
     ROW(WORLD_DIAL, "world.dial", POLICY, RUN, "docs/scenarios.md",                                \
-        "a dial is answered as its line says")                                                     \
+        "a dial gets the answer that its line expects")                                            \
     ROW(WORLD_FD, "world.fd", POLICY, RUN, "docs/simulator.md",                                    \
         "the world closes the sockets that it opened")                                             \
     ROW(REPLAY_FRAME, "replay.frame", POLICY, RUN, "docs/replay.md",                               \

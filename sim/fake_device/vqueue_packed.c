@@ -90,10 +90,10 @@ static bool desc_take(struct vqueue *q, unsigned chain, struct vdesc *d)
     *d = vqueue_packed_desc(q, at);
     LOOK(q->host, RING_WRAP);
     if (!available(d->flags, q->seen_wrap)) {
-        VIOLATION(q->host, "ring.wrap", "2.8.6",
-                  "queue %u: slot %u belongs to an available chain, but its own flags %#x do not "
-                  "say so",
-                  q->index, q->seen, d->flags);
+        VIOLATION(
+            q->host, "ring.wrap", "2.8.6",
+            "queue %u: slot %u belongs to an available chain, but its own flags %#x do not match",
+            q->index, q->seen, d->flags);
         return false;
     }
     if ((d->flags & VIRTQ_DESC_F_INDIRECT) && q->chain[chain].count) {
