@@ -18,7 +18,7 @@ TARGET_rv64 := boot.S trap.S cpu.c devices.c paging.c
 USER_BASE_x86_64 := 0x70000000
 USER_BASE_rv64 := 0x1000000000
 
-TARGET_FLAGS := -std=gnu11 $(TARGET_OPT) -g $(WARNINGS) $(FREESTANDING) -fno-pic -fno-asynchronous-unwind-tables \
+TARGET_FLAGS := -DDRYWIRE_METAL -std=gnu11 $(TARGET_OPT) -g $(WARNINGS) $(FREESTANDING) -fno-pic -fno-asynchronous-unwind-tables \
                 -fno-tree-loop-distribute-patterns -fno-common -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)/=
 FLAGS_x86_64 := $(TARGET_FLAGS) -m64 -mno-red-zone -mgeneral-regs-only -fcf-protection=none \
                 -DUSER_BASE=$(USER_BASE_x86_64) -Itargets/x86_64
@@ -40,8 +40,9 @@ CC_rv64 := $(RV_CC)
 LINK_x86_64 := -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--gc-sections
 LINK_rv64 := -nostdlib -static -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -Wl,--gc-sections -lgcc
 
-# The objects of a kernel besides its boot object; those of one with a recorder.
-kernel_sources = $(CORE:%=core/%) $(TARGET_COMMON:%=targets/common/%) \
+# The objects of a kernel besides its boot object; those of one with a recorder. Invariants of the core
+# are looked at in the simulator (core/base/check.h).
+kernel_sources = $(filter-out %_invariants.c,$(CORE:%=core/%)) $(TARGET_COMMON:%=targets/common/%) \
     $(filter-out targets/$(1)/boot.S,$(TARGET_$(1):%=targets/$(1)/%))
 kernel_objects = $(patsubst %,$(O)/$(1)/%.o,$(basename $(call kernel_sources,$(1))))
 journal_objects = $(patsubst %,$(O)/$(1)/journal/%.o,$(basename $(call kernel_sources,$(1)) \

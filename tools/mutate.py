@@ -1,7 +1,7 @@
 """Small changes of C sources: which ones a text has, by operator. Used by mutants.py.
 
 A text becomes tokens, so that comments, strings and #include are never touched; neither are the
-arguments of CHECK() and static_assert(). A site is one change: the bytes
+arguments of CHECK(), INVARIANTS() and static_assert(). A site is one change: the bytes
 [start, end) of the text and what replaces them. Whether it compiles, and whether it makes another
 program, is for the compiler to say.
 """
@@ -36,7 +36,7 @@ LEAVES = {"return", "break", "continue", "goto"}
 HEADS = {"if", "for", "while", "switch"}
 NOT_EXPRESSIONS = {"case", "default", "else", "do", "struct", "enum", "union", "static", "const",
                    "typedef", "extern", "return", "sizeof"} | HEADS
-LEFT_ALONE = {"CHECK", "static_assert", "__asm__", "__attribute__"}
+LEFT_ALONE = {"CHECK", "INVARIANTS", "static_assert", "__asm__", "__attribute__"}
 
 
 def tokenize(text):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 ROOMS = ["core/net", "core/virtio", "core/kernel", "core", "targets", "user"]
+CHECKS = "texts of CHECKs"
 LINE = re.compile(r"^ (\.?\w[\w.]*)\s+0x[0-9a-f]+\s+0x([0-9a-f]+) (\S+\.o\)?)$")
 KEPT = re.compile(r"^ \S+$")
 
@@ -32,7 +33,7 @@ def room_of(obj, target):
 def weigh(build, target):
     rooms = {}
     for section, size, obj in sections(build / target / "webget.elf.map"):
-        row = rooms.setdefault(room_of(obj, target), [0, 0])
+        row = rooms.setdefault(CHECKS if section == "check_table" else room_of(obj, target), [0, 0])
         if section.startswith((".text", ".rodata", ".srodata", "check_table", "user_")):
             row[0] += size
         elif section.startswith((".data", ".bss", ".sdata", ".sbss", ".noinit", ".dma")):
@@ -45,7 +46,7 @@ def main():
     print("An image with webget alone, bytes:\n")
     print(f"{'':20} {'x86_64 text':>12} {'rv64 text':>12} {'x86_64 RAM':>12} {'rv64 RAM':>12}")
     both = {t: weigh(build, t) for t in ("x86_64", "rv64")}
-    names = [r for r in ROOMS + ["compiler's library"] if any(r in b for b in both.values())]
+    names = [r for r in [*ROOMS, CHECKS, "compiler's library"] if any(r in b for b in both.values())]
     rows = {r: [both[t].get(r, [0, 0])[k] for k in (0, 1) for t in ("x86_64", "rv64")]
             for r in names}
     rows["all"] = [sum(col) for col in zip(*rows.values())]

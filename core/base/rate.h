@@ -5,6 +5,7 @@
 #ifndef DRYWIRE_RATE_H
 #define DRYWIRE_RATE_H
 
+#include "check.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ static inline bool rate_take(struct rate *r, uint64_t now_ns, uint64_t interval_
 {
     uint64_t from_ns = r->whole_ns > now_ns ? r->whole_ns : now_ns;
 
+    CHECK(burst >= 1);
     if (from_ns - now_ns > (burst - 1) * interval_ns)
         return false;
     r->whole_ns = from_ns + interval_ns;

@@ -1,5 +1,6 @@
 /* SipHash-2-4 and the counter generator on top of it: see rng.h. */
 #include "rng.h"
+#include "check.h"
 
 struct sip {
     uint64_t v0, v1, v2, v3;
@@ -63,5 +64,6 @@ uint64_t rng_next(struct rng *r)
 
 uint64_t rng_below(struct rng *r, uint64_t bound)
 {
+    CHECK(bound >= 1);
     return rng_next(r) % bound;
 }

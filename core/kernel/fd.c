@@ -1,6 +1,7 @@
 /*
  * Descriptors: a table of files for each program, and the console that every program starts with.
  */
+#include "../base/check.h"
 #include "../base/err.h"
 #include "../base/fmt.h"
 #include "../trace/trace.h"
@@ -18,6 +19,8 @@ bool fd_free(const struct task *t)
 
 int fd_add(struct task *t, struct file f)
 {
+    CHECK(f.ops);
+    CHECK(f.object);
     for (unsigned i = 0; i < PROCESS_FDS; i++) {
         if (t->files[i].ops)
             continue;

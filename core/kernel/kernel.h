@@ -126,6 +126,9 @@ void kernel_stop(struct kernel *k);
 
 /* ---- between the files of the kernel ---- */
 
+/* What must be true at the end of a poll, whatever programs asked for. */
+void kernel_invariants(const struct kernel *k);
+
 /* devices.c: find all devices that there is a driver for and bring them up, the stack's network
  * device among them: *out, or the error of kernel_init(). Devices besides it that fail are left
  * out. Then its two turns of a poll, and when the next is due. */

@@ -1,6 +1,7 @@
 /*
  * The one order of a poll: devices in, timers, programs, segments out, devices kicked.
  */
+#include "../base/check.h"
 #include "kernel.h"
 
 /* Frames taken from a device in one poll; what is left makes the next poll due at once. */
@@ -30,6 +31,7 @@ void kernel_poll(struct kernel *k, uint64_t now_ns)
     task_run_all(k);
     stack_output(&k->stack);
     devices_kick(k);
+    INVARIANTS(kernel_invariants(k));
 }
 
 uint64_t kernel_deadline(const struct kernel *k, uint64_t now_ns)

@@ -2,6 +2,7 @@
  * Programs: start, run until they block, retry what they wait for, end. The kernel has one stack
  * and no threads; a call that waits is kept in its task and dispatched again.
  */
+#include "../base/check.h"
 #include "../base/err.h"
 #include "../base/fmt.h"
 #include "../trace/trace.h"
@@ -43,6 +44,7 @@ int kernel_start(struct kernel *k, const char *const *words, unsigned count)
     struct task *t = 0;
     int err;
 
+    CHECK(count >= 1);
     for (unsigned i = 0; i < TASKS && !t; i++)
         if (k->tasks[i].state == TASK_FREE)
             t = &k->tasks[i];
@@ -64,6 +66,7 @@ int kernel_start(struct kernel *k, const char *const *words, unsigned count)
 
 void task_end(struct task *t, const char *how, int64_t status)
 {
+    CHECK(t->state != TASK_FREE);
     fd_close_all(t);
     t->kernel->processes->destroy(t->kernel->processes->ctx, t->process);
     t->process = 0;

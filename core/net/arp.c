@@ -53,6 +53,8 @@ static struct arp_entry *arp_make(struct stack *s, uint32_t addr)
         struct arp_entry *e = &s->arp.entry[i];
 
         if (e->state == ARP_FREE) {
+            CHECK(!e->parked);
+            CHECK(e->addr == 0);
             best = e;
             break;
         }

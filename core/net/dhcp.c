@@ -61,6 +61,8 @@ static void dhcp_send(struct stack *s, const struct dhcp_build *b)
     struct netdev *dev = ipv4_route(s, dst); /* lo, if the server called itself by our address */
     uint8_t *frame = dev->alloc(dev->ctx);
 
+    CHECK(b->xid == s->dhcp.xid);
+    CHECK(b->ciaddr == 0 || b->ciaddr == s->addr);
     s->dhcp.tries++;
     if (!frame) {
         stack_drop(s, DROP_TX_FULL);

@@ -46,7 +46,8 @@ void eth_output(struct stack *s, uint8_t *frame, size_t len, const uint8_t dst[6
 {
     struct eth_header *eth = (struct eth_header *)frame;
 
-    CHECK(len >= sizeof(*eth) && len <= s->netdev->mtu + sizeof(*eth));
+    CHECK(len >= sizeof(*eth));
+    CHECK(len <= s->netdev->mtu + sizeof(*eth));
     mem_copy(eth->dst, dst, MAC_LEN);
     mem_copy(eth->src, s->netdev->mac, MAC_LEN);
     eth->type = be16_of(type);

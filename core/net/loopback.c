@@ -45,7 +45,8 @@ static void loopback_send(void *ctx, uint8_t *frame, size_t len)
     struct loopback *lo = ctx;
     struct loopback_slot *slot = slot_behind(lo);
 
-    CHECK(lo->lent && frame == slot->frame);
+    CHECK(lo->lent);
+    CHECK(frame == slot->frame);
     CHECK(len <= sizeof(slot->frame));
     slot->len = (uint16_t)len;
     lo->lent = false;
@@ -57,7 +58,8 @@ static void loopback_free(void *ctx, uint8_t *frame)
 {
     struct loopback *lo = ctx;
 
-    CHECK(lo->lent && frame == slot_behind(lo)->frame);
+    CHECK(lo->lent);
+    CHECK(frame == slot_behind(lo)->frame);
     lo->lent = false;
 }
 

@@ -1,5 +1,6 @@
 /* The stack as a whole: see stack.h. */
 #include "stack.h"
+#include "../base/check.h"
 #include "../port/machine.h"
 #include "../base/mem.h"
 #include "../trace/trace.h"
@@ -92,6 +93,7 @@ void stack_output(struct stack *s)
     for (unsigned i = 0; i < TCP_CONNS; i++)
         if (s->tcp[i].state != TCP_CLOSED)
             tcp_output(&s->tcp[i]);
+    INVARIANTS(stack_invariants(s));
 }
 
 uint64_t stack_deadline(const struct stack *s)
@@ -145,6 +147,7 @@ void stack_set_address(struct stack *s, uint32_t addr, uint32_t mask, uint32_t g
 
 void stack_drop(struct stack *s, enum drop_reason reason)
 {
+    CHECK(reason < DROP_COUNT);
     s->drops[reason]++;
     s->drops_total++;
     TRACE(s->platform, TRACE_NET_DROP, reason);

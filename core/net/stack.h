@@ -81,6 +81,9 @@ void stack_set_address(struct stack *s, uint32_t addr, uint32_t mask, uint32_t g
 
 void stack_drop(struct stack *s, enum drop_reason reason);
 
+/* What must be true at the end of a poll, whatever came over the wire. */
+void stack_invariants(const struct stack *s);
+
 /* ---- between the layers ---- */
 
 /* A received IPv4 packet, header checked. */

@@ -72,6 +72,7 @@ void tcp_end(struct tcp_conn *c)
     c->ack_now = c->resend = c->probe = false;
     if (!c->owned)
         tcp_conn_init(c, c->stack, c->number, c->rcv_buf, c->snd_buf);
+    INVARIANTS(tcp_invariants(c));
 }
 
 void tcp_abort(struct tcp_conn *c, int error)
@@ -109,6 +110,7 @@ struct tcp_conn *tcp_allocate(struct stack *s)
         struct tcp_conn *c = &s->tcp[i];
 
         if (c->state == TCP_CLOSED && !c->owned) {
+            INVARIANTS(tcp_invariants(c));
             tcp_conn_init(c, s, i, c->rcv_buf, c->snd_buf);
             return c;
         }
@@ -136,6 +138,8 @@ uint32_t tcp_isn(const struct tcp_conn *c)
 
 void tcp_start(struct tcp_conn *c)
 {
+    CHECK(c->local_port != 0);
+    CHECK(c->remote_port != 0);
     c->iss = tcp_isn(c);
     c->snd_una = c->snd_nxt = c->snd_max = c->iss;
     c->snd_start = c->iss + 1;

@@ -433,6 +433,8 @@ static void store_new(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint
 {
     uint32_t at = seq;
 
+    CHECK(seq_le(c->rcv_nxt, seq));
+    CHECK(seq_le(end, c->rcv_adv));
     for (unsigned i = 0; i < c->ooo_count && seq_lt(at, end); i++) {
         const struct tcp_range *r = &c->ooo[i];
 
@@ -457,6 +459,7 @@ static void range_add(struct tcp_conn *c, uint32_t start, uint32_t end)
     unsigned n = 0;
     bool placed = false;
 
+    CHECK(seq_lt(start, end));
     for (unsigned i = 0; i < c->ooo_count; i++) {
         struct tcp_range r = c->ooo[i];
 
@@ -678,6 +681,7 @@ void tcp_input(struct stack *s, const struct ipv4_packet *p)
     case TCP_CLOSED:
         break;
     }
+    INVARIANTS(tcp_invariants(c));
 }
 
 /* An ICMP error about a segment that is still in flight (RFC 5927): hard errors end a connection

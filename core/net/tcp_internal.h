@@ -72,6 +72,9 @@ void tcp_reset_reply(struct stack *s, const struct ipv4_packet *p, const struct 
 /* A RST for a connection that we end. */
 void tcp_send_reset(struct tcp_conn *c);
 
+/* What must be true of a connection whenever none of these functions is at work on it. */
+void tcp_invariants(const struct tcp_conn *c);
+
 /* A received segment, checked and in host order. */
 struct tcp_segment {
     uint16_t src_port, dst_port;

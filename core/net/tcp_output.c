@@ -38,6 +38,7 @@ static void segment_send(struct stack *s, uint8_t *frame, const struct tcp_heade
     size_t total = sizeof(*tcp) + option_len + len;
     uint64_t sum;
 
+    CHECK(option_len % 4 == 0);
     *tcp = *header;
     tcp->offset = (uint8_t)((sizeof(*tcp) + option_len) / 4 << 4);
     sum = checksum_pseudo(src, dst, IP_PROTOCOL_TCP, total);
@@ -72,6 +73,9 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
     uint8_t *payload;
     uint32_t window;
 
+    CHECK(len <= c->mss);
+    CHECK(len == 0 || seq - c->snd_start + len <= c->snd_len);
+    CHECK(len == 0 || !(flags & TCP_SYN));
     if (!frame)
         return false;
     payload = frame + FRAME_IP_PAYLOAD + sizeof(struct tcp_header);
@@ -113,6 +117,8 @@ static void sent(struct tcp_conn *c, uint32_t seq, uint32_t count)
 {
     uint64_t now_ns = c->stack->now_ns;
 
+    CHECK(seq_le(c->snd_una, seq));
+    CHECK(seq_le(seq, c->snd_max));
     if (c->snd_una == c->snd_max)
         c->first_unacked_ns = now_ns;
     if (seq_lt(seq, c->snd_max)) {

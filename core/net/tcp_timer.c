@@ -4,6 +4,7 @@
  * 6298 first. tcp_input.c measures, tcp_output.c starts the timer.
  */
 #include "tcp.h"
+#include "../base/check.h"
 #include "../interface/syscall.h"
 #include "tcp_internal.h"
 
@@ -94,8 +95,10 @@ static void conn_poll(struct tcp_conn *c, uint64_t now_ns)
 void tcp_poll(struct stack *s)
 {
     for (unsigned i = 0; i < TCP_CONNS; i++)
-        if (s->tcp[i].state != TCP_CLOSED)
+        if (s->tcp[i].state != TCP_CLOSED) {
             conn_poll(&s->tcp[i], s->now_ns);
+            INVARIANTS(tcp_invariants(&s->tcp[i]));
+        }
 }
 
 uint64_t tcp_deadline(const struct stack *s)

@@ -18,6 +18,9 @@ int dgram_open(struct stack *s, bool echo, struct dgram_socket **out)
 
         if (d->open)
             continue;
+        CHECK(d->count == 0);
+        CHECK(d->port == 0);
+        CHECK(!d->stack);
         *d = (struct dgram_socket){.stack = s, .open = true, .echo = echo, .queue = d->queue};
         *out = d;
         return 0;
@@ -175,6 +178,8 @@ int udp_output(struct stack *s, uint8_t *frame, uint32_t src, uint16_t src_port,
     size_t total = sizeof(*udp) + len;
     uint64_t sum;
 
+    CHECK(src_port != 0);
+    CHECK(len <= DGRAM_PAYLOAD_MAX);
     *udp = (struct udp_header){
         .src_port = be16_of(src_port),
         .dst_port = be16_of(dst_port),

@@ -4,6 +4,7 @@
 #ifndef DRYWIRE_DMA_H
 #define DRYWIRE_DMA_H
 
+#include "../base/check.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,10 @@ static inline void *dma_take(struct dma_memory *m, size_t size, size_t align)
 {
     size_t start = (m->used + align - 1) & ~(align - 1);
 
+    CHECK(align >= 1);
+    CHECK((align & (align - 1)) == 0);
+    CHECK(align <= 4096);
+    CHECK(m->used <= m->size);
     if (start > m->size || size > m->size - start)
         return 0;
     m->used = start + size;

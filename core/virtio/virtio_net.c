@@ -70,8 +70,12 @@ static void net_recycle(void *ctx, struct frame_view *view)
 
 static void tx_freed(struct virtio_net *n, const uint8_t *slot)
 {
+    size_t at = (size_t)(slot - n->tx_slots);
+
     CHECK(n->tx_free_count < n->tx_count);
-    n->tx_free[n->tx_free_count++] = (uint16_t)((slot - n->tx_slots) / VIRTIO_NET_SLOT);
+    CHECK(at % VIRTIO_NET_SLOT == 0);
+    CHECK(at / VIRTIO_NET_SLOT < n->tx_count);
+    n->tx_free[n->tx_free_count++] = (uint16_t)(at / VIRTIO_NET_SLOT);
 }
 
 static void tx_reclaim(struct virtio_net *n)
@@ -134,7 +138,8 @@ static void net_send(void *ctx, uint8_t *frame, size_t len)
     struct virtq_seg seg[2] = {{at, (uint32_t)(n->header_len + len)}};
     unsigned count = 1;
 
-    CHECK(len > 0 && len <= NETDEV_FRAME_MAX);
+    CHECK(len > 0);
+    CHECK(len <= NETDEV_FRAME_MAX);
     mem_fill(slot, 0, n->header_len); /* no offload, num_buffers 0: section 5.1.6.2.1 */
     if (n->split_header) {
         seg[0].len = n->header_len;
@@ -333,6 +338,7 @@ uint64_t virtio_net_deadline(const struct virtio_net *n)
 
 void virtio_net_kick(struct virtio_net *n)
 {
+    INVARIANTS(virtio_net_invariants(n));
     if (n->dev.failed)
         return;
     virtq_kick(&n->rx);

@@ -71,4 +71,7 @@ void virtio_net_stop(struct virtio_net *n);
 /* The same as a row of the kernel's table. */
 extern const struct virtio_driver virtio_net_driver;
 
+/* What must be true at the end of a poll, whatever the device did. */
+void virtio_net_invariants(const struct virtio_net *n);
+
 #endif

@@ -94,11 +94,14 @@ int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsign
     uint32_t in_len = 0;
     uint16_t id = q->free_head;
 
-    CHECK(count > 0 && token);
+    CHECK(count > 0);
+    CHECK(token);
+    CHECK(!q->dev->failed);
     if (taken > q->free_count)
         return ERR_AGAIN;
     for (unsigned i = 0; i < count; i++) {
-        CHECK(seg[i].len > 0 && seg[i].len <= UINT16_MAX);
+        CHECK(seg[i].len > 0);
+        CHECK(seg[i].len <= UINT16_MAX);
         in_len += i < out ? 0 : seg[i].len;
     }
     if (taken < count)
@@ -111,6 +114,7 @@ int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsign
     q->shadow[id].count = (uint16_t)taken;
     q->shadow[id].turn = q->added++;
     q->in_flight++;
+    INVARIANTS(virtq_invariants(q));
     return 0;
 }
 
@@ -167,6 +171,7 @@ int virtq_get_used(struct virtq *q, void **token, uint32_t *len)
     q->shadow[id].count = 0;
     q->shadow[id].token = 0;
     q->in_flight--;
+    INVARIANTS(virtq_invariants(q));
     return 1;
 }
 

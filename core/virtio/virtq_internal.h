@@ -14,6 +14,9 @@ static inline bool virtq_passed(uint16_t event, uint16_t now, uint16_t old)
     return (uint16_t)(now - event - 1) < (uint16_t)(now - old);
 }
 
+/* What must be true of the books between two calls, whatever the device wrote. */
+void virtq_invariants(const struct virtq *q);
+
 /* Take memory for q->size entries and clear it; *at is what the device is told. 0 or ERR_DEVICE. */
 int virtq_split_place(struct virtq *q, struct dma_memory *memory, struct virtq_addresses *at);
 int virtq_packed_place(struct virtq *q, struct dma_memory *memory, struct virtq_addresses *at);

@@ -394,7 +394,8 @@ static void a_dhcp_server_that_has_our_address_is_renewed_to_nobody(void **state
     struct stack_test *x = *state;
 
     x->s.dhcp.state = DHCP_BOUND;
-    x->s.dhcp.lease.server = OWN;
+    x->s.dhcp.lease = (struct dhcp_lease){
+        .addr = OWN, .mask = x->s.mask, .gateway = x->s.gateway, .dns = x->s.dns, .server = OWN};
     x->s.dhcp.timer_ns = x->s.now_ns;
     x->s.dhcp.t2_ns = x->s.dhcp.expiry_ns = x->s.now_ns + 1000 * NS_PER_S;
     run(x);

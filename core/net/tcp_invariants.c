@@ -1,0 +1,211 @@
+/*
+ * What is true of a connection whenever no function of TCP is at work on it, whatever a peer sent
+ * and a program asked: called after each segment, each timer and each output. See tcp.h for the
+ * fields; the sequence spaces are those of RFC 9293 section 3.3.1.
+ *
+ * Sequence numbers wrap, so only those are compared that are never 2^31 apart: within what is in
+ * flight, within a window, within a buffer.
+ */
+#include "../base/check.h"
+#include "tcp_internal.h"
+
+/* Neither waits nor owes anything. */
+static void closed_invariants(const struct tcp_conn *c)
+{
+    CHECK(c->rto_at_ns == DEADLINE_NEVER);
+    CHECK(c->persist_at_ns == DEADLINE_NEVER);
+    CHECK(c->delack_at_ns == DEADLINE_NEVER);
+    CHECK(c->linger_at_ns == DEADLINE_NEVER);
+    CHECK(!c->ack_now);
+    CHECK(!c->resend);
+    CHECK(!c->probe);
+    CHECK(!c->listener);
+    if (c->state == TCP_LISTEN) {
+        CHECK(c->owned);
+        CHECK(c->local_port != 0);
+        CHECK(c->backlog >= 1);
+        CHECK(c->backlog <= TCP_BACKLOG_MAX);
+    } else if (!c->owned) { /* free */
+        CHECK(c->local_port == 0);
+        CHECK(c->remote_port == 0);
+        CHECK(c->snd_len == 0);
+        CHECK(c->ooo_count == 0);
+        CHECK(c->error == 0);
+        CHECK(c->soft_error == 0);
+        CHECK(!c->fin_queued);
+        CHECK(!c->fin_seen);
+    }
+}
+
+static void owner_invariants(const struct tcp_conn *c)
+{
+    if (c->listener) { /* waits for accept */
+        CHECK(!c->owned);
+        CHECK(c->passive);
+        CHECK(c->listener->stack == c->stack);
+        CHECK(c->listener->state == TCP_LISTEN);
+        CHECK(c->listener->local_port == c->local_port);
+        CHECK(c->state == TCP_SYN_RECEIVED || c->state == TCP_ESTABLISHED ||
+              c->state == TCP_CLOSE_WAIT);
+    } else if (!c->owned) { /* the program is gone: our FIN is on its way */
+        CHECK(c->fin_queued);
+    }
+    CHECK(c->local_port != 0);
+    CHECK(c->remote_port != 0);
+    CHECK(c->remote_addr != 0);
+    CHECK(c->error == 0);
+    CHECK(c->soft_error <= 0);
+    CHECK(c->challenges <= 10);
+    CHECK(c->challenge_ns <= c->stack->now_ns);
+}
+
+static void send_invariants(const struct tcp_conn *c)
+{
+    uint32_t end = tcp_snd_end(c);
+
+    CHECK(seq_le(c->snd_una, c->snd_nxt));
+    CHECK(seq_le(c->snd_nxt, c->snd_max));
+    CHECK(seq_le(c->snd_max, end + (c->fin_queued ? 1 : 0)));
+    CHECK(tcp_flight(c) <= TCP_SND_BUFFER + 2); /* SYN and FIN have numbers, too */
+    CHECK(c->snd_len <= TCP_SND_BUFFER);
+    /* The buffer starts at the first byte that is not acknowledged, or behind our SYN. */
+    CHECK(c->snd_start - c->snd_una <= 1 || tcp_fin_acked(c));
+    CHECK(c->snd_start - c->snd_una != 1 || c->snd_una == c->iss);
+    if (tcp_fin_acked(c)) {
+        CHECK(c->snd_len == 0);
+        CHECK(c->snd_una == end + 1);
+        CHECK(c->snd_max == c->snd_una);
+    }
+    CHECK(c->snd_wnd <= TCP_WINDOW_MAX);
+    CHECK(c->snd_wnd_max <= TCP_WINDOW_MAX);
+    CHECK(c->mss >= 1);
+    CHECK(c->mss <= NETDEV_MTU_MAX - 40);
+    CHECK(c->ssthresh >= 2 * c->mss);
+    CHECK(c->resend_reason <= RETRANSMIT_PARTIAL);
+    if (c->recovering) {
+        CHECK(seq_lt(c->snd_una, c->recover));
+        CHECK(seq_le(c->recover, c->snd_max));
+    }
+}
+
+/* Segments of the peer have numbers from SYN_RECEIVED on. */
+static void receive_invariants(const struct tcp_conn *c)
+{
+    uint32_t held = c->rcv_nxt - c->rcv_read - (c->fin_received ? 1 : 0), before = c->rcv_nxt;
+
+    CHECK(held <= TCP_RCV_BUFFER);
+    CHECK(seq_le(c->rcv_nxt, c->rcv_adv));
+    CHECK(c->rcv_adv - c->rcv_nxt <= TCP_WINDOW_MAX);
+    /* What may still come never lies where bytes are that the program did not read. */
+    CHECK(c->rcv_adv - c->rcv_read <= TCP_RCV_BUFFER + (c->fin_received ? 1u : 0u));
+    if (c->fin_received) {
+        CHECK(c->fin_seen);
+        CHECK(c->rcv_nxt == c->fin_seq + 1);
+    }
+    CHECK(c->ooo_count <= TCP_OOO_MAX);
+    for (unsigned i = 0; i < c->ooo_count; i++) {
+        CHECK(seq_lt(c->ooo[i].start, c->ooo[i].end));
+        CHECK(seq_lt(before, c->ooo[i].start) || c->fin_received); /* data behind a FIN */
+        CHECK(seq_le(c->ooo[i].end, c->rcv_adv));
+        before = c->ooo[i].end;
+    }
+}
+
+static void timer_invariants(const struct tcp_conn *c)
+{
+    CHECK(c->rto_ns >= TCP_RTO_MIN_NS);
+    CHECK(c->rto_ns <= TCP_RTO_MAX_NS);
+    CHECK(c->rto_at_ns == DEADLINE_NEVER || c->rto_at_ns <= c->stack->now_ns + TCP_RTO_MAX_NS);
+    CHECK(c->persist_at_ns == DEADLINE_NEVER ||
+          c->persist_at_ns <= c->stack->now_ns + TCP_RTO_MAX_NS);
+    CHECK(c->delack_at_ns == DEADLINE_NEVER || c->delack_at_ns <= c->stack->now_ns + TCP_DELACK_NS);
+    CHECK(c->linger_at_ns == DEADLINE_NEVER ||
+          c->linger_at_ns <= c->stack->now_ns + 2 * TCP_MSL_NS);
+    CHECK(c->first_unacked_ns <= c->stack->now_ns);
+    CHECK(c->rto_at_ns == DEADLINE_NEVER || tcp_flight(c) > 0);
+    if (c->rtt_start_ns) {
+        CHECK(c->rtt_start_ns <= c->stack->now_ns);
+        CHECK(seq_le(c->snd_una, c->rtt_seq));
+        CHECK(seq_lt(c->rtt_seq, c->snd_max));
+    }
+}
+
+/* Which end has closed, and who waits, is what the state is the name of: the diagram in tcp.h. */
+static void state_invariants(const struct tcp_conn *c)
+{
+    switch (c->state) {
+    case TCP_CLOSED:
+    case TCP_LISTEN:
+        break;
+    case TCP_SYN_SENT:
+        CHECK(c->owned);
+        CHECK(!c->passive);
+        CHECK(!c->fin_queued);
+        CHECK(c->snd_una == c->iss);
+        CHECK(c->snd_start == c->iss + 1);
+        CHECK(c->snd_max - c->iss <= 1);
+        CHECK(c->snd_len == 0);
+        CHECK(c->persist_at_ns == DEADLINE_NEVER);
+        CHECK(c->delack_at_ns == DEADLINE_NEVER);
+        break;
+    case TCP_SYN_RECEIVED:
+        CHECK(!c->fin_queued);
+        CHECK(!c->fin_seen);
+        CHECK(c->snd_una == c->iss);
+        CHECK(c->snd_start == c->iss + 1);
+        CHECK(c->snd_max - c->iss <= 1);
+        CHECK(c->snd_len == 0);
+        CHECK(c->rcv_nxt == c->irs + 1);
+        CHECK(c->rcv_read == c->irs + 1);
+        CHECK(c->ooo_count == 0);
+        CHECK(c->persist_at_ns == DEADLINE_NEVER);
+        break;
+    case TCP_ESTABLISHED:
+    case TCP_CLOSE_WAIT:
+        CHECK(!c->fin_queued);
+        CHECK(c->fin_received == (c->state == TCP_CLOSE_WAIT));
+        CHECK(c->snd_wnd <= c->snd_wnd_max);
+        CHECK(c->cwnd >= 1);
+        break;
+    case TCP_FIN_WAIT_1:
+    case TCP_CLOSING:
+    case TCP_LAST_ACK:
+        CHECK(c->fin_queued);
+        CHECK(!tcp_fin_acked(c));
+        CHECK(c->fin_received == (c->state != TCP_FIN_WAIT_1));
+        break;
+    case TCP_FIN_WAIT_2:
+        CHECK(tcp_fin_acked(c));
+        CHECK(!c->fin_received);
+        CHECK(c->owned == (c->linger_at_ns == DEADLINE_NEVER));
+        break;
+    case TCP_TIME_WAIT:
+        CHECK(tcp_fin_acked(c));
+        CHECK(c->fin_received);
+        CHECK(c->linger_at_ns != DEADLINE_NEVER);
+        CHECK(c->rto_at_ns == DEADLINE_NEVER);
+        CHECK(c->persist_at_ns == DEADLINE_NEVER);
+        CHECK(c->delack_at_ns == DEADLINE_NEVER);
+        break;
+    }
+    if (c->state != TCP_FIN_WAIT_2 && c->state != TCP_TIME_WAIT)
+        CHECK(c->linger_at_ns == DEADLINE_NEVER);
+}
+
+void tcp_invariants(const struct tcp_conn *c)
+{
+    CHECK(c->state <= TCP_TIME_WAIT);
+    CHECK(c->number < TCP_CONNS);
+    CHECK(c == &c->stack->tcp[c->number]);
+    CHECK(c->snd_buf == c->rcv_buf + TCP_RCV_BUFFER);
+    if (c->state == TCP_CLOSED || c->state == TCP_LISTEN) {
+        closed_invariants(c);
+        return;
+    }
+    owner_invariants(c);
+    send_invariants(c);
+    if (c->state != TCP_SYN_SENT)
+        receive_invariants(c);
+    timer_invariants(c);
+    state_invariants(c);
+}
