@@ -18,7 +18,7 @@ struct option_row {
     const char *help;
     char letter;              /* -q, or 0 */
     uint64_t min, preset;     /* NUMBER: the least; what it is when it is not given */
-    const char *const *words; /* CHOICE: they stand for 0, 1, 2..., or from `first` on */
+    const char *const *words; /* CHOICE: their values are 0, 1, 2..., or from `first` on */
     unsigned first;
     bool (*preset_flag)(void); /* FLAG: is it on without being given? NULL: it is off */
     bool writes;               /* TEXT: a file that is written */

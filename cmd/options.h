@@ -10,7 +10,7 @@ struct command {
     void *settings; /* the command's struct, for as long as the program runs */
 };
 
-/* Parse argv. -1: go on; else the exit code (after help, version, or one line on stderr). */
+/* Parse argv. -1: continue; else the exit code (after help, version, or one line on stderr). */
 int options_parse(int argc, char **argv, struct command *c);
 
 #endif

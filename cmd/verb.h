@@ -40,7 +40,7 @@ struct option_place {
     }
 
 struct verb {
-    /* The exit code; a line on stderr tells what is other than EXIT_PASS. `settings` is the
+    /* The exit code; a line on stderr explains any other than EXIT_PASS. `settings` is the
      * command's struct, filled. */
     int (*run)(const struct call *call, const void *settings);
     size_t size; /* of its struct, 0: it has none */

@@ -16,7 +16,7 @@ struct aside {
 /* From now on `stream` (stdout or stderr) is set aside. */
 void aside_begin(struct aside *a, FILE *stream);
 
-/* Back to before; returns what was printed, with a 0 behind it, to be freed. */
+/* Back to before; returns what was printed, NUL-terminated, to be freed. */
 char *aside_end(struct aside *a);
 
 #endif

@@ -11,7 +11,7 @@
 
 enum unframed { UNFRAMED, UNFRAMED_NOT, UNFRAMED_CHECKSUM };
 
-/* Take the frame off, in place; the line has a NUL behind its `len` characters. UNFRAMED: *text is
+/* Take the frame off, in place; the line has a NUL after its `len` characters. UNFRAMED: *text is
  * what is between the number and the checksum, *sequence the number, 0: it has none. */
 enum unframed console_unframe(char *line, size_t len, char **text, uint64_t *sequence);
 

@@ -18,10 +18,10 @@ enum {
     EXIT_CANNOT_TEST = 125,
 };
 
-/* Which of two exit codes says more. */
+/* The more important of two exit codes. */
 int worse_exit(int a, int b);
 
-/* The one that a failure stands for. */
+/* The exit code of a failure. */
 int failure_code(enum failure_kind kind);
 
 #endif

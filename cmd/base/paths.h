@@ -22,7 +22,7 @@ void paths_free(struct paths *p);
 /* The same, and there must be one: 0, or EXIT_NOTHING after a line on stderr. */
 int paths_scenarios(struct paths *p, char **words, int count);
 
-/* A path cannot be had, and errno says why: a line on `errors`, with the nearest name of its
+/* A path cannot be used, errno has the reason: a line on `errors`, with the nearest name of its
  * folder.
  */
 void paths_report_missing(FILE *errors, const char *path);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 /*
- * Read the file ("-": standard input), its device line changed as `choice` says; with a guest of
+ * Read the file ("-": standard input), its device line changed by `choice`; with a guest of
  * someone else, expectations may be about lines that the core does not print. It is freed by
  * scenario_free(). 0, or EXIT_USAGE after a line on `errors`.
  */

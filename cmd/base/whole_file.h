@@ -42,7 +42,7 @@ int whole_file_close(struct whole_file *w);
 /* Give up: nothing is left on disk. Harmless after a failed open. */
 void whole_file_discard(struct whole_file *w);
 
-/* Did a file on this process's standard output fail? Then its own line has told of that. */
+/* Did a file on this process's standard output fail? Then its own line has reported that. */
 bool whole_file_stdout_failed(void);
 
 /* What a process wrote for `path` before it died: give it its name, cut to what `whole` says are

@@ -15,8 +15,8 @@ enum judgement {
     JUDGED_START,      /* the emulator did not start */
     JUDGED_STALE,      /* the first line is another run's, target's or image's */
     JUDGED_PANIC,      /* the kernel trapped */
-    JUDGED_FAIL,       /* the guest says that it failed, a `never` line, or a rule was violated */
-    JUDGED_FRAMING,    /* lost, split, damaged or foreign output */
+    JUDGED_FAIL,       /* the guest reported a failure, a `never` line, or a rule was violated */
+    JUDGED_FRAMING,    /* lost, split, damaged or unknown output */
     JUDGED_CRASH,      /* the emulator died of a signal */
     JUDGED_TIMEOUT,    /* silence, or no end in time */
     JUDGED_RESET,      /* status 0: a reset or triple fault */
@@ -26,7 +26,7 @@ enum judgement {
 
 const char *judgement_word(enum judgement v);
 
-/* What the first line must say; NULL is not compared. */
+/* What the first line must contain; NULL is not compared. */
 struct judge_wants {
     const char *target, *run, *build;
 };

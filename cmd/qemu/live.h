@@ -1,6 +1,6 @@
 /*
  * The far side of a scenario in real time, for a guest that is not the simulated machine: QEMU with
- * anybody's kernel, or whatever else speaks Ethernet over a unix datagram socket.
+ * any kernel, or anything else that speaks Ethernet over a unix datagram socket.
  */
 #ifndef DRYWIRE_LIVE_H
 #define DRYWIRE_LIVE_H
@@ -27,7 +27,7 @@ struct live_settings {
 
 /* Who the guest is, and what it did: both may be NULL. */
 struct live_guest {
-    const uint8_t *mac;      /* NULL: whatever its first frame says */
+    const uint8_t *mac;      /* NULL: that of its first frame */
     struct failure *failure; /* filled in when a rule was violated */
 };
 

@@ -1,10 +1,10 @@
 /*
  * A guest on a unix datagram socket: one raw Ethernet frame a datagram, as QEMU's
- * `-netdev dgram` sends and takes them. Nothing here waits; peer_poll() says what to wait for.
+ * `-netdev dgram` sends and takes them. Nothing here waits; peer_poll() returns what to wait for.
  *
  * The socket is bound to a path, or inherited as a descriptor. It is connected to the guest at its
  * first frame: then the system keeps strangers out, poll() knows when the guest's queue has room
- * again, and a guest that is gone is an error of the next frame to it.
+ * again, and a guest that has ended is an error of the next frame to it.
  */
 #ifndef DRYWIRE_PEER_H
 #define DRYWIRE_PEER_H
@@ -28,7 +28,7 @@ struct peer {
     bool connected;
     bool blocked;             /* the last try to send did not take all: */
     bool retry;               /* for want of memory here, not of room at the guest's end */
-    bool gone;                /* nobody is there any more */
+    bool gone;                /* its socket is closed */
     struct peer_frame *queue; /* PEER_QUEUE of them, a ring */
     unsigned first, count;
     struct peer_frame *batch; /* PEER_BATCH frames just received */

@@ -1,5 +1,5 @@
 /*
- * A scenario in QEMU: its far side served in real time, a target's image booted in front of it, and
+ * A scenario in QEMU: its far side served in real time, a target's image connected to it, and
  * the serial log judged by the same expectations.
  */
 #ifndef DRYWIRE_QEMU_H
@@ -26,8 +26,8 @@ struct qemu_result {
     char *error; /* then why, in a line; to be freed in any case */
 };
 
-/* Run it once; `live`: its lines are told as they come. The exit code. An output that could not be
- * written has its line on stderr. */
+/* Run it once; `live`: its lines are printed as they arrive. The exit code. An output that could
+ * not be written has its line on stderr. */
 int qemu_run(const struct scenario *sc, const struct qemu_settings *s, bool live,
              struct qemu_result *result);
 

@@ -18,7 +18,7 @@ enum {
 struct qemu_run {
     const struct scenario *scenario;
     const struct qemu_settings *settings;
-    bool live; /* tell each line as it comes */
+    bool live; /* print each line as it arrives */
     struct qemu_command command;
     struct judge *judge;
     struct whole_file log; /* file NULL: not kept */

@@ -1,5 +1,5 @@
 /*
- * A capture that somebody else wrote, made one of ours: pcapng with nanoseconds, where it comes
+ * A capture of another program, made one of ours: pcapng with nanoseconds, where it comes
  * from in its header, the direction and the connection of each packet.
  */
 #ifndef DRYWIRE_REWRAP_H

@@ -38,10 +38,10 @@ int qtest_start(struct qtest *q, const char *const *argv);
 /* End it, by its pid, and wait. */
 void qtest_stop(struct qtest *q);
 
-/* What QEMU said on stderr, its first line. Returns buf. */
+/* The first line that QEMU printed on stderr. Returns buf. */
 const char *qtest_words(struct qtest *q, char *buf, size_t size);
 
-/* Access of 1, 2 or 4 bytes. When QEMU is gone, one line on stderr and exit code 4. */
+/* Access of 1, 2 or 4 bytes. When QEMU has ended, one line on stderr and exit code 4. */
 uint32_t qtest_read(struct qtest *q, enum qtest_space space, uint64_t addr, unsigned size);
 void qtest_write(struct qtest *q, enum qtest_space space, uint64_t addr, unsigned size,
                  uint32_t value);

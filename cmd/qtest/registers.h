@@ -20,7 +20,7 @@ enum block {
     BLOCKS,       /* none of them */
 };
 
-/* What the recorder wants to know about. */
+/* What the recorder is called for. */
 enum meaning {
     MEANS_NOTHING,
     MEANS_STATUS,

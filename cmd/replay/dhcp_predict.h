@@ -28,7 +28,7 @@ void dhcp_predict(const struct dhcp_answer *script, size_t count, struct dhcp_ou
 /* The terms that a message gives, as a client reads them; mask and gateway as it uses them. */
 struct dhcp_terms dhcp_terms_of(const struct dhcp_answer *a);
 
-/* "addr=10.0.2.15 mask=... gateway=... dns=... lease_s=N", as the core's trace says it. */
+/* "addr=10.0.2.15 mask=... gateway=... dns=... lease_s=N", as in the core's trace. */
 const char *dhcp_terms_text(const struct dhcp_terms *t, char *buf, size_t size);
 
 #endif

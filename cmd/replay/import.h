@@ -18,7 +18,7 @@ struct import_wish {
     const char *name; /* of the capture, for titles */
     uint64_t flow;    /* from 1; 0: the one with the most data */
     enum role role;   /* whose place the core takes */
-    size_t others;    /* flows that are not TCP, numbered behind those (import_dhcp.h) */
+    size_t others;    /* flows that are not TCP, numbered after those (import_dhcp.h) */
 };
 
 struct import {
@@ -30,8 +30,8 @@ struct import {
     unsigned own;        /* the side of the core */
     bool webget;         /* the program is webget, else talk */
     bool web_close;      /* its response ends with the stream */
-    bool filled;         /* talk says a pattern of the same length */
-    uint64_t said;       /* what the program will say, in bytes */
+    bool filled;         /* talk sends a pattern of the same length */
+    uint64_t said;       /* bytes that the program will send */
     const char *refused; /* why webget would not take this response; NULL: it would, or no HTTP */
 };
 
@@ -43,7 +43,7 @@ int import_open(struct import *im, const struct capture *c, const struct import_
  * are the stream of the peer, import_peer(). */
 void import_write(const struct import *im, FILE *out, const char *side);
 
-/* What cannot be taken over, a line each behind `prefix`. */
+/* What cannot be imported, a line each after `prefix`. */
 void import_notes(const struct import *im, FILE *out, const char *prefix);
 
 const struct flow_side *import_own(const struct import *im);

@@ -24,7 +24,7 @@ struct dhcp_import {
     const struct dhcp_said **said; /* what each is in the capture; NULL: silence */
     size_t count, size, said_size;
     bool made;        /* the OFFER is made of an ACK */
-    size_t made_acks; /* and so many ACKs of OFFERs */
+    size_t made_acks; /* ACKs made of OFFERs */
     size_t left_out;  /* answers without a question, or too many */
     struct dhcp_outlook outlook;
 };
@@ -36,7 +36,7 @@ bool dhcp_import_open(struct dhcp_import *im, const struct capture *c,
 
 void dhcp_import_write(struct dhcp_import *im, FILE *out);
 
-/* What was not taken over as it is, a line each behind `prefix`. */
+/* What was not imported unchanged, a line each after `prefix`. */
 void dhcp_import_notes(const struct dhcp_import *im, FILE *out, const char *prefix);
 
 /* Is anything of what the client asked in the capture? */

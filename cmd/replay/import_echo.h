@@ -29,7 +29,7 @@ struct echo_import {
 /* Read the capture: im->flows is how many pings there are. */
 void echo_import_open(struct echo_import *im, const struct capture *c);
 
-/* Is the wish one of them? They are numbered behind `before` flows of other kinds; without a number
+/* Is the wish one of them? They are numbered after `before` flows of other kinds; without a number
  * it is the first of them, if there is `nothing_else` to play. */
 bool echo_import_choose(struct echo_import *im, const struct import_wish *wish, size_t before,
                         bool nothing_else);

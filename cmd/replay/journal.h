@@ -1,6 +1,6 @@
 /*
  * Reader of a flight recorder's journal (docs/recorder.md) in the serial log that it came by.
- * Nothing in a log is believed: lines are checked by their frames (targets/common/console.h), the
+ * Nothing in a log is trusted: lines are checked by their frames (targets/common/console.h), the
  * journal by its checksum, every record by its own bounds and its place among the others, all
  * before the first of them is used.
  */
@@ -28,11 +28,11 @@ struct journal_record {
 };
 
 struct journal {
-    /* what its first line says */
+    /* from its first line */
     char core[17];
     uint64_t kernel_size, records;
     bool detail, complete;
-    /* what the log's first line says, or "?" */
+    /* from the log's first line, or "?" */
     char target[17], build[17];
 
     uint8_t *bytes; /* the records */
@@ -48,7 +48,7 @@ struct journal {
 int journal_parse(struct journal *j, const char *log, size_t len, char *why, size_t why_size);
 void journal_free(struct journal *j);
 
-/* The record at *at, which moves behind it: NULL, or what is wrong with it. */
+/* The record at *at, which moves to its end: NULL, or what is wrong with it. */
 const char *journal_next(const uint8_t *bytes, size_t len, size_t *at, struct journal_record *out);
 
 /* Walk over all of them once: NULL, or what is wrong, with *n the number of the record. Known then:

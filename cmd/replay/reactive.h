@@ -11,7 +11,7 @@
 #include "../../sim/scenario/scenario.h"
 
 /* The flow of a capture that the options choose. All return an exit code; what is other than
- * EXIT_PASS has been told. */
+ * EXIT_PASS has been printed. */
 int reactive_write(const struct capture *c, const struct replay_settings *s,
                    const char *output); /* its scenario into a file */
 int reactive_scenario(const struct capture *c, const struct replay_settings *s,
@@ -30,7 +30,8 @@ unsigned reactive_differ_number(const char *what, size_t was, size_t is, const c
 int reactive_verdict(const struct run_result *run, unsigned bad);
 
 /* Run the scenario in a child, under the seed and the limits of `o`, and report there: the exit
- * code. With -v frames are told as they come, and lines unless ro->on_line is there to do it. */
+ * code. With -v frames are printed as they arrive, and lines unless ro->on_line is there to do it.
+ */
 int reactive_run(const struct scenario *sc, const struct replay_settings *s,
                  const struct run_options *ro,
                  int (*report)(void *ctx, const struct run_result *run));

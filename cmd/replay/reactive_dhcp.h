@@ -6,7 +6,7 @@
 #include "settings.h"
 #include "../../sim/scenario/scenario.h"
 
-/* The exit code; all has been said. */
+/* The exit code; everything has been printed. */
 int dhcp_write_scenario(struct dhcp_import *im, const struct replay_settings *s,
                         const char *output);
 int dhcp_scenario(struct dhcp_import *im, const struct replay_settings *s, struct scenario **sc);

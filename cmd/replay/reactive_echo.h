@@ -6,7 +6,7 @@
 #include "settings.h"
 #include "../../sim/scenario/scenario.h"
 
-/* The exit code; all has been said. */
+/* The exit code; everything has been printed. */
 int echo_write_scenario(struct echo_import *im, const struct replay_settings *s,
                         const char *output);
 int echo_scenario(struct echo_import *im, const struct replay_settings *s, struct scenario **sc);

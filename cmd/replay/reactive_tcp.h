@@ -6,7 +6,7 @@
 #include "settings.h"
 #include "../../sim/scenario/scenario.h"
 
-/* The exit code; all has been said. */
+/* The exit code; everything has been printed. */
 int tcp_write_scenario(const struct import *im, const struct replay_settings *s,
                        const char *output);
 int tcp_scenario(const struct import *im, const struct replay_settings *s, struct scenario **sc);

@@ -5,7 +5,7 @@
 #include "settings.h"
 #include "../../sim/scenario/scenario.h"
 
-/* The run that a capture is of, as its header says. */
+/* The run of a capture, from its header. */
 struct exact_run {
     struct scenario *scenario; /* scenario_free() it */
     struct run_choice choice;  /* the seed, the memory and the device of then */
@@ -13,14 +13,14 @@ struct exact_run {
     bool delivered; /* the capture's times are not ours: it is the scenario's far side now */
 };
 
-/* Does its header say what made it? */
+/* Does its header record its run? */
 bool exact_run_possible(const struct capture *c);
 
 /* 0, or an exit code after a line on stderr. Empties the capture when it is delivered. One at a
  * time: the words of the choice lie in static memory. */
 int exact_run_open(struct exact_run *run, const char *path, struct capture *c);
 
-/* 0: the same; EXIT_DIVERGED: the first difference is told. */
+/* 0: the same; EXIT_DIVERGED: the first difference is printed. */
 int replay_exact(const char *path, struct capture *c, const struct replay_settings *s);
 
 #endif

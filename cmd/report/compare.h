@@ -19,7 +19,7 @@ struct compared {
 };
 
 /*
- * 0: the same, and one line on `out` says what was compared (with `verbose`, each stream). 1: a
+ * 0: the same, and one line on `out` reports what was compared (with `verbose`, each stream). 1: a
  * block on `out` names the first frame that differs.
  */
 int compare_captures(enum grade grade, const struct compared *a, const struct compared *b,

@@ -25,7 +25,7 @@ void ladder_start(const struct ladder *l, const char *title);
 void ladder_frame(const struct ladder *l, uint64_t time_ns, enum direction dir,
                   const struct decoded *d, const char *fate, bool lost);
 
-/* Something that the machine says. */
+/* A line that the machine prints. */
 void ladder_note(const struct ladder *l, uint64_t time_ns, const char *text);
 
 /* How it ended. */

@@ -22,7 +22,7 @@ struct report_item {
     bool bisect;         /* git bisect can repeat it: it needs nothing but the simulator */
     const char *skip;    /* why it was not run, or NULL */
     const char *error;   /* why it could not be read, `file:line: message`, or NULL */
-    const char *text;    /* what a person is told of it (qemu, replay), or NULL: line and block */
+    const char *text;    /* its text for people (qemu, replay), or NULL: line and block */
     bool of_many;        /* one of the many runs of its file, which JUnit has as one case */
     const char *tally;   /* JUnit: what came of its many seeds, in words, or NULL */
     const char *capture; /* where its capture is, or NULL */

@@ -12,7 +12,7 @@ struct seq_settings {
     bool mermaid, verbose, color;
 };
 
-/* The exit code; all has been said. */
+/* The exit code; everything has been printed. */
 int seq_capture(const char *path, const struct seq_settings *s);
 
 /* Run it and print as it goes, in a child, which a guest may crash. */

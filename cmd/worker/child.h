@@ -21,7 +21,7 @@ struct verdict {
     char diverged[400]; /* the first item that differs, or "" */
     char last[LAST_FRAMES][STORY_LINE_MAX];
     unsigned last_count; /* frames altogether; the last ones are kept by number modulo 5 */
-    uint64_t last_ns;    /* virtual time of what was told last */
+    uint64_t last_ns;    /* virtual time of what was printed last */
     size_t story_len;    /* bytes of its beginning */
     unsigned lines;      /* of them */
     unsigned tail_count; /* lines behind them; the last ones are kept by number modulo STORY_TAIL */
@@ -38,7 +38,7 @@ struct verdict {
 struct job {
     const struct scenario *scenario;
     struct run_choice choice;
-    uint64_t repeat;                      /* above 1: so many runs, which must be the same */
+    uint64_t repeat;                      /* above 1: that many runs, which must be the same */
     uint64_t timeout_s;                   /* of the wall clock */
     bool registers;                       /* accesses of registers go into the capture */
     bool detail;                          /* lines of level DETAIL belong to the story */

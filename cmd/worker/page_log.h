@@ -78,10 +78,10 @@ void page_log_flight(void *log, uint64_t time_ns, enum direction dir, const uint
 void page_log_ring(void *log, uint64_t time_ns, const struct vqueue *q, enum vqueue_event what,
                    unsigned chain, uint32_t value);
 
-/* The decisions, when the run is over. Safe in a signal handler. */
+/* The decisions, when the run has ended. Safe in a signal handler. */
 void page_log_tape(struct page_log *log, const struct decision *tape, size_t count);
 
-/* The record behind `r`, the first one with NULL; NULL at the end. */
+/* The record after `r`, the first one with NULL; NULL at the end. */
 const struct page_record *page_log_next(const struct page_log *log, const struct page_record *r);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * Workers: processes that run one scenario after another (child.h), one per core. A worker that
- * crashed, hung or failed is replaced, so that no run sees what such a run left behind. Verdicts
+ * crashed, hung or failed is replaced, so that no run sees what such a run left. Verdicts
  * are handed over in the order of the runs, however many workers there are.
  */
 #ifndef DRYWIRE_POOL_H

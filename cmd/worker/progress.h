@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* So many runs are coming: is there someone to show it to? */
+/* `runs` runs will follow. The line is shown only when standard error is a terminal. */
 void progress_start(uint64_t runs);
 
 /* Drawn a few times a second at most. */

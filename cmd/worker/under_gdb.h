@@ -1,5 +1,5 @@
 /*
- * `drywire run --gdb`: the same run under gdb, which stops where it fails or where --break-at says.
+ * `drywire run --gdb`: the same run under gdb, which stops where it fails or at --break-at.
  */
 #ifndef DRYWIRE_UNDER_GDB_H
 #define DRYWIRE_UNDER_GDB_H

@@ -29,16 +29,16 @@ void worker_free(struct worker *w);
 int worker_start(struct worker *w, const struct pool *pool, const sigset_t *mask,
                  struct worker *all, unsigned count);
 
-/* Send it the number of a run. It may have died: the answer says so. */
+/* Send it the number of a run. It may have died: the result reports that. */
 void worker_give(const struct worker *w, uint64_t index);
 
 /* Wait for its answer: 0, or -1 when there will be none. */
 int worker_hear(const struct worker *w);
 
-/* It ends, or has ended; what waitpid() says about it. */
+/* It ends, or has ended; the status of waitpid(). */
 int worker_end(struct worker *w);
 
-/* What that end says about its run, when the run has not said it. */
+/* What that end means for its run, when the run has reported nothing. */
 void worker_judge_end(struct verdict *v, int status, bool overdue);
 
 /* The verdict of its run with the text that was printed, in one piece, to be freed. */

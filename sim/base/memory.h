@@ -1,6 +1,6 @@
 /*
- * Memory of this host, for what cannot go on without it: drywire then ends, with a line on stderr
- * and the exit code of a failure of its own. All of it is freed by free().
+ * Memory of this host, for what cannot continue without it: drywire then ends, with a line on
+ * stderr and the exit code of a failure of its own. All of it is freed by free().
  */
 #ifndef DRYWIRE_MEMORY_H
 #define DRYWIRE_MEMORY_H

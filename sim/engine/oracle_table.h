@@ -4,7 +4,7 @@
  *
  * A row is an identifier, the name in words, the level, who watches, the clause and the sentence
  * that must hold. An oracle *looked* in a run when what it judges occurred at least once there,
- * right or wrong: an oracle that never looked has not said anything about the machine.
+ * right or wrong: an oracle that never looked has judged nothing.
  */
 #ifndef DRYWIRE_ORACLE_TABLE_H
 #define DRYWIRE_ORACLE_TABLE_H

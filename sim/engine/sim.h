@@ -38,7 +38,7 @@ struct event {
 };
 
 /* A timer that can be moved. Its owner embeds it, keeps it in place, and turns it off before it
- * goes, unless the run is over; fn may set it again. */
+ * goes, unless the run has ended; fn may set it again. */
 struct sim_timer {
     struct sim *sim;
     event_fn *fn; /* called with (ctx, 0) */
@@ -79,7 +79,7 @@ enum failure_kind {
     FAILURE_CRASH,      /* assertion or signal */
     FAILURE_LIVELOCK,   /* a step budget was used up: exit 124 */
     FAILURE_DIVERGENCE, /* a second run differed: exit 3 */
-    FAILURE_HARNESS,    /* drywire's own trouble: exit 4 */
+    FAILURE_HARNESS,    /* internal error: exit 4 */
 };
 
 struct failure {
