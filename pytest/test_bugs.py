@@ -67,7 +67,7 @@ def test_patch_applies_to_the_core_alone(bug):
 @pytest.mark.parametrize("text, words", [
     ("A mistake.\n\noracle: a\n", "needs scenario: and oracle:"),
     ("A mistake.\n\nscenario: a\noracle: b\noracle: c\n", "no key twice"),
-    ("A mistake.\n\nscenario: a\noracle: b\nqemu tape: c\n", "'qemu tape' is no key"),
+    ("A mistake.\n\nscenario: a\noracle: b\nqemu tape: c\n", "'qemu tape' is not a key"),
     ("A mistake.\n\nscenario: a\noracle: b\nqemu pci-legacy: c\n\n--- a/core/net/a.c\n+++ b/core/net/a.c\n",
      "nothing is booted over pci-legacy"),
 ])
