@@ -399,7 +399,7 @@ def test_an_alarm_leaves_the_decisions_too(browser, tmp_path):
 
 
 @pytest.mark.parametrize("args, code, words", [
-    (["report"], 2, ["report one"]),
+    (["report"], 2, ["report takes one"]),
     (["report", "tests/scenarios/slirp/lease.scn"], 2, ["-o"]),
     (["report", "tests/scenarios", "-o", "x.html"], 2, ["tests/scenarios"]),
     (["report", "no.scn", "-o", "x.html"], 2, ["no.scn"]),
