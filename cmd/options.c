@@ -144,7 +144,8 @@ static int options_apart(const struct command *c)
 {
     for (const struct option_row *r = option_rows; r->name; r++) {
         const struct option_place *p = r->writes ? option_place(c->row->verb, r) : NULL;
-        const char *path = p ? *(const char **)((char *)c->settings + p->offset) : NULL;
+        void *at = (char *)c->settings + (p ? p->offset : 0);
+        const char *path = p ? *(const char **)at : NULL;
 
         for (int i = 0; path && i < c->call.count; i++)
             if (output_is_file(path, c->call.words[i])) {
