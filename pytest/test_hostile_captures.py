@@ -57,7 +57,7 @@ def test_a_packet_is_not_too_long_with_the_header_that_it_gets(tmp_path):
     path = pcap(tmp_path / "raw.pcap", [(0, bytes(65544))], lambda whole: whole, 101)
     done = drywire("compare", path, path)
     assert done.returncode == 2
-    assert "frame 1 has 65558 bytes with its header of Ethernet, more than any frame" in done.stderr
+    assert "frame 1 has 65558 bytes with its header of Ethernet, too long for a frame" in done.stderr
 
 
 def test_a_flood_of_connections_takes_no_time(tmp_path):
