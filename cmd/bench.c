@@ -7,6 +7,7 @@
  * Prints `name value unit` lines, which tools/bench.sh turns into bench.json.
  */
 #include "../sim/world/native/native_observe.h"
+#include "../core/base/array.h"
 #include "base/files.h"
 #include "report/page.h"
 #include "../sim/run/run.h"
@@ -234,7 +235,7 @@ static int bench_once(const char *name, unsigned long n)
     struct run_result r;
     struct scenario *sc;
 
-    for (unsigned i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(benches); i++) {
         if (strcmp(benches[i].name, name))
             continue;
         if (scenario_parse(name, benches[i].text, strlen(benches[i].text), NULL, &sc, stderr))
@@ -258,7 +259,7 @@ int main(int argc, char **argv)
 #endif
     if (argc == 4 && strcmp(argv[1], "once") == 0)
         return bench_once(argv[2], strtoul(argv[3], NULL, 0));
-    for (unsigned i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(benches); i++) {
         bool wanted = argc == 1;
 
         for (int k = 1; k < argc; k++)

@@ -47,17 +47,18 @@ FLOORS = re.findall(r"^\| `([\w/]+)` \|", ARCHITECTURE.split("## Floors")[1].spl
 CORE_FOR_SIM = ["core/base", "core/port", "core/trace", "core/interface"]
 ONLY = {
     "core/net": ["core/base", "core/port", "core/trace", "core/interface"],
-    "user": ["core/interface/syscall.h", "core/base/err.h"],
+    "user": ["core/interface/syscall.h", "core/base/err.h", "core/base/array.h"],
     "sim": [*CORE_FOR_SIM, "sim", "user/programs.h"],
-    "sim/frame": ["sim"],
-    "sim/world/native": ["sim"],
-    "sim/fake_device": ["sim/base/word.h", "sim/engine", "core/virtio/virtio_spec.h"],
+    "sim/frame": ["sim", "core/base/array.h"],
+    "sim/world/native": ["sim", "core/base/array.h"],
+    "sim/fake_device": ["core/base/array.h", "sim/base/word.h", "sim/engine",
+                        "core/virtio/virtio_spec.h"],
     "sim/machine/guest_core.c": ["core", "sim"],
     "cmd": [*CORE_FOR_SIM, "sim", "cmd", "user/programs.h", "user/http.h"],
     "cmd/qtest": [*CORE_FOR_SIM, "sim", "cmd", "user/programs.h", "core/virtio/virtio_spec.h"],
     "cmd/replay/replay_core.c": ["core", "sim", "cmd"],
     "tests/guests": ["sim/machine/guest.h", "core/port/platform.h"],
-    "tests/targets/isolation": ["user"],
+    "tests/targets/isolation": ["user", "core/base/array.h"],
 }
 # What the simulator asks of the C library: memory, text, sorting, a jump. No clock, environment, terminal,
 # command line or file; a stream that is written to was opened by whoever called.

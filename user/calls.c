@@ -9,6 +9,7 @@
  * peer is the program itself, over lo; connect and sendto wait for the machine's address first.
  */
 #include "drywire.h"
+#include "../core/base/array.h"
 #include "programs.h"
 
 enum { CALLS_PORT = 9009, CALLS_OTHER = 9010, CALLS_NOT_OPEN = 9 };
@@ -73,7 +74,7 @@ static void calls_descriptors(struct calls *c)
     struct socket_address at = {.addr = 0, .port = CALLS_PORT};
     uint8_t byte = 0;
 
-    for (unsigned i = 0; i < sizeof(takes) / sizeof(takes[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(takes); i++) {
         const char *w = takes[i].word;
         uint8_t nr = takes[i].nr;
         bool file = nr <= SYS_CLOSE;

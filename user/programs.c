@@ -2,6 +2,7 @@
  * The table of user programs; see programs.h.
  */
 #include "programs.h"
+#include "../core/base/array.h"
 
 const struct program programs[] = {
     {"calls", calls_main, "calls"},
@@ -14,4 +15,4 @@ const struct program programs[] = {
     {"webget", webget_main, "webget [-q] URL"},
 };
 
-const unsigned programs_count = sizeof(programs) / sizeof(programs[0]);
+const unsigned programs_count = ARRAY_COUNT(programs);

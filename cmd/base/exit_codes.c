@@ -1,5 +1,6 @@
 /* Which exit code: see exit_codes.h. */
 #include "exit_codes.h"
+#include "../../core/base/array.h"
 
 int worse_exit(int a, int b)
 {
@@ -7,7 +8,7 @@ int worse_exit(int a, int b)
                                 EXIT_DIVERGED, EXIT_FAIL,    EXIT_USAGE,       EXIT_HARNESS};
     int best = 0;
 
-    for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(order); i++)
         if (order[i] == a || order[i] == b)
             best = order[i];
     return best;

@@ -3,6 +3,7 @@
  * we do. See qemu_run.h.
  */
 #include "qemu_run.h"
+#include "../../core/base/array.h"
 #include "live.h"
 #include "../base/exit_codes.h"
 #include "../../sim/text/values.h"
@@ -40,7 +41,7 @@ void qemu_watch_stop(void)
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction a = {.sa_handler = children_stop, .sa_flags = SA_RESTART}, old;
 
-    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(numbers); i++)
         if (!sigaction(numbers[i], NULL, &old) && old.sa_handler != SIG_IGN)
             sigaction(numbers[i], &a, NULL);
     signal(SIGCHLD, SIG_DFL); /* ignored, it would leave nobody to wait for */

@@ -1,5 +1,6 @@
 /* Machines of QEMU and the argument vector: see qemu_machine.h. */
 #include "qemu_machine.h"
+#include "../../core/base/array.h"
 #include "../../sim/text/values.h"
 #include "../base/exit_codes.h"
 #include <inttypes.h>
@@ -61,7 +62,7 @@ static const struct qemu_machine machines[] = {
      .pci = true,
      .transport = TRANSPORT_MMIO},
 };
-enum { MACHINES = sizeof(machines) / sizeof(machines[0]) };
+enum { MACHINES = ARRAY_COUNT(machines) };
 
 /* What every machine gets: no accelerator but TCG, no default devices, the serial line to us. */
 static const char *const common_arguments[] = {

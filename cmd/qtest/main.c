@@ -3,6 +3,7 @@
  * QEMU that it starts. Prints the story as `drywire run` does, with times since power-on.
  */
 #include "../../core/base/check.h"
+#include "../../core/base/array.h"
 #include "../../core/base/err.h"
 #include "../../core/trace/trace.h"
 #include "../../core/virtio/virtio_spec.h"
@@ -151,7 +152,7 @@ static void qtest_watch(uint64_t timeout_s)
     struct sigaction crash = {.sa_sigaction = qtest_on_crash, .sa_flags = SA_SIGINFO};
     struct sigaction late = {.sa_handler = qtest_on_alarm};
 
-    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(numbers); i++)
         sigaction(numbers[i], &crash, NULL);
     sigaction(SIGALRM, &late, NULL);
     alarm((unsigned)timeout_s + ALARM_LATER_S);

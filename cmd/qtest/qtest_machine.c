@@ -65,7 +65,8 @@ static uint32_t machine_pci_address(uint64_t addr)
     return UINT32_C(1) << 31 | (uint32_t)(addr >> 12) << 8 | (addr & 0xfc);
 }
 
-static uint32_t machine_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)
+static uint32_t qtest_machine_reg_read(void *ctx, enum reg_space space, uint64_t addr,
+                                       unsigned size)
 {
     struct qtest_machine *m = ctx;
     const struct board *b = m->board;
@@ -85,8 +86,8 @@ static uint32_t machine_reg_read(void *ctx, enum reg_space space, uint64_t addr,
     return UINT32_MAX;
 }
 
-static void machine_reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned size,
-                              uint32_t value)
+static void qtest_machine_reg_write(void *ctx, enum reg_space space, uint64_t addr, unsigned size,
+                                    uint32_t value)
 {
     struct qtest_machine *m = ctx;
     const struct board *b = m->board;
@@ -112,7 +113,7 @@ static void machine_reg_write(void *ctx, enum reg_space space, uint64_t addr, un
     }
 }
 
-static uint64_t machine_bus_address(void *ctx, const void *ptr)
+static uint64_t qtest_machine_bus_address(void *ctx, const void *ptr)
 {
     struct qtest_machine *m = ctx;
 
@@ -120,7 +121,7 @@ static uint64_t machine_bus_address(void *ctx, const void *ptr)
 }
 
 /* The device is a thread of another process that maps the same memory. */
-static void machine_barrier(void *ctx, enum barrier kind)
+static void qtest_machine_barrier(void *ctx, enum barrier kind)
 {
     (void)ctx;
     switch (kind) {
@@ -137,26 +138,26 @@ static void machine_barrier(void *ctx, enum barrier kind)
 }
 
 /* The register access before it already waited for QEMU's main loop. */
-static void machine_relax(void *ctx)
+static void qtest_machine_relax(void *ctx)
 {
     (void)ctx;
 }
 
-static uint64_t machine_entropy(void *ctx)
+static uint64_t qtest_machine_entropy(void *ctx)
 {
     struct qtest_machine *m = ctx;
 
     return rng_next(&m->entropy);
 }
 
-static void machine_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
+static void qtest_machine_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
 {
     struct qtest_machine *m = ctx;
 
     m->listener.trace(id, args, count);
 }
 
-static void machine_line(void *ctx, const char *text, size_t len)
+static void qtest_machine_line(void *ctx, const char *text, size_t len)
 {
     struct qtest_machine *m = ctx;
 
@@ -284,14 +285,14 @@ int qtest_machine_start(struct qtest_machine *m, const struct qtest_machine_conf
     rng_init(&m->entropy, c->seed, 0); /* as in the simulator */
     m->platform = (struct platform){
         .ctx = m,
-        .reg_read = machine_reg_read,
-        .reg_write = machine_reg_write,
-        .bus_address = machine_bus_address,
-        .barrier = machine_barrier,
-        .relax = machine_relax,
-        .entropy = machine_entropy,
-        .trace = machine_trace,
-        .line = machine_line,
+        .reg_read = qtest_machine_reg_read,
+        .reg_write = qtest_machine_reg_write,
+        .bus_address = qtest_machine_bus_address,
+        .barrier = qtest_machine_barrier,
+        .relax = qtest_machine_relax,
+        .entropy = qtest_machine_entropy,
+        .trace = qtest_machine_trace,
+        .line = qtest_machine_line,
     };
     code = machine_check_version(m, c->board);
     if (code)

@@ -1,5 +1,6 @@
 /* Where the registers of a virtio device are, and what they mean: see registers.h. */
 #include "registers.h"
+#include "../../core/base/array.h"
 #include "../../core/virtio/virtio_spec.h"
 
 const char *const block_names[BLOCKS] = {"reg", "common", "notify", "isr", "device", "legacy"};
@@ -41,7 +42,7 @@ static const struct {
 
 enum meaning registers_meaning(enum block block, uint32_t offset, bool *high)
 {
-    for (unsigned i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(registers); i++) {
         bool place = registers[i].meaning >= MEANS_DESC;
 
         if (registers[i].block != block)

@@ -4,6 +4,7 @@
  * See import_parts.h.
  */
 #include "import_parts.h"
+#include "../../core/base/array.h"
 #include "../../user/http.h"
 #include "../../sim/engine/sim.h"
 #include <inttypes.h>
@@ -101,7 +102,7 @@ static bool import_needs_hex(const uint8_t *bytes, size_t len)
 {
     static const char *const words[] = {"read=", "fill=", "hex=", "close"};
 
-    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(words); i++)
         if (len >= strlen(words[i]) && memcmp(bytes, words[i], strlen(words[i])) == 0)
             return true;
     return memchr(bytes, 0, len) != NULL;

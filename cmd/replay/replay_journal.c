@@ -3,6 +3,7 @@
  * file, the traps, gdb and the verdict.
  */
 #include "replay_journal.h"
+#include "../../core/base/array.h"
 #include "found.h"
 #include "../../core/base/check.h"
 #include "../../sim/base/memory.h"
@@ -67,7 +68,7 @@ static void replay_journal_watch_signals(void)
     static const int numbers[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE};
     struct sigaction a = {.sa_sigaction = replay_journal_on_signal, .sa_flags = SA_SIGINFO};
 
-    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(numbers); i++)
         sigaction(numbers[i], &a, NULL);
 }
 

@@ -1,5 +1,6 @@
 /* Long lines on a terminal: see fold.h. */
 #include "fold.h"
+#include "../../core/base/array.h"
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -52,7 +53,7 @@ static bool fold_is_command(const char *line)
 {
     static const char *const names[] = {"replay:", "again:", "wireshark:", "bisect:"};
 
-    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(names); i++)
         if (!strncmp(line, names[i], strlen(names[i])))
             return true;
     return false;

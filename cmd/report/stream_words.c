@@ -1,5 +1,6 @@
 /* What a stream of draws decides: see stream_words.h. */
 #include "stream_words.h"
+#include "../../core/base/array.h"
 #include <string.h>
 
 const char *stream_words(const char *stream)
@@ -27,7 +28,7 @@ const char *stream_words(const char *stream)
         {"memory.load", "a load sees a store of the device early"},
     };
 
-    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(known); i++)
         if (strcmp(stream, known[i].stream) == 0)
             return known[i].words;
     return "";

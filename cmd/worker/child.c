@@ -3,6 +3,7 @@
  * into verdicts. See child.h; pool.c has the parent's part.
  */
 #include "child.h"
+#include "../../core/base/array.h"
 #include "crash.h"
 #include "../base/origin.h"
 #include "../base/whole_file.h"
@@ -308,7 +309,7 @@ void child_watch_signals(void)
     struct sigaction a = {.sa_sigaction = child_on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
     sigaltstack(&alternate, NULL);
-    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(numbers); i++)
         sigaction(numbers[i], &a, NULL);
 }
 

@@ -5,6 +5,7 @@
  * verdicts over in the order of the runs.
  */
 #include "pool.h"
+#include "../../core/base/array.h"
 #include "worker.h"
 #include "../../sim/base/memory.h"
 #include "../base/whole_file.h"
@@ -42,7 +43,7 @@ struct crew {
 static volatile sig_atomic_t asked_to_end;
 
 static const int endings[] = {SIGINT, SIGTERM, SIGHUP};
-enum { ENDINGS = sizeof(endings) / sizeof(endings[0]) };
+enum { ENDINGS = ARRAY_COUNT(endings) };
 
 static void pool_on_ending(int number)
 {

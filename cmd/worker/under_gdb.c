@@ -7,6 +7,7 @@
  * time.
  */
 #include "under_gdb.h"
+#include "../../core/base/array.h"
 #include "../../sim/text/values.h"
 #include "../../sim/engine/sim.h"
 #include "../base/exit_codes.h"
@@ -49,7 +50,7 @@ int run_under_gdb(const char *path, const struct run_choice *choice, const char 
     const char *words[WORDS_MAX];
     char self[4096], seed[24], at[200] = "break sim_failure_found";
     ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    unsigned n = sizeof(before) / sizeof(before[0]);
+    unsigned n = ARRAY_COUNT(before);
 
     self[len > 0 ? len : 0] = 0;
     snprintf(seed, sizeof(seed), "%" PRIu64, choice->seed);

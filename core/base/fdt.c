@@ -2,7 +2,7 @@
  * The flattened devicetree: header, blocks, tokens, nodes and properties (Devicetree Specification
  * v0.4, chapter 5). Nodes are found in fdt_find.c; what properties mean is in fdt_bus.c.
  *
- * token_read() is the only reader of the structure block, string_at() and string_is() of the
+ * token_read() is the only reader of the structure block, fdt_string_at() and string_is() of the
  * strings: they check everything against the bounds of their block, whoever calls. An offset `at`
  * is within the structure block and below 2^31, so that sums of two stay below 2^32.
  */
@@ -88,7 +88,7 @@ static uint32_t align_word(uint32_t n)
 }
 
 /* A property's name, or NULL: not in the block, without an end, too long. */
-static const char *string_at(const struct fdt *f, uint32_t offset)
+static const char *fdt_string_at(const struct fdt *f, uint32_t offset)
 {
     uint32_t size = f->strings_size;
 
@@ -188,7 +188,7 @@ static int structure_check(const struct fdt *f)
             properties = false;
             break;
         case PROP:
-            if (!properties || !string_at(f, t.string))
+            if (!properties || !fdt_string_at(f, t.string))
                 return ERR_PROTO;
             break;
         case END:
@@ -365,7 +365,7 @@ bool fdt_next_prop(const struct fdt *f, const struct fdt_node *n, struct fdt_pro
     struct token t = {.next = p->next};
     const char *name;
 
-    if (!prop_next(f, n, &t) || !(name = string_at(f, t.string)))
+    if (!prop_next(f, n, &t) || !(name = fdt_string_at(f, t.string)))
         return false;
     *p = (struct fdt_prop){name, t.value, t.len, t.next};
     return true;

@@ -47,7 +47,7 @@ static int bus_cells(const struct fdt *f, const struct fdt_node *n, uint32_t *ad
     return err ? err : count_get(f, n, "#size-cells", SIZE_CELLS_DEFAULT, size);
 }
 
-static int table_check(struct table *t)
+static int fdt_bus_table_check(struct table *t)
 {
     uint32_t row;
 
@@ -86,7 +86,7 @@ int fdt_reg(const struct fdt *f, const struct fdt_node *n, uint32_t index, struc
         return ERR_NOENT;
     err = bus_cells(f, &bus, &t.parent, &t.size);
     if (err == 0)
-        err = table_check(&t);
+        err = fdt_bus_table_check(&t);
     if (err < 0)
         return err;
     if (index >= t.rows)
@@ -111,7 +111,7 @@ static int ranges_open(const struct fdt *f, const struct fdt_node *n, struct tab
     err = bus_cells(f, n, &t->child, &t->size);
     if (err == 0)
         err = bus_cells(f, &parent, &t->parent, &unused);
-    return err ? err : table_check(t);
+    return err ? err : fdt_bus_table_check(t);
 }
 
 static int ranges_row(const struct table *t, uint32_t index, struct fdt_window *out)

@@ -6,6 +6,7 @@
  * receive is dropped, as the stack has one interface besides loopback.
  */
 #include "kernel.h"
+#include "../base/array.h"
 #include "../trace/trace.h"
 
 /* A driver is a row here, and its state a member of the union in struct device. */
@@ -16,7 +17,7 @@ static const struct virtio_driver *const drivers[] = {
 
 static const struct virtio_driver *device_driver(int type)
 {
-    for (unsigned i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(drivers); i++)
         if ((int)drivers[i]->type == type)
             return drivers[i];
     return 0;
@@ -37,8 +38,8 @@ struct device_setup {
 };
 
 /* 0, or the error of the device that the stack was to have. */
-static int device_start(struct device_setup *s, const struct virtio_driver *driver,
-                        const struct virtio_place *place)
+static int devices_device_start(struct device_setup *s, const struct virtio_driver *driver,
+                                const struct virtio_place *place)
 {
     struct kernel *k = s->kernel;
     struct device *d = k->devices[k->device_count];
@@ -73,7 +74,7 @@ static int devices_start_mmio(struct device_setup *s)
             device_driver(virtio_open(&d, s->kernel->platform, &place));
 
         if (driver)
-            err = device_start(s, driver, &place);
+            err = devices_device_start(s, driver, &place);
     }
     return err;
 }
@@ -105,7 +106,7 @@ static int devices_start_pci(struct device_setup *s)
         if (places->pci_irq)
             place.irq = device_pci_irq(p, &place, places->pci_irq);
         place.msix = places->msix;
-        err = device_start(s, driver, &place);
+        err = devices_device_start(s, driver, &place);
     }
     return err;
 }

@@ -30,7 +30,7 @@ static int get_address(struct task *t, uint64_t at, struct socket_address *out)
 }
 
 /* An address for the program, unless it passed 0 for it. */
-static int put_address(struct task *t, uint64_t at, const struct socket_address *from)
+static int sys_put_address(struct task *t, uint64_t at, const struct socket_address *from)
 {
     struct user_buffer b = user_at(t, at, sizeof(*from));
 
@@ -43,7 +43,7 @@ static int probe_address(struct task *t, uint64_t at)
     struct socket_address probe;
     int err = at ? get_address(t, at, &probe) : 0;
 
-    return err ? err : put_address(t, at, &probe);
+    return err ? err : sys_put_address(t, at, &probe);
 }
 
 static bool timed_out(const struct task *t, const struct call *c)
@@ -175,7 +175,7 @@ static int64_t sys_accept(struct task *t, const struct call *c)
     err = f->ops->socket->accept(f->object, &child, &from);
     if (err)
         return err;
-    put_address(t, c->args[1], &from);
+    sys_put_address(t, c->args[1], &from);
     return fd_add(t, child);
 }
 
@@ -203,7 +203,7 @@ static int64_t sys_recvfrom(struct task *t, const struct call *c)
         return ERR_FAULT;
     n = f->ops->socket->recvfrom(f->object, &b, &from);
     if (n >= 0)
-        put_address(t, c->args[3], &from);
+        sys_put_address(t, c->args[3], &from);
     return n;
 }
 

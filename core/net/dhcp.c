@@ -23,7 +23,7 @@ enum { LEASE_MIN_S = 8 };
 
 /* ---- the one setter of the state ---- */
 
-static bool may_move(enum dhcp_state from, enum dhcp_state to)
+static bool dhcp_may_move(enum dhcp_state from, enum dhcp_state to)
 {
     switch (to) {
     case DHCP_INIT:
@@ -44,7 +44,7 @@ static bool may_move(enum dhcp_state from, enum dhcp_state to)
 
 static void dhcp_move(struct stack *s, enum dhcp_state to)
 {
-    CHECK(may_move(s->dhcp.state, to));
+    CHECK(dhcp_may_move(s->dhcp.state, to));
     TRACE(s->platform, TRACE_DHCP_STATE, s->dhcp.state, to);
     s->dhcp.state = to;
     s->dhcp.tries = 0;
@@ -221,7 +221,7 @@ static void input_offer(struct stack *s, struct dhcp_lease *l)
     send_request(s);
 }
 
-static void input_ack(struct stack *s, struct dhcp_lease *l)
+static void dhcp_input_ack(struct stack *s, struct dhcp_lease *l)
 {
     struct dhcp_client *d = &s->dhcp;
     bool asked =
@@ -280,7 +280,7 @@ void dhcp_input(struct stack *s, uint32_t src, const uint8_t *bytes, size_t len)
         input_offer(s, &m.lease);
         break;
     case DHCP_ACK:
-        input_ack(s, &m.lease);
+        dhcp_input_ack(s, &m.lease);
         break;
     case DHCP_NAK:
         input_nak(s, &m.lease);

@@ -118,7 +118,7 @@ static uint8_t *put_option(uint8_t *at, uint8_t code, const void *value, uint8_t
     return at + 2 + len;
 }
 
-static uint8_t *put_address(uint8_t *at, uint8_t code, uint32_t addr)
+static uint8_t *dhcp_message_put_address(uint8_t *at, uint8_t code, uint32_t addr)
 {
     be32 value = be32_of(addr);
 
@@ -147,8 +147,8 @@ void dhcp_write(uint8_t *out, const struct dhcp_build *b, const uint8_t mac[6])
     mem_copy(client_id + 1, mac, 6);
     at = put_option(at, OPTION_TYPE, &type, 1);
     at = put_option(at, OPTION_CLIENT_ID, client_id, sizeof(client_id));
-    at = put_address(at, OPTION_REQUESTED, b->requested);
-    at = put_address(at, OPTION_SERVER, b->server);
+    at = dhcp_message_put_address(at, OPTION_REQUESTED, b->requested);
+    at = dhcp_message_put_address(at, OPTION_SERVER, b->server);
     at = put_option(at, OPTION_MAX_SIZE, &size, sizeof(size));
     at = put_option(at, OPTION_PARAMETERS, parameters, sizeof(parameters));
     *at = OPTION_END;

@@ -13,7 +13,7 @@ enum { EPHEMERAL_FIRST = 1024, EPHEMERAL_COUNT = 65536 - EPHEMERAL_FIRST };
 
 /* ---- the state ---- */
 
-static bool may_move(enum tcp_state from, enum tcp_state to)
+static bool tcp_may_move(enum tcp_state from, enum tcp_state to)
 {
     switch (to) {
     case TCP_CLOSED:
@@ -42,7 +42,7 @@ static bool may_move(enum tcp_state from, enum tcp_state to)
 
 void tcp_move(struct tcp_conn *c, enum tcp_state to)
 {
-    CHECK(may_move(c->state, to));
+    CHECK(tcp_may_move(c->state, to));
     TRACE(c->stack->platform, TRACE_TCP_STATE, c->number, c->state, to);
     c->state = to;
 }

@@ -354,7 +354,8 @@ static void window_changed(struct tcp_conn *c)
 }
 
 /* False: the segment ends here. */
-static bool input_ack(struct tcp_conn *c, const struct ipv4_packet *p, const struct tcp_segment *g)
+static bool tcp_input_ack(struct tcp_conn *c, const struct ipv4_packet *p,
+                          const struct tcp_segment *g)
 {
     bool update;
 
@@ -597,7 +598,7 @@ static void input_synchronised(struct tcp_conn *c, const struct ipv4_packet *p,
     trim(c, g);
 
     /* Fifth, the ACK field. */
-    if (!input_ack(c, p, g))
+    if (!tcp_input_ack(c, p, g))
         return;
     if (tcp_fin_acked(c) && !fin_acknowledged(c))
         return;

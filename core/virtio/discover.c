@@ -38,7 +38,7 @@ static void slot_found(const struct fdt *f, const struct fdt_node *n, struct dev
     places->slot_count++;
 }
 
-static void find_places(const struct fdt *f, struct discovered *out)
+static void discover_find_places(const struct fdt *f, struct discovered *out)
 {
     struct fdt_node n = {0};
     struct fdt_prop p;
@@ -70,6 +70,6 @@ const char *discover(const void *tree, size_t len, struct discovered *out)
     n = (struct fdt_node){0};
     if (!fdt_find_path(&f, "/chosen", &n))
         out->bootargs = fdt_text(&f, &n, "bootargs");
-    find_places(&f, out);
+    discover_find_places(&f, out);
     return 0;
 }

@@ -56,20 +56,21 @@ static uint32_t mmio_queue_size_max(struct virtio_device *d, uint16_t index)
     return in_use ? 0 : reg_read(d, VIRTIO_MMIO_QUEUE_NUM_MAX);
 }
 
-static void write_address(struct virtio_device *d, uint32_t low_register, uint64_t address)
+static void virtio_mmio_write_address(struct virtio_device *d, uint32_t low_register,
+                                      uint64_t address)
 {
     reg_write(d, low_register, (uint32_t)address);
     reg_write(d, low_register + 4, (uint32_t)(address >> 32));
 }
 
-static int modern_queue_enable(struct virtio_device *d, uint16_t index, uint16_t size,
-                               const struct virtq_addresses *at)
+static int virtio_mmio_modern_queue_enable(struct virtio_device *d, uint16_t index, uint16_t size,
+                                           const struct virtq_addresses *at)
 {
     reg_write(d, VIRTIO_MMIO_QUEUE_SEL, index);
     reg_write(d, VIRTIO_MMIO_QUEUE_NUM, size);
-    write_address(d, VIRTIO_MMIO_QUEUE_DESC_LOW, at->desc);
-    write_address(d, VIRTIO_MMIO_QUEUE_AVAIL_LOW, at->avail);
-    write_address(d, VIRTIO_MMIO_QUEUE_USED_LOW, at->used);
+    virtio_mmio_write_address(d, VIRTIO_MMIO_QUEUE_DESC_LOW, at->desc);
+    virtio_mmio_write_address(d, VIRTIO_MMIO_QUEUE_AVAIL_LOW, at->avail);
+    virtio_mmio_write_address(d, VIRTIO_MMIO_QUEUE_USED_LOW, at->used);
     reg_write(d, VIRTIO_MMIO_QUEUE_READY, 1);
     if (reg_read(d, VIRTIO_MMIO_QUEUE_READY) != 1)
         return virtio_fail(d, VIRTIO_FAILURE_QUEUE_READY, index);
@@ -77,8 +78,8 @@ static int modern_queue_enable(struct virtio_device *d, uint16_t index, uint16_t
 }
 
 /* The guest page size was written when the device was opened: 4.2.4. */
-static int legacy_queue_enable(struct virtio_device *d, uint16_t index, uint16_t size,
-                               const struct virtq_addresses *at)
+static int virtio_mmio_legacy_queue_enable(struct virtio_device *d, uint16_t index, uint16_t size,
+                                           const struct virtq_addresses *at)
 {
     if (at->desc / VIRTQ_LEGACY_ALIGN > UINT32_MAX)
         return virtio_fail(d, VIRTIO_FAILURE_MEMORY, at->desc);
@@ -102,12 +103,12 @@ static uint32_t mmio_config_read(struct virtio_device *d, uint32_t offset, unsig
                                  size);
 }
 
-static uint32_t modern_config_generation(struct virtio_device *d)
+static uint32_t virtio_mmio_modern_config_generation(struct virtio_device *d)
 {
     return reg_read(d, VIRTIO_MMIO_CONFIG_GENERATION);
 }
 
-static uint32_t legacy_config_generation(struct virtio_device *d)
+static uint32_t virtio_mmio_legacy_config_generation(struct virtio_device *d)
 {
     (void)d;
     return 0;
@@ -129,10 +130,10 @@ static const struct virtio_transport mmio_modern = {
     .features_read = mmio_features_read,
     .features_write = mmio_features_write,
     .queue_size_max = mmio_queue_size_max,
-    .queue_enable = modern_queue_enable,
+    .queue_enable = virtio_mmio_modern_queue_enable,
     .notify = mmio_notify,
     .config_read = mmio_config_read,
-    .config_generation = modern_config_generation,
+    .config_generation = virtio_mmio_modern_config_generation,
     .interrupt_ack = mmio_interrupt_ack,
 };
 
@@ -142,10 +143,10 @@ static const struct virtio_transport mmio_legacy = {
     .features_read = mmio_features_read,
     .features_write = mmio_features_write,
     .queue_size_max = mmio_queue_size_max,
-    .queue_enable = legacy_queue_enable,
+    .queue_enable = virtio_mmio_legacy_queue_enable,
     .notify = mmio_notify,
     .config_read = mmio_config_read,
-    .config_generation = legacy_config_generation,
+    .config_generation = virtio_mmio_legacy_config_generation,
     .interrupt_ack = mmio_interrupt_ack,
 };
 

@@ -12,7 +12,7 @@
 /* A device that has had frames for so long and gave none back does not see them. */
 #define STALL_NS NS_PER_S
 
-static uint64_t bus(const struct virtio_net *n, const void *ptr)
+static uint64_t virtio_net_bus(const struct virtio_net *n, const void *ptr)
 {
     const struct platform *p = n->dev.platform;
 
@@ -23,7 +23,7 @@ static uint64_t bus(const struct virtio_net *n, const void *ptr)
 
 static void rx_post(struct virtio_net *n, uint8_t *slot)
 {
-    uint64_t at = bus(n, slot);
+    uint64_t at = virtio_net_bus(n, slot);
     struct virtq_seg seg[2] = {{at, VIRTIO_NET_RX_BUFFER_MIN}};
     unsigned count = 1;
 
@@ -134,7 +134,7 @@ static void net_send(void *ctx, uint8_t *frame, size_t len)
 {
     struct virtio_net *n = ctx;
     uint8_t *slot = frame - n->header_len;
-    uint64_t at = bus(n, slot);
+    uint64_t at = virtio_net_bus(n, slot);
     struct virtq_seg seg[2] = {{at, (uint32_t)(n->header_len + len)}};
     unsigned count = 1;
 

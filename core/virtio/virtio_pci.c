@@ -10,66 +10,67 @@
 
 /* ---- registers of the modern interface ---- */
 
-static uint32_t common_read(struct virtio_device *d, uint32_t offset, unsigned size)
+static uint32_t virtio_pci_common_read(struct virtio_device *d, uint32_t offset, unsigned size)
 {
     return region_read(d, &d->pci.common, offset, size);
 }
 
-static void common_write(struct virtio_device *d, uint32_t offset, unsigned size, uint32_t value)
+static void virtio_pci_common_write(struct virtio_device *d, uint32_t offset, unsigned size,
+                                    uint32_t value)
 {
     region_write(d, &d->pci.common, offset, size, value);
 }
 
 static uint8_t modern_status_read(struct virtio_device *d)
 {
-    return (uint8_t)common_read(d, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1);
+    return (uint8_t)virtio_pci_common_read(d, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1);
 }
 
 static void modern_status_write(struct virtio_device *d, uint8_t status)
 {
-    common_write(d, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1, status);
+    virtio_pci_common_write(d, VIRTIO_PCI_COMMON_DEVICE_STATUS, 1, status);
 }
 
 static uint64_t modern_features_read(struct virtio_device *d)
 {
     uint64_t low, high;
 
-    common_write(d, VIRTIO_PCI_COMMON_DEVICE_FEATURE_SELECT, 4, 0);
-    low = common_read(d, VIRTIO_PCI_COMMON_DEVICE_FEATURE, 4);
-    common_write(d, VIRTIO_PCI_COMMON_DEVICE_FEATURE_SELECT, 4, 1);
-    high = common_read(d, VIRTIO_PCI_COMMON_DEVICE_FEATURE, 4);
+    virtio_pci_common_write(d, VIRTIO_PCI_COMMON_DEVICE_FEATURE_SELECT, 4, 0);
+    low = virtio_pci_common_read(d, VIRTIO_PCI_COMMON_DEVICE_FEATURE, 4);
+    virtio_pci_common_write(d, VIRTIO_PCI_COMMON_DEVICE_FEATURE_SELECT, 4, 1);
+    high = virtio_pci_common_read(d, VIRTIO_PCI_COMMON_DEVICE_FEATURE, 4);
     return high << 32 | low;
 }
 
 static void modern_features_write(struct virtio_device *d, uint64_t features)
 {
-    common_write(d, VIRTIO_PCI_COMMON_DRIVER_FEATURE_SELECT, 4, 0);
-    common_write(d, VIRTIO_PCI_COMMON_DRIVER_FEATURE, 4, (uint32_t)features);
-    common_write(d, VIRTIO_PCI_COMMON_DRIVER_FEATURE_SELECT, 4, 1);
-    common_write(d, VIRTIO_PCI_COMMON_DRIVER_FEATURE, 4, (uint32_t)(features >> 32));
+    virtio_pci_common_write(d, VIRTIO_PCI_COMMON_DRIVER_FEATURE_SELECT, 4, 0);
+    virtio_pci_common_write(d, VIRTIO_PCI_COMMON_DRIVER_FEATURE, 4, (uint32_t)features);
+    virtio_pci_common_write(d, VIRTIO_PCI_COMMON_DRIVER_FEATURE_SELECT, 4, 1);
+    virtio_pci_common_write(d, VIRTIO_PCI_COMMON_DRIVER_FEATURE, 4, (uint32_t)(features >> 32));
 }
 
 static uint32_t modern_queue_size_max(struct virtio_device *d, uint16_t index)
 {
     if (index >= VIRTIO_PCI_QUEUES_MAX)
         return 0;
-    common_write(d, VIRTIO_PCI_COMMON_QUEUE_SELECT, 2, index);
-    if (common_read(d, VIRTIO_PCI_COMMON_QUEUE_ENABLE, 2))
+    virtio_pci_common_write(d, VIRTIO_PCI_COMMON_QUEUE_SELECT, 2, index);
+    if (virtio_pci_common_read(d, VIRTIO_PCI_COMMON_QUEUE_ENABLE, 2))
         return 0;
-    return common_read(d, VIRTIO_PCI_COMMON_QUEUE_SIZE, 2);
+    return virtio_pci_common_read(d, VIRTIO_PCI_COMMON_QUEUE_SIZE, 2);
 }
 
 /* Each half of a 64-bit field is a field of its own: 4.1.3.1. */
-static void write_address(struct virtio_device *d, uint32_t offset, uint64_t address)
+static void virtio_pci_write_address(struct virtio_device *d, uint32_t offset, uint64_t address)
 {
-    common_write(d, offset, 4, (uint32_t)address);
-    common_write(d, offset + 4, 4, (uint32_t)(address >> 32));
+    virtio_pci_common_write(d, offset, 4, (uint32_t)address);
+    virtio_pci_common_write(d, offset + 4, 4, (uint32_t)(address >> 32));
 }
 
 /* Where the selected queue is notified: 4.1.4.4. */
 static int notify_find(struct virtio_device *d, uint16_t index)
 {
-    uint32_t off = common_read(d, VIRTIO_PCI_COMMON_QUEUE_NOTIFY_OFF, 2);
+    uint32_t off = virtio_pci_common_read(d, VIRTIO_PCI_COMMON_QUEUE_NOTIFY_OFF, 2);
     uint64_t at = off * (uint64_t)d->pci.notify_multiplier;
 
     if (at + 2 > d->pci.notify.len || at % 2)
@@ -79,21 +80,21 @@ static int notify_find(struct virtio_device *d, uint16_t index)
 }
 
 /* A reset forgets the vectors, so both are written here: the last step before queues are live. */
-static int modern_queue_enable(struct virtio_device *d, uint16_t index, uint16_t size,
-                               const struct virtq_addresses *at)
+static int virtio_pci_modern_queue_enable(struct virtio_device *d, uint16_t index, uint16_t size,
+                                          const struct virtq_addresses *at)
 {
-    common_write(d, VIRTIO_PCI_COMMON_QUEUE_SELECT, 2, index);
-    common_write(d, VIRTIO_PCI_COMMON_QUEUE_SIZE, 2, size);
+    virtio_pci_common_write(d, VIRTIO_PCI_COMMON_QUEUE_SELECT, 2, index);
+    virtio_pci_common_write(d, VIRTIO_PCI_COMMON_QUEUE_SIZE, 2, size);
     if (virtio_pci_vector(d, VIRTIO_PCI_COMMON_CONFIG_MSIX_VECTOR) ||
         virtio_pci_vector(d, VIRTIO_PCI_COMMON_QUEUE_MSIX_VECTOR))
         return ERR_DEVICE;
-    write_address(d, VIRTIO_PCI_COMMON_QUEUE_DESC, at->desc);
-    write_address(d, VIRTIO_PCI_COMMON_QUEUE_DRIVER, at->avail);
-    write_address(d, VIRTIO_PCI_COMMON_QUEUE_DEVICE, at->used);
+    virtio_pci_write_address(d, VIRTIO_PCI_COMMON_QUEUE_DESC, at->desc);
+    virtio_pci_write_address(d, VIRTIO_PCI_COMMON_QUEUE_DRIVER, at->avail);
+    virtio_pci_write_address(d, VIRTIO_PCI_COMMON_QUEUE_DEVICE, at->used);
     if (notify_find(d, index))
         return ERR_DEVICE;
-    common_write(d, VIRTIO_PCI_COMMON_QUEUE_ENABLE, 2, 1);
-    if (common_read(d, VIRTIO_PCI_COMMON_QUEUE_ENABLE, 2) != 1)
+    virtio_pci_common_write(d, VIRTIO_PCI_COMMON_QUEUE_ENABLE, 2, 1);
+    if (virtio_pci_common_read(d, VIRTIO_PCI_COMMON_QUEUE_ENABLE, 2) != 1)
         return virtio_fail(d, VIRTIO_FAILURE_QUEUE_READY, index);
     return 0;
 }
@@ -109,9 +110,9 @@ static uint32_t modern_config_read(struct virtio_device *d, uint32_t offset, uns
     return region_read(d, &d->pci.config, offset, size);
 }
 
-static uint32_t modern_config_generation(struct virtio_device *d)
+static uint32_t virtio_pci_modern_config_generation(struct virtio_device *d)
 {
-    return common_read(d, VIRTIO_PCI_COMMON_CONFIG_GENERATION, 1);
+    return virtio_pci_common_read(d, VIRTIO_PCI_COMMON_CONFIG_GENERATION, 1);
 }
 
 /* Reading it acknowledges; with messages it is left alone (4.1.4.5.2). */
@@ -128,10 +129,10 @@ static const struct virtio_transport pci_modern = {
     .features_read = modern_features_read,
     .features_write = modern_features_write,
     .queue_size_max = modern_queue_size_max,
-    .queue_enable = modern_queue_enable,
+    .queue_enable = virtio_pci_modern_queue_enable,
     .notify = modern_notify,
     .config_read = modern_config_read,
-    .config_generation = modern_config_generation,
+    .config_generation = virtio_pci_modern_config_generation,
     .interrupt_ack = modern_interrupt_ack,
 };
 

@@ -5,52 +5,53 @@
  */
 #include "virtio_pci.h"
 
-static uint32_t legacy_read(struct virtio_device *d, uint32_t offset, unsigned size)
+static uint32_t pci_legacy_read(struct virtio_device *d, uint32_t offset, unsigned size)
 {
     return region_read(d, &d->pci.common, offset, size);
 }
 
-static void legacy_write(struct virtio_device *d, uint32_t offset, unsigned size, uint32_t value)
+static void pci_legacy_write(struct virtio_device *d, uint32_t offset, unsigned size,
+                             uint32_t value)
 {
     region_write(d, &d->pci.common, offset, size, value);
 }
 
 static uint8_t legacy_status_read(struct virtio_device *d)
 {
-    return (uint8_t)legacy_read(d, VIRTIO_PCI_STATUS, 1);
+    return (uint8_t)pci_legacy_read(d, VIRTIO_PCI_STATUS, 1);
 }
 
 static void legacy_status_write(struct virtio_device *d, uint8_t status)
 {
-    legacy_write(d, VIRTIO_PCI_STATUS, 1, status);
+    pci_legacy_write(d, VIRTIO_PCI_STATUS, 1, status);
 }
 
 static uint64_t legacy_features_read(struct virtio_device *d)
 {
-    return legacy_read(d, VIRTIO_PCI_HOST_FEATURES, 4);
+    return pci_legacy_read(d, VIRTIO_PCI_HOST_FEATURES, 4);
 }
 
 static void legacy_features_write(struct virtio_device *d, uint64_t features)
 {
-    legacy_write(d, VIRTIO_PCI_GUEST_FEATURES, 4, (uint32_t)features);
+    pci_legacy_write(d, VIRTIO_PCI_GUEST_FEATURES, 4, (uint32_t)features);
 }
 
 static uint32_t legacy_queue_size_max(struct virtio_device *d, uint16_t index)
 {
-    legacy_write(d, VIRTIO_PCI_QUEUE_SEL, 2, index);
-    if (legacy_read(d, VIRTIO_PCI_QUEUE_PFN, 4))
+    pci_legacy_write(d, VIRTIO_PCI_QUEUE_SEL, 2, index);
+    if (pci_legacy_read(d, VIRTIO_PCI_QUEUE_PFN, 4))
         return 0;
-    return legacy_read(d, VIRTIO_PCI_QUEUE_NUM, 2);
+    return pci_legacy_read(d, VIRTIO_PCI_QUEUE_NUM, 2);
 }
 
 /* There is no register to say that the driver laid out fewer entries: 4.1.5.1.3. */
-static int legacy_queue_enable(struct virtio_device *d, uint16_t index, uint16_t size,
-                               const struct virtq_addresses *at)
+static int pci_legacy_queue_enable(struct virtio_device *d, uint16_t index, uint16_t size,
+                                   const struct virtq_addresses *at)
 {
     uint32_t has;
 
-    legacy_write(d, VIRTIO_PCI_QUEUE_SEL, 2, index);
-    has = legacy_read(d, VIRTIO_PCI_QUEUE_NUM, 2);
+    pci_legacy_write(d, VIRTIO_PCI_QUEUE_SEL, 2, index);
+    has = pci_legacy_read(d, VIRTIO_PCI_QUEUE_NUM, 2);
     if (has != size)
         return virtio_fail(d, VIRTIO_FAILURE_QUEUE_SIZE, has);
     if (at->desc / VIRTQ_LEGACY_ALIGN > UINT32_MAX)
@@ -58,15 +59,15 @@ static int legacy_queue_enable(struct virtio_device *d, uint16_t index, uint16_t
     if (virtio_pci_vector(d, VIRTIO_MSI_CONFIG_VECTOR) ||
         virtio_pci_vector(d, VIRTIO_MSI_QUEUE_VECTOR))
         return ERR_DEVICE;
-    legacy_write(d, VIRTIO_PCI_QUEUE_PFN, 4, (uint32_t)(at->desc / VIRTQ_LEGACY_ALIGN));
-    if (legacy_read(d, VIRTIO_PCI_QUEUE_PFN, 4) == 0)
+    pci_legacy_write(d, VIRTIO_PCI_QUEUE_PFN, 4, (uint32_t)(at->desc / VIRTQ_LEGACY_ALIGN));
+    if (pci_legacy_read(d, VIRTIO_PCI_QUEUE_PFN, 4) == 0)
         return virtio_fail(d, VIRTIO_FAILURE_QUEUE_READY, index);
     return 0;
 }
 
 static void legacy_notify(struct virtio_device *d, uint16_t index)
 {
-    legacy_write(d, VIRTIO_PCI_QUEUE_NOTIFY, 2, index);
+    pci_legacy_write(d, VIRTIO_PCI_QUEUE_NOTIFY, 2, index);
 }
 
 static uint32_t legacy_config_read(struct virtio_device *d, uint32_t offset, unsigned size)
@@ -74,7 +75,7 @@ static uint32_t legacy_config_read(struct virtio_device *d, uint32_t offset, uns
     return region_read(d, &d->pci.config, offset, size);
 }
 
-static uint32_t legacy_config_generation(struct virtio_device *d)
+static uint32_t pci_legacy_config_generation(struct virtio_device *d)
 {
     (void)d;
     return 0;
@@ -84,7 +85,7 @@ static uint8_t legacy_interrupt_ack(struct virtio_device *d)
 {
     if (d->pci.msix)
         return VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG;
-    return legacy_read(d, VIRTIO_PCI_ISR, 1) & (VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG);
+    return pci_legacy_read(d, VIRTIO_PCI_ISR, 1) & (VIRTIO_MMIO_INT_VRING | VIRTIO_MMIO_INT_CONFIG);
 }
 
 static const struct virtio_transport pci_legacy = {
@@ -93,10 +94,10 @@ static const struct virtio_transport pci_legacy = {
     .features_read = legacy_features_read,
     .features_write = legacy_features_write,
     .queue_size_max = legacy_queue_size_max,
-    .queue_enable = legacy_queue_enable,
+    .queue_enable = pci_legacy_queue_enable,
     .notify = legacy_notify,
     .config_read = legacy_config_read,
-    .config_generation = legacy_config_generation,
+    .config_generation = pci_legacy_config_generation,
     .interrupt_ack = legacy_interrupt_ack,
 };
 

@@ -198,7 +198,7 @@ static uint32_t common_queue_read(struct fake_virtio *d, struct vqueue *q, uint3
     }
 }
 
-static uint32_t common_read(struct fake_virtio *d, uint32_t offset)
+static uint32_t pci_common_read(struct fake_virtio *d, uint32_t offset)
 {
     struct vqueue *q = front_queue(d);
 
@@ -266,7 +266,7 @@ static void common_queue_write(struct fake_virtio *d, struct vqueue *q, uint32_t
     }
 }
 
-static void common_write(struct fake_virtio *d, uint32_t offset, uint32_t value)
+static void pci_common_write(struct fake_virtio *d, uint32_t offset, uint32_t value)
 {
     struct vqueue *q = front_queue(d);
 
@@ -341,7 +341,7 @@ static uint32_t modern_read(struct fake_virtio *d, uint32_t offset, unsigned siz
         return 0;
     if (offset >= FAKE_PCI_COMMON_AT && offset < FAKE_PCI_COMMON_AT + VIRTIO_PCI_COMMON_SIZE)
         return register_check(d, common_registers, offset - FAKE_PCI_COMMON_AT, size, R)
-                   ? common_read(d, offset - FAKE_PCI_COMMON_AT)
+                   ? pci_common_read(d, offset - FAKE_PCI_COMMON_AT)
                    : 0;
     if (in_config(d, offset))
         return front_config_read(d, offset - FAKE_PCI_DEVICE_AT, size);
@@ -356,7 +356,7 @@ static void modern_write(struct fake_virtio *d, uint32_t offset, unsigned size, 
         return;
     if (offset >= FAKE_PCI_COMMON_AT && offset < FAKE_PCI_COMMON_AT + VIRTIO_PCI_COMMON_SIZE) {
         if (register_check(d, common_registers, offset - FAKE_PCI_COMMON_AT, size, W))
-            common_write(d, offset - FAKE_PCI_COMMON_AT, value);
+            pci_common_write(d, offset - FAKE_PCI_COMMON_AT, value);
     } else if (in_notify(d, offset)) {
         notify_write(d, offset - FAKE_PCI_NOTIFY_AT, size, value);
     } else if (in_config(d, offset)) {
@@ -447,7 +447,7 @@ static void legacy_register_write(struct fake_virtio *d, uint32_t offset, uint32
     }
 }
 
-static uint32_t legacy_read(struct fake_virtio *d, uint32_t offset, unsigned size)
+static uint32_t pci_bar_legacy_read(struct fake_virtio *d, uint32_t offset, unsigned size)
 {
     uint32_t config = legacy_config_at(d);
 
@@ -459,7 +459,8 @@ static uint32_t legacy_read(struct fake_virtio *d, uint32_t offset, unsigned siz
                                                                 : 0;
 }
 
-static void legacy_write(struct fake_virtio *d, uint32_t offset, unsigned size, uint32_t value)
+static void pci_bar_legacy_write(struct fake_virtio *d, uint32_t offset, unsigned size,
+                                 uint32_t value)
 {
     uint32_t config = legacy_config_at(d);
 
@@ -473,7 +474,7 @@ static void legacy_write(struct fake_virtio *d, uint32_t offset, unsigned size, 
 
 /* ---- MSI-X ---- */
 
-static bool table_check(struct fake_virtio *d, uint32_t offset, unsigned size, unsigned how)
+static bool pci_table_check(struct fake_virtio *d, uint32_t offset, unsigned size, unsigned how)
 {
     bool table = offset >= FAKE_PCI_TABLE_AT && offset - FAKE_PCI_TABLE_AT < sizeof(d->pci.table);
 
@@ -484,14 +485,14 @@ static bool table_check(struct fake_virtio *d, uint32_t offset, unsigned size, u
 
 static uint32_t table_read(struct fake_virtio *d, uint32_t offset, unsigned size)
 {
-    if (!table_check(d, offset, size, R) || offset == FAKE_PCI_PBA_AT)
+    if (!pci_table_check(d, offset, size, R) || offset == FAKE_PCI_PBA_AT)
         return 0; /* nothing is ever pending */
     return d->pci.table[(offset - FAKE_PCI_TABLE_AT) / 4];
 }
 
 static void table_write(struct fake_virtio *d, uint32_t offset, unsigned size, uint32_t value)
 {
-    if (table_check(d, offset, size, W))
+    if (pci_table_check(d, offset, size, W))
         d->pci.table[(offset - FAKE_PCI_TABLE_AT) / 4] = value;
 }
 
@@ -522,7 +523,7 @@ uint32_t pci_bar_read(struct fake_virtio *d, unsigned bar, uint32_t offset, unsi
 {
     switch (bar) {
     case 0:
-        return legacy_read(d, offset, size);
+        return pci_bar_legacy_read(d, offset, size);
     case 1:
         return table_read(d, offset, size);
     default:
@@ -535,7 +536,7 @@ void pci_bar_write(struct fake_virtio *d, unsigned bar, uint32_t offset, unsigne
 {
     switch (bar) {
     case 0:
-        legacy_write(d, offset, size, value);
+        pci_bar_legacy_write(d, offset, size, value);
         break;
     case 1:
         table_write(d, offset, size, value);

@@ -1,5 +1,6 @@
 /* The PCI bus of fake devices: see pci_bus.h. */
 #include "pci_bus.h"
+#include "../../core/base/array.h"
 #include "front.h"
 
 /* Who is on the bus besides the devices, by place. */
@@ -61,7 +62,7 @@ static uint32_t bus_config_read(struct fake_pci_bus *b, uint64_t address, unsign
         return UINT32_MAX;
     if (d)
         return pci_config_read(d, at, size);
-    for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(others); i++)
         if (address >> 12 == others[i].place)
             return bus_other_read(i, at) >> (8 * (at % 4)) & bus_all_ones(size);
     return bus_all_ones(size);

@@ -4,6 +4,7 @@
  * them some that a driver must pass over (VirtIO 1.2 section 4.1.4.1).
  */
 #include "front.h"
+#include "../../core/base/array.h"
 #include "pci_bus.h"
 #include <string.h>
 
@@ -77,7 +78,7 @@ static void put_capabilities(struct fake_virtio *d)
 {
     unsigned link = PCI_CAPABILITY_LIST;
 
-    for (unsigned i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(capabilities); i++) {
         unsigned at = capabilities[i].at;
         bool vendor = capabilities[i].id == PCI_CAP_ID_VNDR;
 
@@ -133,7 +134,7 @@ static const struct {
 
 static void put_lie(struct fake_virtio *d)
 {
-    for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(lies); i++)
         if (lies[i].lie == d->config.lie)
             put(d, lies[i].at, lies[i].size, lies[i].value);
 }

@@ -241,7 +241,7 @@ static bool indirect_wrong(struct vqueue *q, const char *clause, const char *wha
 }
 
 /* The descriptor that refers to the table, and the table as a whole. */
-static bool table_check(struct vqueue *q, const struct vdesc *d)
+static bool vqueue_table_check(struct vqueue *q, const struct vdesc *d)
 {
     const char *clause = q->packed ? "2.8.19" : "2.7.5.3.1";
 
@@ -310,7 +310,7 @@ struct vbuffer *vqueue_append_table(struct vqueue *q, unsigned chain, const stru
 {
     struct vbuffer *table;
 
-    if (!table_check(q, d))
+    if (!vqueue_table_check(q, d))
         return NULL;
     table = buffer_take(q, chain, d, VBUFFER_TABLE);
     if (!table || !(q->packed ? packed_table(q, chain, d) : split_table(q, chain, d)))

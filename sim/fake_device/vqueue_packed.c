@@ -114,7 +114,7 @@ static bool desc_take(struct vqueue *q, unsigned chain, struct vdesc *d)
     return true;
 }
 
-static bool chain_take(struct vqueue *q)
+static bool vqueue_packed_chain_take(struct vqueue *q)
 {
     unsigned chain;
     struct vdesc d;
@@ -148,7 +148,7 @@ void vqueue_packed_fetch(struct vqueue *q)
     uint16_t flags;
 
     while (available(flags = slot_flags(q, q->seen), q->seen_wrap)) {
-        if (!chain_take(q)) {
+        if (!vqueue_packed_chain_take(q)) {
             q->ready = false;
             return;
         }
@@ -177,8 +177,8 @@ uint32_t vqueue_packed_fresh(const struct vqueue *q)
 
 /* ---- the device gives one back ---- */
 
-static void entry_write(struct vqueue *q, uint64_t at, uint16_t id, uint32_t written,
-                        unsigned flags)
+static void vqueue_packed_entry_write(struct vqueue *q, uint64_t at, uint16_t id, uint32_t written,
+                                      unsigned flags)
 {
     const struct fake_memory *m = q->memory;
 
@@ -209,8 +209,8 @@ void vqueue_packed_complete(struct vqueue *q, unsigned chain, uint32_t written)
     vqueue_release(q, q->chain[chain].id);
     q->chain_free[q->chain_free_count++] = (uint16_t)chain;
     if (q->lie == VQUEUE_LIE_TWICE) /* the second before the first is seen */
-        entry_write(q, slot_at(q, q->used_idx), q->chain[chain].id, written, flags);
-    entry_write(q, at, q->chain[chain].id, written, flags);
+        vqueue_packed_entry_write(q, slot_at(q, q->used_idx), q->chain[chain].id, written, flags);
+    vqueue_packed_entry_write(q, at, q->chain[chain].id, written, flags);
 }
 
 /* ---- the driver's stores ---- */

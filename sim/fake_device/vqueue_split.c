@@ -65,7 +65,7 @@ static bool desc_read(struct vqueue *q, unsigned i, struct vdesc *d)
     return true;
 }
 
-static bool chain_take(struct vqueue *q, unsigned head)
+static bool vqueue_split_chain_take(struct vqueue *q, unsigned head)
 {
     unsigned i = head, count = 0;
     struct vdesc d;
@@ -128,7 +128,7 @@ void vqueue_split_fetch(struct vqueue *q)
             return;
         }
         head = (uint16_t)fake_memory_load(m, at, 2);
-        if (!chain_take(q, head)) {
+        if (!vqueue_split_chain_take(q, head)) {
             q->ready = false;
             return;
         }
@@ -140,7 +140,7 @@ void vqueue_split_fetch(struct vqueue *q)
 
 /* ---- the device gives one back ---- */
 
-static void entry_write(struct vqueue *q, uint32_t id, uint32_t written)
+static void vqueue_split_entry_write(struct vqueue *q, uint32_t id, uint32_t written)
 {
     const struct fake_memory *m = q->memory;
     uint64_t at = q->used + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (q->used_idx++ % q->size);
@@ -156,9 +156,9 @@ void vqueue_split_complete(struct vqueue *q, unsigned chain, uint32_t written)
     for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next)
         if (vqueue_within(d->at, q->desc, q->desc_len))
             vqueue_release(q, (uint16_t)((d->at - q->desc) / VIRTQ_DESC_SIZE));
-    entry_write(q, q->chain[chain].id, written);
+    vqueue_split_entry_write(q, q->chain[chain].id, written);
     if (q->lie == VQUEUE_LIE_TWICE)
-        entry_write(q, q->chain[chain].id, written);
+        vqueue_split_entry_write(q, q->chain[chain].id, written);
     m->store(m->ctx, q->used + VIRTQ_USED_IDX, 2, q->used_idx);
     q->given++;
 }

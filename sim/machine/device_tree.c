@@ -55,7 +55,7 @@ static void add_bytes(struct tree *t, const void *bytes, size_t len)
     t->len += padded;
 }
 
-static uint32_t string_at(struct tree *t, const char *name)
+static uint32_t device_tree_string_at(struct tree *t, const char *name)
 {
     size_t len = strlen(name) + 1, at = 0;
 
@@ -85,7 +85,7 @@ static size_t prop(struct tree *t, const char *name, size_t len)
 {
     add32(t, TOKEN_PROP);
     add32(t, (uint32_t)len);
-    add32(t, string_at(t, name));
+    add32(t, device_tree_string_at(t, name));
     return t->len;
 }
 
@@ -110,7 +110,7 @@ static void add_number(struct tree *t, unsigned cells, uint64_t n)
     add32(t, (uint32_t)n);
 }
 
-static size_t bus(struct tree *t, unsigned address, unsigned size)
+static size_t device_tree_bus(struct tree *t, unsigned address, unsigned size)
 {
     size_t at = cell(t, "#address-cells", address);
 
@@ -123,7 +123,7 @@ static size_t bus(struct tree *t, unsigned address, unsigned size)
 static void cpus(struct tree *t, bool wide)
 {
     begin(t, "cpus");
-    bus(t, 1, 0);
+    device_tree_bus(t, 1, 0);
     prop(t, "timebase-frequency", wide ? 8 : 4);
     add_number(t, wide ? 2 : 1, NS_PER_S);
     end(t);
@@ -162,7 +162,7 @@ static void pci(struct tree *t, const struct fake_pci_host *h)
 {
     begin(t, "pci@18000000");
     text(t, "compatible", "pci-host-ecam-generic");
-    bus(t, 3, 2);
+    device_tree_bus(t, 3, 2);
     t->reg = prop(t, "reg", 8 * t->cells);
     add_number(t, t->cells, UINT64_C(0x18000000));
     add_number(t, t->cells, UINT64_C(0x100000));
@@ -180,7 +180,7 @@ static void soc(struct tree *t, const struct device_tree_wish *w, uint64_t draw)
     t->cells = draw & 1 ? 2 : 1;
     t->shift = windows && !w->pci ? UINT64_C(0) - 0x10000000 : 0;
     begin(t, "soc");
-    t->soc_cells = bus(t, t->cells, t->cells);
+    t->soc_cells = device_tree_bus(t, t->cells, t->cells);
     prop(t, "ranges", windows ? 8 * (1 + 2 * t->cells + 1) : 0);
     if (windows) { /* the first is of something else; the root's addresses have two cells */
         add_number(t, t->cells, 0xf0000000);
@@ -248,7 +248,7 @@ size_t device_tree_make(uint8_t blob[DEVICE_TREE_MAX], const struct device_tree_
     uint64_t draw = sim_draw(s, d);
 
     begin(&t, "");
-    bus(&t, 2, 2);
+    device_tree_bus(&t, 2, 2);
     cell(&t, "interrupt-parent", INTC_PHANDLE);
     cpus(&t, draw & 2);
     begin(&t, "chosen");

@@ -1,5 +1,6 @@
 /* The devices of a machine: see devices.h. */
 #include "devices.h"
+#include "../../core/base/array.h"
 #include "../base/memory.h"
 #include "device_tree.h"
 #include "guest_core.h"
@@ -134,7 +135,7 @@ static bool qemu_lets_pass(const char *oracle)
         "status.features_unread",
     };
 
-    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(names); i++)
         if (strcmp(names[i], oracle) == 0)
             return true;
     return false;
@@ -318,7 +319,7 @@ static struct fake_virtio *rng_start(struct machine_device *d, const struct devi
     return &d->rng->device;
 }
 
-static void device_start(struct machine *m, const struct device_options *o)
+static void devices_start_one(struct machine *m, const struct device_options *o)
 {
     struct machine_device *d = &m->devices[m->device_count++];
 
@@ -350,9 +351,9 @@ void machine_devices_start(struct machine *m, const struct machine_config *confi
         .windows = {MACHINE_PCI_MMIO_BASE, MACHINE_PCI_MMIO_SIZE, MACHINE_PCI_IO_BASE,
                     MACHINE_PCI_IO_SIZE},
     };
-    device_start(m, config->device);
+    devices_start_one(m, config->device);
     for (unsigned i = 0; i < config->more_count; i++)
-        device_start(m, &config->more[i]);
+        devices_start_one(m, &config->more[i]);
 }
 
 void machine_devices_reset(struct machine *m)

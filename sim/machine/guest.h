@@ -29,9 +29,9 @@ struct guest_place {
 struct guest_config {
     const struct platform *platform;
     const struct process_ops *processes; /* of use to the core only */
-    const struct guest_place *places;    /* place_count of them, until boot() returns; what kind of
-                                          * device is there, it says itself. The first is the network
-                                          * device that the wire is at */
+    const struct guest_place *places;    /* place_count of them, until boot() returns; each device
+                                          * says itself of what kind it is. The first is the network
+                                          * device at the wire */
     unsigned place_count;
     void *dma; /* DMA memory, 4096-byte aligned */
     size_t dma_size;

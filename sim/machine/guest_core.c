@@ -10,7 +10,7 @@
 
 /* From the device tree; a machine without one says where its devices are. The clock of the
  * simulator counts nanoseconds. */
-static int find_places(const struct guest_config *c, struct device_places *places)
+static int guest_core_find_places(const struct guest_config *c, struct device_places *places)
 {
     struct discovered d;
 
@@ -45,7 +45,7 @@ static int core_boot(void *state, const struct guest_config *c, uint64_t now_ns)
         .dma_size = c->dma_size,
         .buffers = c->buffers,
     };
-    int err = find_places(c, &config.places);
+    int err = guest_core_find_places(c, &config.places);
 
     return err ? err : kernel_init(state, &config, now_ns);
 }

@@ -1,5 +1,6 @@
 /* What can be said in a run of the core: see vocabulary.h. */
 #include "vocabulary.h"
+#include "../../core/base/array.h"
 #include "../../core/trace/trace.h"
 #include "../../user/programs.h"
 #include "../machine/processes.h"
@@ -151,7 +152,7 @@ static bool core_says(const struct scenario_expect *x, struct words *words, bool
     }
     if (strcmp(x->component, "kernel"))
         return false;
-    for (unsigned i = 0; i < sizeof(process_lines) / sizeof(process_lines[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(process_lines); i++) {
         words_of_format(words, process_lines[i]);
         if (tokens_in(x, process_lines[i], TRACE_COUNT))
             return true;

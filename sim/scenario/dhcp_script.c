@@ -1,5 +1,6 @@
 /* A scripted DHCP server: see dhcp_script.h. Options and their formats: RFC 2132. */
 #include "dhcp_script.h"
+#include "../../core/base/array.h"
 #include "../base/bytes.h"
 #include "../text/values.h"
 #include "../engine/sim.h"
@@ -11,7 +12,7 @@ enum { OPTION_OVERLOAD = 52, LINE_WORDS_MAX = 100, SNAME_LEN = 64, FILE_LEN = 12
 
 static const char *const types[] = {NULL,  "discover", "offer",   "request", "decline",
                                     "ack", "nak",      "release", "inform"};
-enum { TYPES = sizeof(types) / sizeof(types[0]) };
+enum { TYPES = ARRAY_COUNT(types) };
 
 /* ---- the script ---- */
 

@@ -4,6 +4,7 @@
  * the options stand in the order in which they are sent.
  */
 #include "scenario_lines.h"
+#include "../../core/base/array.h"
 #include <string.h>
 
 struct given_answer {
@@ -58,7 +59,7 @@ static const struct key table[] = {
     {"file", VALUE_STRING, FIELD(given_answer, file), LENGTH(given_answer, file_len)},
     {"cookie", VALUE_NUMBER, FIELD(given_answer, cookie), NUMBERS(0, UINT32_MAX)},
 };
-enum { KEYS = sizeof(table) / sizeof(table[0]) };
+enum { KEYS = ARRAY_COUNT(table) };
 _Static_assert(KEYS <= 32, "a bit of `given` for each");
 
 static void lines_dhcp_put(uint8_t *at, uint32_t value, unsigned size)

@@ -4,6 +4,7 @@
  * and scenario.h.
  */
 #include "values.h"
+#include "../../core/base/array.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -169,7 +170,7 @@ static const struct {
     {"us", UINT64_C(1000)},
     {"ns", 1},
 };
-enum { UNITS = sizeof(units) / sizeof(units[0]) };
+enum { UNITS = ARRAY_COUNT(units) };
 
 bool value_duration(const char *text, uint64_t *out)
 {

@@ -7,6 +7,7 @@
  * there is output, or an ending, now.
  */
 #include "service.h"
+#include "../../core/base/array.h"
 #include "../engine/sim.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -82,7 +83,7 @@ static const char *reason_phrase(unsigned status)
         {502, "Bad Gateway"},  {503, "Service Unavailable"},
     };
 
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+    for (size_t i = 0; i < ARRAY_COUNT(table); i++)
         if (table[i].status == status)
             return table[i].phrase;
     return "Status";

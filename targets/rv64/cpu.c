@@ -3,6 +3,7 @@
  * that is pending, and the PLIC is asked. In a program they trap.
  */
 #include "../common/port.h"
+#include "../../core/base/array.h"
 #include "context.h"
 #include "csr.h"
 #include "machine.h"
@@ -78,7 +79,7 @@ static const char *cause_word(uint64_t cause)
         "store-page-fault",
     };
 
-    return cause < sizeof(words) / sizeof(words[0]) ? words[cause] : "interrupt";
+    return cause < ARRAY_COUNT(words) ? words[cause] : "interrupt";
 }
 
 _Noreturn void rv64_panic(const uint64_t *x)

@@ -1,5 +1,6 @@
 /* Sv39 page tables: see paging.h. */
 #include "paging.h"
+#include "../../core/base/array.h"
 #include "../common/port.h"
 #include "csr.h"
 
@@ -72,7 +73,7 @@ static void map_devices(void)
         unsigned count;
     } window[] = {{0x0c000000, 2}, {0x03000000, 1}, {0x10000000, 1}, {0x30000000, 1}};
 
-    for (unsigned i = 0; i < sizeof(window) / sizeof(window[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(window); i++)
         for (unsigned k = 0; k < window[i].count; k++) {
             uint64_t at = (window[i].base & ~(MEGAPAGE - 1)) + k * MEGAPAGE;
 

@@ -3,6 +3,7 @@
  * interrupted.
  */
 #include "machine.h"
+#include "../../core/base/array.h"
 
 enum {
     KERNEL_CODE = 0x08,
@@ -189,7 +190,7 @@ static const char *vector_word(uint64_t vector)
         "simd",
     };
 
-    return vector < sizeof(words) / sizeof(words[0]) ? words[vector] : "trap";
+    return vector < ARRAY_COUNT(words) ? words[vector] : "trap";
 }
 
 void x86_kernel_trap(struct context *c)
@@ -202,6 +203,6 @@ void x86_kernel_trap(struct context *c)
         interrupt_taken(c->vector);
         return;
     }
-    panic_registers(names, &c->r15, sizeof(names) / sizeof(names[0]));
+    panic_registers(names, &c->r15, ARRAY_COUNT(names));
     panic(vector_word(c->vector), c->rip, fault_address());
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../../core/base/array.h"
 #include "../../cmd/base/files.h"
 #include "../../sim/run/run.h"
 #include <stdio.h>
@@ -64,7 +65,7 @@ static void killed_at_each_wait_a_program_leaves_nothing_behind(void **state)
     struct run_context *c = run_context_new();
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(programs); i++) {
         struct scenario *sc = parse(i, false);
         struct run_options o = {.seed = 7, .kill_program = 1, .weak_memory = TOGGLE_ON};
         struct run_result r;
@@ -92,10 +93,10 @@ static void with_a_full_ring_every_call_waits_and_finishes(void **state)
     struct run_context *c = run_context_new();
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(programs); i++) {
         struct scenario *sc = parse(i, true);
 
-        for (unsigned k = 0; k < sizeof(from_ms) / sizeof(from_ms[0]); k++) {
+        for (unsigned k = 0; k < ARRAY_COUNT(from_ms); k++) {
             struct run_options o = {.seed = k,
                                     .hold_from_ns = from_ms[k] * NS_PER_MS,
                                     .hold_until_ns = from_ms[k] * NS_PER_MS + 9 * NS_PER_S};

@@ -1,4 +1,5 @@
 /* Captures in: both formats in both byte orders, and every way in which a file can be damaged. */
+#include "../../core/base/array.h"
 #include "../../cmd/base/files.h"
 #include "../../sim/frame/capture.h"
 #include "../../cmd/base/whole_file.h"
@@ -371,7 +372,7 @@ static void times_have_any_unit_and_an_offset(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < 2 * sizeof(times) / sizeof(times[0]); i++) {
+    for (unsigned i = 0; i < 2 * ARRAY_COUNT(times); i++) {
         resolution = times[i / 2].resolution;
         offset_s[0] = times[i / 2].offset;
         offset_s[1] = 0;

@@ -4,6 +4,7 @@
  * rings may lie wherever the transport can say.
  * Refused is refused by name; what is accepted can receive and send.
  */
+#include "../../core/base/array.h"
 #include "virtq_fixture.h"
 #include "../../core/port/machine.h"
 
@@ -191,7 +192,7 @@ static void a_modern_ring_lies_anywhere_in_64_bits(void **state)
     struct virtio_net *n = calloc(1, sizeof(*n));
 
     x->f.platform.bus_address = placed_bus_address;
-    for (unsigned i = 0; i < sizeof(base) / sizeof(base[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(base); i++) {
         const uint32_t *r = x->f.reg;
 
         ring_base = base[i];

@@ -2,6 +2,7 @@
  * Ethernet, ARP, IPv4, ICMP, UDP and DHCP against hostile and odd packets. The ids are those of the
  * threat list: E1-E7, A1-A9, I1-I15, M1-M12, U1-U4, D1-D13.
  */
+#include "../../core/base/array.h"
 #include "stack_fixture.h"
 
 #define T(test) cmocka_unit_test_setup_teardown(test, stack_setup_bound, stack_teardown)
@@ -1141,7 +1142,7 @@ static void leases_at_the_edge_of_what_can_be_used(void **state)
     };
     struct stack_test *x = *state;
 
-    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
         at_ms(x, 0);
         dhcp_init(&x->s);
         stack_set_address(&x->s, 0, 0, 0, 0);

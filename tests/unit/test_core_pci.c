@@ -16,6 +16,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../../core/base/array.h"
 #include "../../core/virtio/pci.h"
 #include "../../core/virtio/virtio_net.h"
 #include "fake_platform.h"
@@ -614,7 +615,7 @@ static const struct lie lies[] = {
 
 static void every_lie_has_its_verdict(void **state)
 {
-    for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(lies); i++)
         expect_verdict(*state, &lies[i]);
 }
 
@@ -980,7 +981,7 @@ static void msix_that_cannot_be_had_is_an_error(void **state)
     };
     struct machine *m = *state;
 
-    for (unsigned i = 0; i < sizeof(cannot) / sizeof(cannot[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(cannot); i++) {
         tell(m, &cannot[i]);
         want_msix(m);
         assert_int_equal(bring_up(m), ERR_DEVICE);

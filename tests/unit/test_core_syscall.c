@@ -3,6 +3,7 @@
  * lengths. Each gets an error, nothing outside of the program's page is touched, and the kernel
  * goes on.
  */
+#include "../../core/base/array.h"
 #include "../../core/kernel/kernel.h"
 #include "../../core/net/socket.h"
 #include "stack_fixture.h"
@@ -96,13 +97,13 @@ static void unknown_numbers_are_no_calls(void **state)
     static const uint64_t unknown[] = {0, 4, 15, 20, 119, 129, 1000, UINT64_MAX};
     struct machine_test *m = *state;
 
-    for (unsigned i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(unknown); i++)
         assert_int_equal(call(m, unknown[i], 0, 0, 0, 0), ERR_NOSYS);
 }
 
 static const uint64_t calls[] = {SYS_READ,   SYS_WRITE,  SYS_CLOSE,  SYS_CONNECT,  SYS_BIND,
                                  SYS_LISTEN, SYS_ACCEPT, SYS_SENDTO, SYS_RECVFROM, SYS_SHUTDOWN};
-enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
+enum { CALLS = ARRAY_COUNT(calls) };
 
 static void bad_descriptors_are_refused_by_every_call(void **state)
 {
@@ -111,7 +112,7 @@ static void bad_descriptors_are_refused_by_every_call(void **state)
     struct machine_test *m = *state;
 
     for (unsigned i = 0; i < CALLS; i++)
-        for (unsigned k = 0; k < sizeof(bad) / sizeof(bad[0]); k++)
+        for (unsigned k = 0; k < ARRAY_COUNT(bad); k++)
             assert_int_equal(call(m, calls[i], bad[k], PAGE_AT, 1, PAGE_AT), ERR_BADF);
 }
 
@@ -135,7 +136,7 @@ static void bad_pointers_fault_and_touch_nothing(void **state)
     assert_int_equal(udp, 3);
     assert_int_equal(tcp, 4);
     put_gateway();
-    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(bad); i++) {
         assert_int_equal(call(m, SYS_WRITE, FD_OUTPUT, bad[i], 64, 0), ERR_FAULT);
         assert_int_equal(call(m, SYS_BIND, (uint64_t)udp, bad[i], 0, 0), ERR_FAULT);
         assert_int_equal(call(m, SYS_CONNECT, (uint64_t)tcp, bad[i], 0, 0), ERR_FAULT);

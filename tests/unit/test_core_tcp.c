@@ -2,6 +2,7 @@
  * TCP as an exchange of packets (RFC 9293, 6298, 5681, 6582, 5961). Each test is one behaviour;
  * numbers are relative, and the peer's initial number makes every test wrap at 2^32.
  */
+#include "../../core/base/array.h"
 #include "stack_fixture.h"
 
 #define T(test) cmocka_unit_test_setup_teardown(test, stack_setup_bound, stack_teardown)
@@ -97,7 +98,7 @@ static void a_peer_without_mss_option_gets_536_and_others_what_they_said(void **
                {{2, 4, 1, 44}, 4, 300}, {{2, 4, 0xff, 0xff}, 4, 1460}, {{1, 1, 1, 0}, 4, 536}};
     struct stack_test *x = *state;
 
-    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
         struct tcp_conn *c;
         struct decoded d;
         uint8_t frame[200];
@@ -914,7 +915,7 @@ static void malformed_options_are_dropped_and_odd_ones_skipped(void **state)
     uint8_t frame[200];
     uint32_t at = 1;
 
-    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
         struct tcp_header h = {.src_port = be16_of(x->peer_port),
                                .dst_port = be16_of(x->own_port),
                                .seq = be32_of(x->peer_iss + at),

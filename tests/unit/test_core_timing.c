@@ -2,6 +2,7 @@
  * TCP's timers and congestion window against the arithmetic of RFC 6298, 5681 and 6582, done here
  * by hand: each value exactly, each timer from both sides.
  */
+#include "../../core/base/array.h"
 #include "stack_fixture.h"
 
 #define T(test) cmocka_unit_test_setup_teardown(test, stack_setup_bound, stack_teardown)
@@ -122,7 +123,7 @@ static void the_first_flight_depends_on_the_segment_size(void **state)
     } row[] = {{536, 10, 4}, {1095, 10, 4}, {1096, 10, 3}, {1460, 10, 3}, {1460, 1010, 1}};
     struct stack_test *x = *state;
 
-    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
         struct tcp_conn *c = opened(x, row[i].rtt_ms, row[i].mss);
 
         write_bytes(c, bytes, 20000);

@@ -5,6 +5,7 @@
  *
  * The test plays the device by writing used descriptors into the driver's memory.
  */
+#include "../../core/base/array.h"
 #include "virtq_fixture.h"
 #include "../../core/virtio/virtq_internal.h"
 
@@ -334,7 +335,7 @@ static void an_event_is_passed_by_the_entry_that_has_its_index(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(row); i++)
         assert_int_equal(virtq_passed(row[i].event, row[i].now, row[i].old), row[i].passed);
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../../core/base/array.h"
 #include "../../sim/fake_device/net.h"
 #include "../../sim/fake_device/pci_bus.h"
 
@@ -770,7 +771,7 @@ static void every_mistake_is_reported_by_name(void **state)
 {
     struct rig *r = *state;
 
-    for (unsigned i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(mistakes); i++) {
         start(r, mistakes[i].transport);
         mistakes[i].make(r);
         if (strcmp(r->oracle, mistakes[i].oracle))

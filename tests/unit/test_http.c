@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../../core/base/array.h"
 #include "../../user/http.h"
 
 enum { BODY_MAX = 20000 };
@@ -209,7 +210,7 @@ static void invalid_content_length_discards_the_answer(void **state)
     char line[100];
 
     (void)state;
-    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(values); i++) {
         snprintf(line, sizeof(line), "Content-Length: %s\r\n", values[i]);
         expect_error(with_fields(line), HTTP_CONTENT_LENGTH);
     }
@@ -307,7 +308,7 @@ static void bad_chunks_are_errors(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
+    for (size_t i = 0; i < ARRAY_COUNT(bodies); i++)
         expect_error(chunked(bodies[i]), HTTP_CHUNK);
     /* The largest size is one, but the data is missing. */
     expect_error(chunked("7fffffffffffffff\r\nx"), HTTP_INCOMPLETE);
@@ -466,7 +467,7 @@ static void the_status_line_is_strict(void **state)
     char text[100];
 
     (void)state;
-    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
         snprintf(text, sizeof(text), "%s\r\n\r\nhello", lines[i]);
         expect_error(text, HTTP_STATUS_LINE);
     }

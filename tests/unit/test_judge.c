@@ -2,6 +2,7 @@
  * The judge of a serial log: every verdict, which one wins when several hold, what damage looks
  * like, and that expectations mean here what they mean in the simulator.
  */
+#include "../../core/base/array.h"
 #include "../../cmd/base/files.h"
 #include "../../cmd/qemu/judge.h"
 #include <setjmp.h>
@@ -186,7 +187,7 @@ static void stale_is_another_run_build_target_or_protocol(void **state)
     struct fixture f;
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(lines); i++) {
         start(&f, "never tcp: rst\n");
         say(&f, lines[i]);
         assert_true(judge_lost(f.judge));
@@ -345,7 +346,7 @@ static void incomplete_is_an_end_that_is_missing_or_wrong(void **state)
     f.end.status = 5;
     finish(&f, JUDGED_INCOMPLETE, "status 5 instead of 33");
 
-    for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(ends); i++) {
         start(&f, "never tcp: rst\n");
         say(&f, BEGIN);
         say(&f, OK);
@@ -464,7 +465,7 @@ static void numbers_have_one_way_to_be_written(void **state)
     char line[100];
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(bodies); i++) {
         snprintf(line, sizeof(line), "%s *%04x", bodies[i], crc(bodies[i]));
         damaged(line, "");
     }

@@ -2,6 +2,7 @@
  * The oracles of frames and connections: each one fires on its violation, written by hand, and all
  * are quiet on exchanges that are in order, the unusual ones included.
  */
+#include "../../core/base/array.h"
 #include "frames.h"
 #include "../../core/interface/syscall.h"
 #include "../../core/trace/trace_events.h"
@@ -802,7 +803,7 @@ static void the_kernel_copies_within_what_a_call_named(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
         begin();
         oracle_call_copies(&sim, row[i].call ? &from : &read, row[i].address, row[i].len,
                            row[i].write);
@@ -912,7 +913,7 @@ static void counters_are_the_frames_that_passed(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
         begin_leased();
         tx(hello());
         wait_ms(50);
@@ -993,7 +994,7 @@ static void the_time_left_of_a_lease_runs(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
         begin_leased();
         bound(MACHINE, 0xff000000, 86400);
         wait_ms(10500);

@@ -2,6 +2,7 @@
  * The scenario reader: every kind of line lands in its field, every mistake is one line that names
  * its place, and no text, however broken, does harm.
  */
+#include "../../core/base/array.h"
 #include "../../cmd/base/files.h"
 #include "../../sim/scenario/scenario.h"
 #include "../../sim/text/values.h"
@@ -96,14 +97,14 @@ static void durations_are_exact(void **state)
     char text[32];
 
     (void)state;
-    for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(right); i++) {
         assert_true(value_duration(right[i].text, &ns));
         assert_int_equal(ns, right[i].ns);
         value_duration_text(ns, text, sizeof(text));
         assert_true(value_duration(text, &ns));
         assert_int_equal(ns, right[i].ns);
     }
-    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++)
         assert_false(value_duration(wrong[i], &ns));
     assert_string_equal(value_duration_text(1500000000, text, sizeof(text)), "1.5s");
     assert_string_equal(value_duration_text(86400000000000, text, sizeof(text)), "1d");
@@ -122,11 +123,11 @@ static void percentages_become_rates(void **state)
     uint32_t rate;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(right); i++) {
         assert_true(value_percent(right[i].text, &rate));
         assert_int_equal(rate, right[i].rate);
     }
-    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++)
         assert_false(value_percent(wrong[i], &rate));
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "../../core/base/array.h"
 #include "../../sim/world/service.h"
 #include "../../sim/engine/sim.h"
 
@@ -183,7 +184,7 @@ static void what_is_not_a_get_answers_400(void **state)
                                            "\n\n", "GET\r\n\r\n"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(requests); i++) {
         struct service service = http_service(HTTP_LENGTH, "hello\n");
         struct stream s;
 
@@ -257,7 +258,7 @@ static void chunks_follow_each_other_and_a_last_one_ends_them(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         for (size_t step = 1; step < 300; step += 13) {
             struct service service = http_service(HTTP_CHUNKED, cases[i].body);
             struct stream s;
@@ -321,7 +322,7 @@ static void rate_spreads_the_body_over_time(void **state)
     static uint8_t buf[8000];
 
     (void)state;
-    for (size_t i = 0; i < sizeof(framings) / sizeof(framings[0]); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(framings); i++) {
         struct service service = http_service(framings[i], "");
         struct stream s;
         enum stream_end end;
@@ -361,7 +362,7 @@ static void reset_comes_after_exactly_n_bytes_of_the_body(void **state)
     static const enum http_framing framings[] = {HTTP_LENGTH, HTTP_CHUNKED};
 
     (void)state;
-    for (size_t i = 0; i < sizeof(framings) / sizeof(framings[0]); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(framings); i++) {
         for (uint64_t after = 0; after <= 6; after++) {
             struct service service = http_service(framings[i], "hello\n");
             struct stream s;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../../core/base/array.h"
 #include "../../user/drywire.h"
 #include "../../user/url.h"
 
@@ -127,7 +128,7 @@ static void numbers_keep_their_limits(void **state)
     uint64_t number = 77;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
         assert_int_equal(number_parse(bad[i].text, strlen(bad[i].text), bad[i].max, &number),
                          ERR_INVAL);
     assert_int_equal(number, 77);
@@ -147,7 +148,7 @@ static void addresses_are_strict(void **state)
     uint32_t addr = 77;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
         assert_int_equal(address_parse(bad[i], strlen(bad[i]), &addr), ERR_INVAL);
     assert_int_equal(addr, 77);
     assert_int_equal(address_parse("192.168.0.1", 11, &addr), 0);

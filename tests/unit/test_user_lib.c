@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../../core/base/array.h"
 #include "../../sim/machine/processes.h"
 #include "../../user/drywire.h"
 #include "../../user/programs.h"
@@ -266,7 +267,7 @@ static void a_wrong_command_line_is_answered_with_the_usage(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
         size_t len = strcspn(lines[i], " ");
         char expected[200] = "";
 

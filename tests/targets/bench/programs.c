@@ -1,6 +1,7 @@
 /*
  * The programs of the bench images: how fast the guest copies at best, and TCP both ways.
  */
+#include "../../../core/base/array.h"
 #include "../../../user/programs.h"
 #include "copy.h"
 
@@ -10,4 +11,4 @@ const struct program programs[] = {
     {"webget", webget_main, "webget [-q] URL"},
 };
 
-const unsigned programs_count = sizeof(programs) / sizeof(programs[0]);
+const unsigned programs_count = ARRAY_COUNT(programs);

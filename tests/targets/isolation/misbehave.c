@@ -1,6 +1,7 @@
 /*
  * What can go wrong on every target; see misbehave.h.
  */
+#include "../../../core/base/array.h"
 #include "misbehave.h"
 
 const char survived[] = "survived";
@@ -154,7 +155,7 @@ static const char *bad_call(void)
     static const uint64_t nr[] = {
         0, 4, 15, 20, 129, 1024, SYS_EXIT | UINT64_C(1) << 32, UINT64_MAX, (uint64_t)INT64_MIN};
 
-    for (unsigned i = 0; i < sizeof(nr) / sizeof(nr[0]); i++)
+    for (unsigned i = 0; i < ARRAY_COUNT(nr); i++)
         if (drywire_syscall(nr[i], 1, 2, 3, 4, 5) != ERR_NOSYS)
             return "taken";
     return NULL;
@@ -165,7 +166,7 @@ static const char *bad_descriptor(void)
     static const uint64_t fd[] = {3, 15, 16, 17, 1000, UINT64_C(1) << 32, UINT64_MAX};
     char byte = 'x';
 
-    for (unsigned i = 0; i < sizeof(fd) / sizeof(fd[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(fd); i++) {
         for (uint64_t nr = SYS_READ; nr <= SYS_CLOSE; nr++)
             if (drywire_syscall(nr, fd[i], (uintptr_t)&byte, 1, 0, 0) != ERR_BADF)
                 return "file";
@@ -227,7 +228,7 @@ static const char *bad_pointer(void)
         STACK_BASE - 64,
     };
 
-    for (unsigned i = 0; i < sizeof(place) / sizeof(place[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(place); i++) {
         if (!all_refuse_to_read(place[i], 128))
             return "read";
         if (sys_write(FD_OUTPUT, place[i], SIZE_MAX) != ERR_FAULT)

@@ -1,6 +1,7 @@
 /*
  * What can go wrong on rv64 only: see misbehave.h.
  */
+#include "../../../core/base/array.h"
 #include "misbehave.h"
 
 /* One statement that must not get past its own instruction. */
@@ -151,4 +152,4 @@ const struct kind machine_kinds[] = {
     {"write-exit", write_exit},
 };
 
-const unsigned machine_kinds_count = sizeof(machine_kinds) / sizeof(machine_kinds[0]);
+const unsigned machine_kinds_count = ARRAY_COUNT(machine_kinds);

@@ -1,6 +1,7 @@
 /*
  * What can go wrong on x86-64 only: see misbehave.h.
  */
+#include "../../../core/base/array.h"
 #include "misbehave.h"
 
 enum { KERNEL_CODE = 0x08, KERNEL_DATA = 0x10, USER_DATA = 0x1b, USER_CODE = 0x23, TASK = 0x28 };
@@ -258,4 +259,4 @@ const struct kind machine_kinds[] = {
     {"write-device", write_device},
 };
 
-const unsigned machine_kinds_count = sizeof(machine_kinds) / sizeof(machine_kinds[0]);
+const unsigned machine_kinds_count = ARRAY_COUNT(machine_kinds);

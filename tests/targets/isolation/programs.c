@@ -1,6 +1,7 @@
 /*
  * The programs of the isolation images: one that misbehaves, and two that must not notice.
  */
+#include "../../../core/base/array.h"
 #include "../../../user/programs.h"
 #include "misbehave.h"
 
@@ -10,4 +11,4 @@ const struct program programs[] = {
     {"ping", ping_main, "ping [-c COUNT] [-i MILLISECONDS] [-s BYTES] ADDR"},
 };
 
-const unsigned programs_count = sizeof(programs) / sizeof(programs[0]);
+const unsigned programs_count = ARRAY_COUNT(programs);

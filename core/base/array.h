@@ -1,0 +1,7 @@
+/* How many elements an array has: of the array itself, never of a pointer. */
+#ifndef DRYWIRE_ARRAY_H
+#define DRYWIRE_ARRAY_H
+
+#define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+#endif
