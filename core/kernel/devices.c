@@ -38,12 +38,13 @@ struct device_setup {
 };
 
 /* 0, or the error of the device that the stack was to have. */
-static int devices_device_start(struct device_setup *s, const struct virtio_driver *driver,
-                                const struct virtio_place *place)
+static int devices_bring_up(struct device_setup *s, const struct virtio_driver *driver,
+                            const struct virtio_place *place)
 {
     struct kernel *k = s->kernel;
     struct device *d = k->devices[k->device_count];
     bool spare = driver->netdev && s->nic;
+    struct netdev *nic;
     struct virtio_options options = {.interrupts = s->config->interrupts, .spare = spare};
     int err;
 
@@ -53,10 +54,11 @@ static int devices_device_start(struct device_setup *s, const struct virtio_driv
     if (err)
         return driver->netdev && !spare ? err : 0;
     k->device_count++;
-    if (spare)
-        TRACE(k->platform, TRACE_VNET_SPARE, trace_mac(device_netdev(d)->mac));
-    else if (driver->netdev)
-        s->nic = device_netdev(d);
+    nic = device_netdev(d);
+    if (nic && spare)
+        TRACE(k->platform, TRACE_VNET_SPARE, trace_mac(nic->mac));
+    else if (nic)
+        s->nic = nic;
     return 0;
 }
 
@@ -74,7 +76,7 @@ static int devices_start_mmio(struct device_setup *s)
             device_driver(virtio_open(&d, s->kernel->platform, &place));
 
         if (driver)
-            err = devices_device_start(s, driver, &place);
+            err = devices_bring_up(s, driver, &place);
     }
     return err;
 }
@@ -106,7 +108,7 @@ static int devices_start_pci(struct device_setup *s)
         if (places->pci_irq)
             place.irq = device_pci_irq(p, &place, places->pci_irq);
         place.msix = places->msix;
-        err = devices_device_start(s, driver, &place);
+        err = devices_bring_up(s, driver, &place);
     }
     return err;
 }
