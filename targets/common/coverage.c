@@ -107,6 +107,7 @@ void coverage_send(void)
 
 void __gcov_merge_add(int64_t *counters, unsigned count);
 void *mmap(void *at, size_t len, int access, int flags, int fd, long offset);
+size_t strlen(const char *text); /* gcc 14's */
 _Noreturn void abort(void);
 
 /* Merging with a file that is there already. */
@@ -135,4 +136,13 @@ _Noreturn void abort(void)
     CHECK(false);
     for (;;)
         ;
+}
+
+size_t strlen(const char *text)
+{
+    size_t n = 0;
+
+    while (text[n])
+        n++;
+    return n;
 }
