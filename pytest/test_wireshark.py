@@ -3,6 +3,7 @@ events show and filter, and their numbers are those of the run and its trace."""
 
 import functools
 import json
+import os
 import re
 import struct
 import subprocess
@@ -28,7 +29,16 @@ CASES = [
 ]
 
 
+@functools.cache
+def lua_for_root():
+    """Wireshark 4.4 runs no script for the superuser, whoever names it."""
+    done = command(["tshark", "-X", f"lua_script:{SCRIPT}", "-G", "fields"])
+    return os.geteuid() != 0 or "drywire." in done.stdout
+
+
 def tshark(capture, *args):
+    if not lua_for_root():
+        pytest.skip("this tshark runs no Lua script for root; another user's does")
     done = command(["tshark", "-X", f"lua_script:{SCRIPT}", "-r", capture, *args])
     assert done.returncode == 0, done.stderr
     assert "Lua" not in done.stderr, done.stderr
