@@ -43,8 +43,8 @@ def test_the_seed_goes_along():
 
 
 @pytest.mark.parametrize("args, words", [
-    (["--break-at", "event=1", LEASE], "--break-at is for --gdb"),
-    (["--gdb", "tests/scenarios/slirp"], "--gdb is for a single scenario"),
+    (["--break-at", "event=1", LEASE], "--break-at needs --gdb"),
+    (["--gdb", "tests/scenarios/slirp"], "--gdb needs a single scenario"),
     (["--gdb", "--break-at", "line=3", LEASE], "needs event=N, t=DURATION or packet=N, not 'line=3'"),
     (["--gdb", "--break-at", "event=0", LEASE], "needs event=N"),
 ])
