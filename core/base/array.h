@@ -1,4 +1,4 @@
-/* How many elements an array has: of the array itself, never of a pointer. */
+/* The number of elements of an array (not of a pointer). */
 #ifndef DRYWIRE_ARRAY_H
 #define DRYWIRE_ARRAY_H
 

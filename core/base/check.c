@@ -1,6 +1,4 @@
-/*
- * From the address of a trap to the place of the CHECK that failed: a walk through `check_table`.
- */
+/* Finds the failed CHECK of a trap address in `check_table`. */
 #include "check.h"
 
 /* Set by the linker around the section; weak, because a program without CHECKs has none. */

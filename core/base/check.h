@@ -1,8 +1,8 @@
 /*
- * Assertions: for our own mistakes, and always on. Nothing that a wire, a device, a disk or a
+ * Assertions for internal errors, always enabled. Nothing that a peer, a device, a disk or a
  * program can cause may reach one.
  *
- * A failed CHECK executes a trap instruction. Where it stands is kept in the linker section
+ * A failed CHECK executes a trap instruction. Its source line is kept in the linker section
  * `check_table`, so the core needs no function to call and no string at run time; the machine's
  * trap handler looks the address up with check_site().
  */
@@ -24,8 +24,8 @@
 #define CHECK_STRING2(x) #x
 #define CHECK_STRING(x)  CHECK_STRING2(x)
 
-/* One entry: the distance from the entry to the trap, then the place and the expression as C
- * strings, 8-aligned. The assembler reads the expression inside quotes: it has none of its own. */
+/* One entry: the distance from the entry to the trap, then file:line and the expression as C
+ * strings, 8-aligned. The assembler reads the expression inside quotes: it must not contain any. */
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
         if (__builtin_expect(!(condition), 0)) {                                                   \
@@ -43,10 +43,9 @@
     } while (0)
 
 /*
- * INVARIANTS(tcp_invariants(c)): all that must be true of an object between two calls, looked at
- * after each input and each poll. Not in the images of the targets, where they would be a tenth of
- * all instructions for a received byte (docs/architecture.md): there a journal brings them back, as
- * its replay runs the core with them.
+ * INVARIANTS(tcp_invariants(c)): the invariants of an object between two calls, checked after each
+ * input and each poll. Left out of the images of the targets, where they would cost a tenth of all
+ * instructions per received byte (docs/architecture.md); the replay of a journal checks them.
  */
 #ifdef DRYWIRE_METAL
 #define INVARIANTS(call) ((void)0)
@@ -54,13 +53,11 @@
 #define INVARIANTS(call) call
 #endif
 
-/* The place of the CHECK that trapped at `pc`, "file:line", or NULL when it was none. Reads the
- * table that the linker put together; provided by core/base/check.c to machines, not used by the
- * core.
- */
+/* "file:line" of the CHECK that trapped at `pc`, or NULL when it was not a CHECK. For machines; not
+ * used by the core. */
 const char *check_site(uintptr_t pc);
 
-/* The expression of the CHECK at `site`, which check_site() returned, as it is in the source. */
+/* The source text of the expression of the CHECK at `site`, which check_site() returned. */
 const char *check_expression(const char *site);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * The Internet checksum in portable C: 64-bit words, carries added back at once, two independent
- * chains so that the processor can overlap them. The one's complement sum does not care about byte
- * order, so words are added as they lie in memory (RFC 1071 section 2).
+ * chains so that the processor can overlap them. The one's complement sum does not depend on byte
+ * order, so words are added in memory order (RFC 1071 section 2).
  */
 #include "checksum.h"
 #include "mem.h"

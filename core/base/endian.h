@@ -1,8 +1,8 @@
 /*
- * Numbers with a byte order, in two families that never meet.
+ * Integers with a byte order, in two families that are never mixed.
  *
  * be16, be32: fields of packets. Byte arrays, alignment 1, so a struct of them has no padding and
- * may lie anywhere in a frame; host and wire order cannot be mixed by accident.
+ * can be placed anywhere in a frame; host and wire order cannot be mixed by accident.
  *
  * le16, le32, le64: words of a virtqueue, naturally aligned, shared with a device and touched only
  * through ring.h. All supported machines are little-endian, so they need no swapping.

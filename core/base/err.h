@@ -1,5 +1,5 @@
 /*
- * The errors of drywire: one list for the core, the system calls and what programs print.
+ * The errors of drywire: one list for the core, the system calls and the messages of programs.
  *
  * A function that can fail returns int: >= 0 is success, otherwise one of these. An out-parameter
  * is written only on success.
@@ -7,7 +7,7 @@
 #ifndef DRYWIRE_ERR_H
 #define DRYWIRE_ERR_H
 
-/* X(name, value, word): the word is what a person reads in a trace line. */
+/* X(name, value, word): the word is its name in trace lines. */
 #define ERR_LIST(X)                                                                                \
     X(AGAIN, -1, "again")                                                                          \
     X(INVAL, -2, "invalid")                                                                        \

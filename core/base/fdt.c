@@ -30,9 +30,9 @@ enum {
 #define VERSION_OLDEST   16
 #define RESERVATION_SIZE 16 /* address, size: 64 bits each (5.3.2) */
 
-/* Characters of a property's name. 2.2.4.1 says 31, and longer ones are in use. Many properties may
- * share one name, so that without a limit reading them would take time in the square of the blob.
- */
+/* Characters of a property's name. 2.2.4.1 allows 31; longer ones are in use. Many properties
+ * may share one name: without a limit, reading them would take time quadratic in the size of the
+ * blob. */
 #define PROP_NAME_MAX 255
 
 /* 5.4.1 */
@@ -48,7 +48,7 @@ struct token {
     enum token_kind kind;
     uint32_t at, next;
     const char *name;     /* BEGIN_NODE */
-    uint32_t string;      /* PROP: its name, not looked at yet */
+    uint32_t string;      /* PROP: offset of its name, not checked yet */
     const uint8_t *value; /* PROP */
     uint32_t len;
 };
@@ -87,7 +87,7 @@ static uint32_t align_word(uint32_t n)
     return (n + 3) & ~3u;
 }
 
-/* A property's name, or NULL: not in the block, without an end, too long. */
+/* A property's name, or NULL: outside the block, not terminated, or too long. */
 static const char *fdt_string_at(const struct fdt *f, uint32_t offset)
 {
     uint32_t size = f->strings_size;
@@ -99,7 +99,7 @@ static const char *fdt_string_at(const struct fdt *f, uint32_t offset)
     return string_len(f->strings, size, offset) < size ? (const char *)f->strings + offset : 0;
 }
 
-/* The same name? It is not read further than to the first difference. */
+/* True if the name at `offset` equals `name`. Reads only up to the first difference. */
 static bool string_is(const struct fdt *f, uint32_t offset, const char *name)
 {
     for (; offset < f->strings_size && (char)f->strings[offset] == *name; offset++, name++)
@@ -137,7 +137,7 @@ static bool prop_read(const struct fdt *f, struct token *t)
     return true;
 }
 
-/* The token at `at`, or the first after the NOPs there: false if there is none, or a bad one. */
+/* The token at `at`, NOPs skipped: false at the end of the block or if it is malformed. */
 static bool token_read(const struct fdt *f, uint32_t at, struct token *t)
 {
     uint32_t kind = NOP;
@@ -169,7 +169,7 @@ static bool token_read(const struct fdt *f, uint32_t at, struct token *t)
 static int structure_check(const struct fdt *f)
 {
     unsigned depth = 0, roots = 0;
-    bool properties = false; /* may come here */
+    bool properties = false; /* properties are allowed here */
 
     for (struct token t = {.next = 0}; token_read(f, t.next, &t);) {
         switch (t.kind) {
@@ -202,8 +202,8 @@ static int structure_check(const struct fdt *f)
 
 /* ---- opening ---- */
 
-/* 5.3: pairs until one of zeros. A row of no bytes at an address would be the end to some readers
- * and not to others, so it is refused. */
+/* 5.3: address and size pairs up to a pair of zeros. A row with size 0 at another address is
+ * rejected: some readers would take it for the end. */
 static int reservations_check(struct fdt *f, uint32_t room)
 {
     uint32_t count = 0;
@@ -222,7 +222,7 @@ static int reservations_check(struct fdt *f, uint32_t room)
     return ERR_PROTO;
 }
 
-/* Offsets and sizes against the whole, alignment (5.6); the blocks into `f`. */
+/* Check offsets and sizes against the total size, and alignment (5.6); set the blocks of `f`. */
 static int blocks_check(struct fdt *f, const uint8_t *blob, uint32_t total)
 {
     uint32_t structure = word(blob + HEADER_OFF_DT_STRUCT);
@@ -281,7 +281,7 @@ int fdt_reservation(const struct fdt *f, uint32_t index, struct fdt_region *out)
 
 /* ---- nodes ---- */
 
-/* Where what is in the node begins: false if there is no node any more. */
+/* Offset of the node's first property or child; false after the last node. */
 static bool inner(const struct fdt *f, const struct fdt_node *n, uint32_t *at)
 {
     struct token t;

@@ -1,8 +1,8 @@
 /*
- * A flattened devicetree, read in place: what firmware says about its machine (Devicetree
+ * A flattened devicetree, read in place: firmware's description of its machine (Devicetree
  * Specification v0.4, chapter 5; what properties mean is in chapter 2).
  *
- * fdt_open() checks the header and the whole structure once. After that a tree is walked:
+ * fdt_open() checks the header and the whole structure once. Then walk the tree:
  *
  *     struct fdt_node n = {0};
  *
@@ -12,8 +12,8 @@
  *
  * Nothing is allocated or copied: names and values point into the blob, which its owner keeps.
  * Every read is checked against the blob's bounds, not only in fdt_open(); a blob that changes
- * later gives other answers, but no read outside. Each call costs at most a few passes over the
- * blob. All pointers are to bytes: nothing needs to be aligned.
+ * later gives different results, but no read outside it. Each call costs at most a few passes over
+ * the blob. The blob needs no alignment.
  */
 #ifndef DRYWIRE_FDT_H
 #define DRYWIRE_FDT_H
@@ -31,11 +31,11 @@ struct fdt {
     uint32_t structure_size, strings_size;
 };
 
-/* A node is the way to it: where the root, ..., its parent and itself begin in the structure block.
- * All zero stands before the root. */
+/* A node is its path: the offsets of the root, ..., its parent and itself in the structure block.
+ * All zero: before the root. */
 struct fdt_node {
     uint32_t depth; /* entries of at[]; the root has 1 */
-    uint32_t inner; /* where what is in the node itself begins, or 0: not looked at yet */
+    uint32_t inner; /* offset of its first property or child; 0: not known yet */
     uint32_t at[FDT_DEPTH_MAX];
 };
 
@@ -50,8 +50,8 @@ struct fdt_region {
     uint64_t address, size; /* their sum does not wrap */
 };
 
-/* One row of `ranges` (2.3.8): `size` bytes at `child` on the node's own bus are at `parent` on its
- * parent's. */
+/* One row of `ranges` (2.3.8): `size` bytes at `child` on the node's own bus are at `parent` on the
+ * parent's bus. */
 struct fdt_window {
     uint32_t space; /* first cell of a child address of three cells (PCI), otherwise 0 */
     uint64_t child, parent, size;
@@ -73,33 +73,33 @@ struct fdt_interrupt {
 /**
  * Check a blob and make `f` ready. `blob` has `len` readable bytes; the tree may be shorter.
  *
- * 0; ERR_INVAL: not a devicetree, or of a version that we cannot read (we read 17, and 16);
- * ERR_MSGSIZE: longer than `len` or deeper than FDT_DEPTH_MAX; ERR_PROTO: a rule of chapter 5 is
- * broken. Unique names and the characters of names are not checked: the first of two is found, and
- * who prints a name escapes it.
+ * 0; ERR_INVAL: not a devicetree, or an unsupported version (16 and 17 are supported); ERR_MSGSIZE:
+ * longer than `len` or deeper than FDT_DEPTH_MAX; ERR_PROTO: a rule of chapter 5 is broken. Unique
+ * names and the characters of names are not checked: of two equal names the first is found, and
+ * code that prints a name must escape it.
  */
 int fdt_open(struct fdt *f, const void *blob, size_t len);
 
 /* Row `index` of the memory reservation block (5.3), or ERR_NOENT. */
 int fdt_reservation(const struct fdt *f, uint32_t index, struct fdt_region *out);
 
-/* ---- nodes: false or an error leaves the node as it was ---- */
+/* ---- nodes: on false or an error the node is unchanged ---- */
 
 /* The next node, depth first. */
 bool fdt_next(const struct fdt *f, struct fdt_node *n);
 
-/* The next child of `parent`; a zeroed `child` asks for the first. */
+/* The next child of `parent`; starts with the first if `child` is zeroed. */
 bool fdt_next_child(const struct fdt *f, const struct fdt_node *parent, struct fdt_node *child);
 
 /* A node's parent; false for the root. */
 bool fdt_parent(const struct fdt_node *n, struct fdt_node *out);
 
-/* With its unit address; the root's is "". */
+/* The node's name with its unit address; the root's is "". */
 const char *fdt_name(const struct fdt *f, const struct fdt_node *n);
 
 /* ---- properties ---- */
 
-/* The next property of a node; a zeroed `p` asks for the first. */
+/* The next property of a node; starts with the first if `p` is zeroed. */
 bool fdt_next_prop(const struct fdt *f, const struct fdt_node *n, struct fdt_prop *p);
 
 /* Cell `index`, a big-endian 32-bit word: 0 or ERR_NOENT. */
@@ -116,21 +116,21 @@ const char *fdt_prop_string(const struct fdt_prop *p, uint32_t index);
 /* The first string of the property `name`, or NULL. */
 const char *fdt_text(const struct fdt *f, const struct fdt_node *n, const char *name);
 
-/* Does a string list hold `text`? */
+/* True if a string list contains `text`. */
 bool fdt_prop_has(const struct fdt_prop *p, const char *text);
 
-/* Does the string list `name` hold it? */
+/* True if the string list `name` contains `text`. */
 bool fdt_has(const struct fdt *f, const struct fdt_node *n, const char *name, const char *text);
 
 /* The property `name` as a number of one or two cells: 0, ERR_NOENT or ERR_PROTO. */
 int fdt_number(const struct fdt *f, const struct fdt_node *n, const char *name, uint64_t *out);
 
-/* The next node whose string list `name` holds `text`. */
+/* The next node whose string list `name` contains `text`. */
 bool fdt_next_with(const struct fdt *f, struct fdt_node *n, const char *name, const char *text);
 
-/* "/soc/serial@10000000" or "serial0", an alias (3.3), perhaps followed by more. A unit address may
- * be left out, then the first node of that name is taken. A path ends at its end or at ':', where
- * the options of stdout-path begin (3.6). 0 or ERR_NOENT. */
+/* "/soc/serial@10000000" or "serial0", an alias (3.3), which more names may follow. Without a unit
+ * address the first node of that name is taken. A ':' ends the path; the options of stdout-path
+ * follow it (3.6). 0 or ERR_NOENT. */
 int fdt_find_path(const struct fdt *f, const char *path, struct fdt_node *out);
 
 /* 0 or ERR_NOENT (2.3.3). */
@@ -138,25 +138,25 @@ int fdt_find_phandle(const struct fdt *f, uint32_t phandle, struct fdt_node *out
 
 /* ---- what properties mean (fdt_bus.c) ---- */
 
-/* May it be used? No `status`, or "okay" (2.3.4). */
+/* True if the node has no `status` or "okay" (2.3.4). */
 bool fdt_enabled(const struct fdt *f, const struct fdt_node *n);
 
 /* Row `index` of `reg` (2.3.6), an address on the parent's bus. 0; ERR_NOENT: no such row;
  * ERR_PROTO: malformed; ERR_INVAL: addresses or sizes of more than two cells. */
 int fdt_reg(const struct fdt *f, const struct fdt_node *n, uint32_t index, struct fdt_region *out);
 
-/* Row `index` of `ranges` (2.3.8); errors as fdt_reg(). ERR_NOENT also if it is empty, which means
- * that both address spaces are the same. */
+/* Row `index` of `ranges` (2.3.8); errors as fdt_reg(). ERR_NOENT also if it is empty: both address
+ * spaces are the same. */
 int fdt_ranges(const struct fdt *f, const struct fdt_node *n, uint32_t index,
                struct fdt_window *out);
 
-/* Turn a region of `n` (from fdt_reg()) into the processor's addresses, through the `ranges` of all
- * buses above. 0, or ERR_NOENT: the processor does not see it; ERR_PROTO, ERR_INVAL as above. */
+/* Translate a region of `n` (from fdt_reg()) to processor addresses through the `ranges` of all
+ * parent buses. 0; ERR_NOENT: the processor cannot access it; ERR_PROTO, ERR_INVAL as above. */
 int fdt_translate(const struct fdt *f, const struct fdt_node *n, struct fdt_region *region);
 
-/* The next interrupt that a node makes (`interrupts` or `interrupts-extended`, 2.4.1); a zeroed
- * `irq` asks for the first. 0; ERR_NOENT: no more; ERR_PROTO: malformed, or without a controller.
- */
+/* The next interrupt of a node (`interrupts` or `interrupts-extended`, 2.4.1); starts with the
+ * first if `irq` is zeroed. 0; ERR_NOENT: no more; ERR_PROTO: malformed, or without a
+ * controller. */
 int fdt_next_interrupt(const struct fdt *f, const struct fdt_node *n, struct fdt_interrupt *irq);
 
 #endif

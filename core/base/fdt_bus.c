@@ -1,6 +1,6 @@
 /*
- * What properties of devicetree nodes mean: buses, their addresses and interrupts (Devicetree
- * Specification v0.4, sections 2.3 and 2.4). Built on fdt.c and fdt_find.c.
+ * The meaning of devicetree properties: buses, addresses and interrupts (Devicetree Specification
+ * v0.4, sections 2.3 and 2.4). Built on fdt.c and fdt_find.c.
  */
 #include "fdt.h"
 #include "err.h"
@@ -9,7 +9,7 @@
 #define ADDRESS_CELLS_DEFAULT 2 /* 2.3.5 */
 #define SIZE_CELLS_DEFAULT    1
 
-/* A property of equal rows: of how many cells each of its numbers is. */
+/* A property of equal rows: the number of cells of each of its numbers. */
 struct table {
     struct fdt_prop p;
     uint32_t child, parent, size; /* `reg` has no `child` */
@@ -20,12 +20,12 @@ bool fdt_enabled(const struct fdt *f, const struct fdt_node *n)
 {
     struct fdt_prop p;
 
-    /* "ok" is not in the specification but in old trees. */
+    /* Old trees have "ok", which is not in the specification. */
     return fdt_prop(f, n, "status", &p) < 0 || fdt_has(f, n, "status", "okay") ||
            fdt_has(f, n, "status", "ok");
 }
 
-/* The property `name` of one cell; `absent` without it. */
+/* The one cell of property `name`; `absent` if there is no such property. */
 static int count_get(const struct fdt *f, const struct fdt_node *n, const char *name,
                      uint32_t absent, uint32_t *out)
 {
@@ -38,7 +38,7 @@ static int count_get(const struct fdt *f, const struct fdt_node *n, const char *
     return p.len == 4 ? fdt_prop_cell(&p, 0, out) : ERR_PROTO;
 }
 
-/* The cells of addresses and sizes on the bus `n`. */
+/* The numbers of address and size cells on the bus `n`. */
 static int bus_cells(const struct fdt *f, const struct fdt_node *n, uint32_t *address,
                      uint32_t *size)
 {
@@ -141,7 +141,7 @@ int fdt_ranges(const struct fdt *f, const struct fdt_node *n, uint32_t index,
     return err ? err : ranges_row(&t, index, out);
 }
 
-/* From the bus `n` to its parent's: through the first row that holds all of the region. */
+/* From the bus `n` to its parent's: through the first row that contains the whole region. */
 static int translate_once(const struct fdt *f, const struct fdt_node *n, struct fdt_region *r)
 {
     struct table t;
@@ -173,7 +173,7 @@ int fdt_translate(const struct fdt *f, const struct fdt_node *n, struct fdt_regi
     struct fdt_region r = *region;
     struct fdt_node bus;
 
-    /* The root's bus is the processor's. */
+    /* The root's bus is the processor's address space. */
     for (bool more = fdt_parent(n, &bus); more && bus.depth > 1; more = fdt_parent(&bus, &bus)) {
         int err = translate_once(f, &bus, &r);
 

@@ -1,7 +1,7 @@
 /*
- * Finding in a devicetree by text: strings in a list, nodes by path, by phandle
- * and by what they say of themselves (Devicetree Specification v0.4, sections 2.2, 2.3 and 3.3).
- * Built on fdt.c, which has checked the bounds.
+ * Lookup in a devicetree by text: strings in a list, nodes by path, by phandle and by property
+ * (Devicetree Specification v0.4, sections 2.2, 2.3 and 3.3). Built on fdt.c, which has checked the
+ * bounds.
  */
 #include "fdt.h"
 #include "err.h"
@@ -25,7 +25,8 @@ static bool text_equal(const char *a, const char *b)
 
 /* ---- properties ---- */
 
-/* The item of a string list at `*offset`, which moves on behind it: NULL if none ends inside. */
+/* The item of a string list at `*offset`, which moves past it; NULL if the item is not
+ * terminated. */
 static const char *item_next(const struct fdt_prop *p, uint32_t *offset)
 {
     const char *item = (const char *)p->value + *offset;
@@ -112,7 +113,7 @@ static uint32_t component_len(const char *path)
     return len;
 }
 
-/* The whole name, or all of it before a unit address that the path leaves out (2.2.3). */
+/* True if the name matches, with or without its unit address (2.2.3). */
 static bool name_matches(const char *name, const char *component, uint32_t len)
 {
     uint32_t bare = 0;
@@ -143,7 +144,7 @@ static int descend(const struct fdt *f, struct fdt_node *n, const char *path)
     }
 }
 
-/* From the root `n` to the node that an alias, the first `len` characters of `name`, stands for. */
+/* From the root `n` to the node of an alias, which is the first `len` characters of `name`. */
 static int alias_follow(const struct fdt *f, struct fdt_node *n, const char *name, uint32_t len)
 {
     struct fdt_node aliases = *n;

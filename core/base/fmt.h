@@ -1,6 +1,4 @@
-/*
- * Text without a C library: append to a buffer of fixed size; what does not fit is cut.
- */
+/* Text without a C library: append to a buffer of fixed size; text that does not fit is cut off. */
 #ifndef DRYWIRE_FMT_H
 #define DRYWIRE_FMT_H
 
@@ -26,7 +24,7 @@ void fmt_ipv4(struct fmt *f, uint32_t addr);   /* host order */
 void fmt_mac(struct fmt *f, uint64_t mac);     /* low 48 bits */
 void fmt_pci(struct fmt *f, uint32_t address); /* of a function, as in REG_PCI: 00:1f.0 */
 
-/* One byte of foreign text: printable ASCII as it is (a backslash doubled), the rest as \xNN. */
+/* One byte of untrusted text: printable ASCII unchanged (a backslash doubled), the rest as \xNN. */
 void fmt_escaped(struct fmt *f, uint8_t byte);
 
 #endif

@@ -1,13 +1,13 @@
 /*
- * What a flight recorder writes down (docs/recorder.md): the journal's format, shared by who writes
- * it on metal (targets/common/journal.c) and who reads and replays it (cmd/replay/journal.c,
- * cmd/replay/replay_core.c). The core itself does not use it.
+ * The format of a flight recorder's journal (docs/recorder.md), shared by its writer on metal
+ * (targets/common/journal.c) and its readers (cmd/replay/journal.c, cmd/replay/replay_core.c). The
+ * core itself does not use it.
  *
- * A journal is what was asked of the core (calls), and what the core was answered by its machine.
- * Both are records: a tag, a check, the fields of the tag as LEB128 numbers and, for some, bytes
- * behind their count. The check is what the core itself had put out by then (register writes too
- * are records; stores to rings, lines, trace events, frames are not): the lowest byte of a sum over
- * the present call, so that a replay notices at the next record when it does something else.
+ * A journal holds the calls into the core and all results that the machine returned to the core.
+ * Both are records: a tag, a check, the fields of the tag as LEB128 numbers and, for some, a count
+ * and bytes. The check covers the output of the core so far (register writes are records
+ * themselves; stores to rings, lines, trace events and frames are not): it is the lowest byte of a
+ * sum over the present call, so that a replay detects a difference at the next record.
  */
 #ifndef DRYWIRE_JOURNAL_H
 #define DRYWIRE_JOURNAL_H
@@ -18,23 +18,23 @@
 enum { JOURNAL_VERSION = 2, JOURNAL_FIELDS_MAX = 10, JOURNAL_PROCESSES = 8 };
 
 /*
- * X(tag, fields, has bytes). Calls come first: they ask something of the core, all others happen
- * while it works. "where" is space << 2 | log2 of the size; "at" counts from the start of DMA
- * memory; a result is zigzag encoded; a process is a number from 0 to JOURNAL_PROCESSES - 1.
+ * X(tag, fields, has bytes). Calls into the core come first; all others happen during a call.
+ * "where" is space << 2 | log2 of the size; "at" counts from the start of DMA memory; a result is
+ * zigzag encoded; a process is a number from 0 to JOURNAL_PROCESSES - 1.
  */
 #define JOURNAL_RECORDS(X)                                                                         \
     X(SLOT, 2, 0)       /* for kernel_init(): a virtio-mmio slot, its address and irq */           \
     X(BUS, 8, 0)        /* the same, PCI: memory base and size, I/O base and size, first irq; msix \
                            wanted, address, data */                                                \
     X(INIT, 4, 0)       /* kernel_init(): now, interrupts, DMA memory's bus address and size */    \
-    X(START, 1, 1)      /* kernel_start(): words; each with a NUL behind it */                     \
+    X(START, 1, 1)      /* kernel_start(): words, each NUL-terminated */                           \
     X(POLL, 1, 0)       /* kernel_poll(): nanoseconds since the poll or INIT before */             \
     X(STOP, 0, 0)       /* kernel_stop() */                                                        \
-    X(END, 4, 1)        /* why (enum journal_end), polls left out, both sums; panic: its place */  \
+    X(END, 4, 1)        /* why (enum journal_end), polls left out, both sums; panic: file:line */  \
     X(REG_READ, 3, 0)   /* where, address, value */                                                \
     X(REG_WRITE, 3, 0)  /* where, address, value */                                                \
     X(LOAD, 2, 0)       /* at << 2 | log2 of the size, value */                                    \
-    X(TAKE, 1, 1)       /* a buffer came back: at; what the device wrote */                        \
+    X(TAKE, 1, 1)       /* a buffer was returned: at; the bytes the device wrote */                \
     X(ENTROPY, 1, 0)    /* value */                                                                \
     X(CREATE, 2, 0)     /* result, process */                                                      \
     X(SYSCALL, 7, 0)    /* process, nr, arguments */                                               \
@@ -51,7 +51,7 @@ enum journal_tag {
         JOURNAL_TAGS,
 };
 
-/* Of each tag, for a table: how many fields, and is there more behind them? */
+/* For a table by tag: the number of fields, and whether bytes follow them. */
 #define JOURNAL_FIELD_COUNT(tag, fields, bytes) [JOURNAL_##tag] = (fields),
 #define JOURNAL_HAS_BYTES(tag, fields, bytes)   [JOURNAL_##tag] = (bytes),
 
@@ -61,12 +61,12 @@ static inline int journal_is_call(enum journal_tag tag)
 }
 
 enum journal_end {
-    JOURNAL_ASKED, /* the run was over */
-    JOURNAL_FULL,  /* there was no room for the next record */
-    JOURNAL_PANIC, /* what ended the machine */
+    JOURNAL_ASKED, /* the run ended */
+    JOURNAL_FULL,  /* no room for the next record */
+    JOURNAL_PANIC, /* the machine panicked */
 };
 
-/* A number that may be negative, as one that is small when it is near to 0. */
+/* Zigzag encoding: numbers near 0, also negative ones, become small unsigned numbers. */
 static inline uint64_t journal_zigzag(int64_t n)
 {
     return (uint64_t)n << 1 ^ (n < 0 ? UINT64_MAX : 0);
@@ -77,7 +77,7 @@ static inline int64_t journal_unzigzag(uint64_t n)
     return (int64_t)(n >> 1 ^ (~(n & 1) + 1));
 }
 
-/* ---- the sum over what the core puts out ---- */
+/* ---- the sum over the output of the core ---- */
 
 enum journal_output {
     OUTPUT_STORE,   /* at << 2 | log2 of the size, value */
@@ -89,7 +89,7 @@ enum journal_output {
     OUTPUT_RESUME,  /* process, result of its last call */
     OUTPUT_DESTROY, /* process */
     OUTPUT_WRITE,   /* bytes for a program */
-    OUTPUT_RETURN,  /* what a call returned */
+    OUTPUT_RETURN,  /* the result of a call */
 };
 
 static inline uint64_t journal_mix(uint64_t sum, uint64_t value)

@@ -1,6 +1,6 @@
 /*
  * Copying and filling. The core is compiled freestanding, where a plain memcpy() is always a call;
- * the builtins let the compiler open-code small constant sizes.
+ * the builtins let the compiler inline small constant sizes.
  */
 #ifndef DRYWIRE_MEM_H
 #define DRYWIRE_MEM_H

@@ -1,6 +1,6 @@
 /*
- * A limit on how often something is done, kept as one number (the generic cell rate algorithm):
- * what an outsider can make us say is said `burst` times at once and then once in `interval_ns`.
+ * A rate limit, kept as one number (the generic cell rate algorithm): packets that an outsider can
+ * make us send go out `burst` times at once, then once per `interval_ns`.
  */
 #ifndef DRYWIRE_RATE_H
 #define DRYWIRE_RATE_H
@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 struct rate {
-    uint64_t whole_ns; /* when the whole burst is allowed again; 0: now */
+    uint64_t whole_ns; /* when a full burst is allowed again; 0: now */
 };
 
-/* May it be done now? Counted if so. */
+/* True if it is allowed now; then it is counted. */
 static inline bool rate_take(struct rate *r, uint64_t now_ns, uint64_t interval_ns, unsigned burst)
 {
     uint64_t from_ns = r->whole_ns > now_ns ? r->whole_ns : now_ns;

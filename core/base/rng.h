@@ -1,7 +1,7 @@
 /*
- * The core's own randomness: SipHash-2-4 (Aumasson and Bernstein, 2012) under a key that the
- * platform gives at start-up. As a counter generator it makes ports and transaction ids; as a keyed
- * function of a connection's addresses it makes initial sequence numbers (RFC 6528).
+ * The random numbers of the core: SipHash-2-4 (Aumasson and Bernstein, 2012) with a key that the
+ * platform provides at start-up. As a counter generator it makes ports and transaction ids; as a
+ * keyed function of a connection's addresses it makes initial sequence numbers (RFC 6528).
  */
 #ifndef DRYWIRE_RNG_H
 #define DRYWIRE_RNG_H

@@ -1,8 +1,8 @@
 /*
- * A descriptor's other end: anything that can be read, written, waited for and closed, and the
- * calls that only sockets answer. The kernel knows files; the room that makes them knows protocols.
+ * The object of a descriptor: it can be read, written, polled and closed; sockets have more calls.
+ * The kernel knows only files; the folder that makes them knows the protocols.
  *
- * A function that cannot finish answers ERR_AGAIN and has left no effect that its next call would
+ * A function that cannot finish returns ERR_AGAIN, without an effect that the next call would
  * repeat; the kernel calls it again later with the same arguments.
  */
 #ifndef DRYWIRE_FILE_H
@@ -33,7 +33,7 @@ static inline int user_copy_out(const struct user_buffer *b, size_t offset, cons
 
 struct file;
 
-/* Sockets: NULL functions answer ERR_NOSYS. `progress` is 0 at the first try of a call and kept
+/* Sockets: a NULL function means ERR_NOSYS. `progress` is 0 at the first try of a call and kept
  * between tries. */
 struct socket_ops {
     int (*connect)(void *object, const struct socket_address *to, uint64_t *progress);
@@ -58,7 +58,7 @@ struct file {
     void *object;
 };
 
-/* What a machine's network offers to the kernel. */
+/* The operations of a machine's network for the kernel. */
 struct network_ops {
     void *ctx;
     int (*socket)(void *ctx, enum socket_type type, struct file *out);

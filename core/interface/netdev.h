@@ -1,9 +1,9 @@
 /*
- * Where a network interface and the stack meet: virtio-net and loopback fill one struct netdev, the
- * stack calls it. Frames start at the Ethernet header and carry no FCS.
+ * The interface between network drivers and the stack: virtio-net and loopback fill one struct
+ * netdev, the stack calls it. Frames start at the Ethernet header and carry no FCS.
  *
  * RX frames are borrowed: a view from receive() is valid until recycle(). TX frames are moved:
- * alloc() lends room for one whole frame, which send() gives to the device or free() gives back.
+ * alloc() lends a buffer for one frame, which send() gives to the device or free() returns.
  */
 #ifndef DRYWIRE_NETDEV_H
 #define DRYWIRE_NETDEV_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The smallest MTU carries the largest packet that cannot be made smaller: a DHCP message. */
+/* The smallest MTU fits the largest packet that cannot be made smaller: a DHCP message. */
 enum {
     MAC_LEN = 6,
     NETDEV_MTU_MIN = 328,
@@ -20,7 +20,7 @@ enum {
     NETDEV_FRAME_MAX = NETDEV_MTU_MAX + 14,
 };
 
-/* Frames that the stack may hold unsent (one parked for each neighbour it is asking for). */
+/* Frames that the stack may hold unsent: one parked for each neighbour being resolved. */
 enum { NETDEV_PARKED_MAX = 16 };
 
 struct frame_view {
@@ -38,7 +38,7 @@ struct netdev {
     bool (*receive)(void *ctx, struct frame_view *view);
     void (*recycle)(void *ctx, struct frame_view *view);
 
-    /* Room for one frame of mtu + 14 bytes, or NULL when the device cannot take one now. */
+    /* A buffer for one frame of mtu + 14 bytes, or NULL when the device has no room now. */
     uint8_t *(*alloc)(void *ctx);
     void (*send)(void *ctx, uint8_t *frame, size_t len);
     void (*free)(void *ctx, uint8_t *frame);

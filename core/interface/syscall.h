@@ -3,7 +3,7 @@
  *
  * A call takes a number and up to five arguments, each 64 bits wide, and returns int64_t: >= 0, or
  * an error of err.h. Pointers are addresses in the caller's own memory; the kernel checks them and
- * answers ERR_FAULT. Calls block until they can finish; a call that was interrupted by the death of
+ * returns ERR_FAULT. Calls block until they can finish; a call that was interrupted by the end of
  * its process has no further effect.
  */
 #ifndef DRYWIRE_SYSCALL_H
@@ -15,7 +15,7 @@
 
 enum syscall_nr {
     SYS_EXIT = 1,  /* (status): does not return */
-    SYS_SLEEP = 2, /* (nanoseconds): 0 when the time is over */
+    SYS_SLEEP = 2, /* (nanoseconds): 0 when the time has passed */
     SYS_CLOCK = 3, /* (): nanoseconds since power-on of the machine's clock */
 
     SYS_READ = 16,  /* (fd, buffer, length): bytes read, 0 at the end */
@@ -41,7 +41,7 @@ enum socket_type {
 };
 
 /* Descriptors every program starts with. A line written to FD_REPORT becomes `program: line` in the
- * trace, a line written to FD_OUTPUT becomes `program: | line`: output can never pass for a
+ * trace, a line written to FD_OUTPUT becomes `program: | line`: output cannot be mistaken for a
  * report. */
 enum { FD_INPUT = 0, FD_OUTPUT = 1, FD_REPORT = 2 };
 
@@ -60,14 +60,14 @@ enum { POLL_ENTRIES_MAX = 16 };
 
 struct poll_entry {
     int32_t fd;
-    uint16_t events;  /* asked: POLL_IN, POLL_OUT */
-    uint16_t revents; /* answered; POLL_ERR also unasked */
+    uint16_t events;  /* requested: POLL_IN, POLL_OUT */
+    uint16_t revents; /* result; POLL_ERR also without a request */
 };
 
 enum address_source { ADDRESS_NONE = 0, ADDRESS_DHCP = 1 };
 
 struct netinfo {
-    uint32_t addr, mask, gateway, dns; /* host byte order, 0 when unknown */
+    uint32_t addr, mask, gateway, dns; /* host byte order; 0: unknown */
     uint32_t source;                   /* enum address_source */
     uint32_t lease_left_s;             /* UINT32_MAX: for ever */
     uint64_t frames_tx, frames_rx, drops;

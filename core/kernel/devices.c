@@ -1,5 +1,5 @@
 /*
- * The devices of a machine: which drivers there are, where devices may be, who gets which. See
+ * The devices of a machine: the drivers, the places of devices, and who gets which device. See
  * kernel.h.
  *
  * The first network device is the stack's. Others come up as well, with few buffers; what they
@@ -37,7 +37,7 @@ struct device_setup {
     struct netdev *nic; /* the stack's */
 };
 
-/* 0, or the error of the device that the stack was to have. */
+/* 0, or the error of the stack's device. */
 static int devices_bring_up(struct device_setup *s, const struct virtio_driver *driver,
                             const struct virtio_place *place)
 {
@@ -81,7 +81,7 @@ static int devices_start_mmio(struct device_setup *s)
     return err;
 }
 
-/* The pin says which of the four interrupts it is. */
+/* The pin selects one of the four interrupts. */
 static unsigned device_pci_irq(const struct platform *p, const struct virtio_place *place,
                                unsigned first)
 {
@@ -148,7 +148,7 @@ void devices_seed(struct kernel *k)
     }
 }
 
-/* What comes to an interface that the stack does not have. Bounded by the buffers that it has. */
+/* Drop frames received by an interface without a stack. Bounded by its number of buffers. */
 static void device_drop(struct netdev *dev)
 {
     struct frame_view view;

@@ -48,7 +48,7 @@ void fd_close_all(struct task *t)
 
 /* ---- the console ---- */
 
-/* One whole line: what the far end says can never look like a report of the program itself. */
+/* Print one whole line: text from a peer can never look like a report of the program itself. */
 void console_flush(struct console *c)
 {
     const struct platform *p = c->task->kernel->platform;
@@ -82,7 +82,7 @@ static int64_t console_write(void *object, const struct user_buffer *b)
     return (int64_t)len;
 }
 
-/* There is no keyboard: input is always at its end. */
+/* There is no keyboard: input is always at the end of file. */
 static int64_t console_read(void *object, const struct user_buffer *b)
 {
     (void)object;

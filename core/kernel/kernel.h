@@ -1,9 +1,10 @@
 /*
- * One machine: its devices, its network, its programs. The only room that knows a NIC and a stack
- * at once; which drivers there are is said in devices.c alone.
+ * One machine: its devices, its network, its programs. The only folder that knows both a NIC and a
+ * stack; only devices.c lists the drivers.
  *
- * kernel_init(), then kernel_poll() whenever kernel_deadline() has come or a device did something.
- * A poll is bounded and never waits. Everything is in struct kernel, which its caller provides.
+ * kernel_init(), then kernel_poll() whenever kernel_deadline() has passed or a device did
+ * something. A poll is bounded and never waits. Everything is in struct kernel, which its caller
+ * provides.
  */
 #ifndef DRYWIRE_KERNEL_H
 #define DRYWIRE_KERNEL_H
@@ -20,7 +21,7 @@ enum { TASKS = 8, TASK_NAME_MAX = 16, CONSOLE_LINE_MAX = 160, KERNEL_DEVICES = 4
 /* What a program writes to the console, until the line is complete. */
 struct console {
     struct task *task;
-    bool report; /* FD_REPORT: a line of its own; else FD_OUTPUT: marked with '|' */
+    bool report; /* FD_REPORT; else FD_OUTPUT: lines are marked with '|' */
     size_t len;
     uint8_t line[CONSOLE_LINE_MAX];
 };
@@ -52,7 +53,7 @@ struct task {
     struct file files[PROCESS_FDS];
 };
 
-/* One that was found and came up. */
+/* A device that was found and brought up. */
 struct device {
     const struct virtio_driver *driver;
     struct virtio_place place;
@@ -62,11 +63,11 @@ struct device {
     } state; /* of its driver */
 };
 
-/* Ordinary memory: the stack's, and the devices but the first. That one is in struct kernel: memory
- * of this kind costs the simulator less the less of it is used. */
+/* Ordinary memory for the stack and for all devices but the first, which is in struct kernel: the
+ * simulator pays only for the part of this memory that is used. */
 #define KERNEL_BUFFERS_SIZE (STACK_BUFFERS_SIZE + (KERNEL_DEVICES - 1) * sizeof(struct device))
 
-/* DMA memory that the devices need at most. */
+/* The most DMA memory that the devices need. */
 _Static_assert((int)VIRTIO_SEED_SIZE == (int)STACK_SEED_SIZE, "one seed");
 _Static_assert((int)VIRTIO_RNG_DMA_SIZE <= (int)VIRTIO_NET_DMA_SPARE, "which device needs most?");
 enum { KERNEL_DMA_SIZE = VIRTIO_NET_DMA_SIZE + (KERNEL_DEVICES - 1) * VIRTIO_NET_DMA_SPARE };
@@ -95,8 +96,8 @@ struct kernel {
     bool more; /* the last poll stopped at a bound */
 };
 
-/* Bring the machine up: 0, or the network device that its stack needs is missing (ERR_NODEV) or did
- * not come up (ERR_DEVICE). */
+/* Bring the machine up: 0; ERR_NODEV: no network device for the stack; ERR_DEVICE: its bring-up
+ * failed. */
 int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t now_ns);
 
 void kernel_poll(struct kernel *k, uint64_t now_ns);
@@ -109,16 +110,16 @@ int kernel_start(struct kernel *k, const char *const *words, unsigned count);
 /* End a program, whatever it is doing; its descriptors are closed. ERR_NOENT. */
 int kernel_kill(struct kernel *k, unsigned pid);
 
-/* Has this program not ended yet? */
+/* True while the program has not ended. */
 bool kernel_alive(const struct kernel *k, unsigned pid);
 
 /* Programs that have not ended. */
 unsigned kernel_programs(const struct kernel *k);
 
-/* Nothing is left to finish but what programs will do. */
+/* True when nothing is left to do except by programs. */
 bool kernel_idle(const struct kernel *k);
 
-/* The same, but for connections that only wait for stray segments (TIME-WAIT). */
+/* The same, but connections in TIME-WAIT are ignored. */
 bool kernel_settled(const struct kernel *k);
 
 /* Power off: reset the devices. */
@@ -126,12 +127,12 @@ void kernel_stop(struct kernel *k);
 
 /* ---- between the files of the kernel ---- */
 
-/* What must be true at the end of a poll, whatever programs asked for. */
+/* The invariants at the end of a poll, whatever programs requested. */
 void kernel_invariants(const struct kernel *k);
 
-/* devices.c: find all devices that there is a driver for and bring them up, the stack's network
- * device among them: *out, or the error of kernel_init(). Devices besides it that fail are left
- * out. Then its two turns of a poll, and when the next is due. */
+/* devices.c: find all devices that have a driver and bring them up. *out is the stack's network
+ * device; returns the errors of kernel_init(). Other devices that fail are left out. Then the two
+ * steps of a poll, and when the next poll is due. */
 int devices_init(struct kernel *k, const struct kernel_config *config, struct netdev **out);
 void devices_seed(struct kernel *k); /* once the stack is up */
 void devices_check(struct kernel *k, uint64_t now_ns);
@@ -149,8 +150,8 @@ int64_t syscall_dispatch(struct task *t, struct call *call);
 void syscall_enter(struct task *t, struct call *call);
 
 /* fd.c */
-int fd_add(struct task *t, struct file f);        /* lowest free descriptor, or ERR_NFILE */
-bool fd_free(const struct task *t);               /* is there one? */
+int fd_add(struct task *t, struct file f);        /* the lowest free descriptor, or ERR_NFILE */
+bool fd_free(const struct task *t);               /* true if there is one */
 struct file *fd_get(struct task *t, uint64_t fd); /* NULL: not open */
 void fd_close_all(struct task *t);
 void fd_open_console(struct task *t);

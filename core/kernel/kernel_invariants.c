@@ -1,5 +1,5 @@
 /*
- * What is true of a machine at the end of every poll, whatever its programs asked for: devices,
+ * The invariants of a machine at the end of every poll, whatever its programs requested: devices,
  * tasks, their descriptors and consoles. See kernel.h.
  */
 #include "../base/check.h"

@@ -1,4 +1,4 @@
-/* Bring-up of one machine: which network it has, in which order. See kernel.h. */
+/* Bring-up of one machine: its network, and the order. See kernel.h. */
 #include "../base/mem.h"
 #include "../net/socket.h"
 #include "kernel.h"
@@ -7,7 +7,7 @@ int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t n
 {
     const struct platform *p = config->platform;
     struct netdev *nic;
-    uint64_t key = p->entropy(p->ctx); /* one call a statement: arguments have no order in C */
+    uint64_t key = p->entropy(p->ctx); /* one call per statement: C orders no arguments */
     int err;
 
     k->platform = p;

@@ -1,10 +1,8 @@
-/*
- * The one order of a poll: devices in, timers, programs, segments out, devices kicked.
- */
+/* The order of a poll: receive from devices, timers, programs, output, notify devices. */
 #include "../base/check.h"
 #include "kernel.h"
 
-/* Frames taken from a device in one poll; what is left makes the next poll due at once. */
+/* Frames taken from a device in one poll; if more are left, the next poll is due at once. */
 enum { RECEIVE_BUDGET = 64 };
 
 static bool receive(struct kernel *k)

@@ -8,7 +8,7 @@
 #include "../trace/trace.h"
 #include "kernel.h"
 
-/* System calls of one program in one poll; then the others and the network have their turn. */
+/* System calls of one program per poll; then other programs and the network run. */
 enum { TASK_CALLS_MAX = 64 };
 
 static void task_line(const struct task *t, const char *what, int64_t status, bool has_status)

@@ -1,12 +1,12 @@
 /*
  * The system calls (core/interface/syscall.h), one small function each. Every argument comes from a
- * program and is believed in nothing: descriptors are looked up, lengths cut, memory reached only
+ * program and is not trusted: descriptors are looked up, lengths are cut, memory is accessed only
  * through the machine's checked copies.
  */
 #include "../base/err.h"
 #include "kernel.h"
 
-/* A longer buffer is cut to this: results are counts, and a count this large is enough at once. */
+/* A longer buffer is cut to this size; a short count is a valid result. */
 enum { IO_MAX = 1 << 20 };
 
 /* How long connect() and sendto() wait for the machine to get an address. */
@@ -37,7 +37,7 @@ static int sys_put_address(struct task *t, uint64_t at, const struct socket_addr
     return at ? user_copy_out(&b, 0, from, sizeof(*from)) : 0;
 }
 
-/* Can the program's address structure be written? Asked before a call takes effect. */
+/* True if the program's address structure can be written; checked before a call takes effect. */
 static int probe_address(struct task *t, uint64_t at)
 {
     struct socket_address probe;
@@ -141,7 +141,7 @@ static int64_t sys_connect(struct task *t, struct call *c)
         return ERR_FAULT;
     err = f->ops->socket->connect(f->object, &to, &c->progress);
     if (c->progress)
-        c->deadline_ns = DEADLINE_NEVER; /* under way: the protocol has its own bound */
+        c->deadline_ns = DEADLINE_NEVER; /* in progress: the protocol has its own timeout */
     return err == ERR_AGAIN && !c->progress && timed_out(t, c) ? ERR_NETDOWN : err;
 }
 

@@ -8,8 +8,8 @@
 enum { ARP_TRIES_MAX = 3 };
 
 #define ARP_ASK_INTERVAL_NS    NS_PER_S         /* RFC 1122 section 2.3.2.1: one a second */
-#define ARP_REACHABLE_NS       (60 * NS_PER_S)  /* an answer counts for a minute */
-#define ARP_STALE_NS           (600 * NS_PER_S) /* an unused entry is forgotten */
+#define ARP_REACHABLE_NS       (60 * NS_PER_S)  /* a reply is valid for a minute */
+#define ARP_STALE_NS           (600 * NS_PER_S) /* an unused entry is dropped */
 #define ARP_DEFEND_INTERVAL_NS (10 * NS_PER_S)  /* RFC 5227 section 2.4(c) */
 
 static const uint8_t arp_broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
@@ -43,8 +43,8 @@ static void entry_free(struct stack *s, struct arp_entry *e)
     mem_fill(e, 0, sizeof(*e));
 }
 
-/* A slot for `addr`: a free one, else the one that was unused for longest. The gateway's entry is
- * never taken, so that a flood of strangers cannot cut us off. */
+/* A slot for `addr`: a free one, else the least recently used. The gateway's entry is never taken,
+ * so that a flood of requests cannot cut us off. */
 static struct arp_entry *arp_make(struct stack *s, uint32_t addr)
 {
     struct arp_entry *best = 0;
@@ -155,8 +155,8 @@ static void arp_learn(struct stack *s, struct arp_entry *e, const uint8_t mac[6]
     }
 }
 
-/* Somebody else claims our address: say once in ten seconds that it is ours, never give it up
- * silently and never learn from it (RFC 5227 section 2.4). */
+/* Another host claims our address: announce ours once in ten seconds, never give it up silently and
+ * never learn from the packet (RFC 5227 section 2.4). */
 static void arp_conflict(struct stack *s, const uint8_t mac[6])
 {
     stack_drop(s, DROP_ARP_CONFLICT);
@@ -187,7 +187,7 @@ static bool arp_check(struct stack *s, const struct arp_packet *arp, size_t len)
         stack_drop(s, DROP_ARP_OP);
         return false;
     }
-    if (arp->sha[0] & 1) { /* a group address is nobody's: threats A7 */
+    if (arp->sha[0] & 1) { /* no host has a group address: threats A7 */
         stack_drop(s, DROP_ARP_ADDRESS);
         return false;
     }
@@ -213,7 +213,7 @@ void arp_input(struct stack *s, const uint8_t *packet, size_t len)
         arp_conflict(s, arp->sha);
         return;
     }
-    if (spa == 0) { /* a probe: answered, but nothing is learned from it */
+    if (spa == 0) { /* a probe: send a reply, learn nothing from it */
         if (request && for_us)
             arp_send(s, ARP_REPLY, arp->sha, arp->sha, 0);
         return;
@@ -242,7 +242,7 @@ static uint64_t entry_deadline(const struct arp_entry *e)
     switch (e->state) {
     case ARP_FREE:
     case ARP_FAILED:
-        break; /* looked at when it is wanted again */
+        break; /* checked when it is used again */
     case ARP_INCOMPLETE:
         return e->asked_ns + ARP_ASK_INTERVAL_NS;
     case ARP_REACHABLE:
@@ -274,7 +274,7 @@ static void entry_poll(struct stack *s, struct arp_entry *e)
             e->state = ARP_STALE;
         break;
     case ARP_STALE:
-        /* Used, asked, and not answered any more: start over as if it were new. */
+        /* In use and no more replies: start again as a new entry. */
         if (e->tries >= ARP_TRIES_MAX && s->now_ns >= e->asked_ns + ARP_ASK_INTERVAL_NS) {
             e->state = ARP_FAILED;
             e->marked = false;

@@ -1,9 +1,9 @@
 /*
  * ARP: who has this IPv4 address? (RFC 826; RFC 1122 section 2.3.2; RFC 5227 section 2.4)
  *
- * arp_output() sends a frame to a neighbour, or asks and parks the frame; arp_input() learns and
- * releases it. A request for our own address creates an entry; other traffic that nobody asked for
- * only updates one. All state is in struct arp_cache, inside struct stack.
+ * arp_output() sends a frame to a neighbour, or sends a request and parks the frame; arp_input()
+ * learns and releases it. A request for our own address creates an entry; other unsolicited packets
+ * only update one. All state is in struct arp_cache, inside struct stack.
  */
 #ifndef DRYWIRE_ARP_H
 #define DRYWIRE_ARP_H
@@ -16,22 +16,22 @@ struct stack;
 
 enum arp_state {
     ARP_FREE,
-    ARP_INCOMPLETE, /* asked, not yet answered */
-    ARP_REACHABLE,  /* answered not long ago */
-    ARP_STALE,      /* used as it is, and asked again when used */
-    ARP_FAILED,     /* nobody answered; kept so that asking again is rate limited */
+    ARP_INCOMPLETE, /* request sent, no reply yet */
+    ARP_REACHABLE,  /* confirmed by a recent reply */
+    ARP_STALE,      /* still used; each use sends a new request */
+    ARP_FAILED,     /* no reply; kept to limit the rate of requests */
 };
 
 struct arp_entry {
     enum arp_state state;
     uint32_t addr;
     uint8_t mac[MAC_LEN];
-    uint8_t tries;        /* requests sent since the last answer */
+    uint8_t tries;        /* requests sent since the last reply */
     bool marked;          /* this neighbour was traced as resolved */
     uint64_t asked_ns;    /* when the last request went out */
     uint64_t answered_ns; /* when it was last confirmed */
     uint64_t used_ns;     /* when it last carried a frame: the oldest is evicted */
-    uint8_t *parked;      /* one frame that waits for the answer, or NULL */
+    uint8_t *parked;      /* one frame that waits for the reply, or NULL */
     size_t parked_len;
 };
 
@@ -44,16 +44,16 @@ struct arp_cache {
 
 void arp_init(struct arp_cache *c);
 
-/* Forget everything; parked frames go back to the device. Called when the address changes. */
+/* Clear the cache; parked frames are returned to the device. Called when the address changes. */
 void arp_flush(struct stack *s);
 
-/* Send a frame that is complete but for the Ethernet destination to neighbour `addr`; given. */
+/* Send a frame to neighbour `addr`; it is complete except for the Ethernet destination. Given. */
 void arp_output(struct stack *s, uint8_t *frame, size_t len, uint32_t addr);
 
 /* An ARP frame arrived; `packet` is what follows the Ethernet header. Borrowed. */
 void arp_input(struct stack *s, const uint8_t *packet, size_t len);
 
-/* Tell everybody our address (RFC 5227 section 2.3). */
+/* Announce our address (RFC 5227 section 2.3). */
 void arp_announce(struct stack *s);
 
 void arp_poll(struct stack *s);

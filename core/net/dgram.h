@@ -27,10 +27,10 @@ struct dgram_socket {
     bool open;
     bool echo;            /* ICMP echo, else UDP */
     uint16_t port;        /* local port, 0: none yet; of an echo socket the identifier */
-    uint32_t remote_addr; /* connected to, or 0 */
+    uint32_t remote_addr; /* the connected peer, or 0 */
     uint16_t remote_port;
     int error;            /* of an ICMP error, given to the next call; 0: none */
-    uint32_t sent_addr;   /* where the last datagram went: whose errors count */
+    uint32_t sent_addr;   /* destination of the last datagram; only its errors are reported */
     unsigned head, count; /* of the queue */
     struct dgram *queue;  /* DGRAM_QUEUE entries */
 };
@@ -45,12 +45,12 @@ int dgram_bind(struct stack *s, struct dgram_socket *d, uint16_t port);
 /* Only datagrams from there are received, and errors from there are reported. */
 int dgram_connect(struct stack *s, struct dgram_socket *d, uint32_t addr, uint16_t port);
 
-/* Room for a payload to `addr` of up to mtu - 28 bytes, or NULL when no frame can be sent now. It
- * must be followed by dgram_send() or dgram_cancel() with the same address. */
+/* A buffer for a payload to `addr` of up to mtu - 28 bytes, or NULL when no frame can be sent now.
+ * Must be followed by dgram_send() or dgram_cancel() with the same address. */
 uint8_t *dgram_begin(struct stack *s, uint32_t addr);
 void dgram_cancel(struct stack *s, uint32_t addr, uint8_t *payload);
 
-/* Send it: 0, ERR_UNREACH (no route), or an error that an earlier datagram met. Given. */
+/* Send it: 0, ERR_UNREACH (no route), or the error of an earlier datagram. Given. */
 int dgram_send(struct stack *s, struct dgram_socket *d, uint8_t *payload, size_t len, uint32_t addr,
                uint16_t port);
 
@@ -58,7 +58,7 @@ int dgram_send(struct stack *s, struct dgram_socket *d, uint8_t *payload, size_t
 const struct dgram *dgram_peek(const struct dgram_socket *d);
 void dgram_next(struct dgram_socket *d);
 
-/* The pending error, and forget it. */
+/* Return the pending error and clear it. */
 int dgram_error(struct dgram_socket *d);
 
 #endif

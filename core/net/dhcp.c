@@ -16,7 +16,7 @@ enum { BACKOFF_FIRST_S = 4, BACKOFF_LAST_S = 64 };
 enum { REQUEST_TRIES_MAX = 4 };
 /* Section 4.4.5: while renewing, ask again after half of what is left, not below a minute. */
 #define RENEW_INTERVAL_MIN_NS (60 * NS_PER_S)
-/* So long after a NAK, as section 3.1(5) asks after a DECLINE. */
+/* The wait after a NAK; section 3.1(5) requires it after a DECLINE. */
 #define NAK_WAIT_NS (10 * NS_PER_S)
 /* A shorter lease could not be renewed in time. */
 enum { LEASE_MIN_S = 8 };
@@ -52,13 +52,13 @@ static void dhcp_move(struct stack *s, enum dhcp_state to)
 
 /* ---- sending ---- */
 
-/* The message goes to everybody from 0.0.0.0, or in RENEWING to the server from our address
- * (section 4.4.4 and 4.3.2). A frame that cannot be had now counts as lost: the timer asks
+/* The message is broadcast from 0.0.0.0, or in RENEWING sent to the server from our address
+ * (section 4.4.4 and 4.3.2). If there is no frame now, it counts as lost: the timer sends it
  * again. */
 static void dhcp_send(struct stack *s, const struct dhcp_build *b)
 {
     uint32_t dst = s->dhcp.state == DHCP_RENEWING ? s->dhcp.lease.server : IPV4_BROADCAST;
-    struct netdev *dev = ipv4_route(s, dst); /* lo, if the server called itself by our address */
+    struct netdev *dev = ipv4_route(s, dst); /* lo, if the server identifier is our address */
     uint8_t *frame = dev->alloc(dev->ctx);
 
     CHECK(b->xid == s->dhcp.xid);
@@ -132,7 +132,7 @@ static bool mask_is_contiguous(uint32_t mask)
     return mask != 0 && (host & (host + 1)) == 0;
 }
 
-/* Can this be used at all? An absent mask is that of the address class (RFC 950). */
+/* True if the lease can be used. Without a mask, that of the address class is used (RFC 950). */
 static bool lease_check(struct dhcp_lease *l)
 {
     if (!ipv4_is_host(l->addr) || !ipv4_is_host(l->server))
@@ -148,7 +148,7 @@ static bool lease_check(struct dhcp_lease *l)
     return l->lease_s >= LEASE_MIN_S;
 }
 
-/* T1 < T2 < lease, whatever the server says: section 4.4.5, with some fuzz on T1 and T2. */
+/* T1 < T2 < lease, whatever the server sent: section 4.4.5, with random fuzz on T1 and T2. */
 static void lease_times(struct stack *s, const struct dhcp_lease *l)
 {
     struct dhcp_client *d = &s->dhcp;
@@ -240,7 +240,7 @@ static void dhcp_input_ack(struct stack *s, struct dhcp_lease *l)
         return;
     }
     if (d->state != DHCP_REQUESTING && l->addr != s->addr) {
-        lease_lost(s, LEASE_LOST_CHANGED); /* never go on with the old one: section 4.4.5 */
+        lease_lost(s, LEASE_LOST_CHANGED); /* never continue with the old one: section 4.4.5 */
         return;
     }
     lease_taken(s, l);

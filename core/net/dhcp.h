@@ -6,8 +6,8 @@
  *    ^  DISCOVER                |  NAK,       ^  ACK       |  NAK          |  NAK, expiry
  *    +--------------------------+  no answer  +------------+---------------+----> INIT
  *
- * INIT-REBOOT is not built: an address is never used before the server confirmed it in this run of
- * the machine. All state is in struct dhcp_client, inside struct stack.
+ * INIT-REBOOT is not built: an address is never used before the server confirmed it since power-on.
+ * All state is in struct dhcp_client, inside struct stack.
  */
 #ifndef DRYWIRE_DHCP_H
 #define DRYWIRE_DHCP_H
@@ -39,7 +39,7 @@ struct dhcp_lease {
 struct dhcp_client {
     enum dhcp_state state;
     uint32_t xid;
-    uint64_t began_ns;       /* when this exchange began: the field `secs` */
+    uint64_t began_ns;       /* start of this exchange: the field `secs` */
     uint16_t secs;           /* as sent in DISCOVER, repeated in its REQUEST */
     unsigned tries;          /* messages sent in this state */
     uint64_t timer_ns;       /* retransmission, T1 or T2 */

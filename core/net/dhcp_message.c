@@ -28,8 +28,8 @@ static uint32_t read32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* One option into the message. Exactly the length that RFC 2132 gives it, or an error: four bytes
- * are never read regardless. The first of several instances wins; unknown options are skipped. */
+/* Store one option in the message. Its length must be exactly that of RFC 2132, else an error. The
+ * first of several instances wins; unknown options are skipped. */
 static int take_option(struct dhcp_message *m, uint8_t code, const uint8_t *value, size_t len)
 {
     uint32_t *field = 0;
@@ -72,7 +72,7 @@ static int take_option(struct dhcp_message *m, uint8_t code, const uint8_t *valu
     return 0;
 }
 
-/* Option overload (52) is not honoured: the fields `file` and `sname` are never looked at. */
+/* Option overload (52) is not supported: the fields `file` and `sname` are never read. */
 static int take_options(struct dhcp_message *m, const uint8_t *option, size_t len)
 {
     size_t i = 0;

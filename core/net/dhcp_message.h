@@ -25,11 +25,11 @@ struct dhcp_message {
 };
 
 /* Parse what a server sent to the client with this xid and MAC. 0, ERR_PROTO when it is malformed,
- * ERR_NOENT when it is somebody else's. */
+ * ERR_NOENT when it is for another client. */
 int dhcp_parse(const uint8_t *bytes, size_t len, uint32_t xid, const uint8_t mac[6],
                struct dhcp_message *out);
 
-/* What the client says. Addresses that are 0 are left out. */
+/* The message of a client. Addresses that are 0 are left out. */
 struct dhcp_build {
     enum dhcp_type type;
     uint32_t xid;
@@ -39,7 +39,7 @@ struct dhcp_build {
     uint32_t server;    /* option 54 */
 };
 
-enum { DHCP_MESSAGE_LEN = 300 }; /* what BOOTP relays expect at least: RFC 1542 section 2.1 */
+enum { DHCP_MESSAGE_LEN = 300 }; /* the minimum of BOOTP relays: RFC 1542 section 2.1 */
 
 /* Write a message of DHCP_MESSAGE_LEN bytes. */
 void dhcp_write(uint8_t *out, const struct dhcp_build *b, const uint8_t mac[6]);

@@ -1,5 +1,6 @@
 /*
- * Ethernet II (RFC 894): check, strip, pass on; and the way down. No VLAN, no 802.3 length frames.
+ * Ethernet II (RFC 894): input: check, strip, dispatch; output: fill the header and send. No VLAN,
+ * no 802.3 length frames.
  */
 #include "../base/check.h"
 #include "../base/mem.h"

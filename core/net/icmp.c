@@ -1,6 +1,6 @@
 /*
- * ICMP for a host (RFC 792; RFC 1122 section 3.2.2): echo both ways, errors in handed to the
- * transport by the quoted packet, two kinds of errors out. Redirects are ignored.
+ * ICMP for a host (RFC 792; RFC 1122 section 3.2.2): echo requests and replies, received errors for
+ * the transport of the quoted packet, two kinds of sent errors. Redirects are ignored.
  */
 #include "../base/checksum.h"
 #include "../port/machine.h"
@@ -10,10 +10,10 @@
 
 #define ICMP_ERROR_INTERVAL_NS (100 * NS_PER_MS)
 
-/* An error quotes the IP header and the first 8 bytes behind it: RFC 1122 section 3.2.2. */
+/* An error quotes the IP header and the first 8 bytes after it: RFC 1122 section 3.2.2. */
 enum { ICMP_QUOTE_MIN = 8, ICMP_QUOTE_MAX = 60 + 8 };
 
-/* Send an answer to `p`, from the address that it was sent to: section 3.2.2. */
+/* Send a reply to `p`, from the address that it was sent to: section 3.2.2. */
 static void icmp_answer(struct stack *s, uint8_t *frame, const struct ipv4_packet *p, size_t len)
 {
     struct icmp_header *icmp = (struct icmp_header *)(frame + FRAME_IP_PAYLOAD);
@@ -42,7 +42,7 @@ static void echo_request(struct stack *s, const struct ipv4_packet *p)
     icmp_answer(s, frame, p, p->len);
 }
 
-/* What an ICMP error means to a program, and whether it may end a connection attempt at once. */
+/* The error that a program gets for an ICMP error, and whether it may end a connection attempt. */
 static int error_meaning(uint8_t type, uint8_t code, bool *hard)
 {
     *hard = false;
@@ -74,7 +74,7 @@ static void error_input(struct stack *s, const struct ipv4_packet *p,
     }
     rest = quote + header_len;
     remote = be32_get(ip->dst);
-    if (p->looped != (ipv4_route(s, remote) != s->netdev)) { /* the packet never went that way */
+    if (p->looped != (ipv4_route(s, remote) != s->netdev)) { /* our packet did not take that path */
         stack_drop(s, DROP_ICMP_QUOTE);
         return;
     }

@@ -27,7 +27,7 @@ bool ipv4_is_broadcast(const struct stack *s, uint32_t addr)
 {
     if (addr == IPV4_BROADCAST)
         return true;
-    return s->addr && ~s->mask > 1 && /* a net of one or two hosts has none: RFC 3021 */
+    return s->addr && ~s->mask > 1 && /* a network of one or two hosts has none: RFC 3021 */
            (addr == (s->addr | ~s->mask) || addr == (s->addr & s->mask));
 }
 
@@ -36,7 +36,7 @@ bool ipv4_is_destination(const struct stack *s, uint32_t addr)
     return ipv4_is_loopback(addr) || (ipv4_is_host(addr) && !ipv4_is_broadcast(s, addr));
 }
 
-/* Is this host meant, from wherever it is said? */
+/* True if `addr` is this host, in a packet of any origin. */
 static bool is_own(const struct stack *s, uint32_t addr)
 {
     return ipv4_is_loopback(addr) || (s->addr && addr == s->addr);
@@ -62,7 +62,7 @@ static bool source_routed(const uint8_t *option, size_t len)
     return false;
 }
 
-/* Is the packet well formed? Else why not; DROP_COUNT means yes. */
+/* DROP_COUNT if the packet is well formed, else the reason to drop it. */
 static enum drop_reason header_check(const uint8_t *packet, size_t len, struct ipv4_packet *out)
 {
     const struct ipv4_header *ip = (const struct ipv4_header *)packet;
@@ -91,19 +91,19 @@ static enum drop_reason header_check(const uint8_t *packet, size_t len, struct i
     return DROP_COUNT;
 }
 
-/* May this packet come to us, from where it says and to where it says? RFC 1122 section 3.2.1.3. */
+/* Check source and destination: DROP_COUNT, or the reason to drop. RFC 1122 section 3.2.1.3. */
 static enum drop_reason address_check(const struct stack *s, const struct ipv4_packet *p,
                                       enum ipv4_way way)
 {
     const struct ipv4_header *ip = (const struct ipv4_header *)p->header;
 
-    if (way == FROM_LOOPBACK) /* while it was queued our address may have gone */
+    if (way == FROM_LOOPBACK) /* our address may have been lost while it was queued */
         return is_own(s, p->dst) ? DROP_COUNT : DROP_IP_DESTINATION;
     if (!ipv4_is_host(p->src) || (s->addr && p->src == s->addr) ||
         (s->addr && ipv4_is_broadcast(s, p->src)))
         return DROP_IP_SOURCE;
-    /* While we have no address only DHCP is heard, and a server may already send to the one it has
-     * in mind: RFC 2131 section 4.1. The client checks everything else. */
+    /* Without an address only DHCP is received; the server may already send to the address that it
+     * offers: RFC 2131 section 4.1. The client checks everything else. */
     if (s->addr == 0)
         return ip->protocol == IP_PROTOCOL_UDP && (p->broadcast || ipv4_is_host(p->dst))
                    ? DROP_COUNT

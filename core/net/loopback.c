@@ -28,7 +28,7 @@ static struct loopback_slot *slot_behind(struct loopback *lo)
     return &lo->slots[(lo->head + lo->count) % LOOPBACK_QUEUE];
 }
 
-/* One at a time: whoever builds a packet sends it before anything else happens. */
+/* One at a time: a packet is built and sent before anything else happens. */
 static uint8_t *loopback_alloc(void *ctx)
 {
     struct loopback *lo = ctx;

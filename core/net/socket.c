@@ -78,7 +78,7 @@ static int stream_connect(void *object, const struct socket_address *to, uint64_
     if (*progress)
         return tcp_connected(c);
     if (ipv4_source(c->stack, to->addr) == 0)
-        return ERR_AGAIN; /* there is no network yet; the caller bounds the wait */
+        return ERR_AGAIN; /* no network yet; the caller bounds the wait */
     err = tcp_connect(c, to->addr, to->port);
     if (err)
         return err;

@@ -9,7 +9,7 @@ void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev
                 uint64_t now_ns)
 {
     uint8_t *at = buffers;
-    uint64_t key = p->entropy(p->ctx); /* one call a statement: arguments have no order in C */
+    uint64_t key = p->entropy(p->ctx); /* one call per statement: C orders no arguments */
 
     s->platform = p;
     s->netdev = netdev;
@@ -39,7 +39,7 @@ void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev
     dhcp_init(s);
 }
 
-/* The key of sequence numbers stays while a connection lives by it: RFC 6528 section 3. */
+/* The key of sequence numbers does not change while there is a connection: RFC 6528 section 3. */
 void stack_seed(struct stack *s, const uint8_t seed[STACK_SEED_SIZE])
 {
     uint64_t word[STACK_SEED_SIZE / 8];
@@ -58,7 +58,7 @@ void stack_seed(struct stack *s, const uint8_t seed[STACK_SEED_SIZE])
     s->isn_key[1] ^= word[3];
 }
 
-/* Take in what was queued until now: an answer to it waits for the next poll. */
+/* Receive packets queued so far: replies to them wait for the next poll. */
 static void loopback_input(struct stack *s)
 {
     struct netdev *lo = &s->loopback.netdev;

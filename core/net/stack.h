@@ -1,10 +1,10 @@
 /*
- * One IPv4 stack: everything a host knows about its network, in one struct that its caller
- * provides. Frames come in through stack_input() and leave through the netdev; time comes in with
- * stack_poll(). A bad packet is not an error: it is dropped, counted by reason and traced.
+ * One IPv4 stack: the whole network state of a host, in one struct that its caller provides. Frames
+ * come in through stack_input() and leave through the netdev; time comes in with stack_poll(). A
+ * bad packet is not an error: it is dropped, counted by reason and traced.
  *
- * Call order of a poll: stack_begin(now), which takes in what we sent to ourselves, stack_input()
- * for each frame, stack_timers(), system calls, stack_output(). Input changes state, output sends.
+ * Call order of a poll: stack_begin(now), which receives packets over loopback, stack_input() for
+ * each frame, stack_timers(), system calls, stack_output(). Input changes state, output sends.
  */
 #ifndef DRYWIRE_STACK_H
 #define DRYWIRE_STACK_H
@@ -39,13 +39,13 @@ struct stack {
     struct dgram_socket dgrams[DGRAM_SOCKETS];
     struct tcp_conn tcp[TCP_CONNS];
     uint16_t tcp_next_port; /* counter of RFC 6056 section 3.3.3 */
-    struct rate tcp_resets; /* to segments that fit no connection */
+    struct rate tcp_resets; /* to segments without a connection */
 
     uint64_t drops[DROP_COUNT];
     uint64_t drops_total;
 };
 
-/* Large buffers that stack_init() is given: they need not be cleared. */
+/* The large buffers of stack_init(): they need not be cleared. */
 enum {
     STACK_BUFFERS_SIZE = TCP_CONNS * (TCP_RCV_BUFFER + TCP_SND_BUFFER) +
                          DGRAM_SOCKETS * DGRAM_QUEUE * sizeof(struct dgram) +
@@ -55,8 +55,8 @@ enum {
 void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev, void *buffers,
                 uint64_t now_ns);
 
-/* Random bytes of the machine's: at bring-up, before anything was sent, or later. They change which
- * ports, transaction ids and sequence numbers come next. */
+/* Add random bytes: at bring-up before anything was sent, or later. They change the next ports,
+ * transaction ids and sequence numbers. */
 enum { STACK_SEED_SIZE = 32 };
 void stack_seed(struct stack *s, const uint8_t seed[STACK_SEED_SIZE]);
 
@@ -66,13 +66,13 @@ void stack_timers(struct stack *s);
 void stack_output(struct stack *s);
 uint64_t stack_deadline(const struct stack *s);
 
-/* Nothing is left to finish: no connection is open, nothing is being asked. */
+/* True when nothing is left to finish: no connection is open, no request is pending. */
 bool stack_idle(const struct stack *s);
 
-/* The same, but for connections in TIME-WAIT. */
+/* The same, but connections in TIME-WAIT are ignored. */
 bool stack_settled(const struct stack *s);
 
-/* No socket is open: what must be true when no program is left. */
+/* True when no socket is open, as must be when no program is left. */
 bool stack_unused(const struct stack *s);
 
 /* A new address, or none (0): connections of the old one end with ERR_NETDOWN. */
@@ -81,7 +81,7 @@ void stack_set_address(struct stack *s, uint32_t addr, uint32_t mask, uint32_t g
 
 void stack_drop(struct stack *s, enum drop_reason reason);
 
-/* What must be true at the end of a poll, whatever came over the wire. */
+/* The invariants at the end of a poll, whatever was received. */
 void stack_invariants(const struct stack *s);
 
 /* ---- between the layers ---- */
@@ -93,38 +93,37 @@ struct ipv4_packet {
     const uint8_t *payload;
     size_t len; /* of the payload */
     uint32_t src, dst;
-    bool broadcast; /* to more than this host, by Ethernet or by IP */
-    bool looped;    /* from ourselves: it never was on the wire */
+    bool broadcast; /* sent to more than this host, by Ethernet or by IP */
+    bool looped;    /* sent by this host over loopback */
 };
 
-/* The way a packet came: in a frame to us, in one to more than us, over lo. */
+/* How a packet was received: in a frame to this host only, in one to several hosts, over lo. */
 enum ipv4_way { FROM_WIRE, FROM_WIRE_GROUP, FROM_LOOPBACK };
 
 void eth_input(struct stack *s, const uint8_t *frame, size_t len);
-/* Fill the Ethernet header but for the destination; pad; send. Given. */
+/* Fill the Ethernet header except for the destination; pad; send. Given. */
 void eth_output(struct stack *s, uint8_t *frame, size_t len, const uint8_t dst[6], uint16_t type);
 
 void ipv4_input(struct stack *s, const uint8_t *packet, size_t len, enum ipv4_way way);
-/* The interface that packets to `dst` leave by: frames for ipv4_output() come from its alloc(). */
+/* The interface for packets to `dst`: frames for ipv4_output() come from its alloc(). */
 struct netdev *ipv4_route(struct stack *s, uint32_t dst);
-/* Room for a packet that answers one from `dst`, or NULL: counted as dropped, nobody asks again. */
+/* A buffer for a reply to `dst`, or NULL: counted as dropped, without a retry. */
 uint8_t *ipv4_alloc_answer(struct stack *s, uint32_t dst);
-/* The source address of what we send to `dst`; 0: there is none yet. */
+/* The source address for packets to `dst`; 0: none yet. */
 uint32_t ipv4_source(const struct stack *s, uint32_t dst);
-/* Send a frame whose IP payload is in place. `src` 0 only for DHCP. 0, or ERR_UNREACH: no route,
- * the frame is gone all the same. */
+/* Send a frame whose IP payload is in place. `src` 0 only for DHCP. 0, or ERR_UNREACH: no route.
+ * Given in both cases. */
 int ipv4_output(struct stack *s, uint8_t *frame, uint32_t src, uint32_t dst, uint8_t protocol,
                 size_t payload_len);
-/* Is this a unicast address that a single host on a wire can have? */
+/* True if this is a unicast address that one host on a wire can have. */
 bool ipv4_is_host(uint32_t addr);
 bool ipv4_is_loopback(uint32_t addr);
-/* Can a program talk to this address: that of one host, or of ours? */
+/* True if a program can send to this address: one host, or this host. */
 bool ipv4_is_destination(const struct stack *s, uint32_t addr);
 bool ipv4_is_broadcast(const struct stack *s, uint32_t addr);
 
 void icmp_input(struct stack *s, const struct ipv4_packet *packet);
-/* Answer a packet by an ICMP error, unless RFC 1122 section 3.2.2 forbids it or the limit is used
- * up. */
+/* Send an ICMP error about a packet, unless RFC 1122 section 3.2.2 or the rate limit forbids it. */
 void icmp_unreachable(struct stack *s, const struct ipv4_packet *packet, uint8_t code);
 
 void udp_input(struct stack *s, const struct ipv4_packet *packet);

@@ -1,7 +1,7 @@
 /*
- * What is true of a stack at the end of every poll, whatever came over the wire: the books of ARP,
- * DHCP, datagram sockets and the loopback interface. Those of a connection are in
- * tcp_invariants.c. See stack.h.
+ * The invariants of a stack at the end of every poll, whatever was received: the state of ARP,
+ * DHCP, datagram sockets and the loopback interface. Those of a connection are in tcp_invariants.c.
+ * See stack.h.
  */
 #include "../base/check.h"
 #include "../port/machine.h"
@@ -22,7 +22,7 @@ static void arp_entry_invariants(const struct stack *s, const struct arp_entry *
     }
     if (e->state == ARP_REACHABLE || e->state == ARP_STALE) {
         CHECK(e->marked);
-        CHECK(!(e->mac[0] & 1)); /* a group address is nobody's */
+        CHECK(!(e->mac[0] & 1)); /* no host has a group address */
     }
     for (const struct arp_entry *other = s->arp.entry; other != e; other++)
         CHECK(other->addr != e->addr);
@@ -112,7 +112,7 @@ static void loopback_invariants(const struct loopback *lo)
     }
 }
 
-/* No two connections are between the same ports of the same hosts: input finds one. */
+/* No two connections have the same addresses and ports: input finds at most one. */
 static void tuple_invariants(const struct stack *s, const struct tcp_conn *c)
 {
     if (c->state == TCP_LISTEN)
@@ -142,7 +142,7 @@ void stack_invariants(const struct stack *s)
     loopback_invariants(&s->loopback);
     for (unsigned i = 0; i < TCP_CONNS; i++) {
         if (s->tcp[i].state == TCP_CLOSED)
-            continue; /* looked at when it ends and when it is taken again */
+            continue; /* checked when it ends and when it is used again */
         tcp_invariants(&s->tcp[i]);
         tuple_invariants(s, &s->tcp[i]);
     }

@@ -1,6 +1,4 @@
-/*
- * The life of a TCP connection: allocation, the calls of sockets, the end. See tcp.h.
- */
+/* The lifetime of a TCP connection: allocation, socket calls, end. See tcp.h. */
 #include "tcp.h"
 #include "../base/check.h"
 #include "../base/mem.h"
@@ -8,7 +6,7 @@
 #include "../trace/trace.h"
 #include "tcp_internal.h"
 
-/* Ephemeral ports: the whole range that is nobody's by name (RFC 6056 section 3.2). */
+/* Ephemeral ports: the range without registered services (RFC 6056 section 3.2). */
 enum { EPHEMERAL_FIRST = 1024, EPHEMERAL_COUNT = 65536 - EPHEMERAL_FIRST };
 
 /* ---- the state ---- */
@@ -119,7 +117,7 @@ struct tcp_conn *tcp_allocate(struct stack *s)
             oldest = c;
     }
     if (oldest)
-        tcp_end(oldest); /* under pressure the oldest TIME_WAIT is cut short */
+        tcp_end(oldest); /* if the table is full, the oldest TIME_WAIT ends early */
     return oldest;
 }
 
@@ -169,8 +167,9 @@ static bool port_taken(const struct stack *s, uint16_t port)
     return false;
 }
 
-/* RFC 6056 section 3.3.3: a keyed hash of the far end plus a counter. At most TCP_CONNS ports are
- * taken, so the search ends. Never the far end's own number: over lo that could be ourselves. */
+/* RFC 6056 section 3.3.3: a keyed hash of the peer's endpoint plus a counter. At most TCP_CONNS
+ * ports are taken, so the search ends. Never the peer's own port: over lo that could be this
+ * socket. */
 static uint16_t pick_port(struct stack *s, uint32_t addr, uint16_t port)
 {
     uint64_t far[2] = {addr, port};
@@ -306,7 +305,7 @@ void tcp_consume(struct tcp_conn *c, size_t len)
     if (c->state == TCP_CLOSED || c->fin_received)
         return;
 
-    /* Tell the peer when the window has grown by something worth sending for: MUST-39. */
+    /* Send a window update when the window has grown by enough: MUST-39. */
     growth = c->rcv_nxt + tcp_offered_window(c) - c->rcv_adv;
     left = c->rcv_adv - c->rcv_nxt;
     if (growth >= TCP_RCV_BUFFER / 4 || (growth && left < 2 * c->mss))
@@ -355,7 +354,7 @@ unsigned tcp_ready(struct tcp_conn *c)
 
 /* ---- closing ---- */
 
-/* FIN goes out behind what is queued. */
+/* FIN is sent after the queued data. */
 static void queue_fin(struct tcp_conn *c)
 {
     if (c->fin_queued)

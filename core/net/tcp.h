@@ -5,8 +5,8 @@
  *
  * A connection is one struct tcp_conn in the stack's table. Data lives in two byte rings indexed by
  * sequence number: sent data from snd_una on, received data up to rcv_nxt for the program, and
- * behind rcv_nxt what came out of order, described by `ooo`. tcp_input() changes state,
- * tcp_output() is the only maker of segments and makes them from state, tcp_poll() runs the timers.
+ * after rcv_nxt the out-of-order data, described by `ooo`. tcp_input() changes state, only
+ * tcp_output() builds segments, from that state, tcp_poll() runs the timers.
  *
  *                 passive                              active
  *   CLOSED -> LISTEN -> SYN_RECEIVED -> ESTABLISHED <- SYN_SENT <- CLOSED
@@ -44,7 +44,7 @@ enum {
     TCP_RCV_BUFFER = 65536, /* powers of two: rings are indexed by sequence number */
     TCP_SND_BUFFER = 65536,
     TCP_WINDOW_MAX = 65535, /* without window scaling */
-    TCP_OOO_MAX = 8,        /* separate runs of out-of-order data; the farthest are given up */
+    TCP_OOO_MAX = 8,        /* separate ranges of out-of-order data; the farthest are dropped */
     TCP_BACKLOG_MAX = 8,
     TCP_MSS_DEFAULT = 536, /* MUST-15 */
 };
@@ -53,12 +53,12 @@ enum {
 #define TCP_RTO_MIN_NS       (1 * NS_PER_S)   /* (2.4) */
 #define TCP_RTO_MAX_NS       (60 * NS_PER_S)  /* (2.5) */
 #define TCP_RTO_AFTER_SYN_NS (3 * NS_PER_S)   /* (5.7) */
-#define TCP_R2_NS            (180 * NS_PER_S) /* give up after so long: MUST-23, SHLD-11 */
+#define TCP_R2_NS            (180 * NS_PER_S) /* give up after this time: MUST-23, SHLD-11 */
 #define TCP_DELACK_NS        (40 * NS_PER_MS) /* MUST-40 allows 500 ms */
 #define TCP_MSL_NS           (30 * NS_PER_S)
-#define TCP_FIN_WAIT_NS      (60 * NS_PER_S) /* for the peer's FIN, once the program is gone */
+#define TCP_FIN_WAIT_NS      (60 * NS_PER_S) /* for the peer's FIN, after the program closed */
 
-/* A run of sequence numbers [start, end). */
+/* A range of sequence numbers [start, end). */
 struct tcp_range {
     uint32_t start, end;
 };
@@ -71,7 +71,7 @@ struct tcp_conn {
     bool passive;              /* came from a LISTEN: MUST-11 */
     struct tcp_conn *listener; /* until it is accepted */
     unsigned backlog;          /* of a LISTEN */
-    int error;                 /* why it ended; given to the program */
+    int error;                 /* why it ended; returned to the program */
     int soft_error;            /* last ICMP hint: SHLD-25 */
 
     uint32_t local_addr, remote_addr; /* host order */
@@ -90,13 +90,13 @@ struct tcp_conn {
     /* Receive sequence space; rcv_adv is the right edge last offered, rcv_read the program's. */
     uint32_t irs, rcv_nxt, rcv_adv, rcv_read;
     bool fin_received; /* and everything before it */
-    bool fin_seen;     /* at fin_seq, perhaps behind a gap */
+    bool fin_seen;     /* at fin_seq, perhaps after a gap */
     uint32_t fin_seq;
     uint8_t *rcv_buf;
-    struct tcp_range ooo[TCP_OOO_MAX]; /* sorted, disjoint, all behind rcv_nxt */
+    struct tcp_range ooo[TCP_OOO_MAX]; /* sorted, disjoint, all after rcv_nxt */
     unsigned ooo_count;
 
-    /* What tcp_output() owes. */
+    /* What tcp_output() must send. */
     bool ack_now;
     bool resend;               /* the segment at snd_una, once */
     uint8_t resend_reason;     /* enum retransmit_reason */
@@ -132,12 +132,12 @@ void tcp_poll(struct stack *s);
 uint64_t tcp_deadline(const struct stack *s);
 bool tcp_idle(const struct stack *s);
 
-/* The same, but for those in TIME-WAIT. */
+/* The same, but those in TIME-WAIT are ignored. */
 bool tcp_settled(const struct stack *s);
 /* End every connection whose own address is `addr`. */
 void tcp_abort_from(struct stack *s, uint32_t addr, int error);
 
-/* Make the segments that state asks for, as far as the device has room. */
+/* Send the segments that are due, as far as the device has room. */
 void tcp_output(struct tcp_conn *c);
 
 /* ---- for sockets; nothing here blocks ---- */
@@ -152,27 +152,27 @@ int tcp_bind(struct tcp_conn *c, uint16_t port);
 int tcp_listen(struct tcp_conn *c, unsigned backlog);
 
 /* Begin to connect (the SYN leaves with the next tcp_output): 0, ERR_ADDR, ERR_ISCONN, ERR_INVAL.
- * tcp_connected() then says ERR_AGAIN until it is 0 or an error. */
+ * tcp_connected() then returns ERR_AGAIN until it is 0 or an error. */
 int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port);
 int tcp_connected(struct tcp_conn *c);
 
 /* The oldest established child: 0 and *out, ERR_AGAIN, ERR_INVAL. */
 int tcp_accept(struct tcp_conn *c, struct tcp_conn **out);
 
-/* Received bytes that lie together: their number and *at; 0 at the end of the stream; ERR_AGAIN
- * when there are none yet, or how the connection ended. tcp_consume() takes some of them. */
+/* Contiguous received bytes: their number and *at; 0 at the end of the stream; ERR_AGAIN when there
+ * are none yet, or the error that ended the connection. tcp_consume() takes some of them. */
 int tcp_readable(struct tcp_conn *c, const uint8_t **at);
 void tcp_consume(struct tcp_conn *c, size_t len);
 
-/* Room to write that lies together: its size and *at; ERR_AGAIN, or an error. tcp_commit() adds
- * what was written there to the stream. */
+/* Contiguous room to write: its size and *at; ERR_AGAIN, or an error. tcp_commit() adds the bytes
+ * written there to the stream. */
 int tcp_writable(struct tcp_conn *c, uint8_t **at);
 void tcp_commit(struct tcp_conn *c, size_t len);
 
 /* No more writing: 0, ERR_NOTCONN. */
 int tcp_shutdown(struct tcp_conn *c);
 
-/* The program is done with it. Unread data makes it a reset: SHLD-3. */
+/* Close by the program. Unread data makes it a reset: SHLD-3. */
 void tcp_close(struct tcp_conn *c);
 
 /* POLL_IN, POLL_OUT, POLL_ERR as of now. */

@@ -1,7 +1,7 @@
 /*
  * TCP input in the order of RFC 9293 section 3.10.7: first the states without a synchronised peer,
- * then the numbered checks of section 3.10.7.4, one block per step. Nothing is sent from here:
- * state is changed, and tcp_output() makes what it asks for. See tcp.h.
+ * then the numbered checks of section 3.10.7.4, one block per step. Nothing is sent from here: this
+ * changes state, tcp_output() sends what is due. See tcp.h.
  */
 #include "../base/check.h"
 #include "../base/checksum.h"
@@ -60,14 +60,14 @@ static enum drop_reason parse(const struct ipv4_packet *p, struct tcp_segment *g
         return DROP_TCP_OPTIONS;
     if (g->src_port == 0 || g->dst_port == 0)
         return DROP_TCP_PORT;
-    if ((g->flags & TCP_SYN) && (g->flags & (TCP_FIN | TCP_RST))) /* nonsense: threats T36 */
+    if ((g->flags & TCP_SYN) && (g->flags & (TCP_FIN | TCP_RST))) /* invalid: threats T36 */
         return DROP_TCP_FLAGS;
     return DROP_COUNT;
 }
 
 /* ---- small steps ---- */
 
-/* MUST-14, MUST-15, MUST-16; an MSS of 0 is none. */
+/* MUST-14, MUST-15, MUST-16; an MSS of 0 is ignored. */
 static void take_mss(struct tcp_conn *c, const struct tcp_segment *g)
 {
     uint32_t own = ipv4_route(c->stack, c->remote_addr)->mtu - 40u;
@@ -85,7 +85,7 @@ static void take_window(struct tcp_conn *c, const struct tcp_segment *g)
         c->snd_wnd_max = c->snd_wnd;
 }
 
-/* Both ends know each other's numbers: windows of RFC 5681 section 3.1, timer of RFC 6298 (5.7). */
+/* Both ends are synchronised: windows of RFC 5681 section 3.1, timer of RFC 6298 (5.7). */
 static void establish(struct tcp_conn *c, const struct tcp_segment *g)
 {
     unsigned segments = c->mss > 2190 ? 2 : c->mss > 1095 ? 3 : 4;
@@ -201,9 +201,9 @@ static void input_syn_sent(struct tcp_conn *c, const struct ipv4_packet *p,
 /* ---- 3.10.7.4, first: sequence number ---- */
 
 /*
- * The acceptance test, with the allowance for ACK, URG and RST at a closed window (MUST-66), and
- * one for whole duplicates: they are answered and nothing of them is taken but their ACK, which may
- * be newer than they are. Without it a FIN that is sent again with the ACK of ours would be wasted.
+ * The acceptance test, with the exception for ACK, URG and RST at a closed window (MUST-66), and
+ * one for full duplicates: they are acknowledged, and only their ACK field is used, which may be
+ * newer than their data. Without it the ACK of our FIN in a retransmitted FIN would be lost.
  */
 static bool acceptable(const struct tcp_conn *c, const struct tcp_segment *g)
 {
@@ -225,7 +225,7 @@ static void trim(const struct tcp_conn *c, struct tcp_segment *g)
     uint32_t before = c->rcv_nxt - g->seq, wnd = c->rcv_adv - c->rcv_nxt, room;
 
     if (seq_lt(g->seq, c->rcv_nxt)) {
-        if (g->flags & TCP_SYN) { /* its own number comes first */
+        if (g->flags & TCP_SYN) { /* the SYN's sequence number comes first */
             g->flags &= (uint8_t)~TCP_SYN;
             g->seq++;
             before--;
@@ -340,10 +340,10 @@ static void take_ack(struct tcp_conn *c, uint32_t ack)
         c->rto_at_ns = now_ns + c->rto_ns; /* (5.3) */
 }
 
-/* A window that opens ends probing; a byte sent as a probe may not have been taken. */
+/* An open window ends probing; the probe byte may not have been accepted. */
 static void window_changed(struct tcp_conn *c)
 {
-    c->first_unacked_ns = c->stack->now_ns; /* the peer lives */
+    c->first_unacked_ns = c->stack->now_ns; /* the peer is alive */
     if (c->persist_at_ns == DEADLINE_NEVER || c->snd_wnd == 0)
         return;
     c->persist_at_ns = DEADLINE_NEVER;
@@ -389,7 +389,7 @@ static bool tcp_input_ack(struct tcp_conn *c, const struct ipv4_packet *p,
     return true;
 }
 
-/* Our FIN was acknowledged: where that leads. False: the connection is over. */
+/* Our FIN was acknowledged: the next state. False: the connection has ended. */
 static bool fin_acknowledged(struct tcp_conn *c)
 {
     switch (c->state) {
@@ -428,7 +428,7 @@ static void copy_to_ring(struct tcp_conn *c, uint32_t seq, const uint8_t *data, 
     mem_copy(c->rcv_buf, data + first, len - first);
 }
 
-/* Copy the parts of [seq, end) that are not held yet: the bytes received first win (threats
+/* Copy the parts of [seq, end) that are not stored yet: the bytes received first win (threats
  * T18). */
 static void store_new(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint8_t *data)
 {
@@ -452,8 +452,8 @@ static void store_new(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint
         copy_to_ring(c, at, data + (at - seq), end - at);
 }
 
-/* Add [start, end) to the sorted, disjoint list; with no slot left the farthest run is
- * forgotten. */
+/* Add [start, end) to the sorted, disjoint list; with no slot left the farthest range is
+ * dropped. */
 static void range_add(struct tcp_conn *c, uint32_t start, uint32_t end)
 {
     struct tcp_range merged[TCP_OOO_MAX + 1];
@@ -529,13 +529,13 @@ static void input_data(struct tcp_conn *c, const struct tcp_segment *g)
     case TCP_CLOSING:
     case TCP_LAST_ACK:
     case TCP_TIME_WAIT:
-        break; /* the peer has closed: nothing more can come */
+        break; /* the peer has closed: no more data is valid */
     }
 }
 
 /* ---- eighth: FIN ---- */
 
-/* Everything up to the peer's FIN is here. */
+/* Everything up to the peer's FIN has been received. */
 static void fin_reached(struct tcp_conn *c)
 {
     c->rcv_nxt++;
@@ -571,14 +571,14 @@ static void fin_reached(struct tcp_conn *c)
 static void input_synchronised(struct tcp_conn *c, const struct ipv4_packet *p,
                                struct tcp_segment *g)
 {
-    /* First, the sequence number. A RST is judged by its own, tighter rules. */
+    /* First, the sequence number. A RST has its own, stricter rules. */
     if (g->flags & TCP_RST) {
         input_reset(c, g); /* second */
         return;
     }
     if (c->state == TCP_SYN_RECEIVED && (g->flags & TCP_SYN) && g->seq == c->irs) {
         if (!(g->flags & TCP_ACK)) {
-            c->snd_nxt = c->iss; /* our SYN-ACK was lost: say it again */
+            c->snd_nxt = c->iss; /* our SYN-ACK was lost: send it again */
             return;
         }
     } else if (!acceptable(c, g)) {
@@ -586,7 +586,7 @@ static void input_synchronised(struct tcp_conn *c, const struct ipv4_packet *p,
         if (tcp_seg_len(g) && !(g->flags & TCP_SYN))
             c->ack_now = true;
         else
-            tcp_challenge(c); /* two ends that both answer bare ACKs must not go on for ever */
+            tcp_challenge(c); /* two ends that both reply to bare ACKs must not loop for ever */
         return;
     } else if (g->flags & TCP_SYN) { /* fourth: RFC 5961 section 4.2 */
         stack_drop(c->stack, DROP_TCP_FLAGS);
@@ -606,14 +606,14 @@ static void input_synchronised(struct tcp_conn *c, const struct ipv4_packet *p,
     /* Sixth: urgent data is delivered in band. Seventh, the data. */
     if (g->len && !c->owned && !c->listener &&
         (c->state == TCP_FIN_WAIT_1 || c->state == TCP_FIN_WAIT_2)) {
-        tcp_send_reset(c); /* nobody is there to read it: section 3.6.1 */
+        tcp_send_reset(c); /* no program is left to read it: section 3.6.1 */
         tcp_end(c);
         return;
     }
     if (g->len)
         input_data(c, g);
 
-    /* Eighth, FIN; it counts when everything before it is here. */
+    /* Eighth, FIN; it is valid when everything before it has been received. */
     if ((g->flags & TCP_FIN) && !c->fin_seen) {
         c->fin_seen = true;
         c->fin_seq = g->seq + g->len;

@@ -1,5 +1,5 @@
 /*
- * Between the files of TCP: tcp.c (life of a connection, sockets), tcp_timer.c, tcp_input.c,
+ * Shared by the files of TCP: tcp.c (lifetime of a connection, sockets), tcp_timer.c, tcp_input.c,
  * tcp_output.c.
  */
 #ifndef DRYWIRE_TCP_INTERNAL_H
@@ -24,7 +24,7 @@ void tcp_move(struct tcp_conn *c, enum tcp_state to);
 /* End the connection with an error for the program; nothing is sent. */
 void tcp_abort(struct tcp_conn *c, int error);
 
-/* Forget it: CLOSED, all timers off; free when nobody owns it. */
+/* Clear it: CLOSED, all timers off; freed when no descriptor owns it. */
 void tcp_end(struct tcp_conn *c);
 
 void tcp_enter_time_wait(struct tcp_conn *c);
@@ -35,10 +35,10 @@ struct tcp_conn *tcp_allocate(struct stack *s);
 /* Initial sequence number of a connection whose addresses and ports are set: RFC 6528. */
 uint32_t tcp_isn(const struct tcp_conn *c);
 
-/* Ready a block to send from iss: SYN first. */
+/* Prepare a block to send from iss: SYN first. */
 void tcp_start(struct tcp_conn *c);
 
-/* A round trip took `r` ns: srtt, rttvar and rto_ns follow, RFC 6298 (2.2) to (2.5). */
+/* Update srtt, rttvar and rto_ns after a round trip of `r` ns, RFC 6298 (2.2) to (2.5). */
 void tcp_rtt_sample(struct tcp_conn *c, uint64_t r);
 
 /* Bytes sent and not acknowledged. */
@@ -47,7 +47,7 @@ static inline uint32_t tcp_flight(const struct tcp_conn *c)
     return c->snd_max - c->snd_una;
 }
 
-/* The sequence number behind the last byte that the program wrote: where FIN goes. */
+/* The sequence number after the last byte that the program wrote: that of FIN. */
 static inline uint32_t tcp_snd_end(const struct tcp_conn *c)
 {
     return c->snd_start + c->snd_len;
@@ -58,21 +58,21 @@ static inline bool tcp_fin_acked(const struct tcp_conn *c)
     return c->fin_queued && seq_lt(tcp_snd_end(c), c->snd_una);
 }
 
-/* Window to offer now: never takes back what was offered (SHLD-14), avoids silly windows
+/* The window to offer now: never shrinks what was offered (SHLD-14), avoids silly windows
  * (MUST-39). */
 uint32_t tcp_offered_window(const struct tcp_conn *c);
 
 /* An ACK that a peer may have provoked: limited per connection (RFC 5961 section 7). */
 void tcp_challenge(struct tcp_conn *c);
 
-/* A RST in answer to a segment that fits no connection, or to a bad one (section 3.10.7.1). */
+/* A RST in reply to a segment without a connection, or to a bad one (section 3.10.7.1). */
 struct tcp_segment;
 void tcp_reset_reply(struct stack *s, const struct ipv4_packet *p, const struct tcp_segment *seg);
 
 /* A RST for a connection that we end. */
 void tcp_send_reset(struct tcp_conn *c);
 
-/* What must be true of a connection whenever none of these functions is at work on it. */
+/* The invariants of a connection between calls of these functions. */
 void tcp_invariants(const struct tcp_conn *c);
 
 /* A received segment, checked and in host order. */

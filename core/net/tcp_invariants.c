@@ -1,15 +1,15 @@
 /*
- * What is true of a connection whenever no function of TCP is at work on it, whatever a peer sent
- * and a program asked: called after each segment, each timer and each output. See tcp.h for the
- * fields; the sequence spaces are those of RFC 9293 section 3.3.1.
+ * The invariants of a connection between calls, whatever a peer sent and a program requested:
+ * checked after each segment, each timer and each output. See tcp.h for the fields; the sequence
+ * spaces are those of RFC 9293 section 3.3.1.
  *
- * Sequence numbers wrap, so only those are compared that are never 2^31 apart: within what is in
- * flight, within a window, within a buffer.
+ * Sequence numbers wrap, so only numbers less than 2^31 apart are compared: within the data in
+ * flight, a window, a buffer.
  */
 #include "../base/check.h"
 #include "tcp_internal.h"
 
-/* Neither waits nor owes anything. */
+/* Nothing is waited for and nothing is due. */
 static void closed_invariants(const struct tcp_conn *c)
 {
     CHECK(c->rto_at_ns == DEADLINE_NEVER);
@@ -47,7 +47,7 @@ static void owner_invariants(const struct tcp_conn *c)
         CHECK(c->listener->local_port == c->local_port);
         CHECK(c->state == TCP_SYN_RECEIVED || c->state == TCP_ESTABLISHED ||
               c->state == TCP_CLOSE_WAIT);
-    } else if (!c->owned) { /* the program is gone: our FIN is on its way */
+    } else if (!c->owned) { /* the program has closed: our FIN is sent */
         CHECK(c->fin_queued);
     }
     CHECK(c->local_port != 0);
@@ -68,7 +68,7 @@ static void send_invariants(const struct tcp_conn *c)
     CHECK(seq_le(c->snd_max, end + (c->fin_queued ? 1 : 0)));
     CHECK(tcp_flight(c) <= TCP_SND_BUFFER + 2); /* SYN and FIN have numbers, too */
     CHECK(c->snd_len <= TCP_SND_BUFFER);
-    /* The buffer starts at the first byte that is not acknowledged, or behind our SYN. */
+    /* The buffer starts at the first unacknowledged byte, or after our SYN. */
     CHECK(c->snd_start - c->snd_una <= 1 || tcp_fin_acked(c));
     CHECK(c->snd_start - c->snd_una != 1 || c->snd_una == c->iss);
     if (tcp_fin_acked(c)) {
@@ -88,7 +88,7 @@ static void send_invariants(const struct tcp_conn *c)
     }
 }
 
-/* Segments of the peer have numbers from SYN_RECEIVED on. */
+/* The peer's sequence numbers are known from SYN_RECEIVED on. */
 static void receive_invariants(const struct tcp_conn *c)
 {
     uint32_t held = c->rcv_nxt - c->rcv_read - (c->fin_received ? 1 : 0), before = c->rcv_nxt;
@@ -96,7 +96,7 @@ static void receive_invariants(const struct tcp_conn *c)
     CHECK(held <= TCP_RCV_BUFFER);
     CHECK(seq_le(c->rcv_nxt, c->rcv_adv));
     CHECK(c->rcv_adv - c->rcv_nxt <= TCP_WINDOW_MAX);
-    /* What may still come never lies where bytes are that the program did not read. */
+    /* The window never covers bytes that the program has not read. */
     CHECK(c->rcv_adv - c->rcv_read <= TCP_RCV_BUFFER + (c->fin_received ? 1u : 0u));
     if (c->fin_received) {
         CHECK(c->fin_seen);
@@ -105,7 +105,7 @@ static void receive_invariants(const struct tcp_conn *c)
     CHECK(c->ooo_count <= TCP_OOO_MAX);
     for (unsigned i = 0; i < c->ooo_count; i++) {
         CHECK(seq_lt(c->ooo[i].start, c->ooo[i].end));
-        CHECK(seq_lt(before, c->ooo[i].start) || c->fin_received); /* data behind a FIN */
+        CHECK(seq_lt(before, c->ooo[i].start) || c->fin_received); /* data after a FIN */
         CHECK(seq_le(c->ooo[i].end, c->rcv_adv));
         before = c->ooo[i].end;
     }
@@ -130,7 +130,7 @@ static void timer_invariants(const struct tcp_conn *c)
     }
 }
 
-/* Which end has closed, and who waits, is what the state is the name of: the diagram in tcp.h. */
+/* The state says which end has closed, and who waits: the diagram in tcp.h. */
 static void state_invariants(const struct tcp_conn *c)
 {
     switch (c->state) {

@@ -1,7 +1,7 @@
 /*
- * The only maker of TCP segments. tcp_output() reads the state of a connection and sends what it
- * owes: SYN, data within both windows, retransmissions, probes, FIN, or a bare ACK. It asks the
- * device for room before it builds, so nothing is made twice. See tcp.h; RFC 9293 section 3.8.
+ * Builds all TCP segments. tcp_output() reads the state of a connection and sends what is due: SYN,
+ * data within both windows, retransmissions, probes, FIN, or a bare ACK. It requests room from the
+ * device before it builds, so nothing is built twice. See tcp.h; RFC 9293 section 3.8.
  */
 #include "../base/check.h"
 #include "../base/checksum.h"
@@ -11,7 +11,7 @@
 
 enum { TCP_OPTION_MSS_LEN = 4 };
 
-/* Resets that a stranger can provoke: a hundred a second, ten at once. */
+/* Resets that an outsider can provoke: a hundred a second, ten at once. */
 #define TCP_RESET_INTERVAL_NS (10 * NS_PER_MS)
 enum { TCP_RESET_BURST = 10 };
 
@@ -29,8 +29,8 @@ uint32_t tcp_offered_window(const struct tcp_conn *c)
     return window;
 }
 
-/* Fill header and checksum of a segment whose payload of `len` bytes is in place behind
- * `option_len` bytes of options, and send it. */
+/* Fill header and checksum of a segment whose payload of `len` bytes is in place after `option_len`
+ * bytes of options, and send it. */
 static void segment_send(struct stack *s, uint8_t *frame, const struct tcp_header *header,
                          uint32_t src, uint32_t dst, size_t option_len, size_t len)
 {
@@ -97,7 +97,7 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
         c->rcv_adv = c->rcv_nxt + window;
         acknowledged(c);
     } else {
-        window = TCP_WINDOW_MAX; /* a SYN: nothing is known about the peer yet */
+        window = TCP_WINDOW_MAX; /* a SYN: the peer's window is not known yet */
     }
     segment_send(s, frame,
                  &(struct tcp_header){
@@ -146,7 +146,7 @@ static void output_syn(struct tcp_conn *c)
         conn_send(c, c->snd_nxt, 0, TCP_ACK);
 }
 
-/* The segment at snd_una once more, as far as the window allows: fast retransmit and partial ACKs
+/* Retransmit the segment at snd_una, as far as the window allows: fast retransmit and partial ACKs
  * (RFC 5681 section 3.2, RFC 6582 section 3.2). */
 static bool output_resend(struct tcp_conn *c)
 {
@@ -195,8 +195,8 @@ static struct sendable sendable(const struct tcp_conn *c)
     out.fin = c->fin_queued && out.len == left && room > out.len;
     out.held_back = (left || c->fin_queued) && out.len == 0 && !out.fin;
 
-    /* Silly windows, sender: a full segment, all there is, or half of the largest window
-     * (MUST-38). No Nagle: everything there is goes out at once. */
+    /* Silly window avoidance of the sender: a full segment, all data, or half of the largest window
+     * (MUST-38). No Nagle: all data is sent at once. */
     if (out.len && out.len < left && out.len < c->mss && out.len < c->snd_wnd_max / 2) {
         out.len = 0;
         out.held_back = true;
@@ -225,8 +225,8 @@ static bool output_data(struct tcp_conn *c)
     return true;
 }
 
-/* One byte, or what fits, into a window that is closed or silly; or FIN when only it is left. Its
- * answer tells the window (section 3.8.6.1). */
+/* One byte, or what fits, into a window that is closed or silly; or FIN when only it is left. The
+ * reply contains the window (section 3.8.6.1). */
 static void output_probe(struct tcp_conn *c)
 {
     uint32_t end = tcp_snd_end(c), left = end - c->snd_una;
@@ -315,7 +315,7 @@ void tcp_reset_reply(struct stack *s, const struct ipv4_packet *p, const struct 
                  p->dst, p->src, 0, 0);
 }
 
-/* At most ten in five seconds and connection. */
+/* At most ten in five seconds per connection. */
 void tcp_challenge(struct tcp_conn *c)
 {
     enum { LIMIT = 10 };

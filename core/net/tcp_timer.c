@@ -59,7 +59,7 @@ static void rto_expired(struct tcp_conn *c)
     c->rto_at_ns = s->now_ns + c->rto_ns;
 }
 
-/* A closed window is probed for as long as the peer answers: MUST-36, MUST-37, SHLD-29, SHLD-30. */
+/* A closed window is probed for as long as the peer replies: MUST-36, MUST-37, SHLD-29, SHLD-30. */
 static void persist_expired(struct tcp_conn *c)
 {
     uint64_t wait_ns = c->rto_ns;

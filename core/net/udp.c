@@ -49,7 +49,7 @@ int dgram_bind(struct stack *s, struct dgram_socket *d, uint16_t port)
         return ERR_INUSE;
     if (port && socket_find(s, d->echo, port))
         return ERR_INUSE;
-    while (port == 0 || socket_find(s, d->echo, port)) /* fewer sockets than ports: it ends */
+    while (port == 0 || socket_find(s, d->echo, port)) /* fewer sockets than ports: the loop ends */
         port = (uint16_t)(EPHEMERAL_FIRST + rng_below(&s->rng, EPHEMERAL_COUNT));
     d->port = port;
     return 0;
@@ -113,7 +113,7 @@ void udp_input(struct stack *s, const struct ipv4_packet *p)
     size_t len;
 
     len = p->len < sizeof(*udp) ? 0 : be16_get(udp->len);
-    if (len < sizeof(*udp) || len > p->len) { /* more IP payload than UDP is ignored */
+    if (len < sizeof(*udp) || len > p->len) { /* IP payload beyond the UDP length is ignored */
         stack_drop(s, DROP_UDP_LENGTH);
         return;
     }
@@ -163,7 +163,7 @@ void dgram_icmp_error(struct stack *s, bool echo, uint16_t local_port, uint32_t 
 {
     struct dgram_socket *d = local_port ? socket_find(s, echo, local_port) : 0;
 
-    if (!d || d->sent_addr != remote) /* about something that we did not send */
+    if (!d || d->sent_addr != remote) /* about a datagram that we did not send */
         stack_drop(s, DROP_ICMP_QUOTE);
     else
         d->error = error;
@@ -187,7 +187,7 @@ int udp_output(struct stack *s, uint8_t *frame, uint32_t src, uint16_t src_port,
     };
     sum = checksum_add(checksum_pseudo(src, dst, IP_PROTOCOL_UDP, total), udp, total);
     udp->checksum = checksum_finish(sum);
-    if (be16_get(udp->checksum) == 0) /* zero means "none" on the wire: RFC 768 */
+    if (be16_get(udp->checksum) == 0) /* zero means "no checksum" on the wire: RFC 768 */
         udp->checksum = be16_of(0xffff);
     return ipv4_output(s, frame, src, dst, IP_PROTOCOL_UDP, total);
 }

@@ -1,7 +1,7 @@
 /*
- * Packet formats as they lie on the wire, byte arrays throughout (endian.h): Ethernet (RFC 894),
- * ARP (RFC 826), IPv4 (RFC 791), ICMP (RFC 792), UDP (RFC 768), TCP (RFC 9293), DHCP (RFC 2131).
- * Bytes become one of these structs in one place each, after the length was checked.
+ * Packet formats on the wire, all of byte arrays (endian.h): Ethernet (RFC 894), ARP (RFC 826),
+ * IPv4 (RFC 791), ICMP (RFC 792), UDP (RFC 768), TCP (RFC 9293), DHCP (RFC 2131). Bytes become one
+ * of these structs in one place each, after the length was checked.
  */
 #ifndef DRYWIRE_WIRE_H
 #define DRYWIRE_WIRE_H
@@ -91,7 +91,7 @@ struct dhcp_header {
 };
 _Static_assert(sizeof(struct dhcp_header) == 240, "RFC 2131 section 2");
 
-/* Where the parts of a frame that we build lie: no IP options are ever sent. */
+/* Offsets in the frames that we build: IP options are never sent. */
 enum {
     FRAME_IP = sizeof(struct eth_header),
     FRAME_IP_PAYLOAD = FRAME_IP + sizeof(struct ipv4_header),

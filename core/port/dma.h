@@ -1,6 +1,4 @@
-/*
- * A piece of DMA memory that a driver carves up once, at bring-up. The machine owns the memory.
- */
+/* DMA memory from which drivers allocate once, at bring-up. The machine owns the memory. */
 #ifndef DRYWIRE_DMA_H
 #define DRYWIRE_DMA_H
 
@@ -13,7 +11,8 @@ struct dma_memory {
     size_t size, used;
 };
 
-/* Take `size` bytes aligned to `align`, a power of two up to 4096; NULL when there is no room. */
+/* Allocate `size` bytes aligned to `align`, a power of two up to 4096; NULL when there is no
+ * room. */
 static inline void *dma_take(struct dma_memory *m, size_t size, size_t align)
 {
     size_t start = (m->used + align - 1) & ~(align - 1);

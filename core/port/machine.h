@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-/* A deadline that never comes: only input matters. */
+/* No deadline: only input matters. */
 #define DEADLINE_NEVER UINT64_MAX
 
 #define NS_PER_US UINT64_C(1000)

@@ -1,10 +1,10 @@
 /*
- * What the core asks of a machine: registers, the bus address of DMA memory, barriers, one turn of
- * a bounded wait, entropy and a place for trace events.
+ * What the core needs from a machine: registers, bus addresses of DMA memory, barriers, one step of
+ * a bounded wait, entropy and an output for trace events.
  *
- * There is no clock here: time is an argument, `uint64_t now_ns`. The seam is register access, not
- * "a transport", so that the real transport code runs against a fake device. A port fills one
- * struct platform and keeps it unchanged while the core uses it; `ctx` is handed back as it is.
+ * There is no clock here: time is an argument, `uint64_t now_ns`. The interface is register access,
+ * not "a transport", so that the real transport code runs against a fake device. A port fills one
+ * struct platform and keeps it unchanged while the core uses it; `ctx` is passed back unchanged.
  */
 #ifndef DRYWIRE_PLATFORM_H
 #define DRYWIRE_PLATFORM_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where a register lies. */
+/* The address space of a register. */
 enum reg_space {
     REG_MMIO, /* a physical address */
     REG_PORT, /* an I/O port number */
@@ -28,19 +28,19 @@ enum barrier {
 struct platform {
     void *ctx;
 
-    /* Read or write a device register: size 1, 2 or 4, aligned. A read where nothing answers is all
-     * ones; a machine without a space answers so everywhere in it. */
+    /* Read or write a device register: size 1, 2 or 4, aligned. A read of an absent register
+     * returns all ones, as does every read of a space that the machine does not have. */
     uint32_t (*reg_read)(void *ctx, enum reg_space space, uint64_t addr, unsigned size);
     void (*reg_write)(void *ctx, enum reg_space space, uint64_t addr, unsigned size,
                       uint32_t value);
 
-    /* The address under which a device sees `ptr`, which lies in the machine's DMA memory. */
+    /* The bus address of `ptr`, which lies in the machine's DMA memory. */
     uint64_t (*bus_address)(void *ctx, const void *ptr);
 
     /* Order memory accesses between driver and device; also a compiler barrier. */
     void (*barrier)(void *ctx, enum barrier kind);
 
-    /* One turn of a wait that the caller bounds by counting: lets the device make progress. */
+    /* One step of a wait that the caller bounds by counting: lets the device make progress. */
     void (*relax)(void *ctx);
 
     /* 64 unpredictable bits; the simulator's are a pure function of the seed. */

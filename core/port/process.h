@@ -1,10 +1,9 @@
 /*
- * What the kernel asks of a machine about user programs (DESIGN: process.h).
+ * What the kernel needs from a machine to run user programs (DESIGN: process.h).
  *
  * On the targets a process is an address space entered by a trap; in the simulator it is a
- * coroutine with its own stack. The kernel sees neither: it resumes a process with the result of
- * its last call and learns why it stopped. user_read() and user_write() are the only ways to user
- * memory.
+ * coroutine with its own stack. The kernel resumes a process with the result of its last call and
+ * gets the reason why it stopped. user_read() and user_write() are the only ways to user memory.
  */
 #ifndef DRYWIRE_PROCESS_H
 #define DRYWIRE_PROCESS_H
@@ -17,7 +16,7 @@ struct process; /* the machine's own */
 enum process_stop_kind {
     PROCESS_SYSCALL, /* nr and args are set */
     PROCESS_FAULT,   /* cause and address are set; the process cannot be resumed */
-    PROCESS_TICK,    /* its time slice is over; resume it with any result */
+    PROCESS_TICK,    /* its time slice has ended; resume it with any result */
 };
 
 enum { SYSCALL_ARGS = 5 };
@@ -33,14 +32,15 @@ struct process_stop {
 struct process_ops {
     void *ctx;
 
-    /* Make a process of the program named words[0] with `count` >= 1 words as its arguments; the
+    /* Create a process of the program named words[0] with `count` >= 1 words as its arguments; the
      * words are copied. ERR_NOENT: no such program; ERR_NFILE: no room; ERR_INVAL: too long. */
     int (*create)(void *ctx, const char *const *words, unsigned count, struct process **out);
 
-    /* Run it until it stops; `result` is what its last system call returns (ignored at first). */
+    /* Run it until it stops; `result` is the result of its last system call (ignored the first
+     * time). */
     void (*resume)(void *ctx, struct process *p, int64_t result, struct process_stop *out);
 
-    /* End it, wherever it is; its memory is gone afterwards. */
+    /* End it in any state and free its memory. */
     void (*destroy)(void *ctx, struct process *p);
 
     /* Copy from or to the process's memory, bounds-checked: 0, or ERR_FAULT with nothing copied. */

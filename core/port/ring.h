@@ -4,8 +4,8 @@
  *
  * In the simulator the accesses call a hook; that is the only compile-time difference between metal
  * and simulator. The hook is how a device changes a word at its n-th read, how stores become
- * visible late, and how a spinning driver is seen. An image with a flight recorder has the hooks as
- * well, and so does the replay of what one wrote down (docs/recorder.md).
+ * visible late, and how a spinning driver is detected. An image with a flight recorder has the
+ * hooks as well, as has the replay of its journal (docs/recorder.md).
  */
 #ifndef DRYWIRE_RING_H
 #define DRYWIRE_RING_H
@@ -59,19 +59,19 @@ static inline void ring_store64(const struct platform *p, le64 *word, uint64_t v
     RING_STORE(p, &word->raw, uint64_t, value);
 }
 
-/* Order what lies before the call and what follows, for the device and the compiler. */
+/* Order memory accesses before and after the call, for the device and the compiler. */
 static inline void ring_barrier(const struct platform *p, enum barrier kind)
 {
     p->barrier(p->ctx, kind);
 }
 
-/* A buffer that the device wrote and gave back: `len` bytes of it are about to be read. */
+/* The driver is about to read `len` bytes of a buffer that the device wrote and returned. */
 static inline void ring_take(const struct platform *p, void *bytes, size_t len)
 {
     RING_TAKE(p, bytes, len);
 }
 
-/* A buffer is filled and will be the device's. */
+/* A filled buffer is about to be given to the device. */
 static inline void ring_give(const struct platform *p, const void *bytes, size_t len)
 {
     RING_GIVE(p, bytes, len);

@@ -1,6 +1,4 @@
-/*
- * Trace events: the core emits (id, integers); whoever prints formats them with trace_format().
- */
+/* Trace events: the core emits (id, integers); the reader formats them with trace_format(). */
 #ifndef DRYWIRE_TRACE_H
 #define DRYWIRE_TRACE_H
 

@@ -1,6 +1,6 @@
 /*
- * Every trace event of the core: one table for the simulator's hash, the UART markers, what
- * scenarios expect, and docs/markers.md.
+ * Every trace event of the core: one table for the simulator's hash, the UART markers, the expect
+ * lines of scenarios, and docs/markers.md.
  *
  * X(id, level, component, format). A line is "component: format". Level MARK reaches the UART,
  * DETAIL only the simulator. In the format, %u is decimal, %d signed decimal, %x hexadecimal with
@@ -107,7 +107,7 @@
     X(TX_FULL, "tx-full")                                                                          \
     X(LOOPBACK_FULL, "loopback-full")
 
-/* Why a virtio device was given up. X(id, word). */
+/* Why a virtio device was declared failed. X(id, word). */
 #define VIRTIO_FAILURES(X)                                                                         \
     X(MAGIC, "magic")                                                                              \
     X(VERSION, "version")                                                                          \

@@ -2,7 +2,7 @@
 #include "discover.h"
 #include "../base/fdt.h"
 
-/* The bus of the first host bridge; one that cannot be reached is none. */
+/* The bus of the first host bridge; one that cannot be accessed is ignored. */
 static void pci_found(const struct fdt *f, const struct fdt_node *n, struct discovered *out)
 {
     struct fdt_region reg;

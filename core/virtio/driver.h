@@ -1,6 +1,5 @@
 /*
- * What every driver of a virtio device offers the kernel: a row of the table in
- * core/kernel/devices.c.
+ * The interface of every driver of a virtio device: a row of the table in core/kernel/devices.c.
  *
  * init(), then check() and kick() once per poll, before and after the work; stop() at the end. The
  * state is memory of the kernel's, `void *state` is a pointer to it.
@@ -17,8 +16,8 @@
 enum { VIRTIO_SEED_SIZE = 32 };
 
 struct virtio_options {
-    bool interrupts; /* the machine sleeps until one comes, else it polls by itself */
-    bool spare;      /* nothing above will use it: few buffers do */
+    bool interrupts; /* the machine sleeps until one arrives, else it polls */
+    bool spare;      /* the stack will not use it: few buffers are enough */
     uint64_t refuse; /* feature bits that are not accepted */
 };
 
@@ -30,17 +29,17 @@ struct virtio_driver {
     int (*init)(void *state, const struct platform *p, const struct virtio_place *place,
                 struct dma_memory *memory, struct rng *random,
                 const struct virtio_options *options);
-    /* Acknowledge an interrupt, look after the device; notify it, ask for the next interrupt. */
+    /* Acknowledge an interrupt, check the device; notify it, enable the next interrupt. */
     void (*check)(void *state, uint64_t now_ns);
     void (*kick)(void *state);
-    /* When to poll again without an interrupt; DEADLINE_NEVER. */
+    /* When to poll again without an interrupt; or DEADLINE_NEVER. */
     uint64_t (*deadline)(const void *state);
     /* Reset the device: every buffer is the driver's again. */
     void (*stop)(void *state);
 
-    /* For frames; NULL: it is no network device. */
+    /* For frames; NULL: not a network device. */
     struct netdev *(*netdev)(void *state);
-    /* Random bytes that have come: true once, when there are enough. NULL: it has none. */
+    /* Random bytes of the device: true once, when there are enough. NULL: not an entropy device. */
     bool (*seed)(void *state, uint8_t seed[VIRTIO_SEED_SIZE]);
 };
 

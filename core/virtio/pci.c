@@ -2,14 +2,14 @@
 #include "pci.h"
 #include "virtio.h"
 
-/* 48 capabilities of the smallest size fill the space behind the header: more is a circle. */
+/* 48 capabilities of the smallest size fill the space after the header: more is a loop. */
 enum {
     PCI_DEVICES = 32,
     PCI_FUNCTIONS = 8,
     CAPABILITIES_MAX = (PCI_CFG_SPACE_SIZE - PCI_STD_HEADER_SIZEOF) / PCI_CAP_SIZEOF,
 };
 
-#define PCI_NOBODY 0xffffu /* vendor id where no function is */
+#define PCI_NOBODY 0xffffu /* vendor id of an absent function */
 
 uint32_t pci_read(const struct pci_function *f, unsigned offset, unsigned size)
 {
@@ -28,7 +28,7 @@ static unsigned bar_offset(unsigned index)
     return PCI_BASE_ADDRESS_0 + 4 * index;
 }
 
-/* Write ones, see which stick, put the old value back. */
+/* Write ones, read which bits are set, restore the old value. */
 static uint32_t bar_probe(const struct pci_function *f, unsigned index, uint32_t *value)
 {
     uint32_t ones;
@@ -40,8 +40,8 @@ static uint32_t bar_probe(const struct pci_function *f, unsigned index, uint32_t
     return ones;
 }
 
-/* The lowest bit that sticks is the size, and all bits above it must: else the BAR would lie
- * elsewhere than it is told, and it counts as absent. */
+/* The lowest writable bit is the size, and all bits above it must be writable: else the BAR would
+ * not be at its assigned address, and it counts as absent. */
 static uint64_t bar_size(uint64_t ones, uint64_t all)
 {
     uint64_t size = ones & (~ones + 1);
@@ -49,7 +49,7 @@ static uint64_t bar_size(uint64_t ones, uint64_t all)
     return ((ones + size) & all) == 0 ? size : 0;
 }
 
-/* Read BAR `index`; how many of the six registers it takes. */
+/* Read BAR `index`; returns how many of the six registers it takes. */
 static unsigned bar_read(struct pci_function *f, unsigned index)
 {
     struct pci_bar *bar = &f->bar[index];
@@ -68,7 +68,7 @@ static unsigned bar_read(struct pci_function *f, unsigned index)
         bar->base = low & PCI_BASE_ADDRESS_MEM_MASK;
         return 1;
     case PCI_BASE_ADDRESS_MEM_TYPE_64:
-        if (index + 1 == PCI_STD_NUM_BARS) /* its upper half would lie outside */
+        if (index + 1 == PCI_STD_NUM_BARS) /* its upper half would be outside */
             return 1;
         bar->wide = true;
         bar->size = bar_size((uint64_t)bar_probe(f, index + 1, &high) << 32 |
@@ -81,7 +81,7 @@ static unsigned bar_read(struct pci_function *f, unsigned index)
     }
 }
 
-/* Who is there? Reads only. */
+/* Read the identity. Writes nothing. */
 static int function_identify(struct pci_function *f, const struct platform *p, uint64_t address)
 {
     *f = (struct pci_function){.platform = p, .address = address};
@@ -101,7 +101,7 @@ int pci_function_open(struct pci_function *f, const struct platform *p, uint64_t
     if (function_identify(f, p, address))
         return ERR_NODEV;
 
-    /* While a BAR is all ones the function must not answer to that address. */
+    /* While a BAR is all ones the function must not decode that address. */
     command = (uint16_t)pci_read(f, PCI_COMMAND, 2);
     pci_write(f, PCI_COMMAND, 2, command & ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
     for (unsigned i = 0; i < PCI_STD_NUM_BARS;)
@@ -226,7 +226,7 @@ int pci_next_virtio(const struct platform *p, struct pci_scan *scan, struct virt
         if (scan->function == 0) {
             scan->functions = 1;
             if (id != PCI_NOBODY && pci_read(&f, PCI_HEADER_TYPE, 1) & PCI_HEADER_TYPE_MFD)
-                scan->functions = PCI_FUNCTIONS; /* numbered with gaps, but for the first */
+                scan->functions = PCI_FUNCTIONS; /* numbers may have gaps, but not at 0 */
         }
         if (++scan->function == scan->functions) {
             scan->device++;

@@ -14,7 +14,7 @@ int virtio_open(struct virtio_device *d, const struct platform *p, const struct 
     return virtio_mmio_open(d, p, place->address);
 }
 
-/* A device that has not reset after so many turns never will. */
+/* A device that has not reset after this many reads never will. */
 enum { RESET_TURNS_MAX = 10000, CONFIG_TRIES_MAX = 8 };
 
 int virtio_fail(struct virtio_device *d, enum virtio_failure reason, uint64_t value)
@@ -25,7 +25,7 @@ int virtio_fail(struct virtio_device *d, enum virtio_failure reason, uint64_t va
     d->reason = reason;
     TRACE(d->platform, d->type == VIRTIO_ID_ENTROPY ? TRACE_RNG_FAILED : TRACE_VNET_FAILED, reason,
           value);
-    if (!d->transport) /* it never came to have registers */
+    if (!d->transport) /* virtio_open() did not find its registers */
         return ERR_DEVICE;
     d->transport->status_write(d, d->transport->status_read(d) | VIRTIO_STATUS_FAILED);
     d->transport->status_write(d, 0);
@@ -107,7 +107,7 @@ int virtio_config_read(struct virtio_device *d, uint32_t offset, uint8_t *buf, u
 
 void virtio_driver_ok(struct virtio_device *d)
 {
-    /* What was posted before the device is told to start. */
+    /* Posted buffers before the start of the device. */
     ring_barrier(d->platform, BARRIER_WRITE);
     status_add(d, VIRTIO_STATUS_DRIVER_OK);
 }

@@ -19,18 +19,18 @@ struct virtio_device;
 
 enum virtio_bus { VIRTIO_BUS_MMIO, VIRTIO_BUS_PCI };
 
-/* A message that the machine takes for an interrupt (MSI-X). */
+/* A message that raises an interrupt (MSI-X). */
 struct virtio_msix {
     bool wanted;
     uint64_t address;
     uint32_t data;
 };
 
-/* Where a device is. The machine fills it; pci_next_virtio() (pci.h) does for a PCI bus. */
+/* The place of a device. Filled by the machine, or by pci_next_virtio() (pci.h) on a PCI bus. */
 struct virtio_place {
     enum virtio_bus bus;
     uint64_t address; /* MMIO: of its registers; PCI: of the function, in configuration space */
-    unsigned irq;     /* for the trace; the machine knows what it means */
+    unsigned irq;     /* for the trace; its meaning is the machine's */
     struct virtio_msix msix; /* PCI only: interrupts by message instead of by line */
 };
 
@@ -47,19 +47,19 @@ struct virtio_transport {
     void (*features_write)(struct virtio_device *d, uint64_t features);
     /* Largest size of a queue, 0: absent. */
     uint32_t (*queue_size_max)(struct virtio_device *d, uint16_t index);
-    /* Tell the device size and place, and make the queue live: 0 or ERR_DEVICE. */
+    /* Write size and addresses to the device and enable the queue: 0 or ERR_DEVICE. */
     int (*queue_enable)(struct virtio_device *d, uint16_t index, uint16_t size,
                         const struct virtq_addresses *at);
     void (*notify)(struct virtio_device *d, uint16_t index);
     uint32_t (*config_read)(struct virtio_device *d, uint32_t offset, unsigned size);
     /* Changes whenever the configuration does; constant on legacy interfaces (2.5.4). */
     uint32_t (*config_generation)(struct virtio_device *d);
-    /* Why the device interrupted, VIRTIO_MMIO_INT_* bits; what it answers is acknowledged. A device
-     * that sends messages does not say why: both bits. */
+    /* Why the device interrupted, VIRTIO_MMIO_INT_* bits; the bits read are acknowledged. A device
+     * that sends messages has no reason: both bits. */
     uint8_t (*interrupt_ack)(struct virtio_device *d);
 };
 
-/* A structure of registers of a PCI device; length 0: it has none such. */
+/* A structure of registers of a PCI device; length 0: absent. */
 struct virtio_region {
     enum reg_space space;
     uint64_t base;
@@ -82,24 +82,24 @@ struct virtio_device {
     unsigned type; /* VIRTIO_ID_*, 0: not known yet */
     uint64_t base; /* MMIO: of its registers */
     struct virtio_pci pci;
-    uint32_t config_len; /* bytes of device configuration that there are */
+    uint32_t config_len; /* bytes of device configuration */
     bool legacy;         /* driven through the legacy interface */
     uint64_t offered;    /* as read once at negotiation */
     uint64_t features;   /* negotiated */
-    bool failed;         /* given up: its memory is not touched any more */
+    bool failed;         /* its memory is not accessed any more */
     enum virtio_failure reason;
 };
 
 /*
- * Open the device at `place`: find its registers, choose its interface, do not touch it further.
- * Returns the device type, ERR_NODEV when there is no virtio device, or ERR_DEVICE when it is not
- * one that can be driven (traced, but for virtio-mmio).
+ * Open the device at `place`: find its registers and choose its interface, without other accesses.
+ * Returns the device type, ERR_NODEV when there is no virtio device, or ERR_DEVICE when it is
+ * unsupported (traced, except for virtio-mmio).
  */
 int virtio_open(struct virtio_device *d, const struct platform *p,
                 const struct virtio_place *place);
 
 /* Open the virtio-mmio register block at `base` (VirtIO 1.2 section 4.2). Returns the device type,
- * ERR_NODEV when nothing is there (device id 0 among it), or ERR_DEVICE for another version. */
+ * ERR_NODEV when there is no device (or device id 0), or ERR_DEVICE for an unsupported version. */
 int virtio_mmio_open(struct virtio_device *d, const struct platform *p, uint64_t base);
 
 /* Open the PCI function at `place` (section 4.1), whose BARs have addresses: through the modern
@@ -120,15 +120,15 @@ static inline bool virtio_has(const struct virtio_device *d, unsigned feature)
 }
 
 /* Read `len` bytes of device configuration consistently (2.5.1, legacy 2.5.4), in accesses of
- * `width` bytes (1, 2 or 4): 0, or ERR_DEVICE when it never holds still. */
+ * `width` bytes (1, 2 or 4): 0, or ERR_DEVICE when it keeps changing. */
 int virtio_config_read(struct virtio_device *d, uint32_t offset, uint8_t *buf, unsigned len,
                        unsigned width);
 
 /* Step 8: the device is live. */
 void virtio_driver_ok(struct virtio_device *d);
 
-/* Give the device up: trace the reason with the offending value, set FAILED, reset. Always returns
- * ERR_DEVICE. */
+/* Mark the device as failed: trace the reason with the offending value, set FAILED, reset. Always
+ * returns ERR_DEVICE. */
 int virtio_fail(struct virtio_device *d, enum virtio_failure reason, uint64_t value);
 
 #endif

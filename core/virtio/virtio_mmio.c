@@ -1,6 +1,6 @@
 /*
  * Virtio over MMIO: version 2 registers (VirtIO 1.2 section 4.2.2) and version 1, the legacy
- * interface (4.2.4), behind one operations table each that differ in how a queue is placed.
+ * interface (4.2.4), with one operations table each; they differ in how a queue is placed.
  */
 #include "virtio.h"
 

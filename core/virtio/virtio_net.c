@@ -6,10 +6,10 @@
 #include "../port/ring.h"
 #include "../trace/trace.h"
 
-/* Link and status are looked at no more often than this; each look costs register reads. */
+/* The interval between reads of link and status, as they cost register accesses. */
 #define CHECK_INTERVAL_NS (100 * NS_PER_MS)
 
-/* A device that has had frames for so long and gave none back does not see them. */
+/* A device that holds frames for this long and returns none does not see them. */
 #define STALL_NS NS_PER_S
 
 static uint64_t virtio_net_bus(const struct virtio_net *n, const void *ptr)
@@ -90,8 +90,8 @@ static void tx_reclaim(struct virtio_net *n)
     }
 }
 
-/* Nobody is woken for this: it is noticed when something else is looked at. Said once for each time
- * that the queue stands still. */
+/* No timer for this: it is checked at polls that happen anyway. Traced once for each stall of the
+ * queue. */
 static void tx_watch(struct virtio_net *n, uint64_t now_ns)
 {
     if (n->tx.in_flight == 0 || n->tx_stalled)
@@ -147,7 +147,7 @@ static void net_send(void *ctx, uint8_t *frame, size_t len)
         count = 2;
     }
     if (n->dev.failed || virtq_add(&n->tx, seg, count, 0, slot)) {
-        net_free(ctx, frame); /* a parked frame whose turn came while the ring was full */
+        net_free(ctx, frame); /* a parked frame that was sent while the ring was full */
         return;
     }
     ring_give(n->dev.platform, slot, n->header_len + len);
@@ -183,7 +183,7 @@ static int read_config(struct virtio_net *n, struct rng *random)
 
         unsigned mtu = buf[0] | buf[1] << 8;
 
-        if (mtu < NETDEV_MTU_MIN) /* a device may say 68 (5.1.4.1), but then there is no address */
+        if (mtu < NETDEV_MTU_MIN) /* a device may report 68 (5.1.4.1): too small for DHCP */
             return virtio_fail(&n->dev, VIRTIO_FAILURE_MTU, mtu);
         if (mtu < NETDEV_MTU_MAX)
             n->netdev.mtu = (uint16_t)mtu;
@@ -230,7 +230,7 @@ static void rx_fill(struct virtio_net *n)
         rx_post(n, n->rx_slots + i * (size_t)VIRTIO_NET_SLOT);
 }
 
-/* Said only of what is not the plainest way. */
+/* Traced only for features beyond the plain split ring. */
 static void trace_ring(const struct virtio_net *n)
 {
     if (n->rx.packed || n->rx.event_idx || n->rx.tables || n->interrupts)
@@ -281,7 +281,7 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p,
         make_slots(n, memory, options->spare ? VIRTIO_NET_FRAMES_SPARE : VIRTIO_NET_FRAMES_MAX))
         return ERR_DEVICE;
 
-    /* Population of the queue belongs before DRIVER_OK, its notification after: 3.1.1 step 7. */
+    /* The queue is filled before DRIVER_OK, and notified after it: 3.1.1 step 7. */
     rx_fill(n);
     virtq_publish(&n->rx);
     virtio_driver_ok(&n->dev);
@@ -307,7 +307,7 @@ void virtio_net_check(struct virtio_net *n, uint64_t now_ns)
         return;
     if (n->interrupts) {
         n->dev.transport->interrupt_ack(
-            &n->dev); /* before the look at the queues, or one is lost */
+            &n->dev); /* before the queues are read, or an interrupt is lost */
         virtq_interrupts(&n->rx, false);
         if (n->tx_short)
             virtq_interrupts(&n->tx, false);

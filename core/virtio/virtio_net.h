@@ -14,8 +14,8 @@
 
 enum {
     VIRTIO_NET_SLOT = 2048,      /* bytes: header, frame, room to spare */
-    VIRTIO_NET_FRAMES_MAX = 256, /* in flight in one direction */
-    VIRTIO_NET_FRAMES_SPARE = 8, /* of a device that nothing uses */
+    VIRTIO_NET_FRAMES_MAX = 256, /* in flight per direction */
+    VIRTIO_NET_FRAMES_SPARE = 8, /* of a device that the stack does not use */
 };
 
 struct virtio_net {
@@ -25,21 +25,21 @@ struct virtio_net {
     unsigned header_len; /* 10 or 12: section 5.1.6.1 */
     bool split_header;   /* legacy without ANY_LAYOUT: the header has its own descriptor */
     bool link_up;
-    uint64_t check_ns; /* not before then are link and status looked at again */
-    bool check_due;    /* something happened since they were looked at */
-    bool interrupts;   /* wanted, while nothing is being done */
-    bool tx_short;     /* the stack was refused a slot: it waits for one to come back */
-    bool more;         /* finished chains were there when interrupts were asked for */
+    uint64_t check_ns; /* link and status are not read before this time */
+    bool check_due;    /* something happened since they were read */
+    bool interrupts;   /* enabled while idle */
+    bool tx_short;     /* the stack got no slot: it waits for one to be freed */
+    bool more;         /* finished chains were there when interrupts were enabled */
     uint64_t
-        tx_watch_ns; /* since when frames were seen in flight and none came back; 0: not seen */
-    bool tx_stalled; /* that was long ago, and it was said */
+        tx_watch_ns; /* since when frames are in flight and none was returned; 0: none in flight */
+    bool tx_stalled; /* that was long ago, and it was traced */
     uint8_t *rx_slots, *tx_slots;
     uint16_t rx_count, tx_count;
     uint16_t tx_free_count;
     uint16_t tx_free[VIRTIO_NET_FRAMES_MAX + NETDEV_PARKED_MAX + 1]; /* stack of free slots */
 };
 
-/* DMA memory that virtio_net_init() needs at most, with so many frames in flight. */
+/* The most DMA memory that virtio_net_init() needs, with `frames` frames in flight. */
 #define VIRTIO_NET_DMA(frames)                                                                     \
     (2 * VIRTQ_DMA_SIZE(VIRTQ_SIZE_MAX) + (2 * (frames) + NETDEV_PARKED_MAX + 1) * VIRTIO_NET_SLOT)
 enum {
@@ -56,13 +56,13 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p,
                     const struct virtio_place *place, struct dma_memory *memory, struct rng *random,
                     const struct virtio_options *options);
 
-/* Once per poll, before and after the work: acknowledge an interrupt, look after a changed link;
- * notify the device, ask for the next interrupt. */
+/* Once per poll, before and after the work: acknowledge an interrupt, check the link; notify the
+ * device, enable the next interrupt. */
 void virtio_net_check(struct virtio_net *n, uint64_t now_ns);
 void virtio_net_kick(struct virtio_net *n);
 
-/* When to poll again without an interrupt: at once when something is left to take, else for a look
- * at link and status, once more after each burst of activity. */
+/* When to poll again without an interrupt: at once when received frames are left, else to check
+ * link and status, once more after each burst of activity. */
 uint64_t virtio_net_deadline(const struct virtio_net *n);
 
 /* Reset the device: every buffer is the driver's again. */
@@ -71,7 +71,7 @@ void virtio_net_stop(struct virtio_net *n);
 /* The same as a row of the kernel's table. */
 extern const struct virtio_driver virtio_net_driver;
 
-/* What must be true at the end of a poll, whatever the device did. */
+/* The invariants at the end of a poll, whatever the device did. */
 void virtio_net_invariants(const struct virtio_net *n);
 
 #endif

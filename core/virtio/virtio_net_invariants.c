@@ -1,7 +1,7 @@
 /*
- * What is true of the slots of the network driver at the end of every poll, whatever the device
- * did: none is lost, none is in two places. What is neither free nor the device's is parked by the
- * stack. See virtio_net.h.
+ * The invariants of the slots of the network driver at the end of every poll, whatever the device
+ * did: none is lost, none has two owners. A slot that is neither free nor the device's is parked by
+ * the stack. See virtio_net.h.
  */
 #include "../base/check.h"
 #include "virtio_net.h"

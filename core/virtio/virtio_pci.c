@@ -3,8 +3,8 @@
  * are found through capabilities, and MSI-X for both interfaces. The legacy interface is in
  * virtio_pci_legacy.c.
  *
- * A capability is read once and believed only as far as it fits the BAR it names: one that does not
- * is passed over, the first usable one of a kind is taken (4.1.4.1).
+ * A capability is read once and used only if it fits into its BAR: others are skipped, and the
+ * first usable one of a kind is taken (4.1.4.1).
  */
 #include "virtio_pci.h"
 
@@ -60,7 +60,7 @@ static uint32_t modern_queue_size_max(struct virtio_device *d, uint16_t index)
     return virtio_pci_common_read(d, VIRTIO_PCI_COMMON_QUEUE_SIZE, 2);
 }
 
-/* Each half of a 64-bit field is a field of its own: 4.1.3.1. */
+/* Each half of a 64-bit field is written separately: 4.1.3.1. */
 static void virtio_pci_write_address(struct virtio_device *d, uint32_t offset, uint64_t address)
 {
     virtio_pci_common_write(d, offset, 4, (uint32_t)address);
@@ -79,7 +79,7 @@ static int notify_find(struct virtio_device *d, uint16_t index)
     return 0;
 }
 
-/* A reset forgets the vectors, so both are written here: the last step before queues are live. */
+/* A reset clears the vectors, so both are written here: the last step before queues are live. */
 static int virtio_pci_modern_queue_enable(struct virtio_device *d, uint16_t index, uint16_t size,
                                           const struct virtq_addresses *at)
 {
@@ -115,7 +115,7 @@ static uint32_t virtio_pci_modern_config_generation(struct virtio_device *d)
     return virtio_pci_common_read(d, VIRTIO_PCI_COMMON_CONFIG_GENERATION, 1);
 }
 
-/* Reading it acknowledges; with messages it is left alone (4.1.4.5.2). */
+/* A read acknowledges; with MSI-X it is not read (4.1.4.5.2). */
 static uint8_t modern_interrupt_ack(struct virtio_device *d)
 {
     if (d->pci.msix)
@@ -138,7 +138,7 @@ static const struct virtio_transport pci_modern = {
 
 /* ---- structures: 4.1.4 ---- */
 
-/* What is asked of a structure before it is used: least length, alignment (4.1.4.3 to 4.1.4.6). */
+/* The requirements on each structure: minimum length, alignment (4.1.4.3 to 4.1.4.6). */
 static const struct {
     uint8_t size, align, capability;
 } structures[] = {
@@ -174,7 +174,7 @@ static struct virtio_region *region_of(struct virtio_pci *pci, unsigned type)
         return &pci->isr;
     case VIRTIO_PCI_CAP_DEVICE_CFG:
         return &pci->config;
-    default: /* another kind, or one that is reserved */
+    default: /* another or a reserved kind */
         return 0;
     }
 }
@@ -213,8 +213,8 @@ static void structures_find(struct virtio_pci *pci, const struct pci_function *f
     }
 }
 
-/* The kind of structure that is missing, 0: none. Without a device configuration a device can
- * live, as long as the driver needs nothing of it. */
+/* The kind of structure that is missing; 0: none. The device configuration may be missing if the
+ * driver does not need it. */
 static unsigned structure_missing(const struct virtio_pci *pci)
 {
     if (!pci->common.len)
@@ -249,7 +249,7 @@ static unsigned msix_capability(const struct pci_function *f)
 }
 
 /* Program entry 0 and enable; or disable what firmware may have left enabled, because the layout of
- * the legacy registers hangs on it (4.1.4.10). */
+ * the legacy registers depends on it (4.1.4.10). */
 static int msix_settle(struct virtio_device *d, const struct pci_function *f,
                        const struct virtio_msix *msix)
 {

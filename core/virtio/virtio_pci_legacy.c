@@ -1,7 +1,7 @@
 /*
  * Virtio over PCI: the legacy interface (VirtIO 1.2 sections 4.1.4.10 and 4.1.5.1.3.1). All
- * registers lie in BAR 0, an I/O BAR; a queue is placed by one page number, and its size is the
- * device's to choose.
+ * registers are in BAR 0, an I/O BAR; a queue is placed by one page number, and the device chooses
+ * its size.
  */
 #include "virtio_pci.h"
 
@@ -44,7 +44,7 @@ static uint32_t legacy_queue_size_max(struct virtio_device *d, uint16_t index)
     return pci_legacy_read(d, VIRTIO_PCI_QUEUE_NUM, 2);
 }
 
-/* There is no register to say that the driver laid out fewer entries: 4.1.5.1.3. */
+/* There is no register for a smaller queue size: 4.1.5.1.3. */
 static int pci_legacy_queue_enable(struct virtio_device *d, uint16_t index, uint16_t size,
                                    const struct virtq_addresses *at)
 {

@@ -6,10 +6,10 @@
 #include "../port/ring.h"
 #include "../trace/trace.h"
 
-/* Looks at the queue before bring-up goes on without the bytes. */
+/* Polls of the queue before bring-up continues without the bytes. */
 enum { RNG_TURNS_MAX = 10000 };
 
-/* One writable buffer of as many bytes as are missing; none may be readable: 5.4.6.1. */
+/* One writable buffer of the missing size; readable ones are not allowed: 5.4.6.1. */
 static void rng_ask(struct virtio_rng *n)
 {
     const struct platform *p = n->dev.platform;
@@ -21,7 +21,7 @@ static void rng_ask(struct virtio_rng *n)
     n->requests++;
 }
 
-/* Take what has come; ask for the rest. */
+/* Take received bytes; request the rest. */
 static void rng_collect(struct virtio_rng *n)
 {
     void *token;
@@ -29,12 +29,12 @@ static void rng_collect(struct virtio_rng *n)
 
     while (virtq_get_used(&n->queue, &token, &len) == 1) {
         n->asked = false;
-        if (len == 0) { /* the device must place one byte or more: 5.4.6.2 */
+        if (len == 0) { /* the device must write one byte or more: 5.4.6.2 */
             virtio_fail(&n->dev, VIRTIO_FAILURE_USED_LEN, len);
             return;
         }
         ring_take(n->dev.platform, n->buffer, len);
-        mem_copy(n->seed + n->count, n->buffer, len); /* so many, and no more: 5.4.6.1 */
+        mem_copy(n->seed + n->count, n->buffer, len); /* `len` bytes and no more: 5.4.6.1 */
         n->count += len;
         if (n->count < VIRTIO_SEED_SIZE)
             rng_ask(n);
@@ -57,7 +57,7 @@ static void rng_trace(const struct virtio_rng *n, const struct virtio_place *pla
               n->queue.size);
 }
 
-/* Bounded, and no error when nothing comes: the machine has other entropy. */
+/* Bounded, and no error without bytes: the machine has other entropy. */
 static void rng_wait(struct virtio_rng *n)
 {
     const struct platform *p = n->dev.platform;
@@ -106,7 +106,7 @@ void virtio_rng_check(struct virtio_rng *n)
     if (n->dev.failed || !n->asked)
         return;
     if (n->interrupts) {
-        n->dev.transport->interrupt_ack(&n->dev); /* before the look at the queue */
+        n->dev.transport->interrupt_ack(&n->dev); /* before the queue is read */
         virtq_interrupts(&n->queue, false);
     }
     rng_collect(n);

@@ -1,9 +1,9 @@
 /*
  * The virtio entropy device, driver side (VirtIO 1.2 section 5.4): one queue, in which every buffer
- * comes back with at least one random byte, but not always with as many as there was room for.
+ * is returned with at least one random byte, but not always full.
  *
- * The driver asks once, at bring-up, for as many bytes as the stack is seeded with, and asks again
- * for what is missing. Bring-up waits a short while for them; what comes later is taken at a poll.
+ * The driver requests the bytes of the stack's seed once, at bring-up, and requests missing bytes
+ * again. Bring-up waits a short while for them; later ones are taken at a poll.
  */
 #ifndef DRYWIRE_VIRTIO_RNG_H
 #define DRYWIRE_VIRTIO_RNG_H
@@ -11,7 +11,7 @@
 #include "driver.h"
 #include "virtq.h"
 
-/* DMA memory that virtio_rng_init() needs at most: the queue, and the buffer behind it. */
+/* The most DMA memory that virtio_rng_init() needs: the queue, and the buffer after it. */
 enum { VIRTIO_RNG_DMA_SIZE = VIRTQ_DMA_SIZE(VIRTQ_SIZE_MAX) + VIRTIO_SEED_SIZE };
 
 struct virtio_rng {
@@ -19,11 +19,11 @@ struct virtio_rng {
     struct virtq queue;
     uint8_t *buffer; /* of VIRTIO_SEED_SIZE bytes, the device's while `asked` */
     uint8_t seed[VIRTIO_SEED_SIZE];
-    unsigned count;    /* bytes of it that have come */
-    unsigned requests; /* buffers that were given to the device */
+    unsigned count;    /* bytes of it received */
+    unsigned requests; /* buffers given to the device */
     bool asked;        /* it has one now */
-    bool interrupts;   /* wanted, while it has */
-    bool more;         /* a finished buffer was there when interrupts were asked for */
+    bool interrupts;   /* enabled while it has one */
+    bool more;         /* a finished buffer was there when interrupts were enabled */
     bool taken;        /* the seed was handed on */
 };
 

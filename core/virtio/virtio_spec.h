@@ -53,7 +53,7 @@
 #define VIRTQ_USED_ELEM_ID    0u
 #define VIRTQ_USED_ELEM_LEN   4u
 
-/* 2.7.7, 2.7.10: with EVENT_IDX, behind the last entry of the ring of `size` entries: used_event in
+/* 2.7.7, 2.7.10: with EVENT_IDX, after the last entry of the ring of `size` entries: used_event in
  * the available ring, avail_event in the used ring. */
 #define VIRTQ_AVAIL_USED_EVENT(size) (VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (size))
 #define VIRTQ_USED_AVAIL_EVENT(size) (VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (size))
@@ -81,7 +81,7 @@
 #define VIRTQ_EVENT_ALIGN       4u      /* 2.8.10.1 */
 #define VIRTQ_EVENT_WRAP        0x8000u /* in off_wrap: the ring wrap counter */
 
-/* 2.8.10: what the flags of event suppression say */
+/* 2.8.10: values of the flags of event suppression */
 #define VIRTQ_EVENT_FLAGS_ENABLE  0u
 #define VIRTQ_EVENT_FLAGS_DISABLE 1u
 #define VIRTQ_EVENT_FLAGS_DESC    2u

@@ -1,6 +1,6 @@
 /*
- * The books of a virtqueue, driver side, whatever its format: which chains are in flight, what may
- * be said about them, when the device hears of them. See virtq.h.
+ * The bookkeeping of a virtqueue, driver side, for both formats: which chains are in flight, which
+ * used entries are valid, when the device is notified. See virtq.h.
  */
 #include "../base/check.h"
 #include "../base/mem.h"
@@ -59,7 +59,7 @@ int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index, struct
         return ERR_DEVICE;
     if (tables_place(q, memory))
         return ERR_DEVICE;
-    /* The cleared ring before the device may look at it. */
+    /* The cleared ring before the device may read it. */
     ring_barrier(p, BARRIER_WRITE);
     return d->transport->queue_enable(d, index, q->size, &at);
 }
@@ -135,7 +135,7 @@ void virtq_kick(struct virtq *q)
     virtq_publish(q);
     if (!q->unkicked)
         return;
-    /* Entries before the device's wish is read: 2.7.13.4.1, 2.8.21.3.1. */
+    /* Entries before event suppression is read: 2.7.13.4.1, 2.8.21.3.1. */
     ring_barrier(p, BARRIER_FULL);
     wanted = q->packed ? virtq_packed_wants_kick(q) : virtq_split_wants_kick(q);
     q->unkicked = 0;
@@ -158,7 +158,7 @@ int virtq_get_used(struct virtq *q, void **token, uint32_t *len)
     if (q->shadow[id].count == 0 || q->shadow[id].turn >= q->shown)
         return virtio_fail(q->dev, VIRTIO_FAILURE_USED_NOT_HEAD, id);
     if (q->shadow[id].in_len == 0)
-        written = 0; /* devices report all sorts of lengths for what they only read */
+        written = 0; /* devices report arbitrary lengths for buffers that they only read */
     if (written > q->shadow[id].in_len)
         return virtio_fail(q->dev, VIRTIO_FAILURE_USED_LEN, written);
     *token = q->shadow[id].token;
@@ -187,6 +187,6 @@ bool virtq_interrupts(struct virtq *q, bool wanted)
         virtq_split_interrupts(q, wanted);
     if (!wanted)
         return false;
-    ring_barrier(p, BARRIER_FULL); /* the wish before the look: 2.7.14, 2.8.22 */
+    ring_barrier(p, BARRIER_FULL); /* enabled before the check: 2.7.14, 2.8.22 */
     return q->packed ? virtq_packed_more(q) : virtq_split_more(q);
 }

@@ -1,11 +1,11 @@
 /*
- * Virtqueues, driver side (VirtIO 1.2 sections 2.7 split, 2.8 packed): one interface, the format is
- * what was negotiated.
+ * Virtqueues, driver side (VirtIO 1.2 sections 2.7 split, 2.8 packed): one interface; the format is
+ * negotiated.
  *
  * Only what the driver keeps in `shadow` is trusted: the free list, the shape and token of every
  * chain in flight, all indices. Nothing is read back from the shared rings to find a buffer, and
- * every word that the device wrote is loaded once, checked, then used. Whoever breaks a rule here,
- * the device is given up (virtio_fail) and memory is never harmed.
+ * every word that the device wrote is loaded once, checked, then used. A device that breaks a rule
+ * is marked as failed (virtio_fail) and cannot corrupt memory.
  *
  * Call order: virtq_setup() while the device is being brought up; then virtq_add(), virtq_kick()
  * and virtq_get_used() in any order.
@@ -20,11 +20,11 @@
 /* Largest queue that the driver lays out; a device may offer more. */
 enum { VIRTQ_SIZE_MAX = 1024 };
 
-/* Longest chain that is put into an indirect table, when that was negotiated; longer ones are
- * direct. A block request has three buffers. */
+/* Longest chain that is put into an indirect table, if negotiated; longer ones are direct. A block
+ * request has three buffers. */
 enum { VIRTQ_INDIRECT_MAX = 4 };
 
-/* DMA memory of one queue of `size` entries at most: split is the larger format. */
+/* The most DMA memory of one queue of `size` entries: split is the larger format. */
 #define VIRTQ_DMA_SIZE(size)                                                                       \
     (3 * 4096 + (size) * (VIRTQ_DESC_SIZE + VIRTQ_AVAIL_ELEM_SIZE + VIRTQ_USED_ELEM_SIZE +         \
                           VIRTQ_INDIRECT_MAX * VIRTQ_DESC_SIZE))
@@ -69,8 +69,8 @@ struct virtq {
     uint16_t used_idx;      /* next to take */
     uint16_t in_flight;     /* chains */
     uint8_t *tables;        /* indirect, one of VIRTQ_INDIRECT_MAX for each shadow[]; or NULL */
-    uint64_t added, shown;  /* chains ever, and those of them that the device may see */
-    uint16_t unkicked;      /* entries (packed: descriptors) since the device was last thought of */
+    uint64_t added, shown;  /* chains added in total, and those of them that the device may see */
+    uint16_t unkicked;      /* entries (packed: descriptors) since the last decision to notify */
 
     /* split */
     uint16_t published;  /* value of avail->idx that the device may see */
@@ -97,7 +97,7 @@ struct virtq {
 
 /*
  * Lay out queue `index` in `memory` with as many entries as the device and VIRTQ_SIZE_MAX allow,
- * and tell the device. Interrupts are not wanted (poll mode). 0 or ERR_DEVICE.
+ * and pass it to the device. Interrupts are disabled (poll mode). 0 or ERR_DEVICE.
  */
 int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index,
                 struct dma_memory *memory);
@@ -119,27 +119,27 @@ static inline unsigned virtq_descriptors(const struct virtq *q, unsigned count)
  */
 int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in, void *token);
 
-/* Publish what was added; notify the device if something was and it wants to know
- * (2.7.13.4, 2.8.21.2). */
+/* Publish what was added; notify the device if something was and it requests that (2.7.13.4,
+ * 2.8.21.2). */
 void virtq_kick(struct virtq *q);
 
 /* Publish without notifying: for buffers posted before DRIVER_OK (3.1.1). */
 void virtq_publish(struct virtq *q);
 
 /*
- * Take one chain that the device has finished: 1 with its token and the bytes that the device says
- * it wrote (never more than the chain can hold; 0 for chains it only reads), 0 when there is none,
- * ERR_DEVICE when the device broke a rule. What was added since the last publication cannot be
- * finished: taking all ends, also with a device that finishes chains while they are being taken.
- * VirtIO 1.2 sections 2.7.8, 2.7.14 and 2.8.22.
+ * Take one chain that the device has finished: 1 with its token and the bytes that the device
+ * reported as written (never more than the chain can hold; 0 for chains it only reads), 0 when
+ * there is none, ERR_DEVICE when the device broke a rule. Chains added since the last publication
+ * cannot be finished: a loop that takes all of them ends, also with a device that finishes chains
+ * meanwhile. VirtIO 1.2 sections 2.7.8, 2.7.14 and 2.8.22.
  */
 int virtq_get_used(struct virtq *q, void **token, uint32_t *len);
 
 /*
- * Ask for an interrupt at the next chain that the device finishes, or for none. One that was asked
- * for may come late or more often; handling it is virtq_get_used() until 0. Asking ends with a
- * second look: true when finished chains are there already, for which no interrupt need come, so
- * that the caller must take them and ask again (VirtIO 1.2 sections 2.7.7, 2.7.14, 2.8.22).
+ * Enable an interrupt at the next chain that the device finishes, or disable it. It may be late or
+ * repeated; handle it with virtq_get_used() until 0. Enabling checks the used ring again: true when
+ * finished chains are there already, for which no interrupt may follow, so that the caller must
+ * take them and enable it again (VirtIO 1.2 sections 2.7.7, 2.7.14, 2.8.22).
  */
 bool virtq_interrupts(struct virtq *q, bool wanted);
 

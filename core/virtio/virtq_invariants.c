@@ -1,6 +1,6 @@
 /*
- * What is true of the driver's books whenever no function of a virtqueue is at work, whatever the
- * device wrote: called after each chain that goes and each that comes back. See virtq.h.
+ * The invariants of a virtqueue between calls, whatever the device wrote: checked after each chain
+ * that is added and each that is returned. See virtq.h.
  */
 #include "../base/check.h"
 #include "virtq_internal.h"
@@ -35,11 +35,11 @@ void virtq_invariants(const struct virtq *q)
     CHECK(q->event_idx == virtio_has(q->dev, VIRTIO_F_EVENT_IDX));
     CHECK(!q->tables == !virtio_has(q->dev, VIRTIO_F_INDIRECT_DESC));
     CHECK(q->in_flight <= q->size);
-    CHECK(q->free_count <= q->size - q->in_flight); /* a chain takes one at least */
+    CHECK(q->free_count <= q->size - q->in_flight); /* a chain takes at least one */
     CHECK(q->in_flight || q->free_count == q->size);
     CHECK(q->free_head < q->size || q->free_count == 0);
     CHECK(q->shown <= q->added);
-    CHECK(q->added - q->shown <= q->in_flight); /* only what was shown comes back */
+    CHECK(q->added - q->shown <= q->in_flight); /* only published chains can be returned */
     if (q->packed)
         packed_invariants(q);
     else

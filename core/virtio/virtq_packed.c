@@ -45,7 +45,7 @@ static unsigned used_bits(bool wrap)
 
 /*
  * All flags of a chain are written at once but those of the first head that was added since the
- * last publication: the device reads in order, so it sees none of the chains behind that one
+ * last publication: the device reads in order, so it sees none of the chains after that one
  * (2.8.21.1, a batch).
  */
 void virtq_packed_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsigned in,
@@ -105,14 +105,14 @@ void virtq_packed_publish(struct virtq *q)
 
 bool virtq_packed_wants_kick(struct virtq *q)
 {
-    /* Both halves in one load: they are never of two different wishes. */
+    /* Both halves in one load, so that they belong together. */
     uint32_t event = ring_load32(q->dev->platform, q->device_event);
     bool wrap = event & VIRTQ_EVENT_WRAP;
     uint16_t slot = event & (VIRTQ_EVENT_WRAP - 1);
 
     if (event >> 16 != VIRTQ_EVENT_FLAGS_DESC || !q->event_idx)
         return event >> 16 != VIRTQ_EVENT_FLAGS_DISABLE;
-    if (wrap != q->avail_wrap) /* on the lap before: so many slots below this one's first */
+    if (wrap != q->avail_wrap) /* of the lap before: `size` slots below the first of this one */
         slot = (uint16_t)(slot - q->size);
     return virtq_passed(slot, q->avail_idx, (uint16_t)(q->avail_idx - q->unkicked));
 }
@@ -133,8 +133,8 @@ int virtq_packed_used(struct virtq *q, uint32_t *id, uint32_t *written)
         return 0;
     ring_barrier(p, BARRIER_READ); /* the rest after the flags: 2.8.22 */
     *id = ring_load16(p, &d->id);
-    /* The WRITE flag would say whether the length means anything (2.8.4), but there are devices
-     * that never set it; virtq_get_used() knows whether the chain could be written at all. */
+    /* The WRITE flag should say whether the length is valid (2.8.4), but some devices never set it;
+     * virtq_get_used() knows whether the chain could be written at all. */
     *written = ring_load32(p, &d->len);
     return 1;
 }

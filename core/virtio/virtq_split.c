@@ -8,7 +8,7 @@ static size_t round_up(size_t n, size_t align)
     return (n + align - 1) & ~(align - 1);
 }
 
-/* With event index, behind the last entry: 2.7.6, 2.7.8. */
+/* With event index, after the last entry: 2.7.6, 2.7.8. */
 static le16 *used_event(struct virtq *q)
 {
     return &q->avail->ring[q->size];
@@ -19,8 +19,8 @@ static const le16 *avail_event(const struct virtq *q)
     return (const le16 *)(const void *)&q->used->ring[q->size];
 }
 
-/* One area in the layout of section 2.7.2, which serves both interfaces: modern devices are told
- * the three addresses, legacy ones compute them from size and alignment. */
+/* One area in the layout of section 2.7.2, which serves both interfaces: modern devices get the
+ * three addresses, legacy ones compute them from size and alignment. */
 int virtq_split_place(struct virtq *q, struct dma_memory *memory, struct virtq_addresses *at)
 {
     const struct platform *p = q->dev->platform;
@@ -156,7 +156,7 @@ void virtq_split_interrupts(struct virtq *q, bool wanted)
 {
     const struct platform *p = q->dev->platform;
 
-    if (q->event_idx) /* the flags stay 0, 2.7.7.1; none: the entry that is furthest away */
+    if (q->event_idx) /* the flags stay 0, 2.7.7.1; disabled: the entry that is furthest away */
         ring_store16(p, used_event(q), (uint16_t)(q->used_idx - (wanted ? 0 : 1)));
     else
         ring_store16(p, &q->avail->flags, wanted ? 0 : VIRTQ_AVAIL_F_NO_INTERRUPT);
