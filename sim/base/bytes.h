@@ -1,6 +1,4 @@
-/*
- * Numbers in packets: big-endian, at any address. Shares nothing with core/, as its users do not.
- */
+/* Numbers in packets: big-endian, at any address. Independent of core/, as are its users. */
 #ifndef DRYWIRE_BYTES_H
 #define DRYWIRE_BYTES_H
 

@@ -1,6 +1,6 @@
 /*
- * Memory of this host, for what cannot continue without it: drywire then ends, with a line on
- * stderr and the exit code of a failure of its own. All of it is freed by free().
+ * Host memory for callers that cannot continue without it: on failure drywire exits with a line on
+ * stderr and the exit code of an internal error. Freed by free().
  */
 #ifndef DRYWIRE_MEMORY_H
 #define DRYWIRE_MEMORY_H
@@ -10,17 +10,18 @@
 
 _Noreturn void out_of_memory(void);
 
-/* `count` items of `item` bytes, zeroed; never NULL, also for none. */
+/* `count` items of `item` bytes, zeroed; never NULL, also for a count of 0. */
 void *memory_new(size_t count, size_t item);
 
-/* `size` bytes as they come, for what is large, made in every run, and begun with care. */
+/* `size` uninitialised bytes, for large objects of every run that are initialised as they are
+ * used. */
 void *memory_unset(size_t size);
 
-/* Room for `need` items of `item` bytes in `array` (NULL at first), which has *size of them: grown
- * to twice that when they do not fit. What is new is not zeroed. */
+/* `array` (NULL at first) of *size items of `item` bytes, grown to twice the size when `need` items
+ * do not fit. New items are not zeroed. */
 void *memory_grow(void *array, size_t need, size_t *size, size_t item);
 
-/* A file in memory; when it is closed *bytes is there, to be freed. */
+/* A file in memory; when it is closed *bytes is set, to be freed. */
 FILE *memory_stream(char **bytes, size_t *len);
 void memory_stream_close(FILE *f);
 

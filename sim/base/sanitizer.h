@@ -1,5 +1,4 @@
-/* Is this a build with AddressSanitizer? Its stack frames are larger and it watches what is mapped.
- */
+/* 1 in a build with AddressSanitizer, which has larger stack frames and checks mappings. */
 #ifndef DRYWIRE_SANITIZER_H
 #define DRYWIRE_SANITIZER_H
 

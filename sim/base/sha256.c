@@ -1,4 +1,4 @@
-/* SHA-256: see sha256.h. The names are those of FIPS 180-4, the section numbers too. */
+/* SHA-256: see sha256.h. Names and section numbers are those of FIPS 180-4. */
 #include "sha256.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* SHA-256 (FIPS 180-4 section 6.2), for naming long streams in one word. */
+/* SHA-256 (FIPS 180-4 section 6.2), to name a long stream in one word. */
 #ifndef DRYWIRE_SHA256_H
 #define DRYWIRE_SHA256_H
 

@@ -1,6 +1,6 @@
 /*
- * Where bytes go: a file, a pipe or memory, as whoever makes the sink decides (a run opens
- * nothing). Errors are kept there and found when its owner closes it.
+ * An output for bytes: a file, a pipe or memory, opened by the owner of the sink (a run opens
+ * nothing). Errors are stored and reported when the owner closes it.
  */
 #ifndef DRYWIRE_SINK_H
 #define DRYWIRE_SINK_H
@@ -10,9 +10,9 @@
 
 struct sink {
     void *ctx;
-    /* Append. What a process wrote before it crashed is there. */
+    /* Append, unbuffered: bytes written before a crash are kept. */
     void (*write)(void *ctx, const void *bytes, size_t len);
-    /* Write over `len` bytes that were written at `at`; NULL where that cannot be: a pipe. */
+    /* Overwrite `len` bytes at offset `at`; NULL when that is not possible, as in a pipe. */
     void (*overwrite)(void *ctx, uint64_t at, const void *bytes, size_t len);
 };
 

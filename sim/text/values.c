@@ -1,7 +1,6 @@
 /*
- * What a word of a scenario can mean: numbers, durations, percentages, addresses, strings; and the
- * nearest word, for whoever mistyped one. Pure functions of text; contracts in scenario_values.h
- * and scenario.h.
+ * Parsing of words: numbers, durations, percentages, addresses, strings; and the nearest known
+ * word, for a mistyped one. Pure functions of text; see values.h.
  */
 #include "values.h"
 #include "../../core/base/array.h"
@@ -192,7 +191,7 @@ bool value_duration(const char *text, uint64_t *out)
     if (!unit || whole > DURATION_MAX_NS / unit)
         return false;
 
-    /* Each digit of the fraction is worth a tenth of the one before; below 1 ns only 0 is exact. */
+    /* Each digit of the fraction counts a tenth of the one before; below 1 ns only 0 is exact. */
     ns = whole * unit;
     for (; fraction && fraction < text; fraction++) {
         uint64_t d = (uint64_t)(*fraction - '0');
@@ -258,7 +257,7 @@ bool value_percent(const char *text, uint32_t *out)
 
     uint64_t rate = (n * 65536 + scale / 2) / scale;
 
-    if (n && !rate) /* it would silently be never */
+    if (n && !rate) /* it would be rounded to never */
         return false;
     *out = (uint32_t)rate;
     return true;
