@@ -1,9 +1,9 @@
 /*
- * The reader of captures: see capture.h. Here is pcap (draft-ietf-opsawg-pcap) and what both
- * formats share; pcapng is in capture_pcapng.c.
+ * The reader of captures: see capture.h. This file reads pcap (draft-ietf-opsawg-pcap) and has what
+ * both formats share; pcapng is in capture_pcapng.c.
  *
- * Both are walked by one rule: `reading_need()` says whether so many bytes are there before any of
- * them is read, and every step of a loop takes at least one header off what is left.
+ * Both follow one rule: `reading_need()` checks the number of bytes left before any of them is
+ * read, and every step of a loop consumes at least one header.
  */
 #include "capture_reading.h"
 #include "../base/memory.h"
@@ -46,8 +46,8 @@ int reading_wrong_link(struct reading *r, const char *what, unsigned link)
 
 /* ---- frames ---- */
 
-/* The `len` bytes of a frame as an Ethernet frame, which is longer or shorter by *moved. The made
- * ones have room together: each is shorter than its record in the file. NULL after
+/* Convert a frame of `len` bytes to an Ethernet frame, which is longer or shorter by *moved. All
+ * converted frames fit into one buffer: each is shorter than its record in the file. NULL after
  * reading_wrong(). */
 static const uint8_t *as_ethernet(struct reading *r, unsigned link, const uint8_t *bytes,
                                   size_t len, int *moved)
@@ -113,7 +113,7 @@ static int read_pcap(struct reading *r, bool nanoseconds)
     if (reading_16(r, 4) != 2 || reading_16(r, 6) != 4)
         return reading_wrong(r, "unsupported pcap version %u.%u; 2.4 is supported",
                              reading_16(r, 4), reading_16(r, 6));
-    link = reading_32(r, 20); /* above it: what is known of the frame check sequence */
+    link = reading_32(r, 20); /* above it: information about the frame check sequence */
     if (link_header(link & 0xffff) < 0)
         return reading_wrong_link(r, "", link & 0xffff);
     if (link & FCS_KNOWN && link >> 28)

@@ -9,7 +9,7 @@
 enum {
     BLOCK_SECTION = 0x0a0d0d0a,
     BLOCK_INTERFACE = 1,
-    BLOCK_OLD_PACKET = 2, /* of the format's beginnings; like a packet, but for the interface */
+    BLOCK_OLD_PACKET = 2, /* obsolete; like a packet, except for the interface */
     BLOCK_SIMPLE_PACKET = 3,
     BLOCK_PACKET = 6,
     BLOCK_MIN = 12,
@@ -41,7 +41,7 @@ static bool read_resolution(struct interface *i, uint8_t power)
     return true;
 }
 
-/* The offset is signed; a time before 1970 or behind 2554 is none. */
+/* The offset is signed; a time before 1970 or after 2554 is rejected. */
 static bool time_of(const struct interface *i, uint64_t ticks, uint64_t *time_ns)
 {
     uint64_t s = ticks / i->ticks + i->offset_s, fraction = ticks % i->ticks, unit = i->ticks;
@@ -125,8 +125,7 @@ static void section_comment(struct capture *c, const char *text, size_t len)
     }
 }
 
-/* The comments of the section header that ends at `end`: where our own captures say what made them.
- */
+/* The comments of the section header that ends at `end`: the origin of drywire's own captures. */
 static int section_options(struct reading *r, size_t end)
 {
     size_t at = r->at + 24;
@@ -143,7 +142,7 @@ static int section_options(struct reading *r, size_t end)
     return 0;
 }
 
-/* The header of a section: from here on its byte order counts. The length of the block. */
+/* Read the header of a section, which sets the byte order. Returns the length of the block. */
 static int section_start(struct reading *r, uint32_t *len)
 {
     uint32_t magic;
@@ -195,7 +194,7 @@ static const struct interface *interface_of(struct reading *r, uint32_t number)
     return NULL;
 }
 
-/* In an old packet the number of the interface is half as long, and a count of drops behind it. */
+/* In an old packet the interface number has 16 bits, and a drop count follows it. */
 static int read_packet(struct reading *r, size_t end, bool old)
 {
     size_t at = r->at + 8, padded;
@@ -226,7 +225,7 @@ static int read_packet(struct reading *r, size_t end, bool old)
     return capture_pcapng_read_options(r, at + 20 + padded, end, NULL, f);
 }
 
-/* A packet without a time: it counts as recorded when the one before it was. */
+/* A packet without a time has the time of the one before it. */
 static int read_simple_packet(struct reading *r, size_t end)
 {
     const struct interface *i = interface_of(r, 0);
@@ -277,7 +276,7 @@ static int read_block(struct reading *r)
         error = read_packet(r, end, type == BLOCK_OLD_PACKET);
     else if (type == BLOCK_SIMPLE_PACKET)
         error = read_simple_packet(r, end);
-    r->at = end + 4; /* names, statistics, secrets: other blocks are skipped, as the format asks */
+    r->at = end + 4; /* other blocks (names, statistics, secrets) are skipped */
     return error;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Inside the reader of captures: what its two formats share. capture.c reads pcap and has the
- * whole, capture_pcapng.c reads pcapng.
+ * Shared by the two files of the reader of captures: capture.c reads pcap and has the public
+ * functions, capture_pcapng.c reads pcapng.
  */
 #ifndef DRYWIRE_CAPTURE_READING_H
 #define DRYWIRE_CAPTURE_READING_H
@@ -31,11 +31,11 @@ struct reading {
     size_t problem_size;
 };
 
-/* What is wrong at the present byte. Always -1, so that a step can return it. */
+/* Report an error at the present byte. Always returns -1, so that a step can return it. */
 int reading_wrong(struct reading *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int reading_wrong_link(struct reading *r, const char *what, unsigned link);
 
-/* Are so many bytes left? Asked before any of them is read. */
+/* Check that this many bytes are left, before any of them is read. */
 static inline bool reading_need(const struct reading *r, size_t len)
 {
     return r->len - r->at >= len;
@@ -67,11 +67,11 @@ static inline uint16_t reading_16(const struct reading *r, size_t at)
     return r->swapped ? __builtin_bswap16(n) : n;
 }
 
-/* Add a frame: `len` bytes at `at`, which are there; `whole` bytes were on the wire. 0 or -1. */
+/* Add a frame: `len` checked bytes at `at`; `whole` bytes were on the wire. 0 or -1. */
 int reading_add(struct reading *r, unsigned link, uint64_t time_ns, size_t at, uint32_t len,
                 uint32_t whole);
 
-/* The whole file as pcapng: 0 or -1. */
+/* Read the whole file as pcapng: 0 or -1. */
 int reading_pcapng(struct reading *r);
 
 #endif

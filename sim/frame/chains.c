@@ -1,4 +1,4 @@
-/* Things found by hash: see chains.h. */
+/* A hash index: see chains.h. */
 #include "chains.h"
 #include "../base/memory.h"
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * Things of a growing array that are found by a hash of what they are known by. Those with one
- * place form a chain, from the last one added to the first; whoever looks compares.
+ * A hash index of a growing array. Items in one bucket form a chain, from the last one added to the
+ * first; the caller compares keys.
  */
 #ifndef DRYWIRE_CHAINS_H
 #define DRYWIRE_CHAINS_H
@@ -10,16 +10,16 @@
 
 struct chain_link {
     uint64_t hash;
-    size_t older; /* the one added before it in the same place, plus one; 0: none */
+    size_t older; /* the one added before it in the same bucket, plus one; 0: none */
 };
 
 struct chains {
-    struct chain_link *links; /* of each thing, by its index */
+    struct chain_link *links; /* of each item, by its index */
     size_t count, size;
-    size_t *newest, places; /* the head of each place, plus one; a power of two of them */
+    size_t *newest, places; /* the head of each bucket, plus one; a power of two of them */
 };
 
-/* The next thing of the array, index c->count, is found by `hash` from now on. */
+/* Add the next item of the array, index c->count, under `hash`. */
 void chains_add(struct chains *c, uint64_t hash);
 
 /* Walk a chain: an index plus one, 0 at its end. */

@@ -1,10 +1,10 @@
 /*
- * The decoder of frames: see decode.h. Every offset below is the one in the RFC's figure, counted
- * from the start of that header: Ethernet II (RFC 894), ARP (RFC 826), IPv4 (RFC 791), ICMP
- * (RFC 792), UDP (RFC 768), TCP (RFC 9293 section 3.1), DHCP (RFC 2131 section 2, RFC 2132).
+ * The decoder of frames: see decode.h. Offsets are those of the RFC's figure, from the start of
+ * each header: Ethernet II (RFC 894), ARP (RFC 826), IPv4 (RFC 791), ICMP (RFC 792), UDP (RFC 768),
+ * TCP (RFC 9293 section 3.1), DHCP (RFC 2131 section 2, RFC 2132).
  *
- * A header is taken when its fixed part is there; from then on the frame counts as one of that
- * layer, even if its checksum is wrong. Nothing is kept: the result points into the frame.
+ * A header is decoded when its fixed part is present; then the frame belongs to that layer, even if
+ * its checksum is wrong. The result points into the frame.
  */
 #include "decode.h"
 #include "../base/bytes.h"
@@ -58,7 +58,7 @@ uint32_t decode_sum(uint32_t sum, const uint8_t *bytes, size_t len)
     uint8_t rest[4] = {0};
     uint32_t half;
 
-    /* The halves of the words have sums of their own, which no frame is long enough to overflow. */
+    /* The halves of the words are summed separately; no frame is long enough to overflow them. */
     for (; len >= sizeof(word); len -= sizeof(word), bytes += sizeof(word)) {
         memcpy(word, bytes, sizeof(word));
         low += (word[0] & 0xffffffff) + (word[1] & 0xffffffff);
@@ -84,7 +84,7 @@ uint32_t decode_sum(uint32_t sum, const uint8_t *bytes, size_t len)
     return fold((uint64_t)sum + swap_host(fold(low + high)));
 }
 
-/* Does a UDP datagram or TCP segment of `len` bytes sum up with its pseudo-header? */
+/* True if the checksum of a UDP datagram or TCP segment of `len` bytes is right. */
 static bool transport_sum_good(const struct decoded *d, const uint8_t *bytes, size_t len)
 {
     uint32_t pseudo = (d->ip_src >> 16) + (d->ip_src & 0xffff) + (d->ip_dst >> 16) +
@@ -132,7 +132,7 @@ static void decode_dhcp_option(struct decoded *d, const uint8_t *option, bool re
         field = &d->dhcp_dns;
         break;
     case OPTION_REQUESTED:
-        if (reply) /* it means nothing there: RFC 2131 section 4.3.1, table 3 */
+        if (reply) /* not valid there: RFC 2131 section 4.3.1, table 3 */
             return;
         field = &d->dhcp_requested;
         break;
@@ -157,7 +157,7 @@ static void decode_dhcp_option(struct decoded *d, const uint8_t *option, bool re
         *field = get32(option + 2);
 }
 
-/* Options behind the cookie; those in `file` and `sname` (option 52) are not read. */
+/* Options after the cookie; those in `file` and `sname` (option 52) are not read. */
 static void decode_dhcp(struct decoded *d, const uint8_t *bytes, size_t len)
 {
     size_t i = DHCP_FIXED;
@@ -375,7 +375,7 @@ void decode_frame(const uint8_t *frame, size_t len, struct decoded *out)
 
 /* ---- match words ---- */
 
-/* The words of decode_words, in its order. */
+/* In the order of decode_words. */
 enum word {
     WORD_ANY,
     WORD_ARP,

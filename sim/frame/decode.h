@@ -1,7 +1,7 @@
 /*
- * An independent decoder of Ethernet frames: what the oracles, the wire's `match` words, the ladder
- * and the capture comments know about a frame. It reads bytes by RFC offset and shares nothing with
- * core/net, so that one wrong struct is not wrong twice.
+ * An independent decoder of Ethernet frames: used by the oracles, the wire's `match` words, the
+ * ladder and the capture comments. It reads bytes by RFC offset and shares nothing with core/net,
+ * so that a mistake there is not repeated here.
  */
 #ifndef DRYWIRE_DECODE_H
 #define DRYWIRE_DECODE_H
@@ -15,10 +15,10 @@ enum layer { LAYER_OTHER, LAYER_ARP, LAYER_IPV4, LAYER_ICMP, LAYER_UDP, LAYER_TC
 /* TCP flag bits as on the wire (RFC 9293 section 3.1). */
 enum { SEG_FIN = 1, SEG_SYN = 2, SEG_RST = 4, SEG_PSH = 8, SEG_ACK = 16, SEG_URG = 32 };
 
-/* Everything is in host byte order; what a frame does not have is 0. */
+/* All numbers are in host byte order; absent fields are 0. */
 struct decoded {
-    enum layer layer;  /* the innermost layer understood */
-    const char *error; /* NULL, or what is malformed: "ip.checksum", "tcp.offset", ... */
+    enum layer layer;  /* the innermost layer decoded */
+    const char *error; /* NULL, or the malformed field: "ip.checksum", "tcp.offset", ... */
     uint8_t eth_dst[6], eth_src[6];
     uint16_t eth_type;
 
@@ -30,7 +30,7 @@ struct decoded {
     uint8_t ip_protocol, ip_ttl, ip_header_len;
     uint16_t ip_total_len, ip_id;
     bool ip_fragment; /* MF or offset != 0 */
-    size_t ip_end;    /* offset in the frame just behind the IP packet */
+    size_t ip_end;    /* offset of the end of the IP packet in the frame */
 
     uint8_t icmp_type, icmp_code;
     uint16_t icmp_id, icmp_seq;
@@ -53,11 +53,11 @@ struct decoded {
     size_t payload_len;
 };
 
-/* Decode `frame`. Checks lengths and every checksum; the first thing wrong is named in `error`, and
- * what was read before it stays filled in. */
+/* Decode `frame`. Checks lengths and every checksum; the first error is in `error`, and fields read
+ * before it stay set. */
 void decode_frame(const uint8_t *frame, size_t len, struct decoded *out);
 
-/* The same of `copy`, a copy of the frame that was decoded. */
+/* The decoded result for `copy`, a copy of `frame`, whose result is `d`. */
 static inline void decode_copy(struct decoded *out, const uint8_t *copy, const struct decoded *d,
                                const uint8_t *frame)
 {
@@ -67,7 +67,7 @@ static inline void decode_copy(struct decoded *out, const uint8_t *copy, const s
 }
 
 /*
- * Does a frame match a word of the scenario language? The words are
+ * True if a frame matches a word of the scenario language. The words are
  *   any arp arp.request arp.reply ip icmp icmp.echo icmp.reply icmp.error udp
  *   dhcp dhcp.discover dhcp.offer dhcp.request dhcp.decline dhcp.ack dhcp.nak dhcp.release
  *   tcp tcp.syn tcp.synack tcp.ack tcp.data tcp.fin tcp.rst
@@ -79,10 +79,9 @@ bool decode_matches(const struct decoded *d, const char *word);
 /* All match words, NULL-terminated, for error messages and help. */
 extern const char *const decode_words[];
 
-/* One line about a frame for ladders and comments, without direction: e.g.
- * "tcp 10.0.2.15:49152 > 10.0.2.2:8080 S seq=1 win=65535 mss=1460 len=0", "dhcp offer
- * xid=12345678 yiaddr=10.0.2.15 server=10.0.2.2", "arp who-has 10.0.2.2 tell 10.0.2.15".
- * Plain printable ASCII whatever the frame holds. Returns buf. */
+/* One line about a frame for ladders and comments, without direction: e.g. "tcp 10.0.2.15:49152 >
+ * 10.0.2.2:8080 S seq=1 win=65535 mss=1460 len=0", "dhcp offer xid=12345678 yiaddr=10.0.2.15
+ * server=10.0.2.2", "arp who-has 10.0.2.2 tell 10.0.2.15". Always printable ASCII. Returns buf. */
 const char *decode_summary(const struct decoded *d, char *buf, size_t size);
 
 /* The one's complement sum of RFC 1071 over bytes, folded, not complemented; start with sum = 0. */

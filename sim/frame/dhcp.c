@@ -1,4 +1,4 @@
-/* Reading messages of DHCP: see dhcp.h. */
+/* Parsing of DHCP messages: see dhcp.h. */
 #include "dhcp.h"
 #include "../base/bytes.h"
 #include <string.h>

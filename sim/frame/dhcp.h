@@ -1,7 +1,6 @@
 /*
- * Messages of DHCP as they are read (RFC 2131 section 2, options: RFC 2132): where the fields are,
- * what a client asks. Nothing in a message is believed. A reading of its own, apart from the
- * core's.
+ * Parsing of DHCP messages (RFC 2131 section 2, options: RFC 2132): offsets of fields, the kind of
+ * a client's request. Messages are not trusted. Independent of the core's parser.
  */
 #ifndef DRYWIRE_FRAME_DHCP_H
 #define DRYWIRE_FRAME_DHCP_H
@@ -10,12 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a client asks. A REQUEST for an offer names a server; one after a reboot names none, a
- * renewal has its address and goes to its server, rebinding to everybody: RFC 2131 section 4.3.2.
- */
+/* The kind of a client's request. A REQUEST for an offer names a server; one after a reboot names
+ * none; a renewal has the client's address and is sent to the server, rebinding is broadcast: RFC
+ * 2131 section 4.3.2. */
 enum dhcp_ask { ASK_DISCOVER, ASK_REQUEST, ASK_REBOOT, ASK_RENEW, ASK_REBIND, ASK_INFORM, ASKS };
 
-extern const char *const dhcp_ask_words[ASKS + 1]; /* NULL behind them */
+extern const char *const dhcp_ask_words[ASKS + 1]; /* NULL-terminated */
 
 enum {
     DHCP_TYPE_DISCOVER = 1,
@@ -27,9 +26,9 @@ enum {
 };
 
 #define DHCP_COOKIE_VALUE UINT32_C(0x63825363)
-#define DHCP_USUAL_SERVER UINT32_C(0x0a000202) /* whose a message without option 54 is */
+#define DHCP_USUAL_SERVER UINT32_C(0x0a000202) /* the server of a message without option 54 */
 
-/* Where fields are: RFC 2131 section 2. */
+/* Offsets of fields: RFC 2131 section 2. */
 enum {
     DHCP_AT_XID = 4,
     DHCP_AT_FLAGS = 10,
@@ -42,7 +41,7 @@ enum {
     DHCP_AT_FILE = 108,
     DHCP_AT_COOKIE = 236,
     DHCP_AT_OPTIONS = 240,
-    DHCP_SCRIPT_MAX = 1472, /* of a message: what a frame of 1514 bytes holds */
+    DHCP_SCRIPT_MAX = 1472, /* bytes of a message: fits a frame of 1514 bytes */
 };
 
 enum {
@@ -59,11 +58,11 @@ enum {
     OPTION_END = 255,
 };
 
-/* Four bytes of the message, 0 when they are not there. */
+/* Four bytes of the message; 0 if it is shorter. */
 uint32_t dhcp_word(const uint8_t *m, size_t len, size_t at);
 
-/* The first instance of an option behind the cookie, *option_len bytes; NULL: none, or none whole.
- */
+/* The first instance of an option after the cookie, *option_len bytes; NULL: absent or
+ * truncated. */
 const uint8_t *dhcp_find_option(const uint8_t *m, size_t len, uint8_t code, size_t *option_len);
 
 /* An option of four bytes, else 0. */
@@ -72,10 +71,10 @@ uint32_t dhcp_option32(const uint8_t *m, size_t len, uint8_t code);
 /* Option 53, 0 when there is none. */
 unsigned dhcp_type(const uint8_t *m, size_t len);
 
-/* What a client asks with it, or -1. */
+/* The kind of the client's request, or -1. */
 int dhcp_ask_of(unsigned type, uint32_t ciaddr, bool server, bool unicast);
 
-/* Is the value of this option a list of addresses? */
+/* True if the value of this option is a list of addresses. */
 bool dhcp_is_address_list(uint8_t code);
 
 #endif

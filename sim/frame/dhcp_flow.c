@@ -7,7 +7,8 @@
 #include <string.h>
 
 enum { ETH_HEADER = 14, UDP_HEADER = 8, SERVER_PORT = 67, CLIENT_PORT = 68, BOOTREPLY = 2 };
-/* So far back a question is looked for: a capture may be one endless conversation, or many. */
+/* How many messages back a request is searched: a capture may be one endless conversation, or
+ * many. */
 enum { LOOK_BACK = 256, LOOK_BACK_ALL = 4096 };
 
 /* ---- whose is it ---- */
@@ -26,7 +27,7 @@ static struct dhcp_flow *dhcp_flow_find(struct dhcp_flows *all, const uint8_t ch
     return i ? &all->flows[i - 1] : NULL;
 }
 
-/* The last conversation in which anybody uses the transaction id, NULL: none near. */
+/* The last conversation that uses the transaction id; NULL: none near. */
 static struct dhcp_flow *find_xid(struct dhcp_flows *all, uint32_t xid)
 {
     size_t steps = 0;
@@ -42,8 +43,7 @@ static struct dhcp_flow *find_xid(struct dhcp_flows *all, uint32_t xid)
     return NULL;
 }
 
-/* The conversation of a message: by chaddr, else (an answer with another chaddr) by xid, else new.
- */
+/* The conversation of a message: by chaddr, else (a reply with another chaddr) by xid, else new. */
 static struct dhcp_flow *dhcp_flow_of(struct dhcp_flows *all, const struct dhcp_said *m)
 {
     const uint8_t *chaddr = m->bytes + DHCP_AT_CHADDR;
@@ -61,7 +61,7 @@ static struct dhcp_flow *dhcp_flow_of(struct dhcp_flows *all, const struct dhcp_
     return f;
 }
 
-/* ---- what does it answer ---- */
+/* ---- matching replies to requests ---- */
 
 static bool may_answer(unsigned type, enum dhcp_ask ask)
 {
@@ -72,7 +72,7 @@ static bool may_answer(unsigned type, enum dhcp_ask ask)
     return true;
 }
 
-/* The last question before it that it may answer; one with the same xid, when there is one. */
+/* The last request before it that it may be a reply to; preferably one with the same xid. */
 static const struct dhcp_said *question(const struct dhcp_flow *f, size_t at)
 {
     const struct dhcp_said *answer = &f->said[at], *last = NULL;
@@ -119,7 +119,7 @@ static void place_question(struct dhcp_flow *f, struct dhcp_said *m)
     m->n = ++f->asked[ask];
 }
 
-/* What a relay passes on is left out where the client's own side is seen as well. */
+/* Messages forwarded by a relay are left out if the client's side is in the capture as well. */
 static void settle(struct dhcp_flow *f)
 {
     size_t kept = 0, direct = 0;
@@ -139,7 +139,7 @@ static void settle(struct dhcp_flow *f)
 
 /* ---- frames ---- */
 
-/* A message of DHCP with a chaddr? */
+/* True for a DHCP message with a chaddr. */
 static bool read_message(const struct capture_frame *frame, const struct decoded *d,
                          struct dhcp_said *m)
 {
@@ -177,7 +177,7 @@ void capture_dhcp(struct dhcp_flows *f, const struct capture *c)
             continue;
         decode_frame(frame->bytes, frame->len, &d);
         if (!read_message(frame, &d, &m) || (m.server && frame->duplicate))
-            continue; /* a question that the wire doubled is answered twice */
+            continue; /* a request doubled by the wire has two replies */
         f->bad_sums += d.error && strstr(d.error, "checksum") != NULL;
         m.frame = i + 1;
         flow = dhcp_flow_of(f, &m);

@@ -1,10 +1,11 @@
 /*
- * The DHCP conversations of a capture (RFC 2131): one for each client, with what it asked and which
- * answers followed. Nothing in a message is believed: one that is cut short, has no type or the
- * wrong numbers is there as it came. Checksums are not asked (see flow.h).
+ * The DHCP conversations of a capture (RFC 2131): one for each client, with its requests and their
+ * replies. Messages are not trusted: one that is truncated, has no type or wrong values is kept
+ * unchanged. Checksums are not checked (see flow.h).
  *
- * An OFFER answers the DISCOVER before it, an ACK or NAK the REQUEST (or INFORM) before it, any
- * other message whatever the client said last. On both sides of a relay the client's side counts.
+ * An OFFER is a reply to the DISCOVER before it, an ACK or NAK to the REQUEST (or INFORM) before
+ * it, any other message to the client's last message. If both sides of a relay are in the capture,
+ * the client's side is used.
  */
 #ifndef DRYWIRE_DHCP_FLOW_H
 #define DRYWIRE_DHCP_FLOW_H
@@ -19,15 +20,15 @@ struct dhcp_said {
     const uint8_t *bytes; /* the message, in the capture */
     size_t len;
     uint32_t ip_src, ip_dst;
-    bool unicast;      /* the frame goes to one station */
+    bool unicast;      /* the frame's destination is one host */
     bool unsummed;     /* without a UDP checksum */
     bool relayed;      /* between a relay and a server */
-    bool lost;         /* the capture says so */
-    bool server;       /* it comes from a server */
+    bool lost;         /* according to the capture */
+    bool server;       /* sent by a server */
     bool other;        /* of the client: neither DISCOVER, REQUEST nor INFORM */
-    enum dhcp_ask ask; /* what the client asks, or what is answered */
-    uint32_t n;        /* the n-th of that; 0: an answer without a question */
-    size_t to;         /* an answer with n: the index of its question */
+    enum dhcp_ask ask; /* kind of the request, also of a reply's request */
+    uint32_t n;        /* the n-th of that kind; 0: a reply without a request */
+    size_t to;         /* a reply with n: the index of its request */
 };
 
 struct dhcp_flow {

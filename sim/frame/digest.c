@@ -1,4 +1,4 @@
-/* What a capture tells without its timing: see digest.h. */
+/* The contents of a capture without its timing: see digest.h. */
 #include "digest.h"
 #include "../base/memory.h"
 #include "normal.h"
@@ -34,7 +34,7 @@ static void add_message(struct message_list *l, size_t number, const struct capt
     size_t len = normal_frame(frame->bytes, frame->len, d, bytes);
     uint64_t hash;
 
-    if (d->layer == LAYER_DHCP) /* the one field that tells the time */
+    if (d->layer == LAYER_DHCP) /* the one field that depends on time */
         memset(bytes + (14 + d->ip_header_len + 8) + DHCP_SECS, 0, 2);
     hash = digest_hash_of(bytes, len);
     if (is_known(l, hash, bytes, len)) {
@@ -103,7 +103,7 @@ static void add_close(struct connection *c, char letter, size_t number)
     size_t n = strlen(c->close);
 
     if (strchr(c->close, letter) || (strchr(c->close, 'F') && strchr(c->close, 'f')))
-        return; /* behind both FINs nobody need be there any more */
+        return; /* after both FINs no reply is needed */
     c->close[n] = letter;
     c->close_frames[n] = number;
 }
@@ -133,7 +133,7 @@ static int digest_by_offset(const void *a, const void *b)
     return x->frame < y->frame ? -1 : x->frame > y->frame;
 }
 
-/* Put the stream together, up to its first gap. */
+/* Reassemble the stream, up to its first gap. */
 static void digest_join(struct byte_stream *s)
 {
     size_t total = 0, kept = 0;

@@ -1,11 +1,10 @@
 /*
- * The digest of a capture: what it tells without its timing: the messages of each protocol in the
- * order in which they first appear, and every TCP connection with its options, its two byte streams
- * put together and the order in which it closed. Two runs of one scenario tell the same
- * (docs/parity.md).
+ * The digest of a capture, without its timing: the messages of each protocol in the order in which
+ * they first appear, and every TCP connection with its options, its two reassembled streams and the
+ * order of closing. Two runs of one scenario have the same digest (docs/parity.md).
  *
- * A message that is repeated is one message. What the wire made or damaged is left out; what it
- * lost was said and is in.
+ * A repeated message counts once. Frames made or damaged by the wire are left out; frames lost by
+ * it are included.
  */
 #ifndef DRYWIRE_DIGEST_H
 #define DRYWIRE_DIGEST_H
@@ -16,7 +15,7 @@
 
 enum message_kind { MESSAGE_DHCP, MESSAGE_ARP, MESSAGE_ICMP, MESSAGE_UDP, MESSAGE_KINDS };
 
-/* A message: the frame in which it first appears, as it is compared. */
+/* A message: the frame in which it first appears, normalised for comparison. */
 struct message {
     size_t frame; /* its number in the capture, from 1 */
     uint8_t *bytes;
@@ -29,13 +28,13 @@ struct message_list {
     struct chains by_bytes;
 };
 
-/* Who said something: the machine or its peer. */
+/* The sender: the machine or its peer. */
 enum speaker { OWN, PEER, SPEAKERS };
 
-/* A stretch of a stream and the frame that first brought it. */
+/* A piece of a stream and the first frame that contained it. */
 struct piece {
     size_t frame;
-    uint32_t offset; /* in the stream, from 0 behind the SYN */
+    uint32_t offset; /* in the stream, from 0 after the SYN */
     uint32_t len;
     const uint8_t *bytes; /* in the capture */
 };
@@ -45,14 +44,14 @@ struct byte_stream {
     uint32_t iss;
     uint8_t options[40]; /* of the SYN */
     size_t options_len;
-    struct piece *pieces; /* of TCP segments as they came, then in order and without a gap */
+    struct piece *pieces; /* of TCP segments in capture order, later sorted and without a gap */
     size_t piece_count, piece_size;
     uint8_t *bytes;
     size_t len;
 };
 
-/* How a connection ended, until both FINs were there: in order of first appearance, "Ff" is the
- * machine's FIN, then the peer's, R and r are resets. */
+/* How a connection ended, up to both FINs: in order of first appearance, "Ff" is the machine's FIN,
+ * then the peer's, R and r are resets. */
 enum { CLOSE_MAX = 4 };
 
 struct connection {
@@ -78,7 +77,7 @@ void digest_machine(const struct capture *c, uint8_t mac[6]);
 void digest_read(struct digest *g, const struct capture *c);
 void digest_free(struct digest *g);
 
-/* The frame that brought byte `offset` of a stream, 0 when none did. */
+/* The frame that contained byte `offset` of a stream, 0: none. */
 size_t stream_frame(const struct byte_stream *s, size_t offset);
 
 #endif

@@ -9,7 +9,7 @@ enum {
     ETH_HEADER = 14,
     TCP_FIXED = 20,
     SCALE_MAX = 14,
-    TAG_LEN = 4, /* IEEE 802.1Q: a type and 16 bits of tag, in front of the frame's own type */
+    TAG_LEN = 4, /* IEEE 802.1Q: a type and 16 bits of tag, before the frame's own type */
     TYPE_TAG = 0x8100,
     TYPE_OUTER_TAG = 0x88a8,
 };
@@ -21,7 +21,7 @@ static bool is_side(const struct flow_side *s, uint32_t addr, uint16_t port)
     return s->addr == addr && s->port == port;
 }
 
-/* A SYN that is not the one that is known: the ports are used again. */
+/* A SYN with another sequence number: the ports are reused. */
 static bool is_another(const struct flow *f, unsigned from, const struct decoded *d)
 {
     const struct flow_side *s = &f->sides[from];
@@ -29,7 +29,7 @@ static bool is_another(const struct flow *f, unsigned from, const struct decoded
     return d->tcp_flags & SEG_SYN && s->known && (!s->syns || s->iss != d->tcp_seq);
 }
 
-/* The same whichever of the two ends speaks. */
+/* The same for both directions. */
 static uint64_t flow_hash_of(const struct decoded *d)
 {
     uint64_t x = (uint64_t)d->ip_src << 16 | d->src_port;
@@ -42,7 +42,8 @@ static struct flow *flow_new(struct flows *all, const struct decoded *d, size_t 
 {
     bool syn = (d->tcp_flags & (SEG_SYN | SEG_ACK)) == SEG_SYN;
     bool answer = d->tcp_flags & SEG_SYN && !syn;
-    /* Whoever asks is the client; in a flow without its beginning, whoever has the higher port. */
+    /* The sender of the SYN is the client; in a flow without its start, the end with the higher
+     * port. */
     unsigned from = syn ? CLIENT : answer ? SERVER : d->src_port >= d->dst_port ? CLIENT : SERVER;
     struct flow f = {.first_frame = number, .begun = syn || answer};
 
@@ -56,8 +57,7 @@ static struct flow *flow_new(struct flows *all, const struct decoded *d, size_t 
     return &all->flows[all->count - 1];
 }
 
-/* The side that sent it: the flow with these two ends that was seen last, NULL when there is none.
- */
+/* The side that sent it, of the last flow between these two ends; NULL when there is none. */
 static struct flow *flow_lookup(struct flows *all, const struct decoded *d, unsigned *from)
 {
     size_t i = chains_first(&all->by_ends, flow_hash_of(d));
@@ -122,20 +122,20 @@ static void flow_add_syn(struct flow_side *s, const struct decoded *d,
     s->syns_lost += f->lost;
 }
 
-/* What a segment acknowledges of the other side's stream. No more than came before it: where the
- * capture has holes, two sides would wait for each other. */
+/* How much of the other side's stream a segment acknowledges. At most what came before it: with
+ * holes in the capture the two sides would wait for each other. */
 static uint32_t acked(const struct flow_side *other, const struct decoded *d)
 {
     uint32_t ack = d->tcp_ack - other->iss - 1;
 
     if ((d->tcp_flags & (SEG_ACK | SEG_RST)) == SEG_RST)
-        return other->seen; /* it does not say, and answers what came */
+        return other->seen; /* no ACK field: it follows what was received */
     if (!(d->tcp_flags & SEG_ACK) || !other->known || ack >= UINT32_C(1) << 31)
         return 0;
     return ack < other->seen ? ack : other->seen;
 }
 
-/* Does the segment bring the stream further? */
+/* True if the segment extends the stream. */
 static bool further(struct flow_side *s, const struct flow_segment *g)
 {
     uint32_t end = g->offset + g->len + (g->flags & SEG_FIN ? 1 : 0);
@@ -147,8 +147,8 @@ static bool further(struct flow_side *s, const struct flow_segment *g)
     return true;
 }
 
-/* The last segment came: what of the stream is there now without a hole? Those that had overtaken
- * it may follow; of them not all are looked at, for a capture may be long. */
+/* After a new segment, extend the contiguous part of the stream. Reordered segments may follow it;
+ * their number is limited, as a capture may be long. */
 static void see(struct flow_side *s)
 {
     enum { OVERTAKING = 256 };
@@ -194,7 +194,7 @@ static void flow_add_segment(struct flow *f, unsigned from, const struct decoded
     s->window = window > s->window ? window : s->window;
     if (d->tcp_flags & SEG_SYN) {
         flow_add_syn(s, d, frame);
-        return; /* data in it, if any, is sent again by whoever is not answered */
+        return; /* data in it, if any, is retransmitted if it is not acknowledged */
     }
     if (!s->known) {
         s->known = true;
@@ -206,7 +206,7 @@ static void flow_add_segment(struct flow *f, unsigned from, const struct decoded
         g.flags &= (uint8_t)~SEG_FIN;
     add_end(s, &g);
     if (g.offset >= UINT32_C(1) << 31)
-        return; /* a keep-alive, or from before the beginning */
+        return; /* a keep-alive, or from before the start */
     s->segments = memory_grow(s->segments, s->segment_count + 1, &s->segment_size, sizeof(g));
     s->segments[s->segment_count++] = g;
     see(s);
@@ -223,7 +223,7 @@ static int flow_by_offset(const void *a, const void *b)
     return x->frame < y->frame ? -1 : x->frame > y->frame;
 }
 
-/* A segment brought nothing new: did it bring the last piece once more? */
+/* A segment without new data: true if it repeats the last piece. */
 static void again(struct flow_side *s, const struct flow_segment *g)
 {
     struct flow_segment *last = s->piece_count ? &s->pieces[s->piece_count - 1] : NULL;
@@ -232,7 +232,7 @@ static void again(struct flow_side *s, const struct flow_segment *g)
         last->twice = true;
 }
 
-/* Bytes that are known, and others now: they do not count. */
+/* Known bytes that now differ: the first ones count. */
 static size_t conflicts(const struct flow_side *s, const struct flow_segment *g)
 {
     size_t n = 0;
@@ -276,8 +276,8 @@ static void flow_join(struct flow_side *s)
 
 /* ---- the whole ---- */
 
-/* The bytes of tags: so much further on, what is read for a header of Ethernet has the right type,
- * and addresses that nobody looks at. */
+/* The bytes of VLAN tags: an Ethernet header read at this offset has the right type, and its
+ * addresses are not used. */
 static size_t tags_len(const struct capture_frame *f)
 {
     size_t n = 0;

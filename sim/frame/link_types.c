@@ -26,7 +26,7 @@ int link_header(unsigned link)
     }
 }
 
-/* An address of the kind that nobody sells, of the last four bytes of another. */
+/* A locally administered MAC address, made of the last four bytes of another address. */
 static void link_made_address(uint8_t to[6], const uint8_t *from, size_t left)
 {
     static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};

@@ -15,7 +15,7 @@ enum {
     LINKTYPE_RAW = 101,
     LINKTYPE_LOOP = 108,
     LINKTYPE_LINUX_SLL = 113, /* Linux cooked capture: tcpdump -i any */
-    LINKTYPE_USER0 = 147,     /* ring events of our own captures: the first that is anybody's own */
+    LINKTYPE_USER0 = 147,     /* ring events of our own captures: the first private number */
     LINKTYPE_IPV4 = 228,
     LINKTYPE_IPV6 = 229,
     LINKTYPE_LINUX_SLL2 = 276,
@@ -23,14 +23,13 @@ enum {
 
 enum { LINK_ETHERNET_HEADER = 14 };
 
-/* The bytes before what is in the frame; -1: not a known link type. */
+/* Length of the link header; -1: unknown link type. */
 int link_header(unsigned link);
 
 /*
- * Make the Ethernet header that a frame of another link type does not have: its type as the link's
- * own `header` or the version of IP says, its addresses made of those of IP or ARP in the `len`
- * bytes of payload. Of a cooked frame the address of the sender is known, unless it came by a
- * loopback.
+ * Make an Ethernet header for a frame of another link type: the type is taken from the link's own
+ * `header` or the IP version, the addresses are made from those of IP or ARP in the `len` bytes of
+ * payload. A cooked frame has the address of its sender, except on a loopback.
  */
 void link_make_ethernet(uint8_t eth[LINK_ETHERNET_HEADER], unsigned link, const uint8_t *header,
                         const uint8_t *payload, size_t len);

@@ -112,8 +112,8 @@ static bool malform_icmp(uint8_t *frame, size_t len, enum field field, uint64_t 
     return true;
 }
 
-/* The options: the last one's length runs past the end, or the last byte is a code without length.
- */
+/* The options: the length of the last one exceeds the header, or the last byte is a code without
+ * length. */
 static bool malform_dhcp_options(uint8_t *options, size_t len, enum field field, uint64_t draw)
 {
     enum { PAD = 0, SERVER_NAME = 66, END = 255 };

@@ -1,4 +1,4 @@
-/* Frames without what is known to differ: see normal.h. Offsets as in decode.c. */
+/* Frames without the fields that may differ: see normal.h. Offsets as in decode.c. */
 #include "normal.h"
 #include <string.h>
 
@@ -9,7 +9,7 @@ enum {
     IP_CHECKSUM = 24,
 };
 
-/* A checksum that was found good follows from the rest; that UDP has one is kept. */
+/* A correct checksum follows from the rest; only whether UDP has one is kept. */
 static void forget_checksum(const struct decoded *d, uint8_t *transport)
 {
     switch (d->layer) {
@@ -59,7 +59,7 @@ size_t normal_difference(const uint8_t *a, size_t a_len, const uint8_t *b, size_
 /* ---- names ---- */
 
 struct field {
-    size_t end; /* just behind it, from the start of its header */
+    size_t end; /* its end, from the start of its header */
     const char *name;
 };
 
@@ -111,7 +111,7 @@ static const struct field dhcp[] = {{1, "dhcp.op"},
                                     {SIZE_MAX, "dhcp.options"},
                                     {0}};
 
-/* The field of a header that starts at `start`, or NULL when `at` is behind it. */
+/* The field of a header that starts at `start`, or NULL when `at` is after it. */
 static const char *field_at(const struct field *f, size_t start, size_t at)
 {
     for (; f->name; f++)

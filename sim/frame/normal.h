@@ -1,21 +1,21 @@
 /*
- * Frames as two runs can have them in common: what is known to differ is taken out
- * (docs/parity.md has the list). And how the first difference of two of them is named.
+ * Normalised frames, to compare two runs: fields that may differ are cleared (the list is in
+ * docs/parity.md). And the name of the first difference between two of them.
  */
 #ifndef DRYWIRE_NORMAL_H
 #define DRYWIRE_NORMAL_H
 
 #include "decode.h"
 
-/* The frame without padding behind its packet, with IP identification zero and checksums, which
- * are good and follow from the rest, the same for all. `out` has room for `len` bytes; the length
- * of the result. Damaged frames stay as they are. */
+/* Copy a frame without padding, with IP identification 0 and a constant for correct checksums.
+ * `out` has room for `len` bytes; returns the length of the result. Damaged frames are
+ * unchanged. */
 size_t normal_frame(const uint8_t *frame, size_t len, const struct decoded *d, uint8_t *out);
 
-/* The first byte in which two strings differ, or the length of the shorter one, or SIZE_MAX. */
+/* The first byte in which two strings differ, or the length of the shorter one; SIZE_MAX: equal. */
 size_t normal_difference(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
 
-/* The field that byte `at` of a frame belongs to: "ip.src", "tcp.seq", "payload". */
+/* The name of the field that contains byte `at` of a frame: "ip.src", "tcp.seq", "payload". */
 const char *normal_field(const struct decoded *d, size_t at);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Captures out: pcapng (draft-ietf-opsawg-pcapng), section header, interfaces, enhanced packet
- * blocks. Numbers are written in this machine's byte order, which the format allows: the magic of
- * the section header tells it. Contracts in pcapng.h.
+ * Writer of pcapng captures (draft-ietf-opsawg-pcapng): section header, interfaces, enhanced packet
+ * blocks. Numbers are in this machine's byte order, which the magic of the section header marks.
+ * See pcapng.h.
  */
 #include "pcapng.h"
 #include "../base/memory.h"
@@ -24,7 +24,7 @@ enum {
     FLAG_OUTBOUND = 2,
 };
 
-/* A block is gathered here and written at once: a capture always ends at a block. */
+/* A block is built here and written at once: a capture always ends with a whole block. */
 struct block {
     uint8_t *bytes;
     size_t len, size;
@@ -76,7 +76,7 @@ static struct block block_start(uint32_t type)
     struct block b = {0};
 
     pcapng_put32(&b, type);
-    pcapng_put32(&b, 0); /* the length, known at the end */
+    pcapng_put32(&b, 0); /* the length, set later */
     return b;
 }
 
@@ -157,7 +157,7 @@ uint64_t pcapng_packet_comments(struct pcapng *p, enum capture_interface where, 
 
     pcapng_put_option(&b, OPTION_EPB_FLAGS, &flags, sizeof(flags));
     for (; *comments; comments++) {
-        last_at = p->at + b.len + 4; /* behind code and length */
+        last_at = p->at + b.len + 4; /* after code and length */
         pcapng_put_text(&b, OPTION_COMMENT, *comments);
     }
     block_write(&b, p);
