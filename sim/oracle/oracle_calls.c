@@ -1,14 +1,14 @@
-/* The oracle about system calls: see oracle_calls.h. */
+/* The oracle of system calls: see oracle_calls.h. */
 #include "oracle_calls.h"
 #include "../../core/interface/syscall.h"
 #include <inttypes.h>
 
 enum { AREAS = 2 };
 
-/* Memory that a call names. */
+/* Memory that a call passes. */
 struct area {
     uint64_t address, len;
-    bool read, write; /* what the kernel may do there */
+    bool read, write; /* what the kernel may do with it */
 };
 
 static struct area area_address(uint64_t address, bool write)
@@ -18,7 +18,7 @@ static struct area area_address(uint64_t address, bool write)
     return (struct area){address, len, true, write};
 }
 
-/* What a call names, by the comments of core/interface/syscall.h. */
+/* The memory that a call passes, by the comments of core/interface/syscall.h. */
 static void areas_of(const struct process_stop *call, struct area area[AREAS])
 {
     const uint64_t *a = call->args;
@@ -38,7 +38,7 @@ static void areas_of(const struct process_stop *call, struct area area[AREAS])
     case SYS_BIND:
         area[0] = area_address(a[1], false);
         break;
-    case SYS_ACCEPT: /* the address is read and written back to see that it can be */
+    case SYS_ACCEPT: /* the address is read and written back to check access */
         area[0] = area_address(a[1], true);
         break;
     case SYS_SENDTO:

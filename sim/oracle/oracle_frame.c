@@ -1,6 +1,4 @@
-/*
- * Oracles about single frames that the machine emits: form, addresses, ARP, DHCP. See oracle.h.
- */
+/* Oracles of single frames that the machine sends: format, addresses, ARP, DHCP. See oracle.h. */
 #include "oracle_internal.h"
 #include "../base/memory.h"
 #include <stdarg.h>
@@ -8,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The machine reacts at its next poll, and the device needs its time: so much slack between what
- * the wire shows and what the machine knew. */
+/* The machine reacts at its next poll, and the device takes time: the slack between the wire and
+ * the machine. */
 enum { ETH_VLAN = 0x8100 };
 
 #define SLACK_NS      NS_PER_MS
@@ -61,7 +59,7 @@ void oracles_free(struct oracles *o)
     free(o);
 }
 
-/* A reset for data that was under way when ours arrived there looks like an answer to it. */
+/* A reset for data that was in flight when our reset arrived there looks like a reply to it. */
 void oracles_real_time(struct oracles *o)
 {
     o->slack_ns = REAL_SLACK_NS;
@@ -84,9 +82,9 @@ bool oracles_off(struct oracles *o, const char *name)
 
 /* ---- form ---- */
 
-/* What makes a frame look like this one, which has another source: a driver that is wrong about the
- * length of the net header moves it (VirtIO 1.2 section 5.1.6.1), one that hands out pointers has
- * the device read where nothing is (2.7.5). */
+/* The likely cause of a frame with another source address: a driver with a wrong length of the net
+ * header shifts the frame (VirtIO 1.2 section 5.1.6.1), one that writes pointers instead of bus
+ * addresses makes the device read unmapped memory (2.7.5). */
 static const char *likely_cause(const struct oracles *o, const uint8_t *frame, size_t len)
 {
     static const uint8_t nothing[14];
@@ -241,16 +239,16 @@ static void arp_answered(struct oracles *o)
 
 static void dhcp_sent(struct oracles *o, const struct decoded *d)
 {
-    bool offered = o->offer_count > OFFERS; /* more than we keep: any may have been among them */
+    bool offered = o->offer_count > OFFERS; /* more than we keep: it may have been one of them */
 
-    if (d->dhcp_type == 8) /* INFORM: the address is another's business (RFC 2131 section 3.4) */
+    if (d->dhcp_type == 8) /* INFORM: the address is configured otherwise (RFC 2131 section 3.4) */
         return;
     o->dhcp_seen = true;
     if (d->dhcp_type == 1) { /* DISCOVER */
         if (d->dhcp_xid != o->xid)
             o->offer_count = 0;
         o->xid = d->dhcp_xid;
-        for (unsigned i = 0; i < FLOWS; i++) /* who asks has no address, and nothing that had one */
+        for (unsigned i = 0; i < FLOWS; i++) /* without an address there is no connection */
             o->flows[i].over = true;
     }
     if (d->dhcp_type != 3)
@@ -302,7 +300,7 @@ static void dhcp_received(struct oracles *o, const struct decoded *d)
     }
 }
 
-/* ---- what the run calls ---- */
+/* ---- called by the run ---- */
 
 bool oracles_reachable(const struct oracles *o)
 {

@@ -1,5 +1,6 @@
 /*
- * Between the two files of frame oracles: oracle_frame.c (every frame) and oracle_tcp.c (flows).
+ * Shared by the files of frame oracles: oracle_frame.c (every frame), oracle_tcp.c (flows) and
+ * others.
  */
 #ifndef DRYWIRE_ORACLE_INTERNAL_H
 #define DRYWIRE_ORACLE_INTERNAL_H
@@ -18,17 +19,17 @@ enum { ACKS = 8, DATAGRAMS = 256, HEARD = 64 };
 
 /* Bytes of one direction of a stream, the last FLOW_HISTORY of them, by stream offset. */
 struct history {
-    uint8_t *ring; /* made when first needed, kept between runs */
-    uint64_t end;  /* offset behind the last byte */
+    uint8_t *ring; /* allocated when first needed, kept between runs */
+    uint64_t end;  /* offset after the last byte */
 };
 
-/* When a connection sends its oldest unacknowledged position (oracle_timer.c). */
+/* Times of the oldest unacknowledged position of a connection (oracle_timer.c). */
 struct flow_timer {
     bool syn_acked;
     bool started, again; /* `oldest` was sent, more than once */
-    bool heard, waited;  /* since then an answer came; its timer began earlier */
+    bool heard, waited;  /* a reply has arrived since; its timer started earlier */
     uint64_t oldest;     /* a position: the SYN is 0 */
-    uint64_t next;       /* behind the last that was sent */
+    uint64_t next;       /* after the last one sent */
     uint64_t first_ns, oldest_ns, gap_ns;
     unsigned duplicates;
     uint16_t window;
@@ -37,7 +38,7 @@ struct flow_timer {
 };
 
 /* One TCP connection as seen from both ends. Offsets count stream bytes from 0: the byte with
- * sequence number iss + 1 is number 0, FIN comes behind the last byte. */
+ * sequence number iss + 1 is number 0, FIN follows the last byte. */
 struct flow {
     bool used;
     uint16_t local_port, remote_port;
@@ -46,14 +47,13 @@ struct flow {
 
     bool own_syn, peer_syn; /* seen leaving; seen arriving */
     uint32_t own_iss, peer_iss;
-    uint64_t own_sent; /* offset behind the last byte put on the wire */
+    uint64_t own_sent; /* offset after the last byte sent */
     bool own_fin;
     uint64_t own_fin_at;
-    uint64_t una;     /* offset that the peer has acknowledged, FIN included */
-    uint64_t sent_ns; /* the last segment that left */
-    uint64_t
-        overtaken;   /* how far the machine went with what its own ARP queue lost, as an offset */
-    uint64_t fin_ns; /* when a burst of FINs began */
+    uint64_t una;       /* offset that the peer has acknowledged, FIN included */
+    uint64_t sent_ns;   /* time of the last segment sent */
+    uint64_t overtaken; /* how far it sent, with frames lost in its ARP queue, as an offset */
+    uint64_t fin_ns;    /* start of a burst of FINs */
     unsigned fin_burst;
     uint32_t peer_mss;
     uint64_t edge; /* furthest right edge that the peer's windows allowed, as an offset */
@@ -66,31 +66,31 @@ struct flow {
     uint32_t said_iss;
     bool peer_fin; /* arrived */
     uint64_t peer_fin_at;
-    uint64_t contiguous; /* offset behind the last byte received without a gap */
+    uint64_t contiguous; /* offset after the last byte received without a gap */
     struct {
         uint64_t start, end;
-    } ranges[FLOW_RANGES]; /* received behind a gap */
+    } ranges[FLOW_RANGES]; /* received after a gap */
     unsigned range_count;
-    bool lost_track; /* more gaps than we can hold: no judgement about ACKs */
-    uint64_t read;   /* offset behind the last byte that the program read */
+    bool lost_track; /* more gaps than we store: ACKs are not checked */
+    uint64_t read;   /* offset after the last byte that the program read */
     bool hooked;     /* the program's writes are reported */
     struct history said, written;
-    bool over;     /* a reset went either way, or its address is lost */
+    bool over;     /* a reset was sent or received, or the address was lost */
     bool accepted; /* by a program */
     struct flow_timer timer;
 };
 
-/* A segment that arrived at the machine, for the question what a reset answers. */
+/* A segment that arrived at the machine, to find the cause of a reset. */
 struct arrived {
     bool used;
     uint16_t local_port, remote_port;
     uint32_t remote;
     uint8_t flags;
-    uint32_t ack, end; /* end: the number behind its last */
+    uint32_t ack, end; /* end: the sequence number after its last */
     uint64_t at_ns;
 };
 
-/* A count, and what it was some time ago (oracle_report.c). */
+/* A count, and its value some time ago (oracle_report.c). */
 struct tally {
     uint64_t count, last_ns;
     uint64_t mark, mark_ns; /* before mark_ns */
@@ -101,14 +101,14 @@ struct tally {
 struct ack {
     uint32_t xid, addr, mask, gateway, dns, lease_s;
     uint64_t request_ns, latest_ns; /* when the request left: earliest, latest */
-    uint64_t at_ns, number;         /* which of the frames that arrived */
+    uint64_t at_ns, number;         /* number of the received frame */
 };
 
-/* What the machine's reports are compared with (oracle_report.c). */
+/* The values for checks of the machine's reports (oracle_report.c). */
 struct report {
     struct tally out, in, drops;
-    uint64_t lost;          /* of those in, before they reached the machine */
-    uint64_t sent, sent_ns; /* frames out as printed, not judged yet; 0: none */
+    uint64_t lost;          /* received frames lost before the machine */
+    uint64_t sent, sent_ns; /* printed count of frames sent, not checked yet; 0: none */
     struct ack acks[ACKS];
     unsigned ack_count;
     struct ack lease; /* addr 0: none */
@@ -126,19 +126,19 @@ struct oracles {
     uint8_t mac[6];
     bool mac_known;
     uint16_t mtu;
-    uint64_t slack_ns; /* between what the wire shows and what the machine knew */
+    uint64_t slack_ns; /* between the wire and the machine */
 
     struct {
         uint32_t addr;
         uint64_t at_ns;
     } asked[ARP_TARGETS];
     unsigned asked_count;
-    uint64_t asked_ns; /* whoever it was */
+    uint64_t asked_ns; /* of any program */
     bool unanswered;   /* so far */
     uint64_t answered_ns;
     uint64_t sent_lost_ns; /* a frame left the machine and was lost before it was seen */
 
-    /* DHCP as it went by. */
+    /* Observed DHCP messages. */
     bool dhcp_seen;
     uint32_t xid, addr;
     uint64_t request_ns, expiry_ns, lost_ns;
@@ -146,13 +146,13 @@ struct oracles {
     uint32_t offers[OFFERS];
     unsigned offer_count;
 
-    uint64_t malformed, malformed_drops; /* frames that arrived, and drops for their form */
+    uint64_t malformed, malformed_drops; /* received frames, and drops because of their format */
     struct heard {
         uint64_t at_ns;
         bool malformed;
-        uint8_t packet[28]; /* its first bytes, behind Ethernet */
+        uint8_t packet[28]; /* its first bytes, after the Ethernet header */
         struct decoded decoded;
-    } heard[HEARD]; /* the last that arrived */
+    } heard[HEARD]; /* the last ones received */
     unsigned heard_count;
     struct report report;
 
@@ -162,7 +162,7 @@ struct oracles {
     unsigned arrived_count;
 };
 
-/* What this oracle judges occurred. */
+/* The thing that this oracle checks occurred. */
 static inline void oracle_look(struct oracles *o, enum oracle_id id)
 {
     oracle_set_add(&o->sim->looked, id);
@@ -178,10 +178,11 @@ void flows_tx(struct oracles *o, const struct decoded *d);
 void flows_rx(struct oracles *o, const struct decoded *d);
 void flows_peer(struct oracles *o, const struct decoded *d);
 
-/* Can the machine send to a next hop now: has it an address, and was its last question answered? */
+/* True if the machine can send to a next hop now: it has an address, and its last ARP request got a
+ * reply. */
 bool oracles_reachable(const struct oracles *o);
 
-/* A frame passes the device; what a DHCP message and a datagram are; the end (oracle_report.c). */
+/* A frame passes the device; contents of DHCP messages and datagrams; the end (oracle_report.c). */
 void report_tx(struct oracles *o);
 void report_rx(struct oracles *o);
 void report_request(struct oracles *o);
@@ -195,7 +196,7 @@ void malformed_drop(struct oracles *o, unsigned reason);
 void malformed_tx(struct oracles *o, const struct decoded *d);
 void malformed_end(struct oracles *o, uint64_t lost);
 
-/* A position that takes sequence numbers leaves, with data or without; a segment arrives, which
+/* A segment that takes sequence numbers is sent, with data or without; a segment arrives that
  * acknowledges something new (`advanced`); a program has written. */
 void timer_tx(struct oracles *o, struct flow *f, uint64_t position, bool data);
 void timer_rx(struct oracles *o, struct flow *f, const struct decoded *d, bool advanced);

@@ -1,16 +1,15 @@
 /*
- * What the machine does with a malformed frame: frame.dropped (one drop each is counted) and
- * frame.answered (nothing answers it: RFC 1122 sections 3.2.1.2, 3.2.2, RFC 826). What is malformed
- * is what the decoder calls so.
+ * Malformed frames: frame.dropped (each is counted as one drop) and frame.answered (none gets a
+ * reply: RFC 1122 sections 3.2.1.2, 3.2.2, RFC 826). The decoder decides what is malformed.
  */
 #include "../../core/trace/trace.h"
 #include "oracle_internal.h"
 #include <string.h>
 
-/* Sooner than that nothing else explains an answer, unless a good frame is like it. */
+/* Within this time a reply has no other cause, unless a good frame is alike. */
 #define ANSWER_NS NS_PER_MS
 
-/* Not the errors of DHCP that is for a server. */
+/* Without errors in DHCP messages to a server. */
 static bool is_malformed(const struct decoded *d)
 {
     return d->error && (strncmp(d->error, "dhcp.", 5) != 0 || d->dst_port == 68);
@@ -98,7 +97,7 @@ static bool answers_segment(const struct decoded *d, const struct decoded *h)
     return d->tcp_flags & SEG_SYN && h->tcp_flags & SEG_SYN && d->tcp_ack == h->tcp_seq + 1;
 }
 
-/* Is what is sent what a frame like this asks for? */
+/* True if the frame sent is a possible reply to this frame. */
 static bool oracle_malformed_answers(const struct decoded *d, const struct heard *h)
 {
     const struct decoded *q = &h->decoded;

@@ -1,11 +1,10 @@
 /*
- * What the machine prints about itself, against the frames that passed: report.counters,
- * report.lease and report.peer. A trace event, or a line of `netinfo`, has the numbers of the
- * moment when it was made; a frame passes the device a little earlier or later (SETTLE_NS).
+ * Compares the machine's own reports with the frames on the wire: report.counters, report.lease and
+ * report.peer. The numbers of a trace event, or of a line of `netinfo`, are those of its time; a
+ * frame passes the device a little earlier or later (SETTLE_NS).
  *
- * A lease is that of the acknowledgment (RFC 2131) that arrived last under the same xid: what its
- * options say, or what counts where one is missing or useless. The time left counts from when the
- * request left.
+ * A lease is that of the last DHCPACK (RFC 2131) with the same xid: its options, or the default of
+ * a missing or invalid option. The time left counts from the sending of the request.
  */
 #include "../../core/interface/syscall.h"
 #include "../../core/trace/trace.h"
@@ -30,7 +29,7 @@ static void tally_add(struct tally *t, uint64_t now_ns)
     t->count++;
 }
 
-/* At least what was counted SETTLE_NS ago, in doubt less. */
+/* A lower bound of the count SETTLE_NS ago. */
 static uint64_t tally_settled(const struct tally *t, uint64_t now_ns)
 {
     return now_ns - t->last_ns >= SETTLE_NS   ? t->count
@@ -48,7 +47,7 @@ static void counter_check(struct oracles *o, const char *name, uint64_t said, ui
                     said, least, most);
 }
 
-/* A number of frames out that was printed: each of them has left by now. */
+/* A printed number of frames sent: all of them have been sent by now. */
 static void sent_check(struct oracles *o)
 {
     struct report *r = &o->report;
@@ -123,7 +122,7 @@ void report_ack(struct oracles *o, const struct decoded *d)
     };
 }
 
-/* A request that leaves just now may have been made before the answer to the one before came. */
+/* A request sent just now may have been made before the reply to the previous one arrived. */
 void report_request(struct oracles *o)
 {
     struct report *r = &o->report;
@@ -132,7 +131,7 @@ void report_request(struct oracles *o)
         r->lease.latest_ns = o->sim->now_ns;
 }
 
-/* What counts of it: RFC 950 without a mask; a gateway that is no neighbour is of no use. */
+/* The effective values: RFC 950 without a mask; a gateway outside the network is ignored. */
 static struct ack ack_effective(struct ack a)
 {
     uint32_t class_mask = a.addr >> 31 == 0   ? 0xff000000
@@ -145,8 +144,8 @@ static struct ack ack_effective(struct ack a)
     return a;
 }
 
-/* The acknowledgments of the present exchange that are like `said` make the lease; `number` is that
- * of the earliest of them. False: there is none. */
+/* The DHCPACKs of the present exchange with the values of `said` make the lease; `number` is that
+ * of the earliest one. False: none. */
 static bool lease_take(struct oracles *o, const struct ack *said, bool whole, uint64_t *number)
 {
     struct report *r = &o->report;
@@ -184,7 +183,7 @@ static void lease_printed(struct oracles *o, const struct ack *said, bool whole)
                 last.mask, last.gateway, last.dns, last.lease_s);
 }
 
-/* The time left of the lease in seconds, rounded down, at most and at least. */
+/* The remaining lease time in seconds, rounded down: upper and lower bound. */
 static uint64_t left_s(const struct oracles *o, uint64_t request_ns, bool most)
 {
     const struct ack *l = &o->report.lease;
@@ -194,7 +193,7 @@ static uint64_t left_s(const struct oracles *o, uint64_t request_ns, bool most)
     return end > now ? (end - now) / NS_PER_S : 0;
 }
 
-/* ---- what is printed ---- */
+/* ---- printed values ---- */
 
 void oracles_trace(struct oracles *o, unsigned id, const uint64_t *args)
 {
@@ -222,7 +221,7 @@ void oracles_trace(struct oracles *o, unsigned id, const uint64_t *args)
                         (uint32_t)args[0], r->lease.addr);
         r->lease = (struct ack){0};
         break;
-    case TRACE_NET_COUNTERS: /* with the lease: the frame that brought it is the last */
+    case TRACE_NET_COUNTERS: /* with the lease: its frame is the last one */
         sent_printed(o, args[0]);
         counter_check(o, "rx", args[1], r->number > r->lost ? r->number - r->lost : 0,
                       r->in.count - r->lost);
@@ -240,7 +239,7 @@ void oracles_trace(struct oracles *o, unsigned id, const uint64_t *args)
     }
 }
 
-/* The four bytes after `name=`, as a number; 0 is what a line without it has. */
+/* The address after `name=`; 0 if the line has none. */
 static uint32_t address_field(const char *line, const char *name)
 {
     const char *at = strstr(line, name);

@@ -1,14 +1,14 @@
 /*
- * Oracles about TCP connections, in both directions and up to the program: T1 to T6 of the
- * invariants, MSS and resets. What the peer really said is taken before the wire touches it, what
- * the machine could know only when it arrives undamaged. See oracle.h.
+ * Oracles of TCP connections, in both directions and up to the program: T1 to T6 of the invariants,
+ * MSS and resets. What the peer sent is recorded before the wire can change it, what the machine
+ * received when it arrives undamaged. See oracle.h.
  */
 #include "oracle_internal.h"
 #include "../base/memory.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* A transmit queue that stood still may let a few retransmissions out at once. */
+/* A stalled transmit queue may send a few retransmissions at once. */
 enum { MSS_DEFAULT = 536, FIN_BURST_MAX = 6 };
 #define FIN_BURST_NS (100 * NS_PER_MS)
 
@@ -20,7 +20,7 @@ static void history_need(struct history *h)
         h->ring = memory_new(1, FLOW_HISTORY);
 }
 
-/* Store bytes at an offset, not before what is held and not leaving a gap. An offset before the
+/* Store bytes at an offset, not before the stored ones and without a gap. An offset before the
  * stream is negative. */
 static void history_put(struct history *h, uint64_t offset, const uint8_t *bytes, size_t len)
 {
@@ -38,7 +38,7 @@ static void history_put(struct history *h, uint64_t offset, const uint8_t *bytes
     h->end += len;
 }
 
-/* Offset of the first of these bytes that differs from what is held, or -1. */
+/* Offset of the first byte that differs from the stored ones, or -1. */
 static int64_t history_differs(const struct history *h, uint64_t offset, const uint8_t *bytes,
                                size_t len)
 {
@@ -46,7 +46,7 @@ static int64_t history_differs(const struct history *h, uint64_t offset, const u
     size_t first = FLOW_HISTORY - at < len ? FLOW_HISTORY - at : len;
 
     if (!len || offset > h->end || len > h->end - offset || offset + FLOW_HISTORY < h->end)
-        return -1; /* not known, or too long ago */
+        return -1; /* not stored, or too old */
     if (memcmp(h->ring + at, bytes, first) == 0 && memcmp(h->ring, bytes + first, len - first) == 0)
         return -1;
     for (size_t i = 0; i < len; i++)
@@ -136,7 +136,7 @@ static uint64_t oracle_tcp_offset_of(uint32_t seq, uint32_t iss, uint64_t near)
     return (uint64_t)((int64_t)near + (int32_t)(low - (uint32_t)near));
 }
 
-/* ---- what the machine sends ---- */
+/* ---- segments of the machine ---- */
 
 static bool arrived_from(const struct arrived *a, const struct decoded *d)
 {
@@ -144,7 +144,7 @@ static bool arrived_from(const struct arrived *a, const struct decoded *d)
            a->remote_port == d->dst_port;
 }
 
-/* What the machine acknowledges needs no reset. */
+/* Segments that the machine acknowledged need no reset. */
 static void arrived_acknowledged(struct oracles *o, const struct decoded *d)
 {
     for (unsigned i = 0; i < ARRIVED; i++) {
@@ -155,14 +155,14 @@ static void arrived_acknowledged(struct oracles *o, const struct decoded *d)
     }
 }
 
-/* Is this reset the answer to that segment (RFC 9293 section 3.10.7.1)? */
+/* True if this reset is the reply to that segment (RFC 9293 section 3.10.7.1). */
 static bool oracle_tcp_answers(const struct arrived *a, const struct decoded *d)
 {
     return a->flags & SEG_ACK ? d->tcp_seq == a->ack : d->tcp_seq == 0 && d->tcp_ack == a->end;
 }
 
-/* A reset may answer a segment that has arrived and was not answered yet. One that can only answer
- * a reset does. */
+/* A reset must be the reply to a received segment without a reply so far. Report one that can only
+ * be the reply to a reset. */
 static void check_reset(struct oracles *o, const struct decoded *d)
 {
     const struct arrived *reset = NULL;
@@ -220,7 +220,7 @@ static void check_ack(struct oracles *o, struct flow *f, const struct decoded *d
                     f->local_port, (unsigned long long)(f->acked - ack));
     f->acked = ack;
     edge = ack + d->tcp_window;
-    if (f->peer_fin && ack == f->peer_fin_at + 1) /* no byte can follow: the window says nothing */
+    if (f->peer_fin && ack == f->peer_fin_at + 1) /* no byte can follow: any window is right */
         return;
     if (f->offered_known)
         oracle_look(o, TCP_WINDOW_SHRINK);
@@ -232,7 +232,7 @@ static void check_ack(struct oracles *o, struct flow *f, const struct decoded *d
     f->offered_known = true;
 }
 
-/* One FIN is sent again by its timer, not in a burst. */
+/* A FIN is retransmitted by its timer, not in a burst. */
 static void check_fin_burst(struct oracles *o, struct flow *f)
 {
     if (!f->fin_burst || o->sim->now_ns - f->fin_ns > FIN_BURST_NS) {
@@ -244,9 +244,9 @@ static void check_fin_burst(struct oracles *o, struct flow *f)
                     f->local_port, f->fin_burst);
 }
 
-/* A bare ACK stands at the end, behind FIN once that is out. While a next hop is asked for its
- * address, the latest frame waits and those before it are lost (RFC 1122 section 2.3.2.2): then the
- * end is further than what was seen. */
+/* A bare ACK has the sequence number of the end, after FIN once that is sent. During ARP resolution
+ * the latest frame waits and those before it are lost (RFC 1122 section 2.3.2.2): then the end is
+ * further than the frames seen. */
 static void check_bare_ack(struct oracles *o, struct flow *f, uint64_t at)
 {
     uint64_t most = f->own_sent + f->own_fin, written = f->hooked ? f->written.end : f->own_sent;
@@ -259,7 +259,7 @@ static void check_bare_ack(struct oracles *o, struct flow *f, uint64_t at)
                     f->local_port, (unsigned long long)at, (unsigned long long)f->own_sent);
 }
 
-/* What of a segment with data or FIN there is to judge. */
+/* Check a segment with data or FIN. */
 static void look_data(struct oracles *o, const struct flow *f, uint64_t at, uint64_t len, bool fin)
 {
     if (f->edge_known)
@@ -274,8 +274,8 @@ static void look_data(struct oracles *o, const struct flow *f, uint64_t at, uint
         oracle_look(o, TCP_RETRANSMIT);
 }
 
-/* A keep-alive has the number before the next one, and no byte or one that means nothing. The peer
- * has acknowledged all before (RFC 9293 section 3.8.4). */
+/* A keep-alive has the sequence number before the next one, and no data or one garbage byte. The
+ * peer has acknowledged everything before it (RFC 9293 section 3.8.4). */
 static bool is_keep_alive(const struct flow *f, const struct decoded *d, uint64_t at)
 {
     uint64_t next = f->own_sent + f->own_fin;
@@ -371,7 +371,7 @@ void flows_tx(struct oracles *o, const struct decoded *d)
     f->sent_ns = o->sim->now_ns;
 }
 
-/* ---- what the peer says, and what arrives ---- */
+/* ---- segments of the peer, sent and received ---- */
 
 void flows_peer(struct oracles *o, const struct decoded *d)
 {
@@ -399,7 +399,7 @@ static void oracle_tcp_range_add(struct flow *f, uint64_t start, uint64_t end)
         start = start < f->ranges[i].start ? start : f->ranges[i].start;
         end = end > f->ranges[i].end ? end : f->ranges[i].end;
         f->ranges[i] = f->ranges[--f->range_count];
-        i = UINT32_MAX; /* from the beginning: it may touch another one now */
+        i = UINT32_MAX; /* start again: it may touch another one now */
     }
     if (f->range_count == FLOW_RANGES) {
         f->lost_track = true;
@@ -455,7 +455,7 @@ void flows_rx(struct oracles *o, const struct decoded *d)
     }
     timer_rx(o, f, d, advanced);
     if (d->tcp_flags & SEG_SYN) {
-        if (!(d->tcp_flags & SEG_ACK) && !f->edge_known) { /* its window counts for us at once */
+        if (!(d->tcp_flags & SEG_ACK) && !f->edge_known) { /* its window is valid at once */
             f->edge = d->tcp_window;
             f->edge_known = true;
         }
@@ -479,7 +479,7 @@ void flows_rx(struct oracles *o, const struct decoded *d)
     }
 }
 
-/* ---- what programs read and write ---- */
+/* ---- reads and writes of programs ---- */
 
 void oracles_app_read(struct oracles *o, uint16_t local_port, uint32_t remote, uint16_t remote_port,
                       const uint8_t *bytes, size_t len)

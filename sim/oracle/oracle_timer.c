@@ -1,25 +1,25 @@
 /*
- * The oracles of TCP's schedule, from frames alone: tcp.timer (nothing is sent again too early: RFC
- * 6298 sections 2 and 5) and tcp.silent (what is under way, or waits for a window, is sent again or
- * probed in time: RFC 9293 sections 3.8.1 and 3.8.6.1).
+ * The oracles of TCP's timers, from frames alone: tcp.timer (no retransmission is too early: RFC
+ * 6298 sections 2 and 5) and tcp.silent (unacknowledged data is retransmitted, and a closed window
+ * probed, in time: RFC 9293 sections 3.8.1 and 3.8.6.1).
  *
- * Positions count a connection's sequence space from its SYN, which is 0. What is judged is the
- * oldest position that the peer has not acknowledged: its timer is the connection's. Between two of
- * its sendings without a word from the peer lies at least a second, and after that twice the time
- * before, up to a minute. An upper bound is three seconds, more with long round trips, or twice the
- * longest wait so far. RFC 1122 section 4.2.3.5 lets a connection be given up in silence after 100
- * seconds (R2), so nothing is asked of it from then on.
+ * Positions count a connection's sequence space from its SYN, which is 0. The oldest unacknowledged
+ * position is checked: its timer is the connection's. Between two of its transmissions without a
+ * reply from the peer is at least a second, then twice the time before, up to a minute. The upper
+ * bound is three seconds, more with long round trips, or twice the longest wait so far. RFC 1122
+ * section 4.2.3.5 allows to abort a connection without a segment after 100 seconds (R2), so it is
+ * not checked after that.
  */
 #include "oracle_internal.h"
 
 #define RTO_LEAST_NS NS_PER_S        /* RFC 6298 (2.4) */
-#define RTO_MOST_NS  (60 * NS_PER_S) /* (2.5): the least that an upper bound may be */
+#define RTO_MOST_NS  (60 * NS_PER_S) /* (2.5): the smallest allowed maximum */
 #define RTO_FIRST_NS (3 * NS_PER_S)  /* (5.7), and (2.1) is less */
 #define WAIT_MOST_NS (120 * NS_PER_S)
 #define R2_NS        (100 * NS_PER_S)
 #define GRACE_NS     (100 * NS_PER_MS)
 
-enum { DUPLICATES = 3 }; /* acknowledgments that bring a fast retransmit: RFC 5681 section 3.2 */
+enum { DUPLICATES = 3 }; /* duplicate ACKs that cause a fast retransmit: RFC 5681 section 3.2 */
 
 static uint64_t oracle_timer_later(uint64_t a, uint64_t b)
 {
@@ -31,7 +31,7 @@ static uint64_t una_of(const struct flow *f)
     return f->timer.syn_acked ? f->una + 1 : 0;
 }
 
-/* The oldest goes out once more after `gap_ns`. True: its timer explains it, and runs from now. */
+/* The oldest position is sent again after `gap_ns`. True: by its timer, which restarts now. */
 static bool sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
 {
     struct flow_timer *t = &f->timer;
@@ -39,12 +39,12 @@ static bool sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
 
     t->longest_ns = oracle_timer_later(t->longest_ns, gap_ns);
     t->again = true;
-    /* An answer explains it, and a question for an address may have held it back. */
+    /* A reply explains it, and ARP resolution may have delayed it. */
     if (t->heard || t->duplicates >= DUPLICATES || o->asked_ns >= t->oldest_ns) {
         t->gap_ns = 0;
         return false;
     }
-    if (t->waited) { /* the timer ran from before the last sending */
+    if (t->waited) { /* the timer started before the last transmission */
         t->gap_ns = 0;
         return true;
     }
@@ -60,7 +60,7 @@ static bool sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
     return true;
 }
 
-/* Since when something had to be sent. */
+/* Since when data had to be sent. */
 static uint64_t since(const struct flow_timer *t)
 {
     return oracle_timer_later(oracle_timer_later(t->sent_ns, t->heard_ns), t->written_ns);
@@ -73,7 +73,7 @@ void timer_tx(struct oracles *o, struct flow *f, uint64_t position, bool data)
     bool timed = position >= t->next; /* for the first time */
 
     t->next = oracle_timer_later(t->next, position + 1);
-    if (f->hooked && data) /* what a window held back waited as long as a timer */
+    if (f->hooked && data) /* data held back by a window waited as long as a timer */
         t->longest_ns = oracle_timer_later(t->longest_ns, now - since(t));
     t->sent_ns = now;
     if (position != una_of(f))
@@ -118,7 +118,7 @@ void timer_written(struct oracles *o, struct flow *f)
     f->timer.written_ns = o->sim->now_ns;
 }
 
-/* Until when something must be sent again; SIM_NEVER: nothing has to be. */
+/* The deadline of a retransmission or probe; SIM_NEVER: none. */
 static uint64_t deadline(const struct oracles *o, const struct flow *f)
 {
     const struct flow_timer *t = &f->timer;
@@ -128,7 +128,7 @@ static uint64_t deadline(const struct oracles *o, const struct flow *f)
     uint64_t wait =
         oracle_timer_later(RTO_FIRST_NS + 5 * t->round_trip_ns, 2 * t->longest_ns + GRACE_NS);
 
-    if (o->sent_lost_ns > t->sent_ns) /* it may have been what was due: a downed link */
+    if (o->sent_lost_ns > t->sent_ns) /* it may have been the segment due: link down */
         return SIM_NEVER;
     if (!f->used || f->over || !t->syn_acked || !f->peer_syn || (!flight && !waits))
         return SIM_NEVER;

@@ -35,7 +35,7 @@ const struct tcp_flow *tcp_view_flow(const struct tcp_view *v, enum direction di
     return NULL;
 }
 
-/* The same, made when it is new: in place of the one that nobody spoke of for longest. */
+/* The same; a new flow replaces the least recently used one. */
 static struct tcp_flow *tcp_view_flow_make(struct tcp_view *v, enum direction dir,
                                            const struct decoded *d)
 {
@@ -63,13 +63,13 @@ static struct tcp_flow *tcp_view_flow_make(struct tcp_view *v, enum direction di
     return oldest;
 }
 
-/* Is `end` or something behind it acknowledged? */
+/* True if `end` or more is acknowledged. */
 static bool covers(const struct decoded *d, uint32_t end)
 {
     return (d->tcp_flags & SEG_ACK) && (int32_t)(d->tcp_ack - end) >= 0;
 }
 
-/* An end says that it has taken in the other one's FIN. */
+/* An end acknowledges the other one's FIN. */
 static void took_fin(struct tcp_end *e)
 {
     if (e->state == ESTABLISHED)

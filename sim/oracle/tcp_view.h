@@ -1,7 +1,7 @@
 /*
- * What a TCP connection is to its two ends, as far as the wire shows it: the states of RFC 9293
- * section 3.3.2, from the segments that each end sent and that arrived at it. An end is believed to
- * have taken in a FIN when its own acknowledgment says so. Shares nothing with core/net.
+ * The states of both ends of TCP connections (RFC 9293 section 3.3.2), derived from the segments
+ * that each end sent and received. An end has received a FIN when its own ACK covers it. Shares
+ * nothing with core/net.
  */
 #ifndef DRYWIRE_TCP_VIEW_H
 #define DRYWIRE_TCP_VIEW_H
@@ -14,7 +14,7 @@ enum { TCP_VIEW_FLOWS = 64 };
 /* One end of a connection. */
 struct tcp_end {
     unsigned state; /* in the order of trace_tcp_word() */
-    bool fin;       /* it sent one, which fin_end acknowledges */
+    bool fin;       /* it sent one; an ACK of fin_end acknowledges it */
     uint32_t fin_end;
 };
 
@@ -23,7 +23,7 @@ struct tcp_flow {
     bool used;
     uint16_t local_port, remote_port;
     uint32_t remote;
-    uint64_t touched; /* the one that was longest not is given up for a new one */
+    uint64_t touched; /* the least recently used one is replaced */
     struct tcp_end end[2];
 };
 
@@ -32,7 +32,8 @@ struct tcp_view {
     struct tcp_flow flows[TCP_VIEW_FLOWS];
 };
 
-/* A segment leaves one end, arrives at the other; `dir` is its direction, nothing is malformed. */
+/* A segment is sent by one end, arrives at the other; `dir` is its direction, it is not
+ * malformed. */
 void tcp_view_sent(struct tcp_view *v, enum direction dir, const struct decoded *d);
 void tcp_view_arrived(struct tcp_view *v, enum direction dir, const struct decoded *d);
 
