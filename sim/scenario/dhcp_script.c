@@ -32,7 +32,7 @@ uint32_t dhcp_script_last(const struct dhcp_answer *script, size_t count,
     return last;
 }
 
-/* The last n of a kind that gets something, 0: none does. */
+/* The last n of a kind that gets a reply; 0: none. */
 static uint32_t last_answered(const struct dhcp_answer *script, size_t count,
                               const struct dhcp_question *q)
 {
@@ -76,7 +76,7 @@ static bool is_text(uint8_t code)
     return memchr(texts, code, sizeof(texts)) != NULL;
 }
 
-/* The bytes of a number, 0: it is none. */
+/* The number of bytes of a number; 0: not a number. */
 static unsigned number_size(uint8_t code)
 {
     static const uint8_t words[] = {2, 24, 35, 38, OPTION_LEASE, OPTION_T1, OPTION_T2};
@@ -209,7 +209,7 @@ static void put_zeros(FILE *out, size_t n)
         fprintf(out, " pad=%zu", n);
 }
 
-/* Everything behind the cookie, in words; what is no option, as it is. */
+/* Everything after the cookie, in words; bytes outside options as raw bytes. */
 static void put_options(FILE *out, const uint8_t *m, size_t len)
 {
     size_t i = DHCP_AT_OPTIONS;
@@ -297,7 +297,7 @@ void dhcp_answer_write(const struct dhcp_answer *a, FILE *out)
         return;
     }
     memcpy(m, a->bytes, len);
-    for (size_t i = DHCP_AT_COOKIE; i < DHCP_AT_OPTIONS; i++) /* what is not there needs no word */
+    for (size_t i = DHCP_AT_COOKIE; i < DHCP_AT_OPTIONS; i++) /* missing bytes need no word */
         m[i] = i < len ? m[i] : (uint8_t)(DHCP_COOKIE_VALUE >> 8 * (DHCP_AT_OPTIONS - 1 - i));
     if (a->wait_ns)
         fprintf(out, " wait=%s", value_duration_text(a->wait_ns, text, sizeof(text)));
@@ -327,7 +327,7 @@ bool dhcp_is_option_word(const char *word)
     return *word >= '0' && *word <= '9';
 }
 
-/* Addresses joined by commas; false: they are none. */
+/* Addresses separated by commas; false: not addresses. */
 static bool read_addresses(const char *value, uint8_t *out, size_t *len)
 {
     char one[16];
@@ -365,7 +365,7 @@ static bool dhcp_script_read_number(uint8_t code, const char *value, uint8_t *ou
     return true;
 }
 
-/* The value of an option in the form that its code asks for; in hex every one can be given. */
+/* The value of an option in the form of its code; any value can be given in hex. */
 static const char *option_value(uint8_t code, const char *value, size_t value_len, uint8_t *out,
                                 size_t *len)
 {

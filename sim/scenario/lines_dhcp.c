@@ -1,7 +1,7 @@
 /*
  * The lines `peer dhcp ASK=N [KEY=VALUE]... [OPTION]...` of a scenario: one message of the scripted
- * DHCP server (dhcp_script.h). Header fields that are not given are those of an ordinary answer,
- * the options stand in the order in which they are sent.
+ * DHCP server (dhcp_script.h). Header fields that are not given are those of an ordinary reply;
+ * options are sent in the order of the line.
  */
 #include "scenario_lines.h"
 #include "../../core/base/array.h"
@@ -23,7 +23,7 @@ enum { KEY_XID, KEY_CHADDR, KEY_SRC, KEY_LEN, KEY_SILENT, KEY_CHOSEN, KEY_ASKS }
     [KEY_ASKS + (ask)] = {NULL, VALUE_NUMBER, FIELD(given_answer, asks[ask]),                      \
                           NUMBERS(1, UINT32_MAX)}
 
-/* Names of the asks are filled in from dhcp_ask_words. */
+/* The names of requests are filled in from dhcp_ask_words. */
 static const struct key table[] = {
     [KEY_XID] = {"xid", VALUE_NUMBER, FIELD(given_answer, xid), NUMBERS(0, UINT32_MAX)},
     [KEY_CHADDR] = {"chaddr", VALUE_STRING, FIELD(given_answer, chaddr),
@@ -70,7 +70,7 @@ static void lines_dhcp_put(uint8_t *at, uint32_t value, unsigned size)
     }
 }
 
-/* Take the option words off the line, in order, into the message. */
+/* Move the option words from the line into the message, in order. */
 static bool lines_dhcp_read_options(struct reader *r, uint8_t *m, size_t *len)
 {
     unsigned kept = 0;
@@ -126,7 +126,7 @@ static bool build(struct reader *r, const struct given_answer *g, uint8_t *m)
                       DHCP_AT_COOKIE - DHCP_AT_FILE);
 }
 
-/* Exactly one of discover=N, request=N, ...: into the answer. */
+/* Exactly one of discover=N, request=N, ...: the request of the reply. */
 static bool read_ask(struct reader *r, struct given_answer *g)
 {
     unsigned asks = 0;

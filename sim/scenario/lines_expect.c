@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
-/* Take `by T`, `after T` and `count=N` off the end of the line. */
+/* Remove `by T`, `after T` and `count=N` from the end of the line. */
 static bool expect_options(struct reader *r, struct scenario_expect *e)
 {
     bool by = false, after = false, count = false;

@@ -10,7 +10,7 @@ static bool is_datagram(enum service_kind kind)
     return kind == SERVICE_UDP_ECHO;
 }
 
-/* What the lines of a script with bytes= say. */
+/* The bytes of script lines with bytes=. */
 static bool read_side_file(struct reader *r, struct service *s)
 {
     const char *path = line_beside(r, s->file);
@@ -62,7 +62,7 @@ static const struct key service_keys[] = {
     {0},
 };
 
-/* Keys that do not go together; false after a message. */
+/* Check for keys that exclude each other; false after a message. */
 static bool serve_keys_fit(struct reader *r, const struct service *s, uint32_t given)
 {
     if (s->kind == SERVICE_SCRIPT ? given & ~(1u << KEY_LATENCY | 1u << KEY_FILE)
@@ -130,7 +130,7 @@ struct service *line_script(struct scenario *sc, uint32_t addr, uint16_t port)
     return NULL;
 }
 
-/* What a step says comes from the script's file, in turn. */
+/* The bytes of a step are the next ones of the script's file. */
 static bool step_from_file(struct reader *r, struct service *s, struct script_step *step,
                            uint64_t bytes)
 {

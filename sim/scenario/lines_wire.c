@@ -1,4 +1,4 @@
-/* `wire` and `at` lines: faults by rate and at a time, and what happens at a time besides. See
+/* `wire` and `at` lines: faults by rate and at a time, and other actions at a time. See
  * scenario_lines.h. */
 #include "scenario_lines.h"
 #include "../frame/decode.h"
@@ -54,7 +54,7 @@ static bool at_dial(struct reader *r, uint64_t at_ns)
         return reader_wrong(r, "%s needs a port of the machine, from 1 to 65535", r->words[2].text);
     d.port = (uint16_t)port;
 
-    /* `close` says aloud what a dial does anyway when everything expected came back. */
+    /* `close` is the default: a dial closes when all expected bytes have arrived. */
     if (!d.datagram && word_is(&r->words[r->count - 1], "close"))
         r->count--;
     if (!line_keys(r, keys, 4, &d, &given))

@@ -1,10 +1,9 @@
-/* `world` lines: what is at the far end of the wire, and the captures that it plays. See
- * scenario_lines.h. */
+/* `world` lines: the far end of the wire, and the captures that it plays. See scenario_lines.h. */
 #include "scenario_lines.h"
 #include <limits.h>
 #include <string.h>
 
-/* Where a file that a line names is: relative names count from the scenario's folder. */
+/* The path of a file that a line names: relative to the scenario's folder. */
 const char *line_beside(struct reader *r, const char *file)
 {
     const char *slash = *file == '/' ? NULL : strrchr(r->path, '/');
@@ -36,7 +35,7 @@ static bool read_capture(struct reader *r, const char *path, bool cut, struct ca
            reader_wrong(r, "%.200s: %s", path, problem);
 }
 
-/* A capture that the peer has; cut frames are there as far as they go. */
+/* A capture of the peer; truncated frames are accepted. */
 static bool native_capture(struct reader *r, const char *file, struct capture *c)
 {
     return !file || read_capture(r, line_beside(r, file), true, c);
@@ -94,7 +93,7 @@ static bool world_slirp_line(struct reader *r)
     return line_keys(r, keys, 2, &r->s->slirp, &given);
 }
 
-/* The capture is read at once: what is wrong with it is wrong with the scenario. */
+/* The capture is read at once: an error in it is an error of the scenario. */
 static bool world_replay_line(struct reader *r)
 {
 #define REPLAY(field) FIELD(replay_options, field)

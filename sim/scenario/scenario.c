@@ -1,12 +1,12 @@
 /*
- * The scenario reader: one flat text file, one line one thing, into one struct scenario.
+ * The scenario reader: reads a flat text file, one statement per line, into one struct scenario.
  *
- * A line is split into words, its first word picks a row of `directives` (scenario_lines.c), and
- * that row's function fills its part of the struct. What a word can mean is in scenario_values.c
- * and scenario_keys.c. The first mistake ends the reading with one line `path:line: message`.
- * docs/scenarios.md is the reference of the language and changes with these files.
+ * A line is split into words, its first word selects a row of `directives` (scenario_lines.c), and
+ * that row's function fills its part of the struct. Words are parsed by sim/text/values.c and
+ * scenario_keys.c. Reading stops at the first mistake with one line `path:line: message`.
+ * docs/scenarios.md is the reference of the language; change it with these files.
  *
- * All memory hangs in one chain (struct block) on scenario->memory.
+ * All memory is in one list (struct block) at scenario->memory.
  */
 #include "scenario_lines.h"
 #include "../base/memory.h"
@@ -32,7 +32,7 @@ void *reader_take(struct scenario *s, size_t size)
     return b->data;
 }
 
-/* Room for one more item behind `count` of them; the array doubles at every power of two. */
+/* Room for one more item after `count` of them; the array doubles at every power of two. */
 void *reader_add(struct scenario *s, void *array, unsigned *count, size_t item)
 {
     unsigned n = (*count)++;
@@ -71,7 +71,7 @@ bool reader_unknown(struct reader *r, const char *what, const char *word, const 
 /* ---- lines ---- */
 
 /* Split [p, end) into words, into memory of the scenario. A quote opens a string at the start of a
- * word and right behind its first '='; elsewhere it is a character like any other. */
+ * word and right after its first '='; elsewhere it is an ordinary character. */
 static bool split(struct reader *r, const char *p, const char *end)
 {
     char *out = reader_take(r->s, (size_t)(end - p) + 2);
@@ -114,7 +114,7 @@ static bool split(struct reader *r, const char *p, const char *end)
     }
 }
 
-/* The text behind the first word, as it stands: a title needs no quotes and has no comments. */
+/* The text after the first word, unchanged: a title needs no quotes and has no comments. */
 static const char *rest_of_line(struct reader *r, const char *p, const char *end)
 {
     while (p < end && (*p == ' ' || *p == '\t'))
@@ -139,7 +139,7 @@ static bool is_title(const char *p, const char *end)
     return end - p >= 5 && !memcmp(p, "title", 5) && (end - p == 5 || p[5] == ' ' || p[5] == '\t');
 }
 
-/* A file of a stranger goes to terminals, word by word. */
+/* Words of an untrusted file are printed on terminals. */
 static bool check_text(struct reader *r, const char *p, const char *end)
 {
     while (p < end) {
@@ -276,7 +276,7 @@ static int by_time(const void *a, const void *b)
     return x->line < y->line ? -1 : x->line > y->line;
 }
 
-/* A moment that the run never reaches is a mistake. */
+/* A time that the run never reaches is a mistake. */
 static bool within_limit(struct reader *r, unsigned line, uint64_t at_ns, const char *what)
 {
     char at[32], limit[32];
@@ -289,7 +289,7 @@ static bool within_limit(struct reader *r, unsigned line, uint64_t at_ns, const 
                         value_duration_text(r->s->limit_ns, limit, sizeof(limit)), at);
 }
 
-/* Neither does a fault of a wire that is healed by then. */
+/* So is a fault of a wire that is healed by then. */
 static bool before_heal(struct reader *r, const struct scenario_action *a)
 {
     uint64_t heals_ns = scenario_heals_ns(r->s);
@@ -303,7 +303,7 @@ static bool before_heal(struct reader *r, const struct scenario_action *a)
                         value_duration_text(heals_ns, at, sizeof(at)));
 }
 
-/* Is there anything that `at T heal` stops? */
+/* True if there is a fault that `at T heal` stops. */
 static bool has_faults(const struct scenario *s)
 {
     static const struct wire_options perfect;
@@ -315,7 +315,7 @@ static bool has_faults(const struct scenario *s)
            memcmp(&s->wire[1], &perfect, sizeof(perfect));
 }
 
-/* A line that heals what nothing harms is a mistake. */
+/* `at T heal` without faults is a mistake. */
 static bool check_heal(struct reader *r)
 {
     const struct scenario *s = r->s;
@@ -362,7 +362,7 @@ static bool check_replay(struct reader *r)
                         s->replay.file, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
-/* What can only be judged when every line is known. */
+/* Checks that need all lines. */
 static bool check_whole(struct reader *r)
 {
     struct scenario *s = r->s;
@@ -444,7 +444,7 @@ static struct scenario *scenario_new(const char *path)
     return s;
 }
 
-/* A line that stands on the command line. */
+/* A line from the command line. */
 static bool read_device(struct reader *r, const char *words)
 {
     static const char head[] = "device virtio-net ";

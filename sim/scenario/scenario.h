@@ -38,18 +38,18 @@ struct slirp_options {
                              * gateway only; default off */
 };
 
-enum { ECHO_MAX = 1472, SEGMENT_MAX = 1460 }; /* bytes of them in a frame of 1514 */
-enum { REPLAY_FRAME_MAX = 2048 };             /* what the wire carries */
+enum { ECHO_MAX = 1472, SEGMENT_MAX = 1460 }; /* payload bytes in a frame of 1514 */
+enum { REPLAY_FRAME_MAX = 2048 };             /* the longest frame on the wire */
 
 /* `world replay file=CAPTURE` */
 struct replay_options {
     const char *file; /* relative to the scenario's folder */
-    const char *path; /* where that is */
-    uint64_t seed;    /* seed=N      under which the machine ran, default 1: its secrets */
+    const char *path; /* its path */
+    uint64_t seed;    /* seed=N the machine's seed, default 1: its secrets */
     struct capture capture;
 };
 
-/* What of these is a fault, by the word that asks for it (peer_fault_words). */
+/* The ones that are faults, by their word (peer_fault_words). */
 enum peer_fault {
     PEER_NAK,
     PEER_SILENT,
@@ -84,12 +84,12 @@ struct native_options {
     uint16_t window;           /* window=     largest window offered by the peer, default 65535 */
     uint64_t zero_window_ns;   /* zero-window=T the peer's window stays 0 for T after each fill */
     bool pad;                  /* pad         frames shorter than 60 bytes are padded to 60 */
-    uint64_t latency_ns;       /* latency=    of every answer, default 200us */
-    const char *observe; /* observe=CAPTURE  its frames come to the machine (native_observe.c) */
-    const char *play;    /* play=CAPTURE  its server is the peer's (native_play.c) */
-    const char *sha256;  /* sha256=HEX  of what a program must read then */
+    uint64_t latency_ns;       /* latency=    of every reply, default 200us */
+    const char *observe; /* observe=CAPTURE  its frames go to the machine (native_observe.c) */
+    const char *play;    /* play=CAPTURE  the peer plays its server (native_play.c) */
+    const char *sha256;  /* sha256=HEX  of the bytes that a program must read then */
     struct capture observed, played;
-    struct dhcp_answer *dhcp; /* `peer dhcp` lines: all that the server says */
+    struct dhcp_answer *dhcp; /* `peer dhcp` lines: all messages of the server */
     unsigned dhcp_count;
 };
 
@@ -101,11 +101,10 @@ struct device_options {
     enum device_kind kind;
     enum transport_kind transport; /* transport=mmio|mmio-legacy|pci-modern|... */
     enum toggle msix;              /* msix=on|off  PCI only: interrupts by message, default off */
-    bool transport_given, queue_given; /* by the file, not by default */
-    unsigned
-        line; /* of a further device; which keys it has, a bit each in the order of the reader */
+    bool transport_given, queue_given; /* by the file, not the default */
+    unsigned line; /* of a further device; its keys, a bit each in the order of the reader */
     uint32_t given;
-    enum profile_kind profile; /* profile=strict|qemu  what it lets a driver do */
+    enum profile_kind profile; /* profile=strict|qemu  how lenient it is with a driver */
     enum ring_kind ring;       /* ring=split|packed  packed is offered (modern only) */
     enum toggle event_idx;     /* event_idx=on|off  offered or not; default off */
     enum toggle indirect;      /* indirect=on|off   the same */
@@ -117,9 +116,9 @@ struct device_options {
     uint8_t mac[6];            /* mac=       default 02:00:00:00:00:01 */
     bool mac_feature;          /* mac=none clears it: the driver makes a local address */
     uint16_t mtu;              /* mtu=       0: feature not offered */
-    uint32_t bytes;            /* bytes=     virtio-rng: at most so many for a request; 0: all */
-    uint64_t delay_ns;         /* delay=     virtio-rng: until they come */
-    enum device_lie lie;       /* lie=WORD   what it lies about; LIE_NONE: nothing */
+    uint32_t bytes;            /* bytes= virtio-rng: maximum per request; 0: all */
+    uint64_t delay_ns;         /* delay= virtio-rng: until they are written */
+    enum device_lie lie;       /* lie=WORD its lie; LIE_NONE: none */
 };
 
 /* `run PROGRAM ARG...`, `daemon PROGRAM ARG...`, `at T run PROGRAM ARG...` */
@@ -131,11 +130,11 @@ struct scenario_program {
     unsigned line;
 };
 
-/* `at T dial PORT send="..." [close]`: an incoming connection to the machine, or
- * `at T datagram PORT send="..."`, or `at T echo [id=N] [seq=N] send="..."`, whose bytes must come
- * back. What must come back is expect=; "" accepts anything. With from=A:P the script there is
- * played instead. Or `at T segment A:P ...`: a segment that somebody forges, of the connection that
- * A:P has with the machine; numbers count from the next ones of both ends. */
+/* `at T dial PORT send="..." [close]`: an incoming connection to the machine, or `at T datagram
+ * PORT send="..."`, or `at T echo [id=N] [seq=N] send="..."`, whose bytes must be returned. expect=
+ * is the expected reply; "" accepts anything. With from=A:P the script there is played instead. Or
+ * `at T segment A:P ...`: a forged segment of the connection that A:P has with the machine; numbers
+ * count from the next ones of both ends. */
 struct scenario_dial {
     uint64_t at_ns;
     uint16_t port;
@@ -149,7 +148,7 @@ struct scenario_dial {
     uint16_t window;     /* window=N */
     const char *send;
     size_t send_len;
-    const char *expect; /* bytes that must come back before the peer closes */
+    const char *expect; /* bytes that must be received before the peer closes */
     size_t expect_len;
     const char *from; /* from=A:P, or NULL; of a segment: its sender */
     uint32_t from_addr;
@@ -160,7 +159,7 @@ struct scenario_dial {
 /* A direction of the wire, as the machine under test sees it. */
 enum direction { DIRECTION_TX, DIRECTION_RX };
 
-/* `wire [tx|rx] key=value ...`: what happens by rate. Rates are per 65536. */
+/* `wire [tx|rx] key=value ...`: faults by rate. Rates are per 65536. */
 struct wire_options {
     uint64_t delay_ns, jitter_ns;               /* delay= jitter= */
     uint32_t drop, duplicate, reorder, corrupt; /* drop= dup= reorder= corrupt= in percent */
@@ -207,12 +206,12 @@ struct scenario_expect {
     unsigned line;
 };
 
-/* `allow WORD`: a green that rests on nothing is meant (docs/verdicts.md). */
+/* `allow WORD`: permits a pass without evidence (docs/verdicts.md). */
 enum allowance {
     ALLOW_IDLE_FAULT, /* idle-fault  a fault that never fires */
-    ALLOW_EXIT,       /* exit        a program that ends with another status than 0 */
-    ALLOW_IDLE_LINE,  /* idle-line   a serve, peer or dial line that nothing uses */
-    ALLOW_NOTHING,    /* nothing     no frame passes */
+    ALLOW_EXIT,       /* exit a program that ends with a status that is not 0 */
+    ALLOW_IDLE_LINE,  /* idle-line an unused serve, peer or dial line */
+    ALLOW_NOTHING,    /* nothing a run without a frame */
     ALLOW_COUNT,
 };
 
@@ -220,13 +219,13 @@ extern const char *const allowance_words[ALLOW_COUNT + 1]; /* NULL-terminated */
 
 struct scenario {
     const char *path;  /* as given */
-    const char *text;  /* the file, as it was read */
+    const char *text;  /* the text of the file */
     const char *title; /* from `title`, or "" */
     enum world_kind world;
     struct slirp_options slirp;
     struct native_options native;
     struct replay_options replay;
-    struct device_options device; /* the network device that the wire is at */
+    struct device_options device; /* the network device at the wire */
     struct device_options *more;  /* further devices, in file order */
     unsigned more_count;
     struct wire_options wire[2]; /* by enum direction */
@@ -242,30 +241,30 @@ struct scenario {
     unsigned expect_count;
     enum toggle weak_memory;  /* memory weak|strong, default: the seed draws */
     uint64_t limit_ns;        /* limit T: virtual time the run may take, default 900 s */
-    uint64_t until_ns;        /* until T: the run goes on at least so long; default 0 */
+    uint64_t until_ns;        /* until T: minimum length of the run; default 0 */
     const char **oracles_off; /* oracle off NAME */
     unsigned oracles_off_count;
     unsigned allowed;    /* a bit for each enum allowance */
     uint64_t heal_ns;    /* heal T: from then on the rates stop; default 300 s, SIM_NEVER: never */
-    unsigned world_line; /* where the world is, 0: not given */
+    unsigned world_line; /* of the world; 0: not given */
     unsigned line_count;
     void *memory; /* the reader's own */
 };
 
 enum { SCENARIO_MAX = 1 << 20 }; /* bytes of a file */
 
-/* How a scenario is read; all zero, or NULL for it: alone, and as it stands. */
+/* Options of reading a scenario; all zero, or NULL: without files and changes. */
 struct scenario_reading {
-    const struct source *files; /* where the files are that it names; NULL: it cannot name any */
+    const struct source *files; /* the files that it may name; NULL: none */
     const char *device;         /* words of one more `device virtio-net` line, which change the
                                  * scenario's own; or NULL */
-    bool far_side;              /* the machine need not have anything to do */
+    bool far_side;              /* the machine may have nothing to do */
 };
 
 /*
- * Read a scenario from memory, which is not kept; `path` is its name, and files that it names are
- * beside that. On success 0 and *out is set (scenario_free() it); otherwise 2, and one line
- * `path:line: message` with a suggestion where there is one has been written to `errors`.
+ * Read a scenario from memory, which is copied; `path` is its name, and files that it names are
+ * relative to it. On success 0 and *out is set (scenario_free() it); otherwise 2, and one line
+ * `path:line: message`, with a suggestion if there is one, is written to `errors`.
  */
 int scenario_parse(const char *path, const char *text, size_t len,
                    const struct scenario_reading *how, struct scenario **out, FILE *errors);
@@ -277,18 +276,18 @@ static inline bool scenario_allows(const struct scenario *s, enum allowance a)
     return s->allowed >> a & 1;
 }
 
-/* Does the scenario ask for this of its native peer? */
+/* True if the scenario requests this fault of its native peer. */
 bool scenario_peer_fault(const struct scenario *s, enum peer_fault fault);
 
-/* Has it anything that `drywire run` judges for being of use: faults, services, dials, or a line
- * that allows them not to be? */
+/* True if it has anything that `drywire run` checks for use: faults, services, dials, or a line
+ * that allows idle ones. */
 bool scenario_claims(const struct scenario *s);
 
-/* When the wire is healed, since power-on; SIM_NEVER: it is not. `at T heal` rules over heal T,
- * which is about rates: a wire without them has nothing to heal. */
+/* The time when the wire is healed, since power-on; SIM_NEVER: never. `at T heal` overrides `heal
+ * T`, which applies to rates: a wire without them has nothing to heal. */
 uint64_t scenario_heals_ns(const struct scenario *s);
 
-/* What the machine's secrets are made from, in a run under `seed`: a replay has them given. */
+/* The seed of the machine's secrets, in a run with `seed`: a replay uses that of its capture. */
 static inline uint64_t scenario_secret(const struct scenario *s, uint64_t seed)
 {
     return s->world == WORLD_REPLAY ? s->replay.seed : seed;
@@ -300,20 +299,20 @@ struct expectations {
     const struct scenario *scenario;
     unsigned *seen;           /* per expect: matching lines so far */
     unsigned open;            /* expects (not `never`) still unmet */
-    struct expect_near *near; /* per expect: the line that came nearest, for the message */
+    struct expect_near *near; /* per expect: the most similar line, for the message */
     struct sim *sim;
 };
 
 void expectations_start(struct expectations *e, const struct scenario *sc, struct sim *sim);
 
-/* Could any line of this component matter? Lets the caller skip formatting. */
+/* True if an expectation names this component. Lets the caller skip formatting. */
 bool expectations_wants(const struct expectations *e, const char *component);
 
-/* Offer one trace line ("component: token ..."); calls sim_fail() for a `never` that matched. True:
- * it is what an `expect` line that states a status= waited for. */
+/* Match one trace line ("component: token ..."); calls sim_fail() for a `never` that matched. True:
+ * it matched an `expect` line with a status=. */
 bool expectations_line(struct expectations *e, const char *line);
 
-/* The earliest time at which an unmet expectation is late, SIM_NEVER when none has a time. */
+/* The earliest time at which an unmet expectation is late; SIM_NEVER: none has a time. */
 uint64_t expectations_deadline(const struct expectations *e);
 
 /* Fail the run if an expectation is late now; with `final`, if any is unmet. */

@@ -1,6 +1,6 @@
 /*
- * The key=value words of a scenario line, read into a struct by a table of keys. Contracts in
- * scenario_values.h; the tables stand with the lines, in scenario_lines.c.
+ * The key=value words of a scenario line, read into a struct by a table of keys. See values.h; the
+ * tables are with the lines, in lines_*.c.
  */
 #include "scenario.h"
 #include "../text/values.h"
@@ -39,7 +39,7 @@ static bool scenario_keys_read_number(const struct key *k, const char *value, ui
     return value_number(value, out);
 }
 
-/* More choices than these do not fit a message. */
+/* More choices do not fit in a message. */
 enum { LISTED_MAX = 20 };
 
 static bool scenario_keys_choose(const struct key *k, const char *value, const char *const *choices,
@@ -139,7 +139,7 @@ static bool read_value(const struct key *k, const struct word *w, void *base, ch
 }
 
 /* Flags and keys with a value may share a name (arp-silent, arp-silent=3): `index` is the one that
- * fits the word. */
+ * matches the word. */
 static bool key_find(const struct key *keys, const struct word *w, unsigned *index, char *problem,
                      size_t size)
 {

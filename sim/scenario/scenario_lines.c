@@ -1,7 +1,7 @@
 /*
- * The lines of a scenario: one function for each first word, and the table that names them
- * (`directives`, at the end). A function finds its line in reader->words, fills its part of the
- * scenario and returns true, or reports what is wrong and returns false.
+ * The lines of a scenario: one function for each first word, and the table of them (`directives`,
+ * at the end). A function finds its line in reader->words, fills its part of the scenario and
+ * returns true, or reports an error and returns false.
  */
 #include "scenario_lines.h"
 #include "../engine/oracle_table.h"
@@ -122,7 +122,7 @@ static bool line_until(struct reader *r)
     return line_duration(r, &r->words[1], "until", &r->s->until_ns);
 }
 
-/* `heal never`, or when. */
+/* `heal never`, or a time. */
 static bool line_heal(struct reader *r)
 {
     r->heal_line = r->line;

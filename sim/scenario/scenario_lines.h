@@ -1,6 +1,6 @@
 /*
- * Inside the scenario reader: what its parts share. scenario.c turns a file into lines and words
- * and judges the whole; scenario_lines.c has the table of lines, lines_*.c know what each means.
+ * Shared by the parts of the scenario reader. scenario.c splits a file into lines and words and
+ * checks the whole; scenario_lines.c has the table of lines, lines_*.c parse them.
  */
 #ifndef DRYWIRE_SCENARIO_LINES_H
 #define DRYWIRE_SCENARIO_LINES_H
@@ -10,24 +10,24 @@
 
 enum { WORDS_MAX = 128, DIRECTIVES = 18 };
 
-/* Where the reading stands. */
+/* The state of the reader. */
 struct reader {
     struct scenario *s;
     const struct scenario_reading *how;
     const char *path;
     FILE *errors;
     unsigned line;
-    bool something;             /* a line said what must happen */
-    bool network_device;        /* a line named one: the next names another */
-    unsigned given[DIRECTIVES]; /* the line where each stood last, 0: not yet */
+    bool something;             /* a line states an expectation */
+    bool network_device;        /* a line named one: the next is another one */
+    unsigned given[DIRECTIVES]; /* the last line of each; 0: none yet */
     unsigned heal_line;
     uint32_t wire_given[2]; /* by direction: keys of `wire` lines so far */
-    const char *rest;       /* of a title: the text behind the first word, not split */
+    const char *rest;       /* of a title: the text after the first word, not split */
     struct word words[WORDS_MAX];
     unsigned count;
 };
 
-/* A kind of line: its first word and how the rest is read. */
+/* A kind of line: its first word and its reader. */
 struct directive {
     const char *name;
     bool (*read)(struct reader *r);
@@ -56,7 +56,7 @@ bool line_expect(struct reader *r);
 #define NUMBERS(low, high)  .min = (low), .max = (high)
 #define LENGTH(type, field) .length_at = offsetof(struct type, field)
 
-/* Is this word the keyword (and not text in quotes)? */
+/* True if this word is the keyword (and not text in quotes). */
 bool word_is(const struct word *w, const char *keyword);
 
 /* Read the words from number `from` on into a struct; false after a message. `given` as
@@ -68,26 +68,27 @@ bool line_keys(struct reader *r, const struct key *keys, unsigned from, void *ba
 bool line_duration(struct reader *r, const struct word *w, const char *what, uint64_t *out);
 bool line_direction(struct reader *r, const struct word *w, enum direction *out);
 
-/* The words from number `from` on are a program and its arguments, which starts at at_ns. */
+/* Add a program that starts at at_ns: the words from number `from` on are its name and
+ * arguments. */
 bool line_program(struct reader *r, unsigned from, uint64_t at_ns, bool is_daemon);
 
 /* The scripted service at an address that an earlier line made, or NULL. */
 struct service *line_script(struct scenario *sc, uint32_t addr, uint16_t port);
 
-/* Where a file that a line names is: relative names count from the scenario's folder. */
+/* The path of a file that a line names: relative to the scenario's folder. */
 const char *line_beside(struct reader *r, const char *file);
 
 /* The files that the scenario may name, or NULL after a message. */
 const struct source *line_files(struct reader *r);
 
-/* Once all lines are read: what further devices have like the first. */
+/* After all lines: further devices take defaults from the first one. */
 bool devices_settle(struct reader *r);
 
-/* Zeroed memory that lives as long as the scenario. */
+/* Zeroed memory, freed with the scenario. */
 void *reader_take(struct scenario *s, size_t size);
 
-/* Room for one more item of `item` bytes behind *count of them: counts it and returns the array,
- * moved when it had to grow. */
+/* Room for one more item of `item` bytes after *count of them: counts it and returns the array,
+ * which may have moved. */
 void *reader_add(struct scenario *s, void *array, unsigned *count, size_t item);
 
 /* Report a mistake on the current line. Always false, so that a line function can return it. */
