@@ -1,4 +1,4 @@
-/* What the verdict of a run claims: see claim.h. */
+/* The claims of a run's verdict: see claim.h. */
 #include "claim.h"
 #include <inttypes.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@ __attribute__((format(printf, 2, 3))) static void idle_add(struct claim *c, cons
     va_end(args);
 }
 
-/* A fault of this line did nothing, `why` in words. */
+/* The fault of this line did nothing; `why` is the reason in words. */
 static void fault_idle(const struct far_side *f, unsigned line, const char *why)
 {
     char site[200];
@@ -70,7 +70,7 @@ static void claim_actions(struct claim *c, const struct far_side *f)
     }
 }
 
-/* At a small rate a seed may draw nothing: that is said, and accuses nobody. */
+/* With a small rate a seed may draw no fault: that is reported but no failure. */
 static void claim_rates(struct claim *c, const struct far_side *f)
 {
     static const char *const words[WIRE_RATES] = {"drop", "dup", "reorder", "corrupt"};
@@ -109,7 +109,7 @@ static void claim_peer(struct claim *c, const struct far_side *f)
     }
 }
 
-/* A line that nothing used, of `what` kind. */
+/* An unused line of kind `what`. */
 static void line_idle(const struct far_side *f, unsigned line, const char *what)
 {
     char site[200];

@@ -1,7 +1,6 @@
 /*
- * What a scenario expects of a run: every trace line is offered here, late expectations fail the
- * run, and the message shows the line that came nearest, so that the reader sees what happened
- * instead. Contracts in scenario.h.
+ * The expectations of a scenario: every trace line is matched here, late expectations fail the run,
+ * and the message shows the most similar line. See scenario.h.
  */
 #include "../scenario/scenario.h"
 #include "../base/memory.h"
@@ -72,7 +71,7 @@ static bool token_number(const char *text, size_t len, unsigned long long *out)
     return len > 0;
 }
 
-/* tx>=2 wants a field tx= with at least that number. */
+/* tx>=2 matches a field tx= with at least that number. */
 static bool at_least(const char *token, size_t len, const char *wanted)
 {
     const char *more = strstr(wanted, ">=");
@@ -87,7 +86,7 @@ static bool at_least(const char *token, size_t len, const char *wanted)
            token_number(more + 2, strlen(more + 2), &least) && have >= least;
 }
 
-/* The same; or a star at the end stands for anything. Most tokens differ in their first letter. */
+/* Equal; or a star at the end matches anything. Most tokens differ in their first letter. */
 static bool same_token(const char *token, size_t len, const char *wanted)
 {
     size_t n;
@@ -100,7 +99,7 @@ static bool same_token(const char *token, size_t len, const char *wanted)
     return (n == len && !memcmp(token, wanted, len)) || at_least(token, len, wanted);
 }
 
-/* status=404 where status=200 was wanted. */
+/* True for the same key with another value: status=404 for status=200. */
 static bool same_key(const char *token, size_t len, const char *wanted)
 {
     size_t key;
@@ -111,7 +110,7 @@ static bool same_key(const char *token, size_t len, const char *wanted)
     return len > key && wanted[key] && !memcmp(token, wanted, key) && token[key] == '=';
 }
 
-/* The tokens behind "component:", or NULL when the line is another component's. */
+/* The tokens after "component:", or NULL when the line is another component's. */
 static const char *tokens_of(const char *line, const char *component)
 {
     size_t n = strlen(component);
@@ -130,7 +129,7 @@ static bool expect_matches(const struct scenario_expect *x, const char *tokens)
     return i == x->token_count;
 }
 
-/* How near a line comes: every expected token is looked for behind the one found before. */
+/* The score of a line: every expected token is searched after the one found before. */
 static unsigned score(const struct scenario_expect *x, const char *tokens)
 {
     unsigned total = 0;
@@ -151,7 +150,7 @@ static unsigned score(const struct scenario_expect *x, const char *tokens)
 
 /* ---- messages ---- */
 
-/* "path:line"; of a long path the end is what counts. */
+/* "path:line"; a long path is cut at its start. */
 static const char *site(const struct expectations *e, unsigned line, char *buf, size_t size)
 {
     const char *path = e->scenario->path;
@@ -161,7 +160,7 @@ static const char *site(const struct expectations *e, unsigned line, char *buf, 
     return buf;
 }
 
-/* Append text; what does not fit is cut. */
+/* Append text; it is cut if it does not fit. */
 static void __attribute__((format(printf, 3, 4)))
 append(char *buf, size_t size, const char *format, ...)
 {
@@ -173,7 +172,7 @@ append(char *buf, size_t size, const char *format, ...)
     va_end(args);
 }
 
-/* The expectation as it stands in the file. */
+/* The expectation as in the file. */
 static void expect_text(const struct scenario_expect *x, char *buf, size_t size)
 {
     snprintf(buf, size, "%s:", x->component);
@@ -210,7 +209,7 @@ static void fail_unmet(struct expectations *e, unsigned i, bool late)
     sim_fail(e->sim, FAILURE_EXPECT, "expect", site(e, x->line, where, sizeof(where)), "%s", what);
 }
 
-/* The run ended before the time of a never line began: nothing was looked at. */
+/* The run ended before the time of a never line started: nothing was checked. */
 static void fail_never_looked(struct expectations *e, const struct scenario_expect *x)
 {
     char where[sizeof(e->sim->failure.site)], what[200] = "";
@@ -245,7 +244,7 @@ static void remember(struct expect_near *near, unsigned points, uint64_t now, co
     near->line[len] = 0;
 }
 
-/* Does it speak of the status with which something ends? */
+/* True if it has an exit status. */
 static bool states_status(const struct scenario_expect *x)
 {
     for (unsigned i = 0; i < x->token_count; i++)
@@ -288,7 +287,7 @@ static bool unmet(const struct expectations *e, unsigned i)
     return !e->scenario->expects[i].never && e->seen[i] < e->scenario->expects[i].count;
 }
 
-/* `by T` includes T itself: an expectation is late one nanosecond after it. */
+/* `by T` includes T itself: an expectation is late one nanosecond later. */
 uint64_t expectations_deadline(const struct expectations *e)
 {
     uint64_t first = SIM_NEVER;

@@ -1,19 +1,19 @@
-/* Wire, world, oracles and capture of a scenario put together: see far_side.h. */
+/* Wire, world, oracles and capture of a scenario, combined: see far_side.h. */
 #include "far_side.h"
 #include "../base/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- which lines of the scenario are of use ---- */
+/* ---- which lines of the scenario are used ---- */
 
-/* The gateway and the resolver answer pings without any line. */
+/* The gateway and the resolver reply to pings without any line. */
 static bool always_there(uint32_t addr)
 {
     return addr == UINT32_C(0x0a000202) || addr == UINT32_C(0x0a000203);
 }
 
-/* A frame of the machine arrives: which services is it for, and which dials does it accept? */
+/* A frame of the machine arrives: mark its services, and the dials that it accepts. */
 static void use_by_machine(struct far_side *f, const struct decoded *d)
 {
     const struct scenario *sc = f->scenario;
@@ -34,7 +34,7 @@ static void use_by_machine(struct far_side *f, const struct decoded *d)
             f->used[sc->dials[i].line] = true;
 }
 
-/* A frame arrives at the machine: which dials are its datagram or echo? */
+/* A frame arrives at the machine: mark the dials of its datagram or echo. */
 static void use_by_peer(struct far_side *f, const struct decoded *d)
 {
     const struct scenario *sc = f->scenario;
@@ -61,7 +61,7 @@ static void nothing_used(struct far_side *f)
     memset(f->used, 0, size * sizeof(*f->used));
 }
 
-/* ---- what the wire says ---- */
+/* ---- events of the wire ---- */
 
 static void wire_sent(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
                       const struct decoded *d)
@@ -129,7 +129,7 @@ static const struct world_ops *world_of(const struct scenario *sc)
 #ifdef DRYWIRE_SLIRP
         return &world_slirp;
 #else
-        break; /* nobody runs it: main.c skips */
+        break; /* not run here: main.c skips it */
 #endif
     case WORLD_REPLAY:
         return &world_replay;

@@ -10,7 +10,8 @@ enum { RECORD_SIZE = 44, RECORD_VERSION = 1, RECEIVE_QUEUE = 0 };
 
 enum { CAUSE_USED = 1, CAUSE_CONFIG = 2 }; /* as in InterruptStatus */
 
-/* What a frame to the machine says until a chain takes it; as long as the longest of the others. */
+/* The comment of a frame to the machine until a chain takes it; as long as the longest of the
+ * others. */
 #define RING_NOWHERE "ring: into no buffer     "
 
 /* ---- records ---- */
@@ -53,7 +54,8 @@ void reasons_sent(struct reasons *r, enum direction dir, const struct decoded *d
         tcp_view_sent(r->view, dir, d);
 }
 
-/* "tcp: conn=3 core=ESTABLISHED peer=SYN_RECEIVED"; `machine=` is what the wire shows of it. */
+/* "tcp: conn=3 core=ESTABLISHED peer=SYN_RECEIVED"; `machine=` is the state derived from the
+ * wire. */
 static void connection_words(const struct reasons *r, enum direction dir, const struct decoded *d,
                              char *buf, size_t size)
 {
@@ -73,7 +75,7 @@ static void connection_words(const struct reasons *r, enum direction dir, const 
         snprintf(buf, size, "tcp: core=CLOSED peer=%s", peer);
 }
 
-/* A packet on its way to the machine: which one it is, for when it comes to the device. */
+/* A packet on its way to the machine: its number, for its arrival at the device. */
 static uint64_t packet_mark(struct reasons *r, uint64_t comment_at, size_t len)
 {
     r->packets =
@@ -83,7 +85,7 @@ static uint64_t packet_mark(struct reasons *r, uint64_t comment_at, size_t len)
     return r->packet_count;
 }
 
-/* The record of the chain that a frame comes out of; a duplicate has none of its own. */
+/* The record of the chain that a frame is taken from; a duplicate has none. */
 static void frame_leaves(struct reasons *r, size_t len)
 {
     if (r->from_written)
@@ -158,7 +160,7 @@ static void add_buffers(struct ring_record *e, const struct vqueue *q, unsigned 
     }
 }
 
-/* A chain takes the frame that came as this one: its packet says so from now on. */
+/* A chain takes a received frame: record it in the comment of its packet. */
 static void frame_into(struct reasons *r, struct ring_record *e, uint32_t number)
 {
     const struct reasons_packet *p = &r->arrivals[number];
@@ -179,7 +181,7 @@ static void chain_event(struct reasons *r, const struct vqueue *q, enum vqueue_e
     struct ring_record e = {.queue = (uint16_t)q->index, .id = q->chain[chain].id};
 
     add_buffers(&e, q, chain, what == VQUEUE_AVAILABLE);
-    if (what == VQUEUE_AVAILABLE) { /* a packed chain has been stepped over, a split one not yet */
+    if (what == VQUEUE_AVAILABLE) { /* a packed chain is already counted, a split one not yet */
         e.kind = RECORD_AVAILABLE;
         e.slot = (uint16_t)((q->seen + q->size - q->chain[chain].count) % q->size);
     } else if (what == VQUEUE_USED) {
@@ -191,7 +193,7 @@ static void chain_event(struct reasons *r, const struct vqueue *q, enum vqueue_e
     } else if (e.queue == RECEIVE_QUEUE) {
         e.kind = RECORD_FRAME;
         frame_into(r, &e, value);
-    } else { /* it follows at once, and its length with it */
+    } else { /* it follows at once with its length */
         e.kind = RECORD_FRAME;
         r->leaving = true;
         r->from_written = false;

@@ -1,8 +1,7 @@
 /*
- * The capture of a run with its reasons: every packet says in comments which fault met it, which
- * chain of descriptors it came from or went to, which connection it belongs to and what both ends
- * make of that; between the packets stand the events at the rings. docs/wireshark.md has the words
- * and the records; tools/wireshark/drywire.lua reads them.
+ * The capture of a run with its reasons: the comments of every packet have its fault, its chain of
+ * descriptors, its connection and the states of both ends; ring events are recorded between the
+ * packets. docs/wireshark.md has the words and the records; tools/wireshark/drywire.lua reads them.
  */
 #ifndef DRYWIRE_REASONS_H
 #define DRYWIRE_REASONS_H
@@ -13,11 +12,11 @@
 #include "../engine/sim.h"
 #include "../oracle/tcp_view.h"
 
-/* What a capture says about itself in its section header (docs/wireshark.md has the words). */
+/* The comments in a capture's section header (docs/wireshark.md has the words). */
 struct capture_header {
     const char *comments[3]; /* up to a NULL */
-    size_t verdict_at;       /* in the first of them: FAILURE_WORDS_MAX characters for how the run
-                              * ends; 0: nowhere */
+    size_t verdict_at;       /* in the first of them: offset of FAILURE_WORDS_MAX characters for
+                              * the verdict; 0: none */
 };
 
 /* What is to be captured. */
@@ -26,14 +25,14 @@ struct capture_wish {
     struct capture_header header;
     bool rings; /* reasons_ring() will be called */
 
-    /* What the machine's own stack thinks of a connection: its number and the word of its state;
-     * false: it knows of none. NULL: nobody can be asked. */
+    /* A connection in the machine's own stack: its number and the word of its state; false:
+     * unknown. NULL: the stack is not accessible. */
     bool (*connection)(void *ctx, uint16_t local_port, uint32_t remote, uint16_t remote_port,
                        unsigned *number, const char **word);
     void *ctx;
 };
 
-/* What a record of interface "ring" says; the kinds are those of docs/wireshark.md. */
+/* A record of interface "ring"; the kinds are those of docs/wireshark.md. */
 enum record_kind {
     RECORD_LIVE = 1,
     RECORD_AVAILABLE,
@@ -58,7 +57,7 @@ struct ring_record {
     uint8_t size, space;
 };
 
-/* A packet that is to say where it went. */
+/* A packet whose destination is recorded later. */
 struct reasons_packet {
     uint64_t number; /* in the capture, from 1 */
     uint64_t at;     /* of its comment; 0: it has none */
@@ -75,27 +74,26 @@ struct reasons {
     struct ring_record from;
     bool from_written;
     struct reasons_packet *packets;  /* to the machine, in the order of their marks, from 1 */
-    struct reasons_packet *arrivals; /* the same as they came to the device */
+    struct reasons_packet *arrivals; /* the same in order of arrival at the device */
     size_t packet_count, packets_size, arrival_count, arrivals_size;
 };
 
-/* Also when nothing is to be captured. *r is zero or as it was left; wish->out and the comments
- * live on until reasons_close(), which writes the verdict and leaves the sink open. */
+/* Also used without a capture. *r is zero or from an earlier run; wish->out and the comments must
+ * stay valid until reasons_close(), which writes the verdict and leaves the sink open. */
 void reasons_open(struct reasons *r, struct sim *sim, const struct capture_wish *wish);
 void reasons_close(struct reasons *r);
 void reasons_free(struct reasons *r);
 
-/* A frame as it was sent; what becomes of it, and a mark for reasons_arrived(), which tells that it
- * came to its far end. */
+/* A frame as sent; its fate, with a mark for reasons_arrived(), which reports its arrival. */
 void reasons_sent(struct reasons *r, enum direction dir, const struct decoded *d);
 uint64_t reasons_fate(struct reasons *r, enum direction dir, const uint8_t *frame, size_t len,
                       const struct decoded *d, const char *fate, bool lost);
 void reasons_arrived(struct reasons *r, enum direction dir, const struct decoded *d, uint64_t mark);
 
-/* The machine is not there to take a frame that came. */
+/* The machine is not there to receive an arriving frame. */
 void reasons_refused(struct reasons *r, const uint8_t *frame, size_t len, const char *why);
 
-/* What struct machine_listener calls ring and access. */
+/* The callbacks `ring` and `access` of struct machine_listener. */
 void reasons_ring(struct reasons *r, const struct vqueue *q, enum vqueue_event what, unsigned chain,
                   uint32_t value);
 void reasons_register(struct reasons *r, bool write, enum reg_space space, uint64_t addr,

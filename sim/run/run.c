@@ -1,6 +1,6 @@
 /*
- * One run of a scenario: the machine, the wire, the world and the oracles put together, and the
- * question when it is over. See run.h.
+ * One run of a scenario: the machine, the wire, the world and the oracles, and the decision when it
+ * ends. See run.h.
  */
 #include "run.h"
 #include "../../core/base/err.h"
@@ -35,7 +35,7 @@ struct run_context {
     struct claim claim;
 };
 
-/* ---- what the machine says ---- */
+/* ---- events of the machine ---- */
 
 /* The line of the scenario that started a process. */
 static unsigned line_of(const struct run_context *c, long pid)
@@ -46,7 +46,7 @@ static unsigned line_of(const struct run_context *c, long pid)
     return 1;
 }
 
-/* A program that fails is a failure, unless the scenario says that it does. */
+/* A program that fails is a failure, unless the scenario expects it. */
 static void judge_exit(struct run_context *c, const char *line, bool expected)
 {
     const char *status, *pid;
@@ -77,7 +77,7 @@ static void run_say(struct run_context *c, const char *line)
         c->options->on_line(c->options->ctx, c->sim.now_ns, line);
 }
 
-/* Events about a program's reads and writes go to the oracles with the bytes just copied. */
+/* A program's reads and writes go to the oracles with the bytes just copied. */
 static void run_trace_stream(struct run_context *c, unsigned id, const uint64_t *args)
 {
     const struct processes *ps = &c->machine.processes;
@@ -148,7 +148,7 @@ static void frame_lost(void *ctx, bool transmitted, const uint8_t *frame, size_t
     c->options->on_lost(c->options->ctx, c->sim.now_ns, dir, frame, len, &d, why);
 }
 
-/* ---- what the wire says ---- */
+/* ---- events of the wire ---- */
 
 static void frame_arrived(void *ctx, const uint8_t *frame, size_t len)
 {
@@ -211,7 +211,7 @@ static bool connection(void *ctx, uint16_t local_port, uint32_t remote, uint16_t
     return guest_core_connection(c->machine.state, local_port, remote, remote_port, number, word);
 }
 
-/* ---- what the scenario does ---- */
+/* ---- actions of the scenario ---- */
 
 static void start_program(void *ctx, uint64_t i)
 {
@@ -282,7 +282,7 @@ static void act(void *ctx, uint64_t i)
     case ACTION_DELAY:
     case ACTION_CORRUPT:
     case ACTION_TRUNCATE:
-        break; /* in force from now on: the wire looks at the time itself */
+        break; /* active from now on: the wire checks the time itself */
     }
 }
 
@@ -334,7 +334,7 @@ static void kill_at_wait(struct run_context *c)
     }
 }
 
-/* ---- when is it over? ---- */
+/* ---- the end of the run ---- */
 
 static bool programs_done(const struct run_context *c)
 {
@@ -359,7 +359,7 @@ static bool run_done(const struct run_context *c)
            !c->far.world_ops->busy(c->far.world);
 }
 
-/* What the oracles say at the end. */
+/* The oracles at the end of the run. */
 static void oracles_over(struct run_context *c)
 {
     oracles_due(c->far.oracles);
@@ -415,8 +415,8 @@ static void run_loop(struct run_context *c)
 
 /* ---- the run ---- */
 
-/* A capture knows when frames came, and which of them the machine saw together; with weak memory it
- * would look at other moments, and right code would be accused. */
+/* A capture shows when frames arrived, and which ones the machine received together; with weak
+ * memory it would poll at other times, and correct code would fail. */
 static bool memory_is_recorded(const struct scenario *sc)
 {
     return sc->world == WORLD_REPLAY;
@@ -431,8 +431,8 @@ enum toggle run_memory(const struct scenario *sc)
     return sc->device.profile == PROFILE_QEMU ? TOGGLE_OFF : TOGGLE_DRAW;
 }
 
-/* By seed and title, so that under one seed scenarios are unlike each other, and a file is the same
- * wherever it lies. */
+/* By seed and title, so that scenarios differ under one seed, and a file gives the same run in any
+ * folder. */
 static struct draw_stream titled(const struct scenario *sc, const char *name)
 {
     struct draw_stream d, title;
@@ -532,12 +532,12 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
         fill_result(c, result);
         return 4;
     }
-    if (o->hold_until_ns) { /* the machine counts what it has handed over, the device what it
-                             * took */
+    if (o->hold_until_ns) { /* the machine counts frames that it queued, the device frames that
+                             * it took */
         oracles_off(c->far.oracles, "report.counters");
         oracles_off(c->far.oracles, "report.lease");
     }
-    if (sc->device.lie) /* the frame that it is about is lost */
+    if (sc->device.lie) /* the frame of the lie is lost */
         oracles_off(c->far.oracles, "report.counters");
     start(c);
     run_loop(c);

@@ -1,6 +1,6 @@
 /*
- * Run a scenario once: the machine, the wire, the world and the oracles put together. This is what
- * the command line, the tests and the bench call.
+ * Run a scenario once: the machine, the wire, the world and the oracles. Called by the command
+ * line, the tests and the bench.
  */
 #ifndef DRYWIRE_RUN_H
 #define DRYWIRE_RUN_H
@@ -16,29 +16,29 @@
 struct run_options {
     uint64_t seed;
     const struct guest_ops *guest; /* NULL: the core */
-    enum toggle weak_memory;       /* overrides the scenario when not TOGGLE_DRAW; not a guest
-                                    * that does not go through ring.h: its memory is strong */
+    enum toggle weak_memory;       /* overrides the scenario when not TOGGLE_DRAW; a guest
+                                    * without ring.h always has strong memory */
     bool quick;                    /* bench: no memory fill between runs */
-    const struct sink *capture;    /* where the capture goes; NULL: there is none */
-    struct capture_header header;  /* what it says about itself */
-    bool registers;                /* it has register accesses as well */
+    const struct sink *capture;    /* output of the capture; NULL: none */
+    struct capture_header header;  /* its section header */
+    bool registers;                /* with register accesses */
 
-    /* Called as things happen, all optional: a trace line; a frame at the wire (`fate` is NULL or
-     * the fault applied, "dropped" frames never arrive). */
+    /* Called during the run, all optional: a trace line; a frame at the wire (`fate` is NULL or the
+     * fault applied, "dropped" frames never arrive). */
     void (*on_line)(void *ctx, uint64_t time_ns, const char *line);
     void (*on_frame)(void *ctx, uint64_t time_ns, enum direction dir, const struct decoded *d,
                      size_t len, const char *fate);
-    /* A frame that is lost between the wire and the machine, `why` in words: one that came was
-     * given to on_frame when it was sent, one that was to leave was not. */
+    /* A frame lost between the wire and the machine, `why` in words: an incoming one was passed to
+     * on_frame when it was sent, an outgoing one was not. */
     void (*on_lost)(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
                     size_t len, const struct decoded *d, const char *why);
-    /* For pictures of a run: the same frame with its bytes and when it arrives (SIM_NEVER: never);
-     * what becomes of a queue and its chains, as in struct fake_host. */
+    /* For timelines of a run: the same frame with its bytes and its arrival time (SIM_NEVER:
+     * never); events of queues and chains, as in struct fake_host. */
     void (*on_flight)(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
                       size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns);
     void (*on_ring)(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqueue_event what,
                     unsigned chain, uint32_t value);
-    /* What a program of the core read from a connection. */
+    /* Bytes that a program of the core read from a connection. */
     void (*on_read)(void *ctx, const void *bytes, size_t len);
     void *ctx;
     bool detail; /* on_line also gets events of level DETAIL */
@@ -58,25 +58,25 @@ struct run_result {
     uint64_t seed, hash, hashed;
     uint64_t virtual_ns; /* since power-on */
     uint64_t frames_tx, frames_rx, events;
-    uint64_t faults; /* frames that a fault touched */
+    uint64_t faults; /* frames with a fault */
     struct claim claim;
     unsigned waits;              /* waits of program run_options.kill_program */
     const struct decision *tape; /* valid until the next run in this context */
     size_t tape_count;
-    char world[160]; /* the world's own words about its state, on failure */
+    char world[160]; /* the world's state in words, on failure */
 };
 
-/* Memory that is kept from run to run in one thread. */
+/* Memory that is reused by the runs of one thread. */
 struct run_context;
 struct run_context *run_context_new(void);
 void run_context_free(struct run_context *c);
 
-/* Which memory a run of this scenario has when nobody overrides it; TOGGLE_DRAW: the seed draws,
- * and both are worth a run. */
+/* The memory model of this scenario without an override; TOGGLE_DRAW: drawn from the seed, and both
+ * should be run. */
 enum toggle run_memory(const struct scenario *sc);
 
-/* Run it. The verdict is in result->failure; the return value is 0, or 4 when drywire itself could
- * not do its work (also described in result->failure). */
+/* Run it. The verdict is in result->failure; the return value is 0, or 4 after an internal error
+ * (also described in result->failure). */
 int run_scenario(struct run_context *c, const struct scenario *sc, const struct run_options *o,
                  struct run_result *result);
 

@@ -1,4 +1,4 @@
-/* What can be said in a run of the core: see vocabulary.h. */
+/* The lines that a run of the core can print: see vocabulary.h. */
 #include "vocabulary.h"
 #include "../../core/base/array.h"
 #include "../../core/trace/trace.h"
@@ -9,7 +9,7 @@
 
 enum { WORD_MAX = 64, CHOICES_MAX = 256 };
 
-/* core/kernel/process.c: what becomes of a process. */
+/* core/kernel/process.c: the events of a process. */
 static const char *const process_lines[] = {
     "start pid=%u program=%s",
     "exit pid=%u program=%s status=%d",
@@ -32,7 +32,7 @@ static bool is_field(const char *token)
     return strchr(token, '=') != NULL;
 }
 
-/* Does a pattern, with a star at its end for anything, match this text? */
+/* True if a pattern, in which a star at the end matches anything, matches this text. */
 static bool pattern_matches(const char *pattern, const char *text, size_t len)
 {
     size_t n = strlen(pattern);
@@ -42,8 +42,8 @@ static bool pattern_matches(const char *pattern, const char *text, size_t len)
     return n == len && !memcmp(pattern, text, n);
 }
 
-/* Is `token` what the event prints as its token number `at`, for some value of the tables of words?
- * They are short, errors are negative. */
+/* True if the event can print `token` as its token number `at`, for some value of the tables of
+ * words. They are short, errors are negative. */
 static bool is_table_word(const char *token, unsigned id, unsigned at)
 {
     enum { VALUES = 128 };
@@ -64,8 +64,8 @@ static bool is_table_word(const char *token, unsigned id, unsigned at)
     return false;
 }
 
-/* Does the value of this field look like what the conversion prints? Which number or address it is
- * nobody knows. */
+/* True if the value of this field has the form of the conversion; the number or address itself is
+ * not checked. */
 static bool looks_like(const char *token, char conversion)
 {
     const char *value = strchr(token, '=') + 1;
@@ -73,7 +73,7 @@ static bool looks_like(const char *token, char conversion)
     return !strchr("udi", conversion) || !value[strspn(value, "-0123456789.:*")];
 }
 
-/* Could `token` be the one at `format`, number `at` of event `id`? */
+/* True if `token` can be the one at `format`, number `at` of event `id`. */
 static bool could_be(const char *token, const char *format, size_t len, unsigned id, unsigned at)
 {
     const char *percent = memchr(format, '%', len);
@@ -81,7 +81,7 @@ static bool could_be(const char *token, const char *format, size_t len, unsigned
 
     if (!percent)
         return pattern_matches(token, format, len);
-    if (!is_field(token)) /* with a star it may be the beginning of a name */
+    if (!is_field(token)) /* with a star it may be the start of a name */
         return pattern_matches(token, format, (size_t)(percent - format));
     if (len <= key || format[key] != '=' || memcmp(token, format, key))
         return false;
@@ -89,8 +89,8 @@ static bool could_be(const char *token, const char *format, size_t len, unsigned
                                            : looks_like(token, percent[1]);
 }
 
-/* Do the tokens occur in this order in the format, which is that of event `id` where it has words
- * of tables? */
+/* True if the tokens occur in this order in the format, which belongs to event `id` if it has words
+ * of tables. */
 static bool tokens_in(const struct scenario_expect *x, const char *format, unsigned id)
 {
     unsigned at = 0, number = 0;
@@ -178,14 +178,14 @@ static bool is_started(const struct scenario *sc, const char *name)
     return false;
 }
 
-/* The byte there. Between the strings lies what AddressSanitizer forbids to read. */
+/* The byte at `p`. Not instrumented: AddressSanitizer puts red zones between the strings. */
 __attribute__((no_sanitize("address"))) static char byte_at(const char *at)
 {
     return *(const volatile char *)at;
 }
 
-/* Is this a string of the programs' read-only data, or the end of one (a linker shares those)? With
- * a star at its end: the beginning of such a string. */
+/* True for a string of the programs' read-only data, or the end of one (the linker merges those).
+ * With a star at its end: the start of such a string. */
 static bool program_has(const char *text, size_t len)
 {
     size_t size;
@@ -204,7 +204,7 @@ static bool program_has(const char *text, size_t len)
     return false;
 }
 
-/* Strings there that could be a word of a report. */
+/* Strings of that data that could be a word of a report. */
 static void words_of_programs(struct words *w, bool field)
 {
     size_t size;
@@ -227,7 +227,7 @@ static void words_of_programs(struct words *w, bool field)
     }
 }
 
-/* The first token that no program can say, or NULL. */
+/* The first token that no program can print, or NULL. */
 static const char *program_lacks(const struct scenario_expect *x)
 {
     for (unsigned i = 0; i < x->token_count; i++) {
@@ -252,15 +252,14 @@ static bool complain(FILE *errors, const struct scenario *sc, const struct scena
 
     snprintf(key, sizeof(key), "%.*s", (int)(key_len(word) + is_field(word)), word);
     near = words->count ? nearest_word(key, words->list) : NULL;
-    if (near && !strcmp(near, key)) /* the word is right, but not there */
+    if (near && !strcmp(near, key)) /* the word exists, but not at this position */
         near = NULL;
     value_message(errors, "%s:%u: %s '%.40s'%s%s%s\n", sc->path, x->line, what, word,
                   near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
     return false;
 }
 
-/* The token at which no line of the core goes on: the longest prefix that one of them has ends
- * before it. */
+/* The token after the longest prefix that a line of the core has. */
 static const char *core_lacks(const struct scenario_expect *x)
 {
     struct scenario_expect part = *x;
@@ -312,8 +311,8 @@ static bool check(const struct scenario *sc, const struct scenario_expect *x, FI
 
 /* ---- the arguments of programs ---- */
 
-/* How many words of the command line are options of this usage, "[-q]" or "[-c COUNT]", with their
- * values. */
+/* The number of words of the command line that are options of this usage, "[-q]" or "[-c COUNT]",
+ * with their values. */
 static unsigned option_words(const struct scenario_program *p, const char *usage, size_t len)
 {
     unsigned n = 0;
@@ -328,9 +327,9 @@ static unsigned option_words(const struct scenario_program *p, const char *usage
     return n;
 }
 
-/* Could the program take as many words? `usage` is one of its forms: a word in brackets may be left
- * out, dots behind it say that there may be more. A word that looks like an option may be another
- * argument. */
+/* True if the program accepts this number of words. `usage` is one of its forms: a word in brackets
+ * is optional, dots after it mean that it may be repeated. A word that looks like an option may be
+ * another argument. */
 static bool form_fits(const struct scenario_program *p, const char *usage, size_t len)
 {
     unsigned words = p->count - 1, least = 0, most = 0, depth = 0;
@@ -350,7 +349,7 @@ static bool form_fits(const struct scenario_program *p, const char *usage, size_
     return words >= least && words <= most + option_words(p, usage, len);
 }
 
-/* The usage line of a program, its name left out. */
+/* The usage line of a program, without its name. */
 static const char *usage_of(const char *name)
 {
     for (unsigned i = 0; i < programs_count; i++)
@@ -359,7 +358,7 @@ static const char *usage_of(const char *name)
     return "";
 }
 
-/* Does the scenario say that it is told so? */
+/* True if the scenario expects the usage message. */
 static bool usage_is_expected(const struct scenario *sc, const char *name)
 {
     for (unsigned i = 0; i < sc->expect_count; i++) {
@@ -371,7 +370,7 @@ static bool usage_is_expected(const struct scenario *sc, const char *name)
     return false;
 }
 
-/* A number of arguments that it never takes is a mistake; what they are it says itself. */
+/* A wrong number of arguments is a mistake; the program checks their values itself. */
 static bool check_arguments(const struct scenario *sc, const struct scenario_program *p,
                             FILE *errors)
 {

@@ -1,7 +1,7 @@
 /*
- * What can be said: is there any line that an expectation of a scenario could match? The lines of
- * the core are those of core/trace/trace_events.h, those of programs are made of the words in their
- * read-only data, so nothing is listed here a second time but the kernel's lines about processes.
+ * The vocabulary of a run: checks that a line exists that an expectation of a scenario can match.
+ * The lines of the core are those of core/trace/trace_events.h, those of programs consist of words
+ * in their read-only data; only the kernel's lines about processes are repeated here.
  */
 #ifndef DRYWIRE_VOCABULARY_H
 #define DRYWIRE_VOCABULARY_H
@@ -11,10 +11,9 @@
 /*
  * Check the program lines and the `expect` and `never` lines of a scenario that the core will run.
  * False when a program gets a number of arguments that its usage line does not have, unless an
- * `expect PROGRAM: usage` line says so, or when an expectation is about a component that does not
- * exist or about a word that it never says; then one line `path:line: message`, with the nearest
- * word where there is one, is written to `errors`. A program's values, and what follows `|`, are
- * not judged.
+ * `expect PROGRAM: usage` line says so, or when an expectation names an unknown component or a word
+ * that it never prints; then one line `path:line: message`, with the nearest word if there is one,
+ * is written to `errors`. A program's values, and text after `|`, are not checked.
  */
 bool vocabulary_check(const struct scenario *sc, FILE *errors);
 
