@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How much later a reordered frame arrives: enough for a few others to pass. */
+/* The delay of a reordered frame: enough for a few others to overtake it. */
 #define REORDER_NS (2 * NS_PER_MS)
 
 static void fault_word(struct frame_faults *t, const char *word)
@@ -14,7 +14,8 @@ static void fault_word(struct frame_faults *t, const char *word)
     snprintf(t->words + n, sizeof(t->words) - n, "%s%s", n ? ", " : "", word);
 }
 
-/* Would it change anything? A frame that is short already, or without the field, is let alone. */
+/* True if it would change the frame. A frame that is short already, or without the field, is not
+ * changed. */
 static bool fault_applies(const struct scenario_action *a, const uint8_t *frame, size_t len)
 {
     uint8_t copy[WIRE_FRAME_MAX];
@@ -27,7 +28,7 @@ static bool fault_applies(const struct scenario_action *a, const uint8_t *frame,
     return malform(copy, len, a->field, 0);
 }
 
-/* Does this action hit this frame now? Counts the frames that it could have hit. */
+/* True if this action hits this frame now. Counts matching frames. */
 static bool fault_hits(struct wire *w, unsigned i, enum direction dir, const struct decoded *d,
                        const uint8_t *frame, size_t len)
 {
@@ -137,7 +138,7 @@ void faults_damage(struct wire *w, enum direction dir, const struct frame_faults
     if (t->field)
         f->damaged |= malform(f->bytes, f->len, t->field, sim_draw(w->sim, &w->streams[dir].bit));
     if (t->corrupt && f->len) {
-        /* Drawn raw: the value is not "a fault or none", the fault is recorded already. */
+        /* Drawn without the tape: the fault itself is already recorded. */
         uint64_t bit = sim_draw(w->sim, &w->streams[dir].bit) % (f->len * 8);
 
         f->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);

@@ -2,9 +2,9 @@
  * The stream services: HTTP (RFC 9110, RFC 9112), echo, sink and scripts, in virtual time.
  *
  * A response is never built as a whole: stream_output(), stream_ending() and stream_deadline() all
- * ask part_at() in which part of it the position `sent` lies (head, chunk-size line, body, wait,
- * end) and so agree by construction. stream_deadline() is exact: it is in the past if and only if
- * there is output, or an ending, now.
+ * use part_at() for the part that contains position `sent` (head, chunk-size line, body, wait, end)
+ * and so always agree. stream_deadline() is exact: it is in the past if and only if there is
+ * output, or an ending, now.
  */
 #include "service.h"
 #include "../../core/base/array.h"
@@ -89,7 +89,7 @@ static const char *reason_phrase(unsigned status)
     return "Status";
 }
 
-/* What is wrong with the request: 0 when it is a GET for the service's path. */
+/* The error status of the request; 0: it is a GET for the service's path. */
 static unsigned request_error(const struct stream *s)
 {
     static const char method[] = "GET ";
@@ -144,8 +144,8 @@ static void http_respond(struct stream *s, unsigned error, uint64_t now_ns)
     s->start_ns = now_ns + s->service->delay_ns;
 }
 
-/* Does the request end, with its empty line, at or behind position `from`? A bare LF is a line end
- * too (RFC 9112 section 2.2). */
+/* True if the empty line that ends the request is at or after position `from`. A bare LF is a line
+ * end too (RFC 9112 section 2.2). */
 static bool request_complete(const struct stream *s, unsigned from)
 {
     for (unsigned i = from; i < s->request_len; i++) {
@@ -180,12 +180,12 @@ static void http_input(struct stream *s, const uint8_t *bytes, size_t len, uint6
 
 enum part_kind { PART_TEXT, PART_BODY, PART_WAIT, PART_FIN, PART_RESET };
 
-/* Where in its response a stream stands. */
+/* The position of a stream in its response. */
 struct part {
     enum part_kind kind;
-    const char *text;  /* PART_TEXT: the bytes that come next */
-    uint64_t at;       /* PART_BODY: position in the body that comes next */
-    uint64_t left;     /* PART_TEXT, PART_BODY: how many bytes follow each other from there */
+    const char *text;  /* PART_TEXT: the next bytes */
+    uint64_t at;       /* PART_BODY: the next position in the body */
+    uint64_t left;     /* PART_TEXT, PART_BODY: contiguous bytes from there */
     uint64_t until_ns; /* PART_WAIT: SIM_NEVER waits for input */
     char line[24];     /* memory of a chunk-size line */
 };
@@ -220,8 +220,8 @@ static uint64_t body_due_ns(const struct stream *s, uint64_t at)
     return s->start_ns + ms * NS_PER_MS;
 }
 
-/* The chunk that an offset behind the head lies in. Without chunked coding the whole body is one,
- * and bare. */
+/* The chunk that contains an offset after the head. Without chunked coding the whole body is one
+ * bare chunk. */
 struct chunk {
     uint64_t start;    /* of its data in the body */
     uint64_t size;     /* of its data; 0: the last chunk, which ends the body */
@@ -273,7 +273,7 @@ static void part_text(struct part *p, const char *text, uint64_t len, uint64_t s
     p->left = len - skip;
 }
 
-/* The response behind its head. */
+/* The response after its head. */
 static void part_of_body(const struct stream *s, uint64_t now_ns, struct part *p)
 {
     struct chunk c = chunk_at(s, s->sent - s->head_len);
@@ -284,7 +284,7 @@ static void part_of_body(const struct stream *s, uint64_t now_ns, struct part *p
     if (s->found && at >= s->service->reset_after) {
         p->kind = PART_RESET;
     } else if (c.size && data < c.size && at >= due) {
-        p->kind = PART_WAIT; /* nor is a chunk announced before its first byte is due */
+        p->kind = PART_WAIT; /* a chunk starts when its first byte is due */
         p->until_ns = body_due_ns(s, at);
     } else if (c.offset < c.line_len) {
         snprintf(p->line, sizeof(p->line), "%" PRIx64 "\r\n", c.size);
@@ -308,7 +308,7 @@ const struct script_step *script_step_at(const struct service *s, uint64_t at)
 {
     unsigned low = 0, high = s->step_count;
 
-    while (low < high) { /* the last one that begins at or before it */
+    while (low < high) { /* the last one that starts at or before it */
         unsigned middle = low + (high - low) / 2;
 
         if (s->steps[middle].at <= at)
@@ -321,7 +321,7 @@ const struct script_step *script_step_at(const struct service *s, uint64_t at)
     return low && at - s->steps[low - 1].at < s->steps[low - 1].len ? &s->steps[low - 1] : NULL;
 }
 
-/* The next step is due from now on, when what it waits for has come. */
+/* The next step is due now, if its condition is met. */
 static void script_turn(struct stream *s, uint64_t now_ns)
 {
     const struct service *v = s->service;
@@ -332,7 +332,7 @@ static void script_turn(struct stream *s, uint64_t now_ns)
         s->due_ns = now_ns + v->steps[s->step].wait_ns;
 }
 
-/* Bytes were handed out. */
+/* Bytes were taken. */
 static void script_said(struct stream *s, uint64_t now_ns)
 {
     const struct script_step *step = &s->service->steps[s->step];
@@ -350,7 +350,7 @@ static void part_of_script(const struct stream *s, uint64_t now_ns, struct part 
 
     if (s->step == s->service->step_count || s->due_ns == SIM_NEVER) {
         if (s->peer_closed)
-            p->kind = PART_FIN; /* nothing more is said, or what it waits for never comes */
+            p->kind = PART_FIN; /* the script has ended, or its condition can never be met */
     } else if (now_ns < s->due_ns) {
         p->until_ns = s->due_ns;
     } else if (step->kind == SCRIPT_SAYS) {
@@ -379,7 +379,7 @@ static void part_at(const struct stream *s, uint64_t now_ns, struct part *p)
             p->left = queued;
     } else if (!s->start_ns) {
         if (s->peer_closed)
-            p->kind = PART_FIN; /* of a peer that never asked */
+            p->kind = PART_FIN; /* of a peer that sent no request */
     } else if (now_ns < s->start_ns) {
         p->until_ns = s->start_ns;
     } else if (s->sent < s->head_len) {
@@ -389,7 +389,7 @@ static void part_at(const struct stream *s, uint64_t now_ns, struct part *p)
     }
 }
 
-/* ---- a stream's life ---- */
+/* ---- the life of a stream ---- */
 
 void stream_open(struct stream *s, const struct service *service)
 {
@@ -441,7 +441,7 @@ size_t stream_output(struct stream *s, uint8_t *buf, size_t room, uint64_t now_n
 {
     size_t done = 0;
 
-    script_turn(s, now_ns); /* one that speaks first has heard nothing */
+    script_turn(s, now_ns); /* a script may start without input */
     while (done < room) {
         struct part p = {.left = 0};
 

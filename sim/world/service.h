@@ -1,7 +1,7 @@
 /*
  * The services at the far end of the wire, as byte streams and datagrams in virtual time. A world
- * puts them behind its own TCP (native) or behind simulated host sockets (slirp); the service knows
- * nothing of either.
+ * connects them to its own TCP (native) or to simulated host sockets (slirp); the service depends
+ * on neither.
  */
 #ifndef DRYWIRE_SERVICE_H
 #define DRYWIRE_SERVICE_H
@@ -19,9 +19,9 @@ enum { SERVICE_REQUEST_MAX = 4096 };
 
 struct stream {
     const struct service *service;
-    uint64_t sent;     /* bytes of the whole response handed out so far */
+    uint64_t sent;     /* bytes of the whole response taken so far */
     uint64_t start_ns; /* when the first of them was due; 0: no request yet */
-    uint64_t received; /* bytes that came in */
+    uint64_t received; /* bytes received */
     bool peer_closed;  /* the peer sent its FIN */
     char head[512];    /* status line and header fields of the response */
     unsigned head_len;
@@ -30,17 +30,17 @@ struct stream {
     uint64_t body_len;                 /* of this response (a 404 has its own) */
     char request[SERVICE_REQUEST_MAX]; /* also the queue of tcp-echo */
     unsigned request_len;
-    unsigned step;   /* script: which one comes next */
-    uint64_t due_ns; /* and when; UINT64_MAX: something must come first */
+    unsigned step;   /* script: the next step */
+    uint64_t due_ns; /* and when; UINT64_MAX: after more input */
 };
 
-/* The step of a script that byte `at` of its stream belongs to, or NULL. */
+/* The script step that contains byte `at` of its stream, or NULL. */
 const struct script_step *script_step_at(const struct service *s, uint64_t at);
 
 void stream_open(struct stream *s, const struct service *service);
 
-/* Bytes from the peer arrive. Returns how many were taken: all, or fewer when tcp-echo's queue is
- * full (offer the rest again after output has been drained). */
+/* Bytes from the peer arrive. Returns how many were accepted: all, or fewer when tcp-echo's queue
+ * is full (pass the rest again after output has been taken). */
 size_t stream_input(struct stream *s, const uint8_t *bytes, size_t len, uint64_t now_ns);
 
 /* The peer closed its sending side. */
@@ -51,11 +51,11 @@ size_t stream_output(struct stream *s, uint8_t *buf, size_t room, uint64_t now_n
 
 enum stream_end { STREAM_OPEN, STREAM_FIN, STREAM_RESET };
 
-/* After output returned 0: does the service close now, and how? */
+/* After output returned 0: whether and how the service closes now. */
 enum stream_end stream_ending(const struct stream *s, uint64_t now_ns);
 
-/* When stream_output() or stream_ending() may next have something new; UINT64_MAX: only after
- * input. Not later than the true moment. */
+/* The next time when stream_output() or stream_ending() may have something new; UINT64_MAX: only
+ * after input. May be early, never late. */
 uint64_t stream_deadline(const struct stream *s, uint64_t now_ns);
 
 #endif

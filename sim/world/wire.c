@@ -79,8 +79,8 @@ const struct wire_options *wire_options(const struct wire *w, enum direction dir
 
 /* ---- on the way ---- */
 
-/* When it arrives: after its time on the line, its delay and jitter; never before the frame in
- * front of it, unless a fault made one of them late. */
+/* The arrival time: transmission time plus delay and jitter; never before the frame sent before it,
+ * unless a fault delayed one of them. */
 static uint64_t arrival(struct wire *w, enum direction dir, const struct frame_faults *t,
                         size_t len)
 {
@@ -171,7 +171,7 @@ void wire_start(struct wire *w, struct sim *sim, const struct scenario *sc,
         memset(w->fired, 0, sc->action_count * sizeof(*w->fired));
     }
     memset(w->rates, 0, sizeof(w->rates));
-    w->free = NULL; /* frames that were under way when the last run ended are free again */
+    w->free = NULL; /* frames in flight when the last run ended are free again */
     for (struct wire_block *b = w->blocks; b; b = b->next)
         for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
             b->frames[i].next = w->free;

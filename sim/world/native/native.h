@@ -1,5 +1,5 @@
 /*
- * The scripted peer, between its files: world_native.c (addresses, ARP, ICMP, UDP, dials),
+ * Shared by the files of the scripted peer: world_native.c (addresses, ARP, ICMP, UDP, dials),
  * native_dhcp.c (the server), native_tcp.c (a small TCP of its own), native_frame.c (building
  * frames). It has the addresses of QEMU's user network.
  */
@@ -21,7 +21,7 @@ enum { NATIVE_FRAME_MAX = 1514, NATIVE_CONNS = 16, NATIVE_MSS = 1460, NATIVE_BUF
 #define NATIVE_NET           ADDR(10, 0, 2, 0)
 #define NATIVE_MASK          ADDR(255, 255, 255, 0)
 
-/* A frame being built, or waiting for its time. */
+/* A frame being built, or scheduled. */
 struct native_frame {
     struct native_frame *next;
     struct world *world;
@@ -31,7 +31,7 @@ struct native_frame {
 
 /* ---- frames: native_frame.c ---- */
 
-/* The MAC address under which an address of the peer is known: its own, or the gateway's. */
+/* The MAC address for an address of the peer: its own, or the gateway's. */
 void native_mac(uint32_t addr, uint8_t mac[6]);
 
 /* Fill Ethernet and IP headers around an IP payload of `len` bytes that is in place at
@@ -52,8 +52,8 @@ struct native_dial {
 };
 
 struct native_dhcp {
-    uint32_t addr;      /* what is given */
-    uint64_t expiry_ns; /* of the lease given last */
+    uint32_t addr;      /* the address given */
+    uint64_t expiry_ns; /* of the last lease given */
     unsigned requests, messages;
     uint32_t asked[ASKS]; /* of a scripted server, by kind */
 };
@@ -64,7 +64,7 @@ struct world {
     struct sim *sim;
     const struct scenario *scenario;
     struct world_port port;
-    struct native_frame *pending; /* frames that are on their way out */
+    struct native_frame *pending; /* frames to be sent */
     struct native_frame *spare;
     uint8_t machine_mac[6];
     bool machine_known;
@@ -74,43 +74,43 @@ struct world {
     struct native_conn *conns[NATIVE_CONNS];
     struct native_dial *dials;
     struct draw_stream iss;
-    struct native_play *play; /* NULL: nothing is played */
+    struct native_play *play; /* NULL: no capture is played */
     size_t observed;          /* frames fed so far, in both passes */
     char words[160];
 };
 
-/* A fault that the scenario asks of the peer does something. */
+/* Count a fault of the peer that had an effect. */
 static inline void native_fault(struct world *w, enum peer_fault fault)
 {
     w->port.fired[fault]++;
 }
 
-/* A `peer` line is of use. */
+/* Mark a `peer` line as used. */
 static inline void native_used(struct world *w, unsigned line)
 {
     w->port.used[line] = true;
 }
 
-/* Room for a frame; native_send() gives it to the wire after the peer's latency (plus `more_ns`).
- */
+/* A buffer for a frame; native_send() passes it to the wire after the peer's latency (plus
+ * `more_ns`). */
 struct native_frame *native_frame_new(struct world *w);
 void native_send(struct world *w, struct native_frame *f, uint64_t more_ns);
 
-/* Is this one of the peer's own addresses on the local net? */
+/* True for the peer's own addresses on the local network. */
 bool native_is_ours(const struct world *w, uint32_t addr);
 
 /* The service at an address, of stream or datagram kind, or NULL. */
 const struct service *native_service(const struct world *w, uint32_t addr, uint16_t port, bool udp);
 
 void native_dhcp_input(struct world *w, const struct decoded *d);
-/* Does a `peer dhcp` line come from there, or name it as its server? */
+/* True if a `peer dhcp` line has this address as its source or its server. */
 bool native_dhcp_is_server(const struct world *w, uint32_t addr);
 
-/* An ICMP error of the peer about a frame of the machine. */
+/* Send an ICMP error of the peer about a frame of the machine. */
 void native_icmp_error(struct world *w, const uint8_t *frame, const struct decoded *d, uint8_t code,
                        uint32_t from, uint64_t more_ns);
 
-/* ---- frames of a capture, as they are and readdressed: native_observe.c ---- */
+/* ---- frames of a capture, unchanged and readdressed: native_observe.c ---- */
 
 void native_observe_start(struct world *w);
 bool native_observe_busy(const struct world *w);
@@ -127,7 +127,7 @@ void native_play_end(struct world *w);
 
 void native_tcp_input(struct world *w, const uint8_t *frame, const struct decoded *d);
 void native_tcp_dial(struct world *w, struct native_dial *dial);
-/* Somebody sends a segment in the peer's name; if it never had such a connection, nothing. */
+/* Send a forged segment in the peer's name; nothing if there is no such connection. */
 void native_tcp_forge(struct world *w, const struct scenario_dial *s);
 bool native_tcp_busy(const struct world *w);
 void native_tcp_free(struct world *w);

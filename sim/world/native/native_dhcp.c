@@ -1,6 +1,6 @@
 /*
- * The DHCP server of the scripted peer (RFC 2131), with every oddity that a scenario can ask for;
- * with `peer dhcp` lines, a server that says what they say and nothing else.
+ * The DHCP server of the scripted peer (RFC 2131), with all faults that a scenario can request;
+ * with `peer dhcp` lines, a server that sends only their messages.
  */
 #include "native.h"
 #include <string.h>

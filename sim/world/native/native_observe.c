@@ -1,10 +1,10 @@
 /*
- * `world native observe=CAPTURE`: every frame of a capture comes to the machine as hostile input.
- * First all as they are, most of which the machine must ignore as not its own; then all once more
- * with the addresses of the machine in their place, so that they get to where they can do harm.
+ * `world native observe=CAPTURE`: every frame of a capture is sent to the machine as hostile input.
+ * First all unchanged, most of which the machine must ignore as sent to others; then all once more
+ * with the addresses of the machine, so that they reach the upper layers.
  *
- * Frames come one every OBSERVE_STEP_NS, from OBSERVE_START_NS on, when the machine has a lease:
- * what it drops, and why, is told before the next one comes. Their recorded times do not count.
+ * One frame is sent every OBSERVE_STEP_NS, from OBSERVE_START_NS on, when the machine has a lease:
+ * a drop and its reason are traced before the next frame. Recorded times are ignored.
  */
 #include "native_observe.h"
 #include "native.h"
@@ -24,8 +24,7 @@ enum {
     IP_HEADER = 20,
 };
 
-/* RFC 1624: the sum changes as the words do, so that a right one stays right and a wrong one wrong.
- */
+/* RFC 1624: the checksum is updated, not computed, so that a wrong one stays wrong. */
 static void sum_moves(uint8_t *field, uint32_t from, uint32_t to)
 {
     uint32_t sum = (uint16_t)~get16(field);
@@ -39,7 +38,7 @@ static void sum_moves(uint8_t *field, uint32_t from, uint32_t to)
     put16(field, sum ^ 0xffff);
 }
 
-/* The field of the checksum over the pseudo-header; NULL: none is there. */
+/* The checksum field that covers the pseudo-header; NULL: none. */
 static uint8_t *transport_sum(uint8_t *ip, size_t len)
 {
     size_t at = (ip[0] & 15u) * 4 + (ip[9] == 6 ? 16 : 6);
@@ -77,7 +76,7 @@ void native_readdress(uint8_t *frame, size_t len, const uint8_t mac[6], uint32_t
     if (type != ETH_IPV4 || len < IP_HEADER)
         return;
     readdress_ip(p, len, IP_DST, addr);
-    if (p[IP_SRC] == 127 || get32(p + IP_SRC) == addr) /* it would get no further */
+    if (p[IP_SRC] == 127 || get32(p + IP_SRC) == addr) /* it would be dropped */
         readdress_ip(p, len, IP_SRC, NATIVE_GATEWAY);
 }
 

@@ -1,13 +1,13 @@
 /*
- * `world native play=CAPTURE`: the server of a capture stands at 10.0.2.2, at its recorded port,
- * and the core is its client. Of the connections of the capture the one in which the server says
- * most is played: its segments with their payloads, lengths, overlaps and order, renumbered to what
- * the core chose. A segment comes when the core has said as much as the captured client had when it
- * was sent; what it said need not be the same. The FIN comes when the core has everything: recorded
- * clients end before they have read all, and this one may be the other way round.
+ * `world native play=CAPTURE`: plays the server of a capture at 10.0.2.2 and its recorded port,
+ * with the core as its client. The connection with the most bytes from the server is played: its
+ * segments with their payloads, lengths, overlaps and order, renumbered for the core. A segment is
+ * sent when the core has sent as many bytes as the captured client had by then; the bytes may
+ * differ. The FIN is sent when the core has received everything, as recorded clients may end before
+ * they have read all.
  *
- * What the program reads is kept, and at the end must have the SHA-256 that the scenario names.
- * After RESEND_NS without progress everything is sent again, TRIES times.
+ * The bytes that the program reads are stored, and must have the SHA-256 of the scenario at the
+ * end. After RESEND_NS without progress everything is sent again, TRIES times.
  */
 #include "../../frame/flow.h"
 #include "../../base/memory.h"
@@ -22,10 +22,10 @@ enum { TRIES = 10, READ_MAX = 16 << 20 };
 
 struct native_play {
     struct flows flows;             /* of the capture */
-    const struct flow_side *server; /* of the one that is played */
-    bool client_known;   /* what the server acknowledges says how much the client had said */
-    size_t next;         /* of the server's segments */
-    uint32_t stream_len; /* of the server, up to its last byte */
+    const struct flow_side *server; /* of the connection played */
+    bool client_known;              /* the server's ACKs show how much the client had sent */
+    size_t next;                    /* of the server's segments */
+    uint32_t stream_len;            /* of the server, up to its last byte */
 
     /* The connection that the core opened. */
     bool open, closing, over;
@@ -43,7 +43,7 @@ struct native_play {
 
 /* ---- the capture ---- */
 
-/* How far the stream of a side goes, gaps among it. */
+/* The length of the stream of a side, gaps included. */
 static uint32_t stream_end(const struct flow_side *s)
 {
     uint32_t end = 0;
@@ -57,7 +57,7 @@ static uint32_t stream_end(const struct flow_side *s)
     return end;
 }
 
-/* The connection in which the server says most, the first of several; NULL: none says anything. */
+/* The connection with the most bytes from the server, the first of several; NULL: none has any. */
 static const struct flow *native_play_choose(const struct flows *all, uint32_t *end)
 {
     const struct flow *best = NULL;
@@ -120,7 +120,7 @@ static void send_segment(struct world *w, uint32_t offset, uint8_t flags, const 
         p->sent = offset + len + !!(flags & SEG_FIN);
 }
 
-/* One captured segment: larger ones, which a card put together, in parts. */
+/* One captured segment: larger ones, merged by receive offload, are sent in parts. */
 static void send_captured(struct world *w, const struct flow_segment *s)
 {
     for (uint32_t at = 0; at < s->len;) {
@@ -131,8 +131,8 @@ static void send_captured(struct world *w, const struct flow_segment *s)
     }
 }
 
-/* Is it time for the next one? A client that said less than the captured one and ended will not say
- * more. */
+/* True if the next one is due. A client that sent less than the captured one and closed will not
+ * send more. */
 static bool may_come(const struct native_play *p, const struct flow_segment *s)
 {
     return !s->len || !p->client_known || s->ack <= p->got || p->fin_got;

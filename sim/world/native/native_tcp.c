@@ -1,8 +1,8 @@
 /*
  * A small TCP for the scripted peer: both ends of a connection, retransmission with back-off, fast
  * retransmit, an out-of-order store, zero windows both ways. It is written for a lossy wire and a
- * peer that is under test: whatever comes, it stays bounded and ends. It shares nothing with
- * core/net and knows no congestion control.
+ * peer under test: it is bounded and ends on any input. It shares nothing with core/net and has no
+ * congestion control.
  */
 #include "native_tcp.h"
 #include "../../base/memory.h"
@@ -22,7 +22,7 @@ static void rto_due(struct native_conn *c)
     uint32_t end = native_tcp_data_end(c);
 
     if (++c->tries > TRIES_MAX) {
-        native_tcp_over(c); /* half-open and dead connections are given up */
+        native_tcp_over(c); /* half-open and dead connections are aborted */
         return;
     }
     c->rto_ns = c->rto_ns * 2 < RTO_LAST_NS ? c->rto_ns * 2 : RTO_LAST_NS;
@@ -114,7 +114,7 @@ static void accept_syn(struct world *w, const struct service *s, const struct de
     struct native_conn *c = conn_new(w);
 
     if (!c)
-        return; /* the machine will ask again */
+        return; /* the machine will try again */
     c->local = d->ip_dst;
     c->local_port = d->dst_port;
     c->remote = d->ip_src;
@@ -203,7 +203,7 @@ bool native_tcp_busy(const struct world *w)
     for (unsigned i = 0; i < NATIVE_CONNS; i++) {
         const struct native_conn *c = w->conns[i];
 
-        /* Lingering at the end, or nobody there any more: that is no business to wait for. */
+        /* A connection in its short TIME_WAIT, or dead: the run does not wait for it. */
         if (c && c->state != OVER && c->linger_ns == SIM_NEVER && c->state != SYN_RECEIVED)
             return true;
     }

@@ -1,5 +1,5 @@
 /*
- * Between the files of the scripted peer's TCP: native_tcp.c (connections and their timers),
+ * Shared by the files of the scripted peer's TCP: native_tcp.c (connections and their timers),
  * native_tcp_input.c, native_tcp_output.c.
  */
 #ifndef DRYWIRE_NATIVE_TCP_H
@@ -11,13 +11,13 @@
 #define RTO_FIRST_NS (300 * NS_PER_MS)
 #define RTO_LAST_NS  (10 * NS_PER_S)
 #define LINGER_NS    (2 * NS_PER_S)   /* a short TIME_WAIT */
-#define DEAD_NS      (300 * NS_PER_S) /* silent for longer than the machine's own R2: it is gone */
+#define DEAD_NS      (300 * NS_PER_S) /* silent for longer than the machine's own R2: dead */
 
 enum { TRIES_MAX = 25, STORE = 32, STORE_BYTES = 1500, FLIGHT_MAX = 32768 };
 
 enum native_state { SYN_SENT, SYN_RECEIVED, OPEN, OVER };
 
-struct stored { /* a segment that came too early */
+struct stored { /* an out-of-order segment */
     bool used;
     uint32_t seq, len;
     uint8_t bytes[STORE_BYTES];
@@ -32,7 +32,7 @@ struct native_conn {
     struct stream stream;
     struct native_dial *dial;
     size_t dial_sent;
-    uint64_t late_ns; /* of the segment that is sent now */
+    uint64_t late_ns; /* of the present segment */
 
     uint32_t iss, una, nxt, max; /* send sequence space; max is the highest sent */
     uint32_t window, mss;
@@ -48,7 +48,7 @@ struct native_conn {
     uint64_t closed_until_ns; /* the window stays 0 until then */
     bool fin_received, ack;
     uint64_t linger_ns;
-    uint64_t heard_ns; /* when the machine last said something */
+    uint64_t heard_ns; /* time of the machine's last segment */
     struct stored store[STORE];
     struct sim_timer timer;
 };
@@ -58,7 +58,7 @@ static inline bool native_tcp_before(uint32_t a, uint32_t b)
     return (int32_t)(a - b) < 0;
 }
 
-/* Sequence numbers of the first byte that is to be sent, and of the one after the last. */
+/* Sequence numbers of the first byte to be sent, and of the one after the last. */
 static inline uint32_t native_tcp_data_start(const struct native_conn *c)
 {
     return c->una == c->iss ? c->iss + 1 : c->una;
@@ -69,37 +69,37 @@ static inline uint32_t native_tcp_data_end(const struct native_conn *c)
     return native_tcp_data_start(c) + c->len;
 }
 
-/* What may come in: the option, less what the service cannot take now. */
+/* The receive window: that of the option, less what the service cannot read now. */
 uint32_t native_tcp_window(const struct native_conn *c);
 
 /* One segment with all of its numbers. */
 void native_tcp_segment_at(const struct native_conn *c, uint32_t seq, uint32_t ack, uint8_t flags,
                            unsigned window, const void *data, uint32_t len);
 
-/* A segment with these flags at `seq`; the ACK and the window are those of now. */
+/* Send a segment with these flags at `seq`, with the present ACK and window. */
 void native_tcp_segment(struct native_conn *c, uint32_t seq, uint8_t flags, const uint8_t *data,
                         uint32_t len);
 
-/* A reset in answer to a segment without a connection: RFC 9293 section 3.10.7.1. */
+/* A reset in reply to a segment without a connection: RFC 9293 section 3.10.7.1. */
 void native_tcp_reset(struct world *w, const struct decoded *d, uint64_t more_ns);
 
-/* It is over: no timer runs, and a dial is done. */
+/* End a connection: its timers stop, and its dial is done. */
 void native_tcp_over(struct native_conn *c);
 
-/* When a connection on which only the machine could still speak is given up: it may have ended
- * there without a word. */
+/* When a connection on which only the machine can still send is aborted: it may have ended there
+ * without a segment. */
 uint64_t native_tcp_dead_deadline(const struct native_conn *c);
 
-/* When it must be looked at again. */
+/* The next time it must be polled. */
 void native_tcp_set_timer(struct native_conn *c);
 
-/* Send what can be sent now. */
+/* Send all that can be sent now. */
 void native_tcp_output(struct native_conn *c);
 
 /* The SYN, or the SYN-ACK, again or for the first time. */
 void native_tcp_send_syn(struct native_conn *c);
 
-/* A segment of this connection. */
+/* Input a segment of this connection. */
 void native_tcp_conn_input(struct native_conn *c, const struct decoded *d);
 
 #endif

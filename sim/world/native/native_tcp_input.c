@@ -1,8 +1,8 @@
-/* What the scripted peer does with a segment: see native_tcp.h. */
+/* TCP input of the scripted peer: see native_tcp.h. */
 #include "native_tcp.h"
 #include <string.h>
 
-/* The application takes bytes in order; how many it took. */
+/* The service reads bytes in order; returns how many. */
 static uint32_t native_tcp_input_deliver(struct native_conn *c, const uint8_t *bytes, uint32_t len)
 {
     struct native_dial *dial = c->dial;
@@ -110,7 +110,7 @@ static void native_tcp_input_ack(struct native_conn *c, const struct decoded *d)
 
         c->window = d->tcp_window;
         if (duplicate && ++c->dup_acks == 3)
-            c->nxt = c->una; /* go back: the machine keeps what it has */
+            c->nxt = c->una; /* go back: the machine keeps what it has received */
         return;
     }
     c->window = d->tcp_window;

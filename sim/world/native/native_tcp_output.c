@@ -1,4 +1,4 @@
-/* What the scripted peer sends over TCP: see native_tcp.h. */
+/* TCP output of the scripted peer: see native_tcp.h. */
 #include "native_tcp.h"
 #include <string.h>
 
@@ -88,21 +88,22 @@ void native_tcp_over(struct native_conn *c)
     sim_timer_set(&c->timer, SIM_NEVER);
 }
 
-/* The script says what its lines from `first` on say, as far as there are lines. */
+/* Mark the script lines from `first` on as used. */
 static void use_steps(struct native_conn *c, unsigned first, unsigned end)
 {
     for (unsigned i = first; i < end && i < c->service->step_count; i++)
         native_used(c->world, c->service->steps[i].line);
 }
 
-/* It closes or resets: because a line says so, or because the machine closed before that. */
+/* The peer closes or resets: by a line of the script, which is used then, or because the machine
+ * closed before that line. */
 static void use_end(struct native_conn *c)
 {
     if (c->stream.due_ns != SIM_NEVER)
         use_steps(c, c->stream.step, c->stream.step + 1);
 }
 
-/* Take what the service or the dial has to say, into the buffer. */
+/* Copy bytes of the service or the dial into the buffer. */
 static void pull(struct native_conn *c)
 {
     uint64_t now = c->world->sim->now_ns;
@@ -126,7 +127,7 @@ static void pull(struct native_conn *c)
             c->fin_queued = true;
             return;
         case STREAM_RESET:
-            if (c->len) /* what was said before it is delivered first */
+            if (c->len) /* bytes before it are delivered first */
                 return;
             use_end(c);
             native_tcp_segment(c, c->nxt, SEG_RST | SEG_ACK, NULL, 0);
@@ -154,7 +155,7 @@ static const struct script_step *script_line(const struct native_conn *c)
     return script ? script_step_at(c->service, c->nxt - c->iss - 1) : NULL;
 }
 
-/* A segment from nxt on: what a script says about it holds for its first sending. */
+/* A segment from nxt on: its script line applies to the first transmission. */
 static void segment_next(struct native_conn *c, const struct script_step *step, uint8_t flags,
                          const uint8_t *data, uint32_t len)
 {
@@ -169,7 +170,7 @@ static void segment_next(struct native_conn *c, const struct script_step *step, 
         native_tcp_segment(c, c->nxt, flags, data, len);
 }
 
-/* Send [nxt, ...) as far as the machine's window allows. */
+/* Send from nxt on as far as the machine's window allows. */
 static void push(struct native_conn *c)
 {
     uint32_t end = native_tcp_data_end(c);
@@ -204,7 +205,7 @@ static void push(struct native_conn *c)
     }
 }
 
-/* When the service may have something to say. */
+/* The next time when the service may have output. */
 static uint64_t native_tcp_service_deadline(const struct native_conn *c)
 {
     bool waits = c->service && !c->fin_queued && c->len < NATIVE_BUFFER / 2;
@@ -224,7 +225,7 @@ void native_tcp_set_timer(struct native_conn *c)
     uint64_t now = c->world->sim->now_ns, at = c->rto_at_ns;
     uint64_t service = native_tcp_service_deadline(c), dead;
 
-    /* Something to send, nothing in flight, and a closed window: probe. */
+    /* Data to send, none in flight, and a closed window: probe. */
     if (c->nxt == c->una && (c->len || c->fin_queued) && at == SIM_NEVER && !c->fin_acked)
         at = c->rto_at_ns = now + c->rto_ns;
     if (service <= now)

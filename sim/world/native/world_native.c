@@ -1,5 +1,5 @@
 /*
- * The world `native`: a scripted peer with no dependency, for what libslirp cannot do. ARP, ICMP,
+ * The world `native`: a scripted peer without dependencies, for what libslirp cannot do. ARP, ICMP,
  * UDP and dials are here; see native.h for the rest.
  */
 #include "native.h"
@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A datagram that is dialled waits so long for its answer. */
+/* The timeout of the reply to a dialled datagram. */
 #define DATAGRAM_WAIT_NS (10 * NS_PER_S)
 
-/* One a second: on a line that loses frames the machine may get its address late. */
+/* Once a second: on a lossy line the machine may get its address late. */
 enum { ECHO_TRIES = 120 };
 
 /* ---- frames out ---- */
@@ -126,7 +126,7 @@ static void input_arp(struct world *w, const struct decoded *d)
 
 /* ---- ICMP and UDP ---- */
 
-/* The reply to an echo that was dialled. */
+/* The reply to a dialled echo. */
 static void echo_reply(struct world *w, const struct decoded *d)
 {
     for (unsigned i = 0; i < w->scenario->dial_count; i++) {
@@ -189,7 +189,7 @@ static void send_udp(struct world *w, uint32_t src, uint16_t src_port, uint32_t 
     native_send(w, f, more_ns);
 }
 
-/* The answer to a datagram that was dialled? Dialled datagrams come from port 40000 on. */
+/* The reply to a dialled datagram, if it is one. Dialled datagrams are sent from port 40000 on. */
 static bool world_native_dial_answer(struct world *w, const struct decoded *d)
 {
     unsigned i = d->dst_port - 40000u;
@@ -224,8 +224,8 @@ static void input_udp(struct world *w, const uint8_t *frame, const struct decode
         native_icmp_error(w, frame, d, 3, d->ip_dst, 0);
 }
 
-/* Where does the machine live? No checksum covers an Ethernet header, so once it is known, a new
- * address is believed only when an ARP packet says the same twice. */
+/* Learn the machine's MAC address. No checksum covers an Ethernet header, so once it is known, a
+ * new one is accepted only after two ARP packets with it. */
 static void learn_machine(struct world *w, const struct decoded *d)
 {
     bool twice = d->layer == LAYER_ARP && memcmp(d->arp_sha, d->eth_src, 6) == 0;
@@ -278,7 +278,7 @@ static void datagram_given_up(void *ctx, uint64_t arg)
     w->dials[arg].done = true;
 }
 
-/* Ask, and again every second: the line may lose it. */
+/* Send an ARP request, and again every second: the line may lose it. */
 static void echo_begin(void *ctx, uint64_t arg)
 {
     struct world *w = ctx;
@@ -310,7 +310,7 @@ static void dial_begin(void *ctx, uint64_t arg)
     struct world *w = ctx;
     struct native_dial *dial = &w->dials[arg];
 
-    if (!w->machine_known) { /* ask, and try again */
+    if (!w->machine_known) { /* send a request, and try again */
         send_arp(w, 1, everybody, NATIVE_GATEWAY, w->dhcp.addr);
         sim_at(w->sim, w->sim->now_ns + NS_PER_S, EVENT_TIMER, dial_begin, w, arg);
         return;
@@ -354,7 +354,7 @@ static void dial_judge(const struct world *w, const struct native_dial *dial)
                  "port %u answered %zu of %zu expected bytes", d->port, dial->got, d->expect_len);
 }
 
-/* ---- the world's life ---- */
+/* ---- the life of the world ---- */
 
 static int native_open(struct sim *sim, const struct scenario *sc, struct world_port port,
                        struct world **out)

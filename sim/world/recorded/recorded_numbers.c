@@ -1,4 +1,4 @@
-/* Sequence numbers of a replay: see replay_numbers.h. */
+/* Sequence numbers of a replay: see recorded_numbers.h. */
 #include "recorded_numbers.h"
 #include "../../base/bytes.h"
 #include "../../base/memory.h"
@@ -31,7 +31,7 @@ static struct replay_connection *find_own(const struct replay_numbers *n, const 
     return recorded_numbers_find(n, d->src_port, d->ip_dst, d->dst_port);
 }
 
-/* The connection of a segment of the machine, made when it is new. */
+/* The connection of a segment of the machine; created if it is new. */
 static struct replay_connection *open_own(struct replay_numbers *n, const struct decoded *d)
 {
     struct replay_connection *c = find_own(n, d);
@@ -91,7 +91,7 @@ void numbers_of_recording(const struct replay_numbers *n, uint8_t *frame, const 
         recorded_numbers_add32(tcp + TCP_SEQ, -c->shift, tcp + TCP_CHECKSUM);
 }
 
-/* An ICMP error quotes the IP header and at least eight bytes behind it. */
+/* An ICMP error quotes the IP header and at least eight bytes after it. */
 static void change_quote(const struct replay_numbers *n, uint8_t *frame, const struct decoded *d)
 {
     uint8_t *icmp = frame + ETH_HEADER + d->ip_header_len, *ip = icmp + ICMP_HEADER;
@@ -122,7 +122,7 @@ void numbers_of_now(const struct replay_numbers *n, uint8_t *frame, const struct
         recorded_numbers_add32(tcp + TCP_ACK_NUMBER, c->shift, tcp + TCP_CHECKSUM);
 }
 
-/* ---- what is acknowledged ---- */
+/* ---- acknowledgments ---- */
 
 static bool recorded_numbers_after(uint32_t a, uint32_t b)
 {

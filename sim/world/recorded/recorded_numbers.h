@@ -1,7 +1,7 @@
 /*
  * Sequence numbers of a replay. The machine's first sequence number of a connection depends on the
- * time (RFC 9293 section 3.4.1), so it differs from the recorded one by some constant. Here it is
- * learned from SYNs, put into recorded frames before they are delivered and taken out of the
+ * time (RFC 9293 section 3.4.1), so it differs from the recorded one by a constant, which is
+ * learned from SYNs. It is added in recorded frames before they are delivered and subtracted in the
  * machine's own before they are compared. Checksums are adjusted, not computed: one that was wrong
  * stays wrong (RFC 1624).
  */
@@ -10,16 +10,16 @@
 
 #include "../../frame/decode.h"
 
-/* A connection as the machine's frames name it. */
+/* A connection, by the addresses in the machine's frames. */
 struct replay_connection {
     uint16_t local_port, remote_port;
     uint32_t remote;
-    uint32_t shift; /* its sequence numbers now, minus the recorded ones */
+    uint32_t shift; /* its present sequence numbers minus the recorded ones */
     bool shift_known;
     uint32_t ack, edge; /* furthest acknowledged, furthest right edge of its window: the peer's
                          * numbers, which are as recorded */
     bool acked;
-    uint32_t sent; /* the sequence number behind what it has sent */
+    uint32_t sent; /* the sequence number after what it has sent */
     bool sent_known;
 };
 
@@ -31,29 +31,29 @@ struct replay_numbers {
 
 void numbers_free(struct replay_numbers *n);
 
-/* The machine sent `sent` where `recorded` stands in the capture: a SYN tells the shift. */
+/* The machine sent `sent` for `recorded` of the capture: a SYN gives the shift. */
 void numbers_learn(struct replay_numbers *n, const struct decoded *recorded,
                    const struct decoded *sent);
 
-/* Turn a frame of the machine into what it would have been in the recording. */
+/* Convert a frame of the machine to the numbers of the recording. */
 void numbers_of_recording(const struct replay_numbers *n, uint8_t *frame, const struct decoded *d);
 
-/* Turn a recorded frame for the machine into what it must be now: acknowledgment numbers, and
+/* Convert a recorded frame for the machine to the present numbers: acknowledgment numbers, and
  * sequence numbers quoted by ICMP errors (RFC 792). */
 void numbers_of_now(const struct replay_numbers *n, uint8_t *frame, const struct decoded *d);
 
-/* A segment of the machine was compared: what it has sent. And: is there nothing new in this one?
- */
+/* A segment of the machine was compared: record what it sent. And: true if this one has nothing
+ * new. */
 void numbers_sent(struct replay_numbers *n, const struct decoded *d);
 bool numbers_repeated(const struct replay_numbers *n, const struct decoded *d);
 
-/* A segment of the machine went by: what it acknowledges. */
+/* A segment of the machine was sent: record what it acknowledges. */
 void numbers_acked(struct replay_numbers *n, const struct decoded *d);
 
-/* Did the machine acknowledge as much as this segment of it does? */
+/* True if the machine has acknowledged as much as this segment of it does. */
 bool numbers_covered(const struct replay_numbers *n, const struct decoded *d);
 
-/* Does a segment for the machine lie within the window that it offered? */
+/* True if a segment for the machine is within the window that it offered. */
 bool numbers_offered(const struct replay_numbers *n, const struct decoded *d);
 
 #endif

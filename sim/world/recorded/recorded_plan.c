@@ -1,4 +1,4 @@
-/* The plan of a replay: see replay_plan.h. */
+/* The plan of a replay: see recorded_plan.h. */
 #include "recorded_plan.h"
 #include "../../frame/decode.h"
 #include "../../base/memory.h"
@@ -20,9 +20,9 @@ struct planning {
     size_t count, size;
 };
 
-/* A machine looks so often, even on a host that has other things to do. */
+/* The longest time between two polls of a machine, even on a busy host. */
 #define LOOK_NS UINT64_C(100000000)
-/* Frames that leave one poll follow each other so closely. */
+/* The longest time between frames sent in one poll. */
 #define BURST_NS UINT64_C(20000)
 
 static bool is_close(const struct capture *c, size_t before, size_t i)
@@ -35,7 +35,7 @@ static bool recorded_plan_after(uint32_t a, uint32_t b)
     return (int32_t)(a - b) > 0;
 }
 
-/* ---- what each frame is ---- */
+/* ---- the kind of each frame ---- */
 
 static enum replay_kind kind_of(const struct capture_frame *f, const uint8_t mac[6])
 {
@@ -50,9 +50,9 @@ static enum replay_kind kind_of(const struct capture_frame *f, const uint8_t mac
     return !d.error && decode_matches(&d, "tcp.ack") ? REPLAY_ACK : REPLAY_OWN;
 }
 
-/* ---- what the machine had seen ---- */
+/* ---- what the machine had received ---- */
 
-/* A segment of the peer by the machine's ports: NULL when nothing is known of the connection. */
+/* The state for a segment of the peer, by ports; NULL: unknown connection. */
 static struct received *recorded_plan_find(struct planning *p, uint16_t local, uint32_t remote,
                                            uint16_t port)
 {
@@ -78,24 +78,23 @@ static void peer_syn(struct planning *p, const struct decoded *d)
     r->next = r->edge = d->tcp_seq + 1;
 }
 
-/* Is `own` a segment of the machine on the connection of the peer's segment `d`? */
+/* True if `own` is a segment of the machine on the connection of the peer's segment `d`. */
 static bool recorded_plan_answers(const struct decoded *own, const struct decoded *d)
 {
     return !own->error && own->layer == LAYER_TCP && own->tcp_flags & SEG_ACK &&
            own->src_port == d->dst_port && own->ip_dst == d->ip_src && own->dst_port == d->src_port;
 }
 
-/* The sequence number behind a segment without SYN. */
+/* The sequence number after a segment without SYN. */
 static uint32_t recorded_plan_end_of(const struct decoded *own)
 {
     return own->tcp_seq + (uint32_t)own->payload_len + (own->tcp_flags & SEG_FIN ? 1 : 0);
 }
 
 /*
- * The index behind the last frame of the machine that was sent without knowing frame `from` of its
- * peer, 0 when there is none. It did not know what it does not acknowledge, up to `end` (if
- * `in_order`), nor that something was acknowledged which it sends once more, nor in the rest of
- * such a burst.
+ * The index after the last frame that the machine sent before it received frame `from` of its peer;
+ * 0: none. It had not received what it does not acknowledge, up to `end` (if `in_order`), nor the
+ * ACK of data that it retransmits, also in the rest of such a burst.
  */
 static size_t unseen_until(const struct planning *p, size_t from, const struct decoded *d,
                            uint32_t end, bool in_order)
@@ -113,7 +112,7 @@ static size_t unseen_until(const struct planning *p, size_t from, const struct d
         if (!recorded_plan_answers(&own, d))
             continue;
         if (in_order && !recorded_plan_after(end, own.tcp_ack))
-            break; /* from here on it knew */
+            break; /* it had received it from here on */
         if (p->steps[i].kind == REPLAY_OWN &&
             (in_order || burst ||
              (d->tcp_flags & SEG_ACK &&
@@ -123,7 +122,7 @@ static size_t unseen_until(const struct planning *p, size_t from, const struct d
     return until;
 }
 
-/* A frame for the machine: how much of what is recorded behind it comes first all the same? */
+/* For a frame for the machine: how many frames recorded after it come before it. */
 static size_t held_until(struct planning *p, size_t i)
 {
     struct received *r;
@@ -140,7 +139,7 @@ static size_t held_until(struct planning *p, size_t i)
     }
     r = recorded_plan_find(p, d.dst_port, d.ip_src, d.src_port);
     end = recorded_plan_end_of(&d);
-    /* Behind a gap, or known: it is not acknowledged by itself. */
+    /* After a gap, or a duplicate: it has no ACK of its own. */
     in_order = r && !recorded_plan_after(d.tcp_seq, r->next) && recorded_plan_after(end, r->next);
     p->steps[i].offered =
         r && d.payload_len && !recorded_plan_after(d.tcp_seq + (uint32_t)d.payload_len, r->edge);
@@ -166,10 +165,10 @@ static void machine_acked(struct planning *p, size_t i)
         r->edge = d.tcp_ack + d.tcp_window;
 }
 
-/* What stands in front of a frame for the machine. */
+/* The frames before a frame for the machine. */
 struct before {
-    size_t own;  /* index behind the last frame of the machine that comes first */
-    size_t said; /* index behind the last frame of the machine, pure ACKs included */
+    size_t own;  /* index after the last frame of the machine that comes first */
+    size_t said; /* index after the last frame of the machine, pure ACKs included */
     size_t peer; /* the frame that is delivered before it, or count */
 };
 
@@ -178,7 +177,7 @@ static void plan_peer(struct planning *p, struct before *b, size_t i)
     struct replay_step *s = &p->steps[i];
     size_t held = held_until(p, i);
 
-    s->before = held > b->own ? held : b->own; /* they come in the recorded order */
+    s->before = held > b->own ? held : b->own; /* in the recorded order */
     s->together = b->peer < p->c->count && p->steps[b->peer].before == s->before &&
                   (b->said <= s->before || b->said <= b->peer) && is_close(p->c, b->peer, i);
     b->own = s->before;

@@ -1,19 +1,19 @@
 /*
- * The world `replay`: a capture is the far side. What the machine sent when it was recorded, it
- * must send again; what it received then, it receives again.
+ * The world `replay`: a capture is the far side. The machine must send the same frames as in the
+ * recording, and receives the same frames.
  *
- * Two cursors run through the capture. `own` stands at the machine's next frame: what it sends is
- * compared with that, and the first difference ends the run. `peer` stands at the next frame for
- * the machine: it is delivered when every frame of the machine recorded before it has been sent
- * (replay_plan.h), not earlier than its recorded distance from the last of them.
+ * Two cursors run through the capture. `own` is the machine's next frame: what it sends is compared
+ * with that, and the first difference ends the run. `peer` is the next frame for the machine: it is
+ * delivered when every frame of the machine recorded before it has been sent (recorded_plan.h), and
+ * not earlier than its recorded distance from the last of them.
  *
- * How many pure ACKs a machine sends depends on how many segments it finds in one look, so they are
- * not compared. One that stands before a frame still holds it back, until the machine has
- * acknowledged as much and offered as much window. Sequence numbers: see replay_numbers.h.
+ * The number of pure ACKs depends on how many segments a machine receives in one poll, so they are
+ * not compared. A pure ACK recorded before a frame still delays it until the machine has
+ * acknowledged as much and offered as much window. Sequence numbers: see recorded_numbers.h.
  *
- * Captures of drywire say more than others (capture.h): what was lost on its way to the machine is
- * not delivered, what the wire made of the machine's frames was not sent by it, and what the wire
- * damaged is not compared.
+ * Captures of drywire have more information than others (capture.h): frames lost before the machine
+ * are not delivered, copies that the wire made of the machine's frames were not sent by it, and
+ * frames damaged by the wire are not compared.
  */
 #include "../../frame/normal.h"
 #include "../../base/memory.h"
@@ -29,7 +29,7 @@ _Static_assert((int)REPLAY_FRAME_MAX == (int)WIRE_FRAME_MAX, "what is read can b
 
 enum { ETH_HEADER = 14, ACK_NUMBER_AT = 8, WINDOW_AT = 14 };
 
-/* How much longer than when it was recorded a frame of the machine may take to come. */
+/* How much later than recorded a frame of the machine may be sent. */
 #define PATIENCE_NS (10 * NS_PER_S)
 
 struct world {
@@ -40,9 +40,9 @@ struct world {
     struct replay_step *steps;
     struct replay_numbers numbers;
     size_t own, peer; /* indices of frames; `count` at the end */
-    size_t anchor;    /* the frame that times count from, and when it came */
+    size_t anchor;    /* the frame that times count from, and its arrival */
     uint64_t anchor_ns;
-    bool delivered;            /* something was */
+    bool delivered;            /* a frame was */
     struct sim_timer timer;    /* a frame is due */
     struct sim_timer patience; /* a frame of the machine is overdue */
     char description[320];
@@ -63,8 +63,8 @@ static size_t next(const struct world *w, size_t i, enum replay_kind kind)
     return i;
 }
 
-/* Of the pure ACKs between the next frame for the machine and the one before it: the last that the
- * machine has not matched yet, or count. */
+/* Of the pure ACKs between the next frame for the machine and the one before it: the last one that
+ * the machine has not matched yet, or count. */
 static size_t missing_ack(const struct world *w)
 {
     struct decoded d;
@@ -90,14 +90,14 @@ static bool missing_offer(const struct world *w)
     return !numbers_offered(&w->numbers, &d);
 }
 
-/* Everything that must come before the next frame for the machine has come. */
+/* Everything that must come before the next frame for the machine has been sent. */
 static bool world_recorded_peer_ready(const struct world *w)
 {
     return w->peer < w->capture->count && w->own >= w->steps[w->peer].before &&
            missing_ack(w) == w->capture->count && !missing_offer(w);
 }
 
-/* What is waited for: a frame of the machine, or window for the next one to it. */
+/* What the replay waits for: a frame of the machine, or window for the next frame to it. */
 static size_t wanted(const struct world *w)
 {
     size_t ack;
@@ -137,7 +137,7 @@ static void world_recorded_deliver(struct world *w)
     w->port.send(w->port.ctx, bytes, f->len);
 }
 
-/* How long after `from` frame `i` was recorded; clocks of captures are known to step back. */
+/* The recorded time from frame `from` to frame `i`; clocks of captures may step back. */
 static uint64_t gap_ns(const struct world *w, size_t from, size_t i)
 {
     const struct capture_frame *f = w->capture->frames;
@@ -160,7 +160,7 @@ static uint64_t due_ns(const struct world *w)
     return world_recorded_later(w->anchor_ns, gap_ns(w, w->anchor, w->peer));
 }
 
-/* Deliver what is due and wait for what comes next, from either side. */
+/* Deliver due frames and wait for the next one of either side. */
 static void world_recorded_go_on(struct world *w)
 {
     uint64_t next_ns = SIM_NEVER, late_ns = SIM_NEVER;
@@ -210,7 +210,7 @@ static void overdue(void *ctx, uint64_t arg)
 
 /* ---- frames of the machine ---- */
 
-/* The window of a segment depends on how many it found in one look, as pure ACKs do. */
+/* The window of a segment depends on the number of segments per poll, as pure ACKs do. */
 static size_t comparable(const uint8_t *frame, size_t len, const struct decoded *d, uint8_t *out)
 {
     len = normal_frame(frame, len, d, out);
@@ -219,8 +219,8 @@ static size_t comparable(const uint8_t *frame, size_t len, const struct decoded 
     return len;
 }
 
-/* The simulated machine may be quicker than the recorded one: what a segment acknowledges may be
- * less, while there is something recorded before it that has not been delivered yet. */
+/* The simulated machine may be quicker than the recorded one: a segment may acknowledge less while
+ * a frame recorded before it has not been delivered yet. */
 static bool acknowledges_less(const struct world *w, const struct decoded *recorded,
                               const struct decoded *sent)
 {
@@ -228,7 +228,7 @@ static bool acknowledges_less(const struct world *w, const struct decoded *recor
            (int32_t)(recorded->tcp_ack - sent->tcp_ack) > 0;
 }
 
-/* The machine sent `frame` where number w->own is recorded: the same? */
+/* Compare `frame`, sent by the machine, with the recorded frame w->own. */
 static void compare(struct world *w, const uint8_t *frame, size_t len, const struct decoded *sent)
 {
     const struct capture_frame *f = &w->capture->frames[w->own];
@@ -274,7 +274,7 @@ static void replay_input(struct world *w, const uint8_t *frame, size_t len)
         return;
     }
     if (w->own == w->capture->count && numbers_repeated(&w->numbers, &d))
-        return; /* nobody is there any more to acknowledge it */
+        return; /* the connection that would acknowledge it has ended */
     if (w->own == w->capture->count) {
         fail(w, "frame %zu: no more frames recorded, sent '%s'", w->capture->count + 1,
              decode_summary(&d, line, sizeof(line)));
@@ -289,7 +289,7 @@ static void replay_input(struct world *w, const uint8_t *frame, size_t len)
     world_recorded_go_on(w);
 }
 
-/* ---- the world's life ---- */
+/* ---- the life of the world ---- */
 
 static int world_recorded_replay_open(struct sim *sim, const struct scenario *sc,
                                       struct world_port port, struct world **out)
@@ -306,7 +306,7 @@ static int world_recorded_replay_open(struct sim *sim, const struct scenario *sc
     w->peer = next(w, 0, REPLAY_PEER);
     sim_timer_init(&w->timer, sim, EVENT_TIMER, world_recorded_frame_due, w);
     sim_timer_init(&w->patience, sim, EVENT_TIMER, overdue, w);
-    sim_timer_set(&w->timer, sim->now_ns); /* the port is not to be used yet */
+    sim_timer_set(&w->timer, sim->now_ns); /* the port must not be used yet */
     *out = w;
     return 0;
 }

@@ -1,10 +1,11 @@
 /*
  * The libc symbols that libslirp calls, defined in the executable so that the dynamic linker binds
- * the library to them: nothing of it reaches the system. What the calls do is in host_socket.c;
- * here they get their symbols, their errno, and the way past for everything that is not virtual.
+ * the library to them: none of its calls reach the system. The calls themselves are in
+ * host_socket.c; this file adds the symbols, errno, and the pass-through for everything that is not
+ * virtual.
  *
- * Used by the whole process: its other code, the C library's users in GLib, sanitizers and gcov
- * come here with their own descriptors and files, which are passed on.
+ * Used by the whole process: its other code, GLib, sanitizers and gcov call these functions with
+ * their own descriptors and files, which are passed through.
  */
 #include "host_socket.h"
 #include "../../../core/base/check.h"
@@ -20,8 +21,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The symbols have no context argument: this is the host that the library in the middle of a call
- * works with, NULL outside. */
+/* The symbols have no context argument: this is the host of the library call in progress, NULL
+ * outside. */
 static struct host_sockets *current;
 
 void host_enter(struct host_sockets *h)
@@ -37,11 +38,10 @@ void host_leave(void)
 }
 
 /*
- * Each is declared under a name of its own and given the symbol by an asm label, because the
- * headers declare some of them with parameter types of the C library's own. Both the plain and the
- * 64 names: which ones a library uses depends on how it was built. "default" visibility holds under
- * -fvisibility=hidden too. The variadic ones take their third argument where every ABI of Linux
- * passes it to both kinds of function.
+ * Each has its own name and gets the symbol by an asm label, because the headers declare some of
+ * them with internal types of the C library. Both the plain and the 64 names: which ones a library
+ * uses depends on how it was built. "default" visibility holds under -fvisibility=hidden too. The
+ * variadic ones have a fixed third argument, which every Linux ABI passes in the same way.
  */
 #define SYMBOL(name) __asm__(#name) __attribute__((visibility("default")))
 
@@ -83,7 +83,7 @@ bool host_interposed(void)
 
 /* ---- helpers ---- */
 
-/* The socket of a virtual descriptor. NULL for all others, which are the system's. */
+/* The socket of a virtual descriptor; NULL for descriptors of the system. */
 static struct host_socket *socket_of(int fd)
 {
     unsigned index = (unsigned)fd - HOST_FD_FIRST;
@@ -94,8 +94,8 @@ static struct host_socket *socket_of(int fd)
     return &current->sockets[index];
 }
 
-/* The same call, made to the system. No descriptor of the system is negative or virtual: the
- * library's close(-1) is not passed on. */
+/* The same call to the system. No descriptor of the system is negative or virtual: the library's
+ * close(-1) is not passed on. */
 static long pass(long number, int fd, long a, long b, long c, long d, long e)
 {
     if (fd < 0 || fd >= HOST_FD_FIRST) {
@@ -107,7 +107,7 @@ static long pass(long number, int fd, long a, long b, long c, long d, long e)
     return syscall(number, fd, a, b, c, d, e);
 }
 
-/* From the result of a host_socket function to that of the call. */
+/* Convert the result of a host_socket function to that of the call. */
 static ssize_t result(ssize_t n)
 {
     if (n >= 0)
@@ -188,7 +188,7 @@ int call_listen(int fd, int backlog)
     return 0;
 }
 
-/* Never at once: a synchronous refusal makes the library free a packet twice. */
+/* Never synchronous: a synchronous refusal makes the library free a packet twice. */
 int call_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
     struct host_socket *so = socket_of(fd);
@@ -320,7 +320,7 @@ ssize_t call_recv(int fd, void *buf, size_t len, int flags)
     return call_recvfrom(fd, buf, len, flags, NULL, NULL);
 }
 
-/* The library only reads the error queue with it, which stays empty. */
+/* The library only reads the error queue with it, which is always empty. */
 ssize_t call_recvmsg(int fd, struct msghdr *msg, int flags)
 {
     if (!socket_of(fd))
@@ -340,7 +340,7 @@ int call_ioctl(int fd, unsigned long request, void *arg)
     return 0;
 }
 
-/* On a virtual descriptor always a success: the library asserts it. */
+/* Always succeeds on a virtual descriptor: the library asserts it. */
 int call_fcntl(int fd, int command, long arg)
 {
     if (!socket_of(fd))
@@ -401,9 +401,8 @@ int call_stat64(const char *path, struct stat64 *st)
     return 0;
 }
 
-/* GLib's own reads a seed from the system. The library draws from it for IPv6 only. Seeding costs
- * more than all else that opening a world does, so each gets a copy of one that nobody draws
- * from. */
+/* GLib's own function reads a seed from the system. The library uses it for IPv6 only. Seeding
+ * would dominate the cost of opening a world, so each gets a copy of one seeded generator. */
 void *call_g_rand_new(void)
 {
     static void *first, *(*copy)(void *);
@@ -419,8 +418,8 @@ void *call_g_rand_new(void)
     return copy(first);
 }
 
-/* The library takes 128 KiB for each direction of a connection and then, before a byte is in them,
- * makes them longer by less than a segment: with room for it, the C library need not copy them. */
+/* The library allocates 128 KiB for each direction of a connection and then, while they are empty,
+ * grows them by less than a segment: with spare room the C library need not copy them. */
 void *call_g_realloc(void *p, size_t size)
 {
     if (!size) {

@@ -1,10 +1,9 @@
 /*
  * The simulated host sockets, see host_socket.h.
  *
- * Order of this file: the table; what the far end does (services, dials); readiness; then what the
- * socket calls do, on behalf of host_libc.c. What the library makes of an answer decides what it
- * is: connect() never answers at once, a zero-length send() asks what became of it, ERR and HUP are
- * only told to who asked for IN.
+ * Order of this file: the table; the far end (services, dials); readiness; then the socket calls,
+ * for host_libc.c. Results are chosen for the library: connect() never finishes at once, a
+ * zero-length send() returns its outcome, ERR and HUP are only reported with IN.
  */
 #include "host_socket.h"
 #include "../service.h"
@@ -45,7 +44,7 @@ static uint16_t free_port(struct host_sockets *h)
     return port;
 }
 
-/* The lowest free descriptor, as a kernel gives. */
+/* The lowest free descriptor, as in a kernel. */
 int host_socket_new(struct host_sockets *h, enum host_kind kind)
 {
     unsigned i = 0;
@@ -88,8 +87,8 @@ unsigned host_close(struct host_sockets *h)
     return leaked;
 }
 
-/* A connect() that failed leaves no connection. After the end of both sides, the remote one first,
- * the library waits out TIME_WAIT alone. */
+/* A connect() that failed leaves no connection. After both sides have closed, the remote one first,
+ * only TIME_WAIT of the library is left. */
 unsigned host_connections(const struct host_sockets *h)
 {
     unsigned count = 0;
@@ -160,7 +159,7 @@ static struct host_message *message_add(struct host_socket *so, uint64_t due_ns,
 
 /* ---- the far end: dials ---- */
 
-/* Bytes that came back to a dial. A datagram must be all that is expected, not only begin so. */
+/* Bytes received by a dial. A datagram must equal the expected bytes, not only start with them. */
 static void host_socket_dial_answer(struct host_dial *d, const uint8_t *bytes, size_t len)
 {
     size_t wanted = d->line->expect_len - d->matched, n = 0;
@@ -177,7 +176,7 @@ static void host_socket_dial_answer(struct host_dial *d, const uint8_t *bytes, s
         d->state = DIAL_DONE;
 }
 
-/* The datagram dial whose own address this is, or NULL. */
+/* The datagram dial with this address, or NULL. */
 static struct host_dial *dial_at(struct host_sockets *h, uint32_t addr, uint16_t port)
 {
     unsigned index = (unsigned)port - HOST_CLIENT_PORT;
@@ -187,7 +186,7 @@ static struct host_dial *dial_at(struct host_sockets *h, uint32_t addr, uint16_t
     return &h->dials[index];
 }
 
-/* Has a caller said and heard everything, so that it closes? */
+/* True if a caller has sent and received everything, so that it closes. */
 static bool dial_finished(const struct host_socket *so)
 {
     const struct host_dial *d = so->dial;
@@ -230,7 +229,7 @@ int host_dial(struct host_sockets *h, unsigned index)
 
 /* ---- readiness ---- */
 
-/* Lower *next_ns to a moment that is still to come; true when it has come. */
+/* Lower *next_ns to a future time; true when it has passed. */
 static bool due(const struct host_sockets *h, uint64_t at_ns, uint64_t *next_ns)
 {
     if (at_ns <= h->sim->now_ns)
@@ -240,7 +239,7 @@ static bool due(const struct host_sockets *h, uint64_t at_ns, uint64_t *next_ns)
     return false;
 }
 
-/* Is there something to read from the far end: bytes, or an end? */
+/* True if there is input from the far end: bytes, or the end of the stream. */
 static int readable(struct host_sockets *h, const struct host_socket *so, uint64_t *next_ns)
 {
     if (so->dial)
@@ -345,7 +344,7 @@ void host_socket_connect(struct host_sockets *h, struct host_socket *so, uint32_
     }
 }
 
-/* What became of the connect(), for whichever call asks first. */
+/* The outcome of connect(), for the first call that reads it. */
 static int connect_outcome(struct host_socket *so)
 {
     int error = so->error;
@@ -399,7 +398,7 @@ ssize_t host_socket_send(struct host_sockets *h, struct host_socket *so, const v
     return taken ? (ssize_t)taken : -EAGAIN;
 }
 
-/* As often as it is asked: the library reads twice, and believes an end only the first time. */
+/* Returned every time: the library reads twice, and handles an end only the first time. */
 static ssize_t stream_recv(struct host_sockets *h, struct host_socket *so, void *buf, size_t room)
 {
     enum stream_end end = STREAM_OPEN;
@@ -439,7 +438,7 @@ void host_socket_shutdown(struct host_sockets *h, struct host_socket *so)
 
 /* ---- the calls: datagrams ---- */
 
-/* Pings are answered by every address that a serve line names, and inside the machine's network. */
+/* Every address of a serve line replies to pings, and all inside the machine's network. */
 static void ping(struct host_sockets *h, struct host_socket *so, uint32_t addr,
                  const uint8_t *bytes, size_t len)
 {
@@ -469,7 +468,7 @@ ssize_t host_socket_sendto(struct host_sockets *h, struct host_socket *so, uint3
 {
     if (so->kind == HOST_STREAM)
         return -EISCONN;
-    if (so->kind == HOST_PING) { /* for which the library leaves the port unset */
+    if (so->kind == HOST_PING) { /* the library leaves its port unset */
         ping(h, so, addr, buf, len);
         return (ssize_t)len;
     }
@@ -497,7 +496,7 @@ static struct host_message *message_due(const struct host_sockets *h, const stru
     return m && m->due_ns <= h->sim->now_ns ? m : NULL;
 }
 
-/* An error counts as a byte, so that the library goes on to read it. */
+/* An error counts as a byte, so that the library reads it. */
 size_t host_socket_pending(const struct host_sockets *h, const struct host_socket *so)
 {
     const struct host_message *m = message_due(h, so);

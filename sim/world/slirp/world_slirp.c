@@ -1,15 +1,15 @@
 /*
  * The world `slirp`: libslirp, the user network of QEMU, in virtual time.
  *
- * The library is driven as its documentation asks: slirp_pollfds_fill(), then slirp_pollfds_poll().
- * Both happen at once, at the present moment, for the sockets that it asks about are simulated
- * (host_socket.h) and their state is known without waiting; when nothing is ready, one timer waits
- * for whatever comes first, the library's timers or the next event of a socket.
+ * The library is called as documented: slirp_pollfds_fill(), then slirp_pollfds_poll(). Both are
+ * called at the same virtual time, since its sockets are simulated (host_socket.h) and their state
+ * is known without waiting; when none is ready, one timer waits for the library's timers or the
+ * next event of a socket, whichever is first.
  *
- * Two facts about the library shape this file. Its clock is a process-wide variable that only
- * slirp_pollfds_poll() sets, so that comes before every slirp_input() for which the clock has
- * moved. And some frames, harmless by themselves, crash or confuse the versions in use: guard()
- * keeps these away, and says so in the run's hash.
+ * Two properties of the library matter here. Its clock is a process-wide variable that only
+ * slirp_pollfds_poll() sets, so that is called before every slirp_input() for which the clock has
+ * moved. And some frames crash or confuse the versions in use: guard() drops them, and adds that to
+ * the run's hash.
  */
 #include "host_socket.h"
 #include "../world.h"
@@ -26,18 +26,18 @@ enum {
     ETH_HEADER_LEN = 14,
     IP_HEADER_LEN = 20,
     ARP_LEN = 28,
-    ROUNDS_MAX = 1000,  /* of filling and polling at one moment */
-    IDLE_MS = 1000,     /* the library's answer when no timer of its own runs */
-    ARP_PATIENCE_S = 2, /* after that it drops a packet whose receiver has not told its MAC */
+    ROUNDS_MAX = 1000,         /* of filling and polling at one time */
+    IDLE_MS = 1000,            /* the library's value when none of its timers runs */
+    ARP_PATIENCE_S = 2,        /* after that it drops a packet without a reply to its ARP request */
     VERSION_FRAGMENTS = 40800, /* 4.8.0 takes fragments in any order */
     VERSION_URGENT = 40902,    /* 4.9.2 has CVE-2026-9539 fixed */
 };
 
-#define ADDRESS_NETWORK  UINT32_C(0x0a000200) /* 10.0.2.0/24, as QEMU has it */
+#define ADDRESS_NETWORK  UINT32_C(0x0a000200) /* 10.0.2.0/24, as in QEMU */
 #define ADDRESS_MASK     UINT32_C(0xffffff00)
 #define ADDRESS_HOST     UINT32_C(0x0a000202)
 #define ADDRESS_RESOLVER UINT32_C(0x0a000203)
-#define ADDRESS_MACHINE  UINT32_C(0x0a00020f) /* the first that DHCP gives */
+#define ADDRESS_MACHINE  UINT32_C(0x0a00020f) /* the first address of its DHCP server */
 #define ADDRESS_LOOPBACK UINT32_C(0x7f000001)
 
 struct world {
@@ -49,29 +49,29 @@ struct world {
     struct sim_timer timer;
 
     /* One round of filling and polling. */
-    uint64_t polled_ns; /* when the last one was */
-    uint64_t ahead_ns;  /* the library's clock minus ours: only at the end, to let packets expire */
+    uint64_t polled_ns; /* time of the last one */
+    uint64_t ahead_ns;  /* the library's clock minus ours: only at the end, to expire packets */
     int ready[HOST_SOCKET_MAX]; /* by index in the round */
-    unsigned asked, answered;   /* sockets in the round, and those of them that are ready */
-    uint64_t next_ns;           /* when one that is not may be */
+    unsigned asked, answered;   /* sockets in the round, and those that are ready */
+    uint64_t next_ns;           /* when one of the others may be */
     uint32_t timeout_ms;        /* the library's own */
 
-    /* Frames of the library on their way to the port: length (4 bytes), bytes, length, ... */
+    /* Frames from the library to the port: length (4 bytes), bytes, length, ... */
     uint8_t *frames;
     size_t frames_len, frames_size;
     bool sending;
 
     unsigned forwarded; /* dials that have a host forwarding */
     uint64_t guarded_fragment, guarded_urgent, guarded_oversize;
-    char guest_error[80]; /* the library's last complaint */
+    char guest_error[80]; /* the library's last error message */
     char description[160];
 
-    struct host_sockets host; /* last: its table is only touched where it is used */
+    struct host_sockets host; /* last: unused parts of its table are not accessed */
 };
 
 /* ---- called by the library ---- */
 
-/* The library must not be called from here, so the frame waits until it has returned. */
+/* The library is not reentrant, so the frame waits until it has returned. */
 static ssize_t queue_frame(const void *buf, size_t len, void *opaque)
 {
     struct world *w = opaque;
@@ -116,7 +116,7 @@ static void can_take_more(void *opaque)
     (void)opaque;
 }
 
-/* No timers: the only one that there is belongs to IPv6, which is off. */
+/* No timers: the only one belongs to IPv6, which is off. */
 static const SlirpCb callbacks = {
     .send_packet = queue_frame,
     .guest_error = guest_error,
@@ -164,7 +164,7 @@ static void send_frames(struct world *w)
     w->sending = false;
 }
 
-/* Ask the library for its sockets and tell it which are ready, at the present moment. */
+/* Get the library's sockets and report which are ready, at the present time. */
 static void poll_round(struct world *w)
 {
     w->asked = 0;
@@ -180,9 +180,9 @@ static void poll_round(struct world *w)
 }
 
 /*
- * The library forgets what it has not sent yet when a connection is reset. reset-after= counts
- * bytes that arrive, so a reset is held until the machine has acknowledged what came before it: the
- * last column of the library's table of connections, SendQ, is 0. True when one is released.
+ * The library drops unsent bytes when a connection is reset. reset-after= counts bytes that arrive,
+ * so a reset is delayed until the machine has acknowledged the bytes before it: the last column of
+ * the library's table of connections, SendQ, is 0. True when one is released.
  */
 static bool release_resets(struct world *w)
 {
@@ -210,7 +210,7 @@ static struct in_addr in_addr(uint32_t address)
     return (struct in_addr){htonl(address)};
 }
 
-/* A forwarding is needed until the connection is accepted, or the datagram answered. */
+/* A forwarding is needed until the connection is accepted, or the datagram has its reply. */
 static void remove_forwardings(struct world *w)
 {
     for (unsigned i = 0; i < w->scenario->dial_count && w->forwarded; i++) {
@@ -230,9 +230,9 @@ static void remove_forwardings(struct world *w)
 }
 
 /*
- * Poll until nothing is ready, then set the timer. An earlier setting stays: to wake up early is
- * harmless, and one event per frame would pile up in the queue. An idle library need not be woken:
- * its clock is set before the next frame goes in.
+ * Poll until nothing is ready, then set the timer. An earlier setting is kept: waking up early is
+ * harmless, and one event per frame would fill the queue. An idle library needs no timer: its clock
+ * is set before the next frame.
  */
 static void run(struct world *w)
 {
@@ -269,7 +269,8 @@ static void timer_fires(void *ctx, uint64_t arg)
 
 /* ---- frames from the machine ---- */
 
-/* What about this frame the library must not see, by version: a name for the hash, or NULL. */
+/* The reason why this version of the library must not get this frame, a name for the hash, or
+ * NULL. */
 static const char *guard(struct world *w, const uint8_t *frame, size_t len)
 {
     const uint8_t *ip = frame + ETH_HEADER_LEN;
@@ -355,7 +356,7 @@ static void check_dials(struct world *w)
     }
 }
 
-/* ---- a world's life ---- */
+/* ---- the life of a world ---- */
 
 static unsigned version_number(const char *text)
 {
@@ -415,7 +416,7 @@ static int slirp_world_open(struct sim *sim, const struct scenario *sc, struct w
     }
     for (unsigned i = 0; i < sc->dial_count; i++)
         sim_at(sim, SIM_POWER_ON_NS + sc->dials[i].at_ns, EVENT_TIMER, dial, w, i);
-    run(w); /* sets the library's clock, which another world of this process has left elsewhere */
+    run(w); /* sets the library's clock, which another world of this process may have moved */
     *out = w;
     return 0;
 }
@@ -430,7 +431,7 @@ static bool slirp_world_busy(const struct world *w)
 
 static const char *slirp_world_describe(const struct world *w)
 {
-    /* The buffer is not part of what the world is. */
+    /* The buffer is reused by the next world. */
     char *text = ((struct world *)(uintptr_t)w)->description;
 
     snprintf(text, sizeof(w->description),
@@ -441,7 +442,7 @@ static const char *slirp_world_describe(const struct world *w)
     return text;
 }
 
-/* Answer the ARP requests among the frames that wait (RFC 826), with no matter which MAC. */
+/* Reply to the ARP requests among the waiting frames (RFC 826), with any MAC. */
 static void answer_arp(struct world *w)
 {
     for (size_t at = 0; at < w->frames_len;) {
@@ -456,7 +457,7 @@ static void answer_arp(struct world *w)
         memcpy(reply, frame, sizeof(reply));
         reply[21] = 2;
         reply[22] = 2;                     /* the MAC, 02:... */
-        memcpy(reply + 28, frame + 38, 4); /* its sender is who was looked for */
+        memcpy(reply + 28, frame + 38, 4); /* its sender is the address requested */
         host_enter(&w->host);
         slirp_input(w->slirp, reply, sizeof(reply));
         host_leave();
@@ -464,9 +465,9 @@ static void answer_arp(struct world *w)
 }
 
 /*
- * slirp_cleanup() leaks packets that wait to be sent, mostly for an ARP answer. Move the library's
- * clock so that they expire, and let out what comes after them: each round takes one packet of a
- * connection, and a round that only drops some shows no frame.
+ * slirp_cleanup() leaks packets that wait to be sent, mostly for an ARP reply. Move the library's
+ * clock so that they expire, and send those after them: each round takes one packet per connection,
+ * and a round that only drops packets has no frame.
  */
 static void drain(struct world *w)
 {
@@ -526,7 +527,7 @@ static void no_port(void *ctx, const uint8_t *frame, size_t len)
     (void)len;
 }
 
-/* A host forwarding makes the library open a socket: is it one of ours? */
+/* A host forwarding makes the library open a socket, which must be virtual. */
 static bool library_uses_virtual_sockets(void)
 {
     struct sim sim = {0};
@@ -550,8 +551,8 @@ static bool library_uses_virtual_sockets(void)
 
 int world_slirp_self_test(void)
 {
-    /* Each connection of the library takes and frees 256 KiB: keep them, not give them back to the
-     * system each time. */
+    /* Each connection of the library allocates and frees 256 KiB: keep them instead of returning
+     * them to the system. */
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
     mallopt(M_MMAP_THRESHOLD, 64 << 20);
     unsetenv("SLIRP_DEBUG");
