@@ -1,4 +1,4 @@
-/* Output set aside: see aside.h. */
+/* Captured output: see aside.h. */
 #include "aside.h"
 #include "../../sim/base/memory.h"
 #include "exit_codes.h"
@@ -17,7 +17,7 @@ static struct aside **aside_slot(FILE *stream)
 static void aside_print_all(void)
 {
     if (owner != getpid())
-        return; /* a child: what it printed is its parent's to report */
+        return; /* a child: its output is reported by its parent */
     for (unsigned i = 0; i < 2; i++) {
         struct aside *a = open_now[i];
         char *text;

@@ -1,7 +1,6 @@
 /*
- * What is printed while something runs, by this process and by its children, set aside: it is
- * reported later, in the form that the options ask for. Should the process exit meanwhile, it is
- * printed after all.
+ * Captures the output of this process and its children for a while, to report it later in the form
+ * that the options request. If the process exits before that, it is printed.
  */
 #ifndef DRYWIRE_ASIDE_H
 #define DRYWIRE_ASIDE_H
@@ -10,13 +9,13 @@
 
 struct aside {
     FILE *stream;
-    int kept, saved; /* descriptors: a file in memory, and the one of before */
+    int kept, saved; /* descriptors: a file in memory, and the original one */
 };
 
-/* From now on `stream` (stdout or stderr) is set aside. */
+/* Start to capture `stream` (stdout or stderr). */
 void aside_begin(struct aside *a, FILE *stream);
 
-/* Back to before; returns what was printed, NUL-terminated, to be freed. */
+/* Restore the stream; returns the captured text, NUL-terminated, to be freed. */
 char *aside_end(struct aside *a);
 
 #endif

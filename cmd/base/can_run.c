@@ -1,4 +1,4 @@
-/* Is what a scenario needs here? See can_run.h. */
+/* Checks for the requirements of a scenario: see can_run.h. */
 #include "can_run.h"
 #include "exit_codes.h"
 #include "../../sim/text/values.h"

@@ -1,4 +1,4 @@
-/* Which exit code: see exit_codes.h. */
+/* Exit codes: see exit_codes.h. */
 #include "exit_codes.h"
 #include "../../core/base/array.h"
 

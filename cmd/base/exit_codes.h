@@ -1,6 +1,4 @@
-/*
- * What `drywire` and its tools exit with. None exceeds 125, so that `git bisect run` works.
- */
+/* The exit codes of `drywire` and its tools. None exceeds 125, so that `git bisect run` works. */
 #ifndef DRYWIRE_EXIT_CODES_H
 #define DRYWIRE_EXIT_CODES_H
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* All of it, at most `max` bytes and one more. */
+/* The whole file, at most `max` bytes and one more. */
 static uint8_t *files_bytes(FILE *f, size_t max, size_t *len)
 {
     size_t size = 1 << 16, most = max + 1;
@@ -25,8 +25,8 @@ static uint8_t *files_bytes(FILE *f, size_t max, size_t *len)
     }
 }
 
-/* What is left of an open file, NULL: it could not be opened; see struct source. Of a file that is
- * too large as it lies there nothing is read. */
+/* The rest of an open file; NULL: it could not be opened; see struct source. A file that is already
+ * too large is not read. */
 static int files_take(FILE *f, size_t max, uint8_t **bytes, size_t *len, char *problem,
                       size_t problem_size)
 {
@@ -112,7 +112,7 @@ bool capture_recognised(const char *path)
     FILE *f;
 
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-        return true; /* a pipe can be read only once, and that is the reader's */
+        return true; /* a pipe can be read only once, by its reader */
     f = fopen(path, "rb");
     len = f ? fread(first, 1, sizeof(first), f) : 0;
     if (f)

@@ -1,12 +1,10 @@
-/*
- * Scenarios and captures read from files of this host: what sim takes as bytes.
- */
+/* Scenarios and captures read from files of this host, for sim, which takes bytes. */
 #ifndef DRYWIRE_FILES_H
 #define DRYWIRE_FILES_H
 
 #include "../../sim/scenario/scenario.h"
 
-/* The host's files, with errors in its words. */
+/* The host's files, with its error messages. */
 extern const struct source host_files;
 
 /* Read a scenario from a file ("-": standard input), as scenario_parse() does; how->files is set.
@@ -14,15 +12,15 @@ extern const struct source host_files;
 int scenario_read(const char *path, const struct scenario_reading *how, struct scenario **out,
                   FILE *errors);
 
-/* scenario_parse() a text that names files. */
+/* scenario_parse() of a text that names files. */
 int files_parse(const char *path, const char *text, size_t len, struct scenario **out,
                 FILE *errors);
 
-/* capture_from() the host's files. */
+/* capture_from() with the host's files. */
 int capture_read(struct capture *c, const char *path, char *problem, size_t problem_size);
 int capture_read_cut(struct capture *c, const char *path, char *problem, size_t problem_size);
 
-/* Does the file begin like a capture? */
+/* True if the file starts like a capture. */
 bool capture_recognised(const char *path);
 
 #endif

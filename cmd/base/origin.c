@@ -1,4 +1,4 @@
-/* The words of a capture's header: see origin.h. */
+/* The comments of a capture's header: see origin.h. */
 #include "origin.h"
 #include "../../sim/frame/pcapng.h"
 #include "revision.h"
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A line; a backslash and what is no printable text are written \xNN. */
+/* A line; backslashes and unprintable bytes are written as \xNN. */
 static void origin_add(char *buf, const char *key, const char *value)
 {
     size_t n = strlen(buf);
@@ -73,7 +73,7 @@ void origin_of(struct origin *origin, const struct scenario *sc, const struct or
         origin->header.verdict_at =
             strlen(buf) == at + FAILURE_WORDS_MAX + 1 ? at : 0; /* there was room */
     }
-    buf[strlen(buf) - 1] = 0; /* no line end behind the last one */
+    buf[strlen(buf) - 1] = 0; /* no newline after the last line */
     origin->header.comments[0] = buf;
     origin->header.comments[1] = strlen(sc->text) <= PCAPNG_COMMENT_MAX ? sc->text : NULL;
     origin->header.comments[2] = NULL;

@@ -1,4 +1,4 @@
-/* Files that are written whole or not at all: see outputs.h. */
+/* Files that are written completely or not at all: see outputs.h. */
 #include "outputs.h"
 #include "exit_codes.h"
 #include "whole_file.h"
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Leaves nothing behind, and nothing under its final name meanwhile. */
+/* Leaves no file, and none under the final name meanwhile. */
 int output_check(const char *option, const char *path)
 {
     struct whole_file w;
@@ -19,7 +19,7 @@ int output_check(const char *option, const char *path)
     if (!path)
         return 0;
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
-        bad = access(path, W_OK); /* to open a FIFO is to wait for its reader */
+        bad = access(path, W_OK); /* opening a FIFO would wait for its reader */
     } else {
         bad = whole_file_open(&w, path);
         if (!bad)
@@ -46,7 +46,7 @@ int output_write(const char *option, const char *path, const void *bytes, size_t
 
     good = whole_file_open(&w, path) == 0;
     if (good) {
-        fwrite(bytes, 1, len, w.file); /* an error is found by the close */
+        fwrite(bytes, 1, len, w.file); /* an error is reported by the close */
         good = whole_file_close(&w) == 0;
     }
     if (good)

@@ -1,6 +1,6 @@
 /*
- * The scenario files that words of the command line stand for: files as named, folders searched for
- * *.scn, each folder's in the order of their bytes.
+ * The scenario files named by words of the command line: files, and folders searched for *.scn,
+ * each folder in byte order.
  */
 #ifndef DRYWIRE_PATHS_H
 #define DRYWIRE_PATHS_H
@@ -9,22 +9,21 @@
 #include <stdio.h>
 
 struct paths {
-    char **path; /* ours until paths_free() */
+    char **path; /* owned until paths_free() */
     size_t count, size;
 };
 
-/* Add what `count` words name to *p, which starts as {0}; freed by paths_free(). What cannot be
- * found or searched is added as it is: whoever reads it reports why. Out of memory ends the
- * program. */
+/* Add the files of `count` words to *p, which starts as {0}; freed by paths_free(). A word that
+ * cannot be found or searched is added unchanged: its reader reports the error. Out of memory ends
+ * the program. */
 void paths_collect(struct paths *p, char **words, int count);
 void paths_free(struct paths *p);
 
-/* The same, and there must be one: 0, or EXIT_NOTHING after a line on stderr. */
+/* The same, with at least one file: 0, or EXIT_NOTHING after a line on stderr. */
 int paths_scenarios(struct paths *p, char **words, int count);
 
-/* A path cannot be used, errno has the reason: a line on `errors`, with the nearest name of its
- * folder.
- */
+/* Report a path that cannot be used, with the reason of errno: a line on `errors`, with the nearest
+ * name in its folder. */
 void paths_report_missing(FILE *errors, const char *path);
 
 #endif

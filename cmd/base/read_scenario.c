@@ -1,4 +1,4 @@
-/* A scenario as a run needs it: see read_scenario.h. */
+/* Reads a scenario for a run: see read_scenario.h. */
 #include "read_scenario.h"
 #include "files.h"
 #include "exit_codes.h"
@@ -19,7 +19,7 @@ int read_scenario(const char *path, const struct run_choice *choice, struct scen
         return EXIT_USAGE;
     }
     code = scenario_read(path, &(struct scenario_reading){.device = choice->device}, out, errors);
-    if (code || choice->guest || vocabulary_check(*out, errors)) /* a stranger says what it likes */
+    if (code || choice->guest || vocabulary_check(*out, errors)) /* external: any line */
         return code;
     scenario_free(*out);
     return EXIT_USAGE;

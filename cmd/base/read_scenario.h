@@ -1,4 +1,4 @@
-/* A scenario that the command line names, read as a run needs it. */
+/* Reads a scenario of the command line for a run. */
 #ifndef DRYWIRE_READ_SCENARIO_H
 #define DRYWIRE_READ_SCENARIO_H
 
@@ -6,14 +6,14 @@
 #include <stdio.h>
 
 /*
- * Read the file ("-": standard input), its device line changed by `choice`; with a guest of
- * someone else, expectations may be about lines that the core does not print. It is freed by
- * scenario_free(). 0, or EXIT_USAGE after a line on `errors`.
+ * Read the file ("-": standard input), its device line changed by `choice`; with an external guest,
+ * expectations may name lines that the core does not print. Freed by scenario_free(). 0, or
+ * EXIT_USAGE after a line on `errors`.
  */
 int read_scenario(const char *path, const struct run_choice *choice, struct scenario **out,
                   FILE *errors);
 
-/* The same for one of many: *error is the line, to be freed, or NULL; nothing is printed. */
+/* The same for one of many: *error is the message, to be freed, or NULL; nothing is printed. */
 int read_scenario_line(const char *path, const struct run_choice *choice, struct scenario **out,
                        char **error);
 

@@ -1,4 +1,4 @@
-/* Which of a scenario's runs: see run_choice.h. */
+/* The choice of a scenario's run: see run_choice.h. */
 #include "run_choice.h"
 #include <stddef.h>
 

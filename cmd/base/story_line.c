@@ -1,4 +1,4 @@
-/* A moment and a frame in words: see story_line.h. */
+/* A time and a frame in words: see story_line.h. */
 #include "story_line.h"
 #include "../../sim/engine/sim.h"
 #include <inttypes.h>

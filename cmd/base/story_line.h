@@ -1,4 +1,4 @@
-/* A moment of a run, a frame in words, and both in a line, as every ladder shows them. */
+/* A time of a run, a frame in words, and both in a line, as in all ladders. */
 #ifndef DRYWIRE_STORY_LINE_H
 #define DRYWIRE_STORY_LINE_H
 

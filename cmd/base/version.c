@@ -1,4 +1,4 @@
-/* Which drywire this is: see version.h. */
+/* The version: see version.h. */
 #include "version.h"
 #include "revision.h"
 #include "../../sim/world/world.h"

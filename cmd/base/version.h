@@ -1,10 +1,10 @@
-/* Which drywire this is. */
+/* The version of drywire. */
 #ifndef DRYWIRE_VERSION_H
 #define DRYWIRE_VERSION_H
 
 #include <stddef.h>
 
-/* In words, and what it is linked with. */
+/* The version in words, with the libraries it is linked with. */
 void version_words(char *buf, size_t size);
 
 #endif

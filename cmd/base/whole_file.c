@@ -1,4 +1,4 @@
-/* A file that is whole or not there: see whole_file.h. */
+/* A file that is complete or absent: see whole_file.h. */
 #include "whole_file.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@ enum { SUFFIX_MAX = 40 };
 
 static pid_t owner;
 
-/* Its standard output and error: a worker's own are other files. */
+/* The owner's standard output and error: those of a worker are redirected. */
 static int streams[3] = {0, 1, 2};
 
 void whole_file_own(void)
@@ -24,7 +24,7 @@ void whole_file_own(void)
 
 static bool stdout_failed;
 
-/* The descriptor that a name such as /dev/stdout is, in the owner; -1: it is a file's name. */
+/* The owner's descriptor of a name such as /dev/stdout; -1: a file name. */
 static int whole_file_stream_of(const char *path)
 {
     static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
@@ -54,7 +54,8 @@ void whole_file_leave_streams(void)
     }
 }
 
-/* Where the file is, to be freed: a symbolic link stays one. NULL: nowhere yet, or no memory. */
+/* The path of the file, to be freed: a symbolic link is kept. NULL: it does not exist, or no
+ * memory. */
 static char *whole_file_place_of(const char *path)
 {
     struct stat st;
@@ -75,7 +76,7 @@ static char *whole_file_temporary_name(const char *path)
     return name;
 }
 
-/* What is no regular file is written as it is, and so is what a link will make. */
+/* A special file is written in place, and so is the target of a dangling link. */
 static FILE *whole_file_open_in_place(const char *path)
 {
     int fd = whole_file_stream_of(path);
@@ -125,7 +126,7 @@ static void whole_file_sink_write(void *ctx, const void *bytes, size_t len)
 {
     struct whole_file *w = ctx;
 
-    fwrite(bytes, 1, len, w->file); /* an error stays in the FILE */
+    fwrite(bytes, 1, len, w->file); /* an error is kept in the FILE */
     fflush(w->file);
 }
 
@@ -148,7 +149,7 @@ int whole_file_close(struct whole_file *w)
 {
     int error = 0;
 
-    /* An error of an earlier write is remembered by the FILE, its errno is gone: write again. */
+    /* The FILE remembers an error of an earlier write, but not its errno: write again. */
     if (ferror(w->file)) {
         clearerr(w->file);
         error = fputc(0, w->file) == EOF || fflush(w->file) ? errno : EIO;

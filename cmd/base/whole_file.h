@@ -1,11 +1,11 @@
 /*
- * A file that appears under its name only when it is whole: written under a temporary name beside
- * it and renamed at the end; through a symbolic link, which stays. A path that is there and is no
- * regular file (a FIFO) is written in place. /dev/stdout, /dev/stderr, /dev/fd/N and
- * /proc/self/fd/N are the owner's descriptors, whatever a worker's own are.
+ * A file that appears under its name only when it is complete: written under a temporary name in
+ * the same folder and renamed at the end; a symbolic link is kept. A path that is not a regular
+ * file (a FIFO) is written in place. /dev/stdout, /dev/stderr, /dev/fd/N and /proc/self/fd/N are
+ * the owner's descriptors, also in a worker.
  *
- * The temporary name has the number of the process that owns the outputs, so that two runs into one
- * path do not disturb each other, and so that the owner finds what a worker that crashed has left.
+ * The temporary name contains the pid of the process that owns the outputs, so that two runs with
+ * one path do not conflict, and the owner finds the file of a crashed worker.
  */
 #ifndef DRYWIRE_WHOLE_FILE_H
 #define DRYWIRE_WHOLE_FILE_H
@@ -20,36 +20,36 @@ struct whole_file {
     bool on_stdout;
 };
 
-/* From now on this process and its children write in the name of this process. */
+/* From now on this process owns the outputs, also those of its children. */
 void whole_file_own(void);
 
-/* Is that name standard output, error or another descriptor of the owner's? */
+/* True if the name is standard output, standard error or another descriptor of the owner. */
 bool whole_file_is_stream(const char *path);
 
-/* This process writes none of the owner's streams: what it leaves behind must not keep them open.
- */
+/* This process does not write the owner's streams: its remaining children must not keep them
+ * open. */
 void whole_file_leave_streams(void);
 
 /* Open for writing: 0, or -1 with errno set and nothing left on disk. */
 int whole_file_open(struct whole_file *w, const char *path);
 
-/* What a run writes into it; each write is on disk when it returns. */
+/* The sink for a run; unbuffered. */
 struct sink whole_file_sink(struct whole_file *w);
 
 /* Finish: 0, or -1 with errno set (disk full...) and nothing left on disk. */
 int whole_file_close(struct whole_file *w);
 
-/* Give up: nothing is left on disk. Harmless after a failed open. */
+/* Discard it: nothing is left on disk. Harmless after a failed open. */
 void whole_file_discard(struct whole_file *w);
 
-/* Did a file on this process's standard output fail? Then its own line has reported that. */
+/* True if a file on this process's standard output failed, which has been reported. */
 bool whole_file_stdout_failed(void);
 
-/* What a process wrote for `path` before it died: give it its name, cut to what `whole` says are
- * the bytes of whole records. 0, or -1: there is nothing whole, and nothing is left. */
+/* Rename the file that a process wrote for `path` before it died, cut to its complete records,
+ * whose bytes `whole` returns. 0, or -1: no complete record, and no file is left. */
 int whole_file_rescue(const char *path, long (*whole)(FILE *f));
 long whole_file_lines(FILE *f);  /* for text */
-long whole_file_blocks(FILE *f); /* for a pcapng of ours */
+long whole_file_blocks(FILE *f); /* for our pcapng */
 
 /* Or remove it. */
 void whole_file_remove(const char *path);
