@@ -4,10 +4,11 @@
 
 #include <stddef.h>
 
-/* The folder that this program is in: where the images are as well. */
+/* The folder of this program, which also has the images. */
 const char *image_folder(char *buf, size_t size);
 
-/* The first bytes of an image's build id, as it will print them. 0, or EXIT_USAGE after a line. */
+/* The first bytes of an image's build id, as the kernel prints them. 0, or EXIT_USAGE after a
+ * line. */
 int image_build_id(const char *path, char id[9]);
 
 #endif

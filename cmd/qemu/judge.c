@@ -8,7 +8,7 @@
 enum {
     LINE_MAX_OCTETS = 512,   /* longer than any frame */
     FOREIGN_LINES_MAX = 200, /* firmware's, before the first framed line */
-    STATUS_NO_START = 1,     /* QEMU's own, after a line on stderr */
+    STATUS_NO_START = 1,     /* of QEMU, after a line on stderr */
     STATUS_OK = 33,
     STATUS_FAIL = 35,
     STATUS_PANIC = 37,
@@ -20,10 +20,10 @@ struct judge {
     struct sim sim; /* for its time and its failure */
     struct expectations expectations;
     uint64_t sequence;      /* of the last framed line */
-    uint64_t plan, results; /* how many cases there are; the lines that say how one went */
+    uint64_t plan, results; /* number of cases; lines with the result of one */
     unsigned foreign;
     bool ended, run_unknown;
-    char trouble[160];      /* what the driver last said about a device that does not do its part */
+    char trouble[160];      /* the driver's last report about a failing device */
     enum judgement verdict; /* found so far, JUDGED_PASS: none */
     struct failure failure;
     char line[LINE_MAX_OCTETS];
@@ -58,7 +58,7 @@ void judge_free(struct judge *j)
     free(j);
 }
 
-/* The first verdict of the table counts, not the first in time: a panic cuts lines in two. */
+/* The verdict that is first in the table counts, not the first in time: a panic splits lines. */
 static void __attribute__((format(printf, 4, 5)))
 judge_found(struct judge *j, enum judgement v, const char *oracle, const char *format, ...)
 {
@@ -85,7 +85,7 @@ static void judge_take(struct judge *j, enum judgement v, const struct failure *
     j->failure = *failure;
 }
 
-/* The expectations said something: it becomes ours, and they may say more. */
+/* Take over a failure of the expectations, which may report more. */
 static void judge_adopt(struct judge *j, enum judgement v)
 {
     judge_take(j, v, &j->sim.failure);
@@ -97,7 +97,7 @@ void judge_violation(struct judge *j, const struct failure *failure)
     judge_take(j, JUDGED_FAIL, failure);
 }
 
-/* Take the frame off: the body, NUL-terminated in place, or NULL after a verdict. */
+/* Remove the frame: returns the body, NUL-terminated in place, or NULL after a verdict. */
 static char *judge_unframe(struct judge *j, char *line, size_t len)
 {
     uint64_t sequence;
@@ -118,7 +118,7 @@ static char *judge_unframe(struct judge *j, char *line, size_t len)
                     (unsigned long long)j->sequence, line);
     if (!sequence)
         return NULL;
-    j->sequence = sequence; /* behind a gap too: a panic cuts the line before its own */
+    j->sequence = sequence; /* after a gap too: a panic cuts the line before its own */
     return text;
 }
 
@@ -161,7 +161,7 @@ static bool judge_starts(const char *line, const char *with)
     return !strncmp(line, with, strlen(with));
 }
 
-/* A kernel that cannot read its command line does not know the run; it says so and fails. */
+/* A kernel that cannot parse its command line has no run id; it reports that and fails. */
 static void judge_begin_line(struct judge *j, const char *line)
 {
     char run[16];
@@ -179,7 +179,7 @@ static void judge_begin_line(struct judge *j, const char *line)
     j->plan = judge_count(line, "plan");
 }
 
-/* "test: end": everything that was planned went well, and nothing else did. */
+/* "test: end": all planned cases have passed, and no others ran. */
 static void judge_end_line(struct judge *j, const char *line)
 {
     uint64_t ok = judge_count(line, "ok"), fail = judge_count(line, "fail"),
@@ -208,7 +208,7 @@ static void judge_control_line(struct judge *j, const char *line)
         judge_end_line(j, line);
 }
 
-/* A whole framed line without its frame: its time comes off the end, the rest is judged. */
+/* A complete line without its frame: its time is removed, the rest is checked. */
 static void judge_body(struct judge *j, char *line,
                        void (*on_line)(void *ctx, uint64_t time_ns, const char *line), void *ctx)
 {
@@ -266,7 +266,7 @@ void judge_bytes(struct judge *j, const char *bytes, size_t len,
         } else {
             bool plain = (bytes[i] >= ' ' && bytes[i] <= '~') || bytes[i] == '\r';
 
-            j->line[j->len++] = plain ? bytes[i] : '?'; /* messages show it on a terminal */
+            j->line[j->len++] = plain ? bytes[i] : '?'; /* messages print it on a terminal */
         }
     }
 }
@@ -286,7 +286,7 @@ bool judge_begun(const struct judge *j)
     return j->sequence > 0;
 }
 
-/* What the way it ended says, in the order of the verdicts. */
+/* The verdict of how it ended, in the order of the verdicts. */
 static void judge_status(struct judge *j, const struct judge_end *end)
 {
     bool has_status = end->exited && !end->signal;
@@ -311,7 +311,7 @@ static void judge_status(struct judge *j, const struct judge_end *end)
                     "fault?) or switched off",
                     last);
     if (!end->exited && !end->limit)
-        return; /* it was ended because nothing could save it: no wonder that the end is missing */
+        return; /* it was stopped after a failure, so the end is missing */
     if (j->len)
         judge_found(j, JUDGED_INCOMPLETE, "serial.end", "the last line is incomplete: \"%.*s\"",
                     (int)j->len, j->line);
@@ -323,7 +323,7 @@ static void judge_status(struct judge *j, const struct judge_end *end)
                     STATUS_OK);
 }
 
-/* What the driver noticed is the cause of most things that did not come: it is said first. */
+/* A failure that the driver reported is the cause of most missing lines: report it first. */
 static void judge_add_trouble(struct judge *j)
 {
     char message[sizeof(j->failure.message)];

@@ -1,12 +1,12 @@
 /*
- * The far side in real time: see live.h; far_side.h has what is served, peer.h how frames come and
- * go.
+ * The far side in real time: see live.h; far_side.h has the services, peer.h sends and receives
+ * frames.
  *
  * Virtual time is slaved to a clock: it is power-on until the guest's first frame and then power-on
- * plus what has passed since. One turn of the loop runs the events that are due, takes a batch of
- * frames, runs what they caused, hands a batch to the guest and sleeps until the next event. What
- * is late by the clock still happens at its own virtual time and in order, so a world behaves as in
- * the simulator; only the guest makes the run one that cannot be repeated.
+ * plus the elapsed time. One turn of the loop runs due events, receives a batch of frames, runs
+ * their events, sends a batch to the guest and sleeps until the next event. Events that are late by
+ * the clock still run at their own virtual time and in order, so a world behaves as in the
+ * simulator; only the guest makes the run unrepeatable.
  */
 #include "live.h"
 #include "../../sim/run/far_side.h"
@@ -27,10 +27,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What is due so soon is done now: to sleep for it would take longer. */
+/* An event this close runs now: sleeping would take longer. */
 #define EARLY_NS (20 * NS_PER_US)
 
-/* A frame as it went by, to be put into words only when a failure wants them. */
+/* A recent frame, formatted only for a failure. */
 struct seen {
     uint64_t time_ns;
     enum direction direction;
@@ -48,8 +48,8 @@ struct live {
     struct sim sim;
     struct far_side far;
     struct peer peer;
-    int signals;       /* SIGTERM and SIGINT come as bytes of this descriptor */
-    uint64_t start_ns; /* by the clock: when the waiting began, then when the first frame came */
+    int signals;       /* SIGTERM and SIGINT arrive as bytes of this descriptor */
+    uint64_t start_ns; /* by the clock: start of the wait, then arrival of the first frame */
     bool started;
     struct seen last[LAST_FRAMES];
     unsigned last_count;
@@ -105,17 +105,17 @@ static uint64_t live_virtual_now(const struct live *l)
     return SIM_POWER_ON_NS + (live_clock_ns() - l->start_ns);
 }
 
-/* Run what is due by `now`. */
+/* Run events due by `now`. */
 static void live_run_until(struct live *l, uint64_t now)
 {
     while (!sim_failed(&l->sim) && sim_next(&l->sim) <= now + EARLY_NS)
         sim_step(&l->sim);
     if (l->sim.now_ns < now)
         l->sim.now_ns = now;
-    l->sim.tape_count = 0; /* nobody will ask a run that cannot be repeated what it drew */
+    l->sim.tape_count = 0; /* the draws of a run that cannot be repeated are not needed */
 }
 
-/* How long there is nothing to do unless a frame comes. */
+/* The time until the next event. */
 static uint64_t live_idle_ns(const struct live *l)
 {
     uint64_t next = sim_next(&l->sim), now;
@@ -156,7 +156,7 @@ static void live_schedule_actions(struct live *l)
     }
 }
 
-/* Take one batch of frames; how many, or -1. */
+/* Receive one batch of frames; returns how many, or -1. */
 static int live_take_frames(struct live *l)
 {
     int n = peer_receive(&l->peer);
@@ -171,8 +171,8 @@ static int live_take_frames(struct live *l)
     return n;
 }
 
-/* What the guest sent before the end was asked for is in the socket: on a busy machine both are
- * found together. */
+/* Frames that the guest sent before the stop request are still in the socket: on a busy machine
+ * both arrive together. */
 static int live_last_frames(struct live *l)
 {
     int n = PEER_BATCH;
@@ -185,7 +185,7 @@ static int live_last_frames(struct live *l)
     return n < 0 ? EXIT_USAGE : EXIT_PASS;
 }
 
-/* An exit code, or EXIT_PASS with the verdict in l->sim. */
+/* Returns an exit code, or EXIT_PASS with the verdict in l->sim. */
 static int live_loop(struct live *l)
 {
     uint64_t sleep_ns;
@@ -274,7 +274,7 @@ static void live_failure_block(const struct live *l, const char *world)
     report_block(stdout, &it);
 }
 
-/* The exit code. Whoever shares the failure tells of an output that cannot be written. */
+/* The exit code. With a shared failure, its reader reports an output that cannot be written. */
 static int live_fail(const struct live *l, const char *world)
 {
     if (l->guest.failure)
@@ -284,7 +284,7 @@ static int live_fail(const struct live *l, const char *world)
     return failure_code(l->sim.failure.kind);
 }
 
-/* A run that has failed already keeps its failure: then a line tells of the capture. */
+/* A run that has failed keeps its failure: then a line reports the capture. */
 static int live_fail_capture(struct live *l)
 {
     const char *path = l->settings->pcap, *why = strerror(errno);
@@ -299,7 +299,7 @@ static int live_fail_capture(struct live *l)
 
 /* ---- its life ---- */
 
-/* From now on these two wait until they are asked for: the socket's path is always removed. */
+/* Block these two signals until they are read: the socket's path is always removed. */
 static int live_signals_open(void)
 {
     sigset_t set;
@@ -335,7 +335,7 @@ static int live_run(struct live *l)
     }
     oracles_real_time(l->far.oracles);
     if (l->settings->counted)
-        oracles_off(l->far.oracles, "arp.rate"); /* the guest's seconds are not ours */
+        oracles_off(l->far.oracles, "arp.rate"); /* the guest has another clock */
     live_schedule_actions(l);
     live_announce(l);
     l->start_ns = live_clock_ns();

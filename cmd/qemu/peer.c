@@ -15,7 +15,7 @@
 
 enum { BUFFER_BYTES = 4 << 20 }; /* the system may grant less */
 
-/* Out of memory in the system: nothing wakes us when that has passed, so look again then. */
+/* Out of memory in the system, which has no event for its end: retry after this time. */
 #define RETRY_NS NS_PER_MS
 
 /* ---- opening ---- */
@@ -48,7 +48,7 @@ static int peer_socket_error(struct peer *p, const char *what, const char *why)
     return EXIT_USAGE;
 }
 
-/* A socket file stays when its process ends: nobody answers there, and it may go. */
+/* A socket file remains when its process ends: without a listener it is removed. */
 static bool peer_remove_stale(int fd, const struct sockaddr_un *addr)
 {
     struct stat st;
@@ -112,7 +112,7 @@ void peer_close(struct peer *p)
 
 /* ---- from the guest ---- */
 
-/* The first frame is here: from now on this socket is the guest's alone. */
+/* First frame: from now on this socket is connected to the guest. */
 static int peer_connect_to(struct peer *p, const struct sockaddr_un *from, socklen_t len)
 {
     struct sockaddr_un addr = *from;

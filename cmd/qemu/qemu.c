@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum {
-    FIRST_LINE_S = 15, /* guards against a hang, with room for a machine that is busy */
+    FIRST_LINE_S = 15, /* detects a hang, also on a busy machine */
     SILENCE_S = 20,
     TURN_MS = 100,
     LOG_MAX = 4 << 20,
@@ -58,7 +58,7 @@ static void qemu_on_line(void *ctx, uint64_t time_ns, const char *line)
     char at[40], *to;
 
     if (!strncmp(line, "journal: data ", 14))
-        return; /* for a machine to read, in --log */
+        return; /* for programs, in --log */
     to = r->lines[r->line_count++ % QEMU_LINES_KEPT];
     story_time(at, sizeof(at), time_ns);
     snprintf(to, STORY_LINE_MAX, "%s  %s", at, line);
@@ -67,10 +67,10 @@ static void qemu_on_line(void *ctx, uint64_t time_ns, const char *line)
     if (r->settings->verbose)
         printf("%6" PRIu64 " ms", qemu_now_ms() - r->start_ms);
     puts(to);
-    fflush(stdout); /* whoever watches sees it now, through a pipe too */
+    fflush(stdout); /* show it at once, also through a pipe */
 }
 
-/* Has the far side ended, because a rule was violated or it could not go on? */
+/* True if the far side has ended, because of a violation or an error. */
 static bool qemu_world_ended(struct qemu_run *r)
 {
     if (!r->world || !qemu_child_ended(&r->world, &r->world_status, 0))
@@ -79,7 +79,7 @@ static bool qemu_world_ended(struct qemu_run *r)
     return true;
 }
 
-/* Why it must be ended now, or NULL. */
+/* The reason to stop it now, or NULL. */
 static const char *qemu_over(struct qemu_run *r)
 {
     uint64_t now = qemu_now_ms(), silent = now - r->last_ms;
@@ -87,7 +87,7 @@ static const char *qemu_over(struct qemu_run *r)
     if (qemu_stopped)
         return "interrupted";
     if (r->settings->gdb)
-        return NULL; /* a person is at work */
+        return NULL; /* for interactive use */
     if (qemu_world_ended(r) && !judge_lost(r->judge))
         return "the far side has ended";
     if (judge_lost(r->judge)) {
@@ -101,7 +101,7 @@ static const char *qemu_over(struct qemu_run *r)
     return r->bytes > LOG_MAX ? "too much output" : NULL;
 }
 
-/* One turn: what there is of the log is judged. False: there will be no more. */
+/* One turn: check the available part of the log. False: end of the log. */
 static bool qemu_read_some(struct qemu_run *r)
 {
     struct pollfd p = {.fd = r->serial, .events = POLLIN};
@@ -116,12 +116,12 @@ static bool qemu_read_some(struct qemu_run *r)
     r->last_ms = qemu_now_ms();
     r->bytes += (uint64_t)n;
     if (r->log.file)
-        fwrite(buf, 1, (size_t)n, r->log.file); /* an error is found by the close */
+        fwrite(buf, 1, (size_t)n, r->log.file); /* an error is reported by the close */
     judge_bytes(r->judge, buf, (size_t)n, qemu_on_line, r);
     return true;
 }
 
-/* The log to its end, then the end of QEMU: its own, or ours when it is over. */
+/* Read the log to its end, then wait for QEMU, or stop it after the last line. */
 static void qemu_watch(struct qemu_run *r, struct judge_end *end)
 {
     const char *why = NULL;
@@ -143,8 +143,8 @@ static void qemu_watch(struct qemu_run *r, struct judge_end *end)
 
 /* ---- the whole ---- */
 
-/* Counted instructions are counted in the checksum of the line that tells it, too: then one seed
- * has one id. */
+/* With counted instructions the run id must be the same for one seed, as it is part of a line's
+ * checksum. */
 static void qemu_run_id(const struct qemu_settings *s, char id[9])
 {
     struct timespec t;
@@ -167,7 +167,7 @@ static int qemu_end_world(struct qemu_run *r)
     return WIFEXITED(r->world_status) ? WEXITSTATUS(r->world_status) : EXIT_HARNESS;
 }
 
-/* It passed, but its far side could not do its work: its own first words. */
+/* It passed, but its far side failed: report its first message. */
 static void qemu_fail_world(const struct qemu_run *r, struct failure *f)
 {
     char said[200];
@@ -210,8 +210,7 @@ static int qemu_carry_out(struct qemu_run *r, struct qemu_result *result)
     return world;
 }
 
-/* What QEMU dumped, of its own network and of the guest's card, becomes a capture like the others.
- */
+/* Convert QEMU's dumps, of its own network and of the guest's card, to our captures. */
 static int qemu_rewrap(const struct qemu_run *r)
 {
     const struct qemu_settings *s = r->settings;
@@ -246,7 +245,7 @@ static int qemu_close_log(struct qemu_run *r)
     return EXIT_HARNESS;
 }
 
-/* 0, or an exit code and in result->error why it cannot start. */
+/* 0, or an exit code with the reason in result->error. */
 static int qemu_prepare(struct qemu_run *r, const char *netdev, struct qemu_result *result)
 {
     char folder[4096];
@@ -265,7 +264,7 @@ static int qemu_prepare(struct qemu_run *r, const char *netdev, struct qemu_resu
     return code;
 }
 
-/* What the far side finds wrong, seen by both. */
+/* The failure of the far side, in shared memory. */
 static struct failure *qemu_shared_failure(void)
 {
     static struct failure *shared;

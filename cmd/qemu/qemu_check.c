@@ -1,4 +1,4 @@
-/* Is QEMU here? See qemu.h. */
+/* Checks that QEMU is installed: see qemu.h. */
 #include "qemu.h"
 #include "../base/exit_codes.h"
 #include "../../sim/text/values.h"

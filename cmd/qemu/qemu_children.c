@@ -1,6 +1,6 @@
 /*
- * The two children of a run, the far side (live.h) and QEMU: how they start, and how they end when
- * we do. See qemu_run.h.
+ * The two children of a run, the far side (live.h) and QEMU: how they start, and how they end with
+ * this process. See qemu_run.h.
  */
 #include "qemu_run.h"
 #include "../../core/base/array.h"
@@ -35,7 +35,7 @@ static void children_stop(int number)
     qemu_stopped = number;
 }
 
-/* What is ignored (a job in the background) stays so. */
+/* Ignored signals (of a background job) stay ignored. */
 void qemu_watch_stop(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -44,10 +44,10 @@ void qemu_watch_stop(void)
     for (unsigned i = 0; i < ARRAY_COUNT(numbers); i++)
         if (!sigaction(numbers[i], NULL, &old) && old.sa_handler != SIG_IGN)
             sigaction(numbers[i], &a, NULL);
-    signal(SIGCHLD, SIG_DFL); /* ignored, it would leave nobody to wait for */
+    signal(SIGCHLD, SIG_DFL); /* if ignored, children could not be waited for */
 }
 
-/* In a child: it does not outlive us, however we end. */
+/* In a child: it ends with its parent, however that ends. */
 static void children_follow(pid_t parent, int number)
 {
     signal(SIGTERM, SIG_DFL);
@@ -56,7 +56,7 @@ static void children_follow(pid_t parent, int number)
         _exit(EXIT_HARNESS);
 }
 
-/* A child that could not be made. */
+/* A child that could not be started. */
 static void children_check(pid_t pid)
 {
     if (pid >= 0)
@@ -96,7 +96,7 @@ void qemu_start_world(struct qemu_run *r, int fd, int other)
     char icount[24];
     struct origin_facts facts = qemu_facts(r, icount);
     struct again again;
-    struct live_settings live = {.limit_s = 3600, /* we have limits of our own */
+    struct live_settings live = {.limit_s = 3600, /* the parent has limits of its own */
                                  .fd = (uint64_t)fd,
                                  .seed = s->choice.seed,
                                  .pcap = s->pcap,
@@ -156,7 +156,7 @@ void qemu_start(struct qemu_run *r)
         close(serial[0]);
         close(serial[1]);
         signal(SIGPIPE, SIG_DFL);
-        setenv("TZ", "UTC", 1); /* captures that QEMU writes have its time zone in them */
+        setenv("TZ", "UTC", 1); /* captures of QEMU contain its time zone */
         execvp(r->command.argv[0], (char **)(uintptr_t)r->command.argv);
         value_message(stderr, "%s: %s\n", r->command.argv[0], strerror(errno));
         _exit(1);

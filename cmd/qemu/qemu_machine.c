@@ -12,8 +12,8 @@
 const char *const net_words[] = {"world", "user", "host", NULL};
 const char *const journal_mode_words[] = {"off", "on", "dump", NULL};
 
-/* What an incoming connection is given from its beginning, which is counted from the machine's
- * first frame. */
+/* The time for an incoming connection from its start, which counts from the machine's first
+ * frame. */
 #define DIAL_NS (1500 * NS_PER_MS)
 
 /* With the NUL at its end: CMDLINE_MAX of targets/common/port.h. */
@@ -64,7 +64,7 @@ static const struct qemu_machine machines[] = {
 };
 enum { MACHINES = ARRAY_COUNT(machines) };
 
-/* What every machine gets: no accelerator but TCG, no default devices, the serial line to us. */
+/* Arguments of every machine: only TCG, no default devices, the serial line to this process. */
 static const char *const common_arguments[] = {
     "-accel",   "tcg",  "-m",      "128",   "-nodefaults", "-no-reboot",
     "-display", "none", "-serial", "stdio", NULL,
@@ -97,7 +97,7 @@ static void qemu_add(struct qemu_command *c, const char *argument)
     c->argv[c->argc] = NULL;
 }
 
-/* The argument that was put together with qemu_add_text() since `start`. */
+/* Add the argument built with qemu_add_text() since `start`. */
 static void qemu_add_made(struct qemu_command *c, size_t start)
 {
     qemu_add(c, c->text + start);
@@ -125,7 +125,7 @@ static int qemu_cannot(const struct scenario *sc, const struct qemu_machine *m, 
     return EXIT_USAGE;
 }
 
-/* What the emulator's device cannot be. */
+/* Device settings that the emulator does not support. */
 static int qemu_check_device(const struct scenario *sc, const struct qemu_machine *m,
                              const struct device_options *d, enum transport_kind t)
 {
@@ -146,7 +146,7 @@ static int qemu_check_device(const struct scenario *sc, const struct qemu_machin
     return 0;
 }
 
-/* What the scenario does to it that the emulator's device cannot. */
+/* Scenario actions that the emulator's device does not support. */
 static int qemu_check_actions(const struct scenario *sc)
 {
     for (unsigned i = 0; i < sc->action_count; i++)
@@ -164,14 +164,14 @@ static const char *qemu_on_off(bool on)
     return on ? "on" : "off";
 }
 
-/* The transport of a device: what its line says, or as the machine has it. */
+/* The transport of a device: that of its line, or that of the machine. */
 static enum transport_kind qemu_transport_of(const struct device_options *d,
                                              const struct qemu_machine *m)
 {
     return d->transport_given ? d->transport : m->transport;
 }
 
-/* The cable of a further network device has nothing at its other end. */
+/* Further network devices are connected to nothing. */
 static void qemu_add_cable(struct qemu_command *c, unsigned index)
 {
     size_t start = c->used;
@@ -237,7 +237,7 @@ static bool qemu_many_nics(const struct scenario *sc)
     return false;
 }
 
-/* All devices, the scenario's first one first: that is the order in which the core finds them. */
+/* All devices, in the order of the scenario: the core finds them in this order. */
 static int qemu_add_devices(struct qemu_command *c, const struct scenario *sc, bool recipe)
 {
     const struct qemu_machine *m = c->machine;
@@ -272,7 +272,7 @@ static int qemu_add_devices(struct qemu_command *c, const struct scenario *sc, b
 
 /* ---- the kernel command line ---- */
 
-/* A word of a program: what the kernel takes apart is escaped (targets/common/options.h). */
+/* A word of a program: separators of the kernel's parser are escaped (targets/common/options.h). */
 static void qemu_add_word(struct qemu_command *c, const char *word)
 {
     for (; *word; word++) {
@@ -297,7 +297,7 @@ static void qemu_add_programs(struct qemu_command *c, const struct scenario *sc)
     }
 }
 
-/* How long the machine must go on: incoming connections come after the programs were started. */
+/* How long the machine must run: incoming connections start after the programs. */
 static uint64_t qemu_until_ns(const struct scenario *sc)
 {
     uint64_t until = sc->until_ns;
@@ -330,7 +330,7 @@ static void qemu_add_cmdline(struct qemu_command *c, const struct scenario *sc,
 
 /* ---- the whole ---- */
 
-/* A capture by the emulator of what goes by at the device. */
+/* A capture by the emulator at the device. */
 static void qemu_add_dump(struct qemu_command *c, const char *id, const char *file)
 {
     size_t start = c->used;
@@ -342,7 +342,7 @@ static void qemu_add_dump(struct qemu_command *c, const char *id, const char *fi
     qemu_add_made(c, start);
 }
 
-/* What the options call a machine by: its name, or its target's. */
+/* The name of a machine in the options: its own, or its target's. */
 static const char *qemu_wanted_name(const struct qemu_settings *s, const struct qemu_machine *m)
 {
     return s->machine ? m->name : m->target;
@@ -372,9 +372,8 @@ const char *qemu_emulator(const struct qemu_settings *s)
     return NULL;
 }
 
-/* The machine that the options name, or the first of their target with the bus that the scenario
- * wants and room for its devices; there is one (qemu_emulator()), and every target has both buses.
- */
+/* The machine of the options, or the first of their target with the scenario's bus and room for its
+ * devices; it exists (qemu_emulator()), as every target has both buses. */
 static const struct qemu_machine *qemu_choose(const struct scenario *sc,
                                               const struct qemu_settings *s)
 {

@@ -1,6 +1,6 @@
 /*
- * The machines of QEMU that our targets boot on, and the argument vector that makes one carry out a
- * scenario.
+ * The machines of QEMU on which our targets boot, and the argument vector that runs a scenario on
+ * one.
  */
 #ifndef DRYWIRE_QEMU_MACHINE_H
 #define DRYWIRE_QEMU_MACHINE_H
@@ -8,12 +8,12 @@
 #include "../base/run_choice.h"
 #include "../../sim/scenario/scenario.h"
 
-/* What the guest in QEMU is plugged into: the scenario's far side, QEMU's own user network, or that
- * with a way to the host's loopback. Its words, up to a NULL. */
+/* The network of the guest in QEMU: the scenario's far side, QEMU's user network, or that with
+ * access to the host's loopback. Its words, NULL-terminated. */
 enum net { NET_WORLD, NET_USER, NET_HOST };
 extern const char *const net_words[];
 
-/* Does the kernel keep a journal, and does it send it without a panic too (docs/recorder.md)? */
+/* Whether the kernel keeps a journal, and sends it also without a panic (docs/recorder.md). */
 enum journal_mode { JOURNAL_MODE_OFF, JOURNAL_MODE_ON, JOURNAL_MODE_DUMP };
 extern const char *const journal_mode_words[];
 
@@ -26,12 +26,12 @@ struct qemu_args {
 
 #define NO_ICOUNT UINT64_MAX
 
-/* How QEMU runs a scenario: the options of `drywire qemu`. */
+/* The options of `drywire qemu`. */
 struct qemu_settings {
-    const char *program; /* how drywire was called */
+    const char *program; /* the name of drywire */
     struct run_choice choice;
     const char *target, *machine; /* without a machine: one of the target */
-    const char *kernel;           /* an image; NULL: ours */
+    const char *kernel;           /* an image; NULL: our own */
     const char *log, *pcap, *nic_pcap;
     struct qemu_args args; /* more words of its command line */
     enum net net;
@@ -46,11 +46,11 @@ struct qemu_machine {
     const char *emulator;          /* the program */
     const char *arguments[8];      /* of the machine itself, NULL-terminated */
     const char *image;             /* within the build folder */
-    bool mmio, pci;                /* which buses it has */
-    enum transport_kind transport; /* when the scenario names none */
-    unsigned slots; /* of virtio-mmio devices, when the emulator begins with the last and the core
-                     * with the first; 0: both have one order */
-    bool one_nic;   /* its firmware halts when there are more */
+    bool mmio, pci;                /* its buses */
+    enum transport_kind transport; /* if the scenario names none */
+    unsigned slots; /* of virtio-mmio devices, if the emulator starts with the last and the core
+                     * with the first; 0: same order */
+    bool one_nic;   /* its firmware halts with more */
 };
 
 enum { QEMU_ARGUMENTS_MAX = 64, QEMU_TEXT_MAX = 8192 };
@@ -60,20 +60,19 @@ struct qemu_command {
     const char *image;
     const char *argv[QEMU_ARGUMENTS_MAX + 1]; /* NULL-terminated */
     unsigned argc;
-    char text[QEMU_TEXT_MAX]; /* what argv points into */
+    char text[QEMU_TEXT_MAX]; /* the memory of argv */
     size_t used;
     bool full; /* something did not fit */
 };
 
-/* The program that the machine or target needs; NULL after one line on stderr: there is no
- * such machine. */
+/* The program of the machine or target; NULL after one line on stderr: unknown machine. */
 const char *qemu_emulator(const struct qemu_settings *s);
 
 /*
- * Choose the machine that the options name, or the first one of their target that has what the
- * scenario's device line wants, and put together the argument vector: `images` is the build folder,
- * `netdev` the value of -netdev, `run` the run id. 0, or EXIT_USAGE after one line on stderr that
- * says what cannot be had.
+ * Choose the machine of the options, or the first one of their target that has the scenario's
+ * devices, and build the argument vector: `images` is the build folder, `netdev` the value of
+ * -netdev, `run` the run id. 0, or EXIT_USAGE after one line on stderr with the unsupported
+ * setting.
  */
 int qemu_command_make(struct qemu_command *c, const struct scenario *sc,
                       const struct qemu_settings *s, const char *images, const char *netdev,

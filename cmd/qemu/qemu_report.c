@@ -1,4 +1,4 @@
-/* What is reported of a run in QEMU: its verdict for people, and the command that repeats it. */
+/* The report of a run in QEMU: its verdict as text, and the command that repeats it. */
 #include "qemu_run.h"
 #include "../../sim/base/memory.h"
 #include "../../sim/text/values.h"
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What a child wrote. */
+/* The output of a child. */
 static void qemu_show(FILE *out, int fd, const char *head)
 {
     char buf[4096];
@@ -62,7 +62,7 @@ void qemu_again(struct again *a, const struct qemu_settings *s, const char *path
     again_choice(a, &s->choice);
 }
 
-/* The line that runs it again, on this very machine. */
+/* The command that runs it again, on the same machine. */
 static void qemu_again_line(FILE *out, const struct qemu_run *r)
 {
     struct again again;

@@ -1,4 +1,4 @@
-/* A run in QEMU while it lasts, for the files qemu*.c alone. */
+/* The state of a run in QEMU, for the files qemu*.c only. */
 #ifndef DRYWIRE_QEMU_RUN_H
 #define DRYWIRE_QEMU_RUN_H
 
@@ -12,7 +12,7 @@
 
 enum {
     QEMU_LINES_KEPT = 12,
-    QEMU_GRACE_MS = 2000, /* from a lost verdict to the end: what else does it say? */
+    QEMU_GRACE_MS = 2000, /* from a failure to the stop, for more output */
 };
 
 struct qemu_run {
@@ -22,7 +22,7 @@ struct qemu_run {
     struct qemu_command command;
     struct judge *judge;
     struct whole_file log; /* file NULL: not kept */
-    pid_t world, qemu;     /* 0: not there, or ended and waited for */
+    pid_t world, qemu;     /* 0: not started, or ended and waited for */
     int world_status;
     struct failure *violation;         /* shared with the far side */
     int serial, world_said, qemu_said; /* pipe; files in memory */
@@ -37,29 +37,30 @@ struct qemu_run {
 
 uint64_t qemu_now_ms(void);
 
-/* What is known of the run, for the headers of captures; `icount` is room for a number. */
+/* The facts of the run, for the headers of captures; `icount` is a buffer for a number. */
 struct origin_facts qemu_facts(const struct qemu_run *r, char icount[24]);
 
 /* ---- qemu_children.c ---- */
 
-/* SIGINT, SIGTERM or SIGHUP came: both children are ended by their ids, then it takes effect. */
+/* SIGINT, SIGTERM or SIGHUP arrived: both children are stopped by their pids, then it takes
+ * effect. */
 extern volatile sig_atomic_t qemu_stopped;
 void qemu_watch_stop(void);
 
-/* The far side, which gets one end of the pair; returns when it listens. */
+/* Start the far side, which gets one end of the pair; returns when it listens. */
 void qemu_start_world(struct qemu_run *r, int fd, int other);
 void qemu_start(struct qemu_run *r);
 
-/* Has this child ended within the time? Then it is waited for. */
+/* True if this child has ended within the time; it is waited for. */
 bool qemu_child_ended(pid_t *pid, int *status, unsigned ms);
 void qemu_child_end(pid_t *pid, int number, int *status);
 
 /* ---- qemu_report.c ---- */
 
-/* The first line that a child wrote, or NULL. */
+/* The first line of a child's output, or NULL. */
 const char *qemu_first_line(int fd, char *buf, size_t size);
 
-/* The verdict for people, into result->text. */
+/* Write the verdict as text to result->text. */
 void qemu_tell(const struct qemu_run *r, enum judgement v, int world, struct qemu_result *result);
 
 #endif

@@ -1,4 +1,4 @@
-/* A foreign capture made one of ours: see rewrap.h. */
+/* Converts a capture of another program to one of ours: see rewrap.h. */
 #include "rewrap.h"
 #include "../base/files.h"
 #include "../base/whole_file.h"
