@@ -1,6 +1,6 @@
 /*
  * The program `qtest`: the core on the host, one program on it, against the network device of a
- * QEMU that it starts. Prints the story as `drywire run` does, with times since power-on.
+ * QEMU that it starts. Prints trace lines as `drywire run` does, with times since power-on.
  */
 #include "../../core/base/check.h"
 #include "../../core/base/array.h"
@@ -26,11 +26,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long a poll may sleep though the device has something: there is no interrupt to wake it. */
+/* The longest sleep of a poll: there is no interrupt to end it. */
 #define NAP_NS (50 * NS_PER_US)
 
-/* After the program has ended: for the last segments of its connections. TIME-WAIT is not waited
- * for. */
+/* The wait after the end of the program, for the last segments of its connections, without
+ * TIME-WAIT. */
 #define GRACE_NS (200 * NS_PER_MS)
 
 /* From the time limit to the alarm. */
@@ -76,7 +76,7 @@ static void qtest_on_trace(unsigned id, const uint64_t *args, unsigned count)
     qtest_tell("   ", line);
 }
 
-/* The kernel says how its only program ended: "kernel: exit pid=1 program=ping status=0". */
+/* The kernel reports the exit of its only program: "kernel: exit pid=1 program=ping status=0". */
 static void qtest_on_line(const char *text, size_t len)
 {
     char line[512];
@@ -104,19 +104,17 @@ static void qtest_on_frame(bool outbound, const uint8_t *frame, size_t len)
     qtest_tell(outbound ? "-->" : "<--", decode_summary(&d, what, sizeof(what)));
 }
 
-/* ---- the end, foreseen or not ---- */
+/* ---- the end, expected or not ---- */
 
-/* QEMU went away in the middle of a register access, or the core trapped: what was captured so far
- * gets its name all the same. */
+/* QEMU ended during a register access, or the core trapped: keep the capture so far. */
 static void qtest_close_capture(void)
 {
     if (run.capture_file.file && whole_file_close(&run.capture_file))
         fprintf(stderr, "qtest: the capture: %s\n", strerror(errno));
 }
 
-/* A failed CHECK of the core is a trap, outside of any library call, and both signals that it can
- * be give the address of the instruction. Everything else is a crash. QEMU ends with this process.
- */
+/* A failed CHECK of the core is a trap, not inside a library call, and both possible signals have
+ * the address of the instruction. Everything else is a crash. QEMU ends with this process. */
 static void qtest_on_crash(int number, siginfo_t *info, void *context)
 {
     const char *site = NULL;
@@ -132,7 +130,7 @@ static void qtest_on_crash(int number, siginfo_t *info, void *context)
     exit(EXIT_FAIL);
 }
 
-/* The main loop looks at the time itself; this is for a core or a QEMU that hangs. */
+/* The main loop checks the time itself; this is for a core or a QEMU that hangs. */
 static void qtest_on_alarm(int number)
 {
     static const char late[] = "qtest: time limit reached without progress (--timeout)\n";
@@ -145,7 +143,7 @@ static void qtest_watch(uint64_t timeout_s)
 {
     static const int numbers[] = {
         SIGILL,  SIGTRAP,
-#ifndef DRYWIRE_ASAN /* which tells more about these */
+#ifndef DRYWIRE_ASAN /* which reports more */
         SIGSEGV, SIGBUS,  SIGFPE,
 #endif
     };
@@ -171,7 +169,7 @@ static void qtest_nap(uint64_t now_ns, uint64_t deadline_ns)
 }
 
 /* The main loop of every machine, until the program has ended and its connections are quiet. False:
- * the time is up. */
+ * timeout. */
 static bool qtest_run_loop(uint64_t limit_ns)
 {
     struct qtest_machine *m = &run.machine;
@@ -239,7 +237,7 @@ static int qtest_open_outputs(const struct settings *s, struct record_options *r
     static const char *const comments[] = {"drywire qtest", NULL};
     struct sink sink;
 
-    setvbuf(stdout, NULL, _IOLBF, 0); /* what ends badly leaves all lines before */
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a crash loses no complete lines */
     if (s->record && !(ro->out = fopen(s->record, "w"))) {
         fprintf(stderr, "qtest: --record %s: %s\n", s->record, strerror(errno));
         return EXIT_USAGE;

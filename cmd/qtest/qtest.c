@@ -17,8 +17,8 @@ enum { EXEC_FAILED = 127 };
 
 /* ---- the process ---- */
 
-/* In the child: become QEMU, with these as stdin, stdout and stderr. Its death is bound to the
- * parent's; a parent that died meanwhile is noticed, too. */
+/* In the child: exec QEMU, with these as stdin, stdout and stderr. It ends with the parent, also
+ * with one that has already ended. */
 static void qtest_become(const char *const *argv, int in, int out, int err, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -81,7 +81,7 @@ int qtest_start(struct qtest *q, const char *const *argv)
     close(pair[1]);
     if (q->pid < 0 || send(q->fd, hello, sizeof(hello) - 1, MSG_NOSIGNAL) < 0)
         return -1;
-    for (;;) { /* the answer is read whole: nothing else is on its way */
+    for (;;) { /* read the whole reply: nothing else is in flight */
         ssize_t n = recv(q->fd, q->line + q->have, sizeof(q->line) - q->have, 0);
 
         if (n <= 0)
@@ -131,7 +131,7 @@ _Noreturn static void lost(struct qtest *q, const char *command)
     exit(EXIT_HARNESS);
 }
 
-/* The next line, without its end; what came behind it is kept. */
+/* The next line, without its newline; bytes after it are kept. */
 static void qtest_take_line(struct qtest *q, char *out, const char *command)
 {
     char *end;
@@ -153,7 +153,8 @@ static void qtest_take_line(struct qtest *q, char *out, const char *command)
     memmove(q->line, end + 1, q->have);
 }
 
-/* Send one command; the number behind its OK, or 0. Lines about interrupts may come first. */
+/* Send one command; returns the number after its OK, or 0. Lines about interrupts may come
+ * first. */
 static uint64_t qtest_ask(struct qtest *q, const char *command)
 {
     char line[QTEST_LINE_MAX];

@@ -2,8 +2,8 @@
  * QEMU as a machine without a program: its devices are driven from here through the qtest protocol
  * (QEMU, docs/devel/testing/qtest), one line of text for each register access.
  *
- * The protocol runs over a socket pair that is QEMU's stdin and stdout, so nothing is left on disk.
- * QEMU ends with this process, however that ends (Linux: PR_SET_PDEATHSIG).
+ * The protocol uses a socket pair as QEMU's stdin and stdout, so no file is left. QEMU ends with
+ * this process, however that ends (Linux: PR_SET_PDEATHSIG).
  */
 #ifndef DRYWIRE_QTEST_H
 #define DRYWIRE_QTEST_H
@@ -14,31 +14,31 @@
 
 enum { QTEST_LINE_MAX = 256 };
 
-/* Where an access goes: physical memory, or the I/O ports of a PC. */
+/* The address space of an access: physical memory, or the I/O ports of a PC. */
 enum qtest_space { QTEST_MEMORY, QTEST_PORT };
 
 struct qtest {
     const char *program;
     pid_t pid;
     int fd;      /* our end of the socket pair */
-    int log;     /* what QEMU wrote to stderr */
+    int log;     /* QEMU's stderr */
     size_t have; /* bytes of `line` */
     char line[QTEST_LINE_MAX];
 };
 
-/* "7.2.22" of `program --version` into buf, and major * 1000 + minor as the result. 0 when the
- * program is not there, negative when it says something else. */
+/* "7.2.22" of `program --version` into buf, and major * 1000 + minor as the result. 0: no such
+ * program; negative: unknown output. */
 int qtest_version(const char *program, char *buf, size_t size);
 
-/* Start QEMU with these words (NULL at the end; argv[0] is found by PATH) and wait until it
- * answers. Every open descriptor without FD_CLOEXEC is QEMU's too. 0, or -1 when it ended: see
+/* Start QEMU with these words (NULL-terminated; argv[0] is found by PATH) and wait until it is
+ * ready. It inherits every open descriptor without FD_CLOEXEC. 0, or -1 when it ended: see
  * qtest_words(). */
 int qtest_start(struct qtest *q, const char *const *argv);
 
 /* End it, by its pid, and wait. */
 void qtest_stop(struct qtest *q);
 
-/* The first line that QEMU printed on stderr. Returns buf. */
+/* The first line of QEMU's stderr. Returns buf. */
 const char *qtest_words(struct qtest *q, char *buf, size_t size);
 
 /* Access of 1, 2 or 4 bytes. When QEMU has ended, one line on stderr and exit code 4. */

@@ -8,12 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* QEMU 7.2 is the first with all that is asked of it here, and the oldest this was run with. */
+/* QEMU 7.2 is the first version with all features used here, and the oldest one tested. */
 enum { QEMU_OLDEST = 7 * 1000 + 2 };
 
 enum { RAM_SIZE = 16 << 20, DMA_AT = 4 << 20, DMA_SIZE = 8 << 20, PAGE = 4096, DMA_FILL = 0xa5 };
 
-/* Room for BARs; the ports are free on both machines. */
+/* Address ranges for BARs; the ports are free on both machines. */
 enum { PCI_MEMORY_SIZE = 16 << 20, PCI_IO_BASE = 0x1000, PCI_IO_SIZE = 0x1000 };
 
 /* PCI configuration mechanism #1. */
@@ -59,7 +59,8 @@ const struct board boards[] = {
 
 /* ---- platform.h ---- */
 
-/* Mechanism #1 has the same order of fields as `addr`, four bits closer together. */
+/* Mechanism #1 has the fields of `addr` in the same order, with a register field four bits
+ * narrower. */
 static uint32_t machine_pci_address(uint64_t addr)
 {
     return UINT32_C(1) << 31 | (uint32_t)(addr >> 12) << 8 | (addr & 0xfc);
@@ -137,7 +138,7 @@ static void qtest_machine_barrier(void *ctx, enum barrier kind)
     }
 }
 
-/* The register access before it already waited for QEMU's main loop. */
+/* The register access before it has already waited for QEMU's main loop. */
 static void qtest_machine_relax(void *ctx)
 {
     (void)ctx;
@@ -166,7 +167,7 @@ static void qtest_machine_line(void *ctx, const char *text, size_t len)
 
 /* ---- QEMU ---- */
 
-/* A file without a name that QEMU inherits; its path for QEMU into `path`. */
+/* An anonymous file that QEMU inherits; `path` is its path for QEMU. */
 static int machine_shared_file(const char *name, size_t size, char *path, size_t path_size)
 {
     int fd = memfd_create(name, 0);
@@ -191,7 +192,7 @@ static int machine_make_firmware(const struct board *b, char *path, size_t path_
     return fd;
 }
 
-/* The arena between two pages that nobody may touch. */
+/* The arena between two guard pages. */
 static uint8_t *machine_map_dma(int ram)
 {
     uint8_t *p = mmap(NULL, DMA_SIZE + 2 * PAGE, PROT_NONE,
@@ -253,7 +254,7 @@ static int machine_start_qemu(struct qtest_machine *m, const struct qtest_machin
     return 0;
 }
 
-/* Is there a QEMU that will do? */
+/* Check for a usable QEMU. */
 static int machine_check_version(struct qtest_machine *m, const struct board *b)
 {
     int version = qtest_version(b->qemu, m->version, sizeof(m->version));
@@ -350,7 +351,7 @@ int qtest_machine_boot(struct qtest_machine *m, const struct guest_ops *guest)
         fprintf(stderr, "qtest: out of memory\n");
         exit(EXIT_HARNESS);
     }
-    memset(m->state, DMA_FILL, guest->size); /* nothing may count on zeros */
+    memset(m->state, DMA_FILL, guest->size); /* code must not rely on zeros */
     memset(m->buffers, DMA_FILL, guest->buffers_size);
     config.buffers = m->buffers;
     config.buffers_size = guest->buffers_size;

@@ -1,4 +1,4 @@
-/* Registers, rings and frames, watched from the side: see record.h. */
+/* Records registers, rings and frames: see record.h. */
 #include "record.h"
 #include "../../core/virtio/virtio_spec.h"
 #include "../../sim/frame/decode.h"
@@ -16,8 +16,8 @@ struct watched {
     uint16_t avail_seen, used_seen;
 };
 
-/* One guest at a time: its platform has no room for a second context (in the simulator the hooks of
- * ring.h take the first). */
+/* One guest at a time: its platform has no second context pointer (in the simulator the hooks of
+ * ring.h use the first). */
 static struct {
     struct record_options options;
     const struct guest_ops *inner;
@@ -25,7 +25,7 @@ static struct {
     const struct platform *below;
     struct platform platform;
     struct registers registers;
-    bool pci, found; /* on a PCI bus; and their place is known */
+    bool pci, found; /* on a PCI bus; and their address is known */
     uint8_t *dma;
     uint64_t dma_bus;
     size_t dma_size;
@@ -47,7 +47,7 @@ __attribute__((format(printf, 1, 2))) static void record_say(const char *format,
     putc('\n', r.options.out);
 }
 
-/* ---- DMA memory, as the device would address it ---- */
+/* ---- DMA memory, by bus address ---- */
 
 static const uint8_t *record_dma_at(uint64_t bus, size_t len)
 {
@@ -56,7 +56,7 @@ static const uint8_t *record_dma_at(uint64_t bus, size_t len)
     return offset <= r.dma_size && len <= r.dma_size - offset ? r.dma + offset : NULL;
 }
 
-/* A word that the other side may be writing: one access of its width. */
+/* A word that the other side may write at the same time: one access of its width. */
 static uint64_t record_dma_load(uint64_t bus, unsigned size)
 {
     const uint8_t *p = record_dma_at(bus, size);
@@ -82,7 +82,7 @@ static unsigned record_header_len(void)
                : VIRTIO_NET_HDR_SIZE_LEGACY;
 }
 
-/* FNV-1a of what two runs must have in common. */
+/* FNV-1a of the bytes that two runs must have in common. */
 static uint64_t record_frame_sum(const struct decoded *d, const uint8_t *frame, size_t len)
 {
     enum { IP = 14, IP_ID = IP + 4, IP_CHECKSUM = IP + 10, ARP_END = IP + 28 };
@@ -118,7 +118,7 @@ static void record_frame(bool outbound, const uint8_t *packet, size_t len)
         r.options.frame(outbound, packet + skip, len - skip);
 }
 
-/* Gather the readable or the writable part of a chain, at most `limit` bytes. */
+/* Copy the readable or the writable part of a chain, at most `limit` bytes. */
 static size_t record_gather(const struct watched *q, unsigned head, unsigned flag, size_t limit,
                             uint8_t *out)
 {
@@ -134,7 +134,7 @@ static size_t record_gather(const struct watched *q, unsigned head, unsigned fla
         unsigned flags = (unsigned)record_dma_load(desc + VIRTQ_DESC_FLAGS, 2);
         const uint8_t *bytes;
 
-        if (flags & VIRTQ_DESC_F_INDIRECT) { /* 2.7.5.3: the chain goes on there, from entry 0 */
+        if (flags & VIRTQ_DESC_F_INDIRECT) { /* 2.7.5.3: the chain continues there, from entry 0 */
             table = addr;
             entries = n / VIRTQ_DESC_SIZE;
             at = 0;
@@ -155,7 +155,7 @@ static size_t record_gather(const struct watched *q, unsigned head, unsigned fla
 
 /* ---- rings ---- */
 
-/* A frame goes out when the driver shows it to the device, which leaves it alone until then. */
+/* A frame is sent when the driver publishes it; the device does not access it before. */
 static void record_look_at_avail(struct watched *q)
 {
     static uint8_t packet[PACKET_MAX];
@@ -191,9 +191,9 @@ static void record_look_at_used(unsigned index)
     }
 }
 
-/* Called at every barrier of the driver: between a used index and what it says, and between what is
- * available and the moment its buffers may change, there always is one. What was sent is looked at
- * first, since it may be the cause of what has come. */
+/* Called at every barrier of the driver: there always is one between a load of a used index and its
+ * entries, and between an available entry and the next change of its buffers. Sent frames are
+ * checked first, since they may be the cause of received ones. */
 static void record_look(void)
 {
     if (r.queue[VIRTIO_NET_TRANSMITQ1].live)
@@ -304,9 +304,9 @@ static void record_written(enum meaning m, bool high, uint32_t value)
         record_queue_written(m, high, value);
 }
 
-/* ---- the platform in between ---- */
+/* ---- the wrapped platform ---- */
 
-/* On a PCI bus the registers have an address once the driver has given them one. */
+/* On a PCI bus the registers have an address after the driver has assigned one. */
 static enum meaning record_find(enum reg_space space, uint64_t addr, enum block *block,
                                 uint32_t *offset, bool *high)
 {
@@ -342,7 +342,7 @@ static uint32_t record_read(void *ctx, enum reg_space space, uint64_t addr, unsi
     enum block block;
     bool high;
 
-    /* Over PCI a driver may leave the size as it is. */
+    /* Over PCI a driver may leave the size unchanged. */
     if (record_find(space, addr, &block, &offset, &high) == MEANS_QUEUE_SIZE &&
         r.queue_select < QUEUES)
         r.queue[r.queue_select].size = value;
@@ -372,7 +372,7 @@ static void record_barrier(void *ctx, enum barrier kind)
     r.below->barrier(ctx, kind);
 }
 
-/* ---- the guest in between ---- */
+/* ---- the wrapped guest ---- */
 
 static int record_boot(void *state, const struct guest_config *c, uint64_t now_ns)
 {

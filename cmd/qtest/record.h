@@ -1,8 +1,7 @@
 /*
- * A record of what a driver and its virtio-net device did to each other, taken at the door between
- * them (struct platform) and from the rings in DMA memory, by the offsets of the specification. It
- * does not know who the device is, so that the record of a real one can be compared with that of
- * the fake one, line by line:
+ * A record of the accesses of a driver and its virtio-net device, taken at struct platform and from
+ * the rings in DMA memory, by the offsets of the specification. It is independent of the device, so
+ * that the record of a real one can be compared with that of the fake one, line by line:
  *
  *     phase boot                            until the guest is up; then run, then stop
  *     reg r 0x034 4 0x400                   a register read: offset, size, value
@@ -13,8 +12,8 @@
  *
  * `sum` is over the frame up to the end of its IP packet with IP identification and header checksum
  * left out; the rest is sim/frame/decode.h's line. Over PCI, `reg` is `common`, `notify`, `isr`,
- * `device` or `legacy`, and configuration space is `pci`. Split rings are understood; with others,
- * register accesses are all there is.
+ * `device` or `legacy`, and configuration space is `pci`. Only split rings are supported; with
+ * others, only register accesses are recorded.
  */
 #ifndef DRYWIRE_RECORD_H
 #define DRYWIRE_RECORD_H
@@ -24,16 +23,16 @@
 
 struct record_options {
     FILE *out;    /* NULL: no record */
-    int withhold; /* a feature bit that the device never sees accepted; -1: none */
+    int withhold; /* a feature bit that is never passed to the device as accepted; -1: none */
 
-    /* Each frame as it passes the rings, may be NULL. */
+    /* Called with each frame that passes the rings; may be NULL. */
     void (*frame)(bool outbound, const uint8_t *frame, size_t len);
 };
 
 /* The guest, recorded. There is one record at a time. */
 const struct guest_ops *record_guest(const struct guest_ops *inner, const struct record_options *o);
 
-/* The feature bits that the driver accepted, as the device saw them. */
+/* The feature bits that the driver accepted, as written to the device. */
 uint64_t record_features(void);
 
 #endif

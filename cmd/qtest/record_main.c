@@ -1,6 +1,6 @@
 /*
- * The program `record`: one scenario in the simulator, under seed 1, recorded as `qtest --record`
- * does it. For tests that compare the fake device with QEMU's.
+ * The program `record`: one scenario in the simulator, with seed 1, recorded as by `qtest
+ * --record`. For tests that compare the fake device with QEMU's.
  *
  *     record FILE.scn [WITHHELD_FEATURE_BIT]
  */

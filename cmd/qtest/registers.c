@@ -1,4 +1,4 @@
-/* Where the registers of a virtio device are, and what they mean: see registers.h. */
+/* The addresses and meanings of the registers of a virtio device: see registers.h. */
 #include "registers.h"
 #include "../../core/base/array.h"
 #include "../../core/virtio/virtio_spec.h"

@@ -1,5 +1,5 @@
 /*
- * Which register of a virtio device an access means, over any transport: virtio-mmio (VirtIO 1.2
+ * The register of a virtio device for an access, over any transport: virtio-mmio (VirtIO 1.2
  * section 4.2), PCI with its structures (4.1.4), legacy PCI (4.1.4.10). By the specification's
  * offsets, independent of the drivers.
  */
@@ -20,7 +20,7 @@ enum block {
     BLOCKS,       /* none of them */
 };
 
-/* What the recorder is called for. */
+/* The accesses that the recorder handles. */
 enum meaning {
     MEANS_NOTHING,
     MEANS_STATUS,
@@ -32,7 +32,7 @@ enum meaning {
     MEANS_QUEUE_PFN,
     MEANS_QUEUE_ALIGN,
     MEANS_PAGE_SIZE,
-    MEANS_DESC, /* the places of a queue's parts; two halves each */
+    MEANS_DESC, /* the addresses of a queue's parts; two halves each */
     MEANS_AVAIL,
     MEANS_USED,
 };
@@ -40,7 +40,7 @@ enum meaning {
 struct registers {
     struct {
         enum reg_space space;
-        uint64_t base, size; /* size 0: not there */
+        uint64_t base, size; /* size 0: absent */
     } at[BLOCKS];
 };
 
@@ -49,14 +49,14 @@ extern const char *const block_names[BLOCKS];
 
 void registers_mmio(struct registers *r, uint64_t base);
 
-/* Walk bus 0 to the first virtio network device, whose BARs have addresses by now. */
+/* Walk bus 0 to the first virtio network device; its BARs must have addresses. */
 void registers_pci(struct registers *r, const struct platform *p);
 
 /* The block of an address and the offset in it, or BLOCKS. */
 enum block registers_find(const struct registers *r, enum reg_space space, uint64_t addr,
                           uint32_t *offset);
 
-/* `high`: it is the upper half of a place. */
+/* `high`: it is the upper half of an address. */
 enum meaning registers_meaning(enum block block, uint32_t offset, bool *high);
 
 #endif
