@@ -1,4 +1,4 @@
-/* What a client makes of a scripted DHCP server: see dhcp_predict.h. */
+/* The expected result of a client with a scripted DHCP server: see dhcp_predict.h. */
 #include "dhcp_predict.h"
 #include "../../sim/text/values.h"
 #include <string.h>
@@ -17,7 +17,7 @@ static bool predict_is_contiguous(uint32_t mask)
 
 /* ---- one message ---- */
 
-/* Why a client drops it without looking at what it offers; NULL: it does not. */
+/* The reason why a client drops it without checking its terms; NULL: it does not. */
 static const char *predict_flaw(const struct dhcp_answer *a)
 {
     static const uint8_t fours[] = {OPTION_MASK, OPTION_LEASE, OPTION_SERVER, OPTION_T1, OPTION_T2};
@@ -77,7 +77,7 @@ struct dhcp_terms dhcp_terms_of(const struct dhcp_answer *a)
     return t;
 }
 
-/* Why a client cannot use what is offered; NULL: it can. */
+/* The reason why a client cannot use the offered terms; NULL: it can. */
 static const char *predict_refusal(const struct dhcp_terms *t)
 {
     if (!predict_is_host(t->addr))
@@ -109,7 +109,7 @@ const char *dhcp_terms_text(const struct dhcp_terms *t, char *buf, size_t size)
     return buf;
 }
 
-/* ---- what one question gets, in the order of time ---- */
+/* ---- the replies to one request, in time order ---- */
 
 struct answers {
     const struct dhcp_answer *script;
@@ -144,7 +144,7 @@ static const struct dhcp_answer *predict_next(struct answers *a)
     return a->last = best;
 }
 
-/* The next that is not dropped at once. */
+/* The next reply that is not dropped at once. */
 static const struct dhcp_answer *predict_next_sound(struct answers *a, struct dhcp_outlook *o)
 {
     const struct dhcp_answer *x;
@@ -183,7 +183,7 @@ static bool predict_select_offer(struct answers a, struct dhcp_outlook *o, struc
 
 enum verdict { NOTHING, ACCEPTED, REJECTED };
 
-/* In REQUESTING (`held` NULL), RENEWING and REBINDING: what an answer makes of it. */
+/* The effect of a reply in REQUESTING (`held` NULL), RENEWING and REBINDING. */
 static enum verdict predict_await(struct answers a, struct dhcp_outlook *o,
                                   const struct dhcp_terms *offer, const struct dhcp_terms *held,
                                   bool any_server)
@@ -213,7 +213,7 @@ static enum verdict predict_await(struct answers a, struct dhcp_outlook *o,
     return NOTHING;
 }
 
-/* From the first DISCOVER and REQUEST on, or when all that is scripted is used up. */
+/* From the first DISCOVER and REQUEST on, or after the whole script. */
 static void predict_acquire(const struct dhcp_answer *script, size_t count, bool late,
                             struct dhcp_outlook *o)
 {
@@ -235,7 +235,7 @@ static void predict_acquire(const struct dhcp_answer *script, size_t count, bool
     }
 }
 
-/* The first answer to a renewal that counts; only when the script knows renewals. */
+/* The first valid reply to a renewal; only when the script has renewals. */
 static void predict_renew(const struct dhcp_answer *script, size_t count, struct dhcp_outlook *o)
 {
     struct dhcp_terms held = o->terms;
@@ -260,7 +260,7 @@ static bool predict_same_terms(const struct dhcp_terms *a, const struct dhcp_ter
            a->dns == b->dns && a->lease_s == b->lease_s;
 }
 
-/* Is there an offer for an ACK? The one may be lost that kept a client from it. */
+/* True if there is an offer for an ACK. The reply that prevents it may be lost. */
 static bool predict_is_offered(const struct dhcp_answer *script, size_t count,
                                const struct dhcp_terms *ack)
 {

@@ -1,4 +1,4 @@
-/* Captured addresses onto the simulator's network: see dhcp_rebase.h. */
+/* Maps captured addresses to the simulator's network: see dhcp_rebase.h. */
 #include "dhcp_rebase.h"
 #include "../../sim/scenario/dhcp_script.h"
 #include "../../sim/world/native/native.h"
@@ -10,7 +10,7 @@ static bool rebase_is_host(uint32_t a)
     return a >> 24 && a >> 24 != 127 && a >> 24 < 224;
 }
 
-/* A mask that leaves room for others, as most do. */
+/* A mask with room for other hosts. */
 static bool rebase_is_usual(uint32_t mask)
 {
     return mask >= 0xff000000 && mask <= 0xfffffffc && !(~mask & (~mask + 1));
@@ -71,7 +71,7 @@ static void rebase_move_field(struct rebase *r, uint8_t *at)
         put32(at, rebase_address(r, addr, OTHERS));
 }
 
-/* Options 1 and the lists of addresses; what does not have their form stays as it is. */
+/* Option 1 and the lists of addresses; malformed ones are unchanged. */
 static void rebase_move_option(struct rebase *r, uint8_t *option)
 {
     uint8_t code = option[0], len = option[1];

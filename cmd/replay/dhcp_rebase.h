@@ -1,7 +1,7 @@
 /*
- * The addresses of a captured network onto the simulator's, 10.0.2.0/24. Only addresses of subnets
- * from which the captured server gave addresses move; equal ones stay equal, and whatever lies
- * elsewhere (a router outside the subnet, 8.8.8.8) stays as it is.
+ * Maps the addresses of a captured network to the simulator's, 10.0.2.0/24. Only addresses of
+ * subnets from which the captured server gave addresses are changed; equal ones stay equal, and
+ * others (a router outside the subnet, 8.8.8.8) are unchanged.
  */
 #ifndef DRYWIRE_DHCP_REBASE_H
 #define DRYWIRE_DHCP_REBASE_H
@@ -19,15 +19,15 @@ struct rebase {
     unsigned net_count;
     struct {
         uint32_t from, to;
-    } moved[REBASE_MOVED]; /* hosts, in the order in which they got their places */
+    } moved[REBASE_MOVED]; /* hosts, in the order of mapping */
     unsigned moved_count;
     bool used[256];
 };
 
-/* Addresses of yiaddr's subnet move from now on. `mask` 0: none was given. */
+/* Addresses of yiaddr's subnet are mapped from now on. `mask` 0: no mask. */
 void rebase_net(struct rebase *r, uint32_t yiaddr, uint32_t mask);
 
-/* Where an address is now; a new one gets the first free place from 10.0.2.FROM on. */
+/* The mapped address; a new one gets the first free address from 10.0.2.FROM on. */
 uint32_t rebase_address(struct rebase *r, uint32_t addr, unsigned from);
 
 /* Rebase a message in place: addresses in the header and in options, the mask. */

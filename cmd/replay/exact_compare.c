@@ -31,7 +31,7 @@ static void exact_say_frame(const char *name, const struct capture *c, size_t i)
            f->fault ? "] " : "", decode_summary(&d, line, sizeof(line)));
 }
 
-/* In what frame i differs, in words; "": in nothing. */
+/* The difference of frame i in words; "": equal. */
 static void exact_difference(const struct capture *was, const struct capture *is, size_t i,
                              char *buf, size_t size)
 {
@@ -53,7 +53,7 @@ static void exact_difference(const struct capture *was, const struct capture *is
         snprintf(buf, size, "another fault");
 }
 
-/* In the byte order of this machine, in which its captures are. */
+/* In the byte order of this machine, which its captures have. */
 static uint32_t exact_own32(const uint8_t *p)
 {
     uint32_t n;
@@ -62,7 +62,7 @@ static uint32_t exact_own32(const uint8_t *p)
     return n;
 }
 
-/* Where the records behind the header begin. */
+/* The offset of the first record after the header. */
 static size_t exact_header_len(const struct capture *c)
 {
     uint32_t len = exact_own32(c->file + 4);
@@ -79,7 +79,7 @@ struct packet {
 };
 
 /* The next one from *at on, which is at the start of a block; false: none is left, or the file is
- * not in this machine's byte order. What is in an event the reader has not looked at. */
+ * not in this machine's byte order. The contents of an event are not checked. */
 static bool exact_next_packet(const struct capture *c, size_t *at, struct packet *p)
 {
     while (c->file_len - *at >= 32) {
@@ -130,7 +130,7 @@ static void exact_quote(char *buf, size_t size, const uint8_t *text, size_t len)
     value_show(buf, size);
 }
 
-/* In what two packets of the same number differ; "": in nothing that is said here. */
+/* The difference of two packets of the same number in words; "": none known. */
 static void exact_packet_difference(const struct packet *a, const struct packet *b, char *buf,
                                     size_t size)
 {
@@ -203,7 +203,7 @@ int exact_differs(const char *path, const char *format, ...)
     return EXIT_DIVERGED;
 }
 
-/* How the run ended, in the words of origin.h; "": the capture cannot say. */
+/* The verdict of the run, as in origin.h; "": not in the capture. */
 static const char *exact_verdict_of(const struct capture *c, char *buf, size_t size)
 {
     size_t n;
@@ -214,7 +214,7 @@ static const char *exact_verdict_of(const struct capture *c, char *buf, size_t s
     return buf;
 }
 
-/* Into a pipe, or before a crash, nothing was said about the end. */
+/* A capture to a pipe, or of a crash, has no verdict. */
 static int exact_compare_verdicts(const char *path, const struct capture *was,
                                   const struct capture *is, const struct failure *f,
                                   bool saved_again)

@@ -1,4 +1,4 @@
-/* What a replay found: see found.h. */
+/* The result of a replay: see found.h. */
 #include "found.h"
 #include "../base/exit_codes.h"
 #include <stdio.h>

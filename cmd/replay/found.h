@@ -1,6 +1,6 @@
 /*
- * What a replay found, for a report of it besides what is printed: in a mapping that a child
- * shares, since most replays run in one.
+ * The result of a replay, for reports: in a mapping shared with a child, since most replays run in
+ * one.
  */
 #ifndef DRYWIRE_FOUND_H
 #define DRYWIRE_FOUND_H
@@ -8,14 +8,14 @@
 #include "../../sim/engine/sim.h"
 
 struct found {
-    struct failure failure; /* kind FAILURE_NONE: nothing to complain about */
-    uint64_t seed;          /* under which it ran */
+    struct failure failure; /* kind FAILURE_NONE: no failure */
+    uint64_t seed;          /* of the run */
 };
 
 /* The one of this program; all zero at first. */
 struct found *replay_found(void);
 
-/* It differs from what was recorded, or from what must be. */
+/* Set the failure: a difference from the recording, or a wrong result. */
 void replay_differs(enum failure_kind kind, const char *oracle, const char *message);
 
 #endif

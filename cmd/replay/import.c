@@ -1,4 +1,4 @@
-/* A capture becomes a scenario: see import.h. */
+/* Converts a capture to a scenario: see import.h. */
 #include "import.h"
 #include "import_parts.h"
 #include "../../sim/text/values.h"
@@ -9,10 +9,10 @@
 
 enum {
     MACHINE_ADDRESS = 0x0a00020f, /* 10.0.2.15, in drywire's own captures */
-    DROPS_MAX = 32,               /* lines about segments of the machine that are lost */
+    DROPS_MAX = 32,               /* lines for lost segments of the machine */
 };
 
-#define LIMIT_NS (600 * NS_PER_S) /* captures that last longer move the limit */
+#define LIMIT_NS (600 * NS_PER_S) /* longer captures raise the limit */
 
 const struct flow_side *import_own(const struct import *im)
 {
@@ -65,8 +65,8 @@ static int import_choose_flow(struct import *im, char *problem, size_t size)
     return most ? 0 : -1;
 }
 
-/* The side whose place the core takes: the client, unless it is drywire's own and the machine was
- * the server. */
+/* The side that the core replaces: the client, unless it is a capture of drywire with the machine
+ * as server. */
 static unsigned import_choose_side(const struct import *im)
 {
     if (im->wish.role != ROLE_ANY)
@@ -74,7 +74,7 @@ static unsigned import_choose_side(const struct import *im)
     return im->capture->origin && im->flow->sides[SERVER].addr == MACHINE_ADDRESS ? SERVER : CLIENT;
 }
 
-/* ---- what the wire does ---- */
+/* ---- faults of the wire ---- */
 
 static void import_put_drop(FILE *out, const char *what, unsigned count, size_t skip)
 {
@@ -88,7 +88,7 @@ static void import_put_drop(FILE *out, const char *what, unsigned count, size_t 
     fputc('\n', out);
 }
 
-/* Segments of the machine that had to be sent again: the first sending of each is lost. */
+/* Segments that the machine retransmitted: the first transmission of each is lost. */
 static void import_put_losses(const struct import *im, FILE *out)
 {
     const struct flow_side *own = import_own(im);
@@ -120,7 +120,7 @@ static void import_put_handshake(const struct import *im, FILE *out)
                                                            : 0;
     unsigned answers = told ? server->syns_lost : 0;
 
-    if (active || told) /* what a SYN of the peer met before the machine saw it is not known */
+    if (active || told) /* losses of the peer's SYN before the machine are unknown */
         import_put_drop(out, active ? "tx tcp.syn" : "rx tcp.syn", syns, 0);
     import_put_drop(out, active ? "rx tcp.synack" : "tx tcp.synack", answers, 0);
 }

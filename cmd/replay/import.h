@@ -1,7 +1,7 @@
 /*
- * A capture becomes a scenario: one TCP connection of it, with the core in the place of one side
- * and a script (docs/scenarios.md, `serve script`) in the place of the other. docs/replay.md says
- * what is taken over and what cannot be.
+ * Converts a capture to a scenario: one TCP connection, with the core as one side and a script
+ * (docs/scenarios.md, `serve script`) as the other. docs/replay.md lists what is kept and what is
+ * not.
  */
 #ifndef DRYWIRE_IMPORT_H
 #define DRYWIRE_IMPORT_H
@@ -11,14 +11,14 @@
 
 enum role { ROLE_ANY, ROLE_CLIENT, ROLE_SERVER, ROLE_OBSERVER /* of replay only */ };
 
-/* Their words from ROLE_CLIENT on, up to a NULL. */
+/* Their words from ROLE_CLIENT on, NULL-terminated. */
 extern const char *const role_words[];
 
 struct import_wish {
     const char *name; /* of the capture, for titles */
     uint64_t flow;    /* from 1; 0: the one with the most data */
-    enum role role;   /* whose place the core takes */
-    size_t others;    /* flows that are not TCP, numbered after those (import_dhcp.h) */
+    enum role role;   /* the side that the core replaces */
+    size_t others;    /* flows that are not TCP, numbered after TCP (import_dhcp.h) */
 };
 
 struct import {
@@ -29,21 +29,21 @@ struct import {
     size_t number;       /* of the flow, from 1 */
     unsigned own;        /* the side of the core */
     bool webget;         /* the program is webget, else talk */
-    bool web_close;      /* its response ends with the stream */
+    bool web_close;      /* the end of the stream ends its response */
     bool filled;         /* talk sends a pattern of the same length */
     uint64_t said;       /* bytes that the program will send */
-    const char *refused; /* why webget would not take this response; NULL: it would, or no HTTP */
+    const char *refused; /* why webget rejects this response; NULL: it accepts it, or no HTTP */
 };
 
-/* Choose. 0, or -1 with one line in `problem`. The capture must outlive it. */
+/* Choose the flow. 0, or -1 with one line in `problem`. The capture must outlive it. */
 int import_open(struct import *im, const struct capture *c, const struct import_wish *wish,
                 char *problem, size_t problem_size);
 
-/* Write the scenario. With `side` (a file's name) its bytes are not written into the lines: they
- * are the stream of the peer, import_peer(). */
+/* Write the scenario. With `side` (a file name) its lines have no bytes: the file has the stream of
+ * the peer, import_peer(). */
 void import_write(const struct import *im, FILE *out, const char *side);
 
-/* What cannot be imported, a line each after `prefix`. */
+/* Print what cannot be imported, a line each after `prefix`. */
 void import_notes(const struct import *im, FILE *out, const char *prefix);
 
 const struct flow_side *import_own(const struct import *im);

@@ -1,4 +1,4 @@
-/* A captured DHCP exchange becomes a scenario: see import_dhcp.h. */
+/* Converts a captured DHCP exchange to a scenario: see import_dhcp.h. */
 #include "import_dhcp.h"
 #include "../../sim/frame/decode.h"
 #include "../../sim/base/memory.h"
@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Longer captures are imported up to there; a scenario must stay readable. */
+/* Longer captures are imported up to this number; a scenario must stay readable. */
 enum { ANSWERS_MAX = 1000, QUESTIONS_MAX = 1000, SCRIPT_BYTES_MAX = 200 << 10 };
 enum { FIRST_SERVER = 2, FIRST_CLIENT = 15 };
 
-#define WAIT_MAX_NS   (600 * NS_PER_S) /* no client waits so long for an answer */
+#define WAIT_MAX_NS   (600 * NS_PER_S) /* no client waits longer for a reply */
 #define NOTHING_UNTIL "120s"
 #define LIMIT_S       300
-#define PATIENCE_S    70 /* of a client for one question: its longest back-off */
+#define PATIENCE_S    70 /* of a client for one request: its longest back-off */
 #define RENEWED_MAX_S (365 * 86400)
 
 /* ---- addresses ---- */
@@ -25,7 +25,7 @@ static bool dhcp_import_is_answer(const struct dhcp_said *m, unsigned type)
     return m->server && dhcp_type(m->bytes, m->len) == type;
 }
 
-/* The message whose terms the client had in the end: the first ACK, else the first OFFER. */
+/* The message with the client's final terms: the first ACK, else the first OFFER. */
 static const struct dhcp_said *dhcp_import_leading(const struct dhcp_flow *f)
 {
     static const unsigned types[] = {DHCP_TYPE_ACK, DHCP_TYPE_OFFER};
@@ -47,8 +47,8 @@ static void dhcp_import_place_option(struct rebase *r, const struct dhcp_said *m
         rebase_address(r, dhcp_word(option, len, 0), from);
 }
 
-/* Those that the simulator's network knows get their places first: the machine's address, the
- * gateway, the resolver; then the servers, then other clients' addresses. */
+/* Map the addresses of the simulator's network first: the machine's, the gateway's, the resolver's;
+ * then the servers, then other clients. */
 static void dhcp_import_rebase_all(struct rebase *r, const struct dhcp_flow *f)
 {
     const struct dhcp_said *m = dhcp_import_leading(f);
@@ -88,7 +88,7 @@ static uint8_t *dhcp_import_copy(const uint8_t *bytes, size_t len)
     return memcpy(memory_new(len, 1), bytes, len);
 }
 
-/* The xid that the client had used: of its question, else its own, whatever it was. */
+/* The xid that the client used: that of its request, else that of the message. */
 static bool dhcp_import_has_other_xid(const struct dhcp_flow *f, const struct dhcp_said *m)
 {
     const struct dhcp_said *q = &f->said[m->to];
@@ -97,7 +97,7 @@ static bool dhcp_import_has_other_xid(const struct dhcp_flow *f, const struct dh
            dhcp_word(m->bytes, m->len, DHCP_AT_XID) != dhcp_word(q->bytes, q->len, DHCP_AT_XID);
 }
 
-/* From the question (or the beginning, when it is not there), in whole microseconds. */
+/* The time from the request (or the start, if it is missing), in whole microseconds. */
 static uint64_t dhcp_import_wait_of(const struct dhcp_flow *f, const struct dhcp_said *m)
 {
     uint64_t from = m->n ? f->said[m->to].time_ns : f->said[0].time_ns;
@@ -136,7 +136,7 @@ static void dhcp_import_add_message(struct dhcp_import *im, const struct dhcp_sa
     dhcp_import_add(im, &a, m);
 }
 
-/* The last questions that got nothing: silence is scripted up to there. */
+/* The last requests without a reply: silence is scripted up to there. */
 static void dhcp_import_add_silence(struct dhcp_import *im)
 {
     for (enum dhcp_ask ask = 0; ask < ASKS; ask++) {
@@ -183,7 +183,7 @@ static bool dhcp_import_has_line_of(const struct dhcp_import *im, uint32_t chose
     return false;
 }
 
-/* An answer once more, to the first question of another kind and as another type. */
+/* Repeat a reply, to the first request of another kind and as another type. */
 static void dhcp_import_add_copy(struct dhcp_import *im, size_t i, enum dhcp_ask ask, uint8_t type)
 {
     struct dhcp_answer a = im->answers[i];
@@ -197,8 +197,8 @@ static void dhcp_import_add_copy(struct dhcp_import *im, size_t i, enum dhcp_ask
     dhcp_import_add(im, &a, im->said[i]);
 }
 
-/* A client that had an address already asks for no other. The core begins with DISCOVER: what it is
- * offered is what the ACK gave. */
+/* A client that already had an address sends no DISCOVER. The core starts with one: its OFFER has
+ * the terms of the ACK. */
 static void dhcp_import_make_offer(struct dhcp_import *im)
 {
     size_t acked = 0;
@@ -213,7 +213,7 @@ static void dhcp_import_make_offer(struct dhcp_import *im)
     dhcp_import_add_copy(im, acked, ASK_DISCOVER, DHCP_TYPE_OFFER);
 }
 
-/* Has the captured client requested anything from a server (0: from any)? */
+/* True if the captured client sent a REQUEST to a server (0: to any). */
 static bool dhcp_import_has_chosen(const struct dhcp_flow *f, uint32_t server)
 {
     for (size_t i = 0; i < f->count; i++) {
@@ -250,8 +250,8 @@ static bool dhcp_import_several_servers(const struct dhcp_flow *f)
     return false;
 }
 
-/* Where several servers offer, each answers who chose it. The core may choose another than the
- * captured client did: the ACK of that one is made of its OFFER. */
+/* If several servers offer, each replies to clients that chose it. The core may choose another one
+ * than the captured client: the ACK of that one is made from its OFFER. */
 static void dhcp_import_choose_servers(struct dhcp_import *im)
 {
     const struct dhcp_flow *f = im->flow;
@@ -335,7 +335,7 @@ static void dhcp_import_put_answer(const struct dhcp_import *im, FILE *out, size
     dhcp_answer_write(&im->answers[i], out);
 }
 
-/* Until when the last answer has come to a client that asks with its longest back-off. */
+/* The time by which a client with the longest back-off has the last reply. */
 static uint64_t dhcp_import_limit_s(const struct dhcp_import *im)
 {
     uint64_t s = LIMIT_S;

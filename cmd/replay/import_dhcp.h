@@ -1,6 +1,6 @@
 /*
- * A captured DHCP exchange becomes a scenario: the core takes the client's place, what the captured
- * servers answered becomes `peer dhcp` lines (dhcp_script.h). docs/replay.md says what is kept and
+ * Converts a captured DHCP exchange to a scenario: the core is the client, the replies of the
+ * captured servers become `peer dhcp` lines (dhcp_script.h). docs/replay.md lists what is kept and
  * what is rebased.
  */
 #ifndef DRYWIRE_IMPORT_DHCP_H
@@ -21,25 +21,26 @@ struct dhcp_import {
     bool tcp_data;        /* one of them carries data */
     struct rebase rebase;
     struct dhcp_answer *answers;
-    const struct dhcp_said **said; /* what each is in the capture; NULL: silence */
+    const struct dhcp_said **said; /* the captured message of each; NULL: silence */
     size_t count, size, said_size;
-    bool made;        /* the OFFER is made of an ACK */
-    size_t made_acks; /* ACKs made of OFFERs */
-    size_t left_out;  /* answers without a question, or too many */
+    bool made;        /* the OFFER is made from an ACK */
+    size_t made_acks; /* ACKs made from OFFERs */
+    size_t left_out;  /* replies without a request, or too many */
     struct dhcp_outlook outlook;
 };
 
-/* The flow of the wish, if it is a DHCP conversation: a number behind the TCP connections, or none
- * where no TCP connection carries data. wish->others are numbered behind the conversations. */
+/* The requested flow, if it is a DHCP conversation: its number follows those of TCP connections;
+ * without a number, if no TCP connection carries data. wish->others are numbered after the
+ * conversations. */
 bool dhcp_import_open(struct dhcp_import *im, const struct capture *c,
                       const struct import_wish *wish);
 
 void dhcp_import_write(struct dhcp_import *im, FILE *out);
 
-/* What was not imported unchanged, a line each after `prefix`. */
+/* Print what was changed in the import, a line each after `prefix`. */
 void dhcp_import_notes(const struct dhcp_import *im, FILE *out, const char *prefix);
 
-/* Is anything of what the client asked in the capture? */
+/* True if the capture has a request of the client. */
 bool dhcp_import_asked(const struct dhcp_import *im);
 
 void dhcp_import_close(struct dhcp_import *im);

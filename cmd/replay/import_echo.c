@@ -1,4 +1,4 @@
-/* Captured pings become a scenario: see import_echo.h. */
+/* Converts captured pings to a scenario: see import_echo.h. */
 #include "import_echo.h"
 #include "../../sim/frame/decode.h"
 #include "../../sim/base/memory.h"
@@ -9,15 +9,15 @@
 #include <string.h>
 
 enum {
-    LOOK_BACK = 256,       /* so far a reply's request is looked for */
+    LOOK_BACK = 256,       /* frames back in which a reply's request is searched */
     ECHOES_MAX = 500,      /* lines of a scenario */
-    BYTES_MAX = 200 << 10, /* and what they send */
+    BYTES_MAX = 200 << 10, /* bytes that they send */
     PAYLOAD_MAX = 1472     /* of a frame of 1514 bytes */
 };
 
 #define BEGIN_NS   (2 * NS_PER_S) /* the machine has its address by then */
 #define SPAN_NS    (86400 * NS_PER_S)
-#define PATIENCE_S 130 /* of the peer with the last */
+#define PATIENCE_S 130 /* of the peer for the last one */
 #define LIMIT_S    900
 
 /* ---- reading ---- */

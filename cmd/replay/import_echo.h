@@ -1,7 +1,7 @@
 /*
- * Captured pings become a scenario: the core takes the place of the host that was pinged, the
- * requests are sent to it (`at T echo`), and each must be answered with its bytes (RFC 792, RFC
- * 1122 section 3.2.2.6).
+ * Converts captured pings to a scenario: the core is the host that was pinged, the requests are
+ * sent to it (`at T echo`), and each must get a reply with its bytes (RFC 792, RFC 1122 section
+ * 3.2.2.6).
  */
 #ifndef DRYWIRE_IMPORT_ECHO_H
 #define DRYWIRE_IMPORT_ECHO_H
@@ -9,7 +9,7 @@
 #include "import.h"
 
 struct echo {
-    size_t flow; /* who pings whom under which identifier, from 0 */
+    size_t flow; /* by source, destination and identifier, from 0 */
     uint64_t time_ns;
     uint32_t from, to;
     uint16_t id, seq;
@@ -26,11 +26,11 @@ struct echo_import {
     size_t number, total; /* the same among all flows of the capture, from 1 */
 };
 
-/* Read the capture: im->flows is how many pings there are. */
+/* Read the capture: im->flows is the number of flows. */
 void echo_import_open(struct echo_import *im, const struct capture *c);
 
-/* Is the wish one of them? They are numbered after `before` flows of other kinds; without a number
- * it is the first of them, if there is `nothing_else` to play. */
+/* True if one of them is requested. They are numbered after `before` flows of other kinds; without
+ * a number it is the first of them, if there is `nothing_else` to play. */
 bool echo_import_choose(struct echo_import *im, const struct import_wish *wish, size_t before,
                         bool nothing_else);
 

@@ -1,25 +1,25 @@
 /*
  * The peer of an imported scenario, a line for each piece of its stream: after how many bytes of
- * the machine, how long it waits then, and what became of the piece on its way. See import_parts.h.
+ * the machine, the pause then, and the fate of the piece on the wire. See import_parts.h.
  */
 #include "import_parts.h"
 #include "../../sim/engine/sim.h"
 #include "../../sim/text/values.h"
 #include <inttypes.h>
 
-#define LATENCY_NS     (200 * NS_PER_US) /* when the capture does not tell */
+#define LATENCY_NS     (200 * NS_PER_US) /* without information in the capture */
 #define LATENCY_MAX_NS NS_PER_S
-#define LATE_MAX_NS    (200 * NS_PER_MS) /* a gap that is filled later was a loss */
+#define LATE_MAX_NS    (200 * NS_PER_MS) /* a gap filled later than this was a loss */
 
 struct playing {
     const struct import *im;
     FILE *out;
     uint64_t latency_ns;
-    uint64_t prev_ns; /* when the peer did the thing before */
+    uint64_t prev_ns; /* time of the peer's previous action */
     uint64_t after;
-    size_t own_at; /* of the machine's segments, what `after` has reached */
+    size_t own_at; /* of the machine's segments, the one that `after` has reached */
     uint64_t own_end;
-    uint64_t heard_ns; /* when the machine's bytes up to `after` were there */
+    uint64_t heard_ns; /* when the machine's bytes up to `after` had arrived */
     uint64_t waits_ns; /* so far */
 };
 
@@ -37,7 +37,7 @@ uint64_t import_latency(const struct import *im)
     return ns < NS_PER_US ? NS_PER_US : ns / NS_PER_US * NS_PER_US;
 }
 
-/* So many bytes of the machine must come before the next line. */
+/* The number of bytes of the machine before the next line. */
 static void import_put_after(struct playing *p, uint64_t ack)
 {
     const struct flow_side *own = import_own(p->im);
@@ -84,8 +84,8 @@ static void import_put_wait(struct playing *p, uint64_t time_ns)
     p->prev_ns = time_ns > p->prev_ns ? time_ns : p->prev_ns;
 }
 
-/* Did the machine ask for the piece, with duplicate ACKs behind frame `from`? Those just before the
- * piece are looked at: a capture may be long. */
+/* True if the machine requested the piece, with duplicate ACKs after frame `from`. Only those just
+ * before the piece are checked: a capture may be long. */
 static bool import_asked_again(const struct flow_side *own, const struct flow_segment *piece,
                                size_t from)
 {
@@ -106,7 +106,7 @@ static bool import_asked_again(const struct flow_side *own, const struct flow_se
     return n >= DUPLICATES;
 }
 
-/* The first segment that was there before the piece although it stands behind it, or NULL. */
+/* The first segment that arrived before the piece although it follows it in the stream, or NULL. */
 static const struct flow_segment *
 import_overtaken_by(const struct flow_side *peer, const struct flow_segment *piece, size_t *from)
 {
@@ -119,7 +119,7 @@ import_overtaken_by(const struct flow_side *peer, const struct flow_segment *pie
     return NULL;
 }
 
-/* The way of a piece: lost, late, twice. True: it does not tell when it was sent. */
+/* The faults of a piece: lost, late, twice. True: its time of sending is unknown. */
 static bool import_put_way(struct playing *p, const struct flow_segment *piece, size_t *from)
 {
     const struct flow_segment *h = import_overtaken_by(import_peer(p->im), piece, from);
@@ -144,7 +144,7 @@ static void import_put_end(struct playing *p)
         uint64_t accepted_ns = p->im->own == SERVER ? p->prev_ns + NS_PER_MS : 0;
 
         import_put_after(p, peer->rst_ack);
-        /* a program is only told of it when it has the connection */
+        /* a program gets it only when it has the connection */
         import_put_wait(p, p->after || peer->rst_ns > accepted_ns ? peer->rst_ns : accepted_ns);
         fputs(" reset\n", p->out);
     } else if (peer->fin && !peer->gap && (!answers || (p->im->webget && p->im->web_close))) {

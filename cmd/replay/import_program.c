@@ -1,7 +1,7 @@
 /*
- * The program of an imported scenario: webget where its request is the captured one and it takes
- * the response, else talk, which says the captured bytes when it has read what came before them.
- * See import_parts.h.
+ * The program of an imported scenario: webget if it sends the captured request and accepts the
+ * response, else talk, which sends the captured bytes when it has read the bytes before them. See
+ * import_parts.h.
  */
 #include "import_parts.h"
 #include "../../core/base/array.h"
@@ -11,8 +11,8 @@
 #include <string.h>
 
 enum {
-    WORDS_MAX = 11,        /* of talk, behind its name, -q, ADDR and PORT */
-    TEXT_MAX_BYTES = 1200, /* of what it says, before it is only filled in */
+    WORDS_MAX = 11,        /* of talk, after its name, -q, ADDR and PORT */
+    TEXT_MAX_BYTES = 1200, /* of its text, before it sends a pattern instead */
     PATH_LEN_MAX = 900,
 };
 
@@ -20,7 +20,7 @@ enum {
 
 /* ---- webget ---- */
 
-/* The path of a request that webget can make as well: one GET and nothing else. NULL: it is not. */
+/* The path of a request that webget can send: one GET and nothing else; NULL: another request. */
 static const char *import_web_path(const struct flow_side *own, size_t *len)
 {
     static const char safe[] = "/._~%?&=+,;:@!$'()*-";
@@ -53,7 +53,8 @@ static uint32_t import_sum_add(uint32_t sum, const uint8_t *bytes, size_t len)
 
 enum { SUM_FIRST = 2166136261u };
 
-/* Read the response as webget does: its sum of the body. *used is how much of it it took. */
+/* Parse the response as webget does: returns its checksum of the body. *used is the number of bytes
+ * that it reads. */
 static uint32_t import_web_read(const struct flow_side *peer, struct http_response *r, size_t *used)
 {
     uint32_t sum = SUM_FIRST;
@@ -70,7 +71,7 @@ static uint32_t import_web_read(const struct flow_side *peer, struct http_respon
     return sum;
 }
 
-/* webget, when it takes the whole stream. */
+/* webget, if it reads the whole stream. */
 static void import_choose_webget(struct import *im)
 {
     const struct flow_side *own = import_own(im), *peer = import_peer(im);
@@ -97,7 +98,7 @@ static void import_choose_webget(struct import *im)
 
 /* ---- talk ---- */
 
-/* Would talk take these bytes for something else than text? */
+/* True if talk would parse these bytes as something other than text. */
 static bool import_needs_hex(const uint8_t *bytes, size_t len)
 {
     static const char *const words[] = {"read=", "fill=", "hex=", "close"};
@@ -122,13 +123,13 @@ static void import_put_words(FILE *out, const uint8_t *bytes, size_t len, bool f
     }
 }
 
-/* A turn of the program: what it says in one go, when it has read so much. */
+/* A turn of the program: the bytes that it sends at once, after it has read a number of bytes. */
 struct turn {
     size_t from, to;
     uint64_t read;
 };
 
-/* The next turn behind `t`; false: none. */
+/* The next turn after `t`; false: none. */
 static bool import_turn_next(const struct import *im, struct turn *t)
 {
     const struct flow_side *own = import_own(im), *peer = import_peer(im);
@@ -149,7 +150,7 @@ static bool import_turn_next(const struct import *im, struct turn *t)
     return true;
 }
 
-/* Is what the program says too long for its command line? Zero bytes take two digits each. */
+/* True if the program's text is too long for its command line. Zero bytes take two digits each. */
 static bool import_too_long(const struct import *im)
 {
     const struct flow_side *own = import_own(im);

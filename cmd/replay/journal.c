@@ -1,4 +1,5 @@
-/* A log's lines become a journal: see journal.h; its records are checked by journal_records.c. */
+/* Reads a journal from the lines of a log: see journal.h; its records are checked by
+ * journal_records.c. */
 #include "journal.h"
 #include "../base/console.h"
 #include "../../sim/base/crc.h"
@@ -20,7 +21,7 @@ struct reader {
     uint64_t sequence; /* of the last line */
     size_t number;     /* of the line in the file */
     bool begun, ended; /* the journal */
-    size_t wanted;     /* bytes that it says it has */
+    size_t wanted;     /* bytes that it should have */
     size_t lines_size;
 };
 
@@ -37,7 +38,7 @@ journal_refuse(struct reader *r, const char *format, ...)
     return -1;
 }
 
-/* Decimal digits at *at, which moves behind them. */
+/* Decimal digits at *at, which moves past them. */
 static bool journal_decimal(const char **at, uint64_t *out)
 {
     const char *start = *at;
@@ -49,7 +50,7 @@ static bool journal_decimal(const char **at, uint64_t *out)
     return *at > start;
 }
 
-/* The text at *at, which moves behind it. */
+/* The text at *at, which moves past it. */
 static bool journal_literal(const char **at, const char *text)
 {
     size_t len = strlen(text);
@@ -210,7 +211,7 @@ static int journal_whole_line(struct reader *r, char *line)
     body = journal_unframe(r, line);
     if (!body)
         return journal_refuse(r, "damaged, or a line before it is missing");
-    value_show(body, strlen(body) + 1); /* it goes to a terminal */
+    value_show(body, strlen(body) + 1); /* it is printed on a terminal */
     if (r->sequence == 1)
         journal_first_line(r->j, body);
     if (r->begun && !r->ended)

@@ -1,8 +1,7 @@
 /*
- * Reader of a flight recorder's journal (docs/recorder.md) in the serial log that it came by.
- * Nothing in a log is trusted: lines are checked by their frames (targets/common/console.h), the
- * journal by its checksum, every record by its own bounds and its place among the others, all
- * before the first of them is used.
+ * Reader of a flight recorder's journal (docs/recorder.md) in a serial log. Nothing in a log is
+ * trusted: lines are checked by their frames (targets/common/console.h), the journal by its
+ * checksum, every record by its bounds and its order, all before the first of them is used.
  */
 #ifndef DRYWIRE_JOURNAL_READER_H
 #define DRYWIRE_JOURNAL_READER_H
@@ -41,21 +40,21 @@ struct journal {
     size_t line_count;
     struct journal_record end; /* the last one */
 
-    char *text; /* what the lines point into */
+    char *text; /* the memory of the lines */
 };
 
-/* Take a log of `len` bytes apart. 0, or -1 with the reason in `why` and nothing to free. */
+/* Parse a log of `len` bytes. 0, or -1 with the reason in `why` and nothing to free. */
 int journal_parse(struct journal *j, const char *log, size_t len, char *why, size_t why_size);
 void journal_free(struct journal *j);
 
-/* The record at *at, which moves to its end: NULL, or what is wrong with it. */
+/* The record at *at, which moves to its end: NULL or an error message. */
 const char *journal_next(const uint8_t *bytes, size_t len, size_t *at, struct journal_record *out);
 
-/* Walk over all of them once: NULL, or what is wrong, with *n the number of the record. Known then:
- * j->end. journal_parse() calls it. */
+/* Check all of them: NULL or an error message, with *n the number of the record. Sets j->end.
+ * Called by journal_parse(). */
 const char *journal_check(struct journal *j, uint64_t *n);
 
-/* A record in words, for people. */
+/* A record in words. */
 const char *journal_words(const struct journal_record *r, char *buf, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-/* The records of a journal: one after the other, checked, in words. See journal.h. */
+/* The records of a journal: iteration, checks, text. See journal.h. */
 #include "journal.h"
 #include "../../core/base/err.h"
 #include <inttypes.h>
@@ -9,7 +9,7 @@ static const uint8_t field_count[] = {JOURNAL_RECORDS(JOURNAL_FIELD_COUNT)};
 static const bool has_bytes[] = {JOURNAL_RECORDS(JOURNAL_HAS_BYTES)};
 _Static_assert(sizeof(field_count) == JOURNAL_TAGS, "one row a tag");
 
-/* LEB128, no longer than it need be. */
+/* LEB128, in its shortest form. */
 static bool journal_number(const uint8_t *bytes, size_t len, size_t *at, uint64_t *out)
 {
     uint64_t n = 0;
@@ -51,10 +51,10 @@ const char *journal_next(const uint8_t *bytes, size_t len, size_t *at, struct jo
     return NULL;
 }
 
-/* A machine is not on for longer: a hundred years. */
+/* The longest uptime: a hundred years. */
 #define TIME_MAX_NS (UINT64_C(100) * 366 * 86400 * 1000000000)
 
-/* What is known of the machine so far. */
+/* The state of the machine so far. */
 struct check {
     bool initialised;
     uint64_t dma_size, now_ns;
@@ -108,7 +108,7 @@ static bool journal_init_fits(struct check *c, const struct journal_record *r)
     return fits;
 }
 
-/* The place of a panic. */
+/* The file:line of a panic. */
 static bool journal_printable(const struct journal_record *r)
 {
     for (size_t i = 0; i < r->len; i++)
@@ -117,7 +117,7 @@ static bool journal_printable(const struct journal_record *r)
     return true;
 }
 
-/* Can this record be here, and are its numbers possible at all? */
+/* Check that this record can be here and that its numbers are valid. */
 static bool journal_fits(struct check *c, const struct journal_record *r)
 {
     switch (r->tag) {

@@ -1,7 +1,7 @@
 /*
- * A capture's frames as hostile input: see observe.h; native_observe.c has the feeding. Here a run
- * is put around it: a lease before, a page behind it, which the machine must still be able to get,
- * and in between the count of what was dropped, by reason.
+ * A capture's frames as hostile input: see observe.h; native_observe.c sends them. This file makes
+ * the run: a lease before them, an HTTP page after them, which the machine must still be able to
+ * get, and the count of drops by reason.
  */
 #include "observe.h"
 #include "../base/files.h"
@@ -17,7 +17,7 @@
 
 enum { REASONS = 80, REASON_MAX = 32 };
 
-/* How one pass went. */
+/* The results of one pass. */
 struct pass {
     uint64_t fed, dropped, answered; /* frames */
     char reason[REASONS][REASON_MAX];
@@ -30,15 +30,15 @@ struct observing {
     struct capture *capture;
     struct scenario *scenario;
     struct pass pass[OBSERVE_PASSES];
-    size_t at; /* of the frame that came last, both passes counted */
+    size_t at; /* of the last frame, over both passes */
     bool begun, was_dropped, was_answered;
-    char what[160]; /* -v: it, and its fate */
+    char what[160]; /* -v: the frame and its fate */
     char fate[REASON_MAX];
 };
 
-/* ---- what the run says ---- */
+/* ---- events of the run ---- */
 
-/* The frame that is looked at now: count + 1 in both passes counted, 0: none. */
+/* The present frame: index + 1 over both passes, 0: none. */
 static size_t observe_number_at(const struct observing *x, uint64_t time_ns)
 {
     uint64_t start = SIM_POWER_ON_NS + OBSERVE_START_NS, n;
@@ -66,7 +66,7 @@ static void observe_finish_frame(struct observing *x)
     x->was_dropped = x->was_answered = false;
 }
 
-/* Whatever comes next belongs to the frame of this moment. */
+/* Later events belong to the present frame. */
 static struct pass *observe_pass_at(struct observing *x, uint64_t time_ns)
 {
     size_t n = observe_number_at(x, time_ns);
@@ -102,7 +102,7 @@ static void observe_on_line(void *ctx, uint64_t time_ns, const char *line)
     if (!p || strncmp(line, drop, sizeof(drop) - 1))
         return;
     observe_count_drop(p, line + sizeof(drop) - 1);
-    if (!x->was_dropped) /* what comes behind it is about the answer */
+    if (!x->was_dropped) /* later events belong to the reply */
         snprintf(x->fate, sizeof(x->fate), "%s", line + sizeof(drop) - 1);
     x->was_dropped = true;
 }
@@ -145,7 +145,7 @@ static int observe_run(void *ctx)
     struct run_result r;
 
     run_scenario(c, x->scenario, &ro, &r);
-    if (!r.failure.kind) /* else it may have ended in the middle */
+    if (!r.failure.kind) /* else it may have ended early */
         observe_pass_at(x, SIM_NEVER - 1);
     observe_tell_pass(&x->pass[0], "as they are");
     observe_tell_pass(&x->pass[1], "readdressed");

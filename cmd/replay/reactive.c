@@ -1,5 +1,5 @@
 /*
- * A captured flow in the core's hands: which one it is, and what reports of all kinds share. See
+ * Reactive replay: the choice of a captured flow, and the common part of all reports. See
  * docs/replay.md.
  */
 #include "reactive.h"
@@ -65,7 +65,7 @@ static void reactive_chosen_close(struct chosen *x)
     reactive_close_others(x);
 }
 
-/* ---- what is done with it ---- */
+/* ---- actions on a flow ---- */
 
 int reactive_write(const struct capture *c, const struct replay_settings *s, const char *output)
 {
@@ -110,7 +110,7 @@ int reactive_replay(const struct capture *c, const struct replay_settings *s)
     return code;
 }
 
-/* ---- what the kinds share ---- */
+/* ---- shared by all kinds ---- */
 
 unsigned reactive_differ(const char *what, const char *was, const char *is, const char *allowed)
 {

@@ -1,6 +1,6 @@
 /*
- * A captured flow (TCP, DHCP, a ping) as a scenario in which the core takes the place of one side:
- * `drywire import` and the reactive kind of `drywire replay`. See docs/replay.md.
+ * A captured flow (TCP, DHCP, a ping) as a scenario in which the core replaces one side: `drywire
+ * import` and the reactive kind of `drywire replay`. See docs/replay.md.
  */
 #ifndef DRYWIRE_REACTIVE_H
 #define DRYWIRE_REACTIVE_H
@@ -10,7 +10,7 @@
 #include "../../sim/run/run.h"
 #include "../../sim/scenario/scenario.h"
 
-/* The flow of a capture that the options choose. All return an exit code; what is other than
+/* For the flow of a capture that the options choose. All return an exit code; the error of any but
  * EXIT_PASS has been printed. */
 int reactive_write(const struct capture *c, const struct replay_settings *s,
                    const char *output); /* its scenario into a file */
@@ -19,25 +19,26 @@ int reactive_scenario(const struct capture *c, const struct replay_settings *s,
 int reactive_replay(const struct capture *c,
                     const struct replay_settings *s); /* run it and report */
 
-/* ---- what the kinds share ---- */
+/* ---- shared by all kinds ---- */
 
-/* One departure: what it was and is, and the rule that allows it; NULL: none does. 1 then, else 0.
- */
+/* Print one difference: old and new value, and the rule that allows it; NULL: none. Returns 1 then,
+ * else 0. */
 unsigned reactive_differ(const char *what, const char *was, const char *is, const char *allowed);
 unsigned reactive_differ_number(const char *what, size_t was, size_t is, const char *allowed);
 
-/* The last line, with the departures that are not allowed; the exit code. */
+/* Print the last line, with the number of differences that are not allowed; returns the exit
+ * code. */
 int reactive_verdict(const struct run_result *run, unsigned bad);
 
-/* Run the scenario in a child, under the seed and the limits of `o`, and report there: the exit
- * code. With -v frames are printed as they arrive, and lines unless ro->on_line is there to do it.
- */
+/* Run the scenario in a child, with the seed and the limits of `o`, and report there: returns the
+ * exit code. With -v frames are printed as they arrive, and lines as well unless ro->on_line prints
+ * them. */
 int reactive_run(const struct scenario *sc, const struct replay_settings *s,
                  const struct run_options *ro,
                  int (*report)(void *ctx, const struct run_result *run));
-void reactive_line(void *ctx, uint64_t time_ns, const char *line); /* needs no context */
+void reactive_line(void *ctx, uint64_t time_ns, const char *line); /* the context is unused */
 
-/* Frames of a run as a capture: what run_options.on_flight is told of each. */
+/* Frames of a run as a capture: a callback for run_options.on_flight. */
 struct reactive_frames {
     struct capture capture;
     size_t size;

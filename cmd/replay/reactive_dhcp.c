@@ -1,6 +1,6 @@
 /*
- * A captured DHCP exchange as a scenario in a file, or run at once with a report of where the
- * core's behaviour leaves the captured client's: see docs/replay.md.
+ * A captured DHCP exchange as a scenario in a file, or run at once with a report of the differences
+ * between the core and the captured client: see docs/replay.md.
  */
 #include "reactive_dhcp.h"
 #include "../base/files.h"
@@ -15,7 +15,7 @@
 
 enum { LIST_MAX = 8 };
 
-#define SLACK_NS (100 * NS_PER_MS) /* of a timer: when a poll comes */
+#define SLACK_NS (100 * NS_PER_MS) /* of a timer: the time until a poll */
 
 static char *reactive_dhcp_scenario_text(struct dhcp_import *im, size_t *len)
 {
@@ -67,7 +67,7 @@ struct run_record {
     const struct scenario *scenario;
     const struct replay_settings *settings;
     struct reactive_frames frames; /* of DHCP */
-    char terms[160];               /* of the first lease, as the core says them; "" none */
+    char terms[160];               /* of the first lease, as traced by the core; "": none */
     unsigned naks, refused;
 };
 
@@ -100,7 +100,7 @@ static void reactive_dhcp_on_line(void *ctx, uint64_t time_ns, const char *line)
 
 /* ---- the report ---- */
 
-/* The codes that a client's first message of a kind has or, of one list option, holds. */
+/* The option codes of a client's first message of a kind or, for one list option, its contents. */
 static void reactive_dhcp_codes_text(const struct dhcp_flow *f, enum dhcp_ask ask, uint8_t list,
                                      char *buf, size_t size)
 {
@@ -122,7 +122,7 @@ static void reactive_dhcp_codes_text(const struct dhcp_flow *f, enum dhcp_ask as
             at += (size_t)snprintf(buf + at, size - at, "%s%u", at ? " " : "", code);
 }
 
-/* When a kind was asked, from the first time on. */
+/* The times of requests of a kind, from the first one. */
 static void reactive_dhcp_times_text(const struct dhcp_flow *f, enum dhcp_ask ask, char *buf,
                                      size_t size)
 {
@@ -147,7 +147,7 @@ static void reactive_dhcp_times_text(const struct dhcp_flow *f, enum dhcp_ask as
 }
 
 /* RFC 2131 section 4.1: 4, 8, 16, ... 64 s, each off by up to one. False: a DISCOVER, or a REQUEST
- * for an offer, was sent again under the same xid at another time. */
+ * for an offer, was retransmitted with the same xid at another time. */
 static bool reactive_dhcp_backs_off(const struct dhcp_flow *f)
 {
     const struct dhcp_said *last = NULL;
@@ -179,7 +179,7 @@ static const struct dhcp_said *reactive_dhcp_first_request(const struct dhcp_flo
     return NULL;
 }
 
-/* What the first REQUEST for an offer says of an address, in the run's addresses. */
+/* An address option of the first REQUEST for an offer, in the run's addresses. */
 static const char *reactive_dhcp_request_text(const struct dhcp_flow *f, uint8_t code,
                                               struct rebase *captured, char buf[VALUE_ADDRESS_MAX])
 {
@@ -191,7 +191,7 @@ static const char *reactive_dhcp_request_text(const struct dhcp_flow *f, uint8_t
     return a ? value_address_text(a, buf) : "none";
 }
 
-/* Was what the run's first REQUEST names offered in it? */
+/* True if the address of the run's first REQUEST was offered in it. */
 static bool reactive_dhcp_was_offered(const struct dhcp_flow *now)
 {
     const struct dhcp_said *m = reactive_dhcp_first_request(now);
@@ -254,7 +254,7 @@ static unsigned reactive_dhcp_departures(struct run_record *r, const struct dhcp
     return bad;
 }
 
-/* What the captured client had in the end, in the run's addresses. */
+/* The final lease of the captured client, in the run's addresses. */
 static void reactive_dhcp_captured_outcome(const struct dhcp_import *im, char *buf, size_t size)
 {
     const struct dhcp_answer *end = NULL;
@@ -277,7 +277,7 @@ static void reactive_dhcp_captured_outcome(const struct dhcp_import *im, char *b
     }
 }
 
-/* The outcomes: 1 when the run's is not what these answers must give. */
+/* Compare the outcomes: 1 when the run's is not the one that these replies must give. */
 static unsigned reactive_dhcp_outcome(const struct run_record *r)
 {
     const struct dhcp_outlook *o = &r->im->outlook;

@@ -1,6 +1,6 @@
 /*
- * A captured TCP connection as a scenario in a file, or run at once with a report of where the
- * core's behaviour leaves the captured one: see docs/replay.md.
+ * A captured TCP connection as a scenario in a file, or run at once with a report of the
+ * differences between the core and the captured side: see docs/replay.md.
  */
 #include "reactive_tcp.h"
 #include "../base/files.h"
@@ -15,7 +15,7 @@
 
 enum {
     INLINE_MAX = 64 << 10, /* a longer stream goes into a file of its own */
-    STREAM_MAX = 16 << 20, /* nor is that longer */
+    STREAM_MAX = 16 << 20, /* maximum of that file */
 };
 
 /* The scenario in memory; free() it. */
@@ -84,7 +84,7 @@ int tcp_write_scenario(const struct import *im, const struct replay_settings *s,
 struct reactive {
     const struct import *im;
     const struct replay_settings *settings;
-    uint8_t *read; /* what the program read */
+    uint8_t *read; /* bytes read by the program */
     size_t read_len, read_size;
     struct reactive_frames frames; /* of the run */
 };
@@ -143,7 +143,7 @@ static const char *reactive_tcp_close_words(const struct flow_side *own,
                                             const struct flow_side *peer)
 {
     if ((own->rst || peer->rst) &&
-        !(own->fin && peer->fin)) /* else it answers what came too late */
+        !(own->fin && peer->fin)) /* else it is a reply to late segments */
         return own->rst ? "reset by the machine" : "reset by the peer";
     if (!own->fin || !peer->fin)
         return own->fin    ? "closed by the machine only"
@@ -189,7 +189,7 @@ static unsigned reactive_tcp_departures(const struct import *im, const struct fl
     return bad;
 }
 
-/* The streams: 1 when they are not the same. */
+/* Compare the streams: 1 when they differ. */
 static unsigned reactive_tcp_delivered(const struct reactive *r)
 {
     const struct flow_side *peer = import_peer(r->im);

@@ -14,9 +14,9 @@
 
 enum { WORDS_SIZE = 200 };
 
-/* ---- the journal's end, and where it is left ---- */
+/* ---- the end of the journal, and the ways to leave it ---- */
 
-/* gdb stops here when there is nothing left to replay. */
+/* gdb stops here at the end of the journal. */
 void replay_end(void);
 __attribute__((noinline)) void replay_end(void)
 {
@@ -63,7 +63,7 @@ replay_differ(struct replay *r, const char *format, ...)
 static void replay_advance(struct replay *r)
 {
     if (journal_next(r->journal.bytes, r->journal.len, &r->at, &r->next))
-        abort(); /* the reader saw to it */
+        abort(); /* checked by the reader */
 }
 
 bool replay_agrees(const struct replay *r)
@@ -71,7 +71,7 @@ bool replay_agrees(const struct replay *r)
     return r->sum == r->journal.end.field[2] && r->total == r->journal.end.field[3];
 }
 
-/* There is no further record; `asked` is what the core wants next, or NULL between two calls. */
+/* The journal has ended; `asked` is the core's next request, or NULL between two calls. */
 static _Noreturn void replay_at_end(struct replay *r, const char *asked)
 {
     const struct journal_record *end = &r->journal.end;
@@ -96,8 +96,8 @@ static void replay_used(struct replay *r)
         r->listener.record(r->number, &r->next);
 }
 
-/* The core does this; the journal must say the same in the first `same` fields. Then it has the
- * answer. `mine` has the tag of the journal's record if several will do. */
+/* Compare a request of the core with the journal, whose record must be equal in the first `same`
+ * fields; it has the result. `mine` gets the tag of the journal's record if several are valid. */
 static const struct journal_record *replay_answer(struct replay *r,
                                                   const struct journal_record *mine, unsigned same,
                                                   struct journal_record *out)
@@ -142,7 +142,7 @@ static void replay_add_bytes(struct replay *r, enum journal_output kind, uint64_
     replay_note(r, kind, what, len);
 }
 
-/* The console has what the targets say too. */
+/* The console also has lines of the targets. */
 static bool replay_cores_own(const char *line)
 {
     return strncmp(line, "test: ", 6) && strncmp(line, "trap:", 5);
@@ -274,7 +274,7 @@ static void replay_give(void *ctx, const void *bytes, size_t len)
     replay_add_bytes(r, OUTPUT_GIVE, (uint64_t)((const uint8_t *)bytes - r->dma), bytes, len);
 }
 
-/* ---- process.h: programs that are not here ---- */
+/* ---- process.h: programs without code ---- */
 
 static uint64_t replay_number_of(const struct replay *r, const struct process *p)
 {
@@ -392,7 +392,7 @@ static void replay_returned(struct replay *r, int64_t result)
     replay_add(r, OUTPUT_RETURN, 0, (uint64_t)result);
 }
 
-/* Before there is a kernel: where its devices may be. */
+/* Before kernel_init(): the places of devices. */
 static void replay_note_slot(struct replay *r, const uint64_t *f)
 {
     struct device_places *p = replay_places(r);

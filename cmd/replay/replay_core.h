@@ -1,7 +1,7 @@
 /*
- * The core under a journal (docs/recorder.md): asked what the core on metal was asked, and answered
- * what that was answered: registers, ring words, received buffers, entropy, programs. There is no
- * device, no network and no program here. Whatever the core does by itself must come out the same.
+ * The core under a journal (docs/recorder.md): it gets the calls and the results of the core on
+ * metal: registers, ring words, received buffers, entropy, programs. There is no device, no network
+ * and no program. The output of the core must be the same.
  */
 #ifndef DRYWIRE_REPLAY_CORE_H
 #define DRYWIRE_REPLAY_CORE_H
@@ -16,16 +16,16 @@ enum { REPLAY_OUTPUTS = 16 };
 
 /* How a replay ends: what sigsetjmp(escape) returns. */
 enum outcome {
-    OUTCOME_SAME = 1,  /* nothing is left in the journal */
-    OUTCOME_TRAP,      /* for a signal handler to say */
+    OUTCOME_SAME = 1,  /* end of the journal */
+    OUTCOME_TRAP,      /* for a signal handler */
     OUTCOME_DIFFERENT, /* `message` has the first difference */
 };
 
-/* Who listens; each may be NULL. */
+/* Callbacks; each may be NULL. */
 struct replay_listener {
     void (*record)(uint64_t number, const struct journal_record *r);
     void (*line)(uint64_t now_ns, const char *text,
-                 bool on_console); /* or of a level that is not */
+                 bool on_console); /* or of a level that is not printed */
 };
 
 struct output {
@@ -34,7 +34,7 @@ struct output {
 };
 
 struct replay {
-    struct ring_access ring; /* first: what the core's platform has as ctx */
+    struct ring_access ring; /* first: the ctx of the core's platform */
     struct platform platform;
     struct process_ops processes;
     struct journal journal;
@@ -51,23 +51,23 @@ struct replay {
     uint8_t *dma, *buffers;
     size_t dma_size;
     uint64_t dma_bus;
-    void *places;                    /* NULL: none was said */
+    void *places;                    /* NULL: not set */
     void *kernel;                    /* NULL: not up */
-    char process[JOURNAL_PROCESSES]; /* only their addresses are of use */
-    sigjmp_buf escape;               /* out of the core, from wherever it is */
+    char process[JOURNAL_PROCESSES]; /* only their addresses are used */
+    sigjmp_buf escape;               /* leaves the core from any depth */
     char message[1000];
 };
 
-/* Take up the journal from its beginning, into r->escape. Only `journal` and
- * `listener` are set. */
+/* Start the journal from its beginning; ends through r->escape. The caller sets `journal` and
+ * `listener` only. */
 void replay_open(struct replay *r);
 _Noreturn void replay_run(struct replay *r);
 void replay_close(struct replay *r);
 
-/* Is what the core put out so far what the journal's end says? */
+/* True if the core's output so far matches the sums at the journal's end. */
 bool replay_agrees(const struct replay *r);
 
-/* Of the core that this program is built with. */
+/* Of the core in this program. */
 size_t replay_kernel_size(void);
 
 #endif

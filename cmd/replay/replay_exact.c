@@ -1,10 +1,10 @@
 /*
- * A capture of drywire, run once more: see replay_exact.h.
+ * Repeats the run of a capture of drywire: see replay_exact.h.
  *
- * What a simulated run wrote is a function of its scenario and seed: it runs again and must write
- * the same frames at the same times, and the same records of its rings. What came from QEMU, or
- * from the far side of any guest, has times that are not ours: `world replay` gives the core the
- * same frames, and its own must be the same (parity P2, docs/parity.md).
+ * A simulated run depends only on its scenario and seed: it must write the same frames at the same
+ * times, and the same ring records. A capture of QEMU, or of the far side of any guest, has real
+ * times: `world replay` sends the core the same frames, and the core's frames must be the same
+ * (parity P2, docs/parity.md).
  */
 #include "replay_exact.h"
 #include "../base/files.h"
@@ -27,7 +27,7 @@
 
 enum { TEXT_MAX = 4096 };
 
-/* What the header says; "" is nothing. */
+/* A value of the header; "": none. */
 struct made {
     char verb[16], scenario[TEXT_MAX], seed[24], device[TEXT_MAX], guest[TEXT_MAX], detail[8];
     char memory[8];
@@ -114,7 +114,7 @@ static int exact_run_again(const char *path, const struct capture *was, const st
 
 /* ---- a capture of QEMU or of a far side ---- */
 
-/* The machine of the scenario, with the capture as its far side: nothing is drawn again. 0, or
+/* The machine of the scenario, with the capture as its far side and without random draws. 0, or
  * EXIT_USAGE after a line. */
 static int exact_behind_capture(struct scenario *sc, const char *path, struct capture *c,
                                 uint64_t seed)
@@ -143,7 +143,7 @@ static int exact_behind_capture(struct scenario *sc, const char *path, struct ca
     return 0;
 }
 
-/* Those that world replay compares: no pure ACKs. */
+/* The frames that world replay compares: no pure ACKs. */
 static size_t exact_own_frames(const struct scenario *sc)
 {
     const struct capture *c = &sc->replay.capture;
@@ -208,9 +208,9 @@ static int exact_check_made(const char *path, const struct made *m, uint64_t *se
     return EXIT_USAGE;
 }
 
-/* The scenario, as its text stands in the header, or in the file when that was too long. A mistake
- * in the header is not one of the file that it names. One for `drywire world` alone runs no
- * program: somebody else's guest was there. */
+/* The scenario, from its text in the header, or from the file when that was too long. A mistake in
+ * the header is not reported for the file that it names. One for `drywire world` alone runs no
+ * program: its guest was external. */
 static int exact_scenario(const struct capture *c, const char *path, const struct made *m,
                           struct scenario **sc)
 {
@@ -234,7 +234,7 @@ static int exact_scenario(const struct capture *c, const char *path, const struc
     return code;
 }
 
-/* Is the far side of the run here? */
+/* Check that the far side of the run is available here. */
 static int exact_check_world(const struct scenario *sc)
 {
     int code = can_run(sc);

@@ -1,6 +1,6 @@
 /*
- * A journal from metal, replayed: see replay_journal.h. replay_core.c has the core; here are the
- * file, the traps, gdb and the verdict.
+ * Replays a journal from metal: see replay_journal.h. replay_core.c runs the core; this file has
+ * the log, traps, gdb and the verdict.
  */
 #include "replay_journal.h"
 #include "../../core/base/array.h"
@@ -35,7 +35,7 @@ static void replay_journal_on_line(uint64_t now_ns, const char *text, bool on_co
     char at[40];
 
     if (!on_console && !replay.listener.record)
-        return; /* -v has them too */
+        return; /* -v prints them too */
     story_time(at, sizeof(at), now_ns + SIM_POWER_ON_NS);
     printf("%s       %s\n", at, text);
 }
@@ -72,12 +72,12 @@ static void replay_journal_watch_signals(void)
         sigaction(numbers[i], &a, NULL);
 }
 
-/* It trapped: is that the panic of the journal, at its place? */
+/* It trapped: compare with the panic of the journal and its file:line. */
 static bool replay_journal_same_panic(struct replay *r)
 {
     const struct journal_record *end = &r->journal.end;
     const char *site = check_site(trap_pc), *what = site ? site : strsignal(trap_signal);
-    bool check = memchr(end->bytes, ':', end->len); /* file:line; else why the processor trapped */
+    bool check = memchr(end->bytes, ':', end->len); /* file:line; else the cause of the trap */
     char words[WORDS_SIZE];
 
     if (r->next.tag != JOURNAL_END)
@@ -96,8 +96,8 @@ static bool replay_journal_same_panic(struct replay *r)
     return false;
 }
 
-/* The core here checks invariants that targets leave out (core/base/check.h): one of them may fail
- * before the panic of the journal, for the same reason. The place, or NULL. */
+/* The core in this program checks invariants that targets leave out (core/base/check.h): one of
+ * them may fail before the panic of the journal, for the same reason. Its file:line, or NULL. */
 static const char *replay_journal_invariant(const struct replay *r)
 {
     const char *site = check_site(trap_pc);

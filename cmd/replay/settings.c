@@ -1,4 +1,4 @@
-/* How a capture is replayed: see settings.h. */
+/* Settings of a replay: see settings.h. */
 #include "settings.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ void replay_again(struct again *a, const struct replay_settings *s)
         return;
     }
     if (!s->loose)
-        return; /* an exact replay has its seed from the capture */
+        return; /* an exact replay takes its seed from the capture */
     again_add(a, " --loose");
     if (s->role)
         again_add(a, " --as %s", role_words[s->role - ROLE_CLIENT]);

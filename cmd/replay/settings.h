@@ -1,4 +1,4 @@
-/* How a capture or a journal is replayed. */
+/* Settings of the replay of a capture or a journal. */
 #ifndef DRYWIRE_REPLAY_SETTINGS_H
 #define DRYWIRE_REPLAY_SETTINGS_H
 
@@ -8,15 +8,15 @@
 
 struct replay_settings {
     const char *path;         /* of the capture */
-    uint64_t flow;            /* by the numbers of `drywire list`; 0: choose */
-    enum role role;           /* whose place the core takes */
-    bool loose, exact;        /* as the options of `drywire replay` */
-    struct run_choice choice; /* seed and memory of the run; of an exact one the memory alone */
+    uint64_t flow;            /* numbered as in `drywire list`; 0: choose */
+    enum role role;           /* the side that the core replaces */
+    bool loose, exact;        /* the options of `drywire replay` */
+    struct run_choice choice; /* seed and memory of the run; an exact one uses only the memory */
     uint64_t timeout_s;
     bool verbose;
 };
 
-/* The command that replays it again. */
+/* The command that repeats the replay. */
 void replay_again(struct again *a, const struct replay_settings *s);
 
 #endif
