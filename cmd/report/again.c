@@ -16,11 +16,11 @@ void again_add(struct again *a, const char *format, ...)
     va_end(args);
 }
 
-/* Characters that a shell takes as they are. */
+/* Characters that a shell does not interpret. */
 static const char again_plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
                                   "%+,-./:=@_";
 
-/* With octal numbers, for what a terminal would not show, and for a quote. */
+/* With octal numbers, for unprintable characters, and for a quote. */
 static void again_printf(struct again *a, const char *word)
 {
     again_add(a, "\"$(printf -- ");
@@ -30,7 +30,8 @@ static void again_printf(struct again *a, const char *word)
     again_add(a, ")\"");
 }
 
-/* A word for the shell, with backslashes, so that it can stand inside quotes of sh -c too. */
+/* A word for the shell, escaped with backslashes, so that it is valid inside quotes of sh -c
+ * too. */
 void again_word(struct again *a, const char *word)
 {
     if (strchr(word, '\'') || value_shown(word) != word) {

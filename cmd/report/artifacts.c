@@ -1,4 +1,4 @@
-/* The files that a failure leaves: see artifacts.h. */
+/* The files of a failure: see artifacts.h. */
 #include "artifacts.h"
 #include "../../sim/base/memory.h"
 #include "../base/outputs.h"

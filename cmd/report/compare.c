@@ -1,8 +1,8 @@
 /*
  * The comparison of two captures: see compare.h.
  *
- * P1: the same frames in the same order, byte by byte, once normal_frame() has seen them.
- * P3: the same digest: messages, SYN options, byte streams, the order of closing.
+ * P1: the same frames in the same order, byte by byte, after normal_frame(). P3: the same digest:
+ * messages, SYN options, byte streams, the order of closing.
  */
 #include "compare.h"
 #include "../../sim/text/values.h"
@@ -24,7 +24,7 @@ struct comparison {
 
 /* ---- the block ---- */
 
-/* One side of a difference: the frame, or that there is none. */
+/* Print one side of a difference: the frame, or that there is none. */
 static void compare_say_side(const struct comparison *c, const struct compared *side, size_t frame)
 {
     char line[200];
@@ -40,7 +40,8 @@ static void compare_say_side(const struct comparison *c, const struct compared *
             decode_summary(&d, line, sizeof(line)));
 }
 
-/* The captures differ: what, and the first frame on each side (0: none). Always 1. */
+/* Report a difference of the captures, with the first frame on each side (0: none). Always returns
+ * 1. */
 static int __attribute__((format(printf, 4, 5)))
 compare_differ(const struct comparison *c, size_t frame_a, size_t frame_b, const char *format, ...)
 {
@@ -56,7 +57,7 @@ compare_differ(const struct comparison *c, size_t frame_a, size_t frame_b, const
     return 1;
 }
 
-/* Two strings that must be equal byte by byte, parts of the frames named. */
+/* Compare two byte strings, parts of the given frames. */
 static int compare_differ_at(const struct comparison *c, const char *what, size_t frame_a,
                              size_t frame_b, const uint8_t *a, size_t a_len, const uint8_t *b,
                              size_t b_len)
@@ -131,7 +132,7 @@ static int compare_messages(const struct comparison *c, const char *kind,
                           "%zu %s messages and %zu", a->count, kind, b->count);
 }
 
-/* The machine's first sequence numbers are a secret, the same under one seed, plus a clock of 4 us
+/* The machine's initial sequence numbers are a secret, the same for one seed, plus a clock of 4 us
  * (RFC 9293 section 3.4.1), which is not. */
 static bool compare_near(uint32_t a, uint32_t b)
 {

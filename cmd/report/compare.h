@@ -1,6 +1,4 @@
-/*
- * `drywire compare`: do two captures show the same run? The grades are those of docs/parity.md.
- */
+/* `drywire compare`: compares two captures. The grades are those of docs/parity.md. */
 #ifndef DRYWIRE_COMPARE_H
 #define DRYWIRE_COMPARE_H
 
@@ -9,10 +7,10 @@
 
 enum grade { GRADE_P1, GRADE_P3 };
 
-/* Their words, up to a NULL. */
+/* Their words, NULL-terminated. */
 extern const char *const grade_words[];
 
-/* A capture and the name under which it is spoken of. */
+/* A capture and its name in messages. */
 struct compared {
     const char *name;
     struct capture capture;

@@ -17,8 +17,8 @@ unsigned fold_width(FILE *out)
     return size.ws_col;
 }
 
-/* Is this byte a column of its own? Of a colour's escape sequence and of a character of several
- * bytes only one is; *escape is the state between bytes. */
+/* True if this byte takes a column. Escape sequences of colours and further bytes of a character
+ * take none; *escape is the state between bytes. */
 static bool fold_is_column(unsigned char c, bool *escape)
 {
     if (c == '\033')
@@ -30,8 +30,8 @@ static bool fold_is_column(unsigned char c, bool *escape)
     return (c & 0xc0) != 0x80;
 }
 
-/* How much of a line fits into `width` columns: all of it, or up to the last space that does;
- * without one as much as fits, but of a command its first word whole. */
+/* The part of a line that fits into `width` columns: all of it, or up to the last space that fits;
+ * without a space as much as fits, but the first word of a command is kept whole. */
 static size_t fold_fitting(const char *line, size_t len, unsigned width, bool command)
 {
     size_t fits = 0, space = 0;

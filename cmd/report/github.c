@@ -1,8 +1,8 @@
 /*
- * GitHub Actions: a workflow command on stderr for what failed, and a row in the job summary.
+ * GitHub Actions: a workflow command on stderr for each failure, and a row in the job summary.
  *
  * The runner unescapes %25, %0D and %0A in the message, and in the values of properties %3A and %2C
- * as well; any other text stays as it is.
+ * as well; other text is unchanged.
  */
 #include "report.h"
 #include "../../sim/base/memory.h"
@@ -75,7 +75,7 @@ int report_github(const struct report_item *it)
 {
     const char *title = it->error ? "cannot be read" : it->verdict->failure.oracle;
     const char *message = it->error ? it->error : it->verdict->failure.message;
-    static char *last, *text; /* one place and rule is annotated once, not with each memory */
+    static char *last, *text; /* one line and rule is annotated once, not for each memory */
     char replay[1200];
     size_t len;
     FILE *out;

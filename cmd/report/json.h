@@ -1,6 +1,4 @@
-/*
- * Text as a JSON string, whatever its bytes are.
- */
+/* Text as a JSON string, for any bytes. */
 #ifndef DRYWIRE_JSON_H
 #define DRYWIRE_JSON_H
 
@@ -9,11 +7,11 @@
 
 /*
  * Write `text` with its quotes. Control characters and '<' are escaped, the latter so that the
- * string can stand inside an HTML script element; bytes that are no UTF-8 become U+FFFD.
+ * string is safe inside an HTML script element; bytes that are not UTF-8 become U+FFFD.
  */
 void json_string(FILE *out, const char *text, size_t len);
 
-/* Bytes of the UTF-8 character at `c`, of which `left` bytes follow; 0 when it is none (RFC 3629,
+/* Bytes of the UTF-8 character at `c`, of which `left` bytes follow; 0: not UTF-8 (RFC 3629,
  * shortest form only). */
 size_t utf8_len(const unsigned char *c, size_t left);
 

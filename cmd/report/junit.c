@@ -1,7 +1,6 @@
 /*
- * JUnit: the test cases are collected in memory and written at the end. Text is valid UTF-8 and
- * valid XML whatever the bytes of a path or a message are: what XML 1.0 (section 2.2) has no
- * character for becomes U+FFFD.
+ * JUnit: the test cases are collected in memory and written at the end. Text is always valid UTF-8
+ * and valid XML: bytes that are not characters of XML 1.0 (section 2.2) become U+FFFD.
  */
 #include "report.h"
 #include "json.h"
@@ -24,7 +23,7 @@ static bool junit_xml_has(const unsigned char *c, size_t n)
     return n && memcmp(c, "\xef\xbf\xbe", 3) && memcmp(c, "\xef\xbf\xbf", 3);
 }
 
-/* Line ends are kept in an element, and written as numbers in an attribute, which would lose
+/* Newlines are kept in an element, and written as numbers in an attribute, which would lose
  * them. */
 static void junit_text(const char *text, const char *special)
 {
@@ -58,7 +57,7 @@ static void junit_property(const char *name, const char *value)
     fputs("/>", junit);
 }
 
-/* The block of a failure, as the terminal has it. */
+/* The block of a failure, as on the terminal. */
 static void junit_block(const struct report_item *it)
 {
     char *text;

@@ -13,7 +13,7 @@ enum {
     GAP_MIN = 4
 };
 
-/* Frames that do not arrive end here, seen from their sender, in hundredths of the wire. */
+/* Lost frames end here, from their sender, in hundredths of the wire. */
 enum { BROKEN_AT = 60 };
 
 #define YELLOW "\033[33m"
@@ -36,7 +36,7 @@ static const char *ladder_printable(const char *text, char buf[TEXT_MAX])
     return buf;
 }
 
-/* Cut to `width` characters, with three dots for what is left out. */
+/* Cut to `width` characters, with three dots for the rest. */
 static void ladder_cut(char *text, size_t width)
 {
     if (strlen(text) > width)
@@ -50,7 +50,7 @@ static const char *ladder_paint(const struct ladder *l, const char *colour)
 
 /* ---- Mermaid ---- */
 
-/* What means something to Mermaid, or to the HTML around it, as a number. */
+/* Characters special to Mermaid, or to the HTML around it, as numbers. */
 static void ladder_mermaid_text(FILE *out, const char *text)
 {
     for (; *text; text++)
@@ -94,7 +94,7 @@ void ladder_start(const struct ladder *l, const char *title)
             room - room / 2 + 3, "world");
 }
 
-/* " text  [fate] " of `most` characters: what was done to a frame is never cut. */
+/* " text [fate] " of `most` characters: the fate is never cut. */
 static void ladder_make_label(char label[TEXT_MAX], unsigned most, const struct decoded *d,
                               const char *fate)
 {
@@ -110,7 +110,7 @@ static void ladder_make_label(char label[TEXT_MAX], unsigned most, const struct 
     snprintf(label, TEXT_MAX, " %s%s ", what, tag);
 }
 
-/* "--- label ------>", whole or broken off, in `wire` of `width` characters. */
+/* "--- label ------>", complete or broken, in `wire` of `width` characters. */
 static void ladder_draw_arrow(char *wire, unsigned width, bool tx, bool lost, const char *label)
 {
     unsigned end = lost ? width * BROKEN_AT / 100 : width, n = (unsigned)strlen(label);
@@ -119,7 +119,7 @@ static void ladder_draw_arrow(char *wire, unsigned width, bool tx, bool lost, co
     memset(wire, ' ', width);
     wire[width] = 0;
     if (!tx)
-        wire += width - end; /* it begins at the world's end */
+        wire += width - end; /* it starts at the world's end */
     for (unsigned i = 0; i < end; i++)
         wire[i] = lost && i % 2 ? ' ' : '-';
     memcpy(wire + (tx ? DASHES_MIN - 1 : end - n - DASHES_MIN + 1), label, n);

@@ -1,7 +1,7 @@
 /*
  * The ladder of a run: time, machine, wire, world; a line for each frame and each line of the
- * trace, as plain text or as a Mermaid sequence diagram. Whatever text it is given comes out as
- * printable ASCII, with \xNN for the rest.
+ * trace, as plain text or as a Mermaid sequence diagram. All text is printed as ASCII, with \xNN
+ * for other bytes.
  */
 #ifndef DRYWIRE_LADDER_H
 #define DRYWIRE_LADDER_H
@@ -20,15 +20,14 @@ struct ladder {
 
 void ladder_start(const struct ladder *l, const char *title);
 
-/* A frame: `fate` is NULL or what the wire did to it; `lost`: it never arrives. Times are the
- * simulation's. */
+/* A frame: `fate` is NULL or its fault; `lost`: it never arrives. Times are the simulation's. */
 void ladder_frame(const struct ladder *l, uint64_t time_ns, enum direction dir,
                   const struct decoded *d, const char *fate, bool lost);
 
 /* A line that the machine prints. */
 void ladder_note(const struct ladder *l, uint64_t time_ns, const char *text);
 
-/* How it ended. */
+/* The end of the run. */
 void ladder_end(const struct ladder *l, const char *text);
 
 #endif

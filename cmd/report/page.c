@@ -1,7 +1,6 @@
 /*
- * A run as a page: see page.h. The template is copied; where it says @NAME@ stands what
- * page_put_part() knows. The run is columns of numbers and strings, in the order in which
- * cmd/report/page.js reads them.
+ * A run as a page: see page.h. The template is copied, with @NAME@ replaced by page_put_part(). The
+ * run is columns of numbers and strings, in the order in which cmd/report/page.js reads them.
  */
 #include "page.h"
 #include "json.h"
@@ -67,7 +66,7 @@ static void page_put_number(FILE *out, const char *name, uint64_t n)
     fprintf(out, "\"%s\":%" PRIu64 ",\n", name, n);
 }
 
-/* The scenario as it was read, so that the page can show it. */
+/* The text of the scenario, for the page. */
 static void page_put_source(FILE *out, const char *text)
 {
     enum { SOURCE_MAX = 64 << 10 };
@@ -87,7 +86,7 @@ static void page_put_facts(FILE *out, const struct page_facts *f)
     page_put_text(out, "title", f->scenario->title);
     page_put_source(out, f->scenario->text);
     page_put_text(out, "world", worlds[f->scenario->world]);
-    fprintf(out, "\"seed\":\"%" PRIu64 "\",\n", f->seed); /* JavaScript could not hold them */
+    fprintf(out, "\"seed\":\"%" PRIu64 "\",\n", f->seed); /* too large for JavaScript numbers */
     fprintf(out, "\"hash\":\"%016" PRIx64 "\",\n", f->hash);
     page_put_text(out, "verdict", x->kind == FAILURE_NONE ? "pass" : "fail");
     if (x->kind != FAILURE_NONE) {
@@ -106,7 +105,7 @@ static void page_put_facts(FILE *out, const struct page_facts *f)
         page_put_text(out, "coverage", f->coverage);
 }
 
-/* ---- words that are said again and again: their number in a list ---- */
+/* ---- repeated words: their number in a list ---- */
 
 enum { WORDS_MAX = 1000 };
 
@@ -151,7 +150,7 @@ static void page_put_order(FILE *out, const struct page_log *log)
     fputs("\"order\":\"", out);
     while ((r = page_log_next(log, r)))
         fputc(letters[r->kind], out);
-    fputs("\",\n\"times\":[0", out); /* the first number of each list is there for its comma */
+    fputs("\",\n\"times\":[0", out); /* the first number of each list is only for its comma */
     while ((r = page_log_next(log, r))) {
         fprintf(out, ",%" PRIu64, r->time_ns - last);
         last = r->time_ns;
@@ -175,9 +174,9 @@ static void page_put_lines(FILE *out, const struct page_log *log)
     fputs("],\n", out);
 }
 
-/* direction, length, delay (-1: lost), fate, error, bytes kept, layer; of TCP besides flags, seq,
- * ack, window, MSS, payload, and 0 or 1 and the four of its connection if it is another one than
- * that of the last such frame. */
+/* direction, length, delay (-1: lost), fate, error, bytes kept, layer; for TCP also flags, seq,
+ * ack, window, MSS, payload, and 0, or 1 and the four numbers of its connection if it differs from
+ * that of the last TCP frame. */
 static void page_put_frame(FILE *out, const struct page_record *r, struct words *words,
                            const struct decoded **last)
 {
@@ -237,7 +236,7 @@ static void page_put_frames(FILE *out, const struct page_log *log)
     page_put_words(out, "words", &words);
 }
 
-/* what, queue, and what page.js expects of such an event. */
+/* event, queue, and the values that page.js expects of it. */
 static void page_put_ring(FILE *out, const struct page_record *r, uint64_t *last_addr)
 {
     const struct page_ring *e = (const struct page_ring *)(r + 1);
@@ -269,7 +268,7 @@ static void page_put_ring(FILE *out, const struct page_record *r, uint64_t *last
     case VQUEUE_STOPPED:
     case VQUEUE_NOTIFIED:
     case VQUEUE_INTERRUPTED:
-    case VQUEUE_FRAME: /* these two are not in the log */
+    case VQUEUE_FRAME: /* not in the log */
     case VQUEUE_CONFIG:
         break;
     }
@@ -290,7 +289,7 @@ static void page_put_rings(FILE *out, const struct page_log *log)
 /* time since the one before, stream, ordinal, value. */
 static void page_put_decisions(FILE *out, const struct page_log *log)
 {
-    const uint64_t exact = UINT64_C(1) << 53; /* up to there JavaScript is */
+    const uint64_t exact = UINT64_C(1) << 53; /* exact in JavaScript up to this */
     struct words streams = {0}, meanings = {0};
     uint64_t last = SIM_POWER_ON_NS;
 

@@ -1,6 +1,4 @@
-/*
- * A verdict for people and as JSON: see report.h.
- */
+/* A verdict as text and as JSON: see report.h. */
 #include "report.h"
 #include "json.h"
 #include "../../sim/text/values.h"
@@ -84,7 +82,7 @@ static void report_put_words(FILE *out, const char *name, const char *const *wor
         fprintf(out, "%s%s", i ? " " : name, words[i]);
 }
 
-/* The words with which the scenario allows what would be a failure; how many. */
+/* The allowances of the scenario that avoid failures; returns how many. */
 static unsigned report_allowed_words(const struct scenario *sc, const char *words[ALLOW_COUNT])
 {
     unsigned n = 0;
@@ -104,7 +102,7 @@ void report_permits(FILE *out, const struct scenario *sc)
     report_put_words(out, ", allowed: ", allowed, allowances);
 }
 
-/* What stands behind the verdict. */
+/* The text after the verdict. */
 static void report_put_claim(FILE *out, const struct report_item *it)
 {
     static const char *const side[] = {"out", "in"};
@@ -187,7 +185,7 @@ void report_block(FILE *out, const struct report_item *it)
         fprintf(out, "wireshark: %s --pcap fail.pcapng; wireshark fail.pcapng\n", replay);
     if (it->bisect) {
         report_command(replay, sizeof(replay), "build/drywire",
-                       it); /* what make builds at each commit */
+                       it); /* the program that make builds at each commit */
         fprintf(out, "bisect:    git bisect run sh -c 'make -s build/drywire || exit 125; %s'\n",
                 replay);
     }

@@ -22,7 +22,7 @@ static void results_name(struct results *r, const struct report_item *it)
         out_of_memory();
 }
 
-/* For people: on stderr when stdout has JSON objects. */
+/* The stream for text: stderr when stdout has JSON objects. */
 static void results_print(const struct results *r, const struct report_item *it)
 {
     const struct results_form *form = r->form;

@@ -1,13 +1,13 @@
 /*
- * What a command over many files (run, qemu, replay) reports: each verdict as it comes, in every
- * form that the options ask for, and at the end the names of what failed, and JUnit.
+ * The reports of a command over many files (run, qemu, replay): each verdict at once, in every
+ * format that the options request, and at the end the names of failures, and JUnit.
  */
 #ifndef DRYWIRE_RESULTS_H
 #define DRYWIRE_RESULTS_H
 
 #include "report.h"
 
-/* What of each verdict is reported, and how. */
+/* What is reported of each verdict, and how. */
 struct results_form {
     bool json, quiet, verbose;
     bool annotate;     /* for GitHub Actions */
@@ -16,12 +16,12 @@ struct results_form {
 
 struct results {
     const struct results_form *form;
-    bool single;  /* one run in all: its story is printed, and no name at the end */
-    char **names; /* of what failed or could not be read, in words */
+    bool single;  /* a single run: its trace is printed, and no name at the end */
+    char **names; /* of failures and reading errors, in words */
     size_t count, size;
 };
 
-/* One verdict: 0, or EXIT_HARNESS after a line on stderr, because an output could not be
+/* Report one verdict: 0, or EXIT_HARNESS after a line on stderr when an output could not be
  * written. */
 int results_add(struct results *r, const struct report_item *it);
 

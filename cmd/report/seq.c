@@ -16,7 +16,7 @@
 
 enum { WIDTH_DEFAULT = 120 };
 
-/* As wide as asked for, else as the terminal. */
+/* The width of the option, else of the terminal. */
 static unsigned seq_width_of(const struct seq_settings *s)
 {
     struct winsize size = {0};
@@ -48,7 +48,7 @@ static void seq_on_frame(void *ctx, uint64_t time_ns, enum direction dir, const 
                          size_t len, const char *fate)
 {
     (void)len;
-    /* The words of sim/world/wire.c for a frame that does not arrive. */
+    /* The words of sim/world/wire.c for a lost frame. */
     ladder_frame(ctx, time_ns, dir, d, fate,
                  fate && (strstr(fate, "dropped") || strstr(fate, "cut")));
 }
@@ -88,7 +88,7 @@ static int seq_child(void *ctx)
     struct run_result r;
     char end[700];
 
-    setvbuf(stdout, NULL, _IOLBF, 0); /* a crash leaves all lines before it */
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a crash loses no complete lines */
     ladder_start(&l, job->scenario->title);
     run_scenario(c, job->scenario, &ro, &r);
     snprintf(end, sizeof(end), "%s  seed=%" PRIu64 " hash=%016" PRIx64 "%s%s%s%s",
@@ -132,7 +132,7 @@ int seq_capture(const char *path, const struct seq_settings *s)
         value_message(stderr, "drywire: %s: %s\n", path, problem);
         return EXIT_USAGE;
     }
-    /* The simulation's time begins at power-on; any other capture's with its first frame. */
+    /* Time starts at power-on of the simulation; in other captures at the first frame. */
     start_ns = c.count ? c.frames[0].time_ns : 0;
     if (capture_origin(&c, "verb", text, sizeof(text)) && strcmp(text, "run") == 0)
         start_ns = SIM_POWER_ON_NS;

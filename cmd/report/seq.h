@@ -15,7 +15,7 @@ struct seq_settings {
 /* The exit code; everything has been printed. */
 int seq_capture(const char *path, const struct seq_settings *s);
 
-/* Run it and print as it goes, in a child, which a guest may crash. */
+/* Run it and print at once, in a child, which a guest may crash. */
 int seq_run(const struct scenario *sc, const struct guest_ops *guest, const struct seq_settings *s);
 
 #endif

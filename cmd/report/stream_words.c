@@ -1,4 +1,4 @@
-/* What a stream of draws decides: see stream_words.h. */
+/* The meaning of a stream of draws: see stream_words.h. */
 #include "stream_words.h"
 #include "../../core/base/array.h"
 #include <string.h>

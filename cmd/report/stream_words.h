@@ -1,4 +1,4 @@
-/* What a stream of draws decides, in words; "" for unknown streams. */
+/* The meaning of a stream of draws, in words; "" for unknown streams. */
 #ifndef DRYWIRE_STREAM_WORDS_H
 #define DRYWIRE_STREAM_WORDS_H
 
