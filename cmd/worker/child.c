@@ -1,6 +1,6 @@
 /*
- * One run in a child process: the story it tells into shared memory, crashes and the alarm turned
- * into verdicts. See child.h; pool.c has the parent's part.
+ * One run in a child process: its trace in shared memory, crashes and the alarm converted to
+ * verdicts. See child.h; pool.c has the parent's part.
  */
 #include "child.h"
 #include "../../core/base/array.h"
@@ -23,13 +23,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of the run under way. */
+/* Of the present run. */
 static struct verdict *shared;
 
-/* What is kept for a page, NULL: nothing. */
+/* The log for a page; NULL: none. */
 static struct page_log *page_log;
 
-/* The run that is going on, for the signal handler; known from its first hashed item on. */
+/* The present run, for the signal handler; set at its first hashed item. */
 static const struct sim *volatile running;
 
 enum { ALARM_MAX_S = 1000000 };
@@ -56,7 +56,7 @@ __attribute__((format(printf, 2, 3))) static void child_tell(struct story *s, co
     n = vsnprintf(line, STORY_LINE_MAX, format, args);
     va_end(args);
     if (n >= STORY_LINE_MAX)
-        line[STORY_LINE_MAX - 2] = '\n'; /* a line that was cut is still one */
+        line[STORY_LINE_MAX - 2] = '\n'; /* a cut line is still a line */
     if (tail)
         return;
     v->story_len += (size_t)n < STORY_LINE_MAX ? (size_t)n : STORY_LINE_MAX - 1;
@@ -152,8 +152,8 @@ static void child_take(struct verdict *v, const struct run_result *r, uint64_t r
     memcpy(v->world, r->world, sizeof(v->world));
 }
 
-/* Run it again and again: every run must hash what the first did. A difference is always told, but
- * a failure of the first run remains the verdict. */
+/* Repeat the run: every run must hash the same as the first. A difference is always reported, but a
+ * failure of the first run remains the verdict. */
 static void child_repeat(struct run_context *c, const struct scenario *sc, struct run_options *ro,
                          uint64_t times)
 {
@@ -183,8 +183,8 @@ static void child_repeat(struct run_context *c, const struct scenario *sc, struc
     }
 }
 
-/* An output that was asked for and cannot be had fails the run; one that failed already keeps its
- * own failure, and a line tells of the output. */
+/* A requested output that cannot be written fails the run; a failed run keeps its own failure, and
+ * a line reports the output. */
 static void child_fail_output(struct verdict *v, const char *option, const char *what,
                               const char *path, int error)
 {
@@ -261,7 +261,7 @@ void child_job(const struct job *job, struct run_context *c, struct verdict *ver
     if (job->trace[0] && whole_file_open(&story.trace, job->trace))
         trace_error = errno;
     if (story.trace.file)
-        setvbuf(story.trace.file, NULL, _IOLBF, 0); /* a crash leaves all lines before it */
+        setvbuf(story.trace.file, NULL, _IOLBF, 0); /* a crash loses no complete lines */
     start = child_clock_ns();
     run_scenario(c, job->scenario, &ro, &r);
     child_take(verdict, &r, child_clock_ns() - start);
@@ -287,7 +287,7 @@ static void child_on_signal(int number, siginfo_t *info, void *context)
 {
     struct failure *f = &shared->failure;
 
-    if (f->kind != FAILURE_NONE) /* the verdict stands, the trouble came after it */
+    if (f->kind != FAILURE_NONE) /* keep the verdict, the error came after it */
         _exit(EXIT_FAIL);
     f->kind = number == SIGALRM ? FAILURE_LIVELOCK : FAILURE_CRASH;
     f->time_ns = running ? running->now_ns : shared->last_ns;

@@ -1,10 +1,10 @@
 /*
- * Where and why a run crashed, in words. See crash.h.
+ * The location and cause of a crash, in words. See crash.h.
  *
  * The failed CHECK is found by its address (core/base/check.h). A failed assert(), of a guest or a
- * library, calls __assert_fail(): the one here replaces that of libc, keeps what it is given, and
- * aborts. For any other place addr2line is asked. It runs after everything that needs no help has
- * been written down, and an alarm ends a process that waits for it too long.
+ * library, calls __assert_fail(): this file replaces that of libc, stores its arguments, and
+ * aborts. Other addresses are resolved by addr2line. It runs after everything else has been stored,
+ * and an alarm ends a process that waits for it too long.
  */
 #include "crash.h"
 #include "../../core/base/check.h"
@@ -60,8 +60,8 @@ uintptr_t crash_pc(const void *context)
 #endif
 }
 
-/* Start addr2line with its output to `out`. fork() would take locks of malloc(), in which the crash
- * may have been. Not inlined: the variables of whoever calls vfork() are shared with the child. */
+/* Start addr2line with its output to `out`. fork() would take locks of malloc(), which may be held
+ * by the crashed code. Not inlined: the child of vfork() shares the variables of its caller. */
 __attribute__((noinline)) static pid_t crash_start(const char *object, const char *at, int in,
                                                    int out)
 {
@@ -81,8 +81,8 @@ __attribute__((noinline)) static pid_t crash_start(const char *object, const cha
     return pid;
 }
 
-/* What addr2line prints about an offset in an object: "function\nfile:line\n". False: it is not
- * here, or failed. */
+/* The output of addr2line for an offset in an object: "function\nfile:line\n". False: not
+ * installed, or failed. */
 static bool crash_ask_addr2line(const char *object, uintptr_t offset, char *buf, size_t size)
 {
     char at[32];
@@ -107,8 +107,8 @@ static bool crash_ask_addr2line(const char *object, uintptr_t offset, char *buf,
     return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* "file:line in function() (object+offset)", the file as seen from here; nothing is changed when
- * addr2line does not know. */
+/* "file:line in function() (object+offset)", the file relative to this folder; unchanged if
+ * addr2line has no result. */
 static void crash_symbolise(char *buf, size_t size, const Dl_info *info, uintptr_t offset)
 {
     char text[1024], here[512], *line, *file, *end;
@@ -135,7 +135,7 @@ static void crash_symbolise(char *buf, size_t size, const Dl_info *info, uintptr
     snprintf(buf, size, "%.90s in %.30s() (%.20s+0x%" PRIxPTR ")", file, text, base, offset);
 }
 
-/* Without addr2line: the object, the offset in it, and the exported function that it is in. */
+/* Without addr2line: the object, the offset in it, and the exported function that contains it. */
 static void crash_place(char *buf, size_t size, uintptr_t pc)
 {
     Dl_info info;
@@ -155,7 +155,7 @@ static void crash_place(char *buf, size_t size, uintptr_t pc)
     crash_symbolise(buf, size, &info, offset);
 }
 
-/* abort() is in libc: who called it? Where that is unknown, the place in libc. */
+/* abort() is in libc: find its caller, else use the address in libc. */
 static uintptr_t crash_caller(uintptr_t pc)
 {
 #ifdef __GLIBC__
@@ -170,7 +170,7 @@ static uintptr_t crash_caller(uintptr_t pc)
         bool same = dladdr(frames[i], &info) && info.dli_fbase == aborts.dli_fbase;
 
         if (passed && !same)
-            return (uintptr_t)frames[i] - 1; /* the call, not what follows it */
+            return (uintptr_t)frames[i] - 1; /* the call, not the instruction after it */
         passed = passed || frames[i] == (void *)pc;
     }
 #endif

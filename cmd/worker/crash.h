@@ -1,6 +1,6 @@
 /*
- * Where and why a run crashed, in words: called by the signal handler of the process that crashed,
- * so nothing here allocates.
+ * The location and cause of a crash, in words: called by the signal handler of the crashed process,
+ * so it does not allocate.
  */
 #ifndef DRYWIRE_CRASH_H
 #define DRYWIRE_CRASH_H
@@ -15,7 +15,7 @@
  */
 void crash_describe(struct failure *f, int number, const siginfo_t *info, const void *context);
 
-/* Where code was when the signal came. */
+/* The program counter at the signal. */
 uintptr_t crash_pc(const void *context);
 
 #endif

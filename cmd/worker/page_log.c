@@ -1,4 +1,4 @@
-/* What happened in a run, record by record: see page_log.h. */
+/* The events of a run as records: see page_log.h. */
 #include "page_log.h"
 #include <string.h>
 #include <sys/mman.h>
@@ -16,9 +16,7 @@ void page_log_free(struct page_log *log)
     munmap(log, sizeof(*log));
 }
 
-/* Room for a record of `len` bytes, NULL when there is none. It counts once page_log_record_end()
- * is called.
- */
+/* Room for a record of `len` bytes; NULL: full. Valid after page_log_record_end(). */
 static void *page_log_record(struct page_log *log, uint64_t time_ns, enum page_kind kind,
                              size_t len)
 {

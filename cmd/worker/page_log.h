@@ -1,19 +1,18 @@
 /*
- * What happened in a run, kept for a page that shows it (page.h): every trace line, frame and ring
- * event in order, and the decisions drawn. The log is a mapping that a child shares with its
- * parent, so that what a run did before it crashed can be shown too.
+ * The events of a run, stored for a page (page.h): every trace line, frame and ring event in order,
+ * and the decisions drawn. The log is a mapping shared by child and parent, so that the events
+ * before a crash can be shown too.
  */
 #ifndef DRYWIRE_PAGE_LOG_H
 #define DRYWIRE_PAGE_LOG_H
 
 #include "../../sim/run/run.h"
 
-/* Bytes of a frame that are kept: headers and the beginning of what is in it; fewer when much has
- * been kept. */
+/* Stored bytes of a frame: headers and the start of the payload; fewer when the log is large. */
 enum { PAGE_SNAP = 256, PAGE_SNAP_SHORT = 64 };
 
-/* Bytes of all records, of the frames among them before they are cut short, and decisions: some
- * 640,000 events. A page of more would take a browser too long. */
+/* Maximum bytes of all records, bytes of frames before they are cut short, and decisions: about
+ * 640,000 events. A larger page would be too slow in a browser. */
 enum { PAGE_LOG_BYTES = 64 << 20, PAGE_SNAPS_BYTES = 1 << 20, PAGE_DECISIONS = 100000 };
 
 enum page_kind { PAGE_LINE, PAGE_FRAME, PAGE_RING, PAGE_KINDS };
@@ -29,8 +28,8 @@ struct page_record {
 
 /* PAGE_FRAME: `snap` bytes of it, then the words of its fate without a NUL. */
 struct page_frame {
-    struct decoded decoded; /* of all of it; its payload is gone */
-    uint64_t arrival_ns;    /* SIM_NEVER: it is lost */
+    struct decoded decoded; /* of the whole frame; without its payload */
+    uint64_t arrival_ns;    /* SIM_NEVER: lost */
     uint32_t frame_len;
     uint16_t snap, fate_len;
     uint8_t direction;
@@ -40,9 +39,9 @@ struct page_frame {
 /* PAGE_RING: `count` descriptors of a chain that was made available. */
 struct page_ring {
     _Alignas(8) uint32_t value;
-    uint16_t chain; /* what its used entry calls it, or a slot (VQUEUE_COLLECTED) */
-    uint16_t slot;  /* where its used entry is written (VQUEUE_USED) */
-    uint16_t slots; /* packed: how many slots that gives back */
+    uint16_t chain; /* the id in its used entry, or a slot (VQUEUE_COLLECTED) */
+    uint16_t slot;  /* slot of its used entry (VQUEUE_USED) */
+    uint16_t slots; /* packed: number of slots returned */
     uint16_t count;
     uint16_t size; /* of the queue (VQUEUE_STARTED) */
     uint8_t queue, what;
@@ -53,14 +52,14 @@ struct page_ring {
 struct page_descriptor {
     uint64_t addr;
     uint32_t len;
-    int16_t slot;  /* -1: it stands in an indirect table */
+    int16_t slot;  /* -1: in an indirect table */
     uint16_t kind; /* enum vbuffer_kind */
 };
 
 struct page_log {
-    size_t used;       /* bytes of whole records */
+    size_t used;       /* bytes of complete records */
     size_t snaps;      /* bytes of frames among them */
-    uint64_t left_out; /* records and decisions that found no room */
+    uint64_t left_out; /* records and decisions without room */
     uint64_t count[PAGE_KINDS];
     size_t decision_count;
     struct decision decisions[PAGE_DECISIONS];
@@ -71,7 +70,7 @@ struct page_log {
 struct page_log *page_log_new(void);
 void page_log_free(struct page_log *log);
 
-/* What struct run_options calls on_line, on_flight and on_ring, with the log as its ctx. */
+/* The callbacks on_line, on_flight and on_ring of struct run_options, with the log as ctx. */
 void page_log_line(void *log, uint64_t time_ns, const char *line);
 void page_log_flight(void *log, uint64_t time_ns, enum direction dir, const uint8_t *frame,
                      size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns);

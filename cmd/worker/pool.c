@@ -1,8 +1,8 @@
 /*
  * Workers and their parent: see pool.h.
  *
- * The parent gives runs to workers (worker.h), watches those that neither answer nor end, and hands
- * verdicts over in the order of the runs.
+ * The parent gives runs to workers (worker.h), watches those that neither report nor end, and
+ * passes verdicts on in the order of the runs.
  */
 #include "pool.h"
 #include "../../core/base/array.h"
@@ -20,12 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Runs that may be finished before one of an earlier number: what their verdicts weigh is bounded.
- */
+/* Runs that may finish before an earlier one: bounds the memory of their verdicts. */
 enum { AHEAD_MAX = 256 };
 
-/* A guest can block its alarm, stop itself, or leave a child that holds our pipe open: when nothing
- * was heard for a second the parent looks, and so long after the alarm it makes an end. */
+/* A guest can block its alarm, stop itself, or leave a child that keeps our pipe open: after a
+ * second without a report the parent checks, and this long after the alarm it kills the worker. */
 enum { QUIET_MS = 1000, ENDING_MS = 1, GRACE_S = 5 };
 
 struct crew {
@@ -33,12 +32,12 @@ struct crew {
     struct worker *workers;
     struct pollfd *polls;
     unsigned count;
-    uint64_t next, told; /* the run to give out, to hand over */
+    uint64_t next, told; /* the next run to start, to report */
     uint64_t finished;
     struct verdict *kept[AHEAD_MAX]; /* by number modulo AHEAD_MAX */
 };
 
-/* ---- signals that ask for the end ---- */
+/* ---- signals that request the end ---- */
 
 static volatile sig_atomic_t asked_to_end;
 
@@ -50,11 +49,11 @@ static void pool_on_ending(int number)
     asked_to_end = number;
 }
 
-/* The signal mask of before. */
+/* The original signal mask. */
 static sigset_t outside;
 
-/* Looked at between two waits only; what is written after the last run is written to its end. One
- * that was ignored when we came remains so (nohup). */
+/* Checked only between two waits; output after the last run is completed. A signal that was ignored
+ * at start remains so (nohup). */
 void pool_prepare(void)
 {
     struct sigaction a = {.sa_handler = pool_on_ending}, old;
@@ -76,7 +75,7 @@ void pool_prepare(void)
     sigprocmask(SIG_BLOCK, &mask, &outside);
 }
 
-/* The run of this worker is over, or its process. */
+/* The run of this worker has ended, or its process. */
 static void pool_finish(struct crew *c, struct worker *w, bool ended)
 {
     struct job *job = memory_unset(sizeof(*job));
@@ -99,7 +98,7 @@ static void pool_collect(struct crew *c, struct worker *w)
     bool ended = worker_hear(w) != 0;
     siginfo_t info = {0};
 
-    /* Its process ends in a moment; or a guest closed every descriptor, and the run goes on. */
+    /* Its process is about to end; or a guest closed every descriptor, and the run continues. */
     if (ended && w->busy) {
         close(w->answers);
         w->answers = -1;
@@ -132,7 +131,7 @@ static time_t pool_seconds(void)
     return t.tv_sec;
 }
 
-/* Give out runs to workers that have none. 0, or EXIT_HARNESS after a line on stderr. */
+/* Start runs on idle workers. 0, or EXIT_HARNESS after a line on stderr. */
 static int pool_give_out(struct crew *c)
 {
     for (unsigned i = 0; i < c->count; i++) {
@@ -151,13 +150,13 @@ static int pool_give_out(struct crew *c)
         w->busy = true;
         w->overdue = false;
         w->since = pool_seconds();
-        /* One that has just died is found by the wait. */
+        /* A worker that has just died is detected by the wait. */
         worker_give(w, w->index);
     }
     return 0;
 }
 
-/* Nothing was heard: has one ended all the same, or must it be ended? */
+/* No report: check for workers that have ended, or must be killed. */
 static void pool_look_after(struct crew *c)
 {
     for (unsigned i = 0; i < c->count; i++) {
@@ -198,7 +197,7 @@ static void pool_wait_for_workers(struct crew *c)
             pool_collect(c, &c->workers[i]);
 }
 
-/* Nothing runs any more, and nothing half-written is left. */
+/* No run is active any more, and no partial file is left. */
 static void pool_abandon(struct crew *c)
 {
     struct job *job = memory_unset(sizeof(*job));
@@ -219,7 +218,7 @@ static void pool_abandon(struct crew *c)
     free(job);
 }
 
-/* Workers that have nothing to do go; 0, or EXIT_HARNESS when one did not go well. */
+/* End idle workers; 0, or EXIT_HARNESS when one failed. */
 static int pool_dismiss(struct crew *c)
 {
     int code = 0;
@@ -277,7 +276,7 @@ int pool_run(const struct pool *p)
         if (!code)
             pool_wait_for_workers(&c);
         if (!code && ferror(stdout))
-            code = EXIT_HARNESS; /* which is told when the program ends */
+            code = EXIT_HARNESS; /* which is reported when the program ends */
         if (asked_to_end)
             code = 128 + asked_to_end;
         pool_hand_over(&c);

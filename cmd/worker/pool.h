@@ -1,7 +1,7 @@
 /*
  * Workers: processes that run one scenario after another (child.h), one per core. A worker that
- * crashed, hung or failed is replaced, so that no run sees what such a run left. Verdicts
- * are handed over in the order of the runs, however many workers there are.
+ * crashed, hung or failed is replaced, so that it does not affect later runs. Verdicts are passed
+ * on in the order of the runs, with any number of workers.
  */
 #ifndef DRYWIRE_POOL_H
 #define DRYWIRE_POOL_H
@@ -10,28 +10,28 @@
 
 struct pool {
     uint64_t count; /* of runs */
-    /* Run number `index`. Called in the parent and in workers: it must depend on nothing that
-     * changes after pool_run() was called. */
+    /* Run number `index`. Called in the parent and in workers: must not depend on anything that
+     * changes after the call of pool_run(). */
     void (*job)(void *ctx, uint64_t index, struct job *job);
-    /* Its verdict, which is borrowed; in order, in the parent. */
+    /* Its verdict, borrowed; in order, in the parent. */
     void (*done)(void *ctx, uint64_t index, const struct verdict *v);
-    void (*progress)(void *ctx, uint64_t finished); /* now and then; may be NULL */
+    void (*progress)(void *ctx, uint64_t finished); /* periodically; may be NULL */
     void *ctx;
     unsigned workers;   /* at most */
-    uint64_t timeout_s; /* of each run; one that its own alarm does not end is killed after it */
-    bool alone; /* a new worker for each run: what is loaded has memory of its own (--guest) */
+    uint64_t timeout_s; /* of each run; a run that does not end by its alarm is killed after it */
+    bool alone;         /* a new worker for each run: the loaded object has state (--guest) */
 };
 
-/* From now on a signal that asks for the end waits until pool_run() looks: outputs that are tried
- * before leave nothing. Called by pool_run() as well. */
+/* From now on a termination signal is held until pool_run() checks it, so that outputs opened
+ * before leave no files. Also called by pool_run(). */
 void pool_prepare(void);
 
-/* Run them all. 0, EXIT_HARNESS after a line on stderr, or 128 + N when signal N asked for the end:
- * then nothing runs any more, and done() was called for those that were finished. */
+/* Run them all. 0, EXIT_HARNESS after a line on stderr, or 128 + N after termination signal N: then
+ * no run is active any more, and done() was called for finished runs. */
 int pool_run(const struct pool *p);
 
-/* One run, as pool_run() does it; the verdict is the caller's until the next call. A signal that
- * asks for the end ends the program. */
+/* One run, as in pool_run(); the verdict is borrowed until the next call. A termination signal ends
+ * the program. */
 const struct verdict *pool_run_one(const struct job *job);
 
 #endif

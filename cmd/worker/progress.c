@@ -1,4 +1,4 @@
-/* How far it is: see progress.h. */
+/* The progress line: see progress.h. */
 #include "progress.h"
 #include <inttypes.h>
 #include <stdbool.h>

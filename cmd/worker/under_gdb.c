@@ -1,10 +1,9 @@
 /*
  * `drywire run --gdb`. See under_gdb.h.
  *
- * The run is in a child of drywire: gdb follows it there, and holds the parent, so that both end
- * when gdb does. A failed CHECK and a crash are signals, at which gdb stops by itself; an oracle or
- * an expectation that fails calls sim_failure_found(). The alarm is put off: whoever looks has
- * time.
+ * The run is in a child of drywire: gdb follows it there, and stops the parent, so that both end
+ * with gdb. A failed CHECK and a crash are signals, at which gdb stops by itself; an oracle or an
+ * expectation that fails calls sim_failure_found(). The alarm is set late, for interactive use.
  */
 #include "under_gdb.h"
 #include "../../core/base/array.h"

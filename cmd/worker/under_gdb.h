@@ -8,12 +8,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The value of --break-at, "event=N", "t=DURATION" or "packet=N", as a place for gdb's `break` with
- * its condition. False: it is none of them. */
+/* The value of --break-at, "event=N", "t=DURATION" or "packet=N", as the location and condition of
+ * gdb's `break`. False: none of them. */
 bool gdb_break_at(const char *text, char *buf, size_t size);
 
-/* Becomes gdb, for that run of the scenario at `path`; break_at: as above, or NULL, where it fails.
- * Returns an exit code after a line on stderr. */
+/* Execs gdb, for that run of the scenario at `path`; break_at: as above, or NULL: at the failure.
+ * Returns only on error, an exit code after a line on stderr. */
 int run_under_gdb(const char *path, const struct run_choice *choice, const char *break_at);
 
 #endif

@@ -1,10 +1,10 @@
 /*
  * One worker process: see worker.h.
  *
- * It gets the number of a run through a pipe, knows the rest from before the fork, fills the
- * verdict that both share, and sends the number back through another. Its standard output and error
- * are a file in memory, which the parent reads when the run is over: what a guest or a sanitizer
- * prints belongs to that run and never gets among our own lines.
+ * It gets the number of a run through a pipe, has everything else from before the fork, fills the
+ * shared verdict, and returns the number through another pipe. Its standard output and error are a
+ * file in memory, which the parent reads after the run: the output of a guest or a sanitizer
+ * belongs to that run and is never mixed with other lines.
  */
 #include "worker.h"
 #include "../base/exit_codes.h"
@@ -41,7 +41,7 @@ static void worker_follow(pid_t parent, const sigset_t *mask)
     sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
-/* Runs go through a pipe whole: 0, or -1 at its end. */
+/* Transfer a complete run number through a pipe: 0, or -1 at its end. */
 static int worker_read(int fd, uint64_t *index)
 {
     ssize_t n;
@@ -75,7 +75,7 @@ static _Noreturn void worker_work(const struct worker *w, const struct pool *poo
     }
     free(job);
     run_context_free(context);
-    exit(EXIT_PASS); /* and not _exit: coverage and leak checks want their turn */
+    exit(EXIT_PASS); /* not _exit(): coverage and leak checks run at exit */
 }
 
 /* ---- in the parent ---- */
