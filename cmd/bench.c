@@ -1,5 +1,5 @@
 /*
- * How fast is it? Complete runs per second, bulk rates, memory. Host time is read here only, around
+ * Benchmarks: complete runs per second, bulk rates, memory. Host time is read here only, around
  * whole runs. Each figure is the median of three measurements; a run that fails ends the bench.
  *
  *   bench [webget|webget256|native|bulk_rx|bulk_tx|report|replayed]...   all of them by default
@@ -66,7 +66,7 @@ static int bench_compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Runs per second over at least `seconds`, another seed each time. */
+/* Runs per second over at least `seconds`, with a new seed for each. */
 static double bench_rate(struct run_context *c, const struct scenario *sc, double seconds,
                          uint64_t *seed)
 {
@@ -164,8 +164,8 @@ static void bench_report(void)
     run_context_free(c);
 }
 
-/* Frames of a capture, again and again, to the machine as to any observer: through the wire, the
- * device, the rings, the driver and the stack. */
+/* Frames of a capture, repeated, sent to the machine: through the wire, the device, the rings, the
+ * driver and the stack. */
 #define REPLAYED      "tests/captures/public/tcp-loss/pcpp-one_tcp_stream.pcap"
 #define REPLAYED_LOOP 5000
 
@@ -187,7 +187,7 @@ static double bench_replayed_rate(struct run_context *c, const struct scenario *
     return frames / took;
 }
 
-/* A scenario whose capture is one of many frames: its own in a loop. */
+/* A scenario with a capture of many frames: its own frames in a loop. */
 static struct scenario *bench_replayed_scenario(void)
 {
     static const char text[] = "title bench\nworld native\nmemory strong\nuntil 2s\n";

@@ -6,7 +6,8 @@
 
 enum { HELP_COLUMNS = 79, HELP_INDENT = 33 };
 
-/* Text at a column; words that do not fit into the line continue in the next one, below it. */
+/* Text at a column; words that do not fit into the line continue on the next one, in the same
+ * column. */
 static void help_text(size_t column, const char *text)
 {
     size_t at = column;

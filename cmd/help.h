@@ -4,7 +4,7 @@
 
 #include "verbs.h"
 
-/* Of one command, or of the program (NULL). */
+/* Help of one command, or of the program (NULL). */
 void help_print(const struct verb_row *row);
 
 #endif

@@ -13,12 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What was printed must have got there: in the children as well. */
+/* Check that the output was written, in the children as well. */
 static void check_stdout(void)
 {
     int error = 0;
 
-    if (ferror(stdout)) { /* of an earlier write, its errno is gone: write again */
+    if (ferror(stdout)) { /* of an earlier write, without its errno: write again */
         clearerr(stdout);
         error = putchar('\n') == EOF || fflush(stdout) ? errno : EIO;
     } else if (fflush(stdout)) {
@@ -31,8 +31,8 @@ static void check_stdout(void)
     _exit(EXIT_HARNESS);
 }
 
-/* A standard stream that is closed would get the number of the next thing that is opened, a pipe to
- * a worker perhaps, and what is printed would go there. Now a read or a write of it is an error. */
+/* The next file that is opened, such as a pipe to a worker, would get the number of a closed
+ * standard stream, and its output. Open it so that reads and writes of it are errors. */
 static void keep_standard_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -42,11 +42,11 @@ static void keep_standard_streams(void)
 
 int main(int argc, char **argv)
 {
-    static struct command c; /* what it points to is reachable to the end */
+    static struct command c; /* static, so that its pointers are reachable until the end */
     int code;
 
     keep_standard_streams();
-    signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error of a write */
+    signal(SIGPIPE, SIG_IGN); /* a closed reader is an error of a write */
     code = options_parse(argc, argv, &c);
     atexit(check_stdout);
     whole_file_own();

@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- values that have a form of their own ---- */
+/* ---- values with their own format ---- */
 
-/* A..B into the first seed and how many more there are. */
+/* A..B: the first seed and how many follow it. */
 static int option_read_seeds(const struct option_row *r, const char *text, const char *verb,
                              void *at)
 {
@@ -221,7 +221,7 @@ const struct option_row option_rows[] = {
     {NULL},
 };
 
-/* ---- what parser and help ask ---- */
+/* ---- for parser and help ---- */
 
 const struct option_place *option_place(const struct verb *v, const struct option_row *r)
 {
@@ -253,5 +253,5 @@ int option_read(const struct option_row *r, const char *text, const char *verb, 
     case OPTION_STRUCT:
         break;
     }
-    return EXIT_HARNESS; /* a struct has a reader of its own */
+    return EXIT_HARNESS; /* a struct has its own reader */
 }

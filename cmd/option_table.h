@@ -1,14 +1,14 @@
 /*
- * Every option of `drywire`, once: its word, its argument, what it is for and how its value is
- * read. The parser and the help are made from this table; which command takes which option is
- * listed in the command's file (verb.h).
+ * Every option of `drywire`, once: its word, its argument, its help and the reader of its value.
+ * The parser and the help use this table; the command's file lists the options that it takes
+ * (verb.h).
  */
 #ifndef DRYWIRE_OPTION_TABLE_H
 #define DRYWIRE_OPTION_TABLE_H
 
 #include "verb.h"
 
-/* What every command takes; options.c acts on it. */
+/* Options of every command; handled by options.c. */
 enum option_every { EVERY_NOT, EVERY_COLOR, EVERY_HELP, EVERY_VERSION };
 
 struct option_row {
@@ -17,13 +17,13 @@ struct option_row {
     enum option_type type;
     const char *help;
     char letter;              /* -q, or 0 */
-    uint64_t min, preset;     /* NUMBER: the least; what it is when it is not given */
+    uint64_t min, preset;     /* NUMBER: the minimum; the default */
     const char *const *words; /* CHOICE: their values are 0, 1, 2..., or from `first` on */
     unsigned first;
-    bool (*preset_flag)(void); /* FLAG: is it on without being given? NULL: it is off */
-    bool writes;               /* TEXT: a file that is written */
-    /* Reads what the type cannot: -1 with the value at `at`, or an exit code after a line on
-     * stderr. `verb` is the command's word. */
+    bool (*preset_flag)(void); /* FLAG: its default; NULL: off */
+    bool writes;               /* TEXT: an output file */
+    /* The reader of other types: -1 with the value at `at`, or an exit code after a line on stderr.
+     * `verb` is the command's word. */
     int (*read)(const struct option_row *r, const char *text, const char *verb, void *at);
     enum option_every every;
 };
@@ -32,7 +32,7 @@ extern const struct option_row option_rows[];
 
 enum { OPTION_ROWS_MAX = 64 };
 
-/* Where in its struct the command has the option, or NULL: it does not take it. */
+/* The command's member for the option; NULL: it does not take it. */
 const struct option_place *option_place(const struct verb *v, const struct option_row *r);
 
 /* Read a value into the member at `at`. -1, or EXIT_USAGE after a line on stderr. */

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What getopt returns for the option in row 0: no letter. */
+/* The result of getopt for the option in row 0: not a letter. */
 enum { OPTIONS_FIRST = 256 };
 
 static void options_version(void)
@@ -52,7 +52,7 @@ static int options_color(const char *text, bool *color)
     return -1;
 }
 
-/* One option with its value, for the command that was named, else for the first one. */
+/* Read one option with its value, for the given command, else for the first one. */
 static int options_apply(struct command *c, const struct option_row *r, const char *value)
 {
     const struct verb_row *row = c->row ? c->row : verb_rows;
@@ -87,8 +87,8 @@ static const struct option_row *options_row(int letter)
     return r;
 }
 
-/* The struct, with what its members are when nothing is given. -1, or EXIT_HARNESS after a line on
- * stderr: the command names an option that the table has not, or has with another type. */
+/* Set the defaults in the struct. -1, or EXIT_HARNESS after a line on stderr: the command names an
+ * option that is not in the table, or has another type there. */
 static int options_preset(struct command *c, const struct verb *v)
 {
     c->settings = memory_new(1, v->size + 1);
@@ -139,7 +139,7 @@ static int options_words(int argc, char **argv, struct command *c)
     return -1;
 }
 
-/* Is no file that is to be written one that is read? */
+/* Check that no output file is an input file. */
 static int options_apart(const struct command *c)
 {
     for (const struct option_row *r = option_rows; r->name; r++) {
@@ -159,7 +159,7 @@ static int options_apart(const struct command *c)
     return -1;
 }
 
-/* Which command the word is: -1, or EXIT_USAGE after a line on stderr. */
+/* Find the command of the word: -1, or EXIT_USAGE after a line on stderr. */
 static int options_command(const char *word, struct command *c)
 {
     const char *near;

@@ -1,4 +1,4 @@
-/* The command line: from its words to a command and its filled struct. */
+/* The command line: parses its words into a command and its struct. */
 #ifndef DRYWIRE_OPTIONS_H
 #define DRYWIRE_OPTIONS_H
 
@@ -7,7 +7,7 @@
 struct command {
     const struct verb_row *row;
     struct call call;
-    void *settings; /* the command's struct, for as long as the program runs */
+    void *settings; /* the command's struct, valid until the program ends */
 };
 
 /* Parse argv. -1: continue; else the exit code (after help, version, or one line on stderr). */

@@ -1,4 +1,4 @@
-/* Seeds in a row: `--seed N`, `--seeds A..B`. */
+/* A range of seeds: `--seed N`, `--seeds A..B`. */
 #ifndef DRYWIRE_SEED_RANGE_H
 #define DRYWIRE_SEED_RANGE_H
 

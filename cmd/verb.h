@@ -1,7 +1,7 @@
 /*
- * A command of `drywire`: its own file (verb_NAME.c) has what it does, a struct with what it takes
- * from the command line, and the list of its options; a row of verbs.h has its word and its line of
- * help. Words, values and help of options are in option_table.c.
+ * A command of `drywire`: its file (verb_NAME.c) has its code, the struct of its options, and the
+ * list of its options; a row of verbs.h has its word and its line of help. Words, values and help
+ * of options are in option_table.c.
  */
 #ifndef DRYWIRE_VERB_H
 #define DRYWIRE_VERB_H
@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How it was called, whichever command it is. */
+/* The command line of any command. */
 struct call {
-    const char *program; /* as the shell named it, for the lines that call it again */
+    const char *program; /* as named by the shell, for lines that repeat the call */
     char **words;        /* files and folders, in their order */
     int count;
     bool color; /* on stdout */
@@ -40,13 +40,13 @@ struct option_place {
     }
 
 struct verb {
-    /* The exit code; a line on stderr explains any other than EXIT_PASS. `settings` is the
-     * command's struct, filled. */
+    /* The exit code; a line on stderr explains all except EXIT_PASS. `settings` is the command's
+     * filled struct. */
     int (*run)(const struct call *call, const void *settings);
-    size_t size; /* of its struct, 0: it has none */
+    size_t size; /* of its struct; 0: none */
     const struct option_place *options;
-    /* Its page of help, where the line of the table is not enough: instead of that line; before the
-     * usage; two paragraphs after the options. NULL: none. */
+    /* More text for its page of help: instead of the line of the table; before the usage; two
+     * paragraphs after the options. NULL: none. */
     const char *title, *example, *notes[2];
 };
 

@@ -1,6 +1,4 @@
-/*
- * `drywire compare`: are two captures the same conversation?
- */
+/* `drywire compare`: compare two captures. */
 #include "report/compare.h"
 #include "base/files.h"
 #include "verb.h"

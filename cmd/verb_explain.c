@@ -1,6 +1,5 @@
 /*
- * `drywire explain`: what a seed does to a scenario, frame by frame that a fault touched and draw
- * by draw.
+ * `drywire explain`: the effects of a seed on a scenario: each frame with a fault, and each draw.
  */
 #include "worker/child.h"
 #include "report/stream_words.h"
@@ -41,7 +40,7 @@ static void explain_lost(void *ctx, uint64_t time_ns, enum direction dir, const 
     explain_frame(ctx, time_ns, dir, d, len, fate);
 }
 
-/* Decisions by stream: how often each was drawn, in the order of their first; or each one. */
+/* Decisions by stream: the count of each, in the order of the first; or each one. */
 static void explain_tape(const struct run_result *r, bool all)
 {
     enum { STREAMS = 64 };

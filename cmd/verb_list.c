@@ -54,7 +54,7 @@ static void list_dhcp(const struct dhcp_flow *f, size_t number)
            f->count - answers, answers);
 }
 
-/* From number `number` on, counted in one go: a capture may hold as many pings as frames. */
+/* From number `number` on, in one pass: a capture may have as many pings as frames. */
 static void list_pings(const struct echo_import *im, size_t number)
 {
     struct ping {
@@ -134,7 +134,7 @@ static int list_scenarios(char **words, int count)
     return code;
 }
 
-/* What scenarios can name. */
+/* The names that scenarios can use. */
 static void list_known(void)
 {
     puts("\nPrograms:");
@@ -159,7 +159,7 @@ static int list_run(const struct call *call, const void *settings)
     if (call->count || access(standard, R_OK) == 0) {
         code = list_scenarios(call->count ? call->words : only, call->count ? call->count : 1);
         if (code)
-            return code; /* and nothing that pushes its line away */
+            return code; /* without output after the message */
     } else {
         puts("No scenarios found; name files or folders, e.g. drywire list FOLDER");
     }

@@ -21,7 +21,7 @@ struct qemu_verb_settings {
     const char *artifacts;
 };
 
-/* --artifacts: where a failure leaves its capture and its log, unless options of their own say. */
+/* --artifacts: the folder for capture and log of a failure, unless options set them. */
 static void qemu_name_artifacts(const char *path, const char *folder, struct qemu_settings *s,
                                 char pcap[PATH_MAX], char log[PATH_MAX])
 {
@@ -33,7 +33,7 @@ static void qemu_name_artifacts(const char *path, const char *folder, struct qem
     s->log = s->log ? s->log : log;
 }
 
-/* A pass leaves nothing. */
+/* A pass leaves no files. */
 static void qemu_remove_artifacts(const struct qemu_settings *s, const char *pcap, const char *log)
 {
     if (s->pcap == pcap)
@@ -42,7 +42,7 @@ static void qemu_remove_artifacts(const struct qemu_settings *s, const char *pca
         unlink(log);
 }
 
-/* What is reported of any of them, and the words of its command. */
+/* The report of one run, and the words of its command. */
 static struct report_item qemu_item(const struct qemu_settings *s, bool color, const char *path,
                                     const struct verdict *v, struct again *again)
 {

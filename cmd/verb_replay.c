@@ -1,6 +1,4 @@
-/*
- * `drywire replay`: a serial log's journal, or a capture in the way that suits it.
- */
+/* `drywire replay`: replay a serial log's journal, or a capture by its kind. */
 #include "replay/found.h"
 #include "base/files.h"
 #include "replay/observe.h"
@@ -28,7 +26,8 @@ struct replay_verb_settings {
     bool gdb;
 };
 
-/* Exactly when it is a run of ours, reactively when it is a stranger's or the options want that. */
+/* Exactly if it is a run of drywire, reactively if it is from another program or the options
+ * request that. */
 static int replay_capture(const char *path, const struct replay_settings *s)
 {
     bool observer = s->role == ROLE_OBSERVER, reactive = s->loose || s->flow || s->role;
@@ -66,7 +65,7 @@ static int replay_log(const char *path, const struct replay_verb_settings *s)
     return EXIT_USAGE;
 }
 
-/* It ended without a word about what it found: as its exit code says, and its errors. */
+/* It ended without a verdict: use its exit code and its errors. */
 static void replay_fail(struct failure *f, int code, const char *errors)
 {
     f->kind = code == EXIT_LIVELOCK  ? FAILURE_LIVELOCK
@@ -76,8 +75,7 @@ static void replay_fail(struct failure *f, int code, const char *errors)
     snprintf(f->message, sizeof(f->message), "%.*s", (int)strcspn(errors, "\n"), errors);
 }
 
-/* What is printed is set aside until it is known how it ends: then it is one result like a
- * run's. */
+/* The output is captured until the end, then reported as one result like that of a run. */
 static int replay_one(const char *path, const struct replay_verb_settings *s,
                       const struct call *call)
 {
@@ -157,7 +155,7 @@ static int replay_verb(const struct call *call, const void *settings)
     r->path = call->words[0];
     r->verbose = s.form.verbose;
     if (s.gdb && !capture_recognised(r->path))
-        return replay_log(r->path, &s); /* it becomes gdb, on this terminal */
+        return replay_log(r->path, &s); /* this process execs gdb, on this terminal */
     return replay_one(r->path, &s, call);
 }
 

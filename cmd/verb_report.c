@@ -1,6 +1,4 @@
-/*
- * `drywire report`: run a scenario, or what a capture stands for, and write its page (page.h).
- */
+/* `drywire report`: run a scenario, or the run of a capture, and write its page (page.h). */
 #include "../sim/base/memory.h"
 #include "base/files.h"
 #include "report/page.h"
@@ -32,7 +30,7 @@ struct report_settings {
     bool loose;
 };
 
-/* The run that the page shows. */
+/* The run on the page. */
 struct report_run {
     struct scenario *scenario;
     struct run_choice choice;
@@ -40,7 +38,7 @@ struct report_run {
     struct again again; /* `drywire run`, or `replay` of the capture */
 };
 
-/* How `to` is reached from the folder of the file `from`, both absolute. */
+/* The relative path from the folder of the file `from` to `to`, both absolute. */
 static void report_relative(char *buf, size_t size, const char *from, const char *to)
 {
     size_t same = 0, n = 0;
@@ -54,7 +52,7 @@ static void report_relative(char *buf, size_t size, const char *from, const char
     snprintf(buf + (n < size ? n : size), n < size ? size - n : 0, "%s", to + same);
 }
 
-/* Where `make coverage` left its report in the build folder, seen from the page; NULL: nowhere. */
+/* The path from the page to the report of `make coverage` in the build folder; NULL: none. */
 static const char *report_coverage(char *buf, size_t size, const char *page)
 {
     char self[4096], index[4200], folder[PATH_MAX], real_index[PATH_MAX], real_page[PATH_MAX + 2];
@@ -75,7 +73,7 @@ static const char *report_coverage(char *buf, size_t size, const char *page)
     return buf;
 }
 
-/* The page of a run that is over: 0 or EXIT_HARNESS after a line on stderr. */
+/* Write the page of a run that has ended: 0 or EXIT_HARNESS after a line on stderr. */
 static int report_page(const struct report_item *it, const char *path, const struct page_log *log)
 {
     const struct verdict *v = it->verdict;
@@ -116,7 +114,7 @@ static int report_make(const struct report_run *run, const struct report_setting
                       .guest = guest,
                       .log = log};
     struct report_item it = {.scenario = run->scenario,
-                             .program = "build/drywire", /* the page is the same from every build */
+                             .program = "build/drywire", /* the page does not depend on the build */
                              .again = &run->again,
                              .seed = run->choice.seed,
                              .memory = run->choice.memory,
@@ -135,7 +133,7 @@ static int report_make(const struct report_run *run, const struct report_setting
     return code ? code : failure_code(it.verdict->failure.kind);
 }
 
-/* The run that a capture is of, or that plays it to the core: as `drywire replay` would. */
+/* The run of a capture, or one that plays it to the core, as in `drywire replay`. */
 static int report_capture(const char *path, const struct report_settings *s, struct report_run *run)
 {
     struct replay_settings replay = {.path = path,

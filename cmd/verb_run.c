@@ -1,6 +1,6 @@
 /*
- * `drywire run`: scenarios, each under its seeds and memories, in workers (pool.h); a verdict line
- * for each, the artifacts of those that fail, and a summary.
+ * `drywire run`: run scenarios, each with its seeds and memory models, in workers (pool.h); prints
+ * a verdict line for each, writes the artifacts of failures, and a summary.
  */
 #include "../sim/base/memory.h"
 #include "report/fold.h"
@@ -30,30 +30,30 @@ enum { STORY_SHORT = 20 };
 struct run_settings {
     struct seed_range seeds;
     struct run_choice choice; /* its seed is that of each run */
-    uint64_t jobs;            /* runs at the same time; 0: as many as processors */
+    uint64_t jobs;            /* parallel runs; 0: one per processor */
     uint64_t repeat, timeout_s;
     struct results_form form;
     const char *pcap, *trace, *artifacts, *break_at;
     bool check_determinism, detail, gdb;
 };
 
-/* A file that was named, in the order of the command line. */
+/* A file of the command line, in its order. */
 struct file {
     const char *path;
-    struct scenario *scenario; /* NULL: it cannot be read */
+    struct scenario *scenario; /* NULL: not readable */
     char *error;               /* then: why */
-    const char *skip;          /* why it is not run, or NULL */
-    int code;                  /* of what is not run */
-    unsigned memories;         /* runs for each seed: one, or one with each memory */
+    const char *skip;          /* the reason not to run it, or NULL */
+    int code;                  /* of a file that is not run */
+    unsigned memories;         /* runs per seed: one, or one with each memory model */
     uint64_t first;            /* the number of its first run */
 };
 
-/* What came of a file's runs so far. */
+/* The results of a file's runs so far. */
 struct tally {
     uint64_t runs, failed;
     uint64_t first_failed; /* seed */
     uint64_t real_ns;      /* of all */
-    uint64_t idle;         /* runs in which some fault did not fire */
+    uint64_t idle;         /* runs with a fault that did not fire */
     uint64_t first_idle;   /* seed of the first of them, and which faults */
     char idle_words[CLAIM_IDLE_MAX];
     struct failure failure; /* of the first that failed, and its block, to be freed */
@@ -69,7 +69,7 @@ struct runner {
     size_t count;
     uint64_t seeds; /* for each file */
 
-    size_t at; /* the file that is under way */
+    size_t at; /* the present file */
     struct tally tally;
     struct results results;
     unsigned passed, failed, skipped, unreadable;
@@ -94,14 +94,14 @@ static void run_refuse_skip(struct verdict *v, const struct scenario *sc, const 
              "skipped, but DRYWIRE_REQUIRE forbids skipping: %s", reason);
 }
 
-/* ---- which runs there are ---- */
+/* ---- the list of runs ---- */
 
 static uint64_t run_runs_of(const struct runner *r, const struct file *f)
 {
     return f->scenario && !f->skip ? r->seeds * f->memories : 0;
 }
 
-/* The file that run number `index` is of: the last one that starts at or before it and has runs. */
+/* The file of run number `index`: the last one that starts at or before it and has runs. */
 static const struct file *run_file_of(const struct runner *r, uint64_t index)
 {
     size_t low = 0, high = r->count;
@@ -151,9 +151,9 @@ static void run_make_job(void *ctx, uint64_t index, struct job *job)
         snprintf(job->trace, sizeof(job->trace), "%s", r->s->trace);
 }
 
-/* ---- what is printed and written ---- */
+/* ---- output ---- */
 
-/* What is reported of any run or file, and the words of its command. */
+/* The report of a run or file, and the words of its command. */
 static struct report_item run_item(const struct runner *r, const char *path,
                                    const struct run_choice *choice, const struct verdict *v,
                                    struct again *again)
@@ -174,8 +174,8 @@ static struct report_item run_item(const struct runner *r, const char *path,
                                 .bisect = true};
 }
 
-/* Of many seeds only the first that fails is told whole, and at the end how many did, and what one
- * run's line would say of faults and permissions. */
+/* With many seeds only the first failure is reported in full, then at the end the number of
+ * failures, and the idle faults and allowances of all runs. */
 static void run_tell_many(const struct runner *r, const struct file *f)
 {
     const struct tally *t = &r->tally;
@@ -215,7 +215,7 @@ static void run_keep_first(struct tally *t, const struct report_item *it)
     t->failure = it->verdict->failure;
 }
 
-/* One JUnit case for all runs of a file: its failure is that of the first that failed. */
+/* One JUnit case for all runs of a file: its failure is the first one. */
 static void run_junit_many(const struct runner *r, const struct file *f)
 {
     static struct verdict v;
@@ -242,7 +242,7 @@ static void run_junit_many(const struct runner *r, const struct file *f)
         junit_add(&it);
 }
 
-/* ---- verdicts as they come ---- */
+/* ---- verdicts in order ---- */
 
 static void run_count_file(struct runner *r, int code, bool skipped)
 {
@@ -255,7 +255,7 @@ static void run_count_file(struct runner *r, int code, bool skipped)
         r->passed++;
 }
 
-/* Files that have no runs, up to the next one that has. */
+/* Report files without runs, up to the next one with runs. */
 static void run_pass_over(struct runner *r)
 {
     static struct verdict nothing;

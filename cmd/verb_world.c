@@ -1,6 +1,4 @@
-/*
- * `drywire world`: the far side of a scenario, served to a guest of someone else.
- */
+/* `drywire world`: the far side of a scenario for an external guest. */
 #include "qemu/live.h"
 #include "base/files.h"
 #include "verb.h"

@@ -1,6 +1,6 @@
 /*
- * The commands of `drywire`, in the order of the help: word, what follows it, what it is for. Each
- * is a file, verb_WORD.c, with a `const struct verb verb_WORD` (verb.h).
+ * The commands of `drywire`, in the order of the help: word, arguments, help. Each is a file,
+ * verb_WORD.c, with a `const struct verb verb_WORD` (verb.h).
  */
 #ifndef DRYWIRE_VERBS_H
 #define DRYWIRE_VERBS_H
