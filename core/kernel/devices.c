@@ -1,31 +1,15 @@
 /*
- * The devices of a machine: the drivers, the places of devices, and who gets which device. See
- * kernel.h.
+ * The devices of a machine: their places, and which driver gets which device. See kernel.h.
  *
  * The first network device is the stack's. Others come up as well, with few buffers; what they
  * receive is dropped, as the stack has one interface besides loopback.
  */
 #include "kernel.h"
-#include "../base/array.h"
 #include "../trace/trace.h"
-
-/* A driver is a row here, and its state a member of the union in struct device. */
-static const struct virtio_driver *const drivers[] = {
-    &virtio_net_driver,
-    &virtio_rng_driver,
-};
-
-static const struct virtio_driver *device_driver(int type)
-{
-    for (unsigned i = 0; i < ARRAY_COUNT(drivers); i++)
-        if ((int)drivers[i]->type == type)
-            return drivers[i];
-    return 0;
-}
 
 static struct netdev *device_netdev(struct device *d)
 {
-    return d->driver->netdev ? d->driver->netdev(&d->state) : 0;
+    return d->driver->netdev ? d->driver->netdev(d->state) : 0;
 }
 
 /* ---- bring-up ---- */
@@ -50,7 +34,7 @@ static int devices_bring_up(struct device_setup *s, const struct virtio_driver *
 
     d->driver = driver;
     d->place = *place;
-    err = driver->init(&d->state, k->platform, place, &s->dma, &k->rng, &options);
+    err = driver->init(d->state, k->platform, place, &s->dma, &k->rng, &options);
     if (err)
         return driver->netdev && !spare ? err : 0;
     k->device_count++;
@@ -73,7 +57,7 @@ static int devices_start_mmio(struct device_setup *s)
             .bus = VIRTIO_BUS_MMIO, .address = places->slots[i].base, .irq = places->slots[i].irq};
         struct virtio_device d;
         const struct virtio_driver *driver =
-            device_driver(virtio_open(&d, s->kernel->platform, &place));
+            virtio_driver_of(virtio_open(&d, s->kernel->platform, &place));
 
         if (driver)
             err = devices_bring_up(s, driver, &place);
@@ -101,7 +85,7 @@ static int devices_start_pci(struct device_setup *s)
 
     while (!err && s->kernel->device_count < KERNEL_DEVICES &&
            (type = pci_next_virtio(p, &scan, &place)) >= 0) {
-        const struct virtio_driver *driver = device_driver(type);
+        const struct virtio_driver *driver = virtio_driver_of(type);
 
         if (!driver || pci_place(p, &host, &place))
             continue;
@@ -143,7 +127,7 @@ void devices_seed(struct kernel *k)
     for (unsigned i = 0; i < k->device_count; i++) {
         struct device *d = k->devices[i];
 
-        if (d->driver->seed && d->driver->seed(&d->state, seed))
+        if (d->driver->seed && d->driver->seed(d->state, seed))
             stack_seed(&k->stack, seed);
     }
 }
@@ -163,7 +147,7 @@ void devices_check(struct kernel *k, uint64_t now_ns)
         struct device *d = k->devices[i];
         struct netdev *dev = device_netdev(d);
 
-        d->driver->check(&d->state, now_ns);
+        d->driver->check(d->state, now_ns);
         if (dev && dev != k->stack.netdev)
             device_drop(dev);
     }
@@ -173,7 +157,7 @@ void devices_check(struct kernel *k, uint64_t now_ns)
 void devices_kick(struct kernel *k)
 {
     for (unsigned i = 0; i < k->device_count; i++)
-        k->devices[i]->driver->kick(&k->devices[i]->state);
+        k->devices[i]->driver->kick(k->devices[i]->state);
 }
 
 uint64_t devices_deadline(const struct kernel *k)
@@ -181,12 +165,12 @@ uint64_t devices_deadline(const struct kernel *k)
     uint64_t at = DEADLINE_NEVER;
 
     for (unsigned i = 0; i < k->device_count; i++)
-        at = deadline_min(at, k->devices[i]->driver->deadline(&k->devices[i]->state));
+        at = deadline_min(at, k->devices[i]->driver->deadline(k->devices[i]->state));
     return at;
 }
 
 void devices_stop(struct kernel *k)
 {
     for (unsigned i = 0; i < k->device_count; i++)
-        k->devices[i]->driver->stop(&k->devices[i]->state);
+        k->devices[i]->driver->stop(k->devices[i]->state);
 }

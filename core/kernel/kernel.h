@@ -1,6 +1,6 @@
 /*
  * One machine: its devices, its network, its programs. The only folder that knows both a NIC and a
- * stack; only devices.c lists the drivers.
+ * stack; only virtio/drivers.h lists the drivers.
  *
  * kernel_init(), then kernel_poll() whenever kernel_deadline() has passed or a device did
  * something. A poll is bounded and never waits. Everything is in struct kernel, which its caller
@@ -14,7 +14,7 @@
 #include "../net/stack.h"
 #include "../virtio/discover.h"
 #include "../virtio/virtio_net.h"
-#include "../virtio/virtio_rng.h"
+#include "../virtio/drivers.h"
 
 enum { TASKS = 8, TASK_NAME_MAX = 16, CONSOLE_LINE_MAX = 160, KERNEL_DEVICES = 4 };
 
@@ -57,20 +57,17 @@ struct task {
 struct device {
     const struct virtio_driver *driver;
     struct virtio_place place;
-    union {
-        struct virtio_net net;
-        struct virtio_rng rng;
-    } state; /* of its driver */
+    _Alignas(8) uint8_t state[VIRTIO_STATE_MAX]; /* of its driver */
 };
 
 /* Ordinary memory for the stack and for all devices but the first, which is in struct kernel: the
  * simulator pays only for the part of this memory that is used. */
 #define KERNEL_BUFFERS_SIZE (STACK_BUFFERS_SIZE + (KERNEL_DEVICES - 1) * sizeof(struct device))
 
-/* The most DMA memory that the devices need. */
 _Static_assert((int)VIRTIO_SEED_SIZE == (int)STACK_SEED_SIZE, "one seed");
-_Static_assert((int)VIRTIO_RNG_DMA_SIZE <= (int)VIRTIO_NET_DMA_SPARE, "which device needs most?");
-enum { KERNEL_DMA_SIZE = VIRTIO_NET_DMA_SIZE + (KERNEL_DEVICES - 1) * VIRTIO_NET_DMA_SPARE };
+
+/* The most DMA memory that the devices need. */
+enum { KERNEL_DMA_SIZE = VIRTIO_NET_DMA_SIZE + (KERNEL_DEVICES - 1) * VIRTIO_DMA_MAX };
 
 struct kernel_config {
     const struct platform *platform;

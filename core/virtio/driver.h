@@ -1,8 +1,9 @@
 /*
- * The interface of every driver of a virtio device: a row of the table in core/kernel/devices.c.
+ * The interface of every driver of a virtio device: a row of the table in drivers.h.
  *
  * init(), then check() and kick() once per poll, before and after the work; stop() at the end. The
- * state is memory of the kernel's, `void *state` is a pointer to it.
+ * state is memory of the kernel's, `void *state` is a pointer to it; VIRTIO_DRIVER_FITS() proves in
+ * the driver's file that there is enough.
  */
 #ifndef DRYWIRE_DRIVER_H
 #define DRYWIRE_DRIVER_H
@@ -10,10 +11,21 @@
 #include "../base/rng.h"
 #include "../interface/netdev.h"
 #include "../port/dma.h"
-#include "virtio.h"
+#include "virtq.h"
 
 /* Bytes of a seed. */
 enum { VIRTIO_SEED_SIZE = 32 };
+
+/* What a device may take: memory for the driver's state, and DMA memory, which the stack's network
+ * device has more of. Two queues, and buffers for a few frames. */
+enum {
+    VIRTIO_STATE_MAX = 2 * sizeof(struct virtq) + 1024,
+    VIRTIO_DMA_MAX = 2 * VIRTQ_DMA_SIZE(VIRTQ_SIZE_MAX) + 66 * 1024,
+};
+
+#define VIRTIO_DRIVER_FITS(state_size, dma_size)                                                   \
+    _Static_assert((state_size) <= VIRTIO_STATE_MAX && (int)(dma_size) <= (int)VIRTIO_DMA_MAX,     \
+                   "a driver takes more memory than each device has")
 
 struct virtio_options {
     bool interrupts; /* the machine sleeps until one arrives, else it polls */
@@ -22,7 +34,8 @@ struct virtio_options {
 };
 
 struct virtio_driver {
-    unsigned type; /* VIRTIO_ID_* */
+    unsigned type;   /* VIRTIO_ID_* */
+    unsigned failed; /* TRACE_*: the device is given up; its arguments are reason and value */
 
     /* Bring up the device at `place` until it is live, in the order of VirtIO 1.2 section 3.1.1:
      * 0, ERR_NODEV when there is no device of this type, or ERR_DEVICE. */

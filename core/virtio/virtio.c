@@ -6,6 +6,7 @@
 #include "../base/mem.h"
 #include "../port/ring.h"
 #include "../trace/trace.h"
+#include "drivers.h"
 
 int virtio_open(struct virtio_device *d, const struct platform *p, const struct virtio_place *place)
 {
@@ -19,12 +20,13 @@ enum { RESET_TURNS_MAX = 10000, CONFIG_TRIES_MAX = 8 };
 
 int virtio_fail(struct virtio_device *d, enum virtio_failure reason, uint64_t value)
 {
+    const struct virtio_driver *driver = virtio_driver_of((int)d->type);
+
     if (d->failed)
         return ERR_DEVICE;
     d->failed = true;
     d->reason = reason;
-    TRACE(d->platform, d->type == VIRTIO_ID_ENTROPY ? TRACE_RNG_FAILED : TRACE_VNET_FAILED, reason,
-          value);
+    TRACE(d->platform, driver ? driver->failed : TRACE_VNET_FAILED, reason, value);
     if (!d->transport) /* virtio_open() did not find its registers */
         return ERR_DEVICE;
     d->transport->status_write(d, d->transport->status_read(d) | VIRTIO_STATUS_FAILED);

@@ -5,6 +5,9 @@
 #include "../base/mem.h"
 #include "../port/ring.h"
 #include "../trace/trace.h"
+#include "drivers.h"
+
+VIRTIO_DRIVER_FITS(sizeof(struct virtio_net), VIRTIO_NET_DMA_SPARE);
 
 /* The interval between reads of link and status, as they cost register accesses. */
 #define CHECK_INTERVAL_NS (100 * NS_PER_MS)
@@ -394,6 +397,7 @@ static struct netdev *net_netdev(void *state)
 
 const struct virtio_driver virtio_net_driver = {
     .type = VIRTIO_ID_NET,
+    .failed = TRACE_VNET_FAILED,
     .init = net_init,
     .check = net_check,
     .kick = net_kick,

@@ -10,7 +10,6 @@
 #define DRYWIRE_VIRTIO_NET_H
 
 #include "driver.h"
-#include "virtq.h"
 
 enum {
     VIRTIO_NET_SLOT = 2048,      /* bytes: header, frame, room to spare */
@@ -67,9 +66,6 @@ uint64_t virtio_net_deadline(const struct virtio_net *n);
 
 /* Reset the device: every buffer is the driver's again. */
 void virtio_net_stop(struct virtio_net *n);
-
-/* The same as a row of the kernel's table. */
-extern const struct virtio_driver virtio_net_driver;
 
 /* The invariants at the end of a poll, whatever the device did. */
 void virtio_net_invariants(const struct virtio_net *n);

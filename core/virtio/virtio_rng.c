@@ -5,6 +5,9 @@
 #include "../port/machine.h"
 #include "../port/ring.h"
 #include "../trace/trace.h"
+#include "drivers.h"
+
+VIRTIO_DRIVER_FITS(sizeof(struct virtio_rng), VIRTIO_RNG_DMA_SIZE);
 
 /* Polls of the queue before bring-up continues without the bytes. */
 enum { RNG_TURNS_MAX = 10000 };
@@ -177,6 +180,7 @@ static void rng_stop(void *state)
 
 const struct virtio_driver virtio_rng_driver = {
     .type = VIRTIO_ID_ENTROPY,
+    .failed = TRACE_RNG_FAILED,
     .init = rng_init_row,
     .check = rng_check,
     .kick = rng_kick,

@@ -9,7 +9,6 @@
 #define DRYWIRE_VIRTIO_RNG_H
 
 #include "driver.h"
-#include "virtq.h"
 
 /* The most DMA memory that virtio_rng_init() needs: the queue, and the buffer after it. */
 enum { VIRTIO_RNG_DMA_SIZE = VIRTQ_DMA_SIZE(VIRTQ_SIZE_MAX) + VIRTIO_SEED_SIZE };
@@ -35,7 +34,5 @@ void virtio_rng_check(struct virtio_rng *n);
 void virtio_rng_kick(struct virtio_rng *n);
 bool virtio_rng_seed(struct virtio_rng *n, uint8_t seed[VIRTIO_SEED_SIZE]);
 void virtio_rng_stop(struct virtio_rng *n);
-
-extern const struct virtio_driver virtio_rng_driver;
 
 #endif

@@ -106,6 +106,7 @@ static void the_next_poll_is_that_of_the_first_who_waits(void **state)
 {
     struct idle_test *t = *state;
     struct kernel *k = t->k;
+    struct virtio_net *nic = (void *)k->first.state;
     const uint64_t now = k->stack.now_ns;
 
     assert_int_equal(kernel_deadline(k, now), DEADLINE_NEVER);
@@ -125,15 +126,15 @@ static void the_next_poll_is_that_of_the_first_who_waits(void **state)
         k->stack.dhcp.timer_ns = DEADLINE_NEVER;
         k->tasks[i].state = TASK_FREE;
     }
-    k->first.driver = &virtio_net_driver;
+    k->first.driver = virtio_driver_of(VIRTIO_ID_NET);
     k->devices[0] = &k->first;
     k->device_count = 1;
-    k->first.state.net.check_due = true; /* link and status are looked at once more */
-    k->first.state.net.check_ns = now + 3;
+    nic->check_due = true; /* link and status are looked at once more */
+    nic->check_ns = now + 3;
     assert_int_equal(kernel_deadline(k, now), now + 3);
-    k->first.state.net.more = true; /* used entries that no interrupt will tell of */
+    nic->more = true; /* used entries that no interrupt will tell of */
     assert_true(kernel_deadline(k, now) <= now);
-    k->first.state.net.dev.failed = true;
+    nic->dev.failed = true;
     assert_int_equal(kernel_deadline(k, now), DEADLINE_NEVER);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "virtq_fixture.h"
 #include "../../core/port/machine.h"
+#include "../../core/virtio/drivers.h"
 #include "../../core/virtio/virtio_rng.h"
 #include "stack_fixture.h"
 
