@@ -222,7 +222,7 @@ static int qemu_rewrap(const struct qemu_run *r)
 
     origin_of(&origin, r->scenario, &facts);
     for (unsigned i = 0; i < 2; i++)
-        if (dumps[i] && rewrap(dumps[i], &origin, r->scenario->device.mac))
+        if (dumps[i] && rewrap(dumps[i], &origin, r->scenario->device.net.mac))
             code = EXIT_HARNESS;
     return code;
 }

@@ -91,7 +91,7 @@ void qemu_child_end(pid_t *pid, int number, int *status)
 
 void qemu_start_world(struct qemu_run *r, int fd, int other)
 {
-    struct live_guest guest = {r->scenario->device.mac, r->violation};
+    struct live_guest guest = {r->scenario->device.net.mac, r->violation};
     const struct qemu_settings *s = r->settings;
     char icount[24];
     struct origin_facts facts = qemu_facts(r, icount);

@@ -125,18 +125,32 @@ static int qemu_cannot(const struct scenario *sc, const struct qemu_machine *m, 
     return EXIT_USAGE;
 }
 
+/* The keys of a body apply to the simulator's device, but for those of a network device. */
+static int qemu_check_own(const struct scenario *sc, const struct qemu_machine *m,
+                          const struct device_options *d)
+{
+    static const uint64_t none[FAKE_OPTIONS_WORDS];
+    char text[200];
+    size_t used;
+
+    if (!memcmp(d->own, none, sizeof(none)))
+        return 0;
+    used = (size_t)snprintf(text, sizeof(text),
+                            "has a %s of its own; for the simulator only:", d->body->name);
+    for (const struct key *k = d->body->keys; k->name && used < sizeof(text); k++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, " %s=", k->name);
+    return qemu_cannot(sc, m, text);
+}
+
 /* Device settings that the emulator does not support. */
 static int qemu_check_device(const struct scenario *sc, const struct qemu_machine *m,
                              const struct device_options *d, enum transport_kind t)
 {
     if (!qemu_has_bus(m, t))
         return qemu_cannot(sc, m, qemu_is_pci(t) ? "has no PCI bus" : "has no virtio-mmio");
-    if (d->bytes || d->delay_ns)
-        return qemu_cannot(
-            sc, m, "gives random bytes as it likes: bytes= and delay= are for the simulator");
-    if (d->kind == DEVICE_RNG)
-        return 0;
-    if (!d->mac_feature)
+    if (!device_is_net(d))
+        return qemu_check_own(sc, m, d);
+    if (!d->net.mac_feature)
         return qemu_cannot(sc, m, "always has a MAC address: mac=none is for the simulator");
     if (d->queue_given && !qemu_is_pci(t) && d->queue_size != 1024)
         return qemu_cannot(sc, m, "always has queues of 1024 on virtio-mmio");
@@ -184,13 +198,13 @@ static void qemu_add_cable(struct qemu_command *c, unsigned index)
 static void qemu_add_net(struct qemu_command *c, const struct device_options *d, unsigned index,
                          bool pci)
 {
-    qemu_add_text(c, "virtio-net-%s,netdev=n", pci ? "pci" : "device");
+    qemu_add_text(c, ",netdev=n");
     if (index)
         qemu_add_text(c, "%u", index);
-    qemu_add_text(c, ",mac=%02x:%02x:%02x:%02x:%02x:%02x", d->mac[0], d->mac[1], d->mac[2],
-                  d->mac[3], d->mac[4], d->mac[5]);
-    if (d->mtu)
-        qemu_add_text(c, ",host_mtu=%u", d->mtu);
+    qemu_add_text(c, ",mac=%02x:%02x:%02x:%02x:%02x:%02x", d->net.mac[0], d->net.mac[1],
+                  d->net.mac[2], d->net.mac[3], d->net.mac[4], d->net.mac[5]);
+    if (d->net.mtu)
+        qemu_add_text(c, ",host_mtu=%u", d->net.mtu);
     if (pci)
         qemu_add_text(c, ",romfile=");
     if (pci && d->queue_given)
@@ -206,10 +220,9 @@ static void qemu_add_device(struct qemu_command *c, const struct device_options 
 
     qemu_add(c, "-device");
     start = c->used;
-    if (d->kind == DEVICE_NET)
+    qemu_add_text(c, "%s-%s", d->body->name, pci ? "pci" : "device");
+    if (device_is_net(d))
         qemu_add_net(c, d, index, pci);
-    else
-        qemu_add_text(c, "virtio-rng-%s", pci ? "pci" : "device");
     if (last && c->machine->slots && !pci)
         qemu_add_text(c, ",bus=virtio-mmio-bus.%u", c->machine->slots - 1 - last + index);
     qemu_add_text(c, ",packed=%s,event_idx=%s,indirect_desc=%s",
@@ -222,7 +235,7 @@ static void qemu_add_device(struct qemu_command *c, const struct device_options 
                       t == TRANSPORT_PCI_MODERN   ? ",disable-legacy=on"
                       : t == TRANSPORT_PCI_LEGACY ? ",disable-modern=on"
                                                   : "");
-    if (recipe && d->kind == DEVICE_NET)
+    if (recipe && device_is_net(d))
         qemu_add_text(c, ",tx=timer");
     if (recipe && pci)
         qemu_add_text(c, ",ioeventfd=off");
@@ -232,7 +245,7 @@ static void qemu_add_device(struct qemu_command *c, const struct device_options 
 static bool qemu_many_nics(const struct scenario *sc)
 {
     for (unsigned i = 0; i < sc->more_count; i++)
-        if (sc->more[i].kind == DEVICE_NET)
+        if (device_is_net(&sc->more[i]))
             return true;
     return false;
 }
@@ -263,7 +276,7 @@ static int qemu_add_devices(struct qemu_command *c, const struct scenario *sc, b
             qemu_add(c,
                      legacy ? "virtio-mmio.force-legacy=true" : "virtio-mmio.force-legacy=false");
         }
-        if (i && d->kind == DEVICE_NET)
+        if (i && device_is_net(d))
             qemu_add_cable(c, i);
         qemu_add_device(c, d, i, sc->more_count, t, recipe);
     }

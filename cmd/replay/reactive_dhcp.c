@@ -324,7 +324,7 @@ static int reactive_dhcp_report(void *ctx, const struct run_result *run)
            im->number, im->total);
     dhcp_import_notes(im, stdout, "  imported: ");
     capture_dhcp(&flows, &r->frames.capture);
-    f = reactive_dhcp_flow_of_run(&flows, r->scenario->device.mac);
+    f = reactive_dhcp_flow_of_run(&flows, r->scenario->device.net.mac);
     if (f && dhcp_import_asked(im))
         bad += reactive_dhcp_departures(r, f);
     if (!f)

@@ -152,7 +152,7 @@ static size_t exact_own_frames(const struct scenario *sc)
 
     for (size_t i = 0; i < c->count; i++) {
         decode_frame(c->frames[i].bytes, c->frames[i].len, &d);
-        n += !memcmp(d.eth_src, sc->device.mac, 6) && !decode_matches(&d, "tcp.ack");
+        n += !memcmp(d.eth_src, sc->device.net.mac, 6) && !decode_matches(&d, "tcp.ack");
     }
     return n;
 }

@@ -238,7 +238,10 @@
 
 /* 5 Device types */
 #define VIRTIO_ID_NET     1u
+#define VIRTIO_ID_BLOCK   2u
+#define VIRTIO_ID_CONSOLE 3u
 #define VIRTIO_ID_ENTROPY 4u
+#define VIRTIO_ID_BALLOON 5u
 
 /* 5.1 Network device */
 #define VIRTIO_NET_RECEIVEQ1  0u

@@ -12,7 +12,7 @@ enum { RESUME = 0x100 };
 
 void fake_virtio_start(struct fake_virtio *d, const struct fake_body_ops *body,
                        const struct fake_memory *memory, const struct fake_host *host,
-                       const struct fake_virtio_config *config)
+                       const struct fake_virtio_config *config, const void *options)
 {
     d->body = body;
     d->memory = memory;
@@ -32,6 +32,8 @@ void fake_virtio_start(struct fake_virtio *d, const struct fake_body_ops *body,
         d->queue[i].legacy = config->legacy;
         d->queue[i].lie = VQUEUE_HONEST;
     }
+    if (body->start)
+        body->start(d, options);
     fake_virtio_reset(d);
     d->initialised = false;
 }
@@ -48,7 +50,8 @@ void fake_virtio_reset(struct fake_virtio *d)
     d->live = false;
     d->scheduled = 0;
     d->suspended = 0;
-    d->body->reset(d);
+    if (d->body->reset)
+        d->body->reset(d);
     for (unsigned i = 0; i < d->body->queues; i++)
         vqueue_reset(&d->queue[i]);
     pci_reset(d);
@@ -162,7 +165,8 @@ void fake_virtio_check_leaks(struct fake_virtio *d)
     for (unsigned i = 0; i < d->body->queues; i++)
         vqueue_fetch(&d->queue[i]);
     LOOK(d->host, RING_LEAK);
-    d->body->check_leaks(d);
+    if (d->body->check_leaks)
+        d->body->check_leaks(d);
 }
 
 void fake_virtio_check_quiet(struct fake_virtio *d)

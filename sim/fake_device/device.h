@@ -4,7 +4,7 @@
  *
  *   a transport   a register front (mmio.c; pci.c with pci_config.c, on a bus, pci_bus.c), what
  *                 fronts share (front.c), the queues (vqueue.h) and when they are worked on
- * (device.c) a body        what kind of device it is: net.c
+ * (device.c) a body        what kind of device it is: a row of bodies.h
  *
  * joined by struct fake_body_ops. What both reach of their machine is in host.h.
  *
@@ -15,11 +15,13 @@
 
 #include "../../core/virtio/virtio_spec.h"
 #include "../engine/lie.h"
+#include "../text/values.h"
 #include "host.h"
 #include "vqueue.h"
 
 struct fake_virtio;
 struct fake_pci_bus;
+struct fake_wire;
 
 /* How long the device takes to react to a notification, and for how long it pauses. */
 #define FAKE_REACTION_NS UINT64_C(1000)
@@ -27,15 +29,30 @@ struct fake_pci_bus;
 
 enum { FAKE_QUEUES_MAX = 2 };
 
-/* What a kind of device is: a row of facts, and what the transport asks of the body. The body lies
- * around its struct fake_virtio, which is its first member. */
+/* Room for the options of a body, as `device NAME KEY...` gives them, and how many keys there may
+ * be. FAKE_BODY_FITS() proves in its file that they fit. */
+enum { FAKE_OPTIONS_WORDS = 4, FAKE_KEYS_MAX = 8 };
+
+#define FAKE_BODY_FITS(options, keys)                                                              \
+    _Static_assert(sizeof(options) <= FAKE_OPTIONS_WORDS * sizeof(uint64_t) &&                     \
+                       sizeof(keys) / sizeof(*(keys)) <= FAKE_KEYS_MAX + 1,                        \
+                   "a body has more options than there is room for")
+
+/* What a kind of device is: a row of facts, and what the transport asks of the body, of which only
+ * run() must be there. The body lies around its struct fake_virtio, which is its first member. */
 struct fake_body_ops {
+    const char *name;          /* in a scenario, and QEMU's: "virtio-net" */
+    size_t size;               /* of the body */
+    const struct key *keys;    /* of its options, NULL-terminated; NULL: it has none */
     uint16_t type;             /* VIRTIO_ID_* */
     uint16_t pci_transitional; /* the device id of its transitional function: 4.1.2.1 */
     uint16_t pci_class;
     unsigned queues;      /* FAKE_QUEUES_MAX at most */
     uint32_t config_size; /* bytes of device configuration, 0: none */
 
+    /* Power-on, before reset(). The queues can be used, the body is as it was at power-off or zero.
+     * `options` as in `keys`; all zero: the defaults. */
+    void (*start)(struct fake_virtio *d, const void *options);
     /* The feature bits of its kind, 0 to 23. */
     uint64_t (*features)(const struct fake_virtio *d);
     /* Within the configuration. The width of the access is the body's to judge: config_width(). */
@@ -110,6 +127,8 @@ struct fake_virtio_config {
     bool any_layout;                  /* offered, on a legacy interface */
     bool packed, event_idx, indirect; /* offered; packed by modern devices only */
     bool polled;                      /* the driver looks by itself: it is woken by everything */
+    bool refills;                     /* the driver posts a buffer again before it rests */
+    const struct fake_wire *wire;     /* of a network device: where its cable goes (net.h) */
     struct fake_pci_bus *bus;         /* PCI: that it is on */
     unsigned place;                   /* PCI: FAKE_PCI_PLACE() */
     struct fake_msix msix;
@@ -142,10 +161,11 @@ struct fake_virtio {
     struct vqueue queue[FAKE_QUEUES_MAX];
 };
 
-/* Power-on. The body's own fields were set; it is reset before this returns. */
+/* Power-on of a device in body->size bytes, which are zero the first time. `memory`, `host` and the
+ * wire stay where they are while it exists; `options` is read by body->start(). */
 void fake_virtio_start(struct fake_virtio *d, const struct fake_body_ops *body,
                        const struct fake_memory *memory, const struct fake_host *host,
-                       const struct fake_virtio_config *config);
+                       const struct fake_virtio_config *config, const void *options);
 void fake_virtio_reset(struct fake_virtio *d);
 
 /* The MMIO front, VirtIO 1.2 section 4.2: offset within the device, size 1, 2 or 4. The PCI front

@@ -15,7 +15,7 @@ static void order(struct fake_virtio *d, const char *what)
 /* What has to do with rings and interfaces (VirtIO 1.2 section 6) besides what the body offers. */
 uint64_t front_features(const struct fake_virtio *d)
 {
-    uint64_t f = d->body->features(d);
+    uint64_t f = d->body->features ? d->body->features(d) : 0;
 
     if (d->config.event_idx)
         f |= VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
@@ -86,7 +86,8 @@ void front_status_write(struct fake_virtio *d, uint32_t value)
     d->status = v;
     if (added & VIRTIO_STATUS_DRIVER_OK) {
         d->live = true;
-        d->body->driver_ok(d);
+        if (d->body->driver_ok)
+            d->body->driver_ok(d);
     }
 }
 

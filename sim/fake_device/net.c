@@ -3,6 +3,8 @@
  * time, and gives buffers back out of order.
  */
 #include "net.h"
+#include "bodies.h"
+#include <stdlib.h>
 #include <string.h>
 
 enum { NET_MTU = 1500, NET_ETH_HEADER = 14 };
@@ -29,14 +31,16 @@ static void queue_lie(struct vqueue *q, enum device_lie lie)
         q->lie = VQUEUE_LIE_LENGTH;
 }
 
-static struct fake_net *net_of(const struct fake_virtio *d)
+struct fake_net *fake_net_of(const struct fake_virtio *d)
 {
+    if (d->body != &fake_net_body)
+        abort();
     return (struct fake_net *)d;
 }
 
 static uint64_t net_features(const struct fake_virtio *d)
 {
-    const struct fake_net_config *c = &net_of(d)->config;
+    const struct fake_net_options *c = &fake_net_of(d)->options;
     /* Two of them are of no use to the core, which must leave them alone. With GUEST_CSUM a device
      * may, but need not, leave checksums to the driver. */
     uint64_t f = VIRTIO_BIT(VIRTIO_NET_F_STATUS) | VIRTIO_BIT(VIRTIO_NET_F_CSUM) |
@@ -46,7 +50,7 @@ static uint64_t net_features(const struct fake_virtio *d)
         f |= VIRTIO_BIT(VIRTIO_NET_F_MAC);
     if (c->mtu)
         f |= VIRTIO_BIT(VIRTIO_NET_F_MTU);
-    if (c->mrg_rxbuf)
+    if (c->mrg_rxbuf == TOGGLE_ON)
         f |= VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF);
     return f;
 }
@@ -57,20 +61,20 @@ static void backlog_drop(struct fake_net *n)
     for (unsigned i = 0; i < n->backlog_count; i++) {
         unsigned at = (n->backlog_head + i) % NET_BACKLOG;
 
-        n->wire->lost(n->wire->ctx, false, n->backlog[at].bytes, n->backlog[at].len,
-                      "no receive buffer");
+        n->device.config.wire->lost(n->device.config.wire->ctx, false, n->backlog[at].bytes,
+                                    n->backlog[at].len, "no receive buffer");
     }
     n->backlog_head = n->backlog_count = 0;
 }
 
 static void net_reset(struct fake_virtio *d)
 {
-    backlog_drop(net_of(d));
+    backlog_drop(fake_net_of(d));
 }
 
 static uint32_t net_config_read(struct fake_virtio *d, uint32_t offset, unsigned size)
 {
-    struct fake_net *n = net_of(d);
+    struct fake_net *n = fake_net_of(d);
     uint8_t config[VIRTIO_NET_CONFIG_SIZE] = {0};
     uint32_t value = 0;
 
@@ -79,10 +83,10 @@ static uint32_t net_config_read(struct fake_virtio *d, uint32_t offset, unsigned
         LOOK(d->host, CONFIG_FEATURE);
     if (offset >= VIRTIO_NET_CONFIG_MTU && !(d->features & VIRTIO_BIT(VIRTIO_NET_F_MTU)))
         VIOLATION(d->host, "config.feature", "2.5.1", "mtu is read without VIRTIO_NET_F_MTU");
-    memcpy(config + VIRTIO_NET_CONFIG_MAC, n->config.mac, 6);
+    memcpy(config + VIRTIO_NET_CONFIG_MAC, n->options.mac, 6);
     config[VIRTIO_NET_CONFIG_STATUS] = n->link_up ? VIRTIO_NET_S_LINK_UP : 0;
-    config[VIRTIO_NET_CONFIG_MTU] = (uint8_t)n->config.mtu;
-    config[VIRTIO_NET_CONFIG_MTU + 1] = (uint8_t)(n->config.mtu >> 8);
+    config[VIRTIO_NET_CONFIG_MTU] = (uint8_t)n->options.mtu;
+    config[VIRTIO_NET_CONFIG_MTU + 1] = (uint8_t)(n->options.mtu >> 8);
     for (unsigned i = 0; i < size; i++)
         value |= (uint32_t)config[offset + i] << (8 * i);
     return value;
@@ -106,7 +110,7 @@ void fake_net_hold_tx(struct fake_net *n, bool hold)
 /* What must hold of a receive chain from the moment that it is available. */
 static void rx_posted_check(struct fake_net *n, const struct vqueue *q, unsigned chain)
 {
-    uint32_t mtu = n->device.features & VIRTIO_BIT(VIRTIO_NET_F_MTU) ? n->config.mtu : NET_MTU;
+    uint32_t mtu = n->device.features & VIRTIO_BIT(VIRTIO_NET_F_MTU) ? n->options.mtu : NET_MTU;
     uint32_t need = n->header_len + NET_ETH_HEADER + (mtu < NET_MTU ? mtu : NET_MTU);
 
     LOOK(n->device.host, NET_DIRECTION);
@@ -134,7 +138,7 @@ static void rx_fetch(struct fake_net *n, struct vqueue *q)
 
 static void net_driver_ok(struct fake_virtio *d)
 {
-    struct fake_net *n = net_of(d);
+    struct fake_net *n = fake_net_of(d);
     bool modern = n->device.features & VIRTIO_BIT(VIRTIO_F_VERSION_1);
     struct vqueue *rx = &n->device.queue[VIRTIO_NET_RECEIVEQ1];
 
@@ -246,9 +250,11 @@ static void tx_frame(struct fake_net *n, struct vqueue *q, unsigned head)
         checksum_complete(n, packet, packet + n->header_len, len - n->header_len);
     vqueue_tell(q, VQUEUE_FRAME, head, 0);
     if (n->link_up)
-        n->wire->frame(n->wire->ctx, packet + n->header_len, len - n->header_len);
+        n->device.config.wire->frame(n->device.config.wire->ctx, packet + n->header_len,
+                                     len - n->header_len);
     else
-        n->wire->lost(n->wire->ctx, true, packet + n->header_len, len - n->header_len, "link down");
+        n->device.config.wire->lost(n->device.config.wire->ctx, true, packet + n->header_len,
+                                    len - n->header_len, "link down");
     vqueue_check_untouched(q, head);
 }
 
@@ -318,8 +324,8 @@ static void rx_run(struct fake_net *n)
         n->backlog_count--;
         if (n->header_len + len > vqueue_writable(q, (unsigned)head)) {
             /* 5.1.6.4.1 */
-            n->wire->lost(n->wire->ctx, false, n->backlog[at].bytes, len,
-                          "receive buffer too small");
+            n->device.config.wire->lost(n->device.config.wire->ctx, false, n->backlog[at].bytes,
+                                        len, "receive buffer too small");
             continue;
         }
         vqueue_next(q);
@@ -346,7 +352,7 @@ void fake_net_frame(struct fake_net *n, const uint8_t *frame, size_t len)
                                                         : NULL;
 
     if (why) {
-        n->wire->lost(n->wire->ctx, false, frame, len, why);
+        n->device.config.wire->lost(n->device.config.wire->ctx, false, frame, len, why);
         return;
     }
     n->backlog[at].number = number;
@@ -366,18 +372,18 @@ void fake_net_frame(struct fake_net *n, const uint8_t *frame, size_t len)
 static void net_run(struct fake_virtio *d, unsigned queue)
 {
     if (queue == VIRTIO_NET_TRANSMITQ1)
-        tx_run(net_of(d));
+        tx_run(fake_net_of(d));
     else
-        rx_run(net_of(d));
+        rx_run(fake_net_of(d));
 }
 
 static void net_check_leaks(struct fake_virtio *d)
 {
-    struct fake_net *n = net_of(d);
+    struct fake_net *n = fake_net_of(d);
     struct vqueue *rx = &n->device.queue[VIRTIO_NET_RECEIVEQ1],
                   *tx = &n->device.queue[VIRTIO_NET_TRANSMITQ1];
 
-    if (rx->ready && rx->held_count < (n->config.refills ? n->rx_posted : 1))
+    if (rx->ready && rx->held_count < (n->device.config.refills ? n->rx_posted : 1))
         VIOLATION(n->device.host, "ring.leak", "2.7.13",
                   "at rest %u receive buffers are posted, %u were at the start", rx->held_count,
                   n->rx_posted);
@@ -387,12 +393,37 @@ static void net_check_leaks(struct fake_virtio *d)
     vqueue_check_held_untouched(rx);
 }
 
-static const struct fake_body_ops net_body = {
+/* Power-on. mac= has a form of its own, which the scenario reader knows. */
+static void net_start(struct fake_virtio *d, const void *options)
+{
+    struct fake_net *n = fake_net_of(d);
+
+    memcpy(&n->options, options, sizeof(n->options));
+    if (d->config.lie == LIE_MTU)
+        n->options.mtu = LIE_MTU_BYTES;
+    n->link_up = true;
+    n->frames_in = 0;
+    for (unsigned i = 0; i < d->body->queues; i++)
+        queue_lie(&d->queue[i], d->config.lie);
+}
+
+static const struct key net_keys[] = {
+    {"mtu", VALUE_NUMBER, FIELD(fake_net_options, mtu), NUMBERS(68, UINT16_MAX)},
+    {"mrg-rxbuf", VALUE_TOGGLE, FIELD(fake_net_options, mrg_rxbuf)},
+    {0},
+};
+FAKE_BODY_FITS(struct fake_net_options, net_keys);
+
+const struct fake_body_ops fake_net_body = {
+    .name = "virtio-net",
+    .size = sizeof(struct fake_net),
+    .keys = net_keys,
     .type = VIRTIO_ID_NET,
     .pci_transitional = VIRTIO_PCI_DEVICE_TRANSITIONAL,
     .pci_class = 0x0200, /* Ethernet */
     .queues = 2,
     .config_size = VIRTIO_NET_CONFIG_SIZE,
+    .start = net_start,
     .features = net_features,
     .config_read = net_config_read,
     .reset = net_reset,
@@ -400,19 +431,3 @@ static const struct fake_body_ops net_body = {
     .run = net_run,
     .check_leaks = net_check_leaks,
 };
-
-void fake_net_start(struct fake_net *n, const struct fake_memory *memory,
-                    const struct fake_host *host, const struct fake_wire *wire,
-                    const struct fake_virtio_config *transport,
-                    const struct fake_net_config *config)
-{
-    n->wire = wire;
-    n->config = *config;
-    if (transport->lie == LIE_MTU)
-        n->config.mtu = LIE_MTU_BYTES;
-    n->link_up = true;
-    fake_virtio_start(&n->device, &net_body, memory, host, transport);
-    for (unsigned i = 0; i < net_body.queues; i++)
-        queue_lie(&n->device.queue[i], transport->lie);
-    n->frames_in = 0;
-}

@@ -19,20 +19,18 @@ struct fake_wire {
     void (*lost)(void *ctx, bool transmitted, const uint8_t *frame, size_t len, const char *why);
 };
 
-struct fake_net_config {
-    bool mrg_rxbuf; /* offered */
-    uint8_t mac[6];
-    bool mac_feature;
-    uint16_t mtu; /* 0: not offered */
-    bool refills; /* the driver posts each receive buffer again before it rests */
+struct fake_net_options {
+    enum toggle mrg_rxbuf; /* mrg-rxbuf=on|off  offered or not; default off */
+    uint8_t mac[6];        /* mac=              default 02:00:00:00:00:01 */
+    bool mac_feature;      /* mac=none clears it: the driver makes a local address */
+    uint16_t mtu;          /* mtu=              0: feature not offered */
 };
 
 enum { NET_BACKLOG = 256, NET_FRAME_MAX = 2048 };
 
 struct fake_net {
     struct fake_virtio device; /* first */
-    const struct fake_wire *wire;
-    struct fake_net_config config;
+    struct fake_net_options options;
     bool link_up;
     unsigned header_len;
     unsigned rx_posted; /* chains available at DRIVER_OK */
@@ -47,11 +45,8 @@ struct fake_net {
     } backlog[NET_BACKLOG];
 };
 
-/* Power-on. `memory`, `host` and `wire` stay where they are while the device exists. */
-void fake_net_start(struct fake_net *n, const struct fake_memory *memory,
-                    const struct fake_host *host, const struct fake_wire *wire,
-                    const struct fake_virtio_config *transport,
-                    const struct fake_net_config *config);
+/* The body of a network device. */
+struct fake_net *fake_net_of(const struct fake_virtio *d);
 
 /* A frame arrives from the wire. Borrowed. */
 void fake_net_frame(struct fake_net *n, const uint8_t *frame, size_t len);

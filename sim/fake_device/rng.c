@@ -1,5 +1,7 @@
 /* The body of the fake virtio entropy device: see rng.h. */
 #include "rng.h"
+#include "bodies.h"
+#include <string.h>
 
 enum { RNG_PIECE = 64 };
 
@@ -18,10 +20,9 @@ static uint64_t rng_draw(struct fake_rng *n)
     return z ^ z >> 31;
 }
 
-static uint64_t rng_features(const struct fake_virtio *d)
+uint64_t fake_rng_given(const struct fake_virtio *d)
 {
-    (void)d;
-    return 0;
+    return d->body == &fake_rng_body ? rng_of(d)->given : 0;
 }
 
 static void rng_reset(struct fake_virtio *d)
@@ -59,8 +60,8 @@ static uint32_t rng_length(struct fake_rng *n, uint32_t room)
 {
     const struct fake_virtio *d = &n->device;
 
-    if (n->config.bytes && n->config.bytes < room)
-        room = n->config.bytes;
+    if (n->options.bytes && n->options.bytes < room)
+        room = n->options.bytes;
     if (d->config.lively && d->host->chance(d->host->ctx, "rng.short", 65536 / 2))
         room = 1 + (uint32_t)d->host->pick(d->host->ctx, "rng.length", room - 1);
     return room;
@@ -89,13 +90,13 @@ static bool rng_waits(struct fake_rng *n)
 {
     struct fake_virtio *d = &n->device;
 
-    if (!n->config.delay_ns || !d->queue[0].held_count)
+    if (!n->options.delay_ns || !d->queue[0].held_count)
         return false;
     if (d->scheduled & 1)
         return true;
     n->waiting = !n->waiting;
     if (n->waiting)
-        fake_virtio_schedule(d, 0, n->config.delay_ns);
+        fake_virtio_schedule(d, 0, n->options.delay_ns);
     return n->waiting;
 }
 
@@ -120,40 +121,39 @@ static void rng_run(struct fake_virtio *d, unsigned queue)
         fake_virtio_used(d, q);
 }
 
-/* It has no configuration: 5.4.4. */
-static uint32_t rng_config_read(struct fake_virtio *d, uint32_t offset, unsigned size)
-{
-    (void)d;
-    (void)offset;
-    (void)size;
-    return 0;
-}
-
 /* A buffer may stay with the device for ever. */
 static void rng_check_leaks(struct fake_virtio *d)
 {
     vqueue_check_held_untouched(&d->queue[0]);
 }
 
-static const struct fake_body_ops rng_body = {
+static void rng_start(struct fake_virtio *d, const void *options)
+{
+    struct fake_rng *n = rng_of(d);
+
+    memcpy(&n->options, options, sizeof(n->options));
+    n->state = d->host->key;
+    n->given = 0;
+}
+
+static const struct key rng_keys[] = {
+    {"bytes", VALUE_NUMBER, FIELD(fake_rng_options, bytes), NUMBERS(1, UINT16_MAX)},
+    {"delay", VALUE_DURATION, FIELD(fake_rng_options, delay_ns)},
+    {0},
+};
+FAKE_BODY_FITS(struct fake_rng_options, rng_keys);
+
+const struct fake_body_ops fake_rng_body = {
+    .name = "virtio-rng",
+    .size = sizeof(struct fake_rng),
+    .keys = rng_keys,
     .type = VIRTIO_ID_ENTROPY,
     .pci_transitional = VIRTIO_PCI_DEVICE_TRANSITIONAL + 5, /* 4.1.2.1 */
     .pci_class = 0x00ff,                                    /* of none of the others */
-    .queues = 1,
-    .features = rng_features,
-    .config_read = rng_config_read,
+    .queues = 1,                                            /* and no configuration: 5.4.4 */
+    .start = rng_start,
     .reset = rng_reset,
     .driver_ok = rng_driver_ok,
     .run = rng_run,
     .check_leaks = rng_check_leaks,
 };
-
-void fake_rng_start(struct fake_rng *n, const struct fake_memory *memory,
-                    const struct fake_host *host, const struct fake_virtio_config *transport,
-                    const struct fake_rng_config *config)
-{
-    n->config = *config;
-    n->state = host->key;
-    n->given = 0;
-    fake_virtio_start(&n->device, &rng_body, memory, host, transport);
-}

@@ -7,22 +7,20 @@
 
 #include "device.h"
 
-struct fake_rng_config {
-    uint32_t bytes;    /* at most so many for a buffer; 0: as many as it has room for */
-    uint64_t delay_ns; /* from a buffer to its bytes, besides the reaction to a notification */
+struct fake_rng_options {
+    uint32_t bytes;    /* bytes=  at most so many for a buffer; 0: as many as it has room for */
+    uint64_t delay_ns; /* delay=  from a buffer to its bytes, besides the reaction to a
+                        * notification */
 };
 
 struct fake_rng {
     struct fake_virtio device; /* first */
-    struct fake_rng_config config;
+    struct fake_rng_options options;
     uint64_t state; /* of the generator */
     uint64_t given; /* bytes since power-on */
     bool waiting;   /* for the delay to pass */
 };
-
-/* Power-on. `memory` and `host` stay where they are while the device exists. */
-void fake_rng_start(struct fake_rng *n, const struct fake_memory *memory,
-                    const struct fake_host *host, const struct fake_virtio_config *transport,
-                    const struct fake_rng_config *config);
+/* Random bytes that a device wrote since power-on; 0 of another kind. */
+uint64_t fake_rng_given(const struct fake_virtio *d);
 
 #endif

@@ -228,10 +228,8 @@ void machine_devices_init(struct machine *m)
 
 void machine_devices_free(struct machine *m)
 {
-    for (unsigned i = 0; i < MACHINE_DEVICES; i++) {
-        free(m->devices[i].net);
-        free(m->devices[i].rng);
-    }
+    for (unsigned i = 0; i < MACHINE_DEVICES; i++)
+        free(m->devices[i].virtio);
 }
 
 /* The legacy interfaces say a ring's place as a 32-bit number of a page: 4.1.5.1.3, 4.2.4. */
@@ -260,9 +258,10 @@ void machine_devices_see_memory(struct machine *m)
     m->memory.size = a->size;
 }
 
-static struct fake_virtio_config transport_config(const struct machine *m, unsigned index,
-                                                  const struct device_options *o)
+static struct fake_virtio_config device_config(const struct machine_device *d,
+                                               const struct device_options *o)
 {
+    struct machine *m = d->machine;
     static const enum fake_transport transports[] = {
         [TRANSPORT_MMIO] = FAKE_TRANSPORT_MMIO,
         [TRANSPORT_MMIO_LEGACY] = FAKE_TRANSPORT_MMIO,
@@ -280,8 +279,10 @@ static struct fake_virtio_config transport_config(const struct machine *m, unsig
         .event_idx = o->event_idx == TOGGLE_ON,
         .indirect = o->indirect == TOGGLE_ON,
         .polled = !m->interrupts,
-        .bus = (struct fake_pci_bus *)&m->pci,
-        .place = index ? FAKE_PCI_PLACE(FAKE_PCI_NEXT + index, 0) : FAKE_PCI_FIRST,
+        .refills = m->guest == &guest_core,
+        .wire = &d->wire,
+        .bus = &m->pci,
+        .place = d->index ? FAKE_PCI_PLACE(FAKE_PCI_NEXT + d->index, 0) : FAKE_PCI_FIRST,
         .msix = {MACHINE_MSIX_ADDRESS, MACHINE_MSIX_DATA},
         .lenient = m->lenient,
         .lively = m->lively,
@@ -289,51 +290,22 @@ static struct fake_virtio_config transport_config(const struct machine *m, unsig
     };
 }
 
-static struct fake_virtio *net_start(struct machine_device *d, const struct device_options *o)
-{
-    struct machine *m = d->machine;
-    struct fake_virtio_config transport = transport_config(m, d->index, o);
-    struct fake_net_config config = {
-        .mrg_rxbuf = o->mrg_rxbuf == TOGGLE_ON,
-        .mac_feature = o->mac_feature,
-        .mtu = o->mtu,
-        .refills = m->guest == &guest_core,
-    };
-
-    if (!d->net)
-        d->net = memory_new(1, sizeof(*d->net));
-    memcpy(config.mac, o->mac, sizeof(config.mac));
-    fake_net_start(d->net, &m->memory, &d->host, &d->wire, &transport, &config);
-    return &d->net->device;
-}
-
-static struct fake_virtio *rng_start(struct machine_device *d, const struct device_options *o)
-{
-    struct machine *m = d->machine;
-    struct fake_virtio_config transport = transport_config(m, d->index, o);
-    struct fake_rng_config config = {.bytes = o->bytes, .delay_ns = o->delay_ns};
-
-    if (!d->rng)
-        d->rng = memory_new(1, sizeof(*d->rng));
-    fake_rng_start(d->rng, &m->memory, &d->host, &transport, &config);
-    return &d->rng->device;
-}
-
 static void devices_start_one(struct machine *m, const struct device_options *o)
 {
     struct machine_device *d = &m->devices[m->device_count++];
+    struct fake_virtio_config config = device_config(d, o);
 
     d->stream_count = 0;
     d->host.looked = &m->sim->looked;
     d->host.ring = m->listener.ring && d->index == 0 ? host_ring : NULL;
     d->host.key = sim_draw(m->sim, host_stream(d, "device.key"));
-    switch (o->kind) {
-    case DEVICE_NET:
-        d->virtio = net_start(d, o);
-        break;
-    case DEVICE_RNG:
-        d->virtio = rng_start(d, o);
+    if (d->virtio && d->virtio->body != o->body) {
+        free(d->virtio);
+        d->virtio = NULL;
     }
+    if (!d->virtio)
+        d->virtio = memory_new(1, o->body->size);
+    fake_virtio_start(d->virtio, o->body, &m->memory, &d->host, &config, o->own);
     if (fake_virtio_pci(d->virtio))
         m->pci.function[m->pci.count++] = d->virtio;
     for (unsigned i = 0; i < d->virtio->body->queues; i++) {

@@ -5,6 +5,7 @@
 #include "device_tree.h"
 #include "devices.h"
 #include "guest_core.h"
+#include "../fake_device/rng.h"
 #include "../base/memory.h"
 #include "../base/pattern.h"
 #include <stdio.h>
@@ -175,8 +176,7 @@ static void seeded_check(struct machine *m, uint64_t bytes)
     uint64_t given = 0;
 
     for (unsigned i = 0; i < m->device_count; i++)
-        if (m->devices[i].virtio->body->type == VIRTIO_ID_ENTROPY)
-            given += m->devices[i].rng->given;
+        given += fake_rng_given(m->devices[i].virtio);
     LOOK(&m->devices[0].host, RNG_LENGTH);
     if (bytes > given)
         VIOLATION(&m->devices[0].host, "rng.length", "5.4.6.1",
@@ -375,7 +375,7 @@ static void poll_event(void *ctx, uint64_t arg)
 void machine_frame(struct machine *m, const uint8_t *frame, size_t len)
 {
     if (m->powered)
-        fake_net_frame(m->devices[0].net, frame, len);
+        fake_net_frame(fake_net_of(m->devices[0].virtio), frame, len);
 }
 
 /* ---- power ---- */

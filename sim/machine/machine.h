@@ -9,9 +9,7 @@
 
 #include "../../core/base/rng.h"
 #include "dma_memory.h"
-#include "../fake_device/net.h"
 #include "../fake_device/pci_bus.h"
-#include "../fake_device/rng.h"
 #include "guest.h"
 #include "processes.h"
 #include "ring_access.h"
@@ -56,9 +54,7 @@ struct machine_listener {
 struct machine_device {
     struct machine *machine;
     unsigned index;
-    struct fake_virtio *virtio; /* within its body, which is allocated when it is first needed */
-    struct fake_net *net;
-    struct fake_rng *rng;
+    struct fake_virtio *virtio; /* in its body; the last one's memory is used again if it can be */
     struct fake_host host;
     struct fake_wire wire;
     struct {

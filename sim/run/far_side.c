@@ -153,7 +153,8 @@ int far_side_open(struct far_side *f, struct sim *sim, const struct scenario *sc
     f->listener = *listener;
     memset(f->peer_fired, 0, sizeof(f->peer_fired));
     reasons_open(&f->reasons, sim, capture);
-    f->oracles = oracles_start(f->oracles, sim, mac, sc->device.mtu ? sc->device.mtu : 1500);
+    f->oracles =
+        oracles_start(f->oracles, sim, mac, sc->device.net.mtu ? sc->device.net.mtu : 1500);
     for (unsigned i = 0; i < sc->oracles_off_count; i++)
         oracles_off(f->oracles, sc->oracles_off[i]);
     wire_start(&f->wire, sim, sc, &wire_listener);

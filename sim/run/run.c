@@ -270,8 +270,8 @@ static void act(void *ctx, uint64_t i)
         c->far.wire.fired[i] += kill_program(c, a->match);
         break;
     case ACTION_LINK:
-        c->far.wire.fired[i] += c->machine.devices[0].net->link_up != (bool)a->to;
-        fake_net_link(c->machine.devices[0].net, a->to);
+        c->far.wire.fired[i] += fake_net_of(c->machine.devices[0].virtio)->link_up != (bool)a->to;
+        fake_net_link(fake_net_of(c->machine.devices[0].virtio), a->to);
         break;
     case ACTION_CUT:
     case ACTION_HEAL:
@@ -298,7 +298,7 @@ static void hold_event(void *ctx, uint64_t hold)
 {
     struct run_context *c = ctx;
 
-    fake_net_hold_tx(c->machine.devices[0].net, hold);
+    fake_net_hold_tx(fake_net_of(c->machine.devices[0].virtio), hold);
 }
 
 static void schedule_scenario(struct run_context *c)
@@ -527,8 +527,8 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
     sim_start(&c->sim, o->seed);
     c->sim.hash_watch = o->hash_watch;
     c->sim.hash_watch_ctx = o->ctx;
-    if (far_side_open(&c->far, &c->sim, sc, sc->device.mac_feature ? sc->device.mac : NULL, &wish,
-                      &listener)) {
+    if (far_side_open(&c->far, &c->sim, sc, sc->device.net.mac_feature ? sc->device.net.mac : NULL,
+                      &wish, &listener)) {
         fill_result(c, result);
         return 4;
     }

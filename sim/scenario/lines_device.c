@@ -1,5 +1,6 @@
 /* `device NAME KEY...`: the devices of the machine. See scenario_lines.h. */
 #include "scenario_lines.h"
+#include "../fake_device/bodies.h"
 #include <string.h>
 
 /* Can a device of this kind lie so? */
@@ -32,8 +33,8 @@ static const char *const device_transports[] = {
 static const char *const device_lies[] = {"none", DEVICE_LIES(LIE_WORD) NULL};
 #undef LIE_WORD
 
-/* The keys of a device line, those that all kinds of devices have first. From KEY_PROFILE on they
- * are of the machine, and the first line has them. */
+/* The keys of a device line. Those from KEY_PROFILE on are of the machine, and the first line has
+ * them; from KEYS_OWN on they are of the body. */
 enum {
     KEY_ANY_LAYOUT,
     KEY_TRANSPORT,
@@ -43,12 +44,11 @@ enum {
     KEY_INDIRECT,
     KEYS_COMMON,
 
-    KEY_MTU = KEYS_COMMON,
-    KEY_MRG_RXBUF,
-    KEY_PROFILE,
+    KEY_PROFILE = KEYS_COMMON,
     KEY_INTERRUPTS,
     KEY_MSIX,
     KEY_LIE,
+    KEYS_OWN,
 };
 
 /* Can there be such a device? Of the keys in `given`; others have values that fit. */
@@ -83,11 +83,11 @@ static bool read_mac(struct reader *r, struct device_options *d)
         if (given)
             return reader_wrong(r, "'mac' is already given");
         given = true;
-        d->mac_feature = strcmp(w.value, "none") != 0;
-        if (d->mac_feature && !value_mac(w.value, d->mac))
+        d->net.mac_feature = strcmp(w.value, "none") != 0;
+        if (d->net.mac_feature && !value_mac(w.value, d->net.mac))
             return reader_wrong(r, "mac=%.40s is not an address such as 02:00:00:00:00:01, or none",
                                 w.value);
-        if (d->mac_feature && d->mac[0] & 1)
+        if (d->net.mac_feature && d->net.mac[0] & 1)
             return reader_wrong(r, "mac=%s is a group address; a station needs an individual one",
                                 w.value);
         memmove(&r->words[i], &r->words[i + 1], (r->count - i - 1) * sizeof(w));
@@ -98,7 +98,7 @@ static bool read_mac(struct reader *r, struct device_options *d)
 }
 
 /* A further device. What its line does not say is settled when the first line is known. */
-static struct device_options *device_add(struct reader *r, enum device_kind kind)
+static struct device_options *device_add(struct reader *r, const struct fake_body_ops *body)
 {
     struct scenario *s = r->s;
     struct device_options *d;
@@ -109,79 +109,76 @@ static struct device_options *device_add(struct reader *r, enum device_kind kind
     }
     s->more = reader_add(s, s->more, &s->more_count, sizeof(*s->more));
     d = &s->more[s->more_count - 1];
-    *d = (struct device_options){.kind = kind,
-                                 .mac = {2, 0, 0, 0, 0, (uint8_t)(1 + s->more_count)},
-                                 .mac_feature = true,
-                                 .line = r->line};
+    *d = (struct device_options){.body = body, .line = r->line};
+    if (device_is_net(d))
+        d->net = (struct fake_net_options){.mac = {2, 0, 0, 0, 0, (uint8_t)(1 + s->more_count)},
+                                           .mac_feature = true};
     return d;
 }
 
 #define DEVICE(field) FIELD(device_options, field)
-static const char *const device_rings[] = {"split", "packed", NULL};
-#define COMMON_KEYS                                                                                \
-    [KEY_ANY_LAYOUT] = {"any-layout", VALUE_TOGGLE, DEVICE(any_layout)},                           \
-    [KEY_TRANSPORT] = {"transport", VALUE_CHOICE, DEVICE(transport),                               \
-                       .choices = device_transports},                                              \
-    [KEY_QUEUE] = {"queue", VALUE_NUMBER, DEVICE(queue_size), NUMBERS(1, 1024)},                   \
-    [KEY_RING] = {"ring", VALUE_CHOICE, DEVICE(ring), .choices = device_rings},                    \
-    [KEY_EVENT_IDX] = {"event_idx", VALUE_TOGGLE, DEVICE(event_idx)},                              \
-    [KEY_INDIRECT] = {"indirect", VALUE_TOGGLE, DEVICE(indirect)}
 
-static bool line_net(struct reader *r)
+static bool device_keys(struct reader *r, struct device_options *d)
 {
+    static const char *const rings[] = {"split", "packed", NULL};
     static const char *const profiles[] = {"strict", "qemu", NULL};
-    static const struct key keys[] = {
-        COMMON_KEYS,
-        [KEY_MTU] = {"mtu", VALUE_NUMBER, DEVICE(mtu), NUMBERS(68, UINT16_MAX)},
-        [KEY_MRG_RXBUF] = {"mrg-rxbuf", VALUE_TOGGLE, DEVICE(mrg_rxbuf)},
+    static const struct key known[] = {
+        [KEY_ANY_LAYOUT] = {"any-layout", VALUE_TOGGLE, DEVICE(any_layout)},
+        [KEY_TRANSPORT] = {"transport", VALUE_CHOICE, DEVICE(transport),
+                           .choices = device_transports},
+        [KEY_QUEUE] = {"queue", VALUE_NUMBER, DEVICE(queue_size), NUMBERS(1, 1024)},
+        [KEY_RING] = {"ring", VALUE_CHOICE, DEVICE(ring), .choices = rings},
+        [KEY_EVENT_IDX] = {"event_idx", VALUE_TOGGLE, DEVICE(event_idx)},
+        [KEY_INDIRECT] = {"indirect", VALUE_TOGGLE, DEVICE(indirect)},
         [KEY_PROFILE] = {"profile", VALUE_CHOICE, DEVICE(profile), .choices = profiles},
         [KEY_INTERRUPTS] = {"interrupts", VALUE_TOGGLE, DEVICE(interrupts)},
         [KEY_MSIX] = {"msix", VALUE_TOGGLE, DEVICE(msix)},
         [KEY_LIE] = {"lie", VALUE_CHOICE, DEVICE(lie), .choices = device_lies},
-        {0},
     };
-    struct device_options *d = &r->s->device;
-    bool first = !r->network_device;
-    uint32_t given = 0;
+    struct key keys[KEYS_OWN + FAKE_KEYS_MAX + 1] = {0};
 
-    r->network_device = true;
-    if (!first)
-        d = device_add(r, DEVICE_NET);
-    if (!d || !read_mac(r, d) || !line_keys(r, keys, 2, d, &given))
-        return false;
-    if (!first && given >> KEY_PROFILE)
-        return reader_wrong(r, "profile=, interrupts=, msix= and lie= are for the first network "
-                               "device: they are of the whole machine");
-    d->given = given;
-    if (!first)
-        return true;
-    d->transport_given |= given >> KEY_TRANSPORT & 1;
-    d->queue_given |= given >> KEY_QUEUE & 1;
-    return device_fits(r, d, given);
+    memcpy(keys, known, sizeof(known));
+    for (unsigned i = 0; d->body->keys && d->body->keys[i].name; i++) {
+        keys[KEYS_OWN + i] = d->body->keys[i];
+        keys[KEYS_OWN + i].offset += offsetof(struct device_options, own);
+    }
+    d->given = 0;
+    return line_keys(r, keys, 2, d, &d->given);
 }
 
-static bool line_rng(struct reader *r)
+static bool device_machine_keys(const struct device_options *d)
 {
-    static const struct key keys[] = {
-        COMMON_KEYS,
-        {"bytes", VALUE_NUMBER, DEVICE(bytes), NUMBERS(1, UINT16_MAX)},
-        {"delay", VALUE_DURATION, DEVICE(delay_ns)},
-        {0},
-    };
-    struct device_options *d = device_add(r, DEVICE_RNG);
-
-    return d && line_keys(r, keys, 2, d, &d->given);
+    return d->given & ((1u << KEYS_OWN) - (1u << KEYS_COMMON));
 }
 
 bool line_device(struct reader *r)
 {
-    static const char *const names[] = {"virtio-net", "virtio-rng", NULL};
+    const char *names[FAKE_BODY_COUNT + 1] = {0};
+    const struct fake_body_ops *body = NULL;
+    struct device_options *d = &r->s->device;
+    bool first;
 
-    if (word_is(&r->words[1], names[DEVICE_NET]))
-        return line_net(r);
-    if (word_is(&r->words[1], names[DEVICE_RNG]))
-        return line_rng(r);
-    return reader_unknown(r, "device", r->words[1].text, names);
+    for (unsigned i = 0; i < FAKE_BODY_COUNT; i++) {
+        names[i] = fake_bodies[i]->name;
+        if (word_is(&r->words[1], names[i]))
+            body = fake_bodies[i];
+    }
+    if (!body)
+        return reader_unknown(r, "device", r->words[1].text, names);
+    first = body == d->body && !r->network_device;
+    r->network_device |= first;
+    if (!first)
+        d = device_add(r, body);
+    if (!d || (device_is_net(d) && !read_mac(r, d)) || !device_keys(r, d))
+        return false;
+    if (!first && device_machine_keys(d))
+        return reader_wrong(r, "profile=, interrupts=, msix= and lie= are for the first network "
+                               "device: they are of the whole machine");
+    if (!first)
+        return true;
+    d->transport_given |= d->given >> KEY_TRANSPORT & 1;
+    d->queue_given |= d->given >> KEY_QUEUE & 1;
+    return device_fits(r, d, d->given);
 }
 
 bool devices_settle(struct reader *r)
@@ -205,10 +202,10 @@ bool devices_settle(struct reader *r)
             d->indirect = first->indirect;
         if (!(given >> KEY_ANY_LAYOUT & 1))
             d->any_layout = first->any_layout;
-        if (d->kind == DEVICE_NET && !(given >> KEY_MRG_RXBUF & 1))
-            d->mrg_rxbuf = first->mrg_rxbuf;
+        if (device_is_net(d) && d->net.mrg_rxbuf == TOGGLE_DRAW)
+            d->net.mrg_rxbuf = first->net.mrg_rxbuf;
         r->line = d->line;
-        if (d->kind == DEVICE_NET && d->transport < TRANSPORT_PCI_MODERN &&
+        if (device_is_net(d) && d->transport < TRANSPORT_PCI_MODERN &&
             first->transport >= TRANSPORT_PCI_MODERN)
             return reader_wrong(r,
                                 "a network device on virtio-mmio is found before those on pci, and "

@@ -9,6 +9,7 @@
  * All memory is in one list (struct block) at scenario->memory.
  */
 #include "scenario_lines.h"
+#include "../fake_device/bodies.h"
 #include "../base/memory.h"
 #include "../text/values.h"
 #include <stdlib.h>
@@ -343,14 +344,14 @@ static bool check_replay(struct reader *r)
 {
     const struct scenario *s = r->s;
     const struct capture *c = &s->replay.capture;
-    const uint8_t *mac = s->device.mac;
+    const uint8_t *mac = s->device.net.mac;
 
     if (s->service_count || s->dial_count) {
         r->line = s->service_count ? s->services[0].line : s->dials[0].line;
         return reader_wrong(
             r, "world replay takes no services or dials: its frames come from the capture");
     }
-    if (!s->device.mac_feature)
+    if (!s->device.net.mac_feature)
         return reader_wrong(
             r, "mac=none cannot be replayed: the machine's frames are recognised by their address");
     for (size_t i = 0; i < c->count; i++)
@@ -422,7 +423,6 @@ static bool check_whole(struct reader *r)
 static struct scenario *scenario_new(const char *path)
 {
     struct scenario *s = memory_new(1, sizeof(*s));
-    static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
 
     s->path = strcpy(reader_take(s, strlen(path) + 1), path);
     s->title = "";
@@ -433,12 +433,12 @@ static struct scenario *scenario_new(const char *path)
     s->native.mss = 1460;
     s->native.window = 65535;
     s->native.latency_ns = 200 * NS_PER_US;
+    s->device.body = &fake_net_body;
+    s->device.net = (struct fake_net_options){
+        .mrg_rxbuf = TOGGLE_OFF, .mac = {2, 0, 0, 0, 0, 1}, .mac_feature = true};
     s->device.queue_size = DEVICE_QUEUE_SIZE;
     s->device.event_idx = s->device.indirect = s->device.interrupts = TOGGLE_OFF;
     s->device.any_layout = TOGGLE_ON;
-    s->device.mrg_rxbuf = TOGGLE_OFF;
-    s->device.mac_feature = true;
-    memcpy(s->device.mac, mac, sizeof(mac));
     s->limit_ns = 900 * NS_PER_S;
     s->heal_ns = 300 * NS_PER_S;
     return s;

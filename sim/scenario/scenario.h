@@ -12,6 +12,8 @@
 #include "service.h"
 #include "../engine/lie.h"
 #include "../engine/sim.h"
+#include "../fake_device/net.h"
+#include "../text/values.h"
 #include <stdio.h>
 
 enum world_kind { WORLD_SLIRP, WORLD_NATIVE, WORLD_REPLAY };
@@ -29,8 +31,6 @@ static inline bool transport_legacy(enum transport_kind t)
 {
     return t == TRANSPORT_MMIO_LEGACY || t == TRANSPORT_PCI_LEGACY;
 }
-
-enum toggle { TOGGLE_DRAW, TOGGLE_ON, TOGGLE_OFF }; /* DRAW: the seed decides */
 
 /* `world slirp key=value ...` */
 struct slirp_options {
@@ -95,12 +95,10 @@ struct native_options {
 
 enum { SCENARIO_DEVICES_MAX = 8 /* of one machine */, DEVICE_QUEUE_SIZE = 256 };
 
-enum device_kind { DEVICE_NET, DEVICE_RNG };
-
 struct device_options {
-    enum device_kind kind;
-    enum transport_kind transport; /* transport=mmio|mmio-legacy|pci-modern|... */
-    enum toggle msix;              /* msix=on|off  PCI only: interrupts by message, default off */
+    const struct fake_body_ops *body; /* what kind of device it is */
+    enum transport_kind transport;    /* transport=mmio|mmio-legacy|pci-modern|... */
+    enum toggle msix; /* msix=on|off  PCI only: interrupts by message, default off */
     bool transport_given, queue_given; /* by the file, not the default */
     unsigned line; /* of a further device; its keys, a bit each in the order of the reader */
     uint32_t given;
@@ -112,14 +110,17 @@ struct device_options {
     unsigned queue_size;       /* queue=     QueueNumMax, 2..1024, default 256; a power of two
                                 * when split */
     enum toggle any_layout;    /* any-layout=on|off  legacy only, default on */
-    enum toggle mrg_rxbuf;     /* mrg-rxbuf=on|off   offered or not; default off */
-    uint8_t mac[6];            /* mac=       default 02:00:00:00:00:01 */
-    bool mac_feature;          /* mac=none clears it: the driver makes a local address */
-    uint16_t mtu;              /* mtu=       0: feature not offered */
-    uint32_t bytes;            /* bytes= virtio-rng: maximum per request; 0: all */
-    uint64_t delay_ns;         /* delay= virtio-rng: until they are written */
     enum device_lie lie;       /* lie=WORD its lie; LIE_NONE: none */
+    union {                    /* the keys of its kind */
+        struct fake_net_options net;
+        uint64_t own[FAKE_OPTIONS_WORDS]; /* of the others, as their bodies have them */
+    };
 };
+
+static inline bool device_is_net(const struct device_options *d)
+{
+    return d->body->type == VIRTIO_ID_NET;
+}
 
 /* `run PROGRAM ARG...`, `daemon PROGRAM ARG...`, `at T run PROGRAM ARG...` */
 struct scenario_program {

@@ -186,7 +186,7 @@ const struct directive directives[DIRECTIVES] = {
     {"format", line_format, true, 2, 2, "format 1"},
     {"title", line_title, true, 2, 0, "title TEXT"},
     {"world", line_world, true, 2, 0, "world slirp|native|replay [KEY=VALUE]..."},
-    {"device", line_device, false, 2, 0, "device virtio-net|virtio-rng [KEY=VALUE]..."},
+    {"device", line_device, false, 2, 0, "device NAME [KEY=VALUE]..."},
     {"run", line_run, false, 2, 0, "run PROGRAM [ARGUMENT]..."},
     {"daemon", line_daemon, false, 2, 0, "daemon PROGRAM [ARGUMENT]..."},
     {"serve", line_serve, false, 3, 0, "serve KIND ADDRESS:PORT [KEY=VALUE]..."},

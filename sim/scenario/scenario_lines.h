@@ -50,12 +50,6 @@ bool line_expect(struct reader *r);
 
 /* ---- pieces that several lines share ---- */
 
-/* Fields of a struct, for keys_read(). */
-#define FIELD(type, field)                                                                         \
-    .offset = offsetof(struct type, field), .size = sizeof(((struct type *)0)->field)
-#define NUMBERS(low, high)  .min = (low), .max = (high)
-#define LENGTH(type, field) .length_at = offsetof(struct type, field)
-
 /* True if this word is the keyword (and not text in quotes). */
 bool word_is(const struct word *w, const char *keyword);
 

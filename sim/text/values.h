@@ -69,6 +69,8 @@ const char *value_string(const char **at, const char *end, char *out, size_t *le
 
 /* ---- key=value ---- */
 
+enum toggle { TOGGLE_DRAW, TOGGLE_ON, TOGGLE_OFF }; /* DRAW: the seed decides */
+
 enum value_kind {
     VALUE_FLAG,     /* no value; a bool */
     VALUE_NUMBER,   /* min..max */
@@ -93,6 +95,12 @@ struct key {
     const char *const *choices; /* VALUE_CHOICE, NULL-terminated */
     size_t length_at;           /* VALUE_STRING: offset of its size_t or uint64_t length */
 };
+
+/* Parts of a row: the field of a struct, the numbers that it may be, where its length goes. */
+#define FIELD(type, field)                                                                         \
+    .offset = offsetof(struct type, field), .size = sizeof(((struct type *)0)->field)
+#define NUMBERS(low, high)  .min = (low), .max = (high)
+#define LENGTH(type, field) .length_at = offsetof(struct type, field)
 
 /*
  * Fill `base` from words[0..count) by the table `keys` (ended by a NULL name). The bits of the

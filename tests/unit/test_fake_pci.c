@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../../core/base/array.h"
+#include "../../sim/fake_device/bodies.h"
 #include "../../sim/fake_device/net.h"
 #include "../../sim/fake_device/pci_bus.h"
 
@@ -185,7 +186,7 @@ static int teardown(void **state)
 
 static void start(struct rig *r, enum fake_transport transport)
 {
-    static const struct fake_net_config net = {.mac_feature = true, .mac = {2, 1, 2, 3, 4, 5}};
+    static const struct fake_net_options net = {.mac_feature = true, .mac = {2, 1, 2, 3, 4, 5}};
 
     r->config = (struct fake_virtio_config){
         .transport = transport,
@@ -195,13 +196,15 @@ static void start(struct rig *r, enum fake_transport transport)
         .bus = &r->bus,
         .place = FAKE_PCI_FIRST,
         .msix = {0xfee00000, 0x41},
+        .wire = &r->wire,
     };
     r->oracle[0] = 0;
     r->interrupts = 0;
     memset(r->dma, 0, DMA_SIZE);
-    fake_net_start(r->n, &r->memory, &r->host, &r->wire, &r->config, &net);
+    fake_virtio_start(&r->n->device, &fake_net_body, &r->memory, &r->host, &r->config, &net);
     r->config.place = FAKE_PCI_PLACE(5, 0);
-    fake_net_start(r->neighbour, &r->memory, &r->host, &r->wire, &r->config, &net);
+    fake_virtio_start(&r->neighbour->device, &fake_net_body, &r->memory, &r->host, &r->config,
+                      &net);
 }
 
 /* ---- the driver's steps ---- */

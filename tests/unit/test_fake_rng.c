@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "memory_bus.h"
+#include "../../sim/fake_device/bodies.h"
 #include "../../sim/fake_device/rng.h"
 
 #define FIRST UINT64_C(0x5500000000)
@@ -71,7 +72,7 @@ static uint32_t used(const struct rig *r, uint32_t offset)
     return value;
 }
 
-static void start(struct rig *r, const struct fake_rng_config *config, bool lively)
+static void start(struct rig *r, const struct fake_rng_options *config, bool lively)
 {
     struct fake_virtio_config transport = {
         .transport = FAKE_TRANSPORT_MMIO, .queue_size = QUEUE, .lively = lively};
@@ -82,7 +83,8 @@ static void start(struct rig *r, const struct fake_rng_config *config, bool live
     r->bus.host.interrupt = interrupt;
     r->bus.host.chance = always;
     r->laters = r->interrupts = 0;
-    fake_rng_start(&r->device, &r->bus.memory, &r->bus.host, &transport, config);
+    fake_virtio_start(&r->device.device, &fake_rng_body, &r->bus.memory, &r->bus.host, &transport,
+                      config);
 }
 
 static void up(struct rig *r)
@@ -146,7 +148,7 @@ static void a_buffer_is_filled_and_given_back(void **state)
 {
     struct rig *r = *state;
 
-    start(r, &(struct fake_rng_config){0}, false);
+    start(r, &(struct fake_rng_options){0}, false);
     up(r);
     ask(r, 0, 100, VIRTQ_DESC_F_WRITE);
     assert_int_equal(used(r, 0) >> 16, 0); /* not at once */
@@ -166,7 +168,7 @@ static void bytes_are_those_of_the_key_and_never_the_same_again(void **state)
     uint8_t first[32];
 
     for (unsigned run = 0; run < 2; run++) {
-        start(r, &(struct fake_rng_config){0}, false);
+        start(r, &(struct fake_rng_options){0}, false);
         up(r);
         ask(r, 0, 32, VIRTQ_DESC_F_WRITE);
         due(r);
@@ -177,10 +179,10 @@ static void bytes_are_those_of_the_key_and_never_the_same_again(void **state)
     ask(r, 1, 32, VIRTQ_DESC_F_WRITE);
     due(r);
     assert_memory_not_equal(first, r->memory + BUFFER + 256, 32);
-    start(r, &(struct fake_rng_config){0}, false);
+    start(r, &(struct fake_rng_options){0}, false);
     r->bus.host.key++;
-    fake_rng_start(&r->device, &r->bus.memory, &r->bus.host, &r->device.device.config,
-                   &r->device.config);
+    fake_virtio_start(&r->device.device, &fake_rng_body, &r->bus.memory, &r->bus.host,
+                      &r->device.device.config, &r->device.options);
     up(r);
     ask(r, 0, 32, VIRTQ_DESC_F_WRITE);
     due(r);
@@ -191,7 +193,7 @@ static void it_gives_fewer_bytes_and_takes_its_time(void **state)
 {
     struct rig *r = *state;
 
-    start(r, &(struct fake_rng_config){.bytes = 5, .delay_ns = 12345}, false);
+    start(r, &(struct fake_rng_options){.bytes = 5, .delay_ns = 12345}, false);
     up(r);
     ask(r, 0, 100, VIRTQ_DESC_F_WRITE);
     due(r);
@@ -212,7 +214,7 @@ static void a_lively_device_gives_at_least_one_byte(void **state)
     struct rig *r = *state;
     uint32_t least = 100, most = 0;
 
-    start(r, &(struct fake_rng_config){0}, true);
+    start(r, &(struct fake_rng_options){0}, true);
     up(r);
     for (unsigned i = 0; i < QUEUE; i++) {
         uint32_t len;
@@ -233,7 +235,7 @@ static void a_poke_does_not_shorten_the_delay(void **state)
 {
     struct rig *r = *state;
 
-    start(r, &(struct fake_rng_config){.delay_ns = 12345}, true);
+    start(r, &(struct fake_rng_options){.delay_ns = 12345}, true);
     up(r);
     ask(r, 0, 100, VIRTQ_DESC_F_WRITE);
     due(r);
@@ -251,7 +253,7 @@ static void a_buffer_that_cannot_be_written_is_reported(void **state)
 {
     struct rig *r = *state;
 
-    start(r, &(struct fake_rng_config){0}, false);
+    start(r, &(struct fake_rng_options){0}, false);
     up(r);
     ask(r, 0, 100, 0);
     due(r);
@@ -263,7 +265,7 @@ static void an_empty_buffer_is_reported(void **state)
 {
     struct rig *r = *state;
 
-    start(r, &(struct fake_rng_config){0}, false);
+    start(r, &(struct fake_rng_options){0}, false);
     up(r);
     ask(r, 0, 0, VIRTQ_DESC_F_WRITE);
     due(r);
@@ -274,7 +276,7 @@ static void a_buffer_that_the_driver_touches_is_reported(void **state)
 {
     struct rig *r = *state;
 
-    start(r, &(struct fake_rng_config){.delay_ns = 1}, false);
+    start(r, &(struct fake_rng_options){.delay_ns = 1}, false);
     up(r);
     ask(r, 0, 100, VIRTQ_DESC_F_WRITE);
     due(r);
@@ -287,7 +289,7 @@ static void a_buffer_touched_while_no_bytes_came_is_reported_at_the_end(void **s
 {
     struct rig *r = *state;
 
-    start(r, &(struct fake_rng_config){.delay_ns = 1}, false);
+    start(r, &(struct fake_rng_options){.delay_ns = 1}, false);
     up(r);
     ask(r, 0, 100, VIRTQ_DESC_F_WRITE);
     due(r);
@@ -302,7 +304,7 @@ static void a_second_queue_and_a_configuration_do_not_exist(void **state)
 {
     struct rig *r = *state;
 
-    start(r, &(struct fake_rng_config){0}, false);
+    start(r, &(struct fake_rng_options){0}, false);
     up(r);
     assert_int_equal(fake_mmio_read(&r->device.device, VIRTIO_MMIO_CONFIG, 1), 0);
     expect(r, "");

@@ -33,7 +33,7 @@ static unsigned arrivals;
 
 static void fresh(void)
 {
-    uint8_t *mac = scenario.device.mac;
+    uint8_t *mac = scenario.device.net.mac;
 
     scenario = (struct scenario){.world = WORLD_REPLAY, .path = "t.scn"};
     memcpy(mac, machine_mac, 6);

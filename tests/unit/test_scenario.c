@@ -232,12 +232,12 @@ static void every_line_lands_in_its_field(void **state)
     assert_int_equal(s->device.transport, TRANSPORT_MMIO_LEGACY);
     assert_int_equal(s->device.queue_size, 64);
     assert_int_equal(s->device.any_layout, TOGGLE_OFF);
-    assert_int_equal(s->device.mrg_rxbuf, TOGGLE_ON);
+    assert_int_equal(s->device.net.mrg_rxbuf, TOGGLE_ON);
     assert_int_equal(s->device.ring, RING_SPLIT);
     assert_int_equal(s->device.event_idx, TOGGLE_OFF);
-    assert_int_equal(s->device.mac[5], 7);
-    assert_true(s->device.mac_feature);
-    assert_int_equal(s->device.mtu, 1280);
+    assert_int_equal(s->device.net.mac[5], 7);
+    assert_true(s->device.net.mac_feature);
+    assert_int_equal(s->device.net.mtu, 1280);
 
     assert_int_equal(s->program_count, 3);
     assert_int_equal(s->programs[0].count, 3);
@@ -326,7 +326,7 @@ static void what_is_not_said_has_its_default(void **state)
     assert_int_equal(s->native.latency_ns, 200 * NS_PER_US);
     assert_int_equal(s->device.transport, TRANSPORT_MMIO);
     assert_int_equal(s->device.queue_size, 256);
-    assert_int_equal(s->device.mac[0], 2);
+    assert_int_equal(s->device.net.mac[0], 2);
     assert_int_equal(s->weak_memory, TOGGLE_DRAW);
     assert_int_equal(s->limit_ns, 900 * NS_PER_S);
     assert_int_equal(s->until_ns, 0);
@@ -339,7 +339,7 @@ static void mac_none_and_lease_forever(void **state)
 
     (void)state;
     assert_int_equal(s->native.lease_s, UINT32_MAX);
-    assert_false(s->device.mac_feature);
+    assert_false(s->device.net.mac_feature);
     scenario_free(s);
 }
 
@@ -390,14 +390,14 @@ static void a_further_device_is_like_the_first_but_for_what_its_line_says(void *
     assert_int_equal(s->more[0].queue_size, 100);
     assert_int_equal(s->more[0].event_idx, TOGGLE_ON);
     assert_int_equal(s->more[0].indirect, TOGGLE_OFF);
-    assert_int_equal(s->more[0].mac[5], 2);
-    assert_true(s->more[0].mac_feature);
+    assert_int_equal(s->more[0].net.mac[5], 2);
+    assert_true(s->more[0].net.mac_feature);
     assert_int_equal(s->more[1].transport, TRANSPORT_PCI_LEGACY);
     assert_int_equal(s->more[1].ring, RING_SPLIT); /* legacy has no other */
     assert_int_equal(s->more[1].queue_size, 256);
-    assert_false(s->more[1].mac_feature);
-    assert_int_equal(s->more[1].mtu, 1280);
-    assert_int_equal(s->device.mtu, 0);
+    assert_false(s->more[1].net.mac_feature);
+    assert_int_equal(s->more[1].net.mtu, 1280);
+    assert_int_equal(s->device.net.mtu, 0);
     scenario_free(s);
 }
 

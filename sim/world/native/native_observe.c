@@ -90,7 +90,7 @@ static void feed(void *ctx, uint64_t n)
 
     memcpy(bytes, f->bytes, len);
     if (n >= c->count)
-        native_readdress(bytes, len, w->scenario->device.mac, w->dhcp.addr);
+        native_readdress(bytes, len, w->scenario->device.net.mac, w->dhcp.addr);
     w->observed++;
     if (len)
         w->port.send(w->port.ctx, bytes, len);

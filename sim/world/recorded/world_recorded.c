@@ -301,7 +301,7 @@ static int world_recorded_replay_open(struct sim *sim, const struct scenario *sc
     w->capture = &sc->replay.capture;
     w->port = port;
     w->anchor_ns = sim->now_ns;
-    w->steps = replay_plan(w->capture, sc->device.mac);
+    w->steps = replay_plan(w->capture, sc->device.net.mac);
     w->own = next(w, 0, REPLAY_OWN);
     w->peer = next(w, 0, REPLAY_PEER);
     sim_timer_init(&w->timer, sim, EVENT_TIMER, world_recorded_frame_due, w);
