@@ -78,6 +78,31 @@ def test_an_oracle_and_a_word_are_two_edits_each(build_with, tmp_path):
     assert "ttl.scn:2: " in command([drywire, "run", page]).stderr
 
 
+def test_a_device_is_three_edits(build_with, tmp_path):
+    diff, changed = diff_of("core/virtio/virtio_console.c")
+    assert changed == ["core/virtio/virtio_console.c", "core/virtio/drivers.h", "sim/fake_device/console.c",
+                       "sim/fake_device/bodies.h", "core/trace/trace_events.h"]
+    assert diff.count("--- /dev/null") == 2
+    for table, rows in (("core/virtio/drivers.h", 1), ("sim/fake_device/bodies.h", 1),
+                        ("core/trace/trace_events.h", 2)):
+        edit = re.split(r"^--- ", diff.split(f"+++ b/{table}\n")[1], maxsplit=1, flags=re.M)[0]
+        assert edit.count("\n@@") + edit.startswith("@@") == 1
+        signs = re.findall(r"^([+-])    (?:ROW|X)\(", edit, re.M)
+        assert signs.count("+") - signs.count("-") == rows
+    drywire = build_with(diff, ("core/", "sim/", "cmd/"))
+    page = tmp_path / "console.scn"
+    page.write_text("title T\nworld native\ndevice virtio-net\ndevice virtio-serial\nuntil 1s\n"
+                    "expect virtioconsoled: written bytes=8\nexpect netstackd: virt0 dhcp addr=10.0.2.15\n")
+    for keys in ("transport=mmio-legacy", "transport=pci-modern interrupts=on", "transport=pci-legacy",
+                 "transport=pci-transitional", "ring=packed interrupts=on"):
+        done = command([drywire, "run", "--memory", "both", "--seeds", "1..5", "--device", keys, page])
+        assert done.returncode == 0, done.stdout + done.stderr
+    page.write_text(page.read_text().replace("virtio-serial", "virtio-serial bytes=1"))
+    assert "unknown key 'bytes'" in command([drywire, "run", page]).stderr
+    page.write_text(page.read_text().replace("virtio-serial", "virtio-seral"))
+    assert "did you mean 'virtio-serial'?" in command([drywire, "run", page]).stderr
+
+
 def test_an_option_that_is_not_in_the_table_is_found(build_with):
     diff, _ = diff_of("cmd/verb_hello.c")
     done = command([build_with(diff.replace('OPTION("verbose"', 'OPTION("verbos"')), "hello", "you"])
