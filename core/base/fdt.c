@@ -110,26 +110,14 @@ static bool string_is(const struct fdt *f, uint32_t offset, const char *name)
 
 /* ---- the structure block ---- */
 
-static bool node_read(const struct fdt *f, struct token *t)
-{
-    uint32_t name = t->at + 4;
-    uint32_t len = string_len(f->structure, f->structure_size, name);
-
-    if (len == f->structure_size)
-        return false;
-    t->name = (const char *)f->structure + name;
-    t->next = align_word(name + len + 1);
-    return true;
-}
-
 static bool prop_read(const struct fdt *f, struct token *t)
 {
-    uint32_t head = t->at + 4, value = t->at + 12;
+    uint32_t value = t->at + 12;
 
     if (value > f->structure_size)
         return false;
-    t->len = word(f->structure + head);
-    t->string = word(f->structure + head + 4);
+    t->len = word(f->structure + value - 8);
+    t->string = word(f->structure + value - 4);
     if (t->len > f->structure_size - value)
         return false;
     t->value = f->structure + value;
@@ -140,25 +128,27 @@ static bool prop_read(const struct fdt *f, struct token *t)
 /* The token at `at`, NOPs skipped: false at the end of the block or if it is malformed. */
 static bool token_read(const struct fdt *f, uint32_t at, struct token *t)
 {
-    uint32_t kind = NOP;
+    uint32_t kind, len;
 
-    for (; kind == NOP; at += 4) {
+    do {
         if (at > f->structure_size || f->structure_size - at < 4)
             return false;
         kind = word(f->structure + at);
-    }
+        at += 4;
+    } while (kind == NOP);
+    t->kind = (enum token_kind)kind;
     t->at = at - 4;
     t->next = at;
     switch (kind) {
-    case BEGIN_NODE:
-        t->kind = BEGIN_NODE;
-        return node_read(f, t);
     case PROP:
-        t->kind = PROP;
         return prop_read(f, t);
+    case BEGIN_NODE:
+        t->name = (const char *)f->structure + at;
+        len = string_len(f->structure, f->structure_size, at);
+        t->next = align_word(at + len + 1);
+        return len < f->structure_size;
     case END_NODE:
     case END:
-        t->kind = (enum token_kind)kind;
         return true;
     default:
         return false;
