@@ -3,7 +3,7 @@
 # and $(O)/rv64/kernel-opensbi.elf; the same kernels with programs that misbehave are isolation.elf
 # and isolation-opensbi.elf (pytest/test_isolation.py), with webget alone webget.elf (make size), with
 # what is measured bench.elf (make bench), with a flight recorder kernel-journal.elf (docs/recorder.md).
-# COVERAGE=1 (with an O of its own): the kernel counts which lines it runs and says so at the end
+# COVERAGE=1 (with an O of its own): the kernel counts the lines it runs and sends the counts at the end
 # (targets/common/coverage.h); the programs do not.
 
 X86_CC ?= $(if $(filter x86_64,$(shell uname -m)),gcc,x86_64-linux-gnu-gcc)

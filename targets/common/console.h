@@ -12,7 +12,7 @@
 
 enum { CONSOLE_FRAME_MAX = 320 };
 
-/* A bare line feed: ends whatever half line was written before. */
+/* A bare newline: ends a partial line written before. */
 void console_break(void);
 
 #endif

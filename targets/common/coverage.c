@@ -1,7 +1,7 @@
 /*
- * Coverage over the console: see coverage.h. What a .gcda file looks like is known to the
- * compiler's own library (libgcov); of that only __gcov_info_to_gcda() is linked, which needs no C
- * library but for the three functions at the end. This file has no counters itself.
+ * Coverage over the console: see coverage.h. The format of a .gcda file is written by the
+ * compiler's library (libgcov); only its __gcov_info_to_gcda() is linked, which needs of the C
+ * library only the three functions at the end. This file itself has no counters.
  */
 #include "coverage.h"
 #include "../../core/base/check.h"
@@ -13,17 +13,17 @@
 
 enum { FILE_MAX = 64 << 10, LINE_OCTETS = 64 };
 
-/* One for each object file; from the linker script. */
+/* One per object file; from the linker script. */
 extern const struct gcov_info *const gcov_info_start[], *const gcov_info_end[];
 
-/* A file is complete before its first line is sent: sending it counts too. */
+/* A file is complete before its first line is sent: sending it changes counters too. */
 static struct {
     const char *path;
     size_t len;
     uint8_t bytes[FILE_MAX];
 } file __attribute__((section(".noinit")));
 
-/* The compiler notes where the object file was written, from the root on. */
+/* The compiler records the absolute path of the object file. */
 static void take_path(const char *path, void *arg)
 {
     const char *folder = COVERAGE_FOLDER, *rest = path;
@@ -103,14 +103,14 @@ void coverage_send(void)
     }
 }
 
-/* ---- what the library refers to and line coverage never calls ---- */
+/* ---- referenced by the library, never called for line coverage ---- */
 
 void __gcov_merge_add(int64_t *counters, unsigned count);
 void *mmap(void *at, size_t len, int access, int flags, int fd, long offset);
 size_t strlen(const char *text); /* gcc 14's */
 _Noreturn void abort(void);
 
-/* Merging with a file that is there already. */
+/* Merges with an existing file. */
 void __gcov_merge_add(int64_t *counters, unsigned count)
 {
     (void)counters;

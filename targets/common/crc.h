@@ -1,6 +1,6 @@
 /*
- * The check sequences of lines (console.h), and of a journal or counts of coverage sent in many of
- * them. sim/base/crc.h has them once more, for the reader, which shares nothing with the kernel.
+ * The checksums of lines (console.h), and of a journal or coverage counters sent in many of them.
+ * sim/base/crc.h has them again for the reader, which shares nothing with the kernel.
  */
 #ifndef DRYWIRE_TARGET_CRC_H
 #define DRYWIRE_TARGET_CRC_H
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* CRC-16 with polynomial 0x1021, first value 0xffff. */
+/* CRC-16 with polynomial 0x1021, initial value 0xffff. */
 static inline uint16_t crc16(const char *bytes, size_t len)
 {
     uint16_t crc = 0xffff;
@@ -21,7 +21,7 @@ static inline uint16_t crc16(const char *bytes, size_t len)
     return crc;
 }
 
-/* CRC-32 of IEEE 802.3, as zlib has it. */
+/* CRC-32 of IEEE 802.3, as in zlib. */
 static inline uint32_t crc32(const uint8_t *bytes, size_t len)
 {
     uint32_t crc = UINT32_MAX;

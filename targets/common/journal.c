@@ -1,11 +1,11 @@
 /*
  * The flight recorder: see journal.h, and core/base/journal.h for the format.
  *
- * A record is complete before it counts, so that a panic in the middle of one leaves the journal as
- * it was. A machine that polls without a pause would fill it with polls in which nothing happens:
- * one that came before its deadline, loaded what the one before did and put nothing out is taken
- * back. That is harmless, because such a poll changes nothing (core/kernel/kernel.h), and it would
- * be noticed, because a replay compares everything.
+ * A record is added when it is complete, so that a panic during a record does not damage the
+ * journal. A machine that polls without a pause would fill it with idle polls: one that came before
+ * its deadline, loaded the same values as the one before and had no output is removed. That is
+ * safe, because such a poll changes nothing (core/kernel/kernel.h), and a mistake would be
+ * detected, because a replay compares everything.
  */
 #include "journal.h"
 #include "../../core/base/fmt.h"
@@ -21,7 +21,7 @@
 
 enum {
     RECORD_MAX = 2 + (JOURNAL_FIELDS_MAX + 1) * 10, /* tag, check, fields, length of the bytes */
-    TEXT_MAX = 100,                                 /* of a panic's place */
+    TEXT_MAX = 100,                                 /* of a panic's file:line */
     END_ROOM = RECORD_MAX + TEXT_MAX,
     LINE_OCTETS = 168, /* of the journal in a line of the console */
 };
@@ -31,7 +31,7 @@ static const bool has_bytes[] = {JOURNAL_RECORDS(JOURNAL_HAS_BYTES)};
 
 static uint8_t journal[JOURNAL_SIZE] __attribute__((section(".noinit")));
 
-/* What a poll that is taken back restores. */
+/* The state restored when a poll is removed. */
 struct mark {
     size_t len;
     uint64_t records, sum, total, now_ns;
@@ -40,11 +40,11 @@ struct mark {
 static struct {
     bool recording, full, sent, detail;
     struct mark at;             /* sum: over this call's output; total: over the calls before */
-    uint64_t left_out;          /* polls taken back */
-    struct mark before;         /* the poll under way */
-    size_t body;                /* where its records start, behind its own */
+    uint64_t left_out;          /* polls removed */
+    struct mark before;         /* the present poll */
+    size_t body;                /* start of its records, after its own */
     bool busy;                  /* it did something */
-    size_t last_body, last_end; /* of the poll before, and when it asked for the next one */
+    size_t last_body, last_end; /* of the poll before, and its deadline */
     uint64_t last_deadline_ns;
     const struct platform *machine;
     const struct process_ops *programs;
@@ -75,7 +75,7 @@ static void write_record(enum journal_tag tag, const uint64_t *field, const void
     j.at.records++;
 }
 
-/* Is there room for one more? If not, that was all. */
+/* True if there is room for one more; otherwise the journal ends. */
 static bool room(size_t len)
 {
     if (j.recording && j.at.len + len > JOURNAL_SIZE - RECORD_MAX - END_ROOM) {
@@ -95,7 +95,7 @@ static void call(enum journal_tag tag, const uint64_t *field, const void *bytes,
 {
     if (!room(len))
         return;
-    write_record(tag, field, bytes, len); /* its check is of the call before */
+    write_record(tag, field, bytes, len); /* its check belongs to the call before */
     j.at.total = journal_mix(j.at.total, j.at.sum);
     j.at.sum = 0;
 }
@@ -362,7 +362,7 @@ void journal_init(const struct kernel_config *c, uint64_t now_ns)
 
 void journal_program(const char *const *words, unsigned count)
 {
-    static char text[CMDLINE_MAX]; /* where the words come from */
+    static char text[CMDLINE_MAX]; /* the memory of the words */
     size_t len = 0;
 
     for (unsigned i = 0; i < count; i++)
@@ -385,7 +385,7 @@ void journal_poll(uint64_t now_ns)
     j.busy = false;
 }
 
-/* Was this poll the one before once more? */
+/* True if this poll repeats the one before. */
 static bool repeated(void)
 {
     size_t len = j.at.len - j.body;

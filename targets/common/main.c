@@ -1,5 +1,5 @@
 /*
- * The main loop of a target: read the clock, poll the kernel, start what is due, idle until the
+ * The main loop of a target: read the clock, poll the kernel, start due programs, idle until the
  * deadline or an interrupt; and the first and last line of the console.
  */
 #include "../../core/base/fmt.h"
@@ -14,10 +14,10 @@
 
 enum { STATUS_OK = 33, STATUS_FAIL = 35 };
 
-/* After the last program has ended, connections have this long to close in an orderly way. */
+/* The time for connections to close after the last program has ended. */
 #define CLOSING_NS (2 * NS_PER_S)
 
-/* Bytes of the build id behind its note header. */
+/* Bytes of the build id after its note header. */
 enum { BUILD_ID_SHOWN = 4 };
 extern const struct {
     uint32_t name_size, size, type;
@@ -74,7 +74,7 @@ static const struct platform platform = {
     .line = platform_line,
 };
 static const struct platform *machine =
-    &platform; /* what the core gets: with the recorder between */
+    &platform; /* the core's platform: wrapped by the recorder */
 
 /* ---- first and last line ---- */
 
@@ -93,7 +93,7 @@ static void say_begin(const struct boot *boot)
         fmt_char(&f, digits[build_id_note.id[i] & 15]);
     }
     fmt_text(&f, " run=");
-    fmt_text(&f, boot->wrong ? "unknown" : options.id); /* there may be no command line */
+    fmt_text(&f, boot->wrong ? "unknown" : options.id); /* the command line may be missing */
     fmt_text(&f, " plan=1");
     console_line(line, f.len);
 }
@@ -123,7 +123,7 @@ static _Noreturn void say_end(const char *why, const char *what)
 
 /* ---- the programs of the command line ---- */
 
-/* Start what is due; returns when the next one is. */
+/* Start due programs; returns the time of the next one. */
 static uint64_t start_programs(uint64_t now_ns)
 {
     uint64_t next = DEADLINE_NEVER;
@@ -142,7 +142,7 @@ static uint64_t start_programs(uint64_t now_ns)
         pid = kernel_start(&kernel, s->words, s->count);
         journal_returned(pid);
         if (pid == ERR_NFILE)
-            return now_ns; /* its turn comes when another has ended */
+            return now_ns; /* retried when another one has ended */
         if (pid < 0)
             say_end("cannot-start:", s->words[0]);
         pids[i] = pid;
@@ -160,7 +160,7 @@ static bool programs_done(void)
 
 /* ---- bring-up and loop ---- */
 
-/* Interrupts are had the way they were asked for, or not at all. */
+/* Interrupts are enabled as requested, or not at all. */
 static void check_interrupts(void)
 {
     for (unsigned i = 0; i < kernel.device_count; i++) {
@@ -197,7 +197,7 @@ static void bring_up(struct boot *boot)
     check_interrupts();
 }
 
-/* All programs have ended and nothing is under way: power off. */
+/* All programs have ended and nothing is pending: power off. */
 static void end_when_done(uint64_t now_ns, uint64_t *closing_ns)
 {
     if (!programs_done() || now_ns < options.until_us * NS_PER_US) {

@@ -11,7 +11,7 @@ static unsigned hex(char c)
                                   : 16;
 }
 
-/* Behind `key` when the word starts with it, else NULL. */
+/* The text after `key` if the word starts with it, else NULL. */
 static char *after(char *word, const char *key)
 {
     while (*key)
@@ -27,7 +27,8 @@ static bool is(char *word, const char *other)
     return rest && !*rest;
 }
 
-/* Decimal, or hexadecimal after 0x; the first byte that is none, or NULL when there is no digit. */
+/* Decimal, or hexadecimal after 0x; returns the first byte after the number, or NULL without a
+ * digit. */
 static char *number(char *at, uint64_t *out)
 {
     unsigned base = at[0] == '0' && at[1] == 'x' ? 16 : 10, digits = 0;
@@ -46,7 +47,7 @@ static bool whole_number(char *at, uint64_t *out)
     return end && !*end;
 }
 
-/* PROG,ARG,ARG in place: commas become ends, %XX one byte. */
+/* PROG,ARG,ARG in place: commas become NULs, %XX one byte. */
 static bool program_words(struct start *s, char *at)
 {
     char *to = at;
@@ -119,7 +120,8 @@ static bool option(struct options *o, char *word)
 #endif
     if (is(word, "trace=all"))
         return o->trace_all = true;
-    /* QEMU adds one for each device of a microvm without ACPI; the slots are scanned anyway. */
+    /* QEMU adds one for each device of a microvm without ACPI; ignored, as the slots are
+     * scanned. */
     return after(word, "virtio_mmio.device=") != NULL;
 }
 
@@ -144,7 +146,7 @@ const char *options_parse(struct options *o, const char cmdline[CMDLINE_MAX])
     return NULL;
 }
 
-/* A text that does not fit leaves no NUL at the end, which options_parse() sees. */
+/* A text that does not fit has no NUL at the end, which options_parse() checks. */
 void boot_set_cmdline(struct boot *boot, const char *text)
 {
     unsigned i = 0;

@@ -42,10 +42,10 @@ struct options {
     enum journal journal;
     struct start starts[STARTS_MAX];
     unsigned start_count;
-    char text[CMDLINE_MAX]; /* what the pointers point into */
+    char text[CMDLINE_MAX]; /* the memory of the pointers */
 };
 
-/* NULL, or the word that is wrong. */
+/* NULL, or the invalid word. */
 const char *options_parse(struct options *o, const char cmdline[CMDLINE_MAX]);
 
 #endif

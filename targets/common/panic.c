@@ -1,6 +1,6 @@
 /*
- * The end of a machine that cannot go on: registers, the reason, status 37. Everything here works
- * with a broken kernel: no allocation, nothing of the core but formatting.
+ * The end of a machine that cannot continue: registers, the reason, status 37. Everything here
+ * works with a broken kernel: no allocation, nothing of the core but formatting.
  */
 #include "../../core/base/check.h"
 #include "../../core/base/fmt.h"
@@ -10,7 +10,7 @@
 
 enum { STATUS_PANIC = 37 };
 
-/* A trap in here comes back to here: what was printed so far has to do. */
+/* A trap during a panic returns here: end without more output. */
 static void enter_once(void)
 {
     static bool entered;

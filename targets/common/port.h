@@ -1,9 +1,8 @@
 /*
- * Between the part of a port that is the same everywhere (targets/common) and what each processor
- * does its own way (targets/x86_64, targets/rv64). Unlike the core, a target is one machine: it has
- * file-scope data.
+ * The interface between the common part of a port (targets/common) and that of each processor
+ * (targets/x86_64, targets/rv64). Unlike the core, a target is one machine: it has file-scope data.
  *
- * The kernel runs on one stack with interrupts off, always. An interrupt is taken while the machine
+ * The kernel always runs on one stack with interrupts off. An interrupt is taken while the machine
  * halts or while a program runs; it only wakes the main loop, which then polls.
  */
 #ifndef DRYWIRE_PORT_H
@@ -24,25 +23,25 @@ enum {
     CMDLINE_MAX = 2048,
 };
 
-/* Where programs live; the kernel never uses these addresses itself. In the linker scripts too. */
+/* The addresses of programs; the kernel never uses them itself. Also in the linker scripts. */
 #define USER_STACK_BASE (USER_BASE + USER_WINDOW + PAGE_SIZE)
 
-/* The kernel sees its DMA memory (section .dma) this far from where it lies, and nowhere else: a
- * pointer that was not translated is never right as a bus address. */
+/* The kernel maps its DMA memory (section .dma) only at this offset from its physical address: an
+ * untranslated pointer is never a valid bus address. */
 #define DMA_WINDOW (UINT64_C(128) << 30)
 
-/* What the machine is, as far as its boot protocol or device tree says. */
+/* The machine, as described by its boot protocol or device tree. */
 struct boot {
     const char *target;        /* "x86_64", "rv64" */
-    char cmdline[CMDLINE_MAX]; /* a copy: where it came from is not mapped later */
+    char cmdline[CMDLINE_MAX]; /* a copy: the original is not mapped later */
     struct device_places places;
-    const char *wrong; /* NULL, or why the machine cannot be used, a word */
+    const char *wrong; /* NULL, or one word why the machine cannot be used */
 };
 
 /* The registers of a program; context.h of the target. */
 struct context;
 
-/* ---- what each target provides ---- */
+/* ---- provided by each target ---- */
 
 void port_uart_write(const char *bytes, size_t len);
 
@@ -51,19 +50,19 @@ _Noreturn void port_exit(unsigned status);
 
 uint64_t port_clock_ns(void); /* since power-on, never 0 */
 
-/* One interrupt at `at_ns` or soon after; it replaces the one asked for before. */
+/* One interrupt at `at_ns` or soon after; replaces an earlier request. */
 void port_timer(uint64_t at_ns);
 
 /* Halt until an interrupt is pending. */
 void port_halt(void);
 
-/* Let a device interrupt `irq` through; then, after each halt or program: is one pending? What was
- * taken is finished with port_interrupt_done(), after the device was acknowledged. */
+/* Enable a device interrupt `irq`; then, after each halt or program: true if one is pending. It is
+ * completed with port_interrupt_done(), after the device was acknowledged. */
 void port_interrupt_enable(unsigned irq);
 bool port_interrupt_take(void);
 void port_interrupt_done(void);
 
-/* The message that MSI-X sends in place of an interrupt line. */
+/* The message that MSI-X sends instead of an interrupt line. */
 struct virtio_msix port_msix(void);
 
 uint32_t port_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size);
@@ -82,7 +81,7 @@ void context_enter(struct context *c);
 /* The next program's stack, USER_STACK_SIZE at USER_STACK_BASE. */
 void context_map_stack(uint8_t *stack);
 
-/* ---- what targets/common provides ---- */
+/* ---- provided by targets/common ---- */
 
 void boot_set_cmdline(struct boot *boot, const char *text);
 
@@ -91,7 +90,7 @@ _Noreturn void machine_main(struct boot *boot);
 /* A line of the console: "component: text", framed (docs/markers.md). */
 void console_line(const char *text, size_t len);
 
-/* The end: what happened, in words without spaces, where; registers were printed before. */
+/* The end: the event, in words without spaces, and its location; registers were printed before. */
 _Noreturn void panic(const char *why, uint64_t pc, uint64_t address);
 
 /* Print registers in rows, name by name; before panic(). */

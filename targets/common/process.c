@@ -9,25 +9,24 @@
 
 enum { PROCESSES = 8, WORDS_MAX = 16, ARGUMENTS_MAX = USER_STACK_SIZE / 8 };
 
-/* How long a program runs in one turn, however many system calls it makes; then the kernel looks
- * after everything else. */
+/* The time slice of a program, with any number of system calls; then the kernel polls. */
 #define SLICE_NS (10 * NS_PER_MS)
 
 struct process {
     struct context context;
     bool used;
     uint8_t *stack;
-    uint64_t turn, slice_end_ns; /* when it last had a turn */
+    uint64_t turn, slice_end_ns; /* when it last ran */
 };
 
 static struct process process[PROCESSES];
 static uint64_t turn;
-static struct process *mapped; /* whose stack the programs' address space shows */
+static struct process *mapped; /* the process whose stack is mapped */
 static uint8_t stacks[PROCESSES][USER_STACK_SIZE]
     __attribute__((aligned(PAGE_SIZE), section(".noinit")));
 
-/* The image as the kernel sees it, and where its read-only data begins; from the linker script. It
- * starts with the header, whose words are addresses in the programs' own space. */
+/* The image in the kernel's address space, and the start of its read-only data; from the linker
+ * script. It starts with the header, whose words are addresses in the programs' own space. */
 extern const struct user_image {
     uint64_t programs, programs_count, entry;
 } user_image;
@@ -56,7 +55,7 @@ static const struct program *program_find(const char *name)
     return NULL;
 }
 
-/* The words at the top of the stack, then argv; returns where argv is, as the program sees it. */
+/* Puts the words at the top of the stack, then argv; returns the program's address of argv. */
 static uint64_t put_arguments(struct process *p, const char *const *words, unsigned count)
 {
     uint64_t top = USER_STACK_SIZE, at[WORDS_MAX + 1];
@@ -99,7 +98,7 @@ static int process_create(void *ctx, const char *const *words, unsigned count, s
             continue;
         p->used = true;
         p->stack = stacks[i];
-        mem_fill(p->stack, 0, USER_STACK_SIZE); /* nothing of the program before */
+        mem_fill(p->stack, 0, USER_STACK_SIZE); /* no data of an earlier program */
         argv = put_arguments(p, words, count);
         context_init(&p->context, user_image.entry, argv, count, argv, (uintptr_t)program->main);
         *out = p;

@@ -1,6 +1,6 @@
 /*
  * The four functions that a freestanding compiler may call. Linked twice: into the kernel, and into
- * the user programs. Copies go by words: under an emulator a byte costs as much as a word.
+ * the user programs. Copies by words: under an emulator a byte costs as much as a word.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -10,7 +10,7 @@ void *memmove(void *dst, const void *src, size_t len);
 void *memset(void *dst, int byte, size_t len);
 int memcmp(const void *a, const void *b, size_t len);
 
-/* Words of any alignment: both machines have them (rv64: -mno-strict-align). */
+/* Unaligned words: both machines support them (rv64: -mno-strict-align). */
 typedef uint64_t word __attribute__((may_alias, aligned(1)));
 enum { WORD = sizeof(word) };
 
@@ -24,7 +24,8 @@ static inline void store(uint8_t *at, uint64_t v)
     *(word *)(void *)at = v;
 }
 
-/* Also right when dst lies below src and they overlap: what is stored was loaded before. */
+/* Also correct when dst is below src and they overlap: each word is loaded before it is
+ * overwritten. */
 static void copy_up(uint8_t *d, const uint8_t *s, size_t len)
 {
     for (; len >= 4 * WORD; len -= 4 * WORD, d += 4 * WORD, s += 4 * WORD) {

@@ -1,6 +1,6 @@
 # The first instructions of rv64. The kernel always runs in supervisor mode: the image for
-# `-bios none` is entered in machine mode and has a prologue that hands everything down; the image
-# for OpenSBI (-DOPENSBI) starts behind it. Both get a0 = hart, a1 = device tree.
+# `-bios none` is entered in machine mode and has a prologue that delegates everything; the image
+# for OpenSBI (-DOPENSBI) starts after it. Both get a0 = hart, a1 = device tree.
 
     .section .text.boot, "ax"
     .globl _start
@@ -40,9 +40,9 @@ supervisor:
     csrw sscratch, zero
     la t0, trap_entry
     csrw stvec, t0
-    # What firmware allowed is not what programs are allowed: no counters (there is a system call
-    # for the time), no floating point and vector registers, which nobody keeps apart. Nor is it
-    # what the kernel wants: no access to user memory, no interrupts, which are only looked for.
+    # Firmware's settings are too wide for programs: no counters (there is a system call for the
+    # time), no floating point and vector registers, which are not saved. And for the kernel: no
+    # access to user memory, no interrupts, which are only polled.
     csrw scounteren, zero
     li t0, 0xc6642              # sstatus.MXR, SUM, FS, VS, UBE, SIE
     csrc sstatus, t0

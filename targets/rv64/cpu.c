@@ -1,6 +1,6 @@
 /*
- * Traps, the clock and interrupts of rv64. Interrupts stay off in the kernel: wfi wakes up for one
- * that is pending, and the PLIC is asked. In a program they trap.
+ * Traps, the clock and interrupts of rv64. Interrupts stay off in the kernel: wfi ends when one is
+ * pending, and the PLIC is read. In a program they trap.
  */
 #include "../common/port.h"
 #include "../../core/base/array.h"
@@ -40,7 +40,7 @@ void context_result(struct context *c, int64_t result)
     if (c->cause != CAUSE_ECALL)
         return;
     c->x[10] = (uint64_t)result;
-    c->pc += 4; /* behind the ecall */
+    c->pc += 4; /* after the ecall */
 }
 
 void context_stop(const struct context *c, struct process_stop *out)
@@ -100,7 +100,7 @@ uint64_t port_clock_ns(void)
 {
     uint64_t ticks;
 
-    if (!timebase_hz) /* the device tree could not be read: nothing but that is said */
+    if (!timebase_hz) /* the device tree could not be read: only that is reported */
         return 1;
     __asm__ volatile("rdtime %0" : "=r"(ticks));
     return ticks / timebase_hz * 1000000000 + ticks % timebase_hz * 1000000000 / timebase_hz + 1;

@@ -1,6 +1,4 @@
-/*
- * Between the files of the rv64 target.
- */
+/* Shared by the files of the rv64 target. */
 #ifndef DRYWIRE_RV64_H
 #define DRYWIRE_RV64_H
 

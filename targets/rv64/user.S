@@ -14,7 +14,7 @@ user_entry:
     li a0, 1                    # SYS_EXIT
     call drywire_syscall
 
-# int64_t drywire_syscall(nr, a, b, c, d, e): already in the registers where the kernel looks.
+# int64_t drywire_syscall(nr, a, b, c, d, e): already in the registers of a system call.
     .globl drywire_syscall
 drywire_syscall:
     ecall

@@ -31,7 +31,7 @@ pvh_start:
     xor %edx, %edx
     wrmsr
     mov $0x80010035, %eax       # paging, write protection in the kernel too, and no x87 and MMX:
-    mov %eax, %cr0              # nobody keeps their registers apart
+    mov %eax, %cr0              # their registers are not saved
     lgdt boot_gdt_pointer
     ljmp $0x08, $long_mode
 

@@ -62,8 +62,8 @@ static void load_tables(void)
                      : "memory");
 }
 
-/* Where the processor can: the kernel neither executes nor touches user memory, and programs do not
- * see the addresses of its tables. */
+/* If the processor supports it: the kernel neither executes nor accesses user memory, and programs
+ * cannot read the addresses of its tables. */
 static void protect(void)
 {
     uint32_t leaf = 0, b, c = 0, d;
@@ -97,8 +97,8 @@ void cpu_start(void)
         idt[i].offset_middle = (uint16_t)(at >> 16);
         idt[i].offset_high = (uint32_t)(at >> 32);
         idt[i].selector = KERNEL_CODE;
-        /* No program's doing, whoever was running (trap.S): on a stack of its own, because the
-         * kernel's may have run over. */
+        /* Not caused by a program (trap.S): on a stack of its own, because the kernel's may have
+         * overflowed. */
         idt[i].stack = i == VECTOR_NMI || i == VECTOR_DOUBLE_FAULT || i == VECTOR_MACHINE_CHECK;
         idt[i].type = i == VECTOR_SYSCALL ? 0xee : 0x8e;
     }

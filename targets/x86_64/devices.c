@@ -1,6 +1,6 @@
 /*
  * The devices of QEMU's q35 and microvm: UART, exit, registers; and the first C function, which
- * reads what PVH says.
+ * reads the PVH start info.
  */
 #include "io.h"
 #include "machine.h"
@@ -57,7 +57,7 @@ _Noreturn void port_exit(unsigned status)
         ;
 }
 
-/* Configuration space goes through a pair of ports: the address, then the data. */
+/* Configuration space is accessed by a pair of ports: the address, then the data. */
 static uint16_t config_port(uint64_t addr)
 {
     out32(PCI_ADDRESS, UINT32_C(0x80000000) | (uint32_t)(addr >> 12 << 8) | (addr & 0xfc));
@@ -112,7 +112,7 @@ struct virtio_msix port_msix(void)
     return (struct virtio_msix){.wanted = true, .address = 0xfee00000, .data = VECTOR_DEVICE};
 }
 
-/* Loads and stores stay in order, but for a load that overtakes a store. */
+/* Loads and stores stay in order, except that a load may overtake a store. */
 void port_barrier(void *ctx, enum barrier kind)
 {
     (void)ctx;
@@ -141,7 +141,7 @@ static bool has(const char *text, const char *word)
     return false;
 }
 
-/* Only the first bytes answer the question whether there is a PCI host bridge at these ports. */
+/* Reads the first bytes to detect a PCI host bridge at these ports. */
 static bool has_pci(void)
 {
     out32(PCI_ADDRESS, UINT32_C(0x80000000));

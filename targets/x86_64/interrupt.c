@@ -38,7 +38,7 @@ enum {
 #define IOAPIC_BASE UINT64_C(0xfec00000)
 #define IOAPIC_STEP UINT64_C(0x10000) /* to the second one: lines from 24 on */
 
-static uint64_t tsc_start, ns_per_tick_32; /* nanoseconds of a tick, 32 bits after the point */
+static uint64_t tsc_start, ns_per_tick_32; /* nanoseconds per tick, 32 fraction bits */
 static volatile bool pending;
 
 static volatile uint32_t *lapic(unsigned reg)
@@ -48,8 +48,8 @@ static volatile uint32_t *lapic(unsigned reg)
 
 /* ---- time ---- */
 
-/* The timer's count and the time stamp of the same moment: of several tries the shortest, because
- * an emulator on a busy machine may stand still between two reads. */
+/* The timer's count and the time stamp at the same time: the shortest of several tries, because an
+ * emulator on a busy machine may stall between two reads. */
 static uint32_t timer_and_tsc(uint64_t *tsc)
 {
     uint64_t before, width, shortest = UINT64_MAX;
@@ -96,13 +96,13 @@ void port_timer(uint64_t at_ns)
 {
     uint64_t now_ns = port_clock_ns(), wait = at_ns > now_ns ? at_ns - now_ns : 1;
 
-    /* Longer waits than the counter holds end early, which does no harm. */
+    /* A wait longer than the counter ends early, which is harmless. */
     *lapic(LAPIC_TIMER_INITIAL) = at_ns == DEADLINE_NEVER ? 0
                                   : wait < TIMER_MAX      ? (uint32_t)wait
                                                           : TIMER_MAX;
 }
 
-/* An interrupt that is already pending is taken right behind sti, and hlt does not wait then. */
+/* An interrupt that is already pending is taken right after sti, and hlt does not wait then. */
 void port_halt(void)
 {
     __asm__ volatile("sti\n"
@@ -118,7 +118,7 @@ void interrupts_start(void)
     out8(PIC_MASTER_MASK, 0xff);
     out8(PIC_SLAVE_MASK, 0xff);
     *lapic(LAPIC_SPURIOUS) = LAPIC_ENABLE | VECTOR_SPURIOUS;
-    *lapic(LAPIC_LINT1) = LAPIC_NMI; /* asks a kernel that hangs for its registers */
+    *lapic(LAPIC_LINT1) = LAPIC_NMI; /* makes a hanging kernel print its registers */
     tsc_start = tsc_read();
     calibrate();
 }
@@ -137,8 +137,8 @@ void port_interrupt_enable(unsigned irq)
     ioapic_write(irq, 0, IOAPIC_LEVEL | VECTOR_DEVICE);
 }
 
-/* The timer only wakes up. A device's line stays up until the device was acknowledged, so its end
- * of interrupt waits for that. */
+/* The timer only wakes the processor. A device's line stays high until the device is acknowledged,
+ * so its EOI is sent after that. */
 void interrupt_taken(uint64_t vector)
 {
     if (vector == VECTOR_DEVICE)

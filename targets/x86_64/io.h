@@ -1,6 +1,4 @@
-/*
- * I/O ports, device memory and the few instructions that C has no word for.
- */
+/* I/O ports, device memory and instructions without a C equivalent. */
 #ifndef DRYWIRE_IO_H
 #define DRYWIRE_IO_H
 

@@ -1,15 +1,12 @@
-/*
- * Between the files of the x86-64 target.
- */
+/* Shared by the files of the x86-64 target. */
 #ifndef DRYWIRE_X86_64_H
 #define DRYWIRE_X86_64_H
 
 #include "../common/port.h"
 #include "context.h"
 
-/* The upper four bits are the priority. The timer's is higher: a device's interrupt is at its end
- * only when the main loop has seen to it, and until then programs lose their slices all the same.
- */
+/* The upper four bits are the priority. The timer's is higher: a device's interrupt is completed
+ * only by the main loop, and until then the time slices of programs must still end. */
 enum {
     VECTOR_NMI = 2,
     VECTOR_DOUBLE_FAULT = 8,

@@ -1,6 +1,6 @@
 /*
- * The one address space (four levels): the kernel where it lies, text not writable and data not
- * executable; the devices; the programs' window, of which only the stack ever changes.
+ * The one address space (four levels): the kernel at its physical addresses, text not writable and
+ * data not executable; the devices; the programs' window, in which only the stack is remapped.
  */
 #ifndef DRYWIRE_PAGING_H
 #define DRYWIRE_PAGING_H

@@ -14,7 +14,7 @@ context_run:
     push %r15
     mov %rsp, kernel_rsp
     mov %rdi, %rsp
-    xor %eax, %eax              # selectors are not part of a context; nobody inherits them
+    xor %eax, %eax              # selectors are not part of a context: clear them
     mov %eax, %ds
     mov %eax, %es
     mov %eax, %fs
@@ -22,7 +22,7 @@ context_run:
     jmp leave
 
     # First no flag of the program: not its direction, nor its AC, which opens user memory. The word
-    # for that is where rax comes; below the context is no room.
+    # for that is where rax comes; there is no room below the context.
     .macro save
     push $2
     popfq
