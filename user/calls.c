@@ -1,12 +1,12 @@
 /*
- * calls: make every system call with what it must not take, and report what it returns.
+ * calls: make every system call with invalid arguments, and report the results.
  *
  *     read not-open result=bad-descriptor     the words of err.h
  *     read room-0 result=0                    or what a call that is right returned
  *     done calls=125                          exit 0: what is right is for who reads the reports
  *
- * Right calls stand between wrong ones where they show that a wrong one took no effect. The only
- * peer is the program itself, over lo; connect and sendto wait for the machine's address first.
+ * Valid calls between invalid ones show that an invalid one had no effect. The only peer is the
+ * program itself, over lo; connect and sendto wait for the machine's address first.
  */
 #include "drywire.h"
 #include "../core/base/array.h"
@@ -14,7 +14,7 @@
 
 enum { CALLS_PORT = 9009, CALLS_OTHER = 9010, CALLS_NOT_OPEN = 9 };
 
-/* Addresses where no program has memory: none, the first page, the last bytes there are. */
+/* Addresses outside a program's memory: NULL, the first page, the last bytes. */
 #define CALLS_NOWHERE UINT64_C(64)
 #define CALLS_LAST    (UINT64_MAX - 3)
 

@@ -3,9 +3,9 @@
  * needs. Programs have no writable file-scope data, no floating point and at most 16 KiB of stack;
  * they include the headers of this directory and nothing else.
  *
- * parse.c and print.c make no system call, so that they (and url.c, http.c) are tested alone;
- * lib.c is the rest. Nothing here has a name of the C library: in the simulator programs are linked
- * into a hosted one.
+ * parse.c and print.c make no system call, so that they (and url.c, http.c) are unit-tested; lib.c
+ * is the rest. No name of the C library is used: in the simulator programs are linked into a hosted
+ * program.
  */
 #ifndef DRYWIRE_USER_H
 #define DRYWIRE_USER_H
@@ -17,7 +17,7 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)
 
-/* ---- system calls: see core/interface/syscall.h for what each of them promises ---- */
+/* ---- system calls: see core/interface/syscall.h for their contracts ---- */
 
 /* The trap into the kernel: the machine provides it. */
 int64_t drywire_syscall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
@@ -100,7 +100,7 @@ static inline int sys_netinfo(struct netinfo *out)
 
 /* ---- words and numbers (parse.c) ---- */
 
-/* An ASCII letter in lower case; any other byte as it is. */
+/* An ASCII letter in lower case; any other byte unchanged. */
 uint8_t byte_lower(uint8_t c);
 
 /* The value of a hexadecimal digit, or 16. */
@@ -122,8 +122,8 @@ int address_parse(const char *text, size_t len, uint32_t *out);
 /**
  * Take the option `name` with its number from argv[*at] and argv[*at + 1].
  *
- * Returns 1 with *out set and *at moved behind both, 0 when argv[*at] is another word, ERR_INVAL
- * when the number is missing, not a number or outside min..max.
+ * Returns 1 with *out set and *at moved past both, 0 when argv[*at] is another word, ERR_INVAL when
+ * the number is missing, not a number or outside min..max.
  */
 int option_take(int argc, char **argv, int *at, const char *name, uint64_t min, uint64_t max,
                 uint64_t *out);
@@ -132,7 +132,7 @@ int option_take(int argc, char **argv, int *at, const char *name, uint64_t min, 
 
 enum { TEXT_MAX = 1280 }; /* the longest text: a request of webget with the longest path */
 
-/* A text under construction, on the stack of its program. What does not fit is cut. */
+/* A text being built, on the stack of its program. Text that does not fit is cut. */
 struct text {
     size_t len;
     char data[TEXT_MAX];
@@ -140,7 +140,7 @@ struct text {
 
 void text_start(struct text *t);
 
-/* Add bytes as they are. */
+/* Add bytes unchanged. */
 void text_add(struct text *t, const char *word);
 void text_add_bytes(struct text *t, const char *bytes, size_t len);
 void text_add_number(struct text *t, uint64_t number);
@@ -168,11 +168,11 @@ uint32_t sum_add(uint32_t sum, const void *bytes, size_t len);
 /* Write all of it: 0, or the error of the write that failed. */
 int write_all(int fd, const void *bytes, size_t len);
 
-/* Wait for one descriptor: 1 when an event (or an error) is there, 0 after timeout_ns, an error. */
+/* Wait for one descriptor: 1 after an event (or an error), 0 after timeout_ns, or an error. */
 int wait_for(int fd, uint16_t events, uint64_t timeout_ns);
 
-/* Write the text and a line end to FD_REPORT in one piece, and start the text again. A report that
- * cannot be written is lost: there is nowhere else to say so. */
+/* Write the text and a newline to FD_REPORT in one piece, and empty the text. A report that cannot
+ * be written is lost. */
 void report(struct text *t);
 
 /* Report `error WHAT reason=REASON` and return 1, the exit status. */

@@ -1,9 +1,9 @@
 /*
- * echod: what comes to a port goes back, over TCP (RFC 862) and UDP, port 7 unless told otherwise.
+ * echod: echo server for TCP (RFC 862) and UDP, port 7 by default.
  *
  * One process and one poll: up to ECHOD_CONNECTIONS connections at once, more wait in the backlog.
- * A connection has one buffer and is not read while its echo is not written, so the peer's window
- * closes when the peer does not read. It never exits by itself:
+ * A connection has one buffer and is not read until its echo is written, so the window closes when
+ * the peer does not read. It never exits by itself:
  *
  *     listening port=7
  *     accepted from=10.0.2.2:50000
@@ -22,7 +22,7 @@ enum {
     ECHOD_CONNECTIONS = 4,
     ECHOD_BACKLOG = 4,
     ECHOD_BUFFER = 2048,
-    ECHOD_DATAGRAM = 2048, /* more than an Ethernet frame has */
+    ECHOD_DATAGRAM = 2048, /* more than fits in an Ethernet frame */
     ECHOD_ENTRIES = 2 + ECHOD_CONNECTIONS,
 };
 
@@ -42,7 +42,7 @@ struct echod {
 
 /* ---- one connection ---- */
 
-/* End it; `err` is 0 when the peer has ended it in order. */
+/* End it; `err` is 0 when the peer has closed it. */
 static void connection_close(struct connection *c, int64_t err)
 {
     struct text t;
@@ -87,7 +87,7 @@ static struct connection *connection_free(struct echod *e)
 
 /* ---- the two sockets ---- */
 
-/* Errors that tell of one peer or packet; any other is one of this machine. */
+/* Errors of one peer or packet; all others are of this machine. */
 static bool error_of_peer(int64_t err)
 {
     return err == ERR_REFUSED || err == ERR_RESET || err == ERR_UNREACH || err == ERR_TIMEDOUT ||
@@ -160,7 +160,7 @@ static int echod_open(struct echod *e, uint16_t port)
     return 0;
 }
 
-/* Wait for something to do, then one thing for each descriptor that is ready. 0 or exit status. */
+/* Wait for events, then do one operation for each descriptor that is ready. 0 or exit status. */
 static int echod_turn(struct echod *e)
 {
     struct poll_entry entries[ECHOD_ENTRIES] = {{.fd = e->datagrams, .events = POLL_IN}};

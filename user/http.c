@@ -1,11 +1,11 @@
 /*
- * The state machine of an HTTP/1.1 response. Read http.h first: it says what is taken, and the
- * sections named below are those of RFC 9112. Called by webget, one response per connection.
+ * The state machine of an HTTP/1.1 response. Read http.h first: it lists what is accepted; the
+ * sections below are those of RFC 9112. Called by webget, one response per connection.
  *
  * A byte of header or trailer goes section_byte() -> line_byte() or line_end(): line ends are
  * recognised in one place, whatever the line is. The end of the header decides how the body ends
- * (body_begin). Two field values matter, Content-Length and Transfer-Encoding; they are read as
- * lists on the fly and judged when the header is whole.
+ * (body_begin). Two field values matter, Content-Length and Transfer-Encoding; they are parsed as
+ * lists on the fly and checked when the header is complete.
  */
 #include "http.h"
 #include "drywire.h"
@@ -22,7 +22,7 @@ static bool is_space(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
-/* What a value or a reason phrase may have: RFC 9110 section 5.5. */
+/* Octets allowed in a value or a reason phrase: RFC 9110 section 5.5. */
 static bool is_text(uint8_t c)
 {
     return c == '\t' || (c >= ' ' && c != 0x7f);
@@ -64,7 +64,7 @@ static void fail(struct http_response *r, enum http_error error)
     r->error = r->part == HTTP_PART_TRAILER && error != HTTP_INCOMPLETE ? HTTP_TRAILER : error;
 }
 
-/* Begin a message: the first one, or the one behind a 1xx response, which shares its room. */
+/* Start a message: the first one, or the one after a 1xx response, which shares its limit. */
 static void message_begin(struct http_response *r, unsigned room)
 {
     *r = (struct http_response){.phase = HTTP_IN_HEADER, .room = room};
@@ -106,7 +106,7 @@ static void length_element_end(struct http_response *r)
     r->length_known = true;
 }
 
-/* Section 6.3 rule 5: one value, perhaps repeated; anything else is an error. */
+/* Section 6.3 rule 5: one value, possibly repeated; anything else is an error. */
 static void length_byte(struct http_response *r, uint8_t c)
 {
     if (is_digit(c) && r->list != HTTP_LIST_AFTER) {
@@ -141,8 +141,8 @@ static void coding_end(struct http_response *r)
         r->chunked_seen = true;
 }
 
-/* Names alone: parameters of chunked are an error (section 7.1), others nobody asked for. Empty
- * elements are skipped, as RFC 9110 section 5.6.1.2 wants of lists. */
+/* Names only: parameters of chunked are an error (section 7.1), others are unsupported. Empty
+ * elements are skipped, as RFC 9110 section 5.6.1.2 requires. */
 static void coding_byte(struct http_response *r, uint8_t c)
 {
     if (is_token(c) && r->list != HTTP_LIST_AFTER) {
@@ -164,8 +164,8 @@ static void coding_byte(struct http_response *r, uint8_t c)
 
 /* ---- the lines of header and trailer ---- */
 
-/* Section 4: HTTP-version SP status-code SP [ reason-phrase ]; its place says what a byte must be,
- * up to the phrase. */
+/* Section 4: HTTP-version SP status-code SP [ reason-phrase ]; the position determines the allowed
+ * bytes, up to the phrase. */
 static const char status_pattern[] = "HTTP/1.d ddd ";
 enum { STATUS_MINOR = 7, STATUS_CODE = 9, STATUS_PHRASE = sizeof(status_pattern) - 1 };
 
@@ -225,7 +225,7 @@ static void field_value_byte(struct http_response *r, uint8_t c)
         coding_byte(r, c);
 }
 
-/* The value is whole: its next line is not a folded one. */
+/* The value is complete: the next line is not a folded one. */
 static void field_end(struct http_response *r)
 {
     if (r->field == HTTP_FIELD_LENGTH && r->list == HTTP_LIST_BEFORE)
@@ -252,7 +252,7 @@ static void line_byte(struct http_response *r, uint8_t c)
             r->line = HTTP_LINE_NAME;
             field_name_byte(r, c);
         } else if (r->any_field) {
-            r->line = HTTP_LINE_VALUE; /* section 5.2: all of the fold is as good as a space */
+            r->line = HTTP_LINE_VALUE; /* section 5.2: a fold is replaced by a space */
             field_value_byte(r, ' ');
         } else {
             fail(r, HTTP_FIELD); /* section 2.2 */
@@ -320,7 +320,7 @@ static void body_begin(struct http_response *r)
     }
 }
 
-/* The empty line behind header or trailer. */
+/* The empty line after header or trailer. */
 static void section_end(struct http_response *r)
 {
     field_end(r);
@@ -395,7 +395,7 @@ static void chunk_size_byte(struct http_response *r, uint8_t c)
     }
 }
 
-/* The line before a chunk is behind us; the last chunk has size 0. */
+/* The line before a chunk is complete; the last chunk has size 0. */
 static void chunk_line_end(struct http_response *r)
 {
     if (r->left == 0)
@@ -448,7 +448,7 @@ static void chunk_byte(struct http_response *r, uint8_t c)
 
 /* ---- the public function ---- */
 
-/* Give out what there is of a body or chunk with r->left bytes to come. */
+/* Return the available part of a body or chunk with r->left bytes left. */
 static size_t take_data(struct http_response *r, const uint8_t *bytes, size_t len,
                         struct http_slice *body)
 {

@@ -1,8 +1,8 @@
 /*
  * One HTTP/1.1 response, read as it arrives (RFC 9112; RFC 9110 section 15 for the status codes).
  *
- * A state machine in constant memory that makes no system call: bytes go in as the network cut
- * them, slices of the body come out, and the cut never changes the result. It is the response to a
+ * A state machine in constant memory that makes no system call: it takes bytes in pieces of any
+ * size and returns slices of the body; the sizes never change the result. It is the response to a
  * GET without a TE field on a connection that ends afterwards.
  *
  *     http_response_start(&r);
@@ -12,7 +12,7 @@
  *     if (n == 0)
  *         http_response_end(&r);
  *
- * What is taken and what is not, in one fixed table:
+ * What is accepted and what is not:
  *
  *     status line      HTTP/1.DIGIT SP 3DIGIT SP phrase, nothing else; the first digit is not 0
  *     line end         CRLF, or LF alone in status line, header and trailer; a bare CR is an error
@@ -38,12 +38,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* X(name, word): why a response was refused, and the word of it in the report. */
+/* X(name, word): why a response was rejected, and its word in the report. */
 #define HTTP_ERROR_LIST(X)                                                                         \
     X(STATUS_LINE, "status-line")                                                                  \
     X(FIELD, "field")                     /* the syntax of a header line */                        \
     X(HEADER_TOO_LONG, "header-too-long") /* or too many 1xx responses */                          \
-    X(UPGRADE, "upgrade")                 /* 101 that nobody asked for */                          \
+    X(UPGRADE, "upgrade")                 /* 101 without a request */                              \
     X(CONTENT_LENGTH, "content-length")   /* no number, too large, or two different ones */        \
     X(TRANSFER_CODING, "transfer-coding") /* not a list of codings, or chunked twice */            \
     X(FRAMING, "framing")                 /* both of them, or Transfer-Encoding in HTTP/1.0 */     \
@@ -65,25 +65,25 @@ enum http_phase {
 enum {
     HTTP_HEADER_MAX = 8192,
     HTTP_CHUNK_LINE_MAX = 1024,
-    HTTP_STATUS_LINE_KEPT = 128, /* what is kept of the status line, to be shown */
+    HTTP_STATUS_LINE_KEPT = 128, /* stored bytes of the status line, to be printed */
 };
 
-/* Bytes of the body: they lie in the bytes that were fed. */
+/* A slice of the body, inside the bytes passed in. */
 struct http_slice {
     const uint8_t *data;
     size_t len;
 };
 
-/* Where in the message: the header, one of the three kinds of body, the trailer. */
+/* The part of the message: the header, one of the three kinds of body, the trailer. */
 enum http_part {
     HTTP_PART_HEADER,
-    HTTP_PART_LENGTH, /* a body of so many bytes */
+    HTTP_PART_LENGTH, /* a body with a length */
     HTTP_PART_CLOSE,  /* a body that ends with the stream */
     HTTP_PART_CHUNKS,
     HTTP_PART_TRAILER,
 };
 
-/* Where in a line of header or trailer. */
+/* The position in a line of header or trailer. */
 enum http_line {
     HTTP_LINE_STATUS,
     HTTP_LINE_START, /* of a field line, a folded line or the empty line */
@@ -91,7 +91,7 @@ enum http_line {
     HTTP_LINE_VALUE,
 };
 
-/* Where in a chunk. */
+/* The position in a chunk. */
 enum http_chunk {
     HTTP_CHUNK_SIZE,
     HTTP_CHUNK_SPACE, /* between size and extension */
@@ -102,15 +102,15 @@ enum http_chunk {
     HTTP_CHUNK_DATA_LF,
 };
 
-/* Where in a field value that is a list: before an element, in it, in the white space behind it. */
+/* The position in a list value: before an element, in it, in the white space after it. */
 enum http_list { HTTP_LIST_BEFORE, HTTP_LIST_IN, HTTP_LIST_AFTER };
 
-/* The fields that decide about the body. */
+/* The fields that determine the body. */
 enum http_field { HTTP_FIELD_OTHER, HTTP_FIELD_LENGTH, HTTP_FIELD_CODING };
 
-/* A name or coding in lower case, as long as it may be one of those we know. */
+/* A name or coding in lower case, as long as it may be a known one. */
 struct http_name {
-    unsigned len; /* of the whole name; what is behind the array is not kept */
+    unsigned len; /* of the whole name; bytes beyond the array are not stored */
     char text[20];
 };
 
@@ -121,26 +121,26 @@ struct http_response {
     bool header_complete;  /* a failure is one of the body */
     unsigned status;       /* 100..999, once the header is complete */
     bool coded;            /* a transfer coding other than chunked: the body is still coded */
-    uint64_t body_bytes;   /* given out so far */
+    uint64_t body_bytes;   /* returned so far */
     size_t status_line_len;
-    char status_line[HTTP_STATUS_LINE_KEPT]; /* its beginning, without the line end */
+    char status_line[HTTP_STATUS_LINE_KEPT]; /* its start, without the line end */
 
     /* The rest belongs to http.c. */
     enum http_part part;
     enum http_line line;
     enum http_chunk chunk;
-    unsigned room;         /* bytes that this header, trailer or chunk line may still have */
+    unsigned room;         /* bytes left for this header, trailer or chunk line */
     bool cr;               /* the last byte was a CR: LF must follow */
     unsigned status_at;    /* place in the status line */
     unsigned minor;        /* version HTTP/1.minor */
     bool any_field;        /* there was a field line in this header or trailer */
     struct http_name name; /* of the field */
-    uint64_t left;         /* bytes that the body or the chunk still has */
+    uint64_t left;         /* bytes left of the body or the chunk */
     bool chunk_digits;     /* the chunk size has a digit */
 
     enum http_field field; /* whose value is read */
     enum http_list list;
-    enum http_error bad; /* what is wrong with the two fields; counts only if there is a body */
+    enum http_error bad; /* the error of the two fields; used only if there is a body */
     bool length_seen, length_known;
     uint64_t length, length_element;
     bool coding_seen, chunked_seen, chunked_last;
@@ -152,14 +152,15 @@ void http_response_start(struct http_response *r);
 /**
  * Take bytes of the response.
  *
- * Takes at most `len` bytes and returns how many; stops early behind the header, behind each piece
- * of the body (*body, empty when there is none) and at the end. Takes nothing when the response is
- * over, otherwise at least one byte if len > 0.
+ * Consumes at most `len` bytes and returns how many; stops early after the header, after each piece
+ * of the body (*body, empty when there is none) and at the end. Consumes nothing when the response
+ * has ended, otherwise at least one byte if len > 0.
  */
 size_t http_response_feed(struct http_response *r, const uint8_t *bytes, size_t len,
                           struct http_slice *body);
 
-/* The stream ended cleanly: the response is done if that is how it ends, else it is incomplete. */
+/* The stream ended: the response is done if the end of the stream ends it, else it is
+ * incomplete. */
 void http_response_end(struct http_response *r);
 
 /* Whether the response is done or has failed. */

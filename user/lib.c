@@ -1,6 +1,4 @@
-/*
- * What every program needs and cannot do without system calls: write loops, waiting, reports.
- */
+/* Helpers that use system calls: write loops, waiting, reports. */
 #include "drywire.h"
 #include "programs.h"
 
@@ -34,7 +32,7 @@ int write_all(int fd, const void *bytes, size_t len)
 
         if (n < 0)
             return (int)n;
-        /* A kernel that takes nothing, or more than there is, breaks its promise. */
+        /* A kernel that writes nothing, or more than requested, breaks its contract. */
         if (n == 0 || (uint64_t)n > len)
             return ERR_PROTO;
         at += n;
@@ -52,7 +50,7 @@ int wait_for(int fd, uint16_t events, uint64_t timeout_ns)
 
 void report(struct text *t)
 {
-    /* The line end replaces the last byte of a text that was cut. */
+    /* The newline replaces the last byte of a cut text. */
     if (t->len == TEXT_MAX)
         t->len--;
     t->data[t->len++] = '\n';

@@ -1,5 +1,5 @@
 /*
- * netinfo: what this machine knows about its network.
+ * netinfo: report the network configuration of this machine.
  *
  * Waits until there is an address, at most a minute (not with -n), and reports two lines:
  *

@@ -43,7 +43,7 @@ int number_parse(const char *text, size_t len, uint64_t max, uint64_t *out)
     for (size_t i = 0; i < len; i++) {
         uint64_t digit = (uint64_t)((unsigned char)text[i] - '0');
 
-        /* Both tests are made before the step, which therefore cannot overflow. */
+        /* Both tests precede the step, which therefore cannot overflow. */
         if (digit > 9 || digit > max || number > (max - digit) / 10)
             return ERR_INVAL;
         number = number * 10 + digit;

@@ -36,7 +36,7 @@ static uint8_t payload_byte(unsigned seq, size_t at)
     return (uint8_t)(seq * 7 + at);
 }
 
-/* The reply that was waited for is in p->payload. */
+/* The expected reply is in p->payload. */
 static void reply_take(struct ping *p, unsigned seq, size_t len, uint64_t rtt_ns)
 {
     bool same = len == p->bytes;
@@ -92,7 +92,7 @@ static void ping_one(struct ping *p, unsigned seq)
     for (size_t i = 0; i < p->bytes; i++)
         p->payload[i] = payload_byte(seq, i);
     n = sys_sendto(p->fd, p->payload, p->bytes, &p->to);
-    sent_ns = sys_clock(); /* behind the call, which may have waited for the network to come up */
+    sent_ns = sys_clock(); /* after the call, which may have waited for the network */
     if (n < 0) {
         report_seq_error(seq, n);
     } else {

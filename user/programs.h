@@ -14,8 +14,8 @@ struct program {
 extern const struct program programs[]; /* in the order of their names */
 extern const unsigned programs_count;
 
-/* What they report, and when they fail, is said at the head of each file. All of them return 2
- * when the command line is wrong, after `usage ` and the usage line on FD_REPORT. */
+/* The head comment of each file lists its reports and failures. All of them return 2 when the
+ * command line is wrong, after `usage ` and the usage line on FD_REPORT. */
 int calls_main(int argc, char **argv);
 int echod_main(int argc, char **argv);
 int netinfo_main(int argc, char **argv);

@@ -1,6 +1,6 @@
 /*
- * talk: one TCP connection that says given words, then reads until the peer ends. With -l it waits
- * for a connection instead of making one.
+ * talk: one TCP connection that sends given words, then reads until the peer closes. With -l it
+ * waits for a connection.
  *
  * A STEP is one of
  *
@@ -10,8 +10,8 @@
  *     close       say no more
  *     TEXT        any other word: say it as it stands
  *
- * While it says something it also takes what comes, which goes to FD_OUTPUT (not with -q). A peer
- * that ends early ends every `read=`.
+ * It reads while it writes; received bytes go to FD_OUTPUT (not with -q). A peer that closes early
+ * ends every `read=`.
  *
  *     listening port=80                                  with -l
  *     done sent=18 received=290 sum=0a1b2c3d             exit 0; sum is FNV-1a of what came
@@ -26,7 +26,7 @@ enum { TALK_BUFFER = 1024 };
 struct talk {
     int fd;
     bool quiet;
-    bool ended;  /* the peer has said all */
+    bool ended;  /* the peer has closed */
     bool closed; /* we have */
     uint64_t sent, received;
     uint32_t sum;
@@ -55,7 +55,7 @@ static int talk_until(struct talk *t, uint64_t received)
     return err;
 }
 
-/* Say it, and take what comes meanwhile: two sides that only write would stop for ever. */
+/* Write it, and read meanwhile: two sides that only write would deadlock. */
 static int talk_say(struct talk *t, const char *bytes, size_t len)
 {
     while (len > 0) {
@@ -124,7 +124,7 @@ static int talk_close(struct talk *t)
     return sys_shutdown(t->fd);
 }
 
-/* What stands behind `name` in a word that begins so, or NULL. */
+/* The text after `name` in a word that starts with it, or NULL. */
 static const char *behind(const char *word, const char *name)
 {
     while (*name && *word == *name) {
@@ -155,7 +155,7 @@ static int talk_step(struct talk *t, const char *word)
     return hex ? talk_hex(t, hex) : talk_say(t, word, word_length(word));
 }
 
-/* Report how it went; returns the exit status. */
+/* Report the result; returns the exit status. */
 static int talk_report(const struct talk *t, int err)
 {
     struct text text;

@@ -1,8 +1,8 @@
 /*
- * tcpsend: send BYTES bytes of a fixed pattern over TCP, then read until the peer ends.
+ * tcpsend: send BYTES bytes of a fixed pattern over TCP, then read until the peer closes.
  *
- * While it sends it also takes what comes back, so that an echo larger than all buffers together
- * cannot stop both sides. What comes goes to FD_OUTPUT (not with -q).
+ * It reads while it writes, so that an echo larger than all buffers cannot deadlock. Received bytes
+ * go to FD_OUTPUT (not with -q).
  *
  *     done sent=100000 received=100000 sum=0a1b2c3d      exit 0; sum is FNV-1a of what came
  *     error connect reason=refused                       exit 1; the words of err.h
@@ -16,13 +16,13 @@ enum { TCPSEND_WRITE = 4096, TCPSEND_READ = 2048, PATTERN_LINE = 64, PATTERN_DIG
 struct stream {
     int fd;
     bool quiet;
-    bool ended; /* the peer has said all */
+    bool ended; /* the peer has closed */
     uint64_t total, sent, received;
     uint32_t sum;
 };
 
-/* The pattern: lines of 64 bytes, each its number in front, so that a byte out of place shows. Puts
- * what there is from `offset` to the end of its line into `to`, at most `room` bytes: how many. */
+/* The pattern: lines of 64 bytes that start with their number, so that a misplaced byte is visible.
+ * Copies the rest of the line at `offset` to `to`, at most `room` bytes: returns how many. */
 static size_t pattern_put(uint64_t offset, char *to, size_t room)
 {
     static const char letters[PATTERN_LINE] =
@@ -95,7 +95,7 @@ static int stream_run(struct stream *s)
     return err;
 }
 
-/* Report how it went; returns the exit status. */
+/* Report the result; returns the exit status. */
 static int stream_report(const struct stream *s, int err)
 {
     struct text t;

@@ -1,8 +1,7 @@
 /*
- * udpsend: send the same datagram COUNT times (once unless told otherwise).
+ * udpsend: send the same datagram COUNT times (default 1).
  *
- * With -w each waits up to two seconds for its answer, whose text goes to FD_OUTPUT and a line end
- * after it:
+ * With -w each waits up to two seconds for its reply, whose text goes to FD_OUTPUT with a newline:
  *
  *     reply seq=1 bytes=5
  *     ignored from=10.0.2.9:53 bytes=12    from someone else
@@ -17,7 +16,7 @@ enum { UDPSEND_ANSWER = 2048, UDPSEND_COUNT_MAX = 65535 };
 
 #define ANSWER_WAIT_NS (2 * NS_PER_S)
 
-/* Report an answer from `to`, with its text; anything else is ignored. True for an answer. */
+/* Report a reply from `to`, with its text; anything else is ignored. True for a reply. */
 static bool answer_take(uint64_t seq, const struct socket_address *to,
                         const struct socket_address *from, const uint8_t *bytes, size_t len)
 {
@@ -37,7 +36,7 @@ static bool answer_take(uint64_t seq, const struct socket_address *to,
     return answer;
 }
 
-/* Wait for an answer to datagram `seq`: 1 when it came, otherwise 0, reported. */
+/* Wait for a reply to datagram `seq`: 1 when it arrived, otherwise 0, reported. */
 static unsigned answer_await(int fd, uint64_t seq, const struct socket_address *to)
 {
     uint64_t start_ns = sys_clock(), now_ns = start_ns;
@@ -64,7 +63,7 @@ static unsigned answer_await(int fd, uint64_t seq, const struct socket_address *
     return 0;
 }
 
-/* Send `count` datagrams, with an answer to each if `wait`; returns the exit status. */
+/* Send `count` datagrams, with a reply to each if `wait`; returns the exit status. */
 static int datagrams_send(int fd, const struct socket_address *to, const char *message,
                           uint64_t count, bool wait)
 {

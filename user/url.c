@@ -1,6 +1,6 @@
 /*
- * A URL taken apart, strictly: what goes into a request line is only what RFC 3986 allows, so that
- * no URL can smuggle a line end into a request. No system calls; called by webget.
+ * A strict URL parser: the request line has only bytes that RFC 3986 allows, so that no URL can
+ * inject a newline into a request. No system calls; called by webget.
  */
 #include "url.h"
 #include "drywire.h"

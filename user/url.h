@@ -11,7 +11,7 @@
 /* X(name, word): the first part of the URL that is wrong, and its word in the report. */
 #define URL_ERROR_LIST(X)                                                                          \
     X(SCHEME, "scheme")     /* not http:// */                                                      \
-    X(USERINFO, "userinfo") /* name@ is a secret in the wrong place: RFC 9110 section 4.2.4 */     \
+    X(USERINFO, "userinfo") /* name@ may contain a secret: RFC 9110 section 4.2.4 */               \
     X(HOST, "host")         /* not a dotted quad */                                                \
     X(PORT, "port")         /* not 1..65535 */                                                     \
     X(PATH, "path")         /* too long, or a byte that RFC 3986 does not allow there */
@@ -22,7 +22,7 @@ enum url_error { URL_OK, URL_ERROR_LIST(URL_ENUM) };
 
 enum { URL_PORT_DEFAULT = 80, URL_PATH_MAX = 1024 };
 
-/* The parts; path points into the text, which the caller keeps. */
+/* The parts; path points into the caller's text. */
 struct url {
     uint32_t addr;    /* host byte order */
     uint16_t port;    /* URL_PORT_DEFAULT when the URL has none */
@@ -30,7 +30,7 @@ struct url {
     size_t path_len;  /* 0..URL_PATH_MAX */
 };
 
-/* Take a URL apart. `out` is written only when URL_OK is returned. */
+/* Parse a URL. `out` is written only when URL_OK is returned. */
 enum url_error url_parse(const char *text, struct url *out);
 
 /* The word of a URL error; "ok" for URL_OK. */

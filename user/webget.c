@@ -20,7 +20,7 @@
 
 enum { WEBGET_BUFFER = 4096 };
 
-/* What one run is about to find out. */
+/* The result of one run. */
 struct download {
     bool quiet;
     bool status_shown;
@@ -48,7 +48,7 @@ static int request_send(int fd, const struct url *url)
     return write_all(fd, t.data, t.len);
 }
 
-/* Show the status line once, as soon as the header is known to be good. */
+/* Print the status line once, as soon as the header is valid. */
 static int status_show(struct download *d)
 {
     int err;
@@ -60,7 +60,7 @@ static int status_show(struct download *d)
     return err < 0 ? err : write_all(FD_OUTPUT, "\n", 1);
 }
 
-/* Take what one read gave. The error is one of writing to FD_OUTPUT. */
+/* Process the bytes of one read. The error is one of writing to FD_OUTPUT. */
 static int bytes_take(struct download *d, const uint8_t *bytes, size_t len)
 {
     size_t used = 0;
@@ -113,7 +113,7 @@ static int response_done(const struct download *d)
     return 0;
 }
 
-/* Read the response to its end and report how it went; returns the exit status. */
+/* Read the response to its end and report the result; returns the exit status. */
 static int response_read(int fd, bool quiet)
 {
     struct download d = {.quiet = quiet, .sum = SUM_START};
