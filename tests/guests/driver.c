@@ -1,11 +1,11 @@
 /*
- * A foreign driver in many variants, each right or wrong in one place (-DVARIANT=NAME): what the
- * fake device must let pass, and what it must name. pytest/test_guest.py has the table and the
+ * An external driver in many variants, each correct or wrong in one place (-DVARIANT=NAME): what
+ * the fake device must accept, and what it must report. pytest/test_guest.py has the table and the
  * scenarios.
  *
- * It asks for the gateway, then pings it in bursts, and prints `guest: late` when an answer was not
- * there by the next burst. It reaches rings by plain pointers, as other people's drivers do, and
- * includes nothing of drywire but the interface of guests.
+ * It resolves the gateway, then pings it in bursts, and prints `guest: late` when a reply was
+ * missing at the next burst. It accesses rings by plain pointers, as other drivers do, and includes
+ * nothing of drywire but the interface of guests.
  */
 #include "../../sim/machine/guest.h"
 #include <string.h>

@@ -1,11 +1,11 @@
 /*
- * A foreign guest: a small ARP and ping responder with a virtio-net driver of its own, as somebody
- * else would bring it. It includes nothing of drywire but the two headers of the guest interface,
- * and it is not written in its style: it is here to show that other people's code can be put in the
- * core's place and meets the same device, worlds, faults and oracles (docs/guest.md).
+ * An external guest: a small ARP and ping responder with its own virtio-net driver. It includes
+ * nothing of drywire but the two headers of the guest interface, and is not written in its style:
+ * it shows that other code can replace the core and gets the same device, worlds, faults and
+ * oracles (docs/guest.md).
  *
- * It has the fixed address 10.0.2.15, asks for the gateway 10.0.2.2, pings it once a second, and
- * answers ARP requests and pings. GUEST_BUG plants a driver bug that the fake device must find:
+ * It has the fixed address 10.0.2.15, resolves the gateway 10.0.2.2, pings it once a second, and
+ * replies to ARP requests and pings. GUEST_BUG plants a driver bug that the fake device must find:
  * 1 writes to a receive buffer that it has given back, 2 forgets to notify, 3 writes FEATURES_OK
  * before the features, 4 posts buffers by their pointer.
  */

@@ -156,7 +156,7 @@ static inline void input(struct stack_test *x, const uint8_t *frame, size_t len)
     free(copy);
 }
 
-/* The next frame that was sent and not looked at yet; fails when there is none. */
+/* The next frame that was sent and not checked yet; fails without one. */
 static inline struct decoded next_sent(struct stack_test *x)
 {
     struct decoded d;

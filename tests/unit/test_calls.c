@@ -1,8 +1,8 @@
 /*
  * System calls at their worst moments. Each program is run once to count its waits; then it is
- * killed at each of them, and everything it had must come back: no connection, no socket, no buffer
- * stays (the run would not end, or an oracle would say so). Then the same with a transmit ring that
- * is full for seconds, where every call must wait and still finish.
+ * killed at each of them, and everything it had must be freed: no connection, no socket, no buffer
+ * is left (the run would not end, or an oracle would report it). Then the same with a transmit ring
+ * that is full for seconds, where every call must wait and still finish.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,7 +78,7 @@ static void killed_at_each_wait_a_program_leaves_nothing_behind(void **state)
         for (unsigned k = 1; k <= waits; k++) {
             o.kill_at_wait = k;
             run_scenario(c, sc, &o, &r);
-            /* The far end of a dial is told nothing by a dead program; that is its own matter. */
+            /* The far end of a dial gets nothing from a dead program, and may fail. */
             if (strcmp(programs[i].name, "echod") || strncmp(r.failure.oracle, "world.", 6))
                 expect_pass(&r, programs[i].name, k);
         }

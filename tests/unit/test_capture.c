@@ -192,7 +192,7 @@ static void pcap_is_read_in_either_byte_order_and_either_unit(void **state)
     }
 }
 
-/* One frame that is IPv4 from 10.0.2.15 to 10.0.2.255 or ARP, behind `header` of the link type. */
+/* One frame that is IPv4 from 10.0.2.15 to 10.0.2.255 or ARP, after `header` of the link type. */
 static void expect_ethernet(uint32_t link, const char *header, size_t header_len, bool arp,
                             const char *eth)
 {
@@ -346,7 +346,7 @@ static void ethernet_timed(void)
 static void old_packet(void)
 {
     u16(0);
-    u16(7); /* so many were dropped */
+    u16(7); /* drop count */
     u32(1);
     u32(0x80000000);
     u32(5);

@@ -1,8 +1,8 @@
 /*
- * Captures that were damaged at random, under a seed: whatever the bytes are, the reader and what
- * comes behind it (the plan of a replay, the digest, readdressing, the import of TCP, DHCP and
- * pings) neither read nor write beyond what is there, and what is imported is a scenario that says
- * the same bytes. Each file is parsed in memory of exactly its size, so that sanitizers see it.
+ * Captures damaged at random, by seed: for any bytes the reader and its users (the plan of a
+ * replay, the digest, readdressing, the import of TCP, DHCP and pings) stay within bounds, and an
+ * imported scenario sends the same bytes. Each file is parsed in memory of exactly its size, so
+ * that sanitizers detect overruns.
  *
  *     test_capture_fuzz [BYTES [SEED]]      that many mutated bytes; 2000000 by default
  */
@@ -88,7 +88,7 @@ static unsigned mutate(uint8_t *bytes, size_t len)
     return n;
 }
 
-/* Lines stand by kind of question; within one, in the order of the import. */
+/* Lines are sorted by kind of request; within one, in the order of the import. */
 static void same_answers(const struct dhcp_import *im, const struct scenario *sc)
 {
     size_t at = 0;
@@ -116,7 +116,7 @@ static void same_answers(const struct dhcp_import *im, const struct scenario *sc
         }
 }
 
-/* What the script says is what the peer said. */
+/* The script sends what the peer sent. */
 static void same_stream(const struct flow_side *peer, const struct scenario *sc)
 {
     size_t at = 0;
@@ -265,7 +265,7 @@ static void no_damage_is_read_beyond_its_end(void **unused)
     }
     printf("%llu mutated bytes: %llu files read, %llu refused\n", (unsigned long long)mutated,
            (unsigned long long)read, (unsigned long long)refused);
-    assert_true(read > refused / 20); /* else nothing behind the reader is tested */
+    assert_true(read > refused / 20); /* else only the reader is tested */
     assert_true(refused > read / 20);
     assert_true(connections > read / 10);
     assert_true(imported > read / 10);

@@ -1,8 +1,8 @@
 /*
- * Nothing that a device says reaches an assertion of the driver, over the whole range of what it
- * may say: its MTU, the sizes of its queues; and completions that come while others are taken. And
- * rings may lie wherever the transport can say.
- * Refused is refused by name; what is accepted can receive and send.
+ * No value of a device reaches an assertion of the driver, over the whole range of its MTU and
+ * queue sizes; nor do completions that arrive while others are taken. And rings may have any
+ * address that the transport supports. A rejected value is named; with an accepted one the driver
+ * can receive and send.
  */
 #include "../../core/base/array.h"
 #include "virtq_fixture.h"
@@ -159,7 +159,7 @@ static uint64_t placed_bus_address(void *ctx, const void *ptr)
     return ring_base + (uint64_t)((const uint8_t *)ptr - current->base);
 }
 
-/* A legacy device is told the number of a page in 32 bits: 4.2.4. */
+/* A legacy device gets a page number of 32 bits: 4.2.4. */
 static void a_legacy_ring_above_16_tib_is_refused(void **state)
 {
     struct fixture *x = *state;
@@ -318,7 +318,7 @@ static void whole_frames_without_end_end_a_poll_packed(void **state)
     whole_frames_without_end(x);
 }
 
-/* Frames are sent in one poll, and each is used before the device was told of it. */
+/* Frames are sent in one poll, and each is used before the device was notified of it. */
 static void sent_before_published(struct fixture *x)
 {
     struct virtio_net *n = calloc(1, sizeof(*n));

@@ -461,7 +461,7 @@ static void a_header_with_one_wrong_word_is_refused(void **state)
     }
 }
 
-/* Version 16 has no size_dt_struct; the structure may go on to the end of the tree. */
+/* Version 16 has no size_dt_struct; the structure may extend to the end of the tree. */
 static void versions_16_and_later_ones_that_17_can_read_are_read(void **state)
 {
     struct fdt f;
@@ -488,7 +488,7 @@ static void a_tree_of_two_gigabytes_is_refused_whatever_memory_there_is(void **s
     (void)state;
     tree = virt;
     fdt_set_totalsize(tree.bytes, 0x80000000);
-    assert_int_equal(fdt_open(&f, tree.bytes, UINT32_MAX), ERR_MSGSIZE); /* a lie, nobody looks */
+    assert_int_equal(fdt_open(&f, tree.bytes, UINT32_MAX), ERR_MSGSIZE); /* wrong, but not read */
 }
 
 /* The structure is moved to an odd offset, otherwise intact. */
@@ -574,7 +574,7 @@ static void a_structure_that_breaks_a_rule_is_refused(void **state)
     assert_int_equal(OPEN(B, E, Z), 0);
     assert_int_equal(OPEN(B, P, P, N, P, E, N, E, E, Z), 0);
     assert_int_equal(OPEN(NO, B, NO, NO, P, NO, N, NO, E, NO, E, NO, Z), 0);
-    assert_int_equal(OPEN(B, E, Z, 0xffffffff), 0); /* nobody reads behind the end */
+    assert_int_equal(OPEN(B, E, Z, 0xffffffff), 0); /* not read after the end */
     assert_int_equal(OPEN(B, 3, 4, 2, 0x78787878, E, Z), 0);
 
     assert_int_equal(OPEN(Z), ERR_PROTO);                /* no root */
@@ -588,9 +588,9 @@ static void a_structure_that_breaks_a_rule_is_refused(void **state)
     assert_int_equal(OPEN(B, E, E, N, Z), ERR_PROTO);    /* nothing is open */
     assert_int_equal(OPEN(N, E, Z), ERR_PROTO);          /* the root has a name */
     assert_int_equal(OPEN(B, E, B, E, Z), ERR_PROTO);    /* two roots */
-    assert_int_equal(OPEN(P, B, E, Z), ERR_PROTO);       /* a property of nobody */
-    assert_int_equal(OPEN(B, E, P, Z), ERR_PROTO);       /* a property of nobody */
-    assert_int_equal(OPEN(B, N, E, P, E, Z), ERR_PROTO); /* a property behind a child */
+    assert_int_equal(OPEN(P, B, E, Z), ERR_PROTO);       /* a property outside a node */
+    assert_int_equal(OPEN(B, E, P, Z), ERR_PROTO);       /* a property outside a node */
+    assert_int_equal(OPEN(B, N, E, P, E, Z), ERR_PROTO); /* a property after a child */
     assert_int_equal(OPEN(B, 5, E, Z), ERR_PROTO);       /* no such tokens */
     assert_int_equal(OPEN(B, 0, E, Z), ERR_PROTO);
     assert_int_equal(OPEN(B, 0x01000000, E, Z), ERR_PROTO);
@@ -598,7 +598,7 @@ static void a_structure_that_breaks_a_rule_is_refused(void **state)
     assert_int_equal(OPEN(B, 1, 0x61616161), ERR_PROTO); /* a name without an end */
     assert_int_equal(OPEN(B, 3), ERR_PROTO);             /* half a property */
     assert_int_equal(OPEN(B, 3, 0), ERR_PROTO);
-    assert_int_equal(OPEN(B, 3, 0, 0), ERR_PROTO);       /* nothing behind it */
+    assert_int_equal(OPEN(B, 3, 0, 0), ERR_PROTO);       /* nothing after it */
     assert_int_equal(OPEN(B, 3, 4, 0), ERR_PROTO);       /* no value */
     assert_int_equal(OPEN(B, 3, 5, 0, E, Z), ERR_PROTO); /* the value takes the end */
     assert_int_equal(OPEN(B, 3, 9, 0, E, Z), ERR_PROTO); /* a value beyond the block */
@@ -712,7 +712,7 @@ static void a_tree_cut_short_at_any_length_is_refused(void **state)
     for (uint32_t len = 0; len < virt.len; len++)
         assert_int_equal(fdt_open(&f, guard_behind(virt.bytes, len), len),
                          len < 40 ? ERR_INVAL : ERR_MSGSIZE);
-    for (uint32_t len = 40; len < virt.len; len++) { /* and its header says so */
+    for (uint32_t len = 40; len < virt.len; len++) { /* as in its header */
         tree = virt;
         fdt_set_totalsize(tree.bytes, len);
         assert_int_equal(fdt_open(&f, guard_behind(tree.bytes, len), len), ERR_PROTO);

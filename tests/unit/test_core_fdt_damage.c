@@ -368,7 +368,7 @@ static void mutate(struct tree *t, struct rng *r)
         memmove(t->bytes + at, t->bytes + from,
                 (t->len - (at > from ? at : from)) % (1 + rng_below(r, 64)));
         break;
-    default: /* the rest is gone */
+    default: /* the rest is missing */
         if (rng_below(r, 8) == 0) {
             t->len = at < 40 ? 40 : at;
             fdt_set_totalsize(t->bytes, t->len);

@@ -1,7 +1,7 @@
 /*
- * When does a machine say that nothing is left to do, and when it must be polled again? Each thing
- * that can be open is opened alone, in each place where it can be: one that is overlooked ends a
- * run too early, or lets the machine sleep over its work.
+ * When a machine is idle, and when it must be polled again. Each object that can be open is opened
+ * alone, in each possible state: a missed one would end a run too early, or let the machine sleep
+ * with work to do.
  */
 #include "stack_fixture.h"
 #include "../../core/kernel/kernel.h"
@@ -132,7 +132,7 @@ static void the_next_poll_is_that_of_the_first_who_waits(void **state)
     nic->check_due = true; /* link and status are looked at once more */
     nic->check_ns = now + 3;
     assert_int_equal(kernel_deadline(k, now), now + 3);
-    nic->more = true; /* used entries that no interrupt will tell of */
+    nic->more = true; /* used entries without an interrupt */
     assert_true(kernel_deadline(k, now) <= now);
     nic->dev.failed = true;
     assert_int_equal(kernel_deadline(k, now), DEADLINE_NEVER);

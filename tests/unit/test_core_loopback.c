@@ -1,6 +1,6 @@
 /*
- * The loopback interface: what goes to 127.0.0.0/8 and to our own address comes back in the next
- * poll and never reaches the wire, and nothing of it is believed when it comes from there.
+ * The loopback interface: packets to 127.0.0.0/8 and to our own address are received in the next
+ * poll and never reach the wire, and packets with these addresses from the wire are dropped.
  */
 #include "stack_fixture.h"
 
@@ -310,7 +310,7 @@ static void a_port_is_never_picked_that_is_the_far_ends_own(void **state)
     tcp_close(c);
 }
 
-/* ---- the wire is not believed ---- */
+/* ---- loopback addresses on the wire ---- */
 
 static void nothing_for_or_from_127_comes_from_the_wire(void **state)
 {
@@ -345,7 +345,7 @@ static void nothing_for_or_from_127_comes_from_the_wire(void **state)
     frame[13] = 0x06;
     memcpy(frame + 14, &arp, sizeof(arp));
     input(x, frame, 14 + sizeof(arp));
-    expect_quiet(x); /* nobody is told where 127.0.0.1 is */
+    expect_quiet(x); /* no reply for 127.0.0.1 */
     assert_null(dgram_peek(d));
     dgram_close(d);
 }

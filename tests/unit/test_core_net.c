@@ -312,7 +312,7 @@ static void neighbours_age_at_exactly_a_minute_and_ten(void **state)
     run_at_ms(x, 59999);
     send_to(x, near);
     assert_int_equal(next_sent(x).layer, LAYER_UDP);
-    expect_quiet(x); /* fresh: nobody is asked */
+    expect_quiet(x); /* fresh: no request */
     run_at_ms(x, 60000);
     assert_int_equal(entry(x, near)->state, ARP_STALE);
     run_at_ms(x, 59999 + 599999); /* ten minutes after its last use */
@@ -987,7 +987,7 @@ static void d10_offers_that_cannot_be_used_do_not_stand_in_the_way_of_others(voi
     again = dhcp_deadline(&x->s);
     for (unsigned i = 0; i < 6; i++)
         dhcp_answer(x, 2, bad[i], 3600);
-    dhcp_answer(x, 2, OWN, 0); /* no lease time is none at all */
+    dhcp_answer(x, 2, OWN, 0); /* without a lease time: infinite */
     assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
     assert_true(dhcp_deadline(&x->s) == again); /* nothing is asked sooner for them */
     assert_int_equal(x->sent_count, x->read);
@@ -1001,7 +1001,7 @@ static void d11_messages_out_of_turn_are_ignored(void **state)
     struct stack_test *x = *state;
 
     selecting(x);
-    dhcp_answer(x, 5, OWN, 3600); /* an ACK that nobody asked for */
+    dhcp_answer(x, 5, OWN, 3600); /* an unsolicited ACK */
     dhcp_answer(x, 6, OWN, 3600);
     dhcp_answer(x, 1, OWN, 3600);
     assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);

@@ -101,7 +101,7 @@ static bool is_wide(const struct machine *m, unsigned i)
     return !is_io(m, i) && (m->config[0x10 + 4 * i] & 6) == 4 && i < 5;
 }
 
-/* The bytes of the BAR at an address, or NULL: nobody decodes it. */
+/* The bytes of the BAR at an address, or NULL: not decoded. */
 static uint8_t *decode(struct machine *m, enum reg_space space, uint64_t addr, unsigned size)
 {
     unsigned command = get(m->config + 4, 2);
@@ -873,7 +873,7 @@ static void structures_in_a_wide_bar_wherever_it_is(void **state)
         assert_int_equal(m->bad, 0);
         if (i == 5) {
             assert_int_equal(m->net.dev.reason, VIRTIO_FAILURE_PCI_STRUCTURE);
-            assert_int_equal(bar(m, 5), 0xc); /* nobody wrote to it but to size it */
+            assert_int_equal(bar(m, 5), 0xc); /* it was written only to size it */
             continue;
         }
         assert_int_equal(m->net.dev.pci.common.base, UINT64_C(0x700000000));
@@ -882,13 +882,13 @@ static void structures_in_a_wide_bar_wherever_it_is(void **state)
     }
 }
 
-/* The last register, and the one behind the last is nobody's: it is never looked at. */
+/* The last register; the one after it is never read. */
 static void a_narrow_bar_may_be_the_last(void **state)
 {
     struct machine *m = *state;
 
     move_structures(m, 5, 0);
-    put(m->config + 0x28, 4, 0xfffffff0); /* behind it: what a BAR read too far would take */
+    put(m->config + 0x28, 4, 0xfffffff0); /* after it: the bytes of a read beyond the last BAR */
     assert_int_equal(bring_up(m), 0);
     assert_int_equal(m->bad, 0);
     assert_int_equal(m->net.dev.pci.common.base, WINDOW);

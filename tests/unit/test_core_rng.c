@@ -1,7 +1,6 @@
 /*
- * The driver of the entropy device against one that the test plays in the driver's own memory: it
- * answers when it is notified, with as many bytes as the test says. And what the stack makes of a
- * seed.
+ * The driver of the entropy device against one that the test plays in the driver's own memory: when
+ * notified it returns as many bytes as the test sets. And the use of a seed by the stack.
  */
 #include "virtq_fixture.h"
 #include "../../core/port/machine.h"
@@ -18,7 +17,7 @@ static bool silent;
 static unsigned answers;
 static uint8_t next_byte;
 
-/* The device writes bytes that count up, and one more behind them that it does not announce. */
+/* The device writes bytes that count up, and one more that it does not report. */
 static void answer(void)
 {
     uint16_t at = n.queue.used->idx.raw, head = n.queue.avail->ring[at % TEST_QUEUE].raw;

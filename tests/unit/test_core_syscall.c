@@ -1,7 +1,6 @@
 /*
- * System calls with everything that a program can get wrong: numbers, descriptors, pointers,
- * lengths. Each gets an error, nothing outside of the program's page is touched, and the kernel
- * goes on.
+ * System calls with all kinds of invalid arguments: numbers, descriptors, pointers, lengths. Each
+ * returns an error, nothing outside of the program's page is accessed, and the kernel continues.
  */
 #include "../../core/base/array.h"
 #include "../../core/kernel/kernel.h"
@@ -75,7 +74,7 @@ static int machine_teardown(void **state)
     void *net = m->net;
 
     fd_close_all(m->t);
-    assert_true(stack_unused(&m->net->s)); /* nothing stays open behind a program */
+    assert_true(stack_unused(&m->net->s)); /* nothing stays open after a program */
     m->net->read = m->net->sent_count;
     stack_teardown(&net);
     free(m->k);
@@ -212,7 +211,7 @@ static void waits_end_at_their_deadline(void **state)
     assert_true(call(m, SYS_CLOCK, 0, 0, 0, 0) == (int64_t)m->k->now_ns);
 }
 
-/* ---- calls that do what they say ---- */
+/* ---- calls with their normal effect ---- */
 
 static uint64_t port_bound(struct machine_test *m, uint64_t type, uint16_t port)
 {
@@ -262,7 +261,7 @@ static void accept_names_the_peer_and_needs_a_free_descriptor(void **state)
     run(m->net);
     m->net->read = m->net->sent_count; /* the end of the first one */
     peer_connects(m->net, 50001);
-    assert_int_equal(call(m, SYS_ACCEPT, listener, 0, 0, 0), 9); /* an address nobody asked for */
+    assert_int_equal(call(m, SYS_ACCEPT, listener, 0, 0, 0), 9); /* an address without a request */
 }
 
 static void a_stream_keeps_what_a_bad_pointer_did_not_take(void **state)

@@ -747,7 +747,7 @@ static void a_lost_fin_is_sent_again(void **state)
     seg_in(x, TCP_ACK, 1, 5, 1000, 0, 0);
     assert_int_equal(c->state, TCP_FIN_WAIT_2);
     tcp_close(c);
-    run_at_ms(x, 61001); /* nobody is left to wait for the peer's FIN */
+    run_at_ms(x, 61001); /* no program waits for the peer's FIN */
     assert_true(tcp_idle(&x->s));
 }
 

@@ -335,7 +335,7 @@ static void v29_absurd_configuration(void **state)
     free(n);
 }
 
-/* V5, V6, V19: what a receive completion may say. */
+/* V5, V6, V19: valid receive completions. */
 static void v6_short_lengths_are_dropped_and_the_buffer_is_posted_again(void **state)
 {
     struct fixture *x = *state;

@@ -1,7 +1,7 @@
 /*
  * The packed virtqueue against a device that lies (row V45 of the hostile-device list, and V1-V5,
- * V7, V11 in packed form), and what both formats read out of the wishes of the other side: event
- * index around the wrap of 16-bit indices and of the ring, indirect tables, interrupts.
+ * V7, V11 in packed form), and event suppression in both formats: event index around the wrap of
+ * 16-bit indices and of the ring, indirect tables, interrupts.
  *
  * The test plays the device by writing used descriptors into the driver's memory.
  */
@@ -11,7 +11,7 @@
 
 enum { USED_LAP_1 = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED, USED_LAP_2 = 0 };
 
-/* Where the fake device stands. */
+/* The position of the fake device. */
 static uint16_t device_slot;
 static bool device_wrap;
 
@@ -73,7 +73,7 @@ static void a_posted_buffer_is_available_on_the_first_lap(void **state)
     assert_int_equal(x->q.ring[0].len.raw, 100);
 }
 
-/* The device reads in order, so one head hides all chains behind it: 2.8.21.1. */
+/* The device reads in order, so one head hides all chains after it: 2.8.21.1. */
 static void a_batch_becomes_available_by_its_first_head(void **state)
 {
     struct fixture *x = *state;
@@ -365,7 +365,7 @@ static void split_notifies_at_avail_event_across_the_wrap(void **state)
     }
 }
 
-/* A batch, and the event at each place in it, before it and behind it. */
+/* A batch, and the event at each position in it, before it and after it. */
 static void a_batch_is_notified_when_the_event_is_anywhere_in_it(void **state)
 {
     struct fixture *x = *state;

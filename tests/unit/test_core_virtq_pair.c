@@ -154,7 +154,7 @@ static void driver_turn(struct pair *w)
     virtq_kick(&w->x->q);
     w->device_awake |= w->x->notified != 0;
     w->interrupted = false;
-    if (w->device_awake && draw(w, 2)) /* between the last look and the wish */
+    if (w->device_awake && draw(w, 2)) /* between the last check and the event index */
         device_turn(w);
     w->driver_awake = virtq_interrupts(&w->x->q, true) || w->interrupted;
 }

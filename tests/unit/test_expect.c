@@ -1,6 +1,4 @@
-/*
- * Expectations: which lines count, when, how often, and what the failure says.
- */
+/* Expectations: which lines match, when, how often, and the message of a failure. */
 #include "../../cmd/base/files.h"
 #include "../../sim/scenario/scenario.h"
 #include <setjmp.h>
@@ -9,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-/* A run without a machine: the test moves time and says the lines. */
+/* A run without a machine: the test sets the time and prints the lines. */
 struct fixture {
     struct scenario *scenario;
     struct sim sim;

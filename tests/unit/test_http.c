@@ -48,7 +48,7 @@ static void feed(struct http_response *r, struct outcome *o, const uint8_t *byte
 }
 
 /* Read bytes[0..len), cut into [0..first) and pieces of `piece` bytes; then the stream ends. Each
- * piece is its own allocation, so that a sanitizer sees a read behind its end. */
+ * piece is its own allocation, so that a sanitizer detects a read beyond its end. */
 static void read_response(struct outcome *o, const char *bytes, size_t len, size_t first,
                           size_t piece)
 {
@@ -301,7 +301,7 @@ static void bad_chunks_are_errors(void **state)
         "5\r\r\nhello",
         "5;a\nhello",
         "5;a\rb\r\n",
-        "5\r\nhello0\r\n\r\n", /* no line end behind the data */
+        "5\r\nhello0\r\n\r\n", /* no newline after the data */
         "5\r\nhello\n0\r\n\r\n",
         "5\r\nhello\r0\r\n\r\n",
         "5\r\nhello!\r\n0\r\n\r\n",
@@ -677,7 +677,7 @@ static void mutated_responses_end_the_same_way_however_they_are_cut(void **state
         assert_same(&whole, &cut);
         done += whole.phase == HTTP_DONE;
     }
-    /* Both ends are reached, otherwise this test says little. */
+    /* Both ends must be reached, otherwise this test proves little. */
     assert_true(done > 3000 && done < 27000);
 }
 

@@ -159,7 +159,7 @@ static void base64(const uint8_t *at, size_t len, char *out)
     *out = 0;
 }
 
-/* As a target sends it, with what firmware says in front. */
+/* As a target sends it, after output of firmware. */
 static void make_log(struct log *l, const struct writer *w)
 {
     char text[300];
@@ -337,11 +337,11 @@ static void impossible_records_are_refused(void **state)
         "record 33 of the journal: impossible value, or out of order"); /* more than a machine */
     writer = (struct writer){.complete = 1};
     RECORD(&writer, REG_READ, 2, 0, 0);
-    refused_records("out of order"); /* nobody asked anything yet */
+    refused_records("out of order"); /* no call yet */
     writer = (struct writer){.complete = 1};
     RECORD(&writer, INIT, 0, 0, 0, 4096);
     RECORD(&writer, LOAD, 4096 << 2 | 1, 0);
-    refused_records("record 2 of the journal: impossible"); /* behind the memory's end */
+    refused_records("record 2 of the journal: impossible"); /* beyond the memory's end */
     writer = (struct writer){.complete = 1};
     RECORD(&writer, SLOT, 0, 0);
     writer.bytes[writer.len - 1] = 0x80;

@@ -90,7 +90,7 @@ static void say(struct fixture *f, const char *text)
     say_at(f, text, 10 * f->sequence);
 }
 
-/* What a good run says besides `text` (may be NULL). */
+/* The lines of a good run besides `text` (may be NULL). */
 static void say_run(struct fixture *f, const char *text)
 {
     say(f, BEGIN);
@@ -413,7 +413,7 @@ static void late_is_known_at_the_next_line(void **state)
 
 /* ---- damage ---- */
 
-/* A run whose second line is `line`, as it stands. */
+/* A run whose second line is `line`, unchanged. */
 static void damaged(const char *line, const char *words)
 {
     struct fixture f;

@@ -38,7 +38,7 @@ static void tx(struct frame f)
     sim.now_ns += 10 * NS_PER_US;
 }
 
-static void say(struct frame f) /* the peer says it, and it is lost */
+static void say(struct frame f) /* the peer sends it, and it is lost */
 {
     struct decoded d;
 
@@ -167,7 +167,7 @@ static void a_frame_is_judged_by_its_form(void **state)
     caught_by("frame.fragment");
 
     f = hello();
-    set16(f.bytes + 34 + 4, 12); /* one byte less than IP says */
+    set16(f.bytes + 34 + 4, 12); /* one byte less than in the IP header */
     finish_ip(&f, 33);
     set16(f.bytes + 34 + 6, 0);
     begin_leased();
@@ -304,7 +304,7 @@ static void what_other_clients_may_do_is_quiet(void **state)
         (struct dhcp){.type = 5, .xid = 9, .yiaddr = MACHINE, .server = PEER, .lease_s = 60}));
     tx(hello());
     quiet();
-    begin(); /* INFORM from an address that nobody leased */
+    begin(); /* INFORM from an address without a lease */
     tx(dhcp_frame((struct dhcp){.type = 8, .xid = 9, .ciaddr = MACHINE}));
     tx(hello());
     quiet();
@@ -623,7 +623,7 @@ static void a_program_reads_what_was_said(void **state)
     connect_with(8000, 1460);
     say(tcp_frame((struct segment){
         .seq = 5001, .ack = 1001, .flags = SEG_ACK, .window = 8000, .data = "abc"}));
-    read_by_program("a"); /* said, but it never arrived */
+    read_by_program("a"); /* sent, but it never arrived */
     caught_by("tcp.stream");
 }
 

@@ -66,7 +66,7 @@ static uint32_t word(size_t offset)
     return n;
 }
 
-/* The block at `at`: its start; `at` moves behind it. Its length stands at both ends. */
+/* The block at `at`: its start; `at` moves past it. Its length is at both ends. */
 static size_t block(uint32_t type)
 {
     size_t start = at;

@@ -238,7 +238,7 @@ static void behind_the_end_nothing_new_may_be_sent(void **state)
     say(own(0, 0, SEG_SYN, NULL));
     until(100);
     say(own(1, 1, SEG_ACK, "GET"));
-    say(own(1, 1, SEG_ACK, "GET")); /* nobody acknowledges it any more */
+    say(own(1, 1, SEG_ACK, "GET")); /* it is not acknowledged any more */
     say(own(4, 1, SEG_ACK, NULL));
     assert_false(sim_failed(&sim));
     say(own(4, 1, SEG_ACK, "more"));

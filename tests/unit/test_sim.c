@@ -86,7 +86,7 @@ static void step(struct model *m)
     size_t first = 0;
     uint64_t time_ns;
 
-    assert_int_equal(m->sim.heap_count, m->count); /* nothing stale stays behind */
+    assert_int_equal(m->sim.heap_count, m->count); /* nothing stale is left */
     assert_int_equal(sim_step(&m->sim), m->count > 0);
     if (!m->count)
         return;

@@ -29,7 +29,7 @@ static struct decoded segment(enum direction dir, uint8_t flags, uint32_t seq, u
     };
 }
 
-/* A segment goes over; sequence numbers count from behind the sender's SYN. */
+/* A segment goes over; sequence numbers count from after the sender's SYN. */
 static void seg(enum direction dir, uint8_t flags, int seq, int ack, size_t len, bool lost)
 {
     bool tx = dir == DIRECTION_TX;

@@ -145,7 +145,7 @@ static void expect_address(unsigned arg, uint32_t addr, uint16_t port)
     assert_int_equal(at.reserved, 0);
 }
 
-/* The current call is a read: give it these bytes and go on to the next call. */
+/* The current call is a read: give it these bytes and continue with the next call. */
 static void give(const char *bytes, uint64_t nr)
 {
     size_t len = strlen(bytes);
@@ -777,7 +777,7 @@ static void tcpsend_reads_while_it_sends_then_shuts_down_and_reads_to_the_end(vo
     assert_int_equal(pattern[4095], '\n');
     next_call(4000, SYS_POLL); /* not all of it: the rest begins in the middle of a line */
     ready(3, POLL_IN | POLL_OUT, SYS_READ);
-    next_call(0, SYS_WRITE); /* the peer has said all, which does not stop us */
+    next_call(0, SYS_WRITE); /* the peer has closed, which does not stop us */
     assert_int_equal(k.stop.args[2], 1000);
     take(1, pattern, 1000);
     assert_int_equal(pattern[31], '\n');

@@ -194,7 +194,7 @@ static void split_wishes(void **state)
     split(VIRTIO_BIT(VIRTIO_F_EVENT_IDX));
     SLOTS(0, {BUFFER, 1, 0, 0}, {BUFFER + 1, 1, 0, 0});
     offer(2, (const uint16_t[]){0, 1});
-    assert_int_equal(get(USED + 4 + 8 * SIZE, 2), 2); /* avail_event: tell me of the next one */
+    assert_int_equal(get(USED + 4 + 8 * SIZE, 2), 2); /* avail_event: notify for the next one */
     put(AVAIL, 2, VIRTQ_AVAIL_F_NO_INTERRUPT);
     vqueue_complete(&queue, (unsigned)vqueue_next(&queue), 0);
     assert_true(vqueue_wants_interrupt(&queue)); /* used_event 0 was passed, whatever the flag */
@@ -213,7 +213,7 @@ static void split_sleep(void **state)
     vqueue_complete(&queue, (unsigned)vqueue_next(&queue), 0);
     assert_false(vqueue_wants_interrupt(&queue));
     vqueue_check_asleep(&queue);
-    fine(0); /* does not want to know */
+    fine(0); /* no notification */
     put(AVAIL, 2, 0);
     vqueue_shown(&queue, FIRST + USED + 2, 1);
     vqueue_check_asleep(&queue);
@@ -298,7 +298,7 @@ static void packed_mistakes(void **state)
     vqueue_fetch(&queue);
     fine(2);
 
-    packed(0); /* the ring is full; the driver goes on, one lap too early */
+    packed(0); /* the ring is full; the driver continues, one lap too early */
     SLOTS(0, {BUFFER, 1, LAP_1, 0}, {BUFFER + 1, 1, LAP_1, 1}, {BUFFER + 2, 1, LAP_1, 2},
           {BUFFER + 3, 1, LAP_1, 3});
     vqueue_fetch(&queue);
@@ -390,7 +390,7 @@ static void packed_wishes(void **state)
     vqueue_wants_interrupt(&queue);
     broken("ring.event 2.8.10");
 
-    packed(VIRTIO_BIT(VIRTIO_F_EVENT_IDX)); /* wants to know of slot 1 */
+    packed(VIRTIO_BIT(VIRTIO_F_EVENT_IDX)); /* requests slot 1 */
     assert_int_equal(get(USED, 4), VIRTQ_EVENT_FLAGS_DESC << 16 | VIRTQ_EVENT_WRAP);
     put(AVAIL, 4, VIRTQ_EVENT_FLAGS_DESC << 16 | VIRTQ_EVENT_WRAP | 1);
     SLOTS(0, {BUFFER, 1, LAP_1, 0}, {BUFFER + 1, 1, LAP_1, 1}, {BUFFER + 2, 1, LAP_1, 2});
@@ -421,7 +421,7 @@ static void packed_notifications(void **state)
     packed(VIRTIO_BIT(VIRTIO_F_EVENT_IDX));
     SLOTS(0, {BUFFER, 1, LAP_1, 0});
     vqueue_fetch(&queue);
-    vqueue_shown(&queue, FIRST + USED, get(USED, 4)); /* wants slot 1, which is not there */
+    vqueue_shown(&queue, FIRST + USED, get(USED, 4)); /* requests slot 1, which does not exist */
     vqueue_check_kick(&queue);
     broken("notify.suppressed 2.8.10");
 

@@ -1,6 +1,6 @@
 /*
  * Devicetrees for tests, made by libfdt: one that looks like QEMU's rv64 `virt`, and random ones.
- * And memory that faults right before its first and right behind its last byte.
+ * And memory that faults right before its first and right after its last byte.
  */
 #ifndef DRYWIRE_TREES_H
 #define DRYWIRE_TREES_H

@@ -288,7 +288,7 @@ static const char *spin(void)
     return survived;
 }
 
-/* Always back in the kernel before the slice of 10 ms is over. */
+/* Always back in the kernel before the slice of 10 ms ends. */
 static const char *hog(void)
 {
     int64_t now;

@@ -11,12 +11,12 @@
 
 struct kind {
     const char *name;
-    const char *(*act)(void); /* NULL: it did no harm; else a word that says what was wrong */
+    const char *(*act)(void); /* NULL: it did no harm; else one word for the error */
 };
 
 #define KINDS(table) (table), sizeof(table) / sizeof((table)[0])
 
-/* What an act says when it is still there. */
+/* The report of an act that is still alive. */
 extern const char survived[];
 
 extern const struct kind machine_kinds[];

@@ -107,13 +107,13 @@ static uint64_t flags_set(uint64_t set, uint64_t clear)
 
 ACT(single_step, "pushfq\norq %0, (%%rsp)\npopfq\nnop", ::"i"(FLAG_TRAP) : "memory")
 
-/* The step is due inside the kernel: behind mov to ss, and behind the trap itself. */
+/* The step is due inside the kernel: after mov to ss, and after the trap itself. */
 ACT(single_step_call,
     "pushfq\norq %0, (%%rsp)\nmov %%ss, %%ecx\npopfq\nmov %%ecx, %%ss\nint $0x80\nnop",
     ::"i"(FLAG_TRAP), "a"(SYS_CLOCK)
     : "memory", "ecx")
 
-/* Neither interrupts off nor I/O privilege: popf leaves both as they are, and says nothing. */
+/* Neither interrupts off nor I/O privilege: popf silently leaves both unchanged. */
 static const char *flags_popf(void)
 {
     uint64_t flags = flags_set(FLAG_IOPL, FLAG_INTERRUPTS);
@@ -173,7 +173,7 @@ static const char *flags_nested(void)
     })
 #define SEGMENT_WRITE(name, value) __asm__ volatile("mov %0, %%" name ::"r"(value))
 
-/* A selector that a program loads is gone after a trap: no message to the next one. */
+/* A selector that a program loads is cleared by a trap: no message to the next one. */
 static const char *segments(void)
 {
     SEGMENT_WRITE("ds", USER_DATA);
