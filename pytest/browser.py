@@ -67,7 +67,7 @@ class Browser:
             self.events.append(answer)
 
     def open(self, path):
-        """Load a file and wait until its page is ready; what it asked for and complained about is kept."""
+        """Load a file and wait until its page is ready; its requests and errors are stored."""
         self.events = []
         self.call("Page.navigate", url=path.resolve().as_uri())
         deadline = time.monotonic() + 60

@@ -68,7 +68,7 @@ def results(*args, **options):
 
 def build_variant(name, *variables, targets=("drywire",)):
     """Build with other variables into build/variant/NAME; returns that folder. Files of tests run side
-    by side: what another one builds in the same folder is waited for."""
+    by side: waits for another one that builds in the same folder."""
     folder = BUILD / "variant" / name
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as lock:

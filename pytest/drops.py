@@ -1,9 +1,9 @@
 """Frames that must be dropped, at both edges of each check that has two, and what each is dropped for.
 
 tests/scenarios/native/drops.pcap has them, drops.scn expects each reason when its frame comes.
-flood.pcap has many frames that are taken one by one: strangers who fill the ARP cache and more, two
-who claim our address, and SYNs for a closed port; flood.scn says what may become of them.
-`python3 pytest/drops.py tests/scenarios/native` writes both captures and prints the lines of drops.scn.
+flood.pcap has many frames that are valid one by one: other hosts that overflow the ARP cache, two with
+our address, and SYNs for a closed port; flood.scn has the expected results. `python3 pytest/drops.py
+tests/scenarios/native` writes both captures and prints the lines of drops.scn.
 """
 
 import struct
@@ -69,11 +69,11 @@ def tcp(offset=None, cut=None, port=9, flags=2, options=b"", good=True, seq=1):
 
 
 def quote(protocol, behind, source=OWN, to=PEER):
-    """An ICMP error about a packet that we are said to have sent."""
+    """An ICMP error that quotes a packet as sent by us."""
     return icmp(3, bytes(4) + ip(source, to, behind, protocol))
 
 
-# No reason: a frame that is taken. The peer resets the connection 200 us after our SYN-ACK.
+# No reason: an accepted frame. The peer resets the connection 200 us after our SYN-ACK.
 FRAMES = [
     ("eth-type", ether(bytes(46), 0x86dd)),
     ("eth-other-host", ether(bytes(46), to=bytes.fromhex("020000000002"))),
@@ -143,7 +143,7 @@ FRAMES = [
     ("icmp-quote", quote(17, bytes(7))),
 ]
 
-# Of the last one nothing is believed: seven bytes of what was sent are too few.
+# The last one is ignored: it quotes only seven bytes of the packet.
 LAST_US = 1000000 + 100 * (len(FRAMES) - 1)
 UNREAD = f"never     icmp: error after {LAST_US}us by {LAST_US + 99}us\n"
 
@@ -163,7 +163,7 @@ def write(folder):
 
 
 def expectations():
-    """One line a frame: from 1 s on they come every 100 us."""
+    """One line per frame: from 1 s on, one every 100 us."""
     return "".join(f"expect    netstackd: drop reason={reason} after {1000000 + 100 * i}us "
                    f"by {1000000 + 100 * i + 99}us\n" for i, (reason, _) in enumerate(FRAMES)
                    if reason) + UNREAD

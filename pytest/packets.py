@@ -81,7 +81,7 @@ class Talk:
 
 
 def pcap(path, packets, wrap=ethernet, link=1):
-    """Write (time, packet) as a capture of whatever `wrap` makes of the packets."""
+    """Write (time, packet) as a capture of the packets, each passed through `wrap`."""
     with open(path, "wb") as f:
         f.write(struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 262144, link))
         for now, packet in packets:

@@ -1,7 +1,7 @@
-"""No barrier of the driver may go or become weaker: the suite at its default seed sees each of them.
+"""No barrier of the driver may be removed or weakened: the suite at its default seed detects each change.
 
-core/virtio asks for each barrier by ring_barrier(), at most once in a function. Here another kind stands
-there, or none, in a copy of the core (tools/planted.py).
+core/virtio calls ring_barrier() at most once in a function. The test changes the kind, or removes the
+call, in a copy of the core (tools/planted.py).
 """
 
 import json
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 SUITE = ("run", "--json", "--memory", "both", "tests/scenarios", "tests/captures")
 
-# (function, kind in its place): the oracles that may name it.
+# (function, new kind): the oracles that may report it.
 RED = {
     ("all", "none"): {"ring.publish_order", "net.rx_not_posted"},
     ("virtq_kick", "none"): {"ring.publish_order"},
@@ -36,7 +36,7 @@ RED = {
     ("virtio_driver_ok", "read"): {"net.rx_not_posted"},
 }
 
-# The clause by which nobody can tell.
+# The clause that makes the change invisible.
 WHY_SETUP = ("VirtIO 1.2 section 2.1.2: before DRIVER_OK the device consumes no buffer, and the "
              "barrier of virtio_driver_ok() comes between; the one in virtq_setup() serves a device that "
              "looks when its queue is enabled")
@@ -63,7 +63,7 @@ def sites():
 
 
 def weaken(folder, function, kind):
-    """Ask for another kind in the function, or for none; returns the names of the changed files."""
+    """Use another kind in the function, or none; returns the names of the changed files."""
     wanted = list(sites().values()) if function == "all" else [sites()[function]]
     for file, at, was in sorted(wanted, reverse=True):  # the last first: offsets stay right
         path = folder / file

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 SLIRP = "tests/scenarios/slirp/"
 BUGS = planted.bugs()
 
-# What QEMU's device lets pass (docs/qtest.md), the fake one does as well when it plays QEMU.
+# What QEMU's device accepts (docs/qtest.md), the fake one accepts with the profile of QEMU.
 LENIENT = ["EARLY_NOTIFY", "RX_AFTER_DRIVER_OK", "FEATURE_NOT_OFFERED", "NOTIFY_SUPPRESSED",
            "TX_HEADER_GARBAGE", "RX_TOUCH", "RX_LEAK", "NO_WRITE_BARRIER", "NO_READ_BARRIER"]
 
@@ -33,7 +33,7 @@ MISTAKES = {
 
 
 def drawn():
-    """Every tenth bug; with which one it starts is drawn by the sources of the core."""
+    """Every tenth bug; the first one is drawn from a digest of the core's sources."""
     total = hashlib.sha256()
     for path in sorted((ROOT / "core").rglob("*.[ch]"), key=lambda p: str(p).encode()):
         total.update(path.read_bytes())
@@ -187,7 +187,7 @@ def test_a_failed_check_shows_its_expression_and_the_frames_before_it(simulator)
 
 @pytest.mark.qemu
 def test_without_a_far_side_that_watches_the_counters_tell(planter):
-    """QEMU's own network does not report what is wrong with a frame."""
+    """QEMU's own network does not report errors in frames."""
     folder = BUILD / "planted/test_bugs/HEADER_LEN-counters"
     planter.plant(folder, BUGS["HEADER_LEN"].apply, ["rv64/kernel.elf"])
     done = drywire("qemu", "--target", "rv64", "--kernel", folder / "planted/rv64/kernel.elf", "--net",

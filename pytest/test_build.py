@@ -42,8 +42,8 @@ def test_undefined_symbols_are_the_rooms_own(room):
 
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 FLOORS = re.findall(r"^\| `([\w/]+)` \|", ARCHITECTURE.split("## Floors")[1].split("\n## ")[0], re.M)
-# Who sees less than its floor allows; the longest prefix of a file counts, and a folder always sees
-# itself.
+# Folders with fewer includes than their floor allows; the longest prefix of a file counts, and a folder
+# always sees itself.
 CORE_FOR_SIM = ["core/base", "core/port", "core/trace", "core/interface"]
 ONLY = {
     "core/net": ["core/base", "core/port", "core/trace", "core/interface"],
@@ -60,8 +60,8 @@ ONLY = {
     "tests/guests": ["sim/machine/guest.h", "core/port/platform.h"],
     "tests/targets/isolation": ["user", "core/base/array.h"],
 }
-# What the simulator asks of the C library: memory, text, sorting, a jump. No clock, environment, terminal,
-# command line or file; a stream that is written to was opened by whoever called.
+# What the simulator uses of the C library: memory, text, sorting, a jump. No clock, environment, terminal,
+# command line or file; a stream that it writes was opened by the caller.
 SIM_LIBC = set("""
     abort bcmp calloc free longjmp madvise malloc memchr memcmp memcpy memmove memset mmap mprotect
     munmap qsort realloc _setjmp _GLOBAL_OFFSET_TABLE_ __stack_chk_fail
@@ -69,8 +69,8 @@ SIM_LIBC = set("""
     strtol strtoul vsnprintf
     fprintf fputc fputs fwrite
 """.split())
-# And who asks for more: out of memory is the end (memory.c), one page that is mapped many times is a
-# file without a name (pattern.c), and libslirp is given a C library of its own (docs/simulator.md).
+# And who uses more: out of memory ends the program (memory.c), one page that is mapped many times is an
+# anonymous file (pattern.c), and libslirp gets its own C library (docs/simulator.md).
 SIM_MORE = {
     "sim/base/memory.o": {"exit", "fclose", "open_memstream", "stderr"},
     "sim/base/pattern.o": {"close", "ftruncate", "memfd_create"},
@@ -78,7 +78,7 @@ SIM_MORE = {
                                     "syscall"},
     "sim/world/slirp/world_slirp.o": {"mallopt", "stderr", "unsetenv"},
 }
-# The core is freestanding: these are the headers a compiler brings along.
+# The core is freestanding: these are the headers of the compiler.
 FREESTANDING = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h"}
 
 

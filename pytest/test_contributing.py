@@ -1,4 +1,4 @@
-"""CONTRIBUTING shows what to add as a diff: it applies to a copy of the tree, and the copy builds."""
+"""The diffs in CONTRIBUTING apply to a copy of the tree, and the copy builds."""
 
 import os
 import re
@@ -22,7 +22,7 @@ def diff_of(name):
 
 @pytest.fixture
 def build_with(tmp_path):
-    """Builds `drywire` in a copy of the tree, with a diff; what is not changed is not compiled again."""
+    """Builds `drywire` in a copy of the tree, with a diff; unchanged files are not compiled again."""
     def build(diff, rooms=("cmd/",)):
         copy, built = tmp_path / "tree", tmp_path / "tree" / relative(BUILD)
         for name in SOURCES:
@@ -33,7 +33,7 @@ def build_with(tmp_path):
         for path in BUILD.iterdir():
             if path.name == "flags" or path.suffix in (".o", ".c"):
                 shutil.copy2(path, built)
-        env = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path)}  # it is no checkout
+        env = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path)}  # not a checkout
         (tmp_path / "diff").write_text(diff)
         done = command(["git", "apply", "--whitespace=error", tmp_path / "diff"], cwd=copy, env=env)
         assert done.returncode == 0, done.stderr

@@ -80,8 +80,8 @@ def test_a_planted_leak_of_the_wall_clock_is_caught():
 
 
 def both_ways(binary):
-    """Hashes of all scenarios, one after the other in one process, from either end: what ran before a
-    scenario is another half of them."""
+    """Hashes of all scenarios, one after the other in one process, from either end: another half of them
+    ran before each scenario."""
     names = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "tests/scenarios").rglob("*.scn"))
     return [runs_in_order(binary, order) for order in (names, names[::-1])]
 

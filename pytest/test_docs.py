@@ -1,5 +1,6 @@
-"""What README and docs print for a command is what it prints. A line of `...`, or at the end of one, stands
-for what is left out; so does what depends on this machine or build: real time, revision, sources."""
+"""The output of a command in README and docs is what it prints. `...` as a line, or at the end of one,
+matches any output; values that depend on the machine or build (real time, revision, sources) match as
+well."""
 
 import os
 import re
@@ -15,7 +16,7 @@ OF_THIS_MACHINE = [(r"[\d.]+ m?s real", "T real"), (r"revision \w+(-dirty)?", "r
 
 
 def sessions():
-    """(page, [(command, [line])]) for each block that begins with a command at a prompt."""
+    """(page, [(command, [line])]) for each block that starts with a command at a prompt."""
     for page in PAGES:
         for block in re.findall(r"^( *)```\w*\n(.*?)^\1```", page.read_text(), re.M | re.S):
             lines = [line[len(block[0]):] for line in block[1].splitlines()]

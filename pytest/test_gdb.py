@@ -1,4 +1,4 @@
-"""`drywire run --gdb`: gdb stops where the run fails, or where --break-at says."""
+"""`drywire run --gdb`: gdb stops where the run fails, or at --break-at."""
 
 import subprocess
 

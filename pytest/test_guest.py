@@ -1,4 +1,4 @@
-"""Somebody else's guest in the core's place, and the bugs of its driver."""
+"""An external guest instead of the core, and the bugs of its driver."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def test_its_driver_bugs_are_named(bug, names, tmp_path):
 
 
 @pytest.mark.parametrize("lie, code, oracle", [
-    ("needs-reset", 1, "device.lie"),  # it never looks at the status again
+    ("needs-reset", 1, "device.lie"),  # it never reads the status again
     ("magic", 0, None),                # it does not come up
     ("none", 0, None),                 # an honest device is used
 ])
@@ -61,7 +61,7 @@ def test_what_is_no_guest_is_an_error(text, tmp_path):
 POLLED, SLEEPS, EVENTS = (f"tests/guests/driver{how}.scn" for how in ("", "-interrupts", "-event-idx"))
 SEEDS = range(1, 21)
 
-# Right code, and the scenarios that it must pass.
+# Correct variants, and the scenarios that they must pass.
 RIGHT = {
     "RIGHT": (POLLED, SLEEPS, EVENTS),
     "DISABLED_AFTER_SIZE": (POLLED,),
@@ -78,7 +78,7 @@ RIGHT = {
     "EVENT_INDEX": (EVENTS,),
 }
 
-# Wrong code: the scenario, and who names it.
+# Wrong variants: the scenario, and the oracle that reports them.
 WRONG = {
     "STATUS_IN_ONE_WRITE": (POLLED, "status.order"),
     "FEATURES_UNREAD": (POLLED, "status.features_unread"),
@@ -90,7 +90,7 @@ WRONG = {
     "HEADER_IN_RECEIVED": (POLLED, "ring.ownership"),
     "NO_INDEX_BARRIER": (POLLED, "ring.publish_order"),
     "NO_FLAGS_BARRIER": (POLLED, "ring.publish_order"),
-    "DRAIN_THEN_ACK": (SLEEPS, "never"),  # an answer that waits for the next timer is late
+    "DRAIN_THEN_ACK": (SLEEPS, "never"),  # a reply that waits for the next timer is late
     "EVENT_INDEX_UNSET": (EVENTS, "never"),
     "NOT_POSTED_AGAIN": (POLLED, "never"),
     "NOT_RESET": (POLLED, "ring.left_live"),

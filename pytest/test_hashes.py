@@ -50,13 +50,13 @@ def test_weak_and_strong_are_different_runs(kept):
     assert same == []
 
 
-# One exchange, of which each expects something else.
+# The same exchange with different expectations.
 ALIKE = [{"common/contract-counters", "common/contract-netstackd"}, {"common/contract-web", "slirp/lease"},
          {"replay/ping-restricted", "slirp/ping-restricted"}]
 
 
 def test_no_two_scenarios_are_one_run(kept):
-    """A fault that does nothing leaves the hash of the scenario without it."""
+    """A fault without effect gives the hash of the scenario without it."""
     by_hash = {}
     for name, row in kept[1].items():
         for h in row.values():

@@ -1,4 +1,4 @@
-"""Captures as the world has them: of other interfaces, with tags, holes, clocks that jump, floods."""
+"""Captures as found in practice: of other interfaces, with tags, holes, clocks that jump, floods."""
 
 import hashlib
 import re
@@ -61,7 +61,7 @@ def test_a_packet_is_not_too_long_with_the_header_that_it_gets(tmp_path):
 
 
 def test_a_flood_of_connections_takes_no_time(tmp_path):
-    """400,000 connections: with a look at each of the others it would take minutes."""
+    """400,000 connections: a linear search for each would take minutes."""
     flood = [(1_700_000_000 * 10**9 + i, segment(f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}", SERVER, 1024 + i % 999, 80,
                                                i, 0, SYN)) for i in range(400_000)]
     path = pcap(tmp_path / "flood.pcap", flood + Talk().web(BODY).packets)
@@ -71,7 +71,7 @@ def test_a_flood_of_connections_takes_no_time(tmp_path):
 
 
 def test_floods_of_dhcp_and_pings_take_no_time(tmp_path):
-    """A starved DHCP server, answers to nobody, a ping sweep: each frame is a flow of its own."""
+    """A starved DHCP server, replies without requests, a ping sweep: each frame is a flow of its own."""
     count = 200_000
     chaddr = [b"\2" + hashlib.sha256(str(i).encode()).digest()[:5] for i in range(count)]
     bootp = [message(1 + i % 2, b"\x35\1" + bytes([1 + i % 2]), xid=i, chaddr=chaddr[i]) for i in range(count)]
@@ -87,7 +87,7 @@ def test_floods_of_dhcp_and_pings_take_no_time(tmp_path):
 
 
 def test_a_stream_that_was_overtaken_as_a_whole_takes_no_time(tmp_path):
-    """Before each of many pieces there is the last one, and as many ACKs ask for none of them."""
+    """The last piece comes before each of many others, and as many ACKs request none of them."""
     talk = Talk(25).open()
     start, now = talk.seq[1], talk.packets[-1][0]
     acks = [segment(CLIENT, SERVER, 40000, 25, talk.seq[0], start + 1, ACK)] * 250_000
@@ -142,7 +142,7 @@ def test_bytes_that_come_twice_and_differ_are_told(tmp_path):
 
 
 def test_two_sides_never_wait_for_each_other(tmp_path):
-    """The request is captured only when it is sent again, which acknowledges the answer to it."""
+    """Only the retransmission of the request is captured, which acknowledges its reply."""
     talk = Talk(25).open()
     talk.say(0, b"hello\n")
     del talk.packets[-1]
@@ -164,7 +164,7 @@ def test_a_reset_ahead_of_the_stream_brings_nothing(tmp_path):
 
 
 def test_an_ack_of_what_came_out_of_order_counts(tmp_path):
-    """Two segments change places: the answer still comes behind both."""
+    """Two segments are swapped: the reply still follows both."""
     talk = Talk(25).open()
     for word in (b"one\n", b"two\n", b"three\n"):
         talk.say(0, word)
@@ -195,7 +195,7 @@ def test_a_bare_reset_answers_what_came_before_it(tmp_path):
 
 
 def test_a_reset_behind_both_ends_is_none_of_the_connection(tmp_path):
-    """The way is so long that all is sent again, and the last ACK finds the connection closed."""
+    """The delay is so long that everything is retransmitted, and the last ACK arrives after the close."""
     talk = Talk(25)
     talk.say(0, flags=SYN)
     talk.say(1, flags=SYN | ACK)
@@ -218,7 +218,7 @@ def test_a_reset_at_once_comes_behind_accept(tmp_path):
 
 
 def test_a_connection_that_was_idle_for_long(tmp_path):
-    """The machine has forgotten the peer's hardware address and must ask for it again."""
+    """The machine has dropped the peer's MAC address and must resolve it again."""
     talk = Talk(25).open()
     talk.say(0, b"hello\n")
     talk.say(1, b"welcome\n")

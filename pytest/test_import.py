@@ -1,4 +1,4 @@
-"""`drywire import` and `drywire replay --loose`: captures of others, and drywire's own, as scenarios."""
+"""`drywire import` and `drywire replay --loose`: captures of other programs, and of drywire, as scenarios."""
 
 import hashlib
 import re
@@ -22,7 +22,7 @@ expect webget: done status=200
 
 
 def delivered(done):
-    """(captured, delivered): sha256 of what the peer said and of what the program read."""
+    """(captured, delivered): sha256 of the bytes that the peer sent and that the program read."""
     return tuple(re.findall(r"^(?:captured|delivered) +\d+ bytes sha256=(\w+)", done.stdout, re.M))
 
 
@@ -119,7 +119,7 @@ def test_bad_captures_are_one_line(tmp_path):
 
 
 def test_a_capture_may_come_through_a_pipe():
-    def story(done):  # where memory lies, and so the hash, is drawn by the title, which names the file
+    def story(done):  # the address of memory, and so the hash, is drawn from the title, which names the file
         return re.sub("hash=\\w+", "hash", done.stdout).replace("/dev/stdin", str(LINUX))
 
     memory = ["--memory", "strong"]
@@ -166,7 +166,7 @@ wait $dump || true
 
 
 def make_capture(folder):
-    """A page got by curl over a tap device, as dumpcap wrote it; or why not."""
+    """A page fetched by curl over a tap device, as captured by dumpcap; or the reason why not."""
     for tool in ("ip", "unshare", "curl", "dumpcap", "qemu-system-x86_64"):
         if not shutil.which(tool):
             return None, f"{tool} is missing"

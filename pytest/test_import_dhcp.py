@@ -22,7 +22,7 @@ RENEW = ask(REQUEST, ciaddr="192.168.7.40", server="192.168.7.1", xid=77)
 
 
 def outcome(capture, *args, **options):
-    """What the captured client had and what the core had, by the report, which is returned too."""
+    """The leases of the captured client and of the core, from the report, which is returned too."""
     done = drywire("replay", capture, "--loose", *args, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = dict(line.split(None, 1) for line in done.stdout.splitlines() if re.match("captured|now", line))
@@ -30,7 +30,7 @@ def outcome(capture, *args, **options):
 
 
 def imported(folder, frames, seeds=range(1, 6)):
-    """The scenario of a capture; it passes as it is, and under faults."""
+    """The scenario of a capture; it passes unchanged, and with faults."""
     capture, case, lossy = (folder / n for n in ("case.pcap", "case.scn", "lossy.scn"))
     if isinstance(frames, list):
         write(capture, frames)
@@ -141,7 +141,7 @@ def test_foreign_numbers_stay_foreign(tmp_path):
 
 
 def test_behind_a_relay(tmp_path):
-    """What a relay passes on counts only where nothing else is seen."""
+    """Forwarded messages of a relay are used only if there are no others."""
     def relayed(f, op):
         ports = struct.pack("!HH", 67, 67)
         return f[:34] + ports + f[38:]
@@ -268,7 +268,7 @@ def test_planted_bugs_are_found(tmp_path, bug, words, planter):
 @pytest.mark.parametrize("was, instead", [
     ("53=ack 54=10.0.2.2", "53=ack 54=10.0.2.4"),  # another server's
     ("53=ack", "53=nak"),
-    ("peer dhcp request=1 ", "peer dhcp reboot=1 "),  # to another question
+    ("peer dhcp request=1 ", "peer dhcp reboot=1 "),  # for another request
     ("53=offer", "xid=0x00000007 53=offer"),
     ("51=3600", "51=3599"),
     ("3=10.0.2.2 6", "3=10.0.2.1 6"),
@@ -283,7 +283,7 @@ def test_a_changed_line_fails(tmp_path, was, instead):
 # ---- damage ----
 
 def damaged(rng, frame):
-    """Some bytes of the message are others, options above all; some messages are cut."""
+    """Some bytes of the message are changed, mostly in options; some messages are cut."""
     b, base = bytearray(frame), 42
     for _ in range(rng.choice([1, 1, 2, 4])):
         b[rng.choice([rng.randrange(base, len(b)), rng.randrange(base + 240, len(b))])] = rng.choice(

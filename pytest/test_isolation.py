@@ -1,9 +1,9 @@
-"""Isolation on the bare-metal targets, in QEMU: what a program does wrong ends that program and
-nothing else; what the kernel does wrong ends the machine, with its registers on the console.
+"""Isolation on the bare-metal targets, in QEMU: a fault of a program ends only that program; a fault of
+the kernel ends the machine, with its registers on the console.
 
 The isolation images are the product's kernels with another table of programs (targets/targets.mk);
-their `misbehave KIND` is in tests/targets/isolation. The kernel's own mistakes are made from
-outside, by QEMU's monitor and debugger stub, in the product's images."""
+their `misbehave KIND` is in tests/targets/isolation. Faults of the kernel are injected by QEMU's monitor
+and debugger stub, in the product's images."""
 
 import binascii
 import json
@@ -34,14 +34,14 @@ def is_x86(image):
 
 @pytest.fixture(scope="module", autouse=True)
 def images():
-    folder = os.environ.get("O", "build")  # as make knows it: it takes paths literally
+    folder = os.environ.get("O", "build")  # the name that make uses: it takes paths literally
     names = [f"{folder}/{i.format(kind)}" for i in IMAGES for kind in ("kernel", "isolation")]
     done = command(["make", "-s", "-j2", f"O={folder}", *names])
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 class Machine:
-    """One QEMU; as a context it is ended with its block, whatever happened."""
+    """One QEMU; as a context manager it always ends with its block."""
 
     def __init__(self, folder, image, words, *options):
         self.folder, self.log = folder, folder / "serial"
@@ -74,7 +74,8 @@ class Machine:
             time.sleep(0.02)
 
     def lines(self):
-        """The bodies of the console's lines; each is whole, and none is missing but one that a panic cut."""
+        """The bodies of the console's lines; each is complete, and none is missing but one that a panic
+        cut."""
         raw = self.text()
         raw = raw[raw.index("@1 "):].splitlines()
         bodies, cut = [], None
@@ -97,7 +98,7 @@ class Machine:
         return peer
 
     def monitor(self, *commands):
-        """Run QMP commands; returns the answer to the last."""
+        """Run QMP commands; returns the reply to the last one."""
         with self.connect("qmp") as peer, peer.makefile("rw") as stream:
             stream.readline()
             for name, arguments in [("qmp_capabilities", {}), *commands]:
@@ -110,14 +111,14 @@ class Machine:
         return answer["return"]
 
     def debug(self, *packets):
-        """Stop it, give the debugger's stub these packets, and let it go on to its end."""
+        """Stop it, send these packets to the debugger's stub, and let it continue to its end."""
         with self.connect("gdb") as peer, peer.makefile("rwb", buffering=0) as stream:
             def send(packet):
                 data = packet.encode()
                 stream.write(b"$%s#%02x" % (data, sum(data) % 256))
 
             def answer():
-                body = b"T"  # the report that it has stopped comes unasked
+                body = b"T"  # the stop report is unsolicited
                 while body.startswith(b"T"):
                     while stream.read(1) != b"$":
                         pass
@@ -126,7 +127,7 @@ class Machine:
                     stream.write(b"+")
                 return body
 
-            send("qXfer:features:read:target.xml:0,ffb")  # else it knows no register by number
+            send("qXfer:features:read:target.xml:0,ffb")  # else it has no register numbers
             answer()
             for packet in packets:
                 send(packet)
@@ -218,7 +219,7 @@ ONLY = {
         **dict.fromkeys(["divide", "call-without-registers"]),
     },
 }
-# OpenSBI answers rdtime itself, whoever asks.
+# OpenSBI emulates rdtime for all callers.
 FIRMWARE = {("rv64/isolation-opensbi.elf", "read-time")}
 
 
@@ -235,7 +236,7 @@ OTHER, PING = "run=netinfo", "run=ping,-c,1,10.0.2.2"
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory):
-    """The console of one boot in which all kinds of a list have their turn, with others between."""
+    """The console of one boot that runs all kinds of a list, with other programs between them."""
     seen = {}
 
     def get(image, part):
@@ -302,7 +303,7 @@ def test_every_kind_is_tried():
     *[(i.format("isolation"), mode) for i in IMAGES for mode in ("off", "line")],
     ("x86_64/isolation.elf", "msi")])
 def test_two_programs_that_spin(tmp_path, image, mode):
-    """While a device's interrupt waits for the main loop, the second one loses its slice too."""
+    """While a device's interrupt waits for the main loop, the second one's time slice ends too."""
     words = [f"interrupts={mode}", "daemon=misbehave,spin", "daemon=misbehave,spin",
              "run=ping,-c,3,-i,20,10.0.2.2"]
     with Machine(tmp_path, image, words) as machine:
@@ -469,7 +470,7 @@ def check_panic(machine, image, why):
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: m.__name__)
 def test_a_kernel_that_misbehaves(tmp_path, image, mistake):
     packets, where = mistake(image)
-    # What keeps the kernel from user memory is not in QEMU's default processor.
+    # QEMU's default processor does not keep the kernel from user memory.
     options = ["-cpu", "max"] if is_x86(image) else []
     with Machine(tmp_path, image, ["until=3600000000"], *options) as machine:
         machine.wait_for("netstackd: ready")

@@ -1,5 +1,5 @@
-"""The flight recorder: what a target wrote down comes out the same in the simulator, a panic among it;
-what is damaged, foreign or cut off is said in one line."""
+"""The flight recorder: the journal of a target replays the same in the simulator, including a panic; a
+damaged, unknown or truncated log is reported in one line."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ WEB = "tests/scenarios/common/contract-web.scn"
 # Polling, sleeping until an interrupt; both ring formats.
 WAYS = ["interrupts=off", "ring=packed event_idx=on indirect=on interrupts=on"]
 BUG = "TX_FREED_TWICE"
-SITE_FUNCTION = "tx_(freed|reclaim)"  # the one may be part of the other
+SITE_FUNCTION = "tx_(freed|reclaim)"  # one may be part of the other
 NOT_THE_CORES = ("test: ", "trap:", "journal: ")
 
 
@@ -26,7 +26,7 @@ def record(log, target, *options, scenario=WEB, **more):
 
 
 def lines(log):
-    """What the console said, without frames and times."""
+    """The lines of the console, without frames and times."""
     return [m[1] for m in re.finditer(r"^@\d+ (.*) t=\d+ \*[0-9a-f]{4}$", log.read_text(), re.M)]
 
 
@@ -102,7 +102,7 @@ def buggy():
 
 @pytest.fixture(scope="module", params=TARGETS)
 def panic(request, buggy, tmp_path_factory):
-    """The log of a machine that came to a panic, the place, and how many records before it."""
+    """The log of a machine that panicked, the file:line, and the number of records before it."""
     log = tmp_path_factory.mktemp("panic") / "serial.log"
     done = record(log, request.param, "--journal", "on", binary=buggy / "drywire")
     assert done.returncode == 1, done.stdout + done.stderr
@@ -137,7 +137,7 @@ def test_gdb_stops_at_the_failed_check(panic, buggy):
     assert "SIGILL" in done.stdout, done.stdout + done.stderr
     stopped = done.stdout[done.stdout.index("SIGILL"):]
     assert re.search(r"^#\d+ .* kernel_poll ", stopped, re.M), stopped
-    if "virtio_net_invariants" in stopped:  # which targets do not check
+    if "virtio_net_invariants" in stopped:  # not checked on targets
         return
     assert re.search(rf"#0 +(?:{SITE_FUNCTION}) .* at core/virtio/virtio_net\.c:\d+$", stopped, re.M), stopped
     assert f"$1 = {records}" in stopped
@@ -165,7 +165,7 @@ def unpack(text):
 
 
 def repack(text, journal):
-    """The same log with other bytes, as many, under good checksums."""
+    """The same log with as many other bytes, and good checksums."""
     def body(line):
         if part := re.search(r" off=(\d+) b64=(\S+)", line):
             at, size = int(part[1]), len(base64.b64decode(part[2]))
@@ -190,7 +190,7 @@ def test_the_first_difference_is_named(healthy, tmp_path):
     assert done.returncode == 3, done.stdout + done.stderr
     assert re.search(r"^DIFFERENT ", done.stdout, re.M)
     assert re.search(r"^record \d+: ", done.stdout, re.M), done.stdout
-    assert "webget: |" not in done.stdout # what came with a wrong checksum was not delivered
+    assert "webget: |" not in done.stdout # bytes with a wrong checksum were not delivered
 
 
 def test_a_log_does_not_write_to_the_terminal(healthy, tmp_path):

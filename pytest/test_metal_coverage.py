@@ -1,4 +1,4 @@
-"""Coverage leaves a kernel in QEMU by its UART, means what it says, and damage is refused."""
+"""Coverage is sent by a kernel in QEMU over its UART, is correct, and damage is rejected."""
 
 import binascii
 import json
@@ -27,7 +27,7 @@ def build():
 
 @pytest.fixture(scope="module", params=QEMU)
 def run(request, build):
-    """Target, its object folder, and what one ping left on the UART."""
+    """Target, its object folder, and the UART output of one ping."""
     target = request.param
     done = command([*QEMU[target], "-accel", "tcg", "-m", "128", "-nodefaults", "-no-reboot",
                     "-display", "none", "-serial", "stdio", "-netdev", "user,id=n,restrict=on",

@@ -12,7 +12,7 @@ SIBLINGS = {"FLAG_A": ["FLAG_B"], "FLAG_B": ["FLAG_A"]}
 
 
 def changes(body, operator):
-    """What the operator makes of a statement inside a function."""
+    """The operator's changes of a statement inside a function."""
     text = f"int f(int a)\n{{\n    {body}\n}}\n"
     return [mutate.apply(text, s).split("\n    ", 1)[1].rsplit("\n}", 1)[0]
             for s in mutate.sites(text, SIBLINGS) if s.operator == operator]
@@ -65,7 +65,7 @@ def test_what_is_defined_is_changed_too():
     "static_assert(sizeof(a) == 4 + 1);", "int f(void) { CHECK(a < 1 && !b); }",
 ])
 def test_left_alone(text):
-    kept = {"statement"}  # the call itself may go
+    kept = {"statement"}  # the call itself may be removed
     assert [s for s in mutate.sites(text, SIBLINGS) if s.operator not in kept] == []
 
 

@@ -1,5 +1,5 @@
-"""Outputs that cannot be written: exit 4 and exactly one clear line, whichever option asked for them, and
-nothing half-written is left under a final name."""
+"""Outputs that cannot be written: exit 4 and exactly one clear line for each option, and no partial file
+is left under a final name."""
 
 import fcntl
 import os
@@ -20,7 +20,7 @@ CAPTURE = "tests/captures/public/tcp-loss/pcpp-one_tcp_stream.pcap"
 FAILS = "title t\nworld native\nrun webget http://10.0.2.2/\nexpect webget: done status=500 by 1s\n"
 FLOOD = "say(BEGIN, *['filler ' + 60 * 'x'] * 400, OK, END)\nsys.exit(33)\n"
 
-# option: the command line before its value and behind it
+# option: the command line before its value and after it
 OUTPUTS = {
     "pcap": (["run", "-q", "--pcap"], [LONG]),
     "trace": (["run", "-q", "--trace"], ["tests/scenarios/common/web-4mib.scn"]),
@@ -51,7 +51,7 @@ def limit_files(size):
 
 
 def told(done, path, why):
-    """Exit code 4, the path, and one line that says why."""
+    """Exit code 4, the path, and one line with the reason."""
     text = done.stdout + (done.stderr or "")
     assert done.returncode == 4 and str(path) in text, text
     assert len([line for line in text.splitlines() if why in line]) == 1, text
@@ -91,7 +91,7 @@ def test_a_reader_that_goes_away(output, tmp_path):
 
 
 def to_pipe(words, env, read):
-    """Its standard output is a small pipe whose reader goes away after so many bytes."""
+    """Its standard output is a small pipe whose reader closes after that many bytes."""
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     if not read:
@@ -136,14 +136,14 @@ def test_standard_output_as_a_file(words, name, tmp_path):
     other = (tmp_path / "x").read_bytes()
     if "--trace" in words:
         assert done.stdout == other
-    else:  # what a pipe cannot be told afterwards is not there
+    else:  # a value written at the end is missing in a pipe
         assert done.stdout[:4] == other[:4] == b"\n\r\r\n" and len(done.stdout) > 65536
 
 
 def test_a_file_behind_a_link_is_written_there(tmp_path):
     real, link = tmp_path / "real.pcapng", tmp_path / "link.pcapng"
     link.symlink_to(real)
-    for _ in range(2):  # it is not there yet, then it is
+    for _ in range(2):  # first it does not exist, then it does
         assert drywire("run", "-q", "--pcap", link, WEB).returncode == 0
         assert link.is_symlink() and real.stat().st_size > 1000
         assert sorted(p.name for p in tmp_path.iterdir()) == ["link.pcapng", "real.pcapng"]

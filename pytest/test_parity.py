@@ -15,7 +15,7 @@ PING = "tests/scenarios/slirp/ping-restricted.scn"
 PAGE = "tests/scenarios/common/contract-web.scn"
 RUNS = 8
 # They send more than the send buffer holds (two of them over a line that loses): where segments end,
-# and what is sent once more, depends on what the machine had seen, which its frames do not tell.
+# and what is retransmitted, depends on what the machine had received, which its frames do not show.
 NOT_P2 = {"send-echo-loss", "send-everything-wrong", "send-sink"}
 # Lines of a scenario that are about the far side, which a replay's capture is.
 FAR_SIDE = ("world", "serve", "wire")
@@ -41,7 +41,7 @@ def replay(scenario, capture, folder):
 
 @pytest.fixture(scope="session")
 def table(request):
-    """What was found: {(grade, target): text}; printed at the end."""
+    """The results: {(grade, target): text}; printed at the end."""
     found = {}
     yield found
     lines = ["", f"{'parity':<34}" + "".join(f"{t:<24}" for t in TARGETS)]
@@ -70,7 +70,7 @@ def simulated(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def pings(tmp_path_factory):
-    """Beside two children that take what processor time they can get."""
+    """With two children that use all available processor time."""
     folder = tmp_path_factory.mktemp("pings")
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
 
@@ -178,7 +178,7 @@ def test_bad_input_is_one_line_and_exit_2(words, said):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_page_from_the_host(target, table, tmp_path):
-    """In a network namespace that has nothing but loopback and ends with the process."""
+    """In a network namespace that has only loopback and ends with the process."""
     if subprocess.run(["unshare", "-rn", "true"], capture_output=True).returncode:
         pytest.skip("this system gives no network namespaces: unshare -rn")
     nic = tmp_path / "page.pcap"

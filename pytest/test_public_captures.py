@@ -1,5 +1,5 @@
-"""Captures of others (tests/captures/public): every one is fed to the core, every comparable stream is
-delivered, under sanitizers. `drywire run` judges; here is what it cannot say of itself."""
+"""Public captures (tests/captures/public): every one is sent to the core, every comparable stream is
+delivered, with sanitizers. `drywire run` checks the runs; this file checks the set."""
 
 import csv
 import hashlib
@@ -23,7 +23,7 @@ EXPECT = {row["file"]: row for row in table("EXPECT.tsv")}
 
 
 def stored(name):
-    """Where it is: raw frames have a pcap header here."""
+    """Its path: raw frames have a pcap header here."""
     return name.removesuffix(".bin") + ".pcap" if name.endswith(".bin") else name
 
 

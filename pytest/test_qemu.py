@@ -10,7 +10,7 @@ from conftest import COMMON, TARGETS, drywire, relative
 
 pytestmark = pytest.mark.qemu
 
-# Over a line with a delay the machine sleeps before each answer.
+# Over a line with a delay the machine sleeps before each reply.
 ONE = "tests/scenarios/common/web-slow-line.scn"
 
 TRANSPORTS = {

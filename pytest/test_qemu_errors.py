@@ -1,7 +1,7 @@
-"""What goes wrong around QEMU: bad input gets one line and its exit code, a lost run a verdict that
-says why. Verdicts that the real image does not provoke come from a script in QEMU's place; the
-judge alone is tested in tests/unit/test_judge.c. No assertion is about wall-clock time; the
-timeouts are guards against hanging."""
+"""Errors around QEMU: bad input gets one line and its exit code, a lost run a verdict with the reason.
+Verdicts that the real image does not cause come from a script instead of QEMU; the judge itself is
+tested in tests/unit/test_judge.c. No assertion is about wall-clock time; the timeouts are guards against
+hanging."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from test_cli import one_line
 pytestmark = pytest.mark.qemu
 
 WEB = "tests/scenarios/common/contract-web.scn"
-DIGEST = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0"  # in front of an image's build id
+DIGEST = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0"  # before an image's build id
 
 
 def build_id(image):
@@ -54,7 +54,7 @@ def say(*texts):
 
 @pytest.fixture
 def fake(tmp_path):
-    """A function that runs `drywire qemu` with a script in QEMU's place."""
+    """A function that runs `drywire qemu` with a script instead of QEMU."""
     folder = tmp_path / "bin"
     folder.mkdir()
     quiet = tmp_path / "quiet.scn"

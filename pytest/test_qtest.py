@@ -1,5 +1,5 @@
-"""The core on the host against QEMU's own virtio-net (docs/qtest.md): it works, and it differs from
-the fake device in what the lists here say, in nothing else."""
+"""The core on the host against QEMU's own virtio-net (docs/qtest.md): it works, and it differs from the
+fake device only as listed here."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from conftest import BUILD, GUARD, ROOT, build_variant, command
 TRANSPORTS = ["mmio", "mmio-legacy", "pci-modern", "pci-transitional", "pci-legacy"]
 MACHINES = [f"{cpu}-{t}" for cpu in ("rv64", "x86") for t in TRANSPORTS]
 QTEST = BUILD / "qtest"
-# Offered by QEMU and not by the fake device's default; what the driver does would differ with it.
+# Offered by QEMU and not by the fake device's default; the driver would behave differently with it.
 PLAIN = "event_idx=off,indirect_desc=off"
 PING = ["--", "ping", "-c", "3", "-i", "100", "10.0.2.2"]
 
@@ -33,7 +33,7 @@ sys.stdout.buffer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n" %
 """
 
 
-# What the driver says about the device. A transitional one is driven as modern.
+# The driver's report of the device. A transitional one is driven as modern.
 UP = {
     "mmio": "mtu=1500 version=2 queue=1024",
     "mmio-legacy": "mtu=1500 version=1 queue=1024",
@@ -194,7 +194,7 @@ def test_receive_entries_are_the_same(both):
 
 
 def test_transmit_entries_are_as_many_and_of_length_0(both):
-    """Their order among the received ones differs, and with it which descriptor comes next."""
+    """Their order among the received ones differs, and so does the next descriptor."""
     _, fake, qemu = both
     lengths = [[u[2] for u in r.used if u[0] == "1"] for r in (fake, qemu)]
     assert lengths[0] == lengths[1] == ["len=0"] * 7
@@ -223,7 +223,7 @@ def test_unrestricted_every_frame_is_the_same_to_the_byte(both, tmp_path):
 
 def test_only_num_buffers_differs_in_headers(both):
     """The fake device sets it to 1 (VirtIO 1.2 section 5.1.6.4.1). QEMU 7.2 does not write it
-    unless MRG_RXBUF was negotiated: what the buffer held stays there, here the machine's fill."""
+    unless MRG_RXBUF was negotiated: the buffer keeps its old contents, here the machine's fill."""
     transport, fake, qemu = both
     modern = "legacy" not in transport
     assert set(fake.headers) == {("tx", "00" * (12 if modern else 10)),
@@ -253,7 +253,7 @@ def test_features_without_version_1_are_refused_by_the_fake_device(tmp_path):
 
 
 def test_features_without_version_1_are_accepted_by_qemu_and_silence_follows(tmp_path):
-    """The header shrinks to 10 bytes without a word, every frame is off by two, nobody answers."""
+    """The header silently shrinks to 10 bytes, every frame is shifted by two, no peer replies."""
     done, text = real(tmp_path, "mmio", "--withhold", VERSION_1, "--timeout", "1")
     assert done.returncode == 124, done.stdout + done.stderr
     assert "virtionetd: ready" in done.stdout
@@ -264,8 +264,8 @@ def test_features_without_version_1_are_accepted_by_qemu_and_silence_follows(tmp
     assert "frame rx" not in text
 
 
-# Bugs of the driver (tests/bugs), each of which the simulator names (pytest/test_bugs.py), and on
-# which machines QEMU lets it pass: the ping is answered as if nothing were wrong.
+# Bugs of the driver (tests/bugs), each of which the simulator reports (pytest/test_bugs.py), and the
+# machines on which QEMU accepts it: the ping gets its reply.
 BOTH = {"rv64-mmio", "rv64-mmio-legacy"}
 UNNOTICED = {
     "EARLY_NOTIFY": BOTH,
@@ -284,7 +284,7 @@ UNNOTICED = {
     "NO_NOTIFY": set(),
     "DESCRIPTOR_REUSE": set(),
 }
-# A planted bug that says something about one interface only.
+# A planted bug that applies to one interface only.
 NOT_THERE = {("LEGACY_FEATURES_OK", "rv64-mmio"), ("MODERN_NO_FEATURES_OK", "rv64-mmio-legacy")}
 
 
@@ -334,7 +334,7 @@ def test_bad_command_line(args, words):
 
 
 def test_a_ring_that_is_not_packed_is_said():
-    """QEMU drops packed=on without a word on a legacy interface."""
+    """QEMU silently drops packed=on on a legacy interface."""
     one_line(qtest("--machine", "rv64-mmio-legacy", "--ring", "packed", *PING), 1, "not packed")
 
 
@@ -387,7 +387,7 @@ def running_qemu(process):
 
 
 def gone(pid):
-    """It has ended (whoever inherited it may not have waited for it yet)."""
+    """It has ended (its new parent may not have waited for it yet)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""`drywire replay` of captures: exact, and files that are none."""
+"""`drywire replay` of captures: exact, and files that are not captures."""
 
 import json
 import shutil
@@ -47,7 +47,7 @@ def blocks(data):
 
 @pytest.fixture(scope="module")
 def exact(tmp_path_factory):
-    """A capture, and what says how a changed one replays: (exit code, the last line)."""
+    """A capture, and a function that replays a changed one: (exit code, the last line)."""
     folder = tmp_path_factory.mktemp("exact")
     capture = folder / "run.pcapng"
     assert drywire("run", "-q", SCENARIO, "--seed", 7, "--pcap", capture).returncode == 0
@@ -75,7 +75,7 @@ def test_what_differs_besides_frames_is_named(exact):
     code, line = exact.replay(b"".join(parts[:events[-1]]))
     assert code == 3 and ", a ring event: was not captured" in line
     event = bytearray(parts[events[3]])
-    event[20:24] = b"\xff\xff\xff\x7f"  # the length of what is in it
+    event[20:24] = b"\xff\xff\xff\x7f"  # the length of its contents
     code, line = exact.replay(b"".join(parts[:events[3]] + [bytes(event)] + parts[events[3] + 1:]))
     assert code == 3 and "packet 4 of the file, a ring event: " in line
 

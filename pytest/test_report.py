@@ -34,7 +34,7 @@ def report(path, folder, *args, code=0):
 
 
 def data_of(page):
-    """The run, as the page's own script reads it."""
+    """The run, as read by the page's own script."""
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text(), re.S)
     return json.loads(found.group(1))
 
@@ -202,7 +202,7 @@ def test_hostile_strings_stay_text(browser, tmp_path):
     assert browser.text("#scenario") == str(path)
     assert browser.text("#source") == path.read_text()
 
-    # What the program printed of the body, one line each, in the trace.
+    # The program's output of the body, one line each, in the trace.
     for m in MARKUP:
         assert count(browser, "trace", "| " + m) >= 1, m
         go(browser, browser.run("document.querySelector('#slider').max"))
@@ -243,9 +243,9 @@ STATES = {"-": "never used", "a": "available to the device", "w": "the device wo
 
 
 def ring_states(data):
-    """After each event: of each live queue what every descriptor is, a letter each; the events at which
-    a chain is given back elsewhere than it lay; how many chains were used and collected. Another
-    reading of the same events than the page's."""
+    """After each event: the state of every descriptor of each live queue, a letter each; the events at
+    which a chain is returned in another slot; the numbers of chains used and collected. Independent of
+    the page's code."""
     numbers = iter(data["rings"][1:])
     queues, after, elsewhere, totals = {}, [], [], [0, 0]
 

@@ -58,7 +58,7 @@ def test_over_qtest(machine, ring):
 # ---- what becomes of the bytes ----
 
 def choices(seed, *lines, tmp_path):
-    """What the core chose by chance: a transaction id, a port. Of its sequence numbers a port is a part;
+    """Random choices of the core: a transaction id, a port. Its sequence numbers depend on the port;
     tests/unit/test_core_rng.c has their key."""
     path = tmp_path / "a.scn"
     path.write_text("\n".join(["title a", "world native", *lines, "run webget -q http://10.0.2.2/",
@@ -108,7 +108,7 @@ def test_what_only_the_simulator_can_is_refused(tmp_path):
 
 
 def test_the_driver_touches_no_file_of_virtio_net():
-    """A device is its own files and a row each: nothing of it is in the network device's."""
+    """A device is its own files and a row each: no file of the network device has code of it."""
     for name in ("core/virtio/virtio_net", "sim/fake_device/net"):
         for suffix in (".c", ".h"):
             text = (ROOT / (name + suffix)).read_text()

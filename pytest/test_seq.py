@@ -27,7 +27,7 @@ expect    webget: done status=200
 
 
 def masked(text):
-    """Without what any change of the core changes: times, hashes, drawn numbers."""
+    """Without values that any change of the core changes: times, hashes, drawn numbers."""
     text = re.sub(r"\d+\.\d{6}(?=  | )", "T.TTTTTT", text)
     text = re.sub(r"hash=[0-9a-f]{16}", "hash=HASH", text)
     text = re.sub(r"\b(xid|seq|ack)=[0-9a-f]+", lambda m: m[1] + "=" + "N" * (len(m[0]) - 4), text)
@@ -81,7 +81,7 @@ def test_every_scenario_has_a_ladder(path, reference):
 
 
 def test_a_capture_has_the_ladder_of_its_run(example, tmp_path):
-    """Without what only the machine says."""
+    """Without lines that only the machine prints."""
     capture = tmp_path / "x.pcapng"
     drywire("run", "-q", example, "--seed", "3", "--pcap", capture)
     ran = drywire("seq", example, "--seed", "3").stdout.splitlines()
@@ -92,7 +92,7 @@ def test_a_capture_has_the_ladder_of_its_run(example, tmp_path):
 
 
 def test_a_capture_of_somebody_elses(tmp_path):
-    """Its time begins with its first frame, whose sender is the machine."""
+    """Its time starts at its first frame, whose sender is the machine."""
     capture = tmp_path / "x.pcap"
     frames = [bytes.fromhex("ffffffffffff0200000000aa0806") + bytes(46),
               bytes.fromhex("0200000000aa0200000000bb88b5") + b"\x1b[2J" * 20]
@@ -109,7 +109,7 @@ def test_a_capture_of_somebody_elses(tmp_path):
 # ---- hostile text ----
 
 def hostile_capture(path):
-    """A capture whose comments and payloads would like to be more than text."""
+    """A capture with comments and payloads that try to be more than text."""
     def block(kind, body):
         size = struct.pack("<I", len(body) + 12)
         return struct.pack("<I", kind) + size + body + size

@@ -1,4 +1,4 @@
-"""The set-up: what is missing is found, named and installed, whatever the checkout contains."""
+"""The set-up: missing packages are detected, named and installed, for any checkout."""
 
 import os
 import re
@@ -41,15 +41,16 @@ def test_every_command_that_runs_pytest_is_isolated_from_the_checkout():
 
 
 def test_every_entry_point_asks_for_what_it_needs_before_it_starts():
-    """One without the set-up stops at a missing interpreter or cross compiler, and says no line to install it."""
+    """One without the check stops at a missing interpreter or cross compiler, without a line to install
+    it."""
     makefile = (ROOT / "Makefile").read_text() + (ROOT / "targets/targets.mk").read_text()
     entry = re.findall(r"^([a-z][a-z0-9_ -]*):(.*?)## .*\n((?:\t.*\n)*)", makefile, re.M)
     names = {name for name, _, _ in entry}
     assert {"sim-test", "test", "bench", "images", "update-hashes"} <= names
-    # What is named as a prerequisite would be built before the recipe asks.
+    # A prerequisite would be built before the recipe checks.
     unasked = {name for name, needs, recipe in entry if needs.strip() not in ("", "qemu-%:")
                or not recipe.startswith("\t$(Q)sh tools/setup.sh ")}
-    # These need the compiler alone, whose absence is said where it is first called, or say it themselves.
+    # These need only the compiler, whose absence is reported at its first call, or report it themselves.
     assert unasked == {"help", "all", "fresh-test", "clean"}, unasked
 
 

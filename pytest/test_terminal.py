@@ -1,4 +1,4 @@
-"""On a terminal of 80 columns no line wraps, and commands can be copied as they stand."""
+"""On a terminal of 80 columns no line wraps, and commands can be copied unchanged."""
 
 import os
 import pty
@@ -21,7 +21,7 @@ FAILS = ("title A title that is a good deal longer than the eighty columns that 
 
 
 def on_terminal(columns, *args):
-    """What the command prints there, line by line, without colours."""
+    """The output of the command there, line by line, without colours."""
     pid, fd = pty.fork()
     if pid == 0:
         ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -76,7 +76,7 @@ def test_what_is_no_terminal_gets_whole_lines(tmp_path):
 
 # ---- what a terminal would obey ----
 
-NAMES = {  # as it is shown, where that is another text
+NAMES = {  # as printed, if different
     b"esc\x1b[31m": r"esc\x1b[31m", b"line\nfeed": r"line\x0afeed", b"bell\x07": r"bell\x07", b"del\x7f": r"del\x7f",
     b"c1\xc2\x9b31m": r"c1\xc2\x9b31m", b"turn\xe2\x80\xae": r"turn\xe2\x80\xae", b"iso\xe2\x81\xa6": r"iso\xe2\x81\xa6",
     b"bad\xff": r"bad\xff", b"cut\xe2\x80": r"cut\xe2\x80", b"over\xc0\xaf": r"over\xc0\xaf",
@@ -86,7 +86,7 @@ HIDDEN = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u
 
 
 def in_folder(folder, *args):
-    """The exit code and both outputs, in which there is nothing that a terminal would obey."""
+    """The exit code and both outputs, which have no terminal control sequences."""
     done = subprocess.run([BUILD / "drywire", *args], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True)
     text = [x.decode(errors="surrogateescape") for x in (done.stdout, done.stderr)]
     assert not HIDDEN.search("".join(text)), text
@@ -99,7 +99,7 @@ def shown(name):
 
 @pytest.fixture(params=NAMES, ids=repr)
 def named(request, tmp_path):
-    """A folder with a scenario of that name, which fails, a file that is none, and a capture."""
+    """A folder with a failing scenario of that name, a file that is not a scenario, and a capture."""
     name = request.param
     (tmp_path / os.fsdecode(name + b".scn")).write_text(FAILS)
     (tmp_path / os.fsdecode(name + b".txt")).write_text("nonsense\n")

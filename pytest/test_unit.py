@@ -15,7 +15,7 @@ def test_unit(name):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-# What reads files of others, and 10 million damaged bytes of captures.
+# Readers of untrusted files, and 10 million damaged bytes of captures.
 READERS = {"test_capture": [], "test_capture_fuzz": ["10000000"], "test_journal": [], "test_scenario": []}
 
 

@@ -1,4 +1,4 @@
-"""No green without a reason: what was not tested fails, or the verdict says it."""
+"""No pass without evidence: untested parts fail the run, or the verdict reports them."""
 
 import json
 import re
@@ -65,7 +65,7 @@ def test_every_violation_has_a_row_in_the_table():
 
 
 def test_every_row_is_named_by_a_violation():
-    """A row that nobody can report is a promise that nobody keeps. Those of frames are named by number."""
+    """A row without a report is an oracle that is not checked. Those of frames are reported by number."""
     everything = "".join(text for path, text in sources() if path.name != "oracle_table.c")
     header = (ROOT / "sim/engine/oracle_table.h").read_text()
     rows = re.findall(r'ROW\((\w+), "([^"]+)"', header)
@@ -110,7 +110,7 @@ def test_both_runs_each_scenario_weak_and_strong():
              if re.search(r"^(memory |world +replay )", (ROOT / name).read_text(), re.M)}
     assert {(name, memory) for name in names for memory in ("weak", "strong")
             if memory == "strong" or name not in fixed} == set(runs)
-    for name in fixed:  # given up before a ring is used; when the machine looked is in the capture
+    for name in fixed:  # failed before a ring is used; the times of polls are in the capture
         assert " lie=" in (ROOT / name).read_text() or "/replay/" in name
     summary = drywire("run", "-q", "--memory", "both", "tests/scenarios").stdout
     assert f", {len(runs)} runs\n" in summary
@@ -220,7 +220,7 @@ UNUSED = {
 
 
 def text_around(line):
-    """The others first, for a peer line follows its serve line; where the line itself stands."""
+    """The others first, as a peer line follows its serve line; returns the line number."""
     others = UNUSED[line][0].split("\n")
     lines = ["title T", *sorted(others, key=lambda x: not x.startswith("serve"))]
     lines.insert(2, line)
@@ -320,7 +320,7 @@ const struct guest_ops *drywire_guest(void) { return &ops; }
 
 
 def lazy(folder):
-    """A guest that touches nothing."""
+    """A guest that accesses nothing."""
     source, guest = folder / "lazy.c", folder / "lazy.so"
     source.write_text(LAZY)
     assert command(["cc", "-I", ROOT, "-fPIC", "-shared", "-o", guest, source]).returncode == 0

@@ -1,5 +1,5 @@
-"""What Wireshark sees of drywire's captures with tools/wireshark/drywire.lua: comments and ring
-events show and filter, and their numbers are those of the run and its trace."""
+"""drywire's captures in Wireshark with tools/wireshark/drywire.lua: comments and ring events are shown
+and can be filtered, and their numbers are those of the run and its trace."""
 
 import functools
 import json
@@ -31,7 +31,7 @@ CASES = [
 
 @functools.cache
 def lua_for_root():
-    """Wireshark 4.4 runs no script for the superuser, whoever names it."""
+    """Wireshark 4.4 runs no script for the superuser."""
     done = command(["tshark", "-X", f"lua_script:{SCRIPT}", "-r", ROOT / "tests/captures/web-lost-synack.pcapng",
                     "-c", "1", "-T", "fields", "-e", "drywire.core"])
     return os.geteuid() != 0 or done.returncode == 0
@@ -47,7 +47,7 @@ def tshark(capture, *args):
 
 
 def rows(capture, only, *names):
-    """Fields of the packets that a display filter lets through, as dictionaries."""
+    """Fields of the packets that match a display filter, as dictionaries."""
     out = tshark(capture, "-Y", only, "-T", "fields", "-E", "separator=/t",
                  *[a for n in names for a in ("-e", n)])
     return [dict(zip(names, line.split("\t"))) for line in out.splitlines()]
@@ -79,7 +79,7 @@ TO_MACHINE, FROM_MACHINE = 1, 2
 
 
 class Run:
-    """A run with its capture, as Wireshark sees it, and its trace."""
+    """A run with its capture, as decoded by Wireshark, and its trace."""
 
     def __init__(self, scenario, folder, *options):
         self.scenario, self.capture = scenario, folder / "run.pcapng"
@@ -112,7 +112,7 @@ def run(request, tmp_path_factory):
 
 
 def test_nothing_is_malformed(run):
-    """Behind a damaged frame Wireshark puts streams together from damaged bytes."""
+    """After a damaged frame Wireshark reassembles streams from damaged bytes."""
     damaged = any(re.search("corrupted|truncated", p["drywire.fault"]) for p in run.packets)
     for p in run.packets:
         if not damaged or p["drywire.event"]:
@@ -178,7 +178,7 @@ def test_interrupts_and_notifications_are_there(run):
 
 
 def test_the_state_of_a_connection_is_the_traced_one(run):
-    """The trace has microseconds: within one of them any state that held is right."""
+    """The trace has microseconds: within one of them any state that was active is right."""
     changes = []
     for line in run.trace:
         m = re.match(r"t=(\d+) tcp: state conn=(\d+) from=(\w+) to=(\w+)", line)
@@ -274,7 +274,7 @@ def test_registers_come_when_asked_for(scenario, tmp_path):
 
 
 def test_into_a_pipe_everything_but_the_buffers_is_there(tmp_path):
-    """What cannot be written over does not say where frames went; it is a whole capture."""
+    """In a pipe, comments have no chain of frames; the capture is complete."""
     scenario = "tests/scenarios/native/lease.scn"
     whole = Run(scenario, tmp_path)
     piped = tmp_path / "piped.pcapng"
@@ -291,7 +291,7 @@ def test_into_a_pipe_everything_but_the_buffers_is_there(tmp_path):
 
 
 def test_a_foreign_record_is_named(tmp_path):
-    """The dissector takes no bytes for granted."""
+    """The dissector checks all bytes."""
     capture = tmp_path / "foreign.pcapng"
 
     def block(kind, body):

@@ -1,5 +1,5 @@
-"""Runs in workers: the same verdicts however many there are, a crash that is one run's own, many
-seeds, and an end that leaves nothing behind."""
+"""Runs in workers: the same verdicts with any number of workers, a crash that affects one run only, many
+seeds, and an end that leaves no files and processes."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def test_a_crash_is_one_runs_own(tmp_path):
 
 
 def test_a_guest_keeps_nothing_from_run_to_run(tmp_path):
-    """Its own variables are new in every run."""
+    """Its variables are initialised in every run."""
     counts = guest(tmp_path, 'if (runs++ == 0) printf("first poll\\n");')
     done = drywire("run", "--jobs", 1, "--guest", counts, "tests/guests/ping.scn", "tests/guests/ping.scn")
     assert done.stderr.count("first poll") == 2
@@ -162,7 +162,7 @@ def none_left(mark):
 
 
 def start_long(tmp_path, mark, ignored=()):
-    """A run of many seeds that has workers under way and is far from its end."""
+    """A run of many seeds with active workers that is far from its end."""
     def before():
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)

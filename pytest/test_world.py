@@ -1,6 +1,6 @@
-"""The far side in real time (`drywire world`): a scripted guest on a socketpair and on paths, and a
-guest that nobody here wrote, iPXE in QEMU. No assertion is about wall-clock time; the timeouts are
-guards against hanging."""
+"""The far side in real time (`drywire world`): a scripted guest on a socketpair and on paths, and an
+external guest, iPXE in QEMU. No assertion is about wall-clock time; the timeouts are guards against
+hanging."""
 
 import os
 import re
@@ -139,7 +139,7 @@ DISCOVER, OFFER, REQUEST, ACK = 1, 2, 3, 5
 
 
 def dhcp_answer(frame):
-    """(message type, xid, yiaddr) of a frame, None when it is no DHCP."""
+    """(message type, xid, yiaddr) of a frame; None: not DHCP."""
     if frame[12:14] != b"\x08\x00" or frame[23] != 17 or frame[36:38] != b"\x00\x44":
         return None
     return frame[42 + 242], struct.unpack("!I", frame[46:50])[0], frame[58:62]
@@ -150,7 +150,7 @@ def is_arp_reply(frame):
 
 
 def receive(w, wanted):
-    """The next frame that `wanted` says something about, and what it says."""
+    """The next frame for which `wanted` is true, and its result."""
     while True:
         frame = w.guest.recv(4096)
         answer = wanted(frame)
@@ -220,7 +220,7 @@ def test_a_signal_ends_it_cleanly(number, world):
 
 
 def test_what_came_before_the_signal_is_captured(world):
-    """A machine that powers off sends its last frame just before: on a busy host both are found together."""
+    """A machine that powers off sends its last frame just before: on a busy host both arrive together."""
     w = world("world native\n")
     gateway(w)
     w.process.send_signal(signal.SIGSTOP)
@@ -607,7 +607,7 @@ def test_help_says_what_is_not_judged():
 
 @pytest.mark.parametrize("kind", WORLDS)
 def test_ipxe_gets_its_lease_through_our_faults(kind, world, tmp_path):
-    """The unmodified boot ROM of iPXE on an unmodified QEMU, judged by what was on the wire."""
+    """The unmodified boot ROM of iPXE on an unmodified QEMU, checked by the frames on the wire."""
     assert shutil.which("qemu-system-x86_64"), "tools/setup.sh test installs it"
     w = world(f"world {kind}\nat 0ms drop rx dhcp.offer count=1\nat 0ms drop rx dhcp.ack count=1\n",
               by="path", options=["--limit", str(GUARD), "-v"])

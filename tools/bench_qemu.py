@@ -58,7 +58,7 @@ def start_up(target):
 
 
 def machine(target, *options):
-    """An argument vector for what is not a scenario."""
+    """An argument vector without a scenario."""
     binary, *board = {
         "x86_64": ["qemu-system-x86_64", "-M", "q35", "-bios", "qboot.rom",
                    "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",

@@ -4,10 +4,10 @@
 
 Each round starts a run that writes every kind of output and sends one of SIGINT, SIGTERM, SIGHUP and
 SIGKILL to the parent or to a worker. No process of it may be left, each file under its final name
-must be whole, and an end that was asked for leaves no temporary file. Then pairs of runs write to
+must be whole, and a requested end leaves no temporary file. Then pairs of runs write to
 one path, and runs write to a disk that is full. The moments are drawn from the seed; what a process
 does then is up to the machine, so a round is known by its number. Exit: 0, or 1 with a line for each
-thing that was found.
+problem.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def children(pid):
 
 
 def left_over(marker):
-    """Processes that are still there when the kernel had its time; they are ended here."""
+    """Processes that are left after the kernel had time to end them; they are ended here."""
     deadline = time.monotonic() + LEFT_S
     while (left := processes(marker)) and time.monotonic() < deadline:
         select.select([], [], [], 0.005)
@@ -92,7 +92,7 @@ def pcapng_problem(data):
 
 
 def file_problem(path):
-    """Why a file under its final name is not whole; None: it is."""
+    """Why a file under its final name is not complete; None: it is."""
     data = path.read_bytes()
     if path.suffix == ".pcapng":
         return pcapng_problem(data)
@@ -170,7 +170,7 @@ def one_kill(build, bad, folder, number, rng):
 
 
 def one_pair(build, bad, folder, number):
-    """Two runs into the same files: both end, and what stands there is whole."""
+    """Two runs into the same files: both end, and the files are complete."""
     outputs = ["--junit", folder / "junit.xml", "--pcap", folder / "one.pcapng", "--trace", folder / "one.trace"]
     marker = f"{os.getpid()}-pair-{number}"
     runs = [start(build, marker, "-q", *outputs, path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -181,7 +181,7 @@ def one_pair(build, bad, folder, number):
 
 
 def one_full_disk(build, folder, option, name):
-    """A disk of 4 KiB in a mount namespace of its own, filled; None: there is no namespace here."""
+    """A full disk of 4 KiB in its own mount namespace; None: namespaces are not available here."""
     script = (f'mount -t tmpfs -o size=4k none "{folder}" || exit 99; head -c 4096 /dev/zero > "{folder}/full"; '
               f'"{build}/drywire" run -q --{option} "{folder}/{name}" {LEASE} >&2; echo $?; ls -A "{folder}"')
     done = subprocess.run(["unshare", "-rm", "sh", "-c", script], cwd=ROOT, capture_output=True, text=True,
@@ -202,7 +202,7 @@ def main():
     args.build = args.build.resolve()
     rng = random.Random(args.seed)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):  # nohup and cron ignore some, and runs
-        signal.signal(number, signal.SIG_DFL)                      # would go on ignoring them
+        signal.signal(number, signal.SIG_DFL)                      # would continue to ignore them
     rounds, found, no_namespace = 0, 0, False
 
     def report(name, problems):

@@ -3,10 +3,10 @@
 
 Usage: gcov_from_serial.py LOG FOLDER        FOLDER: where that kernel's object files are
 
-The log is believed only as a whole: every line framed, none missing or damaged, `test: end` the last
+The log is accepted only as a whole: every line framed, none missing or damaged, `test: end` the last
 (targets/common/console.h), each file complete and of the build in FOLDER (targets/common/coverage.h).
 Only then are the files written, each beside its .gcno, over those of an earlier run.
-Exit: 0 written, 2 refused, with one line that says why.
+Exit: 0 written, 2 rejected, with the reason in one line.
 """
 
 import binascii
@@ -27,7 +27,7 @@ class Refused(Exception):
 
 
 def frames(log):
-    """The lines of the console, checked and without their frame; what firmware said is skipped."""
+    """The lines of the console, checked and without their frame; output of firmware is skipped."""
     lines = [line.rstrip(b"\r") for line in log.split(b"\n")]
     first = next((i for i, line in enumerate(lines) if line.startswith(b"@1 ")), len(lines))
     if lines.pop() or first >= len(lines):

@@ -26,7 +26,7 @@ def libslirp(binary):
 
 
 def measure(binary):
-    """{scenario: {memory: hash}} of what can run here, and the verdicts that are no pass."""
+    """{scenario: {memory: hash}} of all that can run here, and the verdicts that are not a pass."""
     done = subprocess.run([binary, "run", "--json", "--memory", "both", "tests/scenarios", "tests/captures"],
                           cwd=ROOT, capture_output=True, text=True, check=False)
     found, bad = {}, []

@@ -1,6 +1,4 @@
-/*
- * Print docs/markers.md: every trace event of the core, from the table that defines them.
- */
+/* Prints docs/markers.md: every trace event of the core, from the table that defines them. */
 #include "../core/trace/trace.h"
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How many small mistakes in core/ would the tests find? Draws them, makes each and sees who notices.
+"""Measures how many small mistakes in core/ the tests find: draws them, makes each and runs the tests.
 
 Usage: mutants.py [--count N] [--seed S] [--jobs J] [--build DIR] [--cc CC]; `make mutants N=200`.
 
@@ -7,13 +7,13 @@ A mutant is one change of one source file of core/ (mutate.py has the operators)
 the same share of the draw, each place in the sources the same chance within it. A change that does
 not compile, or makes the same object files, is drawn again; the latter are counted.
 
-First the simulator judges: `drywire run --memory both` of all scenarios and captures. Then, if it
-passed, the unit tests. The scenarios' stored hashes are not compared: they change with every byte,
-and do not tell right from wrong. The tree without a change must pass, or nothing is measured, and
-an end of drywire that is no verdict stops the measurement: it never counts as a find.
+First `drywire run --memory both` of all scenarios and captures. Then, if it passed, the unit tests. The
+scenarios' stored hashes are not compared: they change with every byte, also without a mistake. The tree
+without a change must pass, or nothing is measured, and an end of drywire without a verdict stops the
+measurement: it never counts as a find.
 
-Works on copies of the checkout in DIR/mutants/tree-J. What was judged is kept in
-DIR/mutants/SEED.jsonl, and is not judged again while the sources are the same.
+Works on copies of the checkout in DIR/mutants/tree-J. Results are stored in DIR/mutants/SEED.jsonl, and
+reused while the sources are the same.
 """
 
 import argparse
@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SUITE = ["run", "--json", "--memory", "both", "--jobs", "1", "tests/scenarios", "tests/captures"]
 EQUIVALENT = Path("tools/mutants.equivalent")
 
-# The interface of core/ is the truth of both sides, or of neither.
+# The interface of core/ is shared by both sides.
 CONTRACTS = {"core/virtio/virtio_spec.h"}
 FOLDERS = {"core/net", "core/virtio", "core/kernel"}
 
@@ -53,7 +53,7 @@ class ToolError(Exception):
 # ---- the draw ----
 
 def drawn_from(root):
-    """Sources of core/, and the headers of its rooms: the others are what it shares."""
+    """Sources of core/, and the headers of its folders: the others are shared."""
     found = []
     for path in sorted((root / "core").rglob("*.[ch]"), key=lambda p: str(p).encode()):
         name = str(path.relative_to(root))
@@ -167,7 +167,7 @@ class Tree:
         return reached
 
     def simulated(self, name):
-        """Can the simulator reach any object file of this source?"""
+        """True if the simulator can reach an object file of this source."""
         return not self.reached_by_drywire.isdisjoint(self.recipes.objects(name))
 
     def plain_object(self, target):
@@ -198,7 +198,7 @@ class Tree:
                 shutil.move(self.folder / old, self.folder / target)
 
     def build_objects(self, name, kept):
-        """None when all is built; else why the mutant is none."""
+        """None when all is built; else why it is not a mutant."""
         changed = {}
         for target in self.recipes.objects(name):
             changed[target] = self.plain_object(target)
@@ -290,7 +290,7 @@ def verdict_of(tree, changed):
 # ---- all of them ----
 
 class Kept:
-    """What was judged before, of the same sources: by the change."""
+    """Earlier results for the same sources, by change."""
 
     def __init__(self, path, sources_digest):
         self.path = path

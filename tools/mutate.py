@@ -1,9 +1,9 @@
-"""Small changes of C sources: which ones a text has, by operator. Used by mutants.py.
+"""Small changes of C sources: lists those of a text, by operator. Used by mutants.py.
 
-A text becomes tokens, so that comments, strings and #include are never touched; neither are the
+A text is split into tokens, so that comments, strings and #include are never changed; neither are the
 arguments of CHECK(), INVARIANTS() and static_assert(). A site is one change: the bytes
-[start, end) of the text and what replaces them. Whether it compiles, and whether it makes another
-program, is for the compiler to say.
+[start, end) of the text and what replaces them. The compiler decides whether it compiles, and whether it
+makes another program.
 """
 
 import re
@@ -40,8 +40,8 @@ LEFT_ALONE = {"CHECK", "INVARIANTS", "static_assert", "__asm__", "__attribute__"
 
 
 def tokenize(text):
-    """All tokens but space and comments. The value of `#define NAME value` is tokens, too; every
-    other directive is none."""
+    """All tokens but space and comments. The value of `#define NAME value` is tokens, too; other
+    directives have none."""
     tokens, at = [], 0
     while at < len(text):
         found = TOKEN.match(text, at)
@@ -70,7 +70,7 @@ def partners(tokens):
 
 
 def families(texts):
-    """Named constants that could be mistaken for each other: {name: its siblings}. Those of one
+    """Named constants that could be confused: {name: its siblings}. Those of one
     enum or of one run of #define lines, with the same first word; X(NAME, ...) of a list."""
     groups = []
     for text in texts:
@@ -95,7 +95,7 @@ def families(texts):
 
 
 class Text:
-    """One source text with its tokens and what of it is left alone."""
+    """One source text with its tokens and its unchanged parts."""
 
     def __init__(self, text, siblings):
         self.text = text

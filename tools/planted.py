@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Plant each bug of tests/bugs in a copy of the core and see who reports it.
+"""Plant each bug of tests/bugs in a copy of the core and check that it is reported.
 
 Usage: planted.py [--build DIR] [--cc CC] [NAME...]; `make bugs` runs all of them.
 
-A bug is a patch file, tests/bugs/NAME.patch. Its first line is a sentence that tells the mistake;
-then come lines `key: value`:
+A bug is a patch file, tests/bugs/NAME.patch. Its first line is a sentence about the mistake; lines `key:
+value` follow:
 
     scenario: FILE             the scenario that must fail in the simulator
     oracle: NAME...            one of these must report it, at one of the seeds 1 to 20
@@ -13,9 +13,9 @@ then come lines `key: value`:
                                the device names one; over mmio when the driver is not changed
     qemu TRANSPORT...: REGEX   what the verdict says there; over the other transports it must pass
 
-and the changes of files below core/, which must apply as they are. The build must be up to date
+and the changes of files below core/, which must apply unchanged. The build must be up to date
 (drywire and both kernels): only the object files that a patch reaches are compiled again.
-DIR/planted/NAME keeps the changed sources and what was linked.
+DIR/planted/NAME has the changed sources and the linked programs.
 """
 
 import argparse
@@ -54,7 +54,7 @@ class ToolError(Exception):
 
 
 class Bug:
-    """What a patch file says."""
+    """The contents of a patch file."""
 
     def __init__(self, path):
         self.name, self.path = path.stem, path
@@ -106,7 +106,7 @@ def bugs():
 # ---- programs and kernels with a change ----
 
 def revision_flag(folder):
-    """What the Makefile makes of the core's sources: a journal is replayed by the core that wrote it."""
+    """The Makefile's digest of the core's sources: a journal is replayed by the core that wrote it."""
     total = hashlib.sha256()
     for path in sorted((folder / "core").glob("*/*.[ch]"), key=lambda p: str(p).encode()):
         total.update(path.read_bytes())
@@ -173,7 +173,7 @@ def simulate(bug, binary):
 
 
 def boot(start, binary, kernel):
-    """ToolError when the verdict is another than it should be."""
+    """ToolError for a wrong verdict."""
     done = drywire(binary, "qemu", "--target", start.target, "--machine",
                    MACHINES[start.target][start.transport], "--kernel", kernel, "--device",
                    f"transport={start.transport} {start.device}", start.scenario)
@@ -186,7 +186,7 @@ def boot(start, binary, kernel):
 
 
 def judge(planter, bug, folder, pool):
-    """What the simulator reports, and the futures of what its kernels do, in `pool`."""
+    """The report of the simulator, and the futures of its kernels, in `pool`."""
     planter.plant(folder, bug.apply, ["drywire", *KERNELS])
     binary = ROOT / planter.build / "drywire"
     boots = [pool.submit(boot, start, binary, folder / f"planted/{start.target}/kernel.elf")
@@ -209,7 +209,7 @@ def main():
     names = options.names or list(known)
     planter = Planter(options.build, options.cc, ["drywire", *KERNELS])
     begun, missed = time.monotonic(), 0
-    # Most of the time of a kernel that fails is waiting for what does not come.
+    # A kernel that fails mostly waits for a time-out.
     with ThreadPoolExecutor(2) as bug_pool, ThreadPoolExecutor(8) as boot_pool:
         judged = {name: bug_pool.submit(judge, planter, known[name],
                                         ROOT / options.build / "planted" / name, boot_pool)

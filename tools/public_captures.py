@@ -3,9 +3,9 @@
 
     tools/public_captures.py FOLDER
 
-FOLDER has INDEX.tsv and EXPECT.tsv (tests/captures/public/README.md describes them). Captures stay
-as they are; single raw frames (*.bin) get a pcap header. Every scenario feeds all frames to the
-machine and then fetches something: the stream of EXPECT.tsv where the capture has one, else a page.
+FOLDER has INDEX.tsv and EXPECT.tsv (tests/captures/public/README.md describes them). Captures are
+unchanged; single raw frames (*.bin) get a pcap header. Every scenario feeds all frames to the machine
+and then fetches something: the stream of EXPECT.tsv where the capture has one, else a page.
 """
 
 import csv
@@ -17,7 +17,7 @@ from pathlib import Path
 TO = Path(__file__).resolve().parent.parent / "tests/captures/public"
 FETCH_S = 10
 PCAP = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
-# Link type SLL: `drywire` refuses it, and pytest/test_public_captures.py says that it does.
+# Link type SLL: rejected by `drywire`, as pytest/test_public_captures.py checks.
 FOREIGN = {"poc/tcpdump-icmp-cksum-oobr-1.pcap"}
 
 
