@@ -84,3 +84,17 @@ def test_two_network_devices(machine, transport, interrupts):
 def test_a_machine_whose_firmware_halts_says_which_one_to_take():
     run = drywire("qemu", "--machine", "q35", TWO)
     assert run.returncode == 2 and run.stderr.endswith("two network devices; --machine q35-seabios\n")
+
+
+@pytest.mark.parametrize("interrupts", ["off", "on"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_last_frame_has_left_before_the_power_is_off(target, interrupts, tmp_path):
+    """The device takes frames 0.2 s after it was given them; the program ends with the lease."""
+    scenario = tmp_path / "lease.scn"
+    scenario.write_text("world native\nrun netinfo\nexpect netinfo: src=dhcp\n")
+    late = [word for key in ("tx=timer", "x-txtimer=200000000")
+            for word in ("--arg", "-global", "--arg", f"virtio-net-device.{key}")]
+    run = drywire("qemu", "--target", target, "--device", f"interrupts={interrupts}", *late,
+                  "--nic-pcap", tmp_path / "nic.pcap", scenario)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "arp who-has 10.0.2.15 tell 10.0.2.15" in drywire("seq", tmp_path / "nic.pcap").stdout

@@ -169,6 +169,17 @@ uint64_t devices_deadline(const struct kernel *k)
     return at;
 }
 
+bool devices_sent(const struct kernel *k)
+{
+    for (unsigned i = 0; i < k->device_count; i++) {
+        const struct device *d = k->devices[i];
+
+        if (d->driver->sent && !d->driver->sent(d->state))
+            return false;
+    }
+    return true;
+}
+
 void devices_stop(struct kernel *k)
 {
     for (unsigned i = 0; i < k->device_count; i++)

@@ -116,7 +116,8 @@ unsigned kernel_programs(const struct kernel *k);
 /* True when nothing is left to do except by programs. */
 bool kernel_idle(const struct kernel *k);
 
-/* The same, but connections in TIME-WAIT are ignored. */
+/* The same, but connections in TIME-WAIT are ignored; and every frame has left, so that
+ * kernel_stop() loses none. */
 bool kernel_settled(const struct kernel *k);
 
 /* Power off: reset the devices. */
@@ -135,6 +136,7 @@ void devices_seed(struct kernel *k); /* once the stack is up */
 void devices_check(struct kernel *k, uint64_t now_ns);
 void devices_kick(struct kernel *k);
 uint64_t devices_deadline(const struct kernel *k);
+bool devices_sent(const struct kernel *k); /* no frame is left in the ring of a device */
 void devices_stop(struct kernel *k);
 
 /* process.c */

@@ -73,5 +73,6 @@ bool kernel_idle(const struct kernel *k)
 
 bool kernel_settled(const struct kernel *k)
 {
-    return !k->more && stack_settled(&k->stack) && (kernel_programs(k) || stack_unused(&k->stack));
+    return !k->more && devices_sent(k) && stack_settled(&k->stack) &&
+           (kernel_programs(k) || stack_unused(&k->stack));
 }

@@ -52,6 +52,8 @@ struct virtio_driver {
 
     /* For frames; NULL: not a network device. */
     struct netdev *(*netdev)(void *state);
+    /* True when the device has taken all frames: a reset loses none. NULL: not a network device. */
+    bool (*sent)(const void *state);
     /* Random bytes of the device: true once, when there are enough. NULL: not an entropy device. */
     bool (*seed)(void *state, uint8_t seed[VIRTIO_SEED_SIZE]);
 };

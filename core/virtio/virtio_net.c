@@ -353,6 +353,11 @@ void virtio_net_kick(struct virtio_net *n)
         n->more |= virtq_interrupts(&n->tx, true);
 }
 
+bool virtio_net_sent(const struct virtio_net *n)
+{
+    return n->dev.failed || n->tx.in_flight == 0;
+}
+
 void virtio_net_stop(struct virtio_net *n)
 {
     if (!n->dev.failed)
@@ -383,6 +388,11 @@ static uint64_t net_deadline(const void *state)
     return virtio_net_deadline(state);
 }
 
+static bool net_sent(const void *state)
+{
+    return virtio_net_sent(state);
+}
+
 static void net_stop(void *state)
 {
     virtio_net_stop(state);
@@ -404,4 +414,5 @@ const struct virtio_driver virtio_net_driver = {
     .deadline = net_deadline,
     .stop = net_stop,
     .netdev = net_netdev,
+    .sent = net_sent,
 };

@@ -64,6 +64,9 @@ void virtio_net_kick(struct virtio_net *n);
  * link and status, once more after each burst of activity. */
 uint64_t virtio_net_deadline(const struct virtio_net *n);
 
+/* True when the device had taken every frame at the last check, or has failed. */
+bool virtio_net_sent(const struct virtio_net *n);
+
 /* Reset the device: every buffer is the driver's again. */
 void virtio_net_stop(struct virtio_net *n);
 

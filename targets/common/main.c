@@ -14,8 +14,9 @@
 
 enum { STATUS_OK = 33, STATUS_FAIL = 35 };
 
-/* The time for connections to close after the last program has ended. */
-#define CLOSING_NS (2 * NS_PER_S)
+/* The time for connections to close after the last program has ended; how often to look. */
+#define CLOSING_NS      (2 * NS_PER_S)
+#define CLOSING_LOOK_NS NS_PER_MS
 
 /* Bytes of the build id after its note header. */
 enum { BUILD_ID_SHOWN = 4 };
@@ -197,16 +198,15 @@ static void bring_up(struct boot *boot)
     check_interrupts();
 }
 
-/* All programs have ended and nothing is pending: power off. */
-static void end_when_done(uint64_t now_ns, uint64_t *closing_ns)
+/* All programs have ended and nothing is pending: power off. Returns when to look again: no interrupt
+ * reports that the last frame has left. */
+static uint64_t end_when_done(uint64_t now_ns, uint64_t *closing_ns)
 {
-    if (!programs_done() || now_ns < options.until_us * NS_PER_US) {
-        *closing_ns = DEADLINE_NEVER;
-        return;
-    }
+    if (!programs_done() || now_ns < options.until_us * NS_PER_US)
+        return *closing_ns = DEADLINE_NEVER;
     *closing_ns = deadline_min(*closing_ns, now_ns + CLOSING_NS);
     if (!kernel_settled(&kernel) && now_ns < *closing_ns)
-        return;
+        return deadline_min(*closing_ns, now_ns + CLOSING_LOOK_NS);
     journal_stop();
     kernel_stop(&kernel);
     say_end(NULL, "");
@@ -226,7 +226,7 @@ static void idle(uint64_t at_ns)
 
 static _Noreturn void run(void)
 {
-    uint64_t closing_ns = DEADLINE_NEVER;
+    uint64_t closing_ns = DEADLINE_NEVER; /* the latest end, once the programs have ended */
 
     for (;;) {
         uint64_t now_ns = port_clock_ns(), at_ns = start_programs(now_ns), due_ns;
@@ -241,10 +241,9 @@ static _Noreturn void run(void)
             interrupts++;
             port_interrupt_done();
         }
-        end_when_done(now_ns, &closing_ns);
+        at_ns = deadline_min(at_ns, end_when_done(now_ns, &closing_ns));
         if (options.until_us * NS_PER_US > now_ns)
             at_ns = deadline_min(at_ns, options.until_us * NS_PER_US);
-        at_ns = deadline_min(at_ns, closing_ns);
         idle(deadline_min(at_ns, due_ns));
     }
 }

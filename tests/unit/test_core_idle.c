@@ -102,6 +102,24 @@ static void a_socket_without_a_program_is_something(void **state)
     is(k, true, true);
 }
 
+static void a_frame_that_the_device_has_not_taken_is_no_end(void **state)
+{
+    struct idle_test *t = *state;
+    struct kernel *k = t->k;
+    struct device spare = {.driver = virtio_driver_of(VIRTIO_ID_ENTROPY)};
+    struct virtio_net *nic = (void *)k->first.state;
+
+    k->first.driver = virtio_driver_of(VIRTIO_ID_NET);
+    k->devices[0] = &spare;
+    k->devices[1] = &k->first;
+    k->device_count = 2;
+    is(k, true, true);
+    nic->tx.in_flight = 1;
+    is(k, true, false);
+    nic->dev.failed = true; /* it will take none any more */
+    is(k, true, true);
+}
+
 static void the_next_poll_is_that_of_the_first_who_waits(void **state)
 {
     struct idle_test *t = *state;
@@ -146,6 +164,7 @@ int main(void)
         T(nothing_is_open_at_first_and_each_thing_alone_is_something),
         T(a_connection_is_over_when_closed_and_settled_in_time_wait),
         T(a_socket_without_a_program_is_something),
+        T(a_frame_that_the_device_has_not_taken_is_no_end),
         T(the_next_poll_is_that_of_the_first_who_waits),
     };
 
