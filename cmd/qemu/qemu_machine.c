@@ -275,6 +275,10 @@ static int qemu_add_devices(struct qemu_command *c, const struct scenario *sc, b
             qemu_add(c, "-global");
             qemu_add(c,
                      legacy ? "virtio-mmio.force-legacy=true" : "virtio-mmio.force-legacy=false");
+            if (recipe) {
+                qemu_add(c, "-global");
+                qemu_add(c, "virtio-mmio.ioeventfd=off");
+            }
         }
         if (i && device_is_net(d))
             qemu_add_cable(c, i);
