@@ -24,6 +24,8 @@ X86 = ["qemu-system-x86_64", "-M", "q35", "-bios", "qboot.rom",
        "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
        "-device", "virtio-net-pci,netdev=n,romfile="]
 RV = ["qemu-system-riscv64", "-M", "virt", "-device", "virtio-net-device,netdev=n"]
+# OpenSBI 1.6 prints this of an instruction that it hands back to the kernel; no line feed follows.
+OF_FIRMWARE = re.compile(r"system_opcode_insn: Invalid opcode for CSR read/write instruction")
 OK, PANIC = 33, 37
 PAGE = 4096
 
@@ -76,7 +78,7 @@ class Machine:
     def lines(self):
         """The bodies of the console's lines; each is complete, and none is missing but one that a panic
         cut."""
-        raw = self.text()
+        raw = OF_FIRMWARE.sub("", self.text())
         raw = raw[raw.index("@1 "):].splitlines()
         bodies, cut = [], None
         for line, after in zip(raw, [*raw[1:], ""]):

@@ -196,9 +196,9 @@ def test_a_device_tree_that_is_whole(tmp_path, tree):
 
 @pytest.mark.parametrize("damage", ["cut", "token", "reservations"])
 def test_a_damaged_device_tree(tmp_path, tree, damage):
-    structure = int.from_bytes(tree[8:12], "big")
+    chosen = tree.index(b"chosen\0")  # QEMU itself needs the node, to write the command line
     slot = tree.index(b"virtio_mmio@") - 4  # the token of a node
-    data = {"cut": tree[:structure + 600],
+    data = {"cut": tree[:chosen + 600],
             "token": tree[:slot] + b"\0\0\0\7" + tree[slot + 4:],
             "reservations": tree[:40] + b"\xff" * 16 + tree[56:]}[damage]
     done = boot_tree(tmp_path, data)
