@@ -198,8 +198,8 @@ static void bring_up(struct boot *boot)
     check_interrupts();
 }
 
-/* All programs have ended and nothing is pending: power off. Returns when to look again: no interrupt
- * reports that the last frame has left. */
+/* All programs have ended and nothing is pending: power off. Returns when to look again: no
+ * interrupt reports that the last frame has left. */
 static uint64_t end_when_done(uint64_t now_ns, uint64_t *closing_ns)
 {
     if (!programs_done() || now_ns < options.until_us * NS_PER_US)
