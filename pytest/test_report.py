@@ -308,7 +308,8 @@ def ring_matches(browser, queue, slots):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", ["common/web-everything-wrong", "slirp/web-packed-queue-3", "slirp/send-packed",
-                                  "slirp/web-legacy-no-any-layout", "slirp/web-indirect-legacy", "common/web-4mib"])
+                                  "slirp/web-legacy-no-any-layout", "slirp/web-indirect-legacy", "common/web-4mib",
+                                  "native/rng-two-nics"])
 def test_rings_are_shown_as_they_were(name, browser, tmp_path):
     page = report(f"tests/scenarios/{name}.scn", tmp_path, "--seed", 4, "--memory", "weak")
     states, elsewhere, (used, collected) = ring_states(data_of(page))
@@ -323,6 +324,10 @@ def test_rings_are_shown_as_they_were(name, browser, tmp_path):
             ring_matches(browser, queue, slots)
         position = browser.text("#position").replace("\u2009", "")
         assert position.startswith(f"event {event + 1} of {total}")
+    if name == "native/rng-two-nics":
+        titles = [browser.text(f"#rings .ring:nth-child({n}) h3") for n in range(1, 6)]
+        assert [t.split(" \u00b7 ")[0] for t in titles] == [
+            "receive (0)", "transmit (1)", "device 1 queue 0", "device 1 queue 1", "device 2 queue 0"]
 
 
 @pytest.mark.browser

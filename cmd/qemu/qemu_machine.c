@@ -260,8 +260,8 @@ static int qemu_add_devices(struct qemu_command *c, const struct scenario *sc, b
     if (m->one_nic && qemu_many_nics(sc))
         return qemu_cannot(
             sc, m, "has firmware that halts with two network devices; --machine q35-seabios");
-    for (unsigned i = 0; i <= sc->more_count; i++) {
-        const struct device_options *d = i ? &sc->more[i - 1] : &sc->device;
+    for (unsigned i = 0; i < scenario_device_count(sc); i++) {
+        const struct device_options *d = scenario_device(sc, i);
         enum transport_kind t = d->transport_given ? d->transport : first;
 
         if (qemu_check_device(sc, m, d, t))

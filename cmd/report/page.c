@@ -236,13 +236,13 @@ static void page_put_frames(FILE *out, const struct page_log *log)
     page_put_words(out, "words", &words);
 }
 
-/* event, queue, and the values that page.js expects of it. */
+/* event, queue (those of all devices are counted), and the values that page.js expects of it. */
 static void page_put_ring(FILE *out, const struct page_record *r, uint64_t *last_addr)
 {
     const struct page_ring *e = (const struct page_ring *)(r + 1);
     const struct page_descriptor *d = (const struct page_descriptor *)(e + 1);
 
-    fprintf(out, ",%u,%u", e->what, e->queue);
+    fprintf(out, ",%u,%u", e->what, e->device * FAKE_QUEUES_MAX + e->queue);
     switch ((enum vqueue_event)e->what) {
     case VQUEUE_STARTED:
         fprintf(out, ",%u,%u", e->size,

@@ -749,7 +749,10 @@ $("graph-hint").textContent = connections.length ? graphHint : "";
 const UNUSED = 0, GIVEN = 1, TAKEN = 2, BACK = 3, HOME = 4;
 const STATES = ["never used", "available to the device", "the device works on it", "used, not yet collected", "the driver's again"];
 const STATE_COLOURS = ["unused", "available", "working", "used", "home"];
+/* Queues of all devices are counted, two of each; those of the first one have names. */
 const QUEUES = ["receive", "transmit"];
+const queueText = (i) => (i < QUEUES.length ? `queue ${i}` : `device ${i >> 1} queue ${i & 1}`);
+const queueTitle = (i) => (i < QUEUES.length ? `${QUEUES[i]} (${i})` : queueText(i));
 
 /* The state of all queues after some number of ring events; copied now and then, so that going back
  * is short. */
@@ -822,7 +825,7 @@ Rings.EVERY = 2048;
 const ringState = new Rings();
 
 function ringText(e) {
-  const q = `queue ${e.queue}`;
+  const q = queueText(e.queue);
   const bytes = (parts) => parts.map((p) => (p.kind === 2 ? `table of ${p.len / 16}` : `${p.len} bytes ${p.kind ? "to write" : "to read"}`)).join(" + ");
   switch (e.what) {
     case STARTED: return `${q} is live: ${e.size} descriptors, ${e.flags & 1 ? "packed" : "split"}`;
@@ -871,7 +874,7 @@ function drawRing(q, i) {
       c.strokeRect(px + 1, py + 1, inner - 2, inner - 2);
     }
   }
-  v.title.textContent = `${QUEUES[i] || "queue"} (${i}) \u00b7 ${q.packed ? "packed" : "split"} \u00b7 ${q.size}` +
+  v.title.textContent = `${queueTitle(i)} \u00b7 ${q.packed ? "packed" : "split"} \u00b7 ${q.size}` +
     (q.eventIndex ? " \u00b7 event index" : "") + (q.indirect ? " \u00b7 indirect" : "");
   v.note.textContent = q.stopped ? "reset" :
     `${counts[GIVEN]} available, ${counts[TAKEN]} in work, ${counts[BACK]} used, ${counts[UNUSED] + counts[HOME]} the driver's; ` +
@@ -887,7 +890,7 @@ function drawRings() {
   const q = ringPick && ringState.queues[ringPick.queue];
   if (q && ringPick.slot < q.size) {
     const s = ringPick.slot, chain = q.chains.get(q.of[s]), part = chain && chain.parts.find((p) => p.slot === s);
-    text = `${QUEUES[ringPick.queue]} descriptor ${s}: ${STATES[q.state[s]]}` +
+    text = `${QUEUES[ringPick.queue] || queueText(ringPick.queue)} descriptor ${s}: ${STATES[q.state[s]]}` +
       (q.state[s] ? ` since ${seconds(time[q.since[s]])}, chain ${q.of[s]}` : "") +
       (part ? `, ${part.len} bytes at 0x${part.address.toString(16)}` : "");
   }

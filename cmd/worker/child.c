@@ -108,11 +108,11 @@ static void child_on_flight(void *ctx, uint64_t time_ns, enum direction dir, con
     page_log_flight(page_log, time_ns, dir, frame, len, d, fate, arrival_ns);
 }
 
-static void child_on_ring(void *ctx, uint64_t time_ns, const struct vqueue *q,
+static void child_on_ring(void *ctx, uint64_t time_ns, unsigned device, const struct vqueue *q,
                           enum vqueue_event what, unsigned chain, uint32_t value)
 {
     (void)ctx;
-    page_log_ring(page_log, time_ns, q, what, chain, value);
+    page_log_ring(page_log, time_ns, device, q, what, chain, value);
 }
 
 static void child_watch(void *ctx, const struct sim *s, const char *kind, const void *bytes,

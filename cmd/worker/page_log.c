@@ -83,8 +83,8 @@ static unsigned page_log_chain_length(const struct vchain *c)
     return n;
 }
 
-void page_log_ring(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqueue_event what,
-                   unsigned chain, uint32_t value)
+void page_log_ring(void *ctx, uint64_t time_ns, unsigned device, const struct vqueue *q,
+                   enum vqueue_event what, unsigned chain, uint32_t value)
 {
     struct page_log *log = ctx;
     bool available = what == VQUEUE_AVAILABLE;
@@ -105,6 +105,7 @@ void page_log_ring(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqu
                             .slots = about_chain ? q->chain[chain].count : 0,
                             .count = (uint16_t)count,
                             .size = (uint16_t)q->size,
+                            .device = (uint8_t)device,
                             .queue = (uint8_t)q->index,
                             .what = (uint8_t)what,
                             .packed = q->packed,

@@ -44,9 +44,9 @@ struct page_ring {
     uint16_t slots; /* packed: number of slots returned */
     uint16_t count;
     uint16_t size; /* of the queue (VQUEUE_STARTED) */
-    uint8_t queue, what;
+    uint8_t device, queue, what;
     bool packed, event_idx, indirect;
-    uint8_t padding[5];
+    uint8_t padding[4];
 };
 
 struct page_descriptor {
@@ -74,8 +74,8 @@ void page_log_free(struct page_log *log);
 void page_log_line(void *log, uint64_t time_ns, const char *line);
 void page_log_flight(void *log, uint64_t time_ns, enum direction dir, const uint8_t *frame,
                      size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns);
-void page_log_ring(void *log, uint64_t time_ns, const struct vqueue *q, enum vqueue_event what,
-                   unsigned chain, uint32_t value);
+void page_log_ring(void *log, uint64_t time_ns, unsigned device, const struct vqueue *q,
+                   enum vqueue_event what, unsigned chain, uint32_t value);
 
 /* The decisions, when the run has ended. Safe in a signal handler. */
 void page_log_tape(struct page_log *log, const struct decision *tape, size_t count);

@@ -10,6 +10,28 @@
  */
 enum { RESUME = 0x100 };
 
+/* No power of two. */
+enum { LIE_SIZE = 3 };
+
+/* The lies of a queue. The last one is absent; the first one receives. */
+static void queue_lie(struct vqueue *q, enum device_lie lie, bool last)
+{
+    bool rx = q->index == 0;
+
+    if (lie == LIE_QUEUE_ABSENT && last)
+        q->size_max = 0;
+    else if (lie == LIE_QUEUE_SIZE)
+        q->size_max = LIE_SIZE;
+    else if (lie == (rx ? LIE_RX_USED_INDEX : LIE_TX_USED_INDEX))
+        q->lie = VQUEUE_LIE_INDEX;
+    else if (lie == (rx ? LIE_RX_USED_ID : LIE_TX_USED_ID))
+        q->lie = VQUEUE_LIE_ID;
+    else if (lie == (rx ? LIE_RX_USED_TWICE : LIE_TX_USED_TWICE))
+        q->lie = VQUEUE_LIE_TWICE;
+    else if (rx && lie == LIE_RX_USED_LENGTH)
+        q->lie = VQUEUE_LIE_LENGTH;
+}
+
 void fake_virtio_start(struct fake_virtio *d, const struct fake_body_ops *body,
                        const struct fake_memory *memory, const struct fake_host *host,
                        const struct fake_virtio_config *config, const void *options)
@@ -31,6 +53,7 @@ void fake_virtio_start(struct fake_virtio *d, const struct fake_body_ops *body,
         d->queue[i].size_max = config->queue_size;
         d->queue[i].legacy = config->legacy;
         d->queue[i].lie = VQUEUE_HONEST;
+        queue_lie(&d->queue[i], config->lie, i == body->queues - 1);
     }
     if (body->start)
         body->start(d, options);

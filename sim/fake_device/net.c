@@ -9,27 +9,8 @@
 
 enum { NET_MTU = 1500, NET_ETH_HEADER = 14 };
 
-/* Less than a device may have (5.1.4.1), and a number that is no power of two. */
-enum { LIE_MTU_BYTES = 67, LIE_SIZE = 3 };
-
-/* The lies that a queue tells itself. */
-static void queue_lie(struct vqueue *q, enum device_lie lie)
-{
-    bool rx = q->index == VIRTIO_NET_RECEIVEQ1;
-
-    if (lie == LIE_QUEUE_ABSENT && !rx)
-        q->size_max = 0;
-    else if (lie == LIE_QUEUE_SIZE)
-        q->size_max = LIE_SIZE;
-    else if (lie == (rx ? LIE_RX_USED_INDEX : LIE_TX_USED_INDEX))
-        q->lie = VQUEUE_LIE_INDEX;
-    else if (lie == (rx ? LIE_RX_USED_ID : LIE_TX_USED_ID))
-        q->lie = VQUEUE_LIE_ID;
-    else if (lie == (rx ? LIE_RX_USED_TWICE : LIE_TX_USED_TWICE))
-        q->lie = VQUEUE_LIE_TWICE;
-    else if (rx && lie == LIE_RX_USED_LENGTH)
-        q->lie = VQUEUE_LIE_LENGTH;
-}
+/* Less than a device may have: 5.1.4.1. */
+enum { LIE_MTU_BYTES = 67 };
 
 struct fake_net *fake_net_of(const struct fake_virtio *d)
 {
@@ -403,8 +384,6 @@ static void net_start(struct fake_virtio *d, const void *options)
         n->options.mtu = LIE_MTU_BYTES;
     n->link_up = true;
     n->frames_in = 0;
-    for (unsigned i = 0; i < d->body->queues; i++)
-        queue_lie(&d->queue[i], d->config.lie);
 }
 
 static const struct key net_keys[] = {

@@ -146,7 +146,7 @@ static void host_ring(void *ctx, const struct vqueue *q, enum vqueue_event what,
 {
     struct machine_device *d = ctx;
 
-    d->machine->listener.ring(d->machine->listener.ctx, q, what, chain, value);
+    d->machine->listener.ring(d->machine->listener.ctx, d->index, q, what, chain, value);
 }
 
 static void host_violation(void *ctx, const char *oracle, const char *site, const char *clause,
@@ -297,7 +297,7 @@ static void devices_start_one(struct machine *m, const struct device_options *o)
 
     d->stream_count = 0;
     d->host.looked = &m->sim->looked;
-    d->host.ring = m->listener.ring && d->index == 0 ? host_ring : NULL;
+    d->host.ring = m->listener.ring ? host_ring : NULL;
     d->host.key = sim_draw(m->sim, host_stream(d, "device.key"));
     if (d->virtio && d->virtio->body != o->body) {
         free(d->virtio);

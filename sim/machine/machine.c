@@ -528,17 +528,22 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
 
 static void lie_check(struct machine *m)
 {
-    oracle_set_add(&m->sim->looked, DEVICE_LIE);
-    if (m->devices[0].virtio->live)
-        sim_fail(m->sim, FAILURE_SAFETY, "device.lie", m->guest->name,
-                 "the device lied, and its driver still uses it at the end of the run");
+    for (unsigned i = 0; i < m->device_count; i++) {
+        const struct fake_virtio *d = m->devices[i].virtio;
+
+        if (!d->config.lie)
+            continue;
+        oracle_set_add(&m->sim->looked, DEVICE_LIE);
+        if (d->live)
+            sim_fail(m->sim, FAILURE_SAFETY, "device.lie", m->guest->name,
+                     "device %u lied, and its driver still uses it at the end of the run", i);
+    }
 }
 
 void machine_stop(struct machine *m)
 {
     if (!sim_failed(m->sim)) {
-        if (m->devices[0].virtio->config.lie)
-            lie_check(m);
+        lie_check(m);
         machine_devices_check_leaks(m);
         if (m->guest->stop && !m->gave_up)
             m->guest->stop(m->state, m->sim->now_ns);

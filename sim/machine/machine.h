@@ -40,9 +40,9 @@ struct machine_listener {
     void (*frame)(void *ctx, const uint8_t *frame, size_t len);
     void (*trace)(void *ctx, unsigned id, const uint64_t *args, unsigned count);
     void (*line)(void *ctx, const char *text, size_t len);
-    /* NULL, or as in struct fake_host: of the first device. */
-    void (*ring)(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
-                 uint32_t value);
+    /* NULL, or as in struct fake_host, with the number of the device. */
+    void (*ring)(void *ctx, unsigned device, const struct vqueue *q, enum vqueue_event what,
+                 unsigned chain, uint32_t value);
     /* A frame is lost at the device: as in struct fake_wire. */
     void (*lost)(void *ctx, bool transmitted, const uint8_t *frame, size_t len, const char *why);
     /* The guest accesses a register of the device; may be NULL. */

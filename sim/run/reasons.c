@@ -38,6 +38,7 @@ static void write_record(struct reasons *r, const struct ring_record *e)
     put_le(record + 32, e->address, 8);
     record[40] = e->size;
     record[41] = e->space;
+    record[42] = e->device;
     pcapng_ring(&r->pcap, r->sim->now_ns, record, sizeof(record));
 }
 
@@ -175,10 +176,11 @@ static void frame_into(struct reasons *r, struct ring_record *e, uint32_t number
         pcapng_amend(&r->pcap, p->at, words, sizeof(RING_NOWHERE) - 1);
 }
 
-static void chain_event(struct reasons *r, const struct vqueue *q, enum vqueue_event what,
-                        unsigned chain, uint32_t value)
+static void chain_event(struct reasons *r, unsigned device, const struct vqueue *q,
+                        enum vqueue_event what, unsigned chain, uint32_t value)
 {
-    struct ring_record e = {.queue = (uint16_t)q->index, .id = q->chain[chain].id};
+    struct ring_record e = {
+        .queue = (uint16_t)q->index, .id = q->chain[chain].id, .device = (uint8_t)device};
 
     add_buffers(&e, q, chain, what == VQUEUE_AVAILABLE);
     if (what == VQUEUE_AVAILABLE) { /* a packed chain is already counted, a split one not yet */
@@ -190,6 +192,8 @@ static void chain_event(struct reasons *r, const struct vqueue *q, enum vqueue_e
         e.len = value;
     } else if (what == VQUEUE_WORKING) {
         e.kind = RECORD_WORKING;
+    } else if (device) { /* what it carries is no packet of the file */
+        e.kind = RECORD_FRAME;
     } else if (e.queue == RECEIVE_QUEUE) {
         e.kind = RECORD_FRAME;
         frame_into(r, &e, value);
@@ -203,10 +207,10 @@ static void chain_event(struct reasons *r, const struct vqueue *q, enum vqueue_e
     write_record(r, &e);
 }
 
-void reasons_ring(struct reasons *r, const struct vqueue *q, enum vqueue_event what, unsigned chain,
-                  uint32_t value)
+void reasons_ring(struct reasons *r, unsigned device, const struct vqueue *q,
+                  enum vqueue_event what, unsigned chain, uint32_t value)
 {
-    struct ring_record e = {.queue = (uint16_t)q->index};
+    struct ring_record e = {.queue = (uint16_t)q->index, .device = (uint8_t)device};
 
     if (!r->on)
         return;
@@ -216,7 +220,7 @@ void reasons_ring(struct reasons *r, const struct vqueue *q, enum vqueue_event w
     case VQUEUE_WORKING:
     case VQUEUE_USED:
     case VQUEUE_FRAME:
-        chain_event(r, q, what, chain, value);
+        chain_event(r, device, q, what, chain, value);
         return;
     case VQUEUE_STARTED:
         e.kind = RECORD_LIVE;

@@ -54,7 +54,7 @@ struct ring_record {
     uint16_t queue, id, slot;
     uint32_t count, len, packet, value;
     uint64_t address;
-    uint8_t size, space;
+    uint8_t size, space, device;
 };
 
 /* A packet whose destination is recorded later. */
@@ -94,8 +94,8 @@ void reasons_arrived(struct reasons *r, enum direction dir, const struct decoded
 void reasons_refused(struct reasons *r, const uint8_t *frame, size_t len, const char *why);
 
 /* The callbacks `ring` and `access` of struct machine_listener. */
-void reasons_ring(struct reasons *r, const struct vqueue *q, enum vqueue_event what, unsigned chain,
-                  uint32_t value);
+void reasons_ring(struct reasons *r, unsigned device, const struct vqueue *q,
+                  enum vqueue_event what, unsigned chain, uint32_t value);
 void reasons_register(struct reasons *r, bool write, enum reg_space space, uint64_t addr,
                       unsigned size, uint32_t value);
 

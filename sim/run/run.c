@@ -169,15 +169,15 @@ static void frame_seen(void *ctx, enum direction dir, const uint8_t *frame, size
                               c->far.wire.arrival_ns);
 }
 
-static void ring_told(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
-                      uint32_t value)
+static void ring_told(void *ctx, unsigned device, const struct vqueue *q, enum vqueue_event what,
+                      unsigned chain, uint32_t value)
 {
     struct run_context *c = ctx;
 
     if (c->options->capture)
-        reasons_ring(&c->far.reasons, q, what, chain, value);
+        reasons_ring(&c->far.reasons, device, q, what, chain, value);
     if (c->options->on_ring)
-        c->options->on_ring(c->options->ctx, c->sim.now_ns, q, what, chain, value);
+        c->options->on_ring(c->options->ctx, c->sim.now_ns, device, q, what, chain, value);
 }
 
 static void register_accessed(void *ctx, bool write, enum reg_space space, uint64_t addr,
@@ -259,6 +259,7 @@ static void act(void *ctx, uint64_t i)
 {
     struct run_context *c = ctx;
     const struct scenario_action *a = &c->scenario->actions[i];
+    struct fake_net *nic;
 
     if (machine_busy(&c->machine)) {
         sim_at(&c->sim, c->sim.now_ns + NS_PER_US, EVENT_FAULT, act, c, i);
@@ -270,8 +271,9 @@ static void act(void *ctx, uint64_t i)
         c->far.wire.fired[i] += kill_program(c, a->match);
         break;
     case ACTION_LINK:
-        c->far.wire.fired[i] += fake_net_of(c->machine.devices[0].virtio)->link_up != (bool)a->to;
-        fake_net_link(fake_net_of(c->machine.devices[0].virtio), a->to);
+        nic = fake_net_of(c->machine.devices[a->device].virtio);
+        c->far.wire.fired[i] += nic->link_up != (bool)a->to;
+        fake_net_link(nic, a->to);
         break;
     case ACTION_CUT:
     case ACTION_HEAL:

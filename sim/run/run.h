@@ -33,11 +33,11 @@ struct run_options {
     void (*on_lost)(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
                     size_t len, const struct decoded *d, const char *why);
     /* For timelines of a run: the same frame with its bytes and its arrival time (SIM_NEVER:
-     * never); events of queues and chains, as in struct fake_host. */
+     * never); events of queues and chains, as in struct machine_listener. */
     void (*on_flight)(void *ctx, uint64_t time_ns, enum direction dir, const uint8_t *frame,
                       size_t len, const struct decoded *d, const char *fate, uint64_t arrival_ns);
-    void (*on_ring)(void *ctx, uint64_t time_ns, const struct vqueue *q, enum vqueue_event what,
-                    unsigned chain, uint32_t value);
+    void (*on_ring)(void *ctx, uint64_t time_ns, unsigned device, const struct vqueue *q,
+                    enum vqueue_event what, unsigned chain, uint32_t value);
     /* Bytes that a program of the core read from a connection. */
     void (*on_read)(void *ctx, const void *bytes, size_t len);
     void *ctx;

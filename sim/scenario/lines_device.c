@@ -3,10 +3,34 @@
 #include "../fake_device/bodies.h"
 #include <string.h>
 
-/* Can a device of this kind lie so? */
-static bool lie_fits(const struct device_options *d)
+/* The device can lie so, whatever its transport. */
+static bool lie_fits_device(const struct device_options *d, bool wire)
 {
-#define LIE_WHERE(id, word, where) where
+#define LIE_WHO(id, word, where, who) who,
+    static const enum lie_device who[] = {LIE_BY_ANY, DEVICE_LIES(LIE_WHO)};
+#undef LIE_WHO
+
+    switch (who[d->lie]) {
+    case LIE_BY_ANY:
+        return true;
+    case LIE_BY_WIRE:
+        return wire;
+    case LIE_BY_NET:
+        return device_is_net(d);
+    case LIE_BY_CONFIG:
+        return d->body->config_size;
+    case LIE_BY_FIRST:
+        return wire || !device_is_net(d);
+    case LIE_BY_SECOND:
+        return wire || (!device_is_net(d) && d->body->queues > 1);
+    }
+    return false;
+}
+
+/* The same of its transport. */
+static bool lie_fits_transport(const struct device_options *d)
+{
+#define LIE_WHERE(id, word, where, who) where
     static const char where[] = "A" DEVICE_LIES(LIE_WHERE);
 #undef LIE_WHERE
 
@@ -29,7 +53,7 @@ static bool lie_fits(const struct device_options *d)
 static const char *const device_transports[] = {
     "mmio", "mmio-legacy", "pci-modern", "pci-transitional", "pci-legacy", NULL};
 
-#define LIE_WORD(id, word, where) word,
+#define LIE_WORD(id, word, where, who) word,
 static const char *const device_lies[] = {"none", DEVICE_LIES(LIE_WORD) NULL};
 #undef LIE_WORD
 
@@ -42,12 +66,12 @@ enum {
     KEY_RING,
     KEY_EVENT_IDX,
     KEY_INDIRECT,
+    KEY_LIE,
     KEYS_COMMON,
 
     KEY_PROFILE = KEYS_COMMON,
     KEY_INTERRUPTS,
     KEY_MSIX,
-    KEY_LIE,
     KEYS_OWN,
 };
 
@@ -64,7 +88,7 @@ static bool device_fits(struct reader *r, const struct device_options *d, uint32
         return reader_wrong(r, "any-layout= is for mmio-legacy and pci-legacy only");
     if (given & 1u << KEY_MSIX && d->transport < TRANSPORT_PCI_MODERN)
         return reader_wrong(r, "msix= is for the pci transports only");
-    if (!lie_fits(d))
+    if (!lie_fits_transport(d) || !lie_fits_device(d, d == &r->s->device))
         return reader_wrong(r, "lie=%s is not available for this device; see docs/scenarios.md",
                             device_lies[d->lie]);
     return true;
@@ -130,10 +154,10 @@ static bool device_keys(struct reader *r, struct device_options *d)
         [KEY_RING] = {"ring", VALUE_CHOICE, DEVICE(ring), .choices = rings},
         [KEY_EVENT_IDX] = {"event_idx", VALUE_TOGGLE, DEVICE(event_idx)},
         [KEY_INDIRECT] = {"indirect", VALUE_TOGGLE, DEVICE(indirect)},
+        [KEY_LIE] = {"lie", VALUE_CHOICE, DEVICE(lie), .choices = device_lies},
         [KEY_PROFILE] = {"profile", VALUE_CHOICE, DEVICE(profile), .choices = profiles},
         [KEY_INTERRUPTS] = {"interrupts", VALUE_TOGGLE, DEVICE(interrupts)},
         [KEY_MSIX] = {"msix", VALUE_TOGGLE, DEVICE(msix)},
-        [KEY_LIE] = {"lie", VALUE_CHOICE, DEVICE(lie), .choices = device_lies},
     };
     struct key keys[KEYS_OWN + FAKE_KEYS_MAX + 1] = {0};
 
@@ -172,8 +196,8 @@ bool line_device(struct reader *r)
     if (!d || (device_is_net(d) && !read_mac(r, d)) || !device_keys(r, d))
         return false;
     if (!first && device_machine_keys(d))
-        return reader_wrong(r, "profile=, interrupts=, msix= and lie= are for the first network "
-                               "device: they are of the whole machine");
+        return reader_wrong(r, "profile=, interrupts= and msix= are for the first network device: "
+                               "they are of the whole machine");
     if (!first)
         return true;
     d->transport_given |= d->given >> KEY_TRANSPORT & 1;
@@ -184,6 +208,7 @@ bool line_device(struct reader *r)
 bool devices_settle(struct reader *r)
 {
     const struct device_options *first = &r->s->device;
+    unsigned liars = first->lie != LIE_NONE;
 
     for (unsigned i = 0; i < r->s->more_count; i++) {
         struct device_options *d = &r->s->more[i];
@@ -202,6 +227,8 @@ bool devices_settle(struct reader *r)
             d->indirect = first->indirect;
         if (!(given >> KEY_ANY_LAYOUT & 1))
             d->any_layout = first->any_layout;
+        d->msix = first->msix;
+        liars += d->lie != LIE_NONE;
         if (device_is_net(d) && d->net.mrg_rxbuf == TOGGLE_DRAW)
             d->net.mrg_rxbuf = first->net.mrg_rxbuf;
         r->line = d->line;
@@ -212,6 +239,8 @@ bool devices_settle(struct reader *r)
                                 "the first that is found is the stack's: name it first");
         if (!device_fits(r, d, given & ((1u << KEYS_COMMON) - 1)))
             return false;
+        if (liars > 1)
+            return reader_wrong(r, "another device has a lie= already; one of them can lie");
     }
     return true;
 }

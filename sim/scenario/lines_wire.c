@@ -195,6 +195,23 @@ static bool at_frames(struct reader *r, struct scenario_action *a)
     return true;
 }
 
+static bool at_link(struct reader *r, struct scenario_action *a)
+{
+    static const struct key keys[] = {
+        {"device", VALUE_NUMBER, FIELD(scenario_action, device),
+         NUMBERS(0, SCENARIO_DEVICES_MAX - 1)},
+        {0},
+    };
+    uint32_t given = 0;
+
+    if (r->count < 4)
+        return reader_wrong(r, "'link' takes one word, up or down, and device=N");
+    a->to = word_is(&r->words[3], "up");
+    if (!a->to && !word_is(&r->words[3], "down"))
+        return reader_wrong(r, "unknown link state '%.20s'; use up or down", r->words[3].text);
+    return line_keys(r, keys, 4, a, &given);
+}
+
 bool line_at(struct reader *r)
 {
     static const char *const names[] = {
@@ -240,18 +257,16 @@ bool line_at(struct reader *r)
     if (a.kind <= ACTION_TRUNCATE) {
         if (!at_frames(r, &a))
             return false;
+    } else if (a.kind == ACTION_LINK) {
+        if (!at_link(r, &a))
+            return false;
     } else {
-        bool operand = a.kind == ACTION_KILL || a.kind == ACTION_LINK;
+        bool kill = a.kind == ACTION_KILL;
 
-        if (r->count != (operand ? 4u : 3u))
+        if (r->count != (kill ? 4u : 3u))
             return reader_wrong(r, "'%s' takes %s", verb->text,
-                                a.kind == ACTION_KILL   ? "one program"
-                                : a.kind == ACTION_LINK ? "one word, up or down"
-                                                        : "nothing else");
-        a.match = operand ? r->words[3].text : NULL;
-        if (a.kind == ACTION_LINK && !word_is(&r->words[3], "up") && !word_is(&r->words[3], "down"))
-            return reader_wrong(r, "unknown link state '%.20s'; use up or down", a.match);
-        a.to = a.kind == ACTION_LINK && word_is(&r->words[3], "up");
+                                kill ? "one program" : "nothing else");
+        a.match = kill ? r->words[3].text : NULL;
     }
     s->actions = reader_add(s, s->actions, &s->action_count, sizeof(*s->actions));
     s->actions[s->action_count - 1] = a;

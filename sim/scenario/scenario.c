@@ -363,6 +363,23 @@ static bool check_replay(struct reader *r)
                         s->replay.file, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
+/* The action's device exists and supports it. */
+static bool check_action_device(struct reader *r, const struct scenario_action *a)
+{
+    unsigned count = scenario_device_count(r->s);
+    const struct fake_body_ops *body;
+
+    if (a->kind != ACTION_LINK)
+        return true;
+    r->line = a->line;
+    if (a->device >= count)
+        return reader_wrong(r, "device=%u does not exist; the last device is %u", a->device,
+                            count - 1);
+    body = scenario_device(r->s, a->device)->body;
+    return body == &fake_net_body ||
+           reader_wrong(r, "device=%u is a %s, which has no link", a->device, body->name);
+}
+
 /* Checks that need all lines. */
 static bool check_whole(struct reader *r)
 {
@@ -376,7 +393,8 @@ static bool check_whole(struct reader *r)
         const struct scenario_action *a = &s->actions[i];
         bool started = a->kind != ACTION_KILL;
 
-        if (!within_limit(r, a->line, a->at_ns, "at") || !before_heal(r, a))
+        if (!within_limit(r, a->line, a->at_ns, "at") || !before_heal(r, a) ||
+            !check_action_device(r, a))
             return false;
         for (unsigned p = 0; p < s->program_count && !started; p++)
             started = !strcmp(s->programs[p].words[0], a->match);

@@ -177,7 +177,7 @@ enum action_kind {
     ACTION_CUT,       /* cut: nothing passes in either direction */
     ACTION_HEAL,      /* heal: every fault stops, rates included */
     ACTION_KILL,      /* kill PROGRAM: as if its operator did */
-    ACTION_LINK,      /* link up|down: the device's link status */
+    ACTION_LINK,      /* link up|down [device=N]: the device's link status */
 };
 
 /* `at T ACTION ...` */
@@ -191,6 +191,7 @@ struct scenario_action {
     uint64_t by_ns;    /* ACTION_DELAY */
     unsigned field;    /* ACTION_CORRUPT: of malform_fields, 0 is any bit */
     uint32_t to;       /* ACTION_TRUNCATE: length; ACTION_LINK: 1 up, 0 down */
+    unsigned device;   /* ACTION_LINK: its number, for scenario_device() */
     unsigned line;
 };
 
@@ -271,6 +272,17 @@ int scenario_parse(const char *path, const char *text, size_t len,
                    const struct scenario_reading *how, struct scenario **out, FILE *errors);
 
 void scenario_free(struct scenario *s);
+
+/* The devices by number: 0 is the one that the wire is at, the others follow in file order. */
+static inline unsigned scenario_device_count(const struct scenario *s)
+{
+    return 1 + s->more_count;
+}
+
+static inline const struct device_options *scenario_device(const struct scenario *s, unsigned i)
+{
+    return i ? &s->more[i - 1] : &s->device;
+}
 
 static inline bool scenario_allows(const struct scenario *s, enum allowance a)
 {

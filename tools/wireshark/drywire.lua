@@ -24,6 +24,7 @@ local f = drywire.fields
 
 f.version = ProtoField.uint8("drywire.version", "Version of the record")
 f.event = ProtoField.string("drywire.event", "Event")
+f.device = ProtoField.uint8("drywire.device", "Device")
 f.queue = ProtoField.uint16("drywire.queue", "Queue", base.DEC, queues)
 f.id = ProtoField.uint16("drywire.id", "Id of the chain", base.DEC)
 f.slot = ProtoField.uint16("drywire.slot", "Slot of the ring", base.DEC)
@@ -154,13 +155,24 @@ function drywire.dissector(buf, pinfo, tree)
         return buf:len()
     end
 
-    local kind, queue = buf(1, 1):uint(), buf(2, 2):le_uint()
+    local kind, queue, device = buf(1, 1):uint(), buf(2, 2):le_uint(), buf(42, 1):uint()
     local who = queue == NO_QUEUE and "device" or queues[queue] or "queue " .. queue
+
+    if device > 0 then -- the names are those of the first one's
+        who = "device " .. device .. (queue == NO_QUEUE and "" or " queue " .. queue)
+    end
 
     top:add(f.version, buf(0, 1))
     top:add(f.event, buf(1, 1), kinds[kind])
+    if kind ~= READ and kind ~= WRITE then
+        top:add(f.device, buf(42, 1))
+    end
     if queue ~= NO_QUEUE then
-        top:add_le(f.queue, buf(2, 2))
+        local item = top:add_le(f.queue, buf(2, 2))
+
+        if device > 0 then
+            item:set_text("Queue: " .. queue)
+        end
     end
     top:add_le(f.time, buf(16, 8), buf(16, 8):le_uint64() - UInt64(1000000000))
 
@@ -201,6 +213,7 @@ local function ring(tree, text)
     local queue, id = text:match("queue=(%d+) id=(%d+)")
 
     if queue then
+        tree:add(f.device, 0)
         tree:add(f.queue, tonumber(queue))
         tree:add(f.id, tonumber(id))
     else
