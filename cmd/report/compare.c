@@ -210,7 +210,20 @@ static void compare_tell(const struct comparison *c, const struct digest *g, boo
     }
 }
 
-/* Connections are compared in the order in which they were opened. */
+/* By address and ports, then by time: which of two programs connects first is not compared. */
+static int compare_order(const void *left, const void *right)
+{
+    const struct connection *x = left, *y = right;
+
+    if (x->remote != y->remote)
+        return x->remote < y->remote ? -1 : 1;
+    if (x->remote_port != y->remote_port)
+        return x->remote_port < y->remote_port ? -1 : 1;
+    if (x->local_port != y->local_port)
+        return x->local_port < y->local_port ? -1 : 1;
+    return x->first_frame < y->first_frame ? -1 : 1;
+}
+
 static int compare_digests(const struct comparison *c, const struct digest *a,
                            const struct digest *b)
 {
@@ -238,6 +251,9 @@ static int compare_p3(const struct comparison *c, bool verbose)
 
     digest_read(&a, &c->a->capture);
     digest_read(&b, &c->b->capture);
+    /* digest.by_ends has served its purpose: it is not valid after this. */
+    qsort(a.connections, a.connection_count, sizeof(*a.connections), compare_order);
+    qsort(b.connections, b.connection_count, sizeof(*b.connections), compare_order);
     result = compare_digests(c, &a, &b);
     if (!result)
         compare_tell(c, &a, verbose);
