@@ -28,8 +28,7 @@ static const struct qemu_machine machines[] = {
      {"-M", "q35", "-bios", "qboot.rom", X86_EXIT},
      "x86_64/kernel.elf",
      .pci = true,
-     .transport = TRANSPORT_PCI_MODERN,
-     .one_nic = true},
+     .transport = TRANSPORT_PCI_MODERN},
     {"microvm",
      "x86_64",
      "qemu-system-x86_64",
@@ -185,22 +184,14 @@ static enum transport_kind qemu_transport_of(const struct device_options *d,
     return d->transport_given ? d->transport : m->transport;
 }
 
-/* Further network devices are connected to nothing. */
-static void qemu_add_cable(struct qemu_command *c, unsigned index)
-{
-    size_t start = c->used;
-
-    qemu_add(c, "-netdev");
-    qemu_add_text(c, "hubport,id=n%u,hubid=%u", index, index);
-    qemu_add_made(c, start);
-}
-
-static void qemu_add_net(struct qemu_command *c, const struct device_options *d, unsigned index,
+/* Without a wire what it sends goes nowhere. A hub of its own would do the same, but QEMU 7.2 hands
+ * qboot the start of the kernel from a stack frame that has ended, and with a hub others write
+ * there: the firmware halts. */
+static void qemu_add_net(struct qemu_command *c, const struct device_options *d, bool wire,
                          bool pci)
 {
-    qemu_add_text(c, ",netdev=n");
-    if (index)
-        qemu_add_text(c, "%u", index);
+    if (wire)
+        qemu_add_text(c, ",netdev=n");
     qemu_add_text(c, ",mac=%02x:%02x:%02x:%02x:%02x:%02x", d->net.mac[0], d->net.mac[1],
                   d->net.mac[2], d->net.mac[3], d->net.mac[4], d->net.mac[5]);
     if (d->net.mtu)
@@ -222,7 +213,7 @@ static void qemu_add_device(struct qemu_command *c, const struct device_options 
     start = c->used;
     qemu_add_text(c, "%s-%s", d->body->name, pci ? "pci" : "device");
     if (device_is_net(d))
-        qemu_add_net(c, d, index, pci);
+        qemu_add_net(c, d, index == 0, pci);
     if (last && c->machine->slots && !pci)
         qemu_add_text(c, ",bus=virtio-mmio-bus.%u", c->machine->slots - 1 - last + index);
     qemu_add_text(c, ",packed=%s,event_idx=%s,indirect_desc=%s",
@@ -242,14 +233,6 @@ static void qemu_add_device(struct qemu_command *c, const struct device_options 
     qemu_add_made(c, start);
 }
 
-static bool qemu_many_nics(const struct scenario *sc)
-{
-    for (unsigned i = 0; i < sc->more_count; i++)
-        if (device_is_net(&sc->more[i]))
-            return true;
-    return false;
-}
-
 /* All devices, in the order of the scenario: the core finds them in this order. */
 static int qemu_add_devices(struct qemu_command *c, const struct scenario *sc, bool recipe)
 {
@@ -257,9 +240,6 @@ static int qemu_add_devices(struct qemu_command *c, const struct scenario *sc, b
     enum transport_kind first = qemu_transport_of(&sc->device, m);
     bool mmio = false, legacy = false;
 
-    if (m->one_nic && qemu_many_nics(sc))
-        return qemu_cannot(
-            sc, m, "has firmware that halts with two network devices; --machine q35-seabios");
     for (unsigned i = 0; i < scenario_device_count(sc); i++) {
         const struct device_options *d = scenario_device(sc, i);
         enum transport_kind t = d->transport_given ? d->transport : first;
@@ -280,8 +260,6 @@ static int qemu_add_devices(struct qemu_command *c, const struct scenario *sc, b
                 qemu_add(c, "virtio-mmio.ioeventfd=off");
             }
         }
-        if (i && device_is_net(d))
-            qemu_add_cable(c, i);
         qemu_add_device(c, d, i, sc->more_count, t, recipe);
     }
     return 0;
@@ -389,16 +367,15 @@ const char *qemu_emulator(const struct qemu_settings *s)
     return NULL;
 }
 
-/* The machine of the options, or the first of their target with the scenario's bus and room for its
- * devices; it exists (qemu_emulator()), as every target has both buses. */
+/* The machine of the options, or the first of their target with the scenario's bus; it exists
+ * (qemu_emulator()), as every target has both buses. */
 static const struct qemu_machine *qemu_choose(const struct scenario *sc,
                                               const struct qemu_settings *s)
 {
     const struct qemu_machine *m = machines;
 
     while (!qemu_is_wanted(s, m) ||
-           (!s->machine && sc->device.transport_given && !qemu_has_bus(m, sc->device.transport)) ||
-           (!s->machine && m->one_nic && qemu_many_nics(sc)))
+           (!s->machine && sc->device.transport_given && !qemu_has_bus(m, sc->device.transport)))
         m++;
     return m;
 }

@@ -50,7 +50,6 @@ struct qemu_machine {
     enum transport_kind transport; /* if the scenario names none */
     unsigned slots; /* of virtio-mmio devices, if the emulator starts with the last and the core
                      * with the first; 0: same order */
-    bool one_nic;   /* its firmware halts with more */
 };
 
 enum { QEMU_ARGUMENTS_MAX = 64, QEMU_TEXT_MAX = 8192 };
