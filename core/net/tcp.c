@@ -24,7 +24,7 @@ static bool tcp_may_move(enum tcp_state from, enum tcp_state to)
     case TCP_ESTABLISHED:
         return from == TCP_SYN_SENT || from == TCP_SYN_RECEIVED;
     case TCP_FIN_WAIT_1:
-        return from == TCP_ESTABLISHED || from == TCP_SYN_RECEIVED;
+        return from == TCP_ESTABLISHED;
     case TCP_FIN_WAIT_2:
     case TCP_CLOSING:
         return from == TCP_FIN_WAIT_1;
@@ -67,7 +67,7 @@ void tcp_end(struct tcp_conn *c)
     if (c->state != TCP_CLOSED)
         tcp_move(c, TCP_CLOSED);
     timers_off(c);
-    c->ack_now = c->resend = c->probe = false;
+    c->ack_now = c->resend = c->probe = c->override = false;
     if (!c->owned)
         tcp_conn_init(c, c->stack, c->number, c->rcv_buf, c->snd_buf);
     INVARIANTS(tcp_invariants(c));
@@ -134,11 +134,11 @@ uint32_t tcp_isn(const struct tcp_conn *c)
     return clock + (uint32_t)rng_hash(c->stack->isn_key, tuple, 2);
 }
 
-void tcp_start(struct tcp_conn *c)
+void tcp_start(struct tcp_conn *c, uint32_t iss)
 {
     CHECK(c->local_port != 0);
     CHECK(c->remote_port != 0);
-    c->iss = tcp_isn(c);
+    c->iss = iss;
     c->snd_una = c->snd_nxt = c->snd_max = c->iss;
     c->snd_start = c->iss + 1;
     c->recover = c->iss;
@@ -217,7 +217,7 @@ int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port)
     c->remote_port = port;
     if (!c->local_port)
         c->local_port = pick_port(s, addr, port);
-    tcp_start(c);
+    tcp_start(c, tcp_isn(c));
     tcp_move(c, TCP_SYN_SENT);
     return 0;
 }
@@ -401,25 +401,22 @@ void tcp_close(struct tcp_conn *c)
         tcp_end(c);
         break;
     case TCP_SYN_RECEIVED:
-    case TCP_ESTABLISHED:
-    case TCP_CLOSE_WAIT:
-        if (unread(c)) {
-            tcp_send_reset(c);
-            tcp_end(c);
-        } else {
-            queue_fin(c);
-        }
+        c->fin_queued = true; /* until the peer has acknowledged our SYN: section 3.10.4 */
         break;
+    case TCP_ESTABLISHED:
     case TCP_FIN_WAIT_1:
+    case TCP_FIN_WAIT_2:
+    case TCP_CLOSE_WAIT:
     case TCP_CLOSING:
     case TCP_LAST_ACK:
         if (unread(c)) {
             tcp_send_reset(c);
             tcp_end(c);
+        } else if (c->state == TCP_FIN_WAIT_2) {
+            c->linger_at_ns = c->stack->now_ns + TCP_FIN_WAIT_NS;
+        } else {
+            queue_fin(c);
         }
-        break;
-    case TCP_FIN_WAIT_2:
-        c->linger_at_ns = c->stack->now_ns + TCP_FIN_WAIT_NS;
         break;
     case TCP_TIME_WAIT:
         break;

@@ -49,12 +49,13 @@ enum {
     TCP_MSS_DEFAULT = 536, /* MUST-15 */
 };
 
-#define TCP_RTO_INITIAL_NS   (1 * NS_PER_S)   /* RFC 6298 (2.1) */
-#define TCP_RTO_MIN_NS       (1 * NS_PER_S)   /* (2.4) */
-#define TCP_RTO_MAX_NS       (60 * NS_PER_S)  /* (2.5) */
-#define TCP_RTO_AFTER_SYN_NS (3 * NS_PER_S)   /* (5.7) */
-#define TCP_R2_NS            (180 * NS_PER_S) /* give up after this time: MUST-23, SHLD-11 */
-#define TCP_DELACK_NS        (40 * NS_PER_MS) /* MUST-40 allows 500 ms */
+#define TCP_RTO_INITIAL_NS   (1 * NS_PER_S)    /* RFC 6298 (2.1) */
+#define TCP_RTO_MIN_NS       (1 * NS_PER_S)    /* (2.4) */
+#define TCP_RTO_MAX_NS       (60 * NS_PER_S)   /* (2.5) */
+#define TCP_RTO_AFTER_SYN_NS (3 * NS_PER_S)    /* (5.7) */
+#define TCP_R2_NS            (180 * NS_PER_S)  /* give up after this time: MUST-23, SHLD-11 */
+#define TCP_DELACK_NS        (40 * NS_PER_MS)  /* MUST-40 allows 500 ms */
+#define TCP_OVERRIDE_NS      (500 * NS_PER_MS) /* 0.1 to 1 s: section 3.8.6.2.1 */
 #define TCP_MSL_NS           (30 * NS_PER_S)
 #define TCP_FIN_WAIT_NS      (60 * NS_PER_S) /* for the peer's FIN, after the program closed */
 
@@ -101,6 +102,7 @@ struct tcp_conn {
     bool resend;               /* the segment at snd_una, once */
     uint8_t resend_reason;     /* enum retransmit_reason */
     bool probe;                /* one byte beyond a closed window */
+    bool override;             /* what the window allows, even if it is silly */
     unsigned segments_unacked; /* full segments received since the last ACK sent */
 
     /* RFC 6298. */
@@ -111,9 +113,11 @@ struct tcp_conn {
     uint64_t first_unacked_ns; /* since when nothing new was acknowledged: R2 */
     unsigned probes;           /* sent in this closed-window period */
 
-    /* RFC 5681, RFC 6582. */
+    /* RFC 5681, RFC 6582, RFC 3465. */
     uint32_t cwnd, ssthresh, recover;
+    uint32_t bytes_acked; /* since cwnd last grew, in congestion avoidance */
     unsigned dup_acks;
+    uint32_t dup_flight; /* in flight when the first of them came */
     bool recovering;
 
     /* RFC 5961 section 7. */

@@ -49,6 +49,7 @@ static enum drop_reason parse(const struct ipv4_packet *p, struct tcp_segment *g
         .src_port = be16_get(tcp->src_port),
         .dst_port = be16_get(tcp->dst_port),
         .seq = be32_get(tcp->seq),
+        .first = be32_get(tcp->seq),
         .ack = be32_get(tcp->ack),
         .wnd = be16_get(tcp->window),
         .flags = tcp->flags,
@@ -79,7 +80,7 @@ static void take_mss(struct tcp_conn *c, const struct tcp_segment *g)
 static void take_window(struct tcp_conn *c, const struct tcp_segment *g)
 {
     c->snd_wnd = g->wnd;
-    c->snd_wl1 = g->seq;
+    c->snd_wl1 = g->first;
     c->snd_wl2 = g->ack;
     if (c->snd_wnd > c->snd_wnd_max)
         c->snd_wnd_max = c->snd_wnd;
@@ -101,6 +102,8 @@ static void establish(struct tcp_conn *c, const struct tcp_segment *g)
     else
         TRACE(c->stack->platform, TRACE_TCP_CONNECTED, c->local_port, c->remote_addr,
               c->remote_port);
+    if (c->fin_queued) /* closed meanwhile */
+        tcp_move(c, TCP_FIN_WAIT_1);
 }
 
 static void take_irs(struct tcp_conn *c, const struct tcp_segment *g)
@@ -122,11 +125,14 @@ static unsigned children_waiting(const struct tcp_conn *listener)
     return n;
 }
 
+/* `above`: what the initial number must exceed, of an earlier connection of this pair; NULL: none.
+ */
 static void input_listen(struct tcp_conn *listener, const struct ipv4_packet *p,
-                         const struct tcp_segment *g)
+                         const struct tcp_segment *g, const uint32_t *above)
 {
     struct stack *s = listener->stack;
     struct tcp_conn *c;
+    uint32_t iss;
 
     if (g->flags & TCP_RST)
         return;
@@ -149,7 +155,8 @@ static void input_listen(struct tcp_conn *listener, const struct ipv4_packet *p,
     c->local_port = g->dst_port;
     c->remote_addr = p->src;
     c->remote_port = g->src_port;
-    tcp_start(c);
+    iss = tcp_isn(c);
+    tcp_start(c, above && seq_le(iss, *above) ? *above + 1 : iss);
     take_irs(c, g);
     c->snd_wnd = g->wnd;
     tcp_move(c, TCP_SYN_RECEIVED);
@@ -269,6 +276,26 @@ static void input_reset(struct tcp_conn *c, const struct tcp_segment *g)
 
 /* ---- fifth: ACK ---- */
 
+/* cwnd grows by what is acknowledged, however many ACKs say so: RFC 3465 sections 2.1 and 2.2; in
+ * slow start after a timeout by one segment an ACK, since one may acknowledge what arrived before.
+ */
+static void congestion_grow(struct tcp_conn *c, uint32_t acked)
+{
+    uint32_t most = seq_lt(c->snd_una, c->recover) ? c->mss : 2 * c->mss;
+
+    if (c->cwnd < c->ssthresh) {
+        c->cwnd += acked < most ? acked : most;
+    } else {
+        c->bytes_acked += acked;
+        if (c->bytes_acked >= c->cwnd) {
+            c->bytes_acked -= c->cwnd;
+            c->cwnd += c->mss;
+        }
+    }
+    if (c->cwnd > 2 * TCP_SND_BUFFER) /* more than can ever be in flight */
+        c->cwnd = 2 * TCP_SND_BUFFER;
+}
+
 /* RFC 5681 section 3.1 and 3.2, RFC 6582 section 3.2, for an ACK of `acked` new bytes. */
 static void congestion_ack(struct tcp_conn *c, uint32_t acked)
 {
@@ -276,34 +303,35 @@ static void congestion_ack(struct tcp_conn *c, uint32_t acked)
         c->resend = true;
         c->resend_reason = RETRANSMIT_PARTIAL;
         c->cwnd -= acked < c->cwnd ? acked : c->cwnd;
-        c->cwnd += c->mss;
+        if (acked >= c->mss || c->cwnd < c->mss)
+            c->cwnd += c->mss;
         return;
     }
     if (c->recovering) {
         uint32_t flight = tcp_flight(c) > c->mss ? tcp_flight(c) : c->mss;
 
         c->recovering = false;
+        c->bytes_acked = 0;
         c->cwnd = flight + c->mss < c->ssthresh ? flight + c->mss : c->ssthresh;
+        if (acked <= 4 * c->mss) /* so little was missing that the next duplicates mean a loss: */
+            c->recover = c->snd_una - 1; /* RFC 6582 section 4.1 */
         return;
     }
-    if (c->cwnd < c->ssthresh)
-        c->cwnd += acked < c->mss ? acked : c->mss;
-    else
-        c->cwnd += c->mss * c->mss / c->cwnd ? c->mss * c->mss / c->cwnd : 1;
-    if (c->cwnd > 2 * TCP_SND_BUFFER) /* more than can ever be in flight */
-        c->cwnd = 2 * TCP_SND_BUFFER;
+    congestion_grow(c, acked);
 }
 
 static void duplicate_ack(struct tcp_conn *c)
 {
-    uint32_t half = tcp_flight(c) / 2;
+    uint32_t half;
 
-    c->dup_acks++;
+    if (c->dup_acks++ == 0)
+        c->dup_flight = tcp_flight(c);
+    half = c->dup_flight / 2;
     if (c->recovering) {
         c->cwnd += c->mss;
         return;
     }
-    if (c->dup_acks != 3 || !seq_lt(c->recover, c->snd_una + 1))
+    if (c->dup_acks != 3 || !seq_lt(c->recover, c->snd_una))
         return;
     c->ssthresh = half > 2 * c->mss ? half : 2 * c->mss;
     c->cwnd = c->ssthresh + 3 * c->mss;
@@ -340,11 +368,13 @@ static void take_ack(struct tcp_conn *c, uint32_t ack)
         c->rto_at_ns = now_ns + c->rto_ns; /* (5.3) */
 }
 
-/* An open window ends probing; the probe byte may not have been accepted. */
+/* A peer whose window is closed is alive if it says so: its data waits without a limit (MUST-37).
+ * An open window ends probing; the probe byte may not have been accepted. */
 static void window_changed(struct tcp_conn *c)
 {
-    c->first_unacked_ns = c->stack->now_ns; /* the peer is alive */
-    if (c->persist_at_ns == DEADLINE_NEVER || c->snd_wnd == 0)
+    if (c->snd_wnd == 0 || c->probes)
+        c->first_unacked_ns = c->stack->now_ns;
+    if (c->snd_wnd == 0 || !c->probes)
         return;
     c->persist_at_ns = DEADLINE_NEVER;
     c->probes = 0;
@@ -375,8 +405,8 @@ static bool tcp_input_ack(struct tcp_conn *c, const struct ipv4_packet *p,
         tcp_challenge(c);
         return false;
     }
-    update = seq_le(c->snd_una, g->ack) &&
-             (seq_lt(c->snd_wl1, g->seq) || (c->snd_wl1 == g->seq && seq_le(c->snd_wl2, g->ack)));
+    update = seq_le(c->snd_una, g->ack) && (seq_lt(c->snd_wl1, g->first) ||
+                                            (c->snd_wl1 == g->first && seq_le(c->snd_wl2, g->ack)));
     if (seq_lt(c->snd_una, g->ack))
         take_ack(c, g->ack);
     else if (g->ack == c->snd_una && !g->had_data && !(g->flags & TCP_FIN) &&
@@ -565,12 +595,36 @@ static void fin_reached(struct tcp_conn *c)
     }
 }
 
+/* A FIN with the sequence number `at`, not beyond the window. One that data has gone past means
+ * nothing; of those after a gap the last one counts. */
+static void fin_arrived(struct tcp_conn *c, uint32_t at)
+{
+    c->ack_now = true;
+    if (!c->fin_received && seq_le(c->rcv_nxt, at)) {
+        c->fin_seen = true;
+        c->fin_seq = at;
+    }
+    if (c->state == TCP_TIME_WAIT)
+        tcp_enter_time_wait(c); /* perhaps our last ACK was lost */
+}
+
+/* Is it where the data ends, or did data come that contradicts it? */
+static void fin_check(struct tcp_conn *c)
+{
+    if (c->rcv_nxt == c->fin_seq)
+        fin_reached(c);
+    else if (seq_lt(c->fin_seq, c->rcv_nxt))
+        c->fin_seen = false;
+}
+
 /* ---- 3.10.7.4 as a whole ---- */
 
 /* Longer than a screen because it is the numbered list of the specification. */
 static void input_synchronised(struct tcp_conn *c, const struct ipv4_packet *p,
                                struct tcp_segment *g)
 {
+    uint32_t fin_at;
+
     /* First, the sequence number. A RST has its own, stricter rules. */
     if (g->flags & TCP_RST) {
         input_reset(c, g); /* second */
@@ -595,6 +649,7 @@ static void input_synchronised(struct tcp_conn *c, const struct ipv4_packet *p,
     }
     if (tcp_seg_len(g) && (c->rcv_adv == c->rcv_nxt || seq_lt(g->seq, c->rcv_nxt)))
         c->ack_now = true; /* a probe of our closed window, or old bytes again */
+    fin_at = g->seq + tcp_seg_len(g) - 1;
     trim(c, g);
 
     /* Fifth, the ACK field. */
@@ -613,17 +668,11 @@ static void input_synchronised(struct tcp_conn *c, const struct ipv4_packet *p,
     if (g->len)
         input_data(c, g);
 
-    /* Eighth, FIN; it is valid when everything before it has been received. */
-    if ((g->flags & TCP_FIN) && !c->fin_seen) {
-        c->fin_seen = true;
-        c->fin_seq = g->seq + g->len;
-    }
-    if (c->fin_seen && !c->fin_received && c->rcv_nxt == c->fin_seq)
-        fin_reached(c);
-    else if (g->flags & TCP_FIN)
-        c->ack_now = true;
-    if (c->state == TCP_TIME_WAIT && (g->flags & TCP_FIN))
-        tcp_enter_time_wait(c); /* perhaps our last ACK was lost */
+    /* Eighth, FIN. */
+    if (g->flags & TCP_FIN)
+        fin_arrived(c, fin_at);
+    if (c->fin_seen && !c->fin_received)
+        fin_check(c);
 }
 
 static struct tcp_conn *find(struct stack *s, uint32_t remote, uint16_t remote_port,
@@ -644,6 +693,27 @@ static struct tcp_conn *find(struct stack *s, uint32_t remote, uint16_t remote_p
     return listener;
 }
 
+/* A SYN that is newer than all that the peer sent in a connection that waits for old segments may
+ * open the next one: RFC 9293 MAY-2. */
+static bool may_reopen(const struct tcp_conn *c, const struct tcp_segment *g)
+{
+    return (g->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && seq_lt(c->rcv_nxt, g->seq) && !c->owned;
+}
+
+static void reopen(struct tcp_conn *c, const struct ipv4_packet *p, const struct tcp_segment *g)
+{
+    struct stack *s = c->stack;
+    uint32_t above = c->snd_max;
+    struct tcp_conn *listener;
+
+    tcp_end(c);
+    listener = find(s, p->src, g->src_port, g->dst_port);
+    if (listener)
+        input_listen(listener, p, g, &above);
+    else
+        tcp_reset_reply(s, p, g);
+}
+
 void tcp_input(struct stack *s, const struct ipv4_packet *p)
 {
     struct tcp_segment g;
@@ -657,6 +727,12 @@ void tcp_input(struct stack *s, const struct ipv4_packet *p)
         return;
     }
     c = find(s, p->src, g.src_port, g.dst_port);
+    if (c && c->ack_now)
+        tcp_output(c); /* an ACK for each segment that asks for one, also within one poll */
+    if (c && c->state == TCP_TIME_WAIT && may_reopen(c, &g)) {
+        reopen(c, p, &g);
+        return;
+    }
     if (!c) { /* section 3.10.7.1 */
         stack_drop(s, DROP_TCP_PORT);
         tcp_reset_reply(s, p, &g);
@@ -664,7 +740,7 @@ void tcp_input(struct stack *s, const struct ipv4_packet *p)
     }
     switch (c->state) {
     case TCP_LISTEN:
-        input_listen(c, p, &g);
+        input_listen(c, p, &g, 0);
         break;
     case TCP_SYN_SENT:
         input_syn_sent(c, p, &g);

@@ -35,8 +35,8 @@ struct tcp_conn *tcp_allocate(struct stack *s);
 /* Initial sequence number of a connection whose addresses and ports are set: RFC 6528. */
 uint32_t tcp_isn(const struct tcp_conn *c);
 
-/* Prepare a block to send from iss: SYN first. */
-void tcp_start(struct tcp_conn *c);
+/* Prepare a block to send from `iss`: SYN first. */
+void tcp_start(struct tcp_conn *c, uint32_t iss);
 
 /* Update srtt, rttvar and rto_ns after a round trip of `r` ns, RFC 6298 (2.2) to (2.5). */
 void tcp_rtt_sample(struct tcp_conn *c, uint64_t r);
@@ -79,6 +79,7 @@ void tcp_invariants(const struct tcp_conn *c);
 struct tcp_segment {
     uint16_t src_port, dst_port;
     uint32_t seq, ack, wnd;
+    uint32_t first; /* seq, before it was trimmed */
     uint8_t flags;
     uint32_t len;  /* of the data */
     bool had_data; /* before it was trimmed */

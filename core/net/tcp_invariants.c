@@ -19,6 +19,7 @@ static void closed_invariants(const struct tcp_conn *c)
     CHECK(!c->ack_now);
     CHECK(!c->resend);
     CHECK(!c->probe);
+    CHECK(!c->override);
     CHECK(!c->listener);
     if (c->state == TCP_LISTEN) {
         CHECK(c->owned);
@@ -149,7 +150,7 @@ static void state_invariants(const struct tcp_conn *c)
         CHECK(c->delack_at_ns == DEADLINE_NEVER);
         break;
     case TCP_SYN_RECEIVED:
-        CHECK(!c->fin_queued);
+        CHECK(!c->fin_queued || !c->owned);
         CHECK(!c->fin_seen);
         CHECK(c->snd_una == c->iss);
         CHECK(c->snd_start == c->iss + 1);

@@ -180,13 +180,16 @@ struct sendable {
 static struct sendable sendable(const struct tcp_conn *c)
 {
     uint32_t end = tcp_snd_end(c), window = c->snd_wnd;
-    uint32_t used = c->snd_nxt - c->snd_una;
+    uint32_t used = c->snd_nxt - c->snd_una, allowed = c->cwnd;
+    bool again = seq_lt(c->snd_nxt, c->snd_max);
     struct sendable out = {0};
     uint32_t room, left;
 
     if (c->fin_queued && seq_lt(end, c->snd_nxt))
         return out; /* FIN was sent */
-    window = c->cwnd < window ? c->cwnd : window;
+    if (!again && !c->recovering && c->dup_acks <= 2)
+        allowed += c->dup_acks * c->mss; /* a segment has left the network: RFC 3042 */
+    window = allowed < window ? allowed : window;
     room = used < window ? window - used : 0;
     left = end - c->snd_nxt;
     out.len = left < room ? left : room;
@@ -196,8 +199,10 @@ static struct sendable sendable(const struct tcp_conn *c)
     out.held_back = (left || c->fin_queued) && out.len == 0 && !out.fin;
 
     /* Silly window avoidance of the sender: a full segment, all data, or half of the largest window
-     * (MUST-38). No Nagle: all data is sent at once. */
-    if (out.len && out.len < left && out.len < c->mss && out.len < c->snd_wnd_max / 2) {
+     * (MUST-38). Not for what was sent before the window shrank. No Nagle: all data is sent at
+     * once. */
+    if (!again && !c->override && out.len && out.len < left && out.len < c->mss &&
+        out.len < c->snd_wnd_max / 2) {
         out.len = 0;
         out.held_back = true;
     }
@@ -212,7 +217,7 @@ static bool output_data(struct tcp_conn *c)
         struct sendable next = sendable(c);
 
         if (next.held_back && c->rto_at_ns == DEADLINE_NEVER && c->persist_at_ns == DEADLINE_NEVER)
-            c->persist_at_ns = c->stack->now_ns + c->rto_ns;
+            c->persist_at_ns = c->stack->now_ns + (c->snd_wnd ? TCP_OVERRIDE_NS : c->rto_ns);
         if (!next.len && !next.fin)
             return true;
         if (!conn_send(c, c->snd_nxt, next.len, TCP_ACK | (next.fin ? TCP_FIN : 0)))
@@ -220,20 +225,18 @@ static bool output_data(struct tcp_conn *c)
         sent(c, c->snd_nxt, next.len + next.fin);
         c->snd_nxt += next.len + next.fin;
         c->persist_at_ns = DEADLINE_NEVER;
+        c->override = false;
         c->probes = 0;
     }
     return true;
 }
 
-/* One byte, or what fits, into a window that is closed or silly; or FIN when only it is left. The
- * reply contains the window (section 3.8.6.1). */
+/* One byte beyond a closed window, or FIN when only it is left. The reply contains the window
+ * (section 3.8.6.1). */
 static void output_probe(struct tcp_conn *c)
 {
-    uint32_t end = tcp_snd_end(c), left = end - c->snd_una;
-    uint32_t len = c->snd_wnd ? c->snd_wnd : 1;
+    uint32_t left = tcp_snd_end(c) - c->snd_una, len = left ? 1 : 0;
 
-    len = len < left ? len : left;
-    len = len < c->mss ? len : c->mss;
     c->probe = false;
     if (!left && !c->fin_queued)
         return;
@@ -270,7 +273,7 @@ void tcp_output(struct tcp_conn *c)
             room = output_resend(c);
         if (c->probe && room)
             output_probe(c);
-        if (room && c->persist_at_ns == DEADLINE_NEVER)
+        if (room)
             room = output_data(c);
         break;
     case TCP_FIN_WAIT_2:

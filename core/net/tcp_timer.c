@@ -33,7 +33,8 @@ void tcp_rtt_sample(struct tcp_conn *c, uint64_t r)
 
 /* ---- what expires ---- */
 
-/* RFC 6298 section 5, (5.4) to (5.7), with RFC 5681 section 3.1 for the windows. */
+/* RFC 6298 section 5, (5.4) to (5.7), with RFC 5681 section 3.1 for the windows. What a peer that
+ * has closed its window does not acknowledge is not lost: it is probed (RFC 9293 section 3.8.6). */
 static void rto_expired(struct tcp_conn *c)
 {
     struct stack *s = c->stack;
@@ -44,11 +45,19 @@ static void rto_expired(struct tcp_conn *c)
         tcp_abort(c, c->soft_error ? c->soft_error : ERR_TIMEDOUT);
         return;
     }
+    if (c->snd_wnd == 0 && c->state != TCP_SYN_SENT && c->state != TCP_SYN_RECEIVED) {
+        c->snd_nxt = c->snd_una;
+        c->rtt_start_ns = 0;
+        c->rto_at_ns = DEADLINE_NEVER;
+        c->persist_at_ns = s->now_ns;
+        return;
+    }
     if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
         c->syn_retried = true;
     else if (!again)
         c->ssthresh = half > 2 * c->mss ? half : 2 * c->mss;
     c->cwnd = c->mss;
+    c->bytes_acked = 0;
     c->recover = c->snd_max;
     c->recovering = false;
     c->dup_acks = 0;
@@ -64,6 +73,11 @@ static void persist_expired(struct tcp_conn *c)
 {
     uint64_t wait_ns = c->rto_ns;
 
+    if (c->snd_wnd) { /* silly windows are avoided for a while only: section 3.8.6.2.1 */
+        c->override = true;
+        c->persist_at_ns = DEADLINE_NEVER;
+        return;
+    }
     if (c->stack->now_ns - c->first_unacked_ns >= TCP_R2_NS && c->probes) {
         tcp_abort(c, ERR_TIMEDOUT);
         return;

@@ -20,7 +20,7 @@
 #include "../../sim/frame/decode.h"
 #include "fake_platform.h"
 
-enum { SENT_MAX = 256, ROOM_ALWAYS = 1000000 };
+enum { SENT_MAX = 2048, ROOM_ALWAYS = 1000000 };
 
 static const uint8_t peer_mac[6] = {0x52, 0x55, 0x0a, 0x00, 0x02, 0x02};
 static const uint8_t own_mac[6] = {0x02, 0, 0, 0, 0, 1};

@@ -159,9 +159,12 @@ static void each_ack_adds_a_segment_until_the_threshold(void **state)
         seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
         assert_int_equal(c->cwnd, i * 1000);
     }
-    acked += 1000;
-    seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0); /* (3): SMSS * SMSS / cwnd */
-    assert_int_equal(c->cwnd, 5200);
+    for (unsigned i = 0; i < 5; i++) { /* from there by one segment for each window of bytes */
+        assert_int_equal(c->cwnd, 5000);
+        acked += 1000;
+        seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
+    }
+    assert_int_equal(c->cwnd, 6000);
     over(x, c);
 }
 
@@ -196,7 +199,8 @@ static void the_window_of_a_fast_recovery(void **state)
     for (unsigned i = 0; i < 2; i++)
         seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
     run(x);
-    assert_int_equal(segments(x), 0);
+    assert_int_equal(segments(x), 2); /* limited transmit: RFC 3042 */
+    assert_int_equal(c->cwnd, 10000);
     assert_false(c->recovering);
     seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
     assert_true(c->recovering);
