@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conftest import BUILD, ROOT, command, drywire
+from conftest import BUILD, ROOT, TARGETS, command, drywire
 
 PLAIN = "tests/scenarios/native/rng.scn"
 TRANSPORTS = ["mmio", "mmio-legacy", "pci-modern", "pci-transitional", "pci-legacy"]
@@ -102,9 +102,21 @@ def test_wrong_lines(line, words, tmp_path):
 
 
 @pytest.mark.qemu
-def test_what_only_the_simulator_can_is_refused(tmp_path):
-    done = drywire("qemu", "--target", "rv64", "tests/scenarios/native/rng-late.scn")
-    assert done.returncode == 2 and "has a virtio-rng of its own; for the simulator only: bytes= delay=" in done.stderr
+@pytest.mark.parametrize("keys", ["delay=20ms", "bytes=5 delay=1500us"])
+def test_what_only_the_simulator_can_is_refused(keys, tmp_path):
+    path = tmp_path / "case.scn"
+    path.write_text(f"world native\ndevice virtio-rng {keys}\nrun ping -c 1 10.0.2.2\n")
+    done = drywire("qemu", "--target", "rv64", path)
+    assert done.returncode == 2 and "has delay= of virtio-rng with bytes= only, and in whole milliseconds" in done.stderr
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("target", TARGETS)
+def test_qemus_device_gives_a_few_bytes_at_a_time(target):
+    """The driver asks again for what is missing, and is notified when it came."""
+    done = drywire("qemu", "--target", target, "tests/scenarios/native/rng-slow.scn")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "virtiorngd: seeded bytes=32 requests=7\n" in done.stdout
 
 
 def test_the_driver_touches_no_file_of_virtio_net():

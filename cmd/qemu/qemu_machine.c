@@ -1,6 +1,7 @@
 /* Machines of QEMU and the argument vector: see qemu_machine.h. */
 #include "qemu_machine.h"
 #include "../../core/base/array.h"
+#include "../../sim/fake_device/rng.h"
 #include "../../sim/text/values.h"
 #include "../base/exit_codes.h"
 #include <inttypes.h>
@@ -124,7 +125,13 @@ static int qemu_cannot(const struct scenario *sc, const struct qemu_machine *m, 
     return EXIT_USAGE;
 }
 
-/* The keys of a body apply to the simulator's device, but for those of a network device. */
+/* QEMU's entropy device can give so many bytes in each period of whole milliseconds. */
+static bool qemu_can_rng(const struct fake_rng_options *o)
+{
+    return o->bytes ? o->delay_ns % NS_PER_MS == 0 : o->delay_ns == 0;
+}
+
+/* Keys of a body that the emulator's device does not have. */
 static int qemu_check_own(const struct scenario *sc, const struct qemu_machine *m,
                           const struct device_options *d)
 {
@@ -134,6 +141,12 @@ static int qemu_check_own(const struct scenario *sc, const struct qemu_machine *
 
     if (!memcmp(d->own, none, sizeof(none)))
         return 0;
+    if (d->body->type == VIRTIO_ID_ENTROPY)
+        return qemu_can_rng((const void *)d->own)
+                   ? 0
+                   : qemu_cannot(sc, m,
+                                 "has delay= of virtio-rng with bytes= only, and in whole "
+                                 "milliseconds");
     used = (size_t)snprintf(text, sizeof(text),
                             "has a %s of its own; for the simulator only:", d->body->name);
     for (const struct key *k = d->body->keys; k->name && used < sizeof(text); k++)
@@ -202,6 +215,15 @@ static void qemu_add_net(struct qemu_command *c, const struct device_options *d,
         qemu_add_text(c, ",rx_queue_size=%u", d->queue_size);
 }
 
+/* A request gets what its period has left: the first one does not wait. */
+static void qemu_add_rng(struct qemu_command *c, const struct fake_rng_options *o)
+{
+    uint64_t period_ms = o->delay_ns / NS_PER_MS;
+
+    if (o->bytes)
+        qemu_add_text(c, ",max-bytes=%u,period=%" PRIu64, o->bytes, period_ms ? period_ms : 1);
+}
+
 /* One of `last` + 1. */
 static void qemu_add_device(struct qemu_command *c, const struct device_options *d, unsigned index,
                             unsigned last, enum transport_kind t, bool recipe)
@@ -214,6 +236,8 @@ static void qemu_add_device(struct qemu_command *c, const struct device_options 
     qemu_add_text(c, "%s-%s", d->body->name, pci ? "pci" : "device");
     if (device_is_net(d))
         qemu_add_net(c, d, index == 0, pci);
+    if (d->body->type == VIRTIO_ID_ENTROPY)
+        qemu_add_rng(c, (const void *)d->own);
     if (last && c->machine->slots && !pci)
         qemu_add_text(c, ",bus=virtio-mmio-bus.%u", c->machine->slots - 1 - last + index);
     qemu_add_text(c, ",packed=%s,event_idx=%s,indirect_desc=%s",
