@@ -1,4 +1,5 @@
 /* `drywire report`: run a scenario, or the run of a capture, and write its page (page.h). */
+#include "../core/base/minmax.h"
 #include "../sim/base/memory.h"
 #include "base/files.h"
 #include "report/page.h"
@@ -49,7 +50,7 @@ static void report_relative(char *buf, size_t size, const char *from, const char
     buf[0] = 0;
     for (const char *c = from + same; (c = strchr(c, '/')); c++)
         n += (size_t)snprintf(buf + n, n < size ? size - n : 0, "../");
-    snprintf(buf + (n < size ? n : size), n < size ? size - n : 0, "%s", to + same);
+    snprintf(buf + min_u64(n, size), n < size ? size - n : 0, "%s", to + same);
 }
 
 /* The path from the page to the report of `make coverage` in the build folder; NULL: none. */

@@ -47,12 +47,12 @@ FLOORS = re.findall(r"^\| `([\w/]+)` \|", ARCHITECTURE.split("## Floors")[1].spl
 CORE_FOR_SIM = ["core/base", "core/port", "core/trace", "core/interface"]
 ONLY = {
     "core/net": ["core/base", "core/port", "core/trace", "core/interface"],
-    "user": ["core/interface/syscall.h", "core/base/err.h", "core/base/array.h"],
+    "user": ["core/interface/syscall.h", "core/base/err.h", "core/base/array.h", "core/base/minmax.h"],
     "sim": [*CORE_FOR_SIM, "sim", "user/programs.h"],
-    "sim/frame": ["sim", "core/base/array.h"],
-    "sim/world/native": ["sim", "core/base/array.h"],
-    "sim/fake_device": ["core/base/array.h", "sim/base/word.h", "sim/engine", "sim/text/values.h",
-                        "core/virtio/virtio_spec.h"],
+    "sim/frame": ["sim", "core/base/array.h", "core/base/minmax.h"],
+    "sim/world/native": ["sim", "core/base/array.h", "core/base/minmax.h"],
+    "sim/fake_device": ["core/base/array.h", "core/base/minmax.h", "sim/base/word.h", "sim/engine",
+                        "sim/text/values.h", "core/virtio/virtio_spec.h"],
     "sim/machine/guest_core.c": ["core", "sim"],
     "cmd": [*CORE_FOR_SIM, "sim", "cmd", "user/programs.h", "user/http.h"],
     "cmd/qtest": [*CORE_FOR_SIM, "sim", "cmd", "user/programs.h", "core/virtio/virtio_spec.h"],

@@ -1,4 +1,4 @@
-"""What the sources look like: formatted, 100 columns, one name one function."""
+"""What the sources look like: formatted, 100 columns, one name one function, one helper for one thing."""
 
 import re
 import shutil
@@ -70,3 +70,28 @@ def test_the_count_of_an_array_is_asked_for_in_one_way():
     bad = [f"{path.relative_to(ROOT)}" for path in SOURCES
            if re.search(r"sizeof\((\w+)\) / sizeof\(\1\[0\]\)", path.read_text())]
     assert bad == []
+
+
+CAST = re.compile(r"\((?:u?int\d+_t|size_t|unsigned|int)\)")
+# A condition of more than one comparison is no minimum, and neither is the 0 for a negative number.
+MINIMUM = re.compile(r"(?<![&|] )\b([^?:;,=&|]+?) [<>]=? ((?!0 )[^?:;,=&|]+?) \? (?:\1 : \2|\2 : \1)(?! ?[\w.\[/*+-])")
+
+
+def minima(text):
+    return [match[0] for match in MINIMUM.finditer(CAST.sub("", re.sub(r"\s+", " ", text)))]
+
+
+def test_minimum_and_maximum_are_those_of_minmax_h():
+    bad = [f"{path.relative_to(ROOT)}: {found}" for path in SOURCES
+           if path.name != "minmax.h" and "tests" not in path.parts for found in minima(path.read_text())]
+    assert bad == []
+
+
+@pytest.mark.parametrize("text, count", [
+    ("n = left < room ? left : room;", 1), ("return a->x > b(1, c) ?\n (size_t)b(1, c) : a->x;", 0),
+    ("return a->x > b[c] ?\n (size_t)b[c] : a->x;", 1), ("f(p->n + 1 <= MAX ? p->n + 1 : MAX);", 1),
+    ("n = got > 0 ? got : 0;", 0), ("n = end && at < end ? at : end;", 0), ("n = a < b ? a : b->c;", 0),
+    ("n = a < b ? a : b / 2;", 0),
+])
+def test_a_local_minimum_is_found(text, count):
+    assert len(minima(text)) == count

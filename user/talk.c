@@ -18,6 +18,7 @@
  *     error connect reason=refused                       exit 1; the words of err.h
  *     error stream reason=reset sent=18 received=100 sum=0a1b2c3d
  */
+#include "../core/base/minmax.h"
 #include "drywire.h"
 #include "programs.h"
 
@@ -88,7 +89,7 @@ static int talk_fill(struct talk *t, uint64_t total)
     int err = 0;
 
     for (uint64_t at = 0; err == 0 && at < total;) {
-        size_t len = total - at < sizeof(buffer) ? (size_t)(total - at) : sizeof(buffer);
+        size_t len = min_u64(total - at, sizeof(buffer));
 
         for (size_t i = 0; i < len; i++)
             buffer[i] = (char)('a' + (at + i) % 26);

@@ -8,6 +8,7 @@
  *     error connect reason=refused                       exit 1; the words of err.h
  *     error stream reason=reset sent=8192 received=0
  */
+#include "../core/base/minmax.h"
 #include "drywire.h"
 #include "programs.h"
 
@@ -34,7 +35,7 @@ static size_t pattern_put(uint64_t offset, char *to, size_t room)
     __builtin_memcpy(line, letters, sizeof(line));
     for (unsigned i = 0; i < PATTERN_DIGITS; i++)
         line[i] = "0123456789abcdef"[number >> (28 - 4 * i) & 15];
-    len = len < room ? len : room;
+    len = min_u64(len, room);
     __builtin_memcpy(to, line + at, len);
     return len;
 }
@@ -48,7 +49,7 @@ static int stream_send(struct stream *s)
 
     while (len < sizeof(buffer))
         len += pattern_put(s->sent + len, buffer + len, sizeof(buffer) - len);
-    n = sys_write(s->fd, buffer, s->total - s->sent < len ? s->total - s->sent : len);
+    n = sys_write(s->fd, buffer, min_u64(s->total - s->sent, len));
     if (n < 0)
         return (int)n;
     s->sent += (uint64_t)n;

@@ -1,5 +1,6 @@
 /* Scenarios and captures in files: see files.h. */
 #include "files.h"
+#include "../../core/base/minmax.h"
 #include "../../sim/base/memory.h"
 #include "../../sim/text/values.h"
 #include <errno.h>
@@ -13,7 +14,7 @@ static uint8_t *files_bytes(FILE *f, size_t max, size_t *len)
     size_t size = 1 << 16, most = max + 1;
     uint8_t *bytes = NULL;
 
-    for (*len = 0;; size = size * 2 < most ? size * 2 : most) {
+    for (*len = 0;; size = min_u64(size * 2, most)) {
         uint8_t *bigger = realloc(bytes, size);
 
         if (!bigger)

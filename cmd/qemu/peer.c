@@ -1,5 +1,6 @@
 /* A guest on a unix datagram socket: see peer.h. */
 #include "peer.h"
+#include "../../core/base/minmax.h"
 #include "../../sim/text/values.h"
 #include "../base/exit_codes.h"
 #include <errno.h>
@@ -199,7 +200,7 @@ void peer_flush(struct peer *p)
 
     p->blocked = false;
     while (p->count && p->connected) {
-        unsigned batch = p->count < PEER_BATCH ? p->count : PEER_BATCH;
+        unsigned batch = min_u32(p->count, PEER_BATCH);
         int n;
 
         memset(messages, 0, batch * sizeof(*messages));

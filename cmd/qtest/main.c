@@ -5,6 +5,7 @@
 #include "../../core/base/check.h"
 #include "../../core/base/array.h"
 #include "../../core/base/err.h"
+#include "../../core/base/minmax.h"
 #include "../../core/trace/trace.h"
 #include "../../core/virtio/virtio_spec.h"
 #include "../../user/programs.h"
@@ -162,7 +163,7 @@ static void qtest_watch(uint64_t timeout_s)
 static void qtest_nap(uint64_t now_ns, uint64_t deadline_ns)
 {
     uint64_t ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
-    struct timespec t = {.tv_nsec = (long)(ns < NAP_NS ? ns : NAP_NS)};
+    struct timespec t = {.tv_nsec = (long)min_u64(ns, NAP_NS)};
 
     if (ns)
         nanosleep(&t, NULL);

@@ -1,5 +1,6 @@
 /* Records registers, rings and frames: see record.h. */
 #include "record.h"
+#include "../../core/base/minmax.h"
 #include "../../core/virtio/virtio_spec.h"
 #include "../../sim/frame/decode.h"
 #include "registers.h"
@@ -140,7 +141,7 @@ static size_t record_gather(const struct watched *q, unsigned head, unsigned fla
             at = 0;
             continue;
         }
-        n = n < limit - len ? n : (uint32_t)(limit - len);
+        n = (uint32_t)min_u64(n, limit - len);
         bytes = record_dma_at(addr, n);
         if ((flags & VIRTQ_DESC_F_WRITE) == flag && bytes) {
             memcpy(out + len, bytes, n);
@@ -185,9 +186,9 @@ static void record_look_at_used(unsigned index)
 
         record_say("used %u id=%u len=%u", index, id, len);
         if (index == VIRTIO_NET_RECEIVEQ1)
-            record_frame(false, packet,
-                         record_gather(q, id, VIRTQ_DESC_F_WRITE,
-                                       len < PACKET_MAX ? len : PACKET_MAX, packet));
+            record_frame(
+                false, packet,
+                record_gather(q, id, VIRTQ_DESC_F_WRITE, min_u32(len, PACKET_MAX), packet));
     }
 }
 

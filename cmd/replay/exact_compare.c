@@ -1,5 +1,6 @@
 /* The first difference of two captures of one run: see exact_compare.h. */
 #include "exact_compare.h"
+#include "../../core/base/minmax.h"
 #include "../base/exit_codes.h"
 #include "../base/origin.h"
 #include "../../sim/frame/decode.h"
@@ -67,7 +68,7 @@ static size_t exact_header_len(const struct capture *c)
 {
     uint32_t len = exact_own32(c->file + 4);
 
-    return len < c->file_len ? len : c->file_len;
+    return min_u64(len, c->file_len);
 }
 
 /* ---- packets of the file: frames with their comments, and events of the rings ---- */
@@ -248,7 +249,7 @@ static int exact_different(const char *path, const struct capture *was, const st
 int exact_compare(const char *path, const struct capture *was, const struct capture *is,
                   const struct failure *f)
 {
-    size_t most = was->count < is->count ? was->count : is->count, skip[2], at;
+    size_t most = min_u64(was->count, is->count), skip[2], at;
     char what[400];
 
     for (size_t i = 0; i < most; i++) {

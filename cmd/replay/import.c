@@ -1,6 +1,7 @@
 /* Converts a capture to a scenario: see import.h. */
 #include "import.h"
 #include "import_parts.h"
+#include "../../core/base/minmax.h"
 #include "../../sim/text/values.h"
 #include "../../sim/engine/sim.h"
 #include <inttypes.h>
@@ -166,9 +167,7 @@ void import_write(const struct import *im, FILE *out, const char *side)
             im->own == CLIENT ? "client" : "server", peer->len, im->said);
     import_notes(im, out, "# ");
     fprintf(out, "world native mss=%u window=%u latency=%s\n", peer->mss ? peer->mss : 536,
-            peer->window > UINT16_MAX ? UINT16_MAX
-            : peer->window            ? peer->window
-                                      : UINT16_MAX,
+            min_u32(peer->window ? peer->window : UINT16_MAX, UINT16_MAX),
             value_duration_text(latency_ns, text, sizeof(text)));
     fprintf(out, "serve script " IMPORT_PEER ":%u", peer->port);
     if (side) {
@@ -182,7 +181,7 @@ void import_write(const struct import *im, FILE *out, const char *side)
     import_put_program(im, out);
     import_put_expect(im, out);
     if (last > first && last - first > span)
-        span = last - first < IMPORT_WAITS_NS ? last - first : IMPORT_WAITS_NS;
+        span = min_u64(last - first, IMPORT_WAITS_NS);
     if (span > LIMIT_NS)
         fprintf(out, "limit %" PRIu64 "s\n", (span + LIMIT_NS) / NS_PER_S);
 }

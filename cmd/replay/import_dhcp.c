@@ -1,5 +1,6 @@
 /* Converts a captured DHCP exchange to a scenario: see import_dhcp.h. */
 #include "import_dhcp.h"
+#include "../../core/base/minmax.h"
 #include "../../sim/frame/decode.h"
 #include "../../sim/base/memory.h"
 #include "../../sim/text/values.h"
@@ -109,7 +110,7 @@ static uint64_t dhcp_import_wait_of(const struct dhcp_flow *f, const struct dhcp
 static void dhcp_import_add_message(struct dhcp_import *im, const struct dhcp_said *m)
 {
     const struct dhcp_flow *f = im->flow;
-    size_t len = m->len < DHCP_SCRIPT_MAX ? m->len : DHCP_SCRIPT_MAX;
+    size_t len = min_u64(m->len, DHCP_SCRIPT_MAX);
     uint8_t *bytes = dhcp_import_copy(m->bytes, len);
     uint32_t dst = m->relayed ? UINT32_MAX : m->ip_dst;
     struct dhcp_answer a = {
@@ -129,8 +130,7 @@ static void dhcp_import_add_message(struct dhcp_import *im, const struct dhcp_sa
 
     rebase_message(&im->rebase, bytes, len);
     if (!a.own_chaddr) /* the scripted server fills it in */
-        memset(bytes + DHCP_AT_CHADDR, 0,
-               (len < DHCP_AT_SNAME ? len : DHCP_AT_SNAME) - DHCP_AT_CHADDR);
+        memset(bytes + DHCP_AT_CHADDR, 0, min_u64(len, DHCP_AT_SNAME) - DHCP_AT_CHADDR);
     if (!a.own_xid)
         memset(bytes + DHCP_AT_XID, 0, 4);
     dhcp_import_add(im, &a, m);
@@ -152,7 +152,7 @@ static void dhcp_import_add_silence(struct dhcp_import *im)
                 a.n = q->n;
         }
         if (a.n > last) {
-            a.n = a.n < QUESTIONS_MAX ? a.n : QUESTIONS_MAX;
+            a.n = min_u32(a.n, QUESTIONS_MAX);
             dhcp_import_add(im, &a, NULL);
         }
     }
@@ -343,8 +343,7 @@ static uint64_t dhcp_import_limit_s(const struct dhcp_import *im)
     for (size_t i = 0; i < im->count; i++)
         s += im->answers[i].wait_ns / NS_PER_S;
     for (unsigned ask = 0; ask < ASKS; ask++)
-        s += (uint64_t)PATIENCE_S *
-             (im->flow->asked[ask] < QUESTIONS_MAX ? im->flow->asked[ask] : QUESTIONS_MAX);
+        s += (uint64_t)PATIENCE_S * min_u32(im->flow->asked[ask], QUESTIONS_MAX);
     return s;
 }
 

@@ -1,5 +1,6 @@
 /* Converts captured pings to a scenario: see import_echo.h. */
 #include "import_echo.h"
+#include "../../core/base/minmax.h"
 #include "../../sim/frame/decode.h"
 #include "../../sim/base/memory.h"
 #include "../../sim/text/values.h"
@@ -143,8 +144,8 @@ void echo_import_write(const struct echo_import *im, FILE *out)
             break;
         first = lines++ ? first : e->time_ns;
         since = e->time_ns > first ? (e->time_ns - first) / NS_PER_US * NS_PER_US : 0;
-        at = BEGIN_NS + (since < SPAN_NS ? since : SPAN_NS);
-        last = at > last ? at : last;
+        at = BEGIN_NS + min_u64(since, SPAN_NS);
+        last = max_u64(at, last);
         fprintf(out, "at %s echo id=%u seq=%u send=", value_duration_text(at, text, sizeof(text)),
                 e->id, e->seq);
         import_put_string(out, e->bytes, e->len);

@@ -3,6 +3,7 @@
  * the machine, the pause then, and the fate of the piece on the wire. See import_parts.h.
  */
 #include "import_parts.h"
+#include "../../core/base/minmax.h"
 #include "../../sim/engine/sim.h"
 #include "../../sim/text/values.h"
 #include <inttypes.h>
@@ -33,7 +34,7 @@ uint64_t import_latency(const struct import *im)
     if (im->own == SERVER && own->syns == 1 && peer->segment_count &&
         peer->segments[0].time_ns > own->syn_ns && !peer->segments[0].len)
         ns = peer->segments[0].time_ns - own->syn_ns;
-    ns = ns < LATENCY_MAX_NS ? ns : LATENCY_MAX_NS;
+    ns = min_u64(ns, LATENCY_MAX_NS);
     return ns < NS_PER_US ? NS_PER_US : ns / NS_PER_US * NS_PER_US;
 }
 
@@ -41,7 +42,7 @@ uint64_t import_latency(const struct import *im)
 static void import_put_after(struct playing *p, uint64_t ack)
 {
     const struct flow_side *own = import_own(p->im);
-    uint64_t captured = ack < own->len ? ack : own->len, after = captured;
+    uint64_t captured = min_u64(ack, own->len), after = captured;
 
     if (p->im->webget)
         after = captured ? p->im->said : 0;
@@ -73,15 +74,14 @@ static void import_put_wait(struct playing *p, uint64_t time_ns)
 {
     uint64_t from = p->heard_ns ? p->heard_ns + p->latency_ns : 0;
 
-    from = from > p->prev_ns ? from : p->prev_ns;
+    from = max_u64(from, p->prev_ns);
     if (time_ns > from) {
-        uint64_t left = IMPORT_WAITS_NS - p->waits_ns,
-                 ns = time_ns - from < left ? time_ns - from : left;
+        uint64_t left = IMPORT_WAITS_NS - p->waits_ns, ns = min_u64(time_ns - from, left);
 
         p->waits_ns += ns;
         import_put_duration(p->out, "wait", ns);
     }
-    p->prev_ns = time_ns > p->prev_ns ? time_ns : p->prev_ns;
+    p->prev_ns = max_u64(time_ns, p->prev_ns);
 }
 
 /* True if the machine requested the piece, with duplicate ACKs after frame `from`. Only those just
@@ -129,7 +129,7 @@ static bool import_put_way(struct playing *p, const struct flow_segment *piece, 
         (h && (late >= LATE_MAX_NS || import_asked_again(import_own(p->im), piece, h->frame))))
         fputs(" lost", p->out);
     else if (h)
-        import_put_duration(p->out, "late", late > NS_PER_US ? late : NS_PER_US);
+        import_put_duration(p->out, "late", max_u64(late, NS_PER_US));
     if (piece->twice)
         fputs(" twice", p->out);
     return h != NULL;

@@ -5,6 +5,7 @@
  */
 #include "import_parts.h"
 #include "../../core/base/array.h"
+#include "../../core/base/minmax.h"
 #include "../../user/http.h"
 #include "../../sim/engine/sim.h"
 #include <inttypes.h>
@@ -141,7 +142,7 @@ static bool import_turn_next(const struct import *im, struct turn *t)
     while (own->pieces[i].offset < t->to)
         i++;
     if (own->pieces[i].ack > read)
-        read = own->pieces[i].ack < peer->len ? own->pieces[i].ack : peer->len;
+        read = min_u64(own->pieces[i].ack, peer->len);
     t->from = t->to;
     for (; i < own->piece_count && (own->pieces[i].ack <= read || own->pieces[i].offset == t->from);
          i++)

@@ -3,6 +3,7 @@
  * differences between the core and the captured side: see docs/replay.md.
  */
 #include "reactive_tcp.h"
+#include "../../core/base/minmax.h"
 #include "../base/files.h"
 #include "../../sim/base/memory.h"
 #include "reactive.h"
@@ -126,7 +127,7 @@ static struct counts reactive_tcp_counts_of(const struct flow_side *s)
         n.data += g->len > 0;
         n.acks += !g->len && (g->flags & 0x17) == 0x10;
         n.again += g->len && g->offset + (uint64_t)g->len <= end;
-        n.largest = g->len > n.largest ? g->len : n.largest;
+        n.largest = max_u64(g->len, n.largest);
         if (g->len && g->offset + (uint64_t)g->len > end)
             end = g->offset + (uint64_t)g->len;
     }

@@ -5,6 +5,7 @@
  * messages, SYN options, byte streams, the order of closing.
  */
 #include "compare.h"
+#include "../../core/base/minmax.h"
 #include "../../sim/text/values.h"
 #include "../../sim/frame/digest.h"
 #include "../../sim/frame/normal.h"
@@ -136,7 +137,7 @@ static int compare_messages(const struct comparison *c, const char *kind,
  * (RFC 9293 section 3.4.1), which is not. */
 static bool compare_near(uint32_t a, uint32_t b)
 {
-    uint32_t apart = a - b < b - a ? a - b : b - a;
+    uint32_t apart = min_u32(a - b, b - a);
 
     return apart <= 60000000 / 4;
 }

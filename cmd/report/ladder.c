@@ -1,5 +1,6 @@
 /* The ladder of a run: see ladder.h. */
 #include "ladder.h"
+#include "../../core/base/minmax.h"
 #include "report.h"
 #include "../base/story_line.h"
 #include <string.h>
@@ -115,7 +116,7 @@ static void ladder_draw_arrow(char *wire, unsigned width, bool tx, bool lost, co
 {
     unsigned end = lost ? width * BROKEN_AT / 100 : width, n = (unsigned)strlen(label);
 
-    end = end < n + 2 * DASHES_MIN ? n + 2 * DASHES_MIN : end;
+    end = max_u32(end, n + 2 * DASHES_MIN);
     memset(wire, ' ', width);
     wire[width] = 0;
     if (!tx)

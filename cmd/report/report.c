@@ -1,6 +1,7 @@
 /* A verdict as text and as JSON: see report.h. */
 #include "report.h"
 #include "json.h"
+#include "../../core/base/minmax.h"
 #include "../../sim/text/values.h"
 #include "../../sim/base/memory.h"
 #include <inttypes.h>
@@ -58,7 +59,7 @@ void report_replay(char *buf, size_t size, const struct report_item *it)
 void report_story(FILE *out, const struct report_item *it)
 {
     const struct verdict *v = it->verdict;
-    unsigned kept = v->tail_count < STORY_TAIL ? v->tail_count : STORY_TAIL;
+    unsigned kept = min_u32(v->tail_count, STORY_TAIL);
 
     fprintf(out, "%s\n", it->scenario->title);
     fwrite(v->story, 1, v->story_len, out);
@@ -149,7 +150,7 @@ void report_line(FILE *out, const struct report_item *it)
 
 static void report_put_last_frames(FILE *out, const struct verdict *v)
 {
-    unsigned n = v->last_count < LAST_FRAMES ? v->last_count : LAST_FRAMES;
+    unsigned n = min_u32(v->last_count, LAST_FRAMES);
 
     if (!n)
         fputs(" none", out);

@@ -1,5 +1,6 @@
 /* The ladder of a run or a capture: see seq.h; ladder.h draws it. */
 #include "seq.h"
+#include "../../core/base/minmax.h"
 #include "../base/files.h"
 #include "../../sim/frame/capture.h"
 #include "../worker/child.h"
@@ -26,9 +27,7 @@ static unsigned seq_width_of(const struct seq_settings *s)
         width = size.ws_col;
     if (!width)
         width = WIDTH_DEFAULT;
-    return width < LADDER_WIDTH_MIN   ? LADDER_WIDTH_MIN
-           : width > LADDER_WIDTH_MAX ? LADDER_WIDTH_MAX
-                                      : (unsigned)width;
+    return (unsigned)max_u64(LADDER_WIDTH_MIN, min_u64(width, LADDER_WIDTH_MAX));
 }
 
 static struct ladder seq_ladder_of(const struct seq_settings *s)

@@ -5,6 +5,7 @@
 #include "child.h"
 #include "../../core/base/array.h"
 #include "crash.h"
+#include "../../core/base/minmax.h"
 #include "../base/origin.h"
 #include "../base/whole_file.h"
 #include "comparison.h"
@@ -59,7 +60,7 @@ __attribute__((format(printf, 2, 3))) static void child_tell(struct story *s, co
         line[STORY_LINE_MAX - 2] = '\n'; /* a cut line is still a line */
     if (tail)
         return;
-    v->story_len += (size_t)n < STORY_LINE_MAX ? (size_t)n : STORY_LINE_MAX - 1;
+    v->story_len += min_u64((size_t)n, STORY_LINE_MAX - 1);
     v->lines++;
 }
 
@@ -245,7 +246,7 @@ void child_job(const struct job *job, struct run_context *c, struct verdict *ver
     shared = verdict;
     page_log = job->log;
     running = NULL;
-    alarm(job->timeout_s < ALARM_MAX_S ? (unsigned)job->timeout_s : ALARM_MAX_S);
+    alarm((unsigned)min_u64(job->timeout_s, ALARM_MAX_S));
     origin_of(&origin, job->scenario, &facts);
     ro.header = origin.header;
     if (job->pcap[0] && whole_file_open(&story.capture, job->pcap))
@@ -321,7 +322,7 @@ int child_call(int (*fn)(void *ctx), void *ctx, uint64_t timeout_s)
     fflush(NULL);
     pid = fork();
     if (pid == 0) {
-        alarm(timeout_s < ALARM_MAX_S ? (unsigned)timeout_s : ALARM_MAX_S);
+        alarm((unsigned)min_u64(timeout_s, ALARM_MAX_S));
         exit(fn(ctx));
     }
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)

@@ -1,5 +1,6 @@
 /* Runs compared item by item: see comparison.h. */
 #include "comparison.h"
+#include "../../core/base/minmax.h"
 #include "../../sim/base/memory.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ static void comparison_item_of(struct comparison_item *it, const struct sim *s, 
     it->kind = kind;
     it->time_ns = s->now_ns;
     it->len = (uint32_t)len;
-    memcpy(it->bytes, p, len < ITEM_BYTES ? len : ITEM_BYTES);
+    memcpy(it->bytes, p, min_u64(len, ITEM_BYTES));
     for (size_t i = 0; i < len; i++)
         it->digest = (it->digest ^ p[i]) * UINT64_C(0x100000001b3);
 }
@@ -39,11 +40,11 @@ static bool comparison_same_item(const struct comparison_item *a, const struct c
 static void comparison_print_item(char *buf, size_t size, const struct comparison_item *it,
                                   unsigned from)
 {
-    unsigned end = it->len < ITEM_BYTES ? it->len : ITEM_BYTES;
+    unsigned end = min_u32(it->len, ITEM_BYTES);
     size_t n = (size_t)snprintf(buf, size, "%s at %" PRIu64 " ns, %u bytes, from byte %u ",
                                 it->kind, it->time_ns - SIM_POWER_ON_NS, it->len, from);
 
-    end = end < from + SHOWN_BYTES ? end : from + SHOWN_BYTES;
+    end = min_u32(end, from + SHOWN_BYTES);
     for (unsigned i = from; i < end; i++)
         n += (size_t)snprintf(buf + n, size - n, "%02x", it->bytes[i]);
     n += (size_t)snprintf(buf + n, size - n, " |");

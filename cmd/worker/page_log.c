@@ -1,5 +1,6 @@
 /* The events of a run as records: see page_log.h. */
 #include "page_log.h"
+#include "../../core/base/minmax.h"
 #include <string.h>
 #include <sys/mman.h>
 
@@ -56,7 +57,7 @@ void page_log_flight(void *ctx, uint64_t time_ns, enum direction dir, const uint
 {
     struct page_log *log = ctx;
     size_t most = log->snaps < PAGE_SNAPS_BYTES ? PAGE_SNAP : PAGE_SNAP_SHORT;
-    size_t snap = len < most ? len : most, fate_len = fate ? strlen(fate) : 0;
+    size_t snap = min_u64(len, most), fate_len = fate ? strlen(fate) : 0;
     struct page_frame *f = page_log_record(log, time_ns, PAGE_FRAME, sizeof(*f) + snap + fate_len);
 
     if (!f)
@@ -120,7 +121,7 @@ void page_log_ring(void *ctx, uint64_t time_ns, unsigned device, const struct vq
 
 void page_log_tape(struct page_log *log, const struct decision *tape, size_t count)
 {
-    size_t fit = count < PAGE_DECISIONS ? count : PAGE_DECISIONS;
+    size_t fit = min_u64(count, PAGE_DECISIONS);
 
     if (fit)
         memcpy(log->decisions, tape, fit * sizeof(*tape));

@@ -7,6 +7,7 @@
 #include "pool.h"
 #include "../../core/base/array.h"
 #include "worker.h"
+#include "../../core/base/minmax.h"
 #include "../../sim/base/memory.h"
 #include "../base/whole_file.h"
 #include "../../sim/text/values.h"
@@ -267,7 +268,7 @@ static void pool_crew_close(struct crew *c)
 
 int pool_run(const struct pool *p)
 {
-    struct crew c = {.pool = p, .count = p->workers < p->count ? p->workers : (unsigned)p->count};
+    struct crew c = {.pool = p, .count = (unsigned)min_u64(p->workers, p->count)};
     int code = pool_crew_open(&c);
 
     pool_prepare();

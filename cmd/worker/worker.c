@@ -7,6 +7,7 @@
  * belongs to that run and is never mixed with other lines.
  */
 #include "worker.h"
+#include "../../core/base/minmax.h"
 #include "../base/exit_codes.h"
 #include "../../sim/base/memory.h"
 #include <errno.h>
@@ -178,7 +179,7 @@ struct verdict *worker_verdict(const struct worker *w)
     ssize_t got;
 
     printed = fstat(w->printed, &st) == 0 ? (size_t)st.st_size : 0;
-    printed = printed < PRINTED_MAX ? printed : PRINTED_MAX;
+    printed = min_u64(printed, PRINTED_MAX);
     copy = memory_unset(sizeof(*v) < head + v->story_len + printed ? sizeof(*v) + printed
                                                                    : head + v->story_len + printed);
     memcpy(copy, v, head + v->story_len);

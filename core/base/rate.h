@@ -6,6 +6,7 @@
 #define DRYWIRE_RATE_H
 
 #include "check.h"
+#include "minmax.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,7 +17,7 @@ struct rate {
 /* True if it is allowed now; then it is counted. */
 static inline bool rate_take(struct rate *r, uint64_t now_ns, uint64_t interval_ns, unsigned burst)
 {
-    uint64_t from_ns = r->whole_ns > now_ns ? r->whole_ns : now_ns;
+    uint64_t from_ns = max_u64(r->whole_ns, now_ns);
 
     CHECK(burst >= 1);
     if (from_ns - now_ns > (burst - 1) * interval_ns)

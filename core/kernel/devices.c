@@ -5,6 +5,7 @@
  * receive is dropped, as the stack has one interface besides loopback.
  */
 #include "kernel.h"
+#include "../base/minmax.h"
 #include "../trace/trace.h"
 
 static struct netdev *device_netdev(struct device *d)
@@ -165,7 +166,7 @@ uint64_t devices_deadline(const struct kernel *k)
     uint64_t at = DEADLINE_NEVER;
 
     for (unsigned i = 0; i < k->device_count; i++)
-        at = deadline_min(at, k->devices[i]->driver->deadline(k->devices[i]->state));
+        at = min_u64(at, k->devices[i]->driver->deadline(k->devices[i]->state));
     return at;
 }
 

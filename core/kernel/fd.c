@@ -4,6 +4,7 @@
 #include "../base/check.h"
 #include "../base/err.h"
 #include "../base/fmt.h"
+#include "../base/minmax.h"
 #include "../trace/trace.h"
 #include "kernel.h"
 
@@ -69,7 +70,7 @@ static int64_t console_write(void *object, const struct user_buffer *b)
 {
     struct console *c = object;
     uint8_t chunk[64];
-    size_t len = b->len < sizeof(chunk) ? b->len : sizeof(chunk);
+    size_t len = min_u64(b->len, sizeof(chunk));
 
     if (user_copy_in(b, chunk, 0, len))
         return ERR_FAULT;

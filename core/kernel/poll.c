@@ -1,5 +1,6 @@
 /* The order of a poll: receive from devices, timers, programs, output, notify devices. */
 #include "../base/check.h"
+#include "../base/minmax.h"
 #include "kernel.h"
 
 /* Frames taken from a device in one poll; if more are left, the next poll is due at once. */
@@ -34,7 +35,7 @@ void kernel_poll(struct kernel *k, uint64_t now_ns)
 
 uint64_t kernel_deadline(const struct kernel *k, uint64_t now_ns)
 {
-    uint64_t at = deadline_min(stack_deadline(&k->stack), devices_deadline(k));
+    uint64_t at = min_u64(stack_deadline(&k->stack), devices_deadline(k));
 
     if (k->more)
         return now_ns;
@@ -44,7 +45,7 @@ uint64_t kernel_deadline(const struct kernel *k, uint64_t now_ns)
         if (t->state == TASK_RUNNABLE)
             return now_ns;
         if (t->state == TASK_WAITING)
-            at = deadline_min(at, t->call.deadline_ns);
+            at = min_u64(at, t->call.deadline_ns);
     }
     return at;
 }

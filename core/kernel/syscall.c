@@ -4,6 +4,7 @@
  * through the machine's checked copies.
  */
 #include "../base/err.h"
+#include "../base/minmax.h"
 #include "kernel.h"
 
 /* A longer buffer is cut to this size; a short count is a valid result. */
@@ -18,7 +19,7 @@ static struct user_buffer user_at(struct task *t, uint64_t address, uint64_t len
         .ops = t->kernel->processes,
         .process = t->process,
         .address = address,
-        .len = len < IO_MAX ? (size_t)len : IO_MAX,
+        .len = min_u64(len, IO_MAX),
     };
 }
 
@@ -158,7 +159,7 @@ static int64_t sys_bind(struct task *t, const struct call *c)
 static int64_t sys_listen(struct task *t, const struct call *c)
 {
     SOCKET_FILE(t, c, listen);
-    return f->ops->socket->listen(f->object, c->args[1] < 128 ? (unsigned)c->args[1] : 128);
+    return f->ops->socket->listen(f->object, (unsigned)min_u64(c->args[1], 128));
 }
 
 static int64_t sys_accept(struct task *t, const struct call *c)

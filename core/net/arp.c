@@ -1,5 +1,6 @@
 /* ARP: see arp.h. */
 #include "../base/check.h"
+#include "../base/minmax.h"
 #include "../port/machine.h"
 #include "../base/mem.h"
 #include "../trace/trace.h"
@@ -299,6 +300,6 @@ uint64_t arp_deadline(const struct stack *s)
 
     for (unsigned i = 0; i < ARP_ENTRIES; i++)
         if (s->arp.entry[i].state != ARP_FREE)
-            at = deadline_min(at, entry_deadline(&s->arp.entry[i]));
+            at = min_u64(at, entry_deadline(&s->arp.entry[i]));
     return at;
 }

@@ -2,6 +2,7 @@
  * The DHCP client's state machine: see dhcp.h. Messages are made and parsed in dhcp_message.c.
  */
 #include "../base/check.h"
+#include "../base/minmax.h"
 #include "../port/machine.h"
 #include "../trace/trace.h"
 #include "dhcp_message.h"
@@ -119,8 +120,8 @@ static void send_renewal(struct stack *s, uint64_t until_ns)
                                       .xid = d->xid,
                                       .secs = (uint16_t)((s->now_ns - d->began_ns) / NS_PER_S),
                                       .ciaddr = s->addr});
-    wait_ns = wait_ns > RENEW_INTERVAL_MIN_NS ? wait_ns : RENEW_INTERVAL_MIN_NS;
-    d->timer_ns = deadline_min(s->now_ns + wait_ns, until_ns);
+    wait_ns = max_u64(wait_ns, RENEW_INTERVAL_MIN_NS);
+    d->timer_ns = min_u64(s->now_ns + wait_ns, until_ns);
 }
 
 /* ---- leases ---- */
@@ -366,5 +367,5 @@ uint64_t dhcp_deadline(const struct stack *s)
 {
     const struct dhcp_client *d = &s->dhcp;
 
-    return s->addr ? deadline_min(d->timer_ns, d->expiry_ns) : d->timer_ns;
+    return s->addr ? min_u64(d->timer_ns, d->expiry_ns) : d->timer_ns;
 }

@@ -3,6 +3,7 @@
  * the transport of the quoted packet, two kinds of sent errors. Redirects are ignored.
  */
 #include "../base/checksum.h"
+#include "../base/minmax.h"
 #include "../port/machine.h"
 #include "../base/mem.h"
 #include "../trace/trace.h"
@@ -140,7 +141,7 @@ void icmp_unreachable(struct stack *s, const struct ipv4_packet *p, uint8_t code
     frame = ipv4_alloc_answer(s, p->src);
     if (!frame)
         return;
-    quote = quote < ICMP_QUOTE_MAX ? quote : ICMP_QUOTE_MAX;
+    quote = min_u64(quote, ICMP_QUOTE_MAX);
     icmp = (struct icmp_header *)(frame + FRAME_IP_PAYLOAD);
     *icmp = (struct icmp_header){.type = ICMP_UNREACHABLE, .code = code};
     mem_copy(frame + FRAME_ICMP_PAYLOAD, p->header, quote);

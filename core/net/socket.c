@@ -4,6 +4,7 @@
  */
 #include "socket.h"
 #include "../base/mem.h"
+#include "../base/minmax.h"
 #include "../trace/trace.h"
 
 /* ---- streams ---- */
@@ -146,7 +147,7 @@ static int64_t dgram_recvfrom(void *object, const struct user_buffer *b,
     q = dgram_peek(d);
     if (!q)
         return ERR_AGAIN;
-    len = q->len < b->len ? q->len : b->len;
+    len = min_u64(q->len, b->len);
     if (user_copy_out(b, 0, q->bytes, len))
         return ERR_FAULT;
     *from = (struct socket_address){.addr = q->addr, .port = q->port};

@@ -1,6 +1,7 @@
 /* The stack as a whole: see stack.h. */
 #include "stack.h"
 #include "../base/check.h"
+#include "../base/minmax.h"
 #include "../port/machine.h"
 #include "../base/mem.h"
 #include "../trace/trace.h"
@@ -100,7 +101,7 @@ uint64_t stack_deadline(const struct stack *s)
 {
     if (s->loopback.count)
         return s->now_ns;
-    return deadline_min(arp_deadline(s), deadline_min(dhcp_deadline(s), tcp_deadline(s)));
+    return min_u64(arp_deadline(s), min_u64(dhcp_deadline(s), tcp_deadline(s)));
 }
 
 static bool arp_asking(const struct stack *s)

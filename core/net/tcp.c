@@ -2,6 +2,7 @@
 #include "tcp.h"
 #include "../base/check.h"
 #include "../base/mem.h"
+#include "../base/minmax.h"
 #include "../interface/syscall.h"
 #include "../trace/trace.h"
 #include "tcp_internal.h"
@@ -197,7 +198,7 @@ int tcp_listen(struct tcp_conn *c, unsigned backlog)
 {
     if (c->state != TCP_CLOSED || !c->local_port)
         return ERR_INVAL;
-    c->backlog = backlog < 1 ? 1 : backlog > TCP_BACKLOG_MAX ? TCP_BACKLOG_MAX : backlog;
+    c->backlog = max_u32(1, min_u32(backlog, TCP_BACKLOG_MAX));
     tcp_move(c, TCP_LISTEN);
     return 0;
 }
@@ -285,7 +286,7 @@ int tcp_readable(struct tcp_conn *c, const uint8_t **at)
 
     if (len) {
         *at = c->rcv_buf + index;
-        return (int)(len < TCP_RCV_BUFFER - index ? len : TCP_RCV_BUFFER - index);
+        return (int)min_u32(len, TCP_RCV_BUFFER - index);
     }
     if (c->fin_received)
         return 0;
@@ -326,7 +327,7 @@ int tcp_writable(struct tcp_conn *c, uint8_t **at)
     if (!room)
         return ERR_AGAIN;
     *at = c->snd_buf + index;
-    return (int)(room < TCP_SND_BUFFER - index ? room : TCP_SND_BUFFER - index);
+    return (int)min_u32(room, TCP_SND_BUFFER - index);
 }
 
 void tcp_commit(struct tcp_conn *c, size_t len)

@@ -6,6 +6,7 @@
 #include "../base/check.h"
 #include "../base/checksum.h"
 #include "../base/mem.h"
+#include "../base/minmax.h"
 #include "../trace/trace.h"
 #include "tcp_internal.h"
 
@@ -74,7 +75,7 @@ static void take_mss(struct tcp_conn *c, const struct tcp_segment *g)
     uint32_t own = ipv4_route(c->stack, c->remote_addr)->mtu - 40u;
     uint32_t mss = g->mss ? g->mss : TCP_MSS_DEFAULT;
 
-    c->mss = mss < own ? mss : own;
+    c->mss = min_u32(mss, own);
 }
 
 static void take_window(struct tcp_conn *c, const struct tcp_segment *g)
@@ -237,7 +238,7 @@ static void trim(const struct tcp_conn *c, struct tcp_segment *g)
             g->seq++;
             before--;
         }
-        before = before < g->len ? before : g->len;
+        before = min_u32(before, g->len);
         g->seq += before;
         g->data += before;
         g->len -= before;
@@ -284,7 +285,7 @@ static void congestion_grow(struct tcp_conn *c, uint32_t acked)
     uint32_t most = seq_lt(c->snd_una, c->recover) ? c->mss : 2 * c->mss;
 
     if (c->cwnd < c->ssthresh) {
-        c->cwnd += acked < most ? acked : most;
+        c->cwnd += min_u32(acked, most);
     } else {
         c->bytes_acked += acked;
         if (c->bytes_acked >= c->cwnd) {
@@ -302,17 +303,17 @@ static void congestion_ack(struct tcp_conn *c, uint32_t acked)
     if (c->recovering && seq_lt(c->snd_una, c->recover)) { /* partial: the next hole */
         c->resend = true;
         c->resend_reason = RETRANSMIT_PARTIAL;
-        c->cwnd -= acked < c->cwnd ? acked : c->cwnd;
+        c->cwnd -= min_u32(acked, c->cwnd);
         if (acked >= c->mss || c->cwnd < c->mss)
             c->cwnd += c->mss;
         return;
     }
     if (c->recovering) {
-        uint32_t flight = tcp_flight(c) > c->mss ? tcp_flight(c) : c->mss;
+        uint32_t flight = max_u32(tcp_flight(c), c->mss);
 
         c->recovering = false;
         c->bytes_acked = 0;
-        c->cwnd = flight + c->mss < c->ssthresh ? flight + c->mss : c->ssthresh;
+        c->cwnd = min_u32(flight + c->mss, c->ssthresh);
         if (acked <= 4 * c->mss) /* so little was missing that the next duplicates mean a loss: */
             c->recover = c->snd_una - 1; /* RFC 6582 section 4.1 */
         return;
@@ -333,7 +334,7 @@ static void duplicate_ack(struct tcp_conn *c)
     }
     if (c->dup_acks != 3 || !seq_lt(c->recover, c->snd_una))
         return;
-    c->ssthresh = half > 2 * c->mss ? half : 2 * c->mss;
+    c->ssthresh = max_u32(half, 2 * c->mss);
     c->cwnd = c->ssthresh + 3 * c->mss;
     c->recover = c->snd_max;
     c->recovering = true;
@@ -452,7 +453,7 @@ static bool fin_acknowledged(struct tcp_conn *c)
 static void copy_to_ring(struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len)
 {
     uint32_t index = seq & (TCP_RCV_BUFFER - 1);
-    uint32_t first = TCP_RCV_BUFFER - index < len ? TCP_RCV_BUFFER - index : len;
+    uint32_t first = min_u32(TCP_RCV_BUFFER - index, len);
 
     mem_copy(c->rcv_buf + index, data, first);
     mem_copy(c->rcv_buf, data + first, len - first);
@@ -508,7 +509,7 @@ static void range_add(struct tcp_conn *c, uint32_t start, uint32_t end)
     }
     if (!placed)
         merged[n++] = (struct tcp_range){start, end};
-    c->ooo_count = n < TCP_OOO_MAX ? n : TCP_OOO_MAX;
+    c->ooo_count = min_u32(n, TCP_OOO_MAX);
     mem_copy(c->ooo, merged, c->ooo_count * sizeof(merged[0]));
 }
 

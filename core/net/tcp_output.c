@@ -6,6 +6,7 @@
 #include "../base/check.h"
 #include "../base/checksum.h"
 #include "../base/mem.h"
+#include "../base/minmax.h"
 #include "../trace/trace.h"
 #include "tcp_internal.h"
 
@@ -19,12 +20,12 @@ uint32_t tcp_offered_window(const struct tcp_conn *c)
 {
     uint32_t held = c->rcv_nxt - c->rcv_read - (c->fin_received ? 1 : 0);
     uint32_t space = TCP_RCV_BUFFER - held;
-    uint32_t window = space < TCP_WINDOW_MAX ? space : TCP_WINDOW_MAX;
+    uint32_t window = min_u32(space, TCP_WINDOW_MAX);
     uint32_t offered = c->rcv_adv - c->rcv_nxt;
 
     if (seq_lt(c->rcv_adv, c->rcv_nxt))
         offered = 0; /* before the first window was offered */
-    if (window < offered + (c->mss < TCP_RCV_BUFFER / 2 ? c->mss : TCP_RCV_BUFFER / 2))
+    if (window < offered + min_u32(c->mss, TCP_RCV_BUFFER / 2))
         window = offered; /* grows in steps of at least one segment */
     return window;
 }
@@ -56,7 +57,7 @@ static void acknowledged(struct tcp_conn *c)
 static void copy_from_ring(const struct tcp_conn *c, uint8_t *to, uint32_t seq, uint32_t len)
 {
     uint32_t index = seq & (TCP_SND_BUFFER - 1);
-    uint32_t first = TCP_SND_BUFFER - index < len ? TCP_SND_BUFFER - index : len;
+    uint32_t first = min_u32(TCP_SND_BUFFER - index, len);
 
     mem_copy(to, c->snd_buf + index, first);
     mem_copy(to + first, c->snd_buf, len - first);
@@ -157,9 +158,9 @@ static bool output_resend(struct tcp_conn *c)
         c->resend = false;
         return true;
     }
-    len = len < c->mss ? len : c->mss;
-    len = len < c->snd_wnd ? len : c->snd_wnd;
-    len = len < c->snd_max - c->snd_una ? len : c->snd_max - c->snd_una;
+    len = min_u32(len, c->mss);
+    len = min_u32(len, c->snd_wnd);
+    len = min_u32(len, c->snd_max - c->snd_una);
     fin = c->fin_queued && c->snd_una + len == end && seq_lt(end, c->snd_max);
     if (len || fin) {
         if (!conn_send(c, c->snd_una, len, TCP_ACK | (fin ? TCP_FIN : 0)))
@@ -189,10 +190,10 @@ static struct sendable sendable(const struct tcp_conn *c)
         return out; /* FIN was sent */
     if (!again && !c->recovering && c->dup_acks <= 2)
         allowed += c->dup_acks * c->mss; /* a segment has left the network: RFC 3042 */
-    window = allowed < window ? allowed : window;
+    window = min_u32(allowed, window);
     room = used < window ? window - used : 0;
     left = end - c->snd_nxt;
-    out.len = left < room ? left : room;
+    out.len = min_u32(left, room);
     if (out.len > c->mss)
         out.len = c->mss;
     out.fin = c->fin_queued && out.len == left && room > out.len;

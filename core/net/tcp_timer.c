@@ -5,6 +5,7 @@
  */
 #include "tcp.h"
 #include "../base/check.h"
+#include "../base/minmax.h"
 #include "../interface/syscall.h"
 #include "tcp_internal.h"
 
@@ -23,7 +24,7 @@ void tcp_rtt_sample(struct tcp_conn *c, uint64_t r)
         c->rttvar_ns = c->rttvar_ns - c->rttvar_ns / 4 + delta / 4;
         c->srtt_ns = c->srtt_ns - c->srtt_ns / 8 + r / 8;
     }
-    term = 4 * c->rttvar_ns > 1 ? 4 * c->rttvar_ns : 1; /* the clock ticks in nanoseconds */
+    term = max_u64(4 * c->rttvar_ns, 1); /* the clock ticks in nanoseconds */
     c->rto_ns = c->srtt_ns + term;
     if (c->rto_ns < TCP_RTO_MIN_NS)
         c->rto_ns = TCP_RTO_MIN_NS;
@@ -55,7 +56,7 @@ static void rto_expired(struct tcp_conn *c)
     if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
         c->syn_retried = true;
     else if (!again)
-        c->ssthresh = half > 2 * c->mss ? half : 2 * c->mss;
+        c->ssthresh = max_u32(half, 2 * c->mss);
     c->cwnd = c->mss;
     c->bytes_acked = 0;
     c->recover = c->snd_max;
@@ -64,7 +65,7 @@ static void rto_expired(struct tcp_conn *c)
     c->rtt_start_ns = 0; /* Karn */
     c->snd_nxt = c->snd_una;
     c->resend_reason = RETRANSMIT_RTO;
-    c->rto_ns = c->rto_ns * 2 < TCP_RTO_MAX_NS ? c->rto_ns * 2 : TCP_RTO_MAX_NS;
+    c->rto_ns = min_u64(c->rto_ns * 2, TCP_RTO_MAX_NS);
     c->rto_at_ns = s->now_ns + c->rto_ns;
 }
 
@@ -86,7 +87,7 @@ static void persist_expired(struct tcp_conn *c)
     c->probes++;
     for (unsigned i = 0; i < c->probes && wait_ns < TCP_RTO_MAX_NS; i++)
         wait_ns *= 2;
-    wait_ns = wait_ns < TCP_RTO_MAX_NS ? wait_ns : TCP_RTO_MAX_NS;
+    wait_ns = min_u64(wait_ns, TCP_RTO_MAX_NS);
     c->persist_at_ns = c->stack->now_ns + wait_ns;
 }
 
@@ -124,8 +125,8 @@ uint64_t tcp_deadline(const struct stack *s)
 
         if (c->state == TCP_CLOSED)
             continue;
-        at = deadline_min(at, deadline_min(c->rto_at_ns, c->persist_at_ns));
-        at = deadline_min(at, deadline_min(c->delack_at_ns, c->linger_at_ns));
+        at = min_u64(at, min_u64(c->rto_at_ns, c->persist_at_ns));
+        at = min_u64(at, min_u64(c->delack_at_ns, c->linger_at_ns));
     }
     return at;
 }

@@ -16,9 +16,4 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)
 
-static inline uint64_t deadline_min(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 #endif

@@ -4,6 +4,7 @@
  */
 #include "virtio.h"
 #include "../base/mem.h"
+#include "../base/minmax.h"
 #include "../port/ring.h"
 #include "../trace/trace.h"
 #include "drivers.h"
@@ -86,7 +87,7 @@ int virtio_config_read(struct virtio_device *d, uint32_t offset, uint8_t *buf, u
 {
     uint8_t first[16], second[16];
 
-    len = len < sizeof(first) ? len : (unsigned)sizeof(first);
+    len = min_u32(len, sizeof(first));
     if (len > d->config_len || offset > d->config_len - len)
         return virtio_fail(d, VIRTIO_FAILURE_CONFIG_SHORT, d->config_len);
     for (unsigned try = 0; try < CONFIG_TRIES_MAX; try++) {

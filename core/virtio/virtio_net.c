@@ -1,6 +1,7 @@
 /* The virtio network device, driver side: see virtio_net.h. */
 #include "virtio_net.h"
 #include "../base/check.h"
+#include "../base/minmax.h"
 #include "../port/machine.h"
 #include "../base/mem.h"
 #include "../port/ring.h"
@@ -214,8 +215,8 @@ static int make_slots(struct virtio_net *n, struct dma_memory *memory, unsigned 
 
     if (rx == 0 || tx == 0)
         return virtio_fail(&n->dev, VIRTIO_FAILURE_QUEUE_SIZE, rx ? n->tx.size : n->rx.size);
-    n->rx_count = (uint16_t)(rx < max ? rx : max);
-    tx = tx < max ? tx : max;
+    n->rx_count = (uint16_t)min_u32(rx, max);
+    tx = min_u32(tx, max);
     n->tx_count = (uint16_t)(tx + NETDEV_PARKED_MAX + 1);
     n->rx_slots = dma_take(memory, n->rx_count * (size_t)VIRTIO_NET_SLOT, VIRTIO_NET_SLOT);
     n->tx_slots = dma_take(memory, n->tx_count * (size_t)VIRTIO_NET_SLOT, VIRTIO_NET_SLOT);

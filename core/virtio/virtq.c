@@ -4,6 +4,7 @@
  */
 #include "../base/check.h"
 #include "../base/mem.h"
+#include "../base/minmax.h"
 #include "../port/ring.h"
 #include "virtq_internal.h"
 
@@ -53,7 +54,7 @@ int virtq_setup(struct virtq *q, struct virtio_device *d, uint16_t index, struct
         return virtio_fail(d, VIRTIO_FAILURE_QUEUE_SIZE, size);
     q->dev = d;
     q->index = index;
-    q->size = (uint16_t)(size < VIRTQ_SIZE_MAX ? size : VIRTQ_SIZE_MAX);
+    q->size = (uint16_t)min_u32(size, VIRTQ_SIZE_MAX);
     books_open(q);
     if (q->packed ? virtq_packed_place(q, memory, &at) : virtq_split_place(q, memory, &at))
         return ERR_DEVICE;

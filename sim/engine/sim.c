@@ -3,6 +3,7 @@
  * hash, the first failure. See sim.h for the contracts.
  */
 #include "sim.h"
+#include "../../core/base/minmax.h"
 #include "../base/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +92,7 @@ void sim_at(struct sim *s, uint64_t time_ns, enum event_class class, event_fn *f
         s->heap = memory_grow(s->heap, s->heap_count + 1, &s->heap_size, sizeof(*s->heap));
     heap_rise(s, s->heap_count++,
               (struct event){
-                  .time_ns = time_ns > s->now_ns ? time_ns : s->now_ns,
+                  .time_ns = max_u64(time_ns, s->now_ns),
                   .order = (uint64_t) class << 56 | ++s->heap_inserted,
                   .fn = fn,
                   .ctx = ctx,

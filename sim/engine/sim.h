@@ -9,6 +9,7 @@
 #ifndef DRYWIRE_SIM_H
 #define DRYWIRE_SIM_H
 
+#include "../../core/base/minmax.h"
 #include "oracle_table.h"
 #include <stdarg.h>
 #include <stdbool.h>
@@ -183,7 +184,7 @@ static inline void sim_hash(struct sim *s, const char *kind, const void *bytes, 
     size_t n = strlen(kind);
     uint64_t word = 0;
 
-    memcpy(&word, kind, n < sizeof(word) ? n : sizeof(word));
+    memcpy(&word, kind, min_u64(n, sizeof(word)));
     sim_hash_item(s, kind, sim_mix(word), bytes, len);
 }
 

@@ -2,6 +2,7 @@
  * The body of the fake virtio-net device: see net.h. With `lively` on it takes a few frames at a
  * time, and gives buffers back out of order.
  */
+#include "../../core/base/minmax.h"
 #include "net.h"
 #include "bodies.h"
 #include <stdlib.h>
@@ -92,7 +93,7 @@ void fake_net_hold_tx(struct fake_net *n, bool hold)
 static void rx_posted_check(struct fake_net *n, const struct vqueue *q, unsigned chain)
 {
     uint32_t mtu = n->device.features & VIRTIO_BIT(VIRTIO_NET_F_MTU) ? n->options.mtu : NET_MTU;
-    uint32_t need = n->header_len + NET_ETH_HEADER + (mtu < NET_MTU ? mtu : NET_MTU);
+    uint32_t need = n->header_len + NET_ETH_HEADER + min_u32(mtu, NET_MTU);
 
     LOOK(n->device.host, NET_DIRECTION);
     if (!(n->device.features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF)))

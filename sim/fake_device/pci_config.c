@@ -5,6 +5,7 @@
  */
 #include "front.h"
 #include "../../core/base/array.h"
+#include "../../core/base/minmax.h"
 #include "pci_bus.h"
 #include <string.h>
 
@@ -150,7 +151,7 @@ static void put_notify(struct fake_virtio *d)
         uint16_t off = (uint16_t)(5 - 3 * i);
 
         d->pci.notify_off[i] = off;
-        most = off * d->pci.multiplier > most ? off * d->pci.multiplier : most;
+        most = max_u32(off * d->pci.multiplier, most);
     }
     put(d, FAKE_PCI_NOTIFY + VIRTIO_PCI_CAP_LENGTH, 4, most + 2);
     put(d, FAKE_PCI_NOTIFY + VIRTIO_PCI_NOTIFY_CAP_MULT, 4, d->pci.multiplier);

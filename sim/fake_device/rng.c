@@ -1,4 +1,5 @@
 /* The body of the fake virtio entropy device: see rng.h. */
+#include "../../core/base/minmax.h"
 #include "rng.h"
 #include "bodies.h"
 #include <string.h>
@@ -75,7 +76,7 @@ static void rng_fill(struct fake_rng *n, struct vqueue *q, unsigned head)
     vqueue_check_untouched(q, head);
     len = room ? rng_length(n, room) : 0;
     for (uint32_t at = 0; at < len; at += RNG_PIECE) {
-        uint32_t count = len - at < RNG_PIECE ? len - at : RNG_PIECE;
+        uint32_t count = min_u32(len - at, RNG_PIECE);
 
         for (uint32_t i = 0; i < count; i++)
             piece[i] = (uint8_t)(rng_draw(n) >> 56);

@@ -1,4 +1,5 @@
 /* Chains and their buffers on the device side of a virtqueue, whatever its format: see vqueue.h. */
+#include "../../core/base/minmax.h"
 #include "vqueue_internal.h"
 #include <string.h>
 
@@ -166,7 +167,7 @@ static bool overlap_check(struct vqueue *q, const struct vdesc *d)
             continue;
         VIOLATION(q->host, "ring.overlap", "2.7.5",
                   "queue %u: two buffers that the device has overlap at %#llx", q->index,
-                  (unsigned long long)(d->addr > o->addr ? d->addr : o->addr));
+                  (unsigned long long)max_u64(d->addr, o->addr));
         return false;
     }
     return true;
@@ -192,8 +193,8 @@ static struct vbuffer *buffer_take(struct vqueue *q, unsigned chain, const struc
     b->sample = sample(q, b);
     if (kind == VBUFFER_WRITABLE) {
         q->memory->own(q->memory->ctx, b->addr, b->len, true);
-        q->low = b->addr < q->low ? b->addr : q->low;
-        q->high = b->addr + b->len > q->high ? b->addr + b->len : q->high;
+        q->low = min_u64(b->addr, q->low);
+        q->high = max_u64(b->addr + b->len, q->high);
     }
     if (c->last)
         c->last->next = b;
@@ -413,7 +414,7 @@ static uint32_t piece(const struct vbuffer **d, enum vbuffer_kind kind, uint32_t
     }
     *addr = (*d)->addr + *offset;
     n = (*d)->len - *offset;
-    n = n < len ? n : len;
+    n = min_u32(n, len);
     *offset += n;
     return n;
 }

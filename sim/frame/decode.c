@@ -7,6 +7,7 @@
  * its checksum is wrong. The result points into the frame.
  */
 #include "decode.h"
+#include "../../core/base/minmax.h"
 #include "../base/bytes.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -520,7 +521,7 @@ static void decode_put(struct line *l, const char *format, ...)
     n = vsnprintf(l->buf + l->used, l->size - l->used, format, args);
     va_end(args);
     if (n > 0)
-        l->used += (size_t)n < l->size - l->used ? (size_t)n : l->size - l->used - 1;
+        l->used += min_u64((size_t)n, l->size - l->used - 1);
 }
 
 static void put_addr(struct line *l, const char *before, uint32_t a)

@@ -1,6 +1,7 @@
 /* The TCP connections of a capture: see flow.h. */
 #include "flow.h"
 #include "decode.h"
+#include "../../core/base/minmax.h"
 #include "../base/memory.h"
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +101,7 @@ static void flow_read_options(struct flow_side *s, const uint8_t *option, size_t
             s->mss = (unsigned)(option[i + 2] << 8 | option[i + 3]);
         if (option[i] == SCALE && n == 3) {
             s->scaled = true;
-            s->scale = option[i + 2] < SCALE_MAX ? option[i + 2] : SCALE_MAX;
+            s->scale = min_u32(option[i + 2], SCALE_MAX);
         }
         s->sack |= option[i] == SACK;
         s->stamps |= option[i] == STAMPS;
@@ -132,7 +133,7 @@ static uint32_t acked(const struct flow_side *other, const struct decoded *d)
         return other->seen; /* no ACK field: it follows what was received */
     if (!(d->tcp_flags & SEG_ACK) || !other->known || ack >= UINT32_C(1) << 31)
         return 0;
-    return ack < other->seen ? ack : other->seen;
+    return min_u32(ack, other->seen);
 }
 
 /* True if the segment extends the stream. */
@@ -140,7 +141,7 @@ static bool further(struct flow_side *s, const struct flow_segment *g)
 {
     uint32_t end = g->offset + g->len + (g->flags & SEG_FIN ? 1 : 0);
 
-    s->highest = end > s->highest ? end : s->highest;
+    s->highest = max_u32(end, s->highest);
     if (g->offset > s->seen || end <= s->seen)
         return false;
     s->seen = end;
@@ -191,7 +192,7 @@ static void flow_add_segment(struct flow *f, unsigned from, const struct decoded
                              .flags = d->tcp_flags,
                              .lost = frame->lost};
 
-    s->window = window > s->window ? window : s->window;
+    s->window = max_u32(window, s->window);
     if (d->tcp_flags & SEG_SYN) {
         flow_add_syn(s, d, frame);
         return; /* data in it, if any, is retransmitted if it is not acknowledged */

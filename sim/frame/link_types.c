@@ -1,4 +1,5 @@
 /* Link types of captures: see link_types.h. */
+#include "../../core/base/minmax.h"
 #include "link_types.h"
 #include <stdbool.h>
 #include <string.h>
@@ -48,8 +49,8 @@ void link_make_ethernet(uint8_t eth[LINK_ETHERNET_HEADER], unsigned link, const 
     unsigned from = eth_type == ETH_ARP ? 14 : eth_type == ETH_IPV6 ? 20 : 12;
     unsigned to = eth_type == ETH_ARP ? 24 : eth_type == ETH_IPV6 ? 36 : 16;
 
-    link_made_address(eth, payload + (len > to ? to : len), len > to ? len - to : 0);
-    link_made_address(eth + 6, payload + (len > from ? from : len), len > from ? len - from : 0);
+    link_made_address(eth, payload + min_u64(len, to), len > to ? len - to : 0);
+    link_made_address(eth + 6, payload + min_u64(len, from), len > from ? len - from : 0);
     if (((sll && header[5] == 6) || (sll2 && header[11] == 6)) && memcmp(sender, "\0\0\0\0\0", 6))
         memcpy(eth + 6, sender, 6);
     eth[12] = (uint8_t)(eth_type >> 8);

@@ -1,4 +1,5 @@
 /* Frames without the fields that may differ: see normal.h. Offsets as in decode.c. */
+#include "../../core/base/minmax.h"
 #include "normal.h"
 #include <string.h>
 
@@ -48,7 +49,7 @@ size_t normal_frame(const uint8_t *frame, size_t len, const struct decoded *d, u
 
 size_t normal_difference(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
-    size_t len = a_len < b_len ? a_len : b_len;
+    size_t len = min_u64(a_len, b_len);
 
     for (size_t i = 0; i < len; i++)
         if (a[i] != b[i])

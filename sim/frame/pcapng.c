@@ -4,6 +4,7 @@
  * See pcapng.h.
  */
 #include "pcapng.h"
+#include "../../core/base/minmax.h"
 #include "../base/memory.h"
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,7 @@ static void put_padding(struct block *b)
 
 static void pcapng_put_option(struct block *b, uint16_t code, const void *value, size_t len)
 {
-    uint16_t shown = len > PCAPNG_COMMENT_MAX ? PCAPNG_COMMENT_MAX : (uint16_t)len;
+    uint16_t shown = (uint16_t)min_u64(len, PCAPNG_COMMENT_MAX);
 
     put16(b, code);
     put16(b, shown);

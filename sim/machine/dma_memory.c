@@ -1,5 +1,6 @@
 /* The DMA memory of a simulated machine: see arena.h. */
 #include "dma_memory.h"
+#include "../../core/base/minmax.h"
 #include "../base/memory.h"
 #include "../base/pattern.h"
 #include "../base/sanitizer.h"
@@ -154,7 +155,7 @@ static void plain_stores(struct arena *a)
         uint32_t at = a->rings[r].offset, end = at + a->rings[r].len, step;
 
         for (; at < end; at += step) {
-            step = end - at < STEP ? end - at : STEP;
+            step = min_u32(end - at, STEP);
             if (memcmp(a->memory + at, a->device + at, step) == 0)
                 continue;
             for (uint32_t k = at; k + 2 <= at + step; k += 2)
@@ -276,7 +277,7 @@ void arena_device_store(struct arena *a, uint64_t bus, unsigned size, uint64_t v
 void arena_device_write(struct arena *a, uint64_t bus, const uint8_t *bytes, size_t len)
 {
     size_t offset = (size_t)(bus - a->bus_base);
-    size_t dual = len < ARENA_DUAL_MAX ? len : ARENA_DUAL_MAX;
+    size_t dual = min_u64(len, ARENA_DUAL_MAX);
 
     if (!len)
         return;

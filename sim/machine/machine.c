@@ -1,5 +1,6 @@
 /* The simulated computer: see machine.h. */
 #include "machine.h"
+#include "../../core/base/minmax.h"
 #include "../../core/port/ring.h"
 #include "../../core/trace/trace.h"
 #include "device_tree.h"
@@ -209,7 +210,7 @@ static void machine_trace(void *ctx, unsigned id, const uint64_t *args, unsigned
     struct machine *m = ctx;
     uint64_t item[TRACE_ARGS_MAX + 1] = {id};
 
-    count = count < TRACE_ARGS_MAX ? count : TRACE_ARGS_MAX;
+    count = min_u32(count, TRACE_ARGS_MAX);
     if (count)
         memcpy(item + 1, args, count * sizeof(*args));
     if (m->guest == &guest_core)

@@ -1,5 +1,6 @@
 /* Oracles of single frames that the machine sends: format, addresses, ARP, DHCP. See oracle.h. */
 #include "oracle_internal.h"
+#include "../../core/base/minmax.h"
 #include "../base/memory.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -116,7 +117,7 @@ static void check_form(struct oracles *o, const uint8_t *frame, size_t len, cons
     oracle_look(o, FRAME_MALFORMED);
     if (d->layer >= LAYER_IPV4)
         oracle_look(o, FRAME_CHECKSUM);
-    if (len < 14 || len > (max > 60 ? max : 60))
+    if (len < 14 || len > max_u64(max, 60))
         oracle_fail(o, FRAME_LENGTH, SIM_SITE, "a frame of %zu bytes, the MTU is %u", len, o->mtu);
     if (!o->mac_known) {
         memcpy(o->mac, d->eth_src, 6);

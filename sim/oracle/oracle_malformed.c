@@ -2,6 +2,7 @@
  * Malformed frames: frame.dropped (each is counted as one drop) and frame.answered (none gets a
  * reply: RFC 1122 sections 3.2.1.2, 3.2.2, RFC 826). The decoder decides what is malformed.
  */
+#include "../../core/base/minmax.h"
 #include "../../core/trace/trace.h"
 #include "oracle_internal.h"
 #include <string.h>
@@ -21,7 +22,7 @@ void malformed_rx(struct oracles *o, const uint8_t *frame, size_t len, const str
 
     *h = (struct heard){.at_ns = o->sim->now_ns, .malformed = is_malformed(d), .decoded = *d};
     len = len > 14 ? len - 14 : 0;
-    len = len < sizeof(h->packet) ? len : sizeof(h->packet);
+    len = min_u64(len, sizeof(h->packet));
     memcpy(h->packet, frame + 14, len);
     o->malformed += h->malformed;
 }
@@ -116,7 +117,7 @@ static bool oracle_malformed_answers(const struct decoded *d, const struct heard
 
 void malformed_tx(struct oracles *o, const struct decoded *d)
 {
-    unsigned held = o->heard_count < HEARD ? o->heard_count : HEARD;
+    unsigned held = min_u32(o->heard_count, HEARD);
     const struct heard *cause = NULL;
 
     if (d->layer != LAYER_ARP && d->layer != LAYER_ICMP &&

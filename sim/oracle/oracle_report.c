@@ -6,6 +6,7 @@
  * A lease is that of the last DHCPACK (RFC 2131) with the same xid: its options, or the default of
  * a missing or invalid option. The time left counts from the sending of the request.
  */
+#include "../../core/base/minmax.h"
 #include "../../core/interface/syscall.h"
 #include "../../core/trace/trace.h"
 #include "oracle_internal.h"
@@ -149,7 +150,7 @@ static struct ack ack_effective(struct ack a)
 static bool lease_take(struct oracles *o, const struct ack *said, bool whole, uint64_t *number)
 {
     struct report *r = &o->report;
-    unsigned held = r->ack_count < ACKS ? r->ack_count : ACKS;
+    unsigned held = min_u32(r->ack_count, ACKS);
     bool found = false;
 
     for (unsigned i = 0; i < held; i++) {
@@ -321,7 +322,7 @@ static bool datagram_known(const struct oracles *o, const struct socket_address 
                            const uint8_t *bytes, size_t len)
 {
     const struct report *r = &o->report;
-    unsigned held = r->datagram_count < DATAGRAMS ? r->datagram_count : DATAGRAMS;
+    unsigned held = min_u32(r->datagram_count, DATAGRAMS);
 
     if (r->datagram_count > DATAGRAMS)
         return true; /* too long ago to know */

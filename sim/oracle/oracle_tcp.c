@@ -4,6 +4,7 @@
  * received when it arrives undamaged. See oracle.h.
  */
 #include "oracle_internal.h"
+#include "../../core/base/minmax.h"
 #include "../base/memory.h"
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ static void history_put(struct history *h, uint64_t offset, const uint8_t *bytes
     len -= (size_t)(h->end - offset);
     history_need(h);
     at = h->end % FLOW_HISTORY;
-    first = FLOW_HISTORY - at < len ? FLOW_HISTORY - at : len;
+    first = min_u64(FLOW_HISTORY - at, len);
     memcpy(h->ring + at, bytes, first);
     memcpy(h->ring, bytes + first, len - first);
     h->end += len;
@@ -43,7 +44,7 @@ static int64_t history_differs(const struct history *h, uint64_t offset, const u
                                size_t len)
 {
     size_t at = offset % FLOW_HISTORY;
-    size_t first = FLOW_HISTORY - at < len ? FLOW_HISTORY - at : len;
+    size_t first = min_u64(FLOW_HISTORY - at, len);
 
     if (!len || offset > h->end || len > h->end - offset || offset + FLOW_HISTORY < h->end)
         return -1; /* not stored, or too old */
@@ -396,8 +397,8 @@ static void oracle_tcp_range_add(struct flow *f, uint64_t start, uint64_t end)
     for (unsigned i = 0; i < f->range_count; i++) {
         if (end < f->ranges[i].start || f->ranges[i].end < start)
             continue;
-        start = start < f->ranges[i].start ? start : f->ranges[i].start;
-        end = end > f->ranges[i].end ? end : f->ranges[i].end;
+        start = min_u64(start, f->ranges[i].start);
+        end = max_u64(end, f->ranges[i].end);
         f->ranges[i] = f->ranges[--f->range_count];
         i = UINT32_MAX; /* start again: it may touch another one now */
     }

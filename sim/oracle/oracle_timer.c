@@ -10,6 +10,7 @@
  * section 4.2.3.5 allows to abort a connection without a segment after 100 seconds (R2), so it is
  * not checked after that.
  */
+#include "../../core/base/minmax.h"
 #include "oracle_internal.h"
 
 #define RTO_LEAST_NS NS_PER_S        /* RFC 6298 (2.4) */
@@ -21,11 +22,6 @@
 
 enum { DUPLICATES = 3 }; /* duplicate ACKs that cause a fast retransmit: RFC 5681 section 3.2 */
 
-static uint64_t oracle_timer_later(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 static uint64_t una_of(const struct flow *f)
 {
     return f->timer.syn_acked ? f->una + 1 : 0;
@@ -35,9 +31,9 @@ static uint64_t una_of(const struct flow *f)
 static bool sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
 {
     struct flow_timer *t = &f->timer;
-    uint64_t least = oracle_timer_later(RTO_LEAST_NS, 2 * t->gap_ns);
+    uint64_t least = max_u64(RTO_LEAST_NS, 2 * t->gap_ns);
 
-    t->longest_ns = oracle_timer_later(t->longest_ns, gap_ns);
+    t->longest_ns = max_u64(t->longest_ns, gap_ns);
     t->again = true;
     /* A reply explains it, and ARP resolution may have delayed it. */
     if (t->heard || t->duplicates >= DUPLICATES || o->asked_ns >= t->oldest_ns) {
@@ -49,7 +45,7 @@ static bool sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
         return true;
     }
     oracle_look(o, TCP_TIMER);
-    least = least < RTO_MOST_NS ? least : RTO_MOST_NS;
+    least = min_u64(least, RTO_MOST_NS);
     if (gap_ns + o->slack_ns < least)
         oracle_fail(
             o, TCP_TIMER, SIM_SITE,
@@ -63,7 +59,7 @@ static bool sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
 /* Since when data had to be sent. */
 static uint64_t since(const struct flow_timer *t)
 {
-    return oracle_timer_later(oracle_timer_later(t->sent_ns, t->heard_ns), t->written_ns);
+    return max_u64(max_u64(t->sent_ns, t->heard_ns), t->written_ns);
 }
 
 void timer_tx(struct oracles *o, struct flow *f, uint64_t position, bool data)
@@ -72,9 +68,9 @@ void timer_tx(struct oracles *o, struct flow *f, uint64_t position, bool data)
     uint64_t now = o->sim->now_ns;
     bool timed = position >= t->next; /* for the first time */
 
-    t->next = oracle_timer_later(t->next, position + 1);
+    t->next = max_u64(t->next, position + 1);
     if (f->hooked && data) /* data held back by a window waited as long as a timer */
-        t->longest_ns = oracle_timer_later(t->longest_ns, now - since(t));
+        t->longest_ns = max_u64(t->longest_ns, now - since(t));
     t->sent_ns = now;
     if (position != una_of(f))
         return;
@@ -109,7 +105,7 @@ void timer_rx(struct oracles *o, struct flow *f, const struct decoded *d, bool a
     if (!advanced || !t->started)
         return;
     if (!t->again) /* Karn: RFC 6298 section 3 */
-        t->round_trip_ns = oracle_timer_later(t->round_trip_ns, now - t->first_ns);
+        t->round_trip_ns = max_u64(t->round_trip_ns, now - t->first_ns);
     t->started = false;
 }
 
@@ -124,15 +120,14 @@ static uint64_t deadline(const struct oracles *o, const struct flow *f)
     const struct flow_timer *t = &f->timer;
     bool flight = f->own_sent + f->own_fin > f->una;
     bool waits = f->hooked && (int64_t)(f->written.end - f->own_sent) > 0;
-    uint64_t from = oracle_timer_later(since(t), o->asked_ns);
-    uint64_t wait =
-        oracle_timer_later(RTO_FIRST_NS + 5 * t->round_trip_ns, 2 * t->longest_ns + GRACE_NS);
+    uint64_t from = max_u64(since(t), o->asked_ns);
+    uint64_t wait = max_u64(RTO_FIRST_NS + 5 * t->round_trip_ns, 2 * t->longest_ns + GRACE_NS);
 
     if (o->sent_lost_ns > t->sent_ns) /* it may have been the segment due: link down */
         return SIM_NEVER;
     if (!f->used || f->over || !t->syn_acked || !f->peer_syn || (!flight && !waits))
         return SIM_NEVER;
-    wait = wait < WAIT_MOST_NS ? wait : WAIT_MOST_NS;
+    wait = min_u64(wait, WAIT_MOST_NS);
     if (t->started && t->heard_ns <= t->sent_ns && from + wait >= t->first_ns + R2_NS)
         return SIM_NEVER;
     return from + wait + o->slack_ns;

@@ -2,6 +2,7 @@
  * The expectations of a scenario: every trace line is matched here, late expectations fail the run,
  * and the message shows the most similar line. See scenario.h.
  */
+#include "../../core/base/minmax.h"
 #include "../scenario/scenario.h"
 #include "../base/memory.h"
 #include <stdlib.h>
@@ -239,7 +240,7 @@ static void remember(struct expect_near *near, unsigned points, uint64_t now, co
     near->score = points;
     near->time_ns = now;
     len = strlen(line);
-    len = len < sizeof(near->line) ? len : sizeof(near->line) - 1;
+    len = min_u64(len, sizeof(near->line) - 1);
     memcpy(near->line, line, len);
     near->line[len] = 0;
 }

@@ -4,6 +4,7 @@
  */
 #include "run.h"
 #include "../../core/base/err.h"
+#include "../../core/base/minmax.h"
 #include "../../core/trace/trace.h"
 #include "far_side.h"
 #include "../machine/guest_core.h"
@@ -119,7 +120,7 @@ static void on_line(void *ctx, const char *text, size_t len)
 {
     char line[512];
 
-    len = len < sizeof(line) ? len : sizeof(line) - 1;
+    len = min_u64(len, sizeof(line) - 1);
     memcpy(line, text, len);
     line[len] = 0;
     run_say(ctx, line);
@@ -399,7 +400,7 @@ static void run_loop(struct run_context *c)
             stop = late;
         next = sim_next(s);
         if (next > stop) {
-            s->now_ns = stop > s->now_ns ? stop : s->now_ns;
+            s->now_ns = max_u64(stop, s->now_ns);
             if (s->now_ns >= late)
                 expectations_check(&c->expectations, false);
             else if (s->now_ns >= limit)

@@ -1,6 +1,7 @@
 /* A scripted DHCP server: see dhcp_script.h. Options and their formats: RFC 2132. */
 #include "dhcp_script.h"
 #include "../../core/base/array.h"
+#include "../../core/base/minmax.h"
 #include "../base/bytes.h"
 #include "../text/values.h"
 #include "../engine/sim.h"
@@ -286,7 +287,7 @@ static void put_header(FILE *out, const struct dhcp_answer *a, const uint8_t *m)
 void dhcp_answer_write(const struct dhcp_answer *a, FILE *out)
 {
     uint8_t m[DHCP_SCRIPT_MAX] = {0};
-    size_t len = a->len < sizeof(m) ? a->len : sizeof(m);
+    size_t len = min_u64(a->len, sizeof(m));
     uint32_t server;
     char text[32];
 

@@ -3,6 +3,7 @@
  * tables are with the lines, in lines_*.c.
  */
 #include "scenario.h"
+#include "../../core/base/minmax.h"
 #include "../text/values.h"
 #include <stdio.h>
 #include <string.h>
@@ -160,8 +161,7 @@ static bool key_find(const struct key *keys, const struct word *w, unsigned *ind
         other = &keys[i];
     }
     names[count] = NULL;
-    snprintf(name, sizeof(name), "%.*s", (int)(len < sizeof(name) ? len : sizeof(name) - 1),
-             w->text);
+    snprintf(name, sizeof(name), "%.*s", (int)min_u64(len, sizeof(name) - 1), w->text);
     if (other)
         snprintf(problem, size, "'%s' takes %s value", name, w->value ? "no" : "a");
     else

@@ -4,6 +4,7 @@
  */
 #include "values.h"
 #include "../../core/base/array.h"
+#include "../../core/base/minmax.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -370,11 +371,6 @@ const char *value_string(const char **at, const char *end, char *out, size_t *le
 
 /* ---- nearest words ---- */
 
-static unsigned least(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
-}
-
 /* Edit distance with exchanged neighbours counted as one (optimal string alignment). */
 static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
@@ -388,9 +384,9 @@ static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_le
         for (size_t j = 1; j <= b_len; j++) {
             unsigned change = a[i - 1] != b[j - 1];
 
-            row[j] = least(least(last[j] + 1, row[j - 1] + 1), last[j - 1] + change);
+            row[j] = min_u32(min_u32(last[j] + 1, row[j - 1] + 1), last[j - 1] + change);
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                row[j] = least(row[j], before[j - 2] + 1);
+                row[j] = min_u32(row[j], before[j - 2] + 1);
         }
 
         unsigned *oldest = before;
@@ -417,7 +413,7 @@ const char *nearest_word(const char *word, const char *const *words)
             continue;
 
         /* Near: one letter in three may differ, and never everything. */
-        unsigned allowed = (unsigned)(len > other ? len : other) / 3;
+        unsigned allowed = (unsigned)max_u64(len, other) / 3;
         unsigned d = distance(word, len, *words, other);
 
         if (allowed < 1 && len > 1)

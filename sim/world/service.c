@@ -8,6 +8,7 @@
  */
 #include "service.h"
 #include "../../core/base/array.h"
+#include "../../core/base/minmax.h"
 #include "../engine/sim.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -166,7 +167,7 @@ static void http_input(struct stream *s, const uint8_t *bytes, size_t len, uint6
 
     unsigned before = s->request_len;
     size_t room = SERVICE_REQUEST_MAX - before;
-    size_t take = len < room ? len : room;
+    size_t take = min_u64(len, room);
 
     memcpy(s->request + before, bytes, take);
     s->request_len += (unsigned)take;
@@ -208,7 +209,7 @@ static uint64_t body_due(const struct stream *s, uint64_t now_ns)
 
     uint64_t due = seconds * rate + ms % 1000 * rate / 1000;
 
-    return due < s->body_len ? due : s->body_len;
+    return min_u64(due, s->body_len);
 }
 
 /* When byte `at` of the body is due. */
@@ -278,7 +279,7 @@ static void part_of_body(const struct stream *s, uint64_t now_ns, struct part *p
 {
     struct chunk c = chunk_at(s, s->sent - s->head_len);
     uint64_t data = c.offset > c.line_len ? c.offset - c.line_len : 0;
-    uint64_t at = c.start + (data < c.size ? data : c.size);
+    uint64_t at = c.start + min_u64(data, c.size);
     uint64_t due = body_due(s, now_ns);
 
     if (s->found && at >= s->service->reset_after) {
@@ -294,7 +295,7 @@ static void part_of_body(const struct stream *s, uint64_t now_ns, struct part *p
 
         p->kind = PART_BODY;
         p->at = at;
-        p->left = end - at < c.size - data ? end - at : c.size - data;
+        p->left = min_u64(end - at, c.size - data);
     } else if (c.line_len && data < c.size + 2) {
         part_text(p, "\r\n", 2, data - c.size);
     } else {
@@ -412,8 +413,8 @@ static size_t echo_input(struct stream *s, const uint8_t *bytes, size_t len)
 {
     size_t room = SERVICE_REQUEST_MAX - (size_t)(s->received - s->sent);
     size_t at = s->received % SERVICE_REQUEST_MAX;
-    size_t take = len < room ? len : room;
-    size_t first = take < SERVICE_REQUEST_MAX - at ? take : SERVICE_REQUEST_MAX - at;
+    size_t take = min_u64(len, room);
+    size_t first = min_u64(take, SERVICE_REQUEST_MAX - at);
 
     memcpy(s->request + at, bytes, first);
     memcpy(s->request, bytes + first, take - first);
@@ -449,7 +450,7 @@ size_t stream_output(struct stream *s, uint8_t *buf, size_t room, uint64_t now_n
         if (p.kind != PART_TEXT && p.kind != PART_BODY)
             break;
 
-        size_t n = p.left < room - done ? (size_t)p.left : room - done;
+        size_t n = min_u64(p.left, room - done);
 
         if (p.kind == PART_TEXT)
             memcpy(buf + done, p.text, n);

@@ -1,5 +1,6 @@
 /* The wire: see wire.h. */
 #include "wire.h"
+#include "../../core/base/minmax.h"
 #include "../base/memory.h"
 #include "faults.h"
 #include <stdlib.h>
@@ -88,7 +89,7 @@ static uint64_t arrival(struct wire *w, enum direction dir, const struct frame_f
     uint64_t at = w->sim->now_ns;
 
     if (o->bandwidth_bps) {
-        at = at > w->line_free_ns[dir] ? at : w->line_free_ns[dir];
+        at = max_u64(at, w->line_free_ns[dir]);
         at += len * 8 * NS_PER_S / o->bandwidth_bps;
         w->line_free_ns[dir] = at;
     }
@@ -97,7 +98,7 @@ static uint64_t arrival(struct wire *w, enum direction dir, const struct frame_f
         at += sim_draw(w->sim, &w->streams[dir].jitter) % (o->jitter_ns + 1);
     if (t->late_ns)
         return at + t->late_ns;
-    at = at > w->last_arrival_ns[dir] ? at : w->last_arrival_ns[dir];
+    at = max_u64(at, w->last_arrival_ns[dir]);
     w->last_arrival_ns[dir] = at;
     return at;
 }

@@ -7,6 +7,7 @@
 #include "../../core/base/check.h"
 #include "../../core/base/fmt.h"
 #include "../../core/base/mem.h"
+#include "../../core/base/minmax.h"
 #include "crc.h"
 #include "port.h"
 #include <gcov.h>
@@ -98,7 +99,7 @@ void coverage_send(void)
         __gcov_info_to_gcda(*info, take_path, take_bytes, NULL, NULL);
         send_begin();
         for (size_t at = 0; at < file.len; at += LINE_OCTETS)
-            send_data(at, file.len - at < LINE_OCTETS ? file.len - at : LINE_OCTETS);
+            send_data(at, min_u64(file.len - at, LINE_OCTETS));
         send_end();
     }
 }

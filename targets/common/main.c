@@ -3,6 +3,7 @@
  * deadline or an interrupt; and the first and last line of the console.
  */
 #include "../../core/base/fmt.h"
+#include "../../core/base/minmax.h"
 #include "../../core/kernel/kernel.h"
 #include "../../core/trace/trace.h"
 #include "console.h"
@@ -136,7 +137,7 @@ static uint64_t start_programs(uint64_t now_ns)
         if (pids[i])
             continue;
         if (s->at_us * NS_PER_US > now_ns) {
-            next = deadline_min(next, s->at_us * NS_PER_US);
+            next = min_u64(next, s->at_us * NS_PER_US);
             continue;
         }
         journal_program(s->words, s->count);
@@ -204,9 +205,9 @@ static uint64_t end_when_done(uint64_t now_ns, uint64_t *closing_ns)
 {
     if (!programs_done() || now_ns < options.until_us * NS_PER_US)
         return *closing_ns = DEADLINE_NEVER;
-    *closing_ns = deadline_min(*closing_ns, now_ns + CLOSING_NS);
+    *closing_ns = min_u64(*closing_ns, now_ns + CLOSING_NS);
     if (!kernel_settled(&kernel) && now_ns < *closing_ns)
-        return deadline_min(*closing_ns, now_ns + CLOSING_LOOK_NS);
+        return min_u64(*closing_ns, now_ns + CLOSING_LOOK_NS);
     journal_stop();
     kernel_stop(&kernel);
     say_end(NULL, "");
@@ -241,10 +242,10 @@ static _Noreturn void run(void)
             interrupts++;
             port_interrupt_done();
         }
-        at_ns = deadline_min(at_ns, end_when_done(now_ns, &closing_ns));
+        at_ns = min_u64(at_ns, end_when_done(now_ns, &closing_ns));
         if (options.until_us * NS_PER_US > now_ns)
-            at_ns = deadline_min(at_ns, options.until_us * NS_PER_US);
-        idle(deadline_min(at_ns, due_ns));
+            at_ns = min_u64(at_ns, options.until_us * NS_PER_US);
+        idle(min_u64(at_ns, due_ns));
     }
 }
 

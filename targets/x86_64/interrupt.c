@@ -2,6 +2,7 @@
  * Interrupts and time of x86-64: the local APIC and its timer, the I/O APICs, and the time stamp
  * counter as clock, which is measured against the timer (under QEMU it counts nanoseconds).
  */
+#include "../../core/base/minmax.h"
 #include "../../core/port/machine.h"
 #include "io.h"
 #include "machine.h"
@@ -97,9 +98,7 @@ void port_timer(uint64_t at_ns)
     uint64_t now_ns = port_clock_ns(), wait = at_ns > now_ns ? at_ns - now_ns : 1;
 
     /* A wait longer than the counter ends early, which is harmless. */
-    *lapic(LAPIC_TIMER_INITIAL) = at_ns == DEADLINE_NEVER ? 0
-                                  : wait < TIMER_MAX      ? (uint32_t)wait
-                                                          : TIMER_MAX;
+    *lapic(LAPIC_TIMER_INITIAL) = at_ns == DEADLINE_NEVER ? 0 : (uint32_t)min_u64(wait, TIMER_MAX);
 }
 
 /* An interrupt that is already pending is taken right after sti, and hlt does not wait then. */

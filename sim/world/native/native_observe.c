@@ -6,6 +6,7 @@
  * One frame is sent every OBSERVE_STEP_NS, from OBSERVE_START_NS on, when the machine has a lease:
  * a drop and its reason are traced before the next frame. Recorded times are ignored.
  */
+#include "../../../core/base/minmax.h"
 #include "native_observe.h"
 #include "native.h"
 #include <string.h>
@@ -86,7 +87,7 @@ static void feed(void *ctx, uint64_t n)
     const struct capture *c = &w->scenario->native.observed;
     const struct capture_frame *f = &c->frames[n % c->count];
     uint8_t bytes[REPLAY_FRAME_MAX];
-    size_t len = f->len < sizeof(bytes) ? f->len : sizeof(bytes);
+    size_t len = min_u64(f->len, sizeof(bytes));
 
     memcpy(bytes, f->bytes, len);
     if (n >= c->count)

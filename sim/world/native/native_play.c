@@ -9,6 +9,7 @@
  * The bytes that the program reads are stored, and must have the SHA-256 of the scenario at the
  * end. After RESEND_NS without progress everything is sent again, TRIES times.
  */
+#include "../../../core/base/minmax.h"
 #include "../../frame/flow.h"
 #include "../../base/memory.h"
 #include "native.h"
@@ -124,7 +125,7 @@ static void send_segment(struct world *w, uint32_t offset, uint8_t flags, const 
 static void send_captured(struct world *w, const struct flow_segment *s)
 {
     for (uint32_t at = 0; at < s->len;) {
-        uint32_t len = s->len - at < NATIVE_MSS ? s->len - at : NATIVE_MSS;
+        uint32_t len = min_u32(s->len - at, NATIVE_MSS);
 
         send_segment(w, s->offset + at, SEG_PSH, s->bytes + at, len);
         at += len;

@@ -5,6 +5,7 @@
  * congestion control.
  */
 #include "native_tcp.h"
+#include "../../../core/base/minmax.h"
 #include "../../base/memory.h"
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ static void rto_due(struct native_conn *c)
         native_tcp_over(c); /* half-open and dead connections are aborted */
         return;
     }
-    c->rto_ns = c->rto_ns * 2 < RTO_LAST_NS ? c->rto_ns * 2 : RTO_LAST_NS;
+    c->rto_ns = min_u64(c->rto_ns * 2, RTO_LAST_NS);
     c->rto_at_ns = c->world->sim->now_ns + c->rto_ns;
     c->dup_acks = 0;
     if (c->state != OPEN) {
@@ -123,7 +124,7 @@ static void accept_syn(struct world *w, const struct service *s, const struct de
     c->window = d->tcp_window;
     c->rcv_nxt = d->tcp_seq + 1;
     if (d->tcp_mss)
-        c->mss = d->tcp_mss < NATIVE_MSS ? d->tcp_mss : NATIVE_MSS;
+        c->mss = min_u32(d->tcp_mss, NATIVE_MSS);
     c->state = SYN_RECEIVED;
     stream_open(&c->stream, s);
     c->rto_at_ns = w->sim->now_ns + c->rto_ns;

@@ -1,4 +1,5 @@
 /* TCP input of the scripted peer: see native_tcp.h. */
+#include "../../../core/base/minmax.h"
 #include "native_tcp.h"
 #include <string.h>
 
@@ -115,7 +116,7 @@ static void native_tcp_input_ack(struct native_conn *c, const struct decoded *d)
     }
     c->window = d->tcp_window;
     data = acked - (c->una == c->iss) - fin;
-    c->len -= data < c->len ? data : c->len;
+    c->len -= min_u32(data, c->len);
     c->una = ack;
     if (native_tcp_before(c->nxt, ack))
         c->nxt = ack;
@@ -153,7 +154,7 @@ void native_tcp_conn_input(struct native_conn *c, const struct decoded *d)
         return;
     }
     if (d->tcp_flags & SEG_SYN && d->tcp_mss)
-        c->mss = d->tcp_mss < NATIVE_MSS ? d->tcp_mss : NATIVE_MSS;
+        c->mss = min_u32(d->tcp_mss, NATIVE_MSS);
     if (d->tcp_flags & SEG_ACK) {
         if (c->state == SYN_RECEIVED && d->tcp_ack == c->iss + 1)
             c->state = OPEN;

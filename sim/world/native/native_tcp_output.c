@@ -1,4 +1,5 @@
 /* TCP output of the scripted peer: see native_tcp.h. */
+#include "../../../core/base/minmax.h"
 #include "native_tcp.h"
 #include <string.h>
 
@@ -16,7 +17,7 @@ uint32_t native_tcp_window(const struct native_conn *c)
     if (c->service && c->service->kind == SERVICE_TCP_ECHO) {
         uint32_t room = SERVICE_REQUEST_MAX - c->stream.request_len;
 
-        window = window < room ? window : room;
+        window = min_u32(window, room);
     }
     return window;
 }
@@ -177,15 +178,15 @@ static void push(struct native_conn *c)
     uint8_t bytes[NATIVE_MSS];
 
     for (;;) {
-        uint32_t used = c->nxt - c->una, limit = c->window < FLIGHT_MAX ? c->window : FLIGHT_MAX;
+        uint32_t used = c->nxt - c->una, limit = min_u32(c->window, FLIGHT_MAX);
         uint32_t room = used < limit ? limit - used : 0, len = end - c->nxt;
         const struct script_step *step = script_line(c);
         bool fin;
 
         if (native_tcp_before(end, c->nxt) || c->fin_acked) /* FIN is out */
             return;
-        len = len < room ? len : room;
-        len = len < c->mss ? len : c->mss;
+        len = min_u32(len, room);
+        len = min_u32(len, c->mss);
         if (step && len > step->at + step->len - (c->nxt - c->iss - 1))
             len = (uint32_t)(step->at + step->len - (c->nxt - c->iss - 1));
         fin = c->fin_queued && c->nxt + len == end && len < room;
@@ -230,12 +231,12 @@ void native_tcp_set_timer(struct native_conn *c)
         at = c->rto_at_ns = now + c->rto_ns;
     if (service <= now)
         service = now + NS_PER_US;
-    at = service < at ? service : at;
+    at = min_u64(service, at);
     if (c->closed_until_ns && c->closed_until_ns < at)
         at = c->closed_until_ns;
-    at = c->linger_ns < at ? c->linger_ns : at;
+    at = min_u64(c->linger_ns, at);
     dead = native_tcp_dead_deadline(c);
-    at = dead < at ? dead : at;
+    at = min_u64(dead, at);
     sim_timer_set(&c->timer, at);
 }
 

@@ -1,5 +1,6 @@
 /* The plan of a replay: see recorded_plan.h. */
 #include "recorded_plan.h"
+#include "../../../core/base/minmax.h"
 #include "../../frame/decode.h"
 #include "../../base/memory.h"
 #include <stdlib.h>
@@ -177,7 +178,7 @@ static void plan_peer(struct planning *p, struct before *b, size_t i)
     struct replay_step *s = &p->steps[i];
     size_t held = held_until(p, i);
 
-    s->before = held > b->own ? held : b->own; /* in the recorded order */
+    s->before = max_u64(held, b->own); /* in the recorded order */
     s->together = b->peer < p->c->count && p->steps[b->peer].before == s->before &&
                   (b->said <= s->before || b->said <= b->peer) && is_close(p->c, b->peer, i);
     b->own = s->before;
@@ -194,7 +195,7 @@ struct replay_step *replay_plan(const struct capture *c, const uint8_t mac[6])
     for (size_t i = 0; i < c->count; i++)
         switch (p.steps[i].kind) {
         case REPLAY_OWN:
-            b.own = i + 1 > b.own ? i + 1 : b.own;
+            b.own = max_u64(i + 1, b.own);
             b.said = i + 1;
             machine_acked(&p, i);
             break;

@@ -15,6 +15,7 @@
  * are not delivered, copies that the wire made of the machine's frames were not sent by it, and
  * frames damaged by the wire are not compared.
  */
+#include "../../../core/base/minmax.h"
 #include "../../frame/normal.h"
 #include "../../base/memory.h"
 #include "recorded_numbers.h"
@@ -314,7 +315,7 @@ static int world_recorded_replay_open(struct sim *sim, const struct scenario *sc
 static const char *replay_describe(const struct world *w)
 {
     struct world *own = (struct world *)w;
-    size_t first = w->own < w->peer ? w->own : w->peer;
+    size_t first = min_u64(w->own, w->peer);
     char line[200];
 
     if (first == w->capture->count)
@@ -328,7 +329,7 @@ static const char *replay_describe(const struct world *w)
 static void world_recorded_replay_close(struct world *w)
 {
     char line[200];
-    size_t first = w->own < w->peer ? w->own : w->peer;
+    size_t first = min_u64(w->own, w->peer);
 
     if (first < w->capture->count)
         fail(w, "frame %zu: recorded '%s', the run ended before it", first + 1,

@@ -9,6 +9,7 @@
  */
 #include "host_socket.h"
 #include "../../../core/base/check.h"
+#include "../../../core/base/minmax.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -120,7 +121,7 @@ static void address_in(const struct sockaddr *addr, socklen_t len, uint32_t *ip,
 {
     struct sockaddr_in sin = {0};
 
-    memcpy(&sin, addr, len < sizeof(sin) ? len : sizeof(sin));
+    memcpy(&sin, addr, min_u32(len, sizeof(sin)));
     *ip = ntohl(sin.sin_addr.s_addr);
     *port = ntohs(sin.sin_port);
 }
@@ -132,7 +133,7 @@ static void address_out(struct sockaddr *addr, socklen_t *len, uint32_t ip, uint
 
     if (!addr)
         return;
-    memcpy(addr, &sin, *len < sizeof(sin) ? *len : sizeof(sin));
+    memcpy(addr, &sin, min_u32(*len, sizeof(sin)));
     *len = sizeof(sin);
 }
 
@@ -262,7 +263,7 @@ int call_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
         answer = so->error;
         so->error = 0;
     }
-    memcpy(value, &answer, *len < sizeof(answer) ? *len : sizeof(answer));
+    memcpy(value, &answer, min_u32(*len, sizeof(answer)));
     return 0;
 }
 

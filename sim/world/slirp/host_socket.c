@@ -6,6 +6,7 @@
  * zero-length send() returns its outcome, ERR and HUP are only reported with IN.
  */
 #include "host_socket.h"
+#include "../../../core/base/minmax.h"
 #include "../service.h"
 #include "../../../core/base/check.h"
 #include <errno.h>
@@ -198,7 +199,7 @@ static bool dial_finished(const struct host_socket *so)
 static ssize_t dial_output(struct host_dial *d, void *buf, size_t room)
 {
     size_t left = d->line->send_len - d->sent;
-    size_t n = left < room ? left : room;
+    size_t n = min_u64(left, room);
 
     memcpy(buf, d->line->send + d->sent, n);
     d->sent += n;
@@ -518,7 +519,7 @@ ssize_t host_socket_recv(struct host_sockets *h, struct host_socket *so, void *b
         return -EAGAIN;
 
     struct host_dial *dial = dial_at(h, m->addr, m->port);
-    ssize_t n = m->error ? -m->error : (ssize_t)(m->len < room ? m->len : room);
+    ssize_t n = m->error ? -m->error : (ssize_t)min_u64(m->len, room);
 
     if (n > 0)
         memcpy(buf, m->bytes, (size_t)n);

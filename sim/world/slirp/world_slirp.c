@@ -12,6 +12,7 @@
  * the run's hash.
  */
 #include "host_socket.h"
+#include "../../../core/base/minmax.h"
 #include "../world.h"
 #include "../../../core/base/check.h"
 #include "../../text/values.h"
@@ -255,7 +256,7 @@ static void run(struct world *w)
     if (w->timeout_ms < IDLE_MS) {
         uint64_t timer_ns = w->sim->now_ns + w->timeout_ms * NS_PER_MS;
 
-        at_ns = timer_ns < at_ns ? timer_ns : at_ns;
+        at_ns = min_u64(timer_ns, at_ns);
     }
     if (at_ns < w->timer.at_ns)
         sim_timer_set(&w->timer, at_ns);
@@ -381,7 +382,7 @@ static int slirp_world_open(struct sim *sim, const struct scenario *sc, struct w
 
     struct world *w = malloc(sizeof(*w));
     SlirpConfig config = {
-        .version = SLIRP_CONFIG_VERSION_MAX < 4 ? SLIRP_CONFIG_VERSION_MAX : 4,
+        .version = min_u32(SLIRP_CONFIG_VERSION_MAX, 4),
         .restricted = sc->slirp.restricted == TOGGLE_ON,
         .in_enabled = true,
         .vnetwork = in_addr(ADDRESS_NETWORK),
