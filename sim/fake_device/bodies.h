@@ -1,6 +1,6 @@
 /*
- * Which kinds of devices there are: a row each. The body of a row `name` is fake_<name>_body, in
- * its own file (device.h). Network devices come first: what the wire is at is one.
+ * The kinds of devices, a row each. The body of a row `name` is fake_<name>_body, in its own file
+ * (device.h). Network devices come first: the device at the wire is one.
  */
 #ifndef DRYWIRE_FAKE_BODIES_H
 #define DRYWIRE_FAKE_BODIES_H

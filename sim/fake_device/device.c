@@ -1,13 +1,12 @@
 /*
- * What every fake device does, whatever its kind: power-on, reset, and when its queues are worked
- * on. With `lively` on it acts when it likes: early, late, a few at a time, with notifications
- * switched off. See device.h.
+ * The common part of all fake devices: power-on, reset, and when queues are processed. A `lively`
+ * device acts early, late, in small batches, and with notifications suppressed. See device.h.
  */
 #include "device.h"
 #include "front.h"
 
-/* What later() asks for: a queue's turn, or with RESUME the end of its time without notifications.
- */
+/* The argument of later(): a queue to process, or with RESUME the end of its time without
+ * notifications. */
 enum { RESUME = 0x100 };
 
 /* No power of two. */
@@ -67,7 +66,8 @@ void fake_virtio_reset(struct fake_virtio *d)
     d->initialised = true;
     d->features_said = d->features_seen = false;
     d->features = 0;
-    /* What a selector holds is nowhere said: a driver that selects nothing meets the wrong one. */
+    /* The initial value of a selector is unspecified: a driver that does not write it gets a wrong
+     * one. */
     d->device_features_sel = d->driver_features_sel = d->queue_sel = d->config.lenient ? 0 : 1;
     d->interrupt_status = 0;
     d->live = false;
@@ -80,7 +80,7 @@ void fake_virtio_reset(struct fake_virtio *d)
     pci_reset(d);
 }
 
-/* ---- when a queue is worked on ---- */
+/* ---- when a queue is processed ---- */
 
 void fake_virtio_schedule(struct fake_virtio *d, unsigned queue, uint64_t delay_ns)
 {
@@ -109,7 +109,7 @@ void fake_virtio_hold(struct fake_virtio *d, unsigned queue, bool hold)
         fake_virtio_schedule(d, queue, FAKE_REACTION_NS);
 }
 
-/* Switch notifications off for a while, and look again after switching them on (2.7.10.2). */
+/* Suppress notifications for a while, and check again after enabling them (2.7.10.2). */
 static void device_suppress(struct fake_virtio *d, unsigned queue)
 {
     if (!d->config.lively || !d->host->chance(d->host->ctx, "device.suppress", 65536 / 4))
@@ -146,7 +146,7 @@ void fake_virtio_poke(struct fake_virtio *d)
         device_run(d, i - 1);
 }
 
-/* ---- what the driver is told ---- */
+/* ---- interrupts ---- */
 
 void fake_virtio_used(struct fake_virtio *d, struct vqueue *q)
 {
@@ -164,7 +164,7 @@ void fake_virtio_config_changed(struct fake_virtio *d)
     front_interrupt(d, VIRTIO_MMIO_INT_CONFIG, 0);
 }
 
-/* ---- at rest, and at the end ---- */
+/* ---- while idle, and at the end ---- */
 
 void fake_virtio_check_idle(struct fake_virtio *d)
 {

@@ -1,6 +1,6 @@
 /*
- * What the register fronts of the fake device share (mmio.c, pci.c): status, features and the
- * order of sections 3.1.1 and 3.1.2, in which each step outside is reported.
+ * Shared by the register fronts of the fake device (mmio.c, pci.c): status, features and the order
+ * of sections 3.1.1 and 3.1.2; steps out of order are reported.
  */
 #include "front.h"
 
@@ -12,7 +12,7 @@ static void order(struct fake_virtio *d, const char *what)
               "%s out of order (status is %#x)", what, d->status);
 }
 
-/* What has to do with rings and interfaces (VirtIO 1.2 section 6) besides what the body offers. */
+/* Feature bits of rings and interfaces (VirtIO 1.2 section 6), besides those of the body. */
 uint64_t front_features(const struct fake_virtio *d)
 {
     uint64_t f = d->body->features ? d->body->features(d) : 0;
@@ -140,7 +140,7 @@ uint32_t front_generation(struct fake_virtio *d)
     return d->generation;
 }
 
-/* Step 7 of section 3.1.1 comes after step 6. */
+/* Step 7 of section 3.1.1 must follow step 6. */
 void front_set_up(struct fake_virtio *d)
 {
     uint8_t needed = d->config.legacy ? VIRTIO_STATUS_DRIVER : VIRTIO_STATUS_FEATURES_OK;
@@ -186,7 +186,7 @@ uint32_t front_config_read(struct fake_virtio *d, uint32_t offset, unsigned size
 {
     uint32_t value;
 
-    LOOK(d->host, CONFIG_WRITE); /* it is used, and never written */
+    LOOK(d->host, CONFIG_WRITE); /* it is read and never written */
     if (offset >= d->body->config_size || size > d->body->config_size - offset)
         return 0;
     value = d->body->config_read(d, offset, size);
@@ -245,5 +245,5 @@ void front_interrupt(struct fake_virtio *d, uint32_t cause, unsigned queue)
                                                       : d->pci.config_vector);
     else
         d->interrupt_status |= cause;
-    d->host->interrupt(d->host->ctx); /* a machine that polls comes round by itself */
+    d->host->interrupt(d->host->ctx); /* a polling machine needs no interrupt */
 }

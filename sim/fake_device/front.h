@@ -1,11 +1,12 @@
-/* Inside the transport of a fake device: between the register fronts, front.c and device.c. */
+/* Shared by the files of the transport of a fake device: the register fronts, front.c and
+ * device.c. */
 #ifndef DRYWIRE_FAKE_FRONT_H
 #define DRYWIRE_FAKE_FRONT_H
 
 #include "device.h"
 #include "pci_bus.h"
 
-/* All that the device offers: the bits of its transport and queues, and of its body. */
+/* All features offered: the bits of its transport and queues, and of its body. */
 uint64_t front_features(const struct fake_virtio *d);
 
 /* front.c: status and features; the selected queue (NULL: no such queue), whether it may be set up
@@ -26,7 +27,7 @@ void front_notify(struct fake_virtio *d, uint32_t queue);
 uint32_t front_config_read(struct fake_virtio *d, uint32_t offset, unsigned size);
 void front_config_write(struct fake_virtio *d, uint32_t offset);
 
-/* Tell the driver: `cause` is VIRTIO_MMIO_INT_*, of `queue` if it is INT_VRING. */
+/* Interrupt: `cause` is VIRTIO_MMIO_INT_*, of `queue` for INT_VRING. */
 void front_interrupt(struct fake_virtio *d, uint32_t cause, unsigned queue);
 
 /* pci_config.c: configuration space of the function. */
@@ -36,7 +37,7 @@ void pci_config_write(struct fake_virtio *d, unsigned at, unsigned size, uint32_
 uint16_t pci_command(const struct fake_virtio *d);
 bool pci_msix_enabled(const struct fake_virtio *d);
 
-/* The BAR of the function that `address` lies in and the offset there, -1: none. Is it decoded? If
+/* The BAR that contains `address` and the offset in it; -1: none. And whether it is decoded; if
  * not, that is reported. */
 int pci_bar_find(const struct fake_virtio *d, enum fake_space space, uint64_t address,
                  unsigned size, uint32_t *offset);

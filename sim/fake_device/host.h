@@ -1,6 +1,6 @@
 /*
- * What a fake device reaches of its machine: the memory, by DMA, and the host, which has time and
- * draws and takes reports. The machine fills both; they do not move while the device exists.
+ * The interface of a fake device to its machine: the memory, for DMA, and the host, for time, draws
+ * and reports. The machine fills both; they do not move while the device exists.
  */
 #ifndef DRYWIRE_FAKE_HOST_H
 #define DRYWIRE_FAKE_HOST_H
@@ -14,7 +14,7 @@
 struct vqueue;
 
 /* DMA memory: `size` bytes from bus address `first` on. Buffers are read in `memory`, ring words in
- * `words`, which is another copy while stores of the driver may come late. Ring words are written
+ * `words`, which is another copy while stores of the driver may be delayed. Ring words are written
  * by store, buffers by write; both take checked addresses. */
 struct fake_memory {
     void *ctx;
@@ -24,33 +24,34 @@ struct fake_memory {
     void (*store)(void *ctx, uint64_t bus, unsigned size, uint64_t value);
     void (*write)(void *ctx, uint64_t bus, const uint8_t *bytes, size_t len);
     void (*attach_ring)(void *ctx, uint64_t bus, size_t len);
-    void (*look)(void *ctx); /* before the device looks at a ring: late stores may cross */
-    bool (*unpublished)(void *ctx, uint64_t bus, size_t len); /* asked while words != memory */
+    void (*look)(void *ctx); /* before the device reads a ring: delayed stores may become visible */
+    bool (*unpublished)(void *ctx, uint64_t bus, size_t len); /* called while words != memory */
     void (*own)(void *ctx, uint64_t bus, size_t len, bool device);
 };
 
 /*
- * What fake_host.ring is told: `chain` is the chain's number in q->chain, whose buffers are still
- * there; `value` as below.
+ * Events of fake_host.ring: `chain` is the chain's index in q->chain, whose buffers are still
+ * valid; `value` as below.
  */
 enum vqueue_event {
-    VQUEUE_STARTED,   /* live with q->size descriptors; no chain */
-    VQUEUE_STOPPED,   /* reset; no chain */
-    VQUEUE_AVAILABLE, /* the device took in the descriptors of a chain */
-    VQUEUE_WORKING,   /* the device works on it */
-    VQUEUE_USED,      /* it is given back; value: bytes written. q->used_idx is where, before it */
-    VQUEUE_COLLECTED, /* the driver reads a used entry; value: its id; chain: its slot */
-    VQUEUE_NOTIFIED,  /* by the driver; no chain */
+    VQUEUE_STARTED,     /* live with q->size descriptors; no chain */
+    VQUEUE_STOPPED,     /* reset; no chain */
+    VQUEUE_AVAILABLE,   /* the device read the descriptors of a chain */
+    VQUEUE_WORKING,     /* the device processes it */
+    VQUEUE_USED,        /* it is returned; value: bytes written. q->used_idx is its slot, before
+                         * the increment */
+    VQUEUE_COLLECTED,   /* the driver reads a used entry; value: its id; chain: its slot */
+    VQUEUE_NOTIFIED,    /* by the driver; no chain */
     VQUEUE_INTERRUPTED, /* by the device; no chain */
-    VQUEUE_FRAME,  /* the frame in a chain goes out, or comes into it; value: which one of those
-                    * that came to the device, from 0 */
-    VQUEUE_CONFIG, /* an interrupt because the configuration changed: of no queue, told once */
+    VQUEUE_FRAME,       /* the frame of a chain is sent, or received into it; value: number of the
+                         * received frame, from 0 */
+    VQUEUE_CONFIG,      /* a configuration interrupt: of no queue, reported once */
 };
 
 struct fake_host {
     void *ctx;
 
-    /* Look at every byte and every pair of buffers (sanitizer builds), or at samples of them. */
+    /* Check every byte and every pair of buffers (sanitizer builds), or samples of them. */
     bool thorough;
 
     /* Decisions. */
@@ -58,7 +59,7 @@ struct fake_host {
     uint64_t (*pick)(void *ctx, const char *what, uint64_t bound);
     uint64_t key; /* 64 bits fixed for this run */
 
-    /* Call fake_virtio_event() with `what` at so many ns from now. */
+    /* Call fake_virtio_event() with `what` after `ns`. */
     void (*later)(void *ctx, uint64_t delay_ns, unsigned what);
 
     /* The device has something for the driver: a used buffer or a changed configuration. Called for
@@ -67,18 +68,18 @@ struct fake_host {
 
     void (*hash)(void *ctx, const char *kind, const void *bytes, size_t len);
 
-    /* What becomes of a queue and its chains, for who draws it; NULL: nobody. */
+    /* Events of queues and chains, for captures and pages; NULL: not used. */
     void (*ring)(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,
                  uint32_t value);
 
-    struct oracle_set *looked; /* what these judge occurred: LOOK() */
+    struct oracle_set *looked; /* something they check occurred: LOOK() */
 
-    /* The driver broke a rule, a row of the table of oracles. */
+    /* The driver violated a rule, a row of the table of oracles. */
     void (*violation)(void *ctx, const char *oracle, const char *site, const char *clause,
                       const char *format, ...) __attribute__((format(printf, 5, 6)));
 };
 
-/* Where bytes lie, NULL when not all of them are DMA memory. */
+/* The pointer to bytes; NULL when not all of them are DMA memory. */
 static inline const uint8_t *fake_memory_at(const struct fake_memory *m, uint64_t bus, size_t len)
 {
     uint64_t offset = bus - m->first;
@@ -86,20 +87,20 @@ static inline const uint8_t *fake_memory_at(const struct fake_memory *m, uint64_
     return offset < m->size && len <= m->size - offset ? m->memory + offset : NULL;
 }
 
-/* A ring word of 2, 4 or 8 bytes, at an address that was checked. Inline, as fake_memory_at() is:
- * devices do little else. */
+/* A ring word of 2, 4 or 8 bytes, at a checked address. Inline, as fake_memory_at() is: the most
+ * frequent operations of devices. */
 static inline uint64_t fake_memory_load(const struct fake_memory *m, uint64_t bus, unsigned size)
 {
     return word_load(m->words + (bus - m->first), size);
 }
 
-/* Is there a store of the driver to these bytes that the device cannot see yet? */
+/* True if there is a store of the driver to these bytes that the device cannot see yet. */
 static inline bool fake_memory_unpublished(const struct fake_memory *m, uint64_t bus, size_t len)
 {
     return m->words != m->memory && m->unpublished(m->ctx, bus, len);
 }
 
-/* So that a compiler keeps what calls it out of the way of what does not. */
+/* Cold, so that a compiler moves its callers out of the fast path. */
 __attribute__((cold)) static inline void fake_cold(void)
 {
 }
@@ -110,7 +111,7 @@ __attribute__((cold)) static inline void fake_cold(void)
 #define VIOLATION(host, oracle, clause, ...)                                                       \
     (fake_cold(), (host)->violation((host)->ctx, (oracle), DEVICE_SITE, (clause), __VA_ARGS__))
 
-/* What the oracle judges occurred: LOOK(host, RING_INDEX). */
+/* The thing that the oracle checks occurred: LOOK(host, RING_INDEX). */
 #define LOOK(host, id) oracle_set_add((host)->looked, (id))
 
 #endif

@@ -1,14 +1,14 @@
 /*
  * A register front of the fake device: virtio over MMIO, version 2 (VirtIO 1.2 section 4.2.2) and
- * version 1 (4.2.4). What the registers mean is in front.c.
+ * version 1 (4.2.4). See front.c for the meaning of registers.
  */
 #include "front.h"
 
 enum { R = 1, W = 2, LEGACY = 4, MODERN = 8, QUEUE = 16 };
 
-/* Which registers exist, and for whom: sections 4.2.2 and 4.2.4. By offset; each has 32 bits. */
+/* The registers of each version: sections 4.2.2 and 4.2.4. By offset; each has 32 bits. */
 static const struct {
-    uint16_t access; /* 0: no register is here */
+    uint16_t access; /* 0: no register */
     const char *name;
 } registers[VIRTIO_MMIO_CONFIG / 4] = {
     [VIRTIO_MMIO_MAGIC_VALUE / 4] = {R | LEGACY | MODERN, "MagicValue"},
@@ -39,7 +39,7 @@ static const struct {
     [VIRTIO_MMIO_CONFIG_GENERATION / 4] = {R | MODERN, "ConfigGeneration"},
 };
 
-/* May the driver do this at all? */
+/* Check that the driver may do this access. */
 static bool access_check(struct fake_virtio *d, uint32_t offset, unsigned size, unsigned how)
 {
     unsigned version = d->config.legacy ? LEGACY : MODERN;
@@ -120,7 +120,7 @@ static void queue_write(struct fake_virtio *d, struct vqueue *q, uint32_t offset
     }
 }
 
-/* ---- the two entries ---- */
+/* ---- read and write ---- */
 
 uint32_t fake_mmio_read(struct fake_virtio *d, uint32_t offset, unsigned size)
 {

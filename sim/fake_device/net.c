@@ -1,6 +1,6 @@
 /*
- * The body of the fake virtio-net device: see net.h. With `lively` on it takes a few frames at a
- * time, and gives buffers back out of order.
+ * The body of the fake virtio-net device: see net.h. If it is lively it takes a few frames at a
+ * time, and returns buffers out of order.
  */
 #include "../../core/base/minmax.h"
 #include "net.h"
@@ -23,8 +23,8 @@ struct fake_net *fake_net_of(const struct fake_virtio *d)
 static uint64_t net_features(const struct fake_virtio *d)
 {
     const struct fake_net_options *c = &fake_net_of(d)->options;
-    /* Two of them are of no use to the core, which must leave them alone. With GUEST_CSUM a device
-     * may, but need not, leave checksums to the driver. */
+    /* The core does not use two of them, and must not accept them. With GUEST_CSUM a device may,
+     * but need not, leave checksums to the driver. */
     uint64_t f = VIRTIO_BIT(VIRTIO_NET_F_STATUS) | VIRTIO_BIT(VIRTIO_NET_F_CSUM) |
                  VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM);
 
@@ -37,7 +37,7 @@ static uint64_t net_features(const struct fake_virtio *d)
     return f;
 }
 
-/* What no buffer came for. */
+/* Frames without a buffer. */
 static void backlog_drop(struct fake_net *n)
 {
     for (unsigned i = 0; i < n->backlog_count; i++) {
@@ -89,7 +89,7 @@ void fake_net_hold_tx(struct fake_net *n, bool hold)
 
 /* ---- live ---- */
 
-/* What must hold of a receive chain from the moment that it is available. */
+/* Checks of a receive chain when it becomes available. */
 static void rx_posted_check(struct fake_net *n, const struct vqueue *q, unsigned chain)
 {
     uint32_t mtu = n->device.features & VIRTIO_BIT(VIRTIO_NET_F_MTU) ? n->options.mtu : NET_MTU;
@@ -102,7 +102,7 @@ static void rx_posted_check(struct fake_net *n, const struct vqueue *q, unsigned
         VIOLATION(n->device.host, "net.direction", "5.1.6.3",
                   "a device-readable buffer in the receive queue");
     else if (n->device.features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF))
-        return; /* a frame goes into as many as it needs */
+        return; /* a frame uses as many buffers as it needs */
     else if (vqueue_writable(q, chain) < need)
         VIOLATION(n->device.host, "net.rx_size", "5.1.6.3.1",
                   "a receive buffer has %u bytes, header included; the largest frame needs %u",
@@ -144,8 +144,8 @@ static uint16_t get16(const uint8_t *p)
     return (uint16_t)(p[0] | p[1] << 8);
 }
 
-/* The driver left a checksum to the device: it is over all from csum_start on, and its field has
- * the sum of the pseudo-header already. */
+/* The driver left a checksum to the device: it covers all bytes from csum_start on, and its field
+ * already has the sum of the pseudo-header. */
 static void checksum_complete(struct fake_net *n, const uint8_t *h, uint8_t *frame, uint32_t len)
 {
     uint32_t from = get16(h + VIRTIO_NET_HDR_CSUM_START);
@@ -165,7 +165,7 @@ static void checksum_complete(struct fake_net *n, const uint8_t *h, uint8_t *fra
     frame[at + 1] = (uint8_t)sum;
 }
 
-/* What section 5.1.6.2.1 says about the header: there is no offload but the checksum. */
+/* Checks the header by section 5.1.6.2.1: no offload but the checksum. */
 static void tx_header_check(struct fake_net *n, const uint8_t *h)
 {
     uint8_t allowed =
@@ -194,8 +194,8 @@ static void layout_check(struct fake_net *n, const struct vqueue *q, unsigned he
                   q->index, vqueue_first_len(q, head), n->header_len);
 }
 
-/* Does what is transmitted lie where the device receives? The driver wrote into a buffer that it
- * had given away. A scan: of the first frames, then of samples. */
+/* Checks that a transmitted frame is not in a receive buffer of the device: the driver would have
+ * written into it. A scan: of the first frames, then of samples. */
 static void tx_place_check(struct fake_net *n, const struct vqueue *q, unsigned head)
 {
     enum { FIRST = 64, SAMPLE = 16 };
@@ -209,7 +209,7 @@ static void tx_place_check(struct fake_net *n, const struct vqueue *q, unsigned 
                       (unsigned long long)b->addr);
 }
 
-/* The frame of a chain goes out; the chain is still the device's. */
+/* Send the frame of a chain; the chain is still the device's. */
 static void tx_frame(struct fake_net *n, struct vqueue *q, unsigned head)
 {
     uint8_t packet[VIRTIO_NET_HDR_SIZE + NET_FRAME_MAX];
@@ -341,7 +341,7 @@ void fake_net_frame(struct fake_net *n, const uint8_t *frame, size_t len)
     n->backlog[at].len = (uint16_t)len;
     memcpy(n->backlog[at].bytes, frame, len);
     n->backlog_count++;
-    /* A driver that sleeps finds it while it asks for interrupts, or is woken by it. */
+    /* A sleeping driver finds it when it enables interrupts, or is woken by it. */
     if (n->device.config.lively && !n->device.config.polled &&
         n->device.host->chance(n->device.host->ctx, "device.late", 65536 / 2))
         fake_virtio_schedule(&n->device, VIRTIO_NET_RECEIVEQ1, fake_virtio_reaction(&n->device));

@@ -7,15 +7,14 @@
 
 #include "device.h"
 
-/* Where the cable goes. Frames are borrowed. */
+/* The interface to the wire. Frames are borrowed. */
 struct fake_wire {
     void *ctx;
 
-    /* A frame leaves through the wire. */
+    /* Send a frame to the wire. */
     void (*frame)(void *ctx, const uint8_t *frame, size_t len);
 
-    /* A frame that came to the device, or that it was to send, is lost there: `why` is a literal.
-     */
+    /* A received frame, or one to be sent, is lost in the device: `why` is a literal. */
     void (*lost)(void *ctx, bool transmitted, const uint8_t *frame, size_t len, const char *why);
 };
 
@@ -35,11 +34,11 @@ struct fake_net {
     unsigned header_len;
     unsigned rx_posted; /* chains available at DRIVER_OK */
 
-    /* frames that came while no buffer was posted */
+    /* frames received while no buffer was posted */
     unsigned backlog_head, backlog_count;
-    uint32_t frames_in; /* frames that came since power-on, taken or not */
+    uint32_t frames_in; /* frames received since power-on, accepted or not */
     struct {
-        uint32_t number; /* which of them it is */
+        uint32_t number; /* its number */
         uint16_t len;
         uint8_t bytes[NET_FRAME_MAX];
     } backlog[NET_BACKLOG];
@@ -53,7 +52,7 @@ void fake_net_frame(struct fake_net *n, const uint8_t *frame, size_t len);
 
 void fake_net_link(struct fake_net *n, bool up);
 
-/* Stop taking frames from the transmit queue, so that it fills up; or go on. */
+/* Stop taking frames from the transmit queue, so that it fills up; or continue. */
 void fake_net_hold_tx(struct fake_net *n, bool hold);
 
 #endif

@@ -1,10 +1,10 @@
 /*
  * A register front of the fake device: virtio over PCI (VirtIO 1.2 section 4.1), the modern
- * structures in BAR 4, the legacy registers in BAR 0 (4.1.4.10), the MSI-X table in BAR 1. Where
- * the BARs are is in pci_config.c, what the registers mean in front.c.
+ * structures in BAR 4, the legacy registers in BAR 0 (4.1.4.10), the MSI-X table in BAR 1.
+ * pci_config.c has the addresses of the BARs, front.c the meaning of registers.
  *
- * A transitional device has both interfaces; whichever its driver uses first after a reset counts,
- * and the other one is closed until the next.
+ * A transitional device has both interfaces; the first one that its driver uses after a reset is
+ * active, and the other one is closed until the next reset.
  */
 #include "front.h"
 
@@ -62,7 +62,7 @@ static bool wrong(struct fake_virtio *d, const char *clause, const char *what, u
     return false;
 }
 
-/* Is there such a register, and may it be accessed so? */
+/* Check that the register exists and allows this access. */
 static bool register_check(struct fake_virtio *d, const struct pci_register *r, uint32_t offset,
                            unsigned size, unsigned how)
 {
@@ -118,7 +118,7 @@ void pci_reset(struct fake_virtio *d)
         d->pci.queue_vector[i] = VIRTIO_MSI_NO_VECTOR;
 }
 
-/* ---- what both have ---- */
+/* ---- common to both ---- */
 
 static uint32_t status_read(struct fake_virtio *d)
 {
@@ -233,7 +233,7 @@ static void common_queue_write(struct fake_virtio *d, struct vqueue *q, uint32_t
     case VIRTIO_PCI_COMMON_QUEUE_SIZE:
         front_set_up(d);
         q->size = value;
-        /* Any number, when the ring is packed. */
+        /* Any size, for packed rings. */
         if (value == 0 || value > q->size_max ||
             (!(d->features & VIRTIO_BIT(VIRTIO_F_RING_PACKED)) && (value & (value - 1))))
             VIOLATION(d->host, "ring.size", "4.1.4.3.2",
@@ -295,7 +295,7 @@ static void pci_common_write(struct fake_virtio *d, uint32_t offset, uint32_t va
     }
 }
 
-/* A queue is notified by its index, 16 bits wide, at a place of its own: 4.1.4.4, 4.1.5.2. */
+/* A queue is notified by its index, 16 bits wide, at its own offset: 4.1.4.4, 4.1.5.2. */
 static void notify_write(struct fake_virtio *d, uint32_t offset, unsigned size, uint32_t value)
 {
     uint64_t place;
@@ -319,7 +319,7 @@ static void notify_write(struct fake_virtio *d, uint32_t offset, unsigned size, 
     front_notify(d, value);
 }
 
-/* The notification area is as long as its capability says; less is between two places. */
+/* The notification area ends where its capability does; other offsets are between two queues. */
 static bool in_notify(const struct fake_virtio *d, uint32_t offset)
 {
     uint32_t most = 0;
@@ -411,7 +411,7 @@ static void legacy_queue_place(struct fake_virtio *d, struct vqueue *q, uint32_t
     }
     if (!front_queue_idle(d, "Queue Address"))
         return;
-    q->size = q->size_max; /* the driver has no say: 4.1.5.1.3.1 */
+    q->size = q->size_max; /* fixed by the device: 4.1.5.1.3.1 */
     q->desc = page * (uint64_t)VIRTQ_LEGACY_ALIGN;
     queue_start(d, q);
 }
@@ -496,7 +496,7 @@ static void table_write(struct fake_virtio *d, uint32_t offset, unsigned size, u
         d->pci.table[(offset - FAKE_PCI_TABLE_AT) / 4] = value;
 }
 
-/* The message of a vector is sent: is it one that the machine takes? */
+/* Send the message of a vector; it must be the one of the machine. */
 void pci_message(struct fake_virtio *d, unsigned index)
 {
     const struct fake_msix *m = &d->config.msix;
@@ -517,7 +517,7 @@ void pci_message(struct fake_virtio *d, unsigned index)
                   entry[PCI_MSIX_ENTRY_DATA / 4], (unsigned long long)address);
 }
 
-/* ---- the two entries ---- */
+/* ---- read and write ---- */
 
 uint32_t pci_bar_read(struct fake_virtio *d, unsigned bar, uint32_t offset, unsigned size)
 {

@@ -3,7 +3,7 @@
 #include "../../core/base/array.h"
 #include "front.h"
 
-/* Who is on the bus besides the devices, by place. */
+/* The other functions on the bus, by number. */
 static const struct {
     uint8_t place, header;
     uint16_t vendor, device;
@@ -85,7 +85,7 @@ static void bus_config_write(struct fake_pci_bus *b, uint64_t address, unsigned 
 
 /* ---- BARs ---- */
 
-/* Who decodes an address; NULL: nobody, which was reported. */
+/* The device that decodes an address; NULL: none, which was reported. */
 static struct fake_virtio *bus_decode(struct fake_pci_bus *b, enum fake_space space,
                                       uint64_t address, unsigned size, unsigned *bar,
                                       uint32_t *offset)
@@ -104,7 +104,7 @@ static struct fake_virtio *bus_decode(struct fake_pci_bus *b, enum fake_space sp
     return NULL;
 }
 
-/* ---- the two entries ---- */
+/* ---- read and write ---- */
 
 uint32_t fake_pci_read(struct fake_pci_bus *b, enum fake_space space, uint64_t address,
                        unsigned size)

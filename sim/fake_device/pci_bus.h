@@ -1,7 +1,7 @@
 /*
- * The PCI bus of fake devices: a host bridge, a bridge, another function, and the functions that
- * are devices, each at its place. Configuration space is addressed as in ECAM (bus << 20 | device
- * << 15 | function << 12 | register), BARs by address.
+ * The PCI bus of fake devices: a host bridge, a bridge, another function, and the functions of
+ * devices, each with its number. Configuration space is addressed as in ECAM (bus << 20 | device <<
+ * 15 | function << 12 | register), BARs by address.
  */
 #ifndef DRYWIRE_FAKE_PCI_BUS_H
 #define DRYWIRE_FAKE_PCI_BUS_H
@@ -13,9 +13,9 @@ enum fake_space { FAKE_CONFIG, FAKE_MEMORY, FAKE_IO };
 enum { FAKE_PCI_FUNCTIONS_MAX = 8 };
 
 struct fake_pci_bus {
-    const struct fake_host *host; /* told of accesses that are nobody's */
+    const struct fake_host *host; /* gets reports of accesses without a device */
     struct fake_pci_host windows;
-    struct fake_virtio *function[FAKE_PCI_FUNCTIONS_MAX]; /* started, on this bus, each elsewhere */
+    struct fake_virtio *function[FAKE_PCI_FUNCTIONS_MAX]; /* started, on this bus, by number */
     unsigned count;
 };
 

@@ -1,7 +1,7 @@
 /*
  * Configuration space of a fake device's PCI function (PCI Local Bus 3.0 chapter 6). No firmware
- * has run: BARs have no address and the command register is 0. Capabilities lie in no order, among
- * them some that a driver must pass over (VirtIO 1.2 section 4.1.4.1).
+ * has run: BARs have no address and the command register is 0. Capabilities are unordered, and a
+ * driver must skip some of them (VirtIO 1.2 section 4.1.4.1).
  */
 #include "front.h"
 #include "../../core/base/array.h"
@@ -64,10 +64,10 @@ static const struct {
     uint8_t at, id, len, type, bar;
     uint32_t offset, length;
 } capabilities[] = {
-    {0xdc, 0x01, 8, 0, 0, 0, 0}, /* power management: not virtio's */
+    {0xdc, 0x01, 8, 0, 0, 0, 0}, /* power management: not virtio */
     {FAKE_PCI_MSIX, PCI_CAP_ID_MSIX, 0, 0, 0, 0, 0},
-    {0x54, PCI_CAP_ID_VNDR, 16, 0x7f, 4, 0, 64},                      /* a type that is reserved */
-    {0x40, PCI_CAP_ID_VNDR, 16, VIRTIO_PCI_CAP_COMMON_CFG, 7, 0, 64}, /* a BAR that is reserved */
+    {0x54, PCI_CAP_ID_VNDR, 16, 0x7f, 4, 0, 64},                      /* a reserved type */
+    {0x40, PCI_CAP_ID_VNDR, 16, VIRTIO_PCI_CAP_COMMON_CFG, 7, 0, 64}, /* a reserved BAR */
     {FAKE_PCI_NOTIFY, PCI_CAP_ID_VNDR, 20, VIRTIO_PCI_CAP_NOTIFY_CFG, 4, FAKE_PCI_NOTIFY_AT, 0},
     {0xb8, PCI_CAP_ID_VNDR, 24, VIRTIO_PCI_CAP_COMMON_CFG, 4, FAKE_PCI_COMMON_AT, 64},
     {0x64, PCI_CAP_ID_VNDR, 16, VIRTIO_PCI_CAP_ISR_CFG, 4, FAKE_PCI_ISR_AT, 1},
@@ -86,7 +86,7 @@ static void put_capabilities(struct fake_virtio *d)
         if (vendor && d->config.transport == FAKE_TRANSPORT_PCI_LEGACY)
             continue;
         if (capabilities[i].type == VIRTIO_PCI_CAP_DEVICE_CFG && !d->body->config_size)
-            continue; /* 4.1.4.6.1: it is there when there is a configuration */
+            continue; /* 4.1.4.6.1: present only with a device configuration */
         put(d, link, 1, at);
         link = at + PCI_CAP_LIST_NEXT;
         put(d, at, 1, capabilities[i].id);
@@ -105,7 +105,7 @@ static void put_capabilities(struct fake_virtio *d)
     put(d, FAKE_PCI_MSIX + PCI_MSIX_PBA, 4, FAKE_PCI_PBA_AT | BAR_MSIX);
 }
 
-/* What configuration space has in place of that when the device lies. */
+/* Changes of configuration space when the device lies. */
 enum { COMMON = 0xb8, ISR = 0x64, CONFIG = 0xa8, LAST = 0x74, END = 0xfc };
 static const struct {
     enum device_lie lie;
@@ -120,7 +120,7 @@ static const struct {
     {LIE_CAP_SHORT, COMMON + VIRTIO_PCI_CAP_LENGTH, 4, VIRTIO_PCI_COMMON_SIZE - 1},
     {LIE_CAP_SIZE, FAKE_PCI_NOTIFY + VIRTIO_PCI_CAP_LEN, 1, VIRTIO_PCI_NOTIFY_CAP_SIZE - 1},
     {LIE_CAP_ALIGN, COMMON + VIRTIO_PCI_CAP_OFFSET, 4, FAKE_PCI_COMMON_AT + 2},
-    {LIE_CAP_END, ISR, 1, 0}, /* the structure is described where the space ends */
+    {LIE_CAP_END, ISR, 1, 0}, /* the capability is at the end of the space */
     {LIE_CAP_END, LAST + PCI_CAP_LIST_NEXT, 1, END},
     {LIE_CAP_END, END, 4,
      PCI_CAP_ID_VNDR | VIRTIO_PCI_CAP_SIZE << 16 | VIRTIO_PCI_CAP_ISR_CFG << 24},
@@ -140,7 +140,7 @@ static void put_lie(struct fake_virtio *d)
             put(d, lies[i].at, lies[i].size, lies[i].value);
 }
 
-/* Where each queue is notified: by draw, 0 (all at one place) among the multipliers. */
+/* The notification offset of each queue: drawn; a multiplier of 0 means one address for all. */
 static void put_notify(struct fake_virtio *d)
 {
     static const uint32_t multipliers[] = {4, 0, 2, 64};
@@ -185,7 +185,7 @@ void pci_power_on(struct fake_virtio *d)
             PCI_MSIX_ENTRY_CTRL_MASKBIT;
 }
 
-/* ---- where a BAR is ---- */
+/* ---- addresses of BARs ---- */
 
 static uint64_t bar_base(const struct fake_virtio *d, unsigned index)
 {
@@ -198,7 +198,7 @@ static uint64_t bar_base(const struct fake_virtio *d, unsigned index)
     return low & ~(uint64_t)~PCI_BASE_ADDRESS_MEM_MASK;
 }
 
-/* Which decoder of the command register a BAR hangs on. */
+/* The decoder bit of the command register for a BAR. */
 static uint16_t bar_decoder(unsigned index)
 {
     return bars[index].flags & PCI_BASE_ADDRESS_SPACE_IO ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
@@ -239,7 +239,7 @@ bool pci_bar_decodes(struct fake_virtio *d, unsigned bar, uint64_t address)
     return false;
 }
 
-/* Do two BARs, of one function or of two, have an address in common? */
+/* True if two BARs, of one function or of two, overlap. */
 static bool bars_overlap(const struct fake_virtio *d, unsigned i, const struct fake_virtio *o,
                          unsigned k)
 {
@@ -248,7 +248,7 @@ static bool bars_overlap(const struct fake_virtio *d, unsigned i, const struct f
            bar_base(o, k) < bar_base(d, i) + bars[i].size;
 }
 
-/* A BAR against those of the other functions that are decoded. */
+/* Check a BAR against the decoded BARs of other functions. */
 static void neighbour_check(struct fake_virtio *d, unsigned i)
 {
     const struct fake_pci_bus *b = d->pci.bus;
@@ -263,7 +263,7 @@ static void neighbour_check(struct fake_virtio *d, unsigned i)
     }
 }
 
-/* Before a decoder is switched on its BARs must have a place, in the window and their own. */
+/* Before a decoder is enabled its BARs must have addresses, in the window and without overlap. */
 static void place_check(struct fake_virtio *d, uint16_t decoder)
 {
     const struct fake_pci_host *h = &d->pci.bus->windows;
@@ -306,7 +306,7 @@ static void command_write(struct fake_virtio *d, uint32_t value)
 static void bar_write(struct fake_virtio *d, unsigned index, uint32_t value)
 {
     unsigned lower = index == BAR_MODERN_HIGH ? BAR_MODERN : index;
-    uint32_t fixed = lower == index ? bars[lower].size - 1 : 0; /* bits that do not take */
+    uint32_t fixed = lower == index ? bars[lower].size - 1 : 0; /* read-only bits */
 
     if (!has_bar(d, index) || !bars[lower].size)
         return;
@@ -319,7 +319,7 @@ static void bar_write(struct fake_virtio *d, unsigned index, uint32_t value)
         VIOLATION(d->host, "pci.bar", "4.1.4", "BAR %u is set to %#x, not aligned to its size %#x",
                   index, value, bars[lower].size);
     if (d->config.lie == LIE_BAR_SIZE && index == BAR_MODERN && value == UINT32_MAX)
-        fixed |= bars[lower].size << 2; /* bits of an address do not take, and it has a gap */
+        fixed |= bars[lower].size << 2; /* read-only bits of an address, with a gap */
     if (d->config.lie == LIE_BAR_TYPE && lower == BAR_MODERN)
         return;
     put(d, PCI_BASE_ADDRESS_0 + 4 * index, 4,
@@ -345,7 +345,7 @@ void pci_config_write(struct fake_virtio *d, unsigned at, unsigned size, uint32_
                   at);
 }
 
-/* ---- the two entries ---- */
+/* ---- read and write ---- */
 
 uint32_t pci_config_read(struct fake_virtio *d, unsigned at, unsigned size)
 {

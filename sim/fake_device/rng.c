@@ -11,7 +11,7 @@ static struct fake_rng *rng_of(const struct fake_virtio *d)
     return (struct fake_rng *)d;
 }
 
-/* SplitMix64 (Steele, Lea and Flood, 2014), which begins at the run's key. */
+/* SplitMix64 (Steele, Lea and Flood, 2014), seeded with the run's key. */
 static uint64_t rng_draw(struct fake_rng *n)
 {
     uint64_t z = n->state += UINT64_C(0x9e3779b97f4a7c15);
@@ -33,7 +33,7 @@ static void rng_reset(struct fake_virtio *d)
 
 /* ---- live ---- */
 
-/* What must hold of a chain from the moment that it is available. */
+/* Checks of a chain when it becomes available. */
 static void rng_posted_check(struct fake_virtio *d, const struct vqueue *q, unsigned chain)
 {
     LOOK(d->host, RNG_DIRECTION);
@@ -86,7 +86,7 @@ static void rng_fill(struct fake_rng *n, struct vqueue *q, unsigned head)
     vqueue_complete(q, head, len);
 }
 
-/* Is it too early? A poke does not shorten the delay. */
+/* True if it is too early: a poke does not shorten the delay. */
 static bool rng_waits(struct fake_rng *n)
 {
     struct fake_virtio *d = &n->device;
@@ -122,7 +122,7 @@ static void rng_run(struct fake_virtio *d, unsigned queue)
         fake_virtio_used(d, q);
 }
 
-/* A buffer may stay with the device for ever. */
+/* The device may keep a buffer for ever. */
 static void rng_check_leaks(struct fake_virtio *d)
 {
     vqueue_check_held_untouched(&d->queue[0]);
@@ -150,7 +150,7 @@ const struct fake_body_ops fake_rng_body = {
     .keys = rng_keys,
     .type = VIRTIO_ID_ENTROPY,
     .pci_transitional = VIRTIO_PCI_DEVICE_TRANSITIONAL + 5, /* 4.1.2.1 */
-    .pci_class = 0x00ff,                                    /* of none of the others */
+    .pci_class = 0x00ff,                                    /* no other class fits */
     .queues = 1,                                            /* and no configuration: 5.4.4 */
     .start = rng_start,
     .reset = rng_reset,

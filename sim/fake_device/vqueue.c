@@ -105,7 +105,7 @@ static uint64_t sample(const struct vqueue *q, const struct vbuffer *d)
     if (q->host->thorough || d->len <= 3 * WINDOW)
         return mix(h, p, d->len);
     window = (uint32_t)(q->host->key ^ d->addr) * (uint64_t)(d->len - WINDOW) >> 32;
-    /* Three of their own, so that none waits for another. */
+    /* Three accumulators, so that none depends on another. */
     return mix(h, p, WINDOW) + mix(~h, p + d->len - WINDOW, WINDOW) +
            mix(q->host->key, p + window, WINDOW);
 }
@@ -141,14 +141,14 @@ void vqueue_hold(struct vqueue *q, unsigned chain)
     vqueue_tell(q, VQUEUE_AVAILABLE, chain, 0);
 }
 
-/* May it be the same place for all chains: a header that the driver does not read? */
+/* True if all chains may share these bytes: a header that the driver does not read. */
 static bool may_share(const struct vqueue *q, bool writable, uint32_t len)
 {
     return writable && len <= q->shared;
 }
 
-/* Do two buffers that the device has at the same time share a byte, one of which it writes? A scan,
- * over what is in flight: rings are short enough in debug builds and sampled in release builds. */
+/* Check that a writable buffer of the device overlaps no other buffer in flight. A scan: complete
+ * in debug builds, sampled in release builds. */
 static bool overlap_check(struct vqueue *q, const struct vdesc *d)
 {
     bool writable = d->flags & VIRTQ_DESC_F_WRITE;
@@ -291,7 +291,7 @@ static bool split_table(struct vqueue *q, unsigned chain, const struct vdesc *ta
     return indirect_wrong(q, "2.7.5.3.1", "the chain in an indirect table has no end");
 }
 
-/* Packed: all entries, one after the other. */
+/* Packed: all entries in order. */
 static bool packed_table(struct vqueue *q, unsigned chain, const struct vdesc *table)
 {
     for (uint32_t i = 0; i < table->len; i += VIRTQ_DESC_SIZE) {
@@ -306,7 +306,7 @@ static bool packed_table(struct vqueue *q, unsigned chain, const struct vdesc *t
     return true;
 }
 
-/* The driver's view of a table is sampled; its buffers follow it in the chain. */
+/* The table itself is sampled; its buffers follow it in the chain. */
 struct vbuffer *vqueue_append_table(struct vqueue *q, unsigned chain, const struct vdesc *d)
 {
     struct vbuffer *table;
@@ -320,7 +320,7 @@ struct vbuffer *vqueue_append_table(struct vqueue *q, unsigned chain, const stru
     return table;
 }
 
-/* ---- the device works on a chain ---- */
+/* ---- the device processes a chain ---- */
 
 int vqueue_peek(const struct vqueue *q)
 {
@@ -449,10 +449,10 @@ void vqueue_write(const struct vqueue *q, unsigned chain, uint32_t offset, const
     }
 }
 
-/* ---- and gives it back ---- */
+/* ---- and returns it ---- */
 
-/* Nobody but the device touched buffer and descriptor meanwhile (V5; section 3.3.1). Called before
- * the device writes, so a writable buffer still has the bytes it came with. */
+/* The driver must not have changed buffer and descriptor meanwhile (V5; section 3.3.1). Called
+ * before the device writes, so a writable buffer still has its original bytes. */
 void vqueue_check_untouched(struct vqueue *q, unsigned chain)
 {
     const struct fake_memory *m = q->memory;

@@ -2,14 +2,14 @@
  * The device side of a virtqueue, split (VirtIO 1.2 section 2.7) or packed (2.8), which is also the
  * ring oracle: every descriptor that the driver makes available is copied and checked before it is
  * used. vqueue.c has the chains and their buffers, vqueue_split.c and vqueue_packed.c the ring
- * formats, vqueue_event.c who wants to be notified of what.
+ * formats, vqueue_event.c event suppression of both sides.
  */
 #ifndef DRYWIRE_FAKE_VQUEUE_H
 #define DRYWIRE_FAKE_VQUEUE_H
 
 #include "host.h"
 
-/* Buffers are more than descriptors: an indirect table has many. */
+/* There are more buffers than descriptors: an indirect table has many. */
 enum { VQUEUE_SIZE_MAX = 1024, VQUEUE_BUFFERS_MAX = 4096, VQUEUE_IDS = 65536 };
 
 enum vbuffer_kind { VBUFFER_READABLE, VBUFFER_WRITABLE, VBUFFER_TABLE };
@@ -18,27 +18,27 @@ enum vbuffer_kind { VBUFFER_READABLE, VBUFFER_WRITABLE, VBUFFER_TABLE };
 struct vbuffer {
     uint64_t at; /* of its descriptor; 0: overwritten by the device itself */
     uint64_t addr;
-    uint64_t sample; /* of its bytes when it was handed over */
+    uint64_t sample; /* of its bytes when it became available */
     struct vbuffer *next;
     uint32_t len;
     enum vbuffer_kind kind;
-    bool busy; /* not the driver's until its used entry is written */
+    bool busy; /* owned by the device until its used entry is written */
 };
 
 struct vchain {
     struct vbuffer *first, *last;
-    uint16_t id;    /* what its used entry says */
+    uint16_t id;    /* the id of its used entry */
     uint16_t count; /* descriptors in the ring */
 };
 
-/* What the first used entry says that is not so. */
+/* The lie of the first used entry. */
 enum vqueue_lie {
     VQUEUE_HONEST,
-    VQUEUE_LIED,       /* it did: the ring is of no use any more, and is not looked at */
-    VQUEUE_LIE_INDEX,  /* split: the used index runs past what is available */
+    VQUEUE_LIED,       /* it has lied: the ring is invalid and is not checked any more */
+    VQUEUE_LIE_INDEX,  /* split: the used index exceeds the available entries */
     VQUEUE_LIE_ID,     /* a buffer id beyond the queue */
-    VQUEUE_LIE_TWICE,  /* the same chain is given back by a second entry at once */
-    VQUEUE_LIE_LENGTH, /* more bytes written than there is room */
+    VQUEUE_LIE_TWICE,  /* the same chain is returned by a second entry at once */
+    VQUEUE_LIE_LENGTH, /* more bytes written than fit */
 };
 
 struct vqueue {
@@ -48,39 +48,39 @@ struct vqueue {
     uint32_t size_max, size;
     enum vqueue_lie lie;
     bool ready, legacy, packed, event_idx, indirect;
-    unsigned shared; /* bytes at the start of writable chains that may lie in one place for all */
+    unsigned shared; /* bytes at the start of writable chains that all chains may share */
     uint64_t desc, avail, used; /* packed: the ring, driver and device event suppression */
-    uint64_t desc_len, avail_len, used_len; /* event indices included, whether used or not */
+    uint64_t desc_len, avail_len, used_len; /* including event indices, also if unused */
 
-    /* Up to where. Split counts entries, packed descriptors; both count for ever. */
+    /* Positions. Split counts entries, packed descriptors; both never wrap. */
     uint32_t taken, given;
     uint16_t seen, used_idx;        /* the same as index (split) or slot (packed) */
-    bool seen_wrap, used_wrap;      /* packed: the ring wrap counters that belong to them */
-    uint16_t held_head, held_count; /* ring of chains in the order they came */
+    bool seen_wrap, used_wrap;      /* packed: their ring wrap counters */
+    uint16_t held_head, held_count; /* ring of chains in order of arrival */
     uint16_t held[VQUEUE_SIZE_MAX];
 
-    /* Notifications: what the device asked for, what the driver was shown of it. */
+    /* Notifications: what the device requested, what the driver has read of it. */
     bool notify_off;
-    uint32_t event_at;       /* event index: wants to know when the entry of this count comes */
-    uint64_t event_value;    /* as stored last */
-    bool saw_off, saw_event; /* the driver was shown a suppression; event_value */
+    uint32_t event_at;       /* event index: requests a notification at the entry of this count */
+    uint64_t event_value;    /* last value stored */
+    bool saw_off, saw_event; /* the driver has read a suppression; event_value */
     uint32_t saw_event_at,
-        notified;        /* counts: of the event it was shown, at its last notification */
-    uint32_t signalled;  /* value of `given` when an interrupt was last thought of */
-    uint16_t look_at;    /* packed: slot whose flags the driver looked at last */
-    uint16_t look_value; /* what it was shown there, or as used index */
-    bool looks;          /* it was shown one of them: its looks can be seen */
+        notified;        /* counts: of the event that it read, at its last notification */
+    uint32_t signalled;  /* value of `given` at the last decision to interrupt */
+    uint16_t look_at;    /* packed: slot of the flags that the driver read last */
+    uint16_t look_value; /* the value read there, or as used index */
+    bool looks;          /* it has read one of them: its reads are visible */
 
     struct vchain chain[VQUEUE_SIZE_MAX];                   /* by head (split), any (packed) */
     uint16_t chain_free[VQUEUE_SIZE_MAX], chain_free_count; /* packed */
     uint64_t busy[VQUEUE_IDS / 64]; /* descriptors (split) or buffer ids (packed) */
     struct {
-        struct vbuffer *buffer; /* that lies there */
-        uint16_t flags;         /* as the device read or wrote them last */
+        struct vbuffer *buffer; /* with this descriptor */
+        uint16_t flags;         /* last read or written by the device */
     } slot[VQUEUE_SIZE_MAX];    /* packed */
     struct vbuffer buffer[VQUEUE_BUFFERS_MAX], *buffer_free;
-    uint16_t buffer_used; /* buffers that were ever taken */
-    uint64_t low, high;   /* all of these that are writable lie in [low, high) */
+    uint16_t buffer_used; /* buffers that were ever used */
+    uint64_t low, high;   /* all writable ones are in [low, high) */
 };
 
 static inline bool vqueue_within(uint64_t bus, uint64_t at, uint64_t len)
@@ -88,7 +88,7 @@ static inline bool vqueue_within(uint64_t bus, uint64_t at, uint64_t len)
     return bus >= at && bus - at < len;
 }
 
-/* Tell who draws the rings, if there is anybody. */
+/* Report an event to the host, if it listens. */
 static inline void vqueue_tell(const struct vqueue *q, enum vqueue_event what, unsigned chain,
                                uint32_t value)
 {
@@ -96,30 +96,30 @@ static inline void vqueue_tell(const struct vqueue *q, enum vqueue_event what, u
         q->host->ring(q->host->ctx, q, what, chain, value);
 }
 
-/* Not live any more: its buffers are the driver's again; size and addresses stay (4.2.2.2). */
+/* Not live any more: its buffers are the driver's again; size and addresses are kept (4.2.2.2). */
 void vqueue_stop(struct vqueue *q);
 
-/* The device is reset: they are forgotten as well. */
+/* Device reset: these are cleared as well. */
 void vqueue_reset(struct vqueue *q);
 
-/* The driver made it live, with these features: checks size, alignment and place of its parts. */
+/* The driver made it live, with these features: checks size, alignment and addresses of its
+ * parts. */
 void vqueue_start(struct vqueue *q, uint64_t features);
 
-/* Take all newly available chains; checks every rule that can be seen. */
+/* Take all newly available chains; checks every visible rule. */
 void vqueue_fetch(struct vqueue *q);
 
-/* Oldest held chain, or -1: look at it; take it. */
+/* The oldest held chain, or -1: peek; take. */
 int vqueue_peek(const struct vqueue *q);
 int vqueue_next(struct vqueue *q);
 
 /* The i-th of the q->held_count chains that are held, from the oldest. */
 unsigned vqueue_held(const struct vqueue *q, unsigned i);
 
-/* The two oldest held chains change places: buffers are used in any order (2.7.9, 2.8). */
+/* Swap the two oldest held chains: buffers are used in any order (2.7.9, 2.8). */
 void vqueue_swap(struct vqueue *q);
 
-/* Does a buffer that the driver may not touch, writable and not yet given back, have a byte in
- * [addr, addr + len)? */
+/* True if a writable buffer owned by the device overlaps [addr, addr + len). */
 bool vqueue_owns(const struct vqueue *q, uint64_t addr, uint32_t len);
 
 /* Bytes of a chain that the device may read or write; of its first buffer. */
@@ -127,7 +127,7 @@ uint32_t vqueue_readable(const struct vqueue *q, unsigned chain);
 uint32_t vqueue_writable(const struct vqueue *q, unsigned chain);
 uint32_t vqueue_first_len(const struct vqueue *q, unsigned chain);
 
-/* Where in the descriptor table or ring its descriptor stands; -1: in an indirect table. */
+/* The index of its descriptor in the table or ring; -1: in an indirect table. */
 int vqueue_slot(const struct vqueue *q, const struct vbuffer *b);
 
 /* Copy out of the readable part, into the writable part; lengths are within them. */
@@ -136,50 +136,54 @@ void vqueue_read(const struct vqueue *q, unsigned chain, uint32_t offset, uint8_
 void vqueue_write(const struct vqueue *q, unsigned chain, uint32_t offset, const uint8_t *bytes,
                   uint32_t len);
 
-/* Before the device writes: did the driver leave chain and buffers alone since it gave them? */
+/* Before the device writes: check that the driver did not change chain and buffers since it gave
+ * them. */
 void vqueue_check_untouched(struct vqueue *q, unsigned chain);
 void vqueue_check_held_untouched(struct vqueue *q); /* all that were not taken */
 
-/* Give a chain back; it was taken with vqueue_next(). */
+/* Return a chain; it was taken with vqueue_next(). */
 void vqueue_complete(struct vqueue *q, unsigned chain, uint32_t written);
 
 /* ---- notifications ---- */
 
-/* Ask for notifications, or for none for a while: with event index for a later one (2.7.10). */
+/* Enable notifications, or suppress them for a while: with event index for a later entry
+ * (2.7.10). */
 void vqueue_notifications(struct vqueue *q, bool wanted);
 
-/* The driver notifies: did the device ask it not to? */
+/* The driver notifies: check that notifications are not suppressed. */
 void vqueue_check_kick(struct vqueue *q);
 
-/* The driver is at rest: is there something available that the device was not told about? */
+/* The driver is idle: check for available entries without a notification. */
 void vqueue_check_notified(struct vqueue *q);
 
-/* After chains were given back: does the driver want an interrupt for one of them (2.7.7, 2.8.10)?
- */
+/* After chains were returned: true if the driver requests an interrupt for one of them (2.7.7,
+ * 2.8.10). */
 bool vqueue_wants_interrupt(struct vqueue *q);
 
-/* The driver sleeps and no interrupt is pending: did it ask for one too late? */
+/* The driver sleeps and no interrupt is pending: check that it did not enable interrupts too
+ * late. */
 void vqueue_check_asleep(struct vqueue *q);
 
 /* ---- the driver's accesses to ring words ---- */
 
-/* A word of a live ring was shown to the driver. */
+/* The driver read a word of a live ring. */
 void vqueue_shown(struct vqueue *q, uint64_t bus, uint64_t value);
 
-/* The same, for fake_host.ring: did the driver collect a used entry by this load? */
+/* The same, for fake_host.ring: true if the driver collected a used entry by this load. */
 void vqueue_tell_collected(const struct vqueue *q, uint64_t bus, uint64_t value);
 
-/* Is it part of a used entry, which may be read only after a barrier behind index or flags? */
+/* True if it is part of a used entry, which may be read only after a barrier after index or
+ * flags. */
 bool vqueue_used_entry(const struct vqueue *q, uint64_t bus);
 
-/* Is it a word by which the device tells what it did or wants: used index, flags, event? */
+/* True if it is a word of the device's state or requests: used index, flags, event. */
 bool vqueue_awaited(const struct vqueue *q, uint64_t bus);
 
-/* The driver stores into a packed ring: was the descriptor its own? */
+/* The driver stores into a packed ring: check that it owned the descriptor. */
 void vqueue_packed_stored(struct vqueue *q, uint64_t bus);
 
-/* Does a store of the driver to `bus` belong to its side of a live ring? `inside`: to either side.
- * Inline, as the next one is: asked of every word. */
+/* True if `bus` is on the driver's side of a live ring. `inside`: on either side. Inline, as the
+ * next one: called for every word. */
 static inline bool vqueue_driver_may_store(struct vqueue *q, uint64_t bus, bool *inside)
 {
     if (!q->ready)
@@ -195,7 +199,7 @@ static inline bool vqueue_driver_may_store(struct vqueue *q, uint64_t bus, bool 
     return false;
 }
 
-/* Is it a word of a live ring in which the device may store? */
+/* True if it is a word of a live ring that the device may write. */
 static inline bool vqueue_device_stores(const struct vqueue *q, uint64_t bus)
 {
     return q->ready && (vqueue_within(bus, q->used, q->used_len) ||

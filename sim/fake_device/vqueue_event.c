@@ -1,9 +1,9 @@
 /*
- * Who wants to be notified of what (VirtIO 1.2 sections 2.7.7, 2.7.10, 2.8.10): the wishes of both
- * sides of a virtqueue, kept and judged with counts that never wrap within a run. See vqueue.h.
+ * Event suppression of both sides of a virtqueue (VirtIO 1.2 sections 2.7.7, 2.7.10, 2.8.10),
+ * stored and checked with counts that never wrap within a run. See vqueue.h.
  *
- * With event index a wish is a position: "when that entry comes". A position is passed when it is
- * among the entries that came since the other side thought of notifying last.
+ * With event index a request is a position: the entry that triggers it. A position is passed if it
+ * is among the entries added since the other side's last decision to notify.
  */
 #include "vqueue_internal.h"
 
@@ -12,9 +12,9 @@ static uint64_t avail_event_at(const struct vqueue *q)
     return q->used + (q->packed ? 0 : VIRTQ_USED_AVAIL_EVENT((uint64_t)q->size));
 }
 
-/* ---- the device's wish ---- */
+/* ---- the device's requests ---- */
 
-/* Tell me of the entry that comes after `ahead` others. */
+/* Request a notification for the entry after `ahead` others. */
 static void event_set(struct vqueue *q, uint32_t ahead)
 {
     uint32_t slot = q->seen + ahead;
@@ -74,7 +74,7 @@ static uint32_t fresh(const struct vqueue *q)
     return q->packed ? vqueue_packed_fresh(q) : vqueue_split_fresh(q);
 }
 
-/* Where the driver stores last, so that the device sees its new entries. */
+/* The word that the driver stores last to publish new entries. */
 static uint64_t head_at(const struct vqueue *q)
 {
     return q->packed ? q->desc + q->seen * (uint64_t)VIRTQ_DESC_SIZE + VIRTQ_PACKED_DESC_FLAGS
@@ -83,7 +83,7 @@ static uint64_t head_at(const struct vqueue *q)
 
 void vqueue_check_kick(struct vqueue *q)
 {
-    int64_t period = q->packed ? 2 * (int64_t)q->size : 1 << 16; /* then a position comes again */
+    int64_t period = q->packed ? 2 * (int64_t)q->size : 1 << 16; /* after this a position repeats */
     int64_t ahead;
     uint32_t count;
 
@@ -129,7 +129,7 @@ void vqueue_check_notified(struct vqueue *q)
         q->index, count, q->packed ? "descriptors" : "chains");
 }
 
-/* ---- the driver's wish ---- */
+/* ---- the driver's requests ---- */
 
 /* Descriptors from the position in off_wrap to the next used one. */
 static uint32_t packed_behind(const struct vqueue *q, uint32_t off_wrap)
@@ -140,7 +140,7 @@ static uint32_t packed_behind(const struct vqueue *q, uint32_t off_wrap)
     return q->used_idx - off + (wrap == q->used_wrap ? 0 : q->size);
 }
 
-/* Is one of the last `count` entries given back what the driver waits for? */
+/* True if the driver waits for one of the last `count` returned entries. */
 static bool split_wish(struct vqueue *q, uint32_t count)
 {
     const struct fake_memory *m = q->memory;
@@ -191,7 +191,7 @@ bool vqueue_wants_interrupt(struct vqueue *q)
     return q->ready && wish(q, count);
 }
 
-/* How many entries were given back behind the last one that the driver can have seen? */
+/* The number of entries returned after the last one that the driver can have read. */
 static uint32_t unseen(const struct vqueue *q)
 {
     uint64_t at = q->desc + q->look_at * (uint64_t)VIRTQ_DESC_SIZE + VIRTQ_PACKED_DESC_FLAGS;
@@ -202,7 +202,7 @@ static uint32_t unseen(const struct vqueue *q)
         return (uint16_t)(q->used_idx - q->look_value);
     flags = fake_memory_load(q->memory, at, 2);
     if (flags == q->look_value || !(flags & VIRTQ_DESC_F_AVAIL) != !(flags & VIRTQ_DESC_F_USED))
-        return 0; /* the same as then, or made available by the driver since */
+        return 0; /* unchanged since then, or made available by the driver */
     count = (q->used_idx + q->size - q->look_at) % q->size;
     return count ? count : q->size;
 }
@@ -222,7 +222,7 @@ void vqueue_check_asleep(struct vqueue *q)
                   q->index, count, q->packed ? "descriptors" : "entries");
 }
 
-/* ---- what the driver is shown ---- */
+/* ---- what the driver reads ---- */
 
 void vqueue_shown(struct vqueue *q, uint64_t bus, uint64_t value)
 {

@@ -1,11 +1,11 @@
-/* Inside the device side of a virtqueue: what vqueue.c and the ring formats ask of each other. */
+/* Shared by the files of the device side of a virtqueue: vqueue.c and the ring formats. */
 #ifndef DRYWIRE_FAKE_VQUEUE_INTERNAL_H
 #define DRYWIRE_FAKE_VQUEUE_INTERNAL_H
 
 #include "../../core/virtio/virtio_spec.h"
 #include "vqueue.h"
 
-/* A descriptor as it was read. */
+/* A descriptor as read. */
 struct vdesc {
     uint64_t at, addr;
     uint32_t len;
@@ -16,10 +16,10 @@ struct vdesc {
 
 /* ---- vqueue.c, for the formats ---- */
 
-/* One part of the queue: is it aligned and in DMA memory? Then it is a ring from now on. */
+/* Check that a part of the queue is aligned and in DMA memory, and make it a ring. */
 bool vqueue_place(struct vqueue *q, const char *part, uint64_t at, uint64_t len, unsigned align);
 
-/* A descriptor or buffer id is the device's from now on: false when it was already. */
+/* Mark a descriptor or buffer id as the device's: false if it already was. */
 bool vqueue_claim(struct vqueue *q, uint16_t id);
 void vqueue_release(struct vqueue *q, uint16_t id);
 
@@ -29,10 +29,10 @@ void vqueue_chain_begin(struct vqueue *q, unsigned chain);
 struct vbuffer *vqueue_append(struct vqueue *q, unsigned chain, const struct vdesc *d);
 
 /* Check an INDIRECT descriptor, append its table and every buffer in it: NULL after a violation,
- * else the buffer that is the table. */
+ * else the buffer of the table. */
 struct vbuffer *vqueue_append_table(struct vqueue *q, unsigned chain, const struct vdesc *d);
 
-/* A chain is complete: it is held from now on. */
+/* Add a complete chain to the held ones. */
 void vqueue_hold(struct vqueue *q, unsigned chain);
 
 /* ---- the formats ---- */
@@ -53,8 +53,8 @@ uint32_t vqueue_packed_fresh(const struct vqueue *q);
 
 void vqueue_event_start(struct vqueue *q);
 
-/* All that was available is taken: ask for the next one. True when it was asked only now, so that
- * the device must look again (2.7.10.2). */
+/* All available entries are taken: request a notification for the next one. True if that was
+ * requested only now, so that the device must check again (2.7.10.2). */
 bool vqueue_event_renew(struct vqueue *q);
 
 #endif

@@ -175,7 +175,7 @@ uint32_t vqueue_packed_fresh(const struct vqueue *q)
     return n;
 }
 
-/* ---- the device gives one back ---- */
+/* ---- the device returns one ---- */
 
 static void vqueue_packed_entry_write(struct vqueue *q, uint64_t at, uint16_t id, uint32_t written,
                                       unsigned flags)
@@ -196,8 +196,8 @@ void vqueue_packed_complete(struct vqueue *q, unsigned chain, uint32_t written)
     for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next)
         if (vqueue_within(d->at, q->desc, q->desc_len))
             q->slot[(d->at - q->desc) / VIRTQ_DESC_SIZE].buffer = NULL;
-    /* Out of order: the slots that this chain gives back may hold descriptors of another one, which
-     * the device has a copy of. */
+    /* Out of order: the slots of this chain's used entry may hold descriptors of another one, which
+     * the device has copied. */
     q->slot[q->used_idx].flags = (uint16_t)flags;
     for (unsigned i = 0; i < q->chain[chain].count; i++) {
         if (q->slot[q->used_idx].buffer)
@@ -208,7 +208,7 @@ void vqueue_packed_complete(struct vqueue *q, unsigned chain, uint32_t written)
     }
     vqueue_release(q, q->chain[chain].id);
     q->chain_free[q->chain_free_count++] = (uint16_t)chain;
-    if (q->lie == VQUEUE_LIE_TWICE) /* the second before the first is seen */
+    if (q->lie == VQUEUE_LIE_TWICE) /* the second before the first is visible */
         vqueue_packed_entry_write(q, slot_at(q, q->used_idx), q->chain[chain].id, written, flags);
     vqueue_packed_entry_write(q, at, q->chain[chain].id, written, flags);
 }

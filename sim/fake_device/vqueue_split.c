@@ -138,7 +138,7 @@ void vqueue_split_fetch(struct vqueue *q)
     }
 }
 
-/* ---- the device gives one back ---- */
+/* ---- the device returns one ---- */
 
 static void vqueue_split_entry_write(struct vqueue *q, uint32_t id, uint32_t written)
 {
