@@ -7,8 +7,8 @@
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 
-/* A program's variables lie on its own stack, where the kernel checks its pointers. Newer compilers
- * would put them elsewhere, to find uses after a return. */
+/* A program's variables must be on its own stack, where the kernel checks its pointers. Newer
+ * compilers would move them, to detect use after return. */
 const char *__asan_default_options(void)
 {
     return "detect_stack_use_after_return=0";
@@ -19,7 +19,7 @@ enum { GUARD = 4096, STACK_FILL = 0xa5 };
 
 /*
  * void coroutine_switch(void **save, void *to): store the callee-saved registers on this stack and
- * its pointer in *save, then take up the stack `to`.
+ * its pointer in *save, then switch to the stack `to`.
  */
 void coroutine_switch(void **save, void *to);
 
@@ -114,7 +114,7 @@ void coroutine_start(struct coroutine *c, void (*fn)(void *ctx), void *ctx, uint
 {
     uintptr_t *frame;
 
-    memset(c->stack, STACK_FILL, (size_t)(top - c->stack)); /* what is left on it from before */
+    memset(c->stack, STACK_FILL, (size_t)(top - c->stack)); /* data of an earlier run */
     /* Aligned to 16 on all three processors; on x86-64 seven words are popped from here, which
      * leaves the stack 8 short of a multiple of 16, as it is at a function's entry. */
     frame = (uintptr_t *)(((uintptr_t)top - FRAME_WORDS * sizeof(*frame)) & ~(uintptr_t)15);

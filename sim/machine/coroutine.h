@@ -1,6 +1,6 @@
 /*
- * Coroutines with their own stacks: what a user program is in the simulator. Our own few lines of
- * assembly (x86-64, aarch64, rv64), because ucontext makes a system call at each switch; with the
+ * Coroutines with their own stacks: the user programs of the simulator. A few lines of assembly
+ * (x86-64, aarch64, rv64), because ucontext makes a system call at each switch; with the
  * sanitizers' fibre calls around them.
  */
 #ifndef DRYWIRE_COROUTINE_H
@@ -18,7 +18,7 @@ enum { COROUTINE_STACK = 16 * 1024 };
 #endif
 
 struct coroutine {
-    void *sp;       /* of the side that is not running */
+    void *sp;       /* of the suspended side */
     uint8_t *stack; /* COROUTINE_STACK bytes above a guard page; kept between runs */
     void (*fn)(void *ctx);
     void *ctx;
@@ -27,17 +27,17 @@ struct coroutine {
     size_t caller_size;
 };
 
-/* Make the stack, once: 0 or -1. */
+/* Allocate the stack, once: 0 or -1. */
 int coroutine_allocate(struct coroutine *c);
 void coroutine_free(struct coroutine *c);
 
-/* Its stack is written to from outside next: red zones of an abandoned run are forgotten. */
+/* Call before writing to its stack from outside: clears red zones of an abandoned run. */
 void coroutine_forget(struct coroutine *c);
 
-/* Ready it to run fn(ctx) on the next coroutine_enter(); the stack below `top` is filled. */
+/* Prepare it to run fn(ctx) on the next coroutine_enter(); the stack below `top` is filled. */
 void coroutine_start(struct coroutine *c, void (*fn)(void *ctx), void *ctx, uint8_t *top);
 
-/* Run it until it leaves; and, inside it, leave. fn must never return. */
+/* Run it until it leaves; and leave it, from inside. fn must never return. */
 void coroutine_enter(struct coroutine *c);
 void coroutine_leave(struct coroutine *c);
 

@@ -7,7 +7,7 @@ enum { HEADER_SIZE = 40, RESERVATIONS_SIZE = 16, STRUCTURE_AT = HEADER_SIZE + RE
 enum { TOKEN_BEGIN_NODE = 1, TOKEN_END_NODE = 2, TOKEN_PROP = 3, TOKEN_END = 9 };
 enum { STRINGS_MAX = 256, INTC_PHANDLE = 3, DECOY_IRQ = 7 };
 
-/* Where the fields of the header lie: section 5.2. */
+/* Offsets of the fields of the header: section 5.2. */
 enum {
     MAGIC = 0,
     TOTAL_SIZE = 4,
@@ -25,9 +25,9 @@ struct tree {
     size_t len;
     char strings[STRINGS_MAX];
     size_t strings_len;
-    size_t soc_cells, reg; /* where the values of two properties lie, for lies */
-    unsigned cells;        /* of addresses and sizes of the bus */
-    uint64_t shift;        /* an address of the processor's, less that of the bus */
+    size_t soc_cells, reg; /* offsets of the values of two properties, for lies */
+    unsigned cells;        /* of addresses and sizes on the bus */
+    uint64_t shift;        /* processor address minus bus address */
 };
 
 static void put32(uint8_t *at, uint32_t n)
@@ -80,7 +80,7 @@ static void end(struct tree *t)
     add32(t, TOKEN_END_NODE);
 }
 
-/* The head of a property of `len` bytes; they follow. Where they lie. */
+/* Write the head of a property of `len` bytes, which follow; returns their offset. */
 static size_t prop(struct tree *t, const char *name, size_t len)
 {
     add32(t, TOKEN_PROP);
@@ -118,7 +118,7 @@ static size_t device_tree_bus(struct tree *t, unsigned address, unsigned size)
     return at;
 }
 
-/* ---- what the machine has ---- */
+/* ---- the nodes of the machine ---- */
 
 static void cpus(struct tree *t, bool wide)
 {
@@ -157,7 +157,7 @@ static void pci_window(struct tree *t, uint32_t space, uint64_t child, uint64_t 
     add_number(t, 2, size);
 }
 
-/* Besides the windows that are used: one that lies elsewhere for the processor. */
+/* Besides the windows that are used: one at another processor address. */
 static void pci(struct tree *t, const struct fake_pci_host *h)
 {
     begin(t, "pci@18000000");
@@ -182,7 +182,7 @@ static void soc(struct tree *t, const struct device_tree_wish *w, uint64_t draw)
     begin(t, "soc");
     t->soc_cells = device_tree_bus(t, t->cells, t->cells);
     prop(t, "ranges", windows ? 8 * (1 + 2 * t->cells + 1) : 0);
-    if (windows) { /* the first is of something else; the root's addresses have two cells */
+    if (windows) { /* the first is of another device; the root's addresses have two cells */
         add_number(t, t->cells, 0xf0000000);
         add_number(t, 2, 0x70000000);
         add_number(t, t->cells, 0x1000);
@@ -223,7 +223,7 @@ static void finish(struct tree *t)
     put32(h + SIZE_STRUCTURE, (uint32_t)structure);
 }
 
-/* Each makes the tree one that cannot be read, or that has no device. The length that is told. */
+/* Each lie makes the tree unreadable or without a device. Returns the length to report. */
 static size_t damage(struct tree *t, enum device_lie lie)
 {
     if (lie == LIE_TREE_SHORT)

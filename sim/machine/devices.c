@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what a device reaches: memory ---- */
+/* ---- memory of a device ---- */
 
 static void memory_store(void *ctx, uint64_t bus, unsigned size, uint64_t value)
 {
@@ -55,7 +55,7 @@ static void memory_own(void *ctx, uint64_t bus, size_t len, bool device)
 
 /* ---- and the host ---- */
 
-/* A device draws from streams of its own, so that another one does not change what it does. */
+/* Each device draws from its own streams, so that another device does not change its behaviour. */
 static struct draw_stream *host_stream(struct machine_device *d, const char *what)
 {
     unsigned i = 0;
@@ -117,7 +117,7 @@ static void host_hash(void *ctx, const char *kind, const void *bytes, size_t len
     sim_hash(d->machine->sim, kind, bytes, len);
 }
 
-/* Rules that QEMU 7.2 does not keep a driver to (docs/qtest.md). */
+/* Rules that QEMU 7.2 does not enforce (docs/qtest.md). */
 static bool qemu_lets_pass(const char *oracle)
 {
     static const char *const names[] = {
@@ -185,7 +185,7 @@ static void wire_lost(void *ctx, bool transmitted, const uint8_t *frame, size_t 
     m->listener.lost(m->listener.ctx, transmitted, frame, len, why);
 }
 
-/* A cable whose other end is nowhere: what a second network device has. */
+/* The unconnected wire of a second network device. */
 static void cable_frame(void *ctx, const uint8_t *frame, size_t len)
 {
     wire_lost(ctx, true, frame, len, "nothing at the other end");
@@ -232,7 +232,7 @@ void machine_devices_free(struct machine *m)
         free(m->devices[i].virtio);
 }
 
-/* The legacy interfaces say a ring's place as a 32-bit number of a page: 4.1.5.1.3, 4.2.4. */
+/* The legacy interfaces have a 32-bit page number as the address of a ring: 4.1.5.1.3, 4.2.4. */
 static unsigned transport_bus_bits(enum transport_kind transport)
 {
     return transport == TRANSPORT_MMIO || transport == TRANSPORT_PCI_MODERN ? 64 : 44;
@@ -365,7 +365,7 @@ static struct fake_virtio *mmio_device(struct machine *m, enum reg_space space, 
     return fake_virtio_pci(m->devices[i].virtio) ? NULL : m->devices[i].virtio;
 }
 
-/* Does the bus see this access? With virtio-mmio devices around, their slots are not on it. */
+/* True if the access is on the PCI bus: not for the slots of virtio-mmio devices. */
 static bool on_bus(struct machine *m, enum reg_space space, uint64_t addr)
 {
     bool slot = space == REG_MMIO &&

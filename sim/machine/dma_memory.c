@@ -1,4 +1,4 @@
-/* The DMA memory of a simulated machine: see arena.h. */
+/* The DMA memory of a simulated machine: see dma_memory.h. */
 #include "dma_memory.h"
 #include "../../core/base/minmax.h"
 #include "../base/memory.h"
@@ -15,7 +15,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
-/* What bus addresses are aligned to at least, as much as any page of a guest. */
+/* The minimum alignment of bus addresses, at least any page size of a guest. */
 enum { BUS_ALIGN = 65536 };
 
 int arena_allocate(struct arena *a, size_t size)
@@ -45,8 +45,8 @@ void arena_free(struct arena *a)
 }
 
 /*
- * Never below 4 GiB as a whole, so that an address cut to 32 bits shows. Every other one is short,
- * by any number of bits; one in four lies across a multiple of 4 GiB, where both halves change.
+ * Never completely below 4 GiB, so that an address cut to 32 bits is detected. Every other one has
+ * few bits, any number of them; one in four crosses a multiple of 4 GiB, where both halves change.
  */
 static uint64_t draw_base(struct sim *sim, struct draw_stream d, size_t size, unsigned bits)
 {
@@ -104,14 +104,14 @@ static bool overlap(uint64_t a, size_t a_len, uint64_t b, size_t b_len)
     return a < b + b_len && b < a + a_len;
 }
 
-/* ---- the driver's stores on their way to the device ---- */
+/* ---- pending stores of the driver ---- */
 
 static void word_cross(struct arena *a, size_t i)
 {
     struct arena_word *w = &a->words[i];
 
     word_store(a->device + w->offset, w->size, w->value);
-    for (size_t k = 0; k <= i; k++) /* older stores to the same word are overtaken for good */
+    for (size_t k = 0; k <= i; k++) /* older stores to the same word are dropped */
         if (a->words[k].offset == w->offset)
             a->words[k].crossed = true;
 }
@@ -122,7 +122,7 @@ void arena_store_later(struct arena *a, size_t offset, unsigned size, uint64_t v
     a->words[a->word_count++] = (struct arena_word){(uint32_t)offset, (uint8_t)size, false, value};
 }
 
-/* Is this what the device stored, which the driver does not see yet? */
+/* True if this is a store of the device that the driver does not see yet. */
 static bool from_device(const struct arena *a, uint32_t offset)
 {
     for (size_t i = 0; i < a->write_count; i++)
@@ -131,7 +131,7 @@ static bool from_device(const struct arena *a, uint32_t offset)
     return false;
 }
 
-/* A word of 2 bytes differs: remember it as a store, once, with its last value. */
+/* A word of 2 bytes differs: record it as a store, once, with its last value. */
 static void plain_word(struct arena *a, uint32_t offset)
 {
     uint64_t value = word_load(a->memory + offset, 2);
@@ -194,7 +194,7 @@ bool arena_unpublished(const struct arena *a, uint64_t bus, size_t len)
     return false;
 }
 
-/* ---- the device's stores on their way to the driver ---- */
+/* ---- pending stores of the device ---- */
 
 static void write_cross(struct arena *a, size_t i)
 {
@@ -226,7 +226,7 @@ void arena_barrier_read(struct arena *a)
     a->write_count = 0;
 }
 
-/* In order: whether the driver's loads keep theirs cannot be seen. */
+/* In order: the order of the driver's loads is not visible. */
 void arena_plain_pass(struct arena *a)
 {
     if (!a->plain || !a->weak)
@@ -290,8 +290,8 @@ void arena_device_write(struct arena *a, uint64_t bus, const uint8_t *bytes, siz
     write_later(a, offset, bytes, dual);
 }
 
-/* Parts of a ring that lay there before are forgotten; so is the oldest, when there are too many.
- */
+/* Earlier parts of rings at these addresses are removed; so is the oldest one, if there are too
+ * many. */
 static void ring_remember(struct arena *a, uint32_t offset, uint32_t len)
 {
     unsigned kept = 0;

@@ -8,8 +8,8 @@
 #include "guest.h"
 #include "guest_core.h"
 
-/* From the device tree; a machine without one says where its devices are. The clock of the
- * simulator counts nanoseconds. */
+/* Places from the device tree; a machine without one passes them. The clock of the simulator counts
+ * nanoseconds. */
 static int guest_core_find_places(const struct guest_config *c, struct device_places *places)
 {
     struct discovered d;

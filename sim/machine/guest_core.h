@@ -6,8 +6,8 @@
 
 extern const struct guest_ops guest_core;
 
-/* What the core thinks of a connection now: its number and state as its trace says them; that of a
- * listener, when the port has no more than that. False: it has none. */
+/* A connection of the core: its number and state as in its trace; that of the listener, if there is
+ * no connection on the port. False: none. */
 bool guest_core_connection(const void *state, uint16_t local_port, uint32_t remote,
                            uint16_t remote_port, unsigned *number, const char **word);
 

@@ -18,14 +18,14 @@
 
 enum { DMA_SIZE = 2 << 20 };
 
-/* From an event until the guest notices it: a polling machine comes round this often. */
+/* The time from an event to the poll of the guest. */
 #define POLL_DELAY_NS UINT64_C(1000)
 
-/* ---- time passes while the guest runs ---- */
+/* ---- time during the guest's poll ---- */
 
-/* What is due happens between two accesses of the guest, be it the device, the wire or the far end:
- * a guest may wait in place for an answer. Nothing enters the guest: its own timer is off during a
- * poll, and what the scenario does to it puts itself off while it is busy. */
+/* Due events of device, wire and far end run between two accesses of the guest, which may wait in a
+ * loop for a reply. No event calls the guest: its own timer is off during a poll, and scenario
+ * actions on it are delayed while it is busy. */
 static void run_due(struct machine *m)
 {
     struct sim *s = m->sim;
@@ -34,7 +34,7 @@ static void run_due(struct machine *m)
         sim_step(s);
 }
 
-/* What the time of an access may bring about, but for the ordinary ones: see charge(). */
+/* The events during the time of an access, except in the fast path: see charge(). */
 static void time_passed(struct machine *m)
 {
     if (m->calls > POLL_CALLS_MAX && m->running) {
@@ -51,8 +51,8 @@ static void time_passed(struct machine *m)
     run_due(m);
 }
 
-/* An access takes its time. Mostly nothing else happens meanwhile, which is all that is decided
- * here: a machine whose memory is plain is lively. */
+/* Charge the time of an access. The fast path only checks that nothing else happens meanwhile: a
+ * machine with plain memory is lively. */
 static inline void charge(struct machine *m, unsigned cost_ns)
 {
     m->sim->now_ns += cost_ns;
@@ -110,14 +110,14 @@ static void act_around_barrier(struct machine *m)
         machine_devices_poke(m);
 }
 
-/* The device may act inside a barrier, before the barrier takes effect; after it too, when nobody
- * sees the access that follows. */
+/* The device may act inside a barrier, before the barrier takes effect; also after it, if the next
+ * access is not visible. */
 static void machine_barrier(void *ctx, enum barrier kind)
 {
     struct machine *m = ctx;
 
     charge(m, COST_BARRIER_NS);
-    if (m->weak && !m->arena.weak) { /* a foreign guest that orders its accesses by our barriers */
+    if (m->weak && !m->arena.weak) { /* an external guest that uses our barriers */
         arena_weaken(&m->arena);
         machine_devices_see_memory(m);
     }
@@ -141,14 +141,14 @@ static uint64_t machine_entropy(void *ctx)
     uint64_t value = rng_next(&m->entropy);
 
 #ifdef DRYWIRE_LEAK_CLOCK
-    /* A leak planted on purpose: what --check-determinism must catch. */
+    /* A leak planted on purpose, which --check-determinism must detect. */
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     value ^= (uint64_t)t.tv_nsec;
 #endif
 #ifdef DRYWIRE_LEAK_RUNS
-    /* Another one: the machine remembers former runs. */
+    /* Another one: the machine keeps state of former runs. */
     static uint64_t remembered;
 
     value ^= remembered++;
@@ -156,7 +156,7 @@ static uint64_t machine_entropy(void *ctx)
     return value;
 }
 
-/* What the core found in the device tree, or on the bus. */
+/* The devices that the core found in the device tree, or on the bus. */
 static void found_check(struct machine *m, bool pci, const uint64_t *args)
 {
     struct guest_place places[MACHINE_DEVICES];
@@ -171,7 +171,7 @@ static void found_check(struct machine *m, bool pci, const uint64_t *args)
                  (unsigned long long)args[0], (unsigned long long)args[1]);
 }
 
-/* The core has so many random bytes: did a device write them? */
+/* The core has this number of random bytes: check that a device wrote them. */
 static void seeded_check(struct machine *m, uint64_t bytes)
 {
     uint64_t given = 0;
@@ -185,7 +185,7 @@ static void seeded_check(struct machine *m, uint64_t bytes)
                   (unsigned long long)bytes, (unsigned long long)given);
 }
 
-/* What the core says of its devices. */
+/* The core's reports of its devices. */
 static void told(struct machine *m, unsigned id, const uint64_t *args)
 {
     switch (id) {
@@ -229,8 +229,8 @@ static void machine_line(void *ctx, const char *text, size_t len)
 
 /* ---- ring.h ---- */
 
-/* Just before the driver looks at a word that it waits for, which is where an order that is missing
- * between its last stores and this load shows. */
+/* Called just before the driver reads a word that it waits for, where a missing barrier between its
+ * last stores and this load is visible. */
 static void act_before_look(struct machine *m, uint64_t bus)
 {
     for (unsigned i = 0; i < m->queue_count; i++)
@@ -276,8 +276,8 @@ static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned
     return value;
 }
 
-/* What lies in no ring of the live devices may be of one that is being set up, or an indirect
- * table, which may lie anywhere: its sample guards it while in use. */
+/* A word outside the rings of live devices may belong to a ring being set up, or to an indirect
+ * table, which may be anywhere: its sample guards it while in use. */
 __attribute__((noinline)) static void store_wrong(struct machine *m, uint64_t bus, bool inside)
 {
     for (unsigned i = 0; !inside && i < m->device_count; i++) {
@@ -292,7 +292,7 @@ __attribute__((noinline)) static void store_wrong(struct machine *m, uint64_t bu
               inside ? "in a used ring" : "outside of every descriptor table and ring");
 }
 
-/* A live device knows where the driver's words are. */
+/* A live device knows the driver's words. */
 static inline void store_check(struct machine *m, uint64_t bus)
 {
     bool inside = false;
@@ -304,7 +304,7 @@ static inline void store_check(struct machine *m, uint64_t bus)
     store_wrong(m, bus, inside);
 }
 
-/* Is there a device that has rings now? */
+/* True if a device has rings now. */
 static inline bool any_live(const struct machine *m)
 {
     for (unsigned i = 0; i < m->device_count; i++)
@@ -323,7 +323,7 @@ static void machine_ring_store(void *ctx, volatile void *word, unsigned size, ui
     arena_driver_store(&m->arena, word, size, value);
 }
 
-/* ---- the guest is polled ---- */
+/* ---- polls of the guest ---- */
 
 void machine_wake(struct machine *m)
 {
@@ -357,7 +357,7 @@ static void poll_event(void *ctx, uint64_t arg)
     (void)arg;
     if (sim_failed(s))
         return;
-    arena_barrier_read(&m->arena); /* what the device stored long ago has arrived by now */
+    arena_barrier_read(&m->arena); /* earlier stores of the device are visible by now */
     guest_poll(m);
     arena_barrier_write(&m->arena);
     if (sim_failed(s))
@@ -413,7 +413,7 @@ void machine_free(struct machine *m)
     processes_free(&m->processes);
 }
 
-/* Memory for this guest's state and buffers; larger ones of an earlier guest serve as well. */
+/* Memory for this guest's state and buffers; larger ones of an earlier guest are reused. */
 static void guest_memory(struct machine *m, const struct guest_ops *guest, bool fill)
 {
     if (guest->size > m->state_size) {
@@ -437,7 +437,7 @@ static void guest_memory(struct machine *m, const struct guest_ops *guest, bool 
         pattern_again(m->buffers, m->buffers_size);
 }
 
-/* The tree lies at the end of its memory. */
+/* The tree is at the end of its memory. */
 static void give_tree(struct machine *m, struct guest_config *config)
 {
     struct device_tree_wish w = {
@@ -471,7 +471,7 @@ static void boot_event(void *ctx, uint64_t arg)
         .buffers_size = m->buffers_size,
     };
     struct guest_place places[MACHINE_DEVICES];
-    volatile int err = 0; /* lives across the longjmp */
+    volatile int err = 0; /* live across the longjmp */
 
     (void)arg;
     config.places = places;
@@ -515,7 +515,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->powered = true;
     m->running = m->woken = m->waking = m->booted = m->gave_up = false;
     m->form = config->form;
-    rng_init(&m->entropy, config->secret, 0); /* as on the targets: one seed, one story */
+    rng_init(&m->entropy, config->secret, 0); /* as on the targets: one seed, one run */
     draw_stream_init(&m->poke, "device.poke");
     arena_start(&m->arena, sim, config->weak, config->guest != &guest_core, &config->place,
                 machine_devices_bus_bits(config));

@@ -1,8 +1,8 @@
 /*
  * The simulated computer: a register bus with virtio devices (devices.c), DMA memory, user
- * programs, and a guest that is polled when something happened (or, with interrupts, when a device
- * interrupts) or its deadline has come. Every register access and ring load costs virtual time, and
- * between any two of them a device may act.
+ * programs, and a guest that is polled after an event (or, with interrupts, on an interrupt) or at
+ * its deadline. Every register access and ring load costs virtual time, and between any two of them
+ * a device may act.
  */
 #ifndef DRYWIRE_MACHINE_SIM_H
 #define DRYWIRE_MACHINE_SIM_H
@@ -16,7 +16,7 @@
 #include "../scenario/scenario.h"
 #include <setjmp.h>
 
-/* What one access costs, in virtual nanoseconds. */
+/* The cost of one access, in virtual nanoseconds. */
 enum { COST_REGISTER_NS = 500, COST_RING_NS = 10, COST_BARRIER_NS = 20, COST_RELAX_NS = 1000 };
 
 /* Accesses of one poll; more is a spin. */
@@ -26,7 +26,7 @@ enum { POLL_CALLS_MAX = 200000 };
 #define MACHINE_MMIO_BASE UINT64_C(0x10001000)
 enum { MACHINE_MMIO_STEP = 0x2000, MACHINE_MMIO_IRQ = 1 };
 
-/* Where BARs may lie, and the message that is an interrupt, on a machine with a PCI bus. */
+/* The address ranges of BARs, and the message of an interrupt, on a machine with a PCI bus. */
 #define MACHINE_PCI_MMIO_BASE UINT64_C(0xc0000000)
 #define MACHINE_PCI_MMIO_SIZE UINT64_C(0x100000)
 #define MACHINE_MSIX_ADDRESS  UINT64_C(0xfee01000)
@@ -34,7 +34,7 @@ enum { MACHINE_PCI_IO_BASE = 0x1000, MACHINE_PCI_IO_SIZE = 0x1000, MACHINE_MSIX_
 
 enum { MACHINE_STREAMS = 12, MACHINE_DEVICES = SCENARIO_DEVICES_MAX };
 
-/* Who listens to the machine. */
+/* Callbacks of the machine. */
 struct machine_listener {
     void *ctx;
     void (*frame)(void *ctx, const uint8_t *frame, size_t len);
@@ -50,7 +50,7 @@ struct machine_listener {
                    uint32_t value);
 };
 
-/* One device, and what it reaches of the machine. */
+/* One device, and its interface to the machine. */
 struct machine_device {
     struct machine *machine;
     unsigned index;
@@ -74,7 +74,7 @@ struct machine {
     struct fake_pci_bus pci;
     struct arena arena;
     struct processes processes;
-    struct machine_device devices[MACHINE_DEVICES]; /* the first is the NIC that the wire is at */
+    struct machine_device devices[MACHINE_DEVICES]; /* the first is the NIC at the wire */
     unsigned device_count;
     struct {
         struct vqueue *queue;
@@ -87,35 +87,36 @@ struct machine {
     uint8_t *buffers;
     size_t buffers_size;
     bool weak;
-    bool lively;     /* the device acts when it likes: with weak memory, and with a foreign guest */
+    bool lively;     /* the device acts at any time: with weak memory, and with an external guest */
     bool lenient;    /* the device is as lenient as QEMU's */
-    bool msix;       /* the guest is told to use messages */
-    bool interrupts; /* the guest sleeps until one comes; else it polls after every device event */
+    bool msix;       /* the guest must use messages */
+    bool interrupts; /* the guest sleeps until one arrives; else it polls after every device
+                      * event */
 
     struct sim_timer timer; /* the next poll */
-    bool running, woken;    /* inside guest->poll; something happened meanwhile */
-    bool waking;            /* something happened that the guest has not been polled for */
+    bool running, woken;    /* inside guest->poll; an event occurred meanwhile */
+    bool waking;            /* there are events since the last poll */
     bool powered;
-    bool booted;        /* its state means something */
-    bool gave_up;       /* it did not come up, and need not: the device lies */
+    bool booted;        /* its state is valid */
+    bool gave_up;       /* its bring-up failed, as it may: the device lies */
     unsigned calls;     /* accesses in this poll */
-    jmp_buf escape;     /* out of a guest that spins */
+    jmp_buf escape;     /* leaves a guest that spins */
     struct rng entropy; /* the core's */
     struct draw_stream poke;
     struct draw_stream form;
-    uint8_t *tree; /* the end of this memory, so that a sanitizer sees what is read behind it */
+    uint8_t *tree; /* the end of this memory, so that a sanitizer detects reads beyond it */
 };
 
 struct machine_config {
     const struct guest_ops *guest;
-    const struct device_options *device; /* the NIC that the wire is at */
+    const struct device_options *device; /* the NIC at the wire */
     const struct device_options *more;   /* further devices, at most MACHINE_DEVICES - 1 */
     unsigned more_count;
     bool weak;
-    struct draw_stream place; /* where DMA memory lies on the bus */
+    struct draw_stream place; /* bus address of DMA memory */
     struct draw_stream form;  /* of the device tree */
-    uint64_t secret;          /* what the core's entropy is made from */
-    bool fill; /* fill ordinary memory, so that what an earlier run left cannot be seen */
+    uint64_t secret;          /* the seed of the core's entropy */
+    bool fill; /* fill ordinary memory, so that data of an earlier run is not visible */
 };
 
 int machine_allocate(struct machine *m); /* once: 0 or -1 */
@@ -125,7 +126,7 @@ void machine_free(struct machine *m);
 void machine_start(struct machine *m, struct sim *sim, const struct machine_config *config,
                    const struct machine_listener *listener);
 
-/* The guest stopped, buffers counted, memory cleaned for the next run. */
+/* Stop the guest, check buffers, clear memory for the next run. */
 void machine_stop(struct machine *m);
 
 /* A frame arrives from the wire. */
@@ -134,7 +135,7 @@ void machine_frame(struct machine *m, const uint8_t *frame, size_t len);
 /* Poll the guest soon. */
 void machine_wake(struct machine *m);
 
-/* Does neither a device nor the guest have anything to do at once? */
+/* True if neither a device nor the guest has work to do now. */
 static inline bool machine_resting(const struct machine *m)
 {
     bool busy = false;
@@ -144,7 +145,7 @@ static inline bool machine_resting(const struct machine *m)
     return (m->booted || m->gave_up) && !m->running && !m->waking && !busy;
 }
 
-/* Is the guest being polled now (so that nothing may call into it)? */
+/* True while the guest is polled (so that it must not be called). */
 static inline bool machine_busy(const struct machine *m)
 {
     return m->running;

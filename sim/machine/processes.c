@@ -5,7 +5,7 @@
 #include "../../user/programs.h"
 #include <string.h>
 
-/* The read-only data of all user objects, gathered into one section by the build. */
+/* The read-only data of all user objects, collected in one section by the build. */
 extern const char __start_user_rodata[] __attribute__((weak));
 extern const char __stop_user_rodata[] __attribute__((weak));
 
@@ -45,7 +45,7 @@ static const struct program *program_find(const char *name)
     return NULL;
 }
 
-/* The words at the top of the stack, then argv; the program starts below. */
+/* Put the words at the top of the stack, then argv; the program starts below. */
 static uint8_t *put_arguments(struct process *p, const char *const *words, unsigned count)
 {
     uint8_t *top = p->coroutine.stack + COROUTINE_STACK;

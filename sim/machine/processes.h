@@ -27,28 +27,28 @@ struct processes {
     struct process process[PROCESSES];
     struct process_ops ops;
 
-    /* The last successful copy between kernel and program: what the oracles compare when a trace
-     * event says which connection it was for. */
+    /* The last successful copy between kernel and program: the oracles compare it when a trace
+     * event names its connection. */
     const void *copied;
     size_t copied_len;
 
-    /* NULL, or told of every copy to (`write`) or from a program that waits in `call`. */
+    /* NULL, or called for every copy to (`write`) or from a program that waits in `call`. */
     void (*on_copy)(void *ctx, const struct process_stop *call, uint64_t address, size_t len,
                     bool write);
     void *on_copy_ctx;
 
-    /* NULL, or told of every call that returns. */
+    /* NULL, or called for every call that returns. */
     void (*on_return)(void *ctx, const struct process_stop *call, int64_t result);
     void *on_return_ctx;
 
-    /* NULL, or told what a program read from a descriptor, as it gets it. */
+    /* NULL, or called with the bytes that a program reads from a descriptor. */
     void (*on_read)(void *ctx, const void *bytes, size_t len);
     void *on_read_ctx;
 };
 
 int processes_allocate(struct processes *ps); /* once: 0 or -1 */
 void processes_free(struct processes *ps);
-void processes_start(struct processes *ps); /* a new run: none is alive */
+void processes_start(struct processes *ps); /* a new run: no program is alive */
 
 /* The read-only data of all programs, and its size. */
 const char *processes_read_only(size_t *size);

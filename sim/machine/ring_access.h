@@ -1,7 +1,7 @@
 /*
- * Who stands behind the hooks of core/port/ring.h: the simulated computer (machine.c) or the replay
- * of a journal (replay_journal.c). Each starts with one of these, and gives itself to the core as
- * the platform's ctx.
+ * The implementation of the hooks of core/port/ring.h: the simulated computer (machine.c) or the
+ * replay of a journal (replay_core.c). Each has this struct as its first member, and is the
+ * platform's ctx.
  */
 #ifndef DRYWIRE_RING_ACCESS_H
 #define DRYWIRE_RING_ACCESS_H
