@@ -1,19 +1,19 @@
 /*
- * What a fake device may lie about: `device NAME lie=WORD`. One thing of a device that is
- * otherwise as the specification says. A driver cannot live with any of them: it must give the
- * device up (machine.h, oracle device.lie).
+ * Lies of a fake device: `device NAME lie=WORD`. One violation in a device that otherwise follows
+ * the specification. A driver cannot tolerate any of them: it must mark the device as failed
+ * (machine.h, oracle device.lie).
  */
 #ifndef DRYWIRE_LIE_H
 #define DRYWIRE_LIE_H
 
-/* Which devices can lie so. */
+/* The devices that have a lie. */
 enum lie_device {
     LIE_BY_ANY,
-    LIE_BY_WIRE,   /* the network device that the wire is at */
-    LIE_BY_NET,    /* a network device, whose driver looks at it for as long as the machine runs */
+    LIE_BY_WIRE,   /* the network device at the wire */
+    LIE_BY_NET,    /* a network device, whose driver polls it while the machine runs */
     LIE_BY_CONFIG, /* one with a device configuration */
     LIE_BY_FIRST,  /* one whose first queue is used: without a wire no frame passes */
-    LIE_BY_SECOND, /* the same of the second queue */
+    LIE_BY_SECOND, /* the same for the second queue */
 };
 
 /* X(id, word, transport, devices). Transport: P: pci-modern; X: the same with msix=on; M: mmio and

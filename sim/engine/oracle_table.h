@@ -1,10 +1,10 @@
 /*
- * The one table of all oracles: what a run is judged by. `drywire list`, the scenario language, the
- * verdict line and docs/simulator.md speak of these rows, and sim_fail() accepts no other name.
+ * The table of all oracles, which check a run. `drywire list`, the scenario language, the verdict
+ * line and docs/simulator.md use these rows, and sim_fail() accepts no other name.
  *
- * A row is an identifier, the name in words, the level, who watches, the clause and the sentence
- * that must hold. An oracle *looked* in a run when what it judges occurred at least once there,
- * right or wrong: an oracle that never looked has judged nothing.
+ * A row is an identifier, the name, the level, where it watches, the clause and the rule. An oracle
+ * *looked* in a run when the thing that it checks occurred at least once, right or wrong: an oracle
+ * that never looked has checked nothing.
  */
 #ifndef DRYWIRE_ORACLE_TABLE_H
 #define DRYWIRE_ORACLE_TABLE_H
@@ -236,7 +236,7 @@ struct oracle_row {
 /* By enum oracle_id. */
 extern const struct oracle_row oracle_table[ORACLE_COUNT];
 
-/* Its number; ORACLE_COUNT: there is no oracle of this name. */
+/* Its number; ORACLE_COUNT: there is no oracle with this name. */
 enum oracle_id oracle_find(const char *name);
 
 /* "must", "should", "policy". */

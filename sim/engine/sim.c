@@ -1,6 +1,6 @@
 /*
- * The run itself: virtual time and the event queue, keyed draws and the decision tape, the trace
- * hash, the first failure. See sim.h for the contracts.
+ * A run: virtual time and the event queue, keyed random draws and the decision tape, the trace
+ * hash, the first failure. See sim.h.
  */
 #include "sim.h"
 #include "../../core/base/minmax.h"
@@ -46,12 +46,11 @@ static void timer_fire(void *ctx, uint64_t arg)
 
 static bool earlier(const struct event *a, const struct event *b)
 {
-    /* Without a branch: which of two events is earlier cannot be predicted. */
+    /* Branch-free: the processor cannot predict which event is earlier. */
     return (a->time_ns < b->time_ns) | ((a->time_ns == b->time_ns) & (a->order < b->order));
 }
 
-/* A timer knows where its event is. Inline, here and below: an event that a call takes through
- * memory waits there for its parts. */
+/* Set the slot of a timer's event. Inline, here and below, so that events stay in registers. */
 static inline void heap_put(struct sim *s, size_t i, struct event e)
 {
     s->heap[i] = e;
@@ -59,7 +58,7 @@ static inline void heap_put(struct sim *s, size_t i, struct event e)
         ((struct sim_timer *)e.ctx)->slot = i;
 }
 
-/* Let an event find its place from the empty slot `i` towards the top. */
+/* Sift an event up from the empty slot `i`. */
 static inline void heap_rise(struct sim *s, size_t i, struct event e)
 {
     for (; i > 0 && earlier(&e, &s->heap[(i - 1) / 2]); i = (i - 1) / 2)
@@ -67,7 +66,7 @@ static inline void heap_rise(struct sim *s, size_t i, struct event e)
     heap_put(s, i, e);
 }
 
-/* Take the event out of slot `i`: the last one fills the gap. */
+/* Remove the event in slot `i`: the last one fills the gap. */
 static struct event heap_take(struct sim *s, size_t i)
 {
     struct event taken = s->heap[i], last = s->heap[--s->heap_count];
@@ -178,8 +177,8 @@ uint64_t sim_pick(struct sim *s, struct draw_stream *d, uint64_t bound)
 
 /* ---- hash, failure ---- */
 
-/* Most items are short. What is long, or watched, is apart, so that these need no registers of the
- * caller. */
+/* Most items are short. Long or watched items have a function of their own, so that the short path
+ * saves no registers. */
 static __attribute__((noinline)) uint64_t hash_long(const void *bytes, size_t len, uint64_t seed)
 {
     return XXH3_64bits_withSeed(bytes, len, seed);

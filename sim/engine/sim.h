@@ -1,7 +1,7 @@
 /*
  * One simulated run: virtual time, the event queue, keyed randomness with its decision tape, the
- * trace hash and the first failure. Everything in a run hangs on one struct sim; nothing here reads
- * a host clock, a host random source or an address.
+ * trace hash and the first failure. All state of a run is reached from one struct sim; nothing here
+ * reads a host clock, a host random source or an address.
  *
  * Time is virtual nanoseconds and starts at SIM_POWER_ON_NS, never at 0. Events are ordered by
  * (time, class, insertion), so ties never depend on addresses.
@@ -25,7 +25,7 @@
 
 /* ---- events ---- */
 
-/* What happens first at the same instant. */
+/* The order of events at the same time. */
 enum event_class { EVENT_DEVICE, EVENT_FRAME, EVENT_TIMER, EVENT_MACHINE, EVENT_FAULT };
 
 typedef void event_fn(void *ctx, uint64_t arg);
@@ -38,8 +38,8 @@ struct event {
     uint64_t arg;
 };
 
-/* A timer that can be moved. Its owner embeds it, keeps it in place, and turns it off before it
- * goes, unless the run has ended; fn may set it again. */
+/* A timer that can be moved. Its owner embeds it, does not move it in memory, and turns it off
+ * before freeing it, unless the run has ended; fn may set it again. */
 struct sim_timer {
     struct sim *sim;
     event_fn *fn; /* called with (ctx, 0) */
@@ -61,7 +61,7 @@ struct draw_stream {
     uint64_t ordinal; /* of the next draw */
 };
 
-/* A draw that changed behaviour: what `explain` prints and what a shrinker will cut. */
+/* A draw that changed behaviour: `explain` prints it and a shrinker removes it. */
 struct decision {
     const char *stream;
     uint64_t ordinal;
@@ -75,7 +75,7 @@ enum failure_kind {
     FAILURE_NONE,
     FAILURE_SAFETY,     /* an oracle was violated */
     FAILURE_LIVENESS,   /* something never finished */
-    FAILURE_EXPECT,     /* an expectation of the scenario was not met, or a `never` line was */
+    FAILURE_EXPECT,     /* an expectation of the scenario was not met, or a `never` line matched */
     FAILURE_RESOURCE,   /* a leak at the end of the run */
     FAILURE_CRASH,      /* assertion or signal */
     FAILURE_LIVELOCK,   /* a step budget was used up: exit 124 */
@@ -96,7 +96,7 @@ const char *failure_kind_word(enum failure_kind kind);
 
 enum { FAILURE_NAME_MAX = 59, FAILURE_WORDS_MAX = 64 };
 
-/* The kind and the oracle, once when they are the same word. */
+/* Kind and oracle, only once when both are the same word. */
 void failure_name(char buf[FAILURE_NAME_MAX + 1], const struct failure *f);
 
 /* `pass`, or `fail` and the name. */
@@ -117,22 +117,22 @@ struct sim {
     size_t tape_count, tape_size;
 
     uint64_t hash;
-    uint64_t hashed; /* items taken into the hash */
-    /* When set, called with each item as it is hashed: how two runs are compared item by item. */
+    uint64_t hashed; /* items in the hash */
+    /* If set, called with each hashed item: to compare two runs item by item. */
     void (*hash_watch)(void *ctx, const struct sim *s, const char *kind, const void *bytes,
                        size_t len);
     void *hash_watch_ctx;
 
     struct failure failure;
-    struct oracle_set looked; /* what they judge occurred in this run */
+    struct oracle_set looked; /* something they check occurred in this run */
     struct oracle_set off;    /* their violations are not failures of this run */
 };
 
-/* Ready a struct sim for a run under `seed`. Memory of an earlier run is kept for speed. */
+/* Prepare a struct sim for a run with `seed`. Memory of an earlier run is reused for speed. */
 void sim_start(struct sim *s, uint64_t seed);
 void sim_free(struct sim *s);
 
-/* Call fn(ctx, arg) at time_ns (or now, when that is past). */
+/* Call fn(ctx, arg) at time_ns (or now, if that has passed). */
 void sim_at(struct sim *s, uint64_t time_ns, enum event_class class, event_fn *fn, void *ctx,
             uint64_t arg);
 
@@ -146,7 +146,7 @@ static inline uint64_t sim_next(const struct sim *s)
     return s->heap_count ? s->heap[0].time_ns : SIM_NEVER;
 }
 
-/* Take the next event off the queue, advance time to it and run it. False when there is none. */
+/* Take the next event from the queue, advance time to it and run it. False when there is none. */
 bool sim_step(struct sim *s);
 
 /* ---- draws ---- */
@@ -166,7 +166,7 @@ void draw_stream_init(struct draw_stream *d, const char *name);
 /* The next 64 bits of a stream; not recorded. */
 uint64_t sim_draw(struct sim *s, struct draw_stream *d);
 
-/* True with probability per_65536 / 65536; a true answer is recorded on the tape. */
+/* True with probability per_65536 / 65536; true is recorded on the tape. */
 bool sim_chance(struct sim *s, struct draw_stream *d, uint32_t per_65536);
 
 /* A number in [0, bound]; recorded when it is not 0. */
@@ -174,11 +174,11 @@ uint64_t sim_pick(struct sim *s, struct draw_stream *d, uint64_t bound);
 
 /* ---- hash, failure ---- */
 
-/* The part of sim_hash() below that is the same for every kind; `word` is a mix of its letters. */
+/* The part of sim_hash() below that is common to all kinds; `word` is a mix of its letters. */
 void sim_hash_item(struct sim *s, const char *kind, uint64_t word, const void *bytes, size_t len);
 
-/* Take (now, kind, bytes) into the trace hash. `kind` is a literal: its first eight letters count.
- * Inline, so that they are a constant where it is called. */
+/* Add (now, kind, bytes) to the trace hash. `kind` is a literal: its first eight letters count.
+ * Inline, so that they are a constant for the compiler. */
 static inline void sim_hash(struct sim *s, const char *kind, const void *bytes, size_t len)
 {
     size_t n = strlen(kind);
@@ -189,7 +189,7 @@ static inline void sim_hash(struct sim *s, const char *kind, const void *bytes, 
 }
 
 /* Record a failure; only the first one of a run counts. `oracle` and `site` are copied. `oracle` is
- * a name of the table, anything else is an internal error; of FAILURE_HARNESS it is any word. A
+ * a name of the table, anything else is an internal error; for FAILURE_HARNESS it is any word. A
  * violation of an oracle that is off is ignored. */
 void sim_fail(struct sim *s, enum failure_kind kind, const char *oracle, const char *site,
               const char *format, ...) __attribute__((cold, format(printf, 5, 6)));
