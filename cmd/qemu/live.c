@@ -215,7 +215,7 @@ static int live_loop(struct live *l)
     }
 }
 
-/* ---- what is said ---- */
+/* ---- messages ---- */
 
 /* Everything is ready for the guest. */
 static void live_announce(const struct live *l)

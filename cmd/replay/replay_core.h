@@ -41,7 +41,7 @@ struct replay {
     struct replay_listener listener;
 
     struct journal_record next; /* not used yet */
-    size_t at;                  /* behind it */
+    size_t at;                  /* after it */
     uint64_t number;            /* of records used */
     uint64_t sum, total, now_ns, polls;
     size_t line;                           /* of the console: the next to compare */

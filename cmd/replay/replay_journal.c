@@ -28,7 +28,7 @@ static struct replay replay;
 static volatile uintptr_t trap_pc;
 static volatile int trap_signal;
 
-/* ---- what it says ---- */
+/* ---- messages ---- */
 
 static void replay_journal_on_line(uint64_t now_ns, const char *text, bool on_console)
 {

@@ -49,7 +49,7 @@ void again_word(struct again *a, const char *word)
     }
 }
 
-/* A file, which is no option. */
+/* A file, never an option. */
 void again_path(struct again *a, const char *path)
 {
     char dotted[4100];

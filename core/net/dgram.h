@@ -1,7 +1,6 @@
 /*
- * Datagram sockets: UDP (RFC 768) and ICMP echo (RFC 792), behind one small interface. A socket
- * keeps a bounded queue of received datagrams; sending builds the packet in place in a transmit
- * frame.
+ * Datagram sockets: UDP (RFC 768) and ICMP echo (RFC 792), with one small interface. A socket keeps
+ * a bounded queue of received datagrams; sending builds the packet in place in a transmit frame.
  */
 #ifndef DRYWIRE_DGRAM_H
 #define DRYWIRE_DGRAM_H

@@ -1,9 +1,9 @@
 /*
  * The interface of every driver of a virtio device: a row of the table in drivers.h.
  *
- * init(), then check() and kick() once per poll, before and after the work; stop() at the end. The
- * state is memory of the kernel's, `void *state` is a pointer to it; VIRTIO_DRIVER_FITS() proves in
- * the driver's file that there is enough.
+ * init(), then check() and kick() once per poll, before and after the work; stop() at the end.
+ * `void *state` points to memory of the kernel; VIRTIO_DRIVER_FITS() checks its size in the
+ * driver's file.
  */
 #ifndef DRYWIRE_DRIVER_H
 #define DRYWIRE_DRIVER_H
@@ -16,8 +16,8 @@
 /* Bytes of a seed. */
 enum { VIRTIO_SEED_SIZE = 32 };
 
-/* What a device may take: memory for the driver's state, and DMA memory, which the stack's network
- * device has more of. Two queues, and buffers for a few frames. */
+/* The limits of a device: memory for the driver's state, and DMA memory, of which the stack's
+ * network device has more. Two queues, and buffers for a few frames. */
 enum {
     VIRTIO_STATE_MAX = 2 * sizeof(struct virtq) + 1024,
     VIRTIO_DMA_MAX = 2 * VIRTQ_DMA_SIZE(VIRTQ_SIZE_MAX) + 66 * 1024,
@@ -35,7 +35,7 @@ struct virtio_options {
 
 struct virtio_driver {
     unsigned type;   /* VIRTIO_ID_* */
-    unsigned failed; /* TRACE_*: the device is given up; its arguments are reason and value */
+    unsigned failed; /* TRACE_*: the device has failed; its arguments are reason and value */
 
     /* Bring up the device at `place` until it is live, in the order of VirtIO 1.2 section 3.1.1:
      * 0, ERR_NODEV when there is no device of this type, or ERR_DEVICE. */
@@ -52,7 +52,7 @@ struct virtio_driver {
 
     /* For frames; NULL: not a network device. */
     struct netdev *(*netdev)(void *state);
-    /* True when the device has taken all frames: a reset loses none. NULL: not a network device. */
+    /* True when the device has sent all frames: a reset loses none. NULL: not a network device. */
     bool (*sent)(const void *state);
     /* Random bytes of the device: true once, when there are enough. NULL: not an entropy device. */
     bool (*seed)(void *state, uint8_t seed[VIRTIO_SEED_SIZE]);

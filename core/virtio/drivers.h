@@ -1,6 +1,6 @@
 /*
- * Which drivers there are: a row each. The driver of a row `name` is virtio_<name>_driver, in its
- * own file (driver.h).
+ * The drivers, a row each. The driver of a row `name` is virtio_<name>_driver, in its own file
+ * (driver.h).
  */
 #ifndef DRYWIRE_DRIVERS_H
 #define DRYWIRE_DRIVERS_H

@@ -1,6 +1,6 @@
 /*
  * A virtio device as its driver sees it: bring-up, feature negotiation, configuration space, and
- * the transport behind them. Read VirtIO 1.2 sections 2.1-2.5 and 3.1 first.
+ * the transport. Read VirtIO 1.2 sections 2.1-2.5 and 3.1 first.
  *
  * Call order: virtio_open(), virtio_reset(), virtio_negotiate(), the driver reads
  * configuration and sets up its queues (virtq.h), virtio_driver_ok(). One operations table serves

@@ -3,7 +3,7 @@
 #include "../fake_device/bodies.h"
 #include <string.h>
 
-/* The device can lie so, whatever its transport. */
+/* True if the device has this lie, with any transport. */
 static bool lie_fits_device(const struct device_options *d, bool wire)
 {
 #define LIE_WHO(id, word, where, who) who,
@@ -27,7 +27,7 @@ static bool lie_fits_device(const struct device_options *d, bool wire)
     return false;
 }
 
-/* The same of its transport. */
+/* The same for its transport. */
 static bool lie_fits_transport(const struct device_options *d)
 {
 #define LIE_WHERE(id, word, where, who) where
@@ -57,8 +57,8 @@ static const char *const device_transports[] = {
 static const char *const device_lies[] = {"none", DEVICE_LIES(LIE_WORD) NULL};
 #undef LIE_WORD
 
-/* The keys of a device line. Those from KEY_PROFILE on are of the machine, and the first line has
- * them; from KEYS_OWN on they are of the body. */
+/* The keys of a device line. Those from KEY_PROFILE on are settings of the machine, on the first
+ * line only; those from KEYS_OWN on belong to the body. */
 enum {
     KEY_ANY_LAYOUT,
     KEY_TRANSPORT,
@@ -75,7 +75,7 @@ enum {
     KEYS_OWN,
 };
 
-/* Can there be such a device? Of the keys in `given`; others have values that fit. */
+/* Check that the keys in `given` are valid together; others have valid values. */
 static bool device_fits(struct reader *r, const struct device_options *d, uint32_t given)
 {
     if (d->ring == RING_PACKED && transport_legacy(d->transport))
@@ -94,7 +94,7 @@ static bool device_fits(struct reader *r, const struct device_options *d, uint32
     return true;
 }
 
-/* mac= has a form of its own; it is taken out before a table reads the rest. */
+/* mac= has its own format; it is removed before a table reads the rest. */
 static bool read_mac(struct reader *r, struct device_options *d)
 {
     bool given = false;
@@ -121,7 +121,7 @@ static bool read_mac(struct reader *r, struct device_options *d)
     return true;
 }
 
-/* A further device. What its line does not say is settled when the first line is known. */
+/* A further device. Its missing keys are set when the first line is known. */
 static struct device_options *device_add(struct reader *r, const struct fake_body_ops *body)
 {
     struct scenario *s = r->s;

@@ -339,7 +339,7 @@ static bool check_heal(struct reader *r)
     return true;
 }
 
-/* A capture is the whole far side, and the address of the machine tells its frames. */
+/* A capture is the whole far side, and its frames are found by the machine's address. */
 static bool check_replay(struct reader *r)
 {
     const struct scenario *s = r->s;

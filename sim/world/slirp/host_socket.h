@@ -1,5 +1,5 @@
 /*
- * The simulated host behind libslirp: the sockets that replace those of the kernel.
+ * The simulated host of libslirp: the sockets that replace those of the kernel.
  *
  * host_libc.c defines the libc symbols that the library calls (socket, connect, recv, ...). While a
  * world is inside the library (host_enter .. host_leave) they use the table below and virtual time;
