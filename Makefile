@@ -14,15 +14,15 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 # Isolated: the checkout has a folder named pytest, which is not the module.
 PYTEST := /usr/bin/python3 -I -m pytest -q -p no:cacheprovider
-# As many jobs as processors, unless -j says how many.
+# As many jobs as processors, unless -j is given.
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wswitch-enum -Wmissing-prototypes -Wundef -Wcast-align \
             -Wno-missing-field-initializers -Werror
 SANITIZE_FLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
                     -fno-omit-frame-pointer)
-# gcc zeroes and copies structs with the string instructions of x86, whose start takes longer than a
-# run of ours has work for them: by moves, and by the C library what is large.
+# gcc zeroes and copies structs with the string instructions of x86, which start too slowly for our
+# sizes: use moves, and the C library for large ones.
 STRATEGY := unrolled_loop:96:noalign,libcall:-1:noalign
 MOVES := $(shell f='-mmemset-strategy=$(STRATEGY) -mmemcpy-strategy=$(STRATEGY)'; \
            $(CC) $$f -x c -c /dev/null -o /dev/null 2>/dev/null && echo $$f)
@@ -32,12 +32,12 @@ BASE = -std=c11 $(OPTIMIZE) -g $(MOVES) $(WARNINGS) $(SANITIZE_FLAGS) $(CFLAGS_E
 $(O)/tests/%.o: OPTIMIZE := -O2
 DEPS = -MMD -MP -MF $(@:.o=.d)
 
-# Freestanding: no C library, no writable file-scope data. The plain objects are what the build
-# proves these facts on (pytest/test_build.py).
+# Freestanding: no C library, no writable file-scope data. pytest/test_build.py checks this on the
+# plain objects.
 FREESTANDING := -ffreestanding -fno-stack-protector
 PLAIN := -std=c11 -O2 $(WARNINGS) $(FREESTANDING) -fno-pic
 
-# What has a main() of its own, or needs libslirp, is set apart.
+# Files with a main(), or that need libslirp, are listed separately.
 SLIRP_ONLY := $(wildcard sim/world/slirp/*.c)
 CORE_SOURCES := $(sort $(wildcard core/*/*.[ch]))
 CORE := $(patsubst core/%,%,$(wildcard core/*/*.c))
@@ -46,7 +46,7 @@ SIM := $(filter-out $(SLIRP_ONLY) cmd/bench.c cmd/main.c cmd/qtest/%, \
          $(wildcard sim/*/*.c sim/*/*/*.c cmd/*.c cmd/*/*.c))
 QTEST := main.c qtest.c qtest_machine.c record.c registers.c
 
-# Is libslirp here? It needs no GLib header, and Debian's slirp.pc is not usable without one.
+# Detect libslirp. It needs no GLib header, and Debian's slirp.pc is not usable without one.
 HASH := \#
 SLIRP := $(shell printf '%s\n' '$(HASH)include <libslirp.h>' \
            'int main(void) { return slirp_version_string() == 0; }' | \
@@ -70,7 +70,7 @@ BARE_O := $(CORE:%.c=$(O)/bare/core/%.o)
 # QEMU as a child that ends with its parent, and memory it shares: Linux.
 LINUX_TOOLS := $(if $(filter Linux,$(shell uname -s)),$(O)/qtest $(O)/record)
 
-# The core without the simulator's hooks, with what it needs of the simulator.
+# The core without the simulator's hooks, with the parts of the simulator that it needs.
 QTEST_O := $(BARE_O) $(O)/user.o $(QTEST:%.c=$(O)/cmd/qtest/%.o) $(O)/cmd/base/whole_file.o \
            $(addprefix $(O)/sim/, base/memory.o frame/decode.o frame/pcapng.o machine/coroutine.o \
               machine/guest_core.o machine/processes.o text/values.o)
@@ -198,11 +198,11 @@ doctor: ## what is here, what is missing, and the line that installs it
 clean: ## remove the build folder
 	$(Q)rm -rf $(O)
 
-# ---- what is built ----
+# ---- programs and objects ----
 
-# Every object is built again when this changes: other flags, or libslirp was installed. The compiler is
-# tried first, so that a missing header is said in one line. The hash is one header: compilers that do
-# not look into /usr/include (musl's, aarch64's) find it in $(O)/include.
+# All objects are rebuilt when this changes: other flags, or libslirp was installed. The compiler is
+# tried first, so that a missing header is reported in one line. The hash is one header: compilers that
+# do not search /usr/include (musl's, aarch64's) find it in $(O)/include.
 TRY_HEADERS = printf '$(HASH)include <%s>\n' stdio.h xxhash.h | $(CC) $(SIM_FLAGS) -E -o /dev/null -x c -
 ifneq ($(BUILT_WITH),$(strip $(file <$(O)/flags)))
 $(O)/flags: always
@@ -238,7 +238,7 @@ $(O)/record: $(CORE_O) $(O)/user.o $(SIM_O) $(RECORD_O)
 	@echo "  link    $@"
 	$(Q)$(CC) $(BASE) -o $@ $^ $(LIBS)
 
-# A foreign guest, as someone else would build it: nothing of drywire but its two headers.
+# An external guest: it uses nothing of drywire but two headers.
 $(O)/guest_ping.so: tests/guests/ping.c sim/machine/guest.h core/port/platform.h $(O)/flags
 	@echo "  guest   $@"
 	$(Q)mkdir -p $(@D)
@@ -249,8 +249,8 @@ $(O)/user.o: $(USER_O) user/sections.ld
 	@echo "  link    $@"
 	$(Q)$(LD) -r -T user/sections.ld -o $@ $(USER_O)
 
-# Unit tests of the core alone link it without the simulator's hooks; the decoder and the device side
-# of a virtqueue do not know the core. A static pattern: make would prefer the rule below whenever the
+# Unit tests of the core link it without the simulator's hooks; the decoder and the device side of a
+# virtqueue do not use the core. A static pattern: make would prefer the rule below whenever the
 # bare objects are not there yet.
 ALONE_O := $(O)/sim/frame/decode.o $(patsubst %.c,$(O)/%.o,$(wildcard sim/fake_device/vqueue*.c))
 $(filter $(O)/unit/test_core_%,$(UNIT:%=$(O)/unit/%)): $(O)/unit/test_core_%: \
@@ -258,7 +258,7 @@ $(filter $(O)/unit/test_core_%,$(UNIT:%=$(O)/unit/%)): $(O)/unit/test_core_%: \
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) -o $@ $^ -lcmocka $(UNIT_LIBS)
 
-# The other reader of devicetrees, which ours is compared with.
+# Another reader of devicetrees, for comparison.
 $(O)/unit/test_core_fdt $(O)/unit/test_core_fdt_damage: UNIT_LIBS := -lfdt
 
 $(O)/unit/%: $(O)/tests/unit/%.o $(CORE_O) $(O)/user.o $(SIM_O)
@@ -286,7 +286,7 @@ $(O)/cmd/%.o: cmd/%.c $(O)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SIM_FLAGS) $(DEPS) -c $< -o $@
 
-# Captures say what sources made them.
+# Captures contain the revision of the sources.
 REVISED := $(addprefix $(O)/cmd/,base/origin.o base/version.o options.o replay/replay_exact.o)
 $(REVISED): SIM_FLAGS += -I$(O)
 $(REVISED): $(O)/revision.h
@@ -295,7 +295,7 @@ $(O)/revision.h: always
 	$(Q)mkdir -p $(@D)
 	$(Q)sh tools/revision.sh $@
 
-# The page of `drywire report`, as the program carries it.
+# The page of `drywire report`, embedded in the program.
 PAGE := $(addprefix cmd/report/page.,html css js)
 $(O)/page_parts.c: $(PAGE) tools/embed.sh
 	@echo "  embed   cmd/report"

@@ -391,7 +391,7 @@ def test_a_run_that_ends_before_a_never_line_begins_fails(tmp_path):
     passes(tmp_path, WEB.format("", "never tcp: rst by 3s"))
 
 
-# ---- expectations about what cannot be said ----
+# ---- expectations that cannot match ----
 
 CANNOT = {
     "netstack: ready": "unknown component 'netstack', did you mean 'netstackd'?",

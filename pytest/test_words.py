@@ -1,9 +1,12 @@
-"""Messages use the words that every engineer knows: a list of words that no string literal printed to
-people may contain. Exceptions are listed with the reason."""
+"""Messages and comments use the words that every engineer knows: a list of words that no string literal
+printed to people may contain, and those of them that are wrong in every comment. Exceptions are listed
+with the reason."""
 
 import ast
+import io
 import re
 import subprocess
+import tokenize
 
 import pytest
 
@@ -29,6 +32,11 @@ WORDS = {
     r"anybody|somebody|nobody": "any, another, no peer",
 }
 BAD = re.compile(r"(?<![\w./'-])(?:" + "|".join(WORDS) + r")(?![\w=*'-])", re.I)
+
+# Of these the ones that no comment needs: a comment may well write "there is no device" or "the place".
+ALWAYS = re.compile(r"(?<![\w./'-])(?:said|told|tells|behind(?!=)|in\s+front\s+of|stands|wish(?:es|ed)?|wants?|minded|"
+                    r"so\s+many|foreign|believed|begins?\s+with|goes\s+on|go\s+on|trouble|as\s+it\s+(?:comes|came)|"
+                    r"anybody|somebody|nobody)(?![\w=*'-])", re.I)
 
 # Literal -> why it is not a message in words.
 EXCEPTIONS = {
@@ -70,6 +78,24 @@ def literals_shell(text):
             if re.search(r"\b(?:echo|printf)\b", line) and not line.lstrip().startswith("#")]
 
 
+def comments_c(text):
+    return [(text.count("\n", 0, m.start()) + 1, re.sub(r"\n[ \t]*\*", "\n", m[0]))
+            for m in TOKEN.finditer(text) if m[0][0] == "/"]
+
+
+def comments_python(text):
+    strings = [n.body[0] for n in ast.walk(ast.parse(text))
+               if isinstance(n, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(n)]
+    return [(n.lineno, n.value.value) for n in strings] + [
+        (t.start[0], t.string) for t in tokenize.generate_tokens(io.StringIO(text).readline) if t.type == tokenize.COMMENT]
+
+
+def comments_hash(text):
+    """Of the shell, of make and of the assembler, which may have both kinds."""
+    return comments_c(text) + [(i, m[1]) for i, line in enumerate(text.splitlines(), 1)
+                               for m in [re.search(r"(?:^|\s)#(?!include|define|if|endif)(.*)", line)] if m]
+
+
 def help_lines(text):
     return [(i, line.split("##")[1]) for i, line in enumerate(text.splitlines(), 1) if re.match(r"[\w -]+:.*## ", line)]
 
@@ -80,11 +106,17 @@ READERS = [
     (literals_shell, files("tools/*.sh")),
     (help_lines, files("Makefile", "targets/*.mk")),
 ]
+COMMENTS = [
+    (comments_c, files(*(f"{folder}/*.[ch]" for folder in ("sim", "cmd", "core", "targets", "user", "tools", "tests")))),
+    (comments_python, files("tools/*.py", "pytest/*.py")),
+    (comments_hash, files("tools/*.sh", "targets/*.S", "Makefile", "targets/*.mk")),
+]
 
 
-def wrong(reader, text):
+def wrong(reader, text, bad=BAD):
+    """Words in `...` are names of the code."""
     return [(line, words, m[0]) for line, words in reader(text) if words not in EXCEPTIONS
-            for m in [BAD.search(words)] if m]
+            for m in [bad.search(re.sub(r"`[^`]*`", "", words))] if m]
 
 
 @pytest.mark.parametrize("reader, paths", READERS, ids=lambda x: getattr(x, "__name__", None))
@@ -93,6 +125,23 @@ def test_messages_use_the_words_of_engineers(reader, paths):
     found = [f"{path}:{line}: '{word}' in \"{words}\"" for path in paths
              for line, words, word in wrong(reader, (ROOT / path).read_text())]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("reader, paths", COMMENTS, ids=lambda x: getattr(x, "__name__", None))
+def test_comments_use_the_words_of_engineers(reader, paths):
+    assert paths
+    found = [f"{path}:{line}: '{word}' in \"{words}\"" for path in paths
+             for line, words, word in wrong(reader, (ROOT / path).read_text(), ALWAYS)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("reader, text", [
+    (comments_c, "f(\"nobody\"); /* the header of\n * a frame, goes\n * on */"), (comments_c, "// behind it\nx;"),
+    (comments_python, "def f():\n    '''As it\n    came.'''"), (comments_python, "x = 'told'  # nobody asks"),
+    (comments_hash, "echo told # what stands"), (comments_hash, "nop  /* it wants */"),
+])
+def test_a_planted_word_in_a_comment_is_found(reader, text):
+    assert len(wrong(reader, text, ALWAYS)) == 1
 
 
 @pytest.mark.parametrize("reader, text", [

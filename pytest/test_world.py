@@ -604,7 +604,7 @@ def test_help_says_what_is_not_judged():
     assert "--junit" not in done.stdout
 
 
-# ---- somebody else's guest ----
+# ---- an external guest ----
 
 @pytest.mark.parametrize("kind", WORLDS)
 def test_ipxe_gets_its_lease_through_our_faults(kind, world, tmp_path):

@@ -1,8 +1,8 @@
 # The bare-metal targets: the same core and programs, each with what its processor needs.
 # Included by the Makefile. Images: $(O)/x86_64/kernel.elf, $(O)/rv64/kernel.elf (QEMU's -bios none)
 # and $(O)/rv64/kernel-opensbi.elf; the same kernels with programs that misbehave are isolation.elf
-# and isolation-opensbi.elf (pytest/test_isolation.py), with webget alone webget.elf (make size), with
-# what is measured bench.elf (make bench), with a flight recorder kernel-journal.elf (docs/recorder.md).
+# and isolation-opensbi.elf (pytest/test_isolation.py), with webget alone webget.elf (make size), the
+# benchmarks bench.elf (make bench), with a flight recorder kernel-journal.elf (docs/recorder.md).
 # COVERAGE=1 (with an O of its own): the kernel counts the lines it runs and sends the counts at the end
 # (targets/common/coverage.h); the programs do not.
 
@@ -22,12 +22,12 @@ TARGET_FLAGS := -DDRYWIRE_METAL -std=gnu11 $(TARGET_OPT) -g $(WARNINGS) $(FREEST
                 -fno-tree-loop-distribute-patterns -fno-common -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)/=
 FLAGS_x86_64 := $(TARGET_FLAGS) -m64 -mno-red-zone -mgeneral-regs-only -fcf-protection=none \
                 -DUSER_BASE=$(USER_BASE_x86_64) -Itargets/x86_64
-# Under QEMU a word of any alignment costs as much as an aligned one: of the tunings that gcc has, this
-# one believes it, and copies and checksums stay words.
+# Under QEMU a word of any alignment costs as much as an aligned one: with this
+# tuning gcc knows that, and copies and checksums use words.
 FLAGS_rv64 := $(TARGET_FLAGS) -march=rv64imac_zicsr -mabi=lp64 -mcmodel=medany -msmall-data-limit=0 \
               -mno-strict-align -mtune=thead-c906 -mno-relax -DUSER_BASE=$(USER_BASE_rv64) -Itargets/rv64
-# Counted without optimisation, as on the host: lines stay lines. The note where an object file lies
-# starts with PWD, if that is right: not by way of a symbolic link.
+# Counted without optimisation, as on the host, to keep lines. The recorded path of an object file
+# starts with PWD, if that is correct: not through a symbolic link.
 ifeq ($(COVERAGE),1)
 export PWD := $(CURDIR)
 TARGET_COMMON += coverage.c
@@ -41,7 +41,7 @@ LINK_x86_64 := -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,-z,max-page-siz
 LINK_rv64 := -nostdlib -static -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -Wl,--gc-sections -lgcc
 
 # The objects of a kernel besides its boot object; those of one with a recorder. Invariants of the core
-# are looked at in the simulator (core/base/check.h).
+# are checked in the simulator (core/base/check.h).
 kernel_sources = $(filter-out %_invariants.c,$(CORE:%=core/%)) $(TARGET_COMMON:%=targets/common/%) \
     $(filter-out targets/$(1)/boot.S,$(TARGET_$(1):%=targets/$(1)/%))
 kernel_objects = $(patsubst %,$(O)/$(1)/%.o,$(basename $(call kernel_sources,$(1))))

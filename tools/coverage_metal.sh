@@ -1,6 +1,6 @@
 #!/bin/sh
-# Line coverage from metal: boots the kernels of COVERAGE=1 in QEMU and turns what each says on its
-# UART into a tracefile of gcovr, BUILD_FOLDER/coverage/TARGET-BOOT.json.
+# Line coverage from metal: boots the kernels of COVERAGE=1 in QEMU and converts the UART output of
+# each to a gcovr tracefile, BUILD_FOLDER/coverage/TARGET-BOOT.json.
 # Usage: tools/coverage_metal.sh BUILD_FOLDER
 set -eu
 O=$1/coverage-metal
@@ -9,7 +9,7 @@ mkdir -p "$out"
 rm -f "$out"/x86_64-* "$out"/rv64-*
 make --no-print-directory O="$O" COVERAGE=1 "$O/x86_64/kernel.elf" "$O/rv64/kernel.elf"
 
-# Behind the gateway: a page and an echo, each a process of its own for each connection.
+# At the gateway: a page and an echo, one process per connection.
 page='while read -r l && [ ${#l} -gt 1 ]; do :; done; printf "HTTP/1.0 200 OK\r\n\r\nhello\n"'
 net="user,id=n,restrict=on,guestfwd=tcp:10.0.2.100:80-cmd:sh -c '$page'"
 net="$net,guestfwd=tcp:10.0.2.100:7-cmd:cat"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Are the README's commands enough on a fresh machine? Debian roots are made by debootstrap, and each
+# Checks the README's commands on a fresh machine: Debian roots are made by debootstrap, and each
 # command is run there as printed, as root and as an ordinary user. Run it as root, before a release
 # and when the set-up changes.
 #
@@ -10,8 +10,8 @@
 # kept; mounts live in a namespace that ends with its command, so nothing is left mounted. The mirror
 # and the proxy are those of this machine's apt.
 #
-# An ordinary user on a root without the packages is to read the line that installs them (exit 125);
-# root runs that line, and the command has to pass then.
+# An ordinary user on a root without the packages must get the line that installs them (exit 125);
+# root runs that line, and then the command must pass.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$1/fresh/logs"

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Which sources these are: writes three strings into a C header, unless they stand there already.
+# The revision of the sources: writes three strings into a C header, unless it already has them.
 # Usage: tools/revision.sh FILE
 #
-# DRYWIRE_VERSION is what VERSION says.
+# DRYWIRE_VERSION is the text of VERSION.
 # DRYWIRE_REVISION is the commit, with "-dirty" when sources differ from it, "unknown" outside of git.
 # DRYWIRE_SOURCE is a digest of the sources of core, user, sim and cmd themselves: it is the same for the
-# same sources wherever they lie.
+# same sources in any folder.
 set -eu
 revision=$(git rev-parse --short=12 HEAD 2>/dev/null) || revision=unknown
 if [ "$revision" != unknown ] && ! git diff-index --quiet HEAD -- core user sim cmd 2>/dev/null; then

@@ -2,15 +2,15 @@
 # What drywire needs from the system. As root on Debian, what is missing is installed; otherwise the
 # exact line is printed. Usage: tools/setup.sh sim|test|lint|need|doctor
 #
-#   sim     a compiler, make and xxhash; libslirp is wanted, not needed
+#   sim     a compiler, make and xxhash; libslirp is optional
 #   test    besides: pytest, cmocka, libfdt, gcovr, gdb, tshark, strace, a browser, a second compiler,
 #           an aarch64 compiler, QEMU for x86_64 and rv64 with their firmware, a compiler for rv64
 #   lint    what `make lint` and `make fmt` call
 #   need    as sim, but nothing is installed
 #   doctor  every package, present or missing
 #
-# Each check tries the thing itself, so that no release's paths or versions are listed here, and none
-# looks into the current folder: the checkout has a folder named pytest.
+# Each check tries the tool itself, so that no release's paths or versions are listed here, and none
+# reads the current folder: the checkout has a folder named pytest.
 #
 # Exit: 0 ready, 125 something needed is missing and cannot be installed here.
 set -u
@@ -29,7 +29,7 @@ firmware() { # firmware FILE: in one of the folders that QEMU looks into
     return 1
 }
 
-check() { # check needed|wished PACKAGE TEST...
+check() { # check needed|optional PACKAGE TEST...
     kind=$1 package=$2
     shift 2
     if "$@"; then
@@ -37,19 +37,19 @@ check() { # check needed|wished PACKAGE TEST...
     elif [ "$kind" = needed ]; then
         need="$need $package"
     else
-        wish="$wish $package"
+        optional="$optional $package"
     fi
 }
 
-# Sets present, need and wish: names of packages, each after a space.
+# Sets present, need and optional: names of packages, each after a space.
 survey() {
-    present='' need='' wish=''
+    present='' need='' optional=''
     if [ "$want" != lint ]; then
         check needed gcc has gcc
         check needed make has make
         check needed libc6-dev header stdio.h
         check needed libxxhash-dev header xxhash.h
-        check wished libslirp-dev header libslirp.h -I/usr/include/slirp
+        check optional libslirp-dev header libslirp.h -I/usr/include/slirp
     fi
     case $want in test|lint|doctor) check needed git has git ;; esac
     case $want in test|doctor)
@@ -83,7 +83,7 @@ survey() {
     esac
 }
 
-# One that cannot be had does not keep the others away.
+# A package that cannot be installed does not stop the others.
 install() { # install PACKAGE...
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends "$@" && return
@@ -92,34 +92,34 @@ install() { # install PACKAGE...
     done
 }
 
-# The same for whoever is root.
+# The same for root.
 by_hand="apt-get update && apt-get install -y --no-install-recommends"
 
 survey
 if [ "$want" = doctor ]; then
     for package in $present; do echo "  present  $package"; done
-    for package in $need $wish; do echo "  missing  $package"; done
-    if [ -z "$need$wish" ]; then
+    for package in $need $optional; do echo "  missing  $package"; done
+    if [ -z "$need$optional" ]; then
         echo "everything is here"
     else
-        echo "to install what is missing:  $by_hand$need$wish"
+        echo "to install what is missing:  $by_hand$need$optional"
     fi
     exit 0
 fi
-if [ -n "$need$wish" ] && [ "$want" != need ] && [ "$(id -u)" = 0 ] && has apt-get; then
-    echo "installing:$need$wish"
+if [ -n "$need$optional" ] && [ "$want" != need ] && [ "$(id -u)" = 0 ] && has apt-get; then
+    echo "installing:$need$optional"
     log=$(mktemp)
     # shellcheck disable=SC2086
-    (export DEBIAN_FRONTEND=noninteractive; install $need $wish) >"$log" 2>&1
+    (export DEBIAN_FRONTEND=noninteractive; install $need $optional) >"$log" 2>&1
     survey
-    [ -z "$need$wish" ] || grep '^E:' "$log" >&2
+    [ -z "$need$optional" ] || grep '^E:' "$log" >&2
     rm -f "$log"
 fi
 if [ -n "$need" ]; then
     echo "drywire: missing:$need" >&2
-    echo "drywire: as root:  $by_hand$need$wish" >&2
+    echo "drywire: as root:  $by_hand$need$optional" >&2
     exit 125
 fi
-[ -z "$wish" ] || [ "$want" = need ] ||
-    echo "drywire: without$wish some scenarios are skipped; as root:  $by_hand$wish" >&2
+[ -z "$optional" ] || [ "$want" = need ] ||
+    echo "drywire: without$optional some scenarios are skipped; as root:  $by_hand$optional" >&2
 exit 0

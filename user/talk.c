@@ -4,17 +4,17 @@
  *
  * A STEP is one of
  *
- *     read=N      wait until N bytes in all have come
- *     hex=DIGITS  say these bytes
- *     fill=N      say N bytes, the letters from a to z again and again
- *     close       say no more
- *     TEXT        any other word: say it as it stands
+ *     read=N      wait until N bytes in total have arrived
+ *     hex=DIGITS  send these bytes
+ *     fill=N      send N bytes, the letters a to z repeated
+ *     close       close the sending side
+ *     TEXT        any other word: send it
  *
  * It reads while it writes; received bytes go to FD_OUTPUT (not with -q). A peer that closes early
  * ends every `read=`.
  *
  *     listening port=80                                  with -l
- *     done sent=18 received=290 sum=0a1b2c3d             exit 0; sum is FNV-1a of what came
+ *     done sent=18 received=290 sum=0a1b2c3d             exit 0; sum is FNV-1a of received bytes
  *     error connect reason=refused                       exit 1; the words of err.h
  *     error stream reason=reset sent=18 received=100 sum=0a1b2c3d
  */

@@ -26,7 +26,7 @@ enum { URL_PORT_DEFAULT = 80, URL_PATH_MAX = 1024 };
 struct url {
     uint32_t addr;    /* host byte order */
     uint16_t port;    /* URL_PORT_DEFAULT when the URL has none */
-    const char *path; /* path and query, without the fragment; may be empty or begin with '?' */
+    const char *path; /* path and query, without the fragment; may be empty or start with '?' */
     size_t path_len;  /* 0..URL_PATH_MAX */
 };
 

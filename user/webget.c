@@ -7,11 +7,11 @@
  *     done status=200 bytes=26 sum=6f5902ac     exit 0, whatever the status is; sum is FNV-1a of
  *                                               the body; redirects are not followed
  *         coding=unknown                        the body is still in a transfer coding
- *         surplus=7                             bytes behind the end, as far as the last read saw
+ *         surplus=7                             bytes after the end, in the last read
  *     error url reason=port                     exit 1; the words of url.h
  *     error connect reason=refused              words of err.h; also socket, request, output
  *     error response reason=header-too-long     before the body: the words of http.h or err.h
- *     error body reason=incomplete bytes=1000   in it, after so many bytes
+ *     error body reason=incomplete bytes=1000   in the body, after that number of bytes
  */
 #include "drywire.h"
 #include "http.h"

@@ -125,7 +125,7 @@ static int qemu_cannot(const struct scenario *sc, const struct qemu_machine *m, 
     return EXIT_USAGE;
 }
 
-/* QEMU's entropy device can give so many bytes in each period of whole milliseconds. */
+/* The bytes that QEMU's entropy device gives in each period of whole milliseconds. */
 static bool qemu_can_rng(const struct fake_rng_options *o)
 {
     return o->bytes ? o->delay_ns % NS_PER_MS == 0 : o->delay_ns == 0;

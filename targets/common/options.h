@@ -6,7 +6,7 @@
  *     run=PROG,ARG...   start a program; run@N= at N microseconds after power-on, or as soon as
  *                       there is room for one more
  *     daemon=PROG,...   the same, but the run does not wait for its end
- *     until=N           go on for at least N microseconds
+ *     until=N           continue for at least N microseconds
  *     interrupts=line   halt when idle and be woken by the device's interrupt line,
  *     interrupts=msi    or by a message (PCI); default: off, poll without a pause
  *     trace=all         events of level DETAIL as well

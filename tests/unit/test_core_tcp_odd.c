@@ -99,7 +99,7 @@ static void a_window_that_shrinks_gets_again_what_fits(void **state)
     tcp_close(c);
 }
 
-/* RFC 9293 section 3.10.7.4, fifth: SND.WL1 is the number of a segment as it came. */
+/* RFC 9293 section 3.10.7.4, fifth: SND.WL1 is the number of a segment as received. */
 static void a_late_duplicate_does_not_set_the_window(void **state)
 {
     struct stack_test *x = *state;
@@ -196,7 +196,7 @@ static void a_fin_counts_where_the_data_ends(void **state)
     seg_in(x, TCP_ACK, 1, 1, 5000, "0123456789", 10);
     seg_in(x, TCP_ACK | TCP_FIN, 1, 1, 5000, "01234", 5); /* old: its number is past */
     assert_int_equal(c->state, TCP_ESTABLISHED);
-    seg_in(x, TCP_ACK | TCP_FIN, 15, 1, 5000, "f", 1); /* behind a gap: at 16 */
+    seg_in(x, TCP_ACK | TCP_FIN, 15, 1, 5000, "f", 1); /* after a gap: at 16 */
     seg_in(x, TCP_ACK, 11, 1, 5000, "abcdefgh", 8);    /* data goes past it */
     assert_int_equal(c->state, TCP_ESTABLISHED);
     seg_in(x, TCP_ACK | TCP_FIN, 19, 1, 5000, "end", 3);
