@@ -85,7 +85,7 @@ FRAMES = [
     ("arp-op", arp(op=3)),
     ("arp-address", arp(mac=bytes.fromhex("010000000002"))),
     ("arp-address", arp(sender="224.0.0.1")),
-    ("arp-address", arp(sender="10.0.3.2")),
+    ("arp-address", arp(sender="10.0.3.2", target="10.0.2.78")),
     ("arp-other-host", arp(sender="10.0.2.77", target="10.0.2.78")),
     ("arp-unasked", arp(op=2, sender="10.0.2.77")),
     ("ip-short", ether(bytes([0x45]) + bytes(18))),

@@ -12,6 +12,9 @@
  *     datagram bytes=5
  *     error datagram reason=refused                          the answer did not arrive
  *
+ * Datagrams from ports below 1024 (and 0, to which nothing can be sent) are not echoed: two echo
+ * services would keep each other busy for ever.
+ *
  * Only an error of the machine ends it: `error listen reason=address-in-use`, exit 1.
  */
 #include "drywire.h"
@@ -24,6 +27,7 @@ enum {
     ECHOD_BUFFER = 2048,
     ECHOD_DATAGRAM = 2048, /* more than fits in an Ethernet frame */
     ECHOD_ENTRIES = 2 + ECHOD_CONNECTIONS,
+    ECHOD_SERVICES = 1024, /* ports below are of services, which may answer an echo for ever */
 };
 
 struct connection {
@@ -120,8 +124,12 @@ static int datagrams_turn(const struct echod *e)
     struct socket_address from;
     struct text t;
     int64_t n = sys_recvfrom(e->datagrams, buffer, sizeof(buffer), &from);
-    int64_t err = n < 0 ? n : sys_sendto(e->datagrams, buffer, (size_t)n, &from);
+    int64_t err = n;
 
+    if (n >= 0 && from.port < ECHOD_SERVICES)
+        return 0;
+    if (n >= 0)
+        err = sys_sendto(e->datagrams, buffer, (size_t)n, &from);
     if (err < 0) {
         report_error("datagram", error_word(err));
         return !error_of_peer(err);

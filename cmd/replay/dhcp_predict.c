@@ -4,6 +4,7 @@
 #include <string.h>
 
 enum { HTYPE_ETHERNET = 1, REQUEST_TRIES = 4, LEASE_MIN_S = 8, ROUNDS_MORE = 3 };
+enum { LEASE_DEFAULT_S = 3600 }; /* docs/limits.md */
 
 static bool predict_is_host(uint32_t a)
 {
@@ -59,8 +60,9 @@ static uint32_t predict_first_address(const struct dhcp_answer *a, uint8_t code)
     return option && len >= 4 ? dhcp_word(option, len, 0) : 0;
 }
 
-struct dhcp_terms dhcp_terms_of(const struct dhcp_answer *a)
+struct dhcp_terms dhcp_terms_of(const struct dhcp_answer *a, const struct dhcp_terms *known)
 {
+    struct dhcp_terms k = known ? *known : (struct dhcp_terms){.lease_s = LEASE_DEFAULT_S};
     struct dhcp_terms t = {
         .addr = dhcp_word(a->bytes, a->len, DHCP_AT_YIADDR),
         .mask = predict_first_address(a, OPTION_MASK),
@@ -70,10 +72,15 @@ struct dhcp_terms dhcp_terms_of(const struct dhcp_answer *a)
         .lease_s = predict_first_address(a, OPTION_LEASE),
     };
 
+    t.mask = t.mask ? t.mask : k.mask;
+    t.gateway = t.gateway ? t.gateway : k.gateway;
+    t.dns = t.dns ? t.dns : k.dns;
+    t.lease_s = t.lease_s ? t.lease_s : k.lease_s;
+    t.server = t.server || dhcp_type(a->bytes, a->len) == DHCP_TYPE_NAK ? t.server : a->src;
     if (!t.mask) /* that of the address class: RFC 950 */
         t.mask = t.addr >> 31 == 0 ? 0xff000000 : t.addr >> 30 == 2 ? 0xffff0000 : 0xffffff00;
-    if (((t.gateway ^ t.addr) & t.mask) || t.gateway == t.addr)
-        t.gateway = 0;
+    if (((t.gateway ^ t.addr) & t.mask && t.mask != UINT32_MAX) || t.gateway == t.addr)
+        t.gateway = 0; /* of one address alone the router is on the link */
     return t;
 }
 
@@ -83,14 +90,13 @@ static const char *predict_refusal(const struct dhcp_terms *t)
     if (!predict_is_host(t->addr))
         return "yiaddr is not a host address (RFC 2131 section 4.3.1)";
     if (!predict_is_host(t->server))
-        return "no server identifier (RFC 2131 section 4.3.1, table 3)";
+        return "the server identifier is not a host address (RFC 2131 section 4.3.1, table 3)";
     if (!predict_is_contiguous(t->mask))
         return "the subnet mask is not contiguous (RFC 950)";
     if (t->mask < 0xfffffffe && (!(t->addr & ~t->mask) || (t->addr | t->mask) == UINT32_MAX))
         return "yiaddr is the network or the broadcast address (RFC 1122 section 3.2.1.3)";
     if (t->lease_s < LEASE_MIN_S)
-        return "the lease time is missing (RFC 2131 section 4.3.1, table 3) or below 8 s "
-               "(docs/limits.md)";
+        return "the lease time is below 8 s (docs/limits.md)";
     return NULL;
 }
 
@@ -171,7 +177,7 @@ static bool predict_select_offer(struct answers a, struct dhcp_outlook *o, struc
 
         if (dhcp_type(x->bytes, x->len) != DHCP_TYPE_OFFER)
             continue;
-        *offer = dhcp_terms_of(x);
+        *offer = dhcp_terms_of(x, NULL);
         no = predict_refusal(offer);
         if (!no)
             return true;
@@ -191,7 +197,7 @@ static enum verdict predict_await(struct answers a, struct dhcp_outlook *o,
     const struct dhcp_answer *x;
 
     while ((x = predict_next_sound(&a, o))) {
-        struct dhcp_terms t = dhcp_terms_of(x);
+        struct dhcp_terms t = dhcp_terms_of(x, held ? held : offer);
         unsigned type = dhcp_type(x->bytes, x->len);
         const char *no = predict_refusal(&t);
 
@@ -201,8 +207,10 @@ static enum verdict predict_await(struct answers a, struct dhcp_outlook *o,
             continue;
         if (no) {
             o->why = no;
-        } else if ((t.server != offer->server && !any_server) || (!held && t.addr != offer->addr)) {
-            o->why = "the ACK is from another server or for another address (RFC 2131 section 3.1)";
+        } else if (held && t.server != offer->server && !any_server) {
+            o->why = "the ACK is from another server (RFC 2131 section 4.4.5)";
+        } else if (!held && t.addr != offer->addr) {
+            o->why = "the ACK is for another address (RFC 2131 section 3.1)";
         } else if (held && t.addr != held->addr) {
             return REJECTED;
         } else {
@@ -271,8 +279,8 @@ static bool predict_is_offered(const struct dhcp_answer *script, size_t count,
         if (a->ask != ASK_DISCOVER || a->silent || a->lost || predict_flaw(a) ||
             dhcp_type(a->bytes, a->len) != DHCP_TYPE_OFFER)
             continue;
-        t = dhcp_terms_of(a);
-        if (!predict_refusal(&t) && t.addr == ack->addr && t.server == ack->server)
+        t = dhcp_terms_of(a, NULL);
+        if (!predict_refusal(&t) && t.addr == ack->addr)
             return true;
     }
     return false;
@@ -294,7 +302,7 @@ void dhcp_predict(const struct dhcp_answer *script, size_t count, struct dhcp_ou
         if (a->ask != ASK_REQUEST || a->silent || a->lost || predict_flaw(a) ||
             dhcp_type(a->bytes, a->len) != DHCP_TYPE_ACK)
             continue;
-        t = dhcp_terms_of(a);
+        t = dhcp_terms_of(a, &o->terms);
         o->several |= !predict_refusal(&t) && !predict_same_terms(&t, &o->terms) &&
                       predict_is_offered(script, count, &t);
     }

@@ -25,8 +25,9 @@ struct dhcp_outlook {
 
 void dhcp_predict(const struct dhcp_answer *script, size_t count, struct dhcp_outlook *o);
 
-/* The terms of a message, as parsed by a client; mask and gateway as it uses them. */
-struct dhcp_terms dhcp_terms_of(const struct dhcp_answer *a);
+/* The terms of a message, as a client uses them that knows those of an offer or a lease (NULL:
+ * none) and takes from there what the message leaves out. */
+struct dhcp_terms dhcp_terms_of(const struct dhcp_answer *a, const struct dhcp_terms *known);
 
 /* "addr=10.0.2.15 mask=... gateway=... dns=... lease_s=N", as in the core's trace. */
 const char *dhcp_terms_text(const struct dhcp_terms *t, char *buf, size_t size);

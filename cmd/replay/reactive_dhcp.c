@@ -258,6 +258,7 @@ static unsigned reactive_dhcp_departures(struct run_record *r, const struct dhcp
 static void reactive_dhcp_captured_outcome(const struct dhcp_import *im, char *buf, size_t size)
 {
     const struct dhcp_answer *end = NULL;
+    struct dhcp_terms offer = {0};
     bool acked = false;
 
     for (size_t i = 0; i < im->count && !acked; i++) {
@@ -265,11 +266,13 @@ static void reactive_dhcp_captured_outcome(const struct dhcp_import *im, char *b
         unsigned type =
             a->silent || a->lost || a->ask == ASK_INFORM ? 0 : dhcp_type(a->bytes, a->len);
 
+        if (type == DHCP_TYPE_OFFER)
+            offer = dhcp_terms_of(a, NULL);
         acked = type == DHCP_TYPE_ACK;
         end = acked || type == DHCP_TYPE_NAK ? a : end;
     }
     if (acked) {
-        struct dhcp_terms t = dhcp_terms_of(end);
+        struct dhcp_terms t = dhcp_terms_of(end, offer.addr ? &offer : NULL);
 
         dhcp_terms_text(&t, buf, size);
     } else {

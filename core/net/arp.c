@@ -188,7 +188,8 @@ static bool arp_check(struct stack *s, const struct arp_packet *arp, size_t len)
         stack_drop(s, DROP_ARP_OP);
         return false;
     }
-    if (arp->sha[0] & 1) { /* no host has a group address: threats A7 */
+    /* No host has a group address (threats A7), and ours is nobody else's. */
+    if ((arp->sha[0] & 1) || mem_equal(arp->sha, s->netdev->mac, MAC_LEN)) {
         stack_drop(s, DROP_ARP_ADDRESS);
         return false;
     }
@@ -219,8 +220,11 @@ void arp_input(struct stack *s, const uint8_t *packet, size_t len)
             arp_send(s, ARP_REPLY, arp->sha, arp->sha, 0);
         return;
     }
-    if (!ipv4_is_host(spa) || (s->addr && ((spa ^ s->addr) & s->mask))) {
-        stack_drop(s, DROP_ARP_ADDRESS);
+    if (!ipv4_is_host(spa) || (s->addr && ((spa ^ s->addr) & s->mask) && spa != s->gateway)) {
+        if (request && for_us && ipv4_is_host(spa)) /* of another network on this link: RFC 826 */
+            arp_send(s, ARP_REPLY, arp->sha, arp->sha, spa);
+        else
+            stack_drop(s, DROP_ARP_ADDRESS);
         return;
     }
     e = arp_find(s, spa);

@@ -19,8 +19,8 @@ enum { REQUEST_TRIES_MAX = 4 };
 #define RENEW_INTERVAL_MIN_NS (60 * NS_PER_S)
 /* The wait after a NAK; section 3.1(5) requires it after a DECLINE. */
 #define NAK_WAIT_NS (10 * NS_PER_S)
-/* A shorter lease could not be renewed in time. */
-enum { LEASE_MIN_S = 8 };
+/* A shorter lease could not be renewed in time; of a server that says none, a common one. */
+enum { LEASE_MIN_S = 8, LEASE_DEFAULT_S = 3600 };
 
 /* ---- the one setter of the state ---- */
 
@@ -133,9 +133,29 @@ static bool mask_is_contiguous(uint32_t mask)
     return mask != 0 && (host & (host + 1)) == 0;
 }
 
+/* What a message leaves out is as it was in the offer, or in the lease that is renewed. */
+static void lease_complete(struct dhcp_lease *l, const struct dhcp_lease *known)
+{
+    l->mask = l->mask ? l->mask : known->mask;
+    l->gateway = l->gateway ? l->gateway : known->gateway;
+    l->dns = l->dns ? l->dns : known->dns;
+    l->lease_s = l->lease_s ? l->lease_s : known->lease_s;
+}
+
+/* A router is on our network, or on the link if that network is our address alone. */
+static bool router_check(const struct dhcp_lease *l)
+{
+    if (l->gateway == l->addr)
+        return false;
+    return l->mask == UINT32_MAX ? ipv4_is_host(l->gateway)
+                                 : ((l->gateway ^ l->addr) & l->mask) == 0;
+}
+
 /* True if the lease can be used. Without a mask, that of the address class is used (RFC 950). */
 static bool lease_check(struct dhcp_lease *l)
 {
+    if (l->lease_s == 0)
+        l->lease_s = LEASE_DEFAULT_S;
     if (!ipv4_is_host(l->addr) || !ipv4_is_host(l->server))
         return false;
     if (l->mask == 0)
@@ -144,7 +164,7 @@ static bool lease_check(struct dhcp_lease *l)
         return false;
     if (l->mask < 0xfffffffe && ((l->addr & ~l->mask) == 0 || (l->addr | l->mask) == 0xffffffff))
         return false;
-    if (((l->gateway ^ l->addr) & l->mask) != 0 || l->gateway == l->addr)
+    if (!router_check(l))
         l->gateway = 0;
     return l->lease_s >= LEASE_MIN_S;
 }
@@ -228,12 +248,13 @@ static void dhcp_input_ack(struct stack *s, struct dhcp_lease *l)
     bool asked =
         d->state == DHCP_REQUESTING || d->state == DHCP_RENEWING || d->state == DHCP_REBINDING;
 
-    if (!asked || !lease_check(l)) {
+    if (!asked) {
         stack_drop(s, DROP_DHCP_STATE);
         return;
     }
-    if (d->state == DHCP_REQUESTING && (l->server != d->offer.server || l->addr != d->offer.addr)) {
-        stack_drop(s, DROP_DHCP_OTHER);
+    lease_complete(l, d->state == DHCP_REQUESTING ? &d->offer : &d->lease);
+    if (!lease_check(l) || (d->state == DHCP_REQUESTING && l->addr != d->offer.addr)) {
+        TRACE(s->platform, TRACE_DHCP_REFUSED, l->addr);
         return;
     }
     if (d->state == DHCP_RENEWING && l->server != d->lease.server) {
@@ -271,11 +292,12 @@ void dhcp_input(struct stack *s, uint32_t src, const uint8_t *bytes, size_t len)
     struct dhcp_message m;
     int err = dhcp_parse(bytes, len, s->dhcp.xid, s->netdev->mac, &m);
 
-    (void)src; /* the server identifier names the server, not the relay that forwarded it */
     if (err) {
         stack_drop(s, err == ERR_NOENT ? DROP_DHCP_OTHER : DROP_DHCP_FORMAT);
         return;
     }
+    if (!m.lease.server && m.type != DHCP_NAK) /* option 54, that of the server or a relay */
+        m.lease.server = src;
     switch (m.type) {
     case DHCP_OFFER:
         input_offer(s, &m.lease);

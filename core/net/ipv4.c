@@ -157,6 +157,11 @@ struct netdev *ipv4_route(struct stack *s, uint32_t dst)
     return is_own(s, dst) ? &s->loopback.netdev : s->netdev;
 }
 
+bool ipv4_has_route(const struct stack *s, uint32_t dst)
+{
+    return is_own(s, dst) || (s->addr && (((dst ^ s->addr) & s->mask) == 0 || s->gateway));
+}
+
 uint8_t *ipv4_alloc_answer(struct stack *s, uint32_t dst)
 {
     struct netdev *dev = ipv4_route(s, dst);

@@ -107,6 +107,8 @@ void eth_output(struct stack *s, uint8_t *frame, size_t len, const uint8_t dst[6
 void ipv4_input(struct stack *s, const uint8_t *packet, size_t len, enum ipv4_way way);
 /* The interface for packets to `dst`: frames for ipv4_output() come from its alloc(). */
 struct netdev *ipv4_route(struct stack *s, uint32_t dst);
+/* Is there a next hop to `dst`: this host, its network, or a router? */
+bool ipv4_has_route(const struct stack *s, uint32_t dst);
 /* A buffer for a reply to `dst`, or NULL: counted as dropped, without a retry. */
 uint8_t *ipv4_alloc_answer(struct stack *s, uint32_t dst);
 /* The source address for packets to `dst`; 0: none yet. */

@@ -39,7 +39,8 @@ static void lease_invariants(const struct stack *s)
     CHECK(d->lease.mask != 0);
     CHECK(d->lease.gateway == s->gateway);
     CHECK(d->lease.gateway != s->addr);
-    CHECK(((d->lease.gateway ^ s->addr) & s->mask) == 0 || d->lease.gateway == 0);
+    CHECK(((d->lease.gateway ^ s->addr) & s->mask) == 0 || d->lease.gateway == 0 ||
+          s->mask == UINT32_MAX);
     CHECK(d->lease.dns == s->dns);
     CHECK(d->t1_ns <= d->t2_ns);
     CHECK(d->t2_ns <= d->expiry_ns);

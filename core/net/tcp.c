@@ -213,6 +213,8 @@ int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port)
         return ERR_ISCONN;
     if (!ipv4_is_destination(s, addr) || port == 0) /* MUST-46 */
         return ERR_ADDR;
+    if (!ipv4_has_route(s, addr))
+        return ERR_UNREACH;
     c->local_addr = ipv4_source(s, addr);
     c->remote_addr = addr;
     c->remote_port = port;

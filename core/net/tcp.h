@@ -155,7 +155,8 @@ int tcp_bind(struct tcp_conn *c, uint16_t port);
 /* 0, ERR_INVAL. `backlog` is cut to 1..TCP_BACKLOG_MAX. */
 int tcp_listen(struct tcp_conn *c, unsigned backlog);
 
-/* Begin to connect (the SYN leaves with the next tcp_output): 0, ERR_ADDR, ERR_ISCONN, ERR_INVAL.
+/* Begin to connect (the SYN leaves with the next tcp_output): 0, ERR_ADDR, ERR_UNREACH, ERR_ISCONN,
+ * ERR_INVAL.
  * tcp_connected() then returns ERR_AGAIN until it is 0 or an error. */
 int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port);
 int tcp_connected(struct tcp_conn *c);

@@ -13,7 +13,7 @@
 #define IPV4_BROADCAST   UINT32_C(0xffffffff)
 #define IPV4_LOOPBACK    UINT32_C(0x7f000001)
 
-enum { ETH_TYPE_IPV4 = 0x0800, ETH_TYPE_ARP = 0x0806 };
+enum { ETH_TYPE_IPV4 = 0x0800, ETH_TYPE_ARP = 0x0806, ETH_TYPE_VLAN = 0x8100 };
 enum { ETH_FRAME_MIN = 60 }; /* without FCS: RFC 894 */
 
 struct eth_header {
@@ -21,6 +21,12 @@ struct eth_header {
     be16 type;
 };
 _Static_assert(sizeof(struct eth_header) == 14, "RFC 894");
+
+/* Between the addresses and the type: 802.1Q. Of VLAN 0 it is a priority, and no VLAN. */
+struct vlan_tag {
+    be16 type, control;
+};
+enum { VLAN_ID_MASK = 0xfff };
 
 enum { ARP_REQUEST = 1, ARP_REPLY = 2, ARP_HTYPE_ETHERNET = 1 };
 

@@ -263,7 +263,10 @@ static void dhcp_sent(struct oracles *o, const struct decoded *d)
     }
     oracle_look(o, DHCP_XID);
     for (unsigned i = 0; i < o->offer_count && !offered; i++)
-        offered = o->offers[i] == d->dhcp_requested;
+        if (o->offers[i].addr == d->dhcp_requested) {
+            o->requested = o->offers[i];
+            offered = true;
+        }
     if (!offered || d->dhcp_xid != o->xid)
         oracle_fail(
             o, DHCP_XID, SIM_SITE,
@@ -273,24 +276,25 @@ static void dhcp_sent(struct oracles *o, const struct decoded *d)
 
 static void dhcp_received(struct oracles *o, const struct decoded *d)
 {
+    uint32_t lease_s;
+
     if (d->dhcp_xid != o->xid)
         return;
     switch (d->dhcp_type) {
     case 2: /* OFFER */
         if (o->offer_count < OFFERS)
-            o->offers[o->offer_count] = d->dhcp_yiaddr;
+            o->offers[o->offer_count] = report_values(d);
         o->offer_count++;
         break;
     case 5: /* ACK */
-        report_ack(o, d);
+        lease_s = report_ack(o, d);
         if (o->renewing && d->dhcp_yiaddr != o->addr) {
             o->lost_ns = o->sim->now_ns + o->slack_ns;
             break;
         }
         o->addr = d->dhcp_yiaddr;
         o->lost_ns = SIM_NEVER;
-        o->expiry_ns =
-            d->dhcp_lease_s == UINT32_MAX ? SIM_NEVER : o->request_ns + d->dhcp_lease_s * NS_PER_S;
+        o->expiry_ns = lease_s == UINT32_MAX ? SIM_NEVER : o->request_ns + lease_s * NS_PER_S;
         break;
     case 6: /* NAK */
         if (o->renewing)

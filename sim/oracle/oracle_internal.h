@@ -15,7 +15,7 @@ enum {
     ARRIVED = 16,
     FLOW_HISTORY = 1 << 18
 };
-enum { ACKS = 8, DATAGRAMS = 256, HEARD = 64 };
+enum { ACKS = 8, DATAGRAMS = 256, HEARD = 64, LEASE_DEFAULT_S = 3600 };
 
 /* Bytes of one direction of a stream, the last FLOW_HISTORY of them, by stream offset. */
 struct history {
@@ -142,8 +142,8 @@ struct oracles {
     bool dhcp_seen;
     uint32_t xid, addr;
     uint64_t request_ns, expiry_ns, lost_ns;
-    bool renewing; /* the last message was a REQUEST with ciaddr */
-    uint32_t offers[OFFERS];
+    bool renewing;                        /* the last message was a REQUEST with ciaddr */
+    struct ack offers[OFFERS], requested; /* what the server offered, and the one requested */
     unsigned offer_count;
 
     uint64_t malformed, malformed_drops; /* received frames, and drops because of their format */
@@ -186,7 +186,10 @@ bool oracles_reachable(const struct oracles *o);
 void report_tx(struct oracles *o);
 void report_rx(struct oracles *o);
 void report_request(struct oracles *o);
-void report_ack(struct oracles *o, const struct decoded *d);
+/* The lease that an OFFER or ACK names. */
+struct ack report_values(const struct decoded *d);
+/* An ACK arrived: the seconds of its lease. */
+uint32_t report_ack(struct oracles *o, const struct decoded *d);
 void report_datagram(struct oracles *o, const struct decoded *d);
 void report_end(struct oracles *o);
 

@@ -106,21 +106,34 @@ static void received_printed(struct oracles *o, uint64_t rx)
 
 /* ---- the lease ---- */
 
-void report_ack(struct oracles *o, const struct decoded *d)
+struct ack report_values(const struct decoded *d)
 {
-    struct report *r = &o->report;
-
-    r->acks[r->ack_count++ % ACKS] = (struct ack){
+    return (struct ack){
         .xid = d->dhcp_xid,
         .addr = d->dhcp_yiaddr,
         .mask = d->dhcp_mask,
         .gateway = d->dhcp_router,
         .dns = d->dhcp_dns,
         .lease_s = d->dhcp_lease_s,
-        .request_ns = o->request_ns,
-        .at_ns = o->sim->now_ns,
-        .number = r->in.count,
     };
+}
+
+/* What a server leaves out is as in its offer or in the lease; a time that nobody said is an hour.
+ */
+uint32_t report_ack(struct oracles *o, const struct decoded *d)
+{
+    struct report *r = &o->report;
+    struct ack a = report_values(d), known = o->renewing ? r->lease : o->requested;
+
+    a.mask = a.mask ? a.mask : known.mask;
+    a.gateway = a.gateway ? a.gateway : known.gateway;
+    a.dns = a.dns ? a.dns : known.dns;
+    a.lease_s = a.lease_s ? a.lease_s : known.lease_s ? known.lease_s : LEASE_DEFAULT_S;
+    a.request_ns = o->request_ns;
+    a.at_ns = o->sim->now_ns;
+    a.number = r->in.count;
+    r->acks[r->ack_count++ % ACKS] = a;
+    return a.lease_s;
 }
 
 /* A request sent just now may have been made before the reply to the previous one arrived. */
@@ -132,7 +145,8 @@ void report_request(struct oracles *o)
         r->lease.latest_ns = o->sim->now_ns;
 }
 
-/* The effective values: RFC 950 without a mask; a gateway outside the network is ignored. */
+/* The effective values: RFC 950 without a mask; a gateway outside the network is ignored, but for
+ * a network of one address, whose router is on the link. */
 static struct ack ack_effective(struct ack a)
 {
     uint32_t class_mask = a.addr >> 31 == 0   ? 0xff000000
@@ -140,7 +154,7 @@ static struct ack ack_effective(struct ack a)
                                               : 0xffffff00;
 
     a.mask = a.mask ? a.mask : class_mask;
-    if ((a.gateway ^ a.addr) & a.mask || a.gateway == a.addr)
+    if (((a.gateway ^ a.addr) & a.mask && a.mask != UINT32_MAX) || a.gateway == a.addr)
         a.gateway = 0;
     return a;
 }

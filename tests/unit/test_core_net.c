@@ -162,21 +162,61 @@ static void a5_a_conflict_is_defended_once_in_ten_seconds_and_never_learned(void
 
 static void a6_a7_odd_senders_are_not_learned(void **state)
 {
-    static const uint32_t odd[] = {IPV4(224, 0, 0, 1), IPV4_BROADCAST, IPV4(127, 0, 0, 1),
-                                   IPV4(192, 168, 1, 1)};
+    static const uint32_t odd[] = {IPV4(224, 0, 0, 1), IPV4_BROADCAST, IPV4(127, 0, 0, 1)};
     static const uint8_t group[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     struct stack_test *x = *state;
     uint8_t frame[100];
 
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(odd); i++) {
         input(x, frame, build_arp(frame, 1, other_mac, odd[i], OWN));
         expect_drop(x, DROP_ARP_ADDRESS);
     }
     input(x, frame, build_arp(frame, 2, group, PEER, OWN));
     expect_drop(x, DROP_ARP_ADDRESS);
+    input(x, frame, build_arp(frame, 1, own_mac, PEER, OWN)); /* nobody else has our MAC */
+    expect_drop(x, DROP_ARP_ADDRESS);
+    assert_memory_equal(entry(x, PEER)->mac, peer_mac, 6);
     input(x, frame, build_arp(frame, 1, other_mac, 0, OWN)); /* a probe is answered */
     assert_int_equal(next_sent(x).arp_op, 2);
     assert_null(entry(x, 0));
+}
+
+/* RFC 826 asks whether the request is for us, not from which network it comes. */
+static void a_request_from_another_network_is_answered_and_not_learned(void **state)
+{
+    struct stack_test *x = *state;
+    uint8_t frame[100];
+    struct decoded d;
+
+    input(x, frame, build_arp(frame, 1, other_mac, IPV4(192, 168, 1, 1), OWN));
+    d = next_sent(x);
+    assert_int_equal(d.arp_op, 2);
+    assert_memory_equal(d.eth_dst, other_mac, 6);
+    assert_null(entry(x, IPV4(192, 168, 1, 1)));
+    input(x, frame, build_arp(frame, 2, other_mac, IPV4(192, 168, 1, 1), OWN));
+    expect_drop(x, DROP_ARP_ADDRESS);
+}
+
+/* 802.1Q: a tag with VLAN 0 is a priority only. */
+static void priority_tags_are_skipped_and_vlans_are_not_ours(void **state)
+{
+    struct stack_test *x = *state;
+    uint8_t frame[100], plain[100];
+    size_t len = build_arp(plain, 1, other_mac, IPV4(10, 0, 2, 9), OWN);
+
+    memcpy(frame, plain, 12);
+    memcpy(frame + 12, "\x81\x00\xe0\x00", 4); /* priority 7 */
+    memcpy(frame + 16, plain + 12, len - 12);
+    input(x, frame, len + 4);
+    assert_int_equal(next_sent(x).arp_op, 2);
+    assert_non_null(entry(x, IPV4(10, 0, 2, 9)));
+    for (size_t cut = 14; cut < 18; cut++) {
+        input(x, frame, cut);
+        expect_drop(x, DROP_ETH_TYPE);
+    }
+    frame[15] = 1;
+    input(x, frame, len + 4);
+    expect_drop(x, DROP_ETH_TYPE);
 }
 
 static void a8_a_flood_cannot_evict_the_gateway(void **state)
@@ -987,7 +1027,7 @@ static void d10_offers_that_cannot_be_used_do_not_stand_in_the_way_of_others(voi
     again = dhcp_deadline(&x->s);
     for (unsigned i = 0; i < 6; i++)
         dhcp_answer(x, 2, bad[i], 3600);
-    dhcp_answer(x, 2, OWN, 0); /* without a lease time: infinite */
+    dhcp_answer(x, 2, OWN, 7); /* could not be renewed in time */
     assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
     assert_true(dhcp_deadline(&x->s) == again); /* nothing is asked sooner for them */
     assert_int_equal(x->sent_count, x->read);
@@ -1199,6 +1239,8 @@ int main(void)
         T(a4_only_a_request_for_us_creates_an_entry),
         T(a5_a_conflict_is_defended_once_in_ten_seconds_and_never_learned),
         T(a6_a7_odd_senders_are_not_learned),
+        T(a_request_from_another_network_is_answered_and_not_learned),
+        T(priority_tags_are_skipped_and_vlans_are_not_ours),
         T(a8_a_flood_cannot_evict_the_gateway),
         T(the_neighbour_that_was_unused_for_longest_makes_room),
         T(a9_one_frame_is_parked_and_requests_are_a_second_apart),
