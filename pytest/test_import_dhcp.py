@@ -62,8 +62,8 @@ CASES = {
                  answer(ACK, more=lease(seconds=0xffffffff))],
                 HERE.replace("3600", "4294967295"), HERE.replace("3600", "4294967295") + "; the same"),
     "short": ([D, answer(OFFER, more=lease(seconds=5)), request(), answer(ACK, more=lease(seconds=5))],
-              HERE.replace("3600", "5"), "no lease; NOT the same, allowed: the lease time is missing (RFC 2131 "
-              "section 4.3.1, table 3) or below 8 s (docs/limits.md)"),
+              HERE.replace("3600", "5"), "no lease; NOT the same, allowed: the lease time is "
+              "below 8 s (docs/limits.md)"),
     "other-address": ([D, answer(OFFER), request(), answer(ACK, "192.168.7.66")], HERE,
                       "no lease; NOT the same, allowed: the ACK is for another address (RFC 2131 section 3.1)"),
     "holes-in-the-mask": ([D, answer(OFFER, more=lease(mask="255.0.255.0")), request(),
