@@ -2,6 +2,7 @@
  * ICMP for a host (RFC 792; RFC 1122 section 3.2.2): echo requests and replies, received errors for
  * the transport of the quoted packet, two kinds of sent errors. Redirects are ignored.
  */
+#include "../base/array.h"
 #include "../base/checksum.h"
 #include "../base/minmax.h"
 #include "../port/machine.h"
@@ -53,7 +54,21 @@ static int error_meaning(uint8_t type, uint8_t code, bool *hard)
         *hard = true;
         return ERR_REFUSED;
     }
-    return ERR_UNREACH;
+    return code == ICMP_UNREACHABLE_TOO_BIG ? ERR_MSGSIZE : ERR_UNREACH;
+}
+
+/* The MTU of the path, from an error about a packet of `total` bytes; 0: the error is another one,
+ * or says nothing that can be true. Old routers leave the field 0: RFC 1191 section 7.1. */
+static uint32_t path_mtu(const struct icmp_header *icmp, uint32_t total)
+{
+    static const uint16_t plateaus[] = {1492, 1006, 508, 296, IPV4_MTU_MIN};
+    uint32_t mtu = be16_get(icmp->seq);
+
+    if (icmp->type != ICMP_UNREACHABLE || icmp->code != ICMP_UNREACHABLE_TOO_BIG)
+        return 0;
+    for (unsigned i = 0; mtu == 0 && i < ARRAY_COUNT(plateaus); i++)
+        mtu = plateaus[i] < total ? plateaus[i] : 0;
+    return mtu >= IPV4_MTU_MIN && mtu < total ? mtu : 0;
 }
 
 static void error_input(struct stack *s, const struct ipv4_packet *p,
@@ -84,7 +99,7 @@ static void error_input(struct stack *s, const struct ipv4_packet *p,
         const struct tcp_header *tcp = (const struct tcp_header *)rest;
 
         tcp_icmp_error(s, be16_get(tcp->src_port), remote, be16_get(tcp->dst_port),
-                       be32_get(tcp->seq), error, hard);
+                       be32_get(tcp->seq), error, hard, path_mtu(icmp, be16_get(ip->total_len)));
     } else if (ip->protocol == IP_PROTOCOL_UDP) {
         dgram_icmp_error(s, false, be16_get(((const struct udp_header *)rest)->src_port), remote,
                          error);

@@ -138,7 +138,8 @@ void dgram_echo_reply(struct stack *s, uint32_t src, uint16_t id, uint16_t seq,
 void dgram_icmp_error(struct stack *s, bool echo, uint16_t local_port, uint32_t remote, int error);
 
 void tcp_input(struct stack *s, const struct ipv4_packet *packet);
+/* An ICMP error about the segment `seq`; `mtu`: what the path takes instead, or 0. */
 void tcp_icmp_error(struct stack *s, uint16_t local_port, uint32_t remote, uint16_t remote_port,
-                    uint32_t seq, int error, bool hard);
+                    uint32_t seq, int error, bool hard, uint32_t mtu);
 
 #endif

@@ -762,15 +762,34 @@ void tcp_input(struct stack *s, const struct ipv4_packet *p)
     INVARIANTS(tcp_invariants(c));
 }
 
+/* The path takes smaller packets only: what is in flight is cut anew. It was not lost, so the
+ * congestion window stays (RFC 1191 section 6.5). */
+static void take_path_mtu(struct tcp_conn *c, uint32_t mtu)
+{
+    uint32_t mss = mtu - sizeof(struct ipv4_header) - sizeof(struct tcp_header);
+
+    if (mss >= c->mss || c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
+        return;
+    c->mss = mss;
+    c->snd_nxt = c->snd_una;
+    c->rtt_start_ns = 0;
+    c->resend = false;
+    c->resend_reason = RETRANSMIT_MTU;
+}
+
 /* An ICMP error about a segment that is still in flight (RFC 5927): hard errors end a connection
  * attempt, everything else is only remembered (MUST-56). */
 void tcp_icmp_error(struct stack *s, uint16_t local_port, uint32_t remote, uint16_t remote_port,
-                    uint32_t seq, int error, bool hard)
+                    uint32_t seq, int error, bool hard, uint32_t mtu)
 {
     struct tcp_conn *c = find(s, remote, remote_port, local_port);
 
     if (!c || c->state == TCP_LISTEN || seq_lt(seq, c->snd_una) || !seq_lt(seq, c->snd_max)) {
         stack_drop(s, DROP_ICMP_QUOTE);
+        return;
+    }
+    if (mtu) {
+        take_path_mtu(c, mtu);
         return;
     }
     c->soft_error = error;

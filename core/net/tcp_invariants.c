@@ -82,7 +82,7 @@ static void send_invariants(const struct tcp_conn *c)
     CHECK(c->mss >= 1);
     CHECK(c->mss <= NETDEV_MTU_MAX - 40);
     CHECK(c->ssthresh >= 2 * c->mss);
-    CHECK(c->resend_reason <= RETRANSMIT_PARTIAL);
+    CHECK(c->resend_reason <= RETRANSMIT_MTU);
     if (c->recovering) {
         CHECK(seq_lt(c->snd_una, c->recover));
         CHECK(seq_le(c->recover, c->snd_max));

@@ -41,6 +41,7 @@ struct arp_packet {
 };
 _Static_assert(sizeof(struct arp_packet) == 28, "RFC 826");
 
+enum { IPV4_MTU_MIN = 68 }; /* RFC 791 */
 enum { IP_PROTOCOL_ICMP = 1, IP_PROTOCOL_TCP = 6, IP_PROTOCOL_UDP = 17 };
 enum { IP_FLAG_DF = 0x4000, IP_FLAG_MF = 0x2000, IP_OFFSET_MASK = 0x1fff, IP_TTL = 64 };
 
@@ -60,12 +61,16 @@ enum {
     ICMP_TIME_EXCEEDED = 11,
     ICMP_PARAMETER_PROBLEM = 12,
 };
-enum { ICMP_UNREACHABLE_PROTOCOL = 2, ICMP_UNREACHABLE_PORT = 3 };
+enum {
+    ICMP_UNREACHABLE_PROTOCOL = 2,
+    ICMP_UNREACHABLE_PORT = 3,
+    ICMP_UNREACHABLE_TOO_BIG = 4 /* fragmentation needed: the MTU is in `seq` (RFC 1191) */
+};
 
 struct icmp_header {
     uint8_t type, code;
     be16 checksum;
-    be16 id, seq; /* of an echo; unused in errors */
+    be16 id, seq; /* of an echo */
 };
 _Static_assert(sizeof(struct icmp_header) == 8, "RFC 792");
 

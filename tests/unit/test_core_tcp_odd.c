@@ -185,6 +185,63 @@ static void duplicates_of_the_ack_that_ends_a_timeout_resend_nothing(void **stat
     tcp_close(c);
 }
 
+/* ---- the path ---- */
+
+/* "Fragmentation needed" about the packet of `total` bytes at `seq`. */
+static void too_big(struct stack_test *x, uint32_t seq, uint16_t total, uint16_t mtu)
+{
+    struct icmp_header icmp = {.type = ICMP_UNREACHABLE, .code = 4, .seq = be16_of(mtu)};
+    struct ipv4_header ip = {.version_ihl = 0x45,
+                             .total_len = be16_of(total),
+                             .protocol = IP_PROTOCOL_TCP,
+                             .src = be32_of(OWN),
+                             .dst = be32_of(PEER)};
+    struct tcp_header tcp = {.src_port = be16_of(x->own_port),
+                             .dst_port = be16_of(x->peer_port),
+                             .seq = be32_of(x->own_iss + seq)};
+    uint8_t packet[36], frame[100];
+
+    memcpy(packet, &icmp, 8);
+    memcpy(packet + 8, &ip, 20);
+    memcpy(packet + 28, &tcp, 8);
+    icmp.checksum = checksum_finish(checksum_add(0, packet, sizeof(packet)));
+    memcpy(packet, &icmp, 8);
+    input(x, frame, build_ip(frame, PEER, OWN, IP_PROTOCOL_ICMP, packet, sizeof(packet)));
+}
+
+/* RFC 1191 section 6.5, with the checks of RFC 5927 section 7. */
+static void a_path_that_takes_less_gets_smaller_segments(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *c = connected(x, 65535);
+
+    write_bytes(c, bytes, 2920);
+    run(x);
+    x->read = x->sent_count;
+    too_big(x, 1461, 1500, 1500); /* no less than the packet */
+    too_big(x, 1461, 1500, 67);   /* RFC 791: 68 at least */
+    too_big(x, 5000, 1500, 600);  /* never sent */
+    run(x);
+    expect_quiet(x);
+    too_big(x, 1461, 1500, 1000);
+    too_big(x, 1, 1500, 1000); /* the other one */
+    run(x);
+    expect_seg(x, TCP_ACK, 1, 1, 960);
+    expect_seg(x, TCP_ACK, 961, 1, 960);
+    expect_seg(x, TCP_ACK, 1921, 1, 960);
+    expect_seg(x, TCP_ACK, 2881, 1, 40);
+    expect_quiet(x);
+    too_big(x, 1, 1000, 0); /* an old router: the next plateau */
+    run(x);
+    expect_seg(x, TCP_ACK, 1, 1, 468);
+    seg_in(x, TCP_ACK, 1, 2921, 65535, 0, 0);
+    run_at_ms(x, 5000);
+    assert_int_equal(c->state, TCP_ESTABLISHED);
+    assert_int_equal(c->cwnd, 3 * 1460 + 936); /* nothing was lost */
+    tcp_abort(c, ERR_RESET);
+    tcp_close(c);
+}
+
 /* ---- ends ---- */
 
 static void a_fin_counts_where_the_data_ends(void **state)
@@ -293,6 +350,7 @@ int main(void)
         T(a_silly_window_holds_data_back_for_half_a_second_only),
         T(a_peer_that_sends_but_never_acknowledges_is_given_up),
         T(duplicates_of_the_ack_that_ends_a_timeout_resend_nothing),
+        T(a_path_that_takes_less_gets_smaller_segments),
         T(a_fin_counts_where_the_data_ends),
         T(a_close_before_crossing_syns_are_acknowledged_waits_for_the_ack),
         T(closing_with_unread_data_in_fin_wait_2_resets),
