@@ -39,6 +39,12 @@ struct option_place {
                      default: OPTION_STRUCT) \
     }
 
+/* The options of `form`, a struct results_form, and of `artifacts`. */
+#define RESULTS_OPTIONS(settings)                                                                  \
+    OPTION("json", settings, form.json), OPTION("junit", settings, form.junit),                    \
+        OPTION("artifacts", settings, artifacts), OPTION("annotate", settings, form.annotate),     \
+        OPTION("verbose", settings, form.verbose), OPTION("quiet", settings, form.quiet)
+
 struct verb {
     /* The exit code; a line on stderr explains all except EXIT_PASS. `settings` is the command's
      * filled struct. */

@@ -172,10 +172,7 @@ static int qemu_verb(const struct call *call, const void *settings)
 static const struct option_place places[] = {
     OPTION("seed", qemu_verb_settings, qemu.choice.seed),
     OPTION("pcap", qemu_verb_settings, qemu.pcap),
-    OPTION("json", qemu_verb_settings, form.json),
-    OPTION("junit", qemu_verb_settings, form.junit),
-    OPTION("artifacts", qemu_verb_settings, artifacts),
-    OPTION("annotate", qemu_verb_settings, form.annotate),
+    RESULTS_OPTIONS(qemu_verb_settings),
     OPTION("timeout", qemu_verb_settings, qemu.timeout_s),
     OPTION("target", qemu_verb_settings, qemu.target),
     OPTION("machine", qemu_verb_settings, qemu.machine),
@@ -189,8 +186,6 @@ static const struct option_place places[] = {
     OPTION("gdb", qemu_verb_settings, qemu.gdb),
     OPTION("nic-pcap", qemu_verb_settings, qemu.nic_pcap),
     OPTION("detail", qemu_verb_settings, qemu.detail),
-    OPTION("verbose", qemu_verb_settings, form.verbose),
-    OPTION("quiet", qemu_verb_settings, form.quiet),
     {NULL},
 };
 

@@ -162,18 +162,13 @@ static int replay_verb(const struct call *call, const void *settings)
 static const struct option_place places[] = {
     OPTION("seed", replay_verb_settings, replay.choice.seed),
     OPTION("memory", replay_verb_settings, replay.choice.memory),
-    OPTION("json", replay_verb_settings, form.json),
-    OPTION("junit", replay_verb_settings, form.junit),
-    OPTION("artifacts", replay_verb_settings, artifacts),
-    OPTION("annotate", replay_verb_settings, form.annotate),
+    RESULTS_OPTIONS(replay_verb_settings),
     OPTION("timeout", replay_verb_settings, replay.timeout_s),
     OPTION("gdb", replay_verb_settings, gdb),
     OPTION("flow", replay_verb_settings, replay.flow),
     OPTION("as", replay_verb_settings, replay.role),
     OPTION("loose", replay_verb_settings, replay.loose),
     OPTION("exact", replay_verb_settings, replay.exact),
-    OPTION("verbose", replay_verb_settings, form.verbose),
-    OPTION("quiet", replay_verb_settings, form.quiet),
     {NULL},
 };
 

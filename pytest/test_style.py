@@ -95,3 +95,44 @@ def test_minimum_and_maximum_are_those_of_minmax_h():
 ])
 def test_a_local_minimum_is_found(text, count):
     assert len(minima(text)) == count
+
+
+# Lines that two files may have in common; more are one piece of code in two places.
+REPEATED = 5
+
+
+def code(text):
+    """Lines with their numbers, without comments, brackets alone, includes and labels: -Wswitch-enum asks for
+    a label for each state wherever one is switched on."""
+    text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m[0].count("\n"), text, flags=re.S)
+    lines = [(n, " ".join(line.split())) for n, line in enumerate(text.splitlines(), 1)]
+    return [(n, line) for n, line in lines if re.search(r"\w", line) and not re.match(r"#include|case \w+:$", line)]
+
+
+def repeated(texts):
+    """{(file, file): [lines]} of runs that are too long. What checks the core is code of its own (test_build.py
+    forbids most of it to include the core), so a file of the core and one of the simulator may be alike."""
+    places, found = {}, {}
+    for name, text in texts.items():
+        lines = code(text)
+        for i in range(len(lines) - REPEATED):
+            run = tuple(line for _, line in lines[i:i + REPEATED + 1])
+            for other, n in places.setdefault(run, []):
+                if other != name and {other.split("/")[0], name.split("/")[0]} != {"core", "sim"}:
+                    found.setdefault((other, name), []).append((n, lines[i][0]))
+            places[run].append((name, lines[i][0]))
+    return found
+
+
+def test_no_block_is_in_two_files():
+    assert repeated({str(p.relative_to(ROOT)): p.read_text() for p in SOURCES
+                     if p.suffix == ".c" and "tests" not in p.parts}) == {}
+
+
+@pytest.mark.parametrize("first, second, count", [
+    ("cmd/a.c", "sim/b.c", 1), ("core/a.c", "sim/b.c", 0), ("core/a.c", "targets/b.c", 1),
+])
+def test_a_repeated_block_is_found(first, second, count):
+    block = "int f(void)\n{\n" + "".join(f"    {c}();\n" for c in "abcde")
+    assert len(repeated({first: block + "}\n", second: "x;\n" + block.replace("    ", "\t/* c */ ")})) == count
+    assert not repeated({first: block, second: block.replace("c()", "d()")})

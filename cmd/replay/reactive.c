@@ -6,11 +6,13 @@
 #include "../worker/child.h"
 #include "../../sim/base/memory.h"
 #include "found.h"
-#include "reactive_dhcp.h"
-#include "reactive_echo.h"
-#include "reactive_tcp.h"
+#include "import.h"
+#include "import_dhcp.h"
+#include "import_echo.h"
 #include "../report/report.h"
 #include "../../sim/text/values.h"
+#include "../base/files.h"
+#include "../base/outputs.h"
 #include "../base/story_line.h"
 #include "../base/exit_codes.h"
 #include <inttypes.h>
@@ -21,8 +23,9 @@
 /* ---- which flow ---- */
 
 struct chosen {
-    enum { TCP, DHCP, ECHO } kind;
-    struct import tcp; /* of TCP only */
+    const struct reactive_kind *kind;
+    void *im;          /* one of these */
+    struct import tcp; /* open for TCP only */
     struct dhcp_import dhcp;
     struct echo_import echo;
 };
@@ -42,16 +45,20 @@ static int reactive_choose(struct chosen *x, const struct capture *c,
         .name = slash ? slash + 1 : s->path, .flow = s->flow, .role = s->role};
     char problem[200];
 
-    x->kind = TCP;
+    x->kind = &reactive_tcp;
+    x->im = &x->tcp;
     echo_import_open(&x->echo, c);
     wish.others = x->echo.flows;
-    if (dhcp_import_open(&x->dhcp, c, &wish))
-        x->kind = DHCP;
-    else if (echo_import_choose(&x->echo, &wish, x->dhcp.before + x->dhcp.flows.count,
-                                !x->dhcp.tcp_data && !x->dhcp.flows.count))
-        x->kind = ECHO;
+    if (dhcp_import_open(&x->dhcp, c, &wish)) {
+        x->kind = &reactive_dhcp;
+        x->im = &x->dhcp;
+    } else if (echo_import_choose(&x->echo, &wish, x->dhcp.before + x->dhcp.flows.count,
+                                  !x->dhcp.tcp_data && !x->dhcp.flows.count)) {
+        x->kind = &reactive_echo;
+        x->im = &x->echo;
+    }
     wish.others += x->dhcp.flows.count;
-    if (x->kind != TCP || !import_open(&x->tcp, c, &wish, problem, sizeof(problem)))
+    if (x->im != &x->tcp || !import_open(&x->tcp, c, &wish, problem, sizeof(problem)))
         return 0;
     value_message(stderr, "drywire: %s: %s\n", s->path, problem);
     reactive_close_others(x);
@@ -60,7 +67,7 @@ static int reactive_choose(struct chosen *x, const struct capture *c,
 
 static void reactive_chosen_close(struct chosen *x)
 {
-    if (x->kind == TCP)
+    if (x->im == &x->tcp)
         import_close(&x->tcp);
     reactive_close_others(x);
 }
@@ -71,13 +78,31 @@ int reactive_write(const struct capture *c, const struct replay_settings *s, con
 {
     struct chosen x;
     int code = reactive_choose(&x, c, s);
+    size_t len;
+    char *text;
 
     if (code)
         return code;
-    code = x.kind == DHCP   ? dhcp_write_scenario(&x.dhcp, s, output)
-           : x.kind == ECHO ? echo_write_scenario(&x.echo, s, output)
-                            : tcp_write_scenario(&x.tcp, s, output);
+    text = x.kind->text(x.im, s, output, &len, &code);
+    if (!code)
+        code = output_write("output", output, text, len);
+    if (!code)
+        x.kind->written(x.im, output);
+    free(text);
     reactive_chosen_close(&x);
+    return code;
+}
+
+static int reactive_parse(const struct chosen *x, const struct replay_settings *s,
+                          struct scenario **sc)
+{
+    size_t len;
+    int code;
+    char *text = x->kind->text(x->im, s, NULL, &len, &code);
+
+    if (!code)
+        code = files_parse(s->path, text, len, sc, stderr);
+    free(text);
     return code;
 }
 
@@ -89,23 +114,24 @@ int reactive_scenario(const struct capture *c, const struct replay_settings *s,
 
     if (code)
         return code;
-    code = x.kind == DHCP   ? dhcp_scenario(&x.dhcp, s, sc)
-           : x.kind == ECHO ? echo_scenario(&x.echo, s, sc)
-                            : tcp_scenario(&x.tcp, s, sc);
+    code = reactive_parse(&x, s, sc);
     reactive_chosen_close(&x);
     return code;
 }
 
 int reactive_replay(const struct capture *c, const struct replay_settings *s)
 {
+    struct scenario *sc;
     struct chosen x;
     int code = reactive_choose(&x, c, s);
 
     if (code)
         return code;
-    code = x.kind == DHCP   ? dhcp_replay(&x.dhcp, s)
-           : x.kind == ECHO ? echo_replay(&x.echo, s)
-                            : tcp_replay(&x.tcp, s);
+    code = reactive_parse(&x, s, &sc);
+    if (!code) {
+        code = x.kind->replay(x.im, s, sc);
+        scenario_free(sc);
+    }
     reactive_chosen_close(&x);
     return code;
 }

@@ -19,6 +19,20 @@ int reactive_scenario(const struct capture *c, const struct replay_settings *s,
 int reactive_replay(const struct capture *c,
                     const struct replay_settings *s); /* run it and report */
 
+/* ---- a kind of flow: reactive_tcp.c, reactive_dhcp.c, reactive_echo.c; `im` is its import ---- */
+
+struct reactive_kind {
+    /* The scenario, to be freed. *code is 0, or an exit code after a line on stderr. `output` is
+     * the file that it will be written to, or NULL. */
+    char *(*text)(void *im, const struct replay_settings *s, const char *output, size_t *len,
+                  int *code);
+    void (*written)(void *im, const char *output); /* print what was written */
+    /* Run it and report. The exit code; everything has been printed. */
+    int (*replay)(void *im, const struct replay_settings *s, const struct scenario *sc);
+};
+
+extern const struct reactive_kind reactive_tcp, reactive_dhcp, reactive_echo;
+
 /* ---- shared by all kinds ---- */
 
 /* Print one difference: old and new value, and the rule that allows it; NULL: none. Returns 1 then,

@@ -2,12 +2,10 @@
  * A captured DHCP exchange as a scenario in a file, or run at once with a report of the differences
  * between the core and the captured client: see docs/replay.md.
  */
-#include "reactive_dhcp.h"
-#include "../base/files.h"
+#include "import_dhcp.h"
 #include "../../sim/base/memory.h"
 #include "reactive.h"
 #include "../../sim/text/values.h"
-#include "../base/outputs.h"
 #include "../base/exit_codes.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,47 +15,34 @@ enum { LIST_MAX = 8 };
 
 #define SLACK_NS (100 * NS_PER_MS) /* of a timer: the time until a poll */
 
-static char *reactive_dhcp_scenario_text(struct dhcp_import *im, size_t *len)
+static char *reactive_dhcp_text(void *import, const struct replay_settings *s, const char *output,
+                                size_t *len, int *code)
 {
+    struct dhcp_import *im = import;
     char *text;
     FILE *out = memory_stream(&text, len);
 
+    (void)output;
     dhcp_import_write(im, out);
     memory_stream_close(out);
-    return text;
-}
-
-/* 0, or EXIT_USAGE after a line on stderr. */
-static int reactive_dhcp_check(const struct dhcp_import *im, const struct replay_settings *s,
-                               size_t len)
-{
+    *code = s->role == ROLE_SERVER || *len > SCENARIO_MAX ? EXIT_USAGE : 0;
     if (s->role == ROLE_SERVER)
         fprintf(stderr,
                 "drywire: %s: flow %zu is DHCP; the core has no DHCP server, use --as client\n",
                 s->path, im->number);
-    else if (len > SCENARIO_MAX)
+    else if (*code)
         value_message(stderr, "drywire: %s: flow %zu is too long for a scenario\n", s->path,
                       im->number);
-    else
-        return 0;
-    return EXIT_USAGE;
+    return text;
 }
 
-int dhcp_write_scenario(struct dhcp_import *im, const struct replay_settings *s, const char *output)
+static void reactive_dhcp_written(void *import, const char *output)
 {
-    size_t len;
-    char *text = reactive_dhcp_scenario_text(im, &len);
-    int code = reactive_dhcp_check(im, s, len);
+    struct dhcp_import *im = import;
 
-    if (!code)
-        code = output_write("output", output, text, len);
-    if (!code) {
-        printf("%s: flow %zu of %zu, the core is the DHCP client, %zu answers to it\n", output,
-               im->number, im->total, im->count);
-        dhcp_import_notes(im, stdout, "  ");
-    }
-    free(text);
-    return code;
+    printf("%s: flow %zu of %zu, the core is the DHCP client, %zu answers to it\n", output,
+           im->number, im->total, im->count);
+    dhcp_import_notes(im, stdout, "  ");
 }
 
 /* ---- the run ---- */
@@ -338,30 +323,15 @@ static int reactive_dhcp_report(void *ctx, const struct run_result *run)
     return reactive_verdict(run, bad);
 }
 
-int dhcp_scenario(struct dhcp_import *im, const struct replay_settings *s, struct scenario **sc)
+static int reactive_dhcp_replay(void *im, const struct replay_settings *s,
+                                const struct scenario *sc)
 {
-    size_t len;
-    char *text = reactive_dhcp_scenario_text(im, &len);
-    int code = reactive_dhcp_check(im, s, len);
-
-    if (!code)
-        code = files_parse(s->path, text, len, sc, stderr);
-    free(text);
-    return code;
-}
-
-int dhcp_replay(struct dhcp_import *im, const struct replay_settings *s)
-{
-    struct run_record r = {.im = im, .settings = s};
+    struct run_record r = {.im = im, .scenario = sc, .settings = s};
     struct run_options ro = {
         .on_flight = reactive_dhcp_on_flight, .on_line = reactive_dhcp_on_line, .ctx = &r};
-    struct scenario *sc;
-    int code = dhcp_scenario(im, s, &sc);
 
-    if (code)
-        return code;
-    r.scenario = sc;
-    code = reactive_run(sc, s, &ro, reactive_dhcp_report);
-    scenario_free(sc);
-    return code;
+    return reactive_run(sc, s, &ro, reactive_dhcp_report);
 }
+
+const struct reactive_kind reactive_dhcp = {
+    .text = reactive_dhcp_text, .written = reactive_dhcp_written, .replay = reactive_dhcp_replay};

@@ -2,50 +2,41 @@
  * Captured pings as a scenario in a file, or sent to the core at once with a report of how its
  * replies differ from the captured host's: see docs/replay.md.
  */
-#include "reactive_echo.h"
-#include "../base/files.h"
+#include "import_echo.h"
 #include "../../sim/base/memory.h"
 #include "reactive.h"
 #include "../../sim/text/values.h"
-#include "../base/outputs.h"
 #include "../base/exit_codes.h"
 #include <stdlib.h>
 
-static char *reactive_echo_scenario_text(const struct echo_import *im,
-                                         const struct replay_settings *s, size_t *len, int *code)
+static char *reactive_echo_text(void *import, const struct replay_settings *s, const char *output,
+                                size_t *len, int *code)
 {
+    const struct echo_import *im = import;
     char *text;
     FILE *out = memory_stream(&text, len);
 
+    (void)output;
     echo_import_write(im, out);
     memory_stream_close(out);
-    *code = 0;
+    *code = s->role == ROLE_CLIENT || *len > SCENARIO_MAX ? EXIT_USAGE : 0;
     if (s->role == ROLE_CLIENT)
         value_message(stderr,
                       "drywire: %s: flow %zu is a ping; the core is the host that is pinged, use "
                       "--as server\n",
                       s->path, im->number);
-    else if (*len > SCENARIO_MAX)
+    else if (*code)
         value_message(stderr, "drywire: %s: flow %zu is too long for a scenario\n", s->path,
                       im->number);
-    if (s->role == ROLE_CLIENT || *len > SCENARIO_MAX)
-        *code = EXIT_USAGE;
     return text;
 }
 
-int echo_write_scenario(struct echo_import *im, const struct replay_settings *s, const char *output)
+static void reactive_echo_written(void *import, const char *output)
 {
-    size_t len;
-    int code;
-    char *text = reactive_echo_scenario_text(im, s, &len, &code);
+    const struct echo_import *im = import;
 
-    if (!code)
-        code = output_write("output", output, text, len);
-    if (!code)
-        printf("%s: flow %zu of %zu, the core is the host that is pinged, %zu requests\n", output,
-               im->number, im->total, echo_counts_of(im).requests);
-    free(text);
-    return code;
+    printf("%s: flow %zu of %zu, the core is the host that is pinged, %zu requests\n", output,
+           im->number, im->total, echo_counts_of(im).requests);
 }
 
 /* ---- the run ---- */
@@ -94,29 +85,14 @@ static int reactive_echo_report(void *ctx, const struct run_result *run)
     return reactive_verdict(run, bad);
 }
 
-int echo_scenario(struct echo_import *im, const struct replay_settings *s, struct scenario **sc)
+static int reactive_echo_replay(void *im, const struct replay_settings *s,
+                                const struct scenario *sc)
 {
-    size_t len;
-    int code;
-    char *text = reactive_echo_scenario_text(im, s, &len, &code);
-
-    if (!code)
-        code = files_parse(s->path, text, len, sc, stderr);
-    free(text);
-    return code;
-}
-
-int echo_replay(struct echo_import *im, const struct replay_settings *s)
-{
-    struct echo_run r = {.im = im, .settings = s};
+    struct echo_run r = {.im = im, .scenario = sc, .settings = s};
     struct run_options ro = {.on_flight = reactive_echo_on_flight, .ctx = &r};
-    struct scenario *sc;
-    int code = echo_scenario(im, s, &sc);
 
-    if (code)
-        return code;
-    r.scenario = sc;
-    code = reactive_run(sc, s, &ro, reactive_echo_report);
-    scenario_free(sc);
-    return code;
+    return reactive_run(sc, s, &ro, reactive_echo_report);
 }
+
+const struct reactive_kind reactive_echo = {
+    .text = reactive_echo_text, .written = reactive_echo_written, .replay = reactive_echo_replay};

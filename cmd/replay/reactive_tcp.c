@@ -2,9 +2,8 @@
  * A captured TCP connection as a scenario in a file, or run at once with a report of the
  * differences between the core and the captured side: see docs/replay.md.
  */
-#include "reactive_tcp.h"
+#include "import.h"
 #include "../../core/base/minmax.h"
-#include "../base/files.h"
 #include "../../sim/base/memory.h"
 #include "reactive.h"
 #include "../../sim/base/sha256.h"
@@ -19,17 +18,6 @@ enum {
     STREAM_MAX = 16 << 20, /* maximum of that file */
 };
 
-/* The scenario in memory; free() it. */
-static char *reactive_tcp_scenario_text(const struct import *im, const char *side, size_t *len)
-{
-    char *text;
-    FILE *out = memory_stream(&text, len);
-
-    import_write(im, out, side);
-    memory_stream_close(out);
-    return text;
-}
-
 /* case.scn has its bytes in case.bin. */
 static char *reactive_tcp_side_path(const char *path)
 {
@@ -41,43 +29,64 @@ static char *reactive_tcp_side_path(const char *path)
     return side;
 }
 
-int tcp_write_scenario(const struct import *im, const struct replay_settings *s, const char *output)
+static bool reactive_tcp_beside(const struct import *im)
+{
+    return import_peer(im)->len > INLINE_MAX;
+}
+
+/* Check the sizes and write the file beside `output`: 0, or an exit code after a line on stderr. */
+static int reactive_tcp_write_side(const struct import *im, const struct replay_settings *s,
+                                   const char *output, const char *side, size_t len)
 {
     const struct flow_side *peer = import_peer(im);
-    char *side = reactive_tcp_side_path(output), *slash = strrchr(side, '/'), *text;
-    bool beside = peer->len > INLINE_MAX;
-    int code = EXIT_PASS;
-    size_t len;
 
-    text = reactive_tcp_scenario_text(im, beside ? (slash ? slash + 1 : side) : NULL, &len);
     if (peer->len > STREAM_MAX || len > SCENARIO_MAX) {
         value_message(stderr,
                       "drywire: %s: flow %zu is too long for a scenario: the peer sends %zu bytes "
                       "in %zu pieces; use drywire replay --loose\n",
                       s->path, im->number, peer->len, peer->piece_count);
-        code = EXIT_USAGE;
+        return EXIT_USAGE;
     }
-    if (!code && beside && output_is_file(side, s->path)) {
+    if (!reactive_tcp_beside(im))
+        return 0;
+    if (output_is_file(side, s->path)) {
         value_message(stderr,
                       "drywire: --output %s: its bytes would go into %s, the input file; choose "
                       "another name\n",
                       output, side);
-        code = EXIT_USAGE;
+        return EXIT_USAGE;
     }
-    if (!code && beside)
-        code = output_write("output", side, peer->bytes, peer->len);
-    if (!code)
-        code = output_write("output", output, text, len);
-    if (!code) {
-        printf("%s: flow %zu of %zu, the core is the %s (%s), %zu bytes to it%s%s\n", output,
-               im->number, import_total(im), im->own == CLIENT ? "client" : "server",
-               im->webget ? "webget" : "talk", peer->len, beside ? ", in " : "",
-               beside ? side : "");
-        import_notes(im, stdout, "  ");
-    }
-    free(text);
+    return output_write("output", side, peer->bytes, peer->len);
+}
+
+static char *reactive_tcp_text(void *import, const struct replay_settings *s, const char *output,
+                               size_t *len, int *code)
+{
+    const struct import *im = import;
+    char *side = output ? reactive_tcp_side_path(output) : NULL;
+    const char *slash = side ? strrchr(side, '/') : NULL;
+    char *text;
+    FILE *out = memory_stream(&text, len);
+
+    import_write(im, out, side && reactive_tcp_beside(im) ? slash ? slash + 1 : side : NULL);
+    memory_stream_close(out);
+    *code = side ? reactive_tcp_write_side(im, s, output, side, *len) : 0;
     free(side);
-    return code;
+    return text;
+}
+
+static void reactive_tcp_written(void *import, const char *output)
+{
+    const struct import *im = import;
+    char *side = reactive_tcp_side_path(output);
+    bool beside = reactive_tcp_beside(im);
+
+    printf("%s: flow %zu of %zu, the core is the %s (%s), %zu bytes to it%s%s\n", output,
+           im->number, import_total(im), im->own == CLIENT ? "client" : "server",
+           im->webget ? "webget" : "talk", import_peer(im)->len, beside ? ", in " : "",
+           beside ? side : "");
+    import_notes(im, stdout, "  ");
+    free(side);
 }
 
 /* ---- the run ---- */
@@ -244,27 +253,14 @@ static int reactive_tcp_report(void *ctx, const struct run_result *run)
     return reactive_verdict(run, bad);
 }
 
-int tcp_scenario(const struct import *im, const struct replay_settings *s, struct scenario **sc)
-{
-    size_t len;
-    char *text = reactive_tcp_scenario_text(im, NULL, &len);
-    int code = files_parse(s->path, text, len, sc, stderr);
-
-    free(text);
-    return code;
-}
-
-int tcp_replay(const struct import *im, const struct replay_settings *s)
+static int reactive_tcp_replay(void *im, const struct replay_settings *s, const struct scenario *sc)
 {
     struct reactive r = {.im = im, .settings = s};
     struct run_options ro = {
         .on_read = reactive_tcp_on_read, .on_flight = reactive_tcp_on_flight, .ctx = &r};
-    struct scenario *sc;
-    int code = tcp_scenario(im, s, &sc);
 
-    if (code)
-        return code;
-    code = reactive_run(sc, s, &ro, reactive_tcp_report);
-    scenario_free(sc);
-    return code;
+    return reactive_run(sc, s, &ro, reactive_tcp_report);
 }
+
+const struct reactive_kind reactive_tcp = {
+    .text = reactive_tcp_text, .written = reactive_tcp_written, .replay = reactive_tcp_replay};
