@@ -18,12 +18,13 @@ WEB = "tests/scenarios/common/contract-web.scn"
 LONG = "tests/scenarios/common/loss-10.scn"
 CAPTURE = "tests/captures/public/tcp-loss/pcpp-one_tcp_stream.pcap"
 FAILS = "title t\nworld native\nrun webget http://10.0.2.2/\nexpect webget: done status=500 by 1s\n"
+LARGE = "title t\nworld native\nserve http 10.0.2.2:80 size=6M\nrun webget http://10.0.2.2/\n"
 FLOOD = "say(BEGIN, *['filler ' + 60 * 'x'] * 400, OK, END)\nsys.exit(33)\n"
 
 # option: the command line before its value and after it
 OUTPUTS = {
     "pcap": (["run", "-q", "--pcap"], [LONG]),
-    "trace": (["run", "-q", "--trace"], ["tests/scenarios/common/web-4mib.scn"]),
+    "trace": (["run", "-q", "--trace"], ["large.scn"]),
     "junit": (["run", "-q", "--junit"], ["tests/scenarios/common"]),
     "report": (["report", "--output"], [WEB]),
     "import": (["import", "--output"], [CAPTURE]),
@@ -33,7 +34,7 @@ OUTPUTS = {
 
 
 @pytest.fixture(params=OUTPUTS)
-def output(request, fake):  # noqa: F811
+def output(request, fake, tmp_path_factory):  # noqa: F811
     """A function that gives the words of a command which writes to a path, and its environment."""
     before, behind = OUTPUTS[request.param]
     env = dict(os.environ)
@@ -41,6 +42,9 @@ def output(request, fake):  # noqa: F811
     if request.param == "log":
         env.update(fake.prepare(FLOOD))
         behind = [fake.quiet]
+    if request.param == "trace":
+        behind = [tmp_path_factory.mktemp("large") / "large.scn"]
+        behind[0].write_text(LARGE)
     return lambda path: ([str(w) for w in (BUILD / "drywire", *before, path, *behind)], env)
 
 
