@@ -192,7 +192,7 @@ static int machine_make_firmware(const struct board *b, char *path, size_t path_
     return fd;
 }
 
-/* The arena between two guard pages. */
+/* DMA memory between two guard pages. */
 static uint8_t *machine_map_dma(int ram)
 {
     uint8_t *p = mmap(NULL, DMA_SIZE + 2 * PAGE, PROT_NONE,

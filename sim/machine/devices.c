@@ -14,28 +14,28 @@ static void memory_store(void *ctx, uint64_t bus, unsigned size, uint64_t value)
 {
     struct machine *m = ctx;
 
-    arena_device_store(&m->arena, bus, size, value);
+    dma_device_store(&m->dma, bus, size, value);
 }
 
 static void memory_write(void *ctx, uint64_t bus, const uint8_t *bytes, size_t len)
 {
     struct machine *m = ctx;
 
-    arena_device_write(&m->arena, bus, bytes, len);
+    dma_device_write(&m->dma, bus, bytes, len);
 }
 
 static void memory_attach_ring(void *ctx, uint64_t bus, size_t len)
 {
     struct machine *m = ctx;
 
-    arena_attach_ring(&m->arena, bus, len);
+    dma_attach_ring(&m->dma, bus, len);
 }
 
 static void memory_look(void *ctx)
 {
     struct machine *m = ctx;
 
-    arena_early_stores(&m->arena);
+    dma_early_stores(&m->dma);
 }
 
 static bool memory_unpublished(void *ctx, uint64_t bus, size_t len)
@@ -43,14 +43,14 @@ static bool memory_unpublished(void *ctx, uint64_t bus, size_t len)
     struct machine *m = ctx;
 
     LOOK(&m->devices[0].host, RING_PUBLISH_ORDER);
-    return arena_unpublished(&m->arena, bus, len);
+    return dma_unpublished(&m->dma, bus, len);
 }
 
 static void memory_own(void *ctx, uint64_t bus, size_t len, bool device)
 {
     struct machine *m = ctx;
 
-    arena_own(&m->arena, bus, len, device);
+    dma_own(&m->dma, bus, len, device);
 }
 
 /* ---- and the host ---- */
@@ -250,7 +250,7 @@ unsigned machine_devices_bus_bits(const struct machine_config *config)
 
 void machine_devices_see_memory(struct machine *m)
 {
-    const struct arena *a = &m->arena;
+    const struct dma *a = &m->dma;
 
     m->memory.memory = a->memory;
     m->memory.words = a->weak ? a->device : a->memory;

@@ -17,7 +17,7 @@ void machine_devices_reset(struct machine *m);
 /* The bits of a bus address that all of these devices support. */
 unsigned machine_devices_bus_bits(const struct machine_config *config);
 
-/* The arena has changed. */
+/* DMA memory has changed. */
 void machine_devices_see_memory(struct machine *m);
 
 /* Fill in their places; returns their number. */

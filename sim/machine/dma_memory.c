@@ -18,20 +18,20 @@
 /* The minimum alignment of bus addresses, at least any page size of a guest. */
 enum { BUS_ALIGN = 65536 };
 
-int arena_allocate(struct arena *a, size_t size)
+int dma_allocate(struct dma *a, size_t size)
 {
     void *device = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    *a = (struct arena){.size = size};
+    *a = (struct dma){.size = size};
     if (device == MAP_FAILED)
         return -1;
     a->device = device;
     a->memory = pattern_new(size);
-    a->dirty = memory_new(size / ARENA_SLOT / 64 + 1, sizeof(*a->dirty));
+    a->dirty = memory_new(size / DMA_SLOT / 64 + 1, sizeof(*a->dirty));
     return 0;
 }
 
-void arena_free(struct arena *a)
+void dma_free(struct dma *a)
 {
     if (a->memory)
         ASAN_UNPOISON_MEMORY_REGION(a->memory, a->size);
@@ -41,7 +41,7 @@ void arena_free(struct arena *a)
     free(a->dirty);
     free(a->words);
     free(a->writes);
-    *a = (struct arena){0};
+    *a = (struct dma){0};
 }
 
 /*
@@ -61,8 +61,8 @@ static uint64_t draw_base(struct sim *sim, struct draw_stream d, size_t size, un
     return high + sim_draw(sim, &d) % (room / BUS_ALIGN) * BUS_ALIGN;
 }
 
-void arena_start(struct arena *a, struct sim *sim, bool weak, bool plain,
-                 const struct draw_stream *place, unsigned bus_bits)
+void dma_start(struct dma *a, struct sim *sim, bool weak, bool plain,
+               const struct draw_stream *place, unsigned bus_bits)
 {
     a->sim = sim;
     a->bus_base = draw_base(sim, *place, a->size, bus_bits);
@@ -74,27 +74,27 @@ void arena_start(struct arena *a, struct sim *sim, bool weak, bool plain,
     draw_stream_init(&a->early_load, "memory.load");
 }
 
-static void mark_dirty(struct arena *a, size_t offset, size_t len)
+static void mark_dirty(struct dma *a, size_t offset, size_t len)
 {
-    for (size_t slot = offset / ARENA_SLOT; slot <= (offset + len - 1) / ARENA_SLOT; slot++)
+    for (size_t slot = offset / DMA_SLOT; slot <= (offset + len - 1) / DMA_SLOT; slot++)
         a->dirty[slot / 64] |= UINT64_C(1) << slot % 64;
 }
 
-void arena_clean(struct arena *a)
+void dma_clean(struct dma *a)
 {
     ASAN_UNPOISON_MEMORY_REGION(a->memory, a->size);
-    for (size_t i = 0; i < a->size / ARENA_SLOT / 64 + 1; i++) {
+    for (size_t i = 0; i < a->size / DMA_SLOT / 64 + 1; i++) {
         while (a->dirty[i]) {
             size_t slot = i * 64 + (size_t)__builtin_ctzll(a->dirty[i]);
 
             a->dirty[i] &= a->dirty[i] - 1;
-            if ((slot + 1) * ARENA_SLOT <= a->size)
-                memset(a->memory + slot * ARENA_SLOT, PATTERN_FILL, ARENA_SLOT);
+            if ((slot + 1) * DMA_SLOT <= a->size)
+                memset(a->memory + slot * DMA_SLOT, PATTERN_FILL, DMA_SLOT);
         }
     }
 }
 
-static size_t offset_of(const struct arena *a, const volatile void *ptr)
+static size_t offset_of(const struct dma *a, const volatile void *ptr)
 {
     return (size_t)((uintptr_t)ptr - (uintptr_t)a->memory);
 }
@@ -106,9 +106,9 @@ static bool overlap(uint64_t a, size_t a_len, uint64_t b, size_t b_len)
 
 /* ---- pending stores of the driver ---- */
 
-static void word_cross(struct arena *a, size_t i)
+static void word_cross(struct dma *a, size_t i)
 {
-    struct arena_word *w = &a->words[i];
+    struct dma_late_word *w = &a->words[i];
 
     word_store(a->device + w->offset, w->size, w->value);
     for (size_t k = 0; k <= i; k++) /* older stores to the same word are dropped */
@@ -116,14 +116,15 @@ static void word_cross(struct arena *a, size_t i)
             a->words[k].crossed = true;
 }
 
-void arena_store_later(struct arena *a, size_t offset, unsigned size, uint64_t value)
+void dma_store_later(struct dma *a, size_t offset, unsigned size, uint64_t value)
 {
     a->words = memory_grow(a->words, a->word_count + 1, &a->word_size, sizeof(*a->words));
-    a->words[a->word_count++] = (struct arena_word){(uint32_t)offset, (uint8_t)size, false, value};
+    a->words[a->word_count++] =
+        (struct dma_late_word){(uint32_t)offset, (uint8_t)size, false, value};
 }
 
 /* True if this is a store of the device that the driver does not see yet. */
-static bool from_device(const struct arena *a, uint32_t offset)
+static bool from_device(const struct dma *a, uint32_t offset)
 {
     for (size_t i = 0; i < a->write_count; i++)
         if (!a->writes[i].crossed && overlap(offset, 2, a->writes[i].offset, a->writes[i].len))
@@ -132,7 +133,7 @@ static bool from_device(const struct arena *a, uint32_t offset)
 }
 
 /* A word of 2 bytes differs: record it as a store, once, with its last value. */
-static void plain_word(struct arena *a, uint32_t offset)
+static void plain_word(struct dma *a, uint32_t offset)
 {
     uint64_t value = word_load(a->memory + offset, 2);
 
@@ -144,10 +145,10 @@ static void plain_word(struct arena *a, uint32_t offset)
             return;
         }
     a->words = memory_grow(a->words, a->word_count + 1, &a->word_size, sizeof(*a->words));
-    a->words[a->word_count++] = (struct arena_word){offset, 2, false, value};
+    a->words[a->word_count++] = (struct dma_late_word){offset, 2, false, value};
 }
 
-static void plain_stores(struct arena *a)
+static void plain_stores(struct dma *a)
 {
     enum { STEP = 64 };
 
@@ -165,7 +166,7 @@ static void plain_stores(struct arena *a)
     }
 }
 
-void arena_barrier_write(struct arena *a)
+void dma_barrier_write(struct dma *a)
 {
     if (a->plain && a->weak)
         plain_stores(a);
@@ -175,7 +176,7 @@ void arena_barrier_write(struct arena *a)
     a->word_count = 0;
 }
 
-void arena_early_stores(struct arena *a)
+void dma_early_stores(struct dma *a)
 {
     if (a->plain && a->weak)
         plain_stores(a);
@@ -184,7 +185,7 @@ void arena_early_stores(struct arena *a)
             word_cross(a, i);
 }
 
-bool arena_unpublished(const struct arena *a, uint64_t bus, size_t len)
+bool dma_unpublished(const struct dma *a, uint64_t bus, size_t len)
 {
     uint64_t offset = bus - a->bus_base;
 
@@ -196,9 +197,9 @@ bool arena_unpublished(const struct arena *a, uint64_t bus, size_t len)
 
 /* ---- pending stores of the device ---- */
 
-static void write_cross(struct arena *a, size_t i)
+static void write_cross(struct dma *a, size_t i)
 {
-    struct arena_write *w = &a->writes[i];
+    struct dma_late_write *w = &a->writes[i];
 
     memcpy(a->memory + w->offset, w->bytes, w->len);
     for (size_t k = 0; k <= i; k++)
@@ -206,9 +207,9 @@ static void write_cross(struct arena *a, size_t i)
             a->writes[k].crossed = true;
 }
 
-static void write_later(struct arena *a, size_t offset, const uint8_t *bytes, size_t len)
+static void write_later(struct dma *a, size_t offset, const uint8_t *bytes, size_t len)
 {
-    struct arena_write *w;
+    struct dma_late_write *w;
 
     a->writes = memory_grow(a->writes, a->write_count + 1, &a->write_size, sizeof(*a->writes));
     w = &a->writes[a->write_count++];
@@ -218,7 +219,7 @@ static void write_later(struct arena *a, size_t offset, const uint8_t *bytes, si
     memcpy(w->bytes, bytes, len);
 }
 
-void arena_barrier_read(struct arena *a)
+void dma_barrier_read(struct dma *a)
 {
     for (size_t i = 0; i < a->write_count; i++)
         if (!a->writes[i].crossed)
@@ -227,7 +228,7 @@ void arena_barrier_read(struct arena *a)
 }
 
 /* In order: the order of the driver's loads is not visible. */
-void arena_plain_pass(struct arena *a)
+void dma_plain_pass(struct dma *a)
 {
     if (!a->plain || !a->weak)
         return;
@@ -240,7 +241,7 @@ void arena_plain_pass(struct arena *a)
         }
 }
 
-bool arena_unseen(const struct arena *a, const volatile void *word, unsigned size)
+bool dma_unseen(const struct dma *a, const volatile void *word, unsigned size)
 {
     size_t offset = offset_of(a, word);
 
@@ -250,7 +251,7 @@ bool arena_unseen(const struct arena *a, const volatile void *word, unsigned siz
     return false;
 }
 
-void arena_early_load(struct arena *a, size_t offset, unsigned size)
+void dma_early_load(struct dma *a, size_t offset, unsigned size)
 {
     for (size_t i = 0; i < a->write_count; i++)
         if (!a->writes[i].crossed && overlap(offset, size, a->writes[i].offset, a->writes[i].len) &&
@@ -260,7 +261,7 @@ void arena_early_load(struct arena *a, size_t offset, unsigned size)
 
 /* ---- the device ---- */
 
-void arena_device_store(struct arena *a, uint64_t bus, unsigned size, uint64_t value)
+void dma_device_store(struct dma *a, uint64_t bus, unsigned size, uint64_t value)
 {
     size_t offset = (size_t)(bus - a->bus_base);
     uint8_t bytes[8];
@@ -274,10 +275,10 @@ void arena_device_store(struct arena *a, uint64_t bus, unsigned size, uint64_t v
     write_later(a, offset, bytes, size);
 }
 
-void arena_device_write(struct arena *a, uint64_t bus, const uint8_t *bytes, size_t len)
+void dma_device_write(struct dma *a, uint64_t bus, const uint8_t *bytes, size_t len)
 {
     size_t offset = (size_t)(bus - a->bus_base);
-    size_t dual = min_u64(len, ARENA_DUAL_MAX);
+    size_t dual = min_u64(len, DMA_DUAL_MAX);
 
     if (!len)
         return;
@@ -292,25 +293,25 @@ void arena_device_write(struct arena *a, uint64_t bus, const uint8_t *bytes, siz
 
 /* Earlier parts of rings at these addresses are removed; so is the oldest one, if there are too
  * many. */
-static void ring_remember(struct arena *a, uint32_t offset, uint32_t len)
+static void ring_remember(struct dma *a, uint32_t offset, uint32_t len)
 {
     unsigned kept = 0;
 
-    for (unsigned i = a->ring_count == ARENA_RINGS; i < a->ring_count; i++)
+    for (unsigned i = a->ring_count == DMA_RINGS; i < a->ring_count; i++)
         if (!overlap(offset, len, a->rings[i].offset, a->rings[i].len))
             a->rings[kept++] = a->rings[i];
-    a->rings[kept] = (struct arena_ring){offset, len};
+    a->rings[kept] = (struct dma_ring){offset, len};
     a->ring_count = kept + 1;
 }
 
-void arena_weaken(struct arena *a)
+void dma_weaken(struct dma *a)
 {
     a->weak = true;
     for (unsigned i = 0; i < a->ring_count; i++)
         memcpy(a->device + a->rings[i].offset, a->memory + a->rings[i].offset, a->rings[i].len);
 }
 
-void arena_attach_ring(struct arena *a, uint64_t bus, size_t len)
+void dma_attach_ring(struct dma *a, uint64_t bus, size_t len)
 {
     size_t offset = (size_t)(bus - a->bus_base);
 
@@ -320,7 +321,7 @@ void arena_attach_ring(struct arena *a, uint64_t bus, size_t len)
         memcpy(a->device + offset, a->memory + offset, len);
 }
 
-void arena_own(struct arena *a, uint64_t bus, size_t len, bool device)
+void dma_own(struct dma *a, uint64_t bus, size_t len, bool device)
 {
     size_t offset = (size_t)(bus - a->bus_base);
 

@@ -42,8 +42,8 @@ static void time_passed(struct machine *m)
                  "the guest made %u device accesses in one poll without returning", POLL_CALLS_MAX);
         longjmp(m->escape, 1);
     }
-    if (m->arena.plain)
-        arena_plain_pass(&m->arena);
+    if (m->dma.plain)
+        dma_plain_pass(&m->dma);
     if (!m->running)
         return;
     if (m->lively && sim_chance(m->sim, &m->poke, 65536 / 64))
@@ -101,7 +101,7 @@ static uint64_t machine_bus_address(void *ctx, const void *ptr)
 {
     struct machine *m = ctx;
 
-    return arena_bus(&m->arena, ptr);
+    return dma_bus_address(&m->dma, ptr);
 }
 
 static void act_around_barrier(struct machine *m)
@@ -117,16 +117,16 @@ static void machine_barrier(void *ctx, enum barrier kind)
     struct machine *m = ctx;
 
     charge(m, COST_BARRIER_NS);
-    if (m->weak && !m->arena.weak) { /* an external guest that uses our barriers */
-        arena_weaken(&m->arena);
+    if (m->weak && !m->dma.weak) { /* an external guest that uses our barriers */
+        dma_weaken(&m->dma);
         machine_devices_see_memory(m);
     }
     act_around_barrier(m);
     if (kind != BARRIER_READ)
-        arena_barrier_write(&m->arena);
+        dma_barrier_write(&m->dma);
     if (kind != BARRIER_WRITE)
-        arena_barrier_read(&m->arena);
-    if (m->arena.plain)
+        dma_barrier_read(&m->dma);
+    if (m->dma.plain)
         act_around_barrier(m);
 }
 
@@ -245,7 +245,7 @@ static void read_check(struct machine *m, const struct vqueue *q, const volatile
                        unsigned size)
 {
     LOOK(q->host, RING_READ_ORDER);
-    if (arena_unseen(&m->arena, word, size))
+    if (dma_unseen(&m->dma, word, size))
         VIOLATION(q->host, "ring.read_order", "2.7.14, 2.8.22",
                   "queue %u: a used entry is read while it may still be old; a read barrier is "
                   "missing after its index or flags",
@@ -255,7 +255,7 @@ static void read_check(struct machine *m, const struct vqueue *q, const volatile
 static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned size)
 {
     struct machine *m = ctx;
-    uint64_t bus = arena_bus(&m->arena, word), value;
+    uint64_t bus = dma_bus_address(&m->dma, word), value;
 
     charge(m, COST_RING_NS);
     if (m->lively && m->running)
@@ -263,7 +263,7 @@ static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned
     for (unsigned i = 0; m->weak && i < m->queue_count; i++)
         if (vqueue_used_entry(m->queues[i].queue, bus))
             read_check(m, m->queues[i].queue, word, size);
-    value = arena_driver_load(&m->arena, word, size);
+    value = dma_driver_load(&m->dma, word, size);
     for (unsigned i = 0; i < m->queue_count; i++) {
         struct vqueue *q = m->queues[i].queue;
 
@@ -319,8 +319,8 @@ static void machine_ring_store(void *ctx, volatile void *word, unsigned size, ui
 
     charge(m, COST_RING_NS);
     if (any_live(m))
-        store_check(m, arena_bus(&m->arena, word));
-    arena_driver_store(&m->arena, word, size, value);
+        store_check(m, dma_bus_address(&m->dma, word));
+    dma_driver_store(&m->dma, word, size, value);
 }
 
 /* ---- polls of the guest ---- */
@@ -357,9 +357,9 @@ static void poll_event(void *ctx, uint64_t arg)
     (void)arg;
     if (sim_failed(s))
         return;
-    arena_barrier_read(&m->arena); /* earlier stores of the device are visible by now */
+    dma_barrier_read(&m->dma); /* earlier stores of the device are visible by now */
     guest_poll(m);
-    arena_barrier_write(&m->arena);
+    dma_barrier_write(&m->dma);
     if (sim_failed(s))
         return;
     machine_devices_check_idle(m);
@@ -385,7 +385,7 @@ int machine_allocate(struct machine *m)
 {
     memset(m, 0, sizeof(*m));
     m->tree = malloc(DEVICE_TREE_MAX);
-    if (!m->tree || arena_allocate(&m->arena, DMA_SIZE) || processes_allocate(&m->processes))
+    if (!m->tree || dma_allocate(&m->dma, DMA_SIZE) || processes_allocate(&m->processes))
         return -1;
     m->ring = (struct ring_access){.load = machine_ring_load, .store = machine_ring_store};
     m->platform = (struct platform){
@@ -409,7 +409,7 @@ void machine_free(struct machine *m)
     free(m->tree);
     pattern_free(m->buffers, m->buffers_size);
     free(m->state);
-    arena_free(&m->arena);
+    dma_free(&m->dma);
     processes_free(&m->processes);
 }
 
@@ -465,8 +465,8 @@ static void boot_event(void *ctx, uint64_t arg)
         .platform = &m->platform,
         .processes = &m->processes.ops,
         .interrupts = m->interrupts,
-        .dma = m->arena.memory,
-        .dma_size = m->arena.size,
+        .dma = m->dma.memory,
+        .dma_size = m->dma.size,
         .buffers = m->buffers,
         .buffers_size = m->buffers_size,
     };
@@ -499,7 +499,7 @@ static void boot_event(void *ctx, uint64_t arg)
     if (err)
         sim_fail(m->sim, FAILURE_SAFETY, "guest.boot", m->guest->name,
                  "the guest did not start: error %d", err);
-    arena_barrier_write(&m->arena);
+    dma_barrier_write(&m->dma);
     machine_wake(m);
 }
 
@@ -517,8 +517,8 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->form = config->form;
     rng_init(&m->entropy, config->secret, 0); /* as on the targets: one seed, one run */
     draw_stream_init(&m->poke, "device.poke");
-    arena_start(&m->arena, sim, config->weak, config->guest != &guest_core, &config->place,
-                machine_devices_bus_bits(config));
+    dma_start(&m->dma, sim, config->weak, config->guest != &guest_core, &config->place,
+              machine_devices_bus_bits(config));
     machine_devices_see_memory(m);
     processes_start(&m->processes);
     guest_memory(m, config->guest, config->fill);
@@ -553,5 +553,5 @@ void machine_stop(struct machine *m)
     }
     m->powered = false;
     machine_devices_reset(m);
-    arena_clean(&m->arena);
+    dma_clean(&m->dma);
 }

@@ -72,7 +72,7 @@ struct machine {
     struct platform platform;
     struct fake_memory memory;
     struct fake_pci_bus pci;
-    struct arena arena;
+    struct dma dma;
     struct processes processes;
     struct machine_device devices[MACHINE_DEVICES]; /* the first is the NIC at the wire */
     unsigned device_count;
