@@ -188,7 +188,7 @@ static bool arp_check(struct stack *s, const struct arp_packet *arp, size_t len)
         stack_drop(s, DROP_ARP_OP);
         return false;
     }
-    /* No host has a group address (threats A7), and ours is nobody else's. */
+    /* No host has a group address (threats A7), and no other host has ours. */
     if ((arp->sha[0] & 1) || mem_equal(arp->sha, s->netdev->mac, MAC_LEN)) {
         stack_drop(s, DROP_ARP_ADDRESS);
         return false;

@@ -8,7 +8,7 @@
 
 static const uint8_t eth_broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
-/* Bytes of a tag with VLAN 0 that stands before the type of a frame. */
+/* Bytes of a tag with VLAN 0 before the type of a frame. */
 static size_t priority_tag(const uint8_t *frame, size_t len)
 {
     const struct vlan_tag *tag = (const struct vlan_tag *)(frame + 2 * MAC_LEN);

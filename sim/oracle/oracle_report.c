@@ -118,8 +118,7 @@ struct ack report_values(const struct decoded *d)
     };
 }
 
-/* What a server leaves out is as in its offer or in the lease; a time that nobody said is an hour.
- */
+/* Values missing in a message are those of the offer or the lease; the default time is an hour. */
 uint32_t report_ack(struct oracles *o, const struct decoded *d)
 {
     struct report *r = &o->report;

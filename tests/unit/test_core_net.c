@@ -173,7 +173,7 @@ static void a6_a7_odd_senders_are_not_learned(void **state)
     }
     input(x, frame, build_arp(frame, 2, group, PEER, OWN));
     expect_drop(x, DROP_ARP_ADDRESS);
-    input(x, frame, build_arp(frame, 1, own_mac, PEER, OWN)); /* nobody else has our MAC */
+    input(x, frame, build_arp(frame, 1, own_mac, PEER, OWN)); /* no other host has our MAC */
     expect_drop(x, DROP_ARP_ADDRESS);
     assert_memory_equal(entry(x, PEER)->mac, peer_mac, 6);
     input(x, frame, build_arp(frame, 1, other_mac, 0, OWN)); /* a probe is answered */
