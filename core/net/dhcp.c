@@ -19,7 +19,8 @@ enum { REQUEST_TRIES_MAX = 4 };
 #define RENEW_INTERVAL_MIN_NS (60 * NS_PER_S)
 /* The wait after a NAK; section 3.1(5) requires it after a DECLINE. */
 #define NAK_WAIT_NS (10 * NS_PER_S)
-/* A shorter lease could not be renewed in time; of a server that says none, a common one. */
+/* A shorter lease could not be renewed in time; the default lease time of a server that sends
+ * none. */
 enum { LEASE_MIN_S = 8, LEASE_DEFAULT_S = 3600 };
 
 /* ---- the one setter of the state ---- */
@@ -133,7 +134,7 @@ static bool mask_is_contiguous(uint32_t mask)
     return mask != 0 && (host & (host + 1)) == 0;
 }
 
-/* What a message leaves out is as it was in the offer, or in the lease that is renewed. */
+/* Values missing in a message are those of the offer, or of the lease being renewed. */
 static void lease_complete(struct dhcp_lease *l, const struct dhcp_lease *known)
 {
     l->mask = l->mask ? l->mask : known->mask;
@@ -142,7 +143,7 @@ static void lease_complete(struct dhcp_lease *l, const struct dhcp_lease *known)
     l->lease_s = l->lease_s ? l->lease_s : known->lease_s;
 }
 
-/* A router is on our network, or on the link if that network is our address alone. */
+/* A router must be on our network, or on the link if the network is only our address. */
 static bool router_check(const struct dhcp_lease *l)
 {
     if (l->gateway == l->addr)

@@ -57,8 +57,8 @@ static int error_meaning(uint8_t type, uint8_t code, bool *hard)
     return code == ICMP_UNREACHABLE_TOO_BIG ? ERR_MSGSIZE : ERR_UNREACH;
 }
 
-/* The MTU of the path, from an error about a packet of `total` bytes; 0: the error is another one,
- * or says nothing that can be true. Old routers leave the field 0: RFC 1191 section 7.1. */
+/* The MTU of the path, from an error about a packet of `total` bytes; 0: another error, or an
+ * impossible value. Old routers leave the field 0: RFC 1191 section 7.1. */
 static uint32_t path_mtu(const struct icmp_header *icmp, uint32_t total)
 {
     static const uint16_t plateaus[] = {1492, 1006, 508, 296, IPV4_MTU_MIN};

@@ -107,7 +107,7 @@ void eth_output(struct stack *s, uint8_t *frame, size_t len, const uint8_t dst[6
 void ipv4_input(struct stack *s, const uint8_t *packet, size_t len, enum ipv4_way way);
 /* The interface for packets to `dst`: frames for ipv4_output() come from its alloc(). */
 struct netdev *ipv4_route(struct stack *s, uint32_t dst);
-/* Is there a next hop to `dst`: this host, its network, or a router? */
+/* True if there is a next hop to `dst`: this host, its network, or a router. */
 bool ipv4_has_route(const struct stack *s, uint32_t dst);
 /* A buffer for a reply to `dst`, or NULL: counted as dropped, without a retry. */
 uint8_t *ipv4_alloc_answer(struct stack *s, uint32_t dst);
@@ -138,7 +138,7 @@ void dgram_echo_reply(struct stack *s, uint32_t src, uint16_t id, uint16_t seq,
 void dgram_icmp_error(struct stack *s, bool echo, uint16_t local_port, uint32_t remote, int error);
 
 void tcp_input(struct stack *s, const struct ipv4_packet *packet);
-/* An ICMP error about the segment `seq`; `mtu`: what the path takes instead, or 0. */
+/* An ICMP error about the segment `seq`; `mtu`: that of the path, or 0. */
 void tcp_icmp_error(struct stack *s, uint16_t local_port, uint32_t remote, uint16_t remote_port,
                     uint32_t seq, int error, bool hard, uint32_t mtu);
 

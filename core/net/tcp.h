@@ -102,7 +102,7 @@ struct tcp_conn {
     bool resend;               /* the segment at snd_una, once */
     uint8_t resend_reason;     /* enum retransmit_reason */
     bool probe;                /* one byte beyond a closed window */
-    bool override;             /* what the window allows, even if it is silly */
+    bool override;             /* as much as the window allows, even a silly one */
     unsigned segments_unacked; /* full segments received since the last ACK sent */
 
     /* RFC 6298. */
@@ -117,7 +117,7 @@ struct tcp_conn {
     uint32_t cwnd, ssthresh, recover;
     uint32_t bytes_acked; /* since cwnd last grew, in congestion avoidance */
     unsigned dup_acks;
-    uint32_t dup_flight; /* in flight when the first of them came */
+    uint32_t dup_flight; /* in flight at the first of them */
     bool recovering;
 
     /* RFC 5961 section 7. */
@@ -155,9 +155,8 @@ int tcp_bind(struct tcp_conn *c, uint16_t port);
 /* 0, ERR_INVAL. `backlog` is cut to 1..TCP_BACKLOG_MAX. */
 int tcp_listen(struct tcp_conn *c, unsigned backlog);
 
-/* Begin to connect (the SYN leaves with the next tcp_output): 0, ERR_ADDR, ERR_UNREACH, ERR_ISCONN,
- * ERR_INVAL.
- * tcp_connected() then returns ERR_AGAIN until it is 0 or an error. */
+/* Start to connect (the next tcp_output() sends the SYN): 0, ERR_ADDR, ERR_UNREACH, ERR_ISCONN,
+ * ERR_INVAL. tcp_connected() then returns ERR_AGAIN until it is 0 or an error. */
 int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port);
 int tcp_connected(struct tcp_conn *c);
 

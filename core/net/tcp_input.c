@@ -762,8 +762,8 @@ void tcp_input(struct stack *s, const struct ipv4_packet *p)
     INVARIANTS(tcp_invariants(c));
 }
 
-/* The path takes smaller packets only: what is in flight is cut anew. It was not lost, so the
- * congestion window stays (RFC 1191 section 6.5). */
+/* The path MTU is smaller: data in flight is segmented again. It was not lost to congestion, so the
+ * congestion window is kept (RFC 1191 section 6.5). */
 static void take_path_mtu(struct tcp_conn *c, uint32_t mtu)
 {
     uint32_t mss = mtu - sizeof(struct ipv4_header) - sizeof(struct tcp_header);

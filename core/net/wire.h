@@ -22,7 +22,7 @@ struct eth_header {
 };
 _Static_assert(sizeof(struct eth_header) == 14, "RFC 894");
 
-/* Between the addresses and the type: 802.1Q. Of VLAN 0 it is a priority, and no VLAN. */
+/* Between the addresses and the type: 802.1Q. VLAN 0 means a priority without a VLAN. */
 struct vlan_tag {
     be16 type, control;
 };
