@@ -59,17 +59,21 @@ enter() { # enter FOLDER LOWER USER COMMAND
     unshare --mount --pid --fork --kill-child sh -c "$ENTER" enter "$1" "$2" "$archives" "$3" "$4" </dev/null
 }
 
-# A root that is kept: RELEASE/NAME, an overlay on RELEASE/minimal, made by a command.
+# A root that is kept: RELEASE/NAME, an overlay on RELEASE/minimal, made by a command; and again when
+# that or the set-up has changed.
 layer() { # layer NAME COMMAND
     made=$base/$release/$1
-    [ -d "$made" ] && return
+    sum=$(echo "$2" | cat - "$here/tools/setup.sh" | cksum)
+    [ -d "$made" ] && [ "$(cat "$made.sum" 2>/dev/null)" = "$sum" ] && return
     echo "making $release $1" >&2
+    rm -rf "$made"
     mkdir -p "$made.new/upper"
     checkout "$made.new/upper" root
     enter "$made.new" "$base/$release/minimal" root "apt-get update -qq && $2" >"$base/logs/$release-$1.log" 2>&1 ||
         { echo "drywire: $release $1 failed: $base/logs/$release-$1.log" >&2; exit 1; }
     rm -rf "$made.new/upper/home"
     mv "$made.new/upper" "$made"
+    echo "$sum" >"$made.sum"
     rm -rf "$made.new"
 }
 
