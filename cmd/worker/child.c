@@ -210,10 +210,10 @@ static void child_tidy_file(const char *path, bool stays)
         unlink(path);
 }
 
-void child_tidy(const struct job *job)
+void child_tidy(const struct job *job, bool failed)
 {
-    child_tidy_file(job->pcap, job->pcap_stays);
-    child_tidy_file(job->trace, job->trace_stays);
+    child_tidy_file(job->pcap, job->pcap_stays || failed);
+    child_tidy_file(job->trace, job->trace_stays || failed);
 }
 
 void child_job(const struct job *job, struct run_context *c, struct verdict *verdict)
@@ -278,7 +278,7 @@ void child_job(const struct job *job, struct run_context *c, struct verdict *ver
         child_repeat(c, job->scenario, &ro, job->repeat);
     comparison_free(&comparison);
     if (verdict->failure.kind == FAILURE_NONE)
-        child_tidy(job);
+        child_tidy(job, false);
     alarm(0);
     running = NULL;
     verdict->finished = true;

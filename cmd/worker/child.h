@@ -54,9 +54,9 @@ struct job {
 void child_job(const struct job *job, struct run_context *c, struct verdict *verdict);
 void child_watch_signals(void);
 
-/* Remove the files of a run that has passed or was stopped: partial ones, and those only kept for a
- * failure. */
-void child_tidy(const struct job *job);
+/* Remove the files of a run that has ended or was stopped: partial ones, and those only kept for a
+ * failure, unless it has failed. */
+void child_tidy(const struct job *job, bool failed);
 
 /* Call fn(ctx) in a child and return its result, an exit code. A crash becomes EXIT_FAIL, the alarm
  * EXIT_LIVELOCK, each after a line on stderr. */

@@ -213,8 +213,7 @@ static void pool_abandon(struct crew *c)
         if (!w->busy)
             continue;
         c->pool->job(c->pool->ctx, w->index, job);
-        if (w->verdict->failure.kind == FAILURE_NONE)
-            child_tidy(job);
+        child_tidy(job, w->verdict->failure.kind != FAILURE_NONE);
     }
     free(job);
 }
