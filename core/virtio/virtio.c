@@ -74,11 +74,12 @@ int virtio_negotiate(struct virtio_device *d, uint64_t wanted)
 static void config_copy(struct virtio_device *d, uint32_t offset, uint8_t *buf, unsigned len,
                         unsigned width)
 {
-    for (unsigned i = 0; i < len; i += width) {
-        uint32_t v = d->transport->config_read(d, offset + i, width);
+    uint32_t v = 0;
 
-        for (unsigned k = 0; k < width && i + k < len; k++)
-            buf[i + k] = (uint8_t)(v >> (8 * k));
+    for (unsigned i = 0; i < len; i++) {
+        if (i % width == 0)
+            v = d->transport->config_read(d, offset + i, width);
+        buf[i] = (uint8_t)(v >> (8 * (i % width)));
     }
 }
 
