@@ -101,7 +101,7 @@ void tcp_enter_time_wait(struct tcp_conn *c)
     c->linger_at_ns = c->stack->now_ns + 2 * TCP_MSL_NS;
 }
 
-struct tcp_conn *tcp_allocate(struct stack *s)
+struct tcp_conn *tcp_find_free(struct stack *s)
 {
     struct tcp_conn *oldest = 0;
 
@@ -119,6 +119,23 @@ struct tcp_conn *tcp_allocate(struct stack *s)
     }
     if (oldest)
         tcp_end(oldest); /* if the table is full, the oldest TIME_WAIT ends early */
+    return oldest;
+}
+
+struct tcp_conn *tcp_allocate(struct stack *s)
+{
+    struct tcp_conn *c = tcp_find_free(s), *oldest = 0;
+
+    if (c)
+        return c;
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        c = &s->tcp[i];
+        if (c->state == TCP_SYN_RECEIVED && c->listener &&
+            (!oldest || c->first_unacked_ns < oldest->first_unacked_ns))
+            oldest = c;
+    }
+    if (oldest)
+        tcp_end(oldest);
     return oldest;
 }
 

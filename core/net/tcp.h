@@ -72,6 +72,7 @@ struct tcp_conn {
     bool passive;              /* came from a LISTEN: MUST-11 */
     struct tcp_conn *listener; /* until it is accepted */
     unsigned backlog;          /* of a LISTEN */
+    uint64_t cookie_ns;        /* of a LISTEN: when a SYN cookie was sent last; 0: never */
     int error;                 /* why it ended; returned to the program */
     int soft_error;            /* last ICMP hint: SHLD-25 */
 

@@ -107,60 +107,12 @@ static void establish(struct tcp_conn *c, const struct tcp_segment *g)
         tcp_move(c, TCP_FIN_WAIT_1);
 }
 
-static void take_irs(struct tcp_conn *c, const struct tcp_segment *g)
+void tcp_take_irs(struct tcp_conn *c, const struct tcp_segment *g)
 {
     c->irs = g->seq;
     c->rcv_nxt = c->rcv_read = g->seq + 1;
     c->rcv_adv = c->rcv_nxt;
     take_mss(c, g);
-}
-
-/* ---- LISTEN: section 3.10.7.2 ---- */
-
-static unsigned children_waiting(const struct tcp_conn *listener)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < TCP_CONNS; i++)
-        n += listener->stack->tcp[i].listener == listener;
-    return n;
-}
-
-/* `above`: what the initial number must exceed, of an earlier connection of this pair; NULL: none.
- */
-static void input_listen(struct tcp_conn *listener, const struct ipv4_packet *p,
-                         const struct tcp_segment *g, const uint32_t *above)
-{
-    struct stack *s = listener->stack;
-    struct tcp_conn *c;
-    uint32_t iss;
-
-    if (g->flags & TCP_RST)
-        return;
-    if (g->flags & TCP_ACK) {
-        tcp_reset_reply(s, p, g);
-        return;
-    }
-    if (!(g->flags & TCP_SYN)) {
-        stack_drop(s, DROP_TCP_FLAGS);
-        return;
-    }
-    c = children_waiting(listener) < listener->backlog ? tcp_allocate(s) : 0;
-    if (!c) { /* the peer will ask again */
-        stack_drop(s, DROP_TCP_BACKLOG);
-        return;
-    }
-    c->passive = true;
-    c->listener = listener;
-    c->local_addr = p->dst;
-    c->local_port = g->dst_port;
-    c->remote_addr = p->src;
-    c->remote_port = g->src_port;
-    iss = tcp_isn(c);
-    tcp_start(c, above && seq_le(iss, *above) ? *above + 1 : iss);
-    take_irs(c, g);
-    c->snd_wnd = g->wnd;
-    tcp_move(c, TCP_SYN_RECEIVED);
 }
 
 /* ---- SYN-SENT: section 3.10.7.3 ---- */
@@ -189,7 +141,7 @@ static void input_syn_sent(struct tcp_conn *c, const struct ipv4_packet *p,
         stack_drop(c->stack, DROP_TCP_FLAGS);
         return;
     }
-    take_irs(c, g);
+    tcp_take_irs(c, g);
     if (!ack) { /* simultaneous open: MUST-10 */
         c->snd_wnd = g->wnd;
         c->snd_nxt = c->iss;
@@ -710,7 +662,7 @@ static void reopen(struct tcp_conn *c, const struct ipv4_packet *p, const struct
     tcp_end(c);
     listener = find(s, p->src, g->src_port, g->dst_port);
     if (listener)
-        input_listen(listener, p, g, &above);
+        tcp_input_listen(listener, p, g, &above);
     else
         tcp_reset_reply(s, p, g);
 }
@@ -739,9 +691,13 @@ void tcp_input(struct stack *s, const struct ipv4_packet *p)
         tcp_reset_reply(s, p, &g);
         return;
     }
+    if (c->state == TCP_LISTEN) {
+        c = tcp_input_listen(c, p, &g, 0);
+        if (!c)
+            return;
+    }
     switch (c->state) {
     case TCP_LISTEN:
-        input_listen(c, p, &g, 0);
         break;
     case TCP_SYN_SENT:
         input_syn_sent(c, p, &g);

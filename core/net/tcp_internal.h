@@ -1,6 +1,6 @@
 /*
  * Shared by the files of TCP: tcp.c (lifetime of a connection, sockets), tcp_timer.c, tcp_input.c,
- * tcp_output.c.
+ * tcp_listen.c, tcp_output.c.
  */
 #ifndef DRYWIRE_TCP_INTERNAL_H
 #define DRYWIRE_TCP_INTERNAL_H
@@ -29,7 +29,10 @@ void tcp_end(struct tcp_conn *c);
 
 void tcp_enter_time_wait(struct tcp_conn *c);
 
-/* A block for a child of a listener, or NULL. */
+/* A block that nothing uses, perhaps one in TIME-WAIT, or NULL. */
+struct tcp_conn *tcp_find_free(struct stack *s);
+
+/* The same; without one the oldest half-open child of a listener ends for it. */
 struct tcp_conn *tcp_allocate(struct stack *s);
 
 /* Initial sequence number of a connection whose addresses and ports are set: RFC 6528. */
@@ -74,6 +77,18 @@ void tcp_send_reset(struct tcp_conn *c);
 
 /* The invariants of a connection between calls of these functions. */
 void tcp_invariants(const struct tcp_conn *c);
+
+/* A SYN-ACK for a SYN, of which nothing is kept. */
+void tcp_send_cookie(struct stack *s, const struct ipv4_packet *p, const struct tcp_segment *syn,
+                     uint32_t iss);
+
+/* The sequence numbers and the MSS of the peer's SYN. */
+void tcp_take_irs(struct tcp_conn *c, const struct tcp_segment *syn);
+
+/* A segment for a listener: the child whose segment it is, or NULL: nothing more is to be done.
+ * `above`: what the initial number of a new child must exceed, or NULL. */
+struct tcp_conn *tcp_input_listen(struct tcp_conn *listener, const struct ipv4_packet *p,
+                                  const struct tcp_segment *g, const uint32_t *above);
 
 /* A received segment, checked and in host order. */
 struct tcp_segment {

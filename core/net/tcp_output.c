@@ -47,6 +47,15 @@ static void segment_send(struct stack *s, uint8_t *frame, const struct tcp_heade
     ipv4_output(s, frame, src, dst, IP_PROTOCOL_TCP, total);
 }
 
+/* The only option, in a SYN: what this interface can receive. */
+static void mss_option(uint8_t *frame, const struct netdev *dev)
+{
+    uint16_t mss = (uint16_t)(dev->mtu - 40);
+    const uint8_t option[TCP_OPTION_MSS_LEN] = {2, 4, (uint8_t)(mss >> 8), (uint8_t)mss};
+
+    mem_copy(frame + FRAME_IP_PAYLOAD + sizeof(struct tcp_header), option, sizeof(option));
+}
+
 static void acknowledged(struct tcp_conn *c)
 {
     c->ack_now = false;
@@ -80,12 +89,8 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
     if (!frame)
         return false;
     payload = frame + FRAME_IP_PAYLOAD + sizeof(struct tcp_header);
-    if (syn) {
-        uint16_t mss = (uint16_t)(dev->mtu - 40);
-        const uint8_t option[TCP_OPTION_MSS_LEN] = {2, 4, (uint8_t)(mss >> 8), (uint8_t)mss};
-
-        mem_copy(payload, option, sizeof(option));
-    }
+    if (syn)
+        mss_option(frame, dev);
     if (len) {
         copy_from_ring(c, payload, seq, len);
         if (seq + len == tcp_snd_end(c))
@@ -317,6 +322,26 @@ void tcp_reset_reply(struct stack *s, const struct ipv4_packet *p, const struct 
                      .flags = TCP_RST | (ack ? 0 : TCP_ACK),
                  },
                  p->dst, p->src, 0, 0);
+}
+
+void tcp_send_cookie(struct stack *s, const struct ipv4_packet *p, const struct tcp_segment *syn,
+                     uint32_t iss)
+{
+    uint8_t *frame = ipv4_alloc_answer(s, p->src);
+
+    if (!frame)
+        return;
+    mss_option(frame, ipv4_route(s, p->src));
+    segment_send(s, frame,
+                 &(struct tcp_header){
+                     .src_port = be16_of(syn->dst_port),
+                     .dst_port = be16_of(syn->src_port),
+                     .seq = be32_of(iss),
+                     .ack = be32_of(syn->seq + 1),
+                     .flags = TCP_SYN | TCP_ACK,
+                     .window = be16_of(TCP_WINDOW_MAX),
+                 },
+                 p->dst, p->src, TCP_OPTION_MSS_LEN, 0);
 }
 
 /* At most ten in five seconds per connection. */

@@ -53,7 +53,8 @@
     X(RNG_DEVICE, MARK, "virtiorngd", "mmio=%x irq=%u version=%u queue=%u")                        \
     X(RNG_PCI, MARK, "virtiorngd", "pci=%P irq=%u transport=%I queue=%u")                          \
     X(RNG_SEEDED, MARK, "virtiorngd", "seeded bytes=%u requests=%u")                               \
-    X(RNG_FAILED, MARK, "virtiorngd", "failed reason=%V value=%x")
+    X(RNG_FAILED, MARK, "virtiorngd", "failed reason=%V value=%x")                                 \
+    X(TCP_COOKIE, DETAIL, "tcp", "cookie local=%u remote=%i:%u")
 
 /* Why a received packet, or one that could not be sent, was dropped. X(id, word). */
 #define DROP_REASONS(X)                                                                            \

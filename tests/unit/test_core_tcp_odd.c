@@ -185,6 +185,133 @@ static void duplicates_of_the_ack_that_ends_a_timeout_resend_nothing(void **stat
     tcp_close(c);
 }
 
+/* ---- SYN floods ---- */
+
+static struct tcp_conn *flooded(struct stack_test *x, unsigned backlog)
+{
+    struct tcp_conn *l;
+
+    at_ms(x, 0);
+    tcp_open(&x->s, &l);
+    tcp_bind(l, 7);
+    tcp_listen(l, backlog);
+    x->own_port = 7;
+    for (x->peer_port = 1000; x->peer_port < 2000; x->peer_port++)
+        seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0);
+    run(x);
+    x->read = x->sent_count;
+    return l;
+}
+
+/* The SYN-ACK for a SYN from `port`, which is a cookie. */
+static void cookie(struct stack_test *x, uint16_t port)
+{
+    struct decoded d;
+
+    x->peer_port = port;
+    seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0);
+    d = next_sent(x);
+    assert_int_equal(d.tcp_flags, TCP_SYN | TCP_ACK);
+    assert_int_equal(d.tcp_ack - x->peer_iss, 1);
+    assert_int_equal(d.tcp_mss, 1460);
+    x->own_iss = d.tcp_seq;
+}
+
+/* RFC 4987: forged SYNs take no block from anyone, and a good client is served meanwhile. */
+static void a_syn_flood_keeps_no_good_client_out(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *l = flooded(x, 4), *c;
+    uint8_t buf[10];
+    unsigned used = 0;
+
+    for (unsigned i = 0; i < TCP_CONNS; i++)
+        used += x->s.tcp[i].state != TCP_CLOSED;
+    assert_int_equal(used, 5);
+    cookie(x, 40000);
+    seg_in(x, TCP_ACK, 1, 1, 65535, "hello", 5); /* its bare ACK was lost */
+    assert_int_equal(tcp_accept(l, &c), 0);
+    assert_int_equal(c->remote_port, 40000);
+    assert_int_equal(c->mss, 1460);
+    assert_int_equal(read_bytes(c, buf, sizeof(buf)), 5);
+    write_bytes(c, bytes, 10);
+    run(x);
+    expect_seg(x, TCP_ACK, 1, 6, 10);
+    seg_in(x, TCP_ACK | TCP_FIN, 6, 11, 65535, 0, 0);
+    tcp_close(c);
+    run(x);
+    expect_seg(x, TCP_FIN | TCP_ACK, 11, 7, 0);
+    seg_in(x, TCP_ACK, 7, 12, 65535, 0, 0);
+    tcp_close(l);
+}
+
+static void a_cookie_counts_once_for_its_connection_and_for_two_minutes(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *l = flooded(x, 1), *c;
+
+    cookie(x, 40000);
+    seg_in(x, TCP_ACK, 1, 9, 65535, 0, 0); /* another number */
+    seg_in(x, TCP_ACK, 2, 1, 65535, 0, 0); /* another SYN */
+    x->peer_port++;                        /* another port */
+    seg_in(x, TCP_ACK, 1, 1, 65535, 0, 0);
+    x->peer_port--;
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(next_sent(x).tcp_flags, TCP_RST);
+    assert_int_equal(tcp_accept(l, &c), ERR_AGAIN);
+    at_ms(x, 63000);
+    seg_in(x, TCP_ACK, 1, 1, 65535, 0, 0);
+    assert_int_equal(tcp_accept(l, &c), 0);
+    tcp_abort(c, ERR_RESET);
+    tcp_close(c);
+    x->read = x->sent_count;
+    at_ms(x, 200000);
+    seg_in(x, TCP_ACK, 1, 1, 65535, 0, 0);
+    assert_int_equal(next_sent(x).tcp_flags, TCP_RST);
+    tcp_close(l);
+}
+
+static void what_waits_for_accept_bounds_cookies_too(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *l = flooded(x, 1), *c;
+
+    cookie(x, 40000);
+    seg_in(x, TCP_ACK, 1, 1, 65535, 0, 0);
+    x->peer_port = 40001;
+    seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0); /* one waits: no cookie that cannot be honoured */
+    run(x);
+    expect_quiet(x);
+    assert_int_equal(tcp_accept(l, &c), 0);
+    assert_int_equal(c->remote_port, 40000);
+    tcp_abort(c, ERR_RESET);
+    tcp_close(c);
+    tcp_close(l);
+}
+
+/* A program's own connection goes before a half-open one of a peer. */
+static void half_open_connections_make_room_for_our_own(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *l[2], *c;
+    unsigned n = 0;
+
+    l[0] = flooded(x, 8);
+    tcp_open(&x->s, &l[1]);
+    tcp_bind(l[1], 8);
+    tcp_listen(l[1], 8);
+    x->own_port = 8;
+    for (x->peer_port = 1000; x->peer_port < 1010; x->peer_port++)
+        seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0);
+    for (unsigned i = 0; i < TCP_CONNS; i++)
+        n += x->s.tcp[i].state != TCP_CLOSED;
+    assert_int_equal(n, TCP_CONNS);
+    assert_int_equal(tcp_open(&x->s, &c), 0);
+    tcp_close(c);
+    tcp_close(l[0]);
+    tcp_close(l[1]);
+}
+
 /* ---- the path ---- */
 
 /* "Fragmentation needed" about the packet of `total` bytes at `seq`. */
@@ -350,6 +477,10 @@ int main(void)
         T(a_silly_window_holds_data_back_for_half_a_second_only),
         T(a_peer_that_sends_but_never_acknowledges_is_given_up),
         T(duplicates_of_the_ack_that_ends_a_timeout_resend_nothing),
+        T(a_syn_flood_keeps_no_good_client_out),
+        T(a_cookie_counts_once_for_its_connection_and_for_two_minutes),
+        T(what_waits_for_accept_bounds_cookies_too),
+        T(half_open_connections_make_room_for_our_own),
         T(a_path_that_takes_less_gets_smaller_segments),
         T(a_fin_counts_where_the_data_ends),
         T(a_close_before_crossing_syns_are_acknowledged_waits_for_the_ack),
