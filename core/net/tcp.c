@@ -122,6 +122,15 @@ struct tcp_conn *tcp_find_free(struct stack *s)
     return oldest;
 }
 
+/* No program has it: a child whose peer has not acknowledged our SYN, or one that the program has
+ * closed and that has not ended yet. */
+static bool without_program(const struct tcp_conn *c)
+{
+    if (c->owned || c->state == TCP_CLOSED)
+        return false;
+    return c->listener ? c->state == TCP_SYN_RECEIVED : c->state != TCP_LISTEN;
+}
+
 struct tcp_conn *tcp_allocate(struct stack *s)
 {
     struct tcp_conn *c = tcp_find_free(s), *oldest = 0;
@@ -130,12 +139,13 @@ struct tcp_conn *tcp_allocate(struct stack *s)
         return c;
     for (unsigned i = 0; i < TCP_CONNS; i++) {
         c = &s->tcp[i];
-        if (c->state == TCP_SYN_RECEIVED && c->listener &&
-            (!oldest || c->first_unacked_ns < oldest->first_unacked_ns))
+        if (without_program(c) && (!oldest || c->first_unacked_ns < oldest->first_unacked_ns))
             oldest = c;
     }
-    if (oldest)
+    if (oldest) {
+        tcp_send_reset(oldest);
         tcp_end(oldest);
+    }
     return oldest;
 }
 

@@ -32,7 +32,7 @@ void tcp_enter_time_wait(struct tcp_conn *c);
 /* A block that nothing uses, perhaps one in TIME-WAIT, or NULL. */
 struct tcp_conn *tcp_find_free(struct stack *s);
 
-/* The same; without one the oldest half-open child of a listener ends for it. */
+/* The same; without one the oldest ends that no program has, half-open or closed already. */
 struct tcp_conn *tcp_allocate(struct stack *s);
 
 /* Initial sequence number of a connection whose addresses and ports are set: RFC 6528. */

@@ -312,6 +312,32 @@ static void half_open_connections_make_room_for_our_own(void **state)
     tcp_close(l[1]);
 }
 
+/* What a program has closed keeps a block until the peer lets it end: the oldest goes first. */
+static void closed_connections_make_room_for_new_ones(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *c, *first = 0;
+    struct decoded d;
+
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        x->peer_port = (uint16_t)(80 + i);
+        c = connected(x, 0); /* its window stays closed */
+        first = first ? first : c;
+        write_bytes(c, bytes, 100);
+        at_ms(x, 10 * i);
+        tcp_close(c);
+    }
+    assert_int_equal(first->state, TCP_FIN_WAIT_1);
+    run(x);
+    x->read = x->sent_count;
+    assert_int_equal(tcp_open(&x->s, &c), 0);
+    assert_ptr_equal(c, first);
+    d = next_sent(x);
+    assert_int_equal(d.tcp_flags, TCP_RST | TCP_ACK);
+    assert_int_equal(d.dst_port, 80);
+    tcp_close(c);
+}
+
 /* ---- the path ---- */
 
 /* "Fragmentation needed" about the packet of `total` bytes at `seq`. */
@@ -481,6 +507,7 @@ int main(void)
         T(a_cookie_counts_once_for_its_connection_and_for_two_minutes),
         T(what_waits_for_accept_bounds_cookies_too),
         T(half_open_connections_make_room_for_our_own),
+        T(closed_connections_make_room_for_new_ones),
         T(a_path_that_takes_less_gets_smaller_segments),
         T(a_fin_counts_where_the_data_ends),
         T(a_close_before_crossing_syns_are_acknowledged_waits_for_the_ack),
