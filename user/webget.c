@@ -20,6 +20,9 @@
 
 enum { WEBGET_BUFFER = 4096 };
 
+/* A server that is silent for so long is gone: TCP notices only what is sent (RFC 9293 MAY-5). */
+#define WEBGET_SILENCE_NS (900 * UINT64_C(1000000000))
+
 /* The result of one run. */
 struct download {
     bool quiet;
@@ -114,6 +117,16 @@ static int response_done(const struct download *d)
 }
 
 /* Read the response to its end and report the result; returns the exit status. */
+/* As sys_read(), but ERR_TIMEDOUT after WEBGET_SILENCE_NS without a byte. */
+static int64_t read_in_time(int fd, uint8_t *buffer, size_t size)
+{
+    int ready = wait_for(fd, POLL_IN, WEBGET_SILENCE_NS);
+
+    if (ready <= 0)
+        return ready < 0 ? ready : ERR_TIMEDOUT;
+    return sys_read(fd, buffer, size);
+}
+
 static int response_read(int fd, bool quiet)
 {
     struct download d = {.quiet = quiet, .sum = SUM_START};
@@ -121,7 +134,7 @@ static int response_read(int fd, bool quiet)
 
     http_response_start(&d.response);
     while (!http_response_over(&d.response)) {
-        int64_t n = sys_read(fd, buffer, sizeof(buffer));
+        int64_t n = read_in_time(fd, buffer, sizeof(buffer));
         int err = 0;
 
         if (n < 0)
