@@ -116,7 +116,6 @@ static int response_done(const struct download *d)
     return 0;
 }
 
-/* Read the response to its end and report the result; returns the exit status. */
 /* As sys_read(), but ERR_TIMEDOUT after WEBGET_SILENCE_NS without a byte. */
 static int64_t read_in_time(int fd, uint8_t *buffer, size_t size)
 {
@@ -127,6 +126,7 @@ static int64_t read_in_time(int fd, uint8_t *buffer, size_t size)
     return sys_read(fd, buffer, size);
 }
 
+/* Read the response to its end and report the result; returns the exit status. */
 static int response_read(int fd, bool quiet)
 {
     struct download d = {.quiet = quiet, .sum = SUM_START};
