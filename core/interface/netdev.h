@@ -33,6 +33,7 @@ struct netdev {
     void *ctx;
     uint8_t mac[MAC_LEN];
     uint16_t mtu; /* NETDEV_MTU_MIN..NETDEV_MTU_MAX: largest IP packet */
+    bool link;    /* up, as the driver saw last */
 
     /* The next received frame: true and *view, or false when there is none now. */
     bool (*receive)(void *ctx, struct frame_view *view);

@@ -35,11 +35,15 @@ static bool dhcp_may_move(enum dhcp_state from, enum dhcp_state to)
     case DHCP_REQUESTING:
         return from == DHCP_SELECTING;
     case DHCP_BOUND:
-        return from == DHCP_REQUESTING || from == DHCP_RENEWING || from == DHCP_REBINDING;
+        return from == DHCP_REQUESTING || from == DHCP_RENEWING || from == DHCP_REBINDING ||
+               from == DHCP_REBOOTING;
     case DHCP_RENEWING:
         return from == DHCP_BOUND;
     case DHCP_REBINDING:
         return from == DHCP_RENEWING;
+    case DHCP_REBOOTING:
+        return from == DHCP_BOUND || from == DHCP_RENEWING || from == DHCP_REBINDING ||
+               from == DHCP_REBOOTING;
     }
     return false;
 }
@@ -107,6 +111,16 @@ static void send_request(struct stack *s)
                                       .secs = d->secs,
                                       .requested = d->offer.addr,
                                       .server = d->offer.server});
+    set_backoff(s);
+}
+
+/* REBOOTING: option 50, and neither ciaddr nor option 54 (section 4.3.2). */
+static void send_confirmation(struct stack *s)
+{
+    struct dhcp_client *d = &s->dhcp;
+
+    d->request_ns = s->now_ns;
+    dhcp_send(s, &(struct dhcp_build){.type = DHCP_REQUEST, .xid = d->xid, .requested = s->addr});
     set_backoff(s);
 }
 
@@ -207,7 +221,7 @@ static void lease_lost(struct stack *s, enum lease_lost_reason reason)
 static void lease_taken(struct stack *s, const struct dhcp_lease *l)
 {
     struct dhcp_client *d = &s->dhcp;
-    bool renewed = d->state != DHCP_REQUESTING;
+    bool renewed = d->state == DHCP_RENEWING || d->state == DHCP_REBINDING;
 
     d->lease = *l;
     lease_times(s, l);
@@ -246,8 +260,8 @@ static void input_offer(struct stack *s, struct dhcp_lease *l)
 static void dhcp_input_ack(struct stack *s, struct dhcp_lease *l)
 {
     struct dhcp_client *d = &s->dhcp;
-    bool asked =
-        d->state == DHCP_REQUESTING || d->state == DHCP_RENEWING || d->state == DHCP_REBINDING;
+    bool asked = d->state == DHCP_REQUESTING || d->state == DHCP_RENEWING ||
+                 d->state == DHCP_REBINDING || d->state == DHCP_REBOOTING;
 
     if (!asked) {
         stack_drop(s, DROP_DHCP_STATE);
@@ -274,10 +288,11 @@ static void input_nak(struct stack *s, const struct dhcp_lease *l)
 {
     struct dhcp_client *d = &s->dhcp;
     uint32_t server = d->state == DHCP_REQUESTING ? d->offer.server : d->lease.server;
-    bool bound = d->state == DHCP_RENEWING || d->state == DHCP_REBINDING;
+    bool any_server = d->state == DHCP_REBINDING || d->state == DHCP_REBOOTING;
+    bool bound = d->state == DHCP_RENEWING || any_server;
 
     if ((d->state != DHCP_REQUESTING && !bound) ||
-        (l->server && l->server != server && d->state != DHCP_REBINDING)) {
+        (l->server && l->server != server && !any_server)) {
         stack_drop(s, DROP_DHCP_STATE);
         return;
     }
@@ -372,7 +387,27 @@ static void timer_due(struct stack *s)
     case DHCP_REBINDING:
         send_renewal(s, d->expiry_ns);
         break;
+    case DHCP_REBOOTING:
+        if (d->tries < REQUEST_TRIES_MAX) {
+            send_confirmation(s);
+        } else { /* the lease is good for the rest of its time: section 3.7 (4) */
+            dhcp_move(s, DHCP_BOUND);
+            d->timer_ns = d->t1_ns;
+        }
+        break;
     }
+}
+
+void dhcp_link_up(struct stack *s)
+{
+    if (!s->addr) {
+        dhcp_restart(s, s->now_ns);
+        return;
+    }
+    arp_flush(s);
+    begin_exchange(s);
+    dhcp_move(s, DHCP_REBOOTING);
+    send_confirmation(s);
 }
 
 void dhcp_poll(struct stack *s)

@@ -6,8 +6,9 @@
  *    ^  DISCOVER                |  NAK,       ^  ACK       |  NAK          |  NAK, expiry
  *    +--------------------------+  no answer  +------------+---------------+----> INIT
  *
- * INIT-REBOOT is not built: an address is never used before the server confirmed it since power-on.
- * All state is in struct dhcp_client, inside struct stack.
+ * When the link comes back, a lease is confirmed in REBOOTING: ACK -> BOUND, NAK -> INIT, and
+ * without an answer it is as it was (section 3.7). After power-on there is none to confirm. All
+ * state is in struct dhcp_client, inside struct stack.
  */
 #ifndef DRYWIRE_DHCP_H
 #define DRYWIRE_DHCP_H
@@ -26,6 +27,7 @@ enum dhcp_state {
     DHCP_BOUND,
     DHCP_RENEWING,
     DHCP_REBINDING,
+    DHCP_REBOOTING,
 };
 
 #define DHCP_LEASE_FOREVER UINT32_C(0xffffffff)
@@ -45,7 +47,7 @@ struct dhcp_client {
     uint64_t timer_ns;       /* retransmission, T1 or T2 */
     uint64_t request_ns;     /* when the REQUEST went out: the lease counts from there */
     struct dhcp_lease offer; /* in SELECTING and REQUESTING */
-    struct dhcp_lease lease; /* in BOUND, RENEWING, REBINDING */
+    struct dhcp_lease lease; /* in BOUND, RENEWING, REBINDING, REBOOTING */
     uint64_t t1_ns, t2_ns, expiry_ns;
 };
 
@@ -53,6 +55,9 @@ void dhcp_init(struct stack *s);
 
 /* A datagram for port 68 arrived. Borrowed. */
 void dhcp_input(struct stack *s, uint32_t src, const uint8_t *bytes, size_t len);
+
+/* The link is up again, perhaps to another network. */
+void dhcp_link_up(struct stack *s);
 
 void dhcp_poll(struct stack *s);
 uint64_t dhcp_deadline(const struct stack *s);

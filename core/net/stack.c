@@ -37,6 +37,7 @@ void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev
     }
     TRACE0(p, TRACE_NET_READY);
     TRACE0(p, TRACE_NET_LOOPBACK);
+    s->link = netdev->link;
     dhcp_init(s);
 }
 
@@ -84,6 +85,9 @@ void stack_input(struct stack *s, const uint8_t *frame, size_t len)
 
 void stack_timers(struct stack *s)
 {
+    if (s->netdev->link && !s->link)
+        dhcp_link_up(s);
+    s->link = s->netdev->link;
     arp_poll(s);
     dhcp_poll(s);
     tcp_poll(s);

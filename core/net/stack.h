@@ -34,6 +34,7 @@ struct stack {
     uint16_t ip_id;
     struct rate icmp_errors;
 
+    bool link; /* of the device, at the last poll */
     struct arp_cache arp;
     struct dhcp_client dhcp;
     struct dgram_socket dgrams[DGRAM_SOCKETS];

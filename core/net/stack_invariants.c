@@ -75,6 +75,10 @@ static void dhcp_invariants(const struct stack *s)
         CHECK(d->tries >= 1);
         lease_invariants(s);
         break;
+    case DHCP_REBOOTING:
+        CHECK(d->tries >= 1);
+        lease_invariants(s);
+        break;
     case DHCP_REBINDING:
         CHECK(d->timer_ns <= d->expiry_ns);
         CHECK(d->tries >= 1);

@@ -198,14 +198,14 @@ static int read_config(struct virtio_net *n, struct rng *random)
 static void read_link(struct virtio_net *n)
 {
     uint8_t buf[2] = {VIRTIO_NET_S_LINK_UP, 0};
-    bool was_up = n->link_up;
+    bool was_up = n->netdev.link;
 
     if (virtio_has(&n->dev, VIRTIO_NET_F_STATUS) &&
         virtio_config_read(&n->dev, VIRTIO_NET_CONFIG_STATUS, buf, 2, 2))
         return;
-    n->link_up = buf[0] & VIRTIO_NET_S_LINK_UP;
-    if (n->link_up != was_up)
-        TRACE(n->dev.platform, TRACE_VNET_LINK, n->link_up);
+    n->netdev.link = buf[0] & VIRTIO_NET_S_LINK_UP;
+    if (n->netdev.link != was_up)
+        TRACE(n->dev.platform, TRACE_VNET_LINK, n->netdev.link);
 }
 
 static int make_slots(struct virtio_net *n, struct dma_memory *memory, unsigned max)
@@ -270,8 +270,8 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p,
         .alloc = net_alloc,
         .send = net_send,
         .free = net_free,
+        .link = true,
     };
-    n->link_up = true;
     n->check_ns = 0;
     n->check_due = false;
     n->interrupts = options->interrupts;
