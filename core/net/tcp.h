@@ -43,8 +43,9 @@ enum {
     TCP_CONNS = 16,
     TCP_RCV_BUFFER = 65536, /* powers of two: rings are indexed by sequence number */
     TCP_SND_BUFFER = 65536,
-    TCP_WINDOW_MAX = 65535, /* without window scaling */
-    TCP_OOO_MAX = 8,        /* separate ranges of out-of-order data; the farthest are dropped */
+    TCP_WINDOW_MAX = 65535,            /* without window scaling */
+    TCP_CWND_MAX = 2 * TCP_SND_BUFFER, /* more than can ever be in flight */
+    TCP_OOO_MAX = 8, /* separate ranges of out-of-order data; the farthest are dropped */
     TCP_BACKLOG_MAX = 8,
     TCP_MSS_DEFAULT = 536, /* MUST-15 */
 };

@@ -145,6 +145,7 @@ static void input_syn_sent(struct tcp_conn *c, const struct ipv4_packet *p,
     if (!ack) { /* simultaneous open: MUST-10 */
         c->snd_wnd = g->wnd;
         c->snd_nxt = c->iss;
+        c->ack_now = true; /* even if the peer's ACK of our SYN comes before our SYN-ACK leaves */
         tcp_move(c, TCP_SYN_RECEIVED);
         return;
     }
@@ -245,8 +246,7 @@ static void congestion_grow(struct tcp_conn *c, uint32_t acked)
             c->cwnd += c->mss;
         }
     }
-    if (c->cwnd > 2 * TCP_SND_BUFFER) /* more than can ever be in flight */
-        c->cwnd = 2 * TCP_SND_BUFFER;
+    c->cwnd = min_u32(c->cwnd, TCP_CWND_MAX);
 }
 
 /* RFC 5681 section 3.1 and 3.2, RFC 6582 section 3.2, for an ACK of `acked` new bytes. */
@@ -281,7 +281,7 @@ static void duplicate_ack(struct tcp_conn *c)
         c->dup_flight = tcp_flight(c);
     half = c->dup_flight / 2;
     if (c->recovering) {
-        c->cwnd += c->mss;
+        c->cwnd = min_u32(c->cwnd + c->mss, TCP_CWND_MAX);
         return;
     }
     if (c->dup_acks != 3 || !seq_lt(c->recover, c->snd_una))
@@ -628,22 +628,25 @@ static void input_synchronised(struct tcp_conn *c, const struct ipv4_packet *p,
         fin_check(c);
 }
 
+static struct tcp_conn *find_listener(struct stack *s, uint16_t port)
+{
+    for (unsigned i = 0; i < TCP_CONNS; i++)
+        if (s->tcp[i].state == TCP_LISTEN && s->tcp[i].local_port == port)
+            return &s->tcp[i];
+    return 0;
+}
+
 static struct tcp_conn *find(struct stack *s, uint32_t remote, uint16_t remote_port,
                              uint16_t local_port)
 {
-    struct tcp_conn *listener = 0;
-
     for (unsigned i = 0; i < TCP_CONNS; i++) {
         struct tcp_conn *c = &s->tcp[i];
 
-        if (c->state == TCP_CLOSED || c->local_port != local_port)
-            continue;
-        if (c->state == TCP_LISTEN)
-            listener = c;
-        else if (c->remote_addr == remote && c->remote_port == remote_port)
+        if (c->state != TCP_CLOSED && c->state != TCP_LISTEN && c->local_port == local_port &&
+            c->remote_addr == remote && c->remote_port == remote_port)
             return c;
     }
-    return listener;
+    return find_listener(s, local_port);
 }
 
 /* A SYN that is newer than all that the peer sent in a connection that waits for old segments may
@@ -653,18 +656,17 @@ static bool may_reopen(const struct tcp_conn *c, const struct tcp_segment *g)
     return (g->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && seq_lt(c->rcv_nxt, g->seq) && !c->owned;
 }
 
-static void reopen(struct tcp_conn *c, const struct ipv4_packet *p, const struct tcp_segment *g)
+/* False: no listener can take it now, so the old connection stays. */
+static bool reopen(struct tcp_conn *c, const struct ipv4_packet *p, const struct tcp_segment *g)
 {
-    struct stack *s = c->stack;
+    struct tcp_conn *listener = find_listener(c->stack, g->dst_port);
     uint32_t above = c->snd_max;
-    struct tcp_conn *listener;
 
+    if (!listener || !tcp_listener_has_room(listener))
+        return false;
     tcp_end(c);
-    listener = find(s, p->src, g->src_port, g->dst_port);
-    if (listener)
-        tcp_input_listen(listener, p, g, &above);
-    else
-        tcp_reset_reply(s, p, g);
+    tcp_input_listen(listener, p, g, &above);
+    return true;
 }
 
 void tcp_input(struct stack *s, const struct ipv4_packet *p)
@@ -682,10 +684,8 @@ void tcp_input(struct stack *s, const struct ipv4_packet *p)
     c = find(s, p->src, g.src_port, g.dst_port);
     if (c && c->ack_now)
         tcp_output(c); /* an ACK for each segment that asks for one, also within one poll */
-    if (c && c->state == TCP_TIME_WAIT && may_reopen(c, &g)) {
-        reopen(c, p, &g);
+    if (c && c->state == TCP_TIME_WAIT && may_reopen(c, &g) && reopen(c, p, &g))
         return;
-    }
     if (!c) { /* section 3.10.7.1 */
         stack_drop(s, DROP_TCP_PORT);
         tcp_reset_reply(s, p, &g);

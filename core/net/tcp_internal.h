@@ -85,6 +85,9 @@ void tcp_send_cookie(struct stack *s, const struct ipv4_packet *p, const struct 
 /* The sequence numbers and the MSS of the peer's SYN. */
 void tcp_take_irs(struct tcp_conn *c, const struct tcp_segment *syn);
 
+/* Can a SYN become a child, rather than a cookie or nothing, if there is a block? */
+bool tcp_listener_has_room(const struct tcp_conn *listener);
+
 /* A segment for a listener: the child whose segment it is, or NULL: nothing more is to be done.
  * `above`: what the initial number of a new child must exceed, or NULL. */
 struct tcp_conn *tcp_input_listen(struct tcp_conn *listener, const struct ipv4_packet *p,

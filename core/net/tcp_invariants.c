@@ -81,6 +81,7 @@ static void send_invariants(const struct tcp_conn *c)
     CHECK(c->snd_wnd_max <= TCP_WINDOW_MAX);
     CHECK(c->mss >= 1);
     CHECK(c->mss <= NETDEV_MTU_MAX - 40);
+    CHECK(c->cwnd <= TCP_CWND_MAX);
     CHECK(c->ssthresh >= 2 * c->mss);
     CHECK(c->resend_reason <= RETRANSMIT_MTU);
     if (c->recovering) {

@@ -29,6 +29,12 @@ static unsigned children(const struct tcp_conn *listener, bool half_open)
     return n;
 }
 
+bool tcp_listener_has_room(const struct tcp_conn *listener)
+{
+    return children(listener, true) < listener->backlog &&
+           children(listener, false) < listener->backlog;
+}
+
 /* ---- cookies ---- */
 
 static uint32_t cookie_hash(const struct stack *s, const struct ipv4_packet *p,

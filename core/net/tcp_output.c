@@ -144,7 +144,9 @@ static void output_syn(struct tcp_conn *c)
 {
     uint8_t flags = TCP_SYN | (c->state == TCP_SYN_RECEIVED ? TCP_ACK : 0);
 
-    if (c->snd_nxt == c->iss && conn_send(c, c->iss, 0, flags)) {
+    if (c->snd_nxt == c->iss) {
+        if (!conn_send(c, c->iss, 0, flags))
+            return;
         sent(c, c->iss, 1);
         c->snd_nxt = c->iss + 1;
     }

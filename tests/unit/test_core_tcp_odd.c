@@ -395,6 +395,23 @@ static void a_path_that_takes_less_gets_smaller_segments(void **state)
     tcp_close(c);
 }
 
+/* The window grows by a segment for each duplicate (RFC 6582 section 3.2 (3)), and must not wrap
+ * to 0. */
+static void duplicates_without_end_grow_the_window_to_its_limit(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *c = connected(x, 65535);
+
+    write_bytes(c, bytes, 3 * 1460);
+    run(x);
+    for (unsigned i = 0; i < 200; i++)
+        seg_in(x, TCP_ACK, 1, 1, 65535, 0, 0);
+    assert_true(c->recovering);
+    assert_int_equal(c->cwnd, TCP_CWND_MAX);
+    tcp_abort(c, ERR_RESET);
+    tcp_close(c);
+}
+
 /* ---- ends ---- */
 
 static void a_fin_counts_where_the_data_ends(void **state)
@@ -447,6 +464,30 @@ static void a_close_before_crossing_syns_are_acknowledged_waits_for_the_ack(void
     assert_int_equal(c->state, TCP_TIME_WAIT);
 }
 
+/* RFC 9293 section 3.10.7.3: the peer's SYN has its ACK even if ours is acknowledged first. */
+static void crossing_syns_are_acknowledged_also_within_one_poll(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *c;
+    struct decoded d;
+
+    at_ms(x, 0);
+    tcp_open(&x->s, &c);
+    tcp_connect(c, PEER, 80);
+    run(x);
+    d = next_sent(x);
+    x->own_iss = d.tcp_seq;
+    x->own_port = d.src_port;
+    seg_in(x, TCP_SYN, 0, 0, 5000, 0, 0);
+    seg_in(x, TCP_ACK, 1, 1, 5000, 0, 0);
+    run(x);
+    expect_seg(x, TCP_SYN | TCP_ACK, 0, 1, 0);
+    expect_quiet(x);
+    assert_int_equal(c->state, TCP_ESTABLISHED);
+    tcp_abort(c, ERR_RESET);
+    tcp_close(c);
+}
+
 static void closing_with_unread_data_in_fin_wait_2_resets(void **state)
 {
     struct stack_test *x = *state;
@@ -492,6 +533,37 @@ static void a_newer_syn_ends_time_wait(void **state)
     tcp_close(l);
 }
 
+/* It does not end for a SYN that no listener takes. */
+static void a_newer_syn_that_no_listener_can_take_leaves_time_wait(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *l, *c = accepted(x, &l);
+
+    tcp_close(c);
+    run(x);
+    expect_seg(x, TCP_FIN | TCP_ACK, 1, 1, 0);
+    seg_in(x, TCP_ACK | TCP_FIN, 1, 2, 65535, 0, 0);
+    run(x);
+    expect_seg(x, TCP_ACK, 2, 2, 0);
+    for (uint16_t port = 50001; port <= 50002; port++) { /* the backlog is full */
+        x->peer_port = port;
+        seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0);
+        run(x);
+        assert_int_equal(next_sent(x).tcp_flags, TCP_SYN | TCP_ACK);
+    }
+    x->peer_port = 50000;
+    seg_in(x, TCP_SYN, 1000, 0, 65535, 0, 0);
+    run(x);
+    expect_seg(x, TCP_ACK, 2, 2, 0);
+    assert_int_equal(c->state, TCP_TIME_WAIT);
+    tcp_close(l);
+    x->read = x->sent_count;
+    seg_in(x, TCP_SYN, 1000, 0, 65535, 0, 0);
+    run(x);
+    expect_seg(x, TCP_ACK, 2, 2, 0);
+    assert_int_equal(c->state, TCP_TIME_WAIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,10 +581,13 @@ int main(void)
         T(half_open_connections_make_room_for_our_own),
         T(closed_connections_make_room_for_new_ones),
         T(a_path_that_takes_less_gets_smaller_segments),
+        T(duplicates_without_end_grow_the_window_to_its_limit),
         T(a_fin_counts_where_the_data_ends),
         T(a_close_before_crossing_syns_are_acknowledged_waits_for_the_ack),
+        T(crossing_syns_are_acknowledged_also_within_one_poll),
         T(closing_with_unread_data_in_fin_wait_2_resets),
         T(a_newer_syn_ends_time_wait),
+        T(a_newer_syn_that_no_listener_can_take_leaves_time_wait),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
