@@ -15,8 +15,14 @@ def test_unit(name):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-# Readers of untrusted files, and 10 million damaged bytes of captures.
-READERS = {"test_capture": [], "test_capture_fuzz": ["10000000"], "test_journal": [], "test_scenario": []}
+# What reads bytes of others: files, with 10 million damaged bytes of captures, and 10 million segments.
+READERS = {
+    "test_capture": [],
+    "test_capture_fuzz": ["10000000"],
+    "test_core_tcp_fuzz": ["10000000"],
+    "test_journal": [],
+    "test_scenario": [],
+}
 
 
 @pytest.mark.slow
@@ -25,4 +31,4 @@ def test_readers_under_sanitizers():
     for name, words in READERS.items():
         done = command([folder / "unit" / name, *words])
         assert done.returncode == 0, done.stdout + done.stderr
-        assert not words or int(re.search(r"(\d+) mutated bytes", done.stdout)[1]) >= 10_000_000
+        assert not words or int(re.search(r"(\d+) (mutated bytes|segments)", done.stdout)[1]) >= 10_000_000
