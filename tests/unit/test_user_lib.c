@@ -304,12 +304,26 @@ static void a_report_that_cannot_be_written_is_lost(void **state)
 
 /* ---- webget ---- */
 
+/* The program waits for the server before it reads. */
+static void wait_to_read(int64_t result)
+{
+    next_call(result, SYS_POLL);
+    next_call(1, SYS_READ);
+}
+
+static void give_page(const char *bytes)
+{
+    assert_int_equal(k.stop.nr, SYS_READ);
+    put(1, bytes, strlen(bytes));
+    wait_to_read((int64_t)strlen(bytes));
+}
+
 /* Connected, the request taken: the program is at its first read. */
 static void webget_to_read(const char *line)
 {
     start_socket(line, SOCKET_STREAM, SYS_CONNECT);
     next_call(0, SYS_WRITE);
-    next_call((int64_t)k.stop.args[2], SYS_READ);
+    wait_to_read((int64_t)k.stop.args[2]);
 }
 
 static void webget_asks_and_reports(void **state)
@@ -329,14 +343,17 @@ static void webget_asks_and_reports(void **state)
 
         take(1, request + len, n);
         len += n;
-        next_call((int64_t)n, len < strlen(expected) ? SYS_WRITE : SYS_READ);
+        if (len < strlen(expected))
+            next_call((int64_t)n, SYS_WRITE);
+        else
+            wait_to_read((int64_t)n);
     }
     assert_int_equal(len, strlen(expected));
     assert_memory_equal(request, expected, len);
 
-    give("HTTP/1.1 200 OK\r\nContent-Le", SYS_READ);
-    give("ngth: 6\r\n\r\n", SYS_READ);
-    give("foo", SYS_READ);
+    give_page("HTTP/1.1 200 OK\r\nContent-Le");
+    give_page("ngth: 6\r\n\r\n");
+    give_page("foo");
     put(1, "bar", 3);
     expect_exit(3, 0, "done status=200 bytes=6 sum=bf9cf968\n");
     assert_string_equal(k.output, "HTTP/1.1 200 OK\nfoobar");
@@ -383,8 +400,8 @@ static void webget_without_output_only_reports(void **state)
 {
     (void)state;
     webget_to_read("webget -q http://10.0.2.2/");
-    give("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: x, chunked\r\n\r\n6\r\nfoobar\r\n0\r\n",
-         SYS_READ);
+    give_page(
+        "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: x, chunked\r\n\r\n6\r\nfoobar\r\n0\r\n");
     put(1, "\r\nsurplus", 9);
     expect_exit(9, 0, "done status=404 bytes=6 sum=bf9cf968 coding=unknown surplus=7\n");
     assert_string_equal(k.output, "");
@@ -406,17 +423,23 @@ static void webget_tells_where_it_failed(void **state)
     webget_to_read("webget http://10.0.2.2/");
     expect_exit(ERR_TIMEDOUT, 1, "error response reason=timed-out\n");
 
+    start_socket("webget http://10.0.2.2/", SOCKET_STREAM, SYS_CONNECT);
+    next_call(0, SYS_WRITE);
+    next_call((int64_t)k.stop.args[2], SYS_POLL);
+    assert_true(k.stop.args[2] == 900 * UINT64_C(1000000000)); /* silent for a quarter of an hour */
+    expect_exit(0, 1, "error response reason=timed-out\n");
+
     webget_to_read("webget http://10.0.2.2/");
-    give("HTTP/1.1 200 OK\r\n", SYS_READ);
+    give_page("HTTP/1.1 200 OK\r\n");
     expect_exit(0, 1, "error response reason=incomplete\n");
     assert_string_equal(k.output, "");
 
     webget_to_read("webget http://10.0.2.2/"); /* a reset is not the end of a body (section 8) */
-    give("HTTP/1.1 200 OK\r\n\r\nhello", SYS_READ);
+    give_page("HTTP/1.1 200 OK\r\n\r\nhello");
     expect_exit(ERR_RESET, 1, "error body reason=reset bytes=5\n");
 
     webget_to_read("webget http://10.0.2.2/");
-    give("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", SYS_READ);
+    give_page("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello");
     expect_exit(0, 1, "error body reason=incomplete bytes=5\n");
 }
 
@@ -431,7 +454,7 @@ static void webget_never_reports_what_the_peer_says(void **state)
     assert_string_equal(k.output, "");
 
     webget_to_read("webget http://10.0.2.2/");
-    give("HTTP/1.1 200 done status=1\r\n\r\nerror url\n", SYS_READ);
+    give_page("HTTP/1.1 200 done status=1\r\n\r\nerror url\n");
     expect_exit(0, 0, "done status=200 bytes=10 sum=f076a6ba\n");
     assert_string_equal(k.output, "HTTP/1.1 200 done status=1\nerror url\n");
 }
