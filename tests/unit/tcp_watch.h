@@ -36,6 +36,7 @@ struct watch_flow {
     uint32_t written;          /* by the program */
     uint32_t fins[WATCH_FINS]; /* where the peer's FINs were */
     unsigned fin_count;
+    bool rto_due, first_sent; /* in this poll: the timer expired, what is at snd_una was sent */
 };
 
 /* A SYN-ACK of which the stack keeps nothing. */
@@ -199,6 +200,7 @@ static inline void watch_frame(const struct decoded *d)
         must(c->fin_queued && end == f->iss + 1 + f->written + 1, "FIN is not after the last byte");
     if (d->tcp_flags & TCP_ACK)
         watch_ack(f, c, d);
+    f->first_sent |= d->tcp_seq == c->snd_una && end != d->tcp_seq;
     if (seq_lt(f->wire_max, end)) {
         bool probe = end - d->tcp_seq == 1 && d->tcp_seq == c->snd_una && c->snd_wnd == 0;
 
@@ -418,6 +420,8 @@ static inline void watch_owed(const struct tcp_conn *c)
     bool timer = c->rto_at_ns != DEADLINE_NEVER || c->persist_at_ns != DEADLINE_NEVER;
     bool all_acked = c->snd_una == f->iss + 1 + f->written + c->fin_queued;
 
+    must(!f->rto_due || f->first_sent,
+         "the timer expired, and the first segment was not sent again");
     must(c->snd_max == f->wire_max, "snd_max is not what was sent");
     must(timer || all_acked, "what is not acknowledged has no timer");
     if (c->state == TCP_SYN_SENT)
@@ -432,6 +436,10 @@ static inline void watch_run(void)
 {
     struct stack *s = &watch.x->s;
 
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        watch.flow[i].rto_due = s->tcp[i].rto_at_ns <= watch.now_ns;
+        watch.flow[i].first_sent = false;
+    }
     stack_timers(s);
     watch_blocks();
     stack_output(s);

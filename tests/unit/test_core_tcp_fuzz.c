@@ -5,7 +5,7 @@
  * then. Then the peer is silent, the program closes, and every resource must come back; then a
  * peer by the book must be served. The rules are in tcp_watch.h.
  *
- *     test_core_tcp_fuzz [SEGMENTS [SEED]]      that many segments; 150000 by default
+ *     test_core_tcp_fuzz [SEGMENTS [SEED]]      that many segments; 500000 by default
  */
 #include "../../core/base/minmax.h"
 #include "tcp_watch.h"
@@ -13,7 +13,7 @@
 
 enum { PEER_PORT = 50000, PEER_PORTS = 8, OWN_PORT = 7, OWN_PORTS = 5, TRANSFER = 20000 };
 
-static uint64_t wanted = 150000, seed = 1;
+static uint64_t wanted = 500000, seed = 1;
 static struct rng rng;
 
 static uint32_t draw(uint32_t bound)
@@ -134,6 +134,8 @@ static uint8_t draw_flags(enum tcp_state state)
         return TCP_SYN;
     if (state == TCP_SYN_SENT && draw(3))
         return draw(4) ? TCP_SYN | TCP_ACK : TCP_SYN;
+    if (state == TCP_TIME_WAIT && draw(4) == 0)
+        return TCP_SYN;
     if (draw(100) == 0)
         return (uint8_t)draw(256);
     return draw(4) ? TCP_ACK : others[draw(8)];
@@ -236,7 +238,7 @@ static void open_something(void)
     if (draw(2))
         tcp_bind(c, (uint16_t)(OWN_PORT + draw(OWN_PORTS)));
     if (draw(2))
-        tcp_listen(c, draw(5));
+        tcp_listen(c, draw(3));
     else
         tcp_connect(c, PEER, (uint16_t)(PEER_PORT + draw(PEER_PORTS)));
     if (c->state == TCP_CLOSED)
@@ -250,7 +252,8 @@ static void call_something(struct tcp_conn *c)
 
     switch (draw(20)) {
     case 0:
-        tcp_close(c);
+        if (c->state != TCP_LISTEN || draw(8) == 0)
+            tcp_close(c);
         break;
     case 1:
         tcp_shutdown(c);
