@@ -134,7 +134,7 @@ static uint8_t draw_flags(enum tcp_state state)
         return TCP_SYN;
     if (state == TCP_SYN_SENT && draw(3))
         return draw(4) ? TCP_SYN | TCP_ACK : TCP_SYN;
-    if (state == TCP_TIME_WAIT && draw(4) == 0)
+    if (state == TCP_TIME_WAIT && draw(2))
         return TCP_SYN;
     if (draw(100) == 0)
         return (uint8_t)draw(256);
@@ -205,7 +205,7 @@ static void draw_segment(const struct tcp_conn *c)
         .window = (uint16_t)(draw(2) ? 65535 : 4000 + draw(20000)),
     };
 
-    if (draw(2) && c->state > TCP_SYN_SENT) {
+    if (c->state > TCP_SYN_SENT && c->state != TCP_TIME_WAIT && draw(2)) {
         g.seq = c->rcv_nxt - (draw(3) ? 0 : draw(1461)); /* or it sends something again */
         g.flags = TCP_ACK | (draw(16) ? 0 : TCP_FIN);
         g.len = draw(2) ? 0 : draw(1461);
@@ -273,7 +273,9 @@ static void call_something(struct tcp_conn *c)
             continue;
         break;
     default:
-        if (c->state == TCP_LISTEN)
+        if (c->state == TCP_TIME_WAIT)
+            tcp_close(c);
+        else if (c->state == TCP_LISTEN)
             tcp_accept(c, &child);
         else if (draw(2))
             program_write(c, 1 + draw(3000));
