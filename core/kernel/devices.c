@@ -111,10 +111,12 @@ int devices_init(struct kernel *k, const struct kernel_config *config, struct ne
     err = devices_start_mmio(&s);
     if (!err && config->places.has_pci)
         err = devices_start_pci(&s);
-    if (err)
+    if (!err && !s.nic)
+        err = ERR_NODEV;
+    if (err) { /* no device may write to memory after this */
+        devices_stop(k);
         return err;
-    if (!s.nic)
-        return ERR_NODEV;
+    }
     *out = s.nic;
     return 0;
 }
