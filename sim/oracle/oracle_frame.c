@@ -41,7 +41,8 @@ struct oracles *oracles_start(struct oracles *old, struct sim *sim, const uint8_
     o->asked_count = o->offer_count = 0;
     o->asked_ns = o->answered_ns = o->sent_lost_ns = 0;
     o->unanswered = false;
-    o->dhcp_seen = o->renewing = false;
+    o->dhcp_seen = o->renewing = o->acked = false;
+    o->asked_server = o->second = 0;
     o->xid = o->addr = 0;
     o->request_ns = 0;
     o->expiry_ns = o->lost_ns = SIM_NEVER;
@@ -154,7 +155,7 @@ static bool address_valid(const struct oracles *o, uint32_t addr)
 {
     uint64_t now = o->sim->now_ns;
 
-    return addr == o->addr && now <= o->lost_ns &&
+    return (addr == o->addr || (o->second && addr == o->second)) && now <= o->lost_ns &&
            (o->expiry_ns == SIM_NEVER || now <= o->expiry_ns + o->slack_ns);
 }
 
@@ -257,6 +258,10 @@ static void dhcp_sent(struct oracles *o, const struct decoded *d)
     o->request_ns = o->sim->now_ns;
     report_request(o);
     o->renewing = d->dhcp_ciaddr != 0;
+    o->asked_server = d->ip_dst == UINT32_MAX ? 0 : d->ip_dst;
+    o->acked = false;
+    if (o->renewing && d->dhcp_ciaddr == o->second)
+        o->addr = o->second;
     if (o->renewing || !d->dhcp_server) { /* RENEWING, REBINDING; INIT-REBOOT: section 4.3.2 */
         o->xid = d->dhcp_xid;
         return;
@@ -274,12 +279,34 @@ static void dhcp_sent(struct oracles *o, const struct decoded *d)
             d->dhcp_requested & 255, d->dhcp_xid);
 }
 
+/* The first ACK ends an exchange (RFC 2131 figure 5), if the client accepts it. Of more than one
+ * either may be the lease. */
+static void dhcp_acked(struct oracles *o, const struct decoded *d)
+{
+    uint32_t lease_s = report_ack(o, d);
+    uint64_t expiry_ns = lease_s == UINT32_MAX ? SIM_NEVER : o->request_ns + lease_s * NS_PER_S;
+    bool more = o->acked;
+
+    o->acked = true;
+    if (more) {
+        o->second = d->dhcp_yiaddr;
+        o->expiry_ns = max_u64(o->expiry_ns, expiry_ns);
+    } else if (o->renewing && d->dhcp_yiaddr != o->addr) {
+        o->lost_ns = o->sim->now_ns + o->slack_ns;
+    } else {
+        o->addr = d->dhcp_yiaddr;
+        o->second = 0;
+        o->lost_ns = SIM_NEVER;
+        o->expiry_ns = expiry_ns;
+    }
+}
+
 static void dhcp_received(struct oracles *o, const struct decoded *d)
 {
-    uint32_t lease_s;
-
     if (d->dhcp_xid != o->xid)
         return;
+    if (o->renewing && o->asked_server && d->dhcp_server && d->dhcp_server != o->asked_server)
+        return; /* the server that was not asked */
     switch (d->dhcp_type) {
     case 2: /* OFFER */
         if (o->offer_count < OFFERS)
@@ -287,17 +314,10 @@ static void dhcp_received(struct oracles *o, const struct decoded *d)
         o->offer_count++;
         break;
     case 5: /* ACK */
-        lease_s = report_ack(o, d);
-        if (o->renewing && d->dhcp_yiaddr != o->addr) {
-            o->lost_ns = o->sim->now_ns + o->slack_ns;
-            break;
-        }
-        o->addr = d->dhcp_yiaddr;
-        o->lost_ns = SIM_NEVER;
-        o->expiry_ns = lease_s == UINT32_MAX ? SIM_NEVER : o->request_ns + lease_s * NS_PER_S;
+        dhcp_acked(o, d);
         break;
     case 6: /* NAK */
-        if (o->renewing)
+        if (o->renewing && !o->acked)
             o->lost_ns = o->sim->now_ns + o->slack_ns;
         break;
     default:

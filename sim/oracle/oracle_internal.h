@@ -143,6 +143,9 @@ struct oracles {
     uint32_t xid, addr;
     uint64_t request_ns, expiry_ns, lost_ns;
     bool renewing;                        /* the last message was a REQUEST with ciaddr */
+    uint32_t asked_server;                /* by unicast: that server; 0: any */
+    bool acked;                           /* an ACK of that REQUEST has arrived */
+    uint32_t second;                      /* the address of one more, or 0 */
     struct ack offers[OFFERS], requested; /* what the server offered, and the one requested */
     unsigned offer_count;
 
