@@ -110,8 +110,9 @@ def test_both_runs_each_scenario_weak_and_strong():
              if re.search(r"^(memory |world +replay )", (ROOT / name).read_text(), re.M)}
     assert {(name, memory) for name in names for memory in ("weak", "strong")
             if memory == "strong" or name not in fixed} == set(runs)
-    for name in fixed:  # failed before a ring is used; the times of polls are in the capture
-        assert " lie=" in (ROOT / name).read_text() or "/replay/" in name
+    for name in fixed:  # failed before a ring is used; times of polls in the capture; short answers by draw
+        text = (ROOT / name).read_text()
+        assert " lie=" in text or "/replay/" in name or "expect  virtiorngd: seeded bytes=32 requests=" in text
     summary = drywire("run", "-q", "--memory", "both", "tests/scenarios").stdout
     assert f", {len(runs)} runs\n" in summary
     assert "--memory both" in (ROOT / "Makefile").read_text().split("sim-test:")[1].split("\n\n")[0]
@@ -191,6 +192,38 @@ def test_faults_that_fire_are_counted(tmp_path):
              "wire rx dup=50%"]
     verdict = passes(tmp_path, WEB.format("", "\n".join(lines) + "\nat 31s run ping -c 1 10.0.2.2\nallow exit"))
     assert (verdict["faults"], verdict["fired"]) == (8, 8)
+
+
+FIVE = "device virtio-net\n" * 5  # the core takes four
+
+
+@pytest.mark.parametrize("device", ["virtio-net lie=reset", "virtio-net lie=device-id", "virtio-rng lie=rx-used-id",
+                                    "virtio-net transport=pci-modern lie=cap-loop"])
+def test_a_lie_that_no_driver_comes_to_fails(device, tmp_path):
+    verdict = fails(tmp_path, WEB.format("", f"{FIVE}device {device}"), "vacuous.fault", 10)
+    assert "the driver of device 5 did not come to its lie" in verdict["message"]
+    allowed = passes(tmp_path, WEB.format("", f"{FIVE}device {device}\nallow idle-fault"))
+    assert (allowed["faults"], allowed["fired"], allowed["idle"]) == (1, 0, "lie of device 5")
+
+
+def test_a_driver_is_not_accused_of_a_lie_that_was_not_told(tmp_path):
+    text = "title T\nworld native dhcp-silent=all\ndevice virtio-net lie=rx-used-id\nuntil 100ms\n"
+    fails(tmp_path, text, "vacuous.fault", 3)
+    assert passes(tmp_path, text + "allow idle-fault\n")["idle"] == "lie of device 0"
+
+
+def test_a_lie_that_is_told_has_fired(tmp_path):
+    lies = [path for path in sorted((ROOT / "tests/scenarios/lies").glob("*.scn"))]
+    for line in drywire("run", "--json", *lies).stdout.splitlines():
+        verdict = json.loads(line)
+        assert (verdict["verdict"], verdict["faults"], verdict["fired"]) == ("pass", 1, 1), verdict
+
+
+def test_the_link_of_a_device_that_no_driver_uses_fails(tmp_path):
+    text = WEB.format("", f"{FIVE}device virtio-net\nat 1ms link down device=")
+    verdict = fails(tmp_path, text.rstrip() + "5\n", "vacuous.fault", 11)
+    assert "no driver used device 5" in verdict["message"]
+    assert passes(tmp_path, text.rstrip() + "3\n")["fired"] == 1
 
 
 def test_a_rate_that_never_fires_is_said(tmp_path):

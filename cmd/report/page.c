@@ -242,7 +242,7 @@ static void page_put_ring(FILE *out, const struct page_record *r, uint64_t *last
     const struct page_ring *e = (const struct page_ring *)(r + 1);
     const struct page_descriptor *d = (const struct page_descriptor *)(e + 1);
 
-    fprintf(out, ",%u,%u", e->what, e->device * FAKE_QUEUES_MAX + e->queue);
+    fprintf(out, ",%u,%u", e->what, e->device * (unsigned)FAKE_QUEUES_MAX + e->queue);
     switch ((enum vqueue_event)e->what) {
     case VQUEUE_STARTED:
         fprintf(out, ",%u,%u", e->size,

@@ -42,6 +42,7 @@ void fake_virtio_start(struct fake_virtio *d, const struct fake_body_ops *body,
     d->generation = 0;
     d->guest_page_size = 0;
     d->held = 0;
+    d->lied = config->lie && config->lie <= LIE_TREE_CELLS; /* the machine has the tree at boot */
     if (fake_virtio_pci(d))
         pci_power_on(d);
     for (unsigned i = 0; i < body->queues; i++) {
@@ -58,6 +59,17 @@ void fake_virtio_start(struct fake_virtio *d, const struct fake_body_ops *body,
         body->start(d, options);
     fake_virtio_reset(d);
     d->initialised = false;
+}
+
+bool fake_virtio_lied(const struct fake_virtio *d)
+{
+    if (d->config.lie >= LIE_TX_USED_INDEX) {
+        for (unsigned i = 0; i < d->body->queues; i++)
+            if (d->queue[i].lie == VQUEUE_LIED)
+                return true;
+        return false;
+    }
+    return d->config.lie && (d->lied || d->live);
 }
 
 void fake_virtio_reset(struct fake_virtio *d)

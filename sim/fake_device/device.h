@@ -149,6 +149,7 @@ struct fake_virtio {
     bool features_said; /* FEATURES_OK was written, accepted or not */
     bool features_seen; /* the driver read the status after that */
     bool live;          /* DRIVER_OK */
+    bool lied;          /* the driver has read or done what its lie is about; fake_virtio_lied() */
     uint64_t features;
     uint32_t device_features_sel, driver_features_sel, queue_sel, generation;
     uint32_t guest_page_size;
@@ -167,6 +168,10 @@ void fake_virtio_start(struct fake_virtio *d, const struct fake_body_ops *body,
                        const struct fake_memory *memory, const struct fake_host *host,
                        const struct fake_virtio_config *config, const void *options);
 void fake_virtio_reset(struct fake_virtio *d);
+
+/* True if its lie has come to the driver since power-on. That of a used entry must have been
+ * written; any other has also when the device is live, as the driver has not looked. */
+bool fake_virtio_lied(const struct fake_virtio *d);
 
 /* The MMIO front, VirtIO 1.2 section 4.2: offset within the device, size 1, 2 or 4. The PCI front
  * is reached through its bus: pci_bus.h. */

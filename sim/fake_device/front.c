@@ -12,8 +12,14 @@ static void order(struct fake_virtio *d, const char *what)
               "%s out of order (status is %#x)", what, d->status);
 }
 
+bool front_lies(struct fake_virtio *d, enum device_lie lie)
+{
+    d->lied |= d->config.lie == lie;
+    return d->config.lie == lie;
+}
+
 /* Feature bits of rings and interfaces (VirtIO 1.2 section 6), besides those of the body. */
-uint64_t front_features(const struct fake_virtio *d)
+uint64_t front_features(struct fake_virtio *d)
 {
     uint64_t f = d->body->features ? d->body->features(d) : 0;
 
@@ -24,12 +30,12 @@ uint64_t front_features(const struct fake_virtio *d)
     if (d->config.packed)
         f |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
     if (!d->config.legacy)
-        return d->config.lie == LIE_VERSION_1 ? f : f | VIRTIO_BIT(VIRTIO_F_VERSION_1);
+        return front_lies(d, LIE_VERSION_1) ? f : f | VIRTIO_BIT(VIRTIO_F_VERSION_1);
     f |= VIRTIO_BIT(VIRTIO_F_NOTIFY_ON_EMPTY);
     return d->config.any_layout ? f | VIRTIO_BIT(VIRTIO_F_ANY_LAYOUT) : f;
 }
 
-static bool features_acceptable(const struct fake_virtio *d)
+static bool features_acceptable(struct fake_virtio *d)
 {
     return d->config.lenient ||
            (!(d->features & ~front_features(d)) && d->features & VIRTIO_BIT(VIRTIO_F_VERSION_1));
@@ -40,9 +46,9 @@ uint32_t front_status_read(struct fake_virtio *d)
     uint8_t status = d->status;
 
     d->features_seen = d->features_said;
-    if (d->config.lie == LIE_RESET)
+    if (front_lies(d, LIE_RESET))
         status |= VIRTIO_STATUS_ACKNOWLEDGE;
-    else if (d->config.lie == LIE_NEEDS_RESET && d->live)
+    else if (d->live && front_lies(d, LIE_NEEDS_RESET))
         status |= VIRTIO_STATUS_DEVICE_NEEDS_RESET;
     return status;
 }
@@ -72,7 +78,7 @@ void front_status_write(struct fake_virtio *d, uint32_t value)
             v &= (uint8_t)~VIRTIO_STATUS_FEATURES_OK;
         } else if (!(d->status & VIRTIO_STATUS_DRIVER)) {
             order(d, "FEATURES_OK");
-        } else if (!features_acceptable(d) || d->config.lie == LIE_FEATURES_OK) {
+        } else if (!features_acceptable(d) || front_lies(d, LIE_FEATURES_OK)) {
             v &= (uint8_t)~VIRTIO_STATUS_FEATURES_OK;
         }
     }
@@ -91,7 +97,7 @@ void front_status_write(struct fake_virtio *d, uint32_t value)
     }
 }
 
-uint32_t front_features_read(const struct fake_virtio *d)
+uint32_t front_features_read(struct fake_virtio *d)
 {
     if (d->device_features_sel > 1)
         return 0;
@@ -129,14 +135,24 @@ struct vqueue *front_queue(struct fake_virtio *d)
     return d->queue_sel < d->body->queues ? &d->queue[d->queue_sel] : NULL;
 }
 
-bool front_queue_ready(const struct fake_virtio *d, const struct vqueue *q)
+bool front_queue_ready(struct fake_virtio *d, const struct vqueue *q)
 {
-    return d->config.lie == LIE_QUEUE_BUSY || (q->ready && d->config.lie != LIE_QUEUE_ENABLE);
+    return front_lies(d, LIE_QUEUE_BUSY) || (q->ready && !front_lies(d, LIE_QUEUE_ENABLE));
+}
+
+uint32_t front_queue_max(struct fake_virtio *d)
+{
+    const struct vqueue *q = front_queue(d);
+
+    if (!q)
+        return 0;
+    front_lies(d, q->size_max ? LIE_QUEUE_SIZE : LIE_QUEUE_ABSENT);
+    return q->size_max;
 }
 
 uint32_t front_generation(struct fake_virtio *d)
 {
-    d->generation += d->config.lie == LIE_CONFIG;
+    d->generation += front_lies(d, LIE_CONFIG);
     return d->generation;
 }
 
@@ -190,7 +206,7 @@ uint32_t front_config_read(struct fake_virtio *d, uint32_t offset, unsigned size
     if (offset >= d->body->config_size || size > d->body->config_size - offset)
         return 0;
     value = d->body->config_read(d, offset, size);
-    if (d->config.legacy && d->config.lie == LIE_CONFIG)
+    if (d->config.legacy && front_lies(d, LIE_CONFIG))
         value ^= front_generation(d) & 0xff; /* no two reads agree */
     return value;
 }

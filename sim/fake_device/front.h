@@ -6,17 +6,21 @@
 #include "device.h"
 #include "pci_bus.h"
 
+/* True if the device has this lie; this records that the driver has come to it. */
+bool front_lies(struct fake_virtio *d, enum device_lie lie);
+
 /* All features offered: the bits of its transport and queues, and of its body. */
-uint64_t front_features(const struct fake_virtio *d);
+uint64_t front_features(struct fake_virtio *d);
 
 /* front.c: status and features; the selected queue (NULL: no such queue), whether it may be set up
  * now, and whether it is idle, or `name` is written while it is live. */
 uint32_t front_status_read(struct fake_virtio *d);
 void front_status_write(struct fake_virtio *d, uint32_t value);
-uint32_t front_features_read(const struct fake_virtio *d);
+uint32_t front_features_read(struct fake_virtio *d);
 void front_features_write(struct fake_virtio *d, uint32_t value);
 struct vqueue *front_queue(struct fake_virtio *d);
-bool front_queue_ready(const struct fake_virtio *d, const struct vqueue *q); /* as it reads back */
+bool front_queue_ready(struct fake_virtio *d, const struct vqueue *q); /* as it reads back */
+uint32_t front_queue_max(struct fake_virtio *d); /* of the selected queue; 0: no such queue */
 uint32_t front_generation(struct fake_virtio *d);
 void front_set_up(struct fake_virtio *d);
 bool front_queue_idle(struct fake_virtio *d, const char *name);

@@ -132,19 +132,19 @@ uint32_t fake_mmio_read(struct fake_virtio *d, uint32_t offset, unsigned size)
         return front_config_read(d, offset - VIRTIO_MMIO_CONFIG, size);
     switch (offset) {
     case VIRTIO_MMIO_MAGIC_VALUE:
-        return VIRTIO_MMIO_MAGIC + (d->config.lie == LIE_MAGIC);
+        return VIRTIO_MMIO_MAGIC + front_lies(d, LIE_MAGIC);
     case VIRTIO_MMIO_VERSION:
-        return d->config.lie == LIE_VERSION ? VIRTIO_MMIO_VERSION_MODERN + 1
-               : d->config.legacy           ? VIRTIO_MMIO_VERSION_LEGACY
-                                            : VIRTIO_MMIO_VERSION_MODERN;
+        return front_lies(d, LIE_VERSION) ? VIRTIO_MMIO_VERSION_MODERN + 1
+               : d->config.legacy         ? VIRTIO_MMIO_VERSION_LEGACY
+                                          : VIRTIO_MMIO_VERSION_MODERN;
     case VIRTIO_MMIO_DEVICE_ID:
-        return d->config.lie == LIE_DEVICE_ID ? 0 : d->body->type;
+        return front_lies(d, LIE_DEVICE_ID) ? 0 : d->body->type;
     case VIRTIO_MMIO_VENDOR_ID:
         return 0x57595244; /* "DRYW" */
     case VIRTIO_MMIO_DEVICE_FEATURES:
         return front_features_read(d);
     case VIRTIO_MMIO_QUEUE_NUM_MAX:
-        return q ? q->size_max : 0;
+        return front_queue_max(d);
     case VIRTIO_MMIO_QUEUE_PFN:
         if (!q || !d->guest_page_size || !front_queue_ready(d, q))
             return 0;

@@ -65,6 +65,7 @@ static uint32_t net_config_read(struct fake_virtio *d, uint32_t offset, unsigned
         LOOK(d->host, CONFIG_FEATURE);
     if (offset >= VIRTIO_NET_CONFIG_MTU && !(d->features & VIRTIO_BIT(VIRTIO_NET_F_MTU)))
         VIOLATION(d->host, "config.feature", "2.5.1", "mtu is read without VIRTIO_NET_F_MTU");
+    d->lied |= offset >= VIRTIO_NET_CONFIG_MTU && d->config.lie == LIE_MTU;
     memcpy(config + VIRTIO_NET_CONFIG_MAC, n->options.mac, 6);
     config[VIRTIO_NET_CONFIG_STATUS] = n->link_up ? VIRTIO_NET_S_LINK_UP : 0;
     config[VIRTIO_NET_CONFIG_MTU] = (uint8_t)n->options.mtu;

@@ -145,10 +145,10 @@ static uint32_t isr_read(struct fake_virtio *d)
 }
 
 /* A vector that the device does not have reads back as NO_VECTOR: 4.1.5.1.2.1. */
-static uint16_t vector(const struct fake_virtio *d, uint32_t value)
+static uint16_t vector(struct fake_virtio *d, uint32_t value)
 {
-    return value < FAKE_MSIX_VECTORS && d->config.lie != LIE_MSIX_VECTOR ? (uint16_t)value
-                                                                         : VIRTIO_MSI_NO_VECTOR;
+    return value < FAKE_MSIX_VECTORS && !front_lies(d, LIE_MSIX_VECTOR) ? (uint16_t)value
+                                                                        : VIRTIO_MSI_NO_VECTOR;
 }
 
 static uint16_t *queue_vector(struct fake_virtio *d)
@@ -180,7 +180,7 @@ static uint32_t common_queue_read(struct fake_virtio *d, struct vqueue *q, uint3
 {
     switch (offset) {
     case VIRTIO_PCI_COMMON_QUEUE_SIZE:
-        return q->size ? q->size : q->size_max;
+        return q->size ? q->size : front_queue_max(d);
     case VIRTIO_PCI_COMMON_QUEUE_MSIX_VECTOR:
         return d->pci.queue_vector[q->index];
     case VIRTIO_PCI_COMMON_QUEUE_ENABLE:
@@ -387,7 +387,7 @@ static uint32_t legacy_register_read(struct fake_virtio *d, uint32_t offset)
             return 0;
         return q->ready ? (uint32_t)(q->desc / VIRTQ_LEGACY_ALIGN) : 1;
     case VIRTIO_PCI_QUEUE_NUM:
-        return q ? q->size_max : 0;
+        return front_queue_max(d);
     case VIRTIO_PCI_QUEUE_SEL:
         return d->queue_sel;
     case VIRTIO_PCI_STATUS:

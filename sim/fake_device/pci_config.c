@@ -318,9 +318,9 @@ static void bar_write(struct fake_virtio *d, unsigned index, uint32_t value)
     if (lower == index && value != UINT32_MAX && value & fixed & ~bars[lower].flags & ~0xfu)
         VIOLATION(d->host, "pci.bar", "4.1.4", "BAR %u is set to %#x, not aligned to its size %#x",
                   index, value, bars[lower].size);
-    if (d->config.lie == LIE_BAR_SIZE && index == BAR_MODERN && value == UINT32_MAX)
+    if (index == BAR_MODERN && value == UINT32_MAX && front_lies(d, LIE_BAR_SIZE))
         fixed |= bars[lower].size << 2; /* read-only bits of an address, with a gap */
-    if (d->config.lie == LIE_BAR_TYPE && lower == BAR_MODERN)
+    if (lower == BAR_MODERN && front_lies(d, LIE_BAR_TYPE))
         return;
     put(d, PCI_BASE_ADDRESS_0 + 4 * index, 4,
         (value & ~fixed) | (lower == index ? bars[lower].flags : 0));
@@ -349,5 +349,8 @@ void pci_config_write(struct fake_virtio *d, unsigned at, unsigned size, uint32_
 
 uint32_t pci_config_read(struct fake_virtio *d, unsigned at, unsigned size)
 {
+    for (unsigned i = 0; i < ARRAY_COUNT(lies); i++)
+        if (at < lies[i].at + lies[i].size && lies[i].at < at + size)
+            front_lies(d, lies[i].lie);
     return get(d, at, size);
 }

@@ -532,7 +532,7 @@ static void lie_check(struct machine *m)
     for (unsigned i = 0; i < m->device_count; i++) {
         const struct fake_virtio *d = m->devices[i].virtio;
 
-        if (!d->config.lie)
+        if (!fake_virtio_lied(d))
             continue;
         oracle_set_add(&m->sim->looked, DEVICE_LIE);
         if (d->live)

@@ -18,25 +18,37 @@ __attribute__((format(printf, 2, 3))) static void idle_add(struct claim *c, cons
     va_end(args);
 }
 
-/* The fault of this line did nothing; `why` is the reason in words. */
+/* The fault of this line (0: of the option) did nothing; `why` is the reason in words. */
 static void fault_idle(const struct far_side *f, unsigned line, const char *why)
 {
     char site[200];
 
     if (scenario_allows(f->scenario, ALLOW_IDLE_FAULT))
         return;
-    snprintf(site, sizeof(site), "%s:%u", f->scenario->path, line);
+    if (line)
+        snprintf(site, sizeof(site), "%s:%u", f->scenario->path, line);
+    else
+        snprintf(site, sizeof(site), "--device");
     sim_fail(f->sim, FAILURE_EXPECT, "vacuous.fault", site,
              "%s; change the line, or add 'allow idle-fault'", why);
 }
 
-static void why_action(char *buf, size_t size, const struct far_side *f, unsigned i)
+/* True if a driver used the device during the run. */
+static bool device_used(const struct machine *m, unsigned number)
+{
+    return m->devices[number].virtio->initialised;
+}
+
+static void why_action(char *buf, size_t size, const struct far_side *f, const struct machine *m,
+                       unsigned i)
 {
     const struct scenario_action *a = &f->scenario->actions[i];
     uint64_t hits = f->wire.hits[i];
 
     if (a->kind == ACTION_KILL)
         snprintf(buf, size, "no program '%s' was running to kill", a->match);
+    else if (a->kind == ACTION_LINK && !device_used(m, a->device))
+        snprintf(buf, size, "no driver used device %u", a->device);
     else if (a->kind == ACTION_LINK)
         snprintf(buf, size, "the link was %s already", a->to ? "up" : "down");
     else if (a->kind == ACTION_CUT)
@@ -50,23 +62,43 @@ static void why_action(char *buf, size_t size, const struct far_side *f, unsigne
                  a->skip);
 }
 
-static void claim_actions(struct claim *c, const struct far_side *f)
+static void claim_actions(struct claim *c, const struct far_side *f, const struct machine *m)
 {
     const struct scenario *sc = f->scenario;
 
     for (unsigned i = 0; i < sc->action_count; i++) {
+        const struct scenario_action *a = &sc->actions[i];
         char why[200];
 
-        if (sc->actions[i].kind == ACTION_HEAL)
+        if (a->kind == ACTION_HEAL)
             continue;
         c->faults++;
-        if (f->wire.fired[i]) {
+        if (f->wire.fired[i] && (a->kind != ACTION_LINK || device_used(m, a->device))) {
             c->fired++;
             continue;
         }
-        idle_add(c, "line %u", sc->actions[i].line);
-        why_action(why, sizeof(why), f, i);
-        fault_idle(f, sc->actions[i].line, why);
+        idle_add(c, "line %u", a->line);
+        why_action(why, sizeof(why), f, m, i);
+        fault_idle(f, a->line, why);
+    }
+}
+
+static void claim_lies(struct claim *c, const struct far_side *f, const struct machine *m)
+{
+    for (unsigned i = 0; i < m->device_count; i++) {
+        const struct fake_virtio *d = m->devices[i].virtio;
+        char why[80];
+
+        if (!d->config.lie)
+            continue;
+        c->faults++;
+        if (fake_virtio_lied(d)) {
+            c->fired++;
+            continue;
+        }
+        idle_add(c, "lie of device %u", i);
+        snprintf(why, sizeof(why), "the driver of device %u did not come to its lie", i);
+        fault_idle(f, scenario_device(f->scenario, i)->line, why);
     }
 }
 
@@ -143,13 +175,14 @@ static void claim_lines(const struct far_side *f)
                   "the machine did not send the request that this line answers");
 }
 
-void claim_make(struct claim *c, const struct far_side *f)
+void claim_make(struct claim *c, const struct far_side *f, const struct machine *m)
 {
     const struct sim *s = f->sim;
     uint64_t heals_ns = scenario_heals_ns(f->scenario);
     const uint64_t *frames = f->wire.frames;
 
-    claim_actions(c, f);
+    claim_actions(c, f, m);
+    claim_lies(c, f, m);
     claim_rates(c, f);
     claim_peer(c, f);
     claim_lines(f);

@@ -7,6 +7,7 @@
 #ifndef DRYWIRE_CLAIM_H
 #define DRYWIRE_CLAIM_H
 
+#include "../machine/machine.h"
 #include "far_side.h"
 
 enum { CLAIM_IDLE_MAX = 120 };
@@ -21,9 +22,9 @@ struct claim {
     const char *why[2];        /* the last of these; a literal */
 };
 
-/* Fill in the claims from the far side, at the end of a run. A fault that never fired is a
- * failure, unless it is a rate or the scenario allows it; so are an unused line and a run
- * without a frame. */
-void claim_make(struct claim *c, const struct far_side *f);
+/* Fill in the claims from the far side and the devices, at the end of a run before the machine
+ * stops. A fault that never fired is a failure, unless it is a rate or the scenario allows it; so
+ * are an unused line and a run without a frame. */
+void claim_make(struct claim *c, const struct far_side *f, const struct machine *m);
 
 #endif

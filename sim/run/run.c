@@ -549,7 +549,7 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
     if (!sim_failed(&c->sim))
         expectations_check(&c->expectations, true);
     c->claim.weak = c->machine.weak;
-    claim_make(&c->claim, &c->far);
+    claim_make(&c->claim, &c->far, &c->machine);
     if (sim_failed(&c->sim))
         snprintf(result->world, sizeof(result->world), "%s",
                  c->far.world_ops->describe(c->far.world));

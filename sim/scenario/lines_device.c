@@ -191,7 +191,9 @@ bool line_device(struct reader *r)
         return reader_unknown(r, "device", r->words[1].text, names);
     first = body == d->body && !r->network_device;
     r->network_device |= first;
-    if (!first)
+    if (first)
+        d->line = r->line;
+    else
         d = device_add(r, body);
     if (!d || (device_is_net(d) && !read_mac(r, d)) || !device_keys(r, d))
         return false;

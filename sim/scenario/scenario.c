@@ -468,6 +468,7 @@ static bool read_device(struct reader *r, const char *words)
     static const char head[] = "device virtio-net ";
     size_t size = sizeof(head) + strlen(words);
     char *line = reader_take(r->s, size);
+    unsigned at = r->s->device.line;
     bool good;
 
     snprintf(line, size, "%s%s", head, words);
@@ -477,6 +478,7 @@ static bool read_device(struct reader *r, const char *words)
     r->network_device = false;
     good = read_line(r, line, line + strlen(line));
     r->path = r->s->path;
+    r->s->device.line = at;
     return good;
 }
 

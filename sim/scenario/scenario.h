@@ -100,18 +100,18 @@ struct device_options {
     enum transport_kind transport;    /* transport=mmio|mmio-legacy|pci-modern|... */
     enum toggle msix; /* msix=on|off  PCI only: interrupts by message, default off */
     bool transport_given, queue_given; /* by the file, not the default */
-    unsigned line; /* of a further device; its keys, a bit each in the order of the reader */
-    uint32_t given;
-    enum profile_kind profile; /* profile=strict|qemu  how lenient it is with a driver */
-    enum ring_kind ring;       /* ring=split|packed  packed is offered (modern only) */
-    enum toggle event_idx;     /* event_idx=on|off  offered or not; default off */
-    enum toggle indirect;      /* indirect=on|off   the same */
-    enum toggle interrupts;    /* interrupts=on|off the machine sleeps or polls; default off */
-    unsigned queue_size;       /* queue=     QueueNumMax, 2..1024, default 256; a power of two
-                                * when split */
-    enum toggle any_layout;    /* any-layout=on|off  legacy only, default on */
-    enum device_lie lie;       /* lie=WORD its lie; LIE_NONE: none */
-    union {                    /* the keys of its kind */
+    unsigned line;                     /* of the file; 0: it has none */
+    uint32_t given;                    /* its keys, a bit each in the order of the reader */
+    enum profile_kind profile;         /* profile=strict|qemu  how lenient it is with a driver */
+    enum ring_kind ring;               /* ring=split|packed  packed is offered (modern only) */
+    enum toggle event_idx;             /* event_idx=on|off  offered or not; default off */
+    enum toggle indirect;              /* indirect=on|off   the same */
+    enum toggle interrupts; /* interrupts=on|off the machine sleeps or polls; default off */
+    unsigned queue_size;    /* queue=     QueueNumMax, 2..1024, default 256; a power of two
+                             * when split */
+    enum toggle any_layout; /* any-layout=on|off  legacy only, default on */
+    enum device_lie lie;    /* lie=WORD its lie; LIE_NONE: none */
+    union {                 /* the keys of its kind */
         struct fake_net_options net;
         uint64_t own[FAKE_OPTIONS_WORDS]; /* of the others, as their bodies have them */
     };
