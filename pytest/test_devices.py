@@ -48,6 +48,7 @@ def test_the_list_of_lies_is_read():
     ("device virtio-net\ndevice virtio-net\nat 1ms link down device=2\n", 8, "the last device is 1"),
     ("at 1ms link down device=8\n", 6, "device=8 is not a number from 0 to 7"),
     ("at 1ms link down 1\n", 6, "unknown key '1'"),
+    ('device "virtio-rng"\n', 6, 'unknown device "virtio-rng": a word in quotes is never a keyword'),
     ("at 1ms link\n", 6, "'link' takes one word, up or down"),
     ("at 1ms link sideways\n", 6, "unknown link state 'sideways'"),
 ])

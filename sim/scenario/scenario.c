@@ -65,6 +65,10 @@ bool reader_unknown(struct reader *r, const char *what, const char *word, const 
 {
     char near[80];
 
+    for (unsigned i = 0; words[i]; i++)
+        if (!strcmp(words[i], word))
+            return reader_wrong(r, "unknown %s \"%s\": a word in quotes is never a keyword", what,
+                                word);
     return reader_wrong(r, "unknown %s '%.60s'%s", what, word,
                         did_you_mean(word, words, near, sizeof(near)));
 }
