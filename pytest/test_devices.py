@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from conftest import ROOT, command, drywire
+from conftest import ROOT, drywire
+from dissector import tshark
 
 pytestmark = pytest.mark.sim
 
@@ -76,10 +77,8 @@ def test_the_link_of_one_of_them_goes_down(number, tmp_path):
 def records(capture, which):
     """The events of the rings in a capture, as Wireshark's script shows them."""
     fields = ("device", "event", "queue", "id", "len", "frame", "time_ns")
-    done = command(["tshark", "-X", f"lua_script:{ROOT}/tools/wireshark/drywire.lua", "-r", capture, "-Y", which,
-                    "-T", "fields", *(word for f in fields for word in ("-e", f"drywire.{f}"))])
-    assert done.returncode == 0, done.stderr
-    return [dict(zip(fields, line.split("\t"))) for line in done.stdout.splitlines()]
+    out = tshark(capture, "-Y", which, "-T", "fields", *(word for f in fields for word in ("-e", f"drywire.{f}")))
+    return [dict(zip(fields, line.split("\t"))) for line in out.splitlines()]
 
 
 def test_rings_of_all_devices_are_in_a_capture(tmp_path):

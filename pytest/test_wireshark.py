@@ -3,7 +3,6 @@ and can be filtered, and their numbers are those of the run and its trace."""
 
 import functools
 import json
-import os
 import re
 import struct
 import subprocess
@@ -11,9 +10,9 @@ from collections import Counter
 
 import pytest
 
-from conftest import GUARD, ROOT, command, drywire
+from conftest import GUARD, ROOT, drywire
+from dissector import tshark
 
-SCRIPT = ROOT / "tools/wireshark/drywire.lua"
 STATES = {"CLOSED", "LISTEN", "SYN_SENT", "SYN_RECEIVED", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2",
           "CLOSE_WAIT", "CLOSING", "LAST_ACK", "TIME_WAIT"}
 
@@ -27,23 +26,6 @@ CASES = [
     "tests/scenarios/common/web-everything-wrong.scn",
     "tests/scenarios/common/incoming.scn",
 ]
-
-
-@functools.cache
-def lua_for_root():
-    """Wireshark 4.4 runs no script for the superuser."""
-    done = command(["tshark", "-X", f"lua_script:{SCRIPT}", "-r", ROOT / "tests/captures/web-lost-synack.pcapng",
-                    "-c", "1", "-T", "fields", "-e", "drywire.core"])
-    return os.geteuid() != 0 or done.returncode == 0
-
-
-def tshark(capture, *args):
-    if not lua_for_root():
-        pytest.skip("this tshark runs no Lua script for root; another user's does")
-    done = command(["tshark", "-X", f"lua_script:{SCRIPT}", "-r", capture, *args])
-    assert done.returncode == 0, done.stderr
-    assert "Lua" not in done.stderr, done.stderr
-    return done.stdout
 
 
 def rows(capture, only, *names):
