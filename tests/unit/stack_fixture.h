@@ -247,8 +247,8 @@ static inline struct decoded expect_seg(struct stack_test *x, uint8_t flags, uin
     return d;
 }
 
-/* An established connection that we opened: snd_nxt = rcv_nxt = 1. */
-static inline struct tcp_conn *connected(struct stack_test *x, uint16_t window)
+/* A connection that we open: its SYN is sent, and its numbers are known. */
+static inline struct tcp_conn *connecting(struct stack_test *x)
 {
     struct tcp_conn *c;
     struct decoded d;
@@ -262,6 +262,14 @@ static inline struct tcp_conn *connected(struct stack_test *x, uint16_t window)
     assert_int_equal(d.tcp_mss, 1460);
     x->own_iss = d.tcp_seq;
     x->own_port = d.src_port;
+    return c;
+}
+
+/* An established connection that we opened: snd_nxt = rcv_nxt = 1. */
+static inline struct tcp_conn *connected(struct stack_test *x, uint16_t window)
+{
+    struct tcp_conn *c = connecting(x);
+
     seg_in(x, TCP_SYN | TCP_ACK, 0, 1, window, 0, 0);
     run(x);
     expect_seg(x, TCP_ACK, 1, 1, 0);

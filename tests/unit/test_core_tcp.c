@@ -38,16 +38,9 @@ static void syn_is_sent_again_after_1_3_7_seconds_and_given_up_after_three_minut
 static void reset_in_syn_sent_refuses_only_with_a_good_ack(void **state)
 {
     struct stack_test *x = *state;
-    struct tcp_conn *c;
+    struct tcp_conn *c = connecting(x);
     struct decoded d;
 
-    at_ms(x, 0);
-    tcp_open(&x->s, &c);
-    tcp_connect(c, PEER, 80);
-    run(x);
-    d = next_sent(x);
-    x->own_iss = d.tcp_seq;
-    x->own_port = d.src_port;
     seg_in(x, TCP_RST, 0, 0, 0, 0, 0);
     assert_int_equal(tcp_connected(c), ERR_AGAIN);
     seg_in(x, TCP_RST | TCP_ACK, 0, 2, 0, 0, 0); /* beyond what was sent */
@@ -69,16 +62,8 @@ static void reset_in_syn_sent_refuses_only_with_a_good_ack(void **state)
 static void crossing_syns_open_a_connection(void **state)
 {
     struct stack_test *x = *state;
-    struct tcp_conn *c;
-    struct decoded d;
+    struct tcp_conn *c = connecting(x);
 
-    at_ms(x, 0);
-    tcp_open(&x->s, &c);
-    tcp_connect(c, PEER, 80);
-    run(x);
-    d = next_sent(x);
-    x->own_iss = d.tcp_seq;
-    x->own_port = d.src_port;
     seg_in(x, TCP_SYN, 0, 0, 1000, 0, 0);
     run(x);
     expect_seg(x, TCP_SYN | TCP_ACK, 0, 1, 0);
@@ -834,17 +819,9 @@ static size_t quote(struct stack_test *x, uint8_t *out, uint8_t type, uint8_t co
 static void icmp_errors_end_an_attempt_only_when_hard_and_about_it(void **state)
 {
     struct stack_test *x = *state;
-    struct tcp_conn *c;
-    struct decoded d;
+    struct tcp_conn *c = connecting(x);
     uint8_t frame[200];
 
-    at_ms(x, 0);
-    tcp_open(&x->s, &c);
-    tcp_connect(c, PEER, 80);
-    run(x);
-    d = next_sent(x);
-    x->own_iss = d.tcp_seq;
-    x->own_port = d.src_port;
     input(x, frame, quote(x, frame, 3, 1, 0)); /* soft */
     assert_int_equal(tcp_connected(c), ERR_AGAIN);
     assert_int_equal(c->soft_error, ERR_UNREACH);

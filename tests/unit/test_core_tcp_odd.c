@@ -437,16 +437,8 @@ static void a_fin_counts_where_the_data_ends(void **state)
 static void a_close_before_crossing_syns_are_acknowledged_waits_for_the_ack(void **state)
 {
     struct stack_test *x = *state;
-    struct tcp_conn *c;
-    struct decoded d;
+    struct tcp_conn *c = connecting(x);
 
-    at_ms(x, 0);
-    tcp_open(&x->s, &c);
-    tcp_connect(c, PEER, 80);
-    run(x);
-    d = next_sent(x);
-    x->own_iss = d.tcp_seq;
-    x->own_port = d.src_port;
     seg_in(x, TCP_SYN, 0, 0, 5000, 0, 0);
     run(x);
     expect_seg(x, TCP_SYN | TCP_ACK, 0, 1, 0);
@@ -468,16 +460,8 @@ static void a_close_before_crossing_syns_are_acknowledged_waits_for_the_ack(void
 static void crossing_syns_are_acknowledged_also_within_one_poll(void **state)
 {
     struct stack_test *x = *state;
-    struct tcp_conn *c;
-    struct decoded d;
+    struct tcp_conn *c = connecting(x);
 
-    at_ms(x, 0);
-    tcp_open(&x->s, &c);
-    tcp_connect(c, PEER, 80);
-    run(x);
-    d = next_sent(x);
-    x->own_iss = d.tcp_seq;
-    x->own_port = d.src_port;
     seg_in(x, TCP_SYN, 0, 0, 5000, 0, 0);
     seg_in(x, TCP_ACK, 1, 1, 5000, 0, 0);
     run(x);
