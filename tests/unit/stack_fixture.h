@@ -174,6 +174,18 @@ static inline void expect_quiet(struct stack_test *x)
     assert_int_equal(x->read, x->sent_count);
 }
 
+/* One drop, for this reason, and no reply; the counts start again. */
+static inline void expect_drop(struct stack_test *x, enum drop_reason reason)
+{
+    if (x->s.drops[reason] != 1)
+        print_error("expected drop %s\n", trace_drop_word(reason));
+    assert_int_equal(x->s.drops[reason], 1);
+    assert_int_equal(x->s.drops_total, 1);
+    expect_quiet(x);
+    x->s.drops[reason] = 0;
+    x->s.drops_total = 0;
+}
+
 /* ---- building packets ---- */
 
 static inline size_t build_ip(uint8_t *frame, uint32_t src, uint32_t dst, uint8_t protocol,
@@ -195,6 +207,56 @@ static inline size_t build_ip(uint8_t *frame, uint32_t src, uint32_t dst, uint8_
     if (len)
         memcpy(frame + 34, payload, len);
     return 34 + len;
+}
+
+static inline size_t build_arp(uint8_t *frame, uint16_t op, const uint8_t sha[6], uint32_t spa,
+                               uint32_t tpa)
+{
+    struct arp_packet arp = {.htype = be16_of(1),
+                             .ptype = be16_of(0x0800),
+                             .hlen = 6,
+                             .plen = 4,
+                             .op = be16_of(op),
+                             .spa = be32_of(spa),
+                             .tpa = be32_of(tpa)};
+
+    memcpy(frame, own_mac, 6);
+    memcpy(frame + 6, peer_mac, 6);
+    frame[12] = 0x08;
+    frame[13] = 0x06;
+    memcpy(arp.sha, sha, 6);
+    memcpy(frame + 14, &arp, sizeof(arp));
+    return 14 + sizeof(arp);
+}
+
+/* An ICMP message from the peer, its checksum computed. */
+static inline size_t build_icmp(uint8_t *frame, uint32_t dst, const uint8_t *message, size_t len)
+{
+    uint8_t copy[1600];
+    be16 sum;
+
+    memcpy(copy, message, len);
+    if (len >= 4) {
+        memset(copy + 2, 0, 2);
+        sum = checksum_finish(checksum_add(0, copy, len));
+        memcpy(copy + 2, &sum, 2);
+    }
+    return build_ip(frame, PEER, dst, IP_PROTOCOL_ICMP, copy, len);
+}
+
+static inline size_t build_udp(uint8_t *frame, uint16_t src_port, uint16_t dst_port,
+                               const void *data, size_t len)
+{
+    uint8_t p[1500];
+    struct udp_header h = {be16_of(src_port), be16_of(dst_port), be16_of((uint16_t)(8 + len)),
+                           be16_of(0)};
+
+    memcpy(p, &h, 8);
+    if (len)
+        memcpy(p + 8, data, len);
+    h.checksum = checksum_finish(checksum_add(checksum_pseudo(PEER, OWN, 17, 8 + len), p, 8 + len));
+    memcpy(p, &h, 8);
+    return build_ip(frame, PEER, OWN, 17, p, 8 + len);
 }
 
 static inline size_t build_tcp(uint8_t *frame, const struct tcp_header *header, const void *options,

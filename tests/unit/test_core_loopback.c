@@ -57,13 +57,6 @@ static void expect_heard(struct dgram_socket *d, size_t len, uint32_t addr, uint
     dgram_next(d);
 }
 
-static void expect_drop(struct stack_test *x, enum drop_reason reason)
-{
-    assert_int_equal(x->s.drops[reason], 1);
-    assert_int_equal(x->s.drops_total, 1);
-    x->s.drops[reason] = x->s.drops_total = 0;
-}
-
 /* ---- there and back ---- */
 
 static void a_datagram_comes_in_with_the_next_poll_and_not_before(void **state)

@@ -1,0 +1,495 @@
+/*
+ * DHCP against hostile and odd messages, and its leases (RFC 2131). The ids are those of the
+ * threat list: D1-D13.
+ */
+#include "../../core/base/array.h"
+#include "stack_fixture.h"
+
+#define N(test) cmocka_unit_test_setup_teardown(test, stack_setup, stack_teardown)
+
+struct dhcp_test {
+    uint8_t bytes[600];
+    size_t len;
+};
+
+static void dhcp_begin(struct stack_test *x, struct dhcp_test *m, uint8_t type, uint32_t yiaddr)
+{
+    memset(m, 0, sizeof(*m));
+    m->bytes[0] = 2;
+    m->bytes[1] = 1;
+    m->bytes[2] = 6;
+    for (int i = 0; i < 4; i++) {
+        m->bytes[4 + i] = (uint8_t)(x->s.dhcp.xid >> (24 - 8 * i));
+        m->bytes[16 + i] = (uint8_t)(yiaddr >> (24 - 8 * i));
+    }
+    memcpy(m->bytes + 28, own_mac, 6);
+    memcpy(m->bytes + 236, "\x63\x82\x53\x63\x35\x01", 6);
+    m->bytes[242] = type;
+    m->len = 243;
+}
+
+static void dhcp_option(struct dhcp_test *m, uint8_t code, uint32_t value)
+{
+    m->bytes[m->len++] = code;
+    m->bytes[m->len++] = 4;
+    for (int shift = 24; shift >= 0; shift -= 8)
+        m->bytes[m->len++] = (uint8_t)(value >> shift);
+}
+
+static void dhcp_deliver(struct stack_test *x, struct dhcp_test *m)
+{
+    uint8_t *copy = malloc(m->len);
+
+    memcpy(copy, m->bytes, m->len);
+    dhcp_input(&x->s, PEER, copy, m->len);
+    free(copy);
+}
+
+static void dhcp_answer(struct stack_test *x, uint8_t type, uint32_t addr, uint32_t lease_s)
+{
+    struct dhcp_test m;
+
+    dhcp_begin(x, &m, type, addr);
+    dhcp_option(&m, 54, PEER);
+    dhcp_option(&m, 1, IPV4(255, 255, 255, 0));
+    dhcp_option(&m, 3, PEER);
+    dhcp_option(&m, 51, lease_s);
+    m.bytes[m.len++] = 255;
+    dhcp_deliver(x, &m);
+}
+
+static void selecting(struct stack_test *x)
+{
+    run_at_ms(x, 0);
+    assert_int_equal(next_sent(x).dhcp_type, 1);
+    assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+}
+
+static void bound(struct stack_test *x, uint32_t lease_s)
+{
+    struct decoded d;
+
+    selecting(x);
+    dhcp_answer(x, 2, OWN, lease_s);
+    d = next_sent(x);
+    assert_int_equal(d.dhcp_type, 3);
+    assert_int_equal(d.dhcp_requested, OWN);
+    assert_int_equal(d.dhcp_server, PEER);
+    assert_int_equal(d.dhcp_ciaddr, 0);
+    assert_int_equal(d.ip_src, 0);
+    assert_int_equal(x->s.addr, 0); /* not before the ACK */
+    dhcp_answer(x, 5, OWN, lease_s);
+    assert_int_equal(x->s.dhcp.state, DHCP_BOUND);
+    assert_int_equal(x->s.addr, OWN);
+    assert_int_equal(next_sent(x).arp_spa, OWN); /* announced */
+}
+
+/* RFC 2131 section 4.1: each is uniform from a second less to a second more. */
+static void the_back_off_is_4_8_16_32_64_64_within_a_second(void **state)
+{
+    static const uint64_t wait_s[] = {4, 8, 16, 32, 64};
+    struct stack_test *x = *state;
+    unsigned quarter[8] = {0};
+
+    selecting(x);
+    for (unsigned i = 0; i < 100; i++) {
+        uint64_t wait = dhcp_deadline(&x->s) - x->s.now_ns;
+        uint64_t least_s = wait_s[i < 4 ? i : 4] - 1;
+
+        assert_in_range(wait / NS_PER_MS, least_s * 1000, (least_s + 2) * 1000);
+        quarter[(wait - least_s * NS_PER_S) / (NS_PER_S / 4) % 8]++;
+        stack_begin(&x->s, dhcp_deadline(&x->s));
+        run(x);
+        assert_int_equal(next_sent(x).dhcp_type, 1);
+    }
+    for (unsigned i = 0; i < 8; i++)
+        assert_in_range(quarter[i], 1, 40);
+}
+
+static void d1_to_d6_malformed_messages_are_dropped(void **state)
+{
+    struct stack_test *x = *state;
+    struct dhcp_test m;
+
+    selecting(x);
+    dhcp_begin(x, &m, 2, OWN);
+    dhcp_option(&m, 54, PEER);
+    dhcp_option(&m, 51, 3600);
+    for (size_t len = m.len; len-- > 0;) {
+        struct dhcp_test cut = m;
+
+        cut.len = len;
+        if (len < 243 || (len > 243 && len < 249) || len > 249) {
+            dhcp_deliver(x, &cut); /* cut inside an option, or before the type */
+            assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+        }
+    }
+    for (size_t at = 0; at < 240; at++) { /* op, htype, hlen, xid, chaddr, cookie */
+        struct dhcp_test bad = m;
+        bool matters = at < 3 || (at >= 4 && at < 8) || (at >= 28 && at < 34) || at >= 236;
+
+        bad.bytes[at] ^= 0x40;
+        if (!matters)
+            continue;
+        dhcp_deliver(x, &bad);
+        assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+    }
+    for (unsigned code = 0; code < 256; code++) { /* every option with every wrong length */
+        for (unsigned len = 0; len < 40; len += len < 6 ? 1 : 7) {
+            struct dhcp_test odd;
+
+            dhcp_begin(x, &odd, 2, 0);
+            odd.bytes[odd.len++] = (uint8_t)code;
+            odd.bytes[odd.len++] = (uint8_t)len;
+            odd.len += len;
+            dhcp_deliver(x, &odd);
+            assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+        }
+    }
+    dhcp_begin(x, &m, 2, OWN); /* the good one still works */
+    dhcp_option(&m, 54, PEER);
+    dhcp_option(&m, 51, 3600);
+    dhcp_deliver(x, &m);
+    assert_int_equal(x->s.dhcp.state, DHCP_REQUESTING);
+}
+
+static void an_option_of_a_wrong_length_spoils_the_whole_message(void **state)
+{
+    static const uint8_t codes[] = {1, 3, 6, 51, 54, 58, 59, 53};
+    struct stack_test *x = *state;
+
+    selecting(x);
+    for (unsigned i = 0; i < sizeof(codes); i++) {
+        for (uint8_t len = 0; len < 10; len++) {
+            bool list = codes[i] == 3 || codes[i] == 6; /* routers, resolvers */
+            struct dhcp_test m;
+
+            if (codes[i] == 53 ? len == 1 : len == 4 || (list && len == 8))
+                continue;
+            dhcp_begin(x, &m, 2, OWN);
+            dhcp_option(&m, 54, PEER);
+            dhcp_option(&m, 51, 3600);
+            m.bytes[m.len++] = codes[i];
+            m.bytes[m.len++] = len;
+            for (unsigned k = 0; k < len; k++)
+                m.bytes[m.len++] = 1;
+            dhcp_deliver(x, &m);
+            assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+        }
+    }
+    dhcp_answer(x, 2, OWN, 3600);
+    assert_int_equal(x->s.dhcp.state, DHCP_REQUESTING);
+}
+
+/* RFC 2131 table 1: whole seconds since the client began. */
+static void secs_counts_from_the_first_discover(void **state)
+{
+    struct stack_test *x = *state;
+    uint64_t began_ns;
+
+    selecting(x);
+    began_ns = x->s.now_ns;
+    for (unsigned i = 0; i < 3; i++) {
+        const uint8_t *secs;
+
+        stack_begin(&x->s, dhcp_deadline(&x->s));
+        run(x);
+        secs = x->sent[x->sent_count - 1].bytes + 14 + 20 + 8 + 8;
+        assert_int_equal(secs[0] << 8 | secs[1], (x->s.now_ns - began_ns) / NS_PER_S);
+    }
+}
+
+/* A message that the device has no room for is not waited for: its time-out repeats it. */
+static void without_room_a_dhcp_message_is_counted_and_comes_with_its_next_time_out(void **state)
+{
+    struct stack_test *x = *state;
+
+    x->room = 0;
+    stack_begin(&x->s, dhcp_deadline(&x->s));
+    run(x);
+    expect_quiet(x);
+    expect_drop(x, DROP_TX_FULL);
+    assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+    x->room = ROOM_ALWAYS;
+    run(x);
+    expect_quiet(x);
+    stack_begin(&x->s, dhcp_deadline(&x->s));
+    run(x);
+    assert_int_equal(next_sent(x).dhcp_type, DHCP_DISCOVER);
+    expect_quiet(x);
+}
+
+static void d9_lease_arithmetic(void **state)
+{
+    static const uint32_t row[][3] = {{3600, 3600, 1},
+                                      {3600, 0, 0},
+                                      {3600, 1800, 0xffffffff},
+                                      {3600, 0xffffffff, 0xffffffff},
+                                      {8, 8, 8},
+                                      {0xfffffffe, 0, 0}};
+    struct stack_test *x = *state;
+
+    for (unsigned i = 0; i < 6; i++) {
+        struct dhcp_test m;
+        struct dhcp_client *d = &x->s.dhcp;
+
+        at_ms(x, 0);
+        dhcp_init(&x->s);
+        stack_set_address(&x->s, 0, 0, 0, 0);
+        x->read = x->sent_count = 0;
+        selecting(x);
+        dhcp_answer(x, 2, OWN, row[i][0]);
+        dhcp_begin(x, &m, 5, OWN);
+        dhcp_option(&m, 54, PEER);
+        dhcp_option(&m, 1, IPV4(255, 255, 255, 0));
+        dhcp_option(&m, 51, row[i][0]);
+        dhcp_option(&m, 58, row[i][1]);
+        dhcp_option(&m, 59, row[i][2]);
+        dhcp_deliver(x, &m);
+        assert_int_equal(d->state, DHCP_BOUND);
+        assert_true(d->request_ns < d->t1_ns && d->t1_ns < d->t2_ns && d->t2_ns < d->expiry_ns);
+        assert_true(d->expiry_ns == d->request_ns + row[i][0] * NS_PER_S);
+    }
+}
+
+static void d10_offers_that_cannot_be_used_do_not_stand_in_the_way_of_others(void **state)
+{
+    static const uint32_t bad[] = {0,
+                                   IPV4_BROADCAST,
+                                   IPV4(224, 0, 0, 1),
+                                   IPV4(127, 0, 0, 1),
+                                   IPV4(10, 0, 2, 255),
+                                   IPV4(10, 0, 2, 0)};
+    struct stack_test *x = *state;
+
+    uint64_t again;
+
+    selecting(x);
+    again = dhcp_deadline(&x->s);
+    for (unsigned i = 0; i < 6; i++)
+        dhcp_answer(x, 2, bad[i], 3600);
+    dhcp_answer(x, 2, OWN, 7); /* could not be renewed in time */
+    assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+    assert_true(dhcp_deadline(&x->s) == again); /* nothing is asked sooner for them */
+    assert_int_equal(x->sent_count, x->read);
+    dhcp_answer(x, 2, OWN, 3600);
+    assert_int_equal(x->s.dhcp.state, DHCP_REQUESTING);
+    assert_int_equal(next_sent(x).dhcp_requested, OWN);
+}
+
+static void d11_messages_out_of_turn_are_ignored(void **state)
+{
+    struct stack_test *x = *state;
+
+    selecting(x);
+    dhcp_answer(x, 5, OWN, 3600); /* an unsolicited ACK */
+    dhcp_answer(x, 6, OWN, 3600);
+    dhcp_answer(x, 1, OWN, 3600);
+    assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+    dhcp_answer(x, 2, OWN, 3600);
+    dhcp_answer(x, 2, IPV4(10, 0, 2, 99), 3600);
+    assert_int_equal(x->s.dhcp.offer.addr, OWN);
+    dhcp_answer(x, 5, IPV4(10, 0, 2, 99), 3600); /* another address than asked */
+    assert_int_equal(x->s.dhcp.state, DHCP_REQUESTING);
+    dhcp_answer(x, 5, OWN, 3600);
+    assert_int_equal(x->s.dhcp.state, DHCP_BOUND);
+    dhcp_answer(x, 6, OWN, 3600); /* a NAK in BOUND */
+    dhcp_answer(x, 5, IPV4(10, 0, 2, 99), 3600);
+    assert_int_equal(x->s.addr, OWN);
+    x->read = x->sent_count;
+}
+
+static void renewing_is_unicast_rebinding_broadcast_and_then_it_is_over(void **state)
+{
+    struct stack_test *x = *state;
+    struct decoded d;
+    uint8_t frame[100];
+
+    bound(x, 3600);
+    at_ms(x, 1);
+    input(x, frame, build_arp(frame, 1, peer_mac, PEER, OWN));
+    x->read = x->sent_count;
+    stack_begin(&x->s, dhcp_deadline(&x->s));
+    assert_in_range((x->s.now_ns - x->start_ns) / NS_PER_S, 1700, 1800);
+    run(x);
+    assert_int_equal(x->s.dhcp.state, DHCP_RENEWING);
+    do {
+        d = next_sent(x);
+    } while (d.layer == LAYER_ARP);
+    assert_int_equal(d.dhcp_type, 3);
+    assert_int_equal(d.ip_dst, PEER);
+    assert_int_equal(d.ip_src, OWN);
+    assert_int_equal(d.dhcp_ciaddr, OWN);
+    assert_int_equal(d.dhcp_requested, 0);
+    assert_int_equal(d.dhcp_server, 0);
+    for (unsigned i = 0; i < 20 && x->s.dhcp.state == DHCP_RENEWING; i++) {
+        uint64_t before = x->s.now_ns;
+
+        stack_begin(&x->s, dhcp_deadline(&x->s));
+        assert_true(x->s.now_ns - before >= 60 * NS_PER_S || x->s.now_ns == x->s.dhcp.t2_ns);
+        run(x);
+    }
+    assert_int_equal(x->s.dhcp.state, DHCP_REBINDING);
+    decode_frame(x->sent[x->sent_count - 1].bytes, x->sent[x->sent_count - 1].len, &d);
+    assert_int_equal(d.ip_dst, IPV4_BROADCAST);
+    assert_int_equal(d.dhcp_ciaddr, OWN);
+    stack_begin(&x->s, x->s.dhcp.expiry_ns - 1);
+    run(x);
+    assert_int_equal(x->s.addr, OWN);
+    stack_begin(&x->s, x->s.dhcp.expiry_ns);
+    run(x);
+    assert_int_equal(x->s.addr, 0);
+    assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+}
+
+static void a_renewal_with_another_address_or_a_nak_gives_the_address_up(void **state)
+{
+    struct stack_test *x = *state;
+
+    for (unsigned i = 0; i < 2; i++) {
+        at_ms(x, 0);
+        dhcp_init(&x->s);
+        stack_set_address(&x->s, 0, 0, 0, 0);
+        x->read = x->sent_count = 0;
+        bound(x, 3600);
+        stack_begin(&x->s, dhcp_deadline(&x->s));
+        run(x);
+        assert_int_equal(x->s.dhcp.state, DHCP_RENEWING);
+        dhcp_answer(x, i ? 6 : 5, i ? 0 : IPV4(10, 0, 2, 77), 3600);
+        assert_int_equal(x->s.addr, 0);
+        assert_int_equal(x->s.dhcp.state, DHCP_INIT);
+    }
+}
+
+static void a_request_that_is_never_answered_starts_over_after_about_a_minute(void **state)
+{
+    struct stack_test *x = *state;
+
+    selecting(x);
+    dhcp_answer(x, 2, OWN, 3600);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(x->s.dhcp.state, DHCP_REQUESTING);
+        stack_begin(&x->s, dhcp_deadline(&x->s));
+        run(x);
+    }
+    assert_in_range((x->s.now_ns - x->start_ns) / NS_PER_S, 55, 65);
+    run(x);
+    assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+}
+
+/* RFC 2131 section 4.4.5: half of what is left to T2, then of what is left of the lease, and a
+ * minute at least. */
+static void renewals_come_at_half_of_what_is_left(void **state)
+{
+    struct stack_test *x = *state;
+    struct dhcp_client *d = &x->s.dhcp;
+
+    bound(x, 3600);
+    assert_in_range((d->t1_ns - d->request_ns) / NS_PER_MS, 1743750, 1800000);
+    assert_in_range((d->t2_ns - d->request_ns) / NS_PER_MS, 3104296, 3150000);
+    for (stack_begin(&x->s, dhcp_deadline(&x->s)); x->s.now_ns < d->expiry_ns;
+         stack_begin(&x->s, dhcp_deadline(&x->s))) {
+        uint64_t until_ns = x->s.now_ns < d->t2_ns ? d->t2_ns : d->expiry_ns;
+        uint64_t half_ns = (until_ns - x->s.now_ns) / 2;
+        uint64_t next_ns = x->s.now_ns + (half_ns > 60 * NS_PER_S ? half_ns : 60 * NS_PER_S);
+
+        run(x);
+        assert_true(dhcp_deadline(&x->s) == (next_ns < until_ns ? next_ns : until_ns));
+    }
+    assert_true(x->s.now_ns == d->expiry_ns);
+}
+
+static void leases_at_the_edge_of_what_can_be_used(void **state)
+{
+    static const struct {
+        uint32_t addr, mask, gateway, lease_s, taken, used_mask, used_gateway;
+    } row[] = {
+        {OWN, 0xffffff00, PEER, 7, 0, 0, 0}, /* too short to be renewed in time */
+        {OWN, 0xffffff00, PEER, 8, 1, 0xffffff00, PEER},
+        {OWN, 0xff00ff00, PEER, 60, 0, 0, 0},          /* no mask */
+        {OWN, 0xfffffffe, PEER, 60, 1, 0xfffffffe, 0}, /* RFC 3021; the router is elsewhere */
+        {OWN, 0, PEER, 60, 1, 0xff000000, PEER},       /* the mask of its class: RFC 950 */
+        {IPV4(127, 255, 255, 254), 0, 0, 60, 0, 0, 0},
+        {IPV4(126, 0, 0, 1), 0, 0, 60, 1, 0xff000000, 0},
+        {IPV4(128, 0, 0, 1), 0, 0, 60, 1, 0xffff0000, 0},
+        {IPV4(191, 255, 0, 1), 0, 0, 60, 1, 0xffff0000, 0},
+        {IPV4(192, 0, 0, 1), 0, 0, 60, 1, 0xffffff00, 0},
+        {IPV4(223, 255, 255, 254), 0, 0, 60, 1, 0xffffff00, 0},
+        {IPV4(224, 0, 0, 1), 0, 0, 60, 0, 0, 0},
+        {OWN, 0xffffff00, OWN, 60, 1, 0xffffff00, 0}, /* its own router */
+        {OWN, 0xffffff00, IPV4(10, 0, 3, 2), 60, 1, 0xffffff00, 0},
+        {IPV4(10, 0, 2, 1), 0xffffff00, PEER, 60, 1, 0xffffff00, PEER},
+        {IPV4(10, 0, 2, 254), 0xffffff00, PEER, 60, 1, 0xffffff00, PEER},
+    };
+    struct stack_test *x = *state;
+
+    for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
+        at_ms(x, 0);
+        dhcp_init(&x->s);
+        stack_set_address(&x->s, 0, 0, 0, 0);
+        x->read = x->sent_count = 0;
+        selecting(x);
+        for (uint8_t type = 2; type <= 5; type += 3) {
+            struct dhcp_test m;
+
+            dhcp_begin(x, &m, type, row[i].addr);
+            dhcp_option(&m, 54, PEER);
+            if (row[i].mask)
+                dhcp_option(&m, 1, row[i].mask);
+            dhcp_option(&m, 3, row[i].gateway);
+            dhcp_option(&m, 51, row[i].lease_s);
+            dhcp_deliver(x, &m); /* its last option ends with the message */
+        }
+        assert_int_equal(x->s.addr, row[i].taken ? row[i].addr : 0);
+        assert_int_equal(x->s.mask, row[i].used_mask);
+        assert_int_equal(x->s.gateway, row[i].used_gateway);
+    }
+}
+
+static void an_infinite_lease_has_no_timers(void **state)
+{
+    struct stack_test *x = *state;
+
+    bound(x, DHCP_LEASE_FOREVER);
+    assert_true(dhcp_deadline(&x->s) == DEADLINE_NEVER);
+}
+
+static void without_an_address_only_dhcp_is_heard(void **state)
+{
+    struct stack_test *x = *state;
+    static const uint8_t echo[12] = {8};
+    uint8_t frame[200];
+
+    selecting(x);
+    input(x, frame, build_icmp(frame, OWN, echo, 12));
+    input(x, frame, build_udp(frame, 1, 7, "data", 4));
+    input(x, frame, build_udp(frame, 1, DHCP_CLIENT_PORT, "data", 4)); /* not from a server */
+    input(x, frame, build_ip(frame, PEER, OWN, 6, "12345678901234567890", 20));
+    input(x, frame, build_ip(frame, PEER, IPV4_BROADCAST, 6, "12345678901234567890", 20));
+    input(x, frame, build_ip(frame, PEER, IPV4_BROADCAST, 1, echo, 12));
+    expect_quiet(x);
+    assert_int_equal(x->s.drops_total, 6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        N(the_back_off_is_4_8_16_32_64_64_within_a_second),
+        N(d1_to_d6_malformed_messages_are_dropped),
+        N(an_option_of_a_wrong_length_spoils_the_whole_message),
+        N(secs_counts_from_the_first_discover),
+        N(without_room_a_dhcp_message_is_counted_and_comes_with_its_next_time_out),
+        N(d9_lease_arithmetic),
+        N(d10_offers_that_cannot_be_used_do_not_stand_in_the_way_of_others),
+        N(d11_messages_out_of_turn_are_ignored),
+        N(renewing_is_unicast_rebinding_broadcast_and_then_it_is_over),
+        N(a_renewal_with_another_address_or_a_nak_gives_the_address_up),
+        N(a_request_that_is_never_answered_starts_over_after_about_a_minute),
+        N(renewals_come_at_half_of_what_is_left),
+        N(leases_at_the_edge_of_what_can_be_used),
+        N(an_infinite_lease_has_no_timers),
+        N(without_an_address_only_dhcp_is_heard),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
