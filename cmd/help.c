@@ -70,10 +70,10 @@ static void help_program(void)
          "Options of run (other commands: drywire COMMAND --help):");
     help_options(&verb_run);
     putchar('\n');
-    help_text(
-        0, "Exit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ, "
-           "4 internal error, or an output could not be written, 5 nothing selected, 6 no "
-           "frame from a guest, 124 a step or time limit was reached, 125 cannot be tested here.");
+    help_text(0, "Exit: 0 pass, 1 a scenario failed, 2 usage or scenario error, 3 two runs differ, "
+                 "4 internal error, or an output could not be written, 5 nothing selected, 6 no "
+                 "frame from a guest, 7 a journal's replay fails before its panic, 124 a step or "
+                 "time limit was reached, 125 cannot be tested here.");
     puts("docs/scenarios.md describes the scenario format.");
 }
 

@@ -4,8 +4,9 @@
 
 int worse_exit(int a, int b)
 {
-    static const int order[] = {EXIT_PASS,     EXIT_NOTHING, EXIT_CANNOT_TEST, EXIT_LIVELOCK,
-                                EXIT_DIVERGED, EXIT_FAIL,    EXIT_USAGE,       EXIT_HARNESS};
+    static const int order[] = {EXIT_PASS,     EXIT_NOTHING,  EXIT_CANNOT_TEST,
+                                EXIT_LIVELOCK, EXIT_DIVERGED, EXIT_EARLIER,
+                                EXIT_FAIL,     EXIT_USAGE,    EXIT_HARNESS};
     int best = 0;
 
     for (unsigned i = 0; i < ARRAY_COUNT(order); i++)

@@ -12,6 +12,7 @@ enum {
     EXIT_HARNESS = 4,
     EXIT_NOTHING = 5,
     EXIT_NO_GUEST = 6,
+    EXIT_EARLIER = 7,
     EXIT_LIVELOCK = 124,
     EXIT_CANNOT_TEST = 125,
 };

@@ -191,13 +191,14 @@ static int replay_journal_verdict(struct replay *r, const char *path, enum outco
            (const char *)end->bytes);
     if (outcome == OUTCOME_SAME && !r->journal.complete)
         puts("the journal was full here; later events are unknown");
-    if (invariant)
-        printf("an invariant that targets do not check fails before the panic: %s\n", invariant);
-    if (outcome == OUTCOME_SAME || invariant)
+    if (outcome == OUTCOME_SAME)
         return EXIT_PASS;
+    if (invariant)
+        snprintf(r->message, sizeof(r->message),
+                 "an invariant that targets do not check fails before the panic: %s", invariant);
     puts(r->message);
     replay_differs(FAILURE_DIVERGENCE, "replay.journal", r->message);
-    return EXIT_DIVERGED;
+    return invariant ? EXIT_EARLIER : EXIT_DIVERGED;
 }
 
 int replay_journal(const char *path, bool gdb, bool verbose)
