@@ -5,6 +5,7 @@
 #include "virtio.h"
 #include "../base/mem.h"
 #include "../base/minmax.h"
+#include "../port/machine.h"
 #include "../port/ring.h"
 #include "../trace/trace.h"
 #include "drivers.h"
@@ -18,6 +19,9 @@ int virtio_open(struct virtio_device *d, const struct platform *p, const struct 
 
 /* A device that has not reset after this many reads never will. */
 enum { RESET_TURNS_MAX = 10000, CONFIG_TRIES_MAX = 8 };
+
+/* The interval of virtio_check(), whose reads cost register accesses. */
+#define CHECK_INTERVAL_NS (100 * NS_PER_MS)
 
 int virtio_fail(struct virtio_device *d, enum virtio_failure reason, uint64_t value)
 {
@@ -49,6 +53,30 @@ int virtio_reset(struct virtio_device *d)
 static void status_add(struct virtio_device *d, uint8_t bits)
 {
     d->transport->status_write(d, d->transport->status_read(d) | bits);
+}
+
+bool virtio_needs_reset(struct virtio_device *d)
+{
+    uint8_t status = d->transport->status_read(d);
+
+    if (!(status & VIRTIO_STATUS_DEVICE_NEEDS_RESET))
+        return false;
+    virtio_fail(d, VIRTIO_FAILURE_NEEDS_RESET, status);
+    return true;
+}
+
+bool virtio_check(struct virtio_device *d, uint64_t now_ns)
+{
+    d->check_due = now_ns < d->check_ns;
+    if (d->check_due)
+        return false;
+    d->check_ns = now_ns + CHECK_INTERVAL_NS;
+    return !virtio_needs_reset(d);
+}
+
+uint64_t virtio_check_deadline(const struct virtio_device *d)
+{
+    return d->check_due ? d->check_ns : DEADLINE_NEVER;
 }
 
 int virtio_negotiate(struct virtio_device *d, uint64_t wanted)

@@ -86,6 +86,8 @@ struct virtio_device {
     bool legacy;         /* driven through the legacy interface */
     uint64_t offered;    /* as read once at negotiation */
     uint64_t features;   /* negotiated */
+    uint64_t check_ns;   /* virtio_check() reads nothing before this time */
+    bool check_due;      /* it was called since then */
     bool failed;         /* its memory is not accessed any more */
     enum virtio_failure reason;
 };
@@ -126,6 +128,15 @@ int virtio_config_read(struct virtio_device *d, uint32_t offset, uint8_t *buf, u
 
 /* Step 8: the device is live. */
 void virtio_driver_ok(struct virtio_device *d);
+
+/* Read the status of a live device: true, and the device has failed, when DEVICE_NEEDS_RESET is
+ * set. What it completes from then on is not to be relied on: section 2.1.1. */
+bool virtio_needs_reset(struct virtio_device *d);
+
+/* For polls: the same every 100 ms at most. True when it was read now and the device is live. The
+ * deadline is when to poll again for it, or DEADLINE_NEVER. */
+bool virtio_check(struct virtio_device *d, uint64_t now_ns);
+uint64_t virtio_check_deadline(const struct virtio_device *d);
 
 /* Mark the device as failed: trace the reason with the offending value, set FAILED, reset. Always
  * returns ERR_DEVICE. */

@@ -10,9 +10,6 @@
 
 VIRTIO_DRIVER_FITS(sizeof(struct virtio_net), VIRTIO_NET_DMA_SPARE);
 
-/* The interval between reads of link and status, as they cost register accesses. */
-#define CHECK_INTERVAL_NS (100 * NS_PER_MS)
-
 /* A device that holds frames for this long and returns none does not see them. */
 #define STALL_NS NS_PER_S
 
@@ -272,8 +269,6 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p,
         .free = net_free,
         .link = true,
     };
-    n->check_ns = 0;
-    n->check_due = false;
     n->interrupts = options->interrupts;
     n->tx_short = n->more = n->tx_stalled = false;
     n->tx_watch_ns = 0;
@@ -305,8 +300,6 @@ int virtio_net_init(struct virtio_net *n, const struct platform *p,
 
 void virtio_net_check(struct virtio_net *n, uint64_t now_ns)
 {
-    uint8_t status;
-
     if (n->dev.failed)
         return;
     if (n->interrupts) {
@@ -318,26 +311,18 @@ void virtio_net_check(struct virtio_net *n, uint64_t now_ns)
         n->tx_short = false;
     }
     tx_reclaim(n);
-    n->check_due = now_ns < n->check_ns;
     if (n->dev.failed)
         return;
     tx_watch(n, now_ns);
-    if (n->check_due)
-        return;
-    n->check_ns = now_ns + CHECK_INTERVAL_NS;
-    status = n->dev.transport->status_read(&n->dev);
-    if (status & VIRTIO_STATUS_DEVICE_NEEDS_RESET) {
-        virtio_fail(&n->dev, VIRTIO_FAILURE_NEEDS_RESET, status);
-        return;
-    }
-    read_link(n);
+    if (virtio_check(&n->dev, now_ns))
+        read_link(n);
 }
 
 uint64_t virtio_net_deadline(const struct virtio_net *n)
 {
     if (n->dev.failed)
         return DEADLINE_NEVER;
-    return n->more ? 0 : n->check_due ? n->check_ns : DEADLINE_NEVER;
+    return n->more ? 0 : virtio_check_deadline(&n->dev);
 }
 
 void virtio_net_kick(struct virtio_net *n)

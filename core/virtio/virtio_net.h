@@ -23,8 +23,6 @@ struct virtio_net {
     struct netdev netdev;
     unsigned header_len; /* 10 or 12: section 5.1.6.1 */
     bool split_header;   /* legacy without ANY_LAYOUT: the header has its own descriptor */
-    uint64_t check_ns;   /* link and status are not read before this time */
-    bool check_due;      /* something happened since they were read */
     bool interrupts;     /* enabled while idle */
     bool tx_short;       /* the stack got no slot: it waits for one to be freed */
     bool more;           /* finished chains were there when interrupts were enabled */

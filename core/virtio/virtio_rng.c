@@ -24,7 +24,7 @@ static void rng_ask(struct virtio_rng *n)
     n->requests++;
 }
 
-/* Take received bytes; request the rest. */
+/* Take received bytes; request the rest. Those of a device that needs a reset are not used. */
 static void rng_collect(struct virtio_rng *n)
 {
     void *token;
@@ -36,6 +36,8 @@ static void rng_collect(struct virtio_rng *n)
             virtio_fail(&n->dev, VIRTIO_FAILURE_USED_LEN, len);
             return;
         }
+        if (virtio_needs_reset(&n->dev))
+            return;
         ring_take(n->dev.platform, n->buffer, len);
         mem_copy(n->seed + n->count, n->buffer, len); /* `len` bytes and no more: 5.4.6.1 */
         n->count += len;
@@ -104,7 +106,7 @@ int virtio_rng_init(struct virtio_rng *n, const struct platform *p,
 
 /* ---- a poll ---- */
 
-void virtio_rng_check(struct virtio_rng *n)
+void virtio_rng_check(struct virtio_rng *n, uint64_t now_ns)
 {
     if (n->dev.failed || !n->asked)
         return;
@@ -113,6 +115,8 @@ void virtio_rng_check(struct virtio_rng *n)
         virtq_interrupts(&n->queue, false);
     }
     rng_collect(n);
+    if (n->asked && !n->dev.failed)
+        virtio_check(&n->dev, now_ns);
 }
 
 void virtio_rng_kick(struct virtio_rng *n)
@@ -152,8 +156,7 @@ static int rng_init_row(void *state, const struct platform *p, const struct virt
 
 static void rng_check(void *state, uint64_t now_ns)
 {
-    (void)now_ns;
-    virtio_rng_check(state);
+    virtio_rng_check(state, now_ns);
 }
 
 static void rng_kick(void *state)
@@ -165,7 +168,9 @@ static uint64_t rng_deadline(const void *state)
 {
     const struct virtio_rng *n = state;
 
-    return n->more ? 0 : DEADLINE_NEVER;
+    if (n->dev.failed || !n->asked)
+        return DEADLINE_NEVER;
+    return n->more ? 0 : virtio_check_deadline(&n->dev);
 }
 
 static bool rng_seed(void *state, uint8_t seed[VIRTIO_SEED_SIZE])

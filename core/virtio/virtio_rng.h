@@ -30,7 +30,7 @@ struct virtio_rng {
 int virtio_rng_init(struct virtio_rng *n, const struct platform *p,
                     const struct virtio_place *place, struct dma_memory *memory,
                     const struct virtio_options *options);
-void virtio_rng_check(struct virtio_rng *n);
+void virtio_rng_check(struct virtio_rng *n, uint64_t now_ns);
 void virtio_rng_kick(struct virtio_rng *n);
 bool virtio_rng_seed(struct virtio_rng *n, uint8_t seed[VIRTIO_SEED_SIZE]);
 void virtio_rng_stop(struct virtio_rng *n);

@@ -10,7 +10,7 @@
 enum lie_device {
     LIE_BY_ANY,
     LIE_BY_WIRE,   /* the network device at the wire */
-    LIE_BY_NET,    /* a network device, whose driver polls it while the machine runs */
+    LIE_BY_NET,    /* a network device */
     LIE_BY_CONFIG, /* one with a device configuration */
     LIE_BY_FIRST,  /* one whose first queue is used: without a wire no frame passes */
     LIE_BY_SECOND, /* the same for the second queue */
@@ -55,7 +55,7 @@ enum lie_device {
     X(QUEUE_SIZE, "queue-size", "S", LIE_BY_ANY)                                                   \
     X(QUEUE_BUSY, "queue-busy", "A", LIE_BY_ANY)                                                   \
     X(QUEUE_ENABLE, "queue-enable", "A", LIE_BY_ANY)                                               \
-    X(NEEDS_RESET, "needs-reset", "A", LIE_BY_NET)                                                 \
+    X(NEEDS_RESET, "needs-reset", "A", LIE_BY_ANY)                                                 \
     X(TX_USED_INDEX, "tx-used-index", "S", LIE_BY_SECOND)                                          \
     X(TX_USED_ID, "tx-used-id", "A", LIE_BY_SECOND)                                                \
     X(TX_USED_TWICE, "tx-used-twice", "A", LIE_BY_SECOND)                                          \

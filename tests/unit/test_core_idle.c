@@ -147,8 +147,8 @@ static void the_next_poll_is_that_of_the_first_who_waits(void **state)
     k->first.driver = virtio_driver_of(VIRTIO_ID_NET);
     k->devices[0] = &k->first;
     k->device_count = 1;
-    nic->check_due = true; /* link and status are looked at once more */
-    nic->check_ns = now + 3;
+    nic->dev.check_due = true; /* link and status are looked at once more */
+    nic->dev.check_ns = now + 3;
     assert_int_equal(kernel_deadline(k, now), now + 3);
     nic->more = true; /* used entries without an interrupt */
     assert_true(kernel_deadline(k, now) <= now);

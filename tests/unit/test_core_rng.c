@@ -12,8 +12,8 @@ static const struct virtio_options polled;
 static const struct virtio_place place = {.bus = VIRTIO_BUS_MMIO, .address = 0x1000};
 
 static struct virtio_rng n;
-static uint32_t give[40]; /* bytes of each answer; 0 and `silent`: none yet */
-static bool silent;
+static uint32_t give[40];   /* bytes of each answer; 0 and `silent`: none yet */
+static bool silent, breaks; /* breaks: needs a reset when it is notified */
 static unsigned answers;
 static uint8_t next_byte;
 
@@ -39,6 +39,14 @@ static void when_notified(struct fake_platform *f, uint64_t addr, uint32_t value
     on_write(f, addr, value);
     if (addr == VIRTIO_MMIO_QUEUE_NOTIFY && !silent)
         answer();
+    if (addr == VIRTIO_MMIO_QUEUE_NOTIFY && breaks)
+        f->reg[VIRTIO_MMIO_STATUS / 4] |= VIRTIO_STATUS_DEVICE_NEEDS_RESET;
+}
+
+static int rng_setup(void **state)
+{
+    silent = breaks = false;
+    return setup(state);
 }
 
 static int bring_up(struct fixture *x)
@@ -66,7 +74,6 @@ static void all_bytes_at_once_are_the_seed(void **state)
 {
     struct fixture *x = *state;
 
-    silent = false;
     give[0] = VIRTIO_SEED_SIZE;
     assert_int_equal(bring_up(x), 0);
     assert_int_equal(x->f.traced[TRACE_RNG_SEEDED], 1);
@@ -80,7 +87,6 @@ static void what_is_missing_is_asked_for_again_and_no_byte_more_is_believed(void
 {
     struct fixture *x = *state;
 
-    silent = false;
     for (uint32_t i = 0; i < VIRTIO_SEED_SIZE; i++)
         give[i] = 1;
     assert_int_equal(bring_up(x), 0);
@@ -103,19 +109,19 @@ static void bytes_that_come_late_are_taken_at_a_poll(void **state)
     give[0] = 20;
     give[1] = 12;
     assert_int_equal(bring_up(x), 0);
-    virtio_rng_check(&n);
+    virtio_rng_check(&n, 0);
     virtio_rng_kick(&n);
     assert_false(virtio_rng_seed(&n, seed));
     answer();
-    virtio_rng_check(&n); /* takes them and asks for the rest */
+    virtio_rng_check(&n, 0); /* takes them and asks for the rest */
     assert_false(virtio_rng_seed(&n, seed));
     assert_int_equal(n.queue.in_flight, 1);
     silent = false;
     virtio_rng_kick(&n);
-    virtio_rng_check(&n);
+    virtio_rng_check(&n, 0);
     expect_seed();
     assert_int_equal(n.queue.in_flight, 0);
-    assert_int_equal(virtio_rng_driver.deadline(&n), DEADLINE_NEVER);
+    assert_true(virtio_rng_driver.deadline(&n) == DEADLINE_NEVER);
     virtio_rng_stop(&n);
     assert_int_equal(x->f.reg[VIRTIO_MMIO_STATUS / 4], 0);
 }
@@ -125,7 +131,6 @@ static void a_buffer_without_a_byte_ends_it(void **state)
     struct fixture *x = *state;
     uint8_t seed[VIRTIO_SEED_SIZE];
 
-    silent = false;
     give[0] = 31;
     give[1] = 0;
     assert_int_equal(bring_up(x), ERR_DEVICE);
@@ -133,7 +138,7 @@ static void a_buffer_without_a_byte_ends_it(void **state)
     assert_int_equal(x->f.traced[TRACE_RNG_FAILED], 1);
     assert_int_equal(x->f.traced[TRACE_VNET_FAILED], 0);
     assert_false(virtio_rng_seed(&n, seed));
-    virtio_rng_check(&n);
+    virtio_rng_check(&n, 0);
     virtio_rng_kick(&n);
     assert_int_equal(answers, 2);
 }
@@ -142,7 +147,6 @@ static void more_bytes_than_there_was_room_for_end_it(void **state)
 {
     struct fixture *x = *state;
 
-    silent = false;
     give[0] = 33;
     assert_int_equal(bring_up(x), ERR_DEVICE);
     assert_int_equal(n.dev.reason, VIRTIO_FAILURE_USED_LEN);
@@ -151,12 +155,45 @@ static void more_bytes_than_there_was_room_for_end_it(void **state)
     assert_int_equal(bring_up(x), ERR_DEVICE);
 }
 
+static void bytes_of_a_device_that_needs_a_reset_are_not_used(void **state)
+{
+    struct fixture *x = *state;
+    uint8_t seed[VIRTIO_SEED_SIZE];
+
+    give[0] = VIRTIO_SEED_SIZE;
+    breaks = true;
+    assert_int_equal(bring_up(x), ERR_DEVICE);
+    assert_int_equal(n.dev.reason, VIRTIO_FAILURE_NEEDS_RESET);
+    assert_int_equal(x->f.traced[TRACE_RNG_FAILED], 1);
+    assert_int_equal(x->f.traced[TRACE_RNG_SEEDED], 0);
+    assert_false(virtio_rng_seed(&n, seed));
+    assert_int_equal(x->f.reg[VIRTIO_MMIO_STATUS / 4], 0);
+}
+
+static void while_bytes_are_missing_the_status_is_read_every_100_ms(void **state)
+{
+    struct fixture *x = *state;
+    uint64_t now_ns = NS_PER_S;
+
+    silent = true;
+    assert_int_equal(bring_up(x), 0);
+    virtio_rng_check(&n, now_ns);
+    assert_true(virtio_rng_driver.deadline(&n) == DEADLINE_NEVER);
+    x->f.reg[VIRTIO_MMIO_STATUS / 4] |= VIRTIO_STATUS_DEVICE_NEEDS_RESET;
+    virtio_rng_check(&n, now_ns + 100 * NS_PER_MS - 1);
+    assert_false(n.dev.failed);
+    assert_true(virtio_rng_driver.deadline(&n) == now_ns + 100 * NS_PER_MS);
+    virtio_rng_check(&n, now_ns + 100 * NS_PER_MS);
+    assert_true(n.dev.failed);
+    assert_int_equal(n.dev.reason, VIRTIO_FAILURE_NEEDS_RESET);
+    assert_true(virtio_rng_driver.deadline(&n) == DEADLINE_NEVER);
+}
+
 static void another_device_or_no_memory_is_an_error(void **state)
 {
     struct fixture *x = *state;
     size_t size = x->memory.size;
 
-    silent = false;
     give[0] = VIRTIO_SEED_SIZE;
     assert_int_equal(bring_up(x), 0);
     x->memory.size = x->memory.used - 1; /* without the buffer */
@@ -204,7 +241,7 @@ static void the_key_of_sequence_numbers_stays_while_a_connection_lives(void **st
     t->s.tcp[5].state = TCP_CLOSED;
 }
 
-#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define T(test) cmocka_unit_test_setup_teardown(test, rng_setup, teardown)
 #define S(test) cmocka_unit_test_setup_teardown(test, stack_setup_bound, stack_teardown)
 
 int main(void)
@@ -215,6 +252,8 @@ int main(void)
         T(bytes_that_come_late_are_taken_at_a_poll),
         T(a_buffer_without_a_byte_ends_it),
         T(more_bytes_than_there_was_room_for_end_it),
+        T(bytes_of_a_device_that_needs_a_reset_are_not_used),
+        T(while_bytes_are_missing_the_status_is_read_every_100_ms),
         T(another_device_or_no_memory_is_an_error),
         S(a_seed_changes_ports_ids_and_sequence_numbers),
         S(the_key_of_sequence_numbers_stays_while_a_connection_lives),
