@@ -12,6 +12,7 @@ enum {
     OFFERS = 8,
     FLOWS = 64,
     FLOW_RANGES = 32,
+    HALVES = 8,
     ARRIVED = 16,
     FLOW_HISTORY = 1 << 18
 };
@@ -47,6 +48,11 @@ struct flow {
 
     bool own_syn, peer_syn; /* seen leaving; seen arriving */
     uint32_t own_iss, peer_iss;
+    struct half {
+        uint32_t peer, own, mss;
+        bool answered;
+    } halves[HALVES]; /* SYNs that arrived, with the SYN-ACK for each: an ACK picks one */
+    unsigned half_count;
     uint64_t own_sent; /* offset after the last byte sent */
     bool own_fin;
     uint64_t own_fin_at;
@@ -174,6 +180,19 @@ static inline void oracle_look(struct oracles *o, enum oracle_id id)
 /* Report a violation. */
 void oracle_fail(struct oracles *o, enum oracle_id id, const char *site, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Store bytes at an offset, not before the stored ones and without a gap. An offset before the
+ * stream is negative. */
+void history_put(struct history *h, uint64_t offset, const uint8_t *bytes, size_t len);
+/* Offset of the first byte that differs from the stored ones, or -1. */
+int64_t history_differs(const struct history *h, uint64_t offset, const uint8_t *bytes, size_t len);
+
+/* A segment arrives; the machine acknowledges, and so those before need no reset. */
+void arrived_note(struct oracles *o, const struct decoded *d);
+void arrived_acknowledged(struct oracles *o, const struct decoded *d);
+/* A reset must be the reply to a received segment without a reply so far. Report one that can only
+ * be the reply to a reset. */
+void check_reset(struct oracles *o, const struct decoded *d);
 
 void flows_start(struct oracles *o);
 void flows_free(struct oracles *o);

@@ -5,56 +5,12 @@
  */
 #include "oracle_internal.h"
 #include "../../core/base/minmax.h"
-#include "../base/memory.h"
 #include <stdlib.h>
 #include <string.h>
 
 /* A stalled transmit queue may send a few retransmissions at once. */
 enum { MSS_DEFAULT = 536, FIN_BURST_MAX = 6 };
 #define FIN_BURST_NS (100 * NS_PER_MS)
-
-/* ---- streams of bytes ---- */
-
-static void history_need(struct history *h)
-{
-    if (!h->ring)
-        h->ring = memory_new(1, FLOW_HISTORY);
-}
-
-/* Store bytes at an offset, not before the stored ones and without a gap. An offset before the
- * stream is negative. */
-static void history_put(struct history *h, uint64_t offset, const uint8_t *bytes, size_t len)
-{
-    size_t at, first;
-
-    if ((int64_t)(offset - h->end) > 0 || (int64_t)(offset + len - h->end) <= 0)
-        return;
-    bytes += h->end - offset;
-    len -= (size_t)(h->end - offset);
-    history_need(h);
-    at = h->end % FLOW_HISTORY;
-    first = min_u64(FLOW_HISTORY - at, len);
-    memcpy(h->ring + at, bytes, first);
-    memcpy(h->ring, bytes + first, len - first);
-    h->end += len;
-}
-
-/* Offset of the first byte that differs from the stored ones, or -1. */
-static int64_t history_differs(const struct history *h, uint64_t offset, const uint8_t *bytes,
-                               size_t len)
-{
-    size_t at = offset % FLOW_HISTORY;
-    size_t first = min_u64(FLOW_HISTORY - at, len);
-
-    if (!len || offset > h->end || len > h->end - offset || offset + FLOW_HISTORY < h->end)
-        return -1; /* not stored, or too old */
-    if (memcmp(h->ring + at, bytes, first) == 0 && memcmp(h->ring, bytes + first, len - first) == 0)
-        return -1;
-    for (size_t i = 0; i < len; i++)
-        if (h->ring[(offset + i) % FLOW_HISTORY] != bytes[i])
-            return (int64_t)(offset + i);
-    return -1;
-}
 
 /* ---- flows ---- */
 
@@ -137,70 +93,91 @@ static uint64_t oracle_tcp_offset_of(uint32_t seq, uint32_t iss, uint64_t near)
     return (uint64_t)((int64_t)near + (int32_t)(low - (uint32_t)near));
 }
 
-/* ---- segments of the machine ---- */
+/* ---- connections that are half open ---- */
 
-static bool arrived_from(const struct arrived *a, const struct decoded *d)
+/* A peer may have sent more than one SYN from a port, each of which got a SYN-ACK with a number of
+ * its own (RFC 4987): which of them became the connection is known when an ACK picks it. */
+static void half_arrived(struct flow *f, uint32_t peer, uint32_t mss)
 {
-    return a->used && a->local_port == d->src_port && a->remote == d->ip_dst &&
-           a->remote_port == d->dst_port;
-}
-
-/* Segments that the machine acknowledged need no reset. */
-static void arrived_acknowledged(struct oracles *o, const struct decoded *d)
-{
-    for (unsigned i = 0; i < ARRIVED; i++) {
-        struct arrived *a = &o->arrived[i];
-
-        if (arrived_from(a, d) && !(a->flags & SEG_RST) && (int32_t)(d->tcp_ack - a->end) >= 0)
-            a->used = false;
-    }
-}
-
-/* True if this reset is the reply to that segment (RFC 9293 section 3.10.7.1). */
-static bool oracle_tcp_answers(const struct arrived *a, const struct decoded *d)
-{
-    return a->flags & SEG_ACK ? d->tcp_seq == a->ack : d->tcp_seq == 0 && d->tcp_ack == a->end;
-}
-
-/* A reset must be the reply to a received segment without a reply so far. Report one that can only
- * be the reply to a reset. */
-static void check_reset(struct oracles *o, const struct decoded *d)
-{
-    const struct arrived *reset = NULL;
-
-    for (unsigned i = 0; i < ARRIVED; i++) {
-        struct arrived *a = &o->arrived[i];
-
-        if (!arrived_from(a, d) || o->sim->now_ns - a->at_ns >= NS_PER_MS ||
-            !oracle_tcp_answers(a, d))
-            continue;
-        if (!(a->flags & SEG_RST)) {
-            a->used = false;
+    for (unsigned i = 0; i < min_u32(f->half_count, HALVES); i++)
+        if (f->halves[i].peer == peer)
             return;
-        }
-        reset = a;
-    }
-    if (reset)
-        oracle_fail(o, TCP_RST_REPLY, SIM_SITE, "port %u answers a reset by a reset", d->src_port);
+    f->halves[f->half_count++ % HALVES] = (struct half){.peer = peer, .mss = mss};
 }
 
-static void note_arrived(struct oracles *o, const struct decoded *d)
+/* The connection that the machine has, or is about to have. */
+static void half_take(struct flow *f, const struct half *h)
 {
-    bool syn = d->tcp_flags & SEG_SYN, fin = d->tcp_flags & SEG_FIN;
-
-    o->arrived[o->arrived_count++ % ARRIVED] = (struct arrived){
-        .used = true,
-        .local_port = d->dst_port,
-        .remote_port = d->src_port,
-        .remote = d->ip_src,
-        .flags = d->tcp_flags,
-        .ack = d->tcp_ack,
-        .end = d->tcp_seq + (uint32_t)d->payload_len + syn + fin,
-        .at_ns = o->sim->now_ns,
-    };
-    if (d->tcp_flags & SEG_RST)
-        oracle_look(o, TCP_RST_REPLY);
+    if (f->own_iss != h->own)
+        f->timer.started = false;
+    f->own_syn = f->peer_syn = true;
+    f->own_iss = h->own;
+    f->peer_iss = h->peer;
+    f->peer_mss = h->mss;
+    f->over = false;
 }
+
+/* The machine answers one of them, perhaps once more and with another number. False: none of these
+ * SYNs arrived. */
+static bool half_answered(struct flow *f, const struct decoded *d)
+{
+    struct half answer = {.peer = d->tcp_ack - 1, .own = d->tcp_seq, .answered = true};
+    struct half *row = NULL;
+
+    for (unsigned i = 0; i < min_u32(f->half_count, HALVES); i++) {
+        struct half *h = &f->halves[i];
+
+        if (h->peer != answer.peer)
+            continue;
+        answer.mss = h->mss;
+        if (!row || !h->answered || h->own == answer.own)
+            row = h;
+    }
+    if (!row)
+        return false;
+    if (row->answered && row->own != answer.own)
+        row = &f->halves[f->half_count++ % HALVES];
+    *row = answer;
+    half_take(f, row);
+    return true;
+}
+
+/* A new connection with the same ports: what arrived for it is kept. */
+static void flow_renew(struct flow *f)
+{
+    struct flow before = *f;
+
+    flow_clear(f);
+    memcpy(f->halves, before.halves, sizeof(f->halves));
+    f->half_count = before.half_count;
+    f->said_syn = before.said_syn;
+    f->said_iss = before.said_iss;
+}
+
+/* True if the machine has no connection here any more, and may accept another half. */
+static bool flow_done(const struct flow *f)
+{
+    return f->over || (f->own_fin && f->peer_fin && f->una > f->own_fin_at);
+}
+
+/* An ACK arrives: the connection is the one that it picks. */
+static void half_picked(struct flow *f, const struct decoded *d)
+{
+    if (f->timer.syn_acked && !flow_done(f))
+        return;
+    for (unsigned i = 0; i < min_u32(f->half_count, HALVES); i++) {
+        struct half h = f->halves[i];
+
+        if (!h.answered || h.own + 1 != d->tcp_ack || (f->timer.syn_acked && h.own == f->own_iss))
+            continue;
+        if (f->timer.syn_acked)
+            flow_renew(f);
+        half_take(f, &h);
+        return;
+    }
+}
+
+/* ---- segments of the machine ---- */
 
 /* ACK number and offered window: T3, T4. */
 static void check_ack(struct oracles *o, struct flow *f, const struct decoded *d)
@@ -352,10 +329,13 @@ void flows_tx(struct oracles *o, const struct decoded *d)
         arrived_acknowledged(o, d);
     if (d->tcp_flags & SEG_SYN) {
         f = oracle_tcp_flow_make(o, d->src_port, d->ip_dst, d->dst_port);
-        if (f->own_syn && d->tcp_seq != f->own_iss)
-            flow_clear(f); /* a new connection with the same ports */
-        f->own_syn = true;
-        f->own_iss = d->tcp_seq;
+        if (f->own_syn && d->tcp_seq != f->own_iss &&
+            (f->timer.syn_acked || !(d->tcp_flags & SEG_ACK)))
+            flow_renew(f);
+        if (!(d->tcp_flags & SEG_ACK) || !half_answered(f, d)) {
+            f->own_syn = true;
+            f->own_iss = d->tcp_seq;
+        }
         if (d->tcp_flags & SEG_ACK)
             check_ack(o, f, d);
         timer_tx(o, f, 0, false);
@@ -380,7 +360,7 @@ void flows_peer(struct oracles *o, const struct decoded *d)
 
     if (d->tcp_flags & SEG_SYN) {
         f = oracle_tcp_flow_make(o, d->dst_port, d->ip_src, d->src_port);
-        if (f->said_syn && f->said_iss != d->tcp_seq)
+        if (f->said_syn && f->said_iss != d->tcp_seq && (f->timer.syn_acked || f->over))
             flow_clear(f);
         f->said_syn = true;
         f->said_iss = d->tcp_seq;
@@ -429,43 +409,53 @@ static void bytes_arrived(struct flow *f, uint64_t start, uint64_t end)
     }
 }
 
+static void syn_arrived(struct flow *f, const struct decoded *d)
+{
+    bool answer = d->tcp_flags & SEG_ACK;
+
+    if (!answer && !f->edge_known) { /* its window is valid at once */
+        f->edge = d->tcp_window;
+        f->edge_known = true;
+    }
+    half_arrived(f, d->tcp_seq, d->tcp_mss ? d->tcp_mss : MSS_DEFAULT);
+    if (f->peer_syn)
+        return;
+    f->peer_syn = true;
+    f->peer_iss = d->tcp_seq;
+    if (d->tcp_mss)
+        f->peer_mss = d->tcp_mss;
+}
+
 void flows_rx(struct oracles *o, const struct decoded *d)
 {
     struct flow *f = flow_find(o, d->dst_port, d->ip_src, d->src_port);
-    bool advanced = false;
+    bool advanced = false, valid;
     uint64_t at, edge;
 
-    note_arrived(o, d);
+    arrived_note(o, d);
     if (f && (d->tcp_flags & SEG_RST))
         f->over = true;
     if (!f || (d->tcp_flags & SEG_RST))
         return;
+    if ((d->tcp_flags & (SEG_ACK | SEG_SYN)) == SEG_ACK)
+        half_picked(f, d);
     if ((d->tcp_flags & SEG_ACK) && f->own_syn) {
         uint64_t ack = oracle_tcp_offset_of(d->tcp_ack, f->own_iss, f->own_sent);
 
-        advanced =
-            ack <= f->own_sent + f->own_fin && (!f->timer.syn_acked || (int64_t)(ack - f->una) > 0);
+        valid = ack <= f->own_sent + f->own_fin; /* else it is of no connection that we know */
+        advanced = valid && (!f->timer.syn_acked || (int64_t)(ack - f->una) > 0);
         if (advanced) {
             f->una = ack;
             f->timer.syn_acked = true;
         }
         edge = ack + d->tcp_window;
-        if (!f->edge_known || (int64_t)(edge - f->edge) > 0)
+        if (valid && (!f->edge_known || (int64_t)(edge - f->edge) > 0))
             f->edge = edge;
-        f->edge_known = true;
+        f->edge_known |= valid;
     }
     timer_rx(o, f, d, advanced);
     if (d->tcp_flags & SEG_SYN) {
-        if (!(d->tcp_flags & SEG_ACK) && !f->edge_known) { /* its window is valid at once */
-            f->edge = d->tcp_window;
-            f->edge_known = true;
-        }
-        if (f->peer_syn)
-            return;
-        f->peer_syn = true;
-        f->peer_iss = d->tcp_seq;
-        if (d->tcp_mss)
-            f->peer_mss = d->tcp_mss;
+        syn_arrived(f, d);
         return;
     }
     if (!f->peer_syn)
@@ -495,7 +485,7 @@ void oracles_app_read(struct oracles *o, uint16_t local_port, uint32_t remote, u
         oracle_fail(o, TCP_STREAM, SIM_SITE, "port %u: %llu bytes are read, %llu arrived",
                     local_port, (unsigned long long)(f->read + len),
                     (unsigned long long)f->contiguous);
-    wrong = history_differs(&f->said, f->read, bytes, len);
+    wrong = f->said_iss == f->peer_iss ? history_differs(&f->said, f->read, bytes, len) : -1;
     if (wrong >= 0)
         oracle_fail(o, TCP_STREAM, SIM_SITE,
                     "port %u: byte %lld of the stream is not what the peer sent", local_port,

@@ -1,0 +1,42 @@
+/* The bytes of one direction of a stream, as it was said or written: see oracle_internal.h. */
+#include "oracle_internal.h"
+#include "../../core/base/minmax.h"
+#include "../base/memory.h"
+#include <string.h>
+
+static void history_need(struct history *h)
+{
+    if (!h->ring)
+        h->ring = memory_new(1, FLOW_HISTORY);
+}
+
+void history_put(struct history *h, uint64_t offset, const uint8_t *bytes, size_t len)
+{
+    size_t at, first;
+
+    if ((int64_t)(offset - h->end) > 0 || (int64_t)(offset + len - h->end) <= 0)
+        return;
+    bytes += h->end - offset;
+    len -= (size_t)(h->end - offset);
+    history_need(h);
+    at = h->end % FLOW_HISTORY;
+    first = min_u64(FLOW_HISTORY - at, len);
+    memcpy(h->ring + at, bytes, first);
+    memcpy(h->ring, bytes + first, len - first);
+    h->end += len;
+}
+
+int64_t history_differs(const struct history *h, uint64_t offset, const uint8_t *bytes, size_t len)
+{
+    size_t at = offset % FLOW_HISTORY;
+    size_t first = min_u64(FLOW_HISTORY - at, len);
+
+    if (!len || offset > h->end || len > h->end - offset || offset + FLOW_HISTORY < h->end)
+        return -1; /* not stored, or too old */
+    if (memcmp(h->ring + at, bytes, first) == 0 && memcmp(h->ring, bytes + first, len - first) == 0)
+        return -1;
+    for (size_t i = 0; i < len; i++)
+        if (h->ring[(offset + i) % FLOW_HISTORY] != bytes[i])
+            return (int64_t)(offset + i);
+    return -1;
+}
