@@ -27,7 +27,7 @@ void oracles_real_time(struct oracles *o);
 /* Disable an oracle by name for this run. False: there is no such oracle of frames or TCP. */
 bool oracles_off(struct oracles *o, const char *name);
 
-/* A frame leaves the machine (before the wire touches it). */
+/* A frame leaves the machine (before the wire touches it, or is lost at a downed link). */
 void oracles_tx(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d);
 
 /* A frame reaches the machine (after the wire). */
@@ -36,9 +36,8 @@ void oracles_rx(struct oracles *o, const uint8_t *frame, size_t len, const struc
 /* A peer passed a frame to the wire: what it really sent, before any fault. */
 void oracles_peer(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d);
 
-/* A frame is lost between the wire and the machine: an outgoing one was not passed to oracles_tx(),
- * an incoming one was passed to oracles_rx(). */
-void oracles_lost(struct oracles *o, bool transmitted);
+/* A frame that was passed to oracles_rx() is lost between the wire and the machine. */
+void oracles_lost(struct oracles *o);
 
 /* The core's trace events, and the lines of its programs. */
 void oracles_trace(struct oracles *o, unsigned id, const uint64_t *args);

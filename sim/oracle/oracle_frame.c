@@ -39,7 +39,7 @@ struct oracles *oracles_start(struct oracles *old, struct sim *sim, const uint8_
     o->mtu = mtu;
     o->slack_ns = SLACK_NS;
     o->asked_count = o->offer_count = 0;
-    o->asked_ns = o->answered_ns = o->sent_lost_ns = 0;
+    o->asked_ns = o->answered_ns = 0;
     o->unanswered = false;
     o->dhcp_seen = o->renewing = o->acked = false;
     o->asked_server = o->second = 0;

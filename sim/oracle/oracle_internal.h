@@ -142,7 +142,6 @@ struct oracles {
     uint64_t asked_ns; /* of any program */
     bool unanswered;   /* so far */
     uint64_t answered_ns;
-    uint64_t sent_lost_ns; /* a frame left the machine and was lost before it was seen */
 
     /* Observed DHCP messages. */
     bool dhcp_seen;

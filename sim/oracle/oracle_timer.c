@@ -123,8 +123,6 @@ static uint64_t deadline(const struct oracles *o, const struct flow *f)
     uint64_t from = max_u64(since(t), o->asked_ns);
     uint64_t wait = max_u64(RTO_FIRST_NS + 5 * t->round_trip_ns, 2 * t->longest_ns + GRACE_NS);
 
-    if (o->sent_lost_ns > t->sent_ns) /* it may have been the segment due: link down */
-        return SIM_NEVER;
     if (!f->used || f->over || !t->syn_acked || !f->peer_syn || (!flight && !waits))
         return SIM_NEVER;
     wait = min_u64(wait, WAIT_MOST_NS);

@@ -140,13 +140,15 @@ static void frame_lost(void *ctx, bool transmitted, const uint8_t *frame, size_t
     enum direction dir = transmitted ? DIRECTION_TX : DIRECTION_RX;
     struct decoded d;
 
-    oracles_lost(c->far.oracles, transmitted);
+    decode_frame(frame, len, &d);
+    if (transmitted)
+        oracles_tx(c->far.oracles, frame, len, &d);
+    else
+        oracles_lost(c->far.oracles);
     c->claim.lost[dir]++;
     c->claim.why[dir] = why;
-    if (!c->options->on_lost)
-        return;
-    decode_frame(frame, len, &d);
-    c->options->on_lost(c->options->ctx, c->sim.now_ns, dir, frame, len, &d, why);
+    if (c->options->on_lost)
+        c->options->on_lost(c->options->ctx, c->sim.now_ns, dir, frame, len, &d, why);
 }
 
 /* ---- events of the wire ---- */
