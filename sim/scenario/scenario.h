@@ -292,6 +292,9 @@ static inline bool scenario_allows(const struct scenario *s, enum allowance a)
 /* True if the scenario requests this fault of its native peer. */
 bool scenario_peer_fault(const struct scenario *s, enum peer_fault fault);
 
+/* True if a wire line has drop=, dup=, reorder= or corrupt=. */
+bool scenario_has_rates(const struct scenario *s);
+
 /* True if it has anything that `drywire run` checks for use: faults, services, dials, or a line
  * that allows idle ones. */
 bool scenario_claims(const struct scenario *s);

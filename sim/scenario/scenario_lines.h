@@ -1,6 +1,6 @@
 /*
- * Shared by the parts of the scenario reader. scenario.c splits a file into lines and words and
- * checks the whole; scenario_lines.c has the table of lines, lines_*.c parse them.
+ * Shared by the parts of the scenario reader. scenario.c splits a file into lines and words;
+ * scenario_lines.c has the table of lines, lines_*.c parse them; scenario_check.c checks the whole.
  */
 #ifndef DRYWIRE_SCENARIO_LINES_H
 #define DRYWIRE_SCENARIO_LINES_H
@@ -77,6 +77,9 @@ const struct source *line_files(struct reader *r);
 
 /* After all lines: further devices take defaults from the first one. */
 bool devices_settle(struct reader *r);
+
+/* Checks that need all lines, with a message; sorts the actions by time. */
+bool scenario_check(struct reader *r);
 
 /* Zeroed memory, freed with the scenario. */
 void *reader_take(struct scenario *s, size_t size);
