@@ -3,14 +3,10 @@
  * ends. See run.h.
  */
 #include "run.h"
-#include "../../core/base/err.h"
 #include "../../core/base/minmax.h"
-#include "../../core/trace/trace.h"
-#include "far_side.h"
 #include "../machine/guest_core.h"
-#include "../machine/machine.h"
 #include "../base/memory.h"
-#include "../oracle/oracle_calls.h"
+#include "run_context.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,325 +15,6 @@
 /* Events of one run; more is a livelock. A 4 MiB body takes about 40,000, a frame that is observed
  * less than 50, twice. */
 enum { EVENTS_MAX = 5000000, EVENTS_OBSERVED = 100 };
-
-struct run_context {
-    struct sim sim;
-    struct machine machine;
-    struct far_side far;
-    struct expectations expectations;
-
-    const struct scenario *scenario;
-    const struct run_options *options;
-    int *pids; /* of the scenario's programs, 0: not started */
-    size_t pids_size;
-    unsigned started;
-    unsigned actions_done;
-    unsigned waits;
-    struct claim claim;
-};
-
-/* ---- events of the machine ---- */
-
-/* The line of the scenario that started a process. */
-static unsigned line_of(const struct run_context *c, long pid)
-{
-    for (unsigned i = 0; i < c->scenario->program_count; i++)
-        if (c->pids[i] == pid)
-            return c->scenario->programs[i].line;
-    return 1;
-}
-
-/* A program that fails is a failure, unless the scenario expects it. */
-static void judge_exit(struct run_context *c, const char *line, bool expected)
-{
-    const char *status, *pid;
-    char site[200];
-
-    if (c->machine.guest != &guest_core ||
-        (strncmp(line, "kernel: exit ", 13) && strncmp(line, "kernel: faulted ", 16)))
-        return;
-    status = strstr(line, " status=");
-    pid = strstr(line, " pid=");
-    if (!pid || !status || !strcmp(status, " status=0"))
-        return;
-    oracle_set_add(&c->sim.looked, EXIT_STATUS);
-    if (expected || scenario_allows(c->scenario, ALLOW_EXIT))
-        return;
-    snprintf(site, sizeof(site), "%s:%u", c->scenario->path, line_of(c, atol(pid + 5)));
-    sim_fail(&c->sim, FAILURE_EXPECT, "exit.status", site,
-             "\"%s\", but no expect line has it; add 'expect %.*s%s', or 'allow exit'", line,
-             (int)(pid + 1 - line), line, strchr(pid + 1, ' ') + 1);
-}
-
-static void run_say(struct run_context *c, const char *line)
-{
-    judge_exit(c, line, expectations_line(&c->expectations, line));
-    if (c->machine.guest == &guest_core)
-        oracles_line(c->far.oracles, line);
-    if (c->options->on_line)
-        c->options->on_line(c->options->ctx, c->sim.now_ns, line);
-}
-
-/* A program's reads and writes go to the oracles with the bytes just copied. */
-static void run_trace_stream(struct run_context *c, unsigned id, const uint64_t *args)
-{
-    const struct processes *ps = &c->machine.processes;
-    uint16_t local = (uint16_t)args[0], port = (uint16_t)args[2];
-    uint32_t remote = (uint32_t)args[1];
-
-    if (id == TRACE_TCP_READ) {
-        oracles_app_read(c->far.oracles, local, remote, port, ps->copied, ps->copied_len);
-        if (c->far.world_ops->app_read)
-            c->far.world_ops->app_read(c->far.world, ps->copied, ps->copied_len);
-    } else if (id == TRACE_TCP_WRITTEN) {
-        oracles_app_written(c->far.oracles, local, remote, port, ps->copied, ps->copied_len);
-    } else {
-        oracles_app_end(c->far.oracles, local, remote, port);
-    }
-}
-
-static void on_trace(void *ctx, unsigned id, const uint64_t *args, unsigned count)
-{
-    struct run_context *c = ctx;
-    const struct trace_event *e = trace_event(id);
-    char line[TRACE_LINE_MAX];
-
-    if (id == TRACE_TCP_READ || id == TRACE_TCP_WRITTEN || id == TRACE_TCP_STREAM_END)
-        run_trace_stream(c, id, args);
-    oracles_trace(c->far.oracles, id, args);
-    if (id == TRACE_TCP_ABORTED)
-        oracles_due(c->far.oracles);
-    if (!expectations_wants(&c->expectations, e->component) &&
-        (!c->options->on_line || (e->level == TRACE_LEVEL_DETAIL && !c->options->detail)))
-        return;
-    trace_format(line, sizeof(line), id, args, count);
-    expectations_line(&c->expectations, line);
-    if (c->options->on_line && (e->level == TRACE_LEVEL_MARK || c->options->detail))
-        c->options->on_line(c->options->ctx, c->sim.now_ns, line);
-}
-
-static void on_line(void *ctx, const char *text, size_t len)
-{
-    char line[512];
-
-    len = min_u64(len, sizeof(line) - 1);
-    memcpy(line, text, len);
-    line[len] = 0;
-    run_say(ctx, line);
-}
-
-static void on_frame(void *ctx, const uint8_t *frame, size_t len)
-{
-    struct run_context *c = ctx;
-
-    wire_send(&c->far.wire, DIRECTION_TX, frame, len);
-}
-
-static void frame_lost(void *ctx, bool transmitted, const uint8_t *frame, size_t len,
-                       const char *why)
-{
-    struct run_context *c = ctx;
-    enum direction dir = transmitted ? DIRECTION_TX : DIRECTION_RX;
-    struct decoded d;
-
-    decode_frame(frame, len, &d);
-    if (transmitted)
-        oracles_tx(c->far.oracles, frame, len, &d);
-    else
-        oracles_lost(c->far.oracles);
-    c->claim.lost[dir]++;
-    c->claim.why[dir] = why;
-    if (c->options->on_lost)
-        c->options->on_lost(c->options->ctx, c->sim.now_ns, dir, frame, len, &d, why);
-}
-
-/* ---- events of the wire ---- */
-
-static void frame_arrived(void *ctx, const uint8_t *frame, size_t len)
-{
-    struct run_context *c = ctx;
-
-    machine_frame(&c->machine, frame, len);
-}
-
-static void frame_seen(void *ctx, enum direction dir, const uint8_t *frame, size_t len,
-                       const struct decoded *d, const char *fate)
-{
-    struct run_context *c = ctx;
-
-    if (c->options->on_frame)
-        c->options->on_frame(c->options->ctx, c->sim.now_ns, dir, d, len, fate);
-    if (c->options->on_flight)
-        c->options->on_flight(c->options->ctx, c->sim.now_ns, dir, frame, len, d, fate,
-                              c->far.wire.arrival_ns);
-}
-
-static void ring_told(void *ctx, unsigned device, const struct vqueue *q, enum vqueue_event what,
-                      unsigned chain, uint32_t value)
-{
-    struct run_context *c = ctx;
-
-    if (c->options->capture)
-        reasons_ring(&c->far.reasons, device, q, what, chain, value);
-    if (c->options->on_ring)
-        c->options->on_ring(c->options->ctx, c->sim.now_ns, device, q, what, chain, value);
-}
-
-static void register_accessed(void *ctx, bool write, enum reg_space space, uint64_t addr,
-                              unsigned size, uint32_t value)
-{
-    struct run_context *c = ctx;
-
-    reasons_register(&c->far.reasons, write, space, addr, size, value);
-}
-
-static void program_copied(void *ctx, const struct process_stop *call, uint64_t address, size_t len,
-                           bool write)
-{
-    struct run_context *c = ctx;
-
-    oracle_call_copies(&c->sim, call, address, len, write);
-}
-
-static void program_returned(void *ctx, const struct process_stop *call, int64_t result)
-{
-    struct run_context *c = ctx;
-
-    oracles_call(c->far.oracles, call, result);
-}
-
-static bool connection(void *ctx, uint16_t local_port, uint32_t remote, uint16_t remote_port,
-                       unsigned *number, const char **word)
-{
-    struct run_context *c = ctx;
-
-    return guest_core_connection(c->machine.state, local_port, remote, remote_port, number, word);
-}
-
-/* ---- actions of the scenario ---- */
-
-static void start_program(void *ctx, uint64_t i)
-{
-    struct run_context *c = ctx;
-    const struct scenario_program *p = &c->scenario->programs[i];
-    int pid;
-    char site[160];
-
-    if (machine_busy(&c->machine)) {
-        sim_at(&c->sim, c->sim.now_ns + NS_PER_US, EVENT_FAULT, start_program, c, i);
-        return;
-    }
-    pid = c->machine.gave_up ? ERR_NODEV
-          : c->machine.guest->start
-              ? c->machine.guest->start(c->machine.state, p->words, p->count, c->sim.now_ns)
-              : ERR_NOSYS;
-    c->started++;
-    if (pid < 0) {
-        snprintf(site, sizeof(site), "%s:%u", c->scenario->path, p->line);
-        sim_fail(&c->sim, FAILURE_EXPECT, "run", site, "program '%s' cannot be started: %s",
-                 p->words[0], trace_error_word(pid));
-        return;
-    }
-    c->pids[i] = pid;
-    machine_wake(&c->machine);
-}
-
-/* How many were running. */
-static unsigned kill_program(struct run_context *c, const char *name)
-{
-    unsigned fired = 0;
-
-    for (unsigned i = 0; i < c->scenario->program_count; i++)
-        if (c->pids[i] && strcmp(c->scenario->programs[i].words[0], name) == 0 &&
-            c->machine.guest->kill) {
-            fired +=
-                c->machine.guest->alive && c->machine.guest->alive(c->machine.state, c->pids[i]);
-            c->machine.guest->kill(c->machine.state, c->pids[i], c->sim.now_ns);
-        }
-    machine_wake(&c->machine);
-    return fired;
-}
-
-static void act(void *ctx, uint64_t i)
-{
-    struct run_context *c = ctx;
-    const struct scenario_action *a = &c->scenario->actions[i];
-    struct fake_net *nic;
-
-    if (machine_busy(&c->machine)) {
-        sim_at(&c->sim, c->sim.now_ns + NS_PER_US, EVENT_FAULT, act, c, i);
-        return;
-    }
-    c->actions_done++;
-    switch (a->kind) {
-    case ACTION_KILL:
-        c->far.wire.fired[i] += kill_program(c, a->match);
-        break;
-    case ACTION_LINK:
-        nic = fake_net_of(c->machine.devices[a->device].virtio);
-        c->far.wire.fired[i] += nic->link_up != (bool)a->to;
-        fake_net_link(nic, a->to);
-        break;
-    case ACTION_CUT:
-    case ACTION_HEAL:
-        far_side_act(&c->far, a);
-        break;
-    case ACTION_DROP:
-    case ACTION_DUPLICATE:
-    case ACTION_DELAY:
-    case ACTION_CORRUPT:
-    case ACTION_TRUNCATE:
-        break; /* active from now on: the wire checks the time itself */
-    }
-}
-
-static void heal_event(void *ctx, uint64_t arg)
-{
-    struct run_context *c = ctx;
-
-    (void)arg;
-    wire_heal(&c->far.wire);
-}
-
-static void hold_event(void *ctx, uint64_t hold)
-{
-    struct run_context *c = ctx;
-
-    fake_net_hold_tx(fake_net_of(c->machine.devices[0].virtio), hold);
-}
-
-static void schedule_scenario(struct run_context *c)
-{
-    const struct scenario *sc = c->scenario;
-    uint64_t heals_ns = scenario_heals_ns(sc);
-
-    for (unsigned i = 0; i < sc->program_count; i++)
-        sim_at(&c->sim, SIM_POWER_ON_NS + sc->programs[i].at_ns, EVENT_FAULT, start_program, c, i);
-    for (unsigned i = 0; i < sc->action_count; i++)
-        sim_at(&c->sim, SIM_POWER_ON_NS + sc->actions[i].at_ns, EVENT_FAULT, act, c, i);
-    if (c->options->hold_until_ns) {
-        sim_at(&c->sim, SIM_POWER_ON_NS + c->options->hold_from_ns, EVENT_FAULT, hold_event, c, 1);
-        sim_at(&c->sim, SIM_POWER_ON_NS + c->options->hold_until_ns, EVENT_FAULT, hold_event, c, 0);
-    }
-    if (heals_ns != SIM_NEVER)
-        sim_at(&c->sim, SIM_POWER_ON_NS + heals_ns, EVENT_FAULT, heal_event, c, 0);
-}
-
-/* For tests: the n-th program dies at its k-th wait. */
-static void kill_at_wait(struct run_context *c)
-{
-    unsigned n = c->options->kill_program;
-    const struct guest_ops *g = c->machine.guest;
-
-    if (!n || n > c->scenario->program_count || !c->pids[n - 1] || !g->waits ||
-        machine_busy(&c->machine) || !g->alive(c->machine.state, c->pids[n - 1]))
-        return;
-    c->waits = g->waits(c->machine.state, c->pids[n - 1]);
-    if (c->options->kill_at_wait && c->waits >= c->options->kill_at_wait) {
-        g->kill(c->machine.state, c->pids[n - 1], c->sim.now_ns);
-        machine_wake(&c->machine);
-    }
-}
 
 /* ---- the end of the run ---- */
 
@@ -411,7 +88,7 @@ static void run_loop(struct run_context *c)
         }
         sim_step(s);
         if (c->options->kill_program)
-            kill_at_wait(c);
+            run_kill_at_wait(c);
         if (s->events > most)
             sim_fail(s, FAILURE_LIVELOCK, "budget.events", c->scenario->path,
                      "more than %" PRIu64 " events", most);
@@ -464,14 +141,7 @@ static bool draw_weak(struct run_context *c)
 static void start(struct run_context *c)
 {
     const struct scenario *sc = c->scenario;
-    struct machine_listener machine_listener = {
-        c,
-        on_frame,
-        on_trace,
-        on_line,
-        c->options->capture || c->options->on_ring ? ring_told : NULL,
-        frame_lost,
-        c->options->registers ? register_accessed : NULL};
+    struct machine_listener machine_listener = run_machine_events(c);
     struct machine_config config = {
         .guest = c->options->guest ? c->options->guest : &guest_core,
         .device = &sc->device,
@@ -491,14 +161,9 @@ static void start(struct run_context *c)
     expectations_start(&c->expectations, sc, &c->sim);
     c->machine.guest = config.guest;
     config.weak = draw_weak(c);
-    c->machine.processes.on_copy = program_copied;
-    c->machine.processes.on_copy_ctx = c;
-    c->machine.processes.on_return = program_returned;
-    c->machine.processes.on_return_ctx = c;
-    c->machine.processes.on_read = c->options->on_read;
-    c->machine.processes.on_read_ctx = c->options->ctx;
+    run_program_events(c);
     machine_start(&c->machine, &c->sim, &config, &machine_listener);
-    schedule_scenario(c);
+    run_schedule(c);
 }
 
 static void fill_result(struct run_context *c, struct run_result *r)
@@ -521,11 +186,11 @@ static void fill_result(struct run_context *c, struct run_result *r)
 int run_scenario(struct run_context *c, const struct scenario *sc, const struct run_options *o,
                  struct run_result *result)
 {
-    struct far_side_listener listener = {c, frame_arrived, frame_seen};
+    struct far_side_listener listener = run_wire_events(c);
     struct capture_wish wish = {.out = o->capture, .header = o->header, .rings = true, .ctx = c};
 
     if (!o->guest || o->guest == &guest_core)
-        wish.connection = connection;
+        wish.connection = run_connection;
     memset(result, 0, sizeof(*result));
     c->scenario = sc;
     c->options = o;
