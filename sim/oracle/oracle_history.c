@@ -1,4 +1,4 @@
-/* The bytes of one direction of a stream, as it was said or written: see oracle_internal.h. */
+/* The bytes of one direction of a stream, as it was sent or written: see oracle_internal.h. */
 #include "oracle_internal.h"
 #include "../../core/base/minmax.h"
 #include "../base/memory.h"
