@@ -106,6 +106,20 @@ def test_every_folder_has_its_floor():
     assert sorted(FLOORS) == sorted(folders)
 
 
+LAYERS = [re.findall(r"`(\w+)`", row) for row in re.findall(
+    r"^\| [^|`]+ \| (`.+) \|$", ARCHITECTURE.split("## Layers of the network")[1].split("\n## ")[0], re.M)
+    if "`core/net`" not in row]
+
+
+def test_no_layer_of_the_network_includes_one_above_it():
+    layer = {name: i for i, names in enumerate(LAYERS) for name in names}
+    files = sorted((ROOT / "core/net").glob("*.[ch]"))
+    assert sorted(layer) == sorted({f.stem for f in files})
+    bad = [f"{f.name} includes {target}" for f in files for _, target in includes(f)
+           if target.startswith("core/net/") and layer[Path(target).stem] > layer[f.stem]]
+    assert not bad
+
+
 def test_where_is_what():
     table = ARCHITECTURE.split("## Where is ...?")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (.+\?) \| `(\S+)` \| `(.+)` \|$", table, re.M)

@@ -33,11 +33,11 @@ static void task_invariants(const struct kernel *k, const struct task *t)
 
 void kernel_invariants(const struct kernel *k)
 {
-    CHECK(k->stack.platform == k->platform);
+    CHECK(k->stack.net.platform == k->platform);
     CHECK(k->device_count >= 1);
     CHECK(k->device_count <= KERNEL_DEVICES);
     CHECK(k->devices[0] == &k->first);
-    CHECK(k->stack.now_ns == k->now_ns);
+    CHECK(k->stack.net.now_ns == k->now_ns);
     CHECK(k->network.ctx == &k->stack);
     for (unsigned i = 0; i < TASKS; i++)
         task_invariants(k, &k->tasks[i]);

@@ -1,10 +1,11 @@
 /* ARP: see arp.h. */
+#include "arp.h"
 #include "../base/check.h"
+#include "../base/mem.h"
 #include "../base/minmax.h"
 #include "../port/machine.h"
-#include "../base/mem.h"
 #include "../trace/trace.h"
-#include "stack.h"
+#include "address.h"
 
 enum { ARP_TRIES_MAX = 3 };
 
@@ -16,42 +17,44 @@ enum { ARP_TRIES_MAX = 3 };
 static const uint8_t arp_broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 static const uint8_t arp_unknown[6];
 
-void arp_init(struct arp_cache *c)
+void arp_init(struct arp *a, struct eth *eth)
 {
-    mem_fill(c, 0, sizeof(*c));
+    mem_fill(a, 0, sizeof(*a));
+    a->net = eth->net;
+    a->eth = eth;
 }
 
-static struct arp_entry *arp_find(struct stack *s, uint32_t addr)
+static struct arp_entry *arp_find(struct arp *a, uint32_t addr)
 {
     for (unsigned i = 0; i < ARP_ENTRIES; i++)
-        if (s->arp.entry[i].state != ARP_FREE && s->arp.entry[i].addr == addr)
-            return &s->arp.entry[i];
+        if (a->entry[i].state != ARP_FREE && a->entry[i].addr == addr)
+            return &a->entry[i];
     return 0;
 }
 
-static void drop_parked(struct stack *s, struct arp_entry *e)
+static void drop_parked(struct arp *a, struct arp_entry *e)
 {
     if (!e->parked)
         return;
-    s->netdev->free(s->netdev->ctx, e->parked);
+    a->eth->dev->free(a->eth->dev->ctx, e->parked);
     e->parked = 0;
-    stack_drop(s, DROP_ARP_PARKED);
+    net_drop(a->net, DROP_ARP_PARKED);
 }
 
-static void entry_free(struct stack *s, struct arp_entry *e)
+static void entry_free(struct arp *a, struct arp_entry *e)
 {
-    drop_parked(s, e);
+    drop_parked(a, e);
     mem_fill(e, 0, sizeof(*e));
 }
 
 /* A slot for `addr`: a free one, else the least recently used. The gateway's entry is never taken,
  * so that a flood of requests cannot cut us off. */
-static struct arp_entry *arp_make(struct stack *s, uint32_t addr)
+static struct arp_entry *arp_make(struct arp *a, uint32_t addr)
 {
     struct arp_entry *best = 0;
 
     for (unsigned i = 0; i < ARP_ENTRIES; i++) {
-        struct arp_entry *e = &s->arp.entry[i];
+        struct arp_entry *e = &a->entry[i];
 
         if (e->state == ARP_FREE) {
             CHECK(!e->parked);
@@ -59,31 +62,31 @@ static struct arp_entry *arp_make(struct stack *s, uint32_t addr)
             best = e;
             break;
         }
-        if (e->addr != s->gateway && (!best || e->used_ns < best->used_ns))
+        if (e->addr != a->net->gateway && (!best || e->used_ns < best->used_ns))
             best = e;
     }
     CHECK(best);
-    entry_free(s, best);
+    entry_free(a, best);
     best->addr = addr;
-    best->used_ns = s->now_ns;
+    best->used_ns = a->net->now_ns;
     return best;
 }
 
-void arp_flush(struct stack *s)
+void arp_flush(struct arp *a)
 {
     for (unsigned i = 0; i < ARP_ENTRIES; i++)
-        if (s->arp.entry[i].state != ARP_FREE)
-            entry_free(s, &s->arp.entry[i]);
+        if (a->entry[i].state != ARP_FREE)
+            entry_free(a, &a->entry[i]);
 }
 
-static void arp_send(struct stack *s, uint16_t op, const uint8_t dst[6], const uint8_t tha[6],
+static void arp_send(struct arp *a, uint16_t op, const uint8_t dst[6], const uint8_t tha[6],
                      uint32_t tpa)
 {
-    uint8_t *frame = s->netdev->alloc(s->netdev->ctx);
+    uint8_t *frame = a->eth->dev->alloc(a->eth->dev->ctx);
     struct arp_packet *arp;
 
     if (!frame) {
-        stack_drop(s, DROP_TX_FULL);
+        net_drop(a->net, DROP_TX_FULL);
         return;
     }
     arp = (struct arp_packet *)(frame + FRAME_IP);
@@ -93,151 +96,151 @@ static void arp_send(struct stack *s, uint16_t op, const uint8_t dst[6], const u
         .hlen = MAC_LEN,
         .plen = 4,
         .op = be16_of(op),
-        .spa = be32_of(s->addr),
+        .spa = be32_of(a->net->addr),
         .tpa = be32_of(tpa),
     };
-    mem_copy(arp->sha, s->netdev->mac, MAC_LEN);
+    mem_copy(arp->sha, a->eth->dev->mac, MAC_LEN);
     mem_copy(arp->tha, tha, MAC_LEN);
-    eth_output(s, frame, FRAME_IP + sizeof(*arp), dst, ETH_TYPE_ARP);
+    eth_output(a->eth, frame, FRAME_IP + sizeof(*arp), dst, ETH_TYPE_ARP);
 }
 
-static void arp_ask(struct stack *s, struct arp_entry *e)
+static void arp_ask(struct arp *a, struct arp_entry *e)
 {
-    e->asked_ns = s->now_ns;
+    e->asked_ns = a->net->now_ns;
     e->tries++;
-    arp_send(s, ARP_REQUEST, arp_broadcast, arp_unknown, e->addr);
+    arp_send(a, ARP_REQUEST, arp_broadcast, arp_unknown, e->addr);
 }
 
-static bool may_ask(const struct stack *s, const struct arp_entry *e)
+static bool may_ask(const struct arp *a, const struct arp_entry *e)
 {
-    return e->asked_ns == 0 || s->now_ns >= e->asked_ns + ARP_ASK_INTERVAL_NS;
+    return e->asked_ns == 0 || a->net->now_ns >= e->asked_ns + ARP_ASK_INTERVAL_NS;
 }
 
-void arp_output(struct stack *s, uint8_t *frame, size_t len, uint32_t addr)
+void arp_output(struct arp *a, uint8_t *frame, size_t len, uint32_t addr)
 {
-    struct arp_entry *e = arp_find(s, addr);
+    struct arp_entry *e = arp_find(a, addr);
 
     if (!e)
-        e = arp_make(s, addr);
-    e->used_ns = s->now_ns;
+        e = arp_make(a, addr);
+    e->used_ns = a->net->now_ns;
     if (e->state == ARP_REACHABLE || e->state == ARP_STALE) {
-        if (e->state == ARP_STALE && may_ask(s, e))
-            arp_ask(s, e);
-        eth_output(s, frame, len, e->mac, ETH_TYPE_IPV4);
+        if (e->state == ARP_STALE && may_ask(a, e))
+            arp_ask(a, e);
+        eth_output(a->eth, frame, len, e->mac, ETH_TYPE_IPV4);
         return;
     }
-    drop_parked(s, e); /* the latest one is kept: RFC 1122 section 2.3.2.2 */
+    drop_parked(a, e); /* the latest one is kept: RFC 1122 section 2.3.2.2 */
     e->parked = frame;
     e->parked_len = len;
     if (e->state == ARP_INCOMPLETE)
         return;
     e->state = ARP_INCOMPLETE;
     e->tries = 0;
-    if (may_ask(s, e))
-        arp_ask(s, e);
+    if (may_ask(a, e))
+        arp_ask(a, e);
 }
 
-static void arp_learn(struct stack *s, struct arp_entry *e, const uint8_t mac[6])
+static void arp_learn(struct arp *a, struct arp_entry *e, const uint8_t mac[6])
 {
     bool news = !e->marked || !mem_equal(e->mac, mac, MAC_LEN);
 
     mem_copy(e->mac, mac, MAC_LEN);
     e->state = ARP_REACHABLE;
-    e->answered_ns = s->now_ns;
+    e->answered_ns = a->net->now_ns;
     e->tries = 0;
     if (news)
-        TRACE(s->platform, TRACE_ARP_RESOLVED, e->addr, trace_mac(mac));
+        TRACE(a->net->platform, TRACE_ARP_RESOLVED, e->addr, trace_mac(mac));
     e->marked = true;
     if (e->parked) {
         uint8_t *frame = e->parked;
 
         e->parked = 0;
-        eth_output(s, frame, e->parked_len, e->mac, ETH_TYPE_IPV4);
+        eth_output(a->eth, frame, e->parked_len, e->mac, ETH_TYPE_IPV4);
     }
 }
 
 /* Another host claims our address: announce ours once in ten seconds, never give it up silently and
  * never learn from the packet (RFC 5227 section 2.4). */
-static void arp_conflict(struct stack *s, const uint8_t mac[6])
+static void arp_conflict(struct arp *a, const uint8_t mac[6])
 {
-    stack_drop(s, DROP_ARP_CONFLICT);
-    if (s->arp.defended_ns && s->now_ns < s->arp.defended_ns + ARP_DEFEND_INTERVAL_NS)
+    if (a->defended_ns && a->net->now_ns < a->defended_ns + ARP_DEFEND_INTERVAL_NS)
         return;
-    s->arp.defended_ns = s->now_ns;
-    TRACE(s->platform, TRACE_ARP_CONFLICT, s->addr, trace_mac(mac));
-    arp_announce(s);
+    a->defended_ns = a->net->now_ns;
+    TRACE(a->net->platform, TRACE_ARP_CONFLICT, a->net->addr, trace_mac(mac));
+    arp_announce(a);
 }
 
-void arp_announce(struct stack *s)
+void arp_announce(struct arp *a)
 {
-    arp_send(s, ARP_REQUEST, arp_broadcast, arp_unknown, s->addr);
+    arp_send(a, ARP_REQUEST, arp_broadcast, arp_unknown, a->net->addr);
 }
 
-static bool arp_check(struct stack *s, const struct arp_packet *arp, size_t len)
+/* The reason to drop it, or DROP_COUNT. */
+static enum drop_reason arp_check(const struct arp *a, const struct arp_packet *arp, size_t len)
 {
-    if (len < sizeof(*arp)) {
-        stack_drop(s, DROP_ARP_SHORT);
-        return false;
-    }
+    if (len < sizeof(*arp))
+        return DROP_ARP_SHORT;
     if (be16_get(arp->htype) != ARP_HTYPE_ETHERNET || be16_get(arp->ptype) != ETH_TYPE_IPV4 ||
-        arp->hlen != MAC_LEN || arp->plen != 4) {
-        stack_drop(s, DROP_ARP_FORMAT);
-        return false;
-    }
-    if (be16_get(arp->op) != ARP_REQUEST && be16_get(arp->op) != ARP_REPLY) {
-        stack_drop(s, DROP_ARP_OP);
-        return false;
-    }
+        arp->hlen != MAC_LEN || arp->plen != 4)
+        return DROP_ARP_FORMAT;
+    if (be16_get(arp->op) != ARP_REQUEST && be16_get(arp->op) != ARP_REPLY)
+        return DROP_ARP_OP;
     /* No host has a group address (threats A7), and no other host has ours. */
-    if ((arp->sha[0] & 1) || mem_equal(arp->sha, s->netdev->mac, MAC_LEN)) {
-        stack_drop(s, DROP_ARP_ADDRESS);
-        return false;
-    }
-    return true;
+    if ((arp->sha[0] & 1) || mem_equal(arp->sha, a->eth->dev->mac, MAC_LEN))
+        return DROP_ARP_ADDRESS;
+    return DROP_COUNT;
+}
+
+/* A neighbour's packet, for us or not, is learned from: the reason to drop it, or DROP_COUNT. */
+static enum drop_reason arp_update(struct arp *a, const struct arp_packet *arp, bool request,
+                                   bool for_us)
+{
+    uint32_t spa = be32_get(arp->spa);
+    struct arp_entry *e = arp_find(a, spa);
+
+    if (!e && request && for_us)
+        e = arp_make(a, spa);
+    if (e)
+        arp_learn(a, e, arp->sha);
+    else if (!request)
+        return DROP_ARP_UNASKED;
+    else if (!for_us)
+        return DROP_ARP_OTHER;
+    return DROP_COUNT;
+}
+
+/* True if `addr` may be a neighbour's: a host of our network, or the router. */
+static bool is_neighbour(const struct net *n, uint32_t addr)
+{
+    return ipv4_is_host(addr) &&
+           (!n->addr || ((addr ^ n->addr) & n->mask) == 0 || addr == n->gateway);
 }
 
 /* In the order of RFC 826 "Packet Reception", with the restraint described in arp.h. */
-void arp_input(struct stack *s, const uint8_t *packet, size_t len)
+struct verdict arp_input(struct arp *a, const uint8_t *packet, size_t len)
 {
     const struct arp_packet *arp = (const struct arp_packet *)packet;
-    struct arp_entry *e;
-    uint32_t spa, tpa;
+    enum drop_reason reason = arp_check(a, arp, len);
+    uint32_t spa;
     bool request, for_us;
 
-    if (!arp_check(s, arp, len))
-        return;
+    if (reason != DROP_COUNT)
+        return verdict_drop(reason);
     spa = be32_get(arp->spa);
-    tpa = be32_get(arp->tpa);
     request = be16_get(arp->op) == ARP_REQUEST;
-    for_us = s->addr != 0 && tpa == s->addr;
+    for_us = a->net->addr != 0 && be32_get(arp->tpa) == a->net->addr;
 
-    if (s->addr && spa == s->addr) {
-        arp_conflict(s, arp->sha);
-        return;
+    if (a->net->addr && spa == a->net->addr) {
+        arp_conflict(a, arp->sha);
+        return verdict_drop(DROP_ARP_CONFLICT);
     }
-    if (spa == 0) { /* a probe: send a reply, learn nothing from it */
-        if (request && for_us)
-            arp_send(s, ARP_REPLY, arp->sha, arp->sha, 0);
-        return;
-    }
-    if (!ipv4_is_host(spa) || (s->addr && ((spa ^ s->addr) & s->mask) && spa != s->gateway)) {
-        if (request && for_us && ipv4_is_host(spa)) /* of another network on this link: RFC 826 */
-            arp_send(s, ARP_REPLY, arp->sha, arp->sha, spa);
-        else
-            stack_drop(s, DROP_ARP_ADDRESS);
-        return;
-    }
-    e = arp_find(s, spa);
-    if (!e && request && for_us)
-        e = arp_make(s, spa);
-    if (e)
-        arp_learn(s, e, arp->sha);
-    else if (!request)
-        stack_drop(s, DROP_ARP_UNASKED);
-    else if (!for_us)
-        stack_drop(s, DROP_ARP_OTHER);
-    if (request && for_us)
-        arp_send(s, ARP_REPLY, arp->sha, arp->sha, spa);
+    if (is_neighbour(a->net, spa))
+        reason = arp_update(a, arp, request, for_us);
+    else if (spa != 0 && !(request && for_us && ipv4_is_host(spa)))
+        reason = DROP_ARP_ADDRESS; /* neither a probe nor of another network on this link */
+    if (request && for_us && reason == DROP_COUNT)
+        arp_send(a, ARP_REPLY, arp->sha, arp->sha, spa);
+    return (struct verdict){reason, ANSWER_NONE};
 }
 
 /* ---- time ---- */
@@ -257,53 +260,61 @@ static uint64_t entry_deadline(const struct arp_entry *e)
     return DEADLINE_NEVER;
 }
 
-static void entry_poll(struct stack *s, struct arp_entry *e)
+static void entry_poll(struct arp *a, struct arp_entry *e)
 {
     switch (e->state) {
     case ARP_FREE:
     case ARP_FAILED:
         break;
     case ARP_INCOMPLETE:
-        if (s->now_ns < e->asked_ns + ARP_ASK_INTERVAL_NS)
+        if (a->net->now_ns < e->asked_ns + ARP_ASK_INTERVAL_NS)
             break;
         if (e->tries < ARP_TRIES_MAX) {
-            arp_ask(s, e);
+            arp_ask(a, e);
             break;
         }
         e->state = ARP_FAILED;
-        TRACE(s->platform, TRACE_ARP_FAILED, e->addr);
-        drop_parked(s, e);
+        TRACE(a->net->platform, TRACE_ARP_FAILED, e->addr);
+        drop_parked(a, e);
         break;
     case ARP_REACHABLE:
-        if (s->now_ns >= e->answered_ns + ARP_REACHABLE_NS)
+        if (a->net->now_ns >= e->answered_ns + ARP_REACHABLE_NS)
             e->state = ARP_STALE;
         break;
     case ARP_STALE:
         /* In use and no more replies: start again as a new entry. */
-        if (e->tries >= ARP_TRIES_MAX && s->now_ns >= e->asked_ns + ARP_ASK_INTERVAL_NS) {
+        if (e->tries >= ARP_TRIES_MAX && a->net->now_ns >= e->asked_ns + ARP_ASK_INTERVAL_NS) {
             e->state = ARP_FAILED;
             e->marked = false;
-            TRACE(s->platform, TRACE_ARP_FAILED, e->addr);
-        } else if (s->now_ns >= e->used_ns + ARP_STALE_NS) {
-            entry_free(s, e);
+            TRACE(a->net->platform, TRACE_ARP_FAILED, e->addr);
+        } else if (a->net->now_ns >= e->used_ns + ARP_STALE_NS) {
+            entry_free(a, e);
         }
         break;
     }
 }
 
-void arp_poll(struct stack *s)
+void arp_poll(struct arp *a)
 {
     for (unsigned i = 0; i < ARP_ENTRIES; i++)
-        if (s->arp.entry[i].state != ARP_FREE)
-            entry_poll(s, &s->arp.entry[i]);
+        if (a->entry[i].state != ARP_FREE)
+            entry_poll(a, &a->entry[i]);
 }
 
-uint64_t arp_deadline(const struct stack *s)
+uint64_t arp_deadline(const struct arp *a)
 {
     uint64_t at = DEADLINE_NEVER;
 
     for (unsigned i = 0; i < ARP_ENTRIES; i++)
-        if (s->arp.entry[i].state != ARP_FREE)
-            at = min_u64(at, entry_deadline(&s->arp.entry[i]));
+        if (a->entry[i].state != ARP_FREE)
+            at = min_u64(at, entry_deadline(&a->entry[i]));
     return at;
+}
+
+bool arp_asking(const struct arp *a)
+{
+    for (unsigned i = 0; i < ARP_ENTRIES; i++)
+        if (a->entry[i].state == ARP_INCOMPLETE)
+            return true;
+    return false;
 }

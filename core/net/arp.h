@@ -3,16 +3,12 @@
  *
  * arp_output() sends a frame to a neighbour, or sends a request and parks the frame; arp_input()
  * learns and releases it. A request for our own address creates an entry; other unsolicited packets
- * only update one. All state is in struct arp_cache, inside struct stack.
+ * only update one. The addresses are those of struct net.
  */
 #ifndef DRYWIRE_ARP_H
 #define DRYWIRE_ARP_H
 
-#include "../interface/netdev.h"
-#include <stddef.h>
-#include <stdint.h>
-
-struct stack;
+#include "eth.h"
 
 enum arp_state {
     ARP_FREE,
@@ -37,26 +33,31 @@ struct arp_entry {
 
 enum { ARP_ENTRIES = NETDEV_PARKED_MAX };
 
-struct arp_cache {
+struct arp {
+    struct net *net;
+    struct eth *eth;
     struct arp_entry entry[ARP_ENTRIES];
     uint64_t defended_ns; /* when our own address was last defended */
 };
 
-void arp_init(struct arp_cache *c);
+void arp_init(struct arp *a, struct eth *eth);
 
 /* Clear the cache; parked frames are returned to the device. Called when the address changes. */
-void arp_flush(struct stack *s);
+void arp_flush(struct arp *a);
 
 /* Send a frame to neighbour `addr`; it is complete except for the Ethernet destination. Given. */
-void arp_output(struct stack *s, uint8_t *frame, size_t len, uint32_t addr);
+void arp_output(struct arp *a, uint8_t *frame, size_t len, uint32_t addr);
 
 /* An ARP frame arrived; `packet` is what follows the Ethernet header. Borrowed. */
-void arp_input(struct stack *s, const uint8_t *packet, size_t len);
+struct verdict arp_input(struct arp *a, const uint8_t *packet, size_t len);
 
 /* Announce our address (RFC 5227 section 2.3). */
-void arp_announce(struct stack *s);
+void arp_announce(struct arp *a);
 
-void arp_poll(struct stack *s);
-uint64_t arp_deadline(const struct stack *s);
+void arp_poll(struct arp *a);
+uint64_t arp_deadline(const struct arp *a);
+
+/* True while a request waits for its reply. */
+bool arp_asking(const struct arp *a);
 
 #endif

@@ -5,12 +5,8 @@
 #ifndef DRYWIRE_DGRAM_H
 #define DRYWIRE_DGRAM_H
 
-#include "../interface/netdev.h"
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-struct stack;
+#include "icmp.h"
+#include "udp.h"
 
 enum { DGRAM_SOCKETS = 8, DGRAM_QUEUE = 8, DGRAM_PAYLOAD_MAX = NETDEV_MTU_MAX - 28 };
 
@@ -22,7 +18,7 @@ struct dgram {
 };
 
 struct dgram_socket {
-    struct stack *stack;
+    struct dgram_table *table;
     bool open;
     bool echo;            /* ICMP echo, else UDP */
     uint16_t port;        /* local port, 0: none yet; of an echo socket the identifier */
@@ -34,24 +30,42 @@ struct dgram_socket {
     struct dgram *queue;  /* DGRAM_QUEUE entries */
 };
 
+struct dgram_table {
+    struct ipv4 *ip;
+    struct dgram_socket socket[DGRAM_SOCKETS];
+};
+
+/* `queues`: DGRAM_SOCKETS * DGRAM_QUEUE entries, which need not be cleared. */
+void dgram_init(struct dgram_table *t, struct ipv4 *ip, struct dgram *queues);
+
+/* ---- input: from UDP, and from ICMP ---- */
+
+struct verdict dgram_input(struct dgram_table *t, const struct udp_datagram *u);
+struct verdict dgram_echo_reply(struct dgram_table *t, uint32_t src, const struct icmp_message *m);
+struct verdict dgram_icmp_error(struct dgram_table *t, const struct icmp_error *e);
+
+/* True when a socket is open. */
+bool dgram_used(const struct dgram_table *t);
+
+/* ---- for sockets ---- */
+
 /* Open a socket: 0 and *out, or ERR_NFILE. */
-int dgram_open(struct stack *s, bool echo, struct dgram_socket **out);
+int dgram_open(struct dgram_table *t, bool echo, struct dgram_socket **out);
 void dgram_close(struct dgram_socket *d);
 
 /* Take local `port`, 0 picks a free one: 0, ERR_INUSE, ERR_INVAL. */
-int dgram_bind(struct stack *s, struct dgram_socket *d, uint16_t port);
+int dgram_bind(struct dgram_socket *d, uint16_t port);
 
 /* Only datagrams from there are received, and errors from there are reported. */
-int dgram_connect(struct stack *s, struct dgram_socket *d, uint32_t addr, uint16_t port);
+int dgram_connect(struct dgram_socket *d, uint32_t addr, uint16_t port);
 
 /* A buffer for a payload to `addr` of up to mtu - 28 bytes, or NULL when no frame can be sent now.
  * Must be followed by dgram_send() or dgram_cancel() with the same address. */
-uint8_t *dgram_begin(struct stack *s, uint32_t addr);
-void dgram_cancel(struct stack *s, uint32_t addr, uint8_t *payload);
+uint8_t *dgram_begin(struct dgram_table *t, uint32_t addr);
+void dgram_cancel(struct dgram_table *t, uint32_t addr, uint8_t *payload);
 
 /* Send it: 0, ERR_UNREACH (no route), or the error of an earlier datagram. Given. */
-int dgram_send(struct stack *s, struct dgram_socket *d, uint8_t *payload, size_t len, uint32_t addr,
-               uint16_t port);
+int dgram_send(struct dgram_socket *d, uint8_t *payload, size_t len, uint32_t addr, uint16_t port);
 
 /* The oldest received datagram, or NULL; dgram_next() drops it. */
 const struct dgram *dgram_peek(const struct dgram_socket *d);

@@ -1,12 +1,13 @@
 /*
  * The DHCP client's state machine: see dhcp.h. Messages are made and parsed in dhcp_message.c.
  */
+#include "dhcp.h"
 #include "../base/check.h"
+#include "../base/err.h"
 #include "../base/minmax.h"
 #include "../port/machine.h"
 #include "../trace/trace.h"
 #include "dhcp_message.h"
-#include "stack.h"
 
 _Static_assert(FRAME_UDP_PAYLOAD - FRAME_IP + DHCP_MESSAGE_LEN <= NETDEV_MTU_MIN,
                "it fits any MTU");
@@ -48,12 +49,12 @@ static bool dhcp_may_move(enum dhcp_state from, enum dhcp_state to)
     return false;
 }
 
-static void dhcp_move(struct stack *s, enum dhcp_state to)
+static void dhcp_move(struct dhcp_client *d, enum dhcp_state to)
 {
-    CHECK(dhcp_may_move(s->dhcp.state, to));
-    TRACE(s->platform, TRACE_DHCP_STATE, s->dhcp.state, to);
-    s->dhcp.state = to;
-    s->dhcp.tries = 0;
+    CHECK(dhcp_may_move(d->state, to));
+    TRACE(d->net->platform, TRACE_DHCP_STATE, d->state, to);
+    d->state = to;
+    d->tries = 0;
 }
 
 /* ---- sending ---- */
@@ -61,82 +62,76 @@ static void dhcp_move(struct stack *s, enum dhcp_state to)
 /* The message is broadcast from 0.0.0.0, or in RENEWING sent to the server from our address
  * (section 4.4.4 and 4.3.2). If there is no frame now, it counts as lost: the timer sends it
  * again. */
-static void dhcp_send(struct stack *s, const struct dhcp_build *b)
+static void dhcp_send(struct dhcp_client *d, const struct dhcp_build *b)
 {
-    uint32_t dst = s->dhcp.state == DHCP_RENEWING ? s->dhcp.lease.server : IPV4_BROADCAST;
-    struct netdev *dev = ipv4_route(s, dst); /* lo, if the server identifier is our address */
+    uint32_t dst = d->state == DHCP_RENEWING ? d->lease.server : IPV4_BROADCAST;
+    struct netdev *dev = ipv4_route(d->ip, dst); /* lo, if the server identifier is our address */
     uint8_t *frame = dev->alloc(dev->ctx);
 
-    CHECK(b->xid == s->dhcp.xid);
-    CHECK(b->ciaddr == 0 || b->ciaddr == s->addr);
-    s->dhcp.tries++;
+    CHECK(b->xid == d->xid);
+    CHECK(b->ciaddr == 0 || b->ciaddr == d->lease.addr);
+    d->tries++;
     if (!frame) {
-        stack_drop(s, DROP_TX_FULL);
+        net_drop(d->net, DROP_TX_FULL);
         return;
     }
-    dhcp_write(frame + FRAME_UDP_PAYLOAD, b, s->netdev->mac);
-    udp_output(s, frame, b->ciaddr, DHCP_CLIENT_PORT, dst, DHCP_SERVER_PORT, DHCP_MESSAGE_LEN);
+    dhcp_write(frame + FRAME_UDP_PAYLOAD, b, d->ip->dev->mac);
+    udp_output(d->ip, frame, b->ciaddr, DHCP_CLIENT_PORT, dst, DHCP_SERVER_PORT, DHCP_MESSAGE_LEN);
 }
 
-static void set_backoff(struct stack *s)
+static void set_backoff(struct dhcp_client *d)
 {
-    struct dhcp_client *d = &s->dhcp;
     uint64_t wait_s = BACKOFF_FIRST_S;
-    uint64_t jitter_ns = rng_below(&s->rng, 2 * NS_PER_S + 1);
+    uint64_t jitter_ns = rng_below(&d->net->rng, 2 * NS_PER_S + 1);
 
     for (unsigned i = 1; i < d->tries && wait_s < BACKOFF_LAST_S; i++)
         wait_s *= 2;
-    d->timer_ns = s->now_ns + (wait_s - 1) * NS_PER_S + jitter_ns;
+    d->timer_ns = d->net->now_ns + (wait_s - 1) * NS_PER_S + jitter_ns;
     if (d->tries > 1)
-        TRACE(s->platform, TRACE_DHCP_RETRY, d->tries, (d->timer_ns - s->now_ns) / NS_PER_MS,
-              s->netdev->frames_tx, s->netdev->frames_rx);
+        TRACE(d->net->platform, TRACE_DHCP_RETRY, d->tries,
+              (d->timer_ns - d->net->now_ns) / NS_PER_MS, d->ip->dev->frames_tx,
+              d->ip->dev->frames_rx);
 }
 
-static void send_discover(struct stack *s)
+static void send_discover(struct dhcp_client *d)
 {
-    struct dhcp_client *d = &s->dhcp;
-
-    d->secs = (uint16_t)((s->now_ns - d->began_ns) / NS_PER_S);
-    dhcp_send(s, &(struct dhcp_build){.type = DHCP_DISCOVER, .xid = d->xid, .secs = d->secs});
-    set_backoff(s);
+    d->secs = (uint16_t)((d->net->now_ns - d->began_ns) / NS_PER_S);
+    dhcp_send(d, &(struct dhcp_build){.type = DHCP_DISCOVER, .xid = d->xid, .secs = d->secs});
+    set_backoff(d);
 }
 
-static void send_request(struct stack *s)
+static void send_request(struct dhcp_client *d)
 {
-    struct dhcp_client *d = &s->dhcp;
-
-    d->request_ns = s->now_ns;
-    dhcp_send(s, &(struct dhcp_build){.type = DHCP_REQUEST,
+    d->request_ns = d->net->now_ns;
+    dhcp_send(d, &(struct dhcp_build){.type = DHCP_REQUEST,
                                       .xid = d->xid,
                                       .secs = d->secs,
                                       .requested = d->offer.addr,
                                       .server = d->offer.server});
-    set_backoff(s);
+    set_backoff(d);
 }
 
 /* REBOOTING: option 50, and neither ciaddr nor option 54 (section 4.3.2). */
-static void send_confirmation(struct stack *s)
+static void send_confirmation(struct dhcp_client *d)
 {
-    struct dhcp_client *d = &s->dhcp;
-
-    d->request_ns = s->now_ns;
-    dhcp_send(s, &(struct dhcp_build){.type = DHCP_REQUEST, .xid = d->xid, .requested = s->addr});
-    set_backoff(s);
+    d->request_ns = d->net->now_ns;
+    dhcp_send(
+        d, &(struct dhcp_build){.type = DHCP_REQUEST, .xid = d->xid, .requested = d->lease.addr});
+    set_backoff(d);
 }
 
 /* RENEWING and REBINDING: ciaddr, and neither option 50 nor 54. */
-static void send_renewal(struct stack *s, uint64_t until_ns)
+static void send_renewal(struct dhcp_client *d, uint64_t until_ns)
 {
-    struct dhcp_client *d = &s->dhcp;
-    uint64_t wait_ns = (until_ns - s->now_ns) / 2;
+    uint64_t wait_ns = (until_ns - d->net->now_ns) / 2;
 
-    d->request_ns = s->now_ns;
-    dhcp_send(s, &(struct dhcp_build){.type = DHCP_REQUEST,
+    d->request_ns = d->net->now_ns;
+    dhcp_send(d, &(struct dhcp_build){.type = DHCP_REQUEST,
                                       .xid = d->xid,
-                                      .secs = (uint16_t)((s->now_ns - d->began_ns) / NS_PER_S),
-                                      .ciaddr = s->addr});
+                                      .secs = (uint16_t)((d->net->now_ns - d->began_ns) / NS_PER_S),
+                                      .ciaddr = d->lease.addr});
     wait_ns = max_u64(wait_ns, RENEW_INTERVAL_MIN_NS);
-    d->timer_ns = min_u64(s->now_ns + wait_ns, until_ns);
+    d->timer_ns = min_u64(d->net->now_ns + wait_ns, until_ns);
 }
 
 /* ---- leases ---- */
@@ -185,9 +180,8 @@ static bool lease_check(struct dhcp_lease *l)
 }
 
 /* T1 < T2 < lease, whatever the server sent: section 4.4.5, with random fuzz on T1 and T2. */
-static void lease_times(struct stack *s, const struct dhcp_lease *l)
+static void lease_times(struct dhcp_client *d, const struct dhcp_lease *l)
 {
-    struct dhcp_client *d = &s->dhcp;
     uint64_t lease_ns = l->lease_s * NS_PER_S, t1 = l->t1_s * NS_PER_S, t2 = l->t2_s * NS_PER_S;
 
     if (l->lease_s == DHCP_LEASE_FOREVER) {
@@ -198,232 +192,213 @@ static void lease_times(struct stack *s, const struct dhcp_lease *l)
         t2 = lease_ns / 8 * 7;
     if (t1 == 0 || t1 >= t2)
         t1 = lease_ns / 2 < t2 ? lease_ns / 2 : t2 / 2;
-    t1 -= rng_below(&s->rng, t1 / 32 + 1);
-    t2 -= rng_below(&s->rng, (t2 - t1) / 32 + 1);
+    t1 -= rng_below(&d->net->rng, t1 / 32 + 1);
+    t2 -= rng_below(&d->net->rng, (t2 - t1) / 32 + 1);
     d->t1_ns = d->request_ns + t1;
     d->t2_ns = d->request_ns + t2;
     d->expiry_ns = d->request_ns + lease_ns;
 }
 
-static void dhcp_restart(struct stack *s, uint64_t at_ns)
+static void dhcp_restart(struct dhcp_client *d, uint64_t at_ns)
 {
-    dhcp_move(s, DHCP_INIT);
-    s->dhcp.timer_ns = at_ns;
+    dhcp_move(d, DHCP_INIT);
+    d->timer_ns = at_ns;
 }
 
-static void lease_lost(struct stack *s, enum lease_lost_reason reason)
+static void lease_lost(struct dhcp_client *d, enum lease_lost_reason reason)
 {
-    TRACE(s->platform, TRACE_DHCP_LOST, s->addr, reason);
-    stack_set_address(s, 0, 0, 0, 0);
-    dhcp_restart(s, s->now_ns);
+    TRACE(d->net->platform, TRACE_DHCP_LOST, d->lease.addr, reason);
+    d->lease = (struct dhcp_lease){0};
+    d->news = DHCP_LOST;
+    dhcp_restart(d, d->net->now_ns);
 }
 
-static void lease_taken(struct stack *s, const struct dhcp_lease *l)
+static void lease_taken(struct dhcp_client *d, const struct dhcp_lease *l)
 {
-    struct dhcp_client *d = &s->dhcp;
     bool renewed = d->state == DHCP_RENEWING || d->state == DHCP_REBINDING;
 
     d->lease = *l;
-    lease_times(s, l);
-    dhcp_move(s, DHCP_BOUND);
+    lease_times(d, l);
+    dhcp_move(d, DHCP_BOUND);
     d->timer_ns = d->t1_ns;
+    d->news = renewed ? DHCP_RENEWED : DHCP_NEW;
     if (renewed) {
-        stack_set_address(s, l->addr, l->mask, l->gateway, l->dns);
-        TRACE(s->platform, TRACE_DHCP_RENEWED, l->addr, l->lease_s);
+        TRACE(d->net->platform, TRACE_DHCP_RENEWED, l->addr, l->lease_s);
         return;
     }
-    stack_set_address(s, l->addr, l->mask, l->gateway, l->dns);
-    TRACE(s->platform, TRACE_DHCP_BOUND, l->addr, l->mask, l->gateway, l->dns, l->lease_s);
-    TRACE(s->platform, TRACE_NET_COUNTERS, s->netdev->frames_tx, s->netdev->frames_rx);
-    arp_announce(s);
+    TRACE(d->net->platform, TRACE_DHCP_BOUND, l->addr, l->mask, l->gateway, l->dns, l->lease_s);
+    TRACE(d->net->platform, TRACE_NET_COUNTERS, d->ip->dev->frames_tx, d->ip->dev->frames_rx);
 }
 
 /* ---- input ---- */
 
-static void input_offer(struct stack *s, struct dhcp_lease *l)
+static struct verdict input_offer(struct dhcp_client *d, struct dhcp_lease *l)
 {
-    struct dhcp_client *d = &s->dhcp;
-
-    if (d->state != DHCP_SELECTING) {
-        stack_drop(s, DROP_DHCP_STATE);
-        return;
-    }
+    if (d->state != DHCP_SELECTING)
+        return verdict_drop(DROP_DHCP_STATE);
     if (!lease_check(l)) { /* another server's may be better */
-        TRACE(s->platform, TRACE_DHCP_REFUSED, l->addr);
-        return;
+        TRACE(d->net->platform, TRACE_DHCP_REFUSED, l->addr);
+        return VERDICT_ACCEPTED;
     }
     d->offer = *l;
-    dhcp_move(s, DHCP_REQUESTING);
-    send_request(s);
+    dhcp_move(d, DHCP_REQUESTING);
+    send_request(d);
+    return VERDICT_ACCEPTED;
 }
 
-static void dhcp_input_ack(struct stack *s, struct dhcp_lease *l)
+static struct verdict dhcp_input_ack(struct dhcp_client *d, struct dhcp_lease *l)
 {
-    struct dhcp_client *d = &s->dhcp;
     bool asked = d->state == DHCP_REQUESTING || d->state == DHCP_RENEWING ||
                  d->state == DHCP_REBINDING || d->state == DHCP_REBOOTING;
 
-    if (!asked) {
-        stack_drop(s, DROP_DHCP_STATE);
-        return;
-    }
+    if (!asked)
+        return verdict_drop(DROP_DHCP_STATE);
     lease_complete(l, d->state == DHCP_REQUESTING ? &d->offer : &d->lease);
     if (!lease_check(l) || (d->state == DHCP_REQUESTING && l->addr != d->offer.addr)) {
-        TRACE(s->platform, TRACE_DHCP_REFUSED, l->addr);
-        return;
+        TRACE(d->net->platform, TRACE_DHCP_REFUSED, l->addr);
+        return VERDICT_ACCEPTED;
     }
-    if (d->state == DHCP_RENEWING && l->server != d->lease.server) {
-        stack_drop(s, DROP_DHCP_OTHER);
-        return;
-    }
-    if (d->state != DHCP_REQUESTING && l->addr != s->addr) {
-        lease_lost(s, LEASE_LOST_CHANGED); /* never continue with the old one: section 4.4.5 */
-        return;
-    }
-    lease_taken(s, l);
+    if (d->state == DHCP_RENEWING && l->server != d->lease.server)
+        return verdict_drop(DROP_DHCP_OTHER);
+    if (d->state != DHCP_REQUESTING && l->addr != d->lease.addr)
+        lease_lost(d, LEASE_LOST_CHANGED); /* never continue with the old one: section 4.4.5 */
+    else
+        lease_taken(d, l);
+    return VERDICT_ACCEPTED;
 }
 
 /* A NAK without server identifier is accepted on xid and chaddr: some servers send none. */
-static void input_nak(struct stack *s, const struct dhcp_lease *l)
+static struct verdict input_nak(struct dhcp_client *d, const struct dhcp_lease *l)
 {
-    struct dhcp_client *d = &s->dhcp;
     uint32_t server = d->state == DHCP_REQUESTING ? d->offer.server : d->lease.server;
     bool any_server = d->state == DHCP_REBINDING || d->state == DHCP_REBOOTING;
     bool bound = d->state == DHCP_RENEWING || any_server;
 
     if ((d->state != DHCP_REQUESTING && !bound) ||
-        (l->server && l->server != server && !any_server)) {
-        stack_drop(s, DROP_DHCP_STATE);
-        return;
-    }
-    TRACE0(s->platform, TRACE_DHCP_NAK);
+        (l->server && l->server != server && !any_server))
+        return verdict_drop(DROP_DHCP_STATE);
+    TRACE0(d->net->platform, TRACE_DHCP_NAK);
     if (bound)
-        lease_lost(s, LEASE_LOST_NAK);
+        lease_lost(d, LEASE_LOST_NAK);
     else
-        dhcp_restart(s, s->now_ns + NAK_WAIT_NS);
+        dhcp_restart(d, d->net->now_ns + NAK_WAIT_NS);
+    return VERDICT_ACCEPTED;
 }
 
-void dhcp_input(struct stack *s, uint32_t src, const uint8_t *bytes, size_t len)
+struct verdict dhcp_input(struct dhcp_client *d, const struct udp_datagram *u)
 {
     struct dhcp_message m;
-    int err = dhcp_parse(bytes, len, s->dhcp.xid, s->netdev->mac, &m);
+    int err;
 
-    if (err) {
-        stack_drop(s, err == ERR_NOENT ? DROP_DHCP_OTHER : DROP_DHCP_FORMAT);
-        return;
-    }
+    if (u->src_port != DHCP_SERVER_PORT || u->looped) /* no program is a server */
+        return verdict_drop(DROP_UDP_PORT);
+    err = dhcp_parse(u->bytes, u->len, d->xid, d->ip->dev->mac, &m);
+    if (err)
+        return verdict_drop(err == ERR_NOENT ? DROP_DHCP_OTHER : DROP_DHCP_FORMAT);
     if (!m.lease.server && m.type != DHCP_NAK) /* option 54, that of the server or a relay */
-        m.lease.server = src;
+        m.lease.server = u->src;
     switch (m.type) {
     case DHCP_OFFER:
-        input_offer(s, &m.lease);
-        break;
+        return input_offer(d, &m.lease);
     case DHCP_ACK:
-        dhcp_input_ack(s, &m.lease);
-        break;
+        return dhcp_input_ack(d, &m.lease);
     case DHCP_NAK:
-        input_nak(s, &m.lease);
-        break;
+        return input_nak(d, &m.lease);
     case DHCP_DISCOVER:
     case DHCP_REQUEST:
     case DHCP_DECLINE:
     case DHCP_RELEASE:
     case DHCP_INFORM:
-        stack_drop(s, DROP_DHCP_STATE);
         break;
     }
+    return verdict_drop(DROP_DHCP_STATE);
 }
 
 /* ---- time ---- */
 
-void dhcp_init(struct stack *s)
+void dhcp_init(struct dhcp_client *d, struct ipv4 *ip)
 {
-    s->dhcp = (struct dhcp_client){
+    *d = (struct dhcp_client){
+        .net = ip->net,
+        .ip = ip,
         .state = DHCP_INIT,
-        .timer_ns = s->now_ns,
+        .timer_ns = ip->net->now_ns,
         .expiry_ns = DEADLINE_NEVER,
     };
 }
 
-static void begin_exchange(struct stack *s)
+static void begin_exchange(struct dhcp_client *d)
 {
-    s->dhcp.xid = (uint32_t)rng_next(&s->rng);
-    s->dhcp.began_ns = s->now_ns;
+    d->xid = (uint32_t)rng_next(&d->net->rng);
+    d->began_ns = d->net->now_ns;
 }
 
 /* The timer of the present state is due. */
-static void timer_due(struct stack *s)
+static void timer_due(struct dhcp_client *d)
 {
-    struct dhcp_client *d = &s->dhcp;
-
     switch (d->state) {
     case DHCP_INIT:
-        begin_exchange(s);
-        dhcp_move(s, DHCP_SELECTING);
-        send_discover(s);
+        begin_exchange(d);
+        dhcp_move(d, DHCP_SELECTING);
+        send_discover(d);
         break;
     case DHCP_SELECTING:
-        send_discover(s);
+        send_discover(d);
         break;
     case DHCP_REQUESTING:
         if (d->tries < REQUEST_TRIES_MAX)
-            send_request(s);
+            send_request(d);
         else
-            dhcp_restart(s, s->now_ns);
+            dhcp_restart(d, d->net->now_ns);
         break;
     case DHCP_BOUND:
-        begin_exchange(s);
-        dhcp_move(s, DHCP_RENEWING);
-        send_renewal(s, d->t2_ns);
+        begin_exchange(d);
+        dhcp_move(d, DHCP_RENEWING);
+        send_renewal(d, d->t2_ns);
         break;
     case DHCP_RENEWING:
-        if (s->now_ns < d->t2_ns) {
-            send_renewal(s, d->t2_ns);
+        if (d->net->now_ns < d->t2_ns) {
+            send_renewal(d, d->t2_ns);
             break;
         }
-        dhcp_move(s, DHCP_REBINDING);
-        send_renewal(s, d->expiry_ns);
+        dhcp_move(d, DHCP_REBINDING);
+        send_renewal(d, d->expiry_ns);
         break;
     case DHCP_REBINDING:
-        send_renewal(s, d->expiry_ns);
+        send_renewal(d, d->expiry_ns);
         break;
     case DHCP_REBOOTING:
         if (d->tries < REQUEST_TRIES_MAX) {
-            send_confirmation(s);
+            send_confirmation(d);
         } else { /* the lease is good for the rest of its time: section 3.7 (4) */
-            dhcp_move(s, DHCP_BOUND);
+            dhcp_move(d, DHCP_BOUND);
             d->timer_ns = d->t1_ns;
         }
         break;
     }
 }
 
-void dhcp_link_up(struct stack *s)
+void dhcp_link_up(struct dhcp_client *d)
 {
-    if (!s->addr) {
-        dhcp_restart(s, s->now_ns);
+    if (!d->lease.addr) {
+        dhcp_restart(d, d->net->now_ns);
         return;
     }
-    arp_flush(s);
-    begin_exchange(s);
-    dhcp_move(s, DHCP_REBOOTING);
-    send_confirmation(s);
+    begin_exchange(d);
+    dhcp_move(d, DHCP_REBOOTING);
+    send_confirmation(d);
 }
 
-void dhcp_poll(struct stack *s)
+void dhcp_poll(struct dhcp_client *d)
 {
-    struct dhcp_client *d = &s->dhcp;
-
     /* The end of the lease comes before any retransmission that is due at the same time. */
-    if (s->addr && s->now_ns >= d->expiry_ns)
-        lease_lost(s, LEASE_LOST_EXPIRED);
-    if (s->now_ns >= d->timer_ns)
-        timer_due(s);
+    if (d->lease.addr && d->net->now_ns >= d->expiry_ns)
+        lease_lost(d, LEASE_LOST_EXPIRED);
+    if (d->net->now_ns >= d->timer_ns)
+        timer_due(d);
 }
 
-uint64_t dhcp_deadline(const struct stack *s)
+uint64_t dhcp_deadline(const struct dhcp_client *d)
 {
-    const struct dhcp_client *d = &s->dhcp;
-
-    return s->addr ? min_u64(d->timer_ns, d->expiry_ns) : d->timer_ns;
+    return d->lease.addr ? min_u64(d->timer_ns, d->expiry_ns) : d->timer_ns;
 }

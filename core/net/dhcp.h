@@ -7,17 +7,13 @@
  *    +--------------------------+  no answer  +------------+---------------+----> INIT
  *
  * When the link comes back, a lease is confirmed in REBOOTING: ACK -> BOUND, NAK -> INIT, and
- * without an answer it is as it was (section 3.7). After power-on there is none to confirm. All
- * state is in struct dhcp_client, inside struct stack.
+ * without an answer it is as it was (section 3.7). After power-on there is none to confirm. The
+ * client keeps the lease; the stack, which reads `news`, gives the host its address.
  */
 #ifndef DRYWIRE_DHCP_H
 #define DRYWIRE_DHCP_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-struct stack;
+#include "udp.h"
 
 /* The order is that of the words in trace.c. */
 enum dhcp_state {
@@ -38,7 +34,18 @@ struct dhcp_lease {
     uint32_t lease_s, t1_s, t2_s;
 };
 
+/* What happened to the lease since the stack last cleared it. */
+enum dhcp_news {
+    DHCP_NO_NEWS,
+    DHCP_NEW,     /* there is one: to be announced */
+    DHCP_RENEWED, /* its mask, router or name server may be others */
+    DHCP_LOST,
+};
+
 struct dhcp_client {
+    struct net *net;
+    struct ipv4 *ip;
+    enum dhcp_news news;
     enum dhcp_state state;
     uint32_t xid;
     uint64_t began_ns;       /* start of this exchange: the field `secs` */
@@ -47,19 +54,20 @@ struct dhcp_client {
     uint64_t timer_ns;       /* retransmission, T1 or T2 */
     uint64_t request_ns;     /* when the REQUEST went out: the lease counts from there */
     struct dhcp_lease offer; /* in SELECTING and REQUESTING */
-    struct dhcp_lease lease; /* in BOUND, RENEWING, REBINDING, REBOOTING */
+    struct dhcp_lease lease; /* addr 0: none */
     uint64_t t1_ns, t2_ns, expiry_ns;
 };
 
-void dhcp_init(struct stack *s);
+/* Start now. */
+void dhcp_init(struct dhcp_client *d, struct ipv4 *ip);
 
-/* A datagram for port 68 arrived. Borrowed. */
-void dhcp_input(struct stack *s, uint32_t src, const uint8_t *bytes, size_t len);
+/* A datagram for port 68 arrived. */
+struct verdict dhcp_input(struct dhcp_client *d, const struct udp_datagram *u);
 
 /* The link is up again, perhaps to another network. */
-void dhcp_link_up(struct stack *s);
+void dhcp_link_up(struct dhcp_client *d);
 
-void dhcp_poll(struct stack *s);
-uint64_t dhcp_deadline(const struct stack *s);
+void dhcp_poll(struct dhcp_client *d);
+uint64_t dhcp_deadline(const struct dhcp_client *d);
 
 #endif

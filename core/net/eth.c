@@ -1,10 +1,7 @@
-/*
- * Ethernet II (RFC 894): input: check, strip, dispatch; output: fill the header and send. Priority
- * tags are skipped; no VLAN, no 802.3 length frames.
- */
+/* Ethernet: input: check and strip; output: fill the header and send. See eth.h. */
+#include "eth.h"
 #include "../base/check.h"
 #include "../base/mem.h"
-#include "stack.h"
 
 static const uint8_t eth_broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
@@ -19,55 +16,43 @@ static size_t priority_tag(const uint8_t *frame, size_t len)
     return sizeof(*tag);
 }
 
-void eth_input(struct stack *s, const uint8_t *frame, size_t len)
+struct verdict eth_input(const struct eth *e, const uint8_t *frame, size_t len,
+                         struct eth_payload *out)
 {
     const struct eth_header *eth = (const struct eth_header *)frame;
     size_t tag = priority_tag(frame, len), header = sizeof(*eth) + tag;
     be16 type;
-    bool group;
 
-    if (len < sizeof(*eth)) {
-        stack_drop(s, DROP_ETH_RUNT);
-        return;
-    }
-    if (len > s->netdev->mtu + header) {
-        stack_drop(s, DROP_ETH_GIANT);
-        return;
-    }
-    if ((eth->src[0] & 1) || mem_equal(eth->src, s->netdev->mac, MAC_LEN)) {
-        stack_drop(s, DROP_ETH_SOURCE);
-        return;
-    }
-    group = mem_equal(eth->dst, eth_broadcast, MAC_LEN);
-    if (!group && !mem_equal(eth->dst, s->netdev->mac, MAC_LEN)) {
-        stack_drop(s, DROP_ETH_OTHER);
-        return;
-    }
+    if (len < sizeof(*eth))
+        return verdict_drop(DROP_ETH_RUNT);
+    if (len > e->dev->mtu + header)
+        return verdict_drop(DROP_ETH_GIANT);
+    if ((eth->src[0] & 1) || mem_equal(eth->src, e->dev->mac, MAC_LEN))
+        return verdict_drop(DROP_ETH_SOURCE);
     mem_copy(&type, frame + header - sizeof(type), sizeof(type));
-    switch (be16_get(type)) {
-    case ETH_TYPE_IPV4:
-        ipv4_input(s, frame + header, len - header, group ? FROM_WIRE_GROUP : FROM_WIRE);
-        break;
-    case ETH_TYPE_ARP:
-        arp_input(s, frame + header, len - header);
-        break;
-    default:
-        stack_drop(s, DROP_ETH_TYPE);
-    }
+    *out = (struct eth_payload){
+        .type = be16_get(type),
+        .group = mem_equal(eth->dst, eth_broadcast, MAC_LEN),
+        .bytes = frame + header,
+        .len = len - header,
+    };
+    if (!out->group && !mem_equal(eth->dst, e->dev->mac, MAC_LEN))
+        return verdict_drop(DROP_ETH_OTHER);
+    return VERDICT_ACCEPTED;
 }
 
-void eth_output(struct stack *s, uint8_t *frame, size_t len, const uint8_t dst[6], uint16_t type)
+void eth_output(struct eth *e, uint8_t *frame, size_t len, const uint8_t dst[6], uint16_t type)
 {
     struct eth_header *eth = (struct eth_header *)frame;
 
     CHECK(len >= sizeof(*eth));
-    CHECK(len <= s->netdev->mtu + sizeof(*eth));
+    CHECK(len <= e->dev->mtu + sizeof(*eth));
     mem_copy(eth->dst, dst, MAC_LEN);
-    mem_copy(eth->src, s->netdev->mac, MAC_LEN);
+    mem_copy(eth->src, e->dev->mac, MAC_LEN);
     eth->type = be16_of(type);
     if (len < ETH_FRAME_MIN) {
         mem_fill(frame + len, 0, ETH_FRAME_MIN - len);
         len = ETH_FRAME_MIN;
     }
-    s->netdev->send(s->netdev->ctx, frame, len);
+    e->dev->send(e->dev->ctx, frame, len);
 }

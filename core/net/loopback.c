@@ -1,6 +1,7 @@
 /* The loopback interface: see loopback.h. */
 #include "loopback.h"
 #include "../base/check.h"
+#include "wire.h"
 
 static bool loopback_receive(void *ctx, struct frame_view *view)
 {

@@ -11,7 +11,7 @@
 
 static void trace_stream(const struct tcp_conn *c, enum trace_id id, size_t len)
 {
-    TRACE(c->stack->platform, id, c->local_port, c->remote_addr, c->remote_port, len);
+    TRACE(c->tcp->net->platform, id, c->local_port, c->remote_addr, c->remote_port, len);
 }
 
 static int64_t stream_read(void *object, const struct user_buffer *b)
@@ -78,7 +78,7 @@ static int stream_connect(void *object, const struct socket_address *to, uint64_
 
     if (*progress)
         return tcp_connected(c);
-    if (ipv4_source(c->stack, to->addr) == 0)
+    if (ipv4_source(c->tcp->net, to->addr) == 0)
         return ERR_AGAIN; /* no network yet; the caller bounds the wait */
     err = tcp_connect(c, to->addr, to->port);
     if (err)
@@ -159,28 +159,28 @@ static int64_t dgram_sendto(void *object, const struct user_buffer *b,
                             const struct socket_address *to)
 {
     struct dgram_socket *d = object;
-    struct stack *s = d->stack;
+    struct ipv4 *ip = d->table->ip;
     uint8_t *payload;
     int err = dgram_error(d);
 
     if (err)
         return err;
-    if (!ipv4_is_destination(s, to->addr) || (to->port == 0 && !d->echo))
+    if (!ipv4_is_destination(ip->net, to->addr) || (to->port == 0 && !d->echo))
         return ERR_ADDR;
-    if (b->len > ipv4_route(s, to->addr)->mtu - 28u)
+    if (b->len > ipv4_route(ip, to->addr)->mtu - 28u)
         return ERR_MSGSIZE;
-    if (ipv4_source(s, to->addr) == 0)
+    if (ipv4_source(ip->net, to->addr) == 0)
         return ERR_AGAIN;
     if (!d->port)
-        dgram_bind(s, d, 0);
-    payload = dgram_begin(s, to->addr);
+        dgram_bind(d, 0);
+    payload = dgram_begin(d->table, to->addr);
     if (!payload)
         return ERR_AGAIN;
     if (user_copy_in(b, payload, 0, b->len)) {
-        dgram_cancel(s, to->addr, payload);
+        dgram_cancel(d->table, to->addr, payload);
         return ERR_FAULT;
     }
-    err = dgram_send(s, d, payload, b->len, to->addr, to->port);
+    err = dgram_send(d, payload, b->len, to->addr, to->port);
     return err ? err : (int64_t)b->len;
 }
 
@@ -216,14 +216,14 @@ static int dgram_file_connect(void *object, const struct socket_address *to, uin
     struct dgram_socket *d = object;
 
     (void)progress;
-    return dgram_connect(d->stack, d, to->addr, to->port);
+    return dgram_connect(d, to->addr, to->port);
 }
 
 static int dgram_file_bind(void *object, const struct socket_address *at)
 {
     struct dgram_socket *d = object;
 
-    return dgram_bind(d->stack, d, at->port);
+    return dgram_bind(d, at->port);
 }
 
 static const struct socket_ops dgram_socket_ops = {
@@ -252,13 +252,13 @@ static int network_socket(void *ctx, enum socket_type type, struct file *out)
 
     switch (type) {
     case SOCKET_STREAM:
-        err = tcp_open(s, &c);
+        err = tcp_open(&s->tcp, &c);
         if (!err)
             *out = (struct file){&stream_ops, c};
         return err;
     case SOCKET_DATAGRAM:
     case SOCKET_ECHO:
-        err = dgram_open(s, type == SOCKET_ECHO, &d);
+        err = dgram_open(&s->dgrams, type == SOCKET_ECHO, &d);
         if (!err)
             *out = (struct file){&dgram_ops, d};
         return err;
@@ -271,20 +271,20 @@ static void network_info(void *ctx, struct netinfo *out)
     const struct stack *s = ctx;
     uint64_t left_s = 0;
 
-    if (s->addr && s->dhcp.expiry_ns == DEADLINE_NEVER)
+    if (s->net.addr && s->dhcp.expiry_ns == DEADLINE_NEVER)
         left_s = UINT32_MAX;
-    else if (s->addr && s->dhcp.expiry_ns > s->now_ns)
-        left_s = (s->dhcp.expiry_ns - s->now_ns) / NS_PER_S;
+    else if (s->net.addr && s->dhcp.expiry_ns > s->net.now_ns)
+        left_s = (s->dhcp.expiry_ns - s->net.now_ns) / NS_PER_S;
     *out = (struct netinfo){
-        .addr = s->addr,
-        .mask = s->mask,
-        .gateway = s->gateway,
-        .dns = s->dns,
-        .source = s->addr ? ADDRESS_DHCP : ADDRESS_NONE,
+        .addr = s->net.addr,
+        .mask = s->net.mask,
+        .gateway = s->net.gateway,
+        .dns = s->net.dns,
+        .source = s->net.addr ? ADDRESS_DHCP : ADDRESS_NONE,
         .lease_left_s = (uint32_t)left_s,
         .frames_tx = s->netdev->frames_tx,
         .frames_rx = s->netdev->frames_rx,
-        .drops = s->drops_total,
+        .drops = s->net.drops_total,
         .mtu = s->netdev->mtu,
     };
     mem_copy(out->mac, s->netdev->mac, MAC_LEN);

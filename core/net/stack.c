@@ -1,63 +1,173 @@
 /* The stack as a whole: see stack.h. */
 #include "stack.h"
 #include "../base/check.h"
+#include "../base/mem.h"
 #include "../base/minmax.h"
 #include "../port/machine.h"
-#include "../base/mem.h"
 #include "../trace/trace.h"
 
 void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev, void *buffers,
                 uint64_t now_ns)
 {
     uint8_t *at = buffers;
-    uint64_t key = p->entropy(p->ctx); /* one call per statement: C orders no arguments */
 
-    s->platform = p;
+    net_set_up(&s->net, p, now_ns);
     s->netdev = netdev;
-    s->now_ns = now_ns;
-    rng_init(&s->rng, key, p->entropy(p->ctx));
-    s->isn_key[0] = p->entropy(p->ctx);
-    s->isn_key[1] = p->entropy(p->ctx);
-    s->addr = s->mask = s->gateway = s->dns = 0;
-    s->ip_id = (uint16_t)rng_next(&s->rng);
-    s->icmp_errors = s->tcp_resets = (struct rate){0};
-    s->tcp_next_port = (uint16_t)rng_next(&s->rng);
-    mem_fill(s->drops, 0, sizeof(s->drops));
-    s->drops_total = 0;
-    arp_init(&s->arp);
-    for (unsigned i = 0; i < DGRAM_SOCKETS; i++) {
-        s->dgrams[i] = (struct dgram_socket){.queue = (struct dgram *)(void *)at};
-        at += DGRAM_QUEUE * sizeof(struct dgram);
-    }
+    s->link = netdev->link;
+    s->eth = (struct eth){&s->net, netdev};
+    arp_init(&s->arp, &s->eth);
+    s->ip = (struct ipv4){
+        .net = &s->net,
+        .dev = netdev,
+        .arp = &s->arp,
+        .loopback = &s->loopback,
+        .id = (uint16_t)rng_next(&s->net.rng),
+    };
+    s->icmp = (struct icmp){.ip = &s->ip};
+    dgram_init(&s->dgrams, &s->ip, (struct dgram *)(void *)at);
+    at += DGRAM_SOCKETS * DGRAM_QUEUE * sizeof(struct dgram);
     loopback_init(&s->loopback, (struct loopback_slot *)(void *)at);
     at += LOOPBACK_QUEUE * sizeof(struct loopback_slot);
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
-        tcp_conn_init(&s->tcp[i], s, i, at, at + TCP_RCV_BUFFER);
-        at += TCP_RCV_BUFFER + TCP_SND_BUFFER;
-    }
+    tcp_init(&s->tcp, &s->ip, at);
     TRACE0(p, TRACE_NET_READY);
     TRACE0(p, TRACE_NET_LOOPBACK);
-    s->link = netdev->link;
-    dhcp_init(s);
+    dhcp_init(&s->dhcp, &s->ip);
 }
 
 /* The key of sequence numbers does not change while there is a connection: RFC 6528 section 3. */
 void stack_seed(struct stack *s, const uint8_t seed[STACK_SEED_SIZE])
 {
     uint64_t word[STACK_SEED_SIZE / 8];
-    bool used = false;
 
     mem_copy(word, seed, STACK_SEED_SIZE);
-    s->rng.key[0] ^= word[0];
-    s->rng.key[1] ^= word[1];
-    s->ip_id = (uint16_t)rng_next(&s->rng);
-    s->tcp_next_port = (uint16_t)rng_next(&s->rng);
-    for (unsigned i = 0; i < TCP_CONNS; i++)
-        used |= s->tcp[i].state != TCP_CLOSED && s->tcp[i].state != TCP_LISTEN;
-    if (used)
+    s->net.rng.key[0] ^= word[0];
+    s->net.rng.key[1] ^= word[1];
+    s->ip.id = (uint16_t)rng_next(&s->net.rng);
+    s->tcp.next_port = (uint16_t)rng_next(&s->net.rng);
+    if (!tcp_idle(&s->tcp))
         return;
-    s->isn_key[0] ^= word[2];
-    s->isn_key[1] ^= word[3];
+    s->net.key[0] ^= word[2];
+    s->net.key[1] ^= word[3];
+}
+
+void stack_set_address(struct stack *s, uint32_t addr, uint32_t mask, uint32_t gateway,
+                       uint32_t dns)
+{
+    if (s->net.addr && s->net.addr != addr) {
+        tcp_abort_from(&s->tcp, s->net.addr, ERR_NETDOWN);
+        arp_flush(&s->arp);
+    }
+    s->net.addr = addr;
+    s->net.mask = mask;
+    s->net.gateway = gateway;
+    s->net.dns = dns;
+}
+
+/* The address of the host is that of the lease. */
+static void follow_lease(struct stack *s)
+{
+    const struct dhcp_lease *l = &s->dhcp.lease;
+    enum dhcp_news news = s->dhcp.news;
+
+    if (news == DHCP_NO_NEWS)
+        return;
+    s->dhcp.news = DHCP_NO_NEWS;
+    stack_set_address(s, l->addr, l->mask, l->gateway, l->dns);
+    if (news == DHCP_NEW)
+        arp_announce(&s->arp);
+}
+
+/* ---- the way of a frame up ---- */
+
+static struct verdict icmp_up(struct stack *s, const struct ipv4_packet *p)
+{
+    struct icmp_message m;
+    struct verdict v = icmp_input(&s->icmp, p, &m);
+
+    if (!verdict_accepted(v) || m.kind == ICMP_FOR_NONE)
+        return v;
+    if (m.kind == ICMP_FOR_ECHO)
+        return dgram_echo_reply(&s->dgrams, p->src, &m);
+    if (m.error.protocol == IP_PROTOCOL_TCP)
+        return tcp_icmp_error(&s->tcp, &m.error);
+    if (m.error.protocol == IP_PROTOCOL_UDP || m.error.protocol == IP_PROTOCOL_ICMP)
+        return dgram_icmp_error(&s->dgrams, &m.error);
+    return v;
+}
+
+static struct verdict udp_up(struct stack *s, const struct ipv4_packet *p)
+{
+    struct udp_datagram u;
+    struct verdict v = udp_input(p, &u);
+
+    if (!verdict_accepted(v))
+        return v;
+    if (u.dst_port == DHCP_CLIENT_PORT)
+        return dhcp_input(&s->dhcp, &u);
+    return dgram_input(&s->dgrams, &u);
+}
+
+static struct verdict transport_up(struct stack *s, const struct ipv4_packet *p)
+{
+    switch (p->protocol) {
+    case IP_PROTOCOL_TCP:
+        return tcp_input(&s->tcp, p);
+    case IP_PROTOCOL_UDP:
+        return udp_up(s, p);
+    case IP_PROTOCOL_ICMP:
+        return icmp_up(s, p);
+    default:
+        return (struct verdict){DROP_IP_PROTOCOL, ANSWER_UNREACHABLE_PROTOCOL};
+    }
+}
+
+/* The verdict on a packet: a drop is counted, an answer leaves. `p` only with an answer. */
+static void conclude(struct stack *s, struct verdict v, const struct ipv4_packet *p)
+{
+    if (!verdict_accepted(v))
+        net_drop(&s->net, v.drop);
+    switch (v.answer) {
+    case ANSWER_NONE:
+        break;
+    case ANSWER_RESET:
+        tcp_reset_reply(&s->tcp, p);
+        break;
+    case ANSWER_ECHO:
+        icmp_echo(&s->icmp, p);
+        break;
+    case ANSWER_UNREACHABLE_PORT:
+        icmp_unreachable(&s->icmp, p, ICMP_UNREACHABLE_PORT);
+        break;
+    case ANSWER_UNREACHABLE_PROTOCOL:
+        icmp_unreachable(&s->icmp, p, ICMP_UNREACHABLE_PROTOCOL);
+        break;
+    }
+}
+
+static void packet_input(struct stack *s, const uint8_t *packet, size_t len, enum ipv4_way way)
+{
+    struct ipv4_packet p;
+    struct verdict v = ipv4_input(&s->ip, packet, len, way, &p);
+
+    if (verdict_accepted(v))
+        v = transport_up(s, &p);
+    conclude(s, v, &p);
+    follow_lease(s);
+}
+
+void stack_input(struct stack *s, const uint8_t *frame, size_t len)
+{
+    struct eth_payload in;
+    struct verdict v = eth_input(&s->eth, frame, len, &in);
+
+    if (verdict_accepted(v) && in.type == ETH_TYPE_IPV4) {
+        packet_input(s, in.bytes, in.len, in.group ? FROM_WIRE_GROUP : FROM_WIRE);
+        return;
+    }
+    if (verdict_accepted(v))
+        v = in.type == ETH_TYPE_ARP ? arp_input(&s->arp, in.bytes, in.len)
+                                    : verdict_drop(DROP_ETH_TYPE);
+    conclude(s, v, 0);
 }
 
 /* Receive packets queued so far: replies to them wait for the next poll. */
@@ -67,93 +177,57 @@ static void loopback_input(struct stack *s)
     struct frame_view view;
 
     for (unsigned left = s->loopback.count; left && lo->receive(lo->ctx, &view); left--) {
-        ipv4_input(s, view.frame + FRAME_IP, view.len - FRAME_IP, FROM_LOOPBACK);
+        packet_input(s, view.frame + FRAME_IP, view.len - FRAME_IP, FROM_LOOPBACK);
         lo->recycle(lo->ctx, &view);
     }
 }
 
+/* ---- a poll ---- */
+
 void stack_begin(struct stack *s, uint64_t now_ns)
 {
-    s->now_ns = now_ns;
+    s->net.now_ns = now_ns;
     loopback_input(s);
-}
-
-void stack_input(struct stack *s, const uint8_t *frame, size_t len)
-{
-    eth_input(s, frame, len);
 }
 
 void stack_timers(struct stack *s)
 {
-    if (s->netdev->link && !s->link)
-        dhcp_link_up(s);
+    if (s->netdev->link && !s->link) {
+        if (s->net.addr)
+            arp_flush(&s->arp); /* perhaps the link leads elsewhere now */
+        dhcp_link_up(&s->dhcp);
+    }
     s->link = s->netdev->link;
-    arp_poll(s);
-    dhcp_poll(s);
-    tcp_poll(s);
+    arp_poll(&s->arp);
+    dhcp_poll(&s->dhcp);
+    follow_lease(s);
+    tcp_poll(&s->tcp);
 }
 
 void stack_output(struct stack *s)
 {
-    for (unsigned i = 0; i < TCP_CONNS; i++)
-        if (s->tcp[i].state != TCP_CLOSED)
-            tcp_output(&s->tcp[i]);
+    tcp_output_all(&s->tcp);
     INVARIANTS(stack_invariants(s));
 }
 
 uint64_t stack_deadline(const struct stack *s)
 {
     if (s->loopback.count)
-        return s->now_ns;
-    return min_u64(arp_deadline(s), min_u64(dhcp_deadline(s), tcp_deadline(s)));
-}
-
-static bool arp_asking(const struct stack *s)
-{
-    for (unsigned i = 0; i < ARP_ENTRIES; i++)
-        if (s->arp.entry[i].state == ARP_INCOMPLETE)
-            return true;
-    return false;
+        return s->net.now_ns;
+    return min_u64(arp_deadline(&s->arp), min_u64(dhcp_deadline(&s->dhcp), tcp_deadline(&s->tcp)));
 }
 
 bool stack_idle(const struct stack *s)
 {
-    return !s->loopback.count && !arp_asking(s) && tcp_idle(s);
+    return !s->loopback.count && !arp_asking(&s->arp) && tcp_idle(&s->tcp);
 }
 
 bool stack_settled(const struct stack *s)
 {
-    return !s->loopback.count && !arp_asking(s) && tcp_settled(s);
+    return !s->loopback.count && !arp_asking(&s->arp) && tcp_settled(&s->tcp);
 }
 
 bool stack_unused(const struct stack *s)
 {
-    for (unsigned i = 0; i < DGRAM_SOCKETS; i++)
-        if (s->dgrams[i].open)
-            return false;
-    for (unsigned i = 0; i < TCP_CONNS; i++)
-        if (s->tcp[i].owned)
-            return false;
-    return true;
-}
-
-void stack_set_address(struct stack *s, uint32_t addr, uint32_t mask, uint32_t gateway,
-                       uint32_t dns)
-{
-    if (s->addr && s->addr != addr) {
-        tcp_abort_from(s, s->addr, ERR_NETDOWN);
-        arp_flush(s);
-    }
-    s->addr = addr;
-    s->mask = mask;
-    s->gateway = gateway;
-    s->dns = dns;
-}
-
-void stack_drop(struct stack *s, enum drop_reason reason)
-{
-    CHECK(reason < DROP_COUNT);
-    s->drops[reason]++;
-    s->drops_total++;
-    TRACE(s->platform, TRACE_NET_DROP, reason);
+    return !dgram_used(&s->dgrams) && !tcp_used(&s->tcp);
 }

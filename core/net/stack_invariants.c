@@ -6,15 +6,14 @@
 #include "../base/check.h"
 #include "../port/machine.h"
 #include "stack.h"
-#include "tcp_internal.h"
 
-static void arp_entry_invariants(const struct stack *s, const struct arp_entry *e)
+static void arp_entry_invariants(const struct arp *a, const struct arp_entry *e)
 {
     CHECK(e->state <= ARP_FAILED);
     CHECK(e->addr != 0);
-    CHECK(e->addr != s->addr);
-    CHECK(e->asked_ns <= s->now_ns);
-    CHECK(e->used_ns <= s->now_ns);
+    CHECK(e->addr != a->net->addr);
+    CHECK(e->asked_ns <= a->net->now_ns);
+    CHECK(e->used_ns <= a->net->now_ns);
     if (e->parked) {
         CHECK(e->state == ARP_INCOMPLETE);
         CHECK(e->parked_len >= FRAME_IP_PAYLOAD);
@@ -24,72 +23,76 @@ static void arp_entry_invariants(const struct stack *s, const struct arp_entry *
         CHECK(e->marked);
         CHECK(!(e->mac[0] & 1)); /* no host has a group address */
     }
-    for (const struct arp_entry *other = s->arp.entry; other != e; other++)
+    for (const struct arp_entry *other = a->entry; other != e; other++)
         CHECK(other->addr != e->addr);
 }
 
-static void lease_invariants(const struct stack *s)
+static void arp_invariants(const struct arp *a)
 {
-    const struct dhcp_client *d = &s->dhcp;
-
-    CHECK(d->lease.addr == s->addr);
-    CHECK(ipv4_is_host(d->lease.addr));
-    CHECK(ipv4_is_host(d->lease.server));
-    CHECK(d->lease.mask == s->mask);
-    CHECK(d->lease.mask != 0);
-    CHECK(d->lease.gateway == s->gateway);
-    CHECK(d->lease.gateway != s->addr);
-    CHECK(((d->lease.gateway ^ s->addr) & s->mask) == 0 || d->lease.gateway == 0 ||
-          s->mask == UINT32_MAX);
-    CHECK(d->lease.dns == s->dns);
-    CHECK(d->t1_ns <= d->t2_ns);
-    CHECK(d->t2_ns <= d->expiry_ns);
-    CHECK(d->request_ns <= s->now_ns);
+    CHECK(a->defended_ns <= a->net->now_ns);
+    for (unsigned i = 0; i < ARP_ENTRIES; i++)
+        if (a->entry[i].state != ARP_FREE)
+            arp_entry_invariants(a, &a->entry[i]);
 }
 
-static void dhcp_invariants(const struct stack *s)
+static void lease_invariants(const struct dhcp_client *d)
 {
-    const struct dhcp_client *d = &s->dhcp;
+    CHECK(d->lease.addr == d->net->addr);
+    CHECK(ipv4_is_host(d->lease.addr));
+    CHECK(ipv4_is_host(d->lease.server));
+    CHECK(d->lease.mask == d->net->mask);
+    CHECK(d->lease.mask != 0);
+    CHECK(d->lease.gateway == d->net->gateway);
+    CHECK(d->lease.gateway != d->net->addr);
+    CHECK(((d->lease.gateway ^ d->net->addr) & d->net->mask) == 0 || d->lease.gateway == 0 ||
+          d->net->mask == UINT32_MAX);
+    CHECK(d->lease.dns == d->net->dns);
+    CHECK(d->t1_ns <= d->t2_ns);
+    CHECK(d->t2_ns <= d->expiry_ns);
+    CHECK(d->request_ns <= d->net->now_ns);
+}
 
-    CHECK(d->began_ns <= s->now_ns);
+static void dhcp_invariants(const struct dhcp_client *d)
+{
+    CHECK(d->began_ns <= d->net->now_ns);
     switch (d->state) {
     case DHCP_INIT:
         break;
     case DHCP_SELECTING:
         CHECK(d->tries >= 1);
-        CHECK(s->addr == 0);
+        CHECK(d->net->addr == 0);
         break;
     case DHCP_REQUESTING:
         CHECK(d->tries >= 1);
-        CHECK(s->addr == 0);
+        CHECK(d->net->addr == 0);
         CHECK(ipv4_is_host(d->offer.addr));
         CHECK(ipv4_is_host(d->offer.server));
         break;
     case DHCP_BOUND:
         CHECK(d->timer_ns == d->t1_ns);
         CHECK(d->tries == 0);
-        lease_invariants(s);
+        lease_invariants(d);
         break;
     case DHCP_RENEWING:
         CHECK(d->timer_ns <= d->t2_ns);
         CHECK(d->tries >= 1);
-        lease_invariants(s);
+        lease_invariants(d);
         break;
     case DHCP_REBOOTING:
         CHECK(d->tries >= 1);
-        lease_invariants(s);
+        lease_invariants(d);
         break;
     case DHCP_REBINDING:
         CHECK(d->timer_ns <= d->expiry_ns);
         CHECK(d->tries >= 1);
-        lease_invariants(s);
+        lease_invariants(d);
         break;
     }
 }
 
-static void dgram_invariants(const struct stack *s, const struct dgram_socket *d)
+static void dgram_socket_invariants(const struct dgram_table *t, const struct dgram_socket *d)
 {
-    CHECK(d->stack == s);
+    CHECK(d->table == t);
     CHECK(d->count <= DGRAM_QUEUE);
     CHECK(d->head < DGRAM_QUEUE);
     CHECK(d->error <= 0);
@@ -100,8 +103,15 @@ static void dgram_invariants(const struct stack *s, const struct dgram_socket *d
     CHECK(d->remote_port == 0 || d->remote_addr != 0);
     if (d->count)
         CHECK(d->queue[d->head].len <= DGRAM_PAYLOAD_MAX);
-    for (const struct dgram_socket *other = s->dgrams; other != d; other++)
+    for (const struct dgram_socket *other = t->socket; other != d; other++)
         CHECK(!other->open || d->port == 0 || other->port != d->port || other->echo != d->echo);
+}
+
+static void dgram_invariants(const struct dgram_table *t)
+{
+    for (unsigned i = 0; i < DGRAM_SOCKETS; i++)
+        if (t->socket[i].open)
+            dgram_socket_invariants(t, &t->socket[i]);
 }
 
 static void loopback_invariants(const struct loopback *lo)
@@ -117,38 +127,19 @@ static void loopback_invariants(const struct loopback *lo)
     }
 }
 
-/* No two connections have the same addresses and ports: input finds at most one. */
-static void tuple_invariants(const struct stack *s, const struct tcp_conn *c)
-{
-    if (c->state == TCP_LISTEN)
-        return;
-    for (const struct tcp_conn *other = s->tcp; other != c; other++)
-        CHECK(other->local_port != c->local_port || other->remote_port != c->remote_port ||
-              other->remote_addr != c->remote_addr || other->state == TCP_CLOSED ||
-              other->state == TCP_LISTEN);
-}
-
 void stack_invariants(const struct stack *s)
 {
+    const struct net *n = &s->net;
+
     CHECK(s->netdev->mtu >= NETDEV_MTU_MIN);
     CHECK(s->netdev->mtu <= NETDEV_MTU_MAX);
     CHECK(!(s->netdev->mac[0] & 1));
-    CHECK(s->addr != 0 || s->mask == 0);
-    CHECK(s->addr != 0 || s->gateway == 0);
-    CHECK(s->addr != 0 || s->dns == 0);
-    CHECK(s->arp.defended_ns <= s->now_ns);
-    for (unsigned i = 0; i < ARP_ENTRIES; i++)
-        if (s->arp.entry[i].state != ARP_FREE)
-            arp_entry_invariants(s, &s->arp.entry[i]);
-    dhcp_invariants(s);
-    for (unsigned i = 0; i < DGRAM_SOCKETS; i++)
-        if (s->dgrams[i].open)
-            dgram_invariants(s, &s->dgrams[i]);
+    CHECK(n->addr != 0 || n->mask == 0);
+    CHECK(n->addr != 0 || n->gateway == 0);
+    CHECK(n->addr != 0 || n->dns == 0);
+    arp_invariants(&s->arp);
+    dhcp_invariants(&s->dhcp);
+    dgram_invariants(&s->dgrams);
     loopback_invariants(&s->loopback);
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
-        if (s->tcp[i].state == TCP_CLOSED)
-            continue; /* checked when it ends and when it is used again */
-        tcp_invariants(&s->tcp[i]);
-        tuple_invariants(s, &s->tcp[i]);
-    }
+    tcp_table_invariants(&s->tcp);
 }

@@ -42,7 +42,7 @@ static bool tcp_may_move(enum tcp_state from, enum tcp_state to)
 void tcp_move(struct tcp_conn *c, enum tcp_state to)
 {
     CHECK(tcp_may_move(c->state, to));
-    TRACE(c->stack->platform, TRACE_TCP_STATE, c->number, c->state, to);
+    TRACE(c->tcp->net->platform, TRACE_TCP_STATE, c->number, c->state, to);
     c->state = to;
 }
 
@@ -51,11 +51,11 @@ static void timers_off(struct tcp_conn *c)
     c->rto_at_ns = c->persist_at_ns = c->delack_at_ns = c->linger_at_ns = DEADLINE_NEVER;
 }
 
-void tcp_conn_init(struct tcp_conn *c, struct stack *s, unsigned number, uint8_t *rcv_buf,
+void tcp_conn_init(struct tcp_conn *c, struct tcp *t, unsigned number, uint8_t *rcv_buf,
                    uint8_t *snd_buf)
 {
     *c = (struct tcp_conn){
-        .stack = s,
+        .tcp = t,
         .number = number,
         .rcv_buf = rcv_buf,
         .snd_buf = snd_buf,
@@ -70,23 +70,23 @@ void tcp_end(struct tcp_conn *c)
     timers_off(c);
     c->ack_now = c->resend = c->probe = c->override = false;
     if (!c->owned)
-        tcp_conn_init(c, c->stack, c->number, c->rcv_buf, c->snd_buf);
+        tcp_conn_init(c, c->tcp, c->number, c->rcv_buf, c->snd_buf);
     INVARIANTS(tcp_invariants(c));
 }
 
 void tcp_abort(struct tcp_conn *c, int error)
 {
-    TRACE(c->stack->platform, TRACE_TCP_ABORTED, c->local_port, c->remote_addr, c->remote_port,
+    TRACE(c->tcp->net->platform, TRACE_TCP_ABORTED, c->local_port, c->remote_addr, c->remote_port,
           (uint64_t)(int64_t)error);
     c->error = error;
     c->snd_len = 0;
     tcp_end(c);
 }
 
-void tcp_abort_from(struct stack *s, uint32_t addr, int error)
+void tcp_abort_from(struct tcp *t, uint32_t addr, int error)
 {
     for (unsigned i = 0; i < TCP_CONNS; i++) {
-        struct tcp_conn *c = &s->tcp[i];
+        struct tcp_conn *c = &t->conn[i];
 
         if (c->state != TCP_CLOSED && c->state != TCP_LISTEN && c->local_addr == addr)
             tcp_abort(c, error);
@@ -98,19 +98,19 @@ void tcp_enter_time_wait(struct tcp_conn *c)
     if (c->state != TCP_TIME_WAIT)
         tcp_move(c, TCP_TIME_WAIT);
     timers_off(c);
-    c->linger_at_ns = c->stack->now_ns + 2 * TCP_MSL_NS;
+    c->linger_at_ns = c->tcp->net->now_ns + 2 * TCP_MSL_NS;
 }
 
-struct tcp_conn *tcp_find_free(struct stack *s)
+struct tcp_conn *tcp_find_free(struct tcp *t)
 {
     struct tcp_conn *oldest = 0;
 
     for (unsigned i = 0; i < TCP_CONNS; i++) {
-        struct tcp_conn *c = &s->tcp[i];
+        struct tcp_conn *c = &t->conn[i];
 
         if (c->state == TCP_CLOSED && !c->owned) {
             INVARIANTS(tcp_invariants(c));
-            tcp_conn_init(c, s, i, c->rcv_buf, c->snd_buf);
+            tcp_conn_init(c, t, i, c->rcv_buf, c->snd_buf);
             return c;
         }
         if (c->state == TCP_TIME_WAIT && !c->owned &&
@@ -131,14 +131,14 @@ static bool without_program(const struct tcp_conn *c)
     return c->listener ? c->state == TCP_SYN_RECEIVED : c->state != TCP_LISTEN;
 }
 
-struct tcp_conn *tcp_allocate(struct stack *s)
+struct tcp_conn *tcp_allocate(struct tcp *t)
 {
-    struct tcp_conn *c = tcp_find_free(s), *oldest = 0;
+    struct tcp_conn *c = tcp_find_free(t), *oldest = 0;
 
     if (c)
         return c;
     for (unsigned i = 0; i < TCP_CONNS; i++) {
-        c = &s->tcp[i];
+        c = &t->conn[i];
         if (without_program(c) && (!oldest || c->first_unacked_ns < oldest->first_unacked_ns))
             oldest = c;
     }
@@ -157,9 +157,10 @@ uint32_t tcp_isn(const struct tcp_conn *c)
         (uint64_t)c->local_addr << 32 | c->remote_addr,
         (uint64_t)c->local_port << 16 | c->remote_port,
     };
-    uint32_t clock = (uint32_t)(c->stack->now_ns / (4 * NS_PER_US)); /* M of RFC 6528 section 3 */
+    uint32_t clock =
+        (uint32_t)(c->tcp->net->now_ns / (4 * NS_PER_US)); /* M of RFC 6528 section 3 */
 
-    return clock + (uint32_t)rng_hash(c->stack->isn_key, tuple, 2);
+    return clock + (uint32_t)rng_hash(c->tcp->net->key, tuple, 2);
 }
 
 void tcp_start(struct tcp_conn *c, uint32_t iss)
@@ -169,16 +170,15 @@ void tcp_start(struct tcp_conn *c, uint32_t iss)
     c->iss = iss;
     c->snd_una = c->snd_nxt = c->snd_max = c->iss;
     c->snd_start = c->iss + 1;
-    c->recover = c->iss;
     c->rto_ns = TCP_RTO_INITIAL_NS;
     c->mss = TCP_MSS_DEFAULT;
-    c->ssthresh = UINT32_MAX;
-    c->first_unacked_ns = c->stack->now_ns;
+    tcp_congestion_init(&c->cc, iss);
+    c->first_unacked_ns = c->tcp->net->now_ns;
 }
 
-int tcp_open(struct stack *s, struct tcp_conn **out)
+int tcp_open(struct tcp *t, struct tcp_conn **out)
 {
-    struct tcp_conn *c = tcp_allocate(s);
+    struct tcp_conn *c = tcp_allocate(t);
 
     if (!c)
         return ERR_NFILE;
@@ -187,10 +187,10 @@ int tcp_open(struct stack *s, struct tcp_conn **out)
     return 0;
 }
 
-static bool port_taken(const struct stack *s, uint16_t port)
+static bool port_taken(const struct tcp *t, uint16_t port)
 {
     for (unsigned i = 0; i < TCP_CONNS; i++)
-        if (s->tcp[i].local_port == port && (s->tcp[i].owned || s->tcp[i].state != TCP_CLOSED))
+        if (t->conn[i].local_port == port && (t->conn[i].owned || t->conn[i].state != TCP_CLOSED))
             return true;
     return false;
 }
@@ -198,15 +198,15 @@ static bool port_taken(const struct stack *s, uint16_t port)
 /* RFC 6056 section 3.3.3: a keyed hash of the peer's endpoint plus a counter. At most TCP_CONNS
  * ports are taken, so the search ends. Never the peer's own port: over lo that could be this
  * socket. */
-static uint16_t pick_port(struct stack *s, uint32_t addr, uint16_t port)
+static uint16_t pick_port(struct tcp *t, uint32_t addr, uint16_t port)
 {
     uint64_t far[2] = {addr, port};
-    uint32_t offset = (uint32_t)rng_hash(s->isn_key, far, 2);
+    uint32_t offset = (uint32_t)rng_hash(t->net->key, far, 2);
 
     for (;;) {
-        uint16_t at = (uint16_t)(EPHEMERAL_FIRST + (offset + s->tcp_next_port++) % EPHEMERAL_COUNT);
+        uint16_t at = (uint16_t)(EPHEMERAL_FIRST + (offset + t->next_port++) % EPHEMERAL_COUNT);
 
-        if (at != port && !port_taken(s, at))
+        if (at != port && !port_taken(t, at))
             return at;
     }
 }
@@ -215,9 +215,9 @@ int tcp_bind(struct tcp_conn *c, uint16_t port)
 {
     if (c->local_port || c->state != TCP_CLOSED)
         return ERR_INVAL;
-    if (port && port_taken(c->stack, port))
+    if (port && port_taken(c->tcp, port))
         return ERR_INUSE;
-    c->local_port = port ? port : pick_port(c->stack, 0, 0);
+    c->local_port = port ? port : pick_port(c->tcp, 0, 0);
     return 0;
 }
 
@@ -232,21 +232,21 @@ int tcp_listen(struct tcp_conn *c, unsigned backlog)
 
 int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port)
 {
-    struct stack *s = c->stack;
+    struct tcp *t = c->tcp;
 
     if (c->state == TCP_LISTEN)
         return ERR_INVAL;
     if (c->state != TCP_CLOSED || c->remote_port)
         return ERR_ISCONN;
-    if (!ipv4_is_destination(s, addr) || port == 0) /* MUST-46 */
+    if (!ipv4_is_destination(t->net, addr) || port == 0) /* MUST-46 */
         return ERR_ADDR;
-    if (!ipv4_has_route(s, addr))
+    if (!ipv4_has_route(t->ip, addr))
         return ERR_UNREACH;
-    c->local_addr = ipv4_source(s, addr);
+    c->local_addr = ipv4_source(t->net, addr);
     c->remote_addr = addr;
     c->remote_port = port;
     if (!c->local_port)
-        c->local_port = pick_port(s, addr, port);
+        c->local_port = pick_port(t, addr, port);
     tcp_start(c, tcp_isn(c));
     tcp_move(c, TCP_SYN_SENT);
     return 0;
@@ -275,10 +275,10 @@ int tcp_connected(struct tcp_conn *c)
 
 static struct tcp_conn *ready_child(const struct tcp_conn *listener)
 {
-    struct stack *s = listener->stack;
+    struct tcp *t = listener->tcp;
 
     for (unsigned i = 0; i < TCP_CONNS; i++) {
-        struct tcp_conn *c = &s->tcp[i];
+        struct tcp_conn *c = &t->conn[i];
 
         if (c->listener == listener && (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT))
             return c;
@@ -405,10 +405,10 @@ int tcp_shutdown(struct tcp_conn *c)
 
 static void close_listener(struct tcp_conn *c)
 {
-    struct stack *s = c->stack;
+    struct tcp *t = c->tcp;
 
     for (unsigned i = 0; i < TCP_CONNS; i++) {
-        struct tcp_conn *child = &s->tcp[i];
+        struct tcp_conn *child = &t->conn[i];
 
         if (child->listener != c)
             continue;
@@ -443,7 +443,7 @@ void tcp_close(struct tcp_conn *c)
             tcp_send_reset(c);
             tcp_end(c);
         } else if (c->state == TCP_FIN_WAIT_2) {
-            c->linger_at_ns = c->stack->now_ns + TCP_FIN_WAIT_NS;
+            c->linger_at_ns = c->tcp->net->now_ns + TCP_FIN_WAIT_NS;
         } else {
             queue_fin(c);
         }
@@ -455,10 +455,37 @@ void tcp_close(struct tcp_conn *c)
 
 /* ---- all of them ---- */
 
-static bool all_over(const struct stack *s, enum tcp_state also)
+void tcp_init(struct tcp *t, struct ipv4 *ip, uint8_t *rings)
+{
+    t->net = ip->net;
+    t->ip = ip;
+    t->next_port = (uint16_t)rng_next(&t->net->rng);
+    t->resets = (struct rate){0};
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        tcp_conn_init(&t->conn[i], t, i, rings, rings + TCP_RCV_BUFFER);
+        rings += TCP_RCV_BUFFER + TCP_SND_BUFFER;
+    }
+}
+
+void tcp_output_all(struct tcp *t)
+{
+    for (unsigned i = 0; i < TCP_CONNS; i++)
+        if (t->conn[i].state != TCP_CLOSED)
+            tcp_output(&t->conn[i]);
+}
+
+bool tcp_used(const struct tcp *t)
+{
+    for (unsigned i = 0; i < TCP_CONNS; i++)
+        if (t->conn[i].owned)
+            return true;
+    return false;
+}
+
+static bool all_over(const struct tcp *t, enum tcp_state also)
 {
     for (unsigned i = 0; i < TCP_CONNS; i++) {
-        enum tcp_state state = s->tcp[i].state;
+        enum tcp_state state = t->conn[i].state;
 
         if (state != TCP_CLOSED && state != TCP_LISTEN && state != also)
             return false;
@@ -466,12 +493,12 @@ static bool all_over(const struct stack *s, enum tcp_state also)
     return true;
 }
 
-bool tcp_idle(const struct stack *s)
+bool tcp_idle(const struct tcp *t)
 {
-    return all_over(s, TCP_CLOSED);
+    return all_over(t, TCP_CLOSED);
 }
 
-bool tcp_settled(const struct stack *s)
+bool tcp_settled(const struct tcp *t)
 {
-    return all_over(s, TCP_TIME_WAIT);
+    return all_over(t, TCP_TIME_WAIT);
 }

@@ -3,7 +3,7 @@
  * RFC 6582, sequence numbers of RFC 6528 and the checks of RFC 5961. Read RFC 9293 sections 3.3 and
  * 3.10 first.
  *
- * A connection is one struct tcp_conn in the stack's table. Data lives in two byte rings indexed by
+ * A connection is one struct tcp_conn in a table. Data lives in two byte rings indexed by
  * sequence number: sent data from snd_una on, received data up to rcv_nxt for the program, and
  * after rcv_nxt the out-of-order data, described by `ooo`. tcp_input() changes state, only
  * tcp_output() builds segments, from that state, tcp_poll() runs the timers.
@@ -17,12 +17,14 @@
 #ifndef DRYWIRE_TCP_H
 #define DRYWIRE_TCP_H
 
+#include "../base/rate.h"
 #include "../port/machine.h"
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "icmp.h"
+#include "ipv4.h"
+#include "tcp_congestion.h"
+#include "tcp_reassembly.h"
 
-struct stack;
+struct tcp;
 
 /* The order is that of the words in trace.c. */
 enum tcp_state {
@@ -43,9 +45,7 @@ enum {
     TCP_CONNS = 16,
     TCP_RCV_BUFFER = 65536, /* powers of two: rings are indexed by sequence number */
     TCP_SND_BUFFER = 65536,
-    TCP_WINDOW_MAX = 65535,            /* without window scaling */
-    TCP_CWND_MAX = 2 * TCP_SND_BUFFER, /* more than can ever be in flight */
-    TCP_OOO_MAX = 8, /* separate ranges of out-of-order data; the farthest are dropped */
+    TCP_WINDOW_MAX = 65535, /* without window scaling */
     TCP_BACKLOG_MAX = 8,
     TCP_MSS_DEFAULT = 536, /* MUST-15 */
 };
@@ -60,13 +60,8 @@ enum {
 #define TCP_MSL_NS           (30 * NS_PER_S)
 #define TCP_FIN_WAIT_NS      (60 * NS_PER_S) /* for the peer's FIN, after the program closed */
 
-/* A range of sequence numbers [start, end). */
-struct tcp_range {
-    uint32_t start, end;
-};
-
 struct tcp_conn {
-    struct stack *stack;
+    struct tcp *tcp;
     unsigned number; /* in traces */
     enum tcp_state state;
     bool owned;                /* a descriptor refers to it, or will by accept */
@@ -96,8 +91,7 @@ struct tcp_conn {
     bool fin_seen;     /* at fin_seq, perhaps after a gap */
     uint32_t fin_seq;
     uint8_t *rcv_buf;
-    struct tcp_range ooo[TCP_OOO_MAX]; /* sorted, disjoint, all after rcv_nxt */
-    unsigned ooo_count;
+    struct tcp_reassembly ooo; /* all after rcv_nxt */
 
     /* What tcp_output() must send. */
     bool ack_now;
@@ -115,12 +109,7 @@ struct tcp_conn {
     uint64_t first_unacked_ns; /* since when nothing new was acknowledged: R2 */
     unsigned probes;           /* sent in this closed-window period */
 
-    /* RFC 5681, RFC 6582, RFC 3465. */
-    uint32_t cwnd, ssthresh, recover;
-    uint32_t bytes_acked; /* since cwnd last grew, in congestion avoidance */
-    unsigned dup_acks;
-    uint32_t dup_flight; /* in flight at the first of them */
-    bool recovering;
+    struct tcp_congestion cc;
 
     /* RFC 5961 section 7. */
     uint64_t challenge_ns; /* start of the period */
@@ -130,26 +119,50 @@ struct tcp_conn {
     uint64_t rto_at_ns, persist_at_ns, delack_at_ns, linger_at_ns;
 };
 
-/* ---- for the table ---- */
+struct tcp {
+    struct net *net;
+    struct ipv4 *ip;
+    struct tcp_conn conn[TCP_CONNS];
+    uint16_t next_port; /* counter of RFC 6056 section 3.3.3 */
+    struct rate resets; /* to segments without a connection */
+};
 
-void tcp_conn_init(struct tcp_conn *c, struct stack *s, unsigned number, uint8_t *rcv_buf,
-                   uint8_t *snd_buf);
-void tcp_poll(struct stack *s);
-uint64_t tcp_deadline(const struct stack *s);
-bool tcp_idle(const struct stack *s);
+/* ---- for the stack ---- */
+
+/* `rings`: TCP_CONNS * (TCP_RCV_BUFFER + TCP_SND_BUFFER) bytes. */
+void tcp_init(struct tcp *t, struct ipv4 *ip, uint8_t *rings);
+
+void tcp_poll(struct tcp *t);
+uint64_t tcp_deadline(const struct tcp *t);
+bool tcp_idle(const struct tcp *t);
 
 /* The same, but those in TIME-WAIT are ignored. */
-bool tcp_settled(const struct stack *s);
+bool tcp_settled(const struct tcp *t);
 /* End every connection whose own address is `addr`. */
-void tcp_abort_from(struct stack *s, uint32_t addr, int error);
+void tcp_abort_from(struct tcp *t, uint32_t addr, int error);
+
+/* `p`: an IPv4 packet for TCP. */
+struct verdict tcp_input(struct tcp *t, const struct ipv4_packet *p);
+
+/* The answer of verdict ANSWER_RESET: limited, and never to a RST. */
+void tcp_reset_reply(struct tcp *t, const struct ipv4_packet *p);
+
+/* An ICMP error about a segment that we sent. */
+struct verdict tcp_icmp_error(struct tcp *t, const struct icmp_error *e);
 
 /* Send the segments that are due, as far as the device has room. */
-void tcp_output(struct tcp_conn *c);
+void tcp_output_all(struct tcp *t);
+
+/* True when a program has a connection. */
+bool tcp_used(const struct tcp *t);
+
+/* The invariants of all connections at the end of a poll. */
+void tcp_table_invariants(const struct tcp *t);
 
 /* ---- for sockets; nothing here blocks ---- */
 
 /* A new connection block: 0 and *out, or ERR_NFILE. */
-int tcp_open(struct stack *s, struct tcp_conn **out);
+int tcp_open(struct tcp *t, struct tcp_conn **out);
 
 /* 0, ERR_INUSE, ERR_INVAL. Port 0 picks one. */
 int tcp_bind(struct tcp_conn *c, uint16_t port);

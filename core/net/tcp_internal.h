@@ -5,18 +5,14 @@
 #ifndef DRYWIRE_TCP_INTERNAL_H
 #define DRYWIRE_TCP_INTERNAL_H
 
-#include "stack.h"
+#include "tcp.h"
+#include "tcp_seq.h"
 
-/* Sequence numbers compare modulo 2^32: RFC 9293 section 3.4. */
-static inline bool seq_lt(uint32_t a, uint32_t b)
-{
-    return (int32_t)(a - b) < 0;
-}
+void tcp_conn_init(struct tcp_conn *c, struct tcp *t, unsigned number, uint8_t *rcv_buf,
+                   uint8_t *snd_buf);
 
-static inline bool seq_le(uint32_t a, uint32_t b)
-{
-    return (int32_t)(a - b) <= 0;
-}
+/* Send the segments of one connection that are due. */
+void tcp_output(struct tcp_conn *c);
 
 /* The one setter of the state: asserts that the move is legal and traces it. */
 void tcp_move(struct tcp_conn *c, enum tcp_state to);
@@ -30,10 +26,10 @@ void tcp_end(struct tcp_conn *c);
 void tcp_enter_time_wait(struct tcp_conn *c);
 
 /* A block that nothing uses, perhaps one in TIME-WAIT, or NULL. */
-struct tcp_conn *tcp_find_free(struct stack *s);
+struct tcp_conn *tcp_find_free(struct tcp *t);
 
 /* The same; without one the oldest ends that no program has, half-open or closed already. */
-struct tcp_conn *tcp_allocate(struct stack *s);
+struct tcp_conn *tcp_allocate(struct tcp *t);
 
 /* Initial sequence number of a connection whose addresses and ports are set: RFC 6528. */
 uint32_t tcp_isn(const struct tcp_conn *c);
@@ -68,9 +64,10 @@ uint32_t tcp_offered_window(const struct tcp_conn *c);
 /* An ACK that a peer may have provoked: limited per connection (RFC 5961 section 7). */
 void tcp_challenge(struct tcp_conn *c);
 
-/* A RST in reply to a segment without a connection, or to a bad one (section 3.10.7.1). */
 struct tcp_segment;
-void tcp_reset_reply(struct stack *s, const struct ipv4_packet *p, const struct tcp_segment *seg);
+
+/* The segment in a packet, or the reason to drop it; DROP_COUNT: none. */
+enum drop_reason tcp_parse(const struct ipv4_packet *p, struct tcp_segment *g);
 
 /* A RST for a connection that we end. */
 void tcp_send_reset(struct tcp_conn *c);
@@ -79,7 +76,7 @@ void tcp_send_reset(struct tcp_conn *c);
 void tcp_invariants(const struct tcp_conn *c);
 
 /* A SYN-ACK for a SYN, of which nothing is kept. */
-void tcp_send_cookie(struct stack *s, const struct ipv4_packet *p, const struct tcp_segment *syn,
+void tcp_send_cookie(struct tcp *t, const struct ipv4_packet *p, const struct tcp_segment *syn,
                      uint32_t iss);
 
 /* The sequence numbers and the MSS of the peer's SYN. */
@@ -88,10 +85,11 @@ void tcp_take_irs(struct tcp_conn *c, const struct tcp_segment *syn);
 /* Can a SYN become a child, rather than a cookie or nothing, if there is a block? */
 bool tcp_listener_has_room(const struct tcp_conn *listener);
 
-/* A segment for a listener: the child whose segment it is, or NULL: nothing more is to be done.
- * `above`: what the initial number of a new child must exceed, or NULL. */
-struct tcp_conn *tcp_input_listen(struct tcp_conn *listener, const struct ipv4_packet *p,
-                                  const struct tcp_segment *g, const uint32_t *above);
+/* A segment for a listener. *child: the one whose segment it is, or NULL: nothing more is to be
+ * done. `above`: what the initial number of a new child must exceed, or NULL. */
+struct verdict tcp_input_listen(struct tcp_conn *listener, const struct ipv4_packet *p,
+                                const struct tcp_segment *g, const uint32_t *above,
+                                struct tcp_conn **child);
 
 /* A received segment, checked and in host order. */
 struct tcp_segment {

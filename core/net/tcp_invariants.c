@@ -30,7 +30,7 @@ static void closed_invariants(const struct tcp_conn *c)
         CHECK(c->local_port == 0);
         CHECK(c->remote_port == 0);
         CHECK(c->snd_len == 0);
-        CHECK(c->ooo_count == 0);
+        CHECK(c->ooo.count == 0);
         CHECK(c->error == 0);
         CHECK(c->soft_error == 0);
         CHECK(!c->fin_queued);
@@ -43,7 +43,7 @@ static void owner_invariants(const struct tcp_conn *c)
     if (c->listener) { /* waits for accept */
         CHECK(!c->owned);
         CHECK(c->passive);
-        CHECK(c->listener->stack == c->stack);
+        CHECK(c->listener->tcp == c->tcp);
         CHECK(c->listener->state == TCP_LISTEN);
         CHECK(c->listener->local_port == c->local_port);
         CHECK(c->state == TCP_SYN_RECEIVED || c->state == TCP_ESTABLISHED ||
@@ -57,7 +57,7 @@ static void owner_invariants(const struct tcp_conn *c)
     CHECK(c->error == 0);
     CHECK(c->soft_error <= 0);
     CHECK(c->challenges <= 10);
-    CHECK(c->challenge_ns <= c->stack->now_ns);
+    CHECK(c->challenge_ns <= c->tcp->net->now_ns);
 }
 
 static void send_invariants(const struct tcp_conn *c)
@@ -81,12 +81,12 @@ static void send_invariants(const struct tcp_conn *c)
     CHECK(c->snd_wnd_max <= TCP_WINDOW_MAX);
     CHECK(c->mss >= 1);
     CHECK(c->mss <= NETDEV_MTU_MAX - 40);
-    CHECK(c->cwnd <= TCP_CWND_MAX);
-    CHECK(c->ssthresh >= 2 * c->mss);
+    CHECK(c->cc.cwnd <= TCP_CWND_MAX);
+    CHECK(c->cc.ssthresh >= 2 * c->mss);
     CHECK(c->resend_reason <= RETRANSMIT_MTU);
-    if (c->recovering) {
-        CHECK(seq_lt(c->snd_una, c->recover));
-        CHECK(seq_le(c->recover, c->snd_max));
+    if (c->cc.recovering) {
+        CHECK(seq_lt(c->snd_una, c->cc.recover));
+        CHECK(seq_le(c->cc.recover, c->snd_max));
     }
 }
 
@@ -104,12 +104,12 @@ static void receive_invariants(const struct tcp_conn *c)
         CHECK(c->fin_seen);
         CHECK(c->rcv_nxt == c->fin_seq + 1);
     }
-    CHECK(c->ooo_count <= TCP_OOO_MAX);
-    for (unsigned i = 0; i < c->ooo_count; i++) {
-        CHECK(seq_lt(c->ooo[i].start, c->ooo[i].end));
-        CHECK(seq_lt(before, c->ooo[i].start) || c->fin_received); /* data after a FIN */
-        CHECK(seq_le(c->ooo[i].end, c->rcv_adv));
-        before = c->ooo[i].end;
+    CHECK(c->ooo.count <= TCP_OOO_MAX);
+    for (unsigned i = 0; i < c->ooo.count; i++) {
+        CHECK(seq_lt(c->ooo.range[i].start, c->ooo.range[i].end));
+        CHECK(seq_lt(before, c->ooo.range[i].start) || c->fin_received); /* data after a FIN */
+        CHECK(seq_le(c->ooo.range[i].end, c->rcv_adv));
+        before = c->ooo.range[i].end;
     }
 }
 
@@ -117,16 +117,17 @@ static void timer_invariants(const struct tcp_conn *c)
 {
     CHECK(c->rto_ns >= TCP_RTO_MIN_NS);
     CHECK(c->rto_ns <= TCP_RTO_MAX_NS);
-    CHECK(c->rto_at_ns == DEADLINE_NEVER || c->rto_at_ns <= c->stack->now_ns + TCP_RTO_MAX_NS);
+    CHECK(c->rto_at_ns == DEADLINE_NEVER || c->rto_at_ns <= c->tcp->net->now_ns + TCP_RTO_MAX_NS);
     CHECK(c->persist_at_ns == DEADLINE_NEVER ||
-          c->persist_at_ns <= c->stack->now_ns + TCP_RTO_MAX_NS);
-    CHECK(c->delack_at_ns == DEADLINE_NEVER || c->delack_at_ns <= c->stack->now_ns + TCP_DELACK_NS);
+          c->persist_at_ns <= c->tcp->net->now_ns + TCP_RTO_MAX_NS);
+    CHECK(c->delack_at_ns == DEADLINE_NEVER ||
+          c->delack_at_ns <= c->tcp->net->now_ns + TCP_DELACK_NS);
     CHECK(c->linger_at_ns == DEADLINE_NEVER ||
-          c->linger_at_ns <= c->stack->now_ns + 2 * TCP_MSL_NS);
-    CHECK(c->first_unacked_ns <= c->stack->now_ns);
+          c->linger_at_ns <= c->tcp->net->now_ns + 2 * TCP_MSL_NS);
+    CHECK(c->first_unacked_ns <= c->tcp->net->now_ns);
     CHECK(c->rto_at_ns == DEADLINE_NEVER || tcp_flight(c) > 0);
     if (c->rtt_start_ns) {
-        CHECK(c->rtt_start_ns <= c->stack->now_ns);
+        CHECK(c->rtt_start_ns <= c->tcp->net->now_ns);
         CHECK(seq_le(c->snd_una, c->rtt_seq));
         CHECK(seq_lt(c->rtt_seq, c->snd_max));
     }
@@ -159,7 +160,7 @@ static void state_invariants(const struct tcp_conn *c)
         CHECK(c->snd_len == 0);
         CHECK(c->rcv_nxt == c->irs + 1);
         CHECK(c->rcv_read == c->irs + 1);
-        CHECK(c->ooo_count == 0);
+        CHECK(c->ooo.count == 0);
         CHECK(c->persist_at_ns == DEADLINE_NEVER);
         break;
     case TCP_ESTABLISHED:
@@ -167,7 +168,7 @@ static void state_invariants(const struct tcp_conn *c)
         CHECK(!c->fin_queued);
         CHECK(c->fin_received == (c->state == TCP_CLOSE_WAIT));
         CHECK(c->snd_wnd <= c->snd_wnd_max);
-        CHECK(c->cwnd >= 1);
+        CHECK(c->cc.cwnd >= 1);
         break;
     case TCP_FIN_WAIT_1:
     case TCP_CLOSING:
@@ -198,7 +199,7 @@ void tcp_invariants(const struct tcp_conn *c)
 {
     CHECK(c->state <= TCP_TIME_WAIT);
     CHECK(c->number < TCP_CONNS);
-    CHECK(c == &c->stack->tcp[c->number]);
+    CHECK(c == &c->tcp->conn[c->number]);
     CHECK(c->snd_buf == c->rcv_buf + TCP_RCV_BUFFER);
     if (c->state == TCP_CLOSED || c->state == TCP_LISTEN) {
         closed_invariants(c);
@@ -210,4 +211,25 @@ void tcp_invariants(const struct tcp_conn *c)
         receive_invariants(c);
     timer_invariants(c);
     state_invariants(c);
+}
+
+/* No two connections have the same addresses and ports: input finds at most one. */
+static void tuple_invariants(const struct tcp *t, const struct tcp_conn *c)
+{
+    if (c->state == TCP_LISTEN)
+        return;
+    for (const struct tcp_conn *other = t->conn; other != c; other++)
+        CHECK(other->local_port != c->local_port || other->remote_port != c->remote_port ||
+              other->remote_addr != c->remote_addr || other->state == TCP_CLOSED ||
+              other->state == TCP_LISTEN);
+}
+
+void tcp_table_invariants(const struct tcp *t)
+{
+    for (unsigned i = 0; i < TCP_CONNS; i++) {
+        if (t->conn[i].state == TCP_CLOSED)
+            continue; /* checked when it ends and when it is used again */
+        tcp_invariants(&t->conn[i]);
+        tuple_invariants(t, &t->conn[i]);
+    }
 }

@@ -21,11 +21,11 @@ static const uint16_t cookie_mss[COOKIE_MSS_MASK + 1] = {216,  536,  966,  1220,
 /* Children of a listener: those without the peer's ACK, and those that wait for accept. */
 static unsigned children(const struct tcp_conn *listener, bool half_open)
 {
-    const struct stack *s = listener->stack;
+    const struct tcp *t = listener->tcp;
     unsigned n = 0;
 
     for (unsigned i = 0; i < TCP_CONNS; i++)
-        n += s->tcp[i].listener == listener && (s->tcp[i].state == TCP_SYN_RECEIVED) == half_open;
+        n += t->conn[i].listener == listener && (t->conn[i].state == TCP_SYN_RECEIVED) == half_open;
     return n;
 }
 
@@ -37,7 +37,7 @@ bool tcp_listener_has_room(const struct tcp_conn *listener)
 
 /* ---- cookies ---- */
 
-static uint32_t cookie_hash(const struct stack *s, const struct ipv4_packet *p,
+static uint32_t cookie_hash(const struct tcp *t, const struct ipv4_packet *p,
                             const struct tcp_segment *g, uint32_t irs, uint64_t period)
 {
     uint64_t words[4] = {
@@ -47,39 +47,38 @@ static uint32_t cookie_hash(const struct stack *s, const struct ipv4_packet *p,
         period,
     };
 
-    return (uint32_t)rng_hash(s->isn_key, words, 4) & ~(uint32_t)COOKIE_MSS_MASK;
+    return (uint32_t)rng_hash(t->net->key, words, 4) & ~(uint32_t)COOKIE_MSS_MASK;
 }
 
-static void cookie_send(struct tcp_conn *listener, const struct ipv4_packet *p,
-                        const struct tcp_segment *g)
+static struct verdict cookie_send(struct tcp_conn *listener, const struct ipv4_packet *p,
+                                  const struct tcp_segment *g)
 {
-    struct stack *s = listener->stack;
+    struct tcp *t = listener->tcp;
     uint32_t mss = g->mss ? g->mss : TCP_MSS_DEFAULT, row = COOKIE_MSS_MASK;
 
     while (row && cookie_mss[row] > mss)
         row--;
-    if (cookie_mss[row] > mss) { /* too small for the table */
-        stack_drop(s, DROP_TCP_BACKLOG);
-        return;
-    }
-    TRACE(s->platform, TRACE_TCP_COOKIE, listener->local_port, p->src, g->src_port);
-    listener->cookie_ns = s->now_ns;
-    tcp_send_cookie(s, p, g, cookie_hash(s, p, g, g->seq, s->now_ns / COOKIE_PERIOD_NS) | row);
+    if (cookie_mss[row] > mss) /* too small for the table */
+        return verdict_drop(DROP_TCP_BACKLOG);
+    TRACE(t->net->platform, TRACE_TCP_COOKIE, listener->local_port, p->src, g->src_port);
+    listener->cookie_ns = t->net->now_ns;
+    tcp_send_cookie(t, p, g, cookie_hash(t, p, g, g->seq, t->net->now_ns / COOKIE_PERIOD_NS) | row);
+    return VERDICT_ACCEPTED;
 }
 
 /* The MSS in the cookie that `g` acknowledges, or 0: it acknowledges none of ours. */
 static uint16_t cookie_check(const struct tcp_conn *listener, const struct ipv4_packet *p,
                              const struct tcp_segment *g)
 {
-    const struct stack *s = listener->stack;
+    const struct tcp *t = listener->tcp;
     uint32_t cookie = g->ack - 1;
-    uint64_t period = s->now_ns / COOKIE_PERIOD_NS;
+    uint64_t period = t->net->now_ns / COOKIE_PERIOD_NS;
 
     if ((g->flags & (TCP_SYN | TCP_ACK)) != TCP_ACK || listener->cookie_ns == 0 ||
-        s->now_ns - listener->cookie_ns >= 2 * COOKIE_PERIOD_NS)
+        t->net->now_ns - listener->cookie_ns >= 2 * COOKIE_PERIOD_NS)
         return 0;
     for (unsigned ago = 0; ago < 2; ago++)
-        if (cookie_hash(s, p, g, g->seq - 1, period - ago) == (cookie & ~(uint32_t)COOKIE_MSS_MASK))
+        if (cookie_hash(t, p, g, g->seq - 1, period - ago) == (cookie & ~(uint32_t)COOKIE_MSS_MASK))
             return cookie_mss[cookie & COOKIE_MSS_MASK];
     return 0;
 }
@@ -97,19 +96,18 @@ static void child_start(struct tcp_conn *c, struct tcp_conn *listener, const str
     c->remote_port = g->src_port;
 }
 
-/* The child that a cookie was sent for, as if it had been kept since then; NULL: no room. */
-static struct tcp_conn *cookie_child(struct tcp_conn *listener, const struct ipv4_packet *p,
-                                     const struct tcp_segment *g, uint16_t mss)
+/* *child: the one that a cookie was sent for, as if it had been kept since then. */
+static struct verdict cookie_child(struct tcp_conn *listener, const struct ipv4_packet *p,
+                                   const struct tcp_segment *g, uint16_t mss,
+                                   struct tcp_conn **child)
 {
     struct tcp_segment syn = *g;
     struct tcp_conn *c = 0;
 
     if (children(listener, false) < listener->backlog)
-        c = tcp_allocate(listener->stack);
-    if (!c) {
-        stack_drop(listener->stack, DROP_TCP_BACKLOG);
-        return 0;
-    }
+        c = tcp_allocate(listener->tcp);
+    if (!c)
+        return verdict_drop(DROP_TCP_BACKLOG);
     child_start(c, listener, p, g);
     tcp_start(c, g->ack - 1);
     syn.seq = g->seq - 1;
@@ -118,44 +116,37 @@ static struct tcp_conn *cookie_child(struct tcp_conn *listener, const struct ipv
     c->rcv_adv = c->rcv_nxt + TCP_WINDOW_MAX; /* as the SYN-ACK offered */
     c->snd_nxt = c->snd_max = c->iss + 1;
     tcp_move(c, TCP_SYN_RECEIVED);
-    return c;
+    *child = c;
+    return VERDICT_ACCEPTED;
 }
 
-struct tcp_conn *tcp_input_listen(struct tcp_conn *listener, const struct ipv4_packet *p,
-                                  const struct tcp_segment *g, const uint32_t *above)
+struct verdict tcp_input_listen(struct tcp_conn *listener, const struct ipv4_packet *p,
+                                const struct tcp_segment *g, const uint32_t *above,
+                                struct tcp_conn **child)
 {
-    struct stack *s = listener->stack;
     struct tcp_conn *c;
     uint16_t mss;
     uint32_t iss;
 
+    *child = 0;
     if (g->flags & TCP_RST)
-        return 0;
+        return VERDICT_ACCEPTED;
     if (g->flags & TCP_ACK) {
         mss = cookie_check(listener, p, g);
-        if (mss)
-            return cookie_child(listener, p, g, mss);
-        tcp_reset_reply(s, p, g);
-        return 0;
+        return mss ? cookie_child(listener, p, g, mss, child) : verdict_answer(ANSWER_RESET);
     }
-    if (!(g->flags & TCP_SYN)) {
-        stack_drop(s, DROP_TCP_FLAGS);
-        return 0;
-    }
-    if (children(listener, false) >= listener->backlog) { /* the peer will ask again */
-        stack_drop(s, DROP_TCP_BACKLOG);
-        return 0;
-    }
-    c = children(listener, true) < listener->backlog ? tcp_find_free(s) : 0;
-    if (!c) {
-        cookie_send(listener, p, g);
-        return 0;
-    }
+    if (!(g->flags & TCP_SYN))
+        return verdict_drop(DROP_TCP_FLAGS);
+    if (children(listener, false) >= listener->backlog) /* the peer will ask again */
+        return verdict_drop(DROP_TCP_BACKLOG);
+    c = children(listener, true) < listener->backlog ? tcp_find_free(listener->tcp) : 0;
+    if (!c)
+        return cookie_send(listener, p, g);
     child_start(c, listener, p, g);
     iss = tcp_isn(c);
     tcp_start(c, above && seq_le(iss, *above) ? *above + 1 : iss);
     tcp_take_irs(c, g);
     c->snd_wnd = g->wnd;
     tcp_move(c, TCP_SYN_RECEIVED);
-    return 0;
+    return VERDICT_ACCEPTED;
 }

@@ -32,7 +32,7 @@ uint32_t tcp_offered_window(const struct tcp_conn *c)
 
 /* Fill header and checksum of a segment whose payload of `len` bytes is in place after `option_len`
  * bytes of options, and send it. */
-static void segment_send(struct stack *s, uint8_t *frame, const struct tcp_header *header,
+static void segment_send(struct tcp *t, uint8_t *frame, const struct tcp_header *header,
                          uint32_t src, uint32_t dst, size_t option_len, size_t len)
 {
     struct tcp_header *tcp = (struct tcp_header *)(frame + FRAME_IP_PAYLOAD);
@@ -44,7 +44,7 @@ static void segment_send(struct stack *s, uint8_t *frame, const struct tcp_heade
     tcp->offset = (uint8_t)((sizeof(*tcp) + option_len) / 4 << 4);
     sum = checksum_pseudo(src, dst, IP_PROTOCOL_TCP, total);
     tcp->checksum = checksum_finish(checksum_add(sum, tcp, total));
-    ipv4_output(s, frame, src, dst, IP_PROTOCOL_TCP, total);
+    ipv4_output(t->ip, frame, src, dst, IP_PROTOCOL_TCP, total);
 }
 
 /* The only option, in a SYN: what this interface can receive. */
@@ -75,8 +75,8 @@ static void copy_from_ring(const struct tcp_conn *c, uint8_t *to, uint32_t seq, 
 /* Send [seq, seq + len) of the stream with these flags. False: the device has no room now. */
 static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags)
 {
-    struct stack *s = c->stack;
-    struct netdev *dev = ipv4_route(s, c->remote_addr);
+    struct tcp *t = c->tcp;
+    struct netdev *dev = ipv4_route(t->ip, c->remote_addr);
     uint8_t *frame = dev->alloc(dev->ctx);
     bool syn = flags & TCP_SYN;
     size_t option_len = syn ? TCP_OPTION_MSS_LEN : 0;
@@ -97,7 +97,8 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
             flags |= TCP_PSH; /* MUST-61 */
     }
     if (seq_lt(seq, c->snd_max) && (len || (flags & (TCP_SYN | TCP_FIN))))
-        TRACE(s->platform, TRACE_TCP_RETRANSMIT, c->number, seq - c->iss, len, c->resend_reason);
+        TRACE(t->net->platform, TRACE_TCP_RETRANSMIT, c->number, seq - c->iss, len,
+              c->resend_reason);
     if (flags & TCP_ACK) {
         window = tcp_offered_window(c);
         c->rcv_adv = c->rcv_nxt + window;
@@ -105,7 +106,7 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
     } else {
         window = TCP_WINDOW_MAX; /* a SYN: the peer's window is not known yet */
     }
-    segment_send(s, frame,
+    segment_send(t, frame,
                  &(struct tcp_header){
                      .src_port = be16_of(c->local_port),
                      .dst_port = be16_of(c->remote_port),
@@ -121,7 +122,7 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
 /* Bookkeeping for a segment that takes sequence numbers [seq, seq + count). */
 static void sent(struct tcp_conn *c, uint32_t seq, uint32_t count)
 {
-    uint64_t now_ns = c->stack->now_ns;
+    uint64_t now_ns = c->tcp->net->now_ns;
 
     CHECK(seq_le(c->snd_una, seq));
     CHECK(seq_le(seq, c->snd_max));
@@ -188,16 +189,14 @@ struct sendable {
 static struct sendable sendable(const struct tcp_conn *c)
 {
     uint32_t end = tcp_snd_end(c), window = c->snd_wnd;
-    uint32_t used = c->snd_nxt - c->snd_una, allowed = c->cwnd;
+    uint32_t used = c->snd_nxt - c->snd_una;
     bool again = seq_lt(c->snd_nxt, c->snd_max);
     struct sendable out = {0};
     uint32_t room, left;
 
     if (c->fin_queued && seq_lt(end, c->snd_nxt))
         return out; /* FIN was sent */
-    if (!again && !c->recovering && c->dup_acks <= 2)
-        allowed += c->dup_acks * c->mss; /* a segment has left the network: RFC 3042 */
-    window = min_u32(allowed, window);
+    window = min_u32(tcp_congestion_window(&c->cc, c->mss, !again), window);
     room = used < window ? window - used : 0;
     left = end - c->snd_nxt;
     out.len = min_u32(left, room);
@@ -225,7 +224,7 @@ static bool output_data(struct tcp_conn *c)
         struct sendable next = sendable(c);
 
         if (next.held_back && c->rto_at_ns == DEADLINE_NEVER && c->persist_at_ns == DEADLINE_NEVER)
-            c->persist_at_ns = c->stack->now_ns + (c->snd_wnd ? TCP_OVERRIDE_NS : c->rto_ns);
+            c->persist_at_ns = c->tcp->net->now_ns + (c->snd_wnd ? TCP_OVERRIDE_NS : c->rto_ns);
         if (!next.len && !next.fin)
             return true;
         if (!conn_send(c, c->snd_nxt, next.len, TCP_ACK | (next.fin ? TCP_FIN : 0)))
@@ -250,10 +249,10 @@ static void output_probe(struct tcp_conn *c)
         return;
     if (!conn_send(c, c->snd_una, len, TCP_ACK | (left ? 0 : TCP_FIN)))
         return;
-    TRACE(c->stack->platform, TRACE_TCP_PROBE, c->number, c->snd_wnd);
+    TRACE(c->tcp->net->platform, TRACE_TCP_PROBE, c->number, c->snd_wnd);
     len += left ? 0 : 1;
     if (c->snd_una == c->snd_max)
-        c->first_unacked_ns = c->stack->now_ns;
+        c->first_unacked_ns = c->tcp->net->now_ns;
     if (seq_lt(c->snd_max, c->snd_una + len))
         c->snd_max = c->snd_una + len;
     if (seq_lt(c->snd_nxt, c->snd_una + len))
@@ -296,45 +295,47 @@ void tcp_output(struct tcp_conn *c)
 
 void tcp_send_reset(struct tcp_conn *c)
 {
-    TRACE(c->stack->platform, TRACE_TCP_RST_SENT, c->local_port, c->remote_addr, c->remote_port);
+    TRACE(c->tcp->net->platform, TRACE_TCP_RST_SENT, c->local_port, c->remote_addr, c->remote_port);
     conn_send(c, c->snd_nxt, 0, TCP_RST | TCP_ACK);
 }
 
-void tcp_reset_reply(struct stack *s, const struct ipv4_packet *p, const struct tcp_segment *seg)
+void tcp_reset_reply(struct tcp *t, const struct ipv4_packet *p)
 {
-    bool ack = seg->flags & TCP_ACK;
+    struct tcp_segment g;
+    bool ack;
     uint8_t *frame;
 
-    if (seg->flags & TCP_RST)
+    if (tcp_parse(p, &g) != DROP_COUNT || (g.flags & TCP_RST))
         return;
-    if (!rate_take(&s->tcp_resets, s->now_ns, TCP_RESET_INTERVAL_NS, TCP_RESET_BURST)) {
-        stack_drop(s, DROP_TCP_LIMIT);
+    ack = g.flags & TCP_ACK;
+    if (!rate_take(&t->resets, t->net->now_ns, TCP_RESET_INTERVAL_NS, TCP_RESET_BURST)) {
+        net_drop(t->net, DROP_TCP_LIMIT);
         return;
     }
-    frame = ipv4_alloc_answer(s, p->src);
+    frame = ipv4_alloc_answer(t->ip, p->src);
     if (!frame)
         return;
-    TRACE(s->platform, TRACE_TCP_RST_SENT, seg->dst_port, p->src, seg->src_port);
-    segment_send(s, frame,
+    TRACE(t->net->platform, TRACE_TCP_RST_SENT, g.dst_port, p->src, g.src_port);
+    segment_send(t, frame,
                  &(struct tcp_header){
-                     .src_port = be16_of(seg->dst_port),
-                     .dst_port = be16_of(seg->src_port),
-                     .seq = be32_of(ack ? seg->ack : 0),
-                     .ack = be32_of(ack ? 0 : seg->seq + tcp_seg_len(seg)),
+                     .src_port = be16_of(g.dst_port),
+                     .dst_port = be16_of(g.src_port),
+                     .seq = be32_of(ack ? g.ack : 0),
+                     .ack = be32_of(ack ? 0 : g.seq + tcp_seg_len(&g)),
                      .flags = TCP_RST | (ack ? 0 : TCP_ACK),
                  },
                  p->dst, p->src, 0, 0);
 }
 
-void tcp_send_cookie(struct stack *s, const struct ipv4_packet *p, const struct tcp_segment *syn,
+void tcp_send_cookie(struct tcp *t, const struct ipv4_packet *p, const struct tcp_segment *syn,
                      uint32_t iss)
 {
-    uint8_t *frame = ipv4_alloc_answer(s, p->src);
+    uint8_t *frame = ipv4_alloc_answer(t->ip, p->src);
 
     if (!frame)
         return;
-    mss_option(frame, ipv4_route(s, p->src));
-    segment_send(s, frame,
+    mss_option(frame, ipv4_route(t->ip, p->src));
+    segment_send(t, frame,
                  &(struct tcp_header){
                      .src_port = be16_of(syn->dst_port),
                      .dst_port = be16_of(syn->src_port),
@@ -350,7 +351,7 @@ void tcp_send_cookie(struct stack *s, const struct ipv4_packet *p, const struct 
 void tcp_challenge(struct tcp_conn *c)
 {
     enum { LIMIT = 10 };
-    uint64_t now_ns = c->stack->now_ns;
+    uint64_t now_ns = c->tcp->net->now_ns;
 
     if (c->challenges == 0 || now_ns >= c->challenge_ns + 5 * NS_PER_S) {
         c->challenge_ns = now_ns;
@@ -359,6 +360,6 @@ void tcp_challenge(struct tcp_conn *c)
     if (c->challenges >= LIMIT)
         return;
     c->challenges++;
-    TRACE(c->stack->platform, TRACE_TCP_CHALLENGE, c->number);
+    TRACE(c->tcp->net->platform, TRACE_TCP_CHALLENGE, c->number);
     c->ack_now = true;
 }

@@ -38,11 +38,10 @@ void tcp_rtt_sample(struct tcp_conn *c, uint64_t r)
  * has closed its window does not acknowledge is not lost: it is probed (RFC 9293 section 3.8.6). */
 static void rto_expired(struct tcp_conn *c)
 {
-    struct stack *s = c->stack;
+    struct tcp *t = c->tcp;
     bool again = c->snd_nxt == c->snd_una && seq_lt(c->snd_una, c->snd_max);
-    uint32_t half = tcp_flight(c) / 2;
 
-    if (s->now_ns - c->first_unacked_ns >= TCP_R2_NS) {
+    if (t->net->now_ns - c->first_unacked_ns >= TCP_R2_NS) {
         tcp_abort(c, c->soft_error ? c->soft_error : ERR_TIMEDOUT);
         return;
     }
@@ -50,23 +49,17 @@ static void rto_expired(struct tcp_conn *c)
         c->snd_nxt = c->snd_una;
         c->rtt_start_ns = 0;
         c->rto_at_ns = DEADLINE_NEVER;
-        c->persist_at_ns = s->now_ns;
+        c->persist_at_ns = t->net->now_ns;
         return;
     }
     if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
-        c->syn_retried = true;
-    else if (!again)
-        c->ssthresh = max_u32(half, 2 * c->mss);
-    c->cwnd = c->mss;
-    c->bytes_acked = 0;
-    c->recover = c->snd_max;
-    c->recovering = false;
-    c->dup_acks = 0;
+        c->syn_retried = again = true;
+    tcp_congestion_timeout(&c->cc, c->mss, tcp_flight(c), !again, c->snd_max);
     c->rtt_start_ns = 0; /* Karn */
     c->snd_nxt = c->snd_una;
     c->resend_reason = RETRANSMIT_RTO;
     c->rto_ns = min_u64(c->rto_ns * 2, TCP_RTO_MAX_NS);
-    c->rto_at_ns = s->now_ns + c->rto_ns;
+    c->rto_at_ns = t->net->now_ns + c->rto_ns;
 }
 
 /* A closed window is probed for as long as the peer replies: MUST-36, MUST-37, SHLD-29, SHLD-30. */
@@ -79,7 +72,7 @@ static void persist_expired(struct tcp_conn *c)
         c->persist_at_ns = DEADLINE_NEVER;
         return;
     }
-    if (c->stack->now_ns - c->first_unacked_ns >= TCP_R2_NS && c->probes) {
+    if (c->tcp->net->now_ns - c->first_unacked_ns >= TCP_R2_NS && c->probes) {
         tcp_abort(c, ERR_TIMEDOUT);
         return;
     }
@@ -88,7 +81,7 @@ static void persist_expired(struct tcp_conn *c)
     for (unsigned i = 0; i < c->probes && wait_ns < TCP_RTO_MAX_NS; i++)
         wait_ns *= 2;
     wait_ns = min_u64(wait_ns, TCP_RTO_MAX_NS);
-    c->persist_at_ns = c->stack->now_ns + wait_ns;
+    c->persist_at_ns = c->tcp->net->now_ns + wait_ns;
 }
 
 static void conn_poll(struct tcp_conn *c, uint64_t now_ns)
@@ -107,21 +100,21 @@ static void conn_poll(struct tcp_conn *c, uint64_t now_ns)
     }
 }
 
-void tcp_poll(struct stack *s)
+void tcp_poll(struct tcp *t)
 {
     for (unsigned i = 0; i < TCP_CONNS; i++)
-        if (s->tcp[i].state != TCP_CLOSED) {
-            conn_poll(&s->tcp[i], s->now_ns);
-            INVARIANTS(tcp_invariants(&s->tcp[i]));
+        if (t->conn[i].state != TCP_CLOSED) {
+            conn_poll(&t->conn[i], t->net->now_ns);
+            INVARIANTS(tcp_invariants(&t->conn[i]));
         }
 }
 
-uint64_t tcp_deadline(const struct stack *s)
+uint64_t tcp_deadline(const struct tcp *t)
 {
     uint64_t at = DEADLINE_NEVER;
 
     for (unsigned i = 0; i < TCP_CONNS; i++) {
-        const struct tcp_conn *c = &s->tcp[i];
+        const struct tcp_conn *c = &t->conn[i];
 
         if (c->state == TCP_CLOSED)
             continue;

@@ -105,7 +105,7 @@ bool guest_core_connection(const void *state, uint16_t local_port, uint32_t remo
     const struct tcp_conn *found = NULL;
 
     for (unsigned i = 0; i < TCP_CONNS; i++) {
-        const struct tcp_conn *c = &k->stack.tcp[i];
+        const struct tcp_conn *c = &k->stack.tcp.conn[i];
 
         if (c->state == TCP_CLOSED || c->local_port != local_port)
             continue;

@@ -103,7 +103,7 @@ static inline int stack_teardown(void **state)
     struct stack_test *x = *state;
 
     stack_set_address(&x->s, 0, 0, 0, 0);
-    arp_flush(&x->s);
+    arp_flush(&x->s.arp);
     assert_int_equal(x->lent, 0); /* every frame was sent or given back */
     free(x->buffers);
     free(x);
@@ -177,13 +177,13 @@ static inline void expect_quiet(struct stack_test *x)
 /* One drop, for this reason, and no reply; the counts start again. */
 static inline void expect_drop(struct stack_test *x, enum drop_reason reason)
 {
-    if (x->s.drops[reason] != 1)
+    if (x->s.net.drops[reason] != 1)
         print_error("expected drop %s\n", trace_drop_word(reason));
-    assert_int_equal(x->s.drops[reason], 1);
-    assert_int_equal(x->s.drops_total, 1);
+    assert_int_equal(x->s.net.drops[reason], 1);
+    assert_int_equal(x->s.net.drops_total, 1);
     expect_quiet(x);
-    x->s.drops[reason] = 0;
-    x->s.drops_total = 0;
+    x->s.net.drops[reason] = 0;
+    x->s.net.drops_total = 0;
 }
 
 /* ---- building packets ---- */
@@ -316,7 +316,7 @@ static inline struct tcp_conn *connecting(struct stack_test *x)
     struct decoded d;
 
     at_ms(x, 0);
-    assert_int_equal(tcp_open(&x->s, &c), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
     assert_int_equal(tcp_connect(c, PEER, x->peer_port), 0);
     run(x);
     d = next_sent(x);
@@ -346,7 +346,7 @@ static inline struct tcp_conn *accepted(struct stack_test *x, struct tcp_conn **
     struct decoded d;
 
     at_ms(x, 0);
-    assert_int_equal(tcp_open(&x->s, listener), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, listener), 0);
     assert_int_equal(tcp_bind(*listener, 7), 0);
     assert_int_equal(tcp_listen(*listener, 2), 0);
     x->own_port = 7;

@@ -81,7 +81,7 @@ static inline uint8_t own_byte(uint32_t offset)
 static inline struct tcp_conn *watch_find(uint16_t own_port, uint16_t peer_port)
 {
     for (unsigned i = 0; i < TCP_CONNS; i++) {
-        struct tcp_conn *c = &watch.x->s.tcp[i];
+        struct tcp_conn *c = &watch.x->s.tcp.conn[i];
 
         if (c->state != TCP_CLOSED && c->state != TCP_LISTEN && c->local_port == own_port &&
             c->remote_port == peer_port)
@@ -127,7 +127,7 @@ static inline void watch_cookie_child(const struct tcp_conn *c, struct watch_flo
 static inline void watch_blocks(void)
 {
     for (unsigned i = 0; i < TCP_CONNS; i++) {
-        const struct tcp_conn *c = &watch.x->s.tcp[i];
+        const struct tcp_conn *c = &watch.x->s.tcp.conn[i];
         struct watch_flow *f = &watch.flow[i];
 
         if (c->state == TCP_CLOSED || c->state == TCP_LISTEN) {
@@ -437,7 +437,7 @@ static inline void watch_run(void)
     struct stack *s = &watch.x->s;
 
     for (unsigned i = 0; i < TCP_CONNS; i++) {
-        watch.flow[i].rto_due = s->tcp[i].rto_at_ns <= watch.now_ns;
+        watch.flow[i].rto_due = s->tcp.conn[i].rto_at_ns <= watch.now_ns;
         watch.flow[i].first_sent = false;
     }
     stack_timers(s);
@@ -446,9 +446,9 @@ static inline void watch_run(void)
     if (watch.x->room <= 0)
         return; /* perhaps something waits for the device */
     for (unsigned i = 0; i < TCP_CONNS; i++)
-        if (s->tcp[i].state != TCP_CLOSED && s->tcp[i].state != TCP_LISTEN)
-            watch_owed(&s->tcp[i]);
-    must(tcp_deadline(s) > watch.now_ns, "a deadline passed and nothing was done");
+        if (s->tcp.conn[i].state != TCP_CLOSED && s->tcp.conn[i].state != TCP_LISTEN)
+            watch_owed(&s->tcp.conn[i]);
+    must(tcp_deadline(&s->tcp) > watch.now_ns, "a deadline passed and nothing was done");
 }
 
 static inline void watch_at(uint64_t now_ns)

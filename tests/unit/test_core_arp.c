@@ -124,7 +124,7 @@ static void a5_a_conflict_is_defended_once_in_ten_seconds_and_never_learned(void
     next_sent(x);
     expect_quiet(x);
     assert_null(entry(x, OWN));
-    assert_int_equal(x->s.drops[DROP_ARP_CONFLICT], 12);
+    assert_int_equal(x->s.net.drops[DROP_ARP_CONFLICT], 12);
     assert_int_equal(x->f.traced[TRACE_ARP_CONFLICT], 2);
 }
 
@@ -206,12 +206,12 @@ static void send_to(struct stack_test *x, uint32_t addr)
     struct dgram_socket *d;
     uint8_t *payload;
 
-    assert_int_equal(dgram_open(&x->s, false, &d), 0);
-    dgram_bind(&x->s, d, 0);
-    payload = dgram_begin(&x->s, addr);
+    assert_int_equal(dgram_open(&x->s.dgrams, false, &d), 0);
+    dgram_bind(d, 0);
+    payload = dgram_begin(&x->s.dgrams, addr);
     assert_non_null(payload);
     memcpy(payload, "hi", 2);
-    dgram_send(&x->s, d, payload, 2, addr, 99);
+    dgram_send(d, payload, 2, addr, 99);
     dgram_close(d);
 }
 
@@ -249,7 +249,7 @@ static void a9_one_frame_is_parked_and_requests_are_a_second_apart(void **state)
     assert_int_equal(d.arp_op, 1);
     assert_int_equal(d.arp_tpa, near);
     expect_quiet(x);
-    assert_int_equal(x->s.drops[DROP_ARP_PARKED], 99);
+    assert_int_equal(x->s.net.drops[DROP_ARP_PARKED], 99);
     run_at_ms(x, 999);
     expect_quiet(x);
     run_at_ms(x, 1000);
@@ -349,7 +349,7 @@ static void frames_off_the_subnet_go_to_the_gateway_and_without_one_nowhere(void
 
     send_to(x, IPV4(198, 51, 100, 1));
     assert_memory_equal(next_sent(x).eth_dst, peer_mac, 6);
-    x->s.gateway = 0;
+    x->s.net.gateway = 0;
     send_to(x, IPV4(198, 51, 100, 1));
     expect_drop(x, DROP_IP_NO_ROUTE);
 }

@@ -38,11 +38,15 @@ static void dhcp_option(struct dhcp_test *m, uint8_t code, uint32_t value)
 
 static void dhcp_deliver(struct stack_test *x, struct dhcp_test *m)
 {
-    uint8_t *copy = malloc(m->len);
+    uint8_t datagram[2000], frame[2048];
+    struct udp_header h = {.src_port = be16_of(DHCP_SERVER_PORT),
+                           .dst_port = be16_of(DHCP_CLIENT_PORT),
+                           .len = be16_of((uint16_t)(sizeof(h) + m->len))};
 
-    memcpy(copy, m->bytes, m->len);
-    dhcp_input(&x->s, PEER, copy, m->len);
-    free(copy);
+    memcpy(datagram, &h, sizeof(h));
+    memcpy(datagram + sizeof(h), m->bytes, m->len);
+    input(x, frame,
+          build_ip(frame, PEER, IPV4_BROADCAST, IP_PROTOCOL_UDP, datagram, sizeof(h) + m->len));
 }
 
 static void dhcp_answer(struct stack_test *x, uint8_t type, uint32_t addr, uint32_t lease_s)
@@ -77,10 +81,10 @@ static void bound(struct stack_test *x, uint32_t lease_s)
     assert_int_equal(d.dhcp_server, PEER);
     assert_int_equal(d.dhcp_ciaddr, 0);
     assert_int_equal(d.ip_src, 0);
-    assert_int_equal(x->s.addr, 0); /* not before the ACK */
+    assert_int_equal(x->s.net.addr, 0); /* not before the ACK */
     dhcp_answer(x, 5, OWN, lease_s);
     assert_int_equal(x->s.dhcp.state, DHCP_BOUND);
-    assert_int_equal(x->s.addr, OWN);
+    assert_int_equal(x->s.net.addr, OWN);
     assert_int_equal(next_sent(x).arp_spa, OWN); /* announced */
 }
 
@@ -93,12 +97,12 @@ static void the_back_off_is_4_8_16_32_64_64_within_a_second(void **state)
 
     selecting(x);
     for (unsigned i = 0; i < 100; i++) {
-        uint64_t wait = dhcp_deadline(&x->s) - x->s.now_ns;
+        uint64_t wait = dhcp_deadline(&x->s.dhcp) - x->s.net.now_ns;
         uint64_t least_s = wait_s[i < 4 ? i : 4] - 1;
 
         assert_in_range(wait / NS_PER_MS, least_s * 1000, (least_s + 2) * 1000);
         quarter[(wait - least_s * NS_PER_S) / (NS_PER_S / 4) % 8]++;
-        stack_begin(&x->s, dhcp_deadline(&x->s));
+        stack_begin(&x->s, dhcp_deadline(&x->s.dhcp));
         run(x);
         assert_int_equal(next_sent(x).dhcp_type, 1);
     }
@@ -188,14 +192,14 @@ static void secs_counts_from_the_first_discover(void **state)
     uint64_t began_ns;
 
     selecting(x);
-    began_ns = x->s.now_ns;
+    began_ns = x->s.net.now_ns;
     for (unsigned i = 0; i < 3; i++) {
         const uint8_t *secs;
 
-        stack_begin(&x->s, dhcp_deadline(&x->s));
+        stack_begin(&x->s, dhcp_deadline(&x->s.dhcp));
         run(x);
         secs = x->sent[x->sent_count - 1].bytes + 14 + 20 + 8 + 8;
-        assert_int_equal(secs[0] << 8 | secs[1], (x->s.now_ns - began_ns) / NS_PER_S);
+        assert_int_equal(secs[0] << 8 | secs[1], (x->s.net.now_ns - began_ns) / NS_PER_S);
     }
 }
 
@@ -205,7 +209,7 @@ static void without_room_a_dhcp_message_is_counted_and_comes_with_its_next_time_
     struct stack_test *x = *state;
 
     x->room = 0;
-    stack_begin(&x->s, dhcp_deadline(&x->s));
+    stack_begin(&x->s, dhcp_deadline(&x->s.dhcp));
     run(x);
     expect_quiet(x);
     expect_drop(x, DROP_TX_FULL);
@@ -213,7 +217,7 @@ static void without_room_a_dhcp_message_is_counted_and_comes_with_its_next_time_
     x->room = ROOM_ALWAYS;
     run(x);
     expect_quiet(x);
-    stack_begin(&x->s, dhcp_deadline(&x->s));
+    stack_begin(&x->s, dhcp_deadline(&x->s.dhcp));
     run(x);
     assert_int_equal(next_sent(x).dhcp_type, DHCP_DISCOVER);
     expect_quiet(x);
@@ -234,7 +238,7 @@ static void d9_lease_arithmetic(void **state)
         struct dhcp_client *d = &x->s.dhcp;
 
         at_ms(x, 0);
-        dhcp_init(&x->s);
+        dhcp_init(&x->s.dhcp, &x->s.ip);
         stack_set_address(&x->s, 0, 0, 0, 0);
         x->read = x->sent_count = 0;
         selecting(x);
@@ -265,12 +269,12 @@ static void d10_offers_that_cannot_be_used_do_not_stand_in_the_way_of_others(voi
     uint64_t again;
 
     selecting(x);
-    again = dhcp_deadline(&x->s);
+    again = dhcp_deadline(&x->s.dhcp);
     for (unsigned i = 0; i < 6; i++)
         dhcp_answer(x, 2, bad[i], 3600);
     dhcp_answer(x, 2, OWN, 7); /* could not be renewed in time */
     assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
-    assert_true(dhcp_deadline(&x->s) == again); /* nothing is asked sooner for them */
+    assert_true(dhcp_deadline(&x->s.dhcp) == again); /* nothing is asked sooner for them */
     assert_int_equal(x->sent_count, x->read);
     dhcp_answer(x, 2, OWN, 3600);
     assert_int_equal(x->s.dhcp.state, DHCP_REQUESTING);
@@ -295,7 +299,7 @@ static void d11_messages_out_of_turn_are_ignored(void **state)
     assert_int_equal(x->s.dhcp.state, DHCP_BOUND);
     dhcp_answer(x, 6, OWN, 3600); /* a NAK in BOUND */
     dhcp_answer(x, 5, IPV4(10, 0, 2, 99), 3600);
-    assert_int_equal(x->s.addr, OWN);
+    assert_int_equal(x->s.net.addr, OWN);
     x->read = x->sent_count;
 }
 
@@ -309,8 +313,8 @@ static void renewing_is_unicast_rebinding_broadcast_and_then_it_is_over(void **s
     at_ms(x, 1);
     input(x, frame, build_arp(frame, 1, peer_mac, PEER, OWN));
     x->read = x->sent_count;
-    stack_begin(&x->s, dhcp_deadline(&x->s));
-    assert_in_range((x->s.now_ns - x->start_ns) / NS_PER_S, 1700, 1800);
+    stack_begin(&x->s, dhcp_deadline(&x->s.dhcp));
+    assert_in_range((x->s.net.now_ns - x->start_ns) / NS_PER_S, 1700, 1800);
     run(x);
     assert_int_equal(x->s.dhcp.state, DHCP_RENEWING);
     do {
@@ -323,10 +327,11 @@ static void renewing_is_unicast_rebinding_broadcast_and_then_it_is_over(void **s
     assert_int_equal(d.dhcp_requested, 0);
     assert_int_equal(d.dhcp_server, 0);
     for (unsigned i = 0; i < 20 && x->s.dhcp.state == DHCP_RENEWING; i++) {
-        uint64_t before = x->s.now_ns;
+        uint64_t before = x->s.net.now_ns;
 
-        stack_begin(&x->s, dhcp_deadline(&x->s));
-        assert_true(x->s.now_ns - before >= 60 * NS_PER_S || x->s.now_ns == x->s.dhcp.t2_ns);
+        stack_begin(&x->s, dhcp_deadline(&x->s.dhcp));
+        assert_true(x->s.net.now_ns - before >= 60 * NS_PER_S ||
+                    x->s.net.now_ns == x->s.dhcp.t2_ns);
         run(x);
     }
     assert_int_equal(x->s.dhcp.state, DHCP_REBINDING);
@@ -335,10 +340,10 @@ static void renewing_is_unicast_rebinding_broadcast_and_then_it_is_over(void **s
     assert_int_equal(d.dhcp_ciaddr, OWN);
     stack_begin(&x->s, x->s.dhcp.expiry_ns - 1);
     run(x);
-    assert_int_equal(x->s.addr, OWN);
+    assert_int_equal(x->s.net.addr, OWN);
     stack_begin(&x->s, x->s.dhcp.expiry_ns);
     run(x);
-    assert_int_equal(x->s.addr, 0);
+    assert_int_equal(x->s.net.addr, 0);
     assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
 }
 
@@ -348,15 +353,15 @@ static void a_renewal_with_another_address_or_a_nak_gives_the_address_up(void **
 
     for (unsigned i = 0; i < 2; i++) {
         at_ms(x, 0);
-        dhcp_init(&x->s);
+        dhcp_init(&x->s.dhcp, &x->s.ip);
         stack_set_address(&x->s, 0, 0, 0, 0);
         x->read = x->sent_count = 0;
         bound(x, 3600);
-        stack_begin(&x->s, dhcp_deadline(&x->s));
+        stack_begin(&x->s, dhcp_deadline(&x->s.dhcp));
         run(x);
         assert_int_equal(x->s.dhcp.state, DHCP_RENEWING);
         dhcp_answer(x, i ? 6 : 5, i ? 0 : IPV4(10, 0, 2, 77), 3600);
-        assert_int_equal(x->s.addr, 0);
+        assert_int_equal(x->s.net.addr, 0);
         assert_int_equal(x->s.dhcp.state, DHCP_INIT);
     }
 }
@@ -369,10 +374,10 @@ static void a_request_that_is_never_answered_starts_over_after_about_a_minute(vo
     dhcp_answer(x, 2, OWN, 3600);
     for (unsigned i = 0; i < 4; i++) {
         assert_int_equal(x->s.dhcp.state, DHCP_REQUESTING);
-        stack_begin(&x->s, dhcp_deadline(&x->s));
+        stack_begin(&x->s, dhcp_deadline(&x->s.dhcp));
         run(x);
     }
-    assert_in_range((x->s.now_ns - x->start_ns) / NS_PER_S, 55, 65);
+    assert_in_range((x->s.net.now_ns - x->start_ns) / NS_PER_S, 55, 65);
     run(x);
     assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
 }
@@ -387,16 +392,16 @@ static void renewals_come_at_half_of_what_is_left(void **state)
     bound(x, 3600);
     assert_in_range((d->t1_ns - d->request_ns) / NS_PER_MS, 1743750, 1800000);
     assert_in_range((d->t2_ns - d->request_ns) / NS_PER_MS, 3104296, 3150000);
-    for (stack_begin(&x->s, dhcp_deadline(&x->s)); x->s.now_ns < d->expiry_ns;
-         stack_begin(&x->s, dhcp_deadline(&x->s))) {
-        uint64_t until_ns = x->s.now_ns < d->t2_ns ? d->t2_ns : d->expiry_ns;
-        uint64_t half_ns = (until_ns - x->s.now_ns) / 2;
-        uint64_t next_ns = x->s.now_ns + (half_ns > 60 * NS_PER_S ? half_ns : 60 * NS_PER_S);
+    for (stack_begin(&x->s, dhcp_deadline(&x->s.dhcp)); x->s.net.now_ns < d->expiry_ns;
+         stack_begin(&x->s, dhcp_deadline(&x->s.dhcp))) {
+        uint64_t until_ns = x->s.net.now_ns < d->t2_ns ? d->t2_ns : d->expiry_ns;
+        uint64_t half_ns = (until_ns - x->s.net.now_ns) / 2;
+        uint64_t next_ns = x->s.net.now_ns + (half_ns > 60 * NS_PER_S ? half_ns : 60 * NS_PER_S);
 
         run(x);
-        assert_true(dhcp_deadline(&x->s) == (next_ns < until_ns ? next_ns : until_ns));
+        assert_true(dhcp_deadline(&x->s.dhcp) == (next_ns < until_ns ? next_ns : until_ns));
     }
-    assert_true(x->s.now_ns == d->expiry_ns);
+    assert_true(x->s.net.now_ns == d->expiry_ns);
 }
 
 static void leases_at_the_edge_of_what_can_be_used(void **state)
@@ -425,7 +430,7 @@ static void leases_at_the_edge_of_what_can_be_used(void **state)
 
     for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
         at_ms(x, 0);
-        dhcp_init(&x->s);
+        dhcp_init(&x->s.dhcp, &x->s.ip);
         stack_set_address(&x->s, 0, 0, 0, 0);
         x->read = x->sent_count = 0;
         selecting(x);
@@ -440,9 +445,9 @@ static void leases_at_the_edge_of_what_can_be_used(void **state)
             dhcp_option(&m, 51, row[i].lease_s);
             dhcp_deliver(x, &m); /* its last option ends with the message */
         }
-        assert_int_equal(x->s.addr, row[i].taken ? row[i].addr : 0);
-        assert_int_equal(x->s.mask, row[i].used_mask);
-        assert_int_equal(x->s.gateway, row[i].used_gateway);
+        assert_int_equal(x->s.net.addr, row[i].taken ? row[i].addr : 0);
+        assert_int_equal(x->s.net.mask, row[i].used_mask);
+        assert_int_equal(x->s.net.gateway, row[i].used_gateway);
     }
 }
 
@@ -451,7 +456,7 @@ static void an_infinite_lease_has_no_timers(void **state)
     struct stack_test *x = *state;
 
     bound(x, DHCP_LEASE_FOREVER);
-    assert_true(dhcp_deadline(&x->s) == DEADLINE_NEVER);
+    assert_true(dhcp_deadline(&x->s.dhcp) == DEADLINE_NEVER);
 }
 
 static void without_an_address_only_dhcp_is_heard(void **state)
@@ -468,7 +473,7 @@ static void without_an_address_only_dhcp_is_heard(void **state)
     input(x, frame, build_ip(frame, PEER, IPV4_BROADCAST, 6, "12345678901234567890", 20));
     input(x, frame, build_ip(frame, PEER, IPV4_BROADCAST, 1, echo, 12));
     expect_quiet(x);
-    assert_int_equal(x->s.drops_total, 6);
+    assert_int_equal(x->s.net.drops_total, 6);
 }
 
 int main(void)

@@ -208,10 +208,10 @@ static unsigned transfer(uint64_t seed, const struct faults *faults)
     b->other = a;
     receiver = NULL;
     written = received = 0;
-    assert_int_equal(tcp_open(&b->s, &listener), 0);
+    assert_int_equal(tcp_open(&b->s.tcp, &listener), 0);
     assert_int_equal(tcp_bind(listener, PORT), 0);
     assert_int_equal(tcp_listen(listener, 1), 0);
-    assert_int_equal(tcp_open(&a->s, &sender), 0);
+    assert_int_equal(tcp_open(&a->s.tcp, &sender), 0);
     assert_int_equal(tcp_connect(sender, IPV4(10, 0, 0, 2), PORT), 0);
     while (received < BYTES && now_ns < start_ns + GIVE_UP_NS) {
         uint64_t at_ns;

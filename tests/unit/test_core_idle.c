@@ -73,9 +73,9 @@ static void a_connection_is_over_when_closed_and_settled_in_time_wait(void **sta
         for (unsigned s = TCP_CLOSED; s <= TCP_TIME_WAIT; s++) {
             bool listens = s == TCP_LISTEN; /* waits for others, without end */
 
-            k->stack.tcp[i].state = (enum tcp_state)s;
+            k->stack.tcp.conn[i].state = (enum tcp_state)s;
             is(k, s == TCP_CLOSED || listens, s == TCP_CLOSED || s == TCP_TIME_WAIT || listens);
-            k->stack.tcp[i].state = TCP_CLOSED;
+            k->stack.tcp.conn[i].state = TCP_CLOSED;
         }
 }
 
@@ -85,19 +85,19 @@ static void a_socket_without_a_program_is_something(void **state)
     struct kernel *k = t->k;
 
     for (unsigned i = 0; i < DGRAM_SOCKETS; i++) {
-        k->stack.dgrams[i].open = true;
+        k->stack.dgrams.socket[i].open = true;
         is(k, false, false);
         for (unsigned p = 0; p < TASKS; p++) {
             k->tasks[p].state = TASK_WAITING;
             is(k, true, true);
             k->tasks[p].state = TASK_FREE;
         }
-        k->stack.dgrams[i].open = false;
+        k->stack.dgrams.socket[i].open = false;
     }
     for (unsigned i = 0; i < TCP_CONNS; i++) {
-        k->stack.tcp[i].owned = true;
+        k->stack.tcp.conn[i].owned = true;
         is(k, false, false);
-        k->stack.tcp[i].owned = false;
+        k->stack.tcp.conn[i].owned = false;
     }
     is(k, true, true);
 }
@@ -125,7 +125,7 @@ static void the_next_poll_is_that_of_the_first_who_waits(void **state)
     struct idle_test *t = *state;
     struct kernel *k = t->k;
     struct virtio_net *nic = (void *)k->first.state;
-    const uint64_t now = k->stack.now_ns;
+    const uint64_t now = k->stack.net.now_ns;
 
     assert_int_equal(kernel_deadline(k, now), DEADLINE_NEVER);
     k->more = true;

@@ -78,14 +78,14 @@ static void i6_options_are_skipped_and_source_routes_dropped(void **state)
         len = build_ip(frame, PEER, OWN, 200, payload, 12);
         frame[14] = 0x46;
         rebuild_checksum(frame);
-        x->s.icmp_errors.whole_ns = UINT64_MAX; /* the limit is used up: quiet */
+        x->s.icmp.errors.whole_ns = UINT64_MAX; /* the limit is used up: quiet */
         input(x, frame, len);
         if (routed[i]) {
             expect_drop(x, DROP_IP_SOURCE_ROUTE);
         } else {
-            assert_int_equal(x->s.drops[DROP_IP_PROTOCOL], 1);
-            x->s.drops[DROP_IP_PROTOCOL] = x->s.drops[DROP_ICMP_LIMIT] = 0;
-            x->s.drops_total = 0;
+            assert_int_equal(x->s.net.drops[DROP_IP_PROTOCOL], 1);
+            x->s.net.drops[DROP_IP_PROTOCOL] = x->s.net.drops[DROP_ICMP_LIMIT] = 0;
+            x->s.net.drops_total = 0;
         }
     }
 }

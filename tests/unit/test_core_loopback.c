@@ -12,15 +12,15 @@
 /* The next poll: what is queued comes in. */
 static void poll_again(struct stack_test *x)
 {
-    stack_begin(&x->s, x->s.now_ns + NS_PER_US);
+    stack_begin(&x->s, x->s.net.now_ns + NS_PER_US);
 }
 
 static struct dgram_socket *udp_socket(struct stack_test *x, uint16_t port)
 {
     struct dgram_socket *d;
 
-    assert_int_equal(dgram_open(&x->s, false, &d), 0);
-    assert_int_equal(dgram_bind(&x->s, d, port), 0);
+    assert_int_equal(dgram_open(&x->s.dgrams, false, &d), 0);
+    assert_int_equal(dgram_bind(d, port), 0);
     return d;
 }
 
@@ -28,8 +28,8 @@ static struct dgram_socket *echo_socket(struct stack_test *x)
 {
     struct dgram_socket *d;
 
-    assert_int_equal(dgram_open(&x->s, true, &d), 0);
-    assert_int_equal(dgram_bind(&x->s, d, 0), 0);
+    assert_int_equal(dgram_open(&x->s.dgrams, true, &d), 0);
+    assert_int_equal(dgram_bind(d, 0), 0);
     return d;
 }
 
@@ -37,12 +37,12 @@ static struct dgram_socket *echo_socket(struct stack_test *x)
 static bool say(struct stack_test *x, struct dgram_socket *d, size_t len, uint32_t addr,
                 uint16_t port)
 {
-    uint8_t *payload = dgram_begin(&x->s, addr);
+    uint8_t *payload = dgram_begin(&x->s.dgrams, addr);
 
     if (!payload)
         return false;
     memset(payload, 'x', len);
-    assert_int_equal(dgram_send(&x->s, d, payload, len, addr, port), 0);
+    assert_int_equal(dgram_send(d, payload, len, addr, port), 0);
     return true;
 }
 
@@ -69,7 +69,7 @@ static void a_datagram_comes_in_with_the_next_poll_and_not_before(void **state)
     assert_true(stack_idle(&x->s) && stack_deadline(&x->s) == DEADLINE_NEVER);
     assert_true(say(x, a, 1472, LO, 2000)); /* all that fits in an MTU of 1500 */
     assert_false(stack_idle(&x->s) || stack_settled(&x->s));
-    assert_true(stack_deadline(&x->s) == x->s.now_ns);
+    assert_true(stack_deadline(&x->s) == x->s.net.now_ns);
     run(x);
     assert_null(dgram_peek(b));
     assert_int_equal(x->s.loopback.netdev.frames_tx, 1);
@@ -80,7 +80,7 @@ static void a_datagram_comes_in_with_the_next_poll_and_not_before(void **state)
     assert_int_equal(x->s.loopback.netdev.frames_rx, 1);
     assert_true(stack_idle(&x->s) && stack_deadline(&x->s) == DEADLINE_NEVER);
     expect_quiet(x);
-    assert_int_equal(x->s.drops_total, 0);
+    assert_int_equal(x->s.net.drops_total, 0);
     dgram_close(a);
     dgram_close(b);
 }
@@ -130,7 +130,7 @@ static void a_closed_port_says_so_without_any_address(void **state)
     struct tcp_conn *c;
 
     say(x, a, 5, LO, 9);
-    assert_int_equal(tcp_open(&x->s, &c), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
     assert_int_equal(tcp_connect(c, LO, 9), 0);
     tcp_output(c);
     poll_again(x);
@@ -152,7 +152,7 @@ static void a_full_queue_holds_senders_back_and_drops_answers(void **state)
     for (unsigned i = 0; i < LOOPBACK_QUEUE; i++)
         assert_true(say(x, e, 1, LO, (uint16_t)i));
     assert_false(say(x, e, 1, LO, 99));
-    assert_int_equal(x->s.drops_total, 0); /* whoever sends asks again */
+    assert_int_equal(x->s.net.drops_total, 0); /* whoever sends asks again */
     poll_again(x); /* the first answer finds the queue full of requests, its own among them */
     expect_drop(x, DROP_LOOPBACK_FULL);
     assert_int_equal(x->s.loopback.count, LOOPBACK_QUEUE - 1);
@@ -170,7 +170,7 @@ static void room_that_is_given_back_is_there_again(void **state)
     struct dgram_socket *a = udp_socket(x, 1000);
 
     for (unsigned i = 0; i < 3 * LOOPBACK_QUEUE; i++)
-        dgram_cancel(&x->s, LO, dgram_begin(&x->s, LO));
+        dgram_cancel(&x->s.dgrams, LO, dgram_begin(&x->s.dgrams, LO));
     assert_int_equal(x->s.loopback.count, 0);
     for (unsigned i = 0; i < 3 * LOOPBACK_QUEUE; i++) { /* round and round the ring */
         say(x, a, i, LO, 1000);
@@ -188,10 +188,10 @@ static void connect_to_self(struct stack_test *x, uint32_t addr, uint16_t port,
 {
     struct tcp_conn *listener;
 
-    assert_int_equal(tcp_open(&x->s, &listener), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &listener), 0);
     assert_int_equal(tcp_bind(listener, port), 0);
     assert_int_equal(tcp_listen(listener, 1), 0);
-    assert_int_equal(tcp_open(&x->s, client), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, client), 0);
     assert_int_equal(tcp_connect(*client, addr, port), 0);
     for (unsigned i = 0; i < 4; i++) {
         stack_output(&x->s);
@@ -225,7 +225,7 @@ static void a_stream_longer_than_the_queue_arrives_whole(void **state)
     }
     assert_int_equal(n, sizeof(sent));
     assert_memory_equal(got, sent, sizeof(sent));
-    assert_int_equal(x->s.drops_total, 0);
+    assert_int_equal(x->s.net.drops_total, 0);
     expect_quiet(x);
     tcp_abort(c, ERR_RESET);
     tcp_abort(d, ERR_RESET);
@@ -239,7 +239,7 @@ static void only_connections_of_a_lost_address_end_with_it(void **state)
     struct tcp_conn *c, *d, *outside, *own, *server;
 
     connect_to_self(x, LO, 7, &c, &d);
-    assert_int_equal(tcp_open(&x->s, &outside), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &outside), 0);
     assert_int_equal(tcp_connect(outside, PEER, 80), 0);
     connect_to_self(x, OWN, 8, &own, &server);
     stack_set_address(&x->s, 0, 0, 0, 0);
@@ -264,7 +264,7 @@ static void a_connection_with_itself_is_a_simultaneous_open(void **state)
     struct tcp_conn *c;
     uint8_t got[8];
 
-    assert_int_equal(tcp_open(&x->s, &c), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
     assert_int_equal(tcp_bind(c, 4000), 0);
     assert_int_equal(tcp_connect(c, LO, 4000), 0);
     for (unsigned i = 0; i < 6; i++) {
@@ -292,12 +292,12 @@ static void a_port_is_never_picked_that_is_the_far_ends_own(void **state)
     struct tcp_conn *c;
     uint16_t base;
 
-    assert_int_equal(tcp_open(&x->s, &c), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
     assert_int_equal(tcp_connect(c, LO, 5000), 0);
     base = c->local_port;
     tcp_close(c);
-    x->s.tcp_next_port = (uint16_t)(x->s.tcp_next_port + 5000 - base - 1); /* 5000 would be next */
-    assert_int_equal(tcp_open(&x->s, &c), 0);
+    x->s.tcp.next_port = (uint16_t)(x->s.tcp.next_port + 5000 - base - 1); /* 5000 would be next */
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
     assert_int_equal(tcp_connect(c, LO, 5000), 0);
     assert_int_equal(c->local_port, 5001);
     tcp_close(c);
@@ -364,7 +364,7 @@ static void an_icmp_error_from_the_wire_cannot_end_what_is_on_lo(void **state)
         poll_again(x);
         poll_again(x);
         assert_int_equal(dgram_error(d), ERR_REFUSED); /* our own answer can */
-        x->s.drops[DROP_UDP_PORT] = x->s.drops_total = 0;
+        x->s.net.drops[DROP_UDP_PORT] = x->s.net.drops_total = 0;
     }
     dgram_close(d);
 }
@@ -387,16 +387,19 @@ static void a_dhcp_server_that_has_our_address_is_renewed_to_nobody(void **state
     struct stack_test *x = *state;
 
     x->s.dhcp.state = DHCP_BOUND;
-    x->s.dhcp.lease = (struct dhcp_lease){
-        .addr = OWN, .mask = x->s.mask, .gateway = x->s.gateway, .dns = x->s.dns, .server = OWN};
-    x->s.dhcp.timer_ns = x->s.now_ns;
-    x->s.dhcp.t2_ns = x->s.dhcp.expiry_ns = x->s.now_ns + 1000 * NS_PER_S;
+    x->s.dhcp.lease = (struct dhcp_lease){.addr = OWN,
+                                          .mask = x->s.net.mask,
+                                          .gateway = x->s.net.gateway,
+                                          .dns = x->s.net.dns,
+                                          .server = OWN};
+    x->s.dhcp.timer_ns = x->s.net.now_ns;
+    x->s.dhcp.t2_ns = x->s.dhcp.expiry_ns = x->s.net.now_ns + 1000 * NS_PER_S;
     run(x);
     assert_int_equal(x->s.dhcp.state, DHCP_RENEWING);
     expect_quiet(x);
     assert_int_equal(x->s.loopback.count, 1);
     poll_again(x);
-    assert_int_equal(x->s.drops[DROP_UDP_PORT], 1);
+    assert_int_equal(x->s.net.drops[DROP_UDP_PORT], 1);
     poll_again(x);
 }
 
@@ -405,13 +408,13 @@ static void an_address_that_is_a_net_of_its_own_is_no_broadcast(void **state)
     struct stack_test *x = *state;
 
     stack_set_address(&x->s, OWN, 0xffffffff, 0, 0);
-    assert_false(ipv4_is_broadcast(&x->s, OWN));
+    assert_false(ipv4_is_broadcast(&x->s.net, OWN));
     stack_set_address(&x->s, OWN, 0xfffffffe, 0, 0); /* RFC 3021 */
-    assert_false(ipv4_is_broadcast(&x->s, OWN) || ipv4_is_broadcast(&x->s, OWN - 1));
+    assert_false(ipv4_is_broadcast(&x->s.net, OWN) || ipv4_is_broadcast(&x->s.net, OWN - 1));
     stack_set_address(&x->s, OWN, 0xfffffffc, 0, 0);
-    assert_true(ipv4_is_broadcast(&x->s, OWN) && ipv4_is_broadcast(&x->s, OWN - 3));
-    assert_true(ipv4_is_destination(&x->s, LO));
-    assert_false(ipv4_is_destination(&x->s, IPV4(224, 0, 0, 1)));
+    assert_true(ipv4_is_broadcast(&x->s.net, OWN) && ipv4_is_broadcast(&x->s.net, OWN - 3));
+    assert_true(ipv4_is_destination(&x->s.net, LO));
+    assert_false(ipv4_is_destination(&x->s.net, IPV4(224, 0, 0, 1)));
 }
 
 int main(void)

@@ -42,9 +42,9 @@ static void datagram(struct stack_test *x)
     struct dgram_socket *d;
     size_t max = x->dev.mtu - 28u;
 
-    assert_int_equal(dgram_open(&x->s, false, &d), 0);
-    dgram_bind(&x->s, d, 1000);
-    dgram_send(&x->s, d, dgram_begin(&x->s, PEER), max, PEER, 99);
+    assert_int_equal(dgram_open(&x->s.dgrams, false, &d), 0);
+    dgram_bind(d, 1000);
+    dgram_send(d, dgram_begin(&x->s.dgrams, PEER), max, PEER, 99);
     fits(x, 1);
     assert_int_equal(x->sent[0].len, x->dev.mtu + 14u);
     dgram_close(d);
@@ -56,7 +56,7 @@ static void segments(struct stack_test *x)
     static const uint8_t bytes[3000];
     struct tcp_conn *c;
 
-    assert_int_equal(tcp_open(&x->s, &c), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
     assert_int_equal(tcp_connect(c, PEER, x->peer_port), 0);
     run(x);
 

@@ -213,32 +213,32 @@ static void a_seed_changes_ports_ids_and_sequence_numbers(void **state)
 {
     struct stack_test *t = *state;
     static const uint8_t seed[STACK_SEED_SIZE] = {1, [8] = 2, [16] = 3, [24] = 4};
-    struct rng without = t->s.rng;
-    uint64_t key[2] = {t->s.isn_key[0], t->s.isn_key[1]};
+    struct rng without = t->s.net.rng;
+    uint64_t key[2] = {t->s.net.key[0], t->s.net.key[1]};
 
     stack_seed(&t->s, seed);
     rng_next(&without);
     rng_next(&without);
-    assert_int_equal(t->s.rng.counter, without.counter);
-    assert_int_not_equal(rng_next(&t->s.rng), rng_next(&without));
-    assert_int_equal(t->s.isn_key[0], key[0] ^ 3);
-    assert_int_equal(t->s.isn_key[1], key[1] ^ 4);
+    assert_int_equal(t->s.net.rng.counter, without.counter);
+    assert_int_not_equal(rng_next(&t->s.net.rng), rng_next(&without));
+    assert_int_equal(t->s.net.key[0], key[0] ^ 3);
+    assert_int_equal(t->s.net.key[1], key[1] ^ 4);
 }
 
 static void the_key_of_sequence_numbers_stays_while_a_connection_lives(void **state)
 {
     struct stack_test *t = *state;
     static const uint8_t seed[STACK_SEED_SIZE] = {1, [16] = 3, [24] = 4};
-    uint64_t key = t->s.isn_key[0], ports = t->s.rng.key[0];
+    uint64_t key = t->s.net.key[0], ports = t->s.net.rng.key[0];
 
-    t->s.tcp[5].state = TCP_TIME_WAIT;
+    t->s.tcp.conn[5].state = TCP_TIME_WAIT;
     stack_seed(&t->s, seed);
-    assert_int_equal(t->s.isn_key[0], key);
-    assert_int_equal(t->s.rng.key[0], ports ^ 1);
-    t->s.tcp[5].state = TCP_LISTEN;
+    assert_int_equal(t->s.net.key[0], key);
+    assert_int_equal(t->s.net.rng.key[0], ports ^ 1);
+    t->s.tcp.conn[5].state = TCP_LISTEN;
     stack_seed(&t->s, seed);
-    assert_int_equal(t->s.isn_key[0], key ^ 3);
-    t->s.tcp[5].state = TCP_CLOSED;
+    assert_int_equal(t->s.net.key[0], key ^ 3);
+    t->s.tcp.conn[5].state = TCP_CLOSED;
 }
 
 #define T(test) cmocka_unit_test_setup_teardown(test, rng_setup, teardown)

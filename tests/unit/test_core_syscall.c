@@ -63,7 +63,7 @@ static int machine_setup(void **state)
     m->t->state = TASK_RUNNABLE;
     fd_open_console(m->t);
     at_ms(m->net, 0);
-    m->k->now_ns = m->net->s.now_ns;
+    m->k->now_ns = m->net->s.net.now_ns;
     *state = m;
     return 0;
 }
@@ -366,11 +366,11 @@ static void netinfo_is_what_the_stack_knows(void **state)
     struct stack *s = &m->net->s;
     struct netinfo info;
 
-    s->dns = IPV4(10, 0, 2, 3);
-    s->drops_total = 7;
+    s->net.dns = IPV4(10, 0, 2, 3);
+    s->net.drops_total = 7;
     m->net->dev.frames_rx = 5;
     m->net->dev.frames_tx = 6;
-    s->dhcp.expiry_ns = s->now_ns + 61 * NS_PER_S - 1;
+    s->dhcp.expiry_ns = s->net.now_ns + 61 * NS_PER_S - 1;
     assert_int_equal(call(m, SYS_NETINFO, PAGE_AT, 0, 0, 0), 0);
     memcpy(&info, page, sizeof(info));
     assert_int_equal(info.addr, OWN);

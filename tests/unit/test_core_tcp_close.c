@@ -29,7 +29,7 @@ static void we_close_first_and_wait_two_msl(void **state)
     assert_int_equal(c->state, TCP_TIME_WAIT);
     run_at_ms(x, 110000);
     assert_int_equal(c->state, TCP_CLOSED);
-    assert_true(tcp_idle(&x->s));
+    assert_true(tcp_idle(&x->s.tcp));
 }
 
 static void the_peer_closes_first_and_we_finish_sending(void **state)
@@ -52,7 +52,7 @@ static void the_peer_closes_first_and_we_finish_sending(void **state)
     seg_in(x, TCP_ACK, 5, 5, 1000, 0, 0);
     assert_int_equal(c->state, TCP_LAST_ACK); /* the FIN is not acknowledged yet */
     seg_in(x, TCP_ACK, 5, 6, 1000, 0, 0);
-    assert_true(tcp_idle(&x->s));
+    assert_true(tcp_idle(&x->s.tcp));
 }
 
 static void both_close_at_once(void **state)
@@ -102,7 +102,7 @@ static void a_lost_fin_is_sent_again(void **state)
     assert_int_equal(c->state, TCP_FIN_WAIT_2);
     tcp_close(c);
     run_at_ms(x, 61001); /* no program waits for the peer's FIN */
-    assert_true(tcp_idle(&x->s));
+    assert_true(tcp_idle(&x->s.tcp));
 }
 
 static void a_fin_behind_a_gap_waits_for_the_gap(void **state)
@@ -133,7 +133,7 @@ static void closing_with_unread_data_or_getting_data_afterwards_resets(void **st
     seg_in(x, TCP_ACK, 1, 1, 1000, "unread", 6);
     tcp_close(c);
     expect_seg(x, TCP_RST | TCP_ACK, 1, 7, 0);
-    assert_true(tcp_idle(&x->s));
+    assert_true(tcp_idle(&x->s.tcp));
 
     c = connected(x, 1000);
     tcp_close(c);
@@ -141,7 +141,7 @@ static void closing_with_unread_data_or_getting_data_afterwards_resets(void **st
     expect_seg(x, TCP_FIN | TCP_ACK, 1, 1, 0);
     seg_in(x, TCP_ACK, 1, 2, 1000, "late", 4);
     expect_seg(x, TCP_RST | TCP_ACK, 2, 1, 0);
-    assert_true(tcp_idle(&x->s));
+    assert_true(tcp_idle(&x->s.tcp));
 }
 
 static void the_peer_reset_is_told_to_the_reader_after_the_data(void **state)

@@ -33,7 +33,7 @@ static void five_segments_in_every_order_give_the_same_stream(void **state)
         run(x);
         at += 20;
         assert_int_equal(c->rcv_nxt - x->peer_iss, at);
-        assert_int_equal(c->ooo_count, 0);
+        assert_int_equal(c->ooo.count, 0);
         assert_int_equal(read_bytes(c, buf, 100), 20);
         assert_memory_equal(buf, "0123456789abcdefghij", 20);
     }
@@ -62,8 +62,8 @@ static void out_of_order_runs_are_bounded_and_the_farthest_is_forgotten(void **s
 
     for (uint32_t i = 0; i < 1000; i++)
         seg_in(x, TCP_ACK, 3 + 2 * i, 1, 1000, "x", 1);
-    assert_int_equal(c->ooo_count, TCP_OOO_MAX);
-    assert_int_equal(c->ooo[TCP_OOO_MAX - 1].start - x->peer_iss, 3 + 2 * (TCP_OOO_MAX - 1));
+    assert_int_equal(c->ooo.count, TCP_OOO_MAX);
+    assert_int_equal(c->ooo.range[TCP_OOO_MAX - 1].start - x->peer_iss, 3 + 2 * (TCP_OOO_MAX - 1));
     run(x);
     for (uint32_t i = 0; i < 1000; i++) /* a duplicate ACK for each: RFC 5681 section 4.2 */
         expect_seg(x, TCP_ACK, 1, 1, 0);
@@ -270,7 +270,7 @@ static void three_duplicate_acks_resend_at_once_and_partial_acks_the_next_hole(v
     struct stack_test *x = *state;
     struct tcp_conn *c = connected(x, 65535);
 
-    c->cwnd = 20 * 1460;
+    c->cc.cwnd = 20 * 1460;
     write_bytes(c, bytes, 10 * 1460);
     run(x);
     for (unsigned i = 0; i < 10; i++)
@@ -284,15 +284,15 @@ static void three_duplicate_acks_resend_at_once_and_partial_acks_the_next_hole(v
     seg_in(x, TCP_ACK, 1, 1461, 65535, 0, 0);
     run(x);
     expect_seg(x, TCP_ACK, 1461, 1, 1460);
-    assert_int_equal(c->ssthresh, 9 * 1460 / 2);
-    assert_int_equal(c->cwnd, c->ssthresh + 3 * 1460);
+    assert_int_equal(c->cc.ssthresh, 9 * 1460 / 2);
+    assert_int_equal(c->cc.cwnd, c->cc.ssthresh + 3 * 1460);
     seg_in(x, TCP_ACK, 1, 1 + 4 * 1460, 65535, 0, 0); /* partial */
     run(x);
     expect_seg(x, TCP_ACK, 1 + 4 * 1460, 1, 1460);
-    assert_true(c->recovering);
+    assert_true(c->cc.recovering);
     seg_in(x, TCP_ACK, 1, 1 + 10 * 1460, 65535, 0, 0);
-    assert_false(c->recovering);
-    assert_true(c->cwnd <= c->ssthresh);
+    assert_false(c->cc.recovering);
+    assert_true(c->cc.cwnd <= c->cc.ssthresh);
     run(x);
     expect_quiet(x);
     tcp_close(c);

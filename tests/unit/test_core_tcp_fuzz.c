@@ -57,9 +57,9 @@ static uint32_t draw_seq(const struct tcp_conn *c)
     case 1:
         return near(c->irs);
     case 2:
-        return near(c->ooo_count ? c->ooo[draw(c->ooo_count)].start : c->rcv_read);
+        return near(c->ooo.count ? c->ooo.range[draw(c->ooo.count)].start : c->rcv_read);
     case 3:
-        return near(c->ooo_count ? c->ooo[draw(c->ooo_count)].end : c->fin_seq);
+        return near(c->ooo.count ? c->ooo.range[draw(c->ooo.count)].end : c->fin_seq);
     case 4:
         return c->rcv_nxt + draw(70000) - 3000;
     case 5:
@@ -232,7 +232,7 @@ static void open_something(void)
 {
     struct tcp_conn *c;
 
-    if (tcp_open(&watch.x->s, &c))
+    if (tcp_open(&watch.x->s.tcp, &c))
         return;
     watch_blocks();
     if (draw(2))
@@ -289,7 +289,7 @@ static void call_something(struct tcp_conn *c)
 static void pass_time(void)
 {
     struct stack *s = &watch.x->s;
-    uint64_t at = tcp_deadline(s);
+    uint64_t at = tcp_deadline(&s->tcp);
 
     switch (draw(8)) {
     case 0:
@@ -318,7 +318,7 @@ static void chaos(void)
     unsigned steps = 100 + draw(900), crowd = 1 + draw(TCP_CONNS);
 
     for (unsigned i = 0; i < steps; i++) {
-        struct tcp_conn *c = &s->tcp[draw(crowd)];
+        struct tcp_conn *c = &s->tcp.conn[draw(crowd)];
         unsigned what = draw(100);
 
         if (what < 65 && c->state != TCP_CLOSED)
@@ -346,8 +346,8 @@ static void silence(uint64_t limit_ns)
     uint64_t end_ns = watch.now_ns + limit_ns;
 
     watch_run();
-    while (tcp_deadline(&watch.x->s) <= end_ns) {
-        watch_at(tcp_deadline(&watch.x->s));
+    while (tcp_deadline(&watch.x->s.tcp) <= end_ns) {
+        watch_at(tcp_deadline(&watch.x->s.tcp));
         watch.x->room = ROOM_ALWAYS;
         watch_run();
     }
@@ -360,9 +360,10 @@ static void all_is_back(void)
     const struct stack *s = &watch.x->s;
 
     for (unsigned i = 0; i < TCP_CONNS; i++)
-        must(s->tcp[i].state == TCP_CLOSED && !s->tcp[i].owned, "a connection was not given back");
+        must(s->tcp.conn[i].state == TCP_CLOSED && !s->tcp.conn[i].owned,
+             "a connection was not given back");
     must(watch.x->lent == 0, "a frame was not given back");
-    must(tcp_deadline(s) == DEADLINE_NEVER, "a timer of nothing");
+    must(tcp_deadline(&s->tcp) == DEADLINE_NEVER, "a timer of nothing");
 }
 
 static void close_all(void)
@@ -370,8 +371,8 @@ static void close_all(void)
     struct stack *s = &watch.x->s;
 
     for (unsigned i = 0; i < TCP_CONNS; i++)
-        if (s->tcp[i].owned)
-            tcp_close(&s->tcp[i]);
+        if (s->tcp.conn[i].owned)
+            tcp_close(&s->tcp.conn[i]);
     watch_blocks();
 }
 
@@ -452,7 +453,7 @@ static void good_peer_is_served(void)
     good = (struct good_peer){.port = 80, .iss = draw_iss()};
     good.next = good.una = good.iss;
     watch.on_frame = good_frame;
-    must(tcp_open(&watch.x->s, we_open ? &c : &listener) == 0, "no block for a new connection");
+    must(tcp_open(&watch.x->s.tcp, we_open ? &c : &listener) == 0, "no block for a new connection");
     if (we_open) {
         must(tcp_connect(c, PEER, good.port) == 0, "connect failed");
         good.own_port = c->local_port;

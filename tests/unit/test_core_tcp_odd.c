@@ -180,7 +180,7 @@ static void duplicates_of_the_ack_that_ends_a_timeout_resend_nothing(void **stat
         seg_in(x, TCP_ACK, 1, 1 + 3 * 1460, 65535, 0, 0);
     run(x);
     expect_quiet(x);
-    assert_false(c->recovering);
+    assert_false(c->cc.recovering);
     tcp_abort(c, ERR_RESET);
     tcp_close(c);
 }
@@ -192,7 +192,7 @@ static struct tcp_conn *flooded(struct stack_test *x, unsigned backlog)
     struct tcp_conn *l;
 
     at_ms(x, 0);
-    tcp_open(&x->s, &l);
+    tcp_open(&x->s.tcp, &l);
     tcp_bind(l, 7);
     tcp_listen(l, backlog);
     x->own_port = 7;
@@ -226,7 +226,7 @@ static void a_syn_flood_keeps_no_good_client_out(void **state)
     unsigned used = 0;
 
     for (unsigned i = 0; i < TCP_CONNS; i++)
-        used += x->s.tcp[i].state != TCP_CLOSED;
+        used += x->s.tcp.conn[i].state != TCP_CLOSED;
     assert_int_equal(used, 5);
     cookie(x, 40000);
     seg_in(x, TCP_ACK, 1, 1, 65535, "hello", 5); /* its bare ACK was lost */
@@ -297,16 +297,16 @@ static void half_open_connections_make_room_for_our_own(void **state)
     unsigned n = 0;
 
     l[0] = flooded(x, 8);
-    tcp_open(&x->s, &l[1]);
+    tcp_open(&x->s.tcp, &l[1]);
     tcp_bind(l[1], 8);
     tcp_listen(l[1], 8);
     x->own_port = 8;
     for (x->peer_port = 1000; x->peer_port < 1010; x->peer_port++)
         seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0);
     for (unsigned i = 0; i < TCP_CONNS; i++)
-        n += x->s.tcp[i].state != TCP_CLOSED;
+        n += x->s.tcp.conn[i].state != TCP_CLOSED;
     assert_int_equal(n, TCP_CONNS);
-    assert_int_equal(tcp_open(&x->s, &c), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
     tcp_close(c);
     tcp_close(l[0]);
     tcp_close(l[1]);
@@ -330,7 +330,7 @@ static void closed_connections_make_room_for_new_ones(void **state)
     assert_int_equal(first->state, TCP_FIN_WAIT_1);
     run(x);
     x->read = x->sent_count;
-    assert_int_equal(tcp_open(&x->s, &c), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
     assert_ptr_equal(c, first);
     d = next_sent(x);
     assert_int_equal(d.tcp_flags, TCP_RST | TCP_ACK);
@@ -390,7 +390,7 @@ static void a_path_that_takes_less_gets_smaller_segments(void **state)
     seg_in(x, TCP_ACK, 1, 2921, 65535, 0, 0);
     run_at_ms(x, 5000);
     assert_int_equal(c->state, TCP_ESTABLISHED);
-    assert_int_equal(c->cwnd, 3 * 1460 + 936); /* nothing was lost */
+    assert_int_equal(c->cc.cwnd, 3 * 1460 + 936); /* nothing was lost */
     tcp_abort(c, ERR_RESET);
     tcp_close(c);
 }
@@ -406,8 +406,8 @@ static void duplicates_without_end_grow_the_window_to_its_limit(void **state)
     run(x);
     for (unsigned i = 0; i < 200; i++)
         seg_in(x, TCP_ACK, 1, 1, 65535, 0, 0);
-    assert_true(c->recovering);
-    assert_int_equal(c->cwnd, TCP_CWND_MAX);
+    assert_true(c->cc.recovering);
+    assert_int_equal(c->cc.cwnd, TCP_CWND_MAX);
     tcp_abort(c, ERR_RESET);
     tcp_close(c);
 }
@@ -484,7 +484,7 @@ static void closing_with_unread_data_in_fin_wait_2_resets(void **state)
     assert_int_equal(c->state, TCP_FIN_WAIT_2);
     tcp_close(c);
     expect_seg(x, TCP_RST | TCP_ACK, 2, 7, 0);
-    assert_true(tcp_idle(&x->s));
+    assert_true(tcp_idle(&x->s.tcp));
 }
 
 /* RFC 9293 MAY-2: a newer SYN opens the next connection, whose numbers are above the old ones. */

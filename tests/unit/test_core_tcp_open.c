@@ -17,7 +17,7 @@ static void syn_is_sent_again_after_1_3_7_seconds_and_given_up_after_three_minut
     struct tcp_conn *c;
 
     at_ms(x, 0);
-    tcp_open(&x->s, &c);
+    tcp_open(&x->s.tcp, &c);
     tcp_connect(c, PEER, 80);
     for (unsigned i = 0; i < 8; i++) {
         if (i) {
@@ -88,7 +88,7 @@ static void a_peer_without_mss_option_gets_536_and_others_what_they_said(void **
         uint8_t frame[200];
 
         at_ms(x, 0);
-        tcp_open(&x->s, &c);
+        tcp_open(&x->s.tcp, &c);
         tcp_connect(c, PEER, 80);
         run(x);
         d = next_sent(x);
@@ -115,7 +115,7 @@ static void a_listener_accepts_and_its_lost_ack_is_made_up_by_data(void **state)
     uint8_t buf[10];
 
     at_ms(x, 0);
-    tcp_open(&x->s, &l);
+    tcp_open(&x->s.tcp, &l);
     tcp_bind(l, 7);
     tcp_listen(l, 1);
     x->own_port = 7;
@@ -141,7 +141,7 @@ static void an_ack_with_the_number_of_the_syn_opens_nothing(void **state)
     struct tcp_conn *l, *c;
 
     at_ms(x, 0);
-    tcp_open(&x->s, &l);
+    tcp_open(&x->s.tcp, &l);
     tcp_bind(l, 7);
     tcp_listen(l, 1);
     x->own_port = 7;
@@ -170,14 +170,16 @@ static void initial_numbers_differ_between_ports_and_addresses(void **state)
 
     at_ms(x, 0);
     for (unsigned i = 0; i < 4; i++) {
-        tcp_conn_init(&x->s.tcp[0], &x->s, 0, x->s.tcp[0].rcv_buf, x->s.tcp[0].snd_buf);
-        x->s.tcp[0].local_port = pair[i].own;
-        tcp_connect(&x->s.tcp[0], pair[i].addr, pair[i].to);
-        seen[i] = x->s.tcp[0].iss;
+        tcp_conn_init(&x->s.tcp.conn[0], &x->s.tcp, 0, x->s.tcp.conn[0].rcv_buf,
+                      x->s.tcp.conn[0].snd_buf);
+        x->s.tcp.conn[0].local_port = pair[i].own;
+        tcp_connect(&x->s.tcp.conn[0], pair[i].addr, pair[i].to);
+        seen[i] = x->s.tcp.conn[0].iss;
         for (unsigned j = 0; j < i; j++) /* by more than a few ticks, as 1 in a million is not */
             assert_true(seen[i] - seen[j] + 1000 > 2000);
     }
-    tcp_conn_init(&x->s.tcp[0], &x->s, 0, x->s.tcp[0].rcv_buf, x->s.tcp[0].snd_buf);
+    tcp_conn_init(&x->s.tcp.conn[0], &x->s.tcp, 0, x->s.tcp.conn[0].rcv_buf,
+                  x->s.tcp.conn[0].snd_buf);
 }
 
 static void initial_numbers_grow_for_one_pair_and_differ_between_keys(void **state)
@@ -188,20 +190,22 @@ static void initial_numbers_grow_for_one_pair_and_differ_between_keys(void **sta
     for (unsigned key = 0; key < 2; key++) {
         uint32_t last = 0;
 
-        x->s.isn_key[0] += key;
+        x->s.net.key[0] += key;
         for (unsigned i = 0; i < 100; i++) {
             at_ms(x, i);
-            tcp_conn_init(&x->s.tcp[0], &x->s, 0, x->s.tcp[0].rcv_buf, x->s.tcp[0].snd_buf);
-            x->s.tcp[0].local_port = 1234;
-            tcp_connect(&x->s.tcp[0], PEER, 80);
+            tcp_conn_init(&x->s.tcp.conn[0], &x->s.tcp, 0, x->s.tcp.conn[0].rcv_buf,
+                          x->s.tcp.conn[0].snd_buf);
+            x->s.tcp.conn[0].local_port = 1234;
+            tcp_connect(&x->s.tcp.conn[0], PEER, 80);
             if (i)
-                assert_int_equal(x->s.tcp[0].iss - last, 250); /* a tick every 4 us */
-            last = x->s.tcp[0].iss;
+                assert_int_equal(x->s.tcp.conn[0].iss - last, 250); /* a tick every 4 us */
+            last = x->s.tcp.conn[0].iss;
         }
         seen[key] = last;
     }
     assert_int_not_equal(seen[0], seen[1]);
-    tcp_conn_init(&x->s.tcp[0], &x->s, 0, x->s.tcp[0].rcv_buf, x->s.tcp[0].snd_buf);
+    tcp_conn_init(&x->s.tcp.conn[0], &x->s.tcp, 0, x->s.tcp.conn[0].rcv_buf,
+                  x->s.tcp.conn[0].snd_buf);
 }
 
 static void the_backlog_bounds_half_open_connections(void **state)
@@ -210,7 +214,7 @@ static void the_backlog_bounds_half_open_connections(void **state)
     struct tcp_conn *l, *c;
 
     at_ms(x, 0);
-    tcp_open(&x->s, &l);
+    tcp_open(&x->s.tcp, &l);
     tcp_bind(l, 7);
     tcp_listen(l, 2);
     x->own_port = 7;
@@ -219,14 +223,14 @@ static void the_backlog_bounds_half_open_connections(void **state)
     run(x);
     assert_int_equal(x->sent_count - x->read, 10); /* eight of them cookies: nothing is kept */
     for (unsigned i = 0; i < 3; i++)
-        assert_true(x->s.tcp[i].state == (i ? TCP_SYN_RECEIVED : TCP_LISTEN));
-    assert_int_equal(x->s.tcp[3].state, TCP_CLOSED);
+        assert_true(x->s.tcp.conn[i].state == (i ? TCP_SYN_RECEIVED : TCP_LISTEN));
+    assert_int_equal(x->s.tcp.conn[3].state, TCP_CLOSED);
     x->read = x->sent_count;
     tcp_close(l); /* resets its children */
     assert_int_equal(next_sent(x).tcp_flags & TCP_RST, TCP_RST);
     assert_int_equal(next_sent(x).tcp_flags & TCP_RST, TCP_RST);
-    assert_true(tcp_idle(&x->s));
-    assert_int_equal(tcp_open(&x->s, &c), 0);
+    assert_true(tcp_idle(&x->s.tcp));
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
     assert_int_equal(tcp_bind(c, 7), 0);
     tcp_close(c);
 }
@@ -259,7 +263,7 @@ static void resets_for_closed_ports_are_ten_at_once_and_a_hundred_a_second(void 
     for (uint32_t i = 0; i < 50; i++)
         seg_in(x, TCP_SYN, i, 0, 100, 0, 0);
     assert_int_equal(x->sent_count, 10);
-    assert_int_equal(x->s.drops[DROP_TCP_LIMIT], 40);
+    assert_int_equal(x->s.net.drops[DROP_TCP_LIMIT], 40);
     for (uint64_t ms = 1; ms <= 1000; ms++) { /* a flood of a thousand a second */
         at_ms(x, ms);
         seg_in(x, TCP_SYN, 0, 0, 100, 0, 0);
@@ -296,15 +300,15 @@ static void the_table_is_bounded_and_gives_up_the_oldest_time_wait(void **state)
 
     at_ms(x, 0);
     for (unsigned i = 0; i < TCP_CONNS; i++)
-        assert_int_equal(tcp_open(&x->s, &c[i]), 0);
-    assert_int_equal(tcp_open(&x->s, &c[TCP_CONNS]), ERR_NFILE);
+        assert_int_equal(tcp_open(&x->s.tcp, &c[i]), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &c[TCP_CONNS]), ERR_NFILE);
     c[3]->owned = false;
     c[3]->state = TCP_TIME_WAIT;
-    assert_int_equal(tcp_open(&x->s, &c[TCP_CONNS]), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &c[TCP_CONNS]), 0);
     assert_ptr_equal(c[TCP_CONNS], c[3]);
     for (unsigned i = 0; i < TCP_CONNS; i++)
         tcp_close(c[i]);
-    assert_true(tcp_idle(&x->s));
+    assert_true(tcp_idle(&x->s.tcp));
 }
 
 static void wrong_socket_calls_are_errors(void **state)
@@ -315,7 +319,7 @@ static void wrong_socket_calls_are_errors(void **state)
     uint8_t *to;
 
     at_ms(x, 0);
-    tcp_open(&x->s, &c);
+    tcp_open(&x->s.tcp, &c);
     assert_int_equal(tcp_listen(c, 1), ERR_INVAL); /* not bound */
     assert_int_equal(tcp_accept(c, &child), ERR_INVAL);
     assert_int_equal(tcp_shutdown(c), ERR_NOTCONN);
@@ -327,7 +331,7 @@ static void wrong_socket_calls_are_errors(void **state)
     assert_int_equal(tcp_connect(c, PEER, 0), ERR_ADDR);
     assert_int_equal(tcp_bind(c, 7), 0);
     assert_int_equal(tcp_bind(c, 8), ERR_INVAL);
-    tcp_open(&x->s, &d);
+    tcp_open(&x->s.tcp, &d);
     assert_int_equal(tcp_bind(d, 7), ERR_INUSE);
     assert_int_equal(tcp_bind(d, 0), 0);
     assert_int_equal(tcp_listen(c, 1), 0);

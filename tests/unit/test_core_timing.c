@@ -19,7 +19,7 @@ static struct tcp_conn *opened(struct stack_test *x, uint64_t rtt_ms, uint16_t m
     struct decoded d = {0};
 
     at_ms(x, 0);
-    assert_int_equal(tcp_open(&x->s, &c), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
     assert_int_equal(tcp_connect(c, PEER, 80), 0);
     run(x);
     if (rtt_ms > 1000)
@@ -68,7 +68,7 @@ static void the_timer_is_srtt_and_four_times_its_variation(void **state)
     write_bytes(c, bytes, 5); /* SRTT 800, RTTVAR 400: 2400 */
     run(x);
     expect_seg(x, TCP_ACK, 1, 1, 5);
-    assert_true(tcp_deadline(&x->s) == x->start_ns + 3200 * NS_PER_MS);
+    assert_true(tcp_deadline(&x->s.tcp) == x->start_ns + 3200 * NS_PER_MS);
     at_ms(x, 1200); /* 400: RTTVAR 3/4 400 + 1/4 400, SRTT 7/8 800 + 1/8 400: 750 + 1600 */
     seg_in(x, TCP_ACK, 1, 6, 65535, 0, 0);
     assert_true(c->srtt_ns == 750 * NS_PER_MS && c->rttvar_ns == 400 * NS_PER_MS);
@@ -148,23 +148,23 @@ static void each_ack_adds_a_segment_until_the_threshold(void **state)
         run(x);
         assert_int_equal(segments(x), 2);
     }
-    assert_int_equal(c->cwnd, 10000);
+    assert_int_equal(c->cc.cwnd, 10000);
     stack_begin(&x->s, c->rto_at_ns); /* RFC 5681 (4): half of what is in flight */
     run(x);
     assert_int_equal(segments(x), 1);
-    assert_int_equal(c->ssthresh, 5000);
-    assert_int_equal(c->cwnd, 1000);
+    assert_int_equal(c->cc.ssthresh, 5000);
+    assert_int_equal(c->cc.cwnd, 1000);
     for (unsigned i = 2; i <= 5; i++) {
         acked += 1000;
         seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
-        assert_int_equal(c->cwnd, i * 1000);
+        assert_int_equal(c->cc.cwnd, i * 1000);
     }
     for (unsigned i = 0; i < 5; i++) { /* from there by one segment for each window of bytes */
-        assert_int_equal(c->cwnd, 5000);
+        assert_int_equal(c->cc.cwnd, 5000);
         acked += 1000;
         seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
     }
-    assert_int_equal(c->cwnd, 6000);
+    assert_int_equal(c->cc.cwnd, 6000);
     over(x, c);
 }
 
@@ -177,7 +177,7 @@ static void the_threshold_is_two_segments_at_least(void **state)
     run(x);
     stack_begin(&x->s, c->rto_at_ns);
     run(x);
-    assert_int_equal(c->ssthresh, 2000);
+    assert_int_equal(c->cc.ssthresh, 2000);
     over(x, c);
 }
 
@@ -200,24 +200,24 @@ static void the_window_of_a_fast_recovery(void **state)
         seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
     run(x);
     assert_int_equal(segments(x), 2); /* limited transmit: RFC 3042 */
-    assert_int_equal(c->cwnd, 10000);
-    assert_false(c->recovering);
+    assert_int_equal(c->cc.cwnd, 10000);
+    assert_false(c->cc.recovering);
     seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
-    assert_true(c->recovering);
-    assert_int_equal(c->ssthresh, 5000);
-    assert_int_equal(c->cwnd, 8000);
+    assert_true(c->cc.recovering);
+    assert_int_equal(c->cc.ssthresh, 5000);
+    assert_int_equal(c->cc.cwnd, 8000);
     seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
-    assert_int_equal(c->cwnd, 9000);
+    assert_int_equal(c->cc.cwnd, 9000);
     run(x);
     assert_int_equal(segments(x), 1); /* the lost one; the window is still full */
     acked += 3000;
     seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0); /* partial: what was acknowledged less, one more */
-    assert_int_equal(c->cwnd, 7000);
-    assert_true(c->recovering);
+    assert_int_equal(c->cc.cwnd, 7000);
+    assert_true(c->cc.recovering);
     run(x);
-    seg_in(x, TCP_ACK, 1, c->recover - c->iss, 65535, 0, 0); /* all of it */
-    assert_false(c->recovering);
-    assert_in_range(c->cwnd, 2000, 5000);
+    seg_in(x, TCP_ACK, 1, c->cc.recover - c->iss, 65535, 0, 0); /* all of it */
+    assert_false(c->cc.recovering);
+    assert_in_range(c->cc.cwnd, 2000, 5000);
     over(x, c);
 }
 
@@ -234,7 +234,7 @@ static void a_window_that_nobody_can_use_does_not_grow(void **state)
         acked += 1460;
         seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
     }
-    assert_int_equal(c->cwnd, 2 * TCP_SND_BUFFER);
+    assert_int_equal(c->cc.cwnd, 2 * TCP_SND_BUFFER);
     over(x, c);
 }
 
@@ -246,8 +246,8 @@ static void the_connection_that_waits_longest_makes_room(void **state)
 
     at_ms(x, 0);
     for (unsigned i = 0; i < 16; i++)
-        assert_int_equal(tcp_open(&x->s, &c[i]), 0);
-    assert_int_equal(tcp_open(&x->s, &next), ERR_NFILE);
+        assert_int_equal(tcp_open(&x->s.tcp, &c[i]), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &next), ERR_NFILE);
     for (unsigned i = 0; i < 4; i++) {
         c[5 + i]->state = TCP_TIME_WAIT;
         c[5 + i]->owned = i == 3; /* a descriptor still refers to it */
@@ -256,10 +256,10 @@ static void the_connection_that_waits_longest_makes_room(void **state)
     for (unsigned i = 0; i < 3; i++) {
         static const unsigned order[] = {6, 7, 5};
 
-        assert_int_equal(tcp_open(&x->s, &next), 0);
+        assert_int_equal(tcp_open(&x->s.tcp, &next), 0);
         assert_ptr_equal(next, c[order[i]]);
     }
-    assert_int_equal(tcp_open(&x->s, &next), ERR_NFILE);
+    assert_int_equal(tcp_open(&x->s.tcp, &next), ERR_NFILE);
     c[8]->state = TCP_CLOSED;
     for (unsigned i = 0; i < 16; i++)
         tcp_close(c[i]);

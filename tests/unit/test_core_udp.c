@@ -13,8 +13,8 @@ static void u1_u2_u3_lengths_and_checksums(void **state)
     uint8_t frame[200];
     size_t len;
 
-    dgram_open(&x->s, false, &d);
-    dgram_bind(&x->s, d, 7);
+    dgram_open(&x->s.dgrams, false, &d);
+    dgram_bind(d, 7);
     for (unsigned n = 0; n < 8; n++) {
         input(x, frame, build_ip(frame, PEER, OWN, 17, "\0\1\0\7\0\10\0\0", n));
         expect_drop(x, DROP_UDP_LENGTH);
@@ -45,17 +45,17 @@ static void a_port_is_bound_once_and_by_one_socket_of_its_kind(void **state)
     struct stack_test *x = *state;
     struct dgram_socket *a, *b, *echo;
 
-    assert_int_equal(dgram_open(&x->s, false, &a), 0);
-    assert_int_equal(dgram_open(&x->s, false, &b), 0);
-    assert_int_equal(dgram_open(&x->s, true, &echo), 0);
-    assert_int_equal(dgram_bind(&x->s, a, 1000), 0);
-    assert_int_equal(dgram_bind(&x->s, a, 1000), ERR_INVAL);
-    assert_int_equal(dgram_bind(&x->s, a, 1001), ERR_INVAL);
-    assert_int_equal(dgram_bind(&x->s, b, 1000), ERR_INUSE);
-    assert_int_equal(dgram_bind(&x->s, echo, 1000), 0);
-    assert_int_equal(dgram_connect(&x->s, b, PEER, 0), ERR_ADDR);
-    assert_int_equal(dgram_connect(&x->s, b, PEER, 1), 0);
-    assert_int_equal(dgram_connect(&x->s, echo, PEER, 0), 0);
+    assert_int_equal(dgram_open(&x->s.dgrams, false, &a), 0);
+    assert_int_equal(dgram_open(&x->s.dgrams, false, &b), 0);
+    assert_int_equal(dgram_open(&x->s.dgrams, true, &echo), 0);
+    assert_int_equal(dgram_bind(a, 1000), 0);
+    assert_int_equal(dgram_bind(a, 1000), ERR_INVAL);
+    assert_int_equal(dgram_bind(a, 1001), ERR_INVAL);
+    assert_int_equal(dgram_bind(b, 1000), ERR_INUSE);
+    assert_int_equal(dgram_bind(echo, 1000), 0);
+    assert_int_equal(dgram_connect(b, PEER, 0), ERR_ADDR);
+    assert_int_equal(dgram_connect(b, PEER, 1), 0);
+    assert_int_equal(dgram_connect(echo, PEER, 0), 0);
     dgram_close(a);
     dgram_close(b);
     dgram_close(echo);
@@ -70,17 +70,17 @@ static void u4_a_closed_port_is_answered_and_the_queue_is_bounded(void **state)
     at_ms(x, 0);
     input(x, frame, build_udp(frame, 1, 7, "data", 4));
     assert_int_equal(next_sent(x).icmp_code, 3);
-    x->s.drops_total = x->s.drops[DROP_UDP_PORT] = 0;
-    dgram_open(&x->s, false, &d);
-    assert_int_equal(dgram_bind(&x->s, d, DHCP_CLIENT_PORT), ERR_INUSE);
-    dgram_bind(&x->s, d, 7);
+    x->s.net.drops_total = x->s.net.drops[DROP_UDP_PORT] = 0;
+    dgram_open(&x->s.dgrams, false, &d);
+    assert_int_equal(dgram_bind(d, DHCP_CLIENT_PORT), ERR_INUSE);
+    dgram_bind(d, 7);
     for (unsigned i = 0; i < DGRAM_QUEUE; i++)
         input(x, frame, build_udp(frame, 1, 7, "data", 4));
     input(x, frame, build_udp(frame, 1, 7, "data", 4));
     expect_drop(x, DROP_UDP_FULL);
-    dgram_connect(&x->s, d, PEER, 2);
+    dgram_connect(d, PEER, 2);
     input(x, frame, build_udp(frame, 1, 7, "data", 4)); /* not from there */
-    assert_int_equal(x->s.drops[DROP_UDP_PORT], 1);
+    assert_int_equal(x->s.net.drops[DROP_UDP_PORT], 1);
     dgram_close(d);
 }
 
@@ -90,15 +90,15 @@ static void a_computed_checksum_of_zero_is_sent_as_ffff(void **state)
     struct dgram_socket *d;
     unsigned zero = 0;
 
-    dgram_open(&x->s, false, &d);
-    dgram_bind(&x->s, d, 1000);
+    dgram_open(&x->s.dgrams, false, &d);
+    dgram_bind(d, 1000);
     for (uint32_t i = 0; i < 65536; i++) { /* one of them sums to zero */
-        uint8_t *p = dgram_begin(&x->s, PEER);
+        uint8_t *p = dgram_begin(&x->s.dgrams, PEER);
 
         p[0] = (uint8_t)(i >> 8);
         p[1] = (uint8_t)i;
         x->sent_count = 0;
-        dgram_send(&x->s, d, p, 2, PEER, 99);
+        dgram_send(d, p, 2, PEER, 99);
         assert_false(x->sent[0].bytes[40] == 0 && x->sent[0].bytes[41] == 0);
         zero += x->sent[0].bytes[40] == 0xff && x->sent[0].bytes[41] == 0xff;
     }
@@ -114,19 +114,19 @@ static void icmp_errors_reach_the_socket_that_sent(void **state)
     struct dgram_socket *d, *e;
     uint8_t *p;
 
-    dgram_open(&x->s, false, &d);
-    dgram_bind(&x->s, d, 1000);
-    dgram_open(&x->s, true, &e);
-    dgram_bind(&x->s, e, 0);
-    p = dgram_begin(&x->s, PEER);
+    dgram_open(&x->s.dgrams, false, &d);
+    dgram_bind(d, 1000);
+    dgram_open(&x->s.dgrams, true, &e);
+    dgram_bind(e, 0);
+    p = dgram_begin(&x->s.dgrams, PEER);
     p[0] = 1;
-    dgram_send(&x->s, d, p, 1, PEER, 99);
+    dgram_send(d, p, 1, PEER, 99);
     memcpy(message + 8, x->sent[0].bytes + 14, 28);
     input(x, frame, build_icmp(frame, OWN, message, 36));
     assert_int_equal(dgram_error(d), ERR_REFUSED);
     assert_int_equal(dgram_error(d), 0);
-    p = dgram_begin(&x->s, PEER);
-    dgram_send(&x->s, e, p, 0, PEER, 1);
+    p = dgram_begin(&x->s.dgrams, PEER);
+    dgram_send(e, p, 0, PEER, 1);
     memcpy(message + 8, x->sent[1].bytes + 14, 28);
     message[0] = 11; /* time exceeded */
     input(x, frame, build_icmp(frame, OWN, message, 36));

@@ -1,0 +1,52 @@
+/*
+ * IPv4 for a host (RFC 791; RFC 1122 section 3.2.1): no options are sent, received ones are
+ * skipped, source-routed packets and fragments are dropped (docs/limits.md).
+ */
+#ifndef DRYWIRE_IPV4_H
+#define DRYWIRE_IPV4_H
+
+#include "address.h"
+#include "arp.h"
+#include "loopback.h"
+
+struct ipv4 {
+    struct net *net;
+    struct netdev *dev;        /* the wire */
+    struct arp *arp;           /* finds neighbours there */
+    struct loopback *loopback; /* lo */
+    uint16_t id;               /* of the next packet */
+};
+
+/* A received packet, header checked; borrowed. */
+struct ipv4_packet {
+    const uint8_t *header; /* header_len bytes of it, then the payload */
+    size_t header_len;
+    const uint8_t *payload;
+    size_t len; /* of the payload */
+    uint32_t src, dst;
+    uint8_t protocol;
+    bool broadcast; /* sent to more than this host, by Ethernet or by IP */
+    bool looped;    /* sent by this host over loopback */
+};
+
+/* How a packet was received: in a frame to this host only, in one to several hosts, over lo. */
+enum ipv4_way { FROM_WIRE, FROM_WIRE_GROUP, FROM_LOOPBACK };
+
+struct verdict ipv4_input(const struct ipv4 *ip, const uint8_t *packet, size_t len,
+                          enum ipv4_way way, struct ipv4_packet *out);
+
+/* The interface for packets to `dst`: frames for ipv4_output() come from its alloc(). */
+struct netdev *ipv4_route(const struct ipv4 *ip, uint32_t dst);
+
+/* True if there is a next hop to `dst`: this host, its network, or a router. */
+bool ipv4_has_route(const struct ipv4 *ip, uint32_t dst);
+
+/* A buffer for a reply to `dst`, or NULL: counted as dropped, without a retry. */
+uint8_t *ipv4_alloc_answer(struct ipv4 *ip, uint32_t dst);
+
+/* Send a frame whose IP payload is in place. `src` 0 only for DHCP. 0, or ERR_UNREACH: no route.
+ * Given in both cases. */
+int ipv4_output(struct ipv4 *ip, uint8_t *frame, uint32_t src, uint32_t dst, uint8_t protocol,
+                size_t payload_len);
+
+#endif

@@ -1,0 +1,88 @@
+/* Congestion control: see tcp_congestion.h. */
+#include "tcp_congestion.h"
+#include "../base/minmax.h"
+#include "tcp_seq.h"
+
+void tcp_congestion_init(struct tcp_congestion *cc, uint32_t iss)
+{
+    *cc = (struct tcp_congestion){.ssthresh = UINT32_MAX, .recover = iss};
+}
+
+void tcp_congestion_open(struct tcp_congestion *cc, uint32_t mss, bool syn_lost)
+{
+    unsigned segments = mss > 2190 ? 2 : mss > 1095 ? 3 : 4;
+
+    cc->cwnd = (syn_lost ? 1 : segments) * mss;
+}
+
+/* cwnd grows by what is acknowledged, however many ACKs say so: RFC 3465 sections 2.1 and 2.2; in
+ * slow start after a timeout by one segment an ACK, since one may acknowledge what arrived before.
+ */
+static void congestion_grow(struct tcp_congestion *cc, uint32_t mss, uint32_t acked, uint32_t una)
+{
+    uint32_t most = seq_lt(una, cc->recover) ? mss : 2 * mss;
+
+    if (cc->cwnd < cc->ssthresh) {
+        cc->cwnd += min_u32(acked, most);
+    } else {
+        cc->bytes_acked += acked;
+        if (cc->bytes_acked >= cc->cwnd) {
+            cc->bytes_acked -= cc->cwnd;
+            cc->cwnd += mss;
+        }
+    }
+    cc->cwnd = min_u32(cc->cwnd, TCP_CWND_MAX);
+}
+
+/* RFC 5681 section 3.1 and 3.2, RFC 6582 section 3.2. */
+bool tcp_congestion_ack(struct tcp_congestion *cc, uint32_t mss, uint32_t acked, uint32_t una,
+                        uint32_t flight)
+{
+    cc->dup_acks = 0;
+    if (cc->recovering && seq_lt(una, cc->recover)) { /* partial: the next hole */
+        cc->cwnd -= min_u32(acked, cc->cwnd);
+        if (acked >= mss || cc->cwnd < mss)
+            cc->cwnd += mss;
+        return true;
+    }
+    if (cc->recovering) {
+        cc->recovering = false;
+        cc->bytes_acked = 0;
+        cc->cwnd = min_u32(max_u32(flight, mss) + mss, cc->ssthresh);
+        if (acked <= 4 * mss)      /* so little was missing that the next duplicates mean a loss: */
+            cc->recover = una - 1; /* RFC 6582 section 4.1 */
+        return false;
+    }
+    congestion_grow(cc, mss, acked, una);
+    return false;
+}
+
+bool tcp_congestion_duplicate(struct tcp_congestion *cc, uint32_t mss, uint32_t una,
+                              uint32_t snd_max)
+{
+    if (cc->dup_acks++ == 0)
+        cc->dup_flight = snd_max - una;
+    if (cc->recovering) {
+        cc->cwnd = min_u32(cc->cwnd + mss, TCP_CWND_MAX);
+        return false;
+    }
+    if (cc->dup_acks != 3 || !seq_lt(cc->recover, una))
+        return false;
+    cc->ssthresh = max_u32(cc->dup_flight / 2, 2 * mss);
+    cc->cwnd = cc->ssthresh + 3 * mss;
+    cc->recover = snd_max;
+    cc->recovering = true;
+    return true;
+}
+
+void tcp_congestion_timeout(struct tcp_congestion *cc, uint32_t mss, uint32_t flight, bool first,
+                            uint32_t snd_max)
+{
+    if (first)
+        cc->ssthresh = max_u32(flight / 2, 2 * mss);
+    cc->cwnd = mss;
+    cc->bytes_acked = 0;
+    cc->recover = snd_max;
+    cc->recovering = false;
+    cc->dup_acks = 0;
+}
