@@ -150,13 +150,7 @@ static int qemu_verb(const struct call *call, const void *settings)
     s.qemu.program = call->program;
     s.qemu.verbose = s.form.verbose;
     s.qemu.target = s.qemu.target ? s.qemu.target : "x86_64";
-    if (!call->count) {
-        value_message(stderr,
-                      "drywire: nothing to run; name scenario files or folders, e.g. drywire qemu "
-                      "tests/scenarios/common\n");
-        return EXIT_USAGE;
-    }
-    code = paths_scenarios(&p, call->words, call->count);
+    code = paths_scenarios(&p, call->words, call->count, "qemu tests/scenarios/common");
     if (!code)
         code = qemu_check_outputs(&s, p.count);
     if (!code)

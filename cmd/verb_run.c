@@ -450,15 +450,9 @@ static int run_verb(const struct call *call, const void *settings)
     struct paths p = {0};
     int code;
 
-    if (!call->count) {
-        value_message(stderr,
-                      "drywire: nothing to run; name scenario files or folders, e.g. drywire run "
-                      "tests/scenarios\n");
-        return EXIT_USAGE;
-    }
     s.choice.seed = s.seeds.first;
     pool_prepare();
-    code = paths_scenarios(&p, call->words, call->count);
+    code = paths_scenarios(&p, call->words, call->count, "run tests/scenarios");
     if (!code)
         code = run_check_outputs(&s, p.count);
     if (!code && s.choice.guest && !(guest = guest_file_load(s.choice.guest)))

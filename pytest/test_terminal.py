@@ -147,6 +147,13 @@ def test_other_words_of_the_command_line_are_shown_too(tmp_path):
         assert code in (2, 4) and err.count("\n") == 1 and r"x\x1b[2J\xe2\x80\xae" in err, (args, err)
 
 
+@pytest.mark.parametrize("capture, role", [("dhcp/tcpdump-dhcp-rfc3004.pcap", "server"), ("icmp/zeek-5-pings.pcap", "client")])
+def test_a_flow_that_is_refused_is_shown_by_its_name(capture, role, tmp_path):
+    shutil.copy(ROOT / "tests/captures/public" / capture, tmp_path / "x\x1b[2J.pcap")
+    code, out, err = in_folder(tmp_path, "import", "--as", role, "-o", "y.scn", "--", b"x\x1b[2J.pcap")
+    assert (code, out) == (2, "") and err.startswith(r"drywire: x\x1b[2J.pcap: flow 1 is "), err
+
+
 def test_a_scenarios_words_are_shown(tmp_path):
     for line in (r'run "\x1b[31m"', r'serve "\xe2\x80\xae" 10.0.2.2:80', r'at 1s kill "a\nb"', r'expect "\x1bx: y"',
                  r'oracle off "\xff"', r'world native lease="\x1b"', r'"\x1b"'):

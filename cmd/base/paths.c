@@ -103,8 +103,14 @@ void paths_free(struct paths *p)
     free(p->path);
 }
 
-int paths_scenarios(struct paths *p, char **words, int count)
+int paths_scenarios(struct paths *p, char **words, int count, const char *example)
 {
+    if (!count) {
+        value_message(stderr,
+                      "drywire: nothing to run; name scenario files or folders, e.g. drywire %s\n",
+                      example);
+        return EXIT_USAGE;
+    }
     paths_collect(p, words, count);
     if (p->count)
         return 0;

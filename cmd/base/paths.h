@@ -19,8 +19,9 @@ struct paths {
 void paths_collect(struct paths *p, char **words, int count);
 void paths_free(struct paths *p);
 
-/* The same, with at least one file: 0, or EXIT_NOTHING after a line on stderr. */
-int paths_scenarios(struct paths *p, char **words, int count);
+/* The same, with at least one file: 0; or, after a line on stderr, EXIT_USAGE without a word
+ * (`example` is a call with one) and EXIT_NOTHING without a file. */
+int paths_scenarios(struct paths *p, char **words, int count, const char *example);
 
 /* Report a path that cannot be used, with the reason of errno: a line on `errors`, with the nearest
  * name in its folder. */

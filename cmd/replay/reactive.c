@@ -138,6 +138,16 @@ int reactive_replay(const struct capture *c, const struct replay_settings *s)
 
 /* ---- shared by all kinds ---- */
 
+int reactive_refuse(const struct replay_settings *s, size_t number, size_t len, enum role role,
+                    const char *why)
+{
+    if (s->role != role && len <= SCENARIO_MAX)
+        return 0;
+    value_message(stderr, "drywire: %s: flow %zu %s\n", s->path, number,
+                  s->role == role ? why : "is too long for a scenario");
+    return EXIT_USAGE;
+}
+
 unsigned reactive_differ(const char *what, const char *was, const char *is, const char *allowed)
 {
     if (!strcmp(was, is))

@@ -35,6 +35,12 @@ extern const struct reactive_kind reactive_tcp, reactive_dhcp, reactive_echo;
 
 /* ---- shared by all kinds ---- */
 
+/* 0, or EXIT_USAGE after a line on stderr: the settings request the role that flow `number` cannot
+ * have
+ * (`why`), or its text is too long for a scenario. */
+int reactive_refuse(const struct replay_settings *s, size_t number, size_t len, enum role role,
+                    const char *why);
+
 /* Print one difference: old and new value, and the rule that allows it; NULL: none. Returns 1 then,
  * else 0. */
 unsigned reactive_differ(const char *what, const char *was, const char *is, const char *allowed);

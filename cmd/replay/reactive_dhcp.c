@@ -25,14 +25,8 @@ static char *reactive_dhcp_text(void *import, const struct replay_settings *s, c
     (void)output;
     dhcp_import_write(im, out);
     memory_stream_close(out);
-    *code = s->role == ROLE_SERVER || *len > SCENARIO_MAX ? EXIT_USAGE : 0;
-    if (s->role == ROLE_SERVER)
-        fprintf(stderr,
-                "drywire: %s: flow %zu is DHCP; the core has no DHCP server, use --as client\n",
-                s->path, im->number);
-    else if (*code)
-        value_message(stderr, "drywire: %s: flow %zu is too long for a scenario\n", s->path,
-                      im->number);
+    *code = reactive_refuse(s, im->number, *len, ROLE_SERVER,
+                            "is DHCP; the core has no DHCP server, use --as client");
     return text;
 }
 

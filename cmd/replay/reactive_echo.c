@@ -19,15 +19,8 @@ static char *reactive_echo_text(void *import, const struct replay_settings *s, c
     (void)output;
     echo_import_write(im, out);
     memory_stream_close(out);
-    *code = s->role == ROLE_CLIENT || *len > SCENARIO_MAX ? EXIT_USAGE : 0;
-    if (s->role == ROLE_CLIENT)
-        value_message(stderr,
-                      "drywire: %s: flow %zu is a ping; the core is the host that is pinged, use "
-                      "--as server\n",
-                      s->path, im->number);
-    else if (*code)
-        value_message(stderr, "drywire: %s: flow %zu is too long for a scenario\n", s->path,
-                      im->number);
+    *code = reactive_refuse(s, im->number, *len, ROLE_CLIENT,
+                            "is a ping; the core is the host that is pinged, use --as server");
     return text;
 }
 
