@@ -259,7 +259,7 @@ $(filter $(O)/unit/test_core_%,$(UNIT:%=$(O)/unit/%)): $(O)/unit/test_core_%: \
 	$(Q)$(CC) $(BASE) -o $@ $^ -lcmocka $(UNIT_LIBS)
 
 # Another reader of devicetrees, for comparison.
-$(O)/unit/test_core_fdt $(O)/unit/test_core_fdt_damage: UNIT_LIBS := -lfdt
+$(patsubst %,$(O)/unit/test_core_%,discover fdt fdt_damage): UNIT_LIBS := -lfdt
 
 $(O)/unit/%: $(O)/tests/unit/%.o $(CORE_O) $(O)/user.o $(SIM_O)
 	$(Q)mkdir -p $(@D)

@@ -110,8 +110,6 @@ static uint8_t *net_alloc(void *ctx)
     struct virtio_net *n = ctx;
     unsigned need = virtq_descriptors(&n->tx, n->split_header ? 2 : 1);
 
-    if (n->dev.failed)
-        return 0;
     if (n->tx.free_count < need || n->tx_free_count == 0)
         tx_reclaim(n);
     if (n->dev.failed || n->tx.free_count < need || n->tx_free_count == 0) {

@@ -3,6 +3,7 @@
  * notified it returns as many bytes as the test sets. And the use of a seed by the stack.
  */
 #include "virtq_fixture.h"
+#include "../../core/kernel/kernel.h"
 #include "../../core/port/machine.h"
 #include "../../core/virtio/drivers.h"
 #include "../../core/virtio/virtio_rng.h"
@@ -225,6 +226,40 @@ static void a_seed_changes_ports_ids_and_sequence_numbers(void **state)
     assert_int_equal(t->s.net.key[1], key[1] ^ 4);
 }
 
+static bool seed_comes;
+
+static void late_check(void *ctx, uint64_t now_ns)
+{
+    (void)ctx;
+    (void)now_ns;
+}
+
+static bool late_seed(void *ctx, uint8_t seed[VIRTIO_SEED_SIZE])
+{
+    (void)ctx;
+    memset(seed, 5, VIRTIO_SEED_SIZE);
+    return seed_comes;
+}
+
+static void a_poll_takes_a_seed_that_comes_late(void **state)
+{
+    static const struct virtio_driver late = {.check = late_check, .seed = late_seed};
+    struct stack_test *t = *state;
+    struct device device = {.driver = &late};
+    struct kernel *k = calloc(1, sizeof(*k));
+
+    k->stack = t->s;
+    k->devices[0] = &device;
+    k->device_count = 1;
+    seed_comes = false;
+    devices_check(k, 0);
+    assert_int_equal(k->stack.net.key[0], t->s.net.key[0]);
+    seed_comes = true;
+    devices_check(k, 0);
+    assert_int_equal(k->stack.net.key[0], t->s.net.key[0] ^ UINT64_C(0x0505050505050505));
+    free(k);
+}
+
 static void the_key_of_sequence_numbers_stays_while_a_connection_lives(void **state)
 {
     struct stack_test *t = *state;
@@ -256,6 +291,7 @@ int main(void)
         T(while_bytes_are_missing_the_status_is_read_every_100_ms),
         T(another_device_or_no_memory_is_an_error),
         S(a_seed_changes_ports_ids_and_sequence_numbers),
+        S(a_poll_takes_a_seed_that_comes_late),
         S(the_key_of_sequence_numbers_stays_while_a_connection_lives),
     };
 

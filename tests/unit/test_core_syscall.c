@@ -6,6 +6,7 @@
 #include "../../core/kernel/kernel.h"
 #include "../../core/net/socket.h"
 #include "stack_fixture.h"
+#include <stdio.h>
 
 /* A program's memory: one page at this address. */
 #define PAGE_AT   UINT64_C(0x10000)
@@ -39,7 +40,36 @@ static int page_write(void *ctx, struct process *p, uint64_t address, const void
     return 0;
 }
 
-static const struct process_ops ops = {.user_read = page_read, .user_write = page_write};
+/* A process that faults at once; the one of machine_setup() is NULL and does nothing. */
+static struct process *const faulting = (struct process *)page;
+
+static int page_create(void *ctx, const char *const *words, unsigned count, struct process **out)
+{
+    (void)ctx;
+    (void)words;
+    (void)count;
+    *out = faulting;
+    return 0;
+}
+
+static void page_resume(void *ctx, struct process *p, int64_t result, struct process_stop *out)
+{
+    (void)ctx;
+    (void)result;
+    *out = (struct process_stop){.kind = p == faulting ? PROCESS_FAULT : PROCESS_TICK};
+}
+
+static void page_destroy(void *ctx, struct process *p)
+{
+    (void)ctx;
+    assert_ptr_equal(p, faulting);
+}
+
+static const struct process_ops ops = {.create = page_create,
+                                       .resume = page_resume,
+                                       .destroy = page_destroy,
+                                       .user_read = page_read,
+                                       .user_write = page_write};
 
 struct machine_test {
     struct stack_test *net;
@@ -170,6 +200,7 @@ static void calls_that_a_file_does_not_know_are_refused(void **state)
     put_gateway();
     assert_int_equal(call(m, SYS_SOCKET, 0, 0, 0, 0), ERR_INVAL);
     assert_int_equal(call(m, SYS_SOCKET, 4, 0, 0, 0), ERR_INVAL);
+    assert_int_equal(call(m, SYS_SOCKET, UINT64_C(1) << 32 | SOCKET_STREAM, 0, 0, 0), ERR_INVAL);
     assert_int_equal(call(m, SYS_CONNECT, FD_OUTPUT, PAGE_AT, 0, 0), ERR_NOSYS);
     assert_int_equal(call(m, SYS_LISTEN, (uint64_t)udp, 1, 0, 0), ERR_NOSYS);
     assert_int_equal(call(m, SYS_ACCEPT, (uint64_t)udp, 0, 0, 0), ERR_NOSYS);
@@ -393,6 +424,29 @@ static void netinfo_is_what_the_stack_knows(void **state)
     assert_int_equal(info.lease_left_s, 0);
 }
 
+static char last_line[200];
+
+static void keep_line(void *ctx, const char *text, size_t len)
+{
+    (void)ctx;
+    snprintf(last_line, sizeof(last_line), "%.*s", (int)len, text);
+}
+
+static void a_program_that_faults_ends_with_that_status(void **state)
+{
+    static const char *const words[] = {"wild"};
+    struct machine_test *m = *state;
+
+    m->net->f.platform.line = keep_line;
+    m->k->next_pid = 7;
+    assert_int_equal(kernel_start(m->k, words, 1), 7);
+    task_run_all(m->k);
+    assert_int_equal(ERR_FAULT, -4);
+    assert_string_equal(last_line, "kernel: faulted pid=7 program=wild status=-4");
+    assert_int_equal(kernel_kill(m->k, 7), ERR_NOENT);
+    assert_int_equal(m->t->state, TASK_RUNNABLE); /* the other one continues */
+}
+
 #define M(test) cmocka_unit_test_setup_teardown(test, machine_setup, machine_teardown)
 
 int main(void)
@@ -411,6 +465,7 @@ int main(void)
         M(without_an_address_connect_and_sendto_wait_three_minutes),
         M(poll_names_what_is_ready_and_waits_for_the_rest),
         M(netinfo_is_what_the_stack_knows),
+        M(a_program_that_faults_ends_with_that_status),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

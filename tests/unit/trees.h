@@ -181,7 +181,7 @@ static void virt_soc(struct tree *t)
 }
 
 /* The nodes and values of `qemu-system-riscv64 -M virt -m 128M`, as far as a kernel needs them. */
-static void tree_virt(struct tree *t)
+static inline void tree_virt(struct tree *t)
 {
     tree_begin(t);
     made(fdt_finish_reservemap(t->bytes));
@@ -388,7 +388,7 @@ static uint8_t *guarded(void)
     return room;
 }
 
-static const uint8_t *guard_behind(const void *blob, size_t len)
+static inline const uint8_t *guard_behind(const void *blob, size_t len)
 {
     return memcpy(guarded() + TREE_MAX - len, blob, len);
 }
