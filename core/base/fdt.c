@@ -2,9 +2,10 @@
  * The flattened devicetree: header, blocks, tokens, nodes and properties (Devicetree Specification
  * v0.4, chapter 5). Nodes are found in fdt_find.c; what properties mean is in fdt_bus.c.
  *
- * token_read() is the only reader of the structure block, fdt_string_at() and string_is() of the
- * strings: they check everything against the bounds of their block, whoever calls. An offset `at`
- * is within the structure block and below 2^31, so that sums of two stay below 2^32.
+ * token_read() and prop_read() are the only readers of the structure block, fdt_string_at() and
+ * string_is() of the strings: they check everything against the bounds of their block, whoever
+ * calls. An offset `at` is within the structure block and below 2^31, so that sums of two stay
+ * below 2^32.
  */
 #include "fdt.h"
 #include "endian.h"
@@ -66,15 +67,29 @@ static uint64_t word64(const uint8_t *p)
     return (uint64_t)word(p) << 32 | word(p + 4);
 }
 
+/* Which byte of a word has its top bit set, the first one in memory. */
+static uint32_t first_marked(uint64_t marks)
+{
+    uint32_t i = 0;
+
+    for (unsigned bits = 32; bits >= 8; bits /= 2)
+        if (!(marks << (64 - bits))) {
+            marks >>= bits;
+            i += bits / 8;
+        }
+    return i;
+}
+
 /* Length of the string at `offset` of a block, or `size` if it does not end inside. */
 static uint32_t string_len(const uint8_t *block, uint32_t size, uint32_t offset)
 {
-    uint64_t eight, bytes = UINT64_MAX / 255, i = offset;
+    uint64_t eight, zeros, bytes = UINT64_MAX / 255, i = offset;
 
     for (; size - i >= sizeof(eight); i += sizeof(eight)) {
         mem_copy(&eight, block + i, sizeof(eight));
-        if ((eight - bytes) & ~eight & bytes << 7) /* one of them is 0 */
-            break;
+        zeros = (eight - bytes) & ~eight & bytes << 7; /* exact up to the first of them */
+        if (zeros)
+            return (uint32_t)i - offset + first_marked(zeros);
     }
     for (; i < size; i++)
         if (block[i] == 0)
@@ -110,12 +125,31 @@ static bool string_is(const struct fdt *f, uint32_t offset, const char *name)
 
 /* ---- the structure block ---- */
 
-static bool prop_read(const struct fdt *f, struct token *t)
+/* The kind of the token at t->next, which moves past it and the NOPs before it: 0 at the end of the
+ * block. Inline, as prop_read() is: most tokens are properties, which every search passes. */
+static inline uint32_t kind_read(const struct fdt *f, struct token *t)
 {
-    uint32_t value = t->at + 12;
+    uint32_t kind, at = t->next;
+
+    do {
+        if (at > f->structure_size || f->structure_size - at < 4)
+            return 0;
+        kind = word(f->structure + at);
+        at += 4;
+    } while (kind == NOP);
+    t->at = at - 4;
+    t->next = at;
+    return kind;
+}
+
+/* The rest of a property whose kind is read: false if it is malformed. */
+static inline bool value_read(const struct fdt *f, struct token *t)
+{
+    uint32_t value = t->next + 8;
 
     if (value > f->structure_size)
         return false;
+    t->kind = PROP;
     t->len = word(f->structure + value - 8);
     t->string = word(f->structure + value - 4);
     if (t->len > f->structure_size - value)
@@ -125,27 +159,30 @@ static bool prop_read(const struct fdt *f, struct token *t)
     return true;
 }
 
-/* The token at `at`, NOPs skipped: false at the end of the block or if it is malformed. */
-static bool token_read(const struct fdt *f, uint32_t at, struct token *t)
+/* The token at t->next if it is a property; otherwise false, and t->next is the same. */
+static inline bool prop_read(const struct fdt *f, struct token *t)
 {
-    uint32_t kind, len;
+    struct token prop = {.next = t->next};
 
-    do {
-        if (at > f->structure_size || f->structure_size - at < 4)
-            return false;
-        kind = word(f->structure + at);
-        at += 4;
-    } while (kind == NOP);
+    if (kind_read(f, &prop) != PROP || !value_read(f, &prop))
+        return false;
+    *t = prop;
+    return true;
+}
+
+/* The token at t->next, NOPs skipped: false at the end of the block or if it is malformed. */
+static bool token_read(const struct fdt *f, struct token *t)
+{
+    uint32_t kind = kind_read(f, t), len;
+
     t->kind = (enum token_kind)kind;
-    t->at = at - 4;
-    t->next = at;
     switch (kind) {
     case PROP:
-        return prop_read(f, t);
+        return value_read(f, t);
     case BEGIN_NODE:
-        t->name = (const char *)f->structure + at;
-        len = string_len(f->structure, f->structure_size, at);
-        t->next = align_word(at + len + 1);
+        t->name = (const char *)f->structure + t->next;
+        len = string_len(f->structure, f->structure_size, t->next);
+        t->next = align_word(t->next + len + 1);
         return len < f->structure_size;
     case END_NODE:
     case END:
@@ -161,7 +198,7 @@ static int structure_check(const struct fdt *f)
     unsigned depth = 0, roots = 0;
     bool properties = false; /* properties are allowed here */
 
-    for (struct token t = {.next = 0}; token_read(f, t.next, &t);) {
+    for (struct token t = {.next = 0}; prop_read(f, &t) || token_read(f, &t);) {
         switch (t.kind) {
         case BEGIN_NODE:
             if (depth == 0 && (roots++ || *t.name))
@@ -271,40 +308,62 @@ int fdt_reservation(const struct fdt *f, uint32_t index, struct fdt_region *out)
 
 /* ---- nodes ---- */
 
-/* Offset of the node's first property or child; false after the last node. */
-static bool inner(const struct fdt *f, const struct fdt_node *n, uint32_t *at)
+/* The first node after the properties at `at`, which is inside of `n`, or 0 before the root. */
+static bool next_from(const struct fdt *f, struct fdt_node *n, uint32_t at)
 {
-    struct token t;
-
-    *at = n->inner;
-    if (n->inner)
-        return true;
-    if (!token_read(f, n->at[n->depth - 1], &t) || t.kind != BEGIN_NODE)
-        return false;
-    *at = t.next;
-    return true;
-}
-
-bool fdt_next(const struct fdt *f, struct fdt_node *n)
-{
-    struct token t = {.next = 0};
+    struct token t = {.next = at};
     uint32_t depth = n->depth;
 
-    if (depth && !inner(f, n, &t.next))
-        return false;
-    while (token_read(f, t.next, &t)) {
+    for (;;) {
+        while (prop_read(f, &t))
+            ;
+        if (!token_read(f, &t))
+            return false;
         if (t.kind == BEGIN_NODE) {
             if (depth == FDT_DEPTH_MAX)
                 return false;
             n->at[depth] = t.at;
+            n->inner[depth] = t.next;
             n->depth = depth + 1;
-            n->inner = t.next;
             return true;
         }
         if (t.kind == END || (t.kind == END_NODE && depth == 0))
             return false;
         if (t.kind == END_NODE)
             depth--;
+    }
+}
+
+bool fdt_next(const struct fdt *f, struct fdt_node *n)
+{
+    return next_from(f, n, n->depth ? n->inner[n->depth - 1] : 0);
+}
+
+/* From t->next, which moves past the properties that it reads. */
+static inline bool prop_find(const struct fdt *f, struct token *t, const char *name,
+                             struct fdt_prop *out)
+{
+    while (prop_read(f, t))
+        if (string_is(f, t->string, name)) {
+            *out =
+                (struct fdt_prop){(const char *)f->strings + t->string, t->value, t->len, t->next};
+            return true;
+        }
+    return false;
+}
+
+bool fdt_next_having(const struct fdt *f, struct fdt_node *n, const char *name,
+                     struct fdt_prop *out)
+{
+    struct fdt_node next = *n;
+    struct token t = {.next = n->depth ? n->inner[n->depth - 1] : 0};
+
+    while (next_from(f, &next, t.next)) {
+        t.next = next.inner[next.depth - 1];
+        if (prop_find(f, &t, name, out)) {
+            *n = next;
+            return true;
+        }
     }
     return false;
 }
@@ -327,35 +386,28 @@ bool fdt_parent(const struct fdt_node *n, struct fdt_node *out)
         return false;
     *out = *n;
     out->depth--;
-    out->inner = 0;
     return true;
 }
 
 const char *fdt_name(const struct fdt *f, const struct fdt_node *n)
 {
-    struct token t;
+    struct token t = {.next = n->depth ? n->at[n->depth - 1] : 0};
 
-    return n->depth && token_read(f, n->at[n->depth - 1], &t) && t.kind == BEGIN_NODE ? t.name : "";
+    return n->depth && token_read(f, &t) && t.kind == BEGIN_NODE ? t.name : "";
 }
 
 /* ---- properties ---- */
-
-/* The property at t->next, or with 0 there the first one of the node. */
-static bool prop_next(const struct fdt *f, const struct fdt_node *n, struct token *t)
-{
-    if (n->depth == 0)
-        return false;
-    if (t->next == 0 && !inner(f, n, &t->next))
-        return false;
-    return token_read(f, t->next, t) && t->kind == PROP;
-}
 
 bool fdt_next_prop(const struct fdt *f, const struct fdt_node *n, struct fdt_prop *p)
 {
     struct token t = {.next = p->next};
     const char *name;
 
-    if (!prop_next(f, n, &t) || !(name = fdt_string_at(f, t.string)))
+    if (n->depth == 0)
+        return false;
+    if (t.next == 0)
+        t.next = n->inner[n->depth - 1];
+    if (!prop_read(f, &t) || !(name = fdt_string_at(f, t.string)))
         return false;
     *p = (struct fdt_prop){name, t.value, t.len, t.next};
     return true;
@@ -363,12 +415,9 @@ bool fdt_next_prop(const struct fdt *f, const struct fdt_node *n, struct fdt_pro
 
 int fdt_prop(const struct fdt *f, const struct fdt_node *n, const char *name, struct fdt_prop *out)
 {
-    for (struct token t = {.next = 0}; prop_next(f, n, &t);)
-        if (string_is(f, t.string, name)) {
-            *out = (struct fdt_prop){(const char *)f->strings + t.string, t.value, t.len, t.next};
-            return 0;
-        }
-    return ERR_NOENT;
+    struct token t = {.next = n->depth ? n->inner[n->depth - 1] : 0};
+
+    return n->depth && prop_find(f, &t, name, out) ? 0 : ERR_NOENT;
 }
 
 int fdt_prop_cell(const struct fdt_prop *p, uint32_t index, uint32_t *out)

@@ -34,9 +34,9 @@ struct fdt {
 /* A node is its path: the offsets of the root, ..., its parent and itself in the structure block.
  * All zero: before the root. */
 struct fdt_node {
-    uint32_t depth; /* entries of at[]; the root has 1 */
-    uint32_t inner; /* offset of its first property or child; 0: not known yet */
+    uint32_t depth; /* entries of the arrays; the root has 1 */
     uint32_t at[FDT_DEPTH_MAX];
+    uint32_t inner[FDT_DEPTH_MAX]; /* of each, the offset of its first property or child */
 };
 
 struct fdt_prop {
@@ -87,6 +87,10 @@ int fdt_reservation(const struct fdt *f, uint32_t index, struct fdt_region *out)
 
 /* The next node, depth first. */
 bool fdt_next(const struct fdt *f, struct fdt_node *n);
+
+/* The next node that has a property of this name, and the property. */
+bool fdt_next_having(const struct fdt *f, struct fdt_node *n, const char *name,
+                     struct fdt_prop *out);
 
 /* The next child of `parent`; starts with the first if `child` is zeroed. */
 bool fdt_next_child(const struct fdt *f, const struct fdt_node *parent, struct fdt_node *child);

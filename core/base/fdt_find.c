@@ -95,9 +95,10 @@ int fdt_number(const struct fdt *f, const struct fdt_node *n, const char *name, 
 bool fdt_next_with(const struct fdt *f, struct fdt_node *n, const char *name, const char *text)
 {
     struct fdt_node next = *n;
+    struct fdt_prop p;
 
-    while (fdt_next(f, &next))
-        if (fdt_has(f, &next, name, text)) {
+    while (fdt_next_having(f, &next, name, &p))
+        if (fdt_prop_has(&p, text)) {
             *n = next;
             return true;
         }
@@ -182,9 +183,8 @@ int fdt_find_phandle(const struct fdt *f, uint32_t phandle, struct fdt_node *out
     struct fdt_prop p;
     uint32_t value;
 
-    while (fdt_next(f, &n))
-        if (fdt_prop(f, &n, "phandle", &p) == 0 && p.len == 4 &&
-            fdt_prop_cell(&p, 0, &value) == 0 && value == phandle) {
+    while (fdt_next_having(f, &n, "phandle", &p))
+        if (p.len == 4 && fdt_prop_cell(&p, 0, &value) == 0 && value == phandle) {
             *out = n;
             return 0;
         }

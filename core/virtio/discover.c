@@ -44,9 +44,7 @@ static void discover_find_places(const struct fdt *f, struct discovered *out)
     struct fdt_prop p;
     bool bridge = false;
 
-    while (fdt_next(f, &n)) {
-        if (fdt_prop(f, &n, "compatible", &p) < 0)
-            continue;
+    while (fdt_next_having(f, &n, "compatible", &p)) {
         if (fdt_prop_has(&p, "virtio,mmio")) {
             slot_found(f, &n, &out->places);
         } else if (!bridge && fdt_prop_has(&p, "pci-host-ecam-generic")) {
