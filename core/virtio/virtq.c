@@ -115,12 +115,14 @@ int virtq_add(struct virtq *q, const struct virtq_seg *seg, unsigned out, unsign
     q->shadow[id].count = (uint16_t)taken;
     q->shadow[id].turn = q->added++;
     q->in_flight++;
-    INVARIANTS(virtq_invariants(q));
     return 0;
 }
 
 void virtq_publish(struct virtq *q)
 {
+    if (q->shown == q->added)
+        return;
+    INVARIANTS(virtq_invariants(q));
     q->shown = q->added;
     if (q->packed)
         virtq_packed_publish(q);

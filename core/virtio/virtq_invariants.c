@@ -1,6 +1,6 @@
 /*
- * The invariants of a virtqueue between calls, whatever the device wrote: checked after each chain
- * that is added and each that is returned. See virtq.h.
+ * The invariants of a virtqueue between calls, whatever the device wrote: checked before
+ * chains are published and after each that is returned. See virtq.h.
  */
 #include "../base/check.h"
 #include "virtq_internal.h"

@@ -94,8 +94,6 @@ void virtq_split_publish(struct virtq *q)
 {
     const struct platform *p = q->dev->platform;
 
-    if (q->published == q->avail_idx)
-        return;
     ring_barrier(p, BARRIER_WRITE); /* entries before idx: 2.7.13.3.1 */
     q->unkicked = (uint16_t)(q->unkicked + q->avail_idx - q->published);
     q->published = q->avail_idx;
