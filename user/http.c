@@ -31,13 +31,26 @@ static bool is_text(uint8_t c)
 /* tchar: RFC 9110 section 5.6.2. */
 static bool is_token(uint8_t c)
 {
-    const char *others = "!#$%&'*+-.^_`|~";
-
-    if (is_digit(c) || (byte_lower(c) >= 'a' && byte_lower(c) <= 'z'))
+    switch (c) {
+    case '!':
+    case '#':
+    case '$':
+    case '%':
+    case '&':
+    case '\'':
+    case '*':
+    case '+':
+    case '-':
+    case '.':
+    case '^':
+    case '_':
+    case '`':
+    case '|':
+    case '~':
         return true;
-    while (*others && (uint8_t)*others != c)
-        others++;
-    return *others != '\0';
+    default:
+        return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    }
 }
 
 static void name_add(struct http_name *name, uint8_t c)
@@ -373,6 +386,24 @@ static void section_byte(struct http_response *r, uint8_t c)
         line_byte(r, c);
 }
 
+/* True in a value that does not matter. */
+static bool value_ignored(const struct http_response *r)
+{
+    return (r->part == HTTP_PART_HEADER || r->part == HTTP_PART_TRAILER) && !r->cr &&
+           r->line == HTTP_LINE_VALUE && r->field == HTTP_FIELD_OTHER;
+}
+
+/* The number of bytes that section_byte() would take and forget. */
+static size_t value_skip(struct http_response *r, const uint8_t *bytes, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len && n < r->room && is_text(bytes[n]))
+        n++;
+    r->room -= (unsigned)n;
+    return n;
+}
+
 /* ---- chunks: section 7.1 ---- */
 
 static void chunk_size_byte(struct http_response *r, uint8_t c)
@@ -471,11 +502,15 @@ size_t http_response_feed(struct http_response *r, const uint8_t *bytes, size_t 
                           struct http_slice *body)
 {
     enum http_phase phase = r->phase;
-    size_t used = 0;
+    size_t used = 0, skip;
 
     *body = (struct http_slice){0};
-    while (used < len && r->phase == phase && !http_response_over(r)) {
-        if (r->part == HTTP_PART_HEADER || r->part == HTTP_PART_TRAILER)
+    if (http_response_over(r))
+        return 0;
+    while (used < len && r->phase == phase) {
+        if (value_ignored(r) && (skip = value_skip(r, bytes + used, len - used)))
+            used += skip;
+        else if (r->part == HTTP_PART_HEADER || r->part == HTTP_PART_TRAILER)
             section_byte(r, bytes[used++]);
         else if (r->part == HTTP_PART_CHUNKS && r->chunk != HTTP_CHUNK_DATA)
             chunk_byte(r, bytes[used++]);

@@ -70,12 +70,10 @@ void fmt_pci(struct fmt *f, uint32_t address)
     fmt_u64(f, address >> 12 & 7);
 }
 
-void fmt_escaped(struct fmt *f, uint8_t byte)
+void fmt_escape(struct fmt *f, uint8_t byte)
 {
-    if (byte >= 0x20 && byte < 0x7f) {
-        if (byte == '\\')
-            fmt_char(f, '\\');
-        fmt_char(f, (char)byte);
+    if (byte == '\\') {
+        fmt_text(f, "\\\\");
         return;
     }
     fmt_text(f, "\\x");

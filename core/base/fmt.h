@@ -24,7 +24,15 @@ void fmt_ipv4(struct fmt *f, uint32_t addr);   /* host order */
 void fmt_mac(struct fmt *f, uint64_t mac);     /* low 48 bits */
 void fmt_pci(struct fmt *f, uint32_t address); /* of a function, as in REG_PCI: 00:1f.0 */
 
+void fmt_escape(struct fmt *f, uint8_t byte); /* the bytes that are not printed as they are */
+
 /* One byte of untrusted text: printable ASCII unchanged (a backslash doubled), the rest as \xNN. */
-void fmt_escaped(struct fmt *f, uint8_t byte);
+static inline void fmt_escaped(struct fmt *f, uint8_t byte)
+{
+    if (byte >= 0x20 && byte < 0x7f && byte != '\\')
+        fmt_char(f, (char)byte);
+    else
+        fmt_escape(f, byte);
+}
 
 #endif
