@@ -108,7 +108,7 @@ static uint64_t live_virtual_now(const struct live *l)
 /* Run events due by `now`. */
 static void live_run_until(struct live *l, uint64_t now)
 {
-    while (!sim_failed(&l->sim) && sim_next(&l->sim) <= now + EARLY_NS)
+    while (!sim_failed(&l->sim) && l->sim.next_ns <= now + EARLY_NS)
         sim_step(&l->sim);
     if (l->sim.now_ns < now)
         l->sim.now_ns = now;
@@ -118,7 +118,7 @@ static void live_run_until(struct live *l, uint64_t now)
 /* The time until the next event. */
 static uint64_t live_idle_ns(const struct live *l)
 {
-    uint64_t next = sim_next(&l->sim), now;
+    uint64_t next = l->sim.next_ns, now;
 
     if (!l->started) {
         uint64_t waited = live_clock_ns() - l->start_ns;

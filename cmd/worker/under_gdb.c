@@ -25,7 +25,7 @@ bool gdb_break_at(const char *text, char *buf, size_t size)
     if (!strncmp(text, "event=", 6) && value_number(text + 6, &n) && n)
         snprintf(buf, size, "break sim_step if s->events + 1 == %" PRIu64, n);
     else if (!strncmp(text, "t=", 2) && value_duration(text + 2, &n))
-        snprintf(buf, size, "break sim_step if s->heap_count && s->heap[0].time_ns >= %" PRIu64,
+        snprintf(buf, size, "break sim_step if s->heap_count && s->next_ns >= %" PRIu64,
                  SIM_POWER_ON_NS + n);
     else if (!strncmp(text, "packet=", 7) && value_number(text + 7, &n) && n)
         snprintf(

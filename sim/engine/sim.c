@@ -16,6 +16,7 @@ void sim_start(struct sim *s, uint64_t seed)
 {
     struct sim fresh = {
         .now_ns = SIM_POWER_ON_NS,
+        .next_ns = SIM_NEVER,
         .seed = seed,
         .heap = s->heap,
         .heap_size = s->heap_size,
@@ -58,7 +59,7 @@ static inline void heap_put(struct sim *s, size_t i, struct event e)
         ((struct sim_timer *)e.ctx)->slot = i;
 }
 
-/* Sift an event up from the empty slot `i`. */
+/* Move an event up from the empty slot `i`. */
 static inline void heap_rise(struct sim *s, size_t i, struct event e)
 {
     for (; i > 0 && earlier(&e, &s->heap[(i - 1) / 2]); i = (i - 1) / 2)
@@ -66,50 +67,111 @@ static inline void heap_rise(struct sim *s, size_t i, struct event e)
     heap_put(s, i, e);
 }
 
-/* Remove the event in slot `i`: the last one fills the gap. */
-static struct event heap_take(struct sim *s, size_t i)
+/* Move an event down from the empty slot `i`. */
+static inline void heap_sink(struct sim *s, size_t i, struct event e)
 {
-    struct event taken = s->heap[i], last = s->heap[--s->heap_count];
     size_t n = s->heap_count, child;
 
-    if (i == n)
-        return taken;
     for (; (child = 2 * i + 1) < n; i = child) {
         child += child + 1 < n && earlier(&s->heap[child + 1], &s->heap[child]);
-        if (!earlier(&s->heap[child], &last))
+        if (!earlier(&s->heap[child], &e))
             break;
         heap_put(s, i, s->heap[child]);
     }
-    heap_rise(s, i, last);
-    return taken;
+    heap_put(s, i, e);
+}
+
+static inline void heap_place(struct sim *s, size_t i, struct event e)
+{
+    if (i > 0 && earlier(&e, &s->heap[(i - 1) / 2]))
+        heap_rise(s, i, e);
+    else
+        heap_sink(s, i, e);
+}
+
+/* The first slot is empty while its event runs; the other events are below two roots. */
+static inline void heap_next(struct sim *s)
+{
+    uint64_t next = SIM_NEVER;
+
+    if (!s->hollow && s->heap_count)
+        next = s->heap[0].time_ns;
+    for (size_t i = 1; s->hollow && i < min_u64(s->heap_count, 3); i++)
+        next = min_u64(s->heap[i].time_ns, next);
+    s->next_ns = next;
+}
+
+/* Remove the event in slot `i`: the last one fills the gap. */
+static void heap_remove(struct sim *s, size_t i)
+{
+    struct event last = s->heap[--s->heap_count];
+
+    if (i < s->heap_count)
+        heap_place(s, i, last);
+}
+
+static void hollow_fill(struct sim *s)
+{
+    s->hollow = false;
+    heap_remove(s, 0);
+    heap_next(s);
+}
+
+static inline uint64_t event_order(struct sim *s, enum event_class class)
+{
+    return (uint64_t) class << 56 | ++s->heap_inserted;
+}
+
+static __attribute__((noinline)) void heap_add(struct sim *s, uint64_t time_ns, uint64_t order,
+                                               event_fn *fn, void *ctx, uint64_t arg)
+{
+    struct event e = {time_ns, order, fn, ctx, arg};
+
+    if (s->hollow) {
+        s->hollow = false;
+        heap_sink(s, 0, e);
+    } else {
+        if (s->heap_count == s->heap_size)
+            s->heap = memory_grow(s->heap, s->heap_count + 1, &s->heap_size, sizeof(*s->heap));
+        heap_rise(s, s->heap_count++, e);
+    }
+    s->next_ns = s->heap[0].time_ns;
 }
 
 void sim_at(struct sim *s, uint64_t time_ns, enum event_class class, event_fn *fn, void *ctx,
             uint64_t arg)
 {
-    if (s->heap_count == s->heap_size)
-        s->heap = memory_grow(s->heap, s->heap_count + 1, &s->heap_size, sizeof(*s->heap));
-    heap_rise(s, s->heap_count++,
-              (struct event){
-                  .time_ns = max_u64(time_ns, s->now_ns),
-                  .order = (uint64_t) class << 56 | ++s->heap_inserted,
-                  .fn = fn,
-                  .ctx = ctx,
-                  .arg = arg,
-              });
+    uint64_t order = event_order(s, class);
+
+    time_ns = max_u64(time_ns, s->now_ns);
+    if (!s->hollow || time_ns >= s->next_ns) {
+        heap_add(s, time_ns, order, fn, ctx, arg);
+        return;
+    }
+    /* Most events set the one that is next: it takes their place. */
+    s->hollow = false;
+    s->next_ns = time_ns;
+    heap_put(s, 0, (struct event){time_ns, order, fn, ctx, arg});
 }
 
 bool sim_step(struct sim *s)
 {
+    struct event e;
+
+    if (s->hollow)
+        hollow_fill(s);
     if (!s->heap_count)
         return false;
-
-    struct event e = heap_take(s, 0);
-
+    e = s->heap[0];
+    s->heap[0] = (struct event){0}; /* no other is earlier */
+    s->hollow = true;
+    heap_next(s);
     if (e.time_ns > s->now_ns)
         s->now_ns = e.time_ns;
     s->events++;
     e.fn(e.ctx, e.arg);
+    if (s->hollow)
+        hollow_fill(s);
     return true;
 }
 
@@ -121,27 +183,42 @@ void sim_timer_init(struct sim_timer *t, struct sim *s, enum event_class class, 
 
 void sim_timer_set(struct sim_timer *t, uint64_t at_ns)
 {
+    struct sim *s = t->sim;
+    struct event e;
+
     if (at_ns == t->at_ns)
         return;
-    if (t->at_ns != SIM_NEVER)
-        heap_take(t->sim, t->slot);
+    if (t->at_ns == SIM_NEVER) {
+        t->at_ns = at_ns;
+        sim_at(s, at_ns, t->class, timer_fire, t, 0);
+        return;
+    }
     t->at_ns = at_ns;
-    if (at_ns != SIM_NEVER)
-        sim_at(t->sim, at_ns, t->class, timer_fire, t, 0);
+    if (at_ns == SIM_NEVER) {
+        heap_remove(s, t->slot);
+    } else {
+        e = s->heap[t->slot];
+        e.time_ns = max_u64(at_ns, s->now_ns);
+        e.order = event_order(s, t->class);
+        heap_place(s, t->slot, e);
+    }
+    heap_next(s);
 }
 
 /* ---- draws ---- */
 
-void draw_stream_init(struct draw_stream *d, const char *name)
+uint64_t draw_stream_id(const char *name)
 {
-    d->name = name;
-    d->id = XXH3_64bits(name, strlen(name));
-    d->ordinal = 0;
+    return XXH3_64bits(name, strlen(name));
 }
 
 uint64_t sim_draw(struct sim *s, struct draw_stream *d)
 {
-    uint64_t key = sim_mix(s->seed + UINT64_C(0x9e3779b97f4a7c15)) ^ d->id;
+    uint64_t key;
+
+    if (!d->id)
+        d->id = draw_stream_id(d->name);
+    key = sim_mix(s->seed + UINT64_C(0x9e3779b97f4a7c15)) ^ d->id;
 
     return sim_mix(key + ++d->ordinal * UINT64_C(0x9e3779b97f4a7c15));
 }
@@ -177,8 +254,8 @@ uint64_t sim_pick(struct sim *s, struct draw_stream *d, uint64_t bound)
 
 /* ---- hash, failure ---- */
 
-/* Most items are short. Long or watched items have a function of their own, so that the short path
- * saves no registers. */
+/* Most items are short, and most of those two words, for which the compiler knows the length. Long
+ * or watched items have a function of their own, so that the short path saves no registers. */
 static __attribute__((noinline)) uint64_t hash_long(const void *bytes, size_t len, uint64_t seed)
 {
     return XXH3_64bits_withSeed(bytes, len, seed);
@@ -189,7 +266,9 @@ static inline void hash_take(struct sim *s, uint64_t word, const void *bytes, si
     uint64_t seed = sim_mix(s->hash ^ sim_mix(s->now_ns ^ word));
 
     s->hashed++;
-    s->hash = len <= 16 ? XXH3_64bits_withSeed(bytes, len, seed) : hash_long(bytes, len, seed);
+    s->hash = len == 16  ? XXH3_64bits_withSeed(bytes, 16, seed)
+              : len < 16 ? XXH3_64bits_withSeed(bytes, len, seed)
+                         : hash_long(bytes, len, seed);
 }
 
 static __attribute__((noinline)) void hash_watched(struct sim *s, const char *kind, uint64_t word,

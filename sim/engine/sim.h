@@ -57,7 +57,7 @@ struct sim_timer {
  */
 struct draw_stream {
     const char *name; /* "wire.rx.drop"; a literal */
-    uint64_t id;      /* hash of the name */
+    uint64_t id;      /* hash of the name; 0: not known yet */
     uint64_t ordinal; /* of the next draw */
 };
 
@@ -110,7 +110,9 @@ struct sim {
 
     struct event *heap; /* binary heap by (time_ns, order) */
     size_t heap_count, heap_size;
+    uint64_t next_ns; /* time of the first one, SIM_NEVER when there is none */
     uint64_t heap_inserted;
+    bool hollow;     /* the first slot is empty: its event is running */
     uint64_t events; /* dispatched so far */
 
     struct decision *tape;
@@ -140,12 +142,6 @@ void sim_timer_init(struct sim_timer *t, struct sim *s, enum event_class class, 
                     void *ctx);
 void sim_timer_set(struct sim_timer *t, uint64_t at_ns); /* SIM_NEVER turns it off */
 
-/* Time of the next event, SIM_NEVER when there is none. */
-static inline uint64_t sim_next(const struct sim *s)
-{
-    return s->heap_count ? s->heap[0].time_ns : SIM_NEVER;
-}
-
 /* Take the next event from the queue, advance time to it and run it. False when there is none. */
 bool sim_step(struct sim *s);
 
@@ -161,7 +157,14 @@ static inline uint64_t sim_mix(uint64_t x)
     return x ^ x >> 31;
 }
 
-void draw_stream_init(struct draw_stream *d, const char *name);
+/* The hash of a name. */
+uint64_t draw_stream_id(const char *name);
+
+/* `name` is used at the first draw: most streams of a run have none. */
+static inline void draw_stream_init(struct draw_stream *d, const char *name)
+{
+    *d = (struct draw_stream){.name = name};
+}
 
 /* The next 64 bits of a stream; not recorded. */
 uint64_t sim_draw(struct sim *s, struct draw_stream *d);

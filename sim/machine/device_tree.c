@@ -5,7 +5,7 @@
 
 enum { HEADER_SIZE = 40, RESERVATIONS_SIZE = 16, STRUCTURE_AT = HEADER_SIZE + RESERVATIONS_SIZE };
 enum { TOKEN_BEGIN_NODE = 1, TOKEN_END_NODE = 2, TOKEN_PROP = 3, TOKEN_END = 9 };
-enum { STRINGS_MAX = 256, INTC_PHANDLE = 3, DECOY_IRQ = 7 };
+enum { STRINGS_MAX = 256, NAMES_MAX = 32, INTC_PHANDLE = 3, DECOY_IRQ = 7 };
 
 /* Offsets of the fields of the header: section 5.2. */
 enum {
@@ -25,6 +25,8 @@ struct tree {
     size_t len;
     char strings[STRINGS_MAX];
     size_t strings_len;
+    uint16_t string[NAMES_MAX]; /* their offsets */
+    unsigned string_count;
     size_t soc_cells, reg; /* offsets of the values of two properties, for lies */
     unsigned cells;        /* of addresses and sizes on the bus */
     uint64_t shift;        /* processor address minus bus address */
@@ -57,14 +59,19 @@ static void add_bytes(struct tree *t, const void *bytes, size_t len)
 
 static uint32_t device_tree_string_at(struct tree *t, const char *name)
 {
-    size_t len = strlen(name) + 1, at = 0;
+    size_t len, at = t->strings_len;
 
-    for (; at < t->strings_len; at += strlen(t->strings + at) + 1)
-        if (t->strings[at] == *name && !strcmp(t->strings + at, name))
-            return (uint32_t)at;
-    if (t->strings_len + len > STRINGS_MAX)
+    for (unsigned i = 0; i < t->string_count; i++) {
+        const char *known = t->strings + t->string[i];
+
+        if (known[0] == name[0] && known[1] == name[1] && !strcmp(known, name))
+            return t->string[i];
+    }
+    len = strlen(name) + 1;
+    if (at + len > STRINGS_MAX || t->string_count == NAMES_MAX)
         abort();
-    memcpy(t->strings + t->strings_len, name, len);
+    memcpy(t->strings + at, name, len);
+    t->string[t->string_count++] = (uint16_t)at;
     t->strings_len += len;
     return (uint32_t)at;
 }

@@ -67,7 +67,8 @@ static struct draw_stream *host_stream(struct machine_device *d, const char *wha
             abort();
         d->stream_count++;
         d->streams[i].what = what;
-        snprintf(d->streams[i].name, sizeof(d->streams[i].name), "%s.%u", what, d->index);
+        if (d->index)
+            snprintf(d->streams[i].name, sizeof(d->streams[i].name), "%s.%u", what, d->index);
         draw_stream_init(&d->streams[i].draw, d->index ? d->streams[i].name : what);
     }
     return &d->streams[i].draw;

@@ -60,7 +60,7 @@ struct machine_device {
     struct {
         struct draw_stream draw;
         const char *what;
-        char name[32];          /* the same for the first device */
+        char name[32];          /* unused for the first device */
     } streams[MACHINE_STREAMS]; /* of the device, by name */
     unsigned stream_count;
 };

@@ -10,6 +10,7 @@
 
 enum { LINE_SHOWN_MAX = 256 };
 
+/* The most similar line, for the message. */
 struct expect_near {
     unsigned score; /* of the line: 2 for a token, 1 for a token with the right key only */
     bool any;
@@ -17,22 +18,27 @@ struct expect_near {
     char line[LINE_SHOWN_MAX];
 };
 
+struct expect_state {
+    unsigned seen; /* matching lines so far */
+    struct expect_near near;
+};
+
 void expectations_start(struct expectations *e, const struct scenario *sc, struct sim *sim)
 {
-    *e = (struct expectations){
-        .scenario = sc,
-        .seen = memory_new(sc->expect_count, sizeof(*e->seen)),
-        .near = memory_new(sc->expect_count, sizeof(*e->near)),
-        .sim = sim,
-    };
-    for (unsigned i = 0; i < sc->expect_count; i++)
+    e->scenario = sc;
+    e->sim = sim;
+    e->open = 0;
+    e->each = memory_grow(e->each, sc->expect_count, &e->size, sizeof(*e->each));
+    for (unsigned i = 0; i < sc->expect_count; i++) {
         e->open += !sc->expects[i].never;
+        e->each[i].seen = 0;
+        e->each[i].near.any = false;
+    }
 }
 
 void expectations_free(struct expectations *e)
 {
-    free(e->seen);
-    free(e->near);
+    free(e->each);
     *e = (struct expectations){0};
 }
 
@@ -190,13 +196,13 @@ static void append_time(char *buf, size_t size, const char *before, uint64_t ns)
 static void fail_unmet(struct expectations *e, unsigned i, bool late)
 {
     const struct scenario_expect *x = &e->scenario->expects[i];
-    const struct expect_near *near = &e->near[i];
+    const struct expect_near *near = &e->each[i].near;
     char where[sizeof(e->sim->failure.site)], what[sizeof(e->sim->failure.message)];
 
     expect_text(x, what, 160);
     append(what, sizeof(what), " was not seen");
-    if (e->seen[i])
-        append(what, sizeof(what), " %u times, only %u", x->count, e->seen[i]);
+    if (e->each[i].seen)
+        append(what, sizeof(what), " %u times, only %u", x->count, e->each[i].seen);
     if (late)
         append_time(what, sizeof(what), " by ", x->by_ns);
     if (x->after_ns)
@@ -204,7 +210,7 @@ static void fail_unmet(struct expectations *e, unsigned i, bool late)
     if (near->any) {
         append(what, sizeof(what), "; nearest line: \"%s\"", near->line);
         append_time(what, sizeof(what), " at ", near->time_ns);
-    } else if (!e->seen[i]) {
+    } else if (!e->each[i].seen) {
         append(what, sizeof(what), "; no line from %s", x->component);
     }
     sim_fail(e->sim, FAILURE_EXPECT, "expect", site(e, x->line, where, sizeof(where)), "%s", what);
@@ -264,11 +270,11 @@ bool expectations_line(struct expectations *e, const char *line)
         const char *tokens = tokens_of(line, x->component);
         bool in_time = now >= x->after_ns && now <= x->by_ns;
 
-        if (!tokens || (!x->never && e->seen[i] >= x->count))
+        if (!tokens || (!x->never && e->each[i].seen >= x->count))
             continue;
         if (!in_time || !expect_matches(x, tokens)) {
             if (!x->never)
-                remember(&e->near[i], score(x, tokens), now, line);
+                remember(&e->each[i].near, score(x, tokens), now, line);
         } else if (x->never) {
             char where[sizeof(e->sim->failure.site)];
 
@@ -276,7 +282,7 @@ bool expectations_line(struct expectations *e, const char *line)
                      "\"%s\" was seen and must never be", line);
         } else {
             stated |= states_status(x);
-            if (++e->seen[i] == x->count)
+            if (++e->each[i].seen == x->count)
                 e->open--;
         }
     }
@@ -285,7 +291,7 @@ bool expectations_line(struct expectations *e, const char *line)
 
 static bool unmet(const struct expectations *e, unsigned i)
 {
-    return !e->scenario->expects[i].never && e->seen[i] < e->scenario->expects[i].count;
+    return !e->scenario->expects[i].never && e->each[i].seen < e->scenario->expects[i].count;
 }
 
 /* `by T` includes T itself: an expectation is late one nanosecond later. */

@@ -77,7 +77,7 @@ static void run_loop(struct run_context *c)
             stop = until;
         if (late < stop)
             stop = late;
-        next = sim_next(s);
+        next = s->next_ns;
         if (next > stop) {
             s->now_ns = max_u64(stop, s->now_ns);
             if (s->now_ns >= late)
@@ -117,12 +117,7 @@ enum toggle run_memory(const struct scenario *sc)
  * folder. */
 static struct draw_stream titled(const struct scenario *sc, const char *name)
 {
-    struct draw_stream d, title;
-
-    draw_stream_init(&d, name);
-    draw_stream_init(&title, sc->title);
-    d.id ^= title.id;
-    return d;
+    return (struct draw_stream){name, draw_stream_id(name) ^ draw_stream_id(sc->title), 0};
 }
 
 static bool draw_weak(struct run_context *c)
@@ -223,7 +218,6 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
     machine_stop(&c->machine);
     far_side_close(&c->far);
     fill_result(c, result);
-    expectations_free(&c->expectations);
     return result->failure.kind == FAILURE_HARNESS ? 4 : 0;
 }
 
@@ -241,6 +235,7 @@ void run_context_free(struct run_context *c)
     machine_free(&c->machine);
     far_side_free(&c->far);
     sim_free(&c->sim);
+    expectations_free(&c->expectations);
     free(c->pids);
     free(c);
 }

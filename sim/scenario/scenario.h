@@ -313,12 +313,13 @@ static inline uint64_t scenario_secret(const struct scenario *s, uint64_t seed)
 
 struct expectations {
     const struct scenario *scenario;
-    unsigned *seen;           /* per expect: matching lines so far */
-    unsigned open;            /* expects (not `never`) still unmet */
-    struct expect_near *near; /* per expect: the most similar line, for the message */
+    unsigned open;             /* expects (not `never`) still unmet */
+    struct expect_state *each; /* of the scenario's expects */
+    size_t size;               /* room in it */
     struct sim *sim;
 };
 
+/* Zero at first; memory of an earlier run is used again. */
 void expectations_start(struct expectations *e, const struct scenario *sc, struct sim *sim);
 
 /* True if an expectation names this component. Lets the caller skip formatting. */

@@ -8,6 +8,8 @@
  */
 #include "service.h"
 #include "../../core/base/array.h"
+#include "../../core/base/check.h"
+#include "../../core/base/fmt.h"
 #include "../../core/base/minmax.h"
 #include "../engine/sim.h"
 #include <inttypes.h>
@@ -121,27 +123,48 @@ static bool chunked(const struct stream *s)
     return s->found && s->service->framing == HTTP_CHUNKED && status_has_body(s->status);
 }
 
+/* Append to the head, which has room for all of its lines. */
+static void head_add(struct stream *s, const char *text)
+{
+    size_t len = strlen(text);
+
+    CHECK(len <= sizeof(s->head) - s->head_len);
+    memcpy(s->head + s->head_len, text, len);
+    s->head_len += (unsigned)len;
+}
+
+static void head_add_number(struct stream *s, uint64_t n)
+{
+    char digits[24];
+    struct fmt f = {.buf = digits, .size = sizeof(digits)};
+
+    fmt_u64(&f, n);
+    digits[f.len] = 0;
+    head_add(s, digits);
+}
+
 /* The request is complete, or will never be: fix the response and the time of its first byte. */
 static void http_respond(struct stream *s, unsigned error, uint64_t now_ns)
 {
-    char framing[64] = "";
-
     s->found = error == 0;
     s->status = s->found ? s->service->status : error;
     s->body_len = s->found ? s->service->body_len : sizeof(error_body) - 1;
     if (!status_has_body(s->status))
         s->body_len = 0;
-    else if (chunked(s))
-        snprintf(framing, sizeof(framing), "Transfer-Encoding: chunked\r\n");
-    else if (!s->found || s->service->framing == HTTP_LENGTH)
-        snprintf(framing, sizeof(framing), "Content-Length: %" PRIu64 "\r\n", s->body_len);
-    s->head_len = (unsigned)snprintf(s->head, sizeof(s->head),
-                                     "HTTP/1.1 %u %s\r\n"
-                                     "Content-Type: text/plain\r\n"
-                                     "%s"
-                                     "Connection: close\r\n"
-                                     "\r\n",
-                                     s->status, reason_phrase(s->status), framing);
+    s->head_len = 0;
+    head_add(s, "HTTP/1.1 ");
+    head_add_number(s, s->status);
+    head_add(s, " ");
+    head_add(s, reason_phrase(s->status));
+    head_add(s, "\r\nContent-Type: text/plain\r\n");
+    if (chunked(s)) {
+        head_add(s, "Transfer-Encoding: chunked\r\n");
+    } else if (status_has_body(s->status) && (!s->found || s->service->framing == HTTP_LENGTH)) {
+        head_add(s, "Content-Length: ");
+        head_add_number(s, s->body_len);
+        head_add(s, "\r\n");
+    }
+    head_add(s, "Connection: close\r\n\r\n");
     s->start_ns = now_ns + s->service->delay_ns;
 }
 

@@ -107,7 +107,7 @@ static void start(void)
 
 static void until(uint64_t us)
 {
-    while (sim_next(&sim) <= SIM_POWER_ON_NS + us * NS_PER_US)
+    while (sim.next_ns <= SIM_POWER_ON_NS + us * NS_PER_US)
         sim_step(&sim);
     sim.now_ns = SIM_POWER_ON_NS + us * NS_PER_US;
 }
