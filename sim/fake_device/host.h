@@ -15,7 +15,8 @@ struct vqueue;
 
 /* DMA memory: `size` bytes from bus address `first` on. Buffers are read in `memory`, ring words in
  * `words`, which is another copy while stores of the driver may be delayed. Ring words are written
- * by store, buffers by write; both take checked addresses. */
+ * by store, buffers by write; both take checked addresses. own() is called for what the device owns
+ * to write; also when it returns that, if the host is thorough. */
 struct fake_memory {
     void *ctx;
     const uint8_t *memory, *words;

@@ -99,15 +99,15 @@ static void rx_posted_check(struct fake_net *n, const struct vqueue *q, unsigned
     LOOK(n->device.host, NET_DIRECTION);
     if (!(n->device.features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF)))
         LOOK(n->device.host, NET_RX_SIZE);
-    if (vqueue_readable(q, chain))
+    if (q->chain[chain].readable)
         VIOLATION(n->device.host, "net.direction", "5.1.6.3",
                   "a device-readable buffer in the receive queue");
     else if (n->device.features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF))
         return; /* a frame uses as many buffers as it needs */
-    else if (vqueue_writable(q, chain) < need)
+    else if (q->chain[chain].writable < need)
         VIOLATION(n->device.host, "net.rx_size", "5.1.6.3.1",
                   "a receive buffer has %u bytes, header included; the largest frame needs %u",
-                  vqueue_writable(q, chain), need);
+                  q->chain[chain].writable, need);
 }
 
 static void rx_fetch(struct fake_net *n, struct vqueue *q)
@@ -214,10 +214,10 @@ static void tx_place_check(struct fake_net *n, const struct vqueue *q, unsigned 
 static void tx_frame(struct fake_net *n, struct vqueue *q, unsigned head)
 {
     uint8_t packet[VIRTIO_NET_HDR_SIZE + NET_FRAME_MAX];
-    uint32_t len = vqueue_readable(q, head);
+    uint32_t len = q->chain[head].readable;
 
     layout_check(n, q, head);
-    if (vqueue_writable(q, head))
+    if (q->chain[head].writable)
         VIOLATION(n->device.host, "net.direction", "5.1.6.2",
                   "a device-writable buffer in the transmit queue");
     LOOK(n->device.host, NET_TX_LENGTH);
@@ -305,7 +305,7 @@ static void rx_run(struct fake_net *n)
 
         n->backlog_head = (at + 1) % NET_BACKLOG;
         n->backlog_count--;
-        if (n->header_len + len > vqueue_writable(q, (unsigned)head)) {
+        if (n->header_len + len > q->chain[head].writable) {
             /* 5.1.6.4.1 */
             n->device.config.wire->lost(n->device.config.wire->ctx, false, n->backlog[at].bytes,
                                         len, "receive buffer too small");

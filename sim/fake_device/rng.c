@@ -37,9 +37,9 @@ static void rng_reset(struct fake_virtio *d)
 static void rng_posted_check(struct fake_virtio *d, const struct vqueue *q, unsigned chain)
 {
     LOOK(d->host, RNG_DIRECTION);
-    if (vqueue_readable(q, chain))
+    if (q->chain[chain].readable)
         VIOLATION(d->host, "rng.direction", "5.4.6.1",
-                  "a buffer of %u bytes that the device cannot write", vqueue_readable(q, chain));
+                  "a buffer of %u bytes that the device cannot write", q->chain[chain].readable);
 }
 
 static void rng_fetch(struct fake_virtio *d, struct vqueue *q)
@@ -70,7 +70,7 @@ static uint32_t rng_length(struct fake_rng *n, uint32_t room)
 
 static void rng_fill(struct fake_rng *n, struct vqueue *q, unsigned head)
 {
-    uint32_t len, room = vqueue_writable(q, head);
+    uint32_t len, room = q->chain[head].writable;
     uint8_t piece[RNG_PIECE];
 
     vqueue_check_untouched(q, head);

@@ -8,7 +8,7 @@ void vqueue_stop(struct vqueue *q)
     for (unsigned i = 0; i < q->buffer_used; i++) {
         struct vbuffer *d = &q->buffer[i];
 
-        if (d->busy && d->kind != VBUFFER_READABLE)
+        if (q->host->thorough && d->busy && d->kind != VBUFFER_READABLE)
             q->memory->own(q->memory->ctx, d->addr, d->len, false);
         d->busy = false;
     }
@@ -92,33 +92,29 @@ static uint64_t mix(uint64_t h, const uint8_t *p, size_t len)
     return h;
 }
 
-/* A fingerprint of a buffer: all of it in sanitizer builds; head, tail and one window whose place
- * the driver cannot guess in release builds. */
-static uint64_t sample(const struct vqueue *q, const struct vbuffer *d)
+/* A window of a sample: each bit of the result depends on all of its bits. */
+static inline uint64_t fold(uint64_t key, const uint8_t *p)
 {
-    const uint8_t *p = fake_memory_at(q->memory, d->addr, d->len);
-    enum { WINDOW = 16 };
-    uint64_t h = d->len, window;
+    unsigned __int128 product;
+    uint64_t w[2];
 
-    if (!p)
-        return 0;
-    if (q->host->thorough || d->len <= 3 * WINDOW)
-        return mix(h, p, d->len);
-    window = (uint32_t)(q->host->key ^ d->addr) * (uint64_t)(d->len - WINDOW) >> 32;
-    /* Three accumulators, so that none depends on another. */
-    return mix(h, p, WINDOW) + mix(~h, p + d->len - WINDOW, WINDOW) +
-           mix(q->host->key, p + window, WINDOW);
+    memcpy(w, p, sizeof(w));
+    product = (unsigned __int128)(w[0] ^ key) * (w[1] ^ UINT64_C(0x9fb21c651e98df25));
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-bool vqueue_claim(struct vqueue *q, uint16_t id)
+/* A fingerprint of a buffer, whose address was checked: all of it in sanitizer builds; head, tail
+ * and one window whose place the driver cannot guess in release builds. */
+static uint64_t sample(const struct vqueue *q, const struct vbuffer *d)
 {
-    uint64_t bit = UINT64_C(1) << id % 64;
+    const uint8_t *p = q->memory->memory + (d->addr - q->memory->first);
+    enum { WINDOW = 16 };
+    uint64_t key = q->host->key, window;
 
-    LOOK(q->host, RING_REUSE);
-    if (q->busy[id / 64] & bit)
-        return false;
-    q->busy[id / 64] |= bit;
-    return true;
+    if (q->host->thorough || d->len <= 3 * WINDOW)
+        return mix(d->len, p, d->len);
+    window = (uint32_t)(key ^ d->addr) * (uint64_t)(d->len - WINDOW) >> 32;
+    return fold(key, p) + fold(~key, p + d->len - WINDOW) + fold(key >> 1, p + window);
 }
 
 void vqueue_release(struct vqueue *q, uint16_t id)
@@ -128,33 +124,17 @@ void vqueue_release(struct vqueue *q, uint16_t id)
 
 /* ---- the driver makes chains available ---- */
 
-void vqueue_chain_begin(struct vqueue *q, unsigned chain)
-{
-    LOOK(q->host, RING_INDEX);
-    LOOK(q->host, RING_CHAIN);
-    q->chain[chain] = (struct vchain){0};
-}
-
-void vqueue_hold(struct vqueue *q, unsigned chain)
-{
-    q->held[(q->held_head + q->held_count++) % q->size] = (uint16_t)chain;
-    vqueue_tell(q, VQUEUE_AVAILABLE, chain, 0);
-}
-
 /* True if all chains may share these bytes: a header that the driver does not read. */
 static bool may_share(const struct vqueue *q, bool writable, uint32_t len)
 {
     return writable && len <= q->shared;
 }
 
-/* Check that a writable buffer of the device overlaps no other buffer in flight. A scan: complete
- * in debug builds, sampled in release builds. */
-static bool overlap_check(struct vqueue *q, const struct vdesc *d)
+/* Check that a writable buffer of the device overlaps no other buffer in flight. */
+static bool overlap_scan(struct vqueue *q, const struct vdesc *d)
 {
     bool writable = d->flags & VIRTQ_DESC_F_WRITE;
 
-    if (!q->host->thorough && (q->host->key + q->seen) % 16)
-        return true;
     for (unsigned k = 0; k < q->buffer_used; k++) {
         const struct vbuffer *o = &q->buffer[k];
 
@@ -171,6 +151,12 @@ static bool overlap_check(struct vqueue *q, const struct vdesc *d)
         return false;
     }
     return true;
+}
+
+/* Complete in sanitizer builds, sampled in release builds. */
+static inline bool overlap_check(struct vqueue *q, const struct vdesc *d)
+{
+    return (!q->host->thorough && (q->host->key + q->seen) % 16) || overlap_scan(q, d);
 }
 
 static struct vbuffer *buffer_take(struct vqueue *q, unsigned chain, const struct vdesc *d,
@@ -191,7 +177,10 @@ static struct vbuffer *buffer_take(struct vqueue *q, unsigned chain, const struc
     }
     *b = (struct vbuffer){.at = d->at, .addr = d->addr, .len = d->len, .kind = kind, .busy = true};
     b->sample = sample(q, b);
+    if (kind == VBUFFER_READABLE)
+        c->readable += b->len;
     if (kind == VBUFFER_WRITABLE) {
+        c->writable += b->len;
         q->memory->own(q->memory->ctx, b->addr, b->len, true);
         q->low = min_u64(b->addr, q->low);
         q->high = max_u64(b->addr + b->len, q->high);
@@ -333,30 +322,10 @@ int vqueue_next(struct vqueue *q)
 
     if (chain < 0)
         return -1;
-    q->held_head = (uint16_t)((q->held_head + 1u) % q->size);
+    q->held_head = (uint16_t)vqueue_turn(q, q->held_head + 1u);
     q->held_count--;
     vqueue_tell(q, VQUEUE_WORKING, (unsigned)chain, 0);
     return chain;
-}
-
-static uint32_t chain_bytes(const struct vqueue *q, unsigned chain, enum vbuffer_kind kind)
-{
-    uint32_t total = 0;
-
-    for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next)
-        if (d->kind == kind)
-            total += d->len;
-    return total;
-}
-
-uint32_t vqueue_readable(const struct vqueue *q, unsigned chain)
-{
-    return chain_bytes(q, chain, VBUFFER_READABLE);
-}
-
-uint32_t vqueue_writable(const struct vqueue *q, unsigned chain)
-{
-    return chain_bytes(q, chain, VBUFFER_WRITABLE);
 }
 
 uint32_t vqueue_first_len(const struct vqueue *q, unsigned chain)
@@ -368,12 +337,12 @@ uint32_t vqueue_first_len(const struct vqueue *q, unsigned chain)
 
 unsigned vqueue_held(const struct vqueue *q, unsigned i)
 {
-    return q->held[(q->held_head + i) % q->size];
+    return q->held[vqueue_turn(q, q->held_head + i)];
 }
 
 void vqueue_swap(struct vqueue *q)
 {
-    uint16_t *a = &q->held[q->held_head], *b = &q->held[(q->held_head + 1u) % q->size];
+    uint16_t *a = &q->held[q->held_head], *b = &q->held[vqueue_turn(q, q->held_head + 1u)];
     uint16_t first = *a;
 
     *a = *b;
@@ -460,7 +429,7 @@ void vqueue_check_untouched(struct vqueue *q, unsigned chain)
     LOOK(q->host, RING_OWNERSHIP);
     LOOK(q->host, RING_DESCRIPTOR_CHANGED);
     for (const struct vbuffer *d = q->chain[chain].first; d; d = d->next) {
-        if (d->kind != VBUFFER_READABLE)
+        if (q->host->thorough && d->kind != VBUFFER_READABLE)
             m->own(m->ctx, d->addr, d->len, false);
         if (!may_share(q, d->kind == VBUFFER_WRITABLE, d->len) && sample(q, d) != d->sample)
             VIOLATION(q->host, "ring.ownership", "2.7.13",
@@ -489,7 +458,7 @@ static uint32_t used_lie(struct vqueue *q, unsigned chain, uint32_t written)
     else if (q->lie == VQUEUE_LIE_ID)
         q->chain[chain].id = (uint16_t)q->size;
     else if (q->lie == VQUEUE_LIE_LENGTH)
-        written = vqueue_writable(q, chain) + 1;
+        written = q->chain[chain].writable + 1;
     return written;
 }
 

@@ -7,6 +7,7 @@
 #ifndef DRYWIRE_FAKE_VQUEUE_H
 #define DRYWIRE_FAKE_VQUEUE_H
 
+#include "../../core/virtio/virtio_spec.h"
 #include "host.h"
 
 /* There are more buffers than descriptors: an indirect table has many. */
@@ -27,8 +28,9 @@ struct vbuffer {
 
 struct vchain {
     struct vbuffer *first, *last;
-    uint16_t id;    /* the id of its used entry */
-    uint16_t count; /* descriptors in the ring */
+    uint32_t readable, writable; /* bytes that the device may read, write */
+    uint16_t id;                 /* the id of its used entry */
+    uint16_t count;              /* descriptors in the ring */
 };
 
 /* The lie of the first used entry. */
@@ -83,9 +85,10 @@ struct vqueue {
     uint64_t low, high;   /* all writable ones are in [low, high) */
 };
 
+/* True if an address is in a part of memory, which does not wrap. */
 static inline bool vqueue_within(uint64_t bus, uint64_t at, uint64_t len)
 {
-    return bus >= at && bus - at < len;
+    return bus - at < len;
 }
 
 /* Report an event to the host, if it listens. */
@@ -122,9 +125,7 @@ void vqueue_swap(struct vqueue *q);
 /* True if a writable buffer owned by the device overlaps [addr, addr + len). */
 bool vqueue_owns(const struct vqueue *q, uint64_t addr, uint32_t len);
 
-/* Bytes of a chain that the device may read or write; of its first buffer. */
-uint32_t vqueue_readable(const struct vqueue *q, unsigned chain);
-uint32_t vqueue_writable(const struct vqueue *q, unsigned chain);
+/* Bytes of the first buffer of a chain. */
 uint32_t vqueue_first_len(const struct vqueue *q, unsigned chain);
 
 /* The index of its descriptor in the table or ring; -1: in an indirect table. */
@@ -166,7 +167,7 @@ void vqueue_check_asleep(struct vqueue *q);
 
 /* ---- the driver's accesses to ring words ---- */
 
-/* The driver read a word of a live ring. */
+/* The driver read a word for which vqueue_shows(). */
 void vqueue_shown(struct vqueue *q, uint64_t bus, uint64_t value);
 
 /* The same, for fake_host.ring: true if the driver collected a used entry by this load. */
@@ -199,11 +200,15 @@ static inline bool vqueue_driver_may_store(struct vqueue *q, uint64_t bus, bool 
     return false;
 }
 
-/* True if it is a word of a live ring that the device may write. */
-static inline bool vqueue_device_stores(const struct vqueue *q, uint64_t bus)
+/* True if it is a word of a live ring by which the device shows its state or requests. */
+static inline bool vqueue_shows(const struct vqueue *q, uint64_t bus)
 {
-    return q->ready && (vqueue_within(bus, q->used, q->used_len) ||
-                        (q->packed && vqueue_within(bus, q->desc, q->desc_len)));
+    if (!q->ready)
+        return false;
+    if (q->packed)
+        return bus == q->used || vqueue_within(bus, q->desc, q->desc_len);
+    return vqueue_within(bus, q->used, VIRTQ_USED_RING) ||
+           bus == q->used + VIRTQ_USED_AVAIL_EVENT((uint64_t)q->size);
 }
 
 #endif

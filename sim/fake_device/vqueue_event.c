@@ -226,8 +226,6 @@ void vqueue_check_asleep(struct vqueue *q)
 
 void vqueue_shown(struct vqueue *q, uint64_t bus, uint64_t value)
 {
-    if (!q->ready)
-        return;
     if (q->event_idx && bus == avail_event_at(q)) {
         q->saw_event = value == q->event_value;
         q->saw_event_at = q->event_at;

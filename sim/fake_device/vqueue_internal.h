@@ -19,11 +19,40 @@ struct vdesc {
 /* Check that a part of the queue is aligned and in DMA memory, and make it a ring. */
 bool vqueue_place(struct vqueue *q, const char *part, uint64_t at, uint64_t len, unsigned align);
 
-/* Mark a descriptor or buffer id as the device's: false if it already was. */
-bool vqueue_claim(struct vqueue *q, uint16_t id);
+/* A position in a ring of q->size, of one that is at most one lap ahead. */
+static inline unsigned vqueue_turn(const struct vqueue *q, unsigned at)
+{
+    return at < q->size ? at : at - q->size;
+}
+
+/* Mark a descriptor or buffer id as the device's: false if it already was. Inline, as the next ones
+ * are: called for every chain. */
+static inline bool vqueue_claim(struct vqueue *q, uint16_t id)
+{
+    uint64_t bit = UINT64_C(1) << id % 64;
+
+    LOOK(q->host, RING_REUSE);
+    if (q->busy[id / 64] & bit)
+        return false;
+    q->busy[id / 64] |= bit;
+    return true;
+}
+
 void vqueue_release(struct vqueue *q, uint16_t id);
 
-void vqueue_chain_begin(struct vqueue *q, unsigned chain);
+static inline void vqueue_chain_begin(struct vqueue *q, unsigned chain)
+{
+    LOOK(q->host, RING_INDEX);
+    LOOK(q->host, RING_CHAIN);
+    q->chain[chain] = (struct vchain){0};
+}
+
+/* Add a complete chain to the held ones. */
+static inline void vqueue_hold(struct vqueue *q, unsigned chain)
+{
+    q->held[vqueue_turn(q, q->held_head + q->held_count++)] = (uint16_t)chain;
+    vqueue_tell(q, VQUEUE_AVAILABLE, chain, 0);
+}
 
 /* Check a direct descriptor and append its buffer: NULL after a violation. */
 struct vbuffer *vqueue_append(struct vqueue *q, unsigned chain, const struct vdesc *d);
@@ -31,9 +60,6 @@ struct vbuffer *vqueue_append(struct vqueue *q, unsigned chain, const struct vde
 /* Check an INDIRECT descriptor, append its table and every buffer in it: NULL after a violation,
  * else the buffer of the table. */
 struct vbuffer *vqueue_append_table(struct vqueue *q, unsigned chain, const struct vdesc *d);
-
-/* Add a complete chain to the held ones. */
-void vqueue_hold(struct vqueue *q, unsigned chain);
 
 /* ---- the formats ---- */
 

@@ -116,7 +116,8 @@ void vqueue_split_fetch(struct vqueue *q)
         return;
     }
     for (; fresh; fresh--) {
-        uint64_t at = q->avail + VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (q->seen % q->size);
+        uint64_t at =
+            q->avail + VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (q->seen & (q->size - 1));
         uint16_t head;
 
         if (fake_memory_unpublished(m, at, 2)) {
@@ -143,7 +144,8 @@ void vqueue_split_fetch(struct vqueue *q)
 static void vqueue_split_entry_write(struct vqueue *q, uint32_t id, uint32_t written)
 {
     const struct fake_memory *m = q->memory;
-    uint64_t at = q->used + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (q->used_idx++ % q->size);
+    uint64_t at =
+        q->used + VIRTQ_USED_RING + VIRTQ_USED_ELEM_SIZE * (q->used_idx++ & (q->size - 1));
 
     m->store(m->ctx, at + VIRTQ_USED_ELEM_ID, 4, id);
     m->store(m->ctx, at + VIRTQ_USED_ELEM_LEN, 4, written);

@@ -74,6 +74,7 @@ void dma_start(struct dma *a, struct sim *sim, bool weak, bool plain,
     draw_stream_init(&a->early_load, "memory.load");
 }
 
+/* These bytes are written, or will be. */
 static void mark_dirty(struct dma *a, size_t offset, size_t len)
 {
     for (size_t slot = offset / DMA_SLOT; slot <= (offset + len - 1) / DMA_SLOT; slot++)
@@ -92,6 +93,14 @@ void dma_clean(struct dma *a)
                 memset(a->memory + slot * DMA_SLOT, PATTERN_FILL, DMA_SLOT);
         }
     }
+}
+
+void dma_given(struct dma *a, const void *bytes, size_t len)
+{
+    size_t offset = (size_t)((uintptr_t)bytes - (uintptr_t)a->memory);
+
+    if (len && offset < a->size && len <= a->size - offset)
+        mark_dirty(a, offset, len);
 }
 
 static size_t offset_of(const struct dma *a, const volatile void *ptr)
@@ -329,6 +338,9 @@ void dma_own(struct dma *a, uint64_t bus, size_t len, bool device)
         ASAN_UNPOISON_MEMORY_REGION(a->memory + offset, len);
         return;
     }
-    mark_dirty(a, offset, len);
+    /* A long buffer is for what the device writes; a short one may be a table of the driver's. A
+     * plain driver may have written anywhere. */
+    if (a->plain || len <= DMA_SLOT)
+        mark_dirty(a, offset, len);
     ASAN_POISON_MEMORY_REGION(a->memory + offset, len);
 }

@@ -61,7 +61,7 @@ struct dma {
     uint64_t *dirty; /* a bit for each DMA_SLOT bytes */
 };
 
-enum { DMA_SLOT = 2048 };
+enum { DMA_SLOT = 512 };
 
 /* Allocate the memory, once: 0 or -1. */
 int dma_allocate(struct dma *a, size_t size);
@@ -116,6 +116,9 @@ static inline void dma_driver_store(struct dma *a, volatile void *word, unsigned
 
 void dma_barrier_write(struct dma *a); /* the driver's stores become visible */
 void dma_barrier_read(struct dma *a);  /* the device's stores become visible */
+
+/* The driver has written these bytes, for the device to read. */
+void dma_given(struct dma *a, const void *bytes, size_t len);
 
 /* The device's stores, at checked addresses. */
 void dma_device_store(struct dma *a, uint64_t bus, unsigned size, uint64_t value);

@@ -23,7 +23,7 @@ static void run_due(struct machine *m)
 {
     struct sim *s = m->sim;
 
-    while (s->heap_count && s->heap[0].time_ns <= s->now_ns)
+    while (s->next_ns <= s->now_ns)
         sim_step(s);
 }
 
@@ -44,12 +44,17 @@ static void time_passed(struct machine *m)
     run_due(m);
 }
 
-/* Charge the time of an access. The fast path only checks that nothing else happens meanwhile: a
+/* Charge the time of an access. True if something may happen meanwhile, for time_passed(): a
  * machine with plain memory is lively. */
-static inline void charge(struct machine *m, unsigned cost_ns)
+static inline bool charge_due(struct machine *m, unsigned cost_ns)
 {
     m->sim->now_ns += cost_ns;
-    if (++m->calls > POLL_CALLS_MAX || m->lively || sim_next(m->sim) <= m->sim->now_ns)
+    return ++m->calls > POLL_CALLS_MAX || m->lively || m->sim->next_ns <= m->sim->now_ns;
+}
+
+static inline void charge(struct machine *m, unsigned cost_ns)
+{
+    if (charge_due(m, cost_ns))
         time_passed(m);
 }
 
@@ -245,28 +250,42 @@ static void read_check(struct machine *m, const struct vqueue *q, const volatile
                   q->index);
 }
 
-static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned size)
+static inline uint64_t ring_load(struct machine *m, uint64_t bus, const volatile void *word,
+                                 unsigned size)
 {
-    struct machine *m = ctx;
-    uint64_t bus = dma_bus_address(&m->dma, word), value;
+    uint64_t value = dma_driver_load(&m->dma, word, size);
 
-    charge(m, COST_RING_NS);
+    for (unsigned i = 0; i < m->queue_count; i++) {
+        struct vqueue *q = m->queues[i].queue;
+
+        if (vqueue_shows(q, bus))
+            vqueue_shown(q, bus, value);
+    }
+    for (unsigned i = 0; m->listener.ring && i < m->queue_count; i++)
+        vqueue_tell_collected(m->queues[i].queue, bus, value);
+    return value;
+}
+
+/* A load during which something may happen. */
+__attribute__((noinline)) static uint64_t ring_load_late(struct machine *m, uint64_t bus,
+                                                         const volatile void *word, unsigned size)
+{
+    time_passed(m);
     if (m->lively && m->running)
         act_before_look(m, bus);
     for (unsigned i = 0; m->weak && i < m->queue_count; i++)
         if (vqueue_used_entry(m->queues[i].queue, bus))
             read_check(m, m->queues[i].queue, word, size);
-    value = dma_driver_load(&m->dma, word, size);
-    for (unsigned i = 0; i < m->queue_count; i++) {
-        struct vqueue *q = m->queues[i].queue;
+    return ring_load(m, bus, word, size);
+}
 
-        if (!vqueue_device_stores(q, bus))
-            continue;
-        vqueue_shown(q, bus, value);
-        if (q->host->ring)
-            vqueue_tell_collected(q, bus, value);
-    }
-    return value;
+static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned size)
+{
+    struct machine *m = ctx;
+    uint64_t bus = dma_bus_address(&m->dma, word);
+
+    return charge_due(m, COST_RING_NS) ? ring_load_late(m, bus, word, size)
+                                       : ring_load(m, bus, word, size);
 }
 
 /* A word outside the rings of live devices may belong to a ring being set up, or to an indirect
@@ -286,15 +305,30 @@ __attribute__((noinline)) static void store_wrong(struct machine *m, uint64_t bu
 }
 
 /* A live device knows the driver's words. */
-static inline void store_check(struct machine *m, uint64_t bus)
+static void store_check(struct machine *m, uint64_t bus)
 {
     bool inside = false;
 
-    LOOK(&m->devices[0].host, RING_LAYOUT);
     for (unsigned i = 0; i < m->queue_count && !inside; i++)
         if (vqueue_driver_may_store(m->queues[i].queue, bus, &inside))
             return;
     store_wrong(m, bus, inside);
+}
+
+/* The frequent case, without a call: a word of the driver in a split ring. */
+static inline bool store_usual(const struct machine *m, uint64_t bus)
+{
+    for (unsigned i = 0; i < m->queue_count; i++) {
+        const struct vqueue *q = m->queues[i].queue;
+
+        if (!q->ready)
+            continue;
+        if (q->packed || vqueue_within(bus, q->used, q->used_len))
+            return false;
+        if (vqueue_within(bus, q->desc, q->desc_len) || vqueue_within(bus, q->avail, q->avail_len))
+            return true;
+    }
+    return false;
 }
 
 /* True if a device has rings now. */
@@ -306,19 +340,58 @@ static inline bool any_live(const struct machine *m)
     return false;
 }
 
+/* Any other store. */
+__attribute__((noinline)) static void ring_store_checked(struct machine *m, volatile void *word,
+                                                         unsigned size, uint64_t value)
+{
+    if (any_live(m)) {
+        LOOK(&m->devices[0].host, RING_LAYOUT);
+        store_check(m, dma_bus_address(&m->dma, word));
+    }
+    dma_driver_store(&m->dma, word, size, value);
+}
+
+/* Of its own, so that stores before a device is live save no registers. */
+__attribute__((noinline)) static void ring_store_live(struct machine *m, volatile void *word,
+                                                      unsigned size, uint64_t value)
+{
+    if (store_usual(m, dma_bus_address(&m->dma, word)))
+        dma_driver_store(&m->dma, word, size, value);
+    else
+        ring_store_checked(m, word, size, value);
+}
+
+/* A store during which something may happen. */
+__attribute__((noinline)) static void ring_store_late(struct machine *m, volatile void *word,
+                                                      unsigned size, uint64_t value)
+{
+    time_passed(m);
+    ring_store_checked(m, word, size, value);
+}
+
 static void machine_ring_store(void *ctx, volatile void *word, unsigned size, uint64_t value)
 {
     struct machine *m = ctx;
 
-    charge(m, COST_RING_NS);
-    if (any_live(m))
-        store_check(m, dma_bus_address(&m->dma, word));
-    dma_driver_store(&m->dma, word, size, value);
+    if (charge_due(m, COST_RING_NS))
+        ring_store_late(m, word, size, value);
+    else if (any_live(m))
+        ring_store_live(m, word, size, value);
+    else
+        dma_driver_store(&m->dma, word, size, value);
+}
+
+static void machine_ring_give(void *ctx, const void *bytes, size_t len)
+{
+    struct machine *m = ctx;
+
+    dma_given(&m->dma, bytes, len);
 }
 
 void machine_platform_init(struct machine *m)
 {
-    m->ring = (struct ring_access){.load = machine_ring_load, .store = machine_ring_store};
+    m->ring = (struct ring_access){
+        .load = machine_ring_load, .store = machine_ring_store, .give = machine_ring_give};
     m->platform = (struct platform){
         .ctx = m,
         .reg_read = machine_reg_read,

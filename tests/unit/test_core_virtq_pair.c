@@ -101,7 +101,7 @@ static bool driver_adds(struct pair *w)
 static void device_uses(struct pair *w, unsigned at)
 {
     struct vqueue *q = w->device;
-    uint32_t readable = vqueue_readable(q, at), writable = vqueue_writable(q, at);
+    uint32_t readable = q->chain[at].readable, writable = q->chain[at].writable;
     uint8_t bytes[CHAIN_MAX * BUFFER_LEN] = {0};
     struct chain *c = NULL;
     uint32_t written = writable ? (uint32_t)draw(w, writable + 1) : 0;
