@@ -31,6 +31,7 @@ unsigned oracle_set_count(const struct oracle_set *s)
     unsigned n = 0;
 
     for (unsigned i = 0; i < ARRAY_COUNT(s->words); i++)
-        n += (unsigned)__builtin_popcountll(s->words[i]);
+        for (uint64_t word = s->words[i]; word; word &= word - 1)
+            n++;
     return n;
 }

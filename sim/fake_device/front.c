@@ -130,11 +130,6 @@ void front_features_write(struct fake_virtio *d, uint32_t value)
 
 /* ---- queues ---- */
 
-struct vqueue *front_queue(struct fake_virtio *d)
-{
-    return d->queue_sel < d->body->queues ? &d->queue[d->queue_sel] : NULL;
-}
-
 bool front_queue_ready(struct fake_virtio *d, const struct vqueue *q)
 {
     return front_lies(d, LIE_QUEUE_BUSY) || (q->ready && !front_lies(d, LIE_QUEUE_ENABLE));

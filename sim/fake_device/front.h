@@ -18,7 +18,10 @@ uint32_t front_status_read(struct fake_virtio *d);
 void front_status_write(struct fake_virtio *d, uint32_t value);
 uint32_t front_features_read(struct fake_virtio *d);
 void front_features_write(struct fake_virtio *d, uint32_t value);
-struct vqueue *front_queue(struct fake_virtio *d);
+static inline struct vqueue *front_queue(struct fake_virtio *d)
+{
+    return d->queue_sel < d->body->queues ? &d->queue[d->queue_sel] : NULL;
+}
 bool front_queue_ready(struct fake_virtio *d, const struct vqueue *q); /* as it reads back */
 uint32_t front_queue_max(struct fake_virtio *d); /* of the selected queue; 0: no such queue */
 uint32_t front_generation(struct fake_virtio *d);

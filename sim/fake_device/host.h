@@ -67,7 +67,8 @@ struct fake_host {
      * every one of them when the driver polls, else only when an interrupt is due. */
     void (*interrupt)(void *ctx);
 
-    void (*hash)(void *ctx, const char *kind, const void *bytes, size_t len);
+    /* A chain is returned by this used entry. */
+    void (*used)(void *ctx, uint32_t id, uint32_t written);
 
     /* Events of queues and chains, for captures and pages; NULL: not used. */
     void (*ring)(void *ctx, const struct vqueue *q, enum vqueue_event what, unsigned chain,

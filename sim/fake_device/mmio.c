@@ -47,7 +47,7 @@ static bool access_check(struct fake_virtio *d, uint32_t offset, unsigned size, 
 
     LOOK(d->host, MMIO_ACCESS);
     if (offset >= VIRTIO_MMIO_CONFIG) {
-        if (offset % size) {
+        if (offset & (size - 1)) {
             VIOLATION(d->host, "mmio.access", "4.2.2.2", "unaligned %s at %#x", verb, offset);
             return false;
         }

@@ -93,7 +93,7 @@ static uint64_t mix(uint64_t h, const uint8_t *p, size_t len)
 }
 
 /* A window of a sample: each bit of the result depends on all of its bits. */
-static inline uint64_t fold(uint64_t key, const uint8_t *p)
+static inline uint64_t sample_window(uint64_t key, const uint8_t *p)
 {
     unsigned __int128 product;
     uint64_t w[2];
@@ -114,7 +114,8 @@ static uint64_t sample(const struct vqueue *q, const struct vbuffer *d)
     if (q->host->thorough || d->len <= 3 * WINDOW)
         return mix(d->len, p, d->len);
     window = (uint32_t)(key ^ d->addr) * (uint64_t)(d->len - WINDOW) >> 32;
-    return fold(key, p) + fold(~key, p + d->len - WINDOW) + fold(key >> 1, p + window);
+    return sample_window(key, p) + sample_window(~key, p + d->len - WINDOW) +
+           sample_window(key >> 1, p + window);
 }
 
 void vqueue_release(struct vqueue *q, uint16_t id)
@@ -469,9 +470,7 @@ void vqueue_complete(struct vqueue *q, unsigned chain, uint32_t written)
     if (q->lie > VQUEUE_LIED)
         written = used_lie(q, chain, written);
 
-    uint32_t entry[2] = {c->id, written};
-
-    q->host->hash(q->host->ctx, "used", entry, sizeof(entry));
+    q->host->used(q->host->ctx, c->id, written);
     vqueue_tell(q, VQUEUE_USED, chain, written);
     if (q->packed)
         vqueue_packed_complete(q, chain, written);

@@ -31,7 +31,6 @@ static inline bool vqueue_claim(struct vqueue *q, uint16_t id)
 {
     uint64_t bit = UINT64_C(1) << id % 64;
 
-    LOOK(q->host, RING_REUSE);
     if (q->busy[id / 64] & bit)
         return false;
     q->busy[id / 64] |= bit;
@@ -40,10 +39,16 @@ static inline bool vqueue_claim(struct vqueue *q, uint16_t id)
 
 void vqueue_release(struct vqueue *q, uint16_t id);
 
-static inline void vqueue_chain_begin(struct vqueue *q, unsigned chain)
+/* Chains are available: what is checked of each. */
+static inline void vqueue_chains_looked(const struct vqueue *q)
 {
     LOOK(q->host, RING_INDEX);
     LOOK(q->host, RING_CHAIN);
+    LOOK(q->host, RING_REUSE);
+}
+
+static inline void vqueue_chain_begin(struct vqueue *q, unsigned chain)
+{
     q->chain[chain] = (struct vchain){0};
 }
 

@@ -126,6 +126,7 @@ static bool vqueue_packed_chain_take(struct vqueue *q)
         return false;
     }
     chain = q->chain_free[q->chain_free_count - 1];
+    vqueue_chains_looked(q);
     vqueue_chain_begin(q, chain);
     do {
         if (!desc_take(q, chain, &d))

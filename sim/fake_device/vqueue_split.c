@@ -115,6 +115,8 @@ void vqueue_split_fetch(struct vqueue *q)
         q->ready = false;
         return;
     }
+    if (fresh)
+        vqueue_chains_looked(q);
     for (; fresh; fresh--) {
         uint64_t at =
             q->avail + VIRTQ_AVAIL_RING + VIRTQ_AVAIL_ELEM_SIZE * (q->seen & (q->size - 1));

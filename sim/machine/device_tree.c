@@ -1,5 +1,6 @@
 /* The machine's device tree: see device_tree.h. */
 #include "device_tree.h"
+#include "../../core/base/endian.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,8 +35,9 @@ struct tree {
 
 static void put32(uint8_t *at, uint32_t n)
 {
-    for (unsigned i = 0; i < 4; i++)
-        at[i] = (uint8_t)(n >> (24 - 8 * i));
+    be32 word = be32_of(n);
+
+    memcpy(at, &word, sizeof(word));
 }
 
 static void add32(struct tree *t, uint32_t n)

@@ -111,11 +111,12 @@ static void host_interrupt(void *ctx)
     machine_wake(d->machine);
 }
 
-static void host_hash(void *ctx, const char *kind, const void *bytes, size_t len)
+static void host_used(void *ctx, uint32_t id, uint32_t written)
 {
     struct machine_device *d = ctx;
+    uint32_t entry[2] = {id, written};
 
-    sim_hash(d->machine->sim, kind, bytes, len);
+    sim_hash(d->machine->sim, "used", entry, sizeof(entry));
 }
 
 /* Rules that QEMU 7.2 does not enforce (docs/qtest.md). */
@@ -216,7 +217,7 @@ void machine_devices_init(struct machine *m)
             .pick = host_pick,
             .later = host_later,
             .interrupt = host_interrupt,
-            .hash = host_hash,
+            .used = host_used,
             .violation = host_violation,
 #ifdef DRYWIRE_ASAN
             .thorough = true,

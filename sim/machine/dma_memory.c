@@ -175,9 +175,9 @@ static void plain_stores(struct dma *a)
     }
 }
 
-void dma_barrier_write(struct dma *a)
+void dma_publish_words(struct dma *a)
 {
-    if (a->plain && a->weak)
+    if (a->plain)
         plain_stores(a);
     for (size_t i = 0; i < a->word_count; i++)
         if (!a->words[i].crossed)
@@ -228,7 +228,7 @@ static void write_later(struct dma *a, size_t offset, const uint8_t *bytes, size
     memcpy(w->bytes, bytes, len);
 }
 
-void dma_barrier_read(struct dma *a)
+void dma_publish_writes(struct dma *a)
 {
     for (size_t i = 0; i < a->write_count; i++)
         if (!a->writes[i].crossed)

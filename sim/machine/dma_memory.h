@@ -114,8 +114,21 @@ static inline void dma_driver_store(struct dma *a, volatile void *word, unsigned
         dma_store_later(a, offset, size, value);
 }
 
-void dma_barrier_write(struct dma *a); /* the driver's stores become visible */
-void dma_barrier_read(struct dma *a);  /* the device's stores become visible */
+/* The driver's stores become visible, the device's; with strong memory they are. */
+void dma_publish_words(struct dma *a);
+void dma_publish_writes(struct dma *a);
+
+static inline void dma_barrier_write(struct dma *a)
+{
+    if (a->weak)
+        dma_publish_words(a);
+}
+
+static inline void dma_barrier_read(struct dma *a)
+{
+    if (a->weak)
+        dma_publish_writes(a);
+}
 
 /* The driver has written these bytes, for the device to read. */
 void dma_given(struct dma *a, const void *bytes, size_t len);

@@ -191,6 +191,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->lenient = config->device->profile == PROFILE_QEMU;
     m->weak = config->weak;
     m->lively = config->weak || config->guest != &guest_core;
+    m->calls_quiet = m->lively ? 0 : POLL_CALLS_MAX;
     m->interrupts = config->device->interrupts == TOGGLE_ON;
     m->powered = true;
     m->running = m->woken = m->waking = m->booted = m->gave_up = false;

@@ -97,11 +97,12 @@ struct machine {
     bool running, woken;    /* inside guest->poll; an event occurred meanwhile */
     bool waking;            /* there are events since the last poll */
     bool powered;
-    bool booted;        /* its state is valid */
-    bool gave_up;       /* its bring-up failed, as it may: the device lies */
-    unsigned calls;     /* accesses in this poll */
-    jmp_buf escape;     /* leaves a guest that spins */
-    struct rng entropy; /* the core's */
+    bool booted;          /* its state is valid */
+    bool gave_up;         /* its bring-up failed, as it may: the device lies */
+    unsigned calls;       /* accesses in this poll */
+    unsigned calls_quiet; /* of them, those in which only events happen: 0 if lively */
+    jmp_buf escape;       /* leaves a guest that spins */
+    struct rng entropy;   /* the core's */
     struct draw_stream poke;
     struct draw_stream form;
     uint8_t *tree; /* the end of this memory, so that a sanitizer detects reads beyond it */

@@ -49,7 +49,7 @@ static void time_passed(struct machine *m)
 static inline bool charge_due(struct machine *m, unsigned cost_ns)
 {
     m->sim->now_ns += cost_ns;
-    return ++m->calls > POLL_CALLS_MAX || m->lively || m->sim->next_ns <= m->sim->now_ns;
+    return ++m->calls > m->calls_quiet || m->sim->next_ns <= m->sim->now_ns;
 }
 
 static inline void charge(struct machine *m, unsigned cost_ns)

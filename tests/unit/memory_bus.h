@@ -71,12 +71,11 @@ static uint64_t memory_bus_pick(void *ctx, const char *what, uint64_t bound)
     return memory_bus_draw(ctx, bound);
 }
 
-static void memory_bus_hash(void *ctx, const char *kind, const void *bytes, size_t len)
+static void memory_bus_used(void *ctx, uint32_t id, uint32_t written)
 {
     (void)ctx;
-    (void)kind;
-    (void)bytes;
-    (void)len;
+    (void)id;
+    (void)written;
 }
 
 static void memory_bus_violation(void *ctx, const char *oracle, const char *site,
@@ -115,7 +114,7 @@ static inline void memory_bus_init(struct memory_bus *m, uint8_t *base, size_t s
         .looked = &m->looked,
         .pick = memory_bus_pick,
         .key = 12345,
-        .hash = memory_bus_hash,
+        .used = memory_bus_used,
         .violation = memory_bus_violation,
         .thorough = true,
     };

@@ -296,6 +296,12 @@ static const char *guard(struct world *w, const uint8_t *frame, size_t len)
     return NULL;
 }
 
+/* In the library's units. */
+static bool clock_moved(const struct world *w)
+{
+    return w->polled_ns / NS_PER_MS != w->sim->now_ns / NS_PER_MS;
+}
+
 static void slirp_world_input(struct world *w, const uint8_t *frame, size_t len)
 {
     const char *guarded = guard(w, frame, len);
@@ -305,7 +311,7 @@ static void slirp_world_input(struct world *w, const uint8_t *frame, size_t len)
         sim_hash(w->sim, guarded, frame, len);
         return;
     }
-    if (w->polled_ns != w->sim->now_ns) {
+    if (clock_moved(w) || w->next_ns <= w->sim->now_ns) {
         poll_round(w);
         send_frames(w);
     }
