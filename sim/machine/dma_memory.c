@@ -85,13 +85,15 @@ void dma_clean(struct dma *a)
 {
     ASAN_UNPOISON_MEMORY_REGION(a->memory, a->size);
     for (size_t i = 0; i < a->size / DMA_SLOT / 64 + 1; i++) {
-        while (a->dirty[i]) {
-            size_t slot = i * 64 + (size_t)__builtin_ctzll(a->dirty[i]);
+        uint64_t dirty = a->dirty[i];
 
-            a->dirty[i] &= a->dirty[i] - 1;
+        for (; dirty; dirty &= dirty - 1) {
+            size_t slot = i * 64 + (size_t)__builtin_ctzll(dirty);
+
             if ((slot + 1) * DMA_SLOT <= a->size)
                 memset(a->memory + slot * DMA_SLOT, PATTERN_FILL, DMA_SLOT);
         }
+        a->dirty[i] = 0;
     }
 }
 
