@@ -102,7 +102,7 @@ int devices_init(struct kernel *k, const struct kernel_config *config, struct ne
 {
     struct device_setup s = {
         .kernel = k, .config = config, .dma = {.base = config->dma, .size = config->dma_size}};
-    struct device *more = (void *)((uint8_t *)config->buffers + STACK_BUFFERS_SIZE);
+    struct device *more = (void *)((uint8_t *)config->buffers + KERNEL_MORE_DEVICES);
     int err;
 
     for (unsigned i = 0; i < KERNEL_DEVICES; i++)

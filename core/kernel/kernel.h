@@ -62,7 +62,13 @@ struct device {
 
 /* Ordinary memory for the stack and for all devices but the first, which is in struct kernel: the
  * simulator pays only for the part of this memory that is used. */
-#define KERNEL_BUFFERS_SIZE (STACK_BUFFERS_SIZE + (KERNEL_DEVICES - 1) * sizeof(struct device))
+enum { KERNEL_CONNS = 16, KERNEL_RING_SIZE = 65536 };
+
+#define KERNEL_STACK_MEMORY STACK_MEMORY(KERNEL_CONNS, 2 * KERNEL_CONNS, KERNEL_RING_SIZE)
+#define KERNEL_BUFFERS_SIZE (KERNEL_MORE_DEVICES + (KERNEL_DEVICES - 1) * sizeof(struct device))
+
+/* Where those devices begin in the buffers. */
+#define KERNEL_MORE_DEVICES (KERNEL_STACK_MEMORY / 64 * 64 + 64)
 
 _Static_assert((int)VIRTIO_SEED_SIZE == (int)STACK_SEED_SIZE, "one seed");
 

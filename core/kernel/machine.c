@@ -21,7 +21,16 @@ int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t n
     err = devices_init(k, config, &nic);
     if (err)
         return err;
-    stack_init(&k->stack, p, nic, config->buffers, now_ns);
+    stack_init(&k->stack,
+               &(struct stack_config){
+                   .platform = p,
+                   .netdev = nic,
+                   .connections = KERNEL_CONNS,
+                   .rings = 2 * KERNEL_CONNS,
+                   .ring_size = KERNEL_RING_SIZE,
+                   .memory = config->buffers,
+               },
+               now_ns);
     devices_seed(k);
     k->network = socket_network(&k->stack);
     return 0;

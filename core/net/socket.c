@@ -52,8 +52,10 @@ static int64_t stream_write(void *object, const struct user_buffer *b)
             return done ? (int64_t)done : n;
         if ((size_t)n > b->len - done)
             n = (int)(b->len - done);
-        if (user_copy_in(b, at, done, (size_t)n))
+        if (user_copy_in(b, at, done, (size_t)n)) {
+            tcp_commit(c, 0);
             return done ? (int64_t)done : ERR_FAULT;
+        }
         trace_stream(c, TRACE_TCP_WRITTEN, (size_t)n);
         tcp_commit(c, (size_t)n);
         done += (size_t)n;

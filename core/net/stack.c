@@ -6,10 +6,11 @@
 #include "../port/machine.h"
 #include "../trace/trace.h"
 
-void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev, void *buffers,
-                uint64_t now_ns)
+void stack_init(struct stack *s, const struct stack_config *config, uint64_t now_ns)
 {
-    uint8_t *at = buffers;
+    const struct platform *p = config->platform;
+    struct netdev *netdev = config->netdev;
+    uint8_t *at = config->memory;
 
     net_set_up(&s->net, p, now_ns);
     s->netdev = netdev;
@@ -24,11 +25,12 @@ void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev
         .id = (uint16_t)rng_next(&s->net.rng),
     };
     s->icmp = (struct icmp){.ip = &s->ip};
+    tcp_init(&s->tcp, &s->ip, config->connections, config->rings, config->ring_size, at);
+    at += TCP_MEMORY(config->connections, config->rings, config->ring_size);
+    at += -(uintptr_t)at & 7;
     dgram_init(&s->dgrams, &s->ip, (struct dgram *)(void *)at);
     at += DGRAM_SOCKETS * DGRAM_QUEUE * sizeof(struct dgram);
     loopback_init(&s->loopback, (struct loopback_slot *)(void *)at);
-    at += LOOPBACK_QUEUE * sizeof(struct loopback_slot);
-    tcp_init(&s->tcp, &s->ip, at);
     TRACE0(p, TRACE_NET_READY);
     TRACE0(p, TRACE_NET_LOOPBACK);
     dhcp_init(&s->dhcp, &s->ip);

@@ -39,15 +39,20 @@ struct stack {
     struct tcp tcp;
 };
 
-/* The large buffers of stack_init(): they need not be cleared. */
-enum {
-    STACK_BUFFERS_SIZE = TCP_CONNS * (TCP_RCV_BUFFER + TCP_SND_BUFFER) +
-                         DGRAM_SOCKETS * DGRAM_QUEUE * sizeof(struct dgram) +
-                         LOOPBACK_QUEUE * sizeof(struct loopback_slot)
+/* The memory that stack_init() needs. */
+#define STACK_MEMORY(connections, rings, ring_size)                                                \
+    (DGRAM_SOCKETS * DGRAM_QUEUE * sizeof(struct dgram) +                                          \
+     LOOPBACK_QUEUE * sizeof(struct loopback_slot) + 16 +                                          \
+     TCP_MEMORY(connections, rings, ring_size))
+
+struct stack_config {
+    const struct platform *platform;
+    struct netdev *netdev;
+    uint32_t connections, rings, ring_size; /* of TCP: tcp_init() */
+    void *memory; /* STACK_MEMORY() of them, 64-byte aligned, not cleared; stays in use */
 };
 
-void stack_init(struct stack *s, const struct platform *p, struct netdev *netdev, void *buffers,
-                uint64_t now_ns);
+void stack_init(struct stack *s, const struct stack_config *config, uint64_t now_ns);
 
 /* Add random bytes: at bring-up before anything was sent, or later. They change the next ports,
  * transaction ids and sequence numbers. */

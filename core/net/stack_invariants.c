@@ -141,5 +141,4 @@ void stack_invariants(const struct stack *s)
     dhcp_invariants(&s->dhcp);
     dgram_invariants(&s->dgrams);
     loopback_invariants(&s->loopback);
-    tcp_table_invariants(&s->tcp);
 }

@@ -39,11 +39,19 @@ static bool tcp_may_move(enum tcp_state from, enum tcp_state to)
     return false;
 }
 
+static uint32_t is_open(enum tcp_state state)
+{
+    return state != TCP_CLOSED && state != TCP_LISTEN;
+}
+
 void tcp_move(struct tcp_conn *c, enum tcp_state to)
 {
     CHECK(tcp_may_move(c->state, to));
     TRACE(c->tcp->net->platform, TRACE_TCP_STATE, c->number, c->state, to);
+    c->tcp->open += is_open(to) - is_open(c->state);
+    c->tcp->waiting += (uint32_t)(to == TCP_TIME_WAIT) - (uint32_t)(c->state == TCP_TIME_WAIT);
     c->state = to;
+    tcp_list_update(c);
 }
 
 static void timers_off(struct tcp_conn *c)
@@ -51,26 +59,48 @@ static void timers_off(struct tcp_conn *c)
     c->rto_at_ns = c->persist_at_ns = c->delack_at_ns = c->linger_at_ns = DEADLINE_NEVER;
 }
 
-void tcp_conn_init(struct tcp_conn *c, struct tcp *t, unsigned number, uint8_t *rcv_buf,
-                   uint8_t *snd_buf)
+/* A block that nothing uses. Its place in the heap stays until the heap comes to it. */
+static void conn_free(struct tcp_conn *c)
 {
+    struct tcp *t = c->tcp;
+
     *c = (struct tcp_conn){
         .tcp = t,
-        .number = number,
-        .rcv_buf = rcv_buf,
-        .snd_buf = snd_buf,
+        .number = c->number,
+        .heap_at = c->heap_at,
+        .heap_ns = c->heap_ns,
     };
     timers_off(c);
+    bitset_add(&t->free, c->number);
+}
+
+void tcp_rings_settle(struct tcp_conn *c)
+{
+    if (c->rcv_ring && !tcp_unread(c) && !c->ooo.count) {
+        tcp_rings_return(&c->tcp->rings, c->rcv_ring);
+        c->rcv_ring = 0;
+    }
+    if (c->snd_ring && !c->snd_len) {
+        tcp_rings_return(&c->tcp->rings, c->snd_ring);
+        c->snd_ring = 0;
+    }
 }
 
 void tcp_end(struct tcp_conn *c)
 {
     if (c->state != TCP_CLOSED)
         tcp_move(c, TCP_CLOSED);
+    tcp_hash_remove(c);
     timers_off(c);
     c->ack_now = c->resend = c->probe = c->override = false;
+    c->listener = 0;
+    c->ooo.count = 0;
+    c->snd_len = 0;
+    if (!c->owned) /* what it has not read is lost */
+        c->rcv_read = c->rcv_nxt - (c->fin_received ? 1 : 0);
+    tcp_rings_settle(c);
     if (!c->owned)
-        tcp_conn_init(c, c->tcp, c->number, c->rcv_buf, c->snd_buf);
+        conn_free(c);
     INVARIANTS(tcp_invariants(c));
 }
 
@@ -79,16 +109,15 @@ void tcp_abort(struct tcp_conn *c, int error)
     TRACE(c->tcp->net->platform, TRACE_TCP_ABORTED, c->local_port, c->remote_addr, c->remote_port,
           (uint64_t)(int64_t)error);
     c->error = error;
-    c->snd_len = 0;
     tcp_end(c);
 }
 
 void tcp_abort_from(struct tcp *t, uint32_t addr, int error)
 {
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
+    for (uint32_t i = 0; i < t->count; i++) {
         struct tcp_conn *c = &t->conn[i];
 
-        if (c->state != TCP_CLOSED && c->state != TCP_LISTEN && c->local_addr == addr)
+        if (is_open(c->state) && c->local_addr == addr)
             tcp_abort(c, error);
     }
 }
@@ -99,54 +128,7 @@ void tcp_enter_time_wait(struct tcp_conn *c)
         tcp_move(c, TCP_TIME_WAIT);
     timers_off(c);
     c->linger_at_ns = c->tcp->net->now_ns + 2 * TCP_MSL_NS;
-}
-
-struct tcp_conn *tcp_find_free(struct tcp *t)
-{
-    struct tcp_conn *oldest = 0;
-
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
-        struct tcp_conn *c = &t->conn[i];
-
-        if (c->state == TCP_CLOSED && !c->owned) {
-            INVARIANTS(tcp_invariants(c));
-            tcp_conn_init(c, t, i, c->rcv_buf, c->snd_buf);
-            return c;
-        }
-        if (c->state == TCP_TIME_WAIT && !c->owned &&
-            (!oldest || c->linger_at_ns < oldest->linger_at_ns))
-            oldest = c;
-    }
-    if (oldest)
-        tcp_end(oldest); /* if the table is full, the oldest TIME_WAIT ends early */
-    return oldest;
-}
-
-/* No program has it: a child whose peer has not acknowledged our SYN, or one that the program has
- * closed and that has not ended yet. */
-static bool without_program(const struct tcp_conn *c)
-{
-    if (c->owned || c->state == TCP_CLOSED)
-        return false;
-    return c->listener ? c->state == TCP_SYN_RECEIVED : c->state != TCP_LISTEN;
-}
-
-struct tcp_conn *tcp_allocate(struct tcp *t)
-{
-    struct tcp_conn *c = tcp_find_free(t), *oldest = 0;
-
-    if (c)
-        return c;
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
-        c = &t->conn[i];
-        if (without_program(c) && (!oldest || c->first_unacked_ns < oldest->first_unacked_ns))
-            oldest = c;
-    }
-    if (oldest) {
-        tcp_send_reset(oldest);
-        tcp_end(oldest);
-    }
-    return oldest;
+    tcp_list_renew(c);
 }
 
 /* ---- opening ---- */
@@ -174,6 +156,7 @@ void tcp_start(struct tcp_conn *c, uint32_t iss)
     c->mss = TCP_MSS_DEFAULT;
     tcp_congestion_init(&c->cc, iss);
     c->first_unacked_ns = c->tcp->net->now_ns;
+    tcp_touch(c);
 }
 
 int tcp_open(struct tcp *t, struct tcp_conn **out)
@@ -182,42 +165,51 @@ int tcp_open(struct tcp *t, struct tcp_conn **out)
 
     if (!c)
         return ERR_NFILE;
-    c->owned = true;
+    tcp_own(c, true);
     *out = c;
     return 0;
 }
 
+/* Bound, or the local port of a connection: asked only when a program binds. */
 static bool port_taken(const struct tcp *t, uint16_t port)
 {
-    for (unsigned i = 0; i < TCP_CONNS; i++)
+    for (uint32_t i = 0; i < t->count; i++)
         if (t->conn[i].local_port == port && (t->conn[i].owned || t->conn[i].state != TCP_CLOSED))
             return true;
     return false;
 }
 
-/* RFC 6056 section 3.3.3: a keyed hash of the peer's endpoint plus a counter. At most TCP_CONNS
- * ports are taken, so the search ends. Never the peer's own port: over lo that could be this
- * socket. */
+/* May a connection to there have this port? Not one that is bound; never the peer's own port, which
+ * over lo could be this socket. */
+static bool port_free(const struct tcp *t, uint32_t addr, uint16_t port, uint16_t own)
+{
+    return own != port && !tcp_hash_find(t, 0, 0, own) && !tcp_hash_find(t, addr, port, own);
+}
+
+/* RFC 6056 section 3.3.3: a keyed hash of the peer's endpoint plus a counter. Without an endpoint a
+ * port that has no connection at all; 0: none is free. */
 static uint16_t pick_port(struct tcp *t, uint32_t addr, uint16_t port)
 {
     uint64_t far[2] = {addr, port};
     uint32_t offset = (uint32_t)rng_hash(t->net->key, far, 2);
 
-    for (;;) {
+    for (unsigned i = 0; i < EPHEMERAL_COUNT; i++) {
         uint16_t at = (uint16_t)(EPHEMERAL_FIRST + (offset + t->next_port++) % EPHEMERAL_COUNT);
 
-        if (at != port && !port_taken(t, at))
+        if (port ? port_free(t, addr, port, at) : !port_taken(t, at))
             return at;
     }
+    return 0;
 }
 
 int tcp_bind(struct tcp_conn *c, uint16_t port)
 {
     if (c->local_port || c->state != TCP_CLOSED)
         return ERR_INVAL;
-    if (port && port_taken(c->tcp, port))
+    if (port ? port_taken(c->tcp, port) : !(port = pick_port(c->tcp, 0, 0)))
         return ERR_INUSE;
-    c->local_port = port ? port : pick_port(c->tcp, 0, 0);
+    c->local_port = port;
+    tcp_hash_add(c);
     return 0;
 }
 
@@ -233,6 +225,7 @@ int tcp_listen(struct tcp_conn *c, unsigned backlog)
 int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port)
 {
     struct tcp *t = c->tcp;
+    uint16_t own;
 
     if (c->state == TCP_LISTEN)
         return ERR_INVAL;
@@ -242,11 +235,15 @@ int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port)
         return ERR_ADDR;
     if (!ipv4_has_route(t->ip, addr))
         return ERR_UNREACH;
+    own = c->local_port ? c->local_port : pick_port(t, addr, port);
+    if (!own || tcp_hash_find(t, addr, port, own))
+        return ERR_INUSE;
+    tcp_hash_remove(c);
     c->local_addr = ipv4_source(t->net, addr);
+    c->local_port = own;
     c->remote_addr = addr;
     c->remote_port = port;
-    if (!c->local_port)
-        c->local_port = pick_port(t, addr, port);
+    tcp_hash_add(c);
     tcp_start(c, tcp_isn(c));
     tcp_move(c, TCP_SYN_SENT);
     return 0;
@@ -273,49 +270,30 @@ int tcp_connected(struct tcp_conn *c)
     return 0;
 }
 
-static struct tcp_conn *ready_child(const struct tcp_conn *listener)
-{
-    struct tcp *t = listener->tcp;
-
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
-        struct tcp_conn *c = &t->conn[i];
-
-        if (c->listener == listener && (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT))
-            return c;
-    }
-    return 0;
-}
-
 int tcp_accept(struct tcp_conn *c, struct tcp_conn **out)
 {
-    struct tcp_conn *child;
+    struct tcp_conn *child = c->ready.first;
 
     if (c->state != TCP_LISTEN)
         return ERR_INVAL;
-    child = ready_child(c);
     if (!child)
         return ERR_AGAIN;
     child->listener = 0;
-    child->owned = true;
+    tcp_own(child, true);
     *out = child;
     return 0;
 }
 
 /* ---- reading and writing ---- */
 
-/* Bytes that the program may read now. */
-static uint32_t unread(const struct tcp_conn *c)
-{
-    return c->rcv_nxt - c->rcv_read - (c->fin_received ? 1 : 0);
-}
-
 int tcp_readable(struct tcp_conn *c, const uint8_t **at)
 {
-    uint32_t len = unread(c), index = c->rcv_read & (TCP_RCV_BUFFER - 1);
+    uint32_t len = tcp_unread(c), size = c->tcp->rings.size,
+             index = (c->rcv_read - c->rcv_base) & (size - 1);
 
     if (len) {
-        *at = c->rcv_buf + index;
-        return (int)min_u32(len, TCP_RCV_BUFFER - index);
+        *at = c->rcv_ring + index;
+        return (int)min_u32(len, size - index);
     }
     if (c->fin_received)
         return 0;
@@ -330,52 +308,69 @@ void tcp_consume(struct tcp_conn *c, size_t len)
 {
     uint32_t growth, left;
 
-    CHECK(len <= unread(c));
+    CHECK(len <= tcp_unread(c));
     c->rcv_read += (uint32_t)len;
+    tcp_rings_settle(c);
+    tcp_touch(c);
     if (c->state == TCP_CLOSED || c->fin_received)
         return;
 
     /* Send a window update when the window has grown by enough: MUST-39. */
     growth = c->rcv_nxt + tcp_offered_window(c) - c->rcv_adv;
     left = c->rcv_adv - c->rcv_nxt;
-    if (growth >= TCP_RCV_BUFFER / 4 || (growth && left < 2 * c->mss))
+    if (growth >= c->tcp->rings.size / 4 || (growth && left < 2 * c->mss))
         c->ack_now = true;
 }
 
-int tcp_writable(struct tcp_conn *c, uint8_t **at)
+/* What tcp_writable() returns but for the room. */
+static int may_write(struct tcp_conn *c)
 {
-    uint32_t room = TCP_SND_BUFFER - c->snd_len;
-    uint32_t index = tcp_snd_end(c) & (TCP_SND_BUFFER - 1);
-
     if (c->error)
         return c->error;
     if (c->fin_queued)
         return ERR_PIPE;
     if (c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT)
         return tcp_connected(c) == ERR_AGAIN ? ERR_AGAIN : ERR_NOTCONN;
-    if (!room)
+    return c->snd_len == c->tcp->rings.size ? ERR_AGAIN : 0;
+}
+
+int tcp_writable(struct tcp_conn *c, uint8_t **at)
+{
+    uint32_t size = c->tcp->rings.size, index;
+    int err = may_write(c);
+
+    if (err)
+        return err;
+    if (!c->snd_ring) {
+        c->snd_ring = tcp_rings_lend(&c->tcp->rings);
+        c->snd_base = tcp_snd_end(c);
+    }
+    if (!c->snd_ring)
         return ERR_AGAIN;
-    *at = c->snd_buf + index;
-    return (int)min_u32(room, TCP_SND_BUFFER - index);
+    index = (tcp_snd_end(c) - c->snd_base) & (size - 1);
+    *at = c->snd_ring + index;
+    return (int)min_u32(size - c->snd_len, size - index);
 }
 
 void tcp_commit(struct tcp_conn *c, size_t len)
 {
-    CHECK(len <= TCP_SND_BUFFER - c->snd_len);
+    CHECK(len <= c->tcp->rings.size - c->snd_len);
+    CHECK(!len || c->snd_ring);
     c->snd_len += (uint32_t)len;
+    tcp_rings_settle(c);
+    tcp_touch(c);
 }
 
 unsigned tcp_ready(struct tcp_conn *c)
 {
     const uint8_t *from;
-    uint8_t *to;
     unsigned ready = 0;
 
     if (c->state == TCP_LISTEN)
-        return ready_child(c) ? POLL_IN : 0;
+        return c->ready.first ? POLL_IN : 0;
     if (tcp_readable(c, &from) != ERR_AGAIN)
         ready |= POLL_IN;
-    if (tcp_writable(c, &to) != ERR_AGAIN)
+    if (may_write(c) != ERR_AGAIN)
         ready |= POLL_OUT;
     if (c->error)
         ready |= POLL_ERR;
@@ -390,6 +385,7 @@ static void queue_fin(struct tcp_conn *c)
     if (c->fin_queued)
         return;
     c->fin_queued = true;
+    tcp_touch(c);
     tcp_move(c, c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1);
 }
 
@@ -405,14 +401,16 @@ int tcp_shutdown(struct tcp_conn *c)
 
 static void close_listener(struct tcp_conn *c)
 {
-    struct tcp *t = c->tcp;
+    struct tcp_conn *child, *next;
 
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
-        struct tcp_conn *child = &t->conn[i];
-
+    while ((child = c->ready.first)) {
+        tcp_send_reset(child);
+        tcp_end(child);
+    }
+    for (child = c->tcp->half_open.first; child; child = next) {
+        next = child->next;
         if (child->listener != c)
             continue;
-        child->listener = 0;
         tcp_send_reset(child);
         tcp_end(child);
     }
@@ -421,7 +419,7 @@ static void close_listener(struct tcp_conn *c)
 
 void tcp_close(struct tcp_conn *c)
 {
-    c->owned = false;
+    tcp_own(c, false);
     switch (c->state) {
     case TCP_LISTEN:
         close_listener(c);
@@ -439,11 +437,12 @@ void tcp_close(struct tcp_conn *c)
     case TCP_CLOSE_WAIT:
     case TCP_CLOSING:
     case TCP_LAST_ACK:
-        if (unread(c)) {
+        if (tcp_unread(c)) {
             tcp_send_reset(c);
             tcp_end(c);
         } else if (c->state == TCP_FIN_WAIT_2) {
             c->linger_at_ns = c->tcp->net->now_ns + TCP_FIN_WAIT_NS;
+            tcp_touch(c);
         } else {
             queue_fin(c);
         }
@@ -455,50 +454,78 @@ void tcp_close(struct tcp_conn *c)
 
 /* ---- all of them ---- */
 
-void tcp_init(struct tcp *t, struct ipv4 *ip, uint8_t *rings)
+/* The hash has at least as many buckets as there are connections. */
+static uint32_t buckets(uint32_t connections)
 {
-    t->net = ip->net;
-    t->ip = ip;
-    t->next_port = (uint16_t)rng_next(&t->net->rng);
-    t->resets = (struct rate){0};
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
-        tcp_conn_init(&t->conn[i], t, i, rings, rings + TCP_RCV_BUFFER);
-        rings += TCP_RCV_BUFFER + TCP_SND_BUFFER;
+    uint32_t n = 1;
+
+    while (n < connections)
+        n *= 2;
+    return n;
+}
+
+void tcp_init(struct tcp *t, struct ipv4 *ip, uint32_t connections, uint32_t rings,
+              uint32_t ring_size, void *memory)
+{
+    static const uint64_t labels[2] = {1, 2};
+    uint64_t *words;
+    uint8_t *at = memory;
+
+    CHECK(connections >= 1);
+    CHECK(connections <= TCP_CONNS_MAX);
+    CHECK(ring_size >= TCP_RING_MIN);
+    CHECK(ring_size <= TCP_RING_MAX);
+    *t = (struct tcp){
+        .net = ip->net,
+        .ip = ip,
+        .next_port = (uint16_t)rng_next(&ip->net->rng),
+        .conn = memory,
+        .count = connections,
+        .bucket_mask = buckets(connections) - 1,
+    };
+    for (unsigned i = 0; i < 2; i++)
+        t->hash_key[i] = rng_hash(t->net->key, &labels[i], 1) | 1;
+    at += connections * sizeof(struct tcp_conn);
+    words = (uint64_t *)(void *)at;
+    bitset_init(&t->free, words, connections);
+    bitset_init(&t->due, words + BITSET_WORDS(connections), connections);
+    bitset_init(&t->blocked, words + 2 * BITSET_WORDS(connections), connections);
+    at += 3 * sizeof(uint64_t) * BITSET_WORDS(connections);
+    t->bucket = (uint32_t *)(void *)at;
+    mem_fill(t->bucket, 0, (t->bucket_mask + 1) * sizeof(t->bucket[0]));
+    t->heap = t->bucket + t->bucket_mask + 1;
+    tcp_rings_init(&t->rings, (uint8_t *)(t->heap + connections), rings, ring_size);
+    for (uint32_t i = 0; i < connections; i++) {
+        t->conn[i] = (struct tcp_conn){.tcp = t, .number = i};
+        conn_free(&t->conn[i]);
     }
 }
 
 void tcp_output_all(struct tcp *t)
 {
-    for (unsigned i = 0; i < TCP_CONNS; i++)
-        if (t->conn[i].state != TCP_CLOSED)
-            tcp_output(&t->conn[i]);
+    for (uint32_t i = 0; bitset_next(&t->due, i, &i); i++) {
+        struct tcp_conn *c = &t->conn[i];
+
+        if (!tcp_output(c))
+            bitset_add(&t->blocked, i);
+        tcp_deadline_changed(c);
+        bitset_remove(&t->due, i);
+        INVARIANTS(tcp_invariants(c));
+    }
+    tcp_deadlines_settle(t);
 }
 
 bool tcp_used(const struct tcp *t)
 {
-    for (unsigned i = 0; i < TCP_CONNS; i++)
-        if (t->conn[i].owned)
-            return true;
-    return false;
-}
-
-static bool all_over(const struct tcp *t, enum tcp_state also)
-{
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
-        enum tcp_state state = t->conn[i].state;
-
-        if (state != TCP_CLOSED && state != TCP_LISTEN && state != also)
-            return false;
-    }
-    return true;
+    return t->owned > 0;
 }
 
 bool tcp_idle(const struct tcp *t)
 {
-    return all_over(t, TCP_CLOSED);
+    return t->open == 0;
 }
 
 bool tcp_settled(const struct tcp *t)
 {
-    return all_over(t, TCP_TIME_WAIT);
+    return t->open == t->waiting;
 }

@@ -3,10 +3,11 @@
  * RFC 6582, sequence numbers of RFC 6528 and the checks of RFC 5961. Read RFC 9293 sections 3.3 and
  * 3.10 first.
  *
- * A connection is one struct tcp_conn in a table. Data lives in two byte rings indexed by
- * sequence number: sent data from snd_una on, received data up to rcv_nxt for the program, and
- * after rcv_nxt the out-of-order data, described by `ooo`. tcp_input() changes state, only
- * tcp_output() builds segments, from that state, tcp_poll() runs the timers.
+ * A connection is one struct tcp_conn in a table (tcp_table.h). Data lives in two byte rings
+ * indexed by sequence number, which a connection has only while it holds data (tcp_rings.h): sent
+ * data from snd_una on, received data up to rcv_nxt for the program, and after rcv_nxt the
+ * out-of-order data, described by `ooo`. tcp_input() changes state, only tcp_output() builds
+ * segments, from that state, tcp_poll() runs the timers.
  *
  *                 passive                              active
  *   CLOSED -> LISTEN -> SYN_RECEIVED -> ESTABLISHED <- SYN_SENT <- CLOSED
@@ -17,12 +18,14 @@
 #ifndef DRYWIRE_TCP_H
 #define DRYWIRE_TCP_H
 
+#include "../base/bitset.h"
 #include "../base/rate.h"
 #include "../port/machine.h"
 #include "icmp.h"
 #include "ipv4.h"
 #include "tcp_congestion.h"
 #include "tcp_reassembly.h"
+#include "tcp_rings.h"
 
 struct tcp;
 
@@ -42,9 +45,9 @@ enum tcp_state {
 };
 
 enum {
-    TCP_CONNS = 16,
-    TCP_RCV_BUFFER = 65536, /* powers of two: rings are indexed by sequence number */
-    TCP_SND_BUFFER = 65536,
+    TCP_CONNS_MAX = 1 << 18,
+    TCP_RING_MIN = 2048,
+    TCP_RING_MAX = 65536,
     TCP_WINDOW_MAX = 65535, /* without window scaling */
     TCP_BACKLOG_MAX = 8,
     TCP_MSS_DEFAULT = 536, /* MUST-15 */
@@ -60,17 +63,36 @@ enum {
 #define TCP_MSL_NS           (30 * NS_PER_S)
 #define TCP_FIN_WAIT_NS      (60 * NS_PER_S) /* for the peer's FIN, after the program closed */
 
+struct tcp_conn;
+
+struct tcp_list {
+    struct tcp_conn *first, *last;
+    uint32_t count;
+};
+
 struct tcp_conn {
     struct tcp *tcp;
-    unsigned number; /* in traces */
+    uint32_t number; /* in the table, and in traces */
     enum tcp_state state;
     bool owned;                /* a descriptor refers to it, or will by accept */
     bool passive;              /* came from a LISTEN: MUST-11 */
     struct tcp_conn *listener; /* until it is accepted */
-    unsigned backlog;          /* of a LISTEN */
-    uint64_t cookie_ns;        /* of a LISTEN: when a SYN cookie was sent last; 0: never */
     int error;                 /* why it ended; returned to the program */
     int soft_error;            /* last ICMP hint: SHLD-25 */
+
+    /* Of a LISTEN. */
+    unsigned backlog;
+    uint32_t half_open;    /* children without the peer's ACK */
+    struct tcp_list ready; /* children that wait for accept */
+    uint64_t cookie_ns;    /* when a SYN cookie was sent last; 0: never */
+
+    /* For tcp_table.c. */
+    struct tcp_list *list;
+    struct tcp_conn *previous, *next;
+    bool hashed;
+    uint32_t hash_next; /* 1 + the next number of the bucket, or 0 */
+    uint32_t heap_at;   /* 1 + its place in the heap, or 0 */
+    uint64_t heap_ns;   /* its key there */
 
     uint32_t local_addr, remote_addr; /* host order */
     uint16_t local_port, remote_port;
@@ -80,17 +102,19 @@ struct tcp_conn {
     uint32_t snd_wnd, snd_wl1, snd_wl2;
     uint32_t snd_wnd_max; /* largest window that the peer ever offered */
     uint32_t mss;         /* effective send MSS */
-    uint32_t snd_start;   /* sequence number of snd_buf's first byte */
+    uint32_t snd_start;   /* sequence number of the first byte in the ring */
     uint32_t snd_len;     /* bytes in it */
     bool fin_queued;      /* the program closed: FIN follows the last byte */
-    uint8_t *snd_buf;
+    uint8_t *snd_ring;    /* or NULL */
+    uint32_t snd_base;    /* the sequence number at its offset 0 */
 
     /* Receive sequence space; rcv_adv is the right edge last offered, rcv_read the program's. */
     uint32_t irs, rcv_nxt, rcv_adv, rcv_read;
     bool fin_received; /* and everything before it */
     bool fin_seen;     /* at fin_seq, perhaps after a gap */
     uint32_t fin_seq;
-    uint8_t *rcv_buf;
+    uint8_t *rcv_ring; /* or NULL */
+    uint32_t rcv_base;
     struct tcp_reassembly ooo; /* all after rcv_nxt */
 
     /* What tcp_output() must send. */
@@ -122,15 +146,35 @@ struct tcp_conn {
 struct tcp {
     struct net *net;
     struct ipv4 *ip;
-    struct tcp_conn conn[TCP_CONNS];
     uint16_t next_port; /* counter of RFC 6056 section 3.3.3 */
     struct rate resets; /* to segments without a connection */
+
+    struct tcp_conn *conn; /* `count` of them */
+    uint32_t count;
+    struct tcp_rings rings;
+    struct bitset free, due, blocked; /* blocked: the device had no room */
+    uint32_t *bucket, bucket_mask;    /* 1 + the first number, or 0 */
+    uint64_t hash_key[2];
+    uint32_t *heap, heap_count;
+    struct tcp_list half_open, orphans, time_wait; /* oldest first */
+
+    /* Connections that are neither CLOSED nor LISTEN, those in TIME-WAIT, those of programs. */
+    uint32_t open, waiting, owned;
 };
 
 /* ---- for the stack ---- */
 
-/* `rings`: TCP_CONNS * (TCP_RCV_BUFFER + TCP_SND_BUFFER) bytes. */
-void tcp_init(struct tcp *t, struct ipv4 *ip, uint8_t *rings);
+/* The memory of a table of `connections` with `rings` rings, in bytes, 8-aligned. */
+#define TCP_BUCKETS(connections) ((size_t)2 * (connections) + 1) /* at most, when rounded */
+#define TCP_MEMORY(connections, rings, ring_size)                                                  \
+    ((size_t)(connections) * sizeof(struct tcp_conn) + 3 * 8 * BITSET_WORDS(connections) +         \
+     4 * (TCP_BUCKETS(connections) + (connections) + 1) + (size_t)(rings) * (ring_size))
+
+/* `connections`: 1..TCP_CONNS_MAX. `rings`: each connection needs up to two while it holds data;
+ * with fewer than that, received data is dropped and programs wait while all are lent. `ring_size`:
+ * a power of two, TCP_RING_MIN..TCP_RING_MAX. `memory` need not be cleared. */
+void tcp_init(struct tcp *t, struct ipv4 *ip, uint32_t connections, uint32_t rings,
+              uint32_t ring_size, void *memory);
 
 void tcp_poll(struct tcp *t);
 uint64_t tcp_deadline(const struct tcp *t);
@@ -156,9 +200,6 @@ void tcp_output_all(struct tcp *t);
 /* True when a program has a connection. */
 bool tcp_used(const struct tcp *t);
 
-/* The invariants of all connections at the end of a poll. */
-void tcp_table_invariants(const struct tcp *t);
-
 /* ---- for sockets; nothing here blocks ---- */
 
 /* A new connection block: 0 and *out, or ERR_NFILE. */
@@ -170,8 +211,9 @@ int tcp_bind(struct tcp_conn *c, uint16_t port);
 /* 0, ERR_INVAL. `backlog` is cut to 1..TCP_BACKLOG_MAX. */
 int tcp_listen(struct tcp_conn *c, unsigned backlog);
 
-/* Start to connect (the next tcp_output() sends the SYN): 0, ERR_ADDR, ERR_UNREACH, ERR_ISCONN,
- * ERR_INVAL. tcp_connected() then returns ERR_AGAIN until it is 0 or an error. */
+/* Start to connect (the end of the poll sends the SYN): 0, ERR_ADDR, ERR_UNREACH, ERR_ISCONN,
+ * ERR_INVAL, ERR_INUSE (this port has a connection to there, or none is free). tcp_connected() then
+ * returns ERR_AGAIN until it is 0 or an error. */
 int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port);
 int tcp_connected(struct tcp_conn *c);
 
@@ -184,7 +226,7 @@ int tcp_readable(struct tcp_conn *c, const uint8_t **at);
 void tcp_consume(struct tcp_conn *c, size_t len);
 
 /* Contiguous room to write: its size and *at; ERR_AGAIN, or an error. tcp_commit() adds the bytes
- * written there to the stream. */
+ * written there to the stream, perhaps none. */
 int tcp_writable(struct tcp_conn *c, uint8_t **at);
 void tcp_commit(struct tcp_conn *c, size_t len);
 

@@ -182,11 +182,13 @@ static void take_ack(struct tcp_conn *c, uint32_t ack)
     if (seq_lt(c->snd_start, ack)) {
         c->snd_start += data;
         c->snd_len -= data;
+        tcp_rings_settle(c);
     }
     c->snd_una = ack;
     if (seq_lt(c->snd_nxt, ack))
         c->snd_nxt = ack;
     c->first_unacked_ns = now_ns;
+    tcp_list_renew(c);
     c->soft_error = 0;
     if (tcp_congestion_ack(&c->cc, c->mss, acked, ack, tcp_flight(c)))
         send_again(c, RETRANSMIT_PARTIAL);
@@ -279,15 +281,6 @@ static bool fin_acknowledged(struct tcp_conn *c)
 
 /* ---- seventh: data ---- */
 
-static void copy_to_ring(struct tcp_conn *c, uint32_t seq, const uint8_t *data, uint32_t len)
-{
-    uint32_t index = seq & (TCP_RCV_BUFFER - 1);
-    uint32_t first = min_u32(TCP_RCV_BUFFER - index, len);
-
-    mem_copy(c->rcv_buf + index, data, first);
-    mem_copy(c->rcv_buf, data + first, len - first);
-}
-
 /* Copy the parts of [seq, end) that are not stored yet: the bytes received first win (threats
  * T18). */
 static void store_new(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint8_t *data)
@@ -297,7 +290,7 @@ static void store_new(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint
     CHECK(seq_le(c->rcv_nxt, seq));
     CHECK(seq_le(end, c->rcv_adv));
     while (tcp_reassembly_missing(&c->ooo, &at, end, &stop)) {
-        copy_to_ring(c, at, data + (at - seq), stop - at);
+        tcp_ring_write(&c->tcp->rings, c->rcv_ring, at - c->rcv_base, data + (at - seq), stop - at);
         at = stop;
     }
 }
@@ -323,12 +316,24 @@ static void input_in_order(struct tcp_conn *c, const struct tcp_segment *g)
         c->delack_at_ns = c->tcp->net->now_ns + TCP_DELACK_NS;
 }
 
-static void input_data(struct tcp_conn *c, const struct tcp_segment *g)
+/* False: there is no room for the data now, so the segment ends here. */
+static bool has_ring(struct tcp_conn *c)
+{
+    if (!c->rcv_ring) {
+        c->rcv_ring = tcp_rings_lend(&c->tcp->rings);
+        c->rcv_base = c->rcv_nxt;
+    }
+    return c->rcv_ring;
+}
+
+static bool input_data(struct tcp_conn *c, const struct tcp_segment *g)
 {
     switch (c->state) {
     case TCP_ESTABLISHED:
     case TCP_FIN_WAIT_1:
     case TCP_FIN_WAIT_2:
+        if (!has_ring(c))
+            return false;
         if (g->seq == c->rcv_nxt)
             input_in_order(c, g);
         else
@@ -344,6 +349,7 @@ static void input_data(struct tcp_conn *c, const struct tcp_segment *g)
     case TCP_TIME_WAIT:
         break; /* the peer has closed: no more data is valid */
     }
+    return true;
 }
 
 /* ---- eighth: FIN ---- */
@@ -444,8 +450,8 @@ static struct verdict input_synchronised(struct tcp_conn *c, struct tcp_segment 
         tcp_end(c);
         return VERDICT_ACCEPTED;
     }
-    if (g->len)
-        input_data(c, g);
+    if (g->len && !input_data(c, g))
+        return verdict_drop(DROP_TCP_BUFFER);
 
     /* Eighth, FIN. */
     if (g->flags & TCP_FIN)
@@ -455,25 +461,19 @@ static struct verdict input_synchronised(struct tcp_conn *c, struct tcp_segment 
     return VERDICT_ACCEPTED;
 }
 
-static struct tcp_conn *find_listener(struct tcp *t, uint16_t port)
+static struct tcp_conn *find_listener(const struct tcp *t, uint16_t port)
 {
-    for (unsigned i = 0; i < TCP_CONNS; i++)
-        if (t->conn[i].state == TCP_LISTEN && t->conn[i].local_port == port)
-            return &t->conn[i];
-    return 0;
+    struct tcp_conn *c = tcp_hash_find(t, 0, 0, port);
+
+    return c && c->state == TCP_LISTEN ? c : 0;
 }
 
-static struct tcp_conn *find(struct tcp *t, uint32_t remote, uint16_t remote_port,
+static struct tcp_conn *find(const struct tcp *t, uint32_t remote, uint16_t remote_port,
                              uint16_t local_port)
 {
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
-        struct tcp_conn *c = &t->conn[i];
+    struct tcp_conn *c = tcp_hash_find(t, remote, remote_port, local_port);
 
-        if (c->state != TCP_CLOSED && c->state != TCP_LISTEN && c->local_port == local_port &&
-            c->remote_addr == remote && c->remote_port == remote_port)
-            return c;
-    }
-    return find_listener(t, local_port);
+    return c ? c : find_listener(t, local_port);
 }
 
 /* A SYN that is newer than all that the peer sent in a connection that waits for old segments may
@@ -541,6 +541,7 @@ struct verdict tcp_input(struct tcp *t, const struct ipv4_packet *p)
         if (!c)
             return v;
     }
+    tcp_touch(c);
     v = conn_input(c, &g);
     INVARIANTS(tcp_invariants(c));
     return v;
@@ -569,6 +570,7 @@ struct verdict tcp_icmp_error(struct tcp *t, const struct icmp_error *e)
 
     if (!c || c->state == TCP_LISTEN || seq_lt(e->seq, c->snd_una) || !seq_lt(e->seq, c->snd_max))
         return verdict_drop(DROP_ICMP_QUOTE);
+    tcp_touch(c);
     if (e->mtu) {
         take_path_mtu(c, e->mtu);
         return VERDICT_ACCEPTED;

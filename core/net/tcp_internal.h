@@ -7,12 +7,10 @@
 
 #include "tcp.h"
 #include "tcp_seq.h"
+#include "tcp_table.h"
 
-void tcp_conn_init(struct tcp_conn *c, struct tcp *t, unsigned number, uint8_t *rcv_buf,
-                   uint8_t *snd_buf);
-
-/* Send the segments of one connection that are due. */
-void tcp_output(struct tcp_conn *c);
+/* Send the segments of one connection that are due. False: the device had no room for all. */
+bool tcp_output(struct tcp_conn *c);
 
 /* The one setter of the state: asserts that the move is legal and traces it. */
 void tcp_move(struct tcp_conn *c, enum tcp_state to);
@@ -20,16 +18,10 @@ void tcp_move(struct tcp_conn *c, enum tcp_state to);
 /* End the connection with an error for the program; nothing is sent. */
 void tcp_abort(struct tcp_conn *c, int error);
 
-/* Clear it: CLOSED, all timers off; freed when no descriptor owns it. */
+/* CLOSED, all timers off; its block is free when no descriptor owns it. */
 void tcp_end(struct tcp_conn *c);
 
 void tcp_enter_time_wait(struct tcp_conn *c);
-
-/* A block that nothing uses, perhaps one in TIME-WAIT, or NULL. */
-struct tcp_conn *tcp_find_free(struct tcp *t);
-
-/* The same; without one the oldest ends that no program has, half-open or closed already. */
-struct tcp_conn *tcp_allocate(struct tcp *t);
 
 /* Initial sequence number of a connection whose addresses and ports are set: RFC 6528. */
 uint32_t tcp_isn(const struct tcp_conn *c);
@@ -39,6 +31,15 @@ void tcp_start(struct tcp_conn *c, uint32_t iss);
 
 /* Update srtt, rttvar and rto_ns after a round trip of `r` ns, RFC 6298 (2.2) to (2.5). */
 void tcp_rtt_sample(struct tcp_conn *c, uint64_t r);
+
+/* Bytes that the program may read now. */
+static inline uint32_t tcp_unread(const struct tcp_conn *c)
+{
+    return c->rcv_nxt - c->rcv_read - (c->fin_received ? 1 : 0);
+}
+
+/* Give back the rings in which it holds nothing. */
+void tcp_rings_settle(struct tcp_conn *c);
 
 /* Bytes sent and not acknowledged. */
 static inline uint32_t tcp_flight(const struct tcp_conn *c)

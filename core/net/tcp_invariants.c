@@ -67,8 +67,8 @@ static void send_invariants(const struct tcp_conn *c)
     CHECK(seq_le(c->snd_una, c->snd_nxt));
     CHECK(seq_le(c->snd_nxt, c->snd_max));
     CHECK(seq_le(c->snd_max, end + (c->fin_queued ? 1 : 0)));
-    CHECK(tcp_flight(c) <= TCP_SND_BUFFER + 2); /* SYN and FIN have numbers, too */
-    CHECK(c->snd_len <= TCP_SND_BUFFER);
+    CHECK(tcp_flight(c) <= c->tcp->rings.size + 2); /* SYN and FIN have numbers, too */
+    CHECK(c->snd_len <= c->tcp->rings.size);
     /* The buffer starts at the first unacknowledged byte, or after our SYN. */
     CHECK(c->snd_start - c->snd_una <= 1 || tcp_fin_acked(c));
     CHECK(c->snd_start - c->snd_una != 1 || c->snd_una == c->iss);
@@ -93,13 +93,13 @@ static void send_invariants(const struct tcp_conn *c)
 /* The peer's sequence numbers are known from SYN_RECEIVED on. */
 static void receive_invariants(const struct tcp_conn *c)
 {
-    uint32_t held = c->rcv_nxt - c->rcv_read - (c->fin_received ? 1 : 0), before = c->rcv_nxt;
+    uint32_t held = tcp_unread(c), before = c->rcv_nxt;
 
-    CHECK(held <= TCP_RCV_BUFFER);
+    CHECK(held <= c->tcp->rings.size);
     CHECK(seq_le(c->rcv_nxt, c->rcv_adv));
     CHECK(c->rcv_adv - c->rcv_nxt <= TCP_WINDOW_MAX);
     /* The window never covers bytes that the program has not read. */
-    CHECK(c->rcv_adv - c->rcv_read <= TCP_RCV_BUFFER + (c->fin_received ? 1u : 0u));
+    CHECK(c->rcv_adv - c->rcv_read <= c->tcp->rings.size + (c->fin_received ? 1u : 0u));
     if (c->fin_received) {
         CHECK(c->fin_seen);
         CHECK(c->rcv_nxt == c->fin_seq + 1);
@@ -195,12 +195,48 @@ static void state_invariants(const struct tcp_conn *c)
         CHECK(c->linger_at_ns == DEADLINE_NEVER);
 }
 
+/* Its place in the table: found by its addresses, in the right list, and not later in the heap than
+ * its timers. No two connections have the same addresses and ports. */
+static void table_invariants(const struct tcp_conn *c)
+{
+    const struct tcp *t = c->tcp;
+
+    CHECK(bitset_has(&t->free, c->number) == (c->state == TCP_CLOSED && !c->owned));
+    CHECK(c->hashed || c->state == TCP_CLOSED);
+    if (c->hashed)
+        CHECK(tcp_hash_find(t, c->remote_addr, c->remote_port, c->local_port) == c);
+    if (c->list) {
+        CHECK(c->previous || c->list->first == c);
+        CHECK(c->next || c->list->last == c);
+        CHECK(!c->owned);
+    } else {
+        CHECK(c->owned || c->state == TCP_CLOSED);
+    }
+    if (c->heap_at) {
+        CHECK(t->heap[c->heap_at - 1] == c->number);
+    }
+    if (!bitset_has(&t->due, c->number)) {
+        CHECK(c->heap_at || tcp_next_deadline(c) == DEADLINE_NEVER);
+        CHECK(!c->heap_at || c->heap_ns <= tcp_next_deadline(c));
+    }
+}
+
+/* Without data it has no ring, so that what is idle takes none. */
+static void ring_invariants(const struct tcp_conn *c)
+{
+    if (c->state == TCP_LISTEN)
+        return;
+    CHECK(!c->rcv_ring == (!tcp_unread(c) && !c->ooo.count));
+    CHECK(c->snd_ring || !c->snd_len);
+}
+
 void tcp_invariants(const struct tcp_conn *c)
 {
     CHECK(c->state <= TCP_TIME_WAIT);
-    CHECK(c->number < TCP_CONNS);
+    CHECK(c->number < c->tcp->count);
     CHECK(c == &c->tcp->conn[c->number]);
-    CHECK(c->snd_buf == c->rcv_buf + TCP_RCV_BUFFER);
+    table_invariants(c);
+    ring_invariants(c);
     if (c->state == TCP_CLOSED || c->state == TCP_LISTEN) {
         closed_invariants(c);
         return;
@@ -211,25 +247,4 @@ void tcp_invariants(const struct tcp_conn *c)
         receive_invariants(c);
     timer_invariants(c);
     state_invariants(c);
-}
-
-/* No two connections have the same addresses and ports: input finds at most one. */
-static void tuple_invariants(const struct tcp *t, const struct tcp_conn *c)
-{
-    if (c->state == TCP_LISTEN)
-        return;
-    for (const struct tcp_conn *other = t->conn; other != c; other++)
-        CHECK(other->local_port != c->local_port || other->remote_port != c->remote_port ||
-              other->remote_addr != c->remote_addr || other->state == TCP_CLOSED ||
-              other->state == TCP_LISTEN);
-}
-
-void tcp_table_invariants(const struct tcp *t)
-{
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
-        if (t->conn[i].state == TCP_CLOSED)
-            continue; /* checked when it ends and when it is used again */
-        tcp_invariants(&t->conn[i]);
-        tuple_invariants(t, &t->conn[i]);
-    }
 }

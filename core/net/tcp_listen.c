@@ -18,21 +18,9 @@ enum { COOKIE_MSS_MASK = 7 };
 static const uint16_t cookie_mss[COOKIE_MSS_MASK + 1] = {216,  536,  966,  1220,
                                                          1360, 1440, 1452, 1460};
 
-/* Children of a listener: those without the peer's ACK, and those that wait for accept. */
-static unsigned children(const struct tcp_conn *listener, bool half_open)
-{
-    const struct tcp *t = listener->tcp;
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < TCP_CONNS; i++)
-        n += t->conn[i].listener == listener && (t->conn[i].state == TCP_SYN_RECEIVED) == half_open;
-    return n;
-}
-
 bool tcp_listener_has_room(const struct tcp_conn *listener)
 {
-    return children(listener, true) < listener->backlog &&
-           children(listener, false) < listener->backlog;
+    return listener->half_open < listener->backlog && listener->ready.count < listener->backlog;
 }
 
 /* ---- cookies ---- */
@@ -94,6 +82,7 @@ static void child_start(struct tcp_conn *c, struct tcp_conn *listener, const str
     c->local_port = g->dst_port;
     c->remote_addr = p->src;
     c->remote_port = g->src_port;
+    tcp_hash_add(c);
 }
 
 /* *child: the one that a cookie was sent for, as if it had been kept since then. */
@@ -104,7 +93,7 @@ static struct verdict cookie_child(struct tcp_conn *listener, const struct ipv4_
     struct tcp_segment syn = *g;
     struct tcp_conn *c = 0;
 
-    if (children(listener, false) < listener->backlog)
+    if (listener->ready.count < listener->backlog)
         c = tcp_allocate(listener->tcp);
     if (!c)
         return verdict_drop(DROP_TCP_BACKLOG);
@@ -137,9 +126,9 @@ struct verdict tcp_input_listen(struct tcp_conn *listener, const struct ipv4_pac
     }
     if (!(g->flags & TCP_SYN))
         return verdict_drop(DROP_TCP_FLAGS);
-    if (children(listener, false) >= listener->backlog) /* the peer will ask again */
+    if (listener->ready.count >= listener->backlog) /* the peer will ask again */
         return verdict_drop(DROP_TCP_BACKLOG);
-    c = children(listener, true) < listener->backlog ? tcp_find_free(listener->tcp) : 0;
+    c = listener->half_open < listener->backlog ? tcp_find_free(listener->tcp) : 0;
     if (!c)
         return cookie_send(listener, p, g);
     child_start(c, listener, p, g);

@@ -18,14 +18,14 @@ enum { TCP_RESET_BURST = 10 };
 
 uint32_t tcp_offered_window(const struct tcp_conn *c)
 {
-    uint32_t held = c->rcv_nxt - c->rcv_read - (c->fin_received ? 1 : 0);
-    uint32_t space = TCP_RCV_BUFFER - held;
-    uint32_t window = min_u32(space, TCP_WINDOW_MAX);
+    uint32_t held = tcp_unread(c);
+    uint32_t size = c->tcp->rings.size;
+    uint32_t window = min_u32(size - held, TCP_WINDOW_MAX);
     uint32_t offered = c->rcv_adv - c->rcv_nxt;
 
     if (seq_lt(c->rcv_adv, c->rcv_nxt))
         offered = 0; /* before the first window was offered */
-    if (window < offered + min_u32(c->mss, TCP_RCV_BUFFER / 2))
+    if (window < offered + min_u32(c->mss, size / 2))
         window = offered; /* grows in steps of at least one segment */
     return window;
 }
@@ -63,15 +63,6 @@ static void acknowledged(struct tcp_conn *c)
     c->segments_unacked = 0;
 }
 
-static void copy_from_ring(const struct tcp_conn *c, uint8_t *to, uint32_t seq, uint32_t len)
-{
-    uint32_t index = seq & (TCP_SND_BUFFER - 1);
-    uint32_t first = min_u32(TCP_SND_BUFFER - index, len);
-
-    mem_copy(to, c->snd_buf + index, first);
-    mem_copy(to + first, c->snd_buf, len - first);
-}
-
 /* Send [seq, seq + len) of the stream with these flags. False: the device has no room now. */
 static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags)
 {
@@ -92,7 +83,7 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
     if (syn)
         mss_option(frame, dev);
     if (len) {
-        copy_from_ring(c, payload, seq, len);
+        tcp_ring_read(&c->tcp->rings, c->snd_ring, seq - c->snd_base, payload, len);
         if (seq + len == tcp_snd_end(c))
             flags |= TCP_PSH; /* MUST-61 */
     }
@@ -141,18 +132,19 @@ static void sent(struct tcp_conn *c, uint32_t seq, uint32_t count)
         c->rto_at_ns = now_ns + c->rto_ns;
 }
 
-static void output_syn(struct tcp_conn *c)
+static bool output_syn(struct tcp_conn *c)
 {
     uint8_t flags = TCP_SYN | (c->state == TCP_SYN_RECEIVED ? TCP_ACK : 0);
 
     if (c->snd_nxt == c->iss) {
         if (!conn_send(c, c->iss, 0, flags))
-            return;
+            return false;
         sent(c, c->iss, 1);
         c->snd_nxt = c->iss + 1;
     }
     if (c->ack_now && c->state == TCP_SYN_RECEIVED)
-        conn_send(c, c->snd_nxt, 0, TCP_ACK);
+        return conn_send(c, c->snd_nxt, 0, TCP_ACK);
+    return true;
 }
 
 /* Retransmit the segment at snd_una, as far as the window allows: fast retransmit and partial ACKs
@@ -220,7 +212,7 @@ static bool output_data(struct tcp_conn *c)
 {
     /* Bounded: a send buffer holds no more than this many segments of one byte; the device has no
      * room for as many. */
-    for (unsigned i = 0; i <= TCP_SND_BUFFER; i++) {
+    for (unsigned i = 0; i <= c->tcp->rings.size; i++) {
         struct sendable next = sendable(c);
 
         if (next.held_back && c->rto_at_ns == DEADLINE_NEVER && c->persist_at_ns == DEADLINE_NEVER)
@@ -248,7 +240,7 @@ static void output_probe(struct tcp_conn *c)
     if (!left && !c->fin_queued)
         return;
     if (!conn_send(c, c->snd_una, len, TCP_ACK | (left ? 0 : TCP_FIN)))
-        return;
+        return; /* it counts as lost: the timer runs */
     TRACE(c->tcp->net->platform, TRACE_TCP_PROBE, c->number, c->snd_wnd);
     len += left ? 0 : 1;
     if (c->snd_una == c->snd_max)
@@ -259,18 +251,17 @@ static void output_probe(struct tcp_conn *c)
         c->snd_nxt = c->snd_una + len;
 }
 
-void tcp_output(struct tcp_conn *c)
+bool tcp_output(struct tcp_conn *c)
 {
     bool room = true;
 
     switch (c->state) {
     case TCP_CLOSED:
     case TCP_LISTEN:
-        return;
+        return true;
     case TCP_SYN_SENT:
     case TCP_SYN_RECEIVED:
-        output_syn(c);
-        return;
+        return output_syn(c);
     case TCP_ESTABLISHED:
     case TCP_FIN_WAIT_1:
     case TCP_CLOSE_WAIT:
@@ -288,7 +279,8 @@ void tcp_output(struct tcp_conn *c)
         break;
     }
     if (c->ack_now && room)
-        conn_send(c, c->snd_nxt, 0, TCP_ACK);
+        room = conn_send(c, c->snd_nxt, 0, TCP_ACK);
+    return room;
 }
 
 /* ---- resets and challenges ---- */

@@ -102,7 +102,12 @@ static void conn_poll(struct tcp_conn *c, uint64_t now_ns)
 
 void tcp_poll(struct tcp *t)
 {
-    for (unsigned i = 0; i < TCP_CONNS; i++)
+    for (uint32_t i = 0; bitset_next(&t->blocked, i, &i); i++) {
+        bitset_remove(&t->blocked, i);
+        bitset_add(&t->due, i);
+    }
+    tcp_take_expired(t);
+    for (uint32_t i = 0; bitset_next(&t->due, i, &i); i++)
         if (t->conn[i].state != TCP_CLOSED) {
             conn_poll(&t->conn[i], t->net->now_ns);
             INVARIANTS(tcp_invariants(&t->conn[i]));
@@ -111,15 +116,9 @@ void tcp_poll(struct tcp *t)
 
 uint64_t tcp_deadline(const struct tcp *t)
 {
-    uint64_t at = DEADLINE_NEVER;
+    uint32_t first;
 
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
-        const struct tcp_conn *c = &t->conn[i];
-
-        if (c->state == TCP_CLOSED)
-            continue;
-        at = min_u64(at, min_u64(c->rto_at_ns, c->persist_at_ns));
-        at = min_u64(at, min_u64(c->delack_at_ns, c->linger_at_ns));
-    }
-    return at;
+    if (bitset_next(&t->due, 0, &first))
+        return t->net->now_ns;
+    return t->heap_count ? t->conn[t->heap[0]].heap_ns : DEADLINE_NEVER;
 }

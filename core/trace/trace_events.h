@@ -106,7 +106,8 @@
     X(TCP_BACKLOG, "tcp-backlog")                                                                  \
     X(TCP_LIMIT, "tcp-limit")                                                                      \
     X(TX_FULL, "tx-full")                                                                          \
-    X(LOOPBACK_FULL, "loopback-full")
+    X(LOOPBACK_FULL, "loopback-full")                                                              \
+    X(TCP_BUFFER, "tcp-buffer")
 
 /* Why a virtio device was declared failed. X(id, word). */
 #define VIRTIO_FAILURES(X)                                                                         \

@@ -104,7 +104,7 @@ bool guest_core_connection(const void *state, uint16_t local_port, uint32_t remo
     const struct kernel *k = state;
     const struct tcp_conn *found = NULL;
 
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
+    for (unsigned i = 0; i < k->stack.tcp.count; i++) {
         const struct tcp_conn *c = &k->stack.tcp.conn[i];
 
         if (c->state == TCP_CLOSED || c->local_port != local_port)

@@ -22,6 +22,10 @@
 
 enum { SENT_MAX = 2048, ROOM_ALWAYS = 1000000 };
 
+/* As many as a machine of the kernel has. */
+enum { CONNS = 16, RINGS = 2 * CONNS, RING_SIZE = 65536 };
+#define STACK_TEST_MEMORY STACK_MEMORY(CONNS, RINGS, RING_SIZE)
+
 static const uint8_t peer_mac[6] = {0x52, 0x55, 0x0a, 0x00, 0x02, 0x02};
 static const uint8_t own_mac[6] = {0x02, 0, 0, 0, 0, 1};
 
@@ -88,9 +92,16 @@ static inline int stack_setup(void **state)
     x->dev = (struct netdev){
         .ctx = x, .mtu = 1500, .alloc = card_alloc, .send = card_send, .free = card_free};
     memcpy(x->dev.mac, own_mac, 6);
-    x->buffers = malloc(STACK_BUFFERS_SIZE);
+    x->buffers = malloc(STACK_TEST_MEMORY);
     x->start_ns = 1000 * NS_PER_S;
-    stack_init(&x->s, &x->f.platform, &x->dev, x->buffers, x->start_ns);
+    stack_init(&x->s,
+               &(struct stack_config){.platform = &x->f.platform,
+                                      .netdev = &x->dev,
+                                      .connections = CONNS,
+                                      .rings = RINGS,
+                                      .ring_size = RING_SIZE,
+                                      .memory = x->buffers},
+               x->start_ns);
     x->own_port = 40000;
     x->peer_port = 80;
     x->peer_iss = 0xfffffff0; /* wraps early in every test */
@@ -361,6 +372,15 @@ static inline struct tcp_conn *accepted(struct stack_test *x, struct tcp_conn **
     run(x);
     assert_int_equal(tcp_accept(*listener, &c), 0);
     return c;
+}
+
+/* An open connection goes through its states to TIME-WAIT, without a peer. */
+static inline void age(struct tcp_conn *c)
+{
+    tcp_move(c, TCP_SYN_SENT);
+    tcp_move(c, TCP_ESTABLISHED);
+    tcp_move(c, TCP_FIN_WAIT_1);
+    tcp_enter_time_wait(c);
 }
 
 static inline void write_bytes(struct tcp_conn *c, const uint8_t *bytes, size_t len)

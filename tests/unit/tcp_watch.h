@@ -49,7 +49,7 @@ static struct watch {
     struct stack_test *x;
     uint64_t now_ns;
     bool rst_in; /* a RST is being given to the stack */
-    struct watch_flow flow[TCP_CONNS];
+    struct watch_flow flow[CONNS];
     const struct watch_segment *syn_in; /* the same with a SYN alone */
     struct watch_cookie cookie[WATCH_COOKIES];
     unsigned cookie_count;
@@ -80,7 +80,7 @@ static inline uint8_t own_byte(uint32_t offset)
 
 static inline struct tcp_conn *watch_find(uint16_t own_port, uint16_t peer_port)
 {
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
+    for (unsigned i = 0; i < CONNS; i++) {
         struct tcp_conn *c = &watch.x->s.tcp.conn[i];
 
         if (c->state != TCP_CLOSED && c->state != TCP_LISTEN && c->local_port == own_port &&
@@ -119,14 +119,14 @@ static inline void watch_cookie_child(const struct tcp_conn *c, struct watch_flo
     f->wl1 = c->snd_wl1;
     f->wl2 = c->snd_wl2;
     for (uint32_t at = f->acked; at != c->rcv_nxt - c->fin_received; at++)
-        must(c->rcv_buf[at & (TCP_RCV_BUFFER - 1)] == peer_byte(c->remote_port, at),
+        must(c->rcv_ring[(at - c->rcv_base) & (RING_SIZE - 1)] == peer_byte(c->remote_port, at),
              "acknowledged a byte that the peer did not send");
 }
 
 /* After anything that can start or end a connection. */
 static inline void watch_blocks(void)
 {
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
+    for (unsigned i = 0; i < CONNS; i++) {
         const struct tcp_conn *c = &watch.x->s.tcp.conn[i];
         struct watch_flow *f = &watch.flow[i];
 
@@ -164,7 +164,7 @@ static inline void watch_ack(struct watch_flow *f, const struct tcp_conn *c,
 
     must(d->tcp_ack == c->rcv_nxt, "an ACK is not what was received");
     must(!f->edge_known || seq_le(f->right_edge, edge), "the offered window shrank");
-    must(edge - c->rcv_read <= TCP_RCV_BUFFER + 1, "offered more than there is room for");
+    must(edge - c->rcv_read <= RING_SIZE + 1, "offered more than there is room for");
     f->acked = d->tcp_ack;
     f->right_edge = edge;
     f->edge_known = true;
@@ -346,7 +346,7 @@ static inline void judge_data(const struct tcp_conn *b, const struct tcp_conn *a
     must(taken || a->rcv_nxt == b->rcv_nxt, "data of a bad segment was taken");
     must(!b->fin_received || a->rcv_nxt == b->rcv_nxt, "data after the end");
     for (uint32_t at = b->rcv_nxt; at != to; at++)
-        must(a->rcv_buf[at & (TCP_RCV_BUFFER - 1)] == peer_byte(f->peer_port, at),
+        must(a->rcv_ring[(at - a->rcv_base) & (RING_SIZE - 1)] == peer_byte(f->peer_port, at),
              "acknowledged a byte that the peer did not send");
     if (fin)
         must(sent_fin_at(f, to), "the stream ends where the peer did not end it");
@@ -436,7 +436,7 @@ static inline void watch_run(void)
 {
     struct stack *s = &watch.x->s;
 
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
+    for (unsigned i = 0; i < CONNS; i++) {
         watch.flow[i].rto_due = s->tcp.conn[i].rto_at_ns <= watch.now_ns;
         watch.flow[i].first_sent = false;
     }
@@ -445,7 +445,7 @@ static inline void watch_run(void)
     stack_output(s);
     if (watch.x->room <= 0)
         return; /* perhaps something waits for the device */
-    for (unsigned i = 0; i < TCP_CONNS; i++)
+    for (unsigned i = 0; i < CONNS; i++)
         if (s->tcp.conn[i].state != TCP_CLOSED && s->tcp.conn[i].state != TCP_LISTEN)
             watch_owed(&s->tcp.conn[i]);
     must(tcp_deadline(&s->tcp) > watch.now_ns, "a deadline passed and nothing was done");

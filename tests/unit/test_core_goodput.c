@@ -112,11 +112,18 @@ static struct end *end_new(uint8_t host, uint64_t seed, const struct faults *fau
                              .alloc = end_alloc,
                              .send = end_send,
                              .free = end_free};
-    e->buffers = malloc(STACK_BUFFERS_SIZE);
+    e->buffers = malloc(STACK_MEMORY(2, 4, 65536));
     e->line = malloc(LINE_MAX * sizeof(*e->line));
     assert_true(e->buffers && e->line);
     e->now_ns = NS_PER_S;
-    stack_init(&e->s, &e->f.platform, &e->dev, e->buffers, e->now_ns);
+    stack_init(&e->s,
+               &(struct stack_config){.platform = &e->f.platform,
+                                      .netdev = &e->dev,
+                                      .connections = 2,
+                                      .rings = 4,
+                                      .ring_size = 65536,
+                                      .memory = e->buffers},
+               e->now_ns);
     e->s.dhcp.timer_ns = DEADLINE_NEVER;
     stack_set_address(&e->s, IPV4(10, 0, 0, host), IPV4(255, 255, 255, 0), 0, 0);
     e->s.arp.entry[0] = (struct arp_entry){.state = ARP_REACHABLE,

@@ -4,7 +4,9 @@
  * with work to do.
  */
 #include "stack_fixture.h"
+#include "../../core/base/array.h"
 #include "../../core/kernel/kernel.h"
+#include "../../core/net/tcp_internal.h"
 
 struct idle_test {
     struct stack_test *x;
@@ -65,24 +67,33 @@ static void nothing_is_open_at_first_and_each_thing_alone_is_something(void **st
 
 static void a_connection_is_over_when_closed_and_settled_in_time_wait(void **state)
 {
+    static const enum tcp_state path[] = {TCP_SYN_SENT,   TCP_SYN_RECEIVED, TCP_ESTABLISHED,
+                                          TCP_FIN_WAIT_1, TCP_CLOSING,      TCP_TIME_WAIT};
     struct idle_test *t = *state;
     struct kernel *k = t->k;
+    struct tcp_conn *c;
 
     k->tasks[0].state = TASK_WAITING; /* whose socket it may be */
-    for (unsigned i = 0; i < TCP_CONNS; i++)
-        for (unsigned s = TCP_CLOSED; s <= TCP_TIME_WAIT; s++) {
-            bool listens = s == TCP_LISTEN; /* waits for others, without end */
-
-            k->stack.tcp.conn[i].state = (enum tcp_state)s;
-            is(k, s == TCP_CLOSED || listens, s == TCP_CLOSED || s == TCP_TIME_WAIT || listens);
-            k->stack.tcp.conn[i].state = TCP_CLOSED;
-        }
+    assert_int_equal(tcp_open(&t->x->s.tcp, &c), 0);
+    for (unsigned s = 0; s < ARRAY_COUNT(path); s++) {
+        tcp_move(c, path[s]);
+        k->stack.tcp = t->x->s.tcp;
+        is(k, false, path[s] == TCP_TIME_WAIT);
+    }
+    tcp_move(c, TCP_CLOSED);
+    k->stack.tcp = t->x->s.tcp;
+    is(k, true, true);
+    tcp_move(c, TCP_LISTEN); /* waits for others, without end */
+    k->stack.tcp = t->x->s.tcp;
+    is(k, true, true);
+    tcp_close(c);
 }
 
 static void a_socket_without_a_program_is_something(void **state)
 {
     struct idle_test *t = *state;
     struct kernel *k = t->k;
+    struct tcp_conn *c;
 
     for (unsigned i = 0; i < DGRAM_SOCKETS; i++) {
         k->stack.dgrams.socket[i].open = true;
@@ -94,11 +105,11 @@ static void a_socket_without_a_program_is_something(void **state)
         }
         k->stack.dgrams.socket[i].open = false;
     }
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
-        k->stack.tcp.conn[i].owned = true;
-        is(k, false, false);
-        k->stack.tcp.conn[i].owned = false;
-    }
+    assert_int_equal(tcp_open(&t->x->s.tcp, &c), 0);
+    k->stack.tcp = t->x->s.tcp;
+    is(k, false, false);
+    tcp_close(c);
+    k->stack.tcp = t->x->s.tcp;
     is(k, true, true);
 }
 

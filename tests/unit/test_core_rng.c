@@ -265,15 +265,18 @@ static void the_key_of_sequence_numbers_stays_while_a_connection_lives(void **st
     struct stack_test *t = *state;
     static const uint8_t seed[STACK_SEED_SIZE] = {1, [16] = 3, [24] = 4};
     uint64_t key = t->s.net.key[0], ports = t->s.net.rng.key[0];
+    struct tcp_conn *c;
 
-    t->s.tcp.conn[5].state = TCP_TIME_WAIT;
+    assert_int_equal(tcp_open(&t->s.tcp, &c), 0);
+    age(c);
     stack_seed(&t->s, seed);
     assert_int_equal(t->s.net.key[0], key);
     assert_int_equal(t->s.net.rng.key[0], ports ^ 1);
-    t->s.tcp.conn[5].state = TCP_LISTEN;
+    tcp_move(c, TCP_CLOSED);
+    tcp_move(c, TCP_LISTEN);
     stack_seed(&t->s, seed);
     assert_int_equal(t->s.net.key[0], key ^ 3);
-    t->s.tcp.conn[5].state = TCP_CLOSED;
+    tcp_close(c);
 }
 
 #define T(test) cmocka_unit_test_setup_teardown(test, rng_setup, teardown)

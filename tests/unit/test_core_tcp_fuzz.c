@@ -315,7 +315,7 @@ static void pass_time(void)
 static void chaos(void)
 {
     struct stack *s = &watch.x->s;
-    unsigned steps = 100 + draw(900), crowd = 1 + draw(TCP_CONNS);
+    unsigned steps = 100 + draw(900), crowd = 1 + draw(CONNS);
 
     for (unsigned i = 0; i < steps; i++) {
         struct tcp_conn *c = &s->tcp.conn[draw(crowd)];
@@ -359,7 +359,7 @@ static void all_is_back(void)
 {
     const struct stack *s = &watch.x->s;
 
-    for (unsigned i = 0; i < TCP_CONNS; i++)
+    for (unsigned i = 0; i < CONNS; i++)
         must(s->tcp.conn[i].state == TCP_CLOSED && !s->tcp.conn[i].owned,
              "a connection was not given back");
     must(watch.x->lent == 0, "a frame was not given back");
@@ -370,7 +370,7 @@ static void close_all(void)
 {
     struct stack *s = &watch.x->s;
 
-    for (unsigned i = 0; i < TCP_CONNS; i++)
+    for (unsigned i = 0; i < CONNS; i++)
         if (s->tcp.conn[i].owned)
             tcp_close(&s->tcp.conn[i]);
     watch_blocks();

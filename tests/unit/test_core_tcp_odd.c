@@ -225,7 +225,7 @@ static void a_syn_flood_keeps_no_good_client_out(void **state)
     uint8_t buf[10];
     unsigned used = 0;
 
-    for (unsigned i = 0; i < TCP_CONNS; i++)
+    for (unsigned i = 0; i < CONNS; i++)
         used += x->s.tcp.conn[i].state != TCP_CLOSED;
     assert_int_equal(used, 5);
     cookie(x, 40000);
@@ -303,9 +303,9 @@ static void half_open_connections_make_room_for_our_own(void **state)
     x->own_port = 8;
     for (x->peer_port = 1000; x->peer_port < 1010; x->peer_port++)
         seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0);
-    for (unsigned i = 0; i < TCP_CONNS; i++)
+    for (unsigned i = 0; i < CONNS; i++)
         n += x->s.tcp.conn[i].state != TCP_CLOSED;
-    assert_int_equal(n, TCP_CONNS);
+    assert_int_equal(n, CONNS);
     assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
     tcp_close(c);
     tcp_close(l[0]);
@@ -319,7 +319,7 @@ static void closed_connections_make_room_for_new_ones(void **state)
     struct tcp_conn *c, *first = 0;
     struct decoded d;
 
-    for (unsigned i = 0; i < TCP_CONNS; i++) {
+    for (unsigned i = 0; i < CONNS; i++) {
         x->peer_port = (uint16_t)(80 + i);
         c = connected(x, 0); /* its window stays closed */
         first = first ? first : c;

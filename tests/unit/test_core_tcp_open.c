@@ -158,6 +158,20 @@ static void an_ack_with_the_number_of_the_syn_opens_nothing(void **state)
     tcp_close(l);
 }
 
+/* The initial number of a connection from port `own`. */
+static uint32_t number_of(struct stack_test *x, uint16_t own, uint32_t addr, uint16_t port)
+{
+    struct tcp_conn *c;
+    uint32_t iss;
+
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
+    assert_int_equal(tcp_bind(c, own), 0);
+    assert_int_equal(tcp_connect(c, addr, port), 0);
+    iss = c->iss;
+    tcp_close(c);
+    return iss;
+}
+
 /* RFC 6528: each port, on either side, has numbers of its own. */
 static void initial_numbers_differ_between_ports_and_addresses(void **state)
 {
@@ -170,16 +184,10 @@ static void initial_numbers_differ_between_ports_and_addresses(void **state)
 
     at_ms(x, 0);
     for (unsigned i = 0; i < 4; i++) {
-        tcp_conn_init(&x->s.tcp.conn[0], &x->s.tcp, 0, x->s.tcp.conn[0].rcv_buf,
-                      x->s.tcp.conn[0].snd_buf);
-        x->s.tcp.conn[0].local_port = pair[i].own;
-        tcp_connect(&x->s.tcp.conn[0], pair[i].addr, pair[i].to);
-        seen[i] = x->s.tcp.conn[0].iss;
+        seen[i] = number_of(x, pair[i].own, pair[i].addr, pair[i].to);
         for (unsigned j = 0; j < i; j++) /* by more than a few ticks, as 1 in a million is not */
             assert_true(seen[i] - seen[j] + 1000 > 2000);
     }
-    tcp_conn_init(&x->s.tcp.conn[0], &x->s.tcp, 0, x->s.tcp.conn[0].rcv_buf,
-                  x->s.tcp.conn[0].snd_buf);
 }
 
 static void initial_numbers_grow_for_one_pair_and_differ_between_keys(void **state)
@@ -192,20 +200,17 @@ static void initial_numbers_grow_for_one_pair_and_differ_between_keys(void **sta
 
         x->s.net.key[0] += key;
         for (unsigned i = 0; i < 100; i++) {
+            uint32_t now;
+
             at_ms(x, i);
-            tcp_conn_init(&x->s.tcp.conn[0], &x->s.tcp, 0, x->s.tcp.conn[0].rcv_buf,
-                          x->s.tcp.conn[0].snd_buf);
-            x->s.tcp.conn[0].local_port = 1234;
-            tcp_connect(&x->s.tcp.conn[0], PEER, 80);
+            now = number_of(x, 1234, PEER, 80);
             if (i)
-                assert_int_equal(x->s.tcp.conn[0].iss - last, 250); /* a tick every 4 us */
-            last = x->s.tcp.conn[0].iss;
+                assert_int_equal(now - last, 250); /* a tick every 4 us */
+            last = now;
         }
         seen[key] = last;
     }
     assert_int_not_equal(seen[0], seen[1]);
-    tcp_conn_init(&x->s.tcp.conn[0], &x->s.tcp, 0, x->s.tcp.conn[0].rcv_buf,
-                  x->s.tcp.conn[0].snd_buf);
 }
 
 static void the_backlog_bounds_half_open_connections(void **state)
@@ -296,17 +301,17 @@ static void nonsense_flags_change_nothing(void **state)
 static void the_table_is_bounded_and_gives_up_the_oldest_time_wait(void **state)
 {
     struct stack_test *x = *state;
-    struct tcp_conn *c[TCP_CONNS + 1];
+    struct tcp_conn *c[CONNS + 1];
 
     at_ms(x, 0);
-    for (unsigned i = 0; i < TCP_CONNS; i++)
+    for (unsigned i = 0; i < CONNS; i++)
         assert_int_equal(tcp_open(&x->s.tcp, &c[i]), 0);
-    assert_int_equal(tcp_open(&x->s.tcp, &c[TCP_CONNS]), ERR_NFILE);
-    c[3]->owned = false;
-    c[3]->state = TCP_TIME_WAIT;
-    assert_int_equal(tcp_open(&x->s.tcp, &c[TCP_CONNS]), 0);
-    assert_ptr_equal(c[TCP_CONNS], c[3]);
-    for (unsigned i = 0; i < TCP_CONNS; i++)
+    assert_int_equal(tcp_open(&x->s.tcp, &c[CONNS]), ERR_NFILE);
+    age(c[3]);
+    tcp_own(c[3], false);
+    assert_int_equal(tcp_open(&x->s.tcp, &c[CONNS]), 0);
+    assert_ptr_equal(c[CONNS], c[3]);
+    for (unsigned i = 0; i < CONNS; i++)
         tcp_close(c[i]);
     assert_true(tcp_idle(&x->s.tcp));
 }

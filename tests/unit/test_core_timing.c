@@ -234,34 +234,36 @@ static void a_window_that_nobody_can_use_does_not_grow(void **state)
         acked += 1460;
         seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
     }
-    assert_int_equal(c->cc.cwnd, 2 * TCP_SND_BUFFER);
+    assert_int_equal(c->cc.cwnd, 2 * RING_SIZE);
     over(x, c);
 }
 
 static void the_connection_that_waits_longest_makes_room(void **state)
 {
-    static const uint64_t until_ms[] = {4000, 2000, 3000, 1000};
+    static const unsigned order[] = {6, 7, 5};
     struct stack_test *x = *state;
-    struct tcp_conn *c[16], *next;
+    struct tcp_conn *c[CONNS], *next;
 
     at_ms(x, 0);
-    for (unsigned i = 0; i < 16; i++)
+    for (unsigned i = 0; i < CONNS; i++)
         assert_int_equal(tcp_open(&x->s.tcp, &c[i]), 0);
     assert_int_equal(tcp_open(&x->s.tcp, &next), ERR_NFILE);
-    for (unsigned i = 0; i < 4; i++) {
-        c[5 + i]->state = TCP_TIME_WAIT;
-        c[5 + i]->owned = i == 3; /* a descriptor still refers to it */
-        c[5 + i]->linger_at_ns = x->start_ns + until_ms[i] * NS_PER_MS;
-    }
+    age(c[8]); /* a descriptor still refers to it */
     for (unsigned i = 0; i < 3; i++) {
-        static const unsigned order[] = {6, 7, 5};
-
+        at_ms(x, 1000 * (i + 1));
+        age(c[order[i]]);
+        tcp_own(c[order[i]], false);
+    }
+    tcp_enter_time_wait(c[6]); /* its peer sent a FIN again: now it is the last */
+    assert_int_equal(tcp_open(&x->s.tcp, &next), 0);
+    assert_ptr_equal(next, c[7]);
+    for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(tcp_open(&x->s.tcp, &next), 0);
-        assert_ptr_equal(next, c[order[i]]);
+        assert_ptr_equal(next, c[i ? 6 : 5]);
     }
     assert_int_equal(tcp_open(&x->s.tcp, &next), ERR_NFILE);
-    c[8]->state = TCP_CLOSED;
-    for (unsigned i = 0; i < 16; i++)
+    tcp_end(c[8]);
+    for (unsigned i = 0; i < CONNS; i++)
         tcp_close(c[i]);
 }
 

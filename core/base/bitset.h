@@ -1,0 +1,52 @@
+/*
+ * A set of small numbers in two levels of bits, so that the next member is found in a few words
+ * however many numbers there are. The memory is the caller's.
+ */
+#ifndef DRYWIRE_BITSET_H
+#define DRYWIRE_BITSET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bitset {
+    uint64_t *word;    /* a bit for each number */
+    uint64_t *summary; /* a bit for each word that is not 0 */
+    uint32_t words;
+};
+
+/* The uint64_t that a set of the numbers 0..size-1 needs. */
+#define BITSET_WORDS(size) (((size_t)(size) + 63) / 64 + ((size_t)(size) + 4095) / 4096)
+
+/* An empty set, in memory that need not be cleared. */
+static inline void bitset_init(struct bitset *s, uint64_t *memory, uint32_t size)
+{
+    s->words = (size + 63) / 64;
+    s->word = memory;
+    s->summary = memory + s->words;
+    for (size_t i = 0; i < BITSET_WORDS(size); i++)
+        memory[i] = 0;
+}
+
+static inline bool bitset_has(const struct bitset *s, uint32_t n)
+{
+    return s->word[n / 64] >> n % 64 & 1;
+}
+
+static inline void bitset_add(struct bitset *s, uint32_t n)
+{
+    s->word[n / 64] |= UINT64_C(1) << n % 64;
+    s->summary[n / 4096] |= UINT64_C(1) << n / 64 % 64;
+}
+
+static inline void bitset_remove(struct bitset *s, uint32_t n)
+{
+    s->word[n / 64] &= ~(UINT64_C(1) << n % 64);
+    if (s->word[n / 64] == 0)
+        s->summary[n / 4096] &= ~(UINT64_C(1) << n / 64 % 64);
+}
+
+/* The first member that is `from` or more: true and *out. */
+bool bitset_next(const struct bitset *s, uint32_t from, uint32_t *out);
+
+#endif

@@ -1,0 +1,56 @@
+/* The rings of connections: see tcp_rings.h. In a free one the first bytes are the number of the
+ * next. */
+#include "tcp_rings.h"
+#include "../base/check.h"
+#include "../base/mem.h"
+#include "../base/minmax.h"
+
+void tcp_rings_init(struct tcp_rings *r, uint8_t *memory, uint32_t count, uint32_t size)
+{
+    CHECK(size && (size & (size - 1)) == 0);
+    *r = (struct tcp_rings){.memory = memory, .count = count, .size = size};
+}
+
+uint8_t *tcp_rings_lend(struct tcp_rings *r)
+{
+    uint8_t *ring;
+
+    if (r->free) {
+        ring = r->memory + (size_t)(r->free - 1) * r->size;
+        mem_copy(&r->free, ring, sizeof(r->free));
+        CHECK(r->free <= r->fresh);
+    } else if (r->fresh < r->count) {
+        ring = r->memory + (size_t)r->fresh++ * r->size;
+    } else {
+        return 0;
+    }
+    r->lent++;
+    return ring;
+}
+
+void tcp_rings_return(struct tcp_rings *r, uint8_t *ring)
+{
+    CHECK(r->lent > 0);
+    CHECK((size_t)(ring - r->memory) % r->size == 0);
+    mem_copy(ring, &r->free, sizeof(r->free));
+    r->free = 1 + (uint32_t)((size_t)(ring - r->memory) / r->size);
+    r->lent--;
+}
+
+void tcp_ring_write(const struct tcp_rings *r, uint8_t *ring, uint32_t at, const uint8_t *from,
+                    uint32_t len)
+{
+    uint32_t index = at & (r->size - 1), first = min_u32(r->size - index, len);
+
+    mem_copy(ring + index, from, first);
+    mem_copy(ring, from + first, len - first);
+}
+
+void tcp_ring_read(const struct tcp_rings *r, const uint8_t *ring, uint32_t at, uint8_t *to,
+                   uint32_t len)
+{
+    uint32_t index = at & (r->size - 1), first = min_u32(r->size - index, len);
+
+    mem_copy(to, ring + index, first);
+    mem_copy(to + first, ring, len - first);
+}
