@@ -152,6 +152,9 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
         "an ARP packet has the machine's own addresses as sender")                                 \
     ROW(ARP_RATE, "arp.rate", SHOULD, WIRE, "RFC 1122 section 2.3.2.1",                            \
         "an address is requested at most once a second")                                           \
+    ROW(ARP_DEFENCE, "arp.defence", MUST, WIRE, "RFC 5227 section 2.4",                            \
+        "an address is defended once in ten seconds")                                              \
+    ROW(ICMP_RATE, "icmp.rate", POLICY, WIRE, "docs/limits.md", "ICMP errors are limited")         \
     ROW(IP_SOURCE, "ip.source", MUST, WIRE, "RFC 1122 section 3.2.1.3",                            \
         "the source is the machine's address, or 0 for DHCP")                                      \
     ROW(UDP_LENGTH, "udp.length", MUST, WIRE, "RFC 768",                                           \
@@ -180,6 +183,12 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
         "nothing is sent again before its timer, which doubles")                                   \
     ROW(TCP_SILENT, "tcp.silent", MUST, WIRE, "RFC 9293 section 3.8.1, 3.8.6.1",                   \
         "lost data is sent again, a closed window is probed")                                      \
+    ROW(TCP_CWND, "tcp.cwnd", MUST, WIRE, "RFC 5681 section 3.1, 3.2",                             \
+        "no more is in flight than the congestion window allows")                                  \
+    ROW(TCP_RESET_RATE, "tcp.reset_rate", POLICY, WIRE, "docs/limits.md",                          \
+        "replies with a reset are limited")                                                        \
+    ROW(TCP_CHALLENGE_RATE, "tcp.challenge_rate", SHOULD, WIRE, "RFC 5961 section 7",              \
+        "challenge ACKs of a connection are limited")                                              \
     ROW(TCP_RST_REPLY, "tcp.rst_reply", MUST, WIRE, "RFC 9293 section 3.10.7.1",                   \
         "a reset is not answered by a reset")                                                      \
     ROW(REPORT_COUNTERS, "report.counters", POLICY, WIRE, "docs/markers.md",                       \

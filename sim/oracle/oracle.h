@@ -24,6 +24,10 @@ void oracles_free(struct oracles *o);
  * off. */
 void oracles_real_time(struct oracles *o);
 
+/* The machine is not the core: rules that it may break by right are off, which are the core's own
+ * limits and its congestion control (docs/verdicts.md). */
+void oracles_another(struct oracles *o);
+
 /* Disable an oracle by name for this run. False: there is no such oracle of frames or TCP. */
 bool oracles_off(struct oracles *o, const char *name);
 
@@ -37,7 +41,7 @@ void oracles_rx(struct oracles *o, const uint8_t *frame, size_t len, const struc
 void oracles_peer(struct oracles *o, const uint8_t *frame, size_t len, const struct decoded *d);
 
 /* A frame that was passed to oracles_rx() is lost between the wire and the machine. */
-void oracles_lost(struct oracles *o);
+void oracles_lost(struct oracles *o, const struct decoded *d);
 
 /* The core's trace events, and the lines of its programs. */
 void oracles_trace(struct oracles *o, unsigned id, const uint64_t *args);

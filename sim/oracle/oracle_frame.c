@@ -40,6 +40,8 @@ struct oracles *oracles_start(struct oracles *old, struct sim *sim, const uint8_
     o->slack_ns = SLACK_NS;
     o->asked_count = o->offer_count = 0;
     o->asked_ns = o->answered_ns = 0;
+    o->too_big_ns = o->resets_full_ns = o->errors_full_ns = 0;
+    o->conflict_ns = o->defended_ns = 0;
     o->unanswered = false;
     o->dhcp_seen = o->renewing = o->acked = false;
     o->asked_server = o->second = 0;
@@ -61,6 +63,14 @@ void oracles_free(struct oracles *o)
     free(o);
 }
 
+void oracles_another(struct oracles *o)
+{
+    oracle_set_add(&o->sim->off, TCP_CWND);
+    oracle_set_add(&o->sim->off, TCP_RESET_RATE);
+    oracle_set_add(&o->sim->off, TCP_CHALLENGE_RATE);
+    oracle_set_add(&o->sim->off, ICMP_RATE);
+}
+
 /* A reset for data that was in flight when our reset arrived there looks like a reply to it. */
 void oracles_real_time(struct oracles *o)
 {
@@ -68,6 +78,7 @@ void oracles_real_time(struct oracles *o)
     oracle_set_add(&o->sim->off, TCP_RST_REPLY);
     oracle_set_add(&o->sim->off, TCP_TIMER);
     oracle_set_add(&o->sim->off, TCP_SILENT);
+    oracles_another(o);
     oracle_set_add(&o->sim->off, REPORT_COUNTERS);
     oracle_set_add(&o->sim->off, REPORT_LEASE);
 }
@@ -180,6 +191,8 @@ static void check_arp(struct oracles *o, const struct decoded *d)
     if (is_loopback(d->arp_spa) || is_loopback(d->arp_tpa))
         oracle_fail(o, FRAME_LOOPBACK, SIM_SITE, "ARP contains the loopback address 127.x.x.%u",
                     (is_loopback(d->arp_tpa) ? d->arp_tpa : d->arp_spa) & 255);
+    if (d->arp_op == 1 && d->arp_spa == d->arp_tpa)
+        limit_announced(o);
     if (d->arp_op != 1 || d->arp_spa == d->arp_tpa)
         return;
     oracle_look(o, ARP_RATE);
@@ -287,6 +300,7 @@ static void dhcp_acked(struct oracles *o, const struct decoded *d)
     uint64_t expiry_ns = lease_s == UINT32_MAX ? SIM_NEVER : o->request_ns + lease_s * NS_PER_S;
     bool more = o->acked;
 
+    o->conflict_ns = o->defended_ns = 0;
     o->acked = true;
     if (more) {
         o->second = d->dhcp_yiaddr;
@@ -357,6 +371,8 @@ void oracles_tx(struct oracles *o, const uint8_t *frame, size_t len, const struc
         dhcp_sent(o, d);
     if (d->layer >= LAYER_IPV4)
         check_ip(o, d);
+    if (d->layer == LAYER_ICMP)
+        limit_icmp(o, d);
     if (d->layer == LAYER_TCP)
         flows_tx(o, d);
 }
@@ -369,8 +385,12 @@ void oracles_rx(struct oracles *o, const uint8_t *frame, size_t len, const struc
     if (d->error)
         return;
     report_datagram(o, d);
+    if (d->layer == LAYER_ARP)
+        limit_conflict(o, d);
     if (d->layer == LAYER_ARP && d->arp_op == 2)
         arp_answered(o);
+    if (d->layer == LAYER_ICMP && d->icmp_type == 3 && d->icmp_code == 4)
+        o->too_big_ns = o->sim->now_ns;
     if (d->layer == LAYER_DHCP)
         dhcp_received(o, d);
     if (d->layer == LAYER_TCP)

@@ -27,15 +27,33 @@ struct history {
 /* Times of the oldest unacknowledged position of a connection (oracle_timer.c). */
 struct flow_timer {
     bool syn_acked;
-    bool started, again; /* `oldest` was sent, more than once */
-    bool heard, waited;  /* a reply has arrived since; its timer started earlier */
-    uint64_t oldest;     /* a position: the SYN is 0 */
-    uint64_t next;       /* after the last one sent */
+    bool started, again;  /* `oldest` was sent, more than once */
+    bool heard, waited;   /* a reply has arrived since; its timer started earlier */
+    bool alone, measured; /* nothing else was in flight; a round trip was measured like that */
+    uint64_t oldest;      /* a position: the SYN is 0 */
+    uint64_t next;        /* after the last one sent */
     uint64_t first_ns, oldest_ns, gap_ns;
     unsigned duplicates;
     uint16_t window;
     uint64_t sent_ns, heard_ns, written_ns; /* anything that takes sequence numbers; any segment */
-    uint64_t longest_ns, round_trip_ns;
+    uint64_t advanced_ns;                   /* something new was acknowledged */
+    uint64_t longest_ns, round_trip_ns, least_ns; /* least_ns: no round trip was shorter */
+};
+
+/* What a connection may have in flight at most, in bytes (oracle_cwnd.c). */
+struct flow_window {
+    bool begun, blind; /* blind: a segment was lost before the machine read it */
+    bool recovering;   /* after a fast retransmission, until `recover` is acknowledged */
+    bool closed;       /* the peer's window, and the machine may not know better */
+    uint64_t begun_ns, sent_ns, opened_ns;
+    uint64_t partial_ns; /* an ACK of a part of the recovery came that explains one more; 0: none */
+    uint64_t cwnd, ssthresh, counted; /* counted: acknowledged since it grew by a segment */
+    uint64_t next, recover; /* offsets: the next byte is `next`, unless there was a loss */
+    uint64_t offered;       /* the largest window of the peer */
+    unsigned duplicates;
+    /* Before the ACKs of the last moment: */
+    uint64_t acked_ns, flight, end; /* end: of the window, an offset */
+    unsigned duplicates_before;
 };
 
 /* One TCP connection as seen from both ends. Offsets count stream bytes from 0: the byte with
@@ -84,6 +102,11 @@ struct flow {
     bool over;     /* a reset was sent or received, or the address was lost */
     bool accepted; /* by a program */
     struct flow_timer timer;
+    unsigned syns_sent; /* to open it */
+    struct flow_window window;
+    unsigned answers; /* segments that arrived and need an ACK of their own (oracle_limit.c) */
+    uint64_t data_ns; /* when the last of them arrived */
+    uint64_t challenges_full_ns;
 };
 
 /* A segment that arrived at the machine, to find the cause of a reset. */
@@ -142,6 +165,12 @@ struct oracles {
     uint64_t asked_ns; /* of any program */
     bool unanswered;   /* so far */
     uint64_t answered_ns;
+    uint64_t too_big_ns; /* an ICMP message came: a packet was too big for a path; 0: none */
+
+    /* Answers with a limit: when it is whole again; an address conflict, the last defence; 0: none.
+     */
+    uint64_t resets_full_ns, errors_full_ns;
+    uint64_t conflict_ns, defended_ns;
 
     /* Observed DHCP messages. */
     bool dhcp_seen;
@@ -193,11 +222,15 @@ void arrived_acknowledged(struct oracles *o, const struct decoded *d);
  * be the reply to a reset. */
 void check_reset(struct oracles *o, const struct decoded *d);
 
+/* NULL: there is none. */
+struct flow *flow_find(struct oracles *o, uint16_t local_port, uint32_t remote,
+                       uint16_t remote_port);
 void flows_start(struct oracles *o);
 void flows_free(struct oracles *o);
 void flows_tx(struct oracles *o, const struct decoded *d);
 void flows_rx(struct oracles *o, const struct decoded *d);
 void flows_peer(struct oracles *o, const struct decoded *d);
+void flows_lost(struct oracles *o, const struct decoded *d);
 
 /* True if the machine can send to a next hop now: it has an address, and its last ARP request got a
  * reply. */
@@ -219,6 +252,20 @@ void malformed_rx(struct oracles *o, const uint8_t *frame, size_t len, const str
 void malformed_drop(struct oracles *o, unsigned reason);
 void malformed_tx(struct oracles *o, const struct decoded *d);
 void malformed_end(struct oracles *o, uint64_t lost);
+
+/* The bytes from offset `at` to `end` are sent, not counted in own_sent yet. A segment arrives that
+ * acknowledges `acked` new bytes. */
+void cwnd_tx(struct oracles *o, struct flow *f, uint64_t at, uint64_t end);
+void cwnd_rx(struct oracles *o, struct flow *f, const struct decoded *d, uint64_t acked);
+
+/* The machine sends a reset, an ICMP message, an ACK without data or FIN, which is the last one
+ * again or not, a request for its own address. A segment arrives; an ARP packet arrives. */
+void limit_reset(struct oracles *o, const struct decoded *d);
+void limit_icmp(struct oracles *o, const struct decoded *d);
+void limit_bare_ack(struct oracles *o, struct flow *f, bool repeated);
+void limit_announced(struct oracles *o);
+void limit_heard(struct oracles *o, struct flow *f, const struct decoded *d);
+void limit_conflict(struct oracles *o, const struct decoded *d);
 
 /* A segment that takes sequence numbers is sent, with data or without; a segment arrives that
  * acknowledges something new (`advanced`); a program has written. */

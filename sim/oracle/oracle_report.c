@@ -86,8 +86,10 @@ void report_end(struct oracles *o)
     sent_check(o);
 }
 
-void oracles_lost(struct oracles *o)
+void oracles_lost(struct oracles *o, const struct decoded *d)
 {
+    if (!d->error && d->layer == LAYER_TCP)
+        flows_lost(o, d);
     o->report.lost++;
 }
 

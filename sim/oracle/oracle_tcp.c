@@ -31,8 +31,8 @@ void flows_free(struct oracles *o)
     }
 }
 
-static struct flow *flow_find(struct oracles *o, uint16_t local_port, uint32_t remote,
-                              uint16_t remote_port)
+struct flow *flow_find(struct oracles *o, uint16_t local_port, uint32_t remote,
+                       uint16_t remote_port)
 {
     for (unsigned i = 0; i < FLOWS && o->flows[i].used; i++) {
         struct flow *f = &o->flows[i];
@@ -182,7 +182,7 @@ static void half_picked(struct flow *f, const struct decoded *d)
 /* ACK number and offered window: T3, T4. */
 static void check_ack(struct oracles *o, struct flow *f, const struct decoded *d)
 {
-    uint64_t ack, limit, edge;
+    uint64_t ack, limit, edge, before = f->acked;
 
     if (!f->peer_syn)
         return;
@@ -200,6 +200,8 @@ static void check_ack(struct oracles *o, struct flow *f, const struct decoded *d
     edge = ack + d->tcp_window;
     if (f->peer_fin && ack == f->peer_fin_at + 1) /* no byte can follow: any window is right */
         return;
+    if (!d->payload_len && !(d->tcp_flags & (SEG_SYN | SEG_FIN)))
+        limit_bare_ack(o, f, f->offered_known && edge == f->offered && ack == before);
     if (f->offered_known)
         oracle_look(o, TCP_WINDOW_SHRINK);
     if (f->offered_known && (int64_t)(edge - f->offered) < 0)
@@ -301,6 +303,8 @@ static void check_data(struct oracles *o, struct flow *f, const struct decoded *
                     f->local_port, (unsigned long long)end, (unsigned long long)f->written.end);
     wrong = history_differs(&f->written, at, d->payload, len);
     again = f->own_sent;
+    if (len)
+        cwnd_tx(o, f, at, end);
     if (wrong >= 0)
         oracle_fail(o, (uint64_t)wrong < again ? TCP_RETRANSMIT : TCP_WRITTEN, SIM_SITE,
                     "port %u: byte %lld is %s", f->local_port, (long long)wrong,
@@ -321,6 +325,7 @@ void flows_tx(struct oracles *o, const struct decoded *d)
 
     if (d->tcp_flags & SEG_RST) {
         check_reset(o, d);
+        limit_reset(o, d);
         if (f)
             f->over = true;
         return;
@@ -336,6 +341,7 @@ void flows_tx(struct oracles *o, const struct decoded *d)
             f->own_syn = true;
             f->own_iss = d->tcp_seq;
         }
+        f->syns_sent += !(d->tcp_flags & SEG_ACK);
         if (d->tcp_flags & SEG_ACK)
             check_ack(o, f, d);
         timer_tx(o, f, 0, false);
@@ -353,6 +359,14 @@ void flows_tx(struct oracles *o, const struct decoded *d)
 }
 
 /* ---- segments of the peer, sent and received ---- */
+
+void flows_lost(struct oracles *o, const struct decoded *d)
+{
+    struct flow *f = flow_find(o, d->dst_port, d->ip_src, d->src_port);
+
+    if (f)
+        f->window.blind = true;
+}
 
 void flows_peer(struct oracles *o, const struct decoded *d)
 {
@@ -430,7 +444,7 @@ void flows_rx(struct oracles *o, const struct decoded *d)
 {
     struct flow *f = flow_find(o, d->dst_port, d->ip_src, d->src_port);
     bool advanced = false, valid;
-    uint64_t at, edge;
+    uint64_t at, edge, acked;
 
     arrived_note(o, d);
     if (f && (d->tcp_flags & SEG_RST))
@@ -444,15 +458,19 @@ void flows_rx(struct oracles *o, const struct decoded *d)
 
         valid = ack <= f->own_sent + f->own_fin; /* else it is of no connection that we know */
         advanced = valid && (!f->timer.syn_acked || (int64_t)(ack - f->una) > 0);
+        acked = advanced ? ack - f->una : 0;
         if (advanced) {
             f->una = ack;
             f->timer.syn_acked = true;
         }
+        if (valid)
+            cwnd_rx(o, f, d, acked);
         edge = ack + d->tcp_window;
         if (valid && (!f->edge_known || (int64_t)(edge - f->edge) > 0))
             f->edge = edge;
         f->edge_known |= valid;
     }
+    limit_heard(o, f, d);
     timer_rx(o, f, d, advanced);
     if (d->tcp_flags & SEG_SYN) {
         syn_arrived(f, d);
@@ -468,53 +486,4 @@ void flows_rx(struct oracles *o, const struct decoded *d)
         f->peer_fin = true;
         f->peer_fin_at = at;
     }
-}
-
-/* ---- reads and writes of programs ---- */
-
-void oracles_app_read(struct oracles *o, uint16_t local_port, uint32_t remote, uint16_t remote_port,
-                      const uint8_t *bytes, size_t len)
-{
-    struct flow *f = flow_find(o, local_port, remote, remote_port);
-    int64_t wrong;
-
-    if (!f)
-        return;
-    oracle_look(o, TCP_STREAM);
-    if (!f->lost_track && f->read + len > f->contiguous)
-        oracle_fail(o, TCP_STREAM, SIM_SITE, "port %u: %llu bytes are read, %llu arrived",
-                    local_port, (unsigned long long)(f->read + len),
-                    (unsigned long long)f->contiguous);
-    wrong = f->said_iss == f->peer_iss ? history_differs(&f->said, f->read, bytes, len) : -1;
-    if (wrong >= 0)
-        oracle_fail(o, TCP_STREAM, SIM_SITE,
-                    "port %u: byte %lld of the stream is not what the peer sent", local_port,
-                    (long long)wrong);
-    f->read += len;
-}
-
-void oracles_app_written(struct oracles *o, uint16_t local_port, uint32_t remote,
-                         uint16_t remote_port, const uint8_t *bytes, size_t len)
-{
-    struct flow *f = flow_find(o, local_port, remote, remote_port);
-
-    if (!f)
-        return;
-    f->hooked = true;
-    timer_written(o, f);
-    history_put(&f->written, f->written.end, bytes, len);
-}
-
-void oracles_app_end(struct oracles *o, uint16_t local_port, uint32_t remote, uint16_t remote_port)
-{
-    struct flow *f = flow_find(o, local_port, remote, remote_port);
-
-    if (!f)
-        return;
-    oracle_look(o, TCP_STREAM);
-    if (!f->peer_fin || f->read != f->peer_fin_at)
-        oracle_fail(o, TCP_STREAM, SIM_SITE,
-                    "port %u: end of stream is reported after %llu bytes, but %s", local_port,
-                    (unsigned long long)f->read,
-                    f->peer_fin ? "the peer sent more" : "the peer never closed it");
 }

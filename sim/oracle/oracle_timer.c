@@ -5,8 +5,9 @@
  *
  * Positions count a connection's sequence space from its SYN, which is 0. The oldest unacknowledged
  * position is checked: its timer is the connection's. Between two of its transmissions without a
- * reply from the peer is at least a second, then twice the time before, up to a minute. The upper
- * bound is three seconds, more with long round trips, or twice the longest wait so far. RFC 1122
+ * reply from the peer is at least a second, and the shortest round trip that the connection can
+ * have measured (SRTT is no less); then twice the time before, up to a minute. The upper bound is
+ * three seconds, more with long round trips, or twice the longest wait so far. RFC 1122
  * section 4.2.3.5 allows to abort a connection without a segment after 100 seconds (R2), so it is
  * not checked after that.
  */
@@ -35,8 +36,10 @@ static bool sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
 
     t->longest_ns = max_u64(t->longest_ns, gap_ns);
     t->again = true;
-    /* A reply explains it, and ARP resolution may have delayed it. */
-    if (t->heard || t->duplicates >= DUPLICATES || o->asked_ns >= t->oldest_ns) {
+    /* A reply explains it, perhaps one to what is before it, or a smaller MTU of the path; ARP
+     * resolution may have delayed it. */
+    if (t->heard || t->duplicates >= DUPLICATES || o->asked_ns >= t->oldest_ns ||
+        o->too_big_ns >= t->oldest_ns || o->sim->now_ns - t->advanced_ns <= o->slack_ns) {
         t->gap_ns = 0;
         return false;
     }
@@ -45,6 +48,8 @@ static bool sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
         return true;
     }
     oracle_look(o, TCP_TIMER);
+    if (t->measured)
+        least = max_u64(least, t->least_ns);
     least = min_u64(least, RTO_MOST_NS);
     if (gap_ns + o->slack_ns < least)
         oracle_fail(
@@ -80,6 +85,7 @@ void timer_tx(struct oracles *o, struct flow *f, uint64_t position, bool data)
         t->first_ns = now;
         t->gap_ns = 0;
         t->again = false;
+        t->alone = timed;
     }
     t->started = true;
     t->oldest = position;
@@ -87,7 +93,8 @@ void timer_tx(struct oracles *o, struct flow *f, uint64_t position, bool data)
     t->heard = false;
     /* A fast retransmission leaves the timer running: RFC 6298 (5.1). */
     t->waited = !timed || now <= o->answered_ns + o->slack_ns;
-    t->duplicates = 0;
+    if (now - t->heard_ns > o->slack_ns) /* else the machine may read them after it sent this */
+        t->duplicates = 0;
 }
 
 void timer_rx(struct oracles *o, struct flow *f, const struct decoded *d, bool advanced)
@@ -102,10 +109,17 @@ void timer_rx(struct oracles *o, struct flow *f, const struct decoded *d, bool a
     else
         t->duplicates++;
     t->window = d->tcp_window;
-    if (!advanced || !t->started)
+    if (!advanced)
+        return;
+    t->advanced_ns = now;
+    t->duplicates = 0;
+    if (t->least_ns == 0 || now - t->sent_ns < t->least_ns)
+        t->least_ns = max_u64(now - t->sent_ns, 1);
+    if (!t->started)
         return;
     if (!t->again) /* Karn: RFC 6298 section 3 */
         t->round_trip_ns = max_u64(t->round_trip_ns, now - t->first_ns);
+    t->measured |= t->alone && !t->again;
     t->started = false;
 }
 

@@ -197,6 +197,8 @@ int run_scenario(struct run_context *c, const struct scenario *sc, const struct 
         fill_result(c, result);
         return 4;
     }
+    if (o->guest && o->guest != &guest_core)
+        oracles_another(c->far.oracles);
     if (o->hold_until_ns) { /* the machine counts frames that it queued, the device frames that
                              * it took */
         oracles_off(c->far.oracles, "report.counters");

@@ -116,7 +116,7 @@ static void frame_lost(void *ctx, bool transmitted, const uint8_t *frame, size_t
     if (transmitted)
         oracles_tx(c->far.oracles, frame, len, &d);
     else
-        oracles_lost(c->far.oracles);
+        oracles_lost(c->far.oracles, &d);
     c->claim.lost[dir]++;
     c->claim.why[dir] = why;
     if (c->options->on_lost)

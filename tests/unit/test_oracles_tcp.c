@@ -447,6 +447,7 @@ static void three_duplicates_explain_a_fast_retransmission(void **state)
         send_hello();
         for (unsigned i = 0; i < n; i++)
             IN(.seq = 5001, .ack = 1001, .flags = SEG_ACK, .window = 8000);
+        wait_ms(5);
         send_hello();
         if (n == 3)
             quiet();
