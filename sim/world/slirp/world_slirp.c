@@ -57,9 +57,7 @@ struct world {
     uint64_t next_ns;           /* when one of the others may be */
     uint32_t timeout_ms;        /* the library's own */
 
-    /* Frames from the library to the port: length (4 bytes), bytes, length, ... */
-    uint8_t *frames;
-    size_t frames_len, frames_size;
+    size_t frames_len;
     bool sending;
 
     unsigned forwarded; /* dials that have a host forwarding */
@@ -67,8 +65,15 @@ struct world {
     char guest_error[80]; /* the library's last error message */
     char description[160];
 
-    struct host_sockets host; /* last: unused parts of its table are not accessed */
+    struct host_sockets host; /* unused parts of its table are not accessed */
+
+    /* Frames from the library to the port: length (4 bytes), bytes, length, ... */
+    uint8_t *frames;
+    size_t frames_size;
 };
+
+/* The memory of the last world, with that of its frames, for the next one. */
+static struct world *spare;
 
 /* ---- called by the library ---- */
 
@@ -378,6 +383,27 @@ static unsigned version_number(const char *text)
     return number;
 }
 
+static struct world *world_take(void)
+{
+    struct world *w = spare;
+
+    spare = NULL;
+    if (w)
+        return w;
+    w = malloc(sizeof(*w));
+    CHECK(w);
+    w->frames_size = 65536;
+    w->frames = malloc(w->frames_size);
+    CHECK(w->frames);
+    return w;
+}
+
+static void world_give(struct world *w)
+{
+    CHECK(!spare);
+    spare = w;
+}
+
 static int slirp_world_open(struct sim *sim, const struct scenario *sc, struct world_port port,
                             struct world **out)
 {
@@ -386,7 +412,7 @@ static int slirp_world_open(struct sim *sim, const struct scenario *sc, struct w
         return -1;
     }
 
-    struct world *w = malloc(sizeof(*w));
+    struct world *w = world_take();
     SlirpConfig config = {
         .version = min_u32(SLIRP_CONFIG_VERSION_MAX, 4),
         .restricted = sc->slirp.restricted == TOGGLE_ON,
@@ -400,15 +426,11 @@ static int slirp_world_open(struct sim *sim, const struct scenario *sc, struct w
         .if_mru = MTU,
     };
 
-    CHECK(w);
     memset(w, 0, offsetof(struct world, host));
     w->sim = sim;
     w->scenario = sc;
     w->port = port;
     w->version = version_number(slirp_version_string());
-    w->frames_size = 65536;
-    w->frames = malloc(w->frames_size);
-    CHECK(w->frames);
     sim_timer_init(&w->timer, sim, EVENT_TIMER, timer_fires, w);
     host_open(&w->host, sim, sc);
     host_enter(&w->host);
@@ -417,8 +439,7 @@ static int slirp_world_open(struct sim *sim, const struct scenario *sc, struct w
     if (!w->slirp) {
         sim_fail(sim, FAILURE_HARNESS, "world.slirp", SIM_SITE, "slirp_new() failed");
         host_close(&w->host);
-        free(w->frames);
-        free(w);
+        world_give(w);
         return -1;
     }
     for (unsigned i = 0; i < sc->dial_count; i++)
@@ -507,8 +528,7 @@ static void slirp_world_close(struct world *w)
     if (leaked)
         sim_fail(w->sim, FAILURE_RESOURCE, "world.fd", SIM_SITE,
                  "libslirp left %u descriptors open", leaked);
-    free(w->frames);
-    free(w);
+    world_give(w);
 }
 
 const struct world_ops world_slirp = {
