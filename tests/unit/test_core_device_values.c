@@ -379,6 +379,14 @@ static void any_less_memory_than_it_takes_is_refused_packed(void **state)
     less_memory(x);
 }
 
+static void any_less_memory_than_it_takes_is_refused_with_indirect_tables(void **state)
+{
+    struct fixture *x = *state;
+
+    x->features |= VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC);
+    less_memory(x);
+}
+
 static void a_busy_driver_looks_at_the_device_every_100_ms(void **state)
 {
     struct fixture *x = *state;
@@ -421,6 +429,7 @@ int main(void)
         T(a_frame_used_before_it_was_published_packed),
         T(any_less_memory_than_it_takes_is_refused_split),
         T(any_less_memory_than_it_takes_is_refused_packed),
+        T(any_less_memory_than_it_takes_is_refused_with_indirect_tables),
         T(a_busy_driver_looks_at_the_device_every_100_ms),
     };
 

@@ -763,6 +763,18 @@ static void what_firmware_assigned_is_kept(void **state)
     assert_int_equal(m->bad, 0);
 }
 
+static void a_function_that_was_looked_at_decodes_as_before(void **state)
+{
+    struct machine *m = *state;
+    struct pci_function f;
+
+    assert_int_equal(bring_up(m), 0); /* finds its address */
+    put(m->config + PCI_COMMAND, 2, 0x105);
+    assert_int_equal(pci_function_open(&f, &m->f.platform, m->place.address), 0);
+    assert_int_equal(get(m->config + PCI_COMMAND, 2), 0x105);
+    assert_int_equal(m->bad, 0);
+}
+
 static void a_window_above_4_gib_takes_wide_bars_only(void **state)
 {
     struct machine *m = *state;
@@ -1024,6 +1036,7 @@ int main(void)
         T(an_empty_bus_is_walked_once),
         T(bars_get_aligned_addresses_out_of_the_windows),
         T(what_firmware_assigned_is_kept),
+        T(a_function_that_was_looked_at_decodes_as_before),
         T(a_window_above_4_gib_takes_wide_bars_only),
         T(without_an_io_window_a_transitional_device_is_driven_all_the_same),
         T(a_legacy_device_without_an_io_window_is_refused),

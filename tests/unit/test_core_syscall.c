@@ -425,10 +425,12 @@ static void netinfo_is_what_the_stack_knows(void **state)
 }
 
 static char last_line[200];
+static unsigned line_count;
 
 static void keep_line(void *ctx, const char *text, size_t len)
 {
     (void)ctx;
+    line_count++;
     snprintf(last_line, sizeof(last_line), "%.*s", (int)len, text);
 }
 
@@ -445,6 +447,30 @@ static void a_program_that_faults_ends_with_that_status(void **state)
     assert_string_equal(last_line, "kernel: faulted pid=7 program=wild status=-4");
     assert_int_equal(kernel_kill(m->k, 7), ERR_NOENT);
     assert_int_equal(m->t->state, TASK_RUNNABLE); /* the other one continues */
+}
+
+static void an_empty_line_is_not_printed(void **state)
+{
+    struct machine_test *m = *state;
+
+    m->net->f.platform.line = keep_line;
+    line_count = 0;
+    memcpy(page, "\n\na\n\n", 5);
+    assert_int_equal(call(m, SYS_WRITE, FD_OUTPUT, PAGE_AT, 5, 0), 5);
+    assert_int_equal(line_count, 1);
+    assert_string_equal(last_line, ": | a");
+    assert_int_equal(call(m, SYS_CLOSE, FD_OUTPUT, 0, 0, 0), 0);
+    assert_int_equal(line_count, 1);
+}
+
+static void programs_are_as_many_as_tasks(void **state)
+{
+    static const char *const words[] = {"wild"};
+    struct machine_test *m = *state;
+
+    for (unsigned i = 1; i < TASKS; i++)
+        assert_true(kernel_start(m->k, words, 1) >= 0);
+    assert_int_equal(kernel_start(m->k, words, 1), ERR_NFILE);
 }
 
 #define M(test) cmocka_unit_test_setup_teardown(test, machine_setup, machine_teardown)
@@ -466,6 +492,8 @@ int main(void)
         M(poll_names_what_is_ready_and_waits_for_the_rest),
         M(netinfo_is_what_the_stack_knows),
         M(a_program_that_faults_ends_with_that_status),
+        M(an_empty_line_is_not_printed),
+        M(programs_are_as_many_as_tasks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
