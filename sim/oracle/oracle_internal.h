@@ -37,6 +37,8 @@ struct flow_timer {
     uint16_t window;
     uint64_t sent_ns, heard_ns, written_ns; /* anything that takes sequence numbers; any segment */
     uint64_t advanced_ns;                   /* something new was acknowledged */
+    uint64_t again_ns, begun_ns; /* something was sent again; sent when nothing was in flight */
+    uint64_t marked, marked_ns;  /* a position, and when it was sent first; 0: none */
     uint64_t longest_ns, round_trip_ns, least_ns; /* least_ns: no round trip was shorter */
 };
 

@@ -73,6 +73,17 @@ void timer_tx(struct oracles *o, struct flow *f, uint64_t position, bool data)
     uint64_t now = o->sim->now_ns;
     bool timed = position >= t->next; /* for the first time */
 
+    if (!timed) /* a segment that was sent before: so long its timer ran at most */
+        t->longest_ns = max_u64(t->longest_ns,
+                                now - max_u64(t->advanced_ns, max_u64(t->again_ns, t->begun_ns)));
+    if (!timed)
+        t->again_ns = now;
+    else if (position == una_of(f))
+        t->begun_ns = now;
+    if (timed && !t->marked_ns) {
+        t->marked = position;
+        t->marked_ns = now;
+    }
     t->next = max_u64(t->next, position + 1);
     if (f->hooked && data) /* data held back by a window waited as long as a timer */
         t->longest_ns = max_u64(t->longest_ns, now - since(t));
@@ -113,6 +124,10 @@ void timer_rx(struct oracles *o, struct flow *f, const struct decoded *d, bool a
         return;
     t->advanced_ns = now;
     t->duplicates = 0;
+    if (t->marked_ns && una_of(f) > t->marked) { /* a longer round trip, if others were lost */
+        t->round_trip_ns = max_u64(t->round_trip_ns, now - t->marked_ns);
+        t->marked_ns = 0;
+    }
     if (t->least_ns == 0 || now - t->sent_ns < t->least_ns)
         t->least_ns = max_u64(now - t->sent_ns, 1);
     if (!t->started)

@@ -179,6 +179,27 @@ static void the_timer_is_no_less_than_the_round_trips(void **state)
     }
 }
 
+/* Karn's rule: what is sent again gives no round trip, and the timer stays as long as it was. */
+static void a_timer_that_doubled_for_one_segment_stays_for_the_next(void **state)
+{
+    (void)state;
+    connected();
+    send_segments(0, 2);
+    for (unsigned wait = 1000; wait <= 4000; wait *= 2) {
+        wait_ms(wait);
+        send_segments(0, 1);
+    }
+    acknowledge(1, 1);
+    wait_ms(8000);
+    send_segments(1, 1);
+    wait_ms(15900);
+    oracles_due(oracles);
+    quiet();
+    wait_ms(25000);
+    oracles_due(oracles);
+    caught_by("tcp.silent");
+}
+
 /* ---- answers ---- */
 
 static void reset_reply(void)
@@ -297,6 +318,7 @@ int main(void)
         cmocka_unit_test(what_is_no_loss_does_not_reduce_the_window),
         cmocka_unit_test(a_lost_segment_before_the_machine_blinds),
         cmocka_unit_test(the_timer_is_no_less_than_the_round_trips),
+        cmocka_unit_test(a_timer_that_doubled_for_one_segment_stays_for_the_next),
         cmocka_unit_test(resets_are_a_hundred_a_second),
         cmocka_unit_test(icmp_errors_are_ten_a_second),
         cmocka_unit_test(challenges_are_ten_in_five_seconds),
