@@ -129,6 +129,13 @@ void vqueue_release(struct vqueue *q, uint16_t id)
 
 /* ---- the driver makes chains available ---- */
 
+void vqueue_chains_looked(const struct vqueue *q)
+{
+    LOOK(q->host, RING_INDEX);
+    LOOK(q->host, RING_CHAIN);
+    LOOK(q->host, RING_REUSE);
+}
+
 /* True if all chains may share these bytes: a header that the driver does not read. */
 static bool may_share(const struct vqueue *q, bool writable, uint32_t len)
 {
