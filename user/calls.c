@@ -151,7 +151,7 @@ static void calls_datagrams(struct calls *c)
     to.port = CALLS_OTHER;
     CALL(c, "sendto", "itself", SYS_SENDTO, (uint64_t)fd, calls_at(text), sizeof(text),
          calls_at(&to));
-    wait_for((int)fd, POLL_IN, NS_PER_S);
+    wait_for((int)fd, READY_IN, NS_PER_S);
     CALL(c, "recvfrom", "nowhere", SYS_RECVFROM, (uint64_t)fd, CALLS_NOWHERE, sizeof(bytes), 0);
     CALL(c, "recvfrom", "no-address", SYS_RECVFROM, (uint64_t)fd, calls_at(bytes), sizeof(bytes),
          CALLS_NOWHERE);
@@ -189,7 +189,7 @@ static void calls_streams(struct calls *c)
     far = (uint64_t)CALL(c, "accept", "one", SYS_ACCEPT, listener, calls_at(&from), 0, 0);
     CALL(c, "write", "nowhere-stream", SYS_WRITE, near, CALLS_NOWHERE, 1, 0);
     CALL(c, "write", "stream", SYS_WRITE, near, calls_at(text), sizeof(text), 0);
-    wait_for((int)far, POLL_IN, NS_PER_S);
+    wait_for((int)far, READY_IN, NS_PER_S);
     CALL(c, "read", "nowhere-stream", SYS_READ, far, CALLS_NOWHERE, sizeof(bytes), 0);
     CALL(c, "read", "constant", SYS_READ, far, calls_at(text), sizeof(bytes), 0);
     CALL(c, "read", "stream", SYS_READ, far, calls_at(bytes), sizeof(bytes), 0);

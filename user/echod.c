@@ -171,7 +171,7 @@ static int echod_open(struct echod *e, uint16_t port)
 /* Wait for events, then do one operation for each descriptor that is ready. 0 or exit status. */
 static int echod_turn(struct echod *e)
 {
-    struct poll_entry entries[ECHOD_ENTRIES] = {{.fd = e->datagrams, .events = POLL_IN}};
+    struct poll_entry entries[ECHOD_ENTRIES] = {{.fd = e->datagrams, .events = READY_IN}};
     struct connection *of[ECHOD_ENTRIES] = {NULL}; /* the connection of each entry */
     struct connection *next = connection_free(e);
     unsigned count = 1;
@@ -184,10 +184,10 @@ static int echod_turn(struct echod *e)
             continue;
         of[count] = c;
         entries[count].fd = c->fd;
-        entries[count++].events = c->start == c->end ? POLL_IN : POLL_OUT;
+        entries[count++].events = c->start == c->end ? READY_IN : READY_OUT;
     }
     if (next)
-        entries[count++] = (struct poll_entry){.fd = e->listener, .events = POLL_IN};
+        entries[count++] = (struct poll_entry){.fd = e->listener, .events = READY_IN};
 
     ready = sys_poll(entries, count, POLL_FOREVER);
     if (ready < 0)

@@ -62,7 +62,7 @@ static void reply_await(struct ping *p, unsigned seq, uint64_t sent_ns)
 
     while (now_ns - sent_ns < REPLY_WAIT_NS) {
         struct socket_address from;
-        int ready = wait_for(p->fd, POLL_IN, sent_ns + REPLY_WAIT_NS - now_ns);
+        int ready = wait_for(p->fd, READY_IN, sent_ns + REPLY_WAIT_NS - now_ns);
         int64_t n = ready;
 
         if (ready == 0)

@@ -60,18 +60,18 @@ static int talk_until(struct talk *t, uint64_t received)
 static int talk_say(struct talk *t, const char *bytes, size_t len)
 {
     while (len > 0) {
-        struct poll_entry entry = {.fd = t->fd, .events = POLL_OUT};
+        struct poll_entry entry = {.fd = t->fd, .events = READY_OUT};
         int64_t n;
         int err;
 
         if (!t->ended)
-            entry.events |= POLL_IN;
+            entry.events |= READY_IN;
         err = sys_poll(&entry, 1, POLL_FOREVER);
-        if (err >= 0 && !t->ended && entry.revents & (POLL_IN | POLL_ERR))
+        if (err >= 0 && !t->ended && entry.revents & (READY_IN | READY_ERR))
             err = talk_receive(t);
         if (err < 0)
             return err;
-        if (!t->ended && !(entry.revents & POLL_OUT))
+        if (!t->ended && !(entry.revents & READY_OUT))
             continue;
         n = sys_write(t->fd, bytes, len);
         if (n < 0)

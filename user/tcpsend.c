@@ -76,17 +76,17 @@ static int stream_run(struct stream *s)
     int err = 0;
 
     while (err == 0 && s->sent < s->total) {
-        struct poll_entry entry = {.fd = s->fd, .events = POLL_OUT};
+        struct poll_entry entry = {.fd = s->fd, .events = READY_OUT};
 
         if (!s->ended)
-            entry.events |= POLL_IN;
+            entry.events |= READY_IN;
         err = sys_poll(&entry, 1, POLL_FOREVER);
         if (err < 0)
             return err;
         err = 0;
-        if (!s->ended && entry.revents & (POLL_IN | POLL_ERR))
+        if (!s->ended && entry.revents & (READY_IN | READY_ERR))
             err = stream_receive(s);
-        if (err == 0 && (s->ended || entry.revents & POLL_OUT))
+        if (err == 0 && (s->ended || entry.revents & READY_OUT))
             err = stream_send(s);
     }
     if (err == 0)

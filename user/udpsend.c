@@ -44,7 +44,7 @@ static unsigned answer_await(int fd, uint64_t seq, const struct socket_address *
     while (now_ns - start_ns < ANSWER_WAIT_NS) {
         uint8_t bytes[UDPSEND_ANSWER];
         struct socket_address from;
-        int ready = wait_for(fd, POLL_IN, start_ns + ANSWER_WAIT_NS - now_ns);
+        int ready = wait_for(fd, READY_IN, start_ns + ANSWER_WAIT_NS - now_ns);
         int64_t n = ready;
 
         if (ready == 0)

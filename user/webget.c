@@ -119,7 +119,7 @@ static int response_done(const struct download *d)
 /* As sys_read(), but ERR_TIMEDOUT after WEBGET_SILENCE_NS without a byte. */
 static int64_t read_in_time(int fd, uint8_t *buffer, size_t size)
 {
-    int ready = wait_for(fd, POLL_IN, WEBGET_SILENCE_NS);
+    int ready = wait_for(fd, READY_IN, WEBGET_SILENCE_NS);
 
     if (ready <= 0)
         return ready < 0 ? ready : ERR_TIMEDOUT;

@@ -12,6 +12,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus /* headers of the core compile as C++, too: docs/embedding.md */
+#define _Static_assert static_assert
+#endif
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "virtqueue words are little-endian");
 
 typedef struct {

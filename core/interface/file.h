@@ -48,7 +48,7 @@ struct socket_ops {
 struct file_ops {
     int64_t (*read)(void *object, const struct user_buffer *b);
     int64_t (*write)(void *object, const struct user_buffer *b);
-    unsigned (*ready)(void *object); /* POLL_IN, POLL_OUT, POLL_ERR */
+    unsigned (*ready)(void *object); /* READY_IN, READY_OUT, READY_ERR */
     void (*close)(void *object);
     const struct socket_ops *socket; /* NULL: not a socket */
 };

@@ -34,6 +34,7 @@ struct netdev {
     uint8_t mac[MAC_LEN];
     uint16_t mtu; /* NETDEV_MTU_MIN..NETDEV_MTU_MAX: largest IP packet */
     bool link;    /* up, as the driver saw last */
+    bool ip_only; /* no Ethernet: the first 14 bytes of each frame are unused; mac, too */
 
     /* The next received frame: true and *view, or false when there is none now. */
     bool (*receive)(void *ctx, struct frame_view *view);

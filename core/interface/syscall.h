@@ -54,14 +54,14 @@ struct socket_address {
     uint16_t reserved; /* 0 */
 };
 
-enum { POLL_IN = 1, POLL_OUT = 2, POLL_ERR = 4 };
+enum { READY_IN = 1, READY_OUT = 2, READY_ERR = 4 };
 #define POLL_FOREVER UINT64_MAX
 enum { POLL_ENTRIES_MAX = 16 };
 
 struct poll_entry {
     int32_t fd;
-    uint16_t events;  /* requested: POLL_IN, POLL_OUT */
-    uint16_t revents; /* result; POLL_ERR also without a request */
+    uint16_t events;  /* requested: READY_IN, READY_OUT */
+    uint16_t revents; /* result; READY_ERR also without a request */
 };
 
 enum address_source { ADDRESS_NONE = 0, ADDRESS_DHCP = 1 };

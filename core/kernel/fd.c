@@ -94,7 +94,7 @@ static int64_t console_read(void *object, const struct user_buffer *b)
 static unsigned console_ready(void *object)
 {
     (void)object;
-    return POLL_IN | POLL_OUT;
+    return READY_IN | READY_OUT;
 }
 
 static void console_close(void *object)

@@ -25,6 +25,7 @@ int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t n
                &(struct stack_config){
                    .platform = p,
                    .netdev = nic,
+                   .uses_dhcp = true,
                    .connections = KERNEL_CONNS,
                    .rings = 2 * KERNEL_CONNS,
                    .ring_size = KERNEL_RING_SIZE,

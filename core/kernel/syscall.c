@@ -101,7 +101,7 @@ static int64_t sys_poll(struct task *t, struct call *c)
         struct file *f = entry[i].fd < 0 ? 0 : fd_get(t, (uint64_t)entry[i].fd);
 
         entry[i].revents =
-            f ? (uint16_t)(f->ops->ready(f->object) & (entry[i].events | POLL_ERR)) : POLL_ERR;
+            f ? (uint16_t)(f->ops->ready(f->object) & (entry[i].events | READY_ERR)) : READY_ERR;
         ready += entry[i].revents != 0;
     }
     if (!ready && !timed_out(t, c))

@@ -14,7 +14,7 @@
 enum { ICMP_QUOTE_MIN = 8, ICMP_QUOTE_MAX = 60 + 8 };
 
 /* Send a reply to `p`, from the address that it was sent to: section 3.2.2. */
-static void icmp_answer(struct icmp *m, uint8_t *frame, const struct ipv4_packet *p, size_t len)
+static void icmp_answer(struct icmpv4 *m, uint8_t *frame, const struct ipv4_packet *p, size_t len)
 {
     struct icmp_header *icmp = (struct icmp_header *)(frame + FRAME_IP_PAYLOAD);
 
@@ -23,7 +23,7 @@ static void icmp_answer(struct icmp *m, uint8_t *frame, const struct ipv4_packet
     ipv4_output(m->ip, frame, p->dst, p->src, IP_PROTOCOL_ICMP, len);
 }
 
-void icmp_echo(struct icmp *m, const struct ipv4_packet *p)
+void icmp_echo(struct icmpv4 *m, const struct ipv4_packet *p)
 {
     uint8_t *frame = ipv4_alloc_answer(m->ip, p->src);
     struct icmp_header *icmp;
@@ -65,7 +65,7 @@ static uint32_t path_mtu(const struct icmp_header *icmp, uint32_t total)
 }
 
 /* What the quoted packet was, and what became of it: section 3.2.2. */
-static struct verdict error_input(const struct icmp *m, const struct ipv4_packet *p,
+static struct verdict error_input(const struct icmpv4 *m, const struct ipv4_packet *p,
                                   struct icmp_error *out)
 {
     const struct icmp_header *icmp = (const struct icmp_header *)p->payload;
@@ -95,7 +95,7 @@ static struct verdict error_input(const struct icmp *m, const struct ipv4_packet
     return VERDICT_ACCEPTED;
 }
 
-struct verdict icmp_input(const struct icmp *m, const struct ipv4_packet *p,
+struct verdict icmp_input(const struct icmpv4 *m, const struct ipv4_packet *p,
                           struct icmp_message *out)
 {
     const struct icmp_header *icmp = (const struct icmp_header *)p->payload;
@@ -117,7 +117,7 @@ struct verdict icmp_input(const struct icmp *m, const struct ipv4_packet *p,
         out->len = p->len - sizeof(*icmp);
         return VERDICT_ACCEPTED;
     case ICMP_UNREACHABLE:
-    case ICMP_TIME_EXCEEDED:
+    case ICMP_EXCEEDED:
     case ICMP_PARAMETER_PROBLEM:
         out->kind = ICMP_FOR_SENDER;
         return error_input(m, p, &out->error);
@@ -126,7 +126,7 @@ struct verdict icmp_input(const struct icmp *m, const struct ipv4_packet *p,
     }
 }
 
-void icmp_unreachable(struct icmp *m, const struct ipv4_packet *p, uint8_t code)
+void icmp_unreachable(struct icmpv4 *m, const struct ipv4_packet *p, uint8_t code)
 {
     size_t quote = p->header_len + p->len;
     struct icmp_header *icmp;

@@ -8,7 +8,7 @@
 #include "../base/rate.h"
 #include "ipv4.h"
 
-struct icmp {
+struct icmpv4 {
     struct ipv4 *ip;
     struct rate errors; /* that we send */
 };
@@ -33,14 +33,14 @@ struct icmp_message {
     struct icmp_error error; /* ICMP_FOR_SENDER */
 };
 
-struct verdict icmp_input(const struct icmp *m, const struct ipv4_packet *p,
+struct verdict icmp_input(const struct icmpv4 *m, const struct ipv4_packet *p,
                           struct icmp_message *out);
 
 /* The answer to an echo request that icmp_input() accepted. */
-void icmp_echo(struct icmp *m, const struct ipv4_packet *request);
+void icmp_echo(struct icmpv4 *m, const struct ipv4_packet *request);
 
 /* Send an error about a packet, unless RFC 1122 section 3.2.2 or the rate limit forbids it. `code`:
  * ICMP_UNREACHABLE_PORT or ICMP_UNREACHABLE_PROTOCOL. */
-void icmp_unreachable(struct icmp *m, const struct ipv4_packet *about, uint8_t code);
+void icmp_unreachable(struct icmpv4 *m, const struct ipv4_packet *about, uint8_t code);
 
 #endif

@@ -134,7 +134,7 @@ static void header_build(struct ipv4 *ip, uint8_t *frame, uint32_t src, uint32_t
         .total_len = be16_of((uint16_t)(sizeof(*h) + payload_len)),
         .id = be16_of(ip->id++),
         .flags_offset = be16_of(IP_FLAG_DF), /* we neither fragment nor reassemble */
-        .ttl = IP_TTL,
+        .ttl = IPV4_TTL,
         .protocol = protocol,
         .src = be32_of(src),
         .dst = be32_of(dst),
@@ -150,7 +150,7 @@ int ipv4_output(struct ipv4 *ip, uint8_t *frame, uint32_t src, uint32_t dst, uin
 
     CHECK(len <= dev->mtu + (size_t)FRAME_IP);
     header_build(ip, frame, src, dst, protocol, payload_len);
-    if (dev != ip->dev) {
+    if (dev->ip_only) {
         dev->send(dev->ctx, frame, len);
         return 0;
     }

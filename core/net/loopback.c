@@ -71,6 +71,7 @@ void loopback_init(struct loopback *lo, struct loopback_slot *slots)
             {
                 .ctx = lo,
                 .mtu = LOOPBACK_MTU,
+                .ip_only = true,
                 .receive = loopback_receive,
                 .recycle = loopback_recycle,
                 .alloc = loopback_alloc,

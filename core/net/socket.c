@@ -205,7 +205,7 @@ static unsigned dgram_ready(void *object)
 {
     struct dgram_socket *d = object;
 
-    return POLL_OUT | (d->count || d->error ? POLL_IN : 0u) | (d->error ? POLL_ERR : 0u);
+    return READY_OUT | (d->count || d->error ? READY_IN : 0u) | (d->error ? READY_ERR : 0u);
 }
 
 static void dgram_file_close(void *object)

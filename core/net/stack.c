@@ -15,6 +15,7 @@ void stack_init(struct stack *s, const struct stack_config *config, uint64_t now
     net_set_up(&s->net, p, now_ns);
     s->netdev = netdev;
     s->link = netdev->link;
+    s->uses_dhcp = config->uses_dhcp;
     s->eth = (struct eth){&s->net, netdev};
     arp_init(&s->arp, &s->eth);
     s->ip = (struct ipv4){
@@ -24,7 +25,7 @@ void stack_init(struct stack *s, const struct stack_config *config, uint64_t now
         .loopback = &s->loopback,
         .id = (uint16_t)rng_next(&s->net.rng),
     };
-    s->icmp = (struct icmp){.ip = &s->ip};
+    s->icmp = (struct icmpv4){.ip = &s->ip};
     tcp_init(&s->tcp, &s->ip, config->connections, config->rings, config->ring_size, at);
     at += TCP_MEMORY(config->connections, config->rings, config->ring_size);
     at += -(uintptr_t)at & 7;
@@ -34,6 +35,8 @@ void stack_init(struct stack *s, const struct stack_config *config, uint64_t now
     TRACE0(p, TRACE_NET_READY);
     TRACE0(p, TRACE_NET_LOOPBACK);
     dhcp_init(&s->dhcp, &s->ip);
+    if (!s->uses_dhcp)
+        s->dhcp.timer_ns = DEADLINE_NEVER;
 }
 
 /* The key of sequence numbers does not change while there is a connection: RFC 6528 section 3. */
@@ -104,7 +107,7 @@ static struct verdict udp_up(struct stack *s, const struct ipv4_packet *p)
 
     if (!verdict_accepted(v))
         return v;
-    if (u.dst_port == DHCP_CLIENT_PORT)
+    if (u.dst_port == DHCP_CLIENT_PORT && s->uses_dhcp)
         return dhcp_input(&s->dhcp, &u);
     return dgram_input(&s->dgrams, &u);
 }
@@ -157,10 +160,24 @@ static void packet_input(struct stack *s, const uint8_t *packet, size_t len, enu
     follow_lease(s);
 }
 
+static void packet_without_ethernet(struct stack *s, const uint8_t *frame, size_t len)
+{
+    if (len < FRAME_IP)
+        conclude(s, verdict_drop(DROP_ETH_RUNT), 0);
+    else
+        packet_input(s, frame + FRAME_IP, len - FRAME_IP, FROM_WIRE);
+}
+
 void stack_input(struct stack *s, const uint8_t *frame, size_t len)
 {
     struct eth_payload in;
-    struct verdict v = eth_input(&s->eth, frame, len, &in);
+    struct verdict v;
+
+    if (s->netdev->ip_only) {
+        packet_without_ethernet(s, frame, len);
+        return;
+    }
+    v = eth_input(&s->eth, frame, len, &in);
 
     if (verdict_accepted(v) && in.type == ETH_TYPE_IPV4) {
         packet_input(s, in.bytes, in.len, in.group ? FROM_WIRE_GROUP : FROM_WIRE);
@@ -197,7 +214,8 @@ void stack_timers(struct stack *s)
     if (s->netdev->link && !s->link) {
         if (s->net.addr)
             arp_flush(&s->arp); /* perhaps the link leads elsewhere now */
-        dhcp_link_up(&s->dhcp);
+        if (s->uses_dhcp)
+            dhcp_link_up(&s->dhcp);
     }
     s->link = s->netdev->link;
     arp_poll(&s->arp);

@@ -29,11 +29,12 @@ struct stack {
     struct net net;
     struct netdev *netdev; /* virt0: the wire */
     bool link;             /* of it, at the last poll */
+    bool uses_dhcp;
     struct eth eth;
     struct arp arp;
     struct loopback loopback; /* lo */
     struct ipv4 ip;
-    struct icmp icmp;
+    struct icmpv4 icmp;
     struct dgram_table dgrams;
     struct dhcp_client dhcp;
     struct tcp tcp;
@@ -48,6 +49,7 @@ struct stack {
 struct stack_config {
     const struct platform *platform;
     struct netdev *netdev;
+    bool uses_dhcp; /* needs Ethernet; else the address is that of stack_set_address() */
     uint32_t connections, rings, ring_size; /* of TCP: tcp_init() */
     void *memory; /* STACK_MEMORY() of them, 64-byte aligned, not cleared; stays in use */
 };

@@ -138,7 +138,8 @@ void stack_invariants(const struct stack *s)
     CHECK(n->addr != 0 || n->gateway == 0);
     CHECK(n->addr != 0 || n->dns == 0);
     arp_invariants(&s->arp);
-    dhcp_invariants(&s->dhcp);
+    if (s->uses_dhcp)
+        dhcp_invariants(&s->dhcp);
     dgram_invariants(&s->dgrams);
     loopback_invariants(&s->loopback);
 }

@@ -15,33 +15,33 @@ enum { EPHEMERAL_FIRST = 1024, EPHEMERAL_COUNT = 65536 - EPHEMERAL_FIRST };
 static bool tcp_may_move(enum tcp_state from, enum tcp_state to)
 {
     switch (to) {
-    case TCP_CLOSED:
+    case TCPS_CLOSED:
         return true;
-    case TCP_LISTEN:
-    case TCP_SYN_SENT:
-        return from == TCP_CLOSED;
-    case TCP_SYN_RECEIVED:
-        return from == TCP_CLOSED || from == TCP_SYN_SENT; /* a child, or simultaneous open */
-    case TCP_ESTABLISHED:
-        return from == TCP_SYN_SENT || from == TCP_SYN_RECEIVED;
-    case TCP_FIN_WAIT_1:
-        return from == TCP_ESTABLISHED;
-    case TCP_FIN_WAIT_2:
-    case TCP_CLOSING:
-        return from == TCP_FIN_WAIT_1;
-    case TCP_CLOSE_WAIT:
-        return from == TCP_ESTABLISHED;
-    case TCP_LAST_ACK:
-        return from == TCP_CLOSE_WAIT;
-    case TCP_TIME_WAIT:
-        return from == TCP_FIN_WAIT_1 || from == TCP_FIN_WAIT_2 || from == TCP_CLOSING;
+    case TCPS_LISTEN:
+    case TCPS_SYN_SENT:
+        return from == TCPS_CLOSED;
+    case TCPS_SYN_RECEIVED:
+        return from == TCPS_CLOSED || from == TCPS_SYN_SENT; /* a child, or simultaneous open */
+    case TCPS_ESTABLISHED:
+        return from == TCPS_SYN_SENT || from == TCPS_SYN_RECEIVED;
+    case TCPS_FIN_WAIT_1:
+        return from == TCPS_ESTABLISHED;
+    case TCPS_FIN_WAIT_2:
+    case TCPS_CLOSING:
+        return from == TCPS_FIN_WAIT_1;
+    case TCPS_CLOSE_WAIT:
+        return from == TCPS_ESTABLISHED;
+    case TCPS_LAST_ACK:
+        return from == TCPS_CLOSE_WAIT;
+    case TCPS_TIME_WAIT:
+        return from == TCPS_FIN_WAIT_1 || from == TCPS_FIN_WAIT_2 || from == TCPS_CLOSING;
     }
     return false;
 }
 
 static uint32_t is_open(enum tcp_state state)
 {
-    return state != TCP_CLOSED && state != TCP_LISTEN;
+    return state != TCPS_CLOSED && state != TCPS_LISTEN;
 }
 
 void tcp_move(struct tcp_conn *c, enum tcp_state to)
@@ -49,7 +49,7 @@ void tcp_move(struct tcp_conn *c, enum tcp_state to)
     CHECK(tcp_may_move(c->state, to));
     TRACE(c->tcp->net->platform, TRACE_TCP_STATE, c->number, c->state, to);
     c->tcp->open += is_open(to) - is_open(c->state);
-    c->tcp->waiting += (uint32_t)(to == TCP_TIME_WAIT) - (uint32_t)(c->state == TCP_TIME_WAIT);
+    c->tcp->waiting += (uint32_t)(to == TCPS_TIME_WAIT) - (uint32_t)(c->state == TCPS_TIME_WAIT);
     c->state = to;
     tcp_list_update(c);
 }
@@ -88,8 +88,8 @@ void tcp_rings_settle(struct tcp_conn *c)
 
 void tcp_end(struct tcp_conn *c)
 {
-    if (c->state != TCP_CLOSED)
-        tcp_move(c, TCP_CLOSED);
+    if (c->state != TCPS_CLOSED)
+        tcp_move(c, TCPS_CLOSED);
     tcp_hash_remove(c);
     timers_off(c);
     c->ack_now = c->resend = c->probe = c->override = false;
@@ -124,8 +124,8 @@ void tcp_abort_from(struct tcp *t, uint32_t addr, int error)
 
 void tcp_enter_time_wait(struct tcp_conn *c)
 {
-    if (c->state != TCP_TIME_WAIT)
-        tcp_move(c, TCP_TIME_WAIT);
+    if (c->state != TCPS_TIME_WAIT)
+        tcp_move(c, TCPS_TIME_WAIT);
     timers_off(c);
     c->linger_at_ns = c->tcp->net->now_ns + 2 * TCP_MSL_NS;
     tcp_list_renew(c);
@@ -153,7 +153,7 @@ void tcp_start(struct tcp_conn *c, uint32_t iss)
     c->snd_una = c->snd_nxt = c->snd_max = c->iss;
     c->snd_start = c->iss + 1;
     c->rto_ns = TCP_RTO_INITIAL_NS;
-    c->mss = TCP_MSS_DEFAULT;
+    c->mss = TCP_DEFAULT_MSS;
     tcp_congestion_init(&c->cc, iss);
     c->first_unacked_ns = c->tcp->net->now_ns;
     tcp_touch(c);
@@ -174,7 +174,7 @@ int tcp_open(struct tcp *t, struct tcp_conn **out)
 static bool port_taken(const struct tcp *t, uint16_t port)
 {
     for (uint32_t i = 0; i < t->count; i++)
-        if (t->conn[i].local_port == port && (t->conn[i].owned || t->conn[i].state != TCP_CLOSED))
+        if (t->conn[i].local_port == port && (t->conn[i].owned || t->conn[i].state != TCPS_CLOSED))
             return true;
     return false;
 }
@@ -204,7 +204,7 @@ static uint16_t pick_port(struct tcp *t, uint32_t addr, uint16_t port)
 
 int tcp_bind(struct tcp_conn *c, uint16_t port)
 {
-    if (c->local_port || c->state != TCP_CLOSED)
+    if (c->local_port || c->state != TCPS_CLOSED)
         return ERR_INVAL;
     if (port ? port_taken(c->tcp, port) : !(port = pick_port(c->tcp, 0, 0)))
         return ERR_INUSE;
@@ -215,10 +215,10 @@ int tcp_bind(struct tcp_conn *c, uint16_t port)
 
 int tcp_listen(struct tcp_conn *c, unsigned backlog)
 {
-    if (c->state != TCP_CLOSED || !c->local_port)
+    if (c->state != TCPS_CLOSED || !c->local_port)
         return ERR_INVAL;
     c->backlog = max_u32(1, min_u32(backlog, TCP_BACKLOG_MAX));
-    tcp_move(c, TCP_LISTEN);
+    tcp_move(c, TCPS_LISTEN);
     return 0;
 }
 
@@ -227,9 +227,9 @@ int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port)
     struct tcp *t = c->tcp;
     uint16_t own;
 
-    if (c->state == TCP_LISTEN)
+    if (c->state == TCPS_LISTEN)
         return ERR_INVAL;
-    if (c->state != TCP_CLOSED || c->remote_port)
+    if (c->state != TCPS_CLOSED || c->remote_port)
         return ERR_ISCONN;
     if (!ipv4_is_destination(t->net, addr) || port == 0) /* MUST-46 */
         return ERR_ADDR;
@@ -245,26 +245,26 @@ int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port)
     c->remote_port = port;
     tcp_hash_add(c);
     tcp_start(c, tcp_isn(c));
-    tcp_move(c, TCP_SYN_SENT);
+    tcp_move(c, TCPS_SYN_SENT);
     return 0;
 }
 
 int tcp_connected(struct tcp_conn *c)
 {
     switch (c->state) {
-    case TCP_SYN_SENT:
-    case TCP_SYN_RECEIVED:
+    case TCPS_SYN_SENT:
+    case TCPS_SYN_RECEIVED:
         return ERR_AGAIN;
-    case TCP_CLOSED:
-    case TCP_LISTEN:
+    case TCPS_CLOSED:
+    case TCPS_LISTEN:
         return c->error ? c->error : ERR_NOTCONN;
-    case TCP_ESTABLISHED:
-    case TCP_FIN_WAIT_1:
-    case TCP_FIN_WAIT_2:
-    case TCP_CLOSE_WAIT:
-    case TCP_CLOSING:
-    case TCP_LAST_ACK:
-    case TCP_TIME_WAIT:
+    case TCPS_ESTABLISHED:
+    case TCPS_FIN_WAIT_1:
+    case TCPS_FIN_WAIT_2:
+    case TCPS_CLOSE_WAIT:
+    case TCPS_CLOSING:
+    case TCPS_LAST_ACK:
+    case TCPS_TIME_WAIT:
         break;
     }
     return 0;
@@ -274,7 +274,7 @@ int tcp_accept(struct tcp_conn *c, struct tcp_conn **out)
 {
     struct tcp_conn *child = c->ready.first;
 
-    if (c->state != TCP_LISTEN)
+    if (c->state != TCPS_LISTEN)
         return ERR_INVAL;
     if (!child)
         return ERR_AGAIN;
@@ -299,7 +299,7 @@ int tcp_readable(struct tcp_conn *c, const uint8_t **at)
         return 0;
     if (c->error)
         return c->error;
-    if (c->state == TCP_CLOSED || c->state == TCP_LISTEN)
+    if (c->state == TCPS_CLOSED || c->state == TCPS_LISTEN)
         return ERR_NOTCONN;
     return ERR_AGAIN;
 }
@@ -312,7 +312,7 @@ void tcp_consume(struct tcp_conn *c, size_t len)
     c->rcv_read += (uint32_t)len;
     tcp_rings_settle(c);
     tcp_touch(c);
-    if (c->state == TCP_CLOSED || c->fin_received)
+    if (c->state == TCPS_CLOSED || c->fin_received)
         return;
 
     /* Send a window update when the window has grown by enough: MUST-39. */
@@ -329,7 +329,7 @@ static int may_write(struct tcp_conn *c)
         return c->error;
     if (c->fin_queued)
         return ERR_PIPE;
-    if (c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT)
+    if (c->state != TCPS_ESTABLISHED && c->state != TCPS_CLOSE_WAIT)
         return tcp_connected(c) == ERR_AGAIN ? ERR_AGAIN : ERR_NOTCONN;
     return c->snd_len == c->tcp->rings.size ? ERR_AGAIN : 0;
 }
@@ -366,14 +366,14 @@ unsigned tcp_ready(struct tcp_conn *c)
     const uint8_t *from;
     unsigned ready = 0;
 
-    if (c->state == TCP_LISTEN)
-        return c->ready.first ? POLL_IN : 0;
+    if (c->state == TCPS_LISTEN)
+        return c->ready.first ? READY_IN : 0;
     if (tcp_readable(c, &from) != ERR_AGAIN)
-        ready |= POLL_IN;
+        ready |= READY_IN;
     if (may_write(c) != ERR_AGAIN)
-        ready |= POLL_OUT;
+        ready |= READY_OUT;
     if (c->error)
-        ready |= POLL_ERR;
+        ready |= READY_ERR;
     return ready;
 }
 
@@ -386,14 +386,14 @@ static void queue_fin(struct tcp_conn *c)
         return;
     c->fin_queued = true;
     tcp_touch(c);
-    tcp_move(c, c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1);
+    tcp_move(c, c->state == TCPS_CLOSE_WAIT ? TCPS_LAST_ACK : TCPS_FIN_WAIT_1);
 }
 
 int tcp_shutdown(struct tcp_conn *c)
 {
     if (c->error)
         return c->error;
-    if (c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT)
+    if (c->state != TCPS_ESTABLISHED && c->state != TCPS_CLOSE_WAIT)
         return c->fin_queued ? 0 : ERR_NOTCONN;
     queue_fin(c);
     return 0;
@@ -421,35 +421,47 @@ void tcp_close(struct tcp_conn *c)
 {
     tcp_own(c, false);
     switch (c->state) {
-    case TCP_LISTEN:
+    case TCPS_LISTEN:
         close_listener(c);
         break;
-    case TCP_CLOSED:
-    case TCP_SYN_SENT:
+    case TCPS_CLOSED:
+    case TCPS_SYN_SENT:
         tcp_end(c);
         break;
-    case TCP_SYN_RECEIVED:
+    case TCPS_SYN_RECEIVED:
         c->fin_queued = true; /* until the peer has acknowledged our SYN: section 3.10.4 */
         break;
-    case TCP_ESTABLISHED:
-    case TCP_FIN_WAIT_1:
-    case TCP_FIN_WAIT_2:
-    case TCP_CLOSE_WAIT:
-    case TCP_CLOSING:
-    case TCP_LAST_ACK:
+    case TCPS_ESTABLISHED:
+    case TCPS_FIN_WAIT_1:
+    case TCPS_FIN_WAIT_2:
+    case TCPS_CLOSE_WAIT:
+    case TCPS_CLOSING:
+    case TCPS_LAST_ACK:
         if (tcp_unread(c)) {
             tcp_send_reset(c);
             tcp_end(c);
-        } else if (c->state == TCP_FIN_WAIT_2) {
+        } else if (c->state == TCPS_FIN_WAIT_2) {
             c->linger_at_ns = c->tcp->net->now_ns + TCP_FIN_WAIT_NS;
             tcp_touch(c);
         } else {
             queue_fin(c);
         }
         break;
-    case TCP_TIME_WAIT:
+    case TCPS_TIME_WAIT:
         break;
     }
+}
+
+void tcp_reset(struct tcp_conn *c)
+{
+    if (c->state == TCPS_LISTEN) {
+        tcp_close(c);
+        return;
+    }
+    if (is_open(c->state) && c->state != TCPS_SYN_SENT && c->state != TCPS_TIME_WAIT)
+        tcp_send_reset(c);
+    tcp_own(c, false);
+    tcp_end(c);
 }
 
 /* ---- all of them ---- */

@@ -31,17 +31,17 @@ struct tcp;
 
 /* The order is that of the words in trace.c. */
 enum tcp_state {
-    TCP_CLOSED,
-    TCP_LISTEN,
-    TCP_SYN_SENT,
-    TCP_SYN_RECEIVED,
-    TCP_ESTABLISHED,
-    TCP_FIN_WAIT_1,
-    TCP_FIN_WAIT_2,
-    TCP_CLOSE_WAIT,
-    TCP_CLOSING,
-    TCP_LAST_ACK,
-    TCP_TIME_WAIT,
+    TCPS_CLOSED,
+    TCPS_LISTEN,
+    TCPS_SYN_SENT,
+    TCPS_SYN_RECEIVED,
+    TCPS_ESTABLISHED,
+    TCPS_FIN_WAIT_1,
+    TCPS_FIN_WAIT_2,
+    TCPS_CLOSE_WAIT,
+    TCPS_CLOSING,
+    TCPS_LAST_ACK,
+    TCPS_TIME_WAIT,
 };
 
 enum {
@@ -50,7 +50,7 @@ enum {
     TCP_RING_MAX = 65536,
     TCP_WINDOW_MAX = 65535, /* without window scaling */
     TCP_BACKLOG_MAX = 8,
-    TCP_MSS_DEFAULT = 536, /* MUST-15 */
+    TCP_DEFAULT_MSS = 536, /* MUST-15 */
 };
 
 #define TCP_RTO_INITIAL_NS   (1 * NS_PER_S)    /* RFC 6298 (2.1) */
@@ -233,10 +233,13 @@ void tcp_commit(struct tcp_conn *c, size_t len);
 /* No more writing: 0, ERR_NOTCONN. */
 int tcp_shutdown(struct tcp_conn *c);
 
-/* Close by the program. Unread data makes it a reset: SHLD-3. */
+/* Close by the program, which has it no more. Unread data makes it a reset: SHLD-3. */
 void tcp_close(struct tcp_conn *c);
 
-/* POLL_IN, POLL_OUT, POLL_ERR as of now. */
+/* The same at once, with a reset: ABORT of RFC 9293 section 3.10.5. */
+void tcp_reset(struct tcp_conn *c);
+
+/* READY_IN, READY_OUT, READY_ERR as of now. */
 unsigned tcp_ready(struct tcp_conn *c);
 
 #endif

@@ -16,7 +16,7 @@
 static void take_mss(struct tcp_conn *c, const struct tcp_segment *g)
 {
     uint32_t own = ipv4_route(c->tcp->ip, c->remote_addr)->mtu - 40u;
-    uint32_t mss = g->mss ? g->mss : TCP_MSS_DEFAULT;
+    uint32_t mss = g->mss ? g->mss : TCP_DEFAULT_MSS;
 
     c->mss = min_u32(mss, own);
 }
@@ -37,7 +37,7 @@ static void establish(struct tcp_conn *c, const struct tcp_segment *g)
     if (c->syn_retried)
         c->rto_ns = TCP_RTO_AFTER_SYN_NS;
     take_window(c, g);
-    tcp_move(c, TCP_ESTABLISHED);
+    tcp_move(c, TCPS_ESTABLISHED);
     if (c->passive)
         TRACE(c->tcp->net->platform, TRACE_TCP_ACCEPTED, c->local_port, c->remote_addr,
               c->remote_port);
@@ -45,7 +45,7 @@ static void establish(struct tcp_conn *c, const struct tcp_segment *g)
         TRACE(c->tcp->net->platform, TRACE_TCP_CONNECTED, c->local_port, c->remote_addr,
               c->remote_port);
     if (c->fin_queued) /* closed meanwhile */
-        tcp_move(c, TCP_FIN_WAIT_1);
+        tcp_move(c, TCPS_FIN_WAIT_1);
 }
 
 void tcp_take_irs(struct tcp_conn *c, const struct tcp_segment *g)
@@ -79,7 +79,7 @@ static struct verdict input_syn_sent(struct tcp_conn *c, const struct tcp_segmen
         c->snd_wnd = g->wnd;
         c->snd_nxt = c->iss;
         c->ack_now = true; /* even if the peer's ACK of our SYN comes before our SYN-ACK leaves */
-        tcp_move(c, TCP_SYN_RECEIVED);
+        tcp_move(c, TCPS_SYN_RECEIVED);
         return VERDICT_ACCEPTED;
     }
     if (c->rtt_start_ns && !c->syn_retried)
@@ -150,14 +150,14 @@ static struct verdict input_reset(struct tcp_conn *c, const struct tcp_segment *
         tcp_challenge(c);
         return VERDICT_ACCEPTED;
     }
-    if (c->state == TCP_TIME_WAIT) /* RFC 1337 */
+    if (c->state == TCPS_TIME_WAIT) /* RFC 1337 */
         return VERDICT_ACCEPTED;
     TRACE(c->tcp->net->platform, TRACE_TCP_RST_RECEIVED, c->local_port, c->remote_addr,
           c->remote_port);
-    if (c->state == TCP_SYN_RECEIVED && c->passive)
+    if (c->state == TCPS_SYN_RECEIVED && c->passive)
         tcp_end(c); /* back to LISTEN */
     else
-        tcp_abort(c, c->state == TCP_SYN_RECEIVED ? ERR_REFUSED : ERR_RESET);
+        tcp_abort(c, c->state == TCPS_SYN_RECEIVED ? ERR_REFUSED : ERR_RESET);
     return VERDICT_ACCEPTED;
 }
 
@@ -222,7 +222,7 @@ static bool tcp_input_ack(struct tcp_conn *c, const struct tcp_segment *g, struc
         *v = verdict_drop(DROP_TCP_FLAGS);
         return false;
     }
-    if (c->state == TCP_SYN_RECEIVED) {
+    if (c->state == TCPS_SYN_RECEIVED) {
         if (seq_le(g->ack, c->snd_una) || seq_lt(c->snd_max, g->ack)) {
             *v = verdict_answer(ANSWER_RESET);
             return false;
@@ -255,25 +255,25 @@ static bool tcp_input_ack(struct tcp_conn *c, const struct tcp_segment *g, struc
 static bool fin_acknowledged(struct tcp_conn *c)
 {
     switch (c->state) {
-    case TCP_FIN_WAIT_1:
-        tcp_move(c, TCP_FIN_WAIT_2);
+    case TCPS_FIN_WAIT_1:
+        tcp_move(c, TCPS_FIN_WAIT_2);
         if (!c->owned)
             c->linger_at_ns = c->tcp->net->now_ns + TCP_FIN_WAIT_NS;
         break;
-    case TCP_CLOSING:
+    case TCPS_CLOSING:
         tcp_enter_time_wait(c);
         break;
-    case TCP_LAST_ACK:
+    case TCPS_LAST_ACK:
         tcp_end(c);
         return false;
-    case TCP_CLOSED:
-    case TCP_LISTEN:
-    case TCP_SYN_SENT:
-    case TCP_SYN_RECEIVED:
-    case TCP_ESTABLISHED:
-    case TCP_FIN_WAIT_2:
-    case TCP_CLOSE_WAIT:
-    case TCP_TIME_WAIT:
+    case TCPS_CLOSED:
+    case TCPS_LISTEN:
+    case TCPS_SYN_SENT:
+    case TCPS_SYN_RECEIVED:
+    case TCPS_ESTABLISHED:
+    case TCPS_FIN_WAIT_2:
+    case TCPS_CLOSE_WAIT:
+    case TCPS_TIME_WAIT:
         break;
     }
     return true;
@@ -329,9 +329,9 @@ static bool has_ring(struct tcp_conn *c)
 static bool input_data(struct tcp_conn *c, const struct tcp_segment *g)
 {
     switch (c->state) {
-    case TCP_ESTABLISHED:
-    case TCP_FIN_WAIT_1:
-    case TCP_FIN_WAIT_2:
+    case TCPS_ESTABLISHED:
+    case TCPS_FIN_WAIT_1:
+    case TCPS_FIN_WAIT_2:
         if (!has_ring(c))
             return false;
         if (g->seq == c->rcv_nxt)
@@ -339,14 +339,14 @@ static bool input_data(struct tcp_conn *c, const struct tcp_segment *g)
         else
             input_out_of_order(c, g);
         break;
-    case TCP_CLOSED:
-    case TCP_LISTEN:
-    case TCP_SYN_SENT:
-    case TCP_SYN_RECEIVED:
-    case TCP_CLOSE_WAIT:
-    case TCP_CLOSING:
-    case TCP_LAST_ACK:
-    case TCP_TIME_WAIT:
+    case TCPS_CLOSED:
+    case TCPS_LISTEN:
+    case TCPS_SYN_SENT:
+    case TCPS_SYN_RECEIVED:
+    case TCPS_CLOSE_WAIT:
+    case TCPS_CLOSING:
+    case TCPS_LAST_ACK:
+    case TCPS_TIME_WAIT:
         break; /* the peer has closed: no more data is valid */
     }
     return true;
@@ -363,23 +363,23 @@ static void fin_reached(struct tcp_conn *c)
     if (seq_lt(c->rcv_adv, c->rcv_nxt))
         c->rcv_adv = c->rcv_nxt;
     switch (c->state) {
-    case TCP_ESTABLISHED:
-        tcp_move(c, TCP_CLOSE_WAIT);
+    case TCPS_ESTABLISHED:
+        tcp_move(c, TCPS_CLOSE_WAIT);
         break;
-    case TCP_FIN_WAIT_1:
-        tcp_move(c, TCP_CLOSING);
+    case TCPS_FIN_WAIT_1:
+        tcp_move(c, TCPS_CLOSING);
         break;
-    case TCP_FIN_WAIT_2:
+    case TCPS_FIN_WAIT_2:
         tcp_enter_time_wait(c);
         break;
-    case TCP_CLOSED:
-    case TCP_LISTEN:
-    case TCP_SYN_SENT:
-    case TCP_SYN_RECEIVED:
-    case TCP_CLOSE_WAIT:
-    case TCP_CLOSING:
-    case TCP_LAST_ACK:
-    case TCP_TIME_WAIT:
+    case TCPS_CLOSED:
+    case TCPS_LISTEN:
+    case TCPS_SYN_SENT:
+    case TCPS_SYN_RECEIVED:
+    case TCPS_CLOSE_WAIT:
+    case TCPS_CLOSING:
+    case TCPS_LAST_ACK:
+    case TCPS_TIME_WAIT:
         break;
     }
 }
@@ -393,7 +393,7 @@ static void fin_arrived(struct tcp_conn *c, uint32_t at)
         c->fin_seen = true;
         c->fin_seq = at;
     }
-    if (c->state == TCP_TIME_WAIT)
+    if (c->state == TCPS_TIME_WAIT)
         tcp_enter_time_wait(c); /* perhaps our last ACK was lost */
 }
 
@@ -417,7 +417,7 @@ static struct verdict input_synchronised(struct tcp_conn *c, struct tcp_segment 
     /* First, the sequence number. A RST has its own, stricter rules. */
     if (g->flags & TCP_RST)
         return input_reset(c, g); /* second */
-    if (c->state == TCP_SYN_RECEIVED && (g->flags & TCP_SYN) && g->seq == c->irs) {
+    if (c->state == TCPS_SYN_RECEIVED && (g->flags & TCP_SYN) && g->seq == c->irs) {
         if (!(g->flags & TCP_ACK)) {
             c->snd_nxt = c->iss; /* our SYN-ACK was lost: send it again */
             return VERDICT_ACCEPTED;
@@ -445,7 +445,7 @@ static struct verdict input_synchronised(struct tcp_conn *c, struct tcp_segment 
 
     /* Sixth: urgent data is delivered in band. Seventh, the data. */
     if (g->len && !c->owned && !c->listener &&
-        (c->state == TCP_FIN_WAIT_1 || c->state == TCP_FIN_WAIT_2)) {
+        (c->state == TCPS_FIN_WAIT_1 || c->state == TCPS_FIN_WAIT_2)) {
         tcp_send_reset(c); /* no program is left to read it: section 3.6.1 */
         tcp_end(c);
         return VERDICT_ACCEPTED;
@@ -465,7 +465,7 @@ static struct tcp_conn *find_listener(const struct tcp *t, uint16_t port)
 {
     struct tcp_conn *c = tcp_hash_find(t, 0, 0, port);
 
-    return c && c->state == TCP_LISTEN ? c : 0;
+    return c && c->state == TCPS_LISTEN ? c : 0;
 }
 
 static struct tcp_conn *find(const struct tcp *t, uint32_t remote, uint16_t remote_port,
@@ -500,19 +500,19 @@ static bool reopen(struct tcp_conn *c, const struct ipv4_packet *p, const struct
 static struct verdict conn_input(struct tcp_conn *c, struct tcp_segment *g)
 {
     switch (c->state) {
-    case TCP_SYN_SENT:
+    case TCPS_SYN_SENT:
         return input_syn_sent(c, g);
-    case TCP_SYN_RECEIVED:
-    case TCP_ESTABLISHED:
-    case TCP_FIN_WAIT_1:
-    case TCP_FIN_WAIT_2:
-    case TCP_CLOSE_WAIT:
-    case TCP_CLOSING:
-    case TCP_LAST_ACK:
-    case TCP_TIME_WAIT:
+    case TCPS_SYN_RECEIVED:
+    case TCPS_ESTABLISHED:
+    case TCPS_FIN_WAIT_1:
+    case TCPS_FIN_WAIT_2:
+    case TCPS_CLOSE_WAIT:
+    case TCPS_CLOSING:
+    case TCPS_LAST_ACK:
+    case TCPS_TIME_WAIT:
         return input_synchronised(c, g);
-    case TCP_CLOSED:
-    case TCP_LISTEN:
+    case TCPS_CLOSED:
+    case TCPS_LISTEN:
         break;
     }
     return VERDICT_ACCEPTED;
@@ -534,9 +534,9 @@ struct verdict tcp_input(struct tcp *t, const struct ipv4_packet *p)
         return (struct verdict){DROP_TCP_PORT, ANSWER_RESET};
     if (c->ack_now)
         tcp_output(c); /* an ACK for each segment that asks for one, also within one poll */
-    if (c->state == TCP_TIME_WAIT && may_reopen(c, &g) && reopen(c, p, &g, &v))
+    if (c->state == TCPS_TIME_WAIT && may_reopen(c, &g) && reopen(c, p, &g, &v))
         return v;
-    if (c->state == TCP_LISTEN) {
+    if (c->state == TCPS_LISTEN) {
         v = tcp_input_listen(c, p, &g, 0, &c);
         if (!c)
             return v;
@@ -553,7 +553,7 @@ static void take_path_mtu(struct tcp_conn *c, uint32_t mtu)
 {
     uint32_t mss = mtu - sizeof(struct ipv4_header) - sizeof(struct tcp_header);
 
-    if (mss >= c->mss || c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
+    if (mss >= c->mss || c->state == TCPS_SYN_SENT || c->state == TCPS_SYN_RECEIVED)
         return;
     c->mss = mss;
     c->snd_nxt = c->snd_una;
@@ -568,7 +568,7 @@ struct verdict tcp_icmp_error(struct tcp *t, const struct icmp_error *e)
 {
     struct tcp_conn *c = find(t, e->remote, e->remote_port, e->local_port);
 
-    if (!c || c->state == TCP_LISTEN || seq_lt(e->seq, c->snd_una) || !seq_lt(e->seq, c->snd_max))
+    if (!c || c->state == TCPS_LISTEN || seq_lt(e->seq, c->snd_una) || !seq_lt(e->seq, c->snd_max))
         return verdict_drop(DROP_ICMP_QUOTE);
     tcp_touch(c);
     if (e->mtu) {
@@ -576,7 +576,7 @@ struct verdict tcp_icmp_error(struct tcp *t, const struct icmp_error *e)
         return VERDICT_ACCEPTED;
     }
     c->soft_error = e->error;
-    if (e->hard && c->state == TCP_SYN_SENT)
+    if (e->hard && c->state == TCPS_SYN_SENT)
         tcp_abort(c, e->error);
     return VERDICT_ACCEPTED;
 }

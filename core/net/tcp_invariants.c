@@ -21,7 +21,7 @@ static void closed_invariants(const struct tcp_conn *c)
     CHECK(!c->probe);
     CHECK(!c->override);
     CHECK(!c->listener);
-    if (c->state == TCP_LISTEN) {
+    if (c->state == TCPS_LISTEN) {
         CHECK(c->owned);
         CHECK(c->local_port != 0);
         CHECK(c->backlog >= 1);
@@ -44,10 +44,10 @@ static void owner_invariants(const struct tcp_conn *c)
         CHECK(!c->owned);
         CHECK(c->passive);
         CHECK(c->listener->tcp == c->tcp);
-        CHECK(c->listener->state == TCP_LISTEN);
+        CHECK(c->listener->state == TCPS_LISTEN);
         CHECK(c->listener->local_port == c->local_port);
-        CHECK(c->state == TCP_SYN_RECEIVED || c->state == TCP_ESTABLISHED ||
-              c->state == TCP_CLOSE_WAIT);
+        CHECK(c->state == TCPS_SYN_RECEIVED || c->state == TCPS_ESTABLISHED ||
+              c->state == TCPS_CLOSE_WAIT);
     } else if (!c->owned) { /* the program has closed: our FIN is sent */
         CHECK(c->fin_queued);
     }
@@ -137,10 +137,10 @@ static void timer_invariants(const struct tcp_conn *c)
 static void state_invariants(const struct tcp_conn *c)
 {
     switch (c->state) {
-    case TCP_CLOSED:
-    case TCP_LISTEN:
+    case TCPS_CLOSED:
+    case TCPS_LISTEN:
         break;
-    case TCP_SYN_SENT:
+    case TCPS_SYN_SENT:
         CHECK(c->owned);
         CHECK(!c->passive);
         CHECK(!c->fin_queued);
@@ -151,7 +151,7 @@ static void state_invariants(const struct tcp_conn *c)
         CHECK(c->persist_at_ns == DEADLINE_NEVER);
         CHECK(c->delack_at_ns == DEADLINE_NEVER);
         break;
-    case TCP_SYN_RECEIVED:
+    case TCPS_SYN_RECEIVED:
         CHECK(!c->fin_queued || !c->owned);
         CHECK(!c->fin_seen);
         CHECK(c->snd_una == c->iss);
@@ -163,26 +163,26 @@ static void state_invariants(const struct tcp_conn *c)
         CHECK(c->ooo.count == 0);
         CHECK(c->persist_at_ns == DEADLINE_NEVER);
         break;
-    case TCP_ESTABLISHED:
-    case TCP_CLOSE_WAIT:
+    case TCPS_ESTABLISHED:
+    case TCPS_CLOSE_WAIT:
         CHECK(!c->fin_queued);
-        CHECK(c->fin_received == (c->state == TCP_CLOSE_WAIT));
+        CHECK(c->fin_received == (c->state == TCPS_CLOSE_WAIT));
         CHECK(c->snd_wnd <= c->snd_wnd_max);
         CHECK(c->cc.cwnd >= 1);
         break;
-    case TCP_FIN_WAIT_1:
-    case TCP_CLOSING:
-    case TCP_LAST_ACK:
+    case TCPS_FIN_WAIT_1:
+    case TCPS_CLOSING:
+    case TCPS_LAST_ACK:
         CHECK(c->fin_queued);
         CHECK(!tcp_fin_acked(c));
-        CHECK(c->fin_received == (c->state != TCP_FIN_WAIT_1));
+        CHECK(c->fin_received == (c->state != TCPS_FIN_WAIT_1));
         break;
-    case TCP_FIN_WAIT_2:
+    case TCPS_FIN_WAIT_2:
         CHECK(tcp_fin_acked(c));
         CHECK(!c->fin_received);
         CHECK(c->owned == (c->linger_at_ns == DEADLINE_NEVER));
         break;
-    case TCP_TIME_WAIT:
+    case TCPS_TIME_WAIT:
         CHECK(tcp_fin_acked(c));
         CHECK(c->fin_received);
         CHECK(c->linger_at_ns != DEADLINE_NEVER);
@@ -191,7 +191,7 @@ static void state_invariants(const struct tcp_conn *c)
         CHECK(c->delack_at_ns == DEADLINE_NEVER);
         break;
     }
-    if (c->state != TCP_FIN_WAIT_2 && c->state != TCP_TIME_WAIT)
+    if (c->state != TCPS_FIN_WAIT_2 && c->state != TCPS_TIME_WAIT)
         CHECK(c->linger_at_ns == DEADLINE_NEVER);
 }
 
@@ -201,8 +201,8 @@ static void table_invariants(const struct tcp_conn *c)
 {
     const struct tcp *t = c->tcp;
 
-    CHECK(bitset_has(&t->free, c->number) == (c->state == TCP_CLOSED && !c->owned));
-    CHECK(c->hashed || c->state == TCP_CLOSED);
+    CHECK(bitset_has(&t->free, c->number) == (c->state == TCPS_CLOSED && !c->owned));
+    CHECK(c->hashed || c->state == TCPS_CLOSED);
     if (c->hashed)
         CHECK(tcp_hash_find(t, c->remote_addr, c->remote_port, c->local_port) == c);
     if (c->list) {
@@ -210,7 +210,7 @@ static void table_invariants(const struct tcp_conn *c)
         CHECK(c->next || c->list->last == c);
         CHECK(!c->owned);
     } else {
-        CHECK(c->owned || c->state == TCP_CLOSED);
+        CHECK(c->owned || c->state == TCPS_CLOSED);
     }
     if (c->heap_at) {
         CHECK(t->heap[c->heap_at - 1] == c->number);
@@ -224,7 +224,7 @@ static void table_invariants(const struct tcp_conn *c)
 /* Without data it has no ring, so that what is idle takes none. */
 static void ring_invariants(const struct tcp_conn *c)
 {
-    if (c->state == TCP_LISTEN)
+    if (c->state == TCPS_LISTEN)
         return;
     CHECK(!c->rcv_ring == (!tcp_unread(c) && !c->ooo.count));
     CHECK(c->snd_ring || !c->snd_len);
@@ -232,18 +232,18 @@ static void ring_invariants(const struct tcp_conn *c)
 
 void tcp_invariants(const struct tcp_conn *c)
 {
-    CHECK(c->state <= TCP_TIME_WAIT);
+    CHECK(c->state <= TCPS_TIME_WAIT);
     CHECK(c->number < c->tcp->count);
     CHECK(c == &c->tcp->conn[c->number]);
     table_invariants(c);
     ring_invariants(c);
-    if (c->state == TCP_CLOSED || c->state == TCP_LISTEN) {
+    if (c->state == TCPS_CLOSED || c->state == TCPS_LISTEN) {
         closed_invariants(c);
         return;
     }
     owner_invariants(c);
     send_invariants(c);
-    if (c->state != TCP_SYN_SENT)
+    if (c->state != TCPS_SYN_SENT)
         receive_invariants(c);
     timer_invariants(c);
     state_invariants(c);

@@ -42,7 +42,7 @@ static struct verdict cookie_send(struct tcp_conn *listener, const struct ipv4_p
                                   const struct tcp_segment *g)
 {
     struct tcp *t = listener->tcp;
-    uint32_t mss = g->mss ? g->mss : TCP_MSS_DEFAULT, row = COOKIE_MSS_MASK;
+    uint32_t mss = g->mss ? g->mss : TCP_DEFAULT_MSS, row = COOKIE_MSS_MASK;
 
     while (row && cookie_mss[row] > mss)
         row--;
@@ -104,7 +104,7 @@ static struct verdict cookie_child(struct tcp_conn *listener, const struct ipv4_
     tcp_take_irs(c, &syn);
     c->rcv_adv = c->rcv_nxt + TCP_WINDOW_MAX; /* as the SYN-ACK offered */
     c->snd_nxt = c->snd_max = c->iss + 1;
-    tcp_move(c, TCP_SYN_RECEIVED);
+    tcp_move(c, TCPS_SYN_RECEIVED);
     *child = c;
     return VERDICT_ACCEPTED;
 }
@@ -136,6 +136,6 @@ struct verdict tcp_input_listen(struct tcp_conn *listener, const struct ipv4_pac
     tcp_start(c, above && seq_le(iss, *above) ? *above + 1 : iss);
     tcp_take_irs(c, g);
     c->snd_wnd = g->wnd;
-    tcp_move(c, TCP_SYN_RECEIVED);
+    tcp_move(c, TCPS_SYN_RECEIVED);
     return VERDICT_ACCEPTED;
 }

@@ -134,7 +134,7 @@ static void sent(struct tcp_conn *c, uint32_t seq, uint32_t count)
 
 static bool output_syn(struct tcp_conn *c)
 {
-    uint8_t flags = TCP_SYN | (c->state == TCP_SYN_RECEIVED ? TCP_ACK : 0);
+    uint8_t flags = TCP_SYN | (c->state == TCPS_SYN_RECEIVED ? TCP_ACK : 0);
 
     if (c->snd_nxt == c->iss) {
         if (!conn_send(c, c->iss, 0, flags))
@@ -142,7 +142,7 @@ static bool output_syn(struct tcp_conn *c)
         sent(c, c->iss, 1);
         c->snd_nxt = c->iss + 1;
     }
-    if (c->ack_now && c->state == TCP_SYN_RECEIVED)
+    if (c->ack_now && c->state == TCPS_SYN_RECEIVED)
         return conn_send(c, c->snd_nxt, 0, TCP_ACK);
     return true;
 }
@@ -256,17 +256,17 @@ bool tcp_output(struct tcp_conn *c)
     bool room = true;
 
     switch (c->state) {
-    case TCP_CLOSED:
-    case TCP_LISTEN:
+    case TCPS_CLOSED:
+    case TCPS_LISTEN:
         return true;
-    case TCP_SYN_SENT:
-    case TCP_SYN_RECEIVED:
+    case TCPS_SYN_SENT:
+    case TCPS_SYN_RECEIVED:
         return output_syn(c);
-    case TCP_ESTABLISHED:
-    case TCP_FIN_WAIT_1:
-    case TCP_CLOSE_WAIT:
-    case TCP_CLOSING:
-    case TCP_LAST_ACK:
+    case TCPS_ESTABLISHED:
+    case TCPS_FIN_WAIT_1:
+    case TCPS_CLOSE_WAIT:
+    case TCPS_CLOSING:
+    case TCPS_LAST_ACK:
         if (c->resend)
             room = output_resend(c);
         if (c->probe && room)
@@ -274,8 +274,8 @@ bool tcp_output(struct tcp_conn *c)
         if (room)
             room = output_data(c);
         break;
-    case TCP_FIN_WAIT_2:
-    case TCP_TIME_WAIT:
+    case TCPS_FIN_WAIT_2:
+    case TCPS_TIME_WAIT:
         break;
     }
     if (c->ack_now && room)

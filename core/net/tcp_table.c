@@ -10,13 +10,13 @@
  * yet. What a program has is in none. */
 static struct tcp_list *list_of(struct tcp_conn *c)
 {
-    if (c->state == TCP_CLOSED || c->state == TCP_LISTEN)
+    if (c->state == TCPS_CLOSED || c->state == TCPS_LISTEN)
         return 0;
     if (c->listener)
-        return c->state == TCP_SYN_RECEIVED ? &c->tcp->half_open : &c->listener->ready;
+        return c->state == TCPS_SYN_RECEIVED ? &c->tcp->half_open : &c->listener->ready;
     if (c->owned)
         return 0;
-    return c->state == TCP_TIME_WAIT ? &c->tcp->time_wait : &c->tcp->orphans;
+    return c->state == TCPS_TIME_WAIT ? &c->tcp->time_wait : &c->tcp->orphans;
 }
 
 static void list_remove(struct tcp_list *l, struct tcp_conn *c)

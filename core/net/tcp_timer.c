@@ -45,14 +45,14 @@ static void rto_expired(struct tcp_conn *c)
         tcp_abort(c, c->soft_error ? c->soft_error : ERR_TIMEDOUT);
         return;
     }
-    if (c->snd_wnd == 0 && c->state != TCP_SYN_SENT && c->state != TCP_SYN_RECEIVED) {
+    if (c->snd_wnd == 0 && c->state != TCPS_SYN_SENT && c->state != TCPS_SYN_RECEIVED) {
         c->snd_nxt = c->snd_una;
         c->rtt_start_ns = 0;
         c->rto_at_ns = DEADLINE_NEVER;
         c->persist_at_ns = t->net->now_ns;
         return;
     }
-    if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
+    if (c->state == TCPS_SYN_SENT || c->state == TCPS_SYN_RECEIVED)
         c->syn_retried = again = true;
     tcp_congestion_timeout(&c->cc, c->mss, tcp_flight(c), !again, c->snd_max);
     c->rtt_start_ns = 0; /* Karn */
@@ -108,7 +108,7 @@ void tcp_poll(struct tcp *t)
     }
     tcp_take_expired(t);
     for (uint32_t i = 0; bitset_next(&t->due, i, &i); i++)
-        if (t->conn[i].state != TCP_CLOSED) {
+        if (t->conn[i].state != TCPS_CLOSED) {
             conn_poll(&t->conn[i], t->net->now_ns);
             INVARIANTS(tcp_invariants(&t->conn[i]));
         }

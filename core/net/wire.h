@@ -43,7 +43,7 @@ _Static_assert(sizeof(struct arp_packet) == 28, "RFC 826");
 
 enum { IPV4_MTU_MIN = 68 }; /* RFC 791 */
 enum { IP_PROTOCOL_ICMP = 1, IP_PROTOCOL_TCP = 6, IP_PROTOCOL_UDP = 17 };
-enum { IP_FLAG_DF = 0x4000, IP_FLAG_MF = 0x2000, IP_OFFSET_MASK = 0x1fff, IP_TTL = 64 };
+enum { IP_FLAG_DF = 0x4000, IP_FLAG_MF = 0x2000, IP_OFFSET_MASK = 0x1fff, IPV4_TTL = 64 };
 
 struct ipv4_header {
     uint8_t version_ihl, tos;
@@ -58,7 +58,7 @@ enum {
     ICMP_ECHO_REPLY = 0,
     ICMP_UNREACHABLE = 3,
     ICMP_ECHO_REQUEST = 8,
-    ICMP_TIME_EXCEEDED = 11,
+    ICMP_EXCEEDED = 11,
     ICMP_PARAMETER_PROBLEM = 12,
 };
 enum {

@@ -107,9 +107,9 @@ bool guest_core_connection(const void *state, uint16_t local_port, uint32_t remo
     for (unsigned i = 0; i < k->stack.tcp.count; i++) {
         const struct tcp_conn *c = &k->stack.tcp.conn[i];
 
-        if (c->state == TCP_CLOSED || c->local_port != local_port)
+        if (c->state == TCPS_CLOSED || c->local_port != local_port)
             continue;
-        if (c->state == TCP_LISTEN)
+        if (c->state == TCPS_LISTEN)
             found = found ? found : c;
         else if (c->remote_addr == remote && c->remote_port == remote_port)
             found = c;

@@ -97,6 +97,7 @@ static inline int stack_setup(void **state)
     stack_init(&x->s,
                &(struct stack_config){.platform = &x->f.platform,
                                       .netdev = &x->dev,
+                                      .uses_dhcp = true,
                                       .connections = CONNS,
                                       .rings = RINGS,
                                       .ring_size = RING_SIZE,
@@ -377,9 +378,9 @@ static inline struct tcp_conn *accepted(struct stack_test *x, struct tcp_conn **
 /* An open connection goes through its states to TIME-WAIT, without a peer. */
 static inline void age(struct tcp_conn *c)
 {
-    tcp_move(c, TCP_SYN_SENT);
-    tcp_move(c, TCP_ESTABLISHED);
-    tcp_move(c, TCP_FIN_WAIT_1);
+    tcp_move(c, TCPS_SYN_SENT);
+    tcp_move(c, TCPS_ESTABLISHED);
+    tcp_move(c, TCPS_FIN_WAIT_1);
     tcp_enter_time_wait(c);
 }
 

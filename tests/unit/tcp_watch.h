@@ -83,7 +83,7 @@ static inline struct tcp_conn *watch_find(uint16_t own_port, uint16_t peer_port)
     for (unsigned i = 0; i < CONNS; i++) {
         struct tcp_conn *c = &watch.x->s.tcp.conn[i];
 
-        if (c->state != TCP_CLOSED && c->state != TCP_LISTEN && c->local_port == own_port &&
+        if (c->state != TCPS_CLOSED && c->state != TCPS_LISTEN && c->local_port == own_port &&
             c->remote_port == peer_port)
             return c;
     }
@@ -92,7 +92,7 @@ static inline struct tcp_conn *watch_find(uint16_t own_port, uint16_t peer_port)
 
 static inline bool same_connection(const struct tcp_conn *a, const struct tcp_conn *b)
 {
-    return a->state != TCP_CLOSED && a->iss == b->iss && a->local_port == b->local_port &&
+    return a->state != TCPS_CLOSED && a->iss == b->iss && a->local_port == b->local_port &&
            a->remote_port == b->remote_port;
 }
 
@@ -130,7 +130,7 @@ static inline void watch_blocks(void)
         const struct tcp_conn *c = &watch.x->s.tcp.conn[i];
         struct watch_flow *f = &watch.flow[i];
 
-        if (c->state == TCP_CLOSED || c->state == TCP_LISTEN) {
+        if (c->state == TCPS_CLOSED || c->state == TCPS_LISTEN) {
             f->live = false;
         } else if (!f->live || f->iss != c->iss || f->own_port != c->local_port ||
                    f->peer_port != c->remote_port) {
@@ -139,7 +139,7 @@ static inline void watch_blocks(void)
                                      .peer_port = c->remote_port,
                                      .iss = c->iss,
                                      .wire_max = c->iss};
-            if (c->state > TCP_SYN_RECEIVED)
+            if (c->state > TCPS_SYN_RECEIVED)
                 watch_cookie_child(c, f);
         }
     }
@@ -190,7 +190,7 @@ static inline void watch_frame(const struct decoded *d)
     must(f && f->live, "sent a segment of no connection");
     if (d->tcp_flags & TCP_SYN) {
         must(d->tcp_seq == f->iss, "a SYN has not the initial number");
-        must(c->state == ((d->tcp_flags & TCP_ACK) ? TCP_SYN_RECEIVED : TCP_SYN_SENT),
+        must(c->state == ((d->tcp_flags & TCP_ACK) ? TCPS_SYN_RECEIVED : TCPS_SYN_SENT),
              "a SYN in another state");
     } else {
         must(d->tcp_flags & TCP_ACK, "a segment without ACK");
@@ -248,7 +248,7 @@ static inline bool ack_in_range(const struct tcp_conn *b, const struct watch_seg
 {
     if (!(g->flags & TCP_ACK) || seq_lt(b->snd_max, g->ack))
         return false;
-    if (b->state == TCP_SYN_RECEIVED)
+    if (b->state == TCPS_SYN_RECEIVED)
         return seq_lt(b->snd_una, g->ack);
     return seq_le(b->snd_una - b->snd_wnd_max, g->ack);
 }
@@ -256,9 +256,9 @@ static inline bool ack_in_range(const struct tcp_conn *b, const struct watch_seg
 static inline void judge_rst(const struct tcp_conn *b, const struct tcp_conn *a,
                              const struct watch_segment *g)
 {
-    bool valid = g->seq == b->rcv_nxt && b->state != TCP_TIME_WAIT;
+    bool valid = g->seq == b->rcv_nxt && b->state != TCPS_TIME_WAIT;
 
-    if (b->state == TCP_SYN_SENT)
+    if (b->state == TCPS_SYN_SENT)
         valid = (g->flags & TCP_ACK) && g->ack - b->iss - 1 < b->snd_max - b->iss;
     must(same_connection(a, b) == !valid,
          valid ? "a valid RST did not end it" : "a RST with another number ended it");
@@ -272,14 +272,14 @@ static inline void judge_syn_sent(const struct tcp_conn *b, const struct tcp_con
 {
     bool good = (g->flags & TCP_ACK) && g->ack - b->iss - 1 < b->snd_max - b->iss;
     struct watch_flow *f = &watch.flow[b->number];
-    enum tcp_state to = TCP_SYN_SENT;
+    enum tcp_state to = TCPS_SYN_SENT;
 
     if ((g->flags & TCP_SYN) && good)
-        to = TCP_ESTABLISHED;
+        to = TCPS_ESTABLISHED;
     else if ((g->flags & TCP_SYN) && !(g->flags & TCP_ACK))
-        to = TCP_SYN_RECEIVED;
+        to = TCPS_SYN_RECEIVED;
     must(a->state == to, "the wrong state after SYN-SENT");
-    if (to != TCP_SYN_SENT)
+    if (to != TCPS_SYN_SENT)
         must(a->rcv_nxt == g->seq + 1 && a->snd_wnd == g->window, "a SYN was not taken");
     f->wl1 = g->seq;
     f->wl2 = g->ack;
@@ -291,11 +291,11 @@ static inline void judge_end(const struct tcp_conn *b, const struct watch_segmen
     const struct watch_flow *f = &watch.flow[b->number];
     bool orphan = !b->owned && !b->listener;
     bool no_reader =
-        b->state == TCP_SYN_RECEIVED || b->state == TCP_FIN_WAIT_1 || b->state == TCP_FIN_WAIT_2;
+        b->state == TCPS_SYN_RECEIVED || b->state == TCPS_FIN_WAIT_1 || b->state == TCPS_FIN_WAIT_2;
     bool reopened =
-        b->state == TCP_TIME_WAIT && orphan && (g->flags & TCP_SYN) && seq_lt(b->rcv_nxt, g->seq);
+        b->state == TCPS_TIME_WAIT && orphan && (g->flags & TCP_SYN) && seq_lt(b->rcv_nxt, g->seq);
 
-    must((b->state == TCP_LAST_ACK && g->ack == f->iss + f->written + 2) ||
+    must((b->state == TCPS_LAST_ACK && g->ack == f->iss + f->written + 2) ||
              (orphan && no_reader && g->len) || reopened,
          "a segment without RST ended it");
     if (reopened) {
@@ -314,10 +314,10 @@ static inline void judge_ack(const struct tcp_conn *b, const struct tcp_conn *a,
     must(!ack_new || seq_le(g->ack, f->wire_max), "an ACK of what was never sent was taken");
     must(a->snd_una == (ack_new ? g->ack : b->snd_una), "snd_una is wrong after a segment");
     must(a->snd_start + a->snd_len == f->iss + 1 + f->written, "the send buffer lost its place");
-    if (a->state == TCP_FIN_WAIT_2 || a->state == TCP_TIME_WAIT)
+    if (a->state == TCPS_FIN_WAIT_2 || a->state == TCPS_TIME_WAIT)
         must(a->snd_una == f->iss + f->written + 2, "our FIN is not acknowledged yet");
     update = taken && seq_le(b->snd_una, g->ack) &&
-             (b->state == TCP_SYN_RECEIVED || seq_lt(f->wl1, g->seq) ||
+             (b->state == TCPS_SYN_RECEIVED || seq_lt(f->wl1, g->seq) ||
               (f->wl1 == g->seq && seq_le(f->wl2, g->ack)));
     if (update) {
         f->wl1 = g->seq;
@@ -364,14 +364,14 @@ static inline void judge(const struct tcp_conn *b, const struct tcp_conn *a,
                          const struct watch_segment *g)
 {
     bool syn = g->flags & TCP_SYN;
-    bool again = b->state == TCP_SYN_RECEIVED && syn && g->seq == b->irs;
+    bool again = b->state == TCPS_SYN_RECEIVED && syn && g->seq == b->irs;
     bool taken;
 
     if (g->broken) {
         must(!memcmp(a, b, sizeof(*a)), "a malformed segment changed something");
     } else if (g->flags & TCP_RST) {
         judge_rst(b, a, g);
-    } else if (b->state == TCP_SYN_SENT) {
+    } else if (b->state == TCPS_SYN_SENT) {
         judge_syn_sent(b, a, g);
     } else if (!same_connection(a, b)) {
         judge_end(b, g);
@@ -424,7 +424,7 @@ static inline void watch_owed(const struct tcp_conn *c)
          "the timer expired, and the first segment was not sent again");
     must(c->snd_max == f->wire_max, "snd_max is not what was sent");
     must(timer || all_acked, "what is not acknowledged has no timer");
-    if (c->state == TCP_SYN_SENT)
+    if (c->state == TCPS_SYN_SENT)
         return;
     must(!c->ack_now, "an ACK was owed and not sent");
     must(f->acked == c->rcv_nxt || c->delack_at_ns != DEADLINE_NEVER, "an ACK has no timer");
@@ -446,7 +446,7 @@ static inline void watch_run(void)
     if (watch.x->room <= 0)
         return; /* perhaps something waits for the device */
     for (unsigned i = 0; i < CONNS; i++)
-        if (s->tcp.conn[i].state != TCP_CLOSED && s->tcp.conn[i].state != TCP_LISTEN)
+        if (s->tcp.conn[i].state != TCPS_CLOSED && s->tcp.conn[i].state != TCPS_LISTEN)
             watch_owed(&s->tcp.conn[i]);
     must(tcp_deadline(&s->tcp) > watch.now_ns, "a deadline passed and nothing was done");
 }

@@ -67,8 +67,8 @@ static void nothing_is_open_at_first_and_each_thing_alone_is_something(void **st
 
 static void a_connection_is_over_when_closed_and_settled_in_time_wait(void **state)
 {
-    static const enum tcp_state path[] = {TCP_SYN_SENT,   TCP_SYN_RECEIVED, TCP_ESTABLISHED,
-                                          TCP_FIN_WAIT_1, TCP_CLOSING,      TCP_TIME_WAIT};
+    static const enum tcp_state path[] = {TCPS_SYN_SENT,   TCPS_SYN_RECEIVED, TCPS_ESTABLISHED,
+                                          TCPS_FIN_WAIT_1, TCPS_CLOSING,      TCPS_TIME_WAIT};
     struct idle_test *t = *state;
     struct kernel *k = t->k;
     struct tcp_conn *c;
@@ -78,12 +78,12 @@ static void a_connection_is_over_when_closed_and_settled_in_time_wait(void **sta
     for (unsigned s = 0; s < ARRAY_COUNT(path); s++) {
         tcp_move(c, path[s]);
         k->stack.tcp = t->x->s.tcp;
-        is(k, false, path[s] == TCP_TIME_WAIT);
+        is(k, false, path[s] == TCPS_TIME_WAIT);
     }
-    tcp_move(c, TCP_CLOSED);
+    tcp_move(c, TCPS_CLOSED);
     k->stack.tcp = t->x->s.tcp;
     is(k, true, true);
-    tcp_move(c, TCP_LISTEN); /* waits for others, without end */
+    tcp_move(c, TCPS_LISTEN); /* waits for others, without end */
     k->stack.tcp = t->x->s.tcp;
     is(k, true, true);
     tcp_close(c);

@@ -246,8 +246,8 @@ static void only_connections_of_a_lost_address_end_with_it(void **state)
     assert_int_equal(tcp_connected(outside), ERR_NETDOWN);
     assert_int_equal(tcp_connected(own), ERR_NETDOWN);
     assert_int_equal(tcp_connected(server), ERR_NETDOWN);
-    assert_int_equal(c->state, TCP_ESTABLISHED);
-    assert_int_equal(d->state, TCP_ESTABLISHED);
+    assert_int_equal(c->state, TCPS_ESTABLISHED);
+    assert_int_equal(d->state, TCPS_ESTABLISHED);
     tcp_abort(c, ERR_RESET);
     tcp_abort(d, ERR_RESET);
     tcp_close(c);
@@ -282,7 +282,7 @@ static void a_connection_with_itself_is_a_simultaneous_open(void **state)
         stack_output(&x->s);
         poll_again(x);
     }
-    assert_int_equal(c->state, TCP_TIME_WAIT);
+    assert_int_equal(c->state, TCPS_TIME_WAIT);
     expect_quiet(x);
 }
 

@@ -272,8 +272,8 @@ static void the_key_of_sequence_numbers_stays_while_a_connection_lives(void **st
     stack_seed(&t->s, seed);
     assert_int_equal(t->s.net.key[0], key);
     assert_int_equal(t->s.net.rng.key[0], ports ^ 1);
-    tcp_move(c, TCP_CLOSED);
-    tcp_move(c, TCP_LISTEN);
+    tcp_move(c, TCPS_CLOSED);
+    tcp_move(c, TCPS_LISTEN);
     stack_seed(&t->s, seed);
     assert_int_equal(t->s.net.key[0], key ^ 3);
     tcp_close(c);

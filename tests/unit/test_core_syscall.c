@@ -362,10 +362,10 @@ static void poll_names_what_is_ready_and_waits_for_the_rest(void **state)
 {
     struct machine_test *m = *state;
     uint64_t udp = port_bound(m, SOCKET_DATAGRAM, 7);
-    struct poll_entry e[POLL_ENTRIES_MAX] = {{.fd = FD_OUTPUT, .events = POLL_IN},
-                                             {.fd = FD_INPUT, .events = POLL_OUT},
-                                             {.fd = (int32_t)udp, .events = POLL_IN},
-                                             {.fd = -1, .events = POLL_IN},
+    struct poll_entry e[POLL_ENTRIES_MAX] = {{.fd = FD_OUTPUT, .events = READY_IN},
+                                             {.fd = FD_INPUT, .events = READY_OUT},
+                                             {.fd = (int32_t)udp, .events = READY_IN},
+                                             {.fd = -1, .events = READY_IN},
                                              {.fd = 15}};
     struct call c = {.nr = SYS_POLL, .args = {PAGE_AT + 24, 1, NS_PER_MS}};
     uint8_t frame[100], datagram[] = "\x13\x88\0\x07\0\x09\0\0h";
@@ -373,11 +373,11 @@ static void poll_names_what_is_ready_and_waits_for_the_rest(void **state)
     memcpy(page, e, sizeof(e));
     assert_int_equal(call(m, SYS_POLL, PAGE_AT, 5, POLL_FOREVER, 0), 4);
     memcpy(e, page, sizeof(e));
-    assert_int_equal(e[0].revents, POLL_IN);
-    assert_int_equal(e[1].revents, POLL_OUT);
+    assert_int_equal(e[0].revents, READY_IN);
+    assert_int_equal(e[1].revents, READY_OUT);
     assert_int_equal(e[2].revents, 0);
-    assert_int_equal(e[3].revents, POLL_ERR);
-    assert_int_equal(e[4].revents, POLL_ERR);
+    assert_int_equal(e[3].revents, READY_ERR);
+    assert_int_equal(e[4].revents, READY_ERR);
     assert_int_equal(call(m, SYS_POLL, PAGE_AT, POLL_ENTRIES_MAX, 0, 0), 4);
     c.args[0] = PAGE_AT + 2 * sizeof(e[0]);
     syscall_enter(m->t, &c);
@@ -388,7 +388,7 @@ static void poll_names_what_is_ready_and_waits_for_the_rest(void **state)
     input(m->net, frame, build_ip(frame, PEER, OWN, IP_PROTOCOL_UDP, datagram, 9));
     assert_int_equal(syscall_dispatch(m->t, &c), 1);
     memcpy(e, page, sizeof(e));
-    assert_int_equal(e[2].revents, POLL_IN);
+    assert_int_equal(e[2].revents, READY_IN);
 }
 
 static void netinfo_is_what_the_stack_knows(void **state)

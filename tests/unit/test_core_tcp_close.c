@@ -13,22 +13,22 @@ static void we_close_first_and_wait_two_msl(void **state)
     tcp_close(c);
     run(x);
     expect_seg(x, TCP_FIN | TCP_ACK, 1, 1, 0);
-    assert_int_equal(c->state, TCP_FIN_WAIT_1);
+    assert_int_equal(c->state, TCPS_FIN_WAIT_1);
     seg_in(x, TCP_ACK, 1, 2, 1000, 0, 0);
-    assert_int_equal(c->state, TCP_FIN_WAIT_2);
+    assert_int_equal(c->state, TCPS_FIN_WAIT_2);
     seg_in(x, TCP_FIN | TCP_ACK, 1, 2, 1000, 0, 0);
     run(x);
     expect_seg(x, TCP_ACK, 2, 2, 0);
-    assert_int_equal(c->state, TCP_TIME_WAIT);
+    assert_int_equal(c->state, TCPS_TIME_WAIT);
     at_ms(x, 50000);
     seg_in(x, TCP_FIN | TCP_ACK, 1, 2, 1000, 0, 0); /* our last ACK was lost: restarts the wait */
     run(x);
     expect_seg(x, TCP_ACK, 2, 2, 0);
     seg_in(x, TCP_RST, 2, 0, 0, 0, 0); /* RFC 1337 */
     run_at_ms(x, 109999);
-    assert_int_equal(c->state, TCP_TIME_WAIT);
+    assert_int_equal(c->state, TCPS_TIME_WAIT);
     run_at_ms(x, 110000);
-    assert_int_equal(c->state, TCP_CLOSED);
+    assert_int_equal(c->state, TCPS_CLOSED);
     assert_true(tcp_idle(&x->s.tcp));
 }
 
@@ -48,9 +48,9 @@ static void the_peer_closes_first_and_we_finish_sending(void **state)
     tcp_close(c);
     run(x);
     expect_seg(x, TCP_FIN | TCP_ACK, 1, 5, 4);
-    assert_int_equal(c->state, TCP_LAST_ACK);
+    assert_int_equal(c->state, TCPS_LAST_ACK);
     seg_in(x, TCP_ACK, 5, 5, 1000, 0, 0);
-    assert_int_equal(c->state, TCP_LAST_ACK); /* the FIN is not acknowledged yet */
+    assert_int_equal(c->state, TCPS_LAST_ACK); /* the FIN is not acknowledged yet */
     seg_in(x, TCP_ACK, 5, 6, 1000, 0, 0);
     assert_true(tcp_idle(&x->s.tcp));
 }
@@ -66,9 +66,9 @@ static void both_close_at_once(void **state)
     seg_in(x, TCP_FIN | TCP_ACK, 1, 1, 1000, 0, 0);
     run(x);
     expect_seg(x, TCP_ACK, 2, 2, 0);
-    assert_int_equal(c->state, TCP_CLOSING);
+    assert_int_equal(c->state, TCPS_CLOSING);
     seg_in(x, TCP_ACK, 2, 2, 1000, 0, 0);
-    assert_int_equal(c->state, TCP_TIME_WAIT);
+    assert_int_equal(c->state, TCPS_TIME_WAIT);
     tcp_close(c);
 }
 
@@ -82,7 +82,7 @@ static void a_fin_sent_again_with_the_ack_of_ours_ends_closing(void **state)
     expect_seg(x, TCP_FIN | TCP_ACK, 1, 1, 0);
     seg_in(x, TCP_FIN | TCP_ACK, 1, 1, 1000, 0, 0);
     seg_in(x, TCP_FIN | TCP_ACK, 1, 2, 1000, 0, 0);
-    assert_int_equal(c->state, TCP_TIME_WAIT);
+    assert_int_equal(c->state, TCPS_TIME_WAIT);
     tcp_close(c);
 }
 
@@ -99,7 +99,7 @@ static void a_lost_fin_is_sent_again(void **state)
     run_at_ms(x, 1000);
     expect_seg(x, TCP_FIN | TCP_ACK, 4, 1, 0);
     seg_in(x, TCP_ACK, 1, 5, 1000, 0, 0);
-    assert_int_equal(c->state, TCP_FIN_WAIT_2);
+    assert_int_equal(c->state, TCPS_FIN_WAIT_2);
     tcp_close(c);
     run_at_ms(x, 61001); /* no program waits for the peer's FIN */
     assert_true(tcp_idle(&x->s.tcp));
@@ -114,12 +114,12 @@ static void a_fin_behind_a_gap_waits_for_the_gap(void **state)
 
     seg_in(x, TCP_FIN | TCP_ACK, 4, 1, 1000, "def", 3);
     assert_int_equal(tcp_readable(c, &at), ERR_AGAIN);
-    assert_int_equal(c->state, TCP_ESTABLISHED);
+    assert_int_equal(c->state, TCPS_ESTABLISHED);
     seg_in(x, TCP_ACK, 1, 1, 1000, "abc", 3);
     assert_int_equal(read_bytes(c, buf, 10), 6);
     assert_memory_equal(buf, "abcdef", 6);
     assert_int_equal(tcp_readable(c, &at), 0);
-    assert_int_equal(c->state, TCP_CLOSE_WAIT);
+    assert_int_equal(c->state, TCPS_CLOSE_WAIT);
     seg_in(x, TCP_ACK, 8, 1, 1000, "zzz", 3); /* past the FIN: ignored */
     assert_int_equal(tcp_readable(c, &at), 0);
     tcp_close(c);

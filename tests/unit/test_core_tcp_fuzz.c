@@ -49,7 +49,7 @@ static uint32_t draw_iss(void)
 
 static uint32_t draw_seq(const struct tcp_conn *c)
 {
-    if (c->state == TCP_SYN_SENT || c->state == TCP_LISTEN)
+    if (c->state == TCPS_SYN_SENT || c->state == TCPS_LISTEN)
         return draw_iss();
     switch (draw(14)) {
     case 0:
@@ -130,11 +130,11 @@ static uint8_t draw_flags(enum tcp_state state)
                                      TCP_SYN,           TCP_SYN | TCP_ACK, 0,
                                      TCP_FIN,           TCP_ACK | TCP_URG};
 
-    if (state == TCP_LISTEN && draw(8))
+    if (state == TCPS_LISTEN && draw(8))
         return TCP_SYN;
-    if (state == TCP_SYN_SENT && draw(3))
+    if (state == TCPS_SYN_SENT && draw(3))
         return draw(4) ? TCP_SYN | TCP_ACK : TCP_SYN;
-    if (state == TCP_TIME_WAIT && draw(2))
+    if (state == TCPS_TIME_WAIT && draw(2))
         return TCP_SYN;
     if (draw(100) == 0)
         return (uint8_t)draw(256);
@@ -205,7 +205,7 @@ static void draw_segment(const struct tcp_conn *c)
         .window = (uint16_t)(draw(2) ? 65535 : 4000 + draw(20000)),
     };
 
-    if (c->state > TCP_SYN_SENT && c->state != TCP_TIME_WAIT && draw(2)) {
+    if (c->state > TCPS_SYN_SENT && c->state != TCPS_TIME_WAIT && draw(2)) {
         g.seq = c->rcv_nxt - (draw(3) ? 0 : draw(1461)); /* or it sends something again */
         g.flags = TCP_ACK | (draw(16) ? 0 : TCP_FIN);
         g.len = draw(2) ? 0 : draw(1461);
@@ -215,9 +215,9 @@ static void draw_segment(const struct tcp_conn *c)
         g.window = draw_window(c);
         g.len = draw_len(c, g.seq);
     }
-    if (c->state == TCP_SYN_SENT && draw(4))
+    if (c->state == TCPS_SYN_SENT && draw(4))
         g.ack = c->snd_max;
-    if (c->state == TCP_LISTEN && watch.cookie_count && draw(3) == 0)
+    if (c->state == TCPS_LISTEN && watch.cookie_count && draw(3) == 0)
         draw_cookie_ack(&g);
     if (!(g.flags & TCP_ACK))
         g.ack = 0;
@@ -241,7 +241,7 @@ static void open_something(void)
         tcp_listen(c, draw(3));
     else
         tcp_connect(c, PEER, (uint16_t)(PEER_PORT + draw(PEER_PORTS)));
-    if (c->state == TCP_CLOSED)
+    if (c->state == TCPS_CLOSED)
         tcp_close(c);
     watch_blocks();
 }
@@ -252,7 +252,7 @@ static void call_something(struct tcp_conn *c)
 
     switch (draw(20)) {
     case 0:
-        if (c->state != TCP_LISTEN || draw(8) == 0)
+        if (c->state != TCPS_LISTEN || draw(8) == 0)
             tcp_close(c);
         break;
     case 1:
@@ -260,7 +260,7 @@ static void call_something(struct tcp_conn *c)
         break;
     case 2:
         tcp_ready(c);
-        if (c->state != TCP_CLOSED) {
+        if (c->state != TCPS_CLOSED) {
             must(tcp_bind(c, 99) < 0 && tcp_listen(c, 1) < 0 && tcp_connect(c, PEER, 99) < 0,
                  "a call in the wrong state");
         }
@@ -269,13 +269,13 @@ static void call_something(struct tcp_conn *c)
         program_write(c, UINT32_MAX);
         break;
     case 4:
-        while (c->state != TCP_LISTEN && program_read(c, UINT32_MAX) > 0)
+        while (c->state != TCPS_LISTEN && program_read(c, UINT32_MAX) > 0)
             continue;
         break;
     default:
-        if (c->state == TCP_TIME_WAIT)
+        if (c->state == TCPS_TIME_WAIT)
             tcp_close(c);
-        else if (c->state == TCP_LISTEN)
+        else if (c->state == TCPS_LISTEN)
             tcp_accept(c, &child);
         else if (draw(2))
             program_write(c, 1 + draw(3000));
@@ -321,12 +321,12 @@ static void chaos(void)
         struct tcp_conn *c = &s->tcp.conn[draw(crowd)];
         unsigned what = draw(100);
 
-        if (what < 65 && c->state != TCP_CLOSED)
-            for (unsigned n = draw(4) ? 1 : 6; n && c->state != TCP_CLOSED; n--)
+        if (what < 65 && c->state != TCPS_CLOSED)
+            for (unsigned n = draw(4) ? 1 : 6; n && c->state != TCPS_CLOSED; n--)
                 draw_segment(c);
         else if (what < 85 && c->owned)
             call_something(c);
-        else if (what < 85 && c->state == TCP_CLOSED)
+        else if (what < 85 && c->state == TCPS_CLOSED)
             open_something();
         else if (what < 93)
             pass_time();
@@ -360,7 +360,7 @@ static void all_is_back(void)
     const struct stack *s = &watch.x->s;
 
     for (unsigned i = 0; i < CONNS; i++)
-        must(s->tcp.conn[i].state == TCP_CLOSED && !s->tcp.conn[i].owned,
+        must(s->tcp.conn[i].state == TCPS_CLOSED && !s->tcp.conn[i].owned,
              "a connection was not given back");
     must(watch.x->lent == 0, "a frame was not given back");
     must(tcp_deadline(&s->tcp) == DEADLINE_NEVER, "a timer of nothing");

@@ -21,9 +21,9 @@ static void a_reset_counts_only_at_exactly_the_next_number(void **state)
     seg_in(x, TCP_RST, 0, 0, 0, 0, 0);
     run(x);
     expect_quiet(x);
-    assert_int_equal(c->state, TCP_ESTABLISHED);
+    assert_int_equal(c->state, TCPS_ESTABLISHED);
     seg_in(x, TCP_RST, 1, 0, 0, "why", 3);
-    assert_int_equal(c->state, TCP_CLOSED);
+    assert_int_equal(c->state, TCPS_CLOSED);
     assert_int_equal(tcp_writable(c, &at), ERR_RESET);
     tcp_close(c);
 }
@@ -45,7 +45,7 @@ static void a_syn_in_a_connection_is_challenged_ten_times_in_five_seconds(void *
     seg_in(x, TCP_SYN, 1, 0, 100, 0, 0);
     run(x);
     expect_seg(x, TCP_ACK, 1, 1, 0);
-    assert_int_equal(c->state, TCP_ESTABLISHED);
+    assert_int_equal(c->state, TCPS_ESTABLISHED);
     tcp_close(c);
 }
 
@@ -93,7 +93,7 @@ static void icmp_errors_end_an_attempt_only_when_hard_and_about_it(void **state)
     write_bytes(c, (const uint8_t *)"x", 1);
     run(x);
     input(x, frame, quote(x, frame, 3, 3, 1)); /* established: never aborts, RFC 5927 */
-    assert_int_equal(c->state, TCP_ESTABLISHED);
+    assert_int_equal(c->state, TCPS_ESTABLISHED);
     assert_int_equal(c->soft_error, ERR_REFUSED);
     seg_in(x, TCP_ACK, 1, 2, 1000, 0, 0); /* it arrived after all: the hint is worth nothing */
     assert_int_equal(c->soft_error, 0);

@@ -67,7 +67,7 @@ static void a_window_that_shrinks_to_zero_is_probed_and_its_data_sent_when_it_op
         probes++;
         assert_true(probes > 1 || ms == 1000); /* the first when the timer expires */
     }
-    assert_int_equal(c->state, TCP_ESTABLISHED);
+    assert_int_equal(c->state, TCPS_ESTABLISHED);
     seg_in(x, TCP_ACK, 1, 1461, 5000, 0, 0);
     run(x);
     expect_seg(x, TCP_ACK, 1461, 1, 1460);
@@ -226,7 +226,7 @@ static void a_syn_flood_keeps_no_good_client_out(void **state)
     unsigned used = 0;
 
     for (unsigned i = 0; i < CONNS; i++)
-        used += x->s.tcp.conn[i].state != TCP_CLOSED;
+        used += x->s.tcp.conn[i].state != TCPS_CLOSED;
     assert_int_equal(used, 5);
     cookie(x, 40000);
     seg_in(x, TCP_ACK, 1, 1, 65535, "hello", 5); /* its bare ACK was lost */
@@ -304,7 +304,7 @@ static void half_open_connections_make_room_for_our_own(void **state)
     for (x->peer_port = 1000; x->peer_port < 1010; x->peer_port++)
         seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0);
     for (unsigned i = 0; i < CONNS; i++)
-        n += x->s.tcp.conn[i].state != TCP_CLOSED;
+        n += x->s.tcp.conn[i].state != TCPS_CLOSED;
     assert_int_equal(n, CONNS);
     assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
     tcp_close(c);
@@ -327,7 +327,7 @@ static void closed_connections_make_room_for_new_ones(void **state)
         at_ms(x, 10 * i);
         tcp_close(c);
     }
-    assert_int_equal(first->state, TCP_FIN_WAIT_1);
+    assert_int_equal(first->state, TCPS_FIN_WAIT_1);
     run(x);
     x->read = x->sent_count;
     assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
@@ -389,7 +389,7 @@ static void a_path_that_takes_less_gets_smaller_segments(void **state)
     expect_seg(x, TCP_ACK, 1, 1, 468);
     seg_in(x, TCP_ACK, 1, 2921, 65535, 0, 0);
     run_at_ms(x, 5000);
-    assert_int_equal(c->state, TCP_ESTABLISHED);
+    assert_int_equal(c->state, TCPS_ESTABLISHED);
     assert_int_equal(c->cc.cwnd, 3 * 1460 + 936); /* nothing was lost */
     tcp_abort(c, ERR_RESET);
     tcp_close(c);
@@ -422,12 +422,12 @@ static void a_fin_counts_where_the_data_ends(void **state)
 
     seg_in(x, TCP_ACK, 1, 1, 5000, "0123456789", 10);
     seg_in(x, TCP_ACK | TCP_FIN, 1, 1, 5000, "01234", 5); /* old: its number is past */
-    assert_int_equal(c->state, TCP_ESTABLISHED);
+    assert_int_equal(c->state, TCPS_ESTABLISHED);
     seg_in(x, TCP_ACK | TCP_FIN, 15, 1, 5000, "f", 1); /* after a gap: at 16 */
     seg_in(x, TCP_ACK, 11, 1, 5000, "abcdefgh", 8);    /* data goes past it */
-    assert_int_equal(c->state, TCP_ESTABLISHED);
+    assert_int_equal(c->state, TCPS_ESTABLISHED);
     seg_in(x, TCP_ACK | TCP_FIN, 19, 1, 5000, "end", 3);
-    assert_int_equal(c->state, TCP_CLOSE_WAIT);
+    assert_int_equal(c->state, TCPS_CLOSE_WAIT);
     assert_int_equal(read_bytes(c, buf, sizeof(buf)), 21);
     tcp_close(c);
     tcp_abort(c, ERR_RESET);
@@ -453,7 +453,7 @@ static void a_close_before_crossing_syns_are_acknowledged_waits_for_the_ack(void
     seg_in(x, TCP_ACK | TCP_FIN, 1, 2, 5000, 0, 0);
     run(x);
     expect_seg(x, TCP_ACK, 2, 2, 0);
-    assert_int_equal(c->state, TCP_TIME_WAIT);
+    assert_int_equal(c->state, TCPS_TIME_WAIT);
 }
 
 /* RFC 9293 section 3.10.7.3: the peer's SYN has its ACK even if ours is acknowledged first. */
@@ -467,7 +467,7 @@ static void crossing_syns_are_acknowledged_also_within_one_poll(void **state)
     run(x);
     expect_seg(x, TCP_SYN | TCP_ACK, 0, 1, 0);
     expect_quiet(x);
-    assert_int_equal(c->state, TCP_ESTABLISHED);
+    assert_int_equal(c->state, TCPS_ESTABLISHED);
     tcp_abort(c, ERR_RESET);
     tcp_close(c);
 }
@@ -481,7 +481,7 @@ static void closing_with_unread_data_in_fin_wait_2_resets(void **state)
     run(x);
     expect_seg(x, TCP_FIN | TCP_ACK, 1, 1, 0);
     seg_in(x, TCP_ACK, 1, 2, 5000, "unread", 6);
-    assert_int_equal(c->state, TCP_FIN_WAIT_2);
+    assert_int_equal(c->state, TCPS_FIN_WAIT_2);
     tcp_close(c);
     expect_seg(x, TCP_RST | TCP_ACK, 2, 7, 0);
     assert_true(tcp_idle(&x->s.tcp));
@@ -500,11 +500,11 @@ static void a_newer_syn_ends_time_wait(void **state)
     seg_in(x, TCP_ACK | TCP_FIN, 1, 2, 65535, 0, 0);
     run(x);
     expect_seg(x, TCP_ACK, 2, 2, 0);
-    assert_int_equal(c->state, TCP_TIME_WAIT);
+    assert_int_equal(c->state, TCPS_TIME_WAIT);
     seg_in(x, TCP_SYN, 1, 0, 65535, 0, 0); /* not newer */
     run(x);
     expect_seg(x, TCP_ACK, 2, 2, 0);
-    assert_int_equal(c->state, TCP_TIME_WAIT);
+    assert_int_equal(c->state, TCPS_TIME_WAIT);
     last = c->snd_max;
     seg_in(x, TCP_SYN, 1000, 0, 65535, 0, 0);
     run(x);
@@ -539,13 +539,13 @@ static void a_newer_syn_that_no_listener_can_take_leaves_time_wait(void **state)
     seg_in(x, TCP_SYN, 1000, 0, 65535, 0, 0);
     run(x);
     expect_seg(x, TCP_ACK, 2, 2, 0);
-    assert_int_equal(c->state, TCP_TIME_WAIT);
+    assert_int_equal(c->state, TCPS_TIME_WAIT);
     tcp_close(l);
     x->read = x->sent_count;
     seg_in(x, TCP_SYN, 1000, 0, 65535, 0, 0);
     run(x);
     expect_seg(x, TCP_ACK, 2, 2, 0);
-    assert_int_equal(c->state, TCP_TIME_WAIT);
+    assert_int_equal(c->state, TCPS_TIME_WAIT);
 }
 
 int main(void)

@@ -68,7 +68,7 @@ static void crossing_syns_open_a_connection(void **state)
     expect_seg(x, TCP_SYN | TCP_ACK, 0, 1, 0);
     seg_in(x, TCP_SYN | TCP_ACK, 0, 1, 1000, 0, 0);
     run(x);
-    assert_int_equal(c->state, TCP_ESTABLISHED);
+    assert_int_equal(c->state, TCPS_ESTABLISHED);
     tcp_close(c);
 }
 
@@ -100,7 +100,7 @@ static void a_peer_without_mss_option_gets_536_and_others_what_they_said(void **
                                              .flags = TCP_SYN | TCP_ACK,
                                              .window = be16_of(1000)},
                         row[i].option, row[i].len, 0, 0));
-        assert_int_equal(c->state, TCP_ESTABLISHED);
+        assert_int_equal(c->state, TCPS_ESTABLISHED);
         assert_int_equal(c->mss, row[i].mss);
         tcp_abort(c, ERR_RESET);
         tcp_close(c);
@@ -228,8 +228,8 @@ static void the_backlog_bounds_half_open_connections(void **state)
     run(x);
     assert_int_equal(x->sent_count - x->read, 10); /* eight of them cookies: nothing is kept */
     for (unsigned i = 0; i < 3; i++)
-        assert_true(x->s.tcp.conn[i].state == (i ? TCP_SYN_RECEIVED : TCP_LISTEN));
-    assert_int_equal(x->s.tcp.conn[3].state, TCP_CLOSED);
+        assert_true(x->s.tcp.conn[i].state == (i ? TCPS_SYN_RECEIVED : TCPS_LISTEN));
+    assert_int_equal(x->s.tcp.conn[3].state, TCPS_CLOSED);
     x->read = x->sent_count;
     tcp_close(l); /* resets its children */
     assert_int_equal(next_sent(x).tcp_flags & TCP_RST, TCP_RST);
@@ -291,7 +291,7 @@ static void nonsense_flags_change_nothing(void **state)
 
     for (unsigned i = 0; i < sizeof(nonsense); i++) {
         seg_in(x, nonsense[i], 1, 1, 1000, 0, 0);
-        assert_int_equal(c->state, TCP_ESTABLISHED);
+        assert_int_equal(c->state, TCPS_ESTABLISHED);
     }
     tcp_close(c);
 }

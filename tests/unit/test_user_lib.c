@@ -662,7 +662,7 @@ static void echod_accepts(int fd)
 {
     struct socket_address from = endpoint(SERVER, (uint16_t)(50000 + fd));
 
-    ready(LISTENER, POLL_IN, SYS_ACCEPT);
+    ready(LISTENER, READY_IN, SYS_ACCEPT);
     put(1, &from, sizeof(from));
     next_call(fd, SYS_POLL);
 }
@@ -674,18 +674,18 @@ static void echod_does_not_read_while_its_echo_is_not_written(void **state)
     (void)state;
     echod_to_poll("echod", 7);
     echod_accepts(CONNECTION);
-    ready(CONNECTION, POLL_IN, SYS_READ);
+    ready(CONNECTION, READY_IN, SYS_READ);
     give("hello", SYS_POLL);
-    ready(CONNECTION, POLL_OUT, SYS_WRITE); /* ready() checks that reading is not asked for */
+    ready(CONNECTION, READY_OUT, SYS_WRITE); /* ready() checks that reading is not asked for */
     take(1, echo, 5);
     assert_memory_equal(echo, "hello", 5);
     next_call(2, SYS_POLL);
-    ready(CONNECTION, POLL_OUT, SYS_WRITE);
+    ready(CONNECTION, READY_OUT, SYS_WRITE);
     assert_int_equal(k.stop.args[2], 3);
     take(1, echo, 3);
     assert_memory_equal(echo, "llo", 3);
     next_call(3, SYS_POLL);
-    ready(CONNECTION, POLL_IN, SYS_READ);
+    ready(CONNECTION, READY_IN, SYS_READ);
     next_call(0, SYS_POLL);
     assert_int_equal(k.closed, 1);
     assert_false(polled(CONNECTION));
@@ -701,7 +701,7 @@ static void echod_takes_four_connections_and_lets_the_fifth_wait(void **state)
         echod_accepts(CONNECTION + i);
     assert_false(polled(LISTENER));
     assert_true(polled(UDP));
-    ready(CONNECTION + 2, POLL_IN, SYS_READ);
+    ready(CONNECTION + 2, READY_IN, SYS_READ);
     next_call(ERR_RESET, SYS_POLL);
     assert_true(polled(LISTENER));
     echod_accepts(CONNECTION + 4);
@@ -715,15 +715,15 @@ static void echod_answers_datagrams_and_lives_through_their_errors(void **state)
 
     (void)state;
     echod_to_poll("echod", 7);
-    ready(UDP, POLL_IN, SYS_RECVFROM);
+    ready(UDP, READY_IN, SYS_RECVFROM);
     next_call(datagram(SERVER, 4000, "ping", 4), SYS_SENDTO);
     take(1, echo, 4);
     assert_memory_equal(echo, "ping", 4);
     expect_address(3, SERVER, 4000);
     next_call(4, SYS_POLL);
-    ready(UDP, POLL_IN, SYS_RECVFROM);
+    ready(UDP, READY_IN, SYS_RECVFROM);
     next_call(ERR_REFUSED, SYS_POLL);
-    ready(UDP, POLL_IN, SYS_RECVFROM);
+    ready(UDP, READY_IN, SYS_RECVFROM);
     expect_exit(ERR_DEVICE, 1,
                 "listening port=7\ndatagram bytes=4\nerror datagram reason=refused\n"
                 "error datagram reason=device-failed\n");
@@ -791,7 +791,7 @@ static void tcpsend_reads_while_it_sends_then_shuts_down_and_reads_to_the_end(vo
     start_socket("tcpsend 10.0.2.2 7 5000", SOCKET_STREAM, SYS_CONNECT);
     expect_address(1, SERVER, 7);
     next_call(0, SYS_POLL);
-    ready(3, POLL_IN | POLL_OUT, SYS_READ);
+    ready(3, READY_IN | READY_OUT, SYS_READ);
     give("foo", SYS_WRITE);
     assert_int_equal(k.stop.args[2], 4096);
     take(1, pattern, sizeof(pattern));
@@ -799,7 +799,7 @@ static void tcpsend_reads_while_it_sends_then_shuts_down_and_reads_to_the_end(vo
     assert_memory_equal(pattern + 63, "\n00000001IJKL", 13);
     assert_int_equal(pattern[4095], '\n');
     next_call(4000, SYS_POLL); /* not all of it: the rest begins in the middle of a line */
-    ready(3, POLL_IN | POLL_OUT, SYS_READ);
+    ready(3, READY_IN | READY_OUT, SYS_READ);
     next_call(0, SYS_WRITE); /* the peer has closed, which does not stop us */
     assert_int_equal(k.stop.args[2], 1000);
     take(1, pattern, 1000);
@@ -830,12 +830,12 @@ static void tcpsend_tells_where_it_failed(void **state)
 
     start_socket("tcpsend 10.0.2.2 7 1", SOCKET_STREAM, SYS_CONNECT);
     next_call(0, SYS_POLL);
-    ready(3, POLL_IN | POLL_OUT, SYS_READ);
+    ready(3, READY_IN | READY_OUT, SYS_READ);
     expect_exit(ERR_RESET, 1, "error stream reason=reset sent=0 received=0\n");
 
     start_socket("tcpsend 10.0.2.2 7 1", SOCKET_STREAM, SYS_CONNECT);
     next_call(0, SYS_POLL);
-    ready(3, POLL_IN | POLL_OUT, SYS_READ);
+    ready(3, READY_IN | READY_OUT, SYS_READ);
     give("x", SYS_WRITE);
     next_call(1, SYS_SHUTDOWN);
     next_call(0, SYS_READ);
