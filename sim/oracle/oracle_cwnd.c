@@ -106,6 +106,10 @@ static void oldest_again(struct oracles *o, struct flow *f)
     uint64_t duplicates = duplicates_then(o, f);
 
     w->partial_ns = 0;
+    if (o->sim->now_ns - w->acked_ns >= NS_PER_S / 2) { /* or by the timer, with half of more */
+        w->ssthresh = max_u64(w->ssthresh, flight_then(o, f) / 2);
+        w->recovering = false;
+    }
     if (duplicates >= DUPLICATES_FAST && !w->recovering)
         fast_retransmission(o, f, duplicates, max_u64(w->ssthresh, flight_then(o, f) / 2));
 }
