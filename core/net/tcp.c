@@ -170,11 +170,13 @@ int tcp_open(struct tcp *t, struct tcp_conn **out)
     return 0;
 }
 
-/* Bound, or the local port of a connection: asked only when a program binds. */
+/* A program has it. What programs have closed does not count, so that a server can start again: its
+ * connections in TIME-WAIT are found by their peers' addresses, and nothing else can have those.
+ * Asked only when a program binds. */
 static bool port_taken(const struct tcp *t, uint16_t port)
 {
     for (uint32_t i = 0; i < t->count; i++)
-        if (t->conn[i].local_port == port && (t->conn[i].owned || t->conn[i].state != TCPS_CLOSED))
+        if (t->conn[i].local_port == port && t->conn[i].owned)
             return true;
     return false;
 }

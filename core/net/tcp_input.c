@@ -190,6 +190,7 @@ static void take_ack(struct tcp_conn *c, uint32_t ack)
     c->first_unacked_ns = now_ns;
     tcp_list_renew(c);
     c->soft_error = 0;
+    c->resend = false; /* of what is acknowledged now */
     if (tcp_congestion_ack(&c->cc, c->mss, acked, ack, tcp_flight(c)))
         send_again(c, RETRANSMIT_PARTIAL);
     if (c->snd_una == c->snd_max)

@@ -337,6 +337,32 @@ static void no_room_in_the_device_loses_nothing(void **state)
     tcp_close(c);
 }
 
+/* Both ACKs come in one poll: what the first would send again is acknowledged by the second. */
+static void the_end_of_a_recovery_takes_back_what_a_partial_ack_wanted(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *c = connected(x, 65535);
+
+    c->cc.cwnd = 20 * 1460;
+    write_bytes(c, bytes, 10 * 1460);
+    run(x);
+    for (unsigned i = 0; i < 4; i++)
+        seg_in(x, TCP_ACK, 1, 1461, 65535, 0, 0);
+    write_bytes(c, bytes, 3 * 1460);
+    c->cc.cwnd = 20 * 1460;
+    run(x);
+    x->read = x->sent_count - 4;
+    expect_seg(x, TCP_ACK, 1461, 1, 1460);
+    for (unsigned i = 10; i < 13; i++)
+        expect_seg(x, TCP_ACK, 1 + i * 1460, 1, 1460);
+    seg_in(x, TCP_ACK, 1, 1 + 4 * 1460, 65535, 0, 0);
+    assert_true(c->resend);
+    seg_in(x, TCP_ACK, 1, 1 + 10 * 1460, 65535, 0, 0);
+    run(x);
+    expect_quiet(x);
+    tcp_reset(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +378,7 @@ int main(void)
         T(a_lost_segment_is_sent_again_after_one_rto_which_doubles),
         T(karn_no_sample_from_a_retransmission_and_the_back_off_stays),
         T(three_duplicate_acks_resend_at_once_and_partial_acks_the_next_hole),
+        T(the_end_of_a_recovery_takes_back_what_a_partial_ack_wanted),
         T(an_ack_of_what_was_never_sent_is_answered_and_ignored),
         T(no_room_in_the_device_loses_nothing),
     };

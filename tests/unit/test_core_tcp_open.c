@@ -351,6 +351,31 @@ static void wrong_socket_calls_are_errors(void **state)
     tcp_close(c);
 }
 
+static void a_server_starts_again_on_its_port(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *l, *c, *again;
+
+    c = accepted(x, &l);
+    tcp_open(&x->s.tcp, &again);
+    tcp_close(l);
+    assert_int_equal(tcp_bind(again, 7), ERR_INUSE); /* a program still has its connection */
+    tcp_close(c);
+    run(x);
+    expect_seg(x, TCP_FIN | TCP_ACK, 1, 1, 0);
+    seg_in(x, TCP_FIN | TCP_ACK, 1, 2, 65535, 0, 0);
+    run(x);
+    expect_seg(x, TCP_ACK, 2, 2, 0);
+    assert_int_equal(c->state, TCPS_TIME_WAIT);
+    assert_int_equal(tcp_bind(again, 7), 0);
+    assert_int_equal(tcp_listen(again, 1), 0);
+    x->peer_port++;
+    seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0);
+    run(x);
+    assert_int_equal(next_sent(x).tcp_flags, TCP_SYN | TCP_ACK);
+    tcp_close(again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +392,7 @@ int main(void)
         T(nonsense_flags_change_nothing),
         T(the_table_is_bounded_and_gives_up_the_oldest_time_wait),
         T(wrong_socket_calls_are_errors),
+        T(a_server_starts_again_on_its_port),
         T(initial_numbers_grow_for_one_pair_and_differ_between_keys),
     };
 
