@@ -55,7 +55,7 @@ static void calls_numbers(struct calls *c)
     CALL(c, "call", "0", 0, 0, 0, 0, 0);
     CALL(c, "call", "4", SYS_CLOCK + 1, 0, 0, 0, 0);
     CALL(c, "call", "15", SYS_READ - 1, 0, 0, 0, 0);
-    CALL(c, "call", "129", SYS_NETINFO + 1, 0, 0, 0, 0);
+    CALL(c, "call", "130", SYS_KEEPALIVE + 1, 0, 0, 0, 0);
     CALL(c, "call", "largest", UINT64_MAX, 0, 0, 0, 0);
     CALL(c, "sleep", "0", SYS_SLEEP, 0, 0, 0, 0);
 }
@@ -66,10 +66,10 @@ static void calls_descriptors(struct calls *c)
         const char *word;
         uint8_t nr;
     } takes[] = {
-        {"read", SYS_READ},         {"write", SYS_WRITE},   {"close", SYS_CLOSE},
-        {"connect", SYS_CONNECT},   {"bind", SYS_BIND},     {"listen", SYS_LISTEN},
-        {"accept", SYS_ACCEPT},     {"sendto", SYS_SENDTO}, {"recvfrom", SYS_RECVFROM},
-        {"shutdown", SYS_SHUTDOWN},
+        {"read", SYS_READ},         {"write", SYS_WRITE},         {"close", SYS_CLOSE},
+        {"connect", SYS_CONNECT},   {"bind", SYS_BIND},           {"listen", SYS_LISTEN},
+        {"accept", SYS_ACCEPT},     {"sendto", SYS_SENDTO},       {"recvfrom", SYS_RECVFROM},
+        {"shutdown", SYS_SHUTDOWN}, {"keepalive", SYS_KEEPALIVE},
     };
     struct socket_address at = {.addr = 0, .port = CALLS_PORT};
     uint8_t byte = 0;
@@ -193,6 +193,10 @@ static void calls_streams(struct calls *c)
     CALL(c, "read", "nowhere-stream", SYS_READ, far, CALLS_NOWHERE, sizeof(bytes), 0);
     CALL(c, "read", "constant", SYS_READ, far, calls_at(text), sizeof(bytes), 0);
     CALL(c, "read", "stream", SYS_READ, far, calls_at(bytes), sizeof(bytes), 0);
+    CALL(c, "keepalive", "short", SYS_KEEPALIVE, near, NS_PER_S - 1, 0, 0);
+    CALL(c, "keepalive", "too-long", SYS_KEEPALIVE, near, UINT64_MAX, 0, 0);
+    CALL(c, "keepalive", "stream", SYS_KEEPALIVE, near, NS_PER_S, 0, 0);
+    CALL(c, "keepalive", "off", SYS_KEEPALIVE, near, 0, 0, 0);
     CALL(c, "shutdown", "stream", SYS_SHUTDOWN, near, 0, 0, 0);
     CALL(c, "shutdown", "again", SYS_SHUTDOWN, near, 0, 0, 0);
     CALL(c, "write", "shut-down", SYS_WRITE, near, calls_at(text), 1, 0);

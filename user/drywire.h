@@ -93,6 +93,11 @@ static inline int sys_shutdown(int fd)
     return (int)drywire_syscall(SYS_SHUTDOWN, (uint64_t)fd, 0, 0, 0, 0);
 }
 
+static inline int sys_keepalive(int fd, uint64_t idle_ns)
+{
+    return (int)drywire_syscall(SYS_KEEPALIVE, (uint64_t)fd, idle_ns, 0, 0, 0);
+}
+
 static inline int sys_netinfo(struct netinfo *out)
 {
     return (int)drywire_syscall(SYS_NETINFO, (uintptr_t)out, 0, 0, 0, 0);

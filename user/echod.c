@@ -3,7 +3,8 @@
  *
  * One process and one poll: up to ECHOD_CONNECTIONS connections at once, more wait in the backlog.
  * A connection has one buffer and is not read until its echo is written, so the window closes when
- * the peer does not read. It never exits by itself:
+ * the peer does not read. A peer that was silent for two hours is asked whether it is there; one
+ * that does not answer loses its connection. It never exits by itself:
  *
  *     listening port=7
  *     accepted from=10.0.2.2:50000
@@ -29,6 +30,8 @@ enum {
     ECHOD_ENTRIES = 2 + ECHOD_CONNECTIONS,
     ECHOD_SERVICES = 1024, /* ports below are of services, which may answer an echo for ever */
 };
+
+#define ECHOD_SILENCE_NS (7200 * NS_PER_S)
 
 struct connection {
     bool open;
@@ -159,6 +162,8 @@ static int echod_open(struct echod *e, uint16_t port)
         err = sys_bind(e->datagrams, &here);
     if (err >= 0)
         err = sys_listen(e->listener, ECHOD_BACKLOG);
+    if (err >= 0) /* for the connections that it accepts */
+        err = sys_keepalive(e->listener, ECHOD_SILENCE_NS);
     if (err < 0)
         return report_error("listen", error_word(err));
     text_start(&t);

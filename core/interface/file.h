@@ -43,6 +43,7 @@ struct socket_ops {
     int64_t (*sendto)(void *object, const struct user_buffer *b, const struct socket_address *to);
     int64_t (*recvfrom)(void *object, const struct user_buffer *b, struct socket_address *from);
     int (*shutdown)(void *object);
+    int (*keepalive)(void *object, uint64_t idle_ns);
 };
 
 struct file_ops {

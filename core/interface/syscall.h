@@ -32,6 +32,7 @@ enum syscall_nr {
     SYS_RECVFROM = 126, /* (fd, buffer, length, struct socket_address * or 0): bytes; rest is cut */
     SYS_SHUTDOWN = 127, /* (fd): no more writing; the peer sees the end of the stream */
     SYS_NETINFO = 128,  /* (struct netinfo *) */
+    SYS_KEEPALIVE = 129 /* (fd, nanoseconds): ask a peer that was silent for so long; 0: never */
 };
 
 enum socket_type {

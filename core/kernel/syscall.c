@@ -214,6 +214,12 @@ static int64_t sys_shutdown(struct task *t, const struct call *c)
     return f->ops->socket->shutdown(f->object);
 }
 
+static int64_t sys_keepalive(struct task *t, const struct call *c)
+{
+    SOCKET_FILE(t, c, keepalive);
+    return f->ops->socket->keepalive(f->object, c->args[1]);
+}
+
 static int64_t sys_netinfo(struct task *t, const struct call *c)
 {
     struct user_buffer b = user_at(t, c->args[0], sizeof(struct netinfo));
@@ -275,6 +281,8 @@ int64_t syscall_dispatch(struct task *t, struct call *c)
         return sys_shutdown(t, c);
     case SYS_NETINFO:
         return sys_netinfo(t, c);
+    case SYS_KEEPALIVE:
+        return sys_keepalive(t, c);
     default:
         return ERR_NOSYS;
     }

@@ -118,12 +118,18 @@ static int stream_shutdown(void *object)
     return tcp_shutdown(object);
 }
 
+static int stream_keepalive(void *object, uint64_t idle_ns)
+{
+    return tcp_keepalive(object, idle_ns);
+}
+
 static const struct socket_ops stream_socket_ops = {
     .connect = stream_connect,
     .bind = stream_bind,
     .listen = stream_listen,
     .accept = stream_accept,
     .shutdown = stream_shutdown,
+    .keepalive = stream_keepalive,
 };
 
 static const struct file_ops stream_ops = {

@@ -57,6 +57,7 @@ void tcp_move(struct tcp_conn *c, enum tcp_state to)
 static void timers_off(struct tcp_conn *c)
 {
     c->rto_at_ns = c->persist_at_ns = c->delack_at_ns = c->linger_at_ns = DEADLINE_NEVER;
+    c->keepalive_at_ns = DEADLINE_NEVER;
 }
 
 /* A block that nothing uses. Its place in the heap stays until the heap comes to it. */
@@ -92,7 +93,7 @@ void tcp_end(struct tcp_conn *c)
         tcp_move(c, TCPS_CLOSED);
     tcp_hash_remove(c);
     timers_off(c);
-    c->ack_now = c->resend = c->probe = c->override = false;
+    c->ack_now = c->resend = c->probe = c->override = c->keepalive = false;
     c->listener = 0;
     c->ooo.count = 0;
     c->snd_len = 0;
@@ -283,6 +284,17 @@ int tcp_accept(struct tcp_conn *c, struct tcp_conn **out)
     child->listener = 0;
     tcp_own(child, true);
     *out = child;
+    return 0;
+}
+
+int tcp_keepalive(struct tcp_conn *c, uint64_t idle_ns)
+{
+    if (idle_ns && (idle_ns < TCP_KEEPALIVE_MIN_NS || idle_ns > TCP_KEEPALIVE_MAX_NS))
+        return ERR_INVAL;
+    c->keepalive_ns = idle_ns;
+    c->keepalives = 0;
+    if (tcp_is_synchronised(c))
+        tcp_keepalive_start(c);
     return 0;
 }
 

@@ -53,15 +53,18 @@ enum {
     TCP_DEFAULT_MSS = 536, /* MUST-15 */
 };
 
-#define TCP_RTO_INITIAL_NS   (1 * NS_PER_S)    /* RFC 6298 (2.1) */
-#define TCP_RTO_MIN_NS       (1 * NS_PER_S)    /* (2.4) */
-#define TCP_RTO_MAX_NS       (60 * NS_PER_S)   /* (2.5) */
-#define TCP_RTO_AFTER_SYN_NS (3 * NS_PER_S)    /* (5.7) */
-#define TCP_R2_NS            (180 * NS_PER_S)  /* give up after this time: MUST-23, SHLD-11 */
-#define TCP_DELACK_NS        (40 * NS_PER_MS)  /* MUST-40 allows 500 ms */
-#define TCP_OVERRIDE_NS      (500 * NS_PER_MS) /* 0.1 to 1 s: section 3.8.6.2.1 */
-#define TCP_MSL_NS           (30 * NS_PER_S)
-#define TCP_FIN_WAIT_NS      (60 * NS_PER_S) /* for the peer's FIN, after the program closed */
+#define TCP_RTO_INITIAL_NS     (1 * NS_PER_S)    /* RFC 6298 (2.1) */
+#define TCP_RTO_MIN_NS         (1 * NS_PER_S)    /* (2.4) */
+#define TCP_RTO_MAX_NS         (60 * NS_PER_S)   /* (2.5) */
+#define TCP_RTO_AFTER_SYN_NS   (3 * NS_PER_S)    /* (5.7) */
+#define TCP_R2_NS              (180 * NS_PER_S)  /* give up after this time: MUST-23, SHLD-11 */
+#define TCP_DELACK_NS          (40 * NS_PER_MS)  /* MUST-40 allows 500 ms */
+#define TCP_OVERRIDE_NS        (500 * NS_PER_MS) /* 0.1 to 1 s: section 3.8.6.2.1 */
+#define TCP_KEEPALIVE_MIN_NS   (1 * NS_PER_S)
+#define TCP_KEEPALIVE_MAX_NS   (UINT64_C(604800) * NS_PER_S) /* a week */
+#define TCP_KEEPALIVE_AGAIN_NS (75 * NS_PER_S)
+#define TCP_MSL_NS             (30 * NS_PER_S)
+#define TCP_FIN_WAIT_NS        (60 * NS_PER_S) /* for the peer's FIN, after the program closed */
 
 struct tcp_conn;
 
@@ -133,6 +136,12 @@ struct tcp_conn {
     uint64_t first_unacked_ns; /* since when nothing new was acknowledged: R2 */
     unsigned probes;           /* sent in this closed-window period */
 
+    /* Keep-alive: RFC 9293 section 3.8.4. */
+    uint64_t keepalive_ns; /* 0: off */
+    uint64_t heard_ns;     /* when the peer's last acceptable segment came */
+    unsigned keepalives;   /* sent since then */
+    bool keepalive;        /* one is due */
+
     struct tcp_congestion cc;
 
     /* RFC 5961 section 7. */
@@ -140,7 +149,7 @@ struct tcp_conn {
     unsigned challenges;
 
     /* DEADLINE_NEVER: off. */
-    uint64_t rto_at_ns, persist_at_ns, delack_at_ns, linger_at_ns;
+    uint64_t rto_at_ns, persist_at_ns, delack_at_ns, linger_at_ns, keepalive_at_ns;
 };
 
 struct tcp {
@@ -219,6 +228,11 @@ int tcp_connected(struct tcp_conn *c);
 
 /* The oldest established child: 0 and *out, ERR_AGAIN, ERR_INVAL. */
 int tcp_accept(struct tcp_conn *c, struct tcp_conn **out);
+
+/* Ask a peer that was silent for `idle_ns` whether it is there, then every 75 s; the tenth time the
+ * connection ends with ERR_TIMEDOUT. 0: never, as at first (MUST-25). A listener's is that of what
+ * it accepts later. 0, or ERR_INVAL: below a second or above a week. */
+int tcp_keepalive(struct tcp_conn *c, uint64_t idle_ns);
 
 /* Contiguous received bytes: their number and *at; 0 at the end of the stream; ERR_AGAIN when there
  * are none yet, or the error that ended the connection. tcp_consume() takes some of them. */

@@ -44,6 +44,7 @@ static void establish(struct tcp_conn *c, const struct tcp_segment *g)
     else
         TRACE(c->tcp->net->platform, TRACE_TCP_CONNECTED, c->local_port, c->remote_addr,
               c->remote_port);
+    tcp_keepalive_start(c);
     if (c->fin_queued) /* closed meanwhile */
         tcp_move(c, TCPS_FIN_WAIT_1);
 }
@@ -433,6 +434,7 @@ static struct verdict input_synchronised(struct tcp_conn *c, struct tcp_segment 
         tcp_challenge(c);
         return verdict_drop(DROP_TCP_FLAGS);
     }
+    c->heard_ns = c->tcp->net->now_ns;
     if (tcp_seg_len(g) && (c->rcv_adv == c->rcv_nxt || seq_lt(g->seq, c->rcv_nxt)))
         c->ack_now = true; /* a probe of our closed window, or old bytes again */
     fin_at = g->seq + tcp_seg_len(g) - 1;

@@ -41,6 +41,16 @@ static inline uint32_t tcp_unread(const struct tcp_conn *c)
 /* Give back the rings in which it holds nothing. */
 void tcp_rings_settle(struct tcp_conn *c);
 
+/* A program may have it, and both ends know each other's numbers. */
+static inline bool tcp_is_synchronised(const struct tcp_conn *c)
+{
+    return c->state == TCPS_ESTABLISHED || c->state == TCPS_CLOSE_WAIT ||
+           c->state == TCPS_FIN_WAIT_1 || c->state == TCPS_FIN_WAIT_2;
+}
+
+/* From now on, if the program wants it. */
+void tcp_keepalive_start(struct tcp_conn *c);
+
 /* Bytes sent and not acknowledged. */
 static inline uint32_t tcp_flight(const struct tcp_conn *c)
 {

@@ -16,6 +16,8 @@ static void closed_invariants(const struct tcp_conn *c)
     CHECK(c->persist_at_ns == DEADLINE_NEVER);
     CHECK(c->delack_at_ns == DEADLINE_NEVER);
     CHECK(c->linger_at_ns == DEADLINE_NEVER);
+    CHECK(c->keepalive_at_ns == DEADLINE_NEVER);
+    CHECK(!c->keepalive);
     CHECK(!c->ack_now);
     CHECK(!c->resend);
     CHECK(!c->probe);
@@ -126,6 +128,9 @@ static void timer_invariants(const struct tcp_conn *c)
           c->linger_at_ns <= c->tcp->net->now_ns + 2 * TCP_MSL_NS);
     CHECK(c->first_unacked_ns <= c->tcp->net->now_ns);
     CHECK(c->rto_at_ns == DEADLINE_NEVER || tcp_flight(c) > 0);
+    CHECK(c->keepalive_at_ns == DEADLINE_NEVER || c->keepalive_ns);
+    CHECK(c->heard_ns <= c->tcp->net->now_ns);
+    CHECK(c->keepalives <= 9);
     if (c->rtt_start_ns) {
         CHECK(c->rtt_start_ns <= c->tcp->net->now_ns);
         CHECK(seq_le(c->snd_una, c->rtt_seq));

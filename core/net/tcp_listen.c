@@ -82,6 +82,7 @@ static void child_start(struct tcp_conn *c, struct tcp_conn *listener, const str
     c->local_port = g->dst_port;
     c->remote_addr = p->src;
     c->remote_port = g->src_port;
+    c->keepalive_ns = listener->keepalive_ns;
     tcp_hash_add(c);
 }
 

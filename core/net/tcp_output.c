@@ -278,6 +278,10 @@ bool tcp_output(struct tcp_conn *c)
     case TCPS_TIME_WAIT:
         break;
     }
+    if (c->keepalive && room) { /* a number that is acknowledged already: the peer must answer */
+        room = conn_send(c, c->snd_nxt - 1, 0, TCP_ACK);
+        c->keepalive = !room;
+    }
     if (c->ack_now && room)
         room = conn_send(c, c->snd_nxt, 0, TCP_ACK);
     return room;

@@ -160,8 +160,10 @@ struct tcp_conn *tcp_hash_find(const struct tcp *t, uint32_t remote_addr, uint16
 
 uint64_t tcp_next_deadline(const struct tcp_conn *c)
 {
-    return min_u64(min_u64(c->rto_at_ns, c->persist_at_ns),
-                   min_u64(c->delack_at_ns, c->linger_at_ns));
+    uint64_t at_ns = min_u64(c->rto_at_ns, c->persist_at_ns);
+
+    at_ns = min_u64(at_ns, min_u64(c->delack_at_ns, c->linger_at_ns));
+    return min_u64(at_ns, c->keepalive_at_ns);
 }
 
 static void deadline_put(struct tcp *t, uint32_t at, uint32_t number)

@@ -84,6 +84,35 @@ static void persist_expired(struct tcp_conn *c)
     c->persist_at_ns = c->tcp->net->now_ns + wait_ns;
 }
 
+void tcp_keepalive_start(struct tcp_conn *c)
+{
+    c->heard_ns = c->tcp->net->now_ns;
+    c->keepalive_at_ns = c->keepalive_ns ? c->heard_ns + c->keepalive_ns : DEADLINE_NEVER;
+    tcp_touch(c);
+}
+
+/* The timer runs for a whole period, and looks back when it expires. What is in flight or waits for
+ * a closed window asks the peer by itself. */
+static void keepalive_expired(struct tcp_conn *c)
+{
+    enum { KEEPALIVES_MAX = 9 };
+    uint64_t now_ns = c->tcp->net->now_ns, due_ns = c->heard_ns + c->keepalive_ns;
+
+    if (c->keepalives && c->heard_ns >= c->keepalive_at_ns - TCP_KEEPALIVE_AGAIN_NS)
+        c->keepalives = 0; /* it answered */
+    if (tcp_flight(c) || c->persist_at_ns != DEADLINE_NEVER)
+        due_ns = now_ns + c->keepalive_ns;
+    if (now_ns < due_ns) {
+        c->keepalive_at_ns = due_ns;
+    } else if (c->keepalives == KEEPALIVES_MAX) {
+        tcp_abort(c, ERR_TIMEDOUT);
+    } else {
+        c->keepalives++;
+        c->keepalive = true;
+        c->keepalive_at_ns = now_ns + TCP_KEEPALIVE_AGAIN_NS;
+    }
+}
+
 static void conn_poll(struct tcp_conn *c, uint64_t now_ns)
 {
     if (now_ns >= c->linger_at_ns) {
@@ -98,6 +127,8 @@ static void conn_poll(struct tcp_conn *c, uint64_t now_ns)
         c->delack_at_ns = DEADLINE_NEVER;
         c->ack_now = true;
     }
+    if (now_ns >= c->keepalive_at_ns)
+        keepalive_expired(c);
 }
 
 void tcp_poll(struct tcp *t)

@@ -123,15 +123,16 @@ static int64_t call(struct machine_test *m, uint64_t nr, uint64_t a, uint64_t b,
 
 static void unknown_numbers_are_no_calls(void **state)
 {
-    static const uint64_t unknown[] = {0, 4, 15, 20, 119, 129, 1000, UINT64_MAX};
+    static const uint64_t unknown[] = {0, 4, 15, 20, 119, 130, 1000, UINT64_MAX};
     struct machine_test *m = *state;
 
     for (unsigned i = 0; i < ARRAY_COUNT(unknown); i++)
         assert_int_equal(call(m, unknown[i], 0, 0, 0, 0), ERR_NOSYS);
 }
 
-static const uint64_t calls[] = {SYS_READ,   SYS_WRITE,  SYS_CLOSE,  SYS_CONNECT,  SYS_BIND,
-                                 SYS_LISTEN, SYS_ACCEPT, SYS_SENDTO, SYS_RECVFROM, SYS_SHUTDOWN};
+static const uint64_t calls[] = {SYS_READ,     SYS_WRITE,    SYS_CLOSE,    SYS_CONNECT,
+                                 SYS_BIND,     SYS_LISTEN,   SYS_ACCEPT,   SYS_SENDTO,
+                                 SYS_RECVFROM, SYS_SHUTDOWN, SYS_KEEPALIVE};
 enum { CALLS = ARRAY_COUNT(calls) };
 
 static void bad_descriptors_are_refused_by_every_call(void **state)

@@ -619,6 +619,9 @@ static void echod_to_poll(const char *line, uint16_t port)
     next_call(0, SYS_BIND);
     expect_address(1, 0, port);
     next_call(0, SYS_LISTEN);
+    next_call(0, SYS_KEEPALIVE);
+    assert_int_equal(k.stop.args[0], LISTENER);
+    assert_int_equal(k.stop.args[1], 7200 * NS_PER_S);
     next_call(0, SYS_POLL);
     assert_int_equal(k.stop.args[2], POLL_FOREVER);
 }

@@ -70,9 +70,11 @@ static void native_tcp_input_data(struct native_conn *c, const struct decoded *d
 {
     uint32_t seq = d->tcp_seq, len = (uint32_t)d->payload_len, skip = c->rcv_nxt - seq;
 
-    if (!len)
+    if (!len && seq != c->rcv_nxt - 1) /* that number: a keep-alive, RFC 9293 section 3.8.4 */
         return;
     c->ack = true;
+    if (!len)
+        return;
     if (native_tcp_before(c->rcv_nxt, seq)) {
         if (seq - c->rcv_nxt < NATIVE_BUFFER)
             store_early(c, d);
