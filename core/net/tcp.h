@@ -133,6 +133,7 @@ struct tcp_conn {
     uint64_t rtt_start_ns; /* of the segment being timed; 0: none */
     uint32_t rtt_seq;      /* its first sequence number */
     bool syn_retried;
+    uint64_t sent_ns;          /* when data was sent last */
     uint64_t first_unacked_ns; /* since when nothing new was acknowledged: R2 */
     unsigned probes;           /* sent in this closed-window period */
 

@@ -8,11 +8,21 @@ void tcp_congestion_init(struct tcp_congestion *cc, uint32_t iss)
     *cc = (struct tcp_congestion){.ssthresh = UINT32_MAX, .recover = iss};
 }
 
-void tcp_congestion_open(struct tcp_congestion *cc, uint32_t mss, bool syn_lost)
+static uint32_t initial_window(uint32_t mss)
 {
     unsigned segments = mss > 2190 ? 2 : mss > 1095 ? 3 : 4;
 
-    cc->cwnd = (syn_lost ? 1 : segments) * mss;
+    return segments * mss;
+}
+
+void tcp_congestion_open(struct tcp_congestion *cc, uint32_t mss, bool syn_lost)
+{
+    cc->cwnd = syn_lost ? mss : initial_window(mss);
+}
+
+void tcp_congestion_restart(struct tcp_congestion *cc, uint32_t mss)
+{
+    cc->cwnd = min_u32(cc->cwnd, initial_window(mss));
 }
 
 /* cwnd grows by what is acknowledged, however many ACKs say so: RFC 3465 sections 2.1 and 2.2; in

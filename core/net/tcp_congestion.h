@@ -26,6 +26,9 @@ void tcp_congestion_init(struct tcp_congestion *cc, uint32_t iss);
 /* The connection is established: RFC 5681 section 3.1. `syn_lost`: it took a second SYN. */
 void tcp_congestion_open(struct tcp_congestion *cc, uint32_t mss, bool syn_lost);
 
+/* Nothing was in flight for longer than the retransmission timeout: RFC 5681 section 4.1. */
+void tcp_congestion_restart(struct tcp_congestion *cc, uint32_t mss);
+
 /* An ACK moved snd_una by `acked` to `una`; `flight` is left. True: send the segment at `una`
  * again, it was lost, too. */
 bool tcp_congestion_ack(struct tcp_congestion *cc, uint32_t mss, uint32_t acked, uint32_t una,

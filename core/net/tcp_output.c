@@ -119,6 +119,7 @@ static void sent(struct tcp_conn *c, uint32_t seq, uint32_t count)
     CHECK(seq_le(seq, c->snd_max));
     if (c->snd_una == c->snd_max)
         c->first_unacked_ns = now_ns;
+    c->sent_ns = now_ns;
     if (seq_lt(seq, c->snd_max)) {
         if (c->rtt_start_ns && seq_le(seq, c->rtt_seq))
             c->rtt_start_ns = 0; /* Karn: RFC 6298 section 3 */
@@ -210,6 +211,8 @@ static struct sendable sendable(const struct tcp_conn *c)
 
 static bool output_data(struct tcp_conn *c)
 {
+    if (c->snd_una == c->snd_max && c->snd_len && c->tcp->net->now_ns - c->sent_ns > c->rto_ns)
+        tcp_congestion_restart(&c->cc, c->mss);
     /* Bounded: a send buffer holds no more than this many segments of one byte; the device has no
      * room for as many. */
     for (unsigned i = 0; i <= c->tcp->rings.size; i++) {

@@ -238,6 +238,30 @@ static void a_window_that_nobody_can_use_does_not_grow(void **state)
     over(x, c);
 }
 
+/* RFC 5681 section 4.1: what the network was like before the pause is not known any more. */
+static void after_a_pause_the_window_is_the_first_one(void **state)
+{
+    struct stack_test *x = *state;
+
+    for (uint64_t pause_ms = 1000; pause_ms <= 1001; pause_ms++) { /* the timeout: a second */
+        struct tcp_conn *c = connected(x, 65535);
+        unsigned before;
+
+        c->cc.cwnd = 20 * 1460;
+        run_at_ms(x, 10);
+        write_bytes(c, bytes, 1460);
+        run(x);
+        seg_in(x, TCP_ACK, 1, 1461, 65535, 0, 0);
+        run_at_ms(x, 10 + pause_ms);
+        before = x->sent_count;
+        write_bytes(c, bytes, 10 * 1460);
+        run(x);
+        assert_int_equal(x->sent_count - before, pause_ms > 1000 ? 3 : 10);
+        tcp_reset(c);
+        x->read = x->sent_count;
+    }
+}
+
 static void the_connection_that_waits_longest_makes_room(void **state)
 {
     static const unsigned order[] = {6, 7, 5};
@@ -279,6 +303,7 @@ int main(void)
         T(the_window_of_a_fast_recovery),
         T(a_window_that_nobody_can_use_does_not_grow),
         T(the_connection_that_waits_longest_makes_room),
+        T(after_a_pause_the_window_is_the_first_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
