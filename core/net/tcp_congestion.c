@@ -64,6 +64,8 @@ bool tcp_congestion_ack(struct tcp_congestion *cc, uint32_t mss, uint32_t acked,
         return false;
     }
     congestion_grow(cc, mss, acked, una);
+    if (seq_lt(cc->recover, una)) /* it follows, lest 2^31 bytes later it seem to be ahead */
+        cc->recover = una - 1;
     return false;
 }
 

@@ -13,7 +13,7 @@ enum { TCP_CWND_MAX = 2 * 65536 }; /* more than can ever be in flight */
 
 struct tcp_congestion {
     uint32_t cwnd, ssthresh;
-    uint32_t recover;     /* the highest number sent when the last loss was found */
+    uint32_t recover;     /* what was sent when the last loss was found; later una - 1 */
     uint32_t bytes_acked; /* since cwnd last grew, in congestion avoidance */
     uint32_t dup_flight;  /* in flight at the first of the duplicate ACKs */
     unsigned dup_acks;    /* in a row */
