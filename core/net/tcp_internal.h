@@ -48,7 +48,7 @@ static inline bool tcp_is_synchronised(const struct tcp_conn *c)
            c->state == TCPS_FIN_WAIT_1 || c->state == TCPS_FIN_WAIT_2;
 }
 
-/* From now on, if the program wants it. */
+/* From now on, if the program has asked for it. */
 void tcp_keepalive_start(struct tcp_conn *c);
 
 /* Bytes sent and not acknowledged. */

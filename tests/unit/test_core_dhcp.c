@@ -225,15 +225,12 @@ static void without_room_a_dhcp_message_is_counted_and_comes_with_its_next_time_
 
 static void d9_lease_arithmetic(void **state)
 {
-    static const uint32_t row[][3] = {{3600, 3600, 1},
-                                      {3600, 0, 0},
-                                      {3600, 1800, 0xffffffff},
-                                      {3600, 0xffffffff, 0xffffffff},
-                                      {8, 8, 8},
-                                      {0xfffffffe, 0, 0}};
+    static const uint32_t row[][3] = {
+        {3600, 3600, 1},    {3600, 0, 0}, {3600, 1800, 0xffffffff}, {3600, 0xffffffff, 0xffffffff},
+        {3600, 1700, 1700}, {8, 8, 8},    {0xfffffffe, 0, 0}};
     struct stack_test *x = *state;
 
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
         struct dhcp_test m;
         struct dhcp_client *d = &x->s.dhcp;
 
@@ -253,7 +250,27 @@ static void d9_lease_arithmetic(void **state)
         assert_int_equal(d->state, DHCP_BOUND);
         assert_true(d->request_ns < d->t1_ns && d->t1_ns < d->t2_ns && d->t2_ns < d->expiry_ns);
         assert_true(d->expiry_ns == d->request_ns + row[i][0] * NS_PER_S);
+        if (row[i][1] == 1700) /* T1 must be less than T2: half of it */
+            assert_true(d->t1_ns - d->request_ns <= 850 * NS_PER_S);
     }
+}
+
+static void padding_and_unknown_options_are_skipped(void **state)
+{
+    struct stack_test *x = *state;
+    struct dhcp_test m;
+
+    selecting(x);
+    dhcp_begin(x, &m, 2, OWN);
+    m.bytes[m.len++] = 0; /* a pad */
+    dhcp_option(&m, 15, 0x6c6f6361);
+    m.bytes[m.len++] = 0;
+    m.bytes[m.len++] = 0;
+    dhcp_option(&m, 54, PEER);
+    dhcp_option(&m, 51, 3600);
+    dhcp_deliver(x, &m);
+    assert_int_equal(x->s.dhcp.state, DHCP_REQUESTING);
+    assert_int_equal(x->s.dhcp.offer.lease_s, 3600);
 }
 
 static void d10_offers_that_cannot_be_used_do_not_stand_in_the_way_of_others(void **state)
@@ -308,8 +325,10 @@ static void renewing_is_unicast_rebinding_broadcast_and_then_it_is_over(void **s
     struct stack_test *x = *state;
     struct decoded d;
     uint8_t frame[100];
+    uint32_t first_xid;
 
     bound(x, 3600);
+    first_xid = x->s.dhcp.xid;
     at_ms(x, 1);
     input(x, frame, build_arp(frame, 1, peer_mac, PEER, OWN));
     x->read = x->sent_count;
@@ -321,6 +340,7 @@ static void renewing_is_unicast_rebinding_broadcast_and_then_it_is_over(void **s
         d = next_sent(x);
     } while (d.layer == LAYER_ARP);
     assert_int_equal(d.dhcp_type, 3);
+    assert_int_not_equal(d.dhcp_xid, first_xid); /* an exchange of its own */
     assert_int_equal(d.ip_dst, PEER);
     assert_int_equal(d.ip_src, OWN);
     assert_int_equal(d.dhcp_ciaddr, OWN);
@@ -487,6 +507,7 @@ int main(void)
         N(d9_lease_arithmetic),
         N(d10_offers_that_cannot_be_used_do_not_stand_in_the_way_of_others),
         N(d11_messages_out_of_turn_are_ignored),
+        N(padding_and_unknown_options_are_skipped),
         N(renewing_is_unicast_rebinding_broadcast_and_then_it_is_over),
         N(a_renewal_with_another_address_or_a_nak_gives_the_address_up),
         N(a_request_that_is_never_answered_starts_over_after_about_a_minute),

@@ -191,6 +191,9 @@ static void a_small_peer_window_is_respected_and_silly_segments_avoided(void **s
     seg_in(x, TCP_ACK, 1, 1101, 1000, 0, 0);
     run(x);
     expect_seg(x, TCP_ACK, 1101, 1, 1000);
+    seg_in(x, TCP_ACK, 1, 2101, 100, 0, 0); /* the override was for once */
+    run(x);
+    expect_quiet(x);
     tcp_abort(c, ERR_RESET);
     tcp_close(c);
 }

@@ -2,6 +2,7 @@
  * TCP when the peer or the line is unusual: bursts, loss, windows that shrink, stale segments, ends
  * that contradict each other (RFC 9293, 5681, 6582, 3042). Each test is one behaviour.
  */
+#include "../../core/base/array.h"
 #include "stack_fixture.h"
 
 #define T(test) cmocka_unit_test_setup_teardown(test, stack_setup_bound, stack_teardown)
@@ -268,6 +269,36 @@ static void a_cookie_counts_once_for_its_connection_and_for_two_minutes(void **s
     at_ms(x, 200000);
     seg_in(x, TCP_ACK, 1, 1, 65535, 0, 0);
     assert_int_equal(next_sent(x).tcp_flags, TCP_RST);
+    tcp_close(l);
+}
+
+/* A cookie keeps the largest value of its table that is not above the peer's. */
+static void a_cookie_remembers_about_what_the_peer_can_take(void **state)
+{
+    static const uint16_t said[] = {216,  535,  536,  965,  966,  1219, 1220, 1359,
+                                    1360, 1439, 1440, 1451, 1452, 1459, 1460},
+                          kept[] = {216,  216,  536,  536,  966,  966,  1220, 1220,
+                                    1360, 1360, 1440, 1440, 1452, 1452, 1460};
+    struct stack_test *x = *state;
+    struct tcp_conn *l = flooded(x, 1), *c;
+    uint8_t frame[2048];
+
+    for (unsigned i = 0; i < ARRAY_COUNT(said); i++) {
+        const uint8_t option[4] = {2, 4, (uint8_t)(said[i] >> 8), (uint8_t)said[i]};
+        struct tcp_header h = {.src_port = be16_of(x->peer_port = (uint16_t)(40000 + i)),
+                               .dst_port = be16_of(x->own_port),
+                               .seq = be32_of(x->peer_iss),
+                               .flags = TCP_SYN,
+                               .window = be16_of(65535)};
+
+        input(x, frame, build_tcp(frame, &h, option, 4, 0, 0));
+        x->own_iss = next_sent(x).tcp_seq;
+        seg_in(x, TCP_ACK, 1, 1, 65535, 0, 0);
+        assert_int_equal(tcp_accept(l, &c), 0);
+        assert_int_equal(c->mss, kept[i]);
+        tcp_reset(c);
+        assert_int_equal(next_sent(x).tcp_flags, TCP_RST | TCP_ACK);
+    }
     tcp_close(l);
 }
 
@@ -562,6 +593,7 @@ int main(void)
         T(a_syn_flood_keeps_no_good_client_out),
         T(a_cookie_counts_once_for_its_connection_and_for_two_minutes),
         T(what_waits_for_accept_bounds_cookies_too),
+        T(a_cookie_remembers_about_what_the_peer_can_take),
         T(half_open_connections_make_room_for_our_own),
         T(closed_connections_make_room_for_new_ones),
         T(a_path_that_takes_less_gets_smaller_segments),

@@ -110,6 +110,12 @@ static void the_timer_is_a_second_at_least_and_three_after_a_lost_syn(void **sta
     over(x, c);
     c = opened(x, 1100, 1460);
     assert_true(c->rto_ns == 3 * NS_PER_S);
+    c->srtt_ns = 0;
+    tcp_rtt_sample(c, 14 * NS_PER_S);
+    assert_true(c->rto_ns == 42 * NS_PER_S);
+    c->srtt_ns = 0;
+    tcp_rtt_sample(c, 40 * NS_PER_S);
+    assert_true(c->rto_ns == 60 * NS_PER_S); /* (2.5) */
     over(x, c);
 }
 
