@@ -20,12 +20,32 @@ enum {
     OPTION_T1 = 58,
     OPTION_T2 = 59,
     OPTION_CLIENT_ID = 61,
+    OPTION_ROUTES = 121, /* RFC 3442 */
     OPTION_END = 255,
 };
 
 static uint32_t read32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Classless static routes: the router of the default route, if one of them is; others are not kept.
+ * Each is the width of its mask, as many bytes of its network as that has, and a router. */
+static int take_routes(struct dhcp_message *m, const uint8_t *value, size_t len)
+{
+    size_t i = 0;
+
+    while (i < len) {
+        unsigned width = value[i], bytes = (width + 7) / 8;
+
+        if (width > 32 || len - i < 1 + bytes + 4)
+            return ERR_PROTO;
+        if (width == 0 && !m->default_router)
+            m->default_router = read32(value + i + 1);
+        i += 1 + bytes + 4;
+    }
+    m->routes = true;
+    return len ? 0 : ERR_PROTO;
 }
 
 /* Store one option in the message. Its length must be exactly that of RFC 2132, else an error. The
@@ -47,6 +67,8 @@ static int take_option(struct dhcp_message *m, uint8_t code, const uint8_t *valu
             return ERR_PROTO;
         field = code == OPTION_ROUTER ? &m->lease.gateway : &m->lease.dns;
         break;
+    case OPTION_ROUTES:
+        return take_routes(m, value, len);
     case OPTION_MASK:
         field = &m->lease.mask;
         break;
@@ -105,6 +127,8 @@ int dhcp_parse(const uint8_t *bytes, size_t len, uint32_t xid, const uint8_t mac
         return ERR_NOENT;
     if (take_options(&m, bytes + sizeof(*h), len - sizeof(*h)))
         return ERR_PROTO;
+    if (m.routes) /* "MUST ignore the Router option": RFC 3442 */
+        m.lease.gateway = m.default_router;
     m.lease.addr = be32_get(h->yiaddr);
     *out = m;
     return 0;

@@ -22,6 +22,8 @@ enum dhcp_type {
 struct dhcp_message {
     enum dhcp_type type;
     struct dhcp_lease lease; /* yiaddr and options; server: option 54 or 0 */
+    bool routes;             /* option 121 came, which rules over option 3 */
+    uint32_t default_router; /* in it, or 0 */
 };
 
 /* Parse what a server sent to the client with this xid and MAC. 0, ERR_PROTO when it is malformed,

@@ -273,6 +273,52 @@ static void padding_and_unknown_options_are_skipped(void **state)
     assert_int_equal(x->s.dhcp.offer.lease_s, 3600);
 }
 
+/* RFC 3442: the default route among classless routes rules, wherever option 3 is. */
+static void classless_routes_rule_over_the_router(void **state)
+{
+    static const struct {
+        uint8_t len, value[20];
+        uint32_t gateway; /* 1: the message is malformed */
+    } row[] = {
+        {5, {0, 10, 0, 2, 3}, IPV4(10, 0, 2, 3)},
+        {14, {32, 10, 0, 2, 9, 0, 0, 0, 0, 0, 10, 0, 2, 3}, IPV4(10, 0, 2, 3)},
+        {13, {24, 10, 0, 3, 10, 0, 2, 4, 0, 10, 0, 2, 3}, IPV4(10, 0, 2, 3)},
+        {12, {17, 10, 0, 3, 10, 0, 2, 4, 0, 10, 0, 2}, 1}, /* cut */
+        {8, {24, 10, 0, 3, 10, 0, 2, 4}, 0},               /* no default route */
+        {10, {0, 10, 0, 2, 3, 0, 10, 0, 2, 4}, IPV4(10, 0, 2, 3)},
+        {5, {33, 10, 0, 2, 3}, 1},
+        {9, {33, 10, 0, 2, 3, 10, 0, 2, 3}, 1},
+        {0, {0}, 1},
+    };
+    struct stack_test *x = *state;
+
+    for (unsigned i = 0; i < 2 * ARRAY_COUNT(row); i++) {
+        unsigned r = i / 2;
+        struct dhcp_test m;
+
+        at_ms(x, 0);
+        dhcp_init(&x->s.dhcp, &x->s.ip);
+        x->read = x->sent_count = 0;
+        selecting(x);
+        dhcp_begin(x, &m, 2, OWN);
+        dhcp_option(&m, 54, PEER);
+        dhcp_option(&m, 1, IPV4(255, 255, 255, 0));
+        if (i % 2)
+            dhcp_option(&m, 3, PEER);
+        m.bytes[m.len++] = 121;
+        m.bytes[m.len++] = row[r].len;
+        memcpy(m.bytes + m.len, row[r].value, row[r].len);
+        m.len += row[r].len;
+        if (i % 2 == 0)
+            dhcp_option(&m, 3, PEER);
+        dhcp_deliver(x, &m);
+        if (row[r].gateway == 1)
+            assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+        else
+            assert_int_equal(x->s.dhcp.offer.gateway, row[r].gateway);
+    }
+}
+
 static void d10_offers_that_cannot_be_used_do_not_stand_in_the_way_of_others(void **state)
 {
     static const uint32_t bad[] = {0,
@@ -507,6 +553,7 @@ int main(void)
         N(d9_lease_arithmetic),
         N(d10_offers_that_cannot_be_used_do_not_stand_in_the_way_of_others),
         N(d11_messages_out_of_turn_are_ignored),
+        N(classless_routes_rule_over_the_router),
         N(padding_and_unknown_options_are_skipped),
         N(renewing_is_unicast_rebinding_broadcast_and_then_it_is_over),
         N(a_renewal_with_another_address_or_a_nak_gives_the_address_up),
