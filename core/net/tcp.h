@@ -51,6 +51,7 @@ enum {
     TCP_WINDOW_MAX = 65535, /* without window scaling */
     TCP_BACKLOG_MAX = 8,
     TCP_DEFAULT_MSS = 536, /* MUST-15 */
+    TCP_QUICK_ACKS = 64,   /* about a window of segments */
 };
 
 #define TCP_RTO_INITIAL_NS     (1 * NS_PER_S)    /* RFC 6298 (2.1) */
@@ -127,6 +128,7 @@ struct tcp_conn {
     bool probe;                /* one byte beyond a closed window */
     bool override;             /* as much as the window allows, even a silly one */
     unsigned segments_unacked; /* full segments received since the last ACK sent */
+    unsigned quick_acks;       /* the next segments get an ACK each: the peer has lost some */
 
     /* RFC 6298. */
     uint64_t srtt_ns, rttvar_ns, rto_ns;

@@ -302,6 +302,7 @@ static void input_out_of_order(struct tcp_conn *c, const struct tcp_segment *g)
     store_new(c, g->seq, g->seq + g->len, g->data);
     tcp_reassembly_add(&c->ooo, g->seq, g->seq + g->len);
     c->ack_now = true; /* a duplicate ACK at once: RFC 5681 section 3.2 */
+    c->quick_acks = TCP_QUICK_ACKS;
 }
 
 static void input_in_order(struct tcp_conn *c, const struct tcp_segment *g)
@@ -312,6 +313,10 @@ static void input_in_order(struct tcp_conn *c, const struct tcp_segment *g)
     store_new(c, g->seq, end, g->data);
     c->rcv_nxt = tcp_reassembly_advance(&c->ooo, end);
     c->segments_unacked++;
+    if (c->quick_acks) { /* the window of a peer that counts ACKs grows again twice as fast */
+        c->quick_acks--;
+        c->ack_now = true;
+    }
     if (gap || c->segments_unacked >= 2) /* SHLD-19; a filled gap at once: RFC 5681 section 4.2 */
         c->ack_now = true;
     else if (c->delack_at_ns == DEADLINE_NEVER)

@@ -243,13 +243,13 @@ static const struct {
     unsigned kbps; /* mean of the seeds */
 } table[] = {
     {"no loss", {0}, 50440},
-    {"0.1 % loss", {.loss = PER_MILLE(1)}, 36148},
-    {"1 % loss", {.loss = PER_MILLE(10)}, 12190},
-    {"3 % loss", {.loss = PER_MILLE(30)}, 3323},
-    {"1 % loss, poll of 1 ms", {.loss = PER_MILLE(10), .poll_ns = 1000000}, 7912},
-    {"bursts of 8", {.burst = PER_MILLE(1)}, 23112},
+    {"0.1 % loss", {.loss = PER_MILLE(1)}, 36033},
+    {"1 % loss", {.loss = PER_MILLE(10)}, 11823},
+    {"3 % loss", {.loss = PER_MILLE(30)}, 3559},
+    {"1 % loss, poll of 1 ms", {.loss = PER_MILLE(10), .poll_ns = 1000000}, 8286},
+    {"bursts of 8", {.burst = PER_MILLE(1)}, 27534},
     {"20 % of ACKs lost", {.ack_loss = PER_MILLE(200)}, 49761},
-    {"2 % late by 2 ms", {.late = PER_MILLE(20)}, 9911},
+    {"2 % late by 2 ms", {.late = PER_MILLE(20)}, 11649},
 };
 
 static void goodput_is_what_the_table_says(void **state)
