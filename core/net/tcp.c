@@ -78,11 +78,11 @@ static void conn_free(struct tcp_conn *c)
 void tcp_rings_settle(struct tcp_conn *c)
 {
     if (c->rcv_ring && !tcp_unread(c) && !c->ooo.count) {
-        tcp_rings_return(&c->tcp->rings, c->rcv_ring);
+        tcp_rings_return(&c->tcp->rings, RING_RECEIVES, c->rcv_ring);
         c->rcv_ring = 0;
     }
     if (c->snd_ring && !c->snd_len) {
-        tcp_rings_return(&c->tcp->rings, c->snd_ring);
+        tcp_rings_return(&c->tcp->rings, RING_SENDS, c->snd_ring);
         c->snd_ring = 0;
     }
 }
@@ -336,7 +336,7 @@ void tcp_consume(struct tcp_conn *c, size_t len)
         c->ack_now = true;
 }
 
-/* What tcp_writable() returns but for the room. */
+/* What tcp_writable() returns; 0: there is room. */
 static int may_write(struct tcp_conn *c)
 {
     if (c->error)
@@ -345,7 +345,10 @@ static int may_write(struct tcp_conn *c)
         return ERR_PIPE;
     if (c->state != TCPS_ESTABLISHED && c->state != TCPS_CLOSE_WAIT)
         return tcp_connected(c) == ERR_AGAIN ? ERR_AGAIN : ERR_NOTCONN;
-    return c->snd_len == c->tcp->rings.size ? ERR_AGAIN : 0;
+    if (c->snd_ring ? c->snd_len == c->tcp->rings.size
+                    : !tcp_rings_available(&c->tcp->rings, RING_SENDS))
+        return ERR_AGAIN;
+    return 0;
 }
 
 int tcp_writable(struct tcp_conn *c, uint8_t **at)
@@ -356,11 +359,9 @@ int tcp_writable(struct tcp_conn *c, uint8_t **at)
     if (err)
         return err;
     if (!c->snd_ring) {
-        c->snd_ring = tcp_rings_lend(&c->tcp->rings);
+        c->snd_ring = tcp_rings_lend(&c->tcp->rings, RING_SENDS);
         c->snd_base = tcp_snd_end(c);
     }
-    if (!c->snd_ring)
-        return ERR_AGAIN;
     index = (tcp_snd_end(c) - c->snd_base) & (size - 1);
     *at = c->snd_ring + index;
     return (int)min_u32(size - c->snd_len, size - index);

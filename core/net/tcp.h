@@ -182,9 +182,9 @@ struct tcp {
     ((size_t)(connections) * sizeof(struct tcp_conn) + 3 * 8 * BITSET_WORDS(connections) +         \
      4 * (TCP_BUCKETS(connections) + (connections) + 1) + (size_t)(rings) * (ring_size))
 
-/* `connections`: 1..TCP_CONNS_MAX. `rings`: each connection needs up to two while it holds data;
- * with fewer than that, received data is dropped and programs wait while all are lent. `ring_size`:
- * a power of two, TCP_RING_MIN..TCP_RING_MAX. `memory` need not be cleared. */
+/* `connections`: 1..TCP_CONNS_MAX. `rings`, 2 or more: each connection needs up to two while it
+ * holds data; with fewer than that, received data is dropped and programs wait while all are lent.
+ * `ring_size`: a power of two, TCP_RING_MIN..TCP_RING_MAX. `memory` need not be cleared. */
 void tcp_init(struct tcp *t, struct ipv4 *ip, uint32_t connections, uint32_t rings,
               uint32_t ring_size, void *memory);
 

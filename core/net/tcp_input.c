@@ -327,7 +327,7 @@ static void input_in_order(struct tcp_conn *c, const struct tcp_segment *g)
 static bool has_ring(struct tcp_conn *c)
 {
     if (!c->rcv_ring) {
-        c->rcv_ring = tcp_rings_lend(&c->tcp->rings);
+        c->rcv_ring = tcp_rings_lend(&c->tcp->rings, RING_RECEIVES);
         c->rcv_base = c->rcv_nxt;
     }
     return c->rcv_ring;

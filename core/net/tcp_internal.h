@@ -5,6 +5,7 @@
 #ifndef DRYWIRE_TCP_INTERNAL_H
 #define DRYWIRE_TCP_INTERNAL_H
 
+#include "../base/minmax.h"
 #include "tcp.h"
 #include "tcp_seq.h"
 #include "tcp_table.h"
@@ -71,6 +72,12 @@ static inline bool tcp_fin_acked(const struct tcp_conn *c)
 /* The window to offer now: never shrinks what was offered (SHLD-14), avoids silly windows
  * (MUST-39). */
 uint32_t tcp_offered_window(const struct tcp_conn *c);
+
+/* That of a SYN or SYN-ACK: all that a ring holds. */
+static inline uint32_t tcp_first_window(const struct tcp *t)
+{
+    return min_u32(t->rings.size, TCP_WINDOW_MAX);
+}
 
 /* An ACK that a peer may have provoked: limited per connection (RFC 5961 section 7). */
 void tcp_challenge(struct tcp_conn *c);

@@ -103,7 +103,7 @@ static struct verdict cookie_child(struct tcp_conn *listener, const struct ipv4_
     syn.seq = g->seq - 1;
     syn.mss = mss;
     tcp_take_irs(c, &syn);
-    c->rcv_adv = c->rcv_nxt + TCP_WINDOW_MAX; /* as the SYN-ACK offered */
+    c->rcv_adv = c->rcv_nxt + tcp_first_window(listener->tcp); /* as the SYN-ACK offered */
     c->snd_nxt = c->snd_max = c->iss + 1;
     tcp_move(c, TCPS_SYN_RECEIVED);
     *child = c;

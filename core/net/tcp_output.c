@@ -95,7 +95,7 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
         c->rcv_adv = c->rcv_nxt + window;
         acknowledged(c);
     } else {
-        window = TCP_WINDOW_MAX; /* a SYN: the peer's window is not known yet */
+        window = tcp_first_window(t); /* a SYN: what the peer sends is not known yet */
     }
     segment_send(t, frame,
                  &(struct tcp_header){
@@ -341,7 +341,7 @@ void tcp_send_cookie(struct tcp *t, const struct ipv4_packet *p, const struct tc
                      .seq = be32_of(iss),
                      .ack = be32_of(syn->seq + 1),
                      .flags = TCP_SYN | TCP_ACK,
-                     .window = be16_of(TCP_WINDOW_MAX),
+                     .window = be16_of((uint16_t)tcp_first_window(t)),
                  },
                  p->dst, p->src, TCP_OPTION_MSS_LEN, 0);
 }

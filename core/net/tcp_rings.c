@@ -7,34 +7,42 @@
 
 void tcp_rings_init(struct tcp_rings *r, uint8_t *memory, uint32_t count, uint32_t size)
 {
+    CHECK(count >= 2);
     CHECK(size && (size & (size - 1)) == 0);
     *r = (struct tcp_rings){.memory = memory, .count = count, .size = size};
 }
 
-uint8_t *tcp_rings_lend(struct tcp_rings *r)
+bool tcp_rings_available(const struct tcp_rings *r, enum tcp_ring_use use)
+{
+    return r->lent[RING_RECEIVES] + r->lent[RING_SENDS] < r->count &&
+           r->lent[use] < r->count - max_u32(r->count / 4, 1);
+}
+
+uint8_t *tcp_rings_lend(struct tcp_rings *r, enum tcp_ring_use use)
 {
     uint8_t *ring;
 
+    if (!tcp_rings_available(r, use))
+        return 0;
     if (r->free) {
         ring = r->memory + (size_t)(r->free - 1) * r->size;
         mem_copy(&r->free, ring, sizeof(r->free));
         CHECK(r->free <= r->fresh);
-    } else if (r->fresh < r->count) {
-        ring = r->memory + (size_t)r->fresh++ * r->size;
     } else {
-        return 0;
+        CHECK(r->fresh < r->count);
+        ring = r->memory + (size_t)r->fresh++ * r->size;
     }
-    r->lent++;
+    r->lent[use]++;
     return ring;
 }
 
-void tcp_rings_return(struct tcp_rings *r, uint8_t *ring)
+void tcp_rings_return(struct tcp_rings *r, enum tcp_ring_use use, uint8_t *ring)
 {
-    CHECK(r->lent > 0);
+    CHECK(r->lent[use] > 0);
     CHECK((size_t)(ring - r->memory) % r->size == 0);
     mem_copy(ring, &r->free, sizeof(r->free));
     r->free = 1 + (uint32_t)((size_t)(ring - r->memory) / r->size);
-    r->lent--;
+    r->lent[use]--;
 }
 
 void tcp_ring_write(const struct tcp_rings *r, uint8_t *ring, uint32_t at, const uint8_t *from,

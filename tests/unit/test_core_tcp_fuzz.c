@@ -1,9 +1,10 @@
 /*
  * A peer and a program that do what they like with live connections, by seed. Segments are drawn
  * relative to a connection (its windows, edges, ranges, numbers long past or far ahead), between
- * them the program calls whatever it may call, time passes, and the device has no room now and
- * then. Then the peer is silent, the program closes, and every resource must come back; then a
- * peer by the book must be served. The rules are in tcp_watch.h.
+ * them the program calls whatever it may call, time passes, the device has no room now and then,
+ * and in every second life of the stack there are few or small rings. Then the peer is silent, the
+ * program closes, and every resource must come back; then a peer by the book must be served. The
+ * rules are in tcp_watch.h.
  *
  *     test_core_tcp_fuzz [SEGMENTS [SEED]]      that many segments; 500000 by default
  */
@@ -312,6 +313,16 @@ static void pass_time(void)
 
 /* ---- the phases ---- */
 
+/* Rings as the kernel has them, or fewer and smaller ones. */
+static void draw_rings(void)
+{
+    struct stack *s = &watch.x->s;
+    bool few = draw(2);
+
+    tcp_init(&s->tcp, &s->ip, CONNS, few ? 2 + draw(RINGS - 1) : RINGS,
+             few ? TCP_RING_MIN << draw(6) : RING_SIZE, watch.x->buffers);
+}
+
 static void chaos(void)
 {
     struct stack *s = &watch.x->s;
@@ -362,6 +373,10 @@ static void all_is_back(void)
     for (unsigned i = 0; i < CONNS; i++)
         must(s->tcp.conn[i].state == TCPS_CLOSED && !s->tcp.conn[i].owned,
              "a connection was not given back");
+    must(!s->tcp.rings.lent[RING_RECEIVES] && !s->tcp.rings.lent[RING_SENDS],
+         "a ring was not given back");
+    must(!s->tcp.half_open.count && !s->tcp.orphans.count && !s->tcp.time_wait.count,
+         "a list of nothing");
     must(watch.x->lent == 0, "a frame was not given back");
     must(tcp_deadline(&s->tcp) == DEADLINE_NEVER, "a timer of nothing");
 }
@@ -495,6 +510,7 @@ static void whatever_a_peer_and_a_program_do_the_next_peer_is_served(void **stat
         rng_init(&rng, seed, episode);
         snprintf(watch.where, sizeof(watch.where), "seed %llu, episode %llu",
                  (unsigned long long)seed, (unsigned long long)episode);
+        draw_rings();
         chaos();
         if (draw(2))
             close_all();
