@@ -80,6 +80,7 @@ struct tcp_conn {
     enum tcp_state state;
     bool owned;                /* a descriptor refers to it, or will by accept */
     bool passive;              /* came from a LISTEN: MUST-11 */
+    bool hashed;               /* it is in a bucket */
     struct tcp_conn *listener; /* until it is accepted */
     int error;                 /* why it ended; returned to the program */
     int soft_error;            /* last ICMP hint: SHLD-25 */
@@ -93,7 +94,6 @@ struct tcp_conn {
     /* For tcp_table.c. */
     struct tcp_list *list;
     struct tcp_conn *previous, *next;
-    bool hashed;
     uint32_t hash_next; /* 1 + the next number of the bucket, or 0 */
     uint32_t heap_at;   /* 1 + its place in the heap, or 0 */
     uint64_t heap_ns;   /* its key there */
@@ -126,6 +126,7 @@ struct tcp_conn {
     bool resend;               /* the segment at snd_una, once */
     uint8_t resend_reason;     /* enum retransmit_reason */
     bool probe;                /* one byte beyond a closed window */
+    bool keepalive;            /* a question whether the peer is there */
     bool override;             /* as much as the window allows, even a silly one */
     unsigned segments_unacked; /* full segments received since the last ACK sent */
     unsigned quick_acks;       /* the next segments get an ACK each: the peer has lost some */
@@ -138,18 +139,17 @@ struct tcp_conn {
     uint64_t sent_ns;          /* when data was sent last */
     uint64_t first_unacked_ns; /* since when nothing new was acknowledged: R2 */
     unsigned probes;           /* sent in this closed-window period */
+    unsigned keepalives;       /* sent since the peer was heard */
 
     /* Keep-alive: RFC 9293 section 3.8.4. */
     uint64_t keepalive_ns; /* 0: off */
     uint64_t heard_ns;     /* when the peer's last acceptable segment came */
-    unsigned keepalives;   /* sent since then */
-    bool keepalive;        /* one is due */
 
     struct tcp_congestion cc;
 
     /* RFC 5961 section 7. */
-    uint64_t challenge_ns; /* start of the period */
-    unsigned challenges;
+    unsigned challenges;   /* in this period */
+    uint64_t challenge_ns; /* its start */
 
     /* DEADLINE_NEVER: off. */
     uint64_t rto_at_ns, persist_at_ns, delack_at_ns, linger_at_ns, keepalive_at_ns;

@@ -4,6 +4,9 @@
 #include "../base/minmax.h"
 #include "tcp_internal.h"
 
+/* An idle connection costs its block, and its part of the sets, the hash and the heap. */
+_Static_assert(TCP_MEMORY(4096, 0, 0) <= 4096 * 512, "at most 512 bytes for each connection");
+
 /* ---- lists, oldest first ---- */
 
 /* Half-open children; children that wait for accept; TIME-WAIT; closed by the program and not ended
