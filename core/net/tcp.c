@@ -220,7 +220,7 @@ int tcp_listen(struct tcp_conn *c, unsigned backlog)
 {
     if (c->state != TCPS_CLOSED || !c->local_port)
         return ERR_INVAL;
-    c->backlog = max_u32(1, min_u32(backlog, TCP_BACKLOG_MAX));
+    c->backlog = max_u32(1, min_u32(backlog, c->tcp->count / 2));
     tcp_move(c, TCPS_LISTEN);
     return 0;
 }

@@ -49,9 +49,8 @@ enum {
     TCP_RING_MIN = 2048,
     TCP_RING_MAX = 65536,
     TCP_WINDOW_MAX = 65535, /* without window scaling */
-    TCP_BACKLOG_MAX = 8,
-    TCP_DEFAULT_MSS = 536, /* MUST-15 */
-    TCP_QUICK_ACKS = 64,   /* about a window of segments */
+    TCP_DEFAULT_MSS = 536,  /* MUST-15 */
+    TCP_QUICK_ACKS = 64,    /* about a window of segments */
 };
 
 #define TCP_RTO_INITIAL_NS     (1 * NS_PER_S)    /* RFC 6298 (2.1) */
@@ -220,7 +219,7 @@ int tcp_open(struct tcp *t, struct tcp_conn **out);
 /* 0, ERR_INUSE, ERR_INVAL. Port 0 picks one. */
 int tcp_bind(struct tcp_conn *c, uint16_t port);
 
-/* 0, ERR_INVAL. `backlog` is cut to 1..TCP_BACKLOG_MAX. */
+/* 0, ERR_INVAL. `backlog` is cut to 1..half of the table. */
 int tcp_listen(struct tcp_conn *c, unsigned backlog);
 
 /* Start to connect (the end of the poll sends the SYN): 0, ERR_ADDR, ERR_UNREACH, ERR_ISCONN,

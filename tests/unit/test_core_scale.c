@@ -129,7 +129,7 @@ static void set_up(uint32_t conns, uint32_t client_rings, uint32_t server_rings)
     host_init(&server, &client, SERVER_ADDR, conns + 2, server_rings);
     assert_int_equal(tcp_open(&server.stack.tcp, &listener), 0);
     assert_int_equal(tcp_bind(listener, PORT), 0);
-    assert_int_equal(tcp_listen(listener, TCP_BACKLOG_MAX), 0);
+    assert_int_equal(tcp_listen(listener, 16), 0);
 }
 
 static void tear_down(void)
