@@ -12,6 +12,7 @@ void stack_init(struct stack *s, const struct stack_config *config, uint64_t now
     struct netdev *netdev = config->netdev;
     uint8_t *at = config->memory;
 
+    CHECK(!netdev->ip_only || !config->uses_dhcp); /* DHCP needs a MAC */
     net_set_up(&s->net, p, now_ns);
     s->netdev = netdev;
     s->link = netdev->link;
