@@ -189,8 +189,8 @@ static bool port_free(const struct tcp *t, uint32_t addr, uint16_t port, uint16_
     return own != port && !tcp_hash_find(t, 0, 0, own) && !tcp_hash_find(t, addr, port, own);
 }
 
-/* RFC 6056 section 3.3.3: a keyed hash of the peer's endpoint plus a counter. Without an endpoint a
- * port that has no connection at all; 0: none is free. */
+/* RFC 6056 section 3.3.3: a keyed hash of the peer's endpoint plus a counter. Without an endpoint
+ * one that no program has; 0: none is free. */
 static uint16_t pick_port(struct tcp *t, uint32_t addr, uint16_t port)
 {
     uint64_t far[2] = {addr, port};
@@ -218,7 +218,7 @@ int tcp_bind(struct tcp_conn *c, uint16_t port)
 
 int tcp_listen(struct tcp_conn *c, unsigned backlog)
 {
-    if (c->state != TCPS_CLOSED || !c->local_port)
+    if (c->state != TCPS_CLOSED || !c->local_port || c->remote_port)
         return ERR_INVAL;
     c->backlog = max_u32(1, min_u32(backlog, c->tcp->count / 2));
     tcp_move(c, TCPS_LISTEN);
