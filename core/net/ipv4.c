@@ -110,8 +110,10 @@ struct netdev *ipv4_route(const struct ipv4 *ip, uint32_t dst)
 
 bool ipv4_has_route(const struct ipv4 *ip, uint32_t dst)
 {
-    return ipv4_is_own(ip->net, dst) ||
-           (ip->net->addr && (((dst ^ ip->net->addr) & ip->net->mask) == 0 || ip->net->gateway));
+    const struct net *n = ip->net;
+
+    return ipv4_is_own(n, dst) ||
+           (n->addr && (ip->dev->ip_only || n->gateway || ((dst ^ n->addr) & n->mask) == 0));
 }
 
 uint8_t *ipv4_alloc_answer(struct ipv4 *ip, uint32_t dst)
@@ -150,11 +152,11 @@ int ipv4_output(struct ipv4 *ip, uint8_t *frame, uint32_t src, uint32_t dst, uin
 
     CHECK(len <= dev->mtu + (size_t)FRAME_IP);
     header_build(ip, frame, src, dst, protocol, payload_len);
-    if (dev->ip_only) {
+    if (dev->ip_only && ipv4_has_route(ip, dst)) {
         dev->send(dev->ctx, frame, len);
         return 0;
     }
-    if (ipv4_is_broadcast(ip->net, dst)) {
+    if (!dev->ip_only && ipv4_is_broadcast(ip->net, dst)) {
         eth_output(ip->arp->eth, frame, len, link_broadcast, ETH_TYPE_IPV4);
         return 0;
     }

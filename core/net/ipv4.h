@@ -38,7 +38,8 @@ struct verdict ipv4_input(const struct ipv4 *ip, const uint8_t *packet, size_t l
 /* The interface for packets to `dst`: frames for ipv4_output() come from its alloc(). */
 struct netdev *ipv4_route(const struct ipv4 *ip, uint32_t dst);
 
-/* True if there is a next hop to `dst`: this host, its network, or a router. */
+/* True if there is a next hop to `dst`: this host, its network, a router, or what is at the other
+ * end of a link without Ethernet. */
 bool ipv4_has_route(const struct ipv4 *ip, uint32_t dst);
 
 /* A buffer for a reply to `dst`, or NULL: counted as dropped, without a retry. */

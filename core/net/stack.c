@@ -12,6 +12,8 @@ void stack_init(struct stack *s, const struct stack_config *config, uint64_t now
     struct netdev *netdev = config->netdev;
     uint8_t *at = config->memory;
 
+    CHECK(netdev->mtu >= NETDEV_MTU_MIN);
+    CHECK(netdev->mtu <= NETDEV_MTU_MAX);
     CHECK(!netdev->ip_only || !config->uses_dhcp); /* DHCP needs a MAC */
     net_set_up(&s->net, p, now_ns);
     s->netdev = netdev;
@@ -165,6 +167,8 @@ static void packet_without_ethernet(struct stack *s, const uint8_t *frame, size_
 {
     if (len < FRAME_IP)
         conclude(s, verdict_drop(DROP_ETH_RUNT), 0);
+    else if (len > s->netdev->mtu + (size_t)FRAME_IP)
+        conclude(s, verdict_drop(DROP_ETH_GIANT), 0);
     else
         packet_input(s, frame + FRAME_IP, len - FRAME_IP, FROM_WIRE);
 }
