@@ -254,36 +254,16 @@ uint64_t sim_pick(struct sim *s, struct draw_stream *d, uint64_t bound)
 
 /* ---- hash, failure ---- */
 
-/* Most items are short, and most of those two words, for which the compiler knows the length. Long
- * or watched items have a function of their own, so that the short path saves no registers. */
-static __attribute__((noinline)) uint64_t hash_long(const void *bytes, size_t len, uint64_t seed)
-{
-    return XXH3_64bits_withSeed(bytes, len, seed);
-}
-
-static inline void hash_take(struct sim *s, uint64_t word, const void *bytes, size_t len)
-{
-    uint64_t seed = sim_mix(s->hash ^ sim_mix(s->now_ns ^ word));
-
-    s->hashed++;
-    s->hash = len == 16  ? XXH3_64bits_withSeed(bytes, 16, seed)
-              : len < 16 ? XXH3_64bits_withSeed(bytes, len, seed)
-                         : hash_long(bytes, len, seed);
-}
-
-static __attribute__((noinline)) void hash_watched(struct sim *s, const char *kind, uint64_t word,
-                                                   const void *bytes, size_t len)
+void sim_hash_watched(struct sim *s, const char *kind, const void *bytes, size_t len)
 {
     s->hash_watch(s->hash_watch_ctx, s, kind, bytes, len);
-    hash_take(s, word, bytes, len);
 }
 
 void sim_hash_item(struct sim *s, const char *kind, uint64_t word, const void *bytes, size_t len)
 {
     if (s->hash_watch)
-        hash_watched(s, kind, word, bytes, len);
-    else
-        hash_take(s, word, bytes, len);
+        sim_hash_watched(s, kind, bytes, len);
+    sim_hash_add(s, XXH3_64bits_withSeed(bytes, len, sim_mix(s->now_ns ^ word)));
 }
 
 const char *failure_kind_word(enum failure_kind kind)

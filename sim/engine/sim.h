@@ -177,18 +177,39 @@ uint64_t sim_pick(struct sim *s, struct draw_stream *d, uint64_t bound);
 
 /* ---- hash, failure ---- */
 
-/* The part of sim_hash() below that is common to all kinds; `word` is a mix of its letters. */
+/* The parts of the functions below that are common to all kinds; `word` is a mix of its letters. */
 void sim_hash_item(struct sim *s, const char *kind, uint64_t word, const void *bytes, size_t len);
+void sim_hash_watched(struct sim *s, const char *kind, const void *bytes, size_t len);
+
+/* An odd factor: nothing of the items before is lost, and each place in the order has another one.
+ * What is added comes from one item alone: no item's hash waits for that of the one before. */
+static inline void sim_hash_add(struct sim *s, uint64_t item)
+{
+    s->hashed++;
+    s->hash = s->hash * UINT64_C(0x9e3779b97f4a7c15) + item;
+}
+
+static inline uint64_t sim_hash_kind(const char *kind)
+{
+    uint64_t word = 0;
+
+    memcpy(&word, kind, min_u64(strlen(kind), sizeof(word)));
+    return sim_mix(word);
+}
 
 /* Add (now, kind, bytes) to the trace hash. `kind` is a literal: its first eight letters count.
  * Inline, so that they are a constant for the compiler. */
 static inline void sim_hash(struct sim *s, const char *kind, const void *bytes, size_t len)
 {
-    size_t n = strlen(kind);
-    uint64_t word = 0;
+    sim_hash_item(s, kind, sim_hash_kind(kind), bytes, len);
+}
 
-    memcpy(&word, kind, min_u64(n, sizeof(word)));
-    sim_hash_item(s, kind, sim_mix(word), bytes, len);
+/* The same for two words, which most items are. */
+static inline void sim_hash_words(struct sim *s, const char *kind, uint64_t a, uint64_t b)
+{
+    if (s->hash_watch)
+        sim_hash_watched(s, kind, (uint64_t[]){a, b}, 2 * sizeof(a));
+    sim_hash_add(s, sim_mix(sim_mix(sim_mix(s->now_ns ^ sim_hash_kind(kind)) + a) + b));
 }
 
 /* Record a failure; only the first one of a run counts. `oracle` and `site` are copied. `oracle` is

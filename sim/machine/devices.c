@@ -114,9 +114,8 @@ static void host_interrupt(void *ctx)
 static void host_used(void *ctx, uint32_t id, uint32_t written)
 {
     struct machine_device *d = ctx;
-    uint32_t entry[2] = {id, written};
 
-    sim_hash(d->machine->sim, "used", entry, sizeof(entry));
+    sim_hash_words(d->machine->sim, "used", id, written);
 }
 
 /* Rules that QEMU 7.2 does not enforce (docs/qtest.md). */

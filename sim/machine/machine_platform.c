@@ -69,14 +69,12 @@ static uint64_t reg_key(enum reg_space space, uint64_t addr)
 static uint32_t machine_reg_read(void *ctx, enum reg_space space, uint64_t addr, unsigned size)
 {
     struct machine *m = ctx;
-    uint64_t item[2] = {reg_key(space, addr), size};
     uint32_t value;
 
     charge(m, COST_REGISTER_NS);
     if (!machine_devices_read(m, space, addr, size, &value))
         return UINT32_MAX >> (32 - 8 * size);
-    item[1] = value;
-    sim_hash(m->sim, "reg.r", item, sizeof(item));
+    sim_hash_words(m->sim, "reg.r", reg_key(space, addr), value);
     if (m->listener.access)
         m->listener.access(m->listener.ctx, false, space, addr, size, value);
     return value;
@@ -86,10 +84,9 @@ static void machine_reg_write(void *ctx, enum reg_space space, uint64_t addr, un
                               uint32_t value)
 {
     struct machine *m = ctx;
-    uint64_t item[2] = {reg_key(space, addr), value};
 
     charge(m, COST_REGISTER_NS);
-    sim_hash(m->sim, "reg.w", item, sizeof(item));
+    sim_hash_words(m->sim, "reg.w", reg_key(space, addr), value);
     if (m->listener.access)
         m->listener.access(m->listener.ctx, true, space, addr, size, value);
     machine_devices_write(m, space, addr, size, value);

@@ -147,11 +147,119 @@ static void a_violation_is_a_row_of_the_table(void **state)
     sim_free(&sim);
 }
 
+/* ---- the hash ---- */
+
+enum { ITEMS = 24 };
+
+struct item {
+    uint64_t time_ns;
+    uint8_t bytes[300];
+    size_t len; /* 0: the first two words of bytes */
+    bool other_kind;
+};
+
+static uint64_t hash_of(const struct item items[], unsigned count)
+{
+    struct sim sim = {0};
+    uint64_t hash;
+
+    sim_start(&sim, 1);
+    for (unsigned i = 0; i < count; i++) {
+        const struct item *it = &items[i];
+        uint64_t words[2];
+
+        sim.now_ns = it->time_ns;
+        memcpy(words, it->bytes, sizeof(words));
+        if (it->len && it->other_kind)
+            sim_hash(&sim, "other", it->bytes, it->len);
+        else if (it->len)
+            sim_hash(&sim, "kind", it->bytes, it->len);
+        else if (it->other_kind)
+            sim_hash_words(&sim, "other", words[0], words[1]);
+        else
+            sim_hash_words(&sim, "kind", words[0], words[1]);
+    }
+    assert_int_equal(sim.hashed, count);
+    hash = sim.hash;
+    sim_free(&sim);
+    return hash;
+}
+
+/* What differs by one bit, in kind, time or place, or is missing, has another hash. Items alternate
+ * between two words and bytes; in the second pass they are as alike as they can be. */
+static void the_hash_depends_on_every_bit_and_its_place(void **state)
+{
+    static const size_t lengths[] = {1, 7, 8, 9, 16, 17, 40, 128, 129, 240, 241, 300};
+    struct item items[ITEMS] = {0}, changed[ITEMS];
+    uint64_t hash;
+
+    (void)state;
+    for (unsigned alike = 0; alike < 2; alike++) {
+        for (unsigned i = 0; i < ITEMS; i++) {
+            items[i].len = i & 1 ? lengths[i / 2] : 0;
+            items[i].time_ns = alike ? 7 : 1000 * i;
+            for (size_t k = 0; k < sizeof(items[i].bytes); k++)
+                items[i].bytes[k] = alike ? 0 : (uint8_t)(i * 37 + k * 11);
+        }
+        hash = hash_of(items, ITEMS);
+        assert_int_equal(hash, hash_of(items, ITEMS));
+        for (unsigned i = 0; i < ITEMS; i++) {
+            size_t bits = 8 * (items[i].len ? items[i].len : 16);
+
+            memcpy(changed, items, sizeof(items));
+            for (size_t b = 0; b < bits; b++) {
+                changed[i].bytes[b / 8] ^= (uint8_t)(1 << b % 8);
+                assert_int_not_equal(hash, hash_of(changed, ITEMS));
+                changed[i].bytes[b / 8] ^= (uint8_t)(1 << b % 8);
+            }
+            for (unsigned b = 0; b < 64; b++) {
+                changed[i].time_ns ^= UINT64_C(1) << b;
+                assert_int_not_equal(hash, hash_of(changed, ITEMS));
+                changed[i].time_ns ^= UINT64_C(1) << b;
+            }
+            changed[i].other_kind = true;
+            assert_int_not_equal(hash, hash_of(changed, ITEMS));
+            for (unsigned k = i + 1; k < ITEMS; k++) {
+                memcpy(changed, items, sizeof(items));
+                changed[i] = items[k];
+                changed[k] = items[i];
+                if (!alike || items[i].len != items[k].len)
+                    assert_int_not_equal(hash, hash_of(changed, ITEMS));
+            }
+            memcpy(changed, items, sizeof(items));
+            memmove(&changed[i], &changed[i + 1], (ITEMS - 1 - i) * sizeof(changed[0]));
+            assert_int_not_equal(hash, hash_of(changed, ITEMS - 1));
+        }
+    }
+}
+
+/* The two words of an item are not each other's, whatever they and its time are. */
+static void two_words_and_a_time_have_their_places(void **state)
+{
+    uint64_t hashes[6 * 6 * 6];
+    unsigned count = 0;
+
+    (void)state;
+    for (uint64_t time = 0; time < 6; time++)
+        for (uint64_t a = 0; a < 6; a++)
+            for (uint64_t b = 0; b < 6; b++) {
+                struct item it = {.time_ns = time};
+
+                memcpy(it.bytes, (uint64_t[]){a, b}, 2 * sizeof(a));
+                hashes[count++] = hash_of(&it, 1);
+            }
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned k = 0; k < i; k++)
+            assert_int_not_equal(hashes[i], hashes[k]);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_and_timers_come_in_order),
         cmocka_unit_test(a_violation_is_a_row_of_the_table),
+        cmocka_unit_test(the_hash_depends_on_every_bit_and_its_place),
+        cmocka_unit_test(two_words_and_a_time_have_their_places),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
