@@ -182,11 +182,25 @@ static bool port_taken(const struct tcp *t, uint16_t port)
     return false;
 }
 
+/* Has this port a connection to there? Over lo the other end may be known by another address of
+ * ours, and its connection is not found by that. */
+static bool pair_taken(const struct tcp *t, uint32_t addr, uint16_t port, uint16_t own)
+{
+    const struct tcp_conn *end;
+
+    if (tcp_hash_find(t, addr, port, own))
+        return true;
+    if (!ipv4_is_loopback(addr))
+        return false;
+    end = tcp_hash_find(t, IPV4_LOOPBACK, own, port);
+    return end && end->local_addr != addr;
+}
+
 /* May a connection to there have this port? Not one that is bound; never the peer's own port, which
  * over lo could be this socket. */
 static bool port_free(const struct tcp *t, uint32_t addr, uint16_t port, uint16_t own)
 {
-    return own != port && !tcp_hash_find(t, 0, 0, own) && !tcp_hash_find(t, addr, port, own);
+    return own != port && !tcp_hash_find(t, 0, 0, own) && !pair_taken(t, addr, port, own);
 }
 
 /* RFC 6056 section 3.3.3: a keyed hash of the peer's endpoint plus a counter. Without an endpoint
@@ -239,7 +253,7 @@ int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port)
     if (!ipv4_has_route(t->ip, addr))
         return ERR_UNREACH;
     own = c->local_port ? c->local_port : pick_port(t, addr, port);
-    if (!own || tcp_hash_find(t, addr, port, own))
+    if (!own || pair_taken(t, addr, port, own))
         return ERR_INUSE;
     tcp_hash_remove(c);
     c->local_addr = ipv4_source(t->net, addr);

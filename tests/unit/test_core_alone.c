@@ -302,6 +302,33 @@ static void every_port_to_an_endpoint_is_used_before_none_is_free(void **state)
     free(memory);
 }
 
+/* 127.0.0.2 and 127.0.0.3 are one host, which knows the other end by 127.0.0.1 and its port. */
+static void over_lo_a_port_has_one_connection_to_a_port(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *listener, *c, *child;
+
+    at_ms(x, 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &listener), 0);
+    assert_int_equal(tcp_bind(listener, 7), 0);
+    assert_int_equal(tcp_listen(listener, 2), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
+    assert_int_equal(tcp_bind(c, 5000), 0);
+    assert_int_equal(tcp_connect(c, IPV4(127, 0, 0, 2), 7), 0);
+    for (uint64_t ms = 0; ms < 10; ms++)
+        run_at_ms(x, ms);
+    assert_int_equal(tcp_accept(listener, &child), 0);
+    tcp_close(c); /* the port is free, but not that end of the child */
+
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
+    assert_int_equal(tcp_bind(c, 5000), 0);
+    assert_int_equal(tcp_connect(c, IPV4(127, 0, 0, 3), 7), ERR_INUSE);
+    assert_int_equal(tcp_connect(c, IPV4(127, 0, 0, 3), 8), 0);
+    tcp_close(c);
+    tcp_close(child);
+    tcp_close(listener);
+}
+
 /* ---- the end ---- */
 
 static void what_has_ended_cannot_listen(void **state)
@@ -398,6 +425,7 @@ int main(void)
                                         setup_two_rings, stack_teardown),
         ETHERNET(a_port_is_chosen_once_and_not_twice),
         ETHERNET(every_port_to_an_endpoint_is_used_before_none_is_free),
+        ETHERNET(over_lo_a_port_has_one_connection_to_a_port),
         ETHERNET(what_has_ended_cannot_listen),
         ETHERNET(a_reset_ends_a_connection_in_each_state),
     };
