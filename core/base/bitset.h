@@ -18,7 +18,8 @@ struct bitset {
 /* The uint64_t that a set of the numbers 0..size-1 needs. */
 #define BITSET_WORDS(size) (((size_t)(size) + 63) / 64 + ((size_t)(size) + 4095) / 4096)
 
-/* An empty set, in memory that need not be cleared. */
+/* An empty set of numbers below `size`, in BITSET_WORDS(size) of memory that need not be cleared.
+ */
 static inline void bitset_init(struct bitset *s, uint64_t *memory, uint32_t size)
 {
     s->words = (size + 63) / 64;

@@ -21,10 +21,12 @@ struct eth_payload {
     size_t len;
 };
 
+/* A received frame for this host: accepted, and *out. */
 struct verdict eth_input(const struct eth *e, const uint8_t *frame, size_t len,
                          struct eth_payload *out);
 
-/* Fill the Ethernet header except for the destination; pad; send. Given. */
+/* Fill in the header of a frame of `len` bytes with it, whose payload is in place; pad; send.
+ * Given. */
 void eth_output(struct eth *e, uint8_t *frame, size_t len, const uint8_t dst[6], uint16_t type);
 
 #endif

@@ -33,6 +33,7 @@ struct icmp_message {
     struct icmp_error error; /* ICMP_FOR_SENDER */
 };
 
+/* A received message: accepted, and *out says for whom. */
 struct verdict icmp_input(const struct icmpv4 *m, const struct ipv4_packet *p,
                           struct icmp_message *out);
 

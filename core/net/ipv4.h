@@ -32,6 +32,7 @@ struct ipv4_packet {
 /* How a packet was received: in a frame to this host only, in one to several hosts, over lo. */
 enum ipv4_way { FROM_WIRE, FROM_WIRE_GROUP, FROM_LOOPBACK };
 
+/* A received packet for this host: accepted, and *out. */
 struct verdict ipv4_input(const struct ipv4 *ip, const uint8_t *packet, size_t len,
                           enum ipv4_way way, struct ipv4_packet *out);
 

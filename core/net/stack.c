@@ -12,6 +12,7 @@ void stack_init(struct stack *s, const struct stack_config *config, uint64_t now
     struct netdev *netdev = config->netdev;
     uint8_t *at = config->memory;
 
+    CHECK((uintptr_t)at % 8 == 0);
     CHECK(netdev->mtu >= NETDEV_MTU_MIN);
     CHECK(netdev->mtu <= NETDEV_MTU_MAX);
     CHECK(!netdev->ip_only || !config->uses_dhcp); /* DHCP needs a MAC */

@@ -51,7 +51,7 @@ struct stack_config {
     struct netdev *netdev;
     bool uses_dhcp; /* needs Ethernet; else the address is that of stack_set_address() */
     uint32_t connections, rings, ring_size; /* of TCP: tcp_init() */
-    void *memory; /* STACK_MEMORY() of them, 64-byte aligned, not cleared; stays in use */
+    void *memory; /* STACK_MEMORY() of them, 8-byte aligned, not cleared; stays in use */
 };
 
 void stack_init(struct stack *s, const struct stack_config *config, uint64_t now_ns);
@@ -76,7 +76,7 @@ bool stack_settled(const struct stack *s);
 /* True when no socket is open, as must be when no program is left. */
 bool stack_unused(const struct stack *s);
 
-/* A new address, or none (0): connections of the old one end with ERR_NETDOWN. */
+/* A new address, or none (all 0): connections of the old one end with ERR_NETDOWN. */
 void stack_set_address(struct stack *s, uint32_t addr, uint32_t mask, uint32_t gateway,
                        uint32_t dns);
 

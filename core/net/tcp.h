@@ -187,12 +187,18 @@ struct tcp {
 void tcp_init(struct tcp *t, struct ipv4 *ip, uint32_t connections, uint32_t rings,
               uint32_t ring_size, void *memory);
 
+/* Run the timers that have expired by net->now_ns; tcp_output_all() sends what they ask for. */
 void tcp_poll(struct tcp *t);
+
+/* When the next one expires, now if something is due, or DEADLINE_NEVER. */
 uint64_t tcp_deadline(const struct tcp *t);
+
+/* True when there is no connection. */
 bool tcp_idle(const struct tcp *t);
 
 /* The same, but those in TIME-WAIT are ignored. */
 bool tcp_settled(const struct tcp *t);
+
 /* End every connection whose own address is `addr`. */
 void tcp_abort_from(struct tcp *t, uint32_t addr, int error);
 
@@ -242,20 +248,21 @@ int tcp_readable(struct tcp_conn *c, const uint8_t **at);
 void tcp_consume(struct tcp_conn *c, size_t len);
 
 /* Contiguous room to write: its size and *at; ERR_AGAIN, or an error. tcp_commit() adds the bytes
- * written there to the stream, perhaps none. */
+ * written there to the stream, and must follow, if only with 0: until then a ring is lent. */
 int tcp_writable(struct tcp_conn *c, uint8_t **at);
 void tcp_commit(struct tcp_conn *c, size_t len);
 
 /* No more writing: 0, ERR_NOTCONN. */
 int tcp_shutdown(struct tcp_conn *c);
 
-/* Close by the program, which has it no more. Unread data makes it a reset: SHLD-3. */
+/* Close by the program, which has it no more: `c` is free, or ends by itself. Unread data makes it
+ * a reset: SHLD-3. */
 void tcp_close(struct tcp_conn *c);
 
 /* The same at once, with a reset: ABORT of RFC 9293 section 3.10.5. */
 void tcp_reset(struct tcp_conn *c);
 
-/* READY_IN, READY_OUT, READY_ERR as of now. */
+/* READY_IN, READY_OUT, READY_ERR (core/interface/syscall.h) as of now. */
 unsigned tcp_ready(struct tcp_conn *c);
 
 #endif

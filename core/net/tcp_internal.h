@@ -1,6 +1,6 @@
 /*
- * Shared by the files of TCP: tcp.c (lifetime of a connection, sockets), tcp_timer.c, tcp_input.c,
- * tcp_listen.c, tcp_output.c.
+ * Shared by the files of TCP: tcp.c (lifetime of a connection, sockets), tcp_segment.c (what is in
+ * a packet), tcp_input.c, tcp_listen.c, tcp_timer.c, tcp_output.c, tcp_invariants.c.
  */
 #ifndef DRYWIRE_TCP_INTERNAL_H
 #define DRYWIRE_TCP_INTERNAL_H

@@ -31,7 +31,8 @@ bool tcp_rings_available(const struct tcp_rings *r, enum tcp_ring_use use);
 uint8_t *tcp_rings_lend(struct tcp_rings *r, enum tcp_ring_use use);
 void tcp_rings_return(struct tcp_rings *r, enum tcp_ring_use use, uint8_t *ring);
 
-/* Copy to or from a ring; `at`: the offset, of which only the part below the size counts. */
+/* Copy up to `size` bytes to or from a ring; `at`: the offset, of which only the part below the
+ * size counts. */
 void tcp_ring_write(const struct tcp_rings *r, uint8_t *ring, uint32_t at, const uint8_t *from,
                     uint32_t len);
 void tcp_ring_read(const struct tcp_rings *r, const uint8_t *ring, uint32_t at, uint8_t *to,

@@ -15,6 +15,7 @@ struct udp_datagram {
     bool looped; /* sent by this host over loopback */
 };
 
+/* A received datagram, its length and checksum checked: accepted, and *out. */
 struct verdict udp_input(const struct ipv4_packet *p, struct udp_datagram *out);
 
 /* Send a datagram whose payload of `len` bytes is in place in the frame; given. 0, ERR_UNREACH. */
