@@ -148,8 +148,9 @@ parity: ## do the simulator and QEMU agree? (docs/parity.md)
 
 .PHONY: bench
 bench: ## measure speed; writes $(O)/bench.json
-	$(Q)sh tools/setup.sh test
-	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/bench $(O)/drywire $(O)/x86_64/bench.elf $(O)/rv64/bench.elf
+	$(Q)sh tools/setup.sh bench
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/bench $(O)/drywire $(O)/x86_64/bench.elf $(O)/rv64/bench.elf \
+	    stacks
 	$(Q)$(MAKE) --no-print-directory $(PARALLEL) O=$(O)/asan SANITIZE=address,undefined $(O)/asan/bench
 	$(Q)sh tools/bench.sh $(O)
 
@@ -237,6 +238,27 @@ $(O)/qtest: $(QTEST_O)
 $(O)/record: $(CORE_O) $(O)/user.o $(SIM_O) $(RECORD_O)
 	@echo "  link    $@"
 	$(Q)$(CC) $(BASE) -o $@ $^ $(LIBS)
+
+# core/net beside lwIP (tools/bench_stacks.py), as docs/embedding.md compiles it: at -O2.
+EMBEDDED := $(filter-out %_invariants.c core/net/socket.c,$(wildcard core/net/*.c)) \
+            $(addprefix core/base/,bitset.c checksum.c rng.c)
+STACK_FLAGS = $(BASE) -O2 -D_GNU_SOURCE -I. -fPIC -fvisibility=hidden
+STACKS := core.so $(if $(wildcard /usr/include/lwip/lwip/init.h),lwip.so)
+
+.PHONY: stacks
+stacks: $(O)/stacks/rig $(STACKS:%=$(O)/stacks/%)
+
+$(O)/stacks/%: tests/bench/end.h $(O)/flags
+	@echo "  bench   $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(STACK_FLAGS) $(FLAGS) -o $@ $(filter %.c,$^) $(LINKED)
+
+$(O)/stacks/rig: tests/bench/rig.c
+$(O)/stacks/core.so: FLAGS := -shared -DDRYWIRE_METAL
+$(O)/stacks/core.so: tests/bench/end_core.c $(EMBEDDED) $(wildcard core/*/*.h)
+$(O)/stacks/lwip.so: FLAGS := -shared -isystem /usr/include/lwip
+$(O)/stacks/lwip.so: LINKED := -llwip
+$(O)/stacks/lwip.so: tests/bench/end_lwip.c
 
 # An external guest: it uses nothing of drywire but two headers.
 $(O)/guest_ping.so: tests/guests/ping.c sim/machine/guest.h core/port/platform.h $(O)/flags

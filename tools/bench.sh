@@ -8,6 +8,7 @@ O=$1
     "$O/bench" report | sed -e '/^memory/d'
     "$O/asan/bench" native | sed -e 's/^native/asan/' -e '/^memory/d'
     /usr/bin/python3 tools/bench_files.py "$O"
+    /usr/bin/python3 tools/bench_stacks.py "$O"
     /usr/bin/python3 tools/bench_qemu.py "$O"
 } | awk '
     BEGIN {

@@ -1,11 +1,12 @@
 #!/bin/sh
 # What drywire needs from the system. As root on Debian, what is missing is installed; otherwise the
-# exact line is printed. Usage: tools/setup.sh sim|test|lint|need|doctor
+# exact line is printed. Usage: tools/setup.sh sim|test|lint|bench|need|doctor
 #
 #   sim     a compiler, make and xxhash; libslirp is optional
 #   test    besides: pytest, cmocka, libfdt, gcovr, gdb, tshark, strace, a browser, a second compiler,
 #           an aarch64 compiler, QEMU for x86_64 and rv64 with their firmware, a compiler for rv64
 #   lint    what `make lint` and `make fmt` call
+#   bench   as test, and: valgrind; lwIP, with which the core is compared, is optional
 #   need    as sim, but nothing is installed
 #   doctor  every package, present or missing
 #
@@ -51,8 +52,12 @@ survey() {
         check needed libxxhash-dev header xxhash.h
         check optional libslirp-dev header libslirp.h -I/usr/include/slirp
     fi
-    case $want in test|lint|doctor) check needed git has git ;; esac
-    case $want in test|doctor)
+    case $want in test|lint|bench|doctor) check needed git has git ;; esac
+    case $want in bench|doctor)
+        check needed valgrind has valgrind
+        check optional liblwip-dev header lwip/init.h -I/usr/include/lwip
+    esac
+    case $want in test|bench|doctor)
         check needed python3-pytest quiet /usr/bin/python3 -I -m pytest --version
         check needed python3-pytest-xdist quiet /usr/bin/python3 -I -c "import xdist"
         check needed libcmocka-dev header cmocka.h
@@ -121,5 +126,5 @@ if [ -n "$need" ]; then
     exit 125
 fi
 [ -z "$optional" ] || [ "$want" = need ] ||
-    echo "drywire: without$optional some scenarios are skipped; as root:  $by_hand$optional" >&2
+    echo "drywire: without$optional some scenarios or rows are skipped; as root:  $by_hand$optional" >&2
 exit 0
