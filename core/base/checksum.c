@@ -1,62 +1,92 @@
 /*
- * The Internet checksum in portable C: 64-bit words, carries added back at once, two independent
- * chains so that the processor can overlap them. The one's complement sum does not depend on byte
- * order, so words are added in memory order (RFC 1071 section 2).
+ * The Internet checksum in portable C: 64-bit words, carries added back at once. The one's
+ * complement sum does not depend on byte order, so words are added in memory order (RFC 1071
+ * section 2).
  */
 #include "checksum.h"
 #include "mem.h"
 
-static uint64_t add_carry(uint64_t sum, uint64_t word)
+/* The last bytes, fewer than 8: those that are missing count as 0. */
+static uint64_t load_rest(const uint8_t *p, size_t len)
 {
-    sum += word;
-    return sum + (sum < word);
+    uint64_t word = 0;
+    uint32_t four;
+    uint16_t two;
+
+    if (len & 1)
+        word = p[len - 1];
+    if (len & 2) {
+        mem_copy(&two, p + (len & 4), 2);
+        word = word << 16 | two;
+    }
+    if (len & 4) {
+        mem_copy(&four, p, 4);
+        word = word << 32 | four;
+    }
+    return word;
 }
+
+enum { BLOCK = 128 };
+
+#if defined(__x86_64__) || defined(__aarch64__)
+
+/* Add with carry: two words are one 128-bit number, whose carries are counted. */
+__extension__ typedef unsigned __int128 wide;
+
+static void add_pair(wide *sum, uint64_t *carries, const uint8_t *p)
+{
+    wide pair;
+
+    mem_copy(&pair, p, sizeof(pair));
+    *carries += __builtin_add_overflow(*sum, pair, sum);
+}
+
+static uint64_t add_blocks(uint64_t start, const uint8_t *p, size_t len)
+{
+    wide sum = start;
+    uint64_t carries = 0;
+
+    for (; len >= BLOCK; len -= BLOCK, p += BLOCK) {
+        add_pair(&sum, &carries, p);
+        add_pair(&sum, &carries, p + 16);
+        add_pair(&sum, &carries, p + 32);
+        add_pair(&sum, &carries, p + 48);
+        add_pair(&sum, &carries, p + 64);
+        add_pair(&sum, &carries, p + 80);
+        add_pair(&sum, &carries, p + 96);
+        add_pair(&sum, &carries, p + 112);
+    }
+    return checksum_carry(checksum_carry((uint64_t)sum, (uint64_t)(sum >> 64)), carries);
+}
+
+#else
+
+/* Without: four sums, so that the processor can overlap them. */
+static uint64_t add_blocks(uint64_t sum, const uint8_t *p, size_t len)
+{
+    uint64_t b = 0, c = 0, d = 0;
+
+    for (len -= len % BLOCK; len; len -= 32, p += 32) {
+        sum = checksum_carry(sum, checksum_load(p));
+        b = checksum_carry(b, checksum_load(p + 8));
+        c = checksum_carry(c, checksum_load(p + 16));
+        d = checksum_carry(d, checksum_load(p + 24));
+    }
+    return checksum_carry(checksum_carry(sum, b), checksum_carry(c, d));
+}
+
+#endif
 
 uint64_t checksum_add(uint64_t sum, const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
-    uint64_t other = 0, a, b;
 
-    for (; len >= 32; len -= 32, p += 32) {
-        mem_copy(&a, p, 8);
-        mem_copy(&b, p + 8, 8);
-        sum = add_carry(sum, a);
-        other = add_carry(other, b);
-        mem_copy(&a, p + 16, 8);
-        mem_copy(&b, p + 24, 8);
-        sum = add_carry(sum, a);
-        other = add_carry(other, b);
+    if (len >= BLOCK) {
+        sum = add_blocks(sum, p, len);
+        p += len - len % BLOCK;
+        len %= BLOCK;
     }
-    sum = add_carry(sum, other);
-    for (; len >= 8; len -= 8, p += 8) {
-        mem_copy(&a, p, 8);
-        sum = add_carry(sum, a);
-    }
-    a = 0;
-    for (size_t i = 0; i < len; i++)
-        a |= (uint64_t)p[i] << (8 * i);
-    return add_carry(sum, a);
-}
-
-be16 checksum_finish(uint64_t sum)
-{
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = ~sum;
-
-    /* The sum was taken over little-endian loads: its low byte is the first in memory. */
-    return (be16){{(uint8_t)sum, (uint8_t)(sum >> 8)}};
-}
-
-uint64_t checksum_pseudo(uint32_t src, uint32_t dst, uint8_t protocol, size_t len)
-{
-    struct {
-        be32 src, dst;
-        uint8_t zero, protocol;
-        be16 len;
-    } header = {be32_of(src), be32_of(dst), 0, protocol, be16_of((uint16_t)len)};
-
-    return checksum_add(0, &header, sizeof(header));
+    for (; len >= 8; len -= 8, p += 8)
+        sum = checksum_carry(sum, checksum_load(p));
+    return checksum_carry(sum, load_rest(p, len));
 }

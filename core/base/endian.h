@@ -32,7 +32,11 @@ static inline uint16_t be16_get(be16 v)
 
 static inline be16 be16_of(uint16_t n)
 {
-    return (be16){{(uint8_t)(n >> 8), (uint8_t)n}};
+    be16 v;
+
+    n = __builtin_bswap16(n);
+    __builtin_memcpy(v.byte, &n, sizeof(n));
+    return v;
 }
 
 static inline uint32_t be32_get(be32 v)
@@ -43,7 +47,11 @@ static inline uint32_t be32_get(be32 v)
 
 static inline be32 be32_of(uint32_t n)
 {
-    return (be32){{(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}};
+    be32 v;
+
+    n = __builtin_bswap32(n);
+    __builtin_memcpy(v.byte, &n, sizeof(n));
+    return v;
 }
 
 typedef struct {
