@@ -20,12 +20,10 @@ static inline bool ipv4_is_loopback(uint32_t addr)
     return addr >> 24 == 127;
 }
 
-/* All hosts of the link, or of our network; a network of one or two hosts has none: RFC 3021. */
+/* All hosts of the link, or of our network. */
 static inline bool ipv4_is_broadcast(const struct net *n, uint32_t addr)
 {
-    if (addr == IPV4_BROADCAST)
-        return true;
-    return n->addr && ~n->mask > 1 && (addr == (n->addr | ~n->mask) || addr == (n->addr & n->mask));
+    return addr == IPV4_BROADCAST || addr == n->broadcast[0] || addr == n->broadcast[1];
 }
 
 /* True if a program can send to this address: one host, or this host. */

@@ -26,7 +26,7 @@ void arp_init(struct arp *a, struct eth *eth)
 
 static struct arp_entry *arp_find(struct arp *a, uint32_t addr)
 {
-    for (unsigned i = 0; i < ARP_ENTRIES; i++)
+    for (unsigned i = 0; i < a->count; i++)
         if (a->entry[i].state != ARP_FREE && a->entry[i].addr == addr)
             return &a->entry[i];
     return 0;
@@ -67,6 +67,7 @@ static struct arp_entry *arp_make(struct arp *a, uint32_t addr)
     }
     CHECK(best);
     entry_free(a, best);
+    a->count = max_u32(a->count, (uint32_t)(best - a->entry) + 1);
     best->addr = addr;
     best->used_ns = a->net->now_ns;
     return best;
@@ -74,9 +75,10 @@ static struct arp_entry *arp_make(struct arp *a, uint32_t addr)
 
 void arp_flush(struct arp *a)
 {
-    for (unsigned i = 0; i < ARP_ENTRIES; i++)
+    for (unsigned i = 0; i < a->count; i++)
         if (a->entry[i].state != ARP_FREE)
             entry_free(a, &a->entry[i]);
+    a->count = 0;
 }
 
 static void arp_send(struct arp *a, uint16_t op, const uint8_t dst[6], const uint8_t tha[6],
@@ -296,7 +298,7 @@ static void entry_poll(struct arp *a, struct arp_entry *e)
 
 void arp_poll(struct arp *a)
 {
-    for (unsigned i = 0; i < ARP_ENTRIES; i++)
+    for (unsigned i = 0; i < a->count; i++)
         if (a->entry[i].state != ARP_FREE)
             entry_poll(a, &a->entry[i]);
 }
@@ -305,7 +307,7 @@ uint64_t arp_deadline(const struct arp *a)
 {
     uint64_t at = DEADLINE_NEVER;
 
-    for (unsigned i = 0; i < ARP_ENTRIES; i++)
+    for (unsigned i = 0; i < a->count; i++)
         if (a->entry[i].state != ARP_FREE)
             at = min_u64(at, entry_deadline(&a->entry[i]));
     return at;
@@ -313,7 +315,7 @@ uint64_t arp_deadline(const struct arp *a)
 
 bool arp_asking(const struct arp *a)
 {
-    for (unsigned i = 0; i < ARP_ENTRIES; i++)
+    for (unsigned i = 0; i < a->count; i++)
         if (a->entry[i].state == ARP_INCOMPLETE)
             return true;
     return false;

@@ -37,6 +37,7 @@ struct arp {
     struct net *net;
     struct eth *eth;
     struct arp_entry entry[ARP_ENTRIES];
+    unsigned count;       /* entries from this one on are free */
     uint64_t defended_ns; /* when our own address was last defended */
 };
 

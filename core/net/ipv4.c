@@ -45,7 +45,8 @@ static enum drop_reason header_check(const uint8_t *packet, size_t len, struct i
     total = be16_get(ip->total_len);
     if (total < header_len || total > len)
         return DROP_IP_TOTAL_LEN;
-    if (!checksum_good(checksum_add(0, packet, header_len)))
+    if (!checksum_good(header_len == sizeof(*ip) ? checksum_20(packet)
+                                                 : checksum_add(0, packet, header_len)))
         return DROP_IP_CHECKSUM;
     *out = (struct ipv4_packet){
         .header = packet,
@@ -141,7 +142,7 @@ static void header_build(struct ipv4 *ip, uint8_t *frame, uint32_t src, uint32_t
         .src = be32_of(src),
         .dst = be32_of(dst),
     };
-    h->checksum = checksum_finish(checksum_add(0, h, sizeof(*h)));
+    h->checksum = checksum_finish(checksum_20(h));
 }
 
 int ipv4_output(struct ipv4 *ip, uint8_t *frame, uint32_t src, uint32_t dst, uint8_t protocol,

@@ -18,6 +18,7 @@ struct net {
     struct rng rng;
     uint64_t key[2];                   /* of what outsiders must not guess: RFC 6528, RFC 6056 */
     uint32_t addr, mask, gateway, dns; /* host order; addr 0: no address */
+    uint32_t broadcast[2];             /* of our network: net_set_address() */
 
     uint64_t drops[DROP_COUNT];
     uint64_t drops_total;
@@ -25,6 +26,9 @@ struct net {
 
 /* Random numbers, and the key, from the entropy of the platform; no address. */
 void net_set_up(struct net *n, const struct platform *p, uint64_t now_ns);
+
+/* The address of this host, or none (0). */
+void net_set_address(struct net *n, uint32_t addr, uint32_t mask, uint32_t gateway, uint32_t dns);
 
 /* Something is dropped: it is counted and traced. Layers call it for what they send or keep; for
  * what they receive, their verdict says it. */

@@ -66,10 +66,7 @@ void stack_set_address(struct stack *s, uint32_t addr, uint32_t mask, uint32_t g
         tcp_abort_from(&s->tcp, s->net.addr, ERR_NETDOWN);
         arp_flush(&s->arp);
     }
-    s->net.addr = addr;
-    s->net.mask = mask;
-    s->net.gateway = gateway;
-    s->net.dns = dns;
+    net_set_address(&s->net, addr, mask, gateway, dns);
 }
 
 /* The address of the host is that of the lease. */
@@ -160,7 +157,8 @@ static void packet_input(struct stack *s, const uint8_t *packet, size_t len, enu
 
     if (verdict_accepted(v))
         v = transport_up(s, &p);
-    conclude(s, v, &p);
+    if (!verdict_accepted(v) || v.answer != ANSWER_NONE)
+        conclude(s, v, &p);
     follow_lease(s);
 }
 

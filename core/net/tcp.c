@@ -547,8 +547,10 @@ void tcp_output_all(struct tcp *t)
     for (uint32_t i = 0; bitset_next(&t->due, i, &i); i++) {
         struct tcp_conn *c = &t->conn[i];
 
-        if (!tcp_output(c))
+        if (!tcp_output(c)) {
             bitset_add(&t->blocked, i);
+            t->any_blocked = true;
+        }
         tcp_deadline_changed(c);
         bitset_remove(&t->due, i);
         INVARIANTS(tcp_invariants(c));

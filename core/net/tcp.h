@@ -164,7 +164,8 @@ struct tcp {
     uint32_t count;
     struct tcp_rings rings;
     struct bitset free, due, blocked; /* blocked: the device had no room */
-    uint32_t *bucket, bucket_mask;    /* 1 + the first number, or 0 */
+    bool any_blocked;
+    uint32_t *bucket, bucket_mask; /* 1 + the first number, or 0 */
     uint64_t hash_key[2];
     uint32_t *heap, heap_count;
     struct tcp_list half_open, orphans, time_wait; /* oldest first */

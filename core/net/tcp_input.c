@@ -291,7 +291,7 @@ static void store_new(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint
 
     CHECK(seq_le(c->rcv_nxt, seq));
     CHECK(seq_le(end, c->rcv_adv));
-    while (tcp_reassembly_missing(&c->ooo, &at, end, &stop)) {
+    while (seq_lt(at, end) && tcp_reassembly_missing(&c->ooo, &at, end, &stop)) {
         tcp_ring_write(&c->tcp->rings, c->rcv_ring, at - c->rcv_base, data + (at - seq), stop - at);
         at = stop;
     }
@@ -415,35 +415,58 @@ static void fin_check(struct tcp_conn *c)
 
 /* ---- 3.10.7.4 as a whole ---- */
 
-/* Longer than a screen because it is the numbered list of the specification. */
-static struct verdict input_synchronised(struct tcp_conn *c, struct tcp_segment *g)
+/* Most segments: what comes next, within an open window. The first four steps and trim() would say
+ * nothing of it. */
+static bool is_next(const struct tcp_conn *c, const struct tcp_segment *g)
 {
-    struct verdict v;
-    uint32_t fin_at;
+    uint32_t wnd = c->rcv_adv - c->rcv_nxt;
 
-    /* First, the sequence number. A RST has its own, stricter rules. */
-    if (g->flags & TCP_RST)
-        return input_reset(c, g); /* second */
+    return g->seq == c->rcv_nxt && wnd && g->len <= wnd &&
+           !(g->flags & (TCP_SYN | TCP_FIN | TCP_RST));
+}
+
+/* First to fourth. False: the segment ends here, with this verdict. */
+static bool input_sequence(struct tcp_conn *c, struct tcp_segment *g, struct verdict *v)
+{
+    *v = VERDICT_ACCEPTED;
+    if (g->flags & TCP_RST) { /* second: its rules for the sequence number are stricter */
+        *v = input_reset(c, g);
+        return false;
+    }
     if (c->state == TCPS_SYN_RECEIVED && (g->flags & TCP_SYN) && g->seq == c->irs) {
         if (!(g->flags & TCP_ACK)) {
             c->snd_nxt = c->iss; /* our SYN-ACK was lost: send it again */
-            return VERDICT_ACCEPTED;
+            return false;
         }
     } else if (!acceptable(c, g)) {
         if (tcp_seg_len(g) && !(g->flags & TCP_SYN))
             c->ack_now = true;
         else
             tcp_challenge(c); /* two ends that both reply to bare ACKs must not loop for ever */
-        return verdict_drop(DROP_TCP_SEQUENCE);
+        *v = verdict_drop(DROP_TCP_SEQUENCE);
+        return false;
     } else if (g->flags & TCP_SYN) { /* fourth: RFC 5961 section 4.2 */
         tcp_challenge(c);
-        return verdict_drop(DROP_TCP_FLAGS);
+        *v = verdict_drop(DROP_TCP_FLAGS);
+        return false;
     }
-    c->heard_ns = c->tcp->net->now_ns;
     if (tcp_seg_len(g) && (c->rcv_adv == c->rcv_nxt || seq_lt(g->seq, c->rcv_nxt)))
         c->ack_now = true; /* a probe of our closed window, or old bytes again */
-    fin_at = g->seq + tcp_seg_len(g) - 1;
-    trim(c, g);
+    return true;
+}
+
+static struct verdict input_synchronised(struct tcp_conn *c, struct tcp_segment *g)
+{
+    struct verdict v;
+    uint32_t fin_at = 0;
+
+    if (!is_next(c, g)) {
+        if (!input_sequence(c, g, &v))
+            return v;
+        fin_at = g->seq + tcp_seg_len(g) - 1;
+        trim(c, g);
+    }
+    c->heard_ns = c->tcp->net->now_ns;
 
     /* Fifth, the ACK field. */
     if (!tcp_input_ack(c, g, &v))

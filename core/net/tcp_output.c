@@ -30,17 +30,21 @@ uint32_t tcp_offered_window(const struct tcp_conn *c)
     return window;
 }
 
-/* Fill header and checksum of a segment whose payload of `len` bytes is in place after `option_len`
- * bytes of options, and send it. */
-static void segment_send(struct tcp *t, uint8_t *frame, const struct tcp_header *header,
-                         uint32_t src, uint32_t dst, size_t option_len, size_t len)
+static struct tcp_header *header_of(uint8_t *frame)
 {
-    struct tcp_header *tcp = (struct tcp_header *)(frame + FRAME_IP_PAYLOAD);
+    return (struct tcp_header *)(frame + FRAME_IP_PAYLOAD);
+}
+
+/* Send a segment of which only data offset and checksum are missing, with `len` bytes of data after
+ * `option_len` bytes of options. */
+static void segment_send(struct tcp *t, uint8_t *frame, uint32_t src, uint32_t dst,
+                         size_t option_len, size_t len)
+{
+    struct tcp_header *tcp = header_of(frame);
     size_t total = sizeof(*tcp) + option_len + len;
     uint64_t sum;
 
     CHECK(option_len % 4 == 0);
-    *tcp = *header;
     tcp->offset = (uint8_t)((sizeof(*tcp) + option_len) / 4 << 4);
     sum = checksum_pseudo(src, dst, IP_PROTOCOL_TCP, total);
     tcp->checksum = checksum_finish(checksum_add(sum, tcp, total));
@@ -97,16 +101,15 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
     } else {
         window = tcp_first_window(t); /* a SYN: what the peer sends is not known yet */
     }
-    segment_send(t, frame,
-                 &(struct tcp_header){
-                     .src_port = be16_of(c->local_port),
-                     .dst_port = be16_of(c->remote_port),
-                     .seq = be32_of(seq),
-                     .ack = be32_of(flags & TCP_ACK ? c->rcv_nxt : 0),
-                     .flags = flags,
-                     .window = be16_of((uint16_t)window),
-                 },
-                 c->local_addr, c->remote_addr, option_len, len);
+    *header_of(frame) = (struct tcp_header){
+        .src_port = be16_of(c->local_port),
+        .dst_port = be16_of(c->remote_port),
+        .seq = be32_of(seq),
+        .ack = be32_of(flags & TCP_ACK ? c->rcv_nxt : 0),
+        .flags = flags,
+        .window = be16_of((uint16_t)window),
+    };
+    segment_send(t, frame, c->local_addr, c->remote_addr, option_len, len);
     return true;
 }
 
@@ -315,15 +318,14 @@ void tcp_reset_reply(struct tcp *t, const struct ipv4_packet *p)
     if (!frame)
         return;
     TRACE(t->net->platform, TRACE_TCP_RST_SENT, g.dst_port, p->src, g.src_port);
-    segment_send(t, frame,
-                 &(struct tcp_header){
-                     .src_port = be16_of(g.dst_port),
-                     .dst_port = be16_of(g.src_port),
-                     .seq = be32_of(ack ? g.ack : 0),
-                     .ack = be32_of(ack ? 0 : g.seq + tcp_seg_len(&g)),
-                     .flags = TCP_RST | (ack ? 0 : TCP_ACK),
-                 },
-                 p->dst, p->src, 0, 0);
+    *header_of(frame) = (struct tcp_header){
+        .src_port = be16_of(g.dst_port),
+        .dst_port = be16_of(g.src_port),
+        .seq = be32_of(ack ? g.ack : 0),
+        .ack = be32_of(ack ? 0 : g.seq + tcp_seg_len(&g)),
+        .flags = TCP_RST | (ack ? 0 : TCP_ACK),
+    };
+    segment_send(t, frame, p->dst, p->src, 0, 0);
 }
 
 void tcp_send_cookie(struct tcp *t, const struct ipv4_packet *p, const struct tcp_segment *syn,
@@ -334,16 +336,15 @@ void tcp_send_cookie(struct tcp *t, const struct ipv4_packet *p, const struct tc
     if (!frame)
         return;
     mss_option(frame, ipv4_route(t->ip, p->src));
-    segment_send(t, frame,
-                 &(struct tcp_header){
-                     .src_port = be16_of(syn->dst_port),
-                     .dst_port = be16_of(syn->src_port),
-                     .seq = be32_of(iss),
-                     .ack = be32_of(syn->seq + 1),
-                     .flags = TCP_SYN | TCP_ACK,
-                     .window = be16_of((uint16_t)tcp_first_window(t)),
-                 },
-                 p->dst, p->src, TCP_OPTION_MSS_LEN, 0);
+    *header_of(frame) = (struct tcp_header){
+        .src_port = be16_of(syn->dst_port),
+        .dst_port = be16_of(syn->src_port),
+        .seq = be32_of(iss),
+        .ack = be32_of(syn->seq + 1),
+        .flags = TCP_SYN | TCP_ACK,
+        .window = be16_of((uint16_t)tcp_first_window(t)),
+    };
+    segment_send(t, frame, p->dst, p->src, TCP_OPTION_MSS_LEN, 0);
 }
 
 /* At most ten in five seconds per connection. */

@@ -51,7 +51,8 @@ void tcp_ring_write(const struct tcp_rings *r, uint8_t *ring, uint32_t at, const
     uint32_t index = at & (r->size - 1), first = min_u32(r->size - index, len);
 
     mem_copy(ring + index, from, first);
-    mem_copy(ring, from + first, len - first);
+    if (first < len)
+        mem_copy(ring, from + first, len - first);
 }
 
 void tcp_ring_read(const struct tcp_rings *r, const uint8_t *ring, uint32_t at, uint8_t *to,
@@ -60,5 +61,6 @@ void tcp_ring_read(const struct tcp_rings *r, const uint8_t *ring, uint32_t at, 
     uint32_t index = at & (r->size - 1), first = min_u32(r->size - index, len);
 
     mem_copy(to, ring + index, first);
-    mem_copy(to + first, ring, len - first);
+    if (first < len)
+        mem_copy(to + first, ring, len - first);
 }

@@ -36,18 +36,16 @@ enum drop_reason tcp_parse(const struct ipv4_packet *p, struct tcp_segment *g)
     if (!checksum_good(checksum_add(checksum_pseudo(p->src, p->dst, IP_PROTOCOL_TCP, p->len),
                                     p->payload, p->len)))
         return DROP_TCP_CHECKSUM;
-    *g = (struct tcp_segment){
-        .src_port = be16_get(tcp->src_port),
-        .dst_port = be16_get(tcp->dst_port),
-        .seq = be32_get(tcp->seq),
-        .first = be32_get(tcp->seq),
-        .ack = be32_get(tcp->ack),
-        .wnd = be16_get(tcp->window),
-        .flags = tcp->flags,
-        .len = (uint32_t)(p->len - header_len),
-        .had_data = p->len > header_len,
-        .data = p->payload + header_len,
-    };
+    g->src_port = be16_get(tcp->src_port);
+    g->dst_port = be16_get(tcp->dst_port);
+    g->seq = g->first = be32_get(tcp->seq);
+    g->ack = be32_get(tcp->ack);
+    g->wnd = be16_get(tcp->window);
+    g->flags = tcp->flags;
+    g->len = (uint32_t)(p->len - header_len);
+    g->had_data = g->len > 0;
+    g->data = p->payload + header_len;
+    g->mss = 0;
     if (!parse_options(p->payload + sizeof(*tcp), header_len - sizeof(*tcp), g))
         return DROP_TCP_OPTIONS;
     if (g->src_port == 0 || g->dst_port == 0)

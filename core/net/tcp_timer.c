@@ -131,12 +131,20 @@ static void conn_poll(struct tcp_conn *c, uint64_t now_ns)
         keepalive_expired(c);
 }
 
-void tcp_poll(struct tcp *t)
+/* Those for which the device had no room are due again. */
+static void unblock(struct tcp *t)
 {
     for (uint32_t i = 0; bitset_next(&t->blocked, i, &i); i++) {
         bitset_remove(&t->blocked, i);
         bitset_add(&t->due, i);
     }
+    t->any_blocked = false;
+}
+
+void tcp_poll(struct tcp *t)
+{
+    if (t->any_blocked)
+        unblock(t);
     tcp_take_expired(t);
     for (uint32_t i = 0; bitset_next(&t->due, i, &i); i++)
         if (t->conn[i].state != TCPS_CLOSED) {

@@ -132,6 +132,7 @@ static inline int stack_setup_bound(void **state)
     x = *state;
     x->s.dhcp.timer_ns = DEADLINE_NEVER;
     stack_set_address(&x->s, OWN, IPV4(255, 255, 255, 0), PEER, 0);
+    x->s.arp.count = 1;
     e = &x->s.arp.entry[0];
     *e = (struct arp_entry){.state = ARP_REACHABLE,
                             .addr = PEER,

@@ -126,6 +126,7 @@ static struct end *end_new(uint8_t host, uint64_t seed, const struct faults *fau
                e->now_ns);
     e->s.dhcp.timer_ns = DEADLINE_NEVER;
     stack_set_address(&e->s, IPV4(10, 0, 0, host), IPV4(255, 255, 255, 0), 0, 0);
+    e->s.arp.count = 1;
     e->s.arp.entry[0] = (struct arp_entry){.state = ARP_REACHABLE,
                                            .addr = IPV4(10, 0, 0, 3u - host),
                                            .mac = {2, 0, 0, 0, 0, (uint8_t)(3 - host)},

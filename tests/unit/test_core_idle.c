@@ -55,6 +55,7 @@ static void nothing_is_open_at_first_and_each_thing_alone_is_something(void **st
     k->stack.loopback.count = 1;
     is(k, false, false);
     k->stack.loopback.count = 0;
+    k->stack.arp.count = ARP_ENTRIES;
     for (unsigned i = 0; i < ARP_ENTRIES; i++) {
         struct arp_entry kept = k->stack.arp.entry[i];
 
