@@ -2,6 +2,7 @@
  * The stack as a program or kernel of someone else has it (docs/embedding.md): a link without
  * Ethernet, an address without DHCP, few rings, ports, the end of a connection by force.
  */
+#include "../../core/base/array.h"
 #include "../../core/interface/syscall.h"
 #include "stack_fixture.h"
 
@@ -70,6 +71,61 @@ static void expect_unused(const struct stack_test *x)
         assert_memory_equal(x->sent[i].bytes, unused, sizeof(unused));
         assert_int_equal(x->sent[i].len, 14 + x->sent[i].bytes[16] * 256 + x->sent[i].bytes[17]);
     }
+}
+
+/* ---- memory ---- */
+
+/* Each part begins where the one before ends, or a few bytes later, and the last is inside. */
+static void the_parts_of_the_memory_do_not_overlap(void **state)
+{
+    static const struct {
+        uint32_t connections, rings, ring_size;
+    } rows[] = {{1, 2, 2048},    {2, 3, 4096},  {63, 2, 2048},
+                {64, 64, 65536}, {65, 9, 8192}, {4097, 2, 2048}};
+    struct stack_test *x = *state;
+
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        uint32_t connections = rows[i].connections, rings = rows[i].rings;
+        size_t size = STACK_MEMORY(connections, rings, rows[i].ring_size);
+        uint8_t *memory = malloc(size), *ring, *queue, *slot;
+        struct stack *s = calloc(1, sizeof(*s));
+
+        stack_init(s,
+                   &(struct stack_config){.platform = &x->f.platform,
+                                          .netdev = &x->dev,
+                                          .connections = connections,
+                                          .rings = rings,
+                                          .ring_size = rows[i].ring_size,
+                                          .memory = memory},
+                   x->start_ns);
+        ring = s->tcp.rings.memory;
+        queue = (uint8_t *)s->dgrams.socket[0].queue;
+        slot = (uint8_t *)s->loopback.slots;
+        assert_true(s->tcp.conn == (void *)memory);
+        assert_in_range(s->tcp.bucket_mask + 1, connections, 2 * connections);
+        assert_true((uint8_t *)(s->tcp.heap + connections) <= ring);
+        assert_true(ring + (size_t)rings * rows[i].ring_size <= queue);
+        assert_true(queue + DGRAM_SOCKETS * DGRAM_QUEUE * sizeof(struct dgram) <= slot);
+        assert_true(slot + LOOPBACK_QUEUE * sizeof(struct loopback_slot) <= memory + size);
+        free(s);
+        free(memory);
+    }
+}
+
+static void no_more_sockets_are_set_up_than_there_are(void **state)
+{
+    struct stack_test *x = *state;
+    struct {
+        struct dgram_table table;
+        uint8_t after[64];
+    } b;
+    uint8_t untouched[64];
+
+    memset(&b, 0xa5, sizeof(b));
+    memset(untouched, 0xa5, sizeof(untouched));
+    dgram_init(&b.table, &x->s.ip, x->s.dgrams.socket[0].queue);
+    assert_memory_equal(b.after, untouched, sizeof(untouched));
+    assert_false(dgram_used(&b.table));
 }
 
 /* ---- a link without Ethernet ---- */
@@ -270,6 +326,20 @@ static void a_port_is_chosen_once_and_not_twice(void **state)
         tcp_close(c[i]);
 }
 
+static void a_segment_without_a_port_is_dropped(void **state)
+{
+    struct stack_test *x = *state;
+
+    at_ms(x, 0);
+    x->peer_port = 0;
+    seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0);
+    expect_drop(x, DROP_TCP_PORT);
+    x->peer_port = 1;
+    x->own_port = 0;
+    seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0);
+    expect_drop(x, DROP_TCP_PORT);
+}
+
 /* All ports to one endpoint, each once: never that of the endpoint, which over lo could be this
  * socket, and never one that is bound. Then none is left there, but to any other. */
 static void every_port_to_an_endpoint_is_used_before_none_is_free(void **state)
@@ -414,6 +484,9 @@ int main(void)
 #define TUNNEL(test)   cmocka_unit_test_setup_teardown(test, setup_tunnel, stack_teardown)
 #define ETHERNET(test) cmocka_unit_test_setup_teardown(test, stack_setup_bound, stack_teardown)
     const struct CMUnitTest tests[] = {
+        ETHERNET(the_parts_of_the_memory_do_not_overlap),
+        ETHERNET(no_more_sockets_are_set_up_than_there_are),
+        ETHERNET(a_segment_without_a_port_is_dropped),
         TUNNEL(packets_leave_and_come_without_ethernet),
         TUNNEL(a_packet_to_nobody_is_answered_without_ethernet),
         TUNNEL(packets_longer_than_the_link_carries_are_dropped),
