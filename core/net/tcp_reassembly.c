@@ -41,8 +41,6 @@ uint32_t tcp_reassembly_advance(struct tcp_reassembly *r, uint32_t next)
         next = seq_lt(next, r->range[done].end) ? r->range[done].end : next;
         done++;
     }
-    if (!done)
-        return next;
     r->count -= done;
     for (unsigned i = 0; i < r->count; i++)
         r->range[i] = r->range[i + done];
