@@ -136,6 +136,17 @@ static void sent(struct tcp_conn *c, uint32_t seq, uint32_t count)
         c->rto_at_ns = now_ns + c->rto_ns;
 }
 
+/* The sequence number of a segment without data: after all that was sent, as far as the peer's
+ * window goes. One in the middle of what is sent again, or beyond a window that is closed or has
+ * shrunk, would not be acceptable, and what it acknowledges, offers or resets would be lost with
+ * it. */
+static uint32_t bare_seq(const struct tcp_conn *c)
+{
+    uint32_t sent = c->snd_max - c->snd_una;
+
+    return c->snd_una + (tcp_is_synchronised(c) ? min_u32(sent, c->snd_wnd) : sent);
+}
+
 static bool output_syn(struct tcp_conn *c)
 {
     uint8_t flags = TCP_SYN | (c->state == TCPS_SYN_RECEIVED ? TCP_ACK : 0);
@@ -147,7 +158,7 @@ static bool output_syn(struct tcp_conn *c)
         c->snd_nxt = c->iss + 1;
     }
     if (c->ack_now && c->state == TCPS_SYN_RECEIVED)
-        return conn_send(c, c->snd_nxt, 0, TCP_ACK);
+        return conn_send(c, bare_seq(c), 0, TCP_ACK);
     return true;
 }
 
@@ -285,11 +296,11 @@ bool tcp_output(struct tcp_conn *c)
         break;
     }
     if (c->keepalive && room) { /* a number that is acknowledged already: the peer must answer */
-        room = conn_send(c, c->snd_nxt - 1, 0, TCP_ACK);
+        room = conn_send(c, bare_seq(c) - 1, 0, TCP_ACK);
         c->keepalive = !room;
     }
     if (c->ack_now && room)
-        room = conn_send(c, c->snd_nxt, 0, TCP_ACK);
+        room = conn_send(c, bare_seq(c), 0, TCP_ACK);
     return room;
 }
 
@@ -298,7 +309,7 @@ bool tcp_output(struct tcp_conn *c)
 void tcp_send_reset(struct tcp_conn *c)
 {
     TRACE(c->tcp->net->platform, TRACE_TCP_RST_SENT, c->local_port, c->remote_addr, c->remote_port);
-    conn_send(c, c->snd_nxt, 0, TCP_RST | TCP_ACK);
+    conn_send(c, bare_seq(c), 0, TCP_RST | TCP_ACK);
 }
 
 void tcp_reset_reply(struct tcp *t, const struct ipv4_packet *p)

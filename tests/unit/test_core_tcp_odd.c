@@ -43,6 +43,66 @@ static void the_last_ack_of_a_burst_leaves_with_what_the_program_writes(void **s
     tcp_close(c);
 }
 
+/* ---- numbers of segments without data ---- */
+
+/* RFC 9293 section 3.8.1: SND.NXT is after all that was sent, whatever is sent again. A lower one
+ * is old for the peer, which then ignores what the segment acknowledges. */
+static void an_ack_while_data_is_sent_again_has_the_number_after_all_of_it(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *c = connected(x, 65535);
+
+    write_bytes(c, bytes, 4380);
+    run(x);
+    for (uint32_t i = 0; i < 3; i++)
+        expect_seg(x, TCP_ACK, 1 + 1460 * i, 1, 1460);
+    run_at_ms(x, 1000);
+    expect_seg(x, TCP_ACK, 1, 1, 1460);
+    seg_in(x, TCP_ACK, 1, 1, 65535, bytes, 100);
+    run_at_ms(x, 1040);
+    expect_seg(x, TCP_ACK, 4381, 101, 0);
+    expect_quiet(x);
+    tcp_reset(c);
+    expect_seg(x, TCP_RST | TCP_ACK, 4381, 101, 0);
+}
+
+/* A number beyond the window is not acceptable: RFC 9293 section 3.10.7.4; a reset would be lost.
+ */
+static void a_reset_at_a_closed_window_has_the_number_that_the_peer_expects(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *c = connected(x, 1000);
+
+    write_bytes(c, bytes, 3000);
+    run(x);
+    expect_seg(x, TCP_ACK, 1, 1, 1000);
+    seg_in(x, TCP_ACK, 1, 1001, 0, 0, 0);
+    run(x);
+    run_at_ms(x, 1000);
+    expect_seg(x, TCP_ACK, 1001, 1, 1); /* a probe, which was not taken */
+    seg_in(x, TCP_ACK, 1, 1001, 0, bytes, 10);
+    run_at_ms(x, 1040);
+    expect_seg(x, TCP_ACK, 1001, 11, 0);
+    tcp_reset(c);
+    expect_seg(x, TCP_RST | TCP_ACK, 1001, 11, 0);
+}
+
+static void an_ack_keeps_to_a_window_that_shrank(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *c = connected(x, 4380);
+
+    write_bytes(c, bytes, 4380);
+    run(x);
+    for (uint32_t i = 0; i < 3; i++)
+        expect_seg(x, TCP_ACK, 1 + 1460 * i, 1, 1460);
+    seg_in(x, TCP_ACK, 1, 1461, 2000, bytes, 10);
+    run_at_ms(x, 40);
+    expect_seg(x, TCP_ACK, 3461, 11, 0);
+    tcp_reset(c);
+    expect_seg(x, TCP_RST | TCP_ACK, 3461, 11, 0);
+}
+
 /* ---- windows ---- */
 
 /* RFC 9293 section 3.8.6: a window that closes over data in flight is probed, without a limit. */
@@ -584,6 +644,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_burst_in_one_poll_is_acknowledged_every_second_segment),
         T(the_last_ack_of_a_burst_leaves_with_what_the_program_writes),
+        T(an_ack_while_data_is_sent_again_has_the_number_after_all_of_it),
+        T(a_reset_at_a_closed_window_has_the_number_that_the_peer_expects),
+        T(an_ack_keeps_to_a_window_that_shrank),
         T(a_window_that_shrinks_to_zero_is_probed_and_its_data_sent_when_it_opens),
         T(a_window_that_shrinks_gets_again_what_fits),
         T(a_late_duplicate_does_not_set_the_window),
