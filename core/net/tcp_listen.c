@@ -54,6 +54,15 @@ static struct verdict cookie_send(struct tcp_conn *listener, const struct ipv4_p
     return VERDICT_ACCEPTED;
 }
 
+/* Is there a cookie that may still come back? Data then may be the second segment of a connection
+ * whose first ones were lost, or found no room for it: only the first one shows the cookie. It gets
+ * no reset, since the first one comes again. */
+static bool cookies_out(const struct tcp_conn *listener)
+{
+    return listener->cookie_ns &&
+           listener->tcp->net->now_ns - listener->cookie_ns < 2 * COOKIE_PERIOD_NS;
+}
+
 /* The MSS in the cookie that `g` acknowledges, or 0: it acknowledges none of ours. */
 static uint16_t cookie_check(const struct tcp_conn *listener, const struct ipv4_packet *p,
                              const struct tcp_segment *g)
@@ -62,8 +71,7 @@ static uint16_t cookie_check(const struct tcp_conn *listener, const struct ipv4_
     uint32_t cookie = g->ack - 1;
     uint64_t period = t->net->now_ns / COOKIE_PERIOD_NS;
 
-    if ((g->flags & (TCP_SYN | TCP_ACK)) != TCP_ACK || listener->cookie_ns == 0 ||
-        t->net->now_ns - listener->cookie_ns >= 2 * COOKIE_PERIOD_NS)
+    if ((g->flags & (TCP_SYN | TCP_ACK)) != TCP_ACK || !cookies_out(listener))
         return 0;
     for (unsigned ago = 0; ago < 2; ago++)
         if (cookie_hash(t, p, g, g->seq - 1, period - ago) == (cookie & ~(uint32_t)COOKIE_MSS_MASK))
@@ -123,7 +131,10 @@ struct verdict tcp_input_listen(struct tcp_conn *listener, const struct ipv4_pac
         return VERDICT_ACCEPTED;
     if (g->flags & TCP_ACK) {
         mss = cookie_check(listener, p, g);
-        return mss ? cookie_child(listener, p, g, mss, child) : verdict_answer(ANSWER_RESET);
+        if (mss)
+            return cookie_child(listener, p, g, mss, child);
+        return cookies_out(listener) && tcp_seg_len(g) ? verdict_drop(DROP_TCP_BACKLOG)
+                                                       : verdict_answer(ANSWER_RESET);
     }
     if (!(g->flags & TCP_SYN))
         return verdict_drop(DROP_TCP_FLAGS);

@@ -332,6 +332,34 @@ static void a_cookie_counts_once_for_its_connection_and_for_two_minutes(void **s
     tcp_close(l);
 }
 
+/* Only the first segment shows the cookie: when it is lost, those after it must not end the
+ * connection, and it comes again. */
+static void data_after_a_lost_answer_to_a_cookie_is_not_reset(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *l = flooded(x, 1), *c;
+    uint8_t buf[20];
+
+    cookie(x, 40000);
+    x->s.net.drops_total = x->s.net.drops[DROP_TCP_BACKLOG] = 0;
+    seg_in(x, TCP_ACK, 6, 1, 65535, "world", 5);
+    run(x);
+    expect_drop(x, DROP_TCP_BACKLOG);
+    seg_in(x, TCP_ACK | TCP_FIN, 11, 1, 65535, 0, 0);
+    run(x);
+    expect_drop(x, DROP_TCP_BACKLOG);
+    seg_in(x, TCP_ACK, 1, 1, 65535, "hello", 5);
+    seg_in(x, TCP_ACK, 6, 1, 65535, "world", 5);
+    assert_int_equal(tcp_accept(l, &c), 0);
+    assert_int_equal(read_bytes(c, buf, sizeof(buf)), 10);
+    tcp_reset(c);
+    x->read = x->sent_count;
+    at_ms(x, 130000); /* no cookie is out any more */
+    seg_in(x, TCP_ACK, 6, 1, 65535, "world", 5);
+    assert_int_equal(next_sent(x).tcp_flags, TCP_RST);
+    tcp_close(l);
+}
+
 /* A cookie keeps the largest value of its table that is not above the peer's. */
 static void a_cookie_remembers_about_what_the_peer_can_take(void **state)
 {
@@ -656,6 +684,7 @@ int main(void)
         T(a_syn_flood_keeps_no_good_client_out),
         T(a_cookie_counts_once_for_its_connection_and_for_two_minutes),
         T(what_waits_for_accept_bounds_cookies_too),
+        T(data_after_a_lost_answer_to_a_cookie_is_not_reset),
         T(a_cookie_remembers_about_what_the_peer_can_take),
         T(half_open_connections_make_room_for_our_own),
         T(closed_connections_make_room_for_new_ones),
