@@ -47,9 +47,26 @@ static void entry_free(struct arp *a, struct arp_entry *e)
     mem_fill(e, 0, sizeof(*e));
 }
 
-/* A slot for `addr`: a free one, else the least recently used. The gateway's entry is never taken,
- * so that a flood of requests cannot cut us off. */
-static struct arp_entry *arp_make(struct arp *a, uint32_t addr)
+/* What a new entry may replace first: one that we never sent to or that does not answer, one that
+ * has not answered yet, one in use. */
+static unsigned entry_worth(const struct arp_entry *e)
+{
+    if (!e->sent_to || e->state == ARP_FAILED)
+        return 0;
+    return e->state == ARP_INCOMPLETE ? 1 : 2;
+}
+
+static bool is_worth_less(const struct arp_entry *a, const struct arp_entry *b)
+{
+    unsigned a_worth = entry_worth(a), b_worth = entry_worth(b);
+
+    return a_worth != b_worth ? a_worth < b_worth : a->used_ns < b->used_ns;
+}
+
+/* A slot for `addr`: a free one, else that of the entry worth least, of those the least recently
+ * used. The gateway's entry is never taken, so that a flood of requests cannot cut us off. What is
+ * only learned (`used`: false) replaces nothing that we send to: then NULL. */
+static struct arp_entry *arp_make(struct arp *a, uint32_t addr, bool used)
 {
     struct arp_entry *best = 0;
 
@@ -62,13 +79,16 @@ static struct arp_entry *arp_make(struct arp *a, uint32_t addr)
             best = e;
             break;
         }
-        if (e->addr != a->net->gateway && (!best || e->used_ns < best->used_ns))
+        if (e->addr != a->net->gateway && (!best || is_worth_less(e, best)))
             best = e;
     }
     CHECK(best);
+    if (!used && best->state != ARP_FREE && entry_worth(best) > 0)
+        return 0;
     entry_free(a, best);
     a->count = max_u32(a->count, (uint32_t)(best - a->entry) + 1);
     best->addr = addr;
+    best->sent_to = used;
     best->used_ns = a->net->now_ns;
     return best;
 }
@@ -123,8 +143,9 @@ void arp_output(struct arp *a, uint8_t *frame, size_t len, uint32_t addr)
     struct arp_entry *e = arp_find(a, addr);
 
     if (!e)
-        e = arp_make(a, addr);
+        e = arp_make(a, addr, true);
     e->used_ns = a->net->now_ns;
+    e->sent_to = true;
     if (e->state == ARP_REACHABLE || e->state == ARP_STALE) {
         if (e->state == ARP_STALE && may_ask(a, e))
             arp_ask(a, e);
@@ -201,7 +222,7 @@ static enum drop_reason arp_update(struct arp *a, const struct arp_packet *arp, 
     struct arp_entry *e = arp_find(a, spa);
 
     if (!e && request && for_us)
-        e = arp_make(a, spa);
+        e = arp_make(a, spa, false);
     if (e)
         arp_learn(a, e, arp->sha);
     else if (!request)

@@ -26,6 +26,7 @@ struct arp_entry {
     bool marked;          /* this neighbour was traced as resolved */
     uint64_t asked_ns;    /* when the last request went out */
     uint64_t answered_ns; /* when it was last confirmed */
+    bool sent_to;         /* by us; else only learned */
     uint64_t used_ns;     /* when it last carried a frame: the oldest is evicted */
     uint8_t *parked;      /* one frame that waits for the reply, or NULL */
     size_t parked_len;
