@@ -174,6 +174,7 @@ static void boot_event(void *ctx, uint64_t arg)
     m->running = false;
     m->gave_up = err && m->devices[0].virtio->config.lie;
     m->booted = !m->gave_up;
+    m->listener.booted(m->listener.ctx);
     if (m->gave_up)
         return;
     if (err)

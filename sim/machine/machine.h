@@ -37,6 +37,7 @@ enum { MACHINE_STREAMS = 12, MACHINE_DEVICES = SCENARIO_DEVICES_MAX };
 /* Callbacks of the machine. */
 struct machine_listener {
     void *ctx;
+    void (*booted)(void *ctx); /* the guest has booted, or given up */
     void (*frame)(void *ctx, const uint8_t *frame, size_t len);
     void (*trace)(void *ctx, unsigned id, const uint64_t *args, unsigned count);
     void (*line)(void *ctx, const char *text, size_t len);

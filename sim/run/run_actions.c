@@ -96,15 +96,22 @@ static void hold_event(void *ctx, uint64_t hold)
     fake_net_hold_tx(fake_net_of(c->machine.devices[0].virtio), hold);
 }
 
-void run_schedule(struct run_context *c)
+void run_machine_booted(void *ctx)
 {
+    struct run_context *c = ctx;
     const struct scenario *sc = c->scenario;
-    uint64_t heals_ns = scenario_heals_ns(sc);
 
     for (unsigned i = 0; i < sc->program_count; i++)
         sim_at(&c->sim, SIM_POWER_ON_NS + sc->programs[i].at_ns, EVENT_FAULT, start_program, c, i);
     for (unsigned i = 0; i < sc->action_count; i++)
         sim_at(&c->sim, SIM_POWER_ON_NS + sc->actions[i].at_ns, EVENT_FAULT, act, c, i);
+}
+
+void run_schedule(struct run_context *c)
+{
+    const struct scenario *sc = c->scenario;
+    uint64_t heals_ns = scenario_heals_ns(sc);
+
     if (c->options->hold_until_ns) {
         sim_at(&c->sim, SIM_POWER_ON_NS + c->options->hold_from_ns, EVENT_FAULT, hold_event, c, 1);
         sim_at(&c->sim, SIM_POWER_ON_NS + c->options->hold_until_ns, EVENT_FAULT, hold_event, c, 0);

@@ -39,8 +39,12 @@ bool run_connection(void *ctx, uint16_t local_port, uint32_t remote, uint16_t re
 
 /* ---- run_actions.c ---- */
 
-/* Every program and action of the scenario, and its heal, at its time. */
+/* What needs no machine: the scenario's heal and the hold of the options, at their times. */
 void run_schedule(struct run_context *c);
+
+/* Set the times of programs and actions. They need a machine that has booted: those whose time has
+ * passed follow at once. ctx: struct run_context. */
+void run_machine_booted(void *ctx);
 
 /* For tests: the n-th program dies at its k-th wait. */
 void run_kill_at_wait(struct run_context *c);

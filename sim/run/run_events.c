@@ -190,13 +190,16 @@ bool run_connection(void *ctx, uint16_t local_port, uint32_t remote, uint16_t re
 
 struct machine_listener run_machine_events(struct run_context *c)
 {
-    return (struct machine_listener){c,
-                                     on_frame,
-                                     on_trace,
-                                     on_line,
-                                     c->options->capture || c->options->on_ring ? ring_told : NULL,
-                                     frame_lost,
-                                     c->options->registers ? register_accessed : NULL};
+    return (struct machine_listener){
+        .ctx = c,
+        .booted = run_machine_booted,
+        .frame = on_frame,
+        .trace = on_trace,
+        .line = on_line,
+        .ring = c->options->capture || c->options->on_ring ? ring_told : NULL,
+        .lost = frame_lost,
+        .access = c->options->registers ? register_accessed : NULL,
+    };
 }
 
 struct far_side_listener run_wire_events(struct run_context *c)
