@@ -340,6 +340,17 @@ static void a_segment_without_a_port_is_dropped(void **state)
     expect_drop(x, DROP_TCP_PORT);
 }
 
+static void the_lowest_port_is_one_like_others(void **state)
+{
+    struct stack_test *x = *state;
+    struct dgram_socket *d;
+
+    assert_int_equal(dgram_open(&x->s.dgrams, false, &d), 0);
+    assert_int_equal(dgram_bind(d, 1), 0);
+    assert_int_equal(d->port, 1);
+    dgram_close(d);
+}
+
 /* All ports to one endpoint, each once: never that of the endpoint, which over lo could be this
  * socket, and never one that is bound. Then none is left there, but to any other. */
 static void every_port_to_an_endpoint_is_used_before_none_is_free(void **state)
@@ -497,6 +508,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_ring_a_connection_is_not_ready_to_write,
                                         setup_two_rings, stack_teardown),
         ETHERNET(a_port_is_chosen_once_and_not_twice),
+        ETHERNET(the_lowest_port_is_one_like_others),
         ETHERNET(every_port_to_an_endpoint_is_used_before_none_is_free),
         ETHERNET(over_lo_a_port_has_one_connection_to_a_port),
         ETHERNET(what_has_ended_cannot_listen),
