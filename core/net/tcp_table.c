@@ -249,10 +249,14 @@ void tcp_deadlines_settle(struct tcp *t)
 
 void tcp_take_expired(struct tcp *t)
 {
-    tcp_deadlines_settle(t);
     while (t->heap_count && t->conn[t->heap[0]].heap_ns <= t->net->now_ns) {
-        tcp_touch(&t->conn[t->heap[0]]);
-        deadline_remove_first(t);
-        tcp_deadlines_settle(t);
+        struct tcp_conn *c = &t->conn[t->heap[0]];
+
+        if (tcp_next_deadline(c) <= t->net->now_ns) {
+            tcp_touch(c);
+            deadline_remove_first(t);
+        } else {
+            tcp_deadlines_settle(t); /* put off since */
+        }
     }
 }
