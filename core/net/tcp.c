@@ -162,7 +162,7 @@ void tcp_start(struct tcp_conn *c, uint32_t iss)
 
 int tcp_open(struct tcp *t, struct tcp_conn **out)
 {
-    struct tcp_conn *c = tcp_allocate(t);
+    struct tcp_conn *c = tcp_allocate(t, 0);
 
     if (!c)
         return ERR_NFILE;
@@ -446,6 +446,13 @@ static void close_listener(struct tcp_conn *c)
     tcp_end(c);
 }
 
+/* No program waits for it, so it ends when the peer does nothing for it. */
+static void orphan_start(struct tcp_conn *c)
+{
+    c->linger_at_ns = c->tcp->net->now_ns + TCP_ORPHAN_NS;
+    tcp_touch(c);
+}
+
 void tcp_close(struct tcp_conn *c)
 {
     tcp_own(c, false);
@@ -459,6 +466,7 @@ void tcp_close(struct tcp_conn *c)
         break;
     case TCPS_SYN_RECEIVED:
         c->fin_queued = true; /* until the peer has acknowledged our SYN: section 3.10.4 */
+        orphan_start(c);
         break;
     case TCPS_ESTABLISHED:
     case TCPS_FIN_WAIT_1:
@@ -469,11 +477,9 @@ void tcp_close(struct tcp_conn *c)
         if (tcp_unread(c)) {
             tcp_send_reset(c);
             tcp_end(c);
-        } else if (c->state == TCPS_FIN_WAIT_2) {
-            c->linger_at_ns = c->tcp->net->now_ns + TCP_FIN_WAIT_NS;
-            tcp_touch(c);
         } else {
             queue_fin(c);
+            orphan_start(c);
         }
         break;
     case TCPS_TIME_WAIT:

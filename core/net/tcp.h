@@ -64,7 +64,8 @@ enum {
 #define TCP_KEEPALIVE_MAX_NS   (UINT64_C(604800) * NS_PER_S) /* a week */
 #define TCP_KEEPALIVE_AGAIN_NS (75 * NS_PER_S)
 #define TCP_MSL_NS             (30 * NS_PER_S)
-#define TCP_FIN_WAIT_NS        (60 * NS_PER_S) /* for the peer's FIN, after the program closed */
+#define TCP_ORPHAN_NS          (60 * NS_PER_S) /* without progress and without a program */
+#define TCP_IDLE_NS            (1 * NS_PER_S)  /* without progress: it may give way to another */
 
 struct tcp_conn;
 
@@ -137,6 +138,7 @@ struct tcp_conn {
     bool syn_retried;
     uint64_t sent_ns;          /* when data was sent last */
     uint64_t first_unacked_ns; /* since when nothing new was acknowledged: R2 */
+    uint64_t progress_ns;      /* when data or an ACK of new data came last */
     unsigned probes;           /* sent in this closed-window period */
     unsigned keepalives;       /* sent since the peer was heard */
 
@@ -168,7 +170,7 @@ struct tcp {
     uint32_t *bucket, bucket_mask; /* 1 + the first number, or 0 */
     uint64_t hash_key[2];
     uint32_t *heap, heap_count;
-    struct tcp_list half_open, orphans, time_wait; /* oldest first */
+    struct tcp_list half_open, orphans, time_wait, served; /* oldest first */
 
     /* Connections that are neither CLOSED nor LISTEN, those in TIME-WAIT, those of programs. */
     uint32_t open, waiting, owned;

@@ -37,7 +37,9 @@ static void establish(struct tcp_conn *c, const struct tcp_segment *g)
     if (c->syn_retried)
         c->rto_ns = TCP_RTO_AFTER_SYN_NS;
     take_window(c, g);
+    c->linger_at_ns = DEADLINE_NEVER;
     tcp_move(c, TCPS_ESTABLISHED);
+    tcp_progress(c);
     if (c->passive)
         TRACE(c->tcp->net->platform, TRACE_TCP_ACCEPTED, c->local_port, c->remote_addr,
               c->remote_port);
@@ -45,6 +47,8 @@ static void establish(struct tcp_conn *c, const struct tcp_segment *g)
         TRACE(c->tcp->net->platform, TRACE_TCP_CONNECTED, c->local_port, c->remote_addr,
               c->remote_port);
     tcp_keepalive_start(c);
+    if (c->passive)
+        tcp_keep_room(c->tcp);
     if (c->fin_queued) /* closed meanwhile */
         tcp_move(c, TCPS_FIN_WAIT_1);
 }
@@ -189,7 +193,7 @@ static void take_ack(struct tcp_conn *c, uint32_t ack)
     if (seq_lt(c->snd_nxt, ack))
         c->snd_nxt = ack;
     c->first_unacked_ns = now_ns;
-    tcp_list_renew(c);
+    tcp_progress(c);
     c->soft_error = 0;
     c->resend = false; /* of what is acknowledged now */
     if (tcp_congestion_ack(&c->cc, c->mss, acked, ack, tcp_flight(c)))
@@ -259,8 +263,6 @@ static bool fin_acknowledged(struct tcp_conn *c)
     switch (c->state) {
     case TCPS_FIN_WAIT_1:
         tcp_move(c, TCPS_FIN_WAIT_2);
-        if (!c->owned)
-            c->linger_at_ns = c->tcp->net->now_ns + TCP_FIN_WAIT_NS;
         break;
     case TCPS_CLOSING:
         tcp_enter_time_wait(c);
@@ -311,6 +313,7 @@ static void input_in_order(struct tcp_conn *c, const struct tcp_segment *g)
     bool gap = c->ooo.count > 0;
 
     store_new(c, g->seq, end, g->data);
+    tcp_progress(c);
     c->rcv_nxt = tcp_reassembly_advance(&c->ooo, end);
     c->segments_unacked++;
     if (c->quick_acks) { /* the window of a peer that counts ACKs grows again twice as fast */

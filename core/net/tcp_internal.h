@@ -39,6 +39,16 @@ static inline uint32_t tcp_unread(const struct tcp_conn *c)
     return c->rcv_nxt - c->rcv_read - (c->fin_received ? 1 : 0);
 }
 
+/* The peer sent data or acknowledged some: the connection is the last of its list to be given up.
+ */
+static inline void tcp_progress(struct tcp_conn *c)
+{
+    c->progress_ns = c->tcp->net->now_ns;
+    if (!c->owned && !c->listener)
+        c->linger_at_ns = c->progress_ns + TCP_ORPHAN_NS;
+    tcp_list_renew(c);
+}
+
 /* Give back the rings in which it holds nothing. */
 void tcp_rings_settle(struct tcp_conn *c);
 

@@ -185,18 +185,19 @@ static void state_invariants(const struct tcp_conn *c)
     case TCPS_FIN_WAIT_2:
         CHECK(tcp_fin_acked(c));
         CHECK(!c->fin_received);
-        CHECK(c->owned == (c->linger_at_ns == DEADLINE_NEVER));
         break;
     case TCPS_TIME_WAIT:
         CHECK(tcp_fin_acked(c));
         CHECK(c->fin_received);
-        CHECK(c->linger_at_ns != DEADLINE_NEVER);
         CHECK(c->rto_at_ns == DEADLINE_NEVER);
         CHECK(c->persist_at_ns == DEADLINE_NEVER);
         CHECK(c->delack_at_ns == DEADLINE_NEVER);
         break;
     }
-    if (c->state != TCPS_FIN_WAIT_2 && c->state != TCPS_TIME_WAIT)
+    if (c->state == TCPS_TIME_WAIT || (c->listener && c->state == TCPS_SYN_RECEIVED) ||
+        (!c->owned && !c->listener))
+        CHECK(c->linger_at_ns != DEADLINE_NEVER);
+    else
         CHECK(c->linger_at_ns == DEADLINE_NEVER);
 }
 
@@ -213,9 +214,9 @@ static void table_invariants(const struct tcp_conn *c)
     if (c->list) {
         CHECK(c->previous || c->list->first == c);
         CHECK(c->next || c->list->last == c);
-        CHECK(!c->owned);
+        CHECK(!c->owned || c->passive);
     } else {
-        CHECK(c->owned || c->state == TCPS_CLOSED);
+        CHECK((c->owned && !c->passive) || c->state == TCPS_CLOSED || c->state == TCPS_LISTEN);
     }
     if (c->heap_at) {
         CHECK(t->heap[c->heap_at - 1] == c->number);

@@ -90,6 +90,7 @@ static void child_start(struct tcp_conn *c, struct tcp_conn *listener, const str
     c->local_port = g->dst_port;
     c->remote_addr = p->src;
     c->remote_port = g->src_port;
+    c->linger_at_ns = c->tcp->net->now_ns + TCP_ORPHAN_NS; /* RFC 4987 section 3.3 */
     c->keepalive_ns = listener->keepalive_ns;
     tcp_hash_add(c);
 }
@@ -103,7 +104,7 @@ static struct verdict cookie_child(struct tcp_conn *listener, const struct ipv4_
     struct tcp_conn *c = 0;
 
     if (listener->ready.count < listener->backlog)
-        c = tcp_allocate(listener->tcp);
+        c = tcp_allocate(listener->tcp, TCP_RTO_INITIAL_NS);
     if (!c)
         return verdict_drop(DROP_TCP_BACKLOG);
     child_start(c, listener, p, g);
@@ -141,8 +142,10 @@ struct verdict tcp_input_listen(struct tcp_conn *listener, const struct ipv4_pac
     if (listener->ready.count >= listener->backlog) /* the peer will ask again */
         return verdict_drop(DROP_TCP_BACKLOG);
     c = listener->half_open < listener->backlog ? tcp_find_free(listener->tcp) : 0;
-    if (!c)
+    if (!c) {
+        tcp_keep_room(listener->tcp); /* its ACK will need a block */
         return cookie_send(listener, p, g);
+    }
     child_start(c, listener, p, g);
     iss = tcp_isn(c);
     tcp_start(c, above && seq_le(iss, *above) ? *above + 1 : iss);

@@ -1,6 +1,7 @@
 /* The table of connections: see tcp_table.h. */
 #include "tcp_table.h"
 #include "../base/check.h"
+#include "../base/err.h"
 #include "../base/minmax.h"
 #include "tcp_internal.h"
 
@@ -10,7 +11,7 @@ _Static_assert(TCP_MEMORY(4096, 0, 0) <= 4096 * 512, "at most 512 bytes for each
 /* ---- lists, oldest first ---- */
 
 /* Half-open children; children that wait for accept; TIME-WAIT; closed by the program and not ended
- * yet. What a program has is in none. */
+ * yet; those of programs that peers opened. What a program opened itself is in none. */
 static struct tcp_list *list_of(struct tcp_conn *c)
 {
     if (c->state == TCPS_CLOSED || c->state == TCPS_LISTEN)
@@ -18,7 +19,7 @@ static struct tcp_list *list_of(struct tcp_conn *c)
     if (c->listener)
         return c->state == TCPS_SYN_RECEIVED ? &c->tcp->half_open : &c->listener->ready;
     if (c->owned)
-        return 0;
+        return c->passive ? &c->tcp->served : 0;
     return c->state == TCPS_TIME_WAIT ? &c->tcp->time_wait : &c->tcp->orphans;
 }
 
@@ -80,17 +81,35 @@ struct tcp_conn *tcp_find_free(struct tcp *t)
     return &t->conn[number];
 }
 
-struct tcp_conn *tcp_allocate(struct tcp *t)
+void tcp_keep_room(struct tcp *t)
+{
+    struct tcp_conn *c = t->served.first;
+    uint32_t number;
+
+    if (bitset_next(&t->free, 0, &number) || t->time_wait.first || t->orphans.first)
+        return;
+    if (!c || t->net->now_ns - c->progress_ns < TCP_IDLE_NS)
+        return;
+    if (c->state != TCPS_TIME_WAIT)
+        tcp_send_reset(c);
+    tcp_abort(c, ERR_TIMEDOUT);
+}
+
+struct tcp_conn *tcp_allocate(struct tcp *t, uint64_t half_open_ns)
 {
     struct tcp_conn *c = tcp_find_free(t), *half_open = t->half_open.first,
                     *oldest = t->orphans.first;
 
     if (c)
         return c;
+    if (half_open && t->net->now_ns - half_open->first_unacked_ns < half_open_ns)
+        half_open = 0;
     if (!oldest || (half_open && half_open->first_unacked_ns < oldest->first_unacked_ns))
         oldest = half_open;
-    if (!oldest)
+    if (!oldest) {
+        tcp_keep_room(t);
         return 0;
+    }
     tcp_send_reset(oldest);
     tcp_end(oldest);
     return tcp_find_free(t);

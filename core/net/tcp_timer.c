@@ -116,6 +116,8 @@ static void keepalive_expired(struct tcp_conn *c)
 static void conn_poll(struct tcp_conn *c, uint64_t now_ns)
 {
     if (now_ns >= c->linger_at_ns) {
+        if (c->fin_queued && !tcp_fin_acked(c)) /* the peer is there, or never was */
+            tcp_send_reset(c);
         tcp_end(c);
         return;
     }

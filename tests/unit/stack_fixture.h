@@ -160,13 +160,18 @@ static inline void run_at_ms(struct stack_test *x, uint64_t ms)
     run(x);
 }
 
-static inline void input(struct stack_test *x, const uint8_t *frame, size_t len)
+static inline void input_copy(struct stack *s, const uint8_t *frame, size_t len)
 {
     uint8_t *copy = malloc(len ? len : 1); /* exactly as long: an over-read is seen */
 
     memcpy(copy, frame, len);
-    stack_input(&x->s, copy, len);
+    stack_input(s, copy, len);
     free(copy);
+}
+
+static inline void input(struct stack_test *x, const uint8_t *frame, size_t len)
+{
+    input_copy(&x->s, frame, len);
 }
 
 /* The next frame that was sent and not checked yet; fails without one. */

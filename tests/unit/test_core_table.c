@@ -505,7 +505,7 @@ static void the_oldest_is_given_up_first_and_what_a_program_has_never(void **sta
     expect_given_up(x, t, third, true);
     expect_given_up(x, t, first, true);
     assert_int_equal(t->orphans.count, 0);
-    assert_null(tcp_allocate(t));
+    assert_null(tcp_allocate(t, 0));
     assert_int_equal(tcp_open(t, &none), ERR_NFILE);
     assert_int_equal(listener->ready.count, 1);
     table_free(b);

@@ -443,7 +443,6 @@ static void closed_connections_make_room_for_new_ones(void **state)
         c = connected(x, 0); /* its window stays closed */
         first = first ? first : c;
         write_bytes(c, bytes, 100);
-        at_ms(x, 10 * i);
         tcp_close(c);
     }
     assert_int_equal(first->state, TCPS_FIN_WAIT_1);
@@ -455,6 +454,54 @@ static void closed_connections_make_room_for_new_ones(void **state)
     assert_int_equal(d.tcp_flags, TCP_RST | TCP_ACK);
     assert_int_equal(d.dst_port, 80);
     tcp_close(c);
+}
+
+/* A minute after the program has closed, and after each byte that the peer takes. */
+static void a_closed_connection_ends_a_minute_after_its_last_progress(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *c = connected(x, 0); /* its window stays closed */
+    struct decoded d;
+
+    write_bytes(c, bytes, 100);
+    tcp_close(c);
+    for (uint64_t ms = 500; ms <= 90000; ms += 500) {
+        run_at_ms(x, ms);
+        if (ms == 30000)
+            seg_in(x, TCP_ACK, 1, 2, 0, 0, 0); /* a probe was taken */
+        else if (ms % 5000 == 0 && ms < 90000)
+            seg_in(x, TCP_ACK, 1, ms < 30000 ? 1 : 2, 0, 0, 0);
+        if (ms < 90000)
+            assert_int_equal(c->state, TCPS_FIN_WAIT_1);
+    }
+    assert_int_equal(c->state, TCPS_CLOSED);
+    do
+        d = next_sent(x);
+    while (x->read < x->sent_count);
+    assert_int_equal(d.tcp_flags, TCP_RST | TCP_ACK);
+}
+
+/* What a peer opened and left idle ends for the next one; what we opened ourselves never does. */
+static void an_idle_connection_of_a_peer_gives_way_when_the_table_is_full(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *l, *c, *child = accepted(x, &l), *own = 0;
+    const uint8_t *from;
+
+    for (unsigned i = 2; i < CONNS; i++)
+        assert_int_equal(tcp_open(&x->s.tcp, &own), 0);
+    assert_int_equal(tcp_open(&x->s.tcp, &c), ERR_NFILE);
+    assert_int_equal(tcp_readable(child, &from), ERR_AGAIN); /* for less than a second */
+    at_ms(x, 1000);
+    assert_int_equal(tcp_open(&x->s.tcp, &c), ERR_NFILE);
+    assert_int_equal(tcp_readable(child, &from), ERR_TIMEDOUT);
+    assert_int_equal(next_sent(x).tcp_flags, TCP_RST | TCP_ACK);
+    assert_int_equal(tcp_open(&x->s.tcp, &c), ERR_NFILE); /* the program has it still */
+    tcp_close(child);
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
+    for (unsigned i = 0; i < CONNS; i++)
+        if (x->s.tcp.conn[i].owned)
+            tcp_close(&x->s.tcp.conn[i]);
 }
 
 /* ---- the path ---- */
@@ -688,6 +735,8 @@ int main(void)
         T(a_cookie_remembers_about_what_the_peer_can_take),
         T(half_open_connections_make_room_for_our_own),
         T(closed_connections_make_room_for_new_ones),
+        T(a_closed_connection_ends_a_minute_after_its_last_progress),
+        T(an_idle_connection_of_a_peer_gives_way_when_the_table_is_full),
         T(a_path_that_takes_less_gets_smaller_segments),
         T(duplicates_without_end_grow_the_window_to_its_limit),
         T(a_fin_counts_where_the_data_ends),
