@@ -25,6 +25,12 @@ typedef struct {
     uint8_t byte[4];
 } be32;
 
+/* Not the builtin: without an instruction for it that is a call of the compiler's library. */
+static inline uint32_t swap32(uint32_t n)
+{
+    return n >> 24 | (n >> 8 & 0xff00) | (n << 8 & 0xff0000) | n << 24;
+}
+
 static inline uint16_t be16_get(be16 v)
 {
     return (uint16_t)(v.byte[0] << 8 | v.byte[1]);
@@ -34,7 +40,7 @@ static inline be16 be16_of(uint16_t n)
 {
     be16 v;
 
-    n = __builtin_bswap16(n);
+    n = (uint16_t)(n << 8 | n >> 8);
     __builtin_memcpy(v.byte, &n, sizeof(n));
     return v;
 }
@@ -49,7 +55,7 @@ static inline be32 be32_of(uint32_t n)
 {
     be32 v;
 
-    n = __builtin_bswap32(n);
+    n = swap32(n);
     __builtin_memcpy(v.byte, &n, sizeof(n));
     return v;
 }
