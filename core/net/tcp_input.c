@@ -102,7 +102,9 @@ static struct verdict input_syn_sent(struct tcp_conn *c, const struct tcp_segmen
 /*
  * The acceptance test, with the exception for ACK, URG and RST at a closed window (MUST-66), and
  * one for full duplicates: they are acknowledged, and only their ACK field is used, which may be
- * newer than their data. Without it the ACK of our FIN in a retransmitted FIN would be lost.
+ * newer than their data. Without it the ACK of our FIN in a retransmitted FIN would be lost. An ACK
+ * alone may also have the number at the right edge, when all of the window is in flight, and the
+ * one after a closed window, when that was probed: both ends may have closed theirs.
  */
 static bool acceptable(const struct tcp_conn *c, const struct tcp_segment *g)
 {
@@ -113,9 +115,11 @@ static bool acceptable(const struct tcp_conn *c, const struct tcp_segment *g)
 
     if (old)
         return true;
+    if (len == 0)
+        return g->seq - c->rcv_nxt <= max_u32(wnd, 1);
     if (wnd == 0)
         return g->seq == c->rcv_nxt;
-    return len == 0 ? start_in : start_in || end_in;
+    return start_in || end_in;
 }
 
 /* Keep only what is inside the window. What is cut on the left was received before. */

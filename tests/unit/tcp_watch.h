@@ -242,6 +242,8 @@ static inline bool book_accepts(const struct tcp_conn *b, const struct watch_seg
         return true; /* a duplicate, whose ACK may be new */
     if (g->seq == b->rcv_nxt)
         return true;
+    if (len == 0 && (g->seq - b->rcv_nxt == wnd || g->seq - b->rcv_nxt == 1))
+        return true; /* at the edge, or after a probe */
     if (wnd == 0)
         return false;
     return g->seq - b->rcv_nxt < wnd || (len && g->seq + len - 1 - b->rcv_nxt < wnd);

@@ -87,6 +87,49 @@ static void a_reset_at_a_closed_window_has_the_number_that_the_peer_expects(void
     expect_seg(x, TCP_RST | TCP_ACK, 1001, 11, 0);
 }
 
+/* Its numbers are one beyond our window then, as those of lwIP: without the exception two ends that
+ * have both closed their windows ignore each other until their next probes. */
+static void a_peer_that_has_probed_our_closed_window_is_heard(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *c = connected(x, 1000);
+
+    write_bytes(c, bytes, 3000);
+    run(x);
+    for (uint32_t at = 0; at < 65535; at += 1285)
+        seg_in(x, TCP_ACK, 1 + at, 1, 1000, bytes, 1285);
+    seg_in(x, TCP_ACK, 65536, 1001, 0, 0, 0); /* at the edge */
+    run(x);
+    assert_int_equal(c->snd_una, x->own_iss + 1001);
+    assert_int_equal(c->rcv_adv, c->rcv_nxt);
+    x->read = x->sent_count;
+    seg_in(x, TCP_ACK, 65536, 1001, 0, bytes, 1);
+    run(x);
+    expect_seg(x, TCP_ACK, 1001, 65536, 0); /* the probe is answered, not taken */
+    seg_in(x, TCP_ACK, 65537, 1001, 1000, 0, 0);
+    run(x);
+    expect_seg(x, TCP_ACK, 1001, 65536, 1000);
+    seg_in(x, TCP_ACK, 65538, 2001, 1000, 0, 0);
+    run(x);
+    expect_seg(x, TCP_ACK, 2001, 65536, 0);
+    assert_int_equal(c->snd_una, x->own_iss + 1001);
+    tcp_reset(c);
+}
+
+/* The first segment of a full window is lost; the peer's ACK of our data is numbered at its end. */
+static void an_ack_at_the_edge_of_our_window_counts(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *c = connected(x, 65535);
+
+    write_bytes(c, bytes, 100);
+    run(x);
+    expect_seg(x, TCP_ACK, 1, 1, 100);
+    seg_in(x, TCP_ACK, 65536, 101, 65535, 0, 0);
+    assert_int_equal(c->snd_una, x->own_iss + 101);
+    tcp_reset(c);
+}
+
 static void an_ack_keeps_to_a_window_that_shrank(void **state)
 {
     struct stack_test *x = *state;
@@ -722,6 +765,8 @@ int main(void)
         T(an_ack_while_data_is_sent_again_has_the_number_after_all_of_it),
         T(a_reset_at_a_closed_window_has_the_number_that_the_peer_expects),
         T(an_ack_keeps_to_a_window_that_shrank),
+        T(a_peer_that_has_probed_our_closed_window_is_heard),
+        T(an_ack_at_the_edge_of_our_window_counts),
         T(a_window_that_shrinks_to_zero_is_probed_and_its_data_sent_when_it_opens),
         T(a_window_that_shrinks_gets_again_what_fits),
         T(a_late_duplicate_does_not_set_the_window),
