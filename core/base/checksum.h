@@ -67,8 +67,7 @@ static inline uint64_t checksum_20(const void *bytes)
 /* The sum of the pseudo-header of UDP and TCP (RFC 9293 section 3.1); addresses in host order. */
 static inline uint64_t checksum_pseudo(uint32_t src, uint32_t dst, uint8_t protocol, size_t len)
 {
-    return (uint64_t)swap32(src) + swap32(dst) +
-           swap32((uint32_t)protocol << 16 | (uint16_t)len);
+    return (uint64_t)swap32(src) + swap32(dst) + swap32((uint32_t)protocol << 16 | (uint16_t)len);
 }
 
 #endif

@@ -381,6 +381,16 @@ static void all_is_back(void)
     must(tcp_deadline(&s->tcp) == DEADLINE_NEVER, "a timer of nothing");
 }
 
+/* After R2 nothing waits for a peer that is silent. */
+static void nothing_is_in_flight(void)
+{
+    const struct tcp *t = &watch.x->s.tcp;
+
+    for (unsigned i = 0; i < CONNS; i++)
+        must(t->conn[i].rto_at_ns == DEADLINE_NEVER && t->conn[i].persist_at_ns == DEADLINE_NEVER,
+             "a silent peer is waited for without an end");
+}
+
 static void close_all(void)
 {
     struct stack *s = &watch.x->s;
@@ -515,6 +525,7 @@ static void whatever_a_peer_and_a_program_do_the_next_peer_is_served(void **stat
         if (draw(2))
             close_all();
         silence(400 * NS_PER_S);
+        nothing_is_in_flight();
         close_all();
         silence(400 * NS_PER_S);
         all_is_back();
