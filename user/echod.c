@@ -3,8 +3,9 @@
  *
  * One process and one poll: up to ECHOD_CONNECTIONS connections at once, more wait in the backlog.
  * A connection has one buffer and is not read until its echo is written, so the window closes when
- * the peer does not read. A peer that was silent for two hours is asked whether it is there; one
- * that does not answer loses its connection. It never exits by itself:
+ * the peer does not read. While all places are taken, one in which nothing moved for a minute is
+ * given to who waits. A peer that was silent for two hours is asked whether it is there; one that
+ * does not answer loses its connection. It never exits by itself:
  *
  *     listening port=7
  *     accepted from=10.0.2.2:50000
@@ -32,18 +33,21 @@ enum {
 };
 
 #define ECHOD_SILENCE_NS (7200 * NS_PER_S)
+#define ECHOD_IDLE_NS    (60 * NS_PER_S)
 
 struct connection {
     bool open;
     int fd;
     struct socket_address from;
     uint64_t echoed;
+    uint64_t moved_ns; /* when bytes came or left last */
     size_t start, end; /* buffer[start..end) is read and not yet written */
     uint8_t buffer[ECHOD_BUFFER];
 };
 
 struct echod {
     int listener, datagrams;
+    uint64_t now_ns; /* when the last poll returned */
     struct connection connections[ECHOD_CONNECTIONS];
 };
 
@@ -66,12 +70,13 @@ static void connection_close(struct connection *c, int64_t err)
 }
 
 /* One read or one write, whichever its turn is. */
-static void connection_turn(struct connection *c)
+static void connection_turn(struct connection *c, uint64_t now_ns)
 {
     bool reading = c->start == c->end;
     int64_t n = reading ? sys_read(c->fd, c->buffer, sizeof(c->buffer))
                         : sys_write(c->fd, c->buffer + c->start, c->end - c->start);
 
+    c->moved_ns = now_ns;
     if (n < 0 || (reading && n == 0)) {
         connection_close(c, n);
     } else if (reading) {
@@ -83,13 +88,26 @@ static void connection_turn(struct connection *c)
     }
 }
 
-/* A free connection, or NULL. */
-static struct connection *connection_free(struct echod *e)
+/* The place for the next connection: a free one, or that in which nothing moved for longest. */
+static struct connection *connection_next(struct echod *e)
 {
-    for (unsigned i = 0; i < ECHOD_CONNECTIONS; i++)
+    struct connection *next = &e->connections[0];
+
+    for (unsigned i = 0; i < ECHOD_CONNECTIONS; i++) {
         if (!e->connections[i].open)
             return &e->connections[i];
-    return NULL;
+        if (e->connections[i].moved_ns < next->moved_ns)
+            next = &e->connections[i];
+    }
+    return next;
+}
+
+/* How long it must be waited for: 0 now. */
+static uint64_t connection_wait_ns(const struct echod *e, const struct connection *c)
+{
+    uint64_t until_ns = c->moved_ns + ECHOD_IDLE_NS;
+
+    return c->open && until_ns > e->now_ns ? until_ns - e->now_ns : 0;
 }
 
 /* ---- the two sockets ---- */
@@ -104,14 +122,20 @@ static bool error_of_peer(int64_t err)
 /* Accept into `c`. 0 or an error of this machine. */
 static int listener_turn(const struct echod *e, struct connection *c)
 {
-    int fd = sys_accept(e->listener, &c->from);
     struct text t;
+    int fd;
 
+    if (connection_wait_ns(e, c)) /* meanwhile its peer came back */
+        return 0;
+    if (c->open)
+        connection_close(c, ERR_TIMEDOUT);
+    fd = sys_accept(e->listener, &c->from);
     if (fd < 0)
         return error_of_peer(fd) ? 0 : report_error("accept", error_word(fd));
     c->open = true;
     c->fd = fd;
     c->echoed = 0;
+    c->moved_ns = e->now_ns;
     c->start = c->end = 0;
     text_start(&t);
     text_word(&t, "accepted");
@@ -178,7 +202,8 @@ static int echod_turn(struct echod *e)
 {
     struct poll_entry entries[ECHOD_ENTRIES] = {{.fd = e->datagrams, .events = READY_IN}};
     struct connection *of[ECHOD_ENTRIES] = {NULL}; /* the connection of each entry */
-    struct connection *next = connection_free(e);
+    struct connection *next = connection_next(e);
+    uint64_t wait_ns = connection_wait_ns(e, next);
     unsigned count = 1;
     int status = 0, ready;
 
@@ -191,28 +216,29 @@ static int echod_turn(struct echod *e)
         entries[count].fd = c->fd;
         entries[count++].events = c->start == c->end ? READY_IN : READY_OUT;
     }
-    if (next)
+    if (wait_ns == 0)
         entries[count++] = (struct poll_entry){.fd = e->listener, .events = READY_IN};
 
-    ready = sys_poll(entries, count, POLL_FOREVER);
+    ready = sys_poll(entries, count, wait_ns ? wait_ns : POLL_FOREVER);
+    e->now_ns = sys_clock();
     if (ready < 0)
         return report_error("poll", error_word(ready));
     for (unsigned i = 0; i < count && status == 0; i++) {
         if (entries[i].revents == 0)
             continue;
         if (of[i])
-            connection_turn(of[i]);
+            connection_turn(of[i], e->now_ns);
         else if (entries[i].fd == e->datagrams)
             status = datagrams_turn(e);
         else
-            status = listener_turn(e, next);
+            status = listener_turn(e, connection_next(e));
     }
     return status;
 }
 
 int echod_main(int argc, char **argv)
 {
-    struct echod e;
+    struct echod e = {.now_ns = 0};
     uint64_t port = ECHOD_PORT;
     int status;
 

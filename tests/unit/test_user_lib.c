@@ -712,6 +712,27 @@ static void echod_takes_four_connections_and_lets_the_fifth_wait(void **state)
     assert_non_null(strstr(k.report, "closed bytes=0 from=10.0.2.2:50012 reason=reset\n"));
 }
 
+static void echod_gives_the_place_of_a_connection_that_rests_to_who_waits(void **state)
+{
+    (void)state;
+    echod_to_poll("echod", 7);
+    for (int i = 0; i < 4; i++) {
+        k.now_ns += NS_PER_S;
+        echod_accepts(CONNECTION + i);
+    }
+    assert_in_range(k.stop.args[2], 56999 * NS_PER_MS, 57 * NS_PER_S); /* the first one's minute */
+    ready(CONNECTION, READY_IN, SYS_READ);
+    give("hi", SYS_POLL);
+    assert_in_range(k.stop.args[2], 57999 * NS_PER_MS, 58 * NS_PER_S); /* now the second one's */
+    assert_false(polled(LISTENER));
+    k.now_ns += 58 * NS_PER_S;
+    next_call(0, SYS_POLL); /* nothing for so long */
+    assert_int_equal(k.stop.args[2], POLL_FOREVER);
+    ready(LISTENER, READY_IN, SYS_ACCEPT);
+    assert_int_equal(k.closed, 1);
+    assert_non_null(strstr(k.report, "closed bytes=0 from=10.0.2.2:50011 reason=timed-out\n"));
+}
+
 static void echod_answers_datagrams_and_lives_through_their_errors(void **state)
 {
     char echo[4];
@@ -884,6 +905,7 @@ int main(void)
         cmocka_unit_test(netinfo_gives_up_after_a_minute_and_does_not_wait_with_n),
         cmocka_unit_test(echod_does_not_read_while_its_echo_is_not_written),
         cmocka_unit_test(echod_takes_four_connections_and_lets_the_fifth_wait),
+        cmocka_unit_test(echod_gives_the_place_of_a_connection_that_rests_to_who_waits),
         cmocka_unit_test(echod_answers_datagrams_and_lives_through_their_errors),
         cmocka_unit_test(echod_ends_when_the_port_is_taken),
         cmocka_unit_test(udpsend_sends_count_times),
