@@ -144,7 +144,7 @@ def test_the_other_mistakes_fail_with_qemu_as_well(bug, simulator):
 
 @pytest.mark.parametrize("bug,words", [
     ("TCP_STREAM", ["188 bytes", "NOT THE SAME", "tcp.stream"]),
-    ("TCP_FIN_NUMBER", ["tcp.timer"]),
+    ("TCP_FIN_NUMBER", ["tcp.fin"]),
     ("DHCP_DEAF", ["no connection was opened; NOT ALLOWED", "exit program=webget status=1"]),
 ])
 def test_a_reactive_replay_finds_it(bug, words, simulator):
