@@ -30,22 +30,26 @@ static uint32_t read32(const uint8_t *p)
 }
 
 /* Classless static routes: the router of the default route, if one of them is; others are not kept.
- * Each is the width of its mask, as many bytes of its network as that has, and a router. */
-static int take_routes(struct dhcp_message *m, const uint8_t *value, size_t len)
+ * Each is the width of its mask, as many bytes of its network as that has, and a router. Without
+ * sense the option is skipped: it was not asked for. */
+static void take_routes(struct dhcp_message *m, const uint8_t *value, size_t len)
 {
+    uint32_t router = 0;
     size_t i = 0;
 
     while (i < len) {
         unsigned width = value[i], bytes = (width + 7) / 8;
 
         if (width > 32 || len - i < 1 + bytes + 4)
-            return ERR_PROTO;
-        if (width == 0 && !m->default_router)
-            m->default_router = read32(value + i + 1);
+            return;
+        if (width == 0 && !router)
+            router = read32(value + i + 1);
         i += 1 + bytes + 4;
     }
+    if (!len || m->routes)
+        return;
     m->routes = true;
-    return len ? 0 : ERR_PROTO;
+    m->default_router = router;
 }
 
 /* Store one option in the message. Its length must be exactly that of RFC 2132, else an error. The
@@ -68,7 +72,8 @@ static int take_option(struct dhcp_message *m, uint8_t code, const uint8_t *valu
         field = code == OPTION_ROUTER ? &m->lease.gateway : &m->lease.dns;
         break;
     case OPTION_ROUTES:
-        return take_routes(m, value, len);
+        take_routes(m, value, len);
+        return 0;
     case OPTION_MASK:
         field = &m->lease.mask;
         break;
