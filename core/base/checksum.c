@@ -41,7 +41,9 @@ static void add_pair(wide *sum, uint64_t *carries, const uint8_t *p)
     *carries += __builtin_add_overflow(*sum, pair, sum);
 }
 
-static uint64_t add_blocks(uint64_t start, const uint8_t *p, size_t len)
+#define add_blocks add_wide /* a name of its own: coverage counts both machines */
+
+static uint64_t add_wide(uint64_t start, const uint8_t *p, size_t len)
 {
     wide sum = start;
     uint64_t carries = 0;
@@ -61,8 +63,10 @@ static uint64_t add_blocks(uint64_t start, const uint8_t *p, size_t len)
 
 #else
 
+#define add_blocks add_four
+
 /* Without: four sums, so that the processor can overlap them. */
-static uint64_t add_blocks(uint64_t sum, const uint8_t *p, size_t len)
+static uint64_t add_four(uint64_t sum, const uint8_t *p, size_t len)
 {
     uint64_t b = 0, c = 0, d = 0;
 
