@@ -340,9 +340,6 @@ void dma_own(struct dma *a, uint64_t bus, size_t len, bool device)
         ASAN_UNPOISON_MEMORY_REGION(a->memory + offset, len);
         return;
     }
-    /* A long buffer is for what the device writes; a short one may be a table of the driver's. A
-     * plain driver may have written anywhere. */
-    if (a->plain || len <= DMA_SLOT)
-        mark_dirty(a, offset, len);
+    mark_dirty(a, offset, len); /* whatever the driver did there */
     ASAN_POISON_MEMORY_REGION(a->memory + offset, len);
 }

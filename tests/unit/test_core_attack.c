@@ -11,6 +11,7 @@
 
 #include "../../core/base/array.h"
 #include "stack_fixture.h"
+#include "stack_resources.h"
 
 enum {
     QUEUE = 1024,
@@ -572,34 +573,6 @@ static const struct {
 
 /* ---- a run ---- */
 
-/* All that can be lent or taken. */
-struct resources {
-    uint32_t free, hashed, heap, lent, open, waiting, owned, lists, frames, parked, sockets;
-};
-
-static struct resources resources_of(const struct host *h)
-{
-    const struct tcp *t = &h->stack.tcp;
-    struct resources r;
-
-    memset(&r, 0, sizeof(r)); /* compared as bytes */
-    for (uint32_t i = 0; bitset_next(&t->free, i, &i); i++)
-        r.free++;
-    for (uint32_t i = 0; i <= t->bucket_mask; i++)
-        r.hashed += t->bucket[i] != 0;
-    r.heap = t->heap_count;
-    r.lent = t->rings.lent[RING_RECEIVES] + t->rings.lent[RING_SENDS];
-    r.open = t->open;
-    r.waiting = t->waiting;
-    r.owned = t->owned;
-    r.lists = t->half_open.count + t->orphans.count + t->time_wait.count + t->served.count;
-    r.frames = h->lent;
-    for (unsigned i = 0; i < ARP_ENTRIES; i++)
-        r.parked += h->stack.arp.entry[i].parked != NULL;
-    r.sockets = dgram_used(&h->stack.dgrams);
-    return r;
-}
-
 static void turn(const char *attack)
 {
     receive(&server);
@@ -623,7 +596,7 @@ static void one_attack(unsigned i)
     memset(&good, 0, sizeof(good));
     host_init(&server, server_mac, SERVER);
     host_init(&client, client_mac, CLIENT);
-    first = resources_of(&server);
+    first = resources_of(&server.stack, server.lent);
     server_starts();
     for (unsigned ms = TICK_MS; ms < ATTACK_MS; ms += TICK_MS) {
         if (ms % CLIENT_EVERY_MS == 0)
@@ -639,12 +612,14 @@ static void one_attack(unsigned i)
     listener = NULL;
     for (uint64_t end_ns = now_ns + 2 * TCP_MSL_NS; now_ns <= end_ns;)
         turn(attacks[i].name);
-    last = resources_of(&server);
+    last = resources_of(&server.stack, server.lent);
     if (memcmp(&first, &last, sizeof(first)))
         fail_msg("%s, seed %llu: free %u of %u, hashed %u, heap %u, rings %u, open %u, lists %u, "
                  "frames %u, parked %u",
                  attacks[i].name, (unsigned long long)seed, last.free, first.free, last.hashed,
-                 last.heap, last.lent, last.open, last.lists, last.frames, last.parked);
+                 last.heap, last.lent, last.open,
+                 (last.half_open + last.orphans + last.time_wait + last.served), last.frames,
+                 last.parked);
     arp_flush(&server.stack.arp);
     arp_flush(&client.stack.arp);
     free(server.memory);

@@ -22,6 +22,7 @@
 #include "../../core/interface/syscall.h"
 #include "../../core/net/stack.h"
 #include "fake_platform.h"
+#include "stack_resources.h"
 
 enum { MANY = 10000, QUEUE = 512, PORT = 7 };
 
@@ -305,43 +306,14 @@ static void a_packet_and_a_poll_cost_the_same_beside_many_connections(void **sta
         assert_true(many[i] <= few[i] + few[i] / 2);
 }
 
-/* All that can be lent or taken. */
-struct resources {
-    uint32_t free, hashed, heap, lent, open, waiting, owned, half_open, orphans, time_wait;
-    unsigned frames;
-};
-
-static struct resources resources_of(const struct host *h)
-{
-    const struct tcp *t = &h->stack.tcp;
-    struct resources r;
-
-    memset(&r, 0, sizeof(r)); /* compared as bytes */
-    for (uint32_t i = 0; bitset_next(&t->free, i, &i); i++)
-        r.free++;
-    for (uint32_t i = 0; i <= t->bucket_mask; i++)
-        for (uint32_t at = t->bucket[i]; at; at = t->conn[at - 1].hash_next)
-            r.hashed++;
-    r.heap = t->heap_count;
-    r.lent = t->rings.lent[RING_RECEIVES] + t->rings.lent[RING_SENDS];
-    r.open = t->open;
-    r.waiting = t->waiting;
-    r.owned = t->owned;
-    r.half_open = t->half_open.count;
-    r.orphans = t->orphans.count;
-    r.time_wait = t->time_wait.count;
-    r.frames = h->lent + h->count;
-    return r;
-}
-
 static void a_hundred_thousand_cycles_leave_nothing(void **state)
 {
     struct resources first[2], last[2];
 
     (void)state;
     set_up(1000, 64, 64);
-    first[0] = resources_of(&client);
-    first[1] = resources_of(&server);
+    first[0] = resources_of(&client.stack, client.lent + client.count);
+    first[1] = resources_of(&server.stack, server.lent + server.count);
     for (unsigned i = 0; i < 100000; i++) {
         cycle();
         now_ns += NS_PER_MS;
@@ -350,8 +322,8 @@ static void a_hundred_thousand_cycles_leave_nothing(void **state)
     now_ns += 2 * TCP_MSL_NS;
     poll_host(&client);
     poll_host(&server);
-    last[0] = resources_of(&client);
-    last[1] = resources_of(&server);
+    last[0] = resources_of(&client.stack, client.lent + client.count);
+    last[1] = resources_of(&server.stack, server.lent + server.count);
     assert_memory_equal(first, last, sizeof(first));
     assert_int_equal(client.stack.net.drops_total, 0);
     assert_int_equal(server.stack.net.drops_total, 0);
