@@ -37,9 +37,9 @@ static void a_posted_buffer_is_as_new_in_the_next_run(void **state)
 
         memset(a.memory + at[i], 0, BUFFER);
         dma_own(&a, bus, BUFFER, true);
+        dma_own(&a, bus, BUFFER, false);
         if (i % 2)
             dma_device_write(&a, bus, bytes, sizeof(bytes));
-        dma_own(&a, bus, BUFFER, false);
     }
     dma_clean(&a);
     assert_clean(&a);
