@@ -274,7 +274,7 @@ $(O)/user.o: $(USER_O) user/sections.ld
 # Unit tests of the core link it without the simulator's hooks; the decoder and the device side of a
 # virtqueue do not use the core. A static pattern: make would prefer the rule below whenever the
 # bare objects are not there yet.
-ALONE_O := $(O)/sim/frame/decode.o $(patsubst %.c,$(O)/%.o,$(wildcard sim/fake_device/vqueue*.c))
+ALONE_O := $(addprefix $(O)/sim/frame/,decode.o dhcp.o) $(patsubst %.c,$(O)/%.o,$(wildcard sim/fake_device/vqueue*.c))
 $(filter $(O)/unit/test_core_%,$(UNIT:%=$(O)/unit/%)): $(O)/unit/test_core_%: \
         $(O)/tests/unit/test_core_%.o $(BARE_O) $(ALONE_O)
 	$(Q)mkdir -p $(@D)

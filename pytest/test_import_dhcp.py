@@ -243,7 +243,7 @@ def test_another_client_is_another_flow(tmp_path):
 def test_departures_are_told(tmp_path):
     _, _, report = outcome(write(tmp_path / "c.pcap", [D, (3, D), (3.1, answer(OFFER)), (3.2, request()),
                                                        (3.3, answer(ACK))]))
-    assert "options requested: captured 1 3 6 15, now 1 3 6 51 54 58 59; allowed: " in report
+    assert "options requested: captured 1 3 6 15, now 1 121 3 6 12 15 26 42 51 54 58 59 119; allowed: " in report
     assert "(RFC 2132 section 9.8)" in report
     assert re.search(r"DISCOVERs at: captured 0.000s 2.990s, now 0.000s [345]\.\d\d\ds; allowed: 4 s, doubled", report)
     assert "discover sent" not in report  # two each

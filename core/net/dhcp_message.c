@@ -5,12 +5,17 @@
 
 enum { BOOTREQUEST = 1, BOOTREPLY = 2, HTYPE_ETHERNET = 1, DHCP_COOKIE = 0x63825363 };
 
-/* RFC 2132, by section: 3.1-3.3, 3.5, 3.8, 9.1-9.3, 9.6-9.8, 9.10-9.12, 9.14. */
+/* RFC 2132, by section: 3.1-3.3, 3.5, 3.8, 3.14, 3.17, 5.1, 8.3, 9.1-9.3, 9.6-9.8, 9.10-9.12,
+ * 9.14. */
 enum {
     OPTION_PAD = 0,
     OPTION_MASK = 1,
     OPTION_ROUTER = 3,
     OPTION_DNS = 6,
+    OPTION_HOST = 12,
+    OPTION_DOMAIN = 15,
+    OPTION_MTU = 26,
+    OPTION_NTP = 42,
     OPTION_REQUESTED = 50,
     OPTION_LEASE = 51,
     OPTION_TYPE = 53,
@@ -20,6 +25,7 @@ enum {
     OPTION_T1 = 58,
     OPTION_T2 = 59,
     OPTION_CLIENT_ID = 61,
+    OPTION_SEARCH = 119, /* RFC 3397 */
     OPTION_ROUTES = 121, /* RFC 3442 */
     OPTION_END = 255,
 };
@@ -31,7 +37,7 @@ static uint32_t read32(const uint8_t *p)
 
 /* Classless static routes: the router of the default route, if one of them is; others are not kept.
  * Each is the width of its mask, as many bytes of its network as that has, and a router. Without
- * sense the option is skipped: it was not asked for. */
+ * sense the option is skipped. */
 static void take_routes(struct dhcp_message *m, const uint8_t *value, size_t len)
 {
     uint32_t router = 0;
@@ -156,8 +162,11 @@ static uint8_t *dhcp_message_put_address(uint8_t *at, uint8_t code, uint32_t add
 
 void dhcp_write(uint8_t *out, const struct dhcp_build *b, const uint8_t mac[6])
 {
-    static const uint8_t parameters[] = {OPTION_MASK,   OPTION_ROUTER, OPTION_DNS, OPTION_LEASE,
-                                         OPTION_SERVER, OPTION_T1,     OPTION_T2};
+    /* Classless routes before the router: "MUST", RFC 3442. */
+    static const uint8_t parameters[] = {OPTION_MASK,  OPTION_ROUTES, OPTION_ROUTER, OPTION_DNS,
+                                         OPTION_HOST,  OPTION_DOMAIN, OPTION_MTU,    OPTION_NTP,
+                                         OPTION_LEASE, OPTION_SERVER, OPTION_T1,     OPTION_T2,
+                                         OPTION_SEARCH};
     struct dhcp_header *h = (struct dhcp_header *)out;
     uint8_t type = (uint8_t)b->type, client_id[7] = {HTYPE_ETHERNET};
     be16 size = be16_of(576);

@@ -3,6 +3,7 @@
  * threat list: D1-D13.
  */
 #include "../../core/base/array.h"
+#include "../../sim/frame/dhcp.h"
 #include "stack_fixture.h"
 
 #define N(test) cmocka_unit_test_setup_teardown(test, stack_setup, stack_teardown)
@@ -182,6 +183,34 @@ static void an_option_of_a_wrong_length_spoils_the_whole_message(void **state)
         }
     }
     dhcp_answer(x, 2, OWN, 3600);
+    assert_int_equal(x->s.dhcp.state, DHCP_REQUESTING);
+}
+
+/* The value of an option in the last message sent, or NULL. */
+static const uint8_t *option_sent(const struct stack_test *x, uint8_t code, size_t *len)
+{
+    const uint8_t *frame = x->sent[x->sent_count - 1].bytes;
+
+    return dhcp_find_option(frame + FRAME_UDP_PAYLOAD,
+                            x->sent[x->sent_count - 1].len - FRAME_UDP_PAYLOAD, code, len);
+}
+
+/* RFC 3442: option 121 before option 3. RFC 2131 section 4.4.1: the list of the DISCOVER comes in
+ * the REQUEST again. */
+static void everything_that_can_be_used_is_asked_for(void **state)
+{
+    static const uint8_t wanted[] = {1, 121, 3, 6, 12, 15, 26, 42, 51, 54, 58, 59, 119};
+    struct stack_test *x = *state;
+
+    selecting(x);
+    for (unsigned i = 0; i < 2; i++) {
+        size_t len = 0;
+        const uint8_t *list = option_sent(x, 55, &len);
+
+        assert_int_equal(len, sizeof(wanted));
+        assert_memory_equal(list, wanted, len);
+        dhcp_answer(x, 2, OWN, 3600);
+    }
     assert_int_equal(x->s.dhcp.state, DHCP_REQUESTING);
 }
 
@@ -545,6 +574,7 @@ int main(void)
         N(the_back_off_is_4_8_16_32_64_64_within_a_second),
         N(d1_to_d6_malformed_messages_are_dropped),
         N(an_option_of_a_wrong_length_spoils_the_whole_message),
+        N(everything_that_can_be_used_is_asked_for),
         N(secs_counts_from_the_first_discover),
         N(without_room_a_dhcp_message_is_counted_and_comes_with_its_next_time_out),
         N(d9_lease_arithmetic),
