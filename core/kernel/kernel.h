@@ -62,9 +62,9 @@ struct device {
 
 /* Ordinary memory for the stack and for all devices but the first, which is in struct kernel: the
  * simulator pays only for the part of this memory that is used. */
-enum { KERNEL_CONNS = 16, KERNEL_RING_SIZE = 65536 };
+enum { KERNEL_CONNS = 16, KERNEL_PAGES = 128, KERNEL_PAGE_SIZE = 16384, KERNEL_WINDOW = 65535 };
 
-#define KERNEL_STACK_MEMORY STACK_MEMORY(KERNEL_CONNS, 2 * KERNEL_CONNS, KERNEL_RING_SIZE)
+#define KERNEL_STACK_MEMORY STACK_MEMORY(KERNEL_CONNS, KERNEL_PAGES, KERNEL_PAGE_SIZE)
 #define KERNEL_BUFFERS_SIZE (KERNEL_MORE_DEVICES + (KERNEL_DEVICES - 1) * sizeof(struct device))
 
 /* Where those devices begin in the buffers. */

@@ -26,9 +26,10 @@ int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t n
                    .platform = p,
                    .netdev = nic,
                    .uses_dhcp = true,
-                   .connections = KERNEL_CONNS,
-                   .rings = 2 * KERNEL_CONNS,
-                   .ring_size = KERNEL_RING_SIZE,
+                   .tcp = {.connections = KERNEL_CONNS,
+                           .pages = KERNEL_PAGES,
+                           .page_size = KERNEL_PAGE_SIZE,
+                           .window = KERNEL_WINDOW},
                    .memory = config->buffers,
                },
                now_ns);

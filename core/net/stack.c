@@ -30,8 +30,8 @@ void stack_init(struct stack *s, const struct stack_config *config, uint64_t now
         .id = (uint16_t)rng_next(&s->net.rng),
     };
     s->icmp = (struct icmpv4){.ip = &s->ip};
-    tcp_init(&s->tcp, &s->ip, config->connections, config->rings, config->ring_size, at);
-    at += TCP_MEMORY(config->connections, config->rings, config->ring_size);
+    tcp_init(&s->tcp, &s->ip, &config->tcp, at);
+    at += TCP_MEMORY(config->tcp.connections, config->tcp.pages, config->tcp.page_size);
     at += -(uintptr_t)at & 7;
     dgram_init(&s->dgrams, &s->ip, (struct dgram *)(void *)at);
     at += DGRAM_SOCKETS * DGRAM_QUEUE * sizeof(struct dgram);

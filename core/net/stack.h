@@ -41,17 +41,17 @@ struct stack {
 };
 
 /* The memory that stack_init() needs. */
-#define STACK_MEMORY(connections, rings, ring_size)                                                \
+#define STACK_MEMORY(connections, pages, page_size)                                                \
     (DGRAM_SOCKETS * DGRAM_QUEUE * sizeof(struct dgram) +                                          \
      LOOPBACK_QUEUE * sizeof(struct loopback_slot) + 16 +                                          \
-     TCP_MEMORY(connections, rings, ring_size))
+     TCP_MEMORY(connections, pages, page_size))
 
 struct stack_config {
     const struct platform *platform;
     struct netdev *netdev;
     bool uses_dhcp; /* needs Ethernet; else the address is that of stack_set_address() */
-    uint32_t connections, rings, ring_size; /* of TCP: tcp_init() */
-    void *memory; /* STACK_MEMORY() of them, 8-byte aligned, not cleared; stays in use */
+    struct tcp_config tcp;
+    void *memory; /* STACK_MEMORY() of that, 8-byte aligned, not cleared; stays in use */
 };
 
 void stack_init(struct stack *s, const struct stack_config *config, uint64_t now_ns);

@@ -75,16 +75,22 @@ static void conn_free(struct tcp_conn *c)
     bitset_add(&t->free, c->number);
 }
 
-void tcp_rings_settle(struct tcp_conn *c)
+void tcp_pages_settle(struct tcp_conn *c)
 {
-    if (c->rcv_ring && !tcp_unread(c) && !c->ooo.count) {
-        tcp_rings_return(&c->tcp->rings, RING_RECEIVES, c->rcv_ring);
-        c->rcv_ring = 0;
+    struct tcp_pages *p = &c->tcp->pages;
+
+    if (c->ooo && !c->ooo->count) {
+        tcp_page_return(p, PAGE_RECEIVES, c->ooo_page);
+        c->ooo = 0;
     }
-    if (c->snd_ring && !c->snd_len) {
-        tcp_rings_return(&c->tcp->rings, RING_SENDS, c->snd_ring);
-        c->snd_ring = 0;
-    }
+    if (tcp_unread(c) || c->ooo)
+        tcp_buffer_advance(p, &c->rcv, PAGE_RECEIVES, c->rcv_read);
+    else
+        tcp_buffer_clear(p, &c->rcv, PAGE_RECEIVES);
+    if (c->snd_len)
+        tcp_buffer_advance(p, &c->snd, PAGE_SENDS, c->snd_start);
+    else
+        tcp_buffer_clear(p, &c->snd, PAGE_SENDS);
 }
 
 void tcp_end(struct tcp_conn *c)
@@ -95,11 +101,12 @@ void tcp_end(struct tcp_conn *c)
     timers_off(c);
     c->ack_now = c->resend = c->probe = c->override = c->keepalive = false;
     c->listener = 0;
-    c->ooo.count = 0;
+    if (c->ooo)
+        c->ooo->count = 0;
     c->snd_len = 0;
     if (!c->owned) /* what it has not read is lost */
         c->rcv_read = c->rcv_nxt - (c->fin_received ? 1 : 0);
-    tcp_rings_settle(c);
+    tcp_pages_settle(c);
     if (!c->owned)
         conn_free(c);
     INVARIANTS(tcp_invariants(c));
@@ -316,12 +323,11 @@ int tcp_keepalive(struct tcp_conn *c, uint64_t idle_ns)
 
 int tcp_readable(struct tcp_conn *c, const uint8_t **at)
 {
-    uint32_t len = tcp_unread(c), size = c->tcp->rings.size,
-             index = (c->rcv_read - c->rcv_base) & (size - 1);
+    uint32_t len = tcp_unread(c);
 
     if (len) {
-        *at = c->rcv_ring + index;
-        return (int)min_u32(len, size - index);
+        *at = tcp_buffer_at(&c->tcp->pages, &c->rcv, c->rcv_read, &len);
+        return (int)len;
     }
     if (c->fin_received)
         return 0;
@@ -338,7 +344,7 @@ void tcp_consume(struct tcp_conn *c, size_t len)
 
     CHECK(len <= tcp_unread(c));
     c->rcv_read += (uint32_t)len;
-    tcp_rings_settle(c);
+    tcp_pages_settle(c);
     tcp_touch(c);
     if (c->state == TCPS_CLOSED || c->fin_received)
         return;
@@ -346,7 +352,7 @@ void tcp_consume(struct tcp_conn *c, size_t len)
     /* Send a window update when the window has grown by enough: MUST-39. */
     growth = c->rcv_nxt + tcp_offered_window(c) - c->rcv_adv;
     left = c->rcv_adv - c->rcv_nxt;
-    if (growth >= c->tcp->rings.size / 4 || (growth && left < 2 * c->mss))
+    if (growth >= c->tcp->window / 4 || (growth && left < 2 * c->mss))
         c->ack_now = true;
 }
 
@@ -359,34 +365,34 @@ static int may_write(struct tcp_conn *c)
         return ERR_PIPE;
     if (c->state != TCPS_ESTABLISHED && c->state != TCPS_CLOSE_WAIT)
         return tcp_connected(c) == ERR_AGAIN ? ERR_AGAIN : ERR_NOTCONN;
-    if (c->snd_ring ? c->snd_len == c->tcp->rings.size
-                    : !tcp_rings_available(&c->tcp->rings, RING_SENDS))
+    if (c->snd_len == c->tcp->window)
         return ERR_AGAIN;
-    return 0;
+    if (tcp_snd_end(c) - c->snd.base < c->snd.count << c->tcp->pages.shift)
+        return 0;
+    return tcp_page_available(&c->tcp->pages, PAGE_SENDS, c->snd.count ? NEED_NEXT : NEED_FIRST)
+               ? 0
+               : ERR_AGAIN;
 }
 
 int tcp_writable(struct tcp_conn *c, uint8_t **at)
 {
-    uint32_t size = c->tcp->rings.size, index;
+    struct tcp_pages *p = &c->tcp->pages;
+    uint32_t end = tcp_snd_end(c), room = c->tcp->window - c->snd_len;
     int err = may_write(c);
 
     if (err)
         return err;
-    if (!c->snd_ring) {
-        c->snd_ring = tcp_rings_lend(&c->tcp->rings, RING_SENDS);
-        c->snd_base = tcp_snd_end(c);
-    }
-    index = (tcp_snd_end(c) - c->snd_base) & (size - 1);
-    *at = c->snd_ring + index;
-    return (int)min_u32(size - c->snd_len, size - index);
+    tcp_buffer_extend(p, &c->snd, PAGE_SENDS, NEED_NEXT, end, end + 1);
+    *at = tcp_buffer_at(p, &c->snd, end, &room);
+    return (int)room;
 }
 
 void tcp_commit(struct tcp_conn *c, size_t len)
 {
-    CHECK(len <= c->tcp->rings.size - c->snd_len);
-    CHECK(!len || c->snd_ring);
+    CHECK(len <= c->tcp->window - c->snd_len);
+    CHECK(tcp_snd_end(c) + len - c->snd.base <= c->snd.count << c->tcp->pages.shift);
     c->snd_len += (uint32_t)len;
-    tcp_rings_settle(c);
+    tcp_pages_settle(c);
     tcp_touch(c);
 }
 
@@ -511,17 +517,19 @@ static uint32_t buckets(uint32_t connections)
     return n;
 }
 
-void tcp_init(struct tcp *t, struct ipv4 *ip, uint32_t connections, uint32_t rings,
-              uint32_t ring_size, void *memory)
+void tcp_init(struct tcp *t, struct ipv4 *ip, const struct tcp_config *config, void *memory)
 {
     static const uint64_t labels[2] = {1, 2};
+    uint32_t connections = config->connections, *numbers;
     uint64_t *words;
     uint8_t *at = memory;
 
     CHECK(connections >= 1);
     CHECK(connections <= TCP_CONNS_MAX);
-    CHECK(ring_size >= TCP_RING_MIN);
-    CHECK(ring_size <= TCP_RING_MAX);
+    CHECK(config->page_size >= TCP_PAGE_MIN);
+    CHECK(config->page_size <= TCP_PAGE_MAX);
+    CHECK(config->window >= TCP_WINDOW_MIN);
+    CHECK(config->window <= TCP_WINDOW_MAX);
     *t = (struct tcp){
         .net = ip->net,
         .ip = ip,
@@ -529,6 +537,7 @@ void tcp_init(struct tcp *t, struct ipv4 *ip, uint32_t connections, uint32_t rin
         .conn = memory,
         .count = connections,
         .bucket_mask = buckets(connections) - 1,
+        .window = config->window,
     };
     for (unsigned i = 0; i < 2; i++)
         t->hash_key[i] = rng_hash(t->net->key, &labels[i], 1) | 1;
@@ -538,10 +547,11 @@ void tcp_init(struct tcp *t, struct ipv4 *ip, uint32_t connections, uint32_t rin
     bitset_init(&t->due, words + BITSET_WORDS(connections), connections);
     bitset_init(&t->blocked, words + 2 * BITSET_WORDS(connections), connections);
     at += 3 * sizeof(uint64_t) * BITSET_WORDS(connections);
-    t->bucket = (uint32_t *)(void *)at;
+    numbers = (uint32_t *)(void *)(at + (size_t)config->pages * config->page_size);
+    tcp_pages_init(&t->pages, at, numbers, config->pages, config->page_size);
+    t->bucket = numbers + config->pages;
     mem_fill(t->bucket, 0, (t->bucket_mask + 1) * sizeof(t->bucket[0]));
     t->heap = t->bucket + t->bucket_mask + 1;
-    tcp_rings_init(&t->rings, (uint8_t *)(t->heap + connections), rings, ring_size);
     for (uint32_t i = 0; i < connections; i++) {
         t->conn[i] = (struct tcp_conn){.tcp = t, .number = i};
         conn_free(&t->conn[i]);

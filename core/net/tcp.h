@@ -3,9 +3,9 @@
  * RFC 6582, sequence numbers of RFC 6528 and the checks of RFC 5961. Read RFC 9293 sections 3.3 and
  * 3.10 first.
  *
- * A connection is one struct tcp_conn in a table (tcp_table.h). Data lives in two byte rings
- * indexed by sequence number, which a connection has only while it holds data (tcp_rings.h): sent
- * data from snd_una on, received data up to rcv_nxt for the program, and after rcv_nxt the
+ * A connection is one struct tcp_conn in a table (tcp_table.h). Data lives in two buffers
+ * indexed by sequence number, whose pages a connection has only while it holds data (tcp_pages.h):
+ * sent data from snd_una on, received data up to rcv_nxt for the program, and after rcv_nxt the
  * out-of-order data, described by `ooo`. tcp_input() changes state, only tcp_output() builds
  * segments, from that state, tcp_poll() runs the timers.
  *
@@ -25,7 +25,7 @@
 #include "ipv4.h"
 #include "tcp_congestion.h"
 #include "tcp_reassembly.h"
-#include "tcp_rings.h"
+#include "tcp_pages.h"
 
 struct tcp;
 
@@ -46,8 +46,9 @@ enum tcp_state {
 
 enum {
     TCP_CONNS_MAX = 1 << 18,
-    TCP_RING_MIN = 2048,
-    TCP_RING_MAX = 65536,
+    TCP_PAGE_MIN = 2048,
+    TCP_PAGE_MAX = 65536,
+    TCP_WINDOW_MIN = 2048,
     TCP_WINDOW_MAX = 65535, /* without window scaling */
     TCP_DEFAULT_MSS = 536,  /* MUST-15 */
     TCP_QUICK_ACKS = 64,    /* about a window of segments */
@@ -106,20 +107,19 @@ struct tcp_conn {
     uint32_t snd_wnd, snd_wl1, snd_wl2;
     uint32_t snd_wnd_max; /* largest window that the peer ever offered */
     uint32_t mss;         /* effective send MSS */
-    uint32_t snd_start;   /* sequence number of the first byte in the ring */
+    uint32_t snd_start;   /* sequence number of the first byte in the buffer */
     uint32_t snd_len;     /* bytes in it */
     bool fin_queued;      /* the program closed: FIN follows the last byte */
-    uint8_t *snd_ring;    /* or NULL */
-    uint32_t snd_base;    /* the sequence number at its offset 0 */
+    struct tcp_buffer snd;
 
     /* Receive sequence space; rcv_adv is the right edge last offered, rcv_read the program's. */
     uint32_t irs, rcv_nxt, rcv_adv, rcv_read;
     bool fin_received; /* and everything before it */
     bool fin_seen;     /* at fin_seq, perhaps after a gap */
     uint32_t fin_seq;
-    uint8_t *rcv_ring; /* or NULL */
-    uint32_t rcv_base;
-    struct tcp_reassembly ooo; /* all after rcv_nxt */
+    struct tcp_buffer rcv;
+    struct tcp_reassembly *ooo; /* all after rcv_nxt; in page `ooo_page`, or NULL */
+    uint32_t ooo_page;
 
     /* What tcp_output() must send. */
     bool ack_now;
@@ -164,7 +164,8 @@ struct tcp {
 
     struct tcp_conn *conn; /* `count` of them */
     uint32_t count;
-    struct tcp_rings rings;
+    struct tcp_pages pages;
+    uint32_t window;                  /* bytes that a connection may hold in each direction */
     struct bitset free, due, blocked; /* blocked: the device had no room */
     bool any_blocked;
     uint32_t *bucket, bucket_mask; /* 1 + the first number, or 0 */
@@ -178,17 +179,24 @@ struct tcp {
 
 /* ---- for the stack ---- */
 
-/* The memory of a table of `connections` with `rings` rings, in bytes, 8-aligned. */
+/* The memory of a table of `connections` with `pages` pages, in bytes, 8-aligned. */
 #define TCP_BUCKETS(connections) ((size_t)2 * (connections) + 1) /* at most, when rounded */
-#define TCP_MEMORY(connections, rings, ring_size)                                                  \
+#define TCP_MEMORY(connections, pages, page_size)                                                  \
     ((size_t)(connections) * sizeof(struct tcp_conn) + 3 * 8 * BITSET_WORDS(connections) +         \
-     4 * (TCP_BUCKETS(connections) + (connections) + 1) + (size_t)(rings) * (ring_size))
+     4 * (TCP_BUCKETS(connections) + (connections) + (size_t)(pages) + 1) +                        \
+     (size_t)(pages) * (page_size))
 
-/* `connections`: 1..TCP_CONNS_MAX. `rings`, 2 or more: each connection needs up to two while it
- * holds data; with fewer than that, received data is dropped and programs wait while all are lent.
- * `ring_size`: a power of two, TCP_RING_MIN..TCP_RING_MAX. `memory` need not be cleared. */
-void tcp_init(struct tcp *t, struct ipv4 *ip, uint32_t connections, uint32_t rings,
-              uint32_t ring_size, void *memory);
+struct tcp_config {
+    uint32_t connections; /* 1..TCP_CONNS_MAX */
+    uint32_t pages;       /* 2 or more; while all are lent, received data is dropped and programs
+                           * wait (tcp_pages.h) */
+    uint32_t page_size;   /* a power of two, TCP_PAGE_MIN..TCP_PAGE_MAX */
+    uint32_t window;      /* TCP_WINDOW_MIN..TCP_WINDOW_MAX: bytes that a connection may hold in
+                           * each direction, in pages that it has while it holds them */
+};
+
+/* `memory`: TCP_MEMORY() bytes, which need not be cleared. */
+void tcp_init(struct tcp *t, struct ipv4 *ip, const struct tcp_config *config, void *memory);
 
 /* Run the timers that have expired by net->now_ns; tcp_output_all() sends what they ask for. */
 void tcp_poll(struct tcp *t);

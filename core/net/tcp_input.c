@@ -191,7 +191,7 @@ static void take_ack(struct tcp_conn *c, uint32_t ack)
     if (seq_lt(c->snd_start, ack)) {
         c->snd_start += data;
         c->snd_len -= data;
-        tcp_rings_settle(c);
+        tcp_pages_settle(c);
     }
     c->snd_una = ack;
     if (seq_lt(c->snd_nxt, ack))
@@ -297,28 +297,66 @@ static void store_new(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint
 
     CHECK(seq_le(c->rcv_nxt, seq));
     CHECK(seq_le(end, c->rcv_adv));
-    while (seq_lt(at, end) && tcp_reassembly_missing(&c->ooo, &at, end, &stop)) {
-        tcp_ring_write(&c->tcp->rings, c->rcv_ring, at - c->rcv_base, data + (at - seq), stop - at);
+    if (!c->ooo) {
+        tcp_buffer_write(&c->tcp->pages, &c->rcv, seq, data, end - seq);
+        return;
+    }
+    while (seq_lt(at, end) && tcp_reassembly_missing(c->ooo, &at, end, &stop)) {
+        tcp_buffer_write(&c->tcp->pages, &c->rcv, at, data + (at - seq), stop - at);
         at = stop;
     }
 }
 
-static void input_out_of_order(struct tcp_conn *c, const struct tcp_segment *g)
+/* Room for data after a gap, and for its description. */
+static bool has_room_after_gap(struct tcp_conn *c, const struct tcp_segment *g)
 {
-    store_new(c, g->seq, g->seq + g->len, g->data);
-    tcp_reassembly_add(&c->ooo, g->seq, g->seq + g->len);
-    c->ack_now = true; /* a duplicate ACK at once: RFC 5681 section 3.2 */
-    c->quick_acks = TCP_QUICK_ACKS;
+    struct tcp_pages *p = &c->tcp->pages;
+    uint32_t end = g->seq + g->len;
+
+    if (c->ooo && c->ooo->count == TCP_OOO_MAX)
+        return false;
+    if (tcp_buffer_extend(p, &c->rcv, PAGE_RECEIVES, NEED_GAP, c->rcv_nxt, end) != end)
+        return false;
+    if (c->ooo)
+        return true;
+    c->ooo_page = tcp_page_lend(p, PAGE_RECEIVES, NEED_GAP);
+    if (!c->ooo_page)
+        return false;
+    c->ooo = (struct tcp_reassembly *)(void *)tcp_page_bytes(p, c->ooo_page);
+    c->ooo->count = 0;
+    c->ooo->clock = 0;
+    return true;
 }
 
-static void input_in_order(struct tcp_conn *c, const struct tcp_segment *g)
+/* False: it is not kept. */
+static bool input_out_of_order(struct tcp_conn *c, const struct tcp_segment *g)
+{
+    c->ack_now = true; /* a duplicate ACK at once: RFC 5681 section 3.2 */
+    c->quick_acks = TCP_QUICK_ACKS;
+    if (!has_room_after_gap(c, g)) {
+        tcp_pages_settle(c);
+        return false;
+    }
+    store_new(c, g->seq, g->seq + g->len, g->data);
+    tcp_reassembly_add(c->ooo, g->seq, g->seq + g->len);
+    return true;
+}
+
+/* False: there is no room for all of it now. */
+static bool input_in_order(struct tcp_conn *c, const struct tcp_segment *g)
 {
     uint32_t end = g->seq + g->len;
-    bool gap = c->ooo.count > 0;
+    bool gap = c->ooo;
 
+    if (tcp_buffer_extend(&c->tcp->pages, &c->rcv, PAGE_RECEIVES, NEED_NEXT, g->seq, end) != end) {
+        tcp_pages_settle(c);
+        return false;
+    }
     store_new(c, g->seq, end, g->data);
     tcp_progress(c);
-    c->rcv_nxt = tcp_reassembly_advance(&c->ooo, end);
+    c->rcv_nxt = gap ? tcp_reassembly_advance(c->ooo, end) : end;
+    if (gap)
+        tcp_pages_settle(c);
     c->segments_unacked++;
     if (c->quick_acks) { /* the window of a peer that counts ACKs grows again twice as fast */
         c->quick_acks--;
@@ -328,31 +366,17 @@ static void input_in_order(struct tcp_conn *c, const struct tcp_segment *g)
         c->ack_now = true;
     else if (c->delack_at_ns == DEADLINE_NEVER)
         c->delack_at_ns = c->tcp->net->now_ns + TCP_DELACK_NS;
+    return true;
 }
 
 /* False: there is no room for the data now, so the segment ends here. */
-static bool has_ring(struct tcp_conn *c)
-{
-    if (!c->rcv_ring) {
-        c->rcv_ring = tcp_rings_lend(&c->tcp->rings, RING_RECEIVES);
-        c->rcv_base = c->rcv_nxt;
-    }
-    return c->rcv_ring;
-}
-
 static bool input_data(struct tcp_conn *c, const struct tcp_segment *g)
 {
     switch (c->state) {
     case TCPS_ESTABLISHED:
     case TCPS_FIN_WAIT_1:
     case TCPS_FIN_WAIT_2:
-        if (!has_ring(c))
-            return false;
-        if (g->seq == c->rcv_nxt)
-            input_in_order(c, g);
-        else
-            input_out_of_order(c, g);
-        break;
+        return g->seq == c->rcv_nxt ? input_in_order(c, g) : input_out_of_order(c, g);
     case TCPS_CLOSED:
     case TCPS_LISTEN:
     case TCPS_SYN_SENT:

@@ -49,8 +49,8 @@ static inline void tcp_progress(struct tcp_conn *c)
     tcp_list_renew(c);
 }
 
-/* Give back the rings in which it holds nothing. */
-void tcp_rings_settle(struct tcp_conn *c);
+/* Give back the pages in which it holds nothing. */
+void tcp_pages_settle(struct tcp_conn *c);
 
 /* A program may have it, and both ends know each other's numbers. */
 static inline bool tcp_is_synchronised(const struct tcp_conn *c)
@@ -86,7 +86,7 @@ uint32_t tcp_offered_window(const struct tcp_conn *c);
 /* That of a SYN or SYN-ACK: all that a ring holds. */
 static inline uint32_t tcp_first_window(const struct tcp *t)
 {
-    return min_u32(t->rings.size, TCP_WINDOW_MAX);
+    return min_u32(t->window, TCP_WINDOW_MAX);
 }
 
 /* An ACK that a peer may have provoked: limited per connection (RFC 5961 section 7). */

@@ -32,7 +32,7 @@ static void closed_invariants(const struct tcp_conn *c)
         CHECK(c->local_port == 0);
         CHECK(c->remote_port == 0);
         CHECK(c->snd_len == 0);
-        CHECK(c->ooo.count == 0);
+        CHECK(!c->ooo);
         CHECK(c->error == 0);
         CHECK(c->soft_error == 0);
         CHECK(!c->fin_queued);
@@ -69,8 +69,8 @@ static void send_invariants(const struct tcp_conn *c)
     CHECK(seq_le(c->snd_una, c->snd_nxt));
     CHECK(seq_le(c->snd_nxt, c->snd_max));
     CHECK(seq_le(c->snd_max, end + (c->fin_queued ? 1 : 0)));
-    CHECK(tcp_flight(c) <= c->tcp->rings.size + 2); /* SYN and FIN have numbers, too */
-    CHECK(c->snd_len <= c->tcp->rings.size);
+    CHECK(tcp_flight(c) <= c->tcp->window + 2); /* SYN and FIN have numbers, too */
+    CHECK(c->snd_len <= c->tcp->window);
     /* The buffer starts at the first unacknowledged byte, or after our SYN. */
     CHECK(c->snd_start - c->snd_una <= 1 || tcp_fin_acked(c));
     CHECK(c->snd_start - c->snd_una != 1 || c->snd_una == c->iss);
@@ -97,21 +97,26 @@ static void receive_invariants(const struct tcp_conn *c)
 {
     uint32_t held = tcp_unread(c), before = c->rcv_nxt;
 
-    CHECK(held <= c->tcp->rings.size);
+    CHECK(held <= c->tcp->window);
     CHECK(seq_le(c->rcv_nxt, c->rcv_adv));
     CHECK(c->rcv_adv - c->rcv_nxt <= TCP_WINDOW_MAX);
     /* The window never covers bytes that the program has not read. */
-    CHECK(c->rcv_adv - c->rcv_read <= c->tcp->rings.size + (c->fin_received ? 1u : 0u));
+    CHECK(c->rcv_adv - c->rcv_read <= c->tcp->window + (c->fin_received ? 1u : 0u));
     if (c->fin_received) {
         CHECK(c->fin_seen);
         CHECK(c->rcv_nxt == c->fin_seq + 1);
     }
-    CHECK(c->ooo.count <= TCP_OOO_MAX);
-    for (unsigned i = 0; i < c->ooo.count; i++) {
-        CHECK(seq_lt(c->ooo.range[i].start, c->ooo.range[i].end));
-        CHECK(seq_lt(before, c->ooo.range[i].start) || c->fin_received); /* data after a FIN */
-        CHECK(seq_le(c->ooo.range[i].end, c->rcv_adv));
-        before = c->ooo.range[i].end;
+    if (!c->ooo)
+        return;
+    CHECK(c->ooo->count >= 1);
+    CHECK(c->ooo->count <= TCP_OOO_MAX);
+    for (unsigned i = 0; i < c->ooo->count; i++) {
+        const struct tcp_range *r = &c->ooo->range[i];
+
+        CHECK(seq_lt(r->start, r->end));
+        CHECK(seq_lt(before, r->start) || c->fin_received); /* data after a FIN */
+        CHECK(seq_le(r->end, c->rcv_adv));
+        before = r->end;
     }
 }
 
@@ -165,7 +170,7 @@ static void state_invariants(const struct tcp_conn *c)
         CHECK(c->snd_len == 0);
         CHECK(c->rcv_nxt == c->irs + 1);
         CHECK(c->rcv_read == c->irs + 1);
-        CHECK(c->ooo.count == 0);
+        CHECK(!c->ooo);
         CHECK(c->persist_at_ns == DEADLINE_NEVER);
         break;
     case TCPS_ESTABLISHED:
@@ -227,13 +232,13 @@ static void table_invariants(const struct tcp_conn *c)
     }
 }
 
-/* Without data it has no ring, so that what is idle takes none. */
-static void ring_invariants(const struct tcp_conn *c)
+/* Without data it has no page, so that what is idle takes none. */
+static void page_invariants(const struct tcp_conn *c)
 {
     if (c->state == TCPS_LISTEN)
         return;
-    CHECK(!c->rcv_ring == (!tcp_unread(c) && !c->ooo.count));
-    CHECK(c->snd_ring || !c->snd_len);
+    CHECK(!c->rcv.count == (!tcp_unread(c) && !c->ooo));
+    CHECK(c->snd.count || !c->snd_len);
 }
 
 void tcp_invariants(const struct tcp_conn *c)
@@ -242,7 +247,7 @@ void tcp_invariants(const struct tcp_conn *c)
     CHECK(c->number < c->tcp->count);
     CHECK(c == &c->tcp->conn[c->number]);
     table_invariants(c);
-    ring_invariants(c);
+    page_invariants(c);
     if (c->state == TCPS_CLOSED || c->state == TCPS_LISTEN) {
         closed_invariants(c);
         return;

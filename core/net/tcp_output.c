@@ -19,8 +19,8 @@ enum { TCP_RESET_BURST = 10 };
 uint32_t tcp_offered_window(const struct tcp_conn *c)
 {
     uint32_t held = tcp_unread(c);
-    uint32_t size = c->tcp->rings.size;
-    uint32_t window = min_u32(size - held, TCP_WINDOW_MAX);
+    uint32_t size = c->tcp->window;
+    uint32_t window = size - held;
     uint32_t offered = c->rcv_adv - c->rcv_nxt;
 
     if (seq_lt(c->rcv_adv, c->rcv_nxt))
@@ -87,7 +87,7 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
     if (syn)
         mss_option(frame, dev);
     if (len) {
-        tcp_ring_read(&c->tcp->rings, c->snd_ring, seq - c->snd_base, payload, len);
+        tcp_buffer_read(&t->pages, &c->snd, seq, payload, len);
         if (seq + len == tcp_snd_end(c))
             flags |= TCP_PSH; /* MUST-61 */
     }
@@ -229,7 +229,7 @@ static bool output_data(struct tcp_conn *c)
         tcp_congestion_restart(&c->cc, c->mss);
     /* Bounded: a send buffer holds no more than this many segments of one byte; the device has no
      * room for as many. */
-    for (unsigned i = 0; i <= c->tcp->rings.size; i++) {
+    for (unsigned i = 0; i <= c->tcp->window; i++) {
         struct sendable next = sendable(c);
 
         if (next.held_back && c->rto_at_ns == DEADLINE_NEVER && c->persist_at_ns == DEADLINE_NEVER)

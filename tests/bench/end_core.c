@@ -5,7 +5,7 @@
 #include "core/net/stack.h"
 #include "end.h"
 
-enum { CONNS = 16, RINGS = 8, EARLY = NETDEV_PARKED_MAX };
+enum { CONNS = 16, PAGES = 16, PAGE_SIZE = 65536, EARLY = NETDEV_PARKED_MAX };
 
 static struct {
     struct stack stack;
@@ -60,10 +60,8 @@ static void start(const struct link *link, enum side side, enum work work)
     struct stack_config config = {
         .platform = &e.platform,
         .netdev = &e.dev,
-        .connections = CONNS,
-        .rings = RINGS,
-        .ring_size = TCP_RING_MAX,
-        .memory = aligned_alloc(64, STACK_MEMORY(CONNS, RINGS, TCP_RING_MAX) / 64 * 64 + 64),
+        .tcp = {CONNS, PAGES, PAGE_SIZE, TCP_WINDOW_MAX},
+        .memory = aligned_alloc(64, STACK_MEMORY(CONNS, PAGES, PAGE_SIZE) / 64 * 64 + 64),
     };
 
     e.link = *link, e.side = side, e.work = work;

@@ -23,8 +23,12 @@
 enum { SENT_MAX = 2048, ROOM_ALWAYS = 1000000 };
 
 /* As many as a machine of the kernel has. */
-enum { CONNS = 16, RINGS = 2 * CONNS, RING_SIZE = 65536 };
-#define STACK_TEST_MEMORY STACK_MEMORY(CONNS, RINGS, RING_SIZE)
+enum { CONNS = 16, PAGES = 128, PAGE_SIZE = 16384, WINDOW = 65535 };
+#define STACK_TEST_MEMORY STACK_MEMORY(CONNS, PAGES, PAGE_SIZE)
+#define STACK_TEST_TCP                                                                             \
+    {                                                                                              \
+        CONNS, PAGES, PAGE_SIZE, WINDOW                                                            \
+    }
 
 static const uint8_t peer_mac[6] = {0x52, 0x55, 0x0a, 0x00, 0x02, 0x02};
 static const uint8_t own_mac[6] = {0x02, 0, 0, 0, 0, 1};
@@ -98,9 +102,7 @@ static inline int stack_setup(void **state)
                &(struct stack_config){.platform = &x->f.platform,
                                       .netdev = &x->dev,
                                       .uses_dhcp = true,
-                                      .connections = CONNS,
-                                      .rings = RINGS,
-                                      .ring_size = RING_SIZE,
+                                      .tcp = STACK_TEST_TCP,
                                       .memory = x->buffers},
                x->start_ns);
     x->own_port = 40000;

@@ -23,7 +23,7 @@ static inline struct resources resources_of(const struct stack *s, uint32_t fram
         for (uint32_t at = t->bucket[i]; at; at = t->conn[at - 1].hash_next)
             r.hashed++;
     r.heap = t->heap_count;
-    r.lent = t->rings.lent[RING_RECEIVES] + t->rings.lent[RING_SENDS];
+    r.lent = t->pages.lent[PAGE_RECEIVES] + t->pages.lent[PAGE_SENDS];
     r.open = t->open;
     r.waiting = t->waiting;
     r.owned = t->owned;

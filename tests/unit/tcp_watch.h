@@ -49,7 +49,7 @@ static struct watch {
     struct stack_test *x;
     uint64_t now_ns;
     bool rst_in;  /* a RST is being given to the stack */
-    bool starved; /* the same with a segment whose data has no ring, perhaps */
+    bool starved; /* the same with a segment whose data has no page, perhaps */
     struct watch_flow flow[CONNS];
     const struct watch_segment *syn_in; /* the same with a SYN alone */
     struct watch_cookie cookie[WATCH_COOKIES];
@@ -109,6 +109,14 @@ static inline bool watch_cookie_known(const struct tcp_conn *c)
     return false;
 }
 
+static inline uint8_t received_byte(const struct tcp_conn *c, uint32_t at)
+{
+    struct tcp_buffer b = c->rcv;
+    uint32_t len = 1;
+
+    return *tcp_buffer_at(&c->tcp->pages, &b, at, &len);
+}
+
 /* A connection that the peer's ACK of a cookie has made. */
 static inline void watch_cookie_child(const struct tcp_conn *c, struct watch_flow *f)
 {
@@ -120,8 +128,7 @@ static inline void watch_cookie_child(const struct tcp_conn *c, struct watch_flo
     f->wl1 = c->snd_wl1;
     f->wl2 = c->snd_wl2;
     for (uint32_t at = f->acked; at != c->rcv_nxt - c->fin_received; at++)
-        must(c->rcv_ring[(at - c->rcv_base) & (watch.x->s.tcp.rings.size - 1)] ==
-                 peer_byte(c->remote_port, at),
+        must(received_byte(c, at) == peer_byte(c->remote_port, at),
              "acknowledged a byte that the peer did not send");
 }
 
@@ -166,8 +173,7 @@ static inline void watch_ack(struct watch_flow *f, const struct tcp_conn *c,
 
     must(d->tcp_ack == c->rcv_nxt, "an ACK is not what was received");
     must(!f->edge_known || seq_le(f->right_edge, edge), "the offered window shrank");
-    must(edge - c->rcv_read <= watch.x->s.tcp.rings.size + 1,
-         "offered more than there is room for");
+    must(edge - c->rcv_read <= watch.x->s.tcp.window + 1, "offered more than there is room for");
     f->acked = d->tcp_ack;
     f->right_edge = edge;
     f->edge_known = true;
@@ -351,8 +357,7 @@ static inline void judge_data(const struct tcp_conn *b, const struct tcp_conn *a
     must(taken || a->rcv_nxt == b->rcv_nxt, "data of a bad segment was taken");
     must(!b->fin_received || a->rcv_nxt == b->rcv_nxt, "data after the end");
     for (uint32_t at = b->rcv_nxt; at != to; at++)
-        must(a->rcv_ring[(at - a->rcv_base) & (watch.x->s.tcp.rings.size - 1)] ==
-                 peer_byte(f->peer_port, at),
+        must(received_byte(a, at) == peer_byte(f->peer_port, at),
              "acknowledged a byte that the peer did not send");
     if (fin)
         must(sent_fin_at(f, to), "the stream ends where the peer did not end it");
@@ -412,8 +417,7 @@ static inline void watch_input(const struct watch_segment *g, const uint8_t *fra
             f->fins[f->fin_count++ % WATCH_FINS] = g->seq + !!(g->flags & TCP_SYN) + g->len;
     }
     watch.rst_in = g->flags & TCP_RST;
-    watch.starved =
-        (!c || !c->rcv_ring) && !tcp_rings_available(&watch.x->s.tcp.rings, RING_RECEIVES);
+    watch.starved = !tcp_page_available(&watch.x->s.tcp.pages, PAGE_RECEIVES, NEED_GAP);
     watch.syn_in = !c && !g->broken && (g->flags & TCP_SYN) ? g : 0;
     input(watch.x, frame, len);
     watch.rst_in = false;

@@ -1,6 +1,6 @@
 /*
  * The stack as a program or kernel of someone else has it (docs/embedding.md): a link without
- * Ethernet, an address without DHCP, few rings, ports, the end of a connection by force.
+ * Ethernet, an address without DHCP, few pages, ports, the end of a connection by force.
  */
 #include "../../core/base/array.h"
 #include "../../core/interface/syscall.h"
@@ -20,14 +20,12 @@ static uint8_t *tunnel_alloc(void *ctx)
     return frame;
 }
 
-static void start(struct stack_test *x, uint32_t rings)
+static void start(struct stack_test *x, uint32_t pages)
 {
     stack_init(&x->s,
                &(struct stack_config){.platform = &x->f.platform,
                                       .netdev = &x->dev,
-                                      .connections = CONNS,
-                                      .rings = rings,
-                                      .ring_size = RING_SIZE,
+                                      .tcp = {CONNS, pages, PAGE_SIZE, WINDOW},
                                       .memory = x->buffers},
                x->start_ns);
     x->s.net.drops_total = 0;
@@ -42,7 +40,7 @@ static int setup_tunnel(void **state)
     x->dev.ip_only = true;
     x->dev.alloc = tunnel_alloc;
     memset(x->dev.mac, 0xff, sizeof(x->dev.mac)); /* unused */
-    start(x, RINGS);
+    start(x, PAGES);
     stack_set_address(&x->s, OWN, IPV4(255, 255, 255, 255), 0, 0);
     return 0;
 }
@@ -51,17 +49,17 @@ static int setup_tunnel(void **state)
 static int setup_static(void **state)
 {
     stack_setup(state);
-    start(*state, RINGS);
+    start(*state, PAGES);
     return 0;
 }
 
-static int setup_two_rings(void **state)
+static int setup_two_pages(void **state)
 {
     struct stack_test *x;
 
     stack_setup_bound(state);
     x = *state;
-    x->s.tcp.rings.count = 2;
+    x->s.tcp.pages.count = 2;
     return 0;
 }
 
@@ -79,32 +77,34 @@ static void expect_unused(const struct stack_test *x)
 static void the_parts_of_the_memory_do_not_overlap(void **state)
 {
     static const struct {
-        uint32_t connections, rings, ring_size;
+        uint32_t connections, pages, page_size;
     } rows[] = {{1, 2, 2048},    {2, 3, 4096},  {63, 2, 2048},
                 {64, 64, 65536}, {65, 9, 8192}, {4097, 2, 2048}};
     struct stack_test *x = *state;
 
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
-        uint32_t connections = rows[i].connections, rings = rows[i].rings;
-        size_t size = STACK_MEMORY(connections, rings, rows[i].ring_size);
-        uint8_t *memory = malloc(size), *ring, *queue, *slot;
+        uint32_t connections = rows[i].connections, pages = rows[i].pages;
+        size_t size = STACK_MEMORY(connections, pages, rows[i].page_size);
+        uint8_t *memory = malloc(size), *page, *queue, *slot;
         struct stack *s = calloc(1, sizeof(*s));
 
         stack_init(s,
                    &(struct stack_config){.platform = &x->f.platform,
                                           .netdev = &x->dev,
-                                          .connections = connections,
-                                          .rings = rings,
-                                          .ring_size = rows[i].ring_size,
+                                          .tcp = {connections, pages, rows[i].page_size, WINDOW},
                                           .memory = memory},
                    x->start_ns);
-        ring = s->tcp.rings.memory;
+        page = s->tcp.pages.memory;
         queue = (uint8_t *)s->dgrams.socket[0].queue;
         slot = (uint8_t *)s->loopback.slots;
         assert_true(s->tcp.conn == (void *)memory);
         assert_in_range(s->tcp.bucket_mask + 1, connections, 2 * connections);
-        assert_true((uint8_t *)(s->tcp.heap + connections) <= ring);
-        assert_true(ring + (size_t)rings * rows[i].ring_size <= queue);
+        assert_int_equal((uintptr_t)page % 8, 0); /* for what describes data */
+        assert_true((uint8_t *)(s->tcp.conn + connections) <= page);
+        assert_true((uint8_t *)(s->tcp.blocked.word + BITSET_WORDS(connections)) <= page);
+        assert_true(page + (size_t)pages * rows[i].page_size <= (uint8_t *)s->tcp.pages.next);
+        assert_true(s->tcp.pages.next + pages <= s->tcp.bucket);
+        assert_true((uint8_t *)(s->tcp.heap + connections) <= queue);
         assert_true(queue + DGRAM_SOCKETS * DGRAM_QUEUE * sizeof(struct dgram) <= slot);
         assert_true(slot + LOOPBACK_QUEUE * sizeof(struct loopback_slot) <= memory + size);
         free(s);
@@ -254,16 +254,16 @@ static void without_dhcp_nothing_is_asked_and_nothing_wakes_the_host(void **stat
     assert_int_equal(x->s.net.drops[DROP_UDP_PORT], 1);
 }
 
-/* ---- rings ---- */
+/* ---- pages ---- */
 
-static void expect_all_rings_back(const struct stack_test *x)
+static void expect_all_pages_back(const struct stack_test *x)
 {
-    assert_int_equal(x->s.tcp.rings.lent[RING_RECEIVES], 0);
-    assert_int_equal(x->s.tcp.rings.lent[RING_SENDS], 0);
+    assert_int_equal(x->s.tcp.pages.lent[PAGE_RECEIVES], 0);
+    assert_int_equal(x->s.tcp.pages.lent[PAGE_SENDS], 0);
 }
 
 /* Else a program that waits until it can write would not wait. */
-static void without_a_ring_a_connection_is_not_ready_to_write(void **state)
+static void without_a_page_a_connection_is_not_ready_to_write(void **state)
 {
     struct stack_test *x = *state;
     struct tcp_conn *first = connected(x, 65535), *c;
@@ -271,7 +271,7 @@ static void without_a_ring_a_connection_is_not_ready_to_write(void **state)
     uint8_t *to;
 
     assert_int_equal(tcp_ready(first), READY_OUT);
-    assert_int_equal(tcp_writable(first, &to), RING_SIZE);
+    assert_int_equal(tcp_writable(first, &to), PAGE_SIZE);
     assert_int_equal(tcp_ready(first), READY_OUT); /* it has it */
     c = connected(x, 65535);
     assert_int_equal(tcp_ready(c), 0);
@@ -292,7 +292,7 @@ static void without_a_ring_a_connection_is_not_ready_to_write(void **state)
     assert_int_equal(tcp_ready(first), READY_IN | READY_OUT);
     tcp_reset(first);
     tcp_reset(c);
-    expect_all_rings_back(x);
+    expect_all_pages_back(x);
 }
 
 /* ---- ports ---- */
@@ -357,13 +357,13 @@ static void every_port_to_an_endpoint_is_used_before_none_is_free(void **state)
 {
     enum { PORTS = 65536 - 1024, BOUND = 3000, TO = 2000 };
     struct stack_test *x = *state;
-    uint8_t *memory = malloc(TCP_MEMORY(PORTS + 2, 2, TCP_RING_MIN));
+    uint8_t *memory = malloc(TCP_MEMORY(PORTS + 2, 2, TCP_PAGE_MIN));
     bool *used = calloc(65536, sizeof(*used));
     struct tcp *t = malloc(sizeof(*t));
     struct tcp_conn *c;
 
     at_ms(x, 0);
-    tcp_init(t, &x->s.ip, PORTS + 2, 2, TCP_RING_MIN, memory);
+    tcp_init(t, &x->s.ip, &(struct tcp_config){PORTS + 2, 2, TCP_PAGE_MIN, TCP_WINDOW_MIN}, memory);
     assert_int_equal(tcp_open(t, &c), 0);
     assert_int_equal(tcp_bind(c, BOUND), 0);
     used[BOUND] = used[TO] = true;
@@ -437,7 +437,7 @@ static void expect_reset(struct stack_test *x, struct tcp_conn *c, bool sent)
     assert_int_equal(c->local_port, 0);
     assert_false(tcp_used(&x->s.tcp));
     assert_true(tcp_idle(&x->s.tcp));
-    expect_all_rings_back(x);
+    expect_all_pages_back(x);
     run(x);
     expect_quiet(x);
 }
@@ -505,8 +505,8 @@ int main(void)
         TUNNEL(without_an_address_nothing_leaves_a_link_without_ethernet),
         cmocka_unit_test_setup_teardown(without_dhcp_nothing_is_asked_and_nothing_wakes_the_host,
                                         setup_static, stack_teardown),
-        cmocka_unit_test_setup_teardown(without_a_ring_a_connection_is_not_ready_to_write,
-                                        setup_two_rings, stack_teardown),
+        cmocka_unit_test_setup_teardown(without_a_page_a_connection_is_not_ready_to_write,
+                                        setup_two_pages, stack_teardown),
         ETHERNET(a_port_is_chosen_once_and_not_twice),
         ETHERNET(the_lowest_port_is_one_like_others),
         ETHERNET(every_port_to_an_endpoint_is_used_before_none_is_free),

@@ -110,9 +110,7 @@ static void host_init(struct host *h, const uint8_t mac[6], uint32_t addr)
     stack_init(&h->stack,
                &(struct stack_config){.platform = &h->platform.platform,
                                       .netdev = &h->dev,
-                                      .connections = CONNS,
-                                      .rings = RINGS,
-                                      .ring_size = RING_SIZE,
+                                      .tcp = STACK_TEST_TCP,
                                       .memory = h->memory},
                now_ns);
     stack_set_address(&h->stack, addr, IPV4(255, 255, 255, 0), GATEWAY, 0);

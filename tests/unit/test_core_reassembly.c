@@ -23,7 +23,7 @@ struct model {
     bool have[SPAN + 1]; /* have[SPAN] stays false */
 };
 
-/* The ranges of the model after `next`, at most TCP_OOO_MAX: what is farther is lost. */
+/* The ranges of the model after `next`. */
 static struct tcp_reassembly model_ranges(struct model *m)
 {
     struct tcp_reassembly out = {0};
@@ -35,10 +35,7 @@ static struct tcp_reassembly model_ranges(struct model *m)
             i++;
         if (start == i)
             continue;
-        if (out.count == TCP_OOO_MAX)
-            memset(&m->have[start], 0, i - start);
-        else
-            out.range[out.count++] = (struct tcp_range){m->base + start, m->base + i};
+        out.range[out.count++] = (struct tcp_range){m->base + start, m->base + i};
     }
     return out;
 }
@@ -104,17 +101,20 @@ static void ranges_that_touch_or_overlap_become_one(void **state)
         uint32_t start, end;
         struct tcp_reassembly expected;
     } rows[] = {
-        {20, 30, {{{20, 30}}, 1}},
-        {40, 50, {{{20, 30}, {40, 50}}, 2}},
-        {10, 15, {{{10, 15}, {20, 30}, {40, 50}}, 3}}, /* before all */
-        {32, 35, {{{10, 15}, {20, 30}, {32, 35}, {40, 50}}, 4}},
-        {22, 28, {{{10, 15}, {20, 30}, {32, 35}, {40, 50}}, 4}}, /* nothing new */
-        {20, 30, {{{10, 15}, {20, 30}, {32, 35}, {40, 50}}, 4}},
-        {30, 31, {{{10, 15}, {20, 31}, {32, 35}, {40, 50}}, 4}}, /* touches from the right */
-        {31, 32, {{{10, 15}, {20, 35}, {40, 50}}, 3}},           /* fills a gap */
-        {39, 40, {{{10, 15}, {20, 35}, {39, 50}}, 3}},           /* touches from the left */
-        {14, 41, {{{10, 50}}, 1}},                               /* over several */
-        {5, 60, {{{5, 60}}, 1}},                                 /* around all */
+        {20, 30, {.range = {{20, 30}}, .count = 1}},
+        {40, 50, {.range = {{20, 30}, {40, 50}}, .count = 2}},
+        {10, 15, {.range = {{10, 15}, {20, 30}, {40, 50}}, .count = 3}}, /* before all */
+        {32, 35, {.range = {{10, 15}, {20, 30}, {32, 35}, {40, 50}}, .count = 4}},
+        {22, 28, {.range = {{10, 15}, {20, 30}, {32, 35}, {40, 50}}, .count = 4}}, /* nothing new */
+        {20, 30, {.range = {{10, 15}, {20, 30}, {32, 35}, {40, 50}}, .count = 4}},
+        {30,
+         31,
+         {.range = {{10, 15}, {20, 31}, {32, 35}, {40, 50}},
+          .count = 4}}, /* touches from the right */
+        {31, 32, {.range = {{10, 15}, {20, 35}, {40, 50}}, .count = 3}}, /* fills a gap */
+        {39, 40, {.range = {{10, 15}, {20, 35}, {39, 50}}, .count = 3}}, /* touches from the left */
+        {14, 41, {.range = {{10, 50}}, .count = 1}},                     /* over several */
+        {5, 60, {.range = {{5, 60}}, .count = 1}},                       /* around all */
     };
     struct tcp_reassembly r = {0};
 
@@ -125,26 +125,52 @@ static void ranges_that_touch_or_overlap_become_one(void **state)
     }
 }
 
-/* A ninth range: the farthest is dropped, also when it is the new one. */
-static void of_nine_ranges_the_farthest_is_dropped(void **state)
+static void as_many_as_fit_are_kept(void **state)
 {
-    struct tcp_reassembly r = {0}, full;
+    struct tcp_reassembly r = {0};
     struct model m = {.base = 0xffffffc0};
 
     (void)state;
     for (uint32_t i = 0; i < TCP_OOO_MAX; i++)
-        add(&r, &m, 20 + 10 * i, 25 + 10 * i);
-    full = r;
-    add(&r, &m, 200, 210); /* beyond all: not kept */
-    expect_ranges(&r, &full);
-    add(&r, &m, 10, 15);
+        add(&r, &m, 20 + 2 * i, 21 + 2 * i);
     assert_int_equal(r.count, TCP_OOO_MAX);
-    assert_int_equal(r.range[0].start, m.base + 10);
-    assert_int_equal(r.range[TCP_OOO_MAX - 1].end, m.base + 85);
-    add(&r, &m, 15, 20); /* joins two: there is room for one again */
+    advance(&r, &m, 20); /* there is room for one again */
     assert_int_equal(r.count, TCP_OOO_MAX - 1);
-    add(&r, &m, 200, 210);
+    add(&r, &m, 290, 295);
     assert_int_equal(r.count, TCP_OOO_MAX);
+}
+
+static void the_one_added_to_last_comes_first(void **state)
+{
+    struct tcp_reassembly r = {.clock = UINT32_MAX - 2}; /* it wraps */
+    struct tcp_range out[4];
+
+    (void)state;
+    assert_int_equal(tcp_reassembly_recent(&r, out, 4), 0);
+    tcp_reassembly_add(&r, 10, 20);
+    tcp_reassembly_add(&r, 30, 40);
+    tcp_reassembly_add(&r, 50, 60);
+    tcp_reassembly_add(&r, 70, 80);
+    tcp_reassembly_add(&r, 32, 35); /* nothing new in it, but it was touched */
+    assert_int_equal(tcp_reassembly_recent(&r, out, 3), 3);
+    assert_int_equal(out[0].start, 30);
+    assert_int_equal(out[0].end, 40);
+    assert_int_equal(out[1].start, 70);
+    assert_int_equal(out[2].start, 50);
+    tcp_reassembly_add(&r, 20, 25); /* moves nothing in the table */
+    tcp_reassembly_add(&r, 5, 6);   /* moves all of it */
+    assert_int_equal(tcp_reassembly_recent(&r, out, 4), 4);
+    assert_int_equal(out[0].start, 5);
+    assert_int_equal(out[1].end, 25);
+    assert_int_equal(out[2].start, 30);
+    assert_int_equal(out[3].start, 70);
+    tcp_reassembly_add(&r, 40, 50); /* three become one */
+    assert_int_equal(tcp_reassembly_advance(&r, 5), 6);
+    assert_int_equal(tcp_reassembly_recent(&r, out, 4), 3);
+    assert_int_equal(out[0].start, 30);
+    assert_int_equal(out[0].end, 60);
+    assert_int_equal(out[1].start, 10);
+    assert_int_equal(out[2].start, 70);
 }
 
 static void what_is_complete_leaves(void **state)
@@ -193,7 +219,7 @@ static void drawn_ranges_equal_a_naive_map(void **state)
     for (unsigned round = 0; round < 4000; round++) {
         struct tcp_reassembly r = {0};
         struct model m = {.base = bases[round % ARRAY_COUNT(bases)]};
-        uint32_t longest = round % 2 ? 5 : 60; /* short ones: more than there is room for */
+        uint32_t longest = round % 2 ? 5 : 60;
 
         for (unsigned step = 0; step < 40 && m.next + 2 < SPAN; step++) {
             uint32_t start = m.next + 1 + (uint32_t)rng_below(&rng, SPAN - m.next - 1),
@@ -213,7 +239,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranges_that_touch_or_overlap_become_one),
-        cmocka_unit_test(of_nine_ranges_the_farthest_is_dropped),
+        cmocka_unit_test(as_many_as_fit_are_kept),
+        cmocka_unit_test(the_one_added_to_last_comes_first),
         cmocka_unit_test(what_is_complete_leaves),
         cmocka_unit_test(what_is_missing_stops_at_the_end_that_was_asked_for),
         cmocka_unit_test(drawn_ranges_equal_a_naive_map),

@@ -95,9 +95,9 @@ static void poll_host(struct host *h)
 /* ---- setting up ---- */
 
 static void host_init(struct host *h, struct host *peer, uint32_t addr, uint32_t conns,
-                      uint32_t rings)
+                      uint32_t pages)
 {
-    size_t size = STACK_MEMORY(conns, rings, TCP_RING_MIN) / 64 * 64 + 64;
+    size_t size = STACK_MEMORY(conns, pages, TCP_PAGE_MIN) / 64 * 64 + 64;
 
     fake_platform_init(&h->platform);
     h->peer = peer;
@@ -115,19 +115,17 @@ static void host_init(struct host *h, struct host *peer, uint32_t addr, uint32_t
     stack_init(&h->stack,
                &(struct stack_config){.platform = &h->platform.platform,
                                       .netdev = &h->dev,
-                                      .connections = conns,
-                                      .rings = rings,
-                                      .ring_size = TCP_RING_MIN,
+                                      .tcp = {conns, pages, TCP_PAGE_MIN, TCP_WINDOW_MIN},
                                       .memory = h->memory},
                now_ns);
     stack_set_address(&h->stack, addr, IPV4(255, 255, 255, 0), 0, 0);
 }
 
-static void set_up(uint32_t conns, uint32_t client_rings, uint32_t server_rings)
+static void set_up(uint32_t conns, uint32_t client_pages, uint32_t server_pages)
 {
     now_ns = 1000 * NS_PER_S;
-    host_init(&client, &server, CLIENT_ADDR, conns + 2, client_rings);
-    host_init(&server, &client, SERVER_ADDR, conns + 2, server_rings);
+    host_init(&client, &server, CLIENT_ADDR, conns + 2, client_pages);
+    host_init(&server, &client, SERVER_ADDR, conns + 2, server_pages);
     assert_int_equal(tcp_open(&server.stack.tcp, &listener), 0);
     assert_int_equal(tcp_bind(listener, PORT), 0);
     assert_int_equal(tcp_listen(listener, 16), 0);
@@ -330,7 +328,7 @@ static void a_hundred_thousand_cycles_leave_nothing(void **state)
     tear_down();
 }
 
-/* ---- fewer rings than connections ---- */
+/* ---- fewer pages than connections ---- */
 
 enum { CROWD = 32, STREAM = 9000 };
 
@@ -364,19 +362,19 @@ static void talk_turn(unsigned number, struct talk *k)
     k->received += (size_t)n;
 }
 
-static void with_few_rings_all_is_served_in_time(void **state)
+static void with_few_pages_all_is_served_in_time(void **state)
 {
     enum { ENOUGH = 2 * (CROWD + 2) };
     static const struct {
         uint32_t client, server;
-    } rings[] = {{ENOUGH, 5}, {ENOUGH, 16}, {2, 2}, {3, 16}, {16, 3}, {ENOUGH, ENOUGH}};
+    } pages[] = {{ENOUGH, 5}, {ENOUGH, 16}, {2, 2}, {3, 16}, {16, 3}, {ENOUGH, ENOUGH}};
 
     (void)state;
-    for (unsigned i = 0; i < ARRAY_COUNT(rings); i++) {
+    for (unsigned i = 0; i < ARRAY_COUNT(pages); i++) {
         struct talk talk[CROWD] = {{0}};
         unsigned done = 0;
 
-        set_up(CROWD, rings[i].client, rings[i].server);
+        set_up(CROWD, pages[i].client, pages[i].server);
         open_many(CROWD);
         for (unsigned turns = 0; done < CROWD; turns++) {
             assert_true(turns < 20000);
@@ -392,19 +390,19 @@ static void with_few_rings_all_is_served_in_time(void **state)
                 echo(server.conn[c]);
             stack_output(&server.stack);
         }
-        printf("%u and %u rings: %llu segments dropped, %llu ms\n", rings[i].client,
-               rings[i].server,
+        printf("%u and %u pages: %llu segments dropped, %llu ms\n", pages[i].client,
+               pages[i].server,
                (unsigned long long)(server.stack.net.drops[DROP_TCP_BUFFER] +
                                     client.stack.net.drops[DROP_TCP_BUFFER]),
                (unsigned long long)((now_ns - 1000 * NS_PER_S) / NS_PER_MS));
-        if (rings[i].client == ENOUGH)
-            assert_true(!server.stack.net.drops[DROP_TCP_BUFFER] == (rings[i].server == ENOUGH));
+        if (pages[i].client == ENOUGH)
+            assert_true(!server.stack.net.drops[DROP_TCP_BUFFER] == (pages[i].server == ENOUGH));
         assert_int_equal(server.stack.net.drops[DROP_TCP_BUFFER], server.stack.net.drops_total);
         tear_down();
     }
 }
 
-static void a_program_that_gets_no_ring_waits_for_one(void **state)
+static void a_program_that_gets_no_page_waits_for_one(void **state)
 {
     static const uint8_t bytes[100] = {1};
     uint8_t *to;
@@ -430,8 +428,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_packet_and_a_poll_cost_the_same_beside_many_connections),
         cmocka_unit_test(a_hundred_thousand_cycles_leave_nothing),
-        cmocka_unit_test(with_few_rings_all_is_served_in_time),
-        cmocka_unit_test(a_program_that_gets_no_ring_waits_for_one),
+        cmocka_unit_test(with_few_pages_all_is_served_in_time),
+        cmocka_unit_test(a_program_that_gets_no_page_waits_for_one),
     };
     uint64_t out[ARRAY_COUNT(counted)];
 

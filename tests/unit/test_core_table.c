@@ -1,5 +1,5 @@
 /*
- * The parts of the table of connections against naive models: rings, the hash, the heap of
+ * The parts of the table of connections against naive models: pages, the hash, the heap of
  * deadlines, the lists of what may be given up.
  */
 #include "../../core/base/array.h"
@@ -15,9 +15,10 @@ static struct table *table_new(struct stack_test *x, uint32_t connections)
 {
     struct table *b = malloc(sizeof(*b));
 
-    b->memory = malloc(TCP_MEMORY(connections, 4, TCP_RING_MIN));
-    memset(b->memory, 0xa5, TCP_MEMORY(connections, 4, TCP_RING_MIN));
-    tcp_init(&b->t, &x->s.ip, connections, 4, TCP_RING_MIN, b->memory);
+    b->memory = malloc(TCP_MEMORY(connections, 4, TCP_PAGE_MIN));
+    memset(b->memory, 0xa5, TCP_MEMORY(connections, 4, TCP_PAGE_MIN));
+    tcp_init(&b->t, &x->s.ip, &(struct tcp_config){connections, 4, TCP_PAGE_MIN, TCP_WINDOW_MIN},
+             b->memory);
     return b;
 }
 
@@ -37,50 +38,49 @@ static void shuffle(struct rng *rng, uint32_t *numbers, uint32_t count)
     }
 }
 
-/* ---- rings ---- */
+/* ---- pages ---- */
 
-static void a_ring_is_lent_once_and_the_one_returned_last_is_lent_next(void **state)
+/* Pages of paper: their bytes are not touched. */
+static struct tcp_pages pages_new(uint32_t count)
 {
-    enum { COUNT = 5 };
-    uint8_t *memory = malloc((size_t)COUNT * TCP_RING_MIN), *ring[COUNT];
-    struct tcp_rings r;
+    struct tcp_pages p;
 
-    (void)state;
-    tcp_rings_init(&r, memory, COUNT, TCP_RING_MIN);
-    for (uint32_t i = 0; i < COUNT; i++) {
-        ring[i] = tcp_rings_lend(&r, i % 2 ? RING_SENDS : RING_RECEIVES);
-        assert_ptr_equal(ring[i], memory + (size_t)i * TCP_RING_MIN);
-        memset(ring[i], 0xff, TCP_RING_MIN);
-    }
-    assert_null(tcp_rings_lend(&r, RING_SENDS)); /* two of its four are lent, but none is left */
-    assert_int_equal(r.lent[RING_RECEIVES], 3);
-    assert_int_equal(r.lent[RING_SENDS], 2);
-    tcp_rings_return(&r, RING_SENDS, ring[3]);
-    tcp_rings_return(&r, RING_RECEIVES, ring[0]);
-    tcp_rings_return(&r, RING_RECEIVES, ring[4]);
-    assert_ptr_equal(tcp_rings_lend(&r, RING_SENDS), ring[4]);
-    tcp_rings_return(&r, RING_SENDS, ring[1]);
-    assert_ptr_equal(tcp_rings_lend(&r, RING_RECEIVES), ring[1]);
-    assert_ptr_equal(tcp_rings_lend(&r, RING_RECEIVES), ring[0]);
-    assert_ptr_equal(tcp_rings_lend(&r, RING_SENDS), ring[3]);
-    assert_null(tcp_rings_lend(&r, RING_RECEIVES));
-    free(memory);
+    tcp_pages_init(&p, malloc((size_t)count * TCP_PAGE_MIN), malloc(count * sizeof(uint32_t)),
+                   count, TCP_PAGE_MIN);
+    memset(p.memory, 0xee, (size_t)count * TCP_PAGE_MIN);
+    return p;
 }
 
-static void one_returned_is_lent_before_one_that_is_fresh(void **state)
+static void pages_free(struct tcp_pages *p)
 {
-    uint8_t *memory = malloc((size_t)2 * TCP_RING_MIN), *first;
-    struct tcp_rings r;
+    free(p->memory);
+    free(p->next);
+}
+
+static void a_page_is_lent_once_and_the_one_returned_last_is_lent_next(void **state)
+{
+    enum { COUNT = 5 };
+    struct tcp_pages p = pages_new(COUNT);
+    uint32_t page[COUNT];
 
     (void)state;
-    tcp_rings_init(&r, memory, 2, TCP_RING_MIN);
-    first = tcp_rings_lend(&r, RING_SENDS);
-    for (unsigned i = 0; i < 3; i++) {
-        tcp_rings_return(&r, RING_SENDS, first);
-        assert_ptr_equal(tcp_rings_lend(&r, RING_SENDS), first);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        page[i] = tcp_page_lend(&p, i % 2 ? PAGE_SENDS : PAGE_RECEIVES, NEED_FIRST);
+        assert_ptr_equal(tcp_page_bytes(&p, page[i]), p.memory + (size_t)i * TCP_PAGE_MIN);
     }
-    assert_ptr_equal(tcp_rings_lend(&r, RING_RECEIVES), memory + TCP_RING_MIN);
-    free(memory);
+    assert_int_equal(tcp_page_lend(&p, PAGE_SENDS, NEED_FIRST), 0); /* none is left */
+    assert_int_equal(p.lent[PAGE_RECEIVES], 3);
+    assert_int_equal(p.lent[PAGE_SENDS], 2);
+    tcp_page_return(&p, PAGE_SENDS, page[3]);
+    tcp_page_return(&p, PAGE_RECEIVES, page[0]);
+    tcp_page_return(&p, PAGE_RECEIVES, page[4]);
+    assert_int_equal(tcp_page_lend(&p, PAGE_SENDS, NEED_FIRST), page[4]);
+    tcp_page_return(&p, PAGE_SENDS, page[1]);
+    assert_int_equal(tcp_page_lend(&p, PAGE_RECEIVES, NEED_FIRST), page[1]);
+    assert_int_equal(tcp_page_lend(&p, PAGE_RECEIVES, NEED_FIRST), page[0]);
+    assert_int_equal(tcp_page_lend(&p, PAGE_SENDS, NEED_FIRST), page[3]);
+    assert_int_equal(tcp_page_lend(&p, PAGE_RECEIVES, NEED_FIRST), 0);
+    pages_free(&p);
 }
 
 /* The last quarter, at least one, is not for one direction alone. */
@@ -92,87 +92,115 @@ static void each_direction_leaves_a_quarter_to_the_other(void **state)
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++)
-        for (enum tcp_ring_use use = 0; use < RING_USES; use++) {
-            uint32_t count = rows[i].count, most = rows[i].most;
-            uint8_t *memory = malloc((size_t)count * TCP_RING_MIN);
-            enum tcp_ring_use other = RING_USES - 1 - use;
-            struct tcp_rings r;
+        for (enum tcp_page_use use = 0; use < PAGE_USES; use++) {
+            enum tcp_page_use other = PAGE_USES - 1 - use;
+            struct tcp_pages p = pages_new(rows[i].count);
 
-            tcp_rings_init(&r, memory, count, TCP_RING_MIN);
-            for (uint32_t n = 0; n < most; n++)
-                assert_non_null(tcp_rings_lend(&r, use));
-            assert_false(tcp_rings_available(&r, use));
-            assert_null(tcp_rings_lend(&r, use));
-            for (uint32_t n = 0; n < count - most; n++) {
-                assert_true(tcp_rings_available(&r, other));
-                assert_non_null(tcp_rings_lend(&r, other));
+            for (uint32_t n = 0; n < rows[i].most; n++)
+                assert_true(tcp_page_lend(&p, use, NEED_FIRST));
+            assert_false(tcp_page_available(&p, use, NEED_FIRST));
+            assert_int_equal(tcp_page_lend(&p, use, NEED_FIRST), 0);
+            for (uint32_t n = 0; n < rows[i].count - rows[i].most; n++) {
+                assert_true(tcp_page_available(&p, other, NEED_FIRST));
+                assert_true(tcp_page_lend(&p, other, NEED_FIRST));
             }
-            assert_false(tcp_rings_available(&r, other));
-            assert_null(tcp_rings_lend(&r, other));
-            free(memory);
+            assert_false(tcp_page_available(&p, other, NEED_FIRST));
+            pages_free(&p);
         }
+}
+
+/* What may be lent while a number of 16 is: the first of a buffer, the next, one after a gap. */
+static void what_is_scarce_is_kept_for_those_who_have_none(void **state)
+{
+    struct tcp_pages p = pages_new(16);
+
+    (void)state;
+    for (uint32_t lent = 0; lent < 16; lent++) {
+        for (enum tcp_page_use use = 0; use < PAGE_USES; use++) {
+            assert_true(tcp_page_available(&p, use, NEED_FIRST));
+            assert_int_equal(tcp_page_available(&p, use, NEED_NEXT), lent < 12);
+            assert_int_equal(tcp_page_available(&p, use, NEED_GAP), lent < 8);
+        }
+        assert_true(tcp_page_lend(&p, lent % 2 ? PAGE_SENDS : PAGE_RECEIVES, NEED_FIRST));
+    }
+    assert_false(tcp_page_available(&p, PAGE_SENDS, NEED_FIRST));
+    pages_free(&p);
 }
 
 static void drawn_loans_equal_a_stack(void **state)
 {
     enum { COUNT = 40, MOST = 30 };
-    uint8_t *memory = malloc((size_t)COUNT * TCP_RING_MIN), *stack[COUNT];
-    uint8_t *lent[RING_USES][COUNT];
-    unsigned held[RING_USES] = {0}, returned = 0, fresh = 0;
-    struct tcp_rings r;
+    struct tcp_pages p = pages_new(COUNT);
+    uint32_t stack[COUNT], lent[PAGE_USES][COUNT];
+    unsigned held[PAGE_USES] = {0}, returned = 0, fresh = 0;
     struct rng rng;
 
     (void)state;
     rng_init(&rng, 5, 6);
-    tcp_rings_init(&r, memory, COUNT, TCP_RING_MIN);
     for (unsigned step = 0; step < 20000; step++) {
-        enum tcp_ring_use use = (enum tcp_ring_use)rng_below(&rng, RING_USES);
+        enum tcp_page_use use = (enum tcp_page_use)rng_below(&rng, PAGE_USES);
 
         if (rng_below(&rng, 2)) {
-            uint8_t *ring = tcp_rings_lend(&r, use), *expected = NULL;
+            uint32_t page = tcp_page_lend(&p, use, NEED_FIRST), expected = 0;
 
             if (held[use] < MOST && returned)
                 expected = stack[--returned];
             else if (held[use] < MOST && fresh < COUNT)
-                expected = memory + (size_t)fresh++ * TCP_RING_MIN;
-            assert_ptr_equal(ring, expected);
-            if (ring)
-                lent[use][held[use]++] = ring;
+                expected = ++fresh;
+            assert_int_equal(page, expected);
+            if (page)
+                lent[use][held[use]++] = page;
         } else if (held[use]) {
             unsigned i = (unsigned)rng_below(&rng, held[use]);
 
-            tcp_rings_return(&r, use, lent[use][i]);
+            tcp_page_return(&p, use, lent[use][i]);
             stack[returned++] = lent[use][i];
             lent[use][i] = lent[use][--held[use]];
         }
-        assert_int_equal(r.lent[use], held[use]);
+        assert_int_equal(p.lent[use], held[use]);
     }
-    free(memory);
+    pages_free(&p);
 }
 
-static void bytes_wrap_at_the_end_of_a_ring(void **state)
+/* Bytes go in at the end and anywhere, and leave at the front; numbers wrap. */
+static void a_buffer_holds_what_was_written_to_it(void **state)
 {
-    static const uint32_t lens[] = {0, 1, 2, TCP_RING_MIN - 1, TCP_RING_MIN};
-    uint8_t *memory = malloc((size_t)2 * TCP_RING_MIN), in[TCP_RING_MIN], out[TCP_RING_MIN];
-    struct tcp_rings r;
+    enum { COUNT = 12, SPAN = 8 * TCP_PAGE_MIN };
+    static uint8_t in[SPAN], out[SPAN], stream[64 * SPAN];
+    struct tcp_pages p = pages_new(COUNT);
+    struct tcp_buffer b = {0};
+    uint32_t start = UINT32_MAX - 3 * SPAN, at = start, end = start;
+    struct rng rng;
 
     (void)state;
-    for (uint32_t i = 0; i < TCP_RING_MIN; i++)
-        in[i] = (uint8_t)(i * 7 + i / 256);
-    tcp_rings_init(&r, memory, 2, TCP_RING_MIN);
-    for (uint32_t offset = 0; offset < 2 * TCP_RING_MIN; offset += 31)
-        for (unsigned l = 0; l < ARRAY_COUNT(lens); l++) {
-            uint32_t at = offset - TCP_RING_MIN; /* from before the wrap of the numbers on */
+    rng_init(&rng, 7, 8);
+    while (end - start < sizeof(stream) - SPAN) {
+        uint32_t len = (uint32_t)rng_below(&rng, 5000), room, from;
 
-            memset(memory, 0xee, TCP_RING_MIN);
-            memset(out, 0, sizeof(out));
-            tcp_ring_write(&r, memory, at, in, lens[l]);
-            for (uint32_t i = 0; i < TCP_RING_MIN; i++)
-                assert_int_equal(memory[(at + i) % TCP_RING_MIN], i < lens[l] ? in[i] : 0xee);
-            tcp_ring_read(&r, memory, at, out, lens[l]);
-            assert_memory_equal(out, in, lens[l]);
-        }
-    free(memory);
+        for (uint32_t i = 0; i < len; i++)
+            in[i] = (uint8_t)rng_next(&rng);
+        room = tcp_buffer_extend(&p, &b, PAGE_SENDS, NEED_NEXT, end, end + len);
+        assert_true(room - end <= len);
+        assert_true(room - end == len || p.lent[PAGE_SENDS] == COUNT - COUNT / 4);
+        tcp_buffer_write(&p, &b, end, in, room - end);
+        memcpy(stream + (end - start), in, room - end);
+        end = room;
+        if (end == at)
+            continue;
+        from = at + (uint32_t)rng_below(&rng, end - at);
+        len = 1 + (uint32_t)rng_below(&rng, end - from);
+        tcp_buffer_read(&p, &b, from, out, len);
+        assert_memory_equal(out, stream + (from - start), len);
+        at += (uint32_t)rng_below(&rng, end - at + 1);
+        if (at == end)
+            tcp_buffer_clear(&p, &b, PAGE_SENDS);
+        else
+            tcp_buffer_advance(&p, &b, PAGE_SENDS, at);
+        assert_int_equal(b.count, p.lent[PAGE_SENDS]);
+        assert_int_equal(b.count, at == end ? 0 : (end - 1 - b.base) / TCP_PAGE_MIN + 1);
+        assert_true(at == end || at - b.base < TCP_PAGE_MIN);
+    }
+    pages_free(&p);
 }
 
 /* ---- the hash ---- */
@@ -581,11 +609,11 @@ int main(void)
 {
 #define WITH_HOST(test) cmocka_unit_test_setup_teardown(test, stack_setup_bound, stack_teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_ring_is_lent_once_and_the_one_returned_last_is_lent_next),
-        cmocka_unit_test(one_returned_is_lent_before_one_that_is_fresh),
+        cmocka_unit_test(a_page_is_lent_once_and_the_one_returned_last_is_lent_next),
         cmocka_unit_test(each_direction_leaves_a_quarter_to_the_other),
+        cmocka_unit_test(what_is_scarce_is_kept_for_those_who_have_none),
         cmocka_unit_test(drawn_loans_equal_a_stack),
-        cmocka_unit_test(bytes_wrap_at_the_end_of_a_ring),
+        cmocka_unit_test(a_buffer_holds_what_was_written_to_it),
         WITH_HOST(drawn_addresses_and_ports_are_found_until_they_are_removed),
         WITH_HOST(drawn_deadlines_equal_the_naive_minimum),
         WITH_HOST(a_timer_that_is_put_off_keeps_its_place_until_it_is_the_first),

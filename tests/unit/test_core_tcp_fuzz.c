@@ -2,7 +2,7 @@
  * A peer and a program that do what they like with live connections, by seed. Segments are drawn
  * relative to a connection (its windows, edges, ranges, numbers long past or far ahead), between
  * them the program calls whatever it may call, time passes, the device has no room now and then,
- * and in every second life of the stack there are few or small rings. Then the peer is silent, the
+ * and in every second life of the stack there are few or small pages. Then the peer is silent, the
  * program closes, and every resource must come back; then a peer by the book must be served. The
  * rules are in tcp_watch.h.
  *
@@ -58,9 +58,9 @@ static uint32_t draw_seq(const struct tcp_conn *c)
     case 1:
         return near(c->irs);
     case 2:
-        return near(c->ooo.count ? c->ooo.range[draw(c->ooo.count)].start : c->rcv_read);
+        return near(c->ooo ? c->ooo->range[draw(c->ooo->count)].start : c->rcv_read);
     case 3:
-        return near(c->ooo.count ? c->ooo.range[draw(c->ooo.count)].end : c->fin_seq);
+        return near(c->ooo ? c->ooo->range[draw(c->ooo->count)].end : c->fin_seq);
     case 4:
         return c->rcv_nxt + draw(70000) - 3000;
     case 5:
@@ -313,14 +313,18 @@ static void pass_time(void)
 
 /* ---- the phases ---- */
 
-/* Rings as the kernel has them, or fewer and smaller ones. */
-static void draw_rings(void)
+/* Pages as the kernel has them, or fewer and smaller ones, and a smaller window. */
+static void draw_pages(void)
 {
     struct stack *s = &watch.x->s;
     bool few = draw(2);
 
-    tcp_init(&s->tcp, &s->ip, CONNS, few ? 2 + draw(RINGS - 1) : RINGS,
-             few ? TCP_RING_MIN << draw(6) : RING_SIZE, watch.x->buffers);
+    tcp_init(
+        &s->tcp, &s->ip,
+        &(struct tcp_config){CONNS, few ? 2 + draw(PAGES - 1) : PAGES,
+                             few ? TCP_PAGE_MIN << draw(4) : PAGE_SIZE,
+                             few ? TCP_WINDOW_MIN + draw(WINDOW - TCP_WINDOW_MIN + 1) : WINDOW},
+        watch.x->buffers);
 }
 
 static void chaos(void)
@@ -373,8 +377,8 @@ static void all_is_back(void)
     for (unsigned i = 0; i < CONNS; i++)
         must(s->tcp.conn[i].state == TCPS_CLOSED && !s->tcp.conn[i].owned,
              "a connection was not given back");
-    must(!s->tcp.rings.lent[RING_RECEIVES] && !s->tcp.rings.lent[RING_SENDS],
-         "a ring was not given back");
+    must(!s->tcp.pages.lent[PAGE_RECEIVES] && !s->tcp.pages.lent[PAGE_SENDS],
+         "a page was not given back");
     must(!s->tcp.half_open.count && !s->tcp.orphans.count && !s->tcp.time_wait.count,
          "a list of nothing");
     must(watch.x->lent == 0, "a frame was not given back");
@@ -520,7 +524,7 @@ static void whatever_a_peer_and_a_program_do_the_next_peer_is_served(void **stat
         rng_init(&rng, seed, episode);
         snprintf(watch.where, sizeof(watch.where), "seed %llu, episode %llu",
                  (unsigned long long)seed, (unsigned long long)episode);
-        draw_rings();
+        draw_pages();
         chaos();
         if (draw(2))
             close_all();

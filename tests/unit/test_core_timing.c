@@ -240,7 +240,7 @@ static void a_window_that_nobody_can_use_does_not_grow(void **state)
         acked += 1460;
         seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
     }
-    assert_int_equal(c->cc.cwnd, 2 * RING_SIZE);
+    assert_int_equal(c->cc.cwnd, 2 * 65536);
     over(x, c);
 }
 

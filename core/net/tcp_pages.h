@@ -1,0 +1,85 @@
+/*
+ * The memory of all connections, as pages: a connection has as many as its data needs at present,
+ * within its window, and none when it holds nothing. The page given back last is lent next, since
+ * its lines are still in the cache.
+ *
+ * A buffer is a chain of pages, indexed by sequence number: its first page holds `base` and what
+ * follows. When there are fewer pages than connections could fill, three rules keep all of them
+ * going: neither direction gets the last quarter, since a program that sends back what it received
+ * would else wait for a page to send, while what it has not read yet holds them all; only the first
+ * page of a buffer comes from the last quarter that is free; and what was received after a gap gets
+ * none from the last half.
+ */
+#ifndef DRYWIRE_TCP_PAGES_H
+#define DRYWIRE_TCP_PAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum tcp_page_use { PAGE_RECEIVES, PAGE_SENDS, PAGE_USES };
+
+enum tcp_page_need {
+    NEED_FIRST, /* the first of a buffer */
+    NEED_NEXT,  /* data that follows what it holds */
+    NEED_GAP,   /* data after a gap, and its description */
+};
+
+struct tcp_pages {
+    uint8_t *memory;       /* count * size bytes */
+    uint32_t *next;        /* of each page in a chain, or of one that is free: 1 + its number */
+    uint32_t shift, count; /* the size is 1 << shift */
+    uint32_t fresh;        /* pages that were never lent: fresh..count-1 */
+    uint32_t free;         /* 1 + the first page that was given back; 0: none */
+    uint32_t lent[PAGE_USES];
+};
+
+struct tcp_buffer {
+    uint32_t first, last; /* 1 + a page number; 0: it has none */
+    uint32_t base;        /* the number of the first byte of `first` */
+    uint32_t count;       /* of its pages */
+    uint32_t near;        /* 1 + the page that was read last */
+    uint32_t near_at;     /* the number of that page's first byte */
+};
+
+/* `count`: 2 or more; `next`: room for that many; `size`: a power of two. Not cleared. */
+void tcp_pages_init(struct tcp_pages *p, uint8_t *memory, uint32_t *next, uint32_t count,
+                    uint32_t size);
+
+static inline uint32_t tcp_page_size(const struct tcp_pages *p)
+{
+    return UINT32_C(1) << p->shift;
+}
+
+/* Is there a page? Then tcp_page_lend() returns it, 1 + its number, else 0. */
+bool tcp_page_available(const struct tcp_pages *p, enum tcp_page_use use, enum tcp_page_need need);
+uint32_t tcp_page_lend(struct tcp_pages *p, enum tcp_page_use use, enum tcp_page_need need);
+void tcp_page_return(struct tcp_pages *p, enum tcp_page_use use, uint32_t page);
+
+static inline uint8_t *tcp_page_bytes(const struct tcp_pages *p, uint32_t page)
+{
+    return p->memory + ((size_t)(page - 1) << p->shift);
+}
+
+/* Pages for [seq, end), as far as there are any; an empty buffer begins at `seq`. The number after
+ * what it has room for, `end` or less. */
+uint32_t tcp_buffer_extend(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use,
+                           enum tcp_page_need need, uint32_t seq, uint32_t end);
+
+/* The byte with this number, in one of its pages, and how many follow it in that page: *len is
+ * reduced to that. */
+uint8_t *tcp_buffer_at(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
+                       uint32_t *len);
+
+/* Copy to or from a buffer that has room for all of it. */
+void tcp_buffer_write(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
+                      const uint8_t *from, uint32_t len);
+void tcp_buffer_read(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq, uint8_t *to,
+                     uint32_t len);
+
+/* Give back the pages that lie before `seq` as a whole, or all of them. */
+void tcp_buffer_advance(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use,
+                        uint32_t seq);
+void tcp_buffer_clear(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use);
+
+#endif
