@@ -87,10 +87,11 @@ help: ## list the targets
 all: $(O)/drywire $(O)/bench $(O)/markers $(O)/guest_ping.so $(LINUX_TOOLS) ## build the simulator and its tools
 
 .PHONY: sim-test
-sim-test: ## the main job: every simulator scenario
+sim-test: ## the main job: every simulator scenario, every ladder
 	$(Q)sh tools/setup.sh sim
 	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(O)/drywire
 	$(Q)$(O)/drywire run --memory both --seed $(SEED) $(if $(ARTIFACTS),--artifacts $(ARTIFACTS)) $(SCENARIO)
+	$(Q)$(O)/drywire pkt -q tests/ladders
 
 .PHONY: update-hashes
 update-hashes: ## rewrite tests/hashes: what every scenario hashes to; review its diff

@@ -119,7 +119,7 @@ static int list_scenarios(char **words, int count)
     struct paths p = {0};
     int code = EXIT_PASS;
 
-    paths_collect(&p, words, count);
+    paths_collect(&p, words, count, ".scn");
     for (size_t i = 0; i < p.count; i++) {
         struct scenario *sc;
 

@@ -150,7 +150,7 @@ static int qemu_verb(const struct call *call, const void *settings)
     s.qemu.program = call->program;
     s.qemu.verbose = s.form.verbose;
     s.qemu.target = s.qemu.target ? s.qemu.target : "x86_64";
-    code = paths_scenarios(&p, call->words, call->count, "qemu tests/scenarios/common");
+    code = paths_scenarios(&p, call->words, call->count, ".scn", "qemu tests/scenarios/common");
     if (!code)
         code = qemu_check_outputs(&s, p.count);
     if (!code)

@@ -452,7 +452,7 @@ static int run_verb(const struct call *call, const void *settings)
 
     s.choice.seed = s.seeds.first;
     pool_prepare();
-    code = paths_scenarios(&p, call->words, call->count, "run tests/scenarios");
+    code = paths_scenarios(&p, call->words, call->count, ".scn", "run tests/scenarios");
     if (!code)
         code = run_check_outputs(&s, p.count);
     if (!code && s.choice.guest && !(guest = guest_file_load(s.choice.guest)))

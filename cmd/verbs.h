@@ -13,6 +13,7 @@
     ROW(explain, "FILE", "which faults and choices a seed draws")                                  \
     ROW(world, "FILE --socket PATH | --fd N",                                                      \
         "the far side of a scenario, for a guest of your own")                                     \
+    ROW(pkt, "FILE|DIR...", "packet time lines (.pkt) against the core's TCP/IP stack")            \
     ROW(qemu, "FILE|DIR...", "scenarios on bare metal in QEMU")                                    \
     ROW(compare, "CAPTURE CAPTURE", "compare two captures")                                        \
     ROW(seq, "FILE.scn|CAPTURE", "the ladder of a run, or of a capture")                           \

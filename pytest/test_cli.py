@@ -103,7 +103,7 @@ def test_help_and_version():
                     drywire("--version").stdout)
 
 
-VERBS = ["run", "list", "explain", "world", "qemu", "compare", "seq", "report", "replay", "import"]
+VERBS = ["run", "list", "explain", "world", "pkt", "qemu", "compare", "seq", "report", "replay", "import"]
 
 
 @pytest.mark.parametrize("verb", VERBS)

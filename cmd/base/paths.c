@@ -19,7 +19,7 @@ static void paths_add(struct paths *p, const char *path)
         out_of_memory();
 }
 
-static void paths_walk(struct paths *p, const char *folder)
+static void paths_walk(struct paths *p, const char *folder, const char *ending)
 {
     DIR *d = opendir(folder);
     struct dirent *e;
@@ -31,15 +31,15 @@ static void paths_walk(struct paths *p, const char *folder)
         return;
     }
     while ((e = readdir(d))) {
-        size_t n = strlen(e->d_name);
+        size_t n = strlen(e->d_name), m = strlen(ending);
 
         if (e->d_name[0] == '.')
             continue;
         snprintf(path, sizeof(path), "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/",
                  e->d_name);
         if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-            paths_walk(p, path);
-        else if (n > 4 && strcmp(e->d_name + n - 4, ".scn") == 0)
+            paths_walk(p, path, ending);
+        else if (n > m && strcmp(e->d_name + n - m, ending) == 0)
             paths_add(p, path);
     }
     closedir(d);
@@ -79,7 +79,7 @@ void paths_report_missing(FILE *errors, const char *path)
         free(names[--count]);
 }
 
-void paths_collect(struct paths *p, char **words, int count)
+void paths_collect(struct paths *p, char **words, int count, const char *ending)
 {
     struct stat st;
 
@@ -90,7 +90,7 @@ void paths_collect(struct paths *p, char **words, int count)
             paths_add(p, words[i]);
             continue;
         }
-        paths_walk(p, words[i]);
+        paths_walk(p, words[i], ending);
         if (p->count > before)
             qsort(p->path + before, p->count - before, sizeof(*p->path), paths_by_bytes);
     }
@@ -103,17 +103,18 @@ void paths_free(struct paths *p)
     free(p->path);
 }
 
-int paths_scenarios(struct paths *p, char **words, int count, const char *example)
+int paths_scenarios(struct paths *p, char **words, int count, const char *ending,
+                    const char *example)
 {
     if (!count) {
         value_message(stderr,
-                      "drywire: nothing to run; name scenario files or folders, e.g. drywire %s\n",
-                      example);
+                      "drywire: nothing to run; name *%s files or folders, e.g. drywire %s\n",
+                      ending, example);
         return EXIT_USAGE;
     }
-    paths_collect(p, words, count);
+    paths_collect(p, words, count, ending);
     if (p->count)
         return 0;
-    value_message(stderr, "drywire: no scenario (*.scn) below %s\n", words[0]);
+    value_message(stderr, "drywire: no scenario (*%s) below %s\n", ending, words[0]);
     return EXIT_NOTHING;
 }
