@@ -101,12 +101,12 @@ static bool parse_function(struct pkt_lexer *l, struct pkt_script *s, const char
         if (!parse_string(l, s, &text))
             return false;
         if (s->values[text].len >= sizeof(dotted))
-            return pkt_lex_fail(l, "this is no IPv4 address");
+            return pkt_lex_fail(l, "expected an IPv4 address here");
         memcpy(dotted, s->values[text].text, s->values[text].len);
         dotted[s->values[text].len] = 0;
         if (!value_address(dotted, &addr)) {
             *l = start;
-            return pkt_lex_fail(l, "this is no IPv4 address");
+            return pkt_lex_fail(l, "expected an IPv4 address here");
         }
         *out = addr;
     } else {

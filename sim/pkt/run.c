@@ -347,7 +347,7 @@ static void run_match(struct pkt_runner *r, const struct pkt_event *e, uint64_t 
     if (d.error) {
         pkt_run_end(r, PKT_FAIL, e->line, "the packet is malformed: %s", d.error);
     } else if (d.layer != LAYER_TCP || !pkt_segment_read(q->frame, &d, &came)) {
-        pkt_run_end(r, PKT_FAIL, e->line, "this is no TCP segment with known options");
+        pkt_run_end(r, PKT_FAIL, e->line, "not a TCP segment with known options");
     } else if (!run_same_flow(r, q->flow, g)) {
         pkt_run_end(r, PKT_FAIL, e->line, "the ports differ: a segment of another connection");
     } else if (q->time_ns < first || q->time_ns > last) {
