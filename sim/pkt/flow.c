@@ -14,36 +14,37 @@ void pkt_flow_free(struct pkt_flow *f)
 
 void pkt_flow_received(struct pkt_flow *f, const struct pkt_segment *g)
 {
-    bool synack = (g->flags & (SEG_SYN | SEG_ACK)) == (SEG_SYN | SEG_ACK);
-
     if (g->flags & SEG_RST)
         f->reset = true;
-    f->has_data |= g->len > 0;
-    if (!(g->flags & SEG_SYN))
+    if ((g->flags & (SEG_SYN | SEG_ACK)) != SEG_SYN)
         return;
-    if (!synack && f->has_syn && (f->syn != g->seq || f->reset))
+    if (f->has_syn && (f->syn != g->seq || f->reset))
         f->opening = true;
     f->has_syn = true;
     f->syn = g->seq;
     f->reset = false;
-    if (!f->has_data || (!synack && f->opening))
-        f->first = g->seq + 1;
 }
 
-void pkt_flow_sent(struct pkt_flow *f, uint8_t flags, uint32_t seq)
+void pkt_flow_sent(struct pkt_flow *f, const struct decoded *d)
 {
-    if (flags & SEG_RST)
+    if (d->tcp_flags & SEG_RST) {
         f->reset = true;
-    if (!(flags & SEG_SYN) || (f->learned && !f->opening))
         return;
-    f->local_isn = seq;
-    f->learned = f->assumed = true;
-    f->opening = false;
-    f->stamps = 0;
-    f->has_stamp = false;
-    f->written_len = 0;
-    f->written_from = 1;
-    f->read = 0;
+    }
+    if ((d->tcp_flags & SEG_SYN) && (!f->learned || f->opening)) {
+        f->local_isn = d->tcp_seq;
+        f->learned = f->assumed = true;
+        f->opening = f->open = false;
+        f->stamps = 0;
+        f->has_stamp = false;
+        f->written_len = 0;
+        f->written_from = 1;
+        f->read = 0;
+    }
+    if ((d->tcp_flags & SEG_ACK) && !f->open) {
+        f->open = true;
+        f->first = d->tcp_ack - f->remote_isn;
+    }
 }
 
 void pkt_flow_learn(struct pkt_flow *f, const struct pkt_segment *g, uint32_t seq)

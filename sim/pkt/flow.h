@@ -20,7 +20,7 @@ struct pkt_flow {
     bool has_syn;
     uint32_t syn;   /* sequence number of the peer's last SYN, in the script */
     bool reset;     /* by either end since then: the next SYN is a new one */
-    bool has_data;  /* the peer has sent some since then */
+    bool open;      /* the stack has acknowledged the peer's SYN: */
     uint32_t first; /* the number of the first byte of its stream */
 
     /* Data that the program has written, from the byte after SYN on, and bytes that it has read. */
@@ -51,8 +51,8 @@ void pkt_flow_inbound(struct pkt_flow *f, struct pkt_segment *g);
 void pkt_flow_outbound(struct pkt_flow *f, const struct pkt_segment *expected,
                        struct pkt_segment *g);
 
-/* The stack has sent a segment with this number on the wire. */
-void pkt_flow_sent(struct pkt_flow *f, uint8_t flags, uint32_t seq);
+/* The stack has sent this segment. */
+void pkt_flow_sent(struct pkt_flow *f, const struct decoded *d);
 
 /* The line `g` of the script is for a SYN that the stack has sent, with this number on the wire. */
 void pkt_flow_learn(struct pkt_flow *f, const struct pkt_segment *g, uint32_t seq);

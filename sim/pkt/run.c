@@ -142,7 +142,7 @@ static void run_collect(struct pkt_runner *r)
         q->flow = run_flow_out(r, &d);
         f = q->flow < PKT_FLOWS_MAX ? &r->flow[q->flow] : NULL;
         if (f && d.layer == LAYER_TCP)
-            pkt_flow_sent(f, d.tcp_flags, d.tcp_seq);
+            pkt_flow_sent(f, &d);
         if (d.layer == LAYER_TCP && (d.tcp_flags & SEG_SYN) && !r->result->has_isn) {
             r->result->has_isn = true;
             r->result->isn = d.tcp_seq;
