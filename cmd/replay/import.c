@@ -220,10 +220,11 @@ void import_notes(const struct import *im, FILE *out, const char *prefix)
                 "is sent.\n",
                 prefix);
     if (peer->window > UINT16_MAX)
-        fprintf(out,
-                "%sThe peer's window of %u bytes needs scaling, which the core does not support; "
-                "65535 is used.\n",
-                prefix, peer->window);
+        fprintf(
+            out,
+            "%sThe peer's window of %u bytes needs scaling, which the simulated peer does not do; "
+            "65535 is used.\n",
+            prefix, peer->window);
     if (own->rst && !own->fin)
         fprintf(out, "%sThe machine reset the connection; here the program closes it.\n", prefix);
     if (im->flows.fragments)

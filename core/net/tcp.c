@@ -141,7 +141,7 @@ void tcp_enter_time_wait(struct tcp_conn *c)
 
 /* ---- opening ---- */
 
-uint32_t tcp_isn(const struct tcp_conn *c)
+uint32_t tcp_isn(struct tcp_conn *c)
 {
     uint64_t tuple[2] = {
         (uint64_t)c->local_addr << 32 | c->remote_addr,
@@ -150,7 +150,19 @@ uint32_t tcp_isn(const struct tcp_conn *c)
     uint32_t clock =
         (uint32_t)(c->tcp->net->now_ns / (4 * NS_PER_US)); /* M of RFC 6528 section 3 */
 
-    return clock + (uint32_t)rng_hash(c->tcp->net->key, tuple, 2);
+    uint64_t hash = rng_hash(c->tcp->net->key, tuple, 2);
+
+    c->stamp_base = (uint32_t)(hash >> 32);
+    return clock + (uint32_t)hash;
+}
+
+uint8_t tcp_shift(const struct tcp *t)
+{
+    uint8_t shift = 0;
+
+    while (t->window >> shift > TCP_WINDOW_UNSCALED)
+        shift++;
+    return shift;
 }
 
 void tcp_start(struct tcp_conn *c, uint32_t iss)
@@ -352,7 +364,7 @@ void tcp_consume(struct tcp_conn *c, size_t len)
     /* Send a window update when the window has grown by enough: MUST-39. */
     growth = c->rcv_nxt + tcp_offered_window(c) - c->rcv_adv;
     left = c->rcv_adv - c->rcv_nxt;
-    if (growth >= c->tcp->window / 4 || (growth && left < 2 * c->mss))
+    if (growth >= tcp_capacity(c) / 4 || (growth && left < 2 * c->mss))
         c->ack_now = true;
 }
 

@@ -49,9 +49,11 @@ enum {
     TCP_PAGE_MIN = 2048,
     TCP_PAGE_MAX = 65536,
     TCP_WINDOW_MIN = 2048,
-    TCP_WINDOW_MAX = 65535, /* without window scaling */
-    TCP_DEFAULT_MSS = 536,  /* MUST-15 */
-    TCP_QUICK_ACKS = 64,    /* about a window of segments */
+    TCP_WINDOW_MAX = 1 << 26,
+    TCP_WINDOW_UNSCALED = 65535, /* the largest without window scaling */
+    TCP_SHIFT_MAX = 14,          /* RFC 7323 section 2.3 */
+    TCP_DEFAULT_MSS = 536,       /* MUST-15 */
+    TCP_QUICK_ACKS = 64,         /* about a window of segments */
 };
 
 #define TCP_RTO_INITIAL_NS     (1 * NS_PER_S)    /* RFC 6298 (2.1) */
@@ -67,6 +69,7 @@ enum {
 #define TCP_MSL_NS             (30 * NS_PER_S)
 #define TCP_ORPHAN_NS          (60 * NS_PER_S) /* without progress and without a program */
 #define TCP_IDLE_NS            (1 * NS_PER_S)  /* without progress: it may give way to another */
+#define TCP_STAMP_OLD_NS       (UINT64_C(2073600) * NS_PER_S) /* 24 days: RFC 7323 section 5.5 */
 
 struct tcp_conn;
 
@@ -120,6 +123,17 @@ struct tcp_conn {
     struct tcp_buffer rcv;
     struct tcp_reassembly *ooo; /* all after rcv_nxt; in page `ooo_page`, or NULL */
     uint32_t ooo_page;
+
+    /* Agreed upon by both SYNs. */
+    bool sacks, scaled, stamps;
+    uint8_t snd_shift, rcv_shift; /* of windows: RFC 7323 section 2.3 */
+
+    /* Timestamps: RFC 7323 section 4.3. */
+    uint32_t stamp_base;      /* what is added to the clock */
+    uint32_t stamp_recent;    /* the one to echo: TS.Recent */
+    uint64_t stamp_recent_ns; /* when it came */
+    uint32_t rcv_acked;       /* acknowledged last: Last.ACK.sent */
+    struct tcp_range twice;   /* received again, to be reported: RFC 2883; empty: none */
 
     /* What tcp_output() must send. */
     bool ack_now;

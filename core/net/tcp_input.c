@@ -12,13 +12,15 @@
 
 /* ---- small steps ---- */
 
-/* MUST-14, MUST-15, MUST-16; an MSS of 0 is ignored. */
+/* MUST-14, MUST-15, MUST-16, less the options of each segment (RFC 6691); an MSS of 0 is
+ * ignored. */
 static void take_mss(struct tcp_conn *c, const struct tcp_segment *g)
 {
     uint32_t own = ipv4_route(c->tcp->ip, c->remote_addr)->mtu - 40u;
-    uint32_t mss = g->mss ? g->mss : TCP_DEFAULT_MSS;
+    uint32_t mss = min_u32(g->mss ? g->mss : TCP_DEFAULT_MSS, own);
+    uint32_t options = c->stamps ? TCP_STAMPS_LEN : 0;
 
-    c->mss = min_u32(mss, own);
+    c->mss = mss > options ? mss - options : 1;
 }
 
 static void take_window(struct tcp_conn *c, const struct tcp_segment *g)
@@ -53,11 +55,19 @@ static void establish(struct tcp_conn *c, const struct tcp_segment *g)
         tcp_move(c, TCPS_FIN_WAIT_1);
 }
 
-void tcp_take_irs(struct tcp_conn *c, const struct tcp_segment *g)
+/* Our SYN offers every option, a SYN-ACK those of the peer: with its SYN all is agreed upon. */
+void tcp_take_syn(struct tcp_conn *c, const struct tcp_segment *g)
 {
     c->irs = g->seq;
     c->rcv_nxt = c->rcv_read = g->seq + 1;
     c->rcv_adv = c->rcv_nxt;
+    c->sacks = g->sack_permitted;
+    c->scaled = g->scales;
+    c->snd_shift = c->scaled ? g->shift : 0;
+    c->rcv_shift = c->scaled ? tcp_shift(c->tcp) : 0;
+    c->stamps = g->stamped;
+    c->stamp_recent = g->stamp;
+    c->stamp_recent_ns = c->tcp->net->now_ns;
     take_mss(c, g);
 }
 
@@ -79,7 +89,7 @@ static struct verdict input_syn_sent(struct tcp_conn *c, const struct tcp_segmen
     }
     if (!(g->flags & TCP_SYN))
         return verdict_drop(DROP_TCP_FLAGS);
-    tcp_take_irs(c, g);
+    tcp_take_syn(c, g);
     if (!ack) { /* simultaneous open: MUST-10 */
         c->snd_wnd = g->wnd;
         c->snd_nxt = c->iss;
@@ -111,7 +121,7 @@ static bool acceptable(const struct tcp_conn *c, const struct tcp_segment *g)
     uint32_t wnd = c->rcv_adv - c->rcv_nxt, len = tcp_seg_len(g);
     bool start_in = g->seq - c->rcv_nxt < wnd;
     bool end_in = g->seq + len - 1 - c->rcv_nxt < wnd;
-    bool old = len && c->rcv_nxt - (g->seq + len) < TCP_WINDOW_MAX;
+    bool old = len && c->rcv_nxt - (g->seq + len) < max_u32(c->tcp->window, TCP_WINDOW_UNSCALED);
 
     if (old)
         return true;
@@ -122,8 +132,15 @@ static bool acceptable(const struct tcp_conn *c, const struct tcp_segment *g)
     return start_in || end_in;
 }
 
+/* What was received before is reported: RFC 2883 section 4. */
+static void came_twice(struct tcp_conn *c, uint32_t start, uint32_t end)
+{
+    if (c->sacks)
+        c->twice = (struct tcp_range){start, end};
+}
+
 /* Keep only what is inside the window. What is cut on the left was received before. */
-static void trim(const struct tcp_conn *c, struct tcp_segment *g)
+static void trim(struct tcp_conn *c, struct tcp_segment *g)
 {
     uint32_t before = c->rcv_nxt - g->seq, wnd = c->rcv_adv - c->rcv_nxt, room;
 
@@ -134,6 +151,8 @@ static void trim(const struct tcp_conn *c, struct tcp_segment *g)
             before--;
         }
         before = min_u32(before, g->len);
+        if (before)
+            came_twice(c, g->seq, g->seq + before);
         g->seq += before;
         g->data += before;
         g->len -= before;
@@ -331,12 +350,17 @@ static bool has_room_after_gap(struct tcp_conn *c, const struct tcp_segment *g)
 /* False: it is not kept. */
 static bool input_out_of_order(struct tcp_conn *c, const struct tcp_segment *g)
 {
+    struct tcp_range overlap;
+
     c->ack_now = true; /* a duplicate ACK at once: RFC 5681 section 3.2 */
     c->quick_acks = TCP_QUICK_ACKS;
     if (!has_room_after_gap(c, g)) {
         tcp_pages_settle(c);
         return false;
     }
+    overlap = tcp_reassembly_overlap(c->ooo, g->seq, g->seq + g->len);
+    if (overlap.start != overlap.end)
+        came_twice(c, overlap.start, overlap.end);
     store_new(c, g->seq, g->seq + g->len, g->data);
     tcp_reassembly_add(c->ooo, g->seq, g->seq + g->len);
     return true;
@@ -444,6 +468,37 @@ static void fin_check(struct tcp_conn *c)
         c->fin_seen = false;
 }
 
+/* ---- timestamps: RFC 7323 section 5.3 ---- */
+
+/* False: the segment is from another time, or lacks what was agreed upon; it ends here, with this
+ * verdict. */
+static bool input_stamp(struct tcp_conn *c, const struct tcp_segment *g, struct verdict *v)
+{
+    uint64_t age_ns = c->tcp->net->now_ns - c->stamp_recent_ns;
+
+    if (g->flags & TCP_RST)
+        return true;
+    *v = verdict_drop(DROP_TCP_STAMP);
+    if (!g->stamped)
+        return false;
+    if (!seq_lt(g->stamp, c->stamp_recent) || age_ns > TCP_STAMP_OLD_NS)
+        return true;
+    if (tcp_seg_len(g))
+        c->ack_now = true;
+    else
+        tcp_challenge(c);
+    return false;
+}
+
+/* The stamp of what comes next is the one to echo: section 4.3. */
+static void keep_stamp(struct tcp_conn *c, const struct tcp_segment *g)
+{
+    if (!g->stamped || !seq_le(g->first, c->rcv_acked))
+        return;
+    c->stamp_recent = g->stamp;
+    c->stamp_recent_ns = c->tcp->net->now_ns;
+}
+
 /* ---- 3.10.7.4 as a whole ---- */
 
 /* Most segments: what comes next, within an open window. The first four steps and trim() would say
@@ -491,6 +546,8 @@ static struct verdict input_synchronised(struct tcp_conn *c, struct tcp_segment 
     struct verdict v;
     uint32_t fin_at = 0;
 
+    if (c->stamps && !input_stamp(c, g, &v))
+        return v;
     if (!is_next(c, g)) {
         if (!input_sequence(c, g, &v))
             return v;
@@ -498,6 +555,8 @@ static struct verdict input_synchronised(struct tcp_conn *c, struct tcp_segment 
         trim(c, g);
     }
     c->heard_ns = c->tcp->net->now_ns;
+    if (c->stamps)
+        keep_stamp(c, g);
 
     /* Fifth, the ACK field. */
     if (!tcp_input_ack(c, g, &v))
@@ -539,10 +598,13 @@ static struct tcp_conn *find(const struct tcp *t, uint32_t remote, uint16_t remo
 }
 
 /* A SYN that is newer than all that the peer sent in a connection that waits for old segments may
- * open the next one: RFC 9293 MAY-2. */
+ * open the next one: RFC 9293 MAY-2, by its timestamp RFC 6191 section 2. */
 static bool may_reopen(const struct tcp_conn *c, const struct tcp_segment *g)
 {
-    return (g->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && seq_lt(c->rcv_nxt, g->seq) && !c->owned;
+    bool later = c->stamps && g->stamped && seq_lt(c->stamp_recent, g->stamp);
+
+    return (g->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !c->owned &&
+           (later || seq_lt(c->rcv_nxt, g->seq));
 }
 
 /* False: no listener can take it now, so the old connection stays. */
@@ -604,6 +666,8 @@ struct verdict tcp_input(struct tcp *t, const struct ipv4_packet *p)
             return v;
     }
     tcp_touch(c);
+    if (!(g.flags & TCP_SYN))
+        g.wnd <<= c->snd_shift;
     v = conn_input(c, &g);
     INVARIANTS(tcp_invariants(c));
     return v;
@@ -613,7 +677,8 @@ struct verdict tcp_input(struct tcp *t, const struct ipv4_packet *p)
  * congestion window is kept (RFC 1191 section 6.5). */
 static void take_path_mtu(struct tcp_conn *c, uint32_t mtu)
 {
-    uint32_t mss = mtu - sizeof(struct ipv4_header) - sizeof(struct tcp_header);
+    uint32_t mss = mtu - sizeof(struct ipv4_header) - sizeof(struct tcp_header) -
+                   (c->stamps ? TCP_STAMPS_LEN : 0);
 
     if (mss >= c->mss || c->state == TCPS_SYN_SENT || c->state == TCPS_SYN_RECEIVED)
         return;

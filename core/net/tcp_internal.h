@@ -24,8 +24,9 @@ void tcp_end(struct tcp_conn *c);
 
 void tcp_enter_time_wait(struct tcp_conn *c);
 
-/* Initial sequence number of a connection whose addresses and ports are set: RFC 6528. */
-uint32_t tcp_isn(const struct tcp_conn *c);
+/* Initial sequence number of a connection whose addresses and ports are set (RFC 6528), and the
+ * base of its timestamps. */
+uint32_t tcp_isn(struct tcp_conn *c);
 
 /* Prepare a block to send from `iss`: SYN first. */
 void tcp_start(struct tcp_conn *c, uint32_t iss);
@@ -83,10 +84,26 @@ static inline bool tcp_fin_acked(const struct tcp_conn *c)
  * (MUST-39). */
 uint32_t tcp_offered_window(const struct tcp_conn *c);
 
-/* That of a SYN or SYN-ACK: all that a ring holds. */
+/* What may be held for the program. */
+static inline uint32_t tcp_capacity(const struct tcp_conn *c)
+{
+    return c->scaled ? c->tcp->window : min_u32(c->tcp->window, TCP_WINDOW_UNSCALED);
+}
+
+/* The window of a SYN or SYN-ACK, which is never scaled. */
 static inline uint32_t tcp_first_window(const struct tcp *t)
 {
-    return min_u32(t->window, TCP_WINDOW_MAX);
+    return min_u32(t->window, TCP_WINDOW_UNSCALED);
+}
+
+/* What a window is shifted by, so that it fits: RFC 7323 section 2.3. */
+uint8_t tcp_shift(const struct tcp *t);
+
+/* The clock of timestamps, in milliseconds from a number that others cannot guess: RFC 7323
+ * sections 5.4 and 7.1. */
+static inline uint32_t tcp_stamp(const struct tcp_conn *c)
+{
+    return c->stamp_base + (uint32_t)(c->tcp->net->now_ns / NS_PER_MS);
 }
 
 /* An ACK that a peer may have provoked: limited per connection (RFC 5961 section 7). */
@@ -107,8 +124,8 @@ void tcp_invariants(const struct tcp_conn *c);
 void tcp_send_cookie(struct tcp *t, const struct ipv4_packet *p, const struct tcp_segment *syn,
                      uint32_t iss);
 
-/* The sequence numbers and the MSS of the peer's SYN. */
-void tcp_take_irs(struct tcp_conn *c, const struct tcp_segment *syn);
+/* The sequence numbers and the options of the peer's SYN. */
+void tcp_take_syn(struct tcp_conn *c, const struct tcp_segment *syn);
 
 /* Can a SYN become a child, rather than a cookie or nothing, if there is a block? */
 bool tcp_listener_has_room(const struct tcp_conn *listener);
@@ -128,8 +145,33 @@ struct tcp_segment {
     uint32_t len;  /* of the data */
     bool had_data; /* before it was trimmed */
     const uint8_t *data;
-    uint16_t mss; /* 0: no option */
+    uint16_t mss;        /* 0: no option */
+    bool scales;         /* option: its windows are to be shifted by */
+    uint8_t shift;       /* this */
+    bool sack_permitted; /* option */
+    bool stamped;        /* option: it was sent at `stamp`, and it saw our `echo` */
+    uint32_t stamp, echo;
+    uint8_t sack_count; /* blocks: tcp_sack_block() */
+    const uint8_t *sack;
 };
+
+struct tcp_range tcp_sack_block(const struct tcp_segment *g, unsigned i);
+
+/* The options of a SYN: RFC 9293 section 3.2, RFC 7323 section 2.2, RFC 2018 section 2. */
+struct tcp_options {
+    uint16_t mss;
+    bool sack_permitted, scales, stamps;
+    uint8_t shift;
+    uint32_t stamp, echo;
+};
+
+/* The longest options: those of RFC 9293 section 3.1. */
+enum { TCP_OPTIONS_MAX = 40, TCP_STAMPS_LEN = 12, TCP_SACK_MAX = 4 };
+
+/* Write options, whose length is returned: a multiple of 4. */
+size_t tcp_put_syn_options(uint8_t *at, const struct tcp_options *o);
+size_t tcp_put_stamps(uint8_t *at, uint32_t stamp, uint32_t echo);
+size_t tcp_put_sack(uint8_t *at, const struct tcp_range *block, unsigned count);
 
 /* Sequence numbers that a segment takes: SEG.LEN of RFC 9293. */
 static inline uint32_t tcp_seg_len(const struct tcp_segment *g)

@@ -79,8 +79,10 @@ static void send_invariants(const struct tcp_conn *c)
         CHECK(c->snd_una == end + 1);
         CHECK(c->snd_max == c->snd_una);
     }
-    CHECK(c->snd_wnd <= TCP_WINDOW_MAX);
-    CHECK(c->snd_wnd_max <= TCP_WINDOW_MAX);
+    CHECK(c->snd_wnd <= (uint32_t)TCP_WINDOW_UNSCALED << c->snd_shift);
+    CHECK(c->snd_wnd_max <= (uint32_t)TCP_WINDOW_UNSCALED << c->snd_shift);
+    CHECK(c->snd_shift <= TCP_SHIFT_MAX);
+    CHECK(c->scaled || (!c->snd_shift && !c->rcv_shift));
     CHECK(c->mss >= 1);
     CHECK(c->mss <= NETDEV_MTU_MAX - 40);
     CHECK(c->cc.cwnd <= TCP_CWND_MAX);
@@ -95,13 +97,13 @@ static void send_invariants(const struct tcp_conn *c)
 /* The peer's sequence numbers are known from SYN_RECEIVED on. */
 static void receive_invariants(const struct tcp_conn *c)
 {
-    uint32_t held = tcp_unread(c), before = c->rcv_nxt;
+    uint32_t held = tcp_unread(c), before = c->rcv_nxt, unit = UINT32_C(1) << c->rcv_shift;
 
-    CHECK(held <= c->tcp->window);
+    CHECK(held <= tcp_capacity(c) + unit - 1);
     CHECK(seq_le(c->rcv_nxt, c->rcv_adv));
-    CHECK(c->rcv_adv - c->rcv_nxt <= TCP_WINDOW_MAX);
+    CHECK(c->rcv_adv - c->rcv_nxt <= (uint32_t)TCP_WINDOW_UNSCALED << c->rcv_shift);
     /* The window never covers bytes that the program has not read. */
-    CHECK(c->rcv_adv - c->rcv_read <= c->tcp->window + (c->fin_received ? 1u : 0u));
+    CHECK(c->rcv_adv - c->rcv_read <= tcp_capacity(c) + unit - 1 + (c->fin_received ? 1u : 0u));
     if (c->fin_received) {
         CHECK(c->fin_seen);
         CHECK(c->rcv_nxt == c->fin_seq + 1);

@@ -110,8 +110,9 @@ static struct verdict cookie_child(struct tcp_conn *listener, const struct ipv4_
     child_start(c, listener, p, g);
     tcp_start(c, g->ack - 1);
     syn.seq = g->seq - 1;
-    syn.mss = mss;
-    tcp_take_irs(c, &syn);
+    syn.mss = mss; /* the SYN-ACK had no other option */
+    syn.scales = syn.sack_permitted = syn.stamped = false;
+    tcp_take_syn(c, &syn);
     c->rcv_adv = c->rcv_nxt + tcp_first_window(listener->tcp); /* as the SYN-ACK offered */
     c->snd_nxt = c->snd_max = c->iss + 1;
     tcp_move(c, TCPS_SYN_RECEIVED);
@@ -149,7 +150,7 @@ struct verdict tcp_input_listen(struct tcp_conn *listener, const struct ipv4_pac
     child_start(c, listener, p, g);
     iss = tcp_isn(c);
     tcp_start(c, above && seq_le(iss, *above) ? *above + 1 : iss);
-    tcp_take_irs(c, g);
+    tcp_take_syn(c, g);
     c->snd_wnd = g->wnd;
     tcp_move(c, TCPS_SYN_RECEIVED);
     return VERDICT_ACCEPTED;

@@ -10,24 +10,25 @@
 #include "../trace/trace.h"
 #include "tcp_internal.h"
 
-enum { TCP_OPTION_MSS_LEN = 4 };
-
 /* Resets that an outsider can provoke: a hundred a second, ten at once. */
 #define TCP_RESET_INTERVAL_NS (10 * NS_PER_MS)
 enum { TCP_RESET_BURST = 10 };
 
 uint32_t tcp_offered_window(const struct tcp_conn *c)
 {
-    uint32_t held = tcp_unread(c);
-    uint32_t size = c->tcp->window;
-    uint32_t window = size - held;
+    uint32_t held = tcp_unread(c), size = tcp_capacity(c), unit = UINT32_C(1) << c->rcv_shift;
+    uint32_t window = held < size ? (size - held) / unit * unit : 0;
     uint32_t offered = c->rcv_adv - c->rcv_nxt;
 
     if (seq_lt(c->rcv_adv, c->rcv_nxt))
         offered = 0; /* before the first window was offered */
-    if (window < offered + min_u32(c->mss, size / 2))
-        window = offered; /* grows in steps of at least one segment */
-    return window;
+    if (window >= offered + min_u32(c->mss, size / 2))
+        return window; /* grows in steps of at least one segment */
+
+    /* What was offered is offered again, in whole units: a few bytes more, as long as they are
+     * within one unit of the capacity. */
+    window = (offered + unit - 1) / unit * unit;
+    return held + window < size + unit ? window : offered / unit * unit;
 }
 
 static struct tcp_header *header_of(uint8_t *frame)
@@ -51,13 +52,58 @@ static void segment_send(struct tcp *t, uint8_t *frame, uint32_t src, uint32_t d
     ipv4_output(t->ip, frame, src, dst, IP_PROTOCOL_TCP, total);
 }
 
-/* The only option, in a SYN: what this interface can receive. */
-static void mss_option(uint8_t *frame, const struct netdev *dev)
+/* What this interface can receive at once. */
+static uint16_t own_mss(const struct netdev *dev)
 {
-    uint16_t mss = (uint16_t)(dev->mtu - 40);
-    const uint8_t option[TCP_OPTION_MSS_LEN] = {2, 4, (uint8_t)(mss >> 8), (uint8_t)mss};
+    return (uint16_t)(dev->mtu - 40);
+}
 
-    mem_copy(frame + FRAME_IP_PAYLOAD + sizeof(struct tcp_header), option, sizeof(option));
+/* A SYN offers all options, a SYN-ACK those that the peer's SYN had. */
+static size_t syn_options(const struct tcp_conn *c, uint8_t *at, const struct netdev *dev)
+{
+    bool first = c->state == TCPS_SYN_SENT;
+    struct tcp_options o = {
+        .mss = own_mss(dev),
+        .sack_permitted = first || c->sacks,
+        .scales = first || c->scaled,
+        .stamps = first || c->stamps,
+        .shift = tcp_shift(c->tcp),
+        .stamp = tcp_stamp(c),
+        .echo = first ? 0 : c->stamp_recent,
+    };
+
+    return tcp_put_syn_options(at, &o);
+}
+
+/* What was received after a gap, and what came twice, as far as there is room: RFC 2018 section 4,
+ * RFC 2883 section 4. *complete: nothing of it had to be left out for the data. */
+static size_t sack_option(struct tcp_conn *c, uint8_t *at, size_t room, bool *complete)
+{
+    struct tcp_range block[TCP_SACK_MAX];
+    unsigned most = room < 12 ? 0 : min_u32((uint32_t)(room - 4) / 8, TCP_SACK_MAX), n = 0;
+
+    *complete = most > 0;
+    if (!most)
+        return 0;
+    if (c->twice.start != c->twice.end)
+        block[n++] = c->twice;
+    c->twice.end = c->twice.start;
+    if (c->ooo)
+        n += tcp_reassembly_recent(c->ooo, block + n, most - n);
+    return tcp_put_sack(at, block, n);
+}
+
+/* The options of a segment with `len` bytes of data. */
+static size_t data_options(struct tcp_conn *c, uint8_t *at, uint32_t len, bool *complete)
+{
+    size_t used = 0, room;
+
+    if (c->stamps)
+        used = tcp_put_stamps(at, tcp_stamp(c), c->stamp_recent);
+    if (!c->sacks || (!c->ooo && c->twice.start == c->twice.end))
+        return used;
+    room = min_u32(TCP_OPTIONS_MAX - (uint32_t)used, c->mss - len);
+    return used + sack_option(c, at + used, room, complete);
 }
 
 static void acknowledged(struct tcp_conn *c)
@@ -73,9 +119,9 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
     struct tcp *t = c->tcp;
     struct netdev *dev = ipv4_route(t->ip, c->remote_addr);
     uint8_t *frame = dev->alloc(dev->ctx);
-    bool syn = flags & TCP_SYN;
-    size_t option_len = syn ? TCP_OPTION_MSS_LEN : 0;
-    uint8_t *payload;
+    bool complete = true;
+    uint8_t *options;
+    size_t option_len;
     uint32_t window;
 
     CHECK(len <= c->mss);
@@ -83,11 +129,11 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
     CHECK(len == 0 || !(flags & TCP_SYN));
     if (!frame)
         return false;
-    payload = frame + FRAME_IP_PAYLOAD + sizeof(struct tcp_header);
-    if (syn)
-        mss_option(frame, dev);
+    options = frame + FRAME_IP_PAYLOAD + sizeof(struct tcp_header);
+    option_len =
+        flags & TCP_SYN ? syn_options(c, options, dev) : data_options(c, options, len, &complete);
     if (len) {
-        tcp_buffer_read(&t->pages, &c->snd, seq, payload, len);
+        tcp_buffer_read(&t->pages, &c->snd, seq, options + option_len, len);
         if (seq + len == tcp_snd_end(c))
             flags |= TCP_PSH; /* MUST-61 */
     }
@@ -95,12 +141,17 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
         TRACE(t->net->platform, TRACE_TCP_RETRANSMIT, c->number, seq - c->iss, len,
               c->resend_reason);
     if (flags & TCP_ACK) {
-        window = tcp_offered_window(c);
-        c->rcv_adv = c->rcv_nxt + window;
-        acknowledged(c);
+        window = flags & TCP_SYN ? tcp_first_window(t) : tcp_offered_window(c);
+        if (seq_lt(c->rcv_adv, c->rcv_nxt + window))
+            c->rcv_adv = c->rcv_nxt + window;
+        c->rcv_acked = c->rcv_nxt;
+        if (complete)
+            acknowledged(c);
     } else {
         window = tcp_first_window(t); /* a SYN: what the peer sends is not known yet */
     }
+    if (!(flags & TCP_SYN))
+        window >>= c->rcv_shift;
     *header_of(frame) = (struct tcp_header){
         .src_port = be16_of(c->local_port),
         .dst_port = be16_of(c->remote_port),
@@ -343,10 +394,12 @@ void tcp_send_cookie(struct tcp *t, const struct ipv4_packet *p, const struct tc
                      uint32_t iss)
 {
     uint8_t *frame = ipv4_alloc_answer(t->ip, p->src);
+    size_t len;
 
     if (!frame)
         return;
-    mss_option(frame, ipv4_route(t->ip, p->src));
+    len = tcp_put_syn_options(frame + FRAME_IP_PAYLOAD + sizeof(struct tcp_header),
+                              &(struct tcp_options){.mss = own_mss(ipv4_route(t->ip, p->src))});
     *header_of(frame) = (struct tcp_header){
         .src_port = be16_of(syn->dst_port),
         .dst_port = be16_of(syn->src_port),
@@ -355,7 +408,7 @@ void tcp_send_cookie(struct tcp *t, const struct ipv4_packet *p, const struct tc
         .flags = TCP_SYN | TCP_ACK,
         .window = be16_of((uint16_t)tcp_first_window(t)),
     };
-    segment_send(t, frame, p->dst, p->src, TCP_OPTION_MSS_LEN, 0);
+    segment_send(t, frame, p->dst, p->src, len, 0);
 }
 
 /* At most ten in five seconds per connection. */

@@ -78,6 +78,22 @@ bool tcp_reassembly_missing(const struct tcp_reassembly *r, uint32_t *start, uin
     return seq_lt(*start, end);
 }
 
+struct tcp_range tcp_reassembly_overlap(const struct tcp_reassembly *r, uint32_t start,
+                                        uint32_t end)
+{
+    for (unsigned i = 0; i < r->count; i++) {
+        struct tcp_range both = r->range[i];
+
+        if (seq_lt(both.start, start))
+            both.start = start;
+        if (seq_lt(end, both.end))
+            both.end = end;
+        if (seq_lt(both.start, both.end))
+            return both;
+    }
+    return (struct tcp_range){start, start};
+}
+
 unsigned tcp_reassembly_recent(const struct tcp_reassembly *r, struct tcp_range *out, unsigned max)
 {
     uint32_t before = r->clock + 1;

@@ -33,6 +33,10 @@ uint32_t tcp_reassembly_advance(struct tcp_reassembly *r, uint32_t next);
 bool tcp_reassembly_missing(const struct tcp_reassembly *r, uint32_t *start, uint32_t end,
                             uint32_t *stop);
 
+/* The first part of [start, end) that is in a range; empty: none is. */
+struct tcp_range tcp_reassembly_overlap(const struct tcp_reassembly *r, uint32_t start,
+                                        uint32_t end);
+
 /* The ranges in the order in which they were added to, the last one first, `max` at most: their
  * number (RFC 2018 section 4). */
 unsigned tcp_reassembly_recent(const struct tcp_reassembly *r, struct tcp_range *out, unsigned max);

@@ -1,8 +1,66 @@
-/* The header of a received segment: bytes to struct tcp_segment. RFC 9293 section 3.1. */
+/*
+ * Headers of segments: bytes to struct tcp_segment (RFC 9293 section 3.1), and the options of those
+ * that are sent (RFC 7323 section 2 and 3, RFC 2018).
+ */
 #include "../base/checksum.h"
+#include "../base/mem.h"
 #include "tcp_internal.h"
 
-enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_MSS = 2 };
+enum {
+    OPTION_END = 0,
+    OPTION_NOP = 1,
+    OPTION_MSS = 2,
+    OPTION_SCALE = 3,
+    OPTION_SACK_PERMITTED = 4,
+    OPTION_SACK = 5,
+    OPTION_STAMPS = 8,
+};
+
+/* ---- what was received ---- */
+
+static uint32_t option_get32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* One option with a length; one of a wrong length means nothing. */
+static void take_tcp_option(const uint8_t *option, struct tcp_segment *g)
+{
+    bool syn = g->flags & TCP_SYN;
+    unsigned len = option[1];
+
+    switch (option[0]) {
+    case OPTION_MSS: /* MUST-65 */
+        if (len == 4 && syn)
+            g->mss = (uint16_t)(option[2] << 8 | option[3]);
+        break;
+    case OPTION_SCALE:
+        if (len == 3 && syn) {
+            g->scales = true;
+            g->shift = (uint8_t)min_u32(option[2], TCP_SHIFT_MAX); /* section 2.3 */
+        }
+        break;
+    case OPTION_SACK_PERMITTED:
+        if (len == 2 && syn)
+            g->sack_permitted = true;
+        break;
+    case OPTION_SACK:
+        if (len > 2 && (len - 2) % 8 == 0) {
+            g->sack = option + 2;
+            g->sack_count = (uint8_t)((len - 2) / 8);
+        }
+        break;
+    case OPTION_STAMPS:
+        if (len == 10) {
+            g->stamped = true;
+            g->stamp = option_get32(option + 2);
+            g->echo = option_get32(option + 6);
+        }
+        break;
+    default: /* MUST-6 */
+        break;
+    }
+}
 
 /* Walk the options; false when one is malformed (MUST-7). */
 static bool parse_options(const uint8_t *option, size_t len, struct tcp_segment *g)
@@ -16,8 +74,7 @@ static bool parse_options(const uint8_t *option, size_t len, struct tcp_segment 
         }
         if (i + 2 > len || option[i + 1] < 2 || option[i + 1] > len - i)
             return false;
-        if (option[i] == OPTION_MSS && option[i + 1] == 4 && (g->flags & TCP_SYN))
-            g->mss = (uint16_t)(option[i + 2] << 8 | option[i + 3]);
+        take_tcp_option(option + i, g);
         i += option[i + 1];
     }
     return true;
@@ -46,6 +103,8 @@ enum drop_reason tcp_parse(const struct ipv4_packet *p, struct tcp_segment *g)
     g->had_data = g->len > 0;
     g->data = p->payload + header_len;
     g->mss = 0;
+    g->scales = g->sack_permitted = g->stamped = false;
+    g->sack_count = 0;
     if (!parse_options(p->payload + sizeof(*tcp), header_len - sizeof(*tcp), g))
         return DROP_TCP_OPTIONS;
     if (g->src_port == 0 || g->dst_port == 0)
@@ -53,4 +112,60 @@ enum drop_reason tcp_parse(const struct ipv4_packet *p, struct tcp_segment *g)
     if ((g->flags & TCP_SYN) && (g->flags & (TCP_FIN | TCP_RST))) /* invalid: threats T36 */
         return DROP_TCP_FLAGS;
     return DROP_COUNT;
+}
+
+struct tcp_range tcp_sack_block(const struct tcp_segment *g, unsigned i)
+{
+    return (struct tcp_range){option_get32(g->sack + 8 * i), option_get32(g->sack + 8 * i + 4)};
+}
+
+/* ---- what is sent ---- */
+
+static uint8_t *option_put32(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)(value >> 24);
+    at[1] = (uint8_t)(value >> 16);
+    at[2] = (uint8_t)(value >> 8);
+    at[3] = (uint8_t)value;
+    return at + 4;
+}
+
+/* The first two bytes of an option, after two that only align it. */
+static uint8_t *put_aligned(uint8_t *at, uint8_t code, uint8_t len)
+{
+    return option_put32(at, OPTION_NOP << 24 | OPTION_NOP << 16 | (uint32_t)code << 8 | len);
+}
+
+size_t tcp_put_syn_options(uint8_t *at, const struct tcp_options *o)
+{
+    uint8_t *start = at;
+
+    at = option_put32(at, OPTION_MSS << 24 | 4 << 16 | (uint32_t)o->mss);
+    if (o->stamps)
+        at = put_aligned(at, OPTION_STAMPS, 10);
+    if (o->sack_permitted && o->stamps) { /* in the place of those that only align */
+        at[-4] = OPTION_SACK_PERMITTED;
+        at[-3] = 2;
+    } else if (o->sack_permitted) {
+        at = put_aligned(at, OPTION_SACK_PERMITTED, 2);
+    }
+    if (o->stamps)
+        at = option_put32(option_put32(at, o->stamp), o->echo);
+    if (o->scales)
+        at = option_put32(at, OPTION_NOP << 24 | OPTION_SCALE << 16 | 3 << 8 | (uint32_t)o->shift);
+    return (size_t)(at - start);
+}
+
+size_t tcp_put_stamps(uint8_t *at, uint32_t stamp, uint32_t echo)
+{
+    option_put32(option_put32(put_aligned(at, OPTION_STAMPS, 10), stamp), echo);
+    return TCP_STAMPS_LEN;
+}
+
+size_t tcp_put_sack(uint8_t *at, const struct tcp_range *block, unsigned count)
+{
+    at = put_aligned(at, OPTION_SACK, (uint8_t)(2 + 8 * count));
+    for (unsigned i = 0; i < count; i++)
+        at = option_put32(option_put32(at, block[i].start), block[i].end);
+    return 4 + 8 * (size_t)count;
 }

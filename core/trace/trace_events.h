@@ -99,6 +99,7 @@
     X(TCP_SHORT, "tcp-short")                                                                      \
     X(TCP_CHECKSUM, "tcp-checksum")                                                                \
     X(TCP_OPTIONS, "tcp-options")                                                                  \
+    X(TCP_STAMP, "tcp-timestamp")                                                                  \
     X(TCP_PORT, "tcp-port")                                                                        \
     X(TCP_SEQUENCE, "tcp-sequence")                                                                \
     X(TCP_ACK, "tcp-ack")                                                                          \

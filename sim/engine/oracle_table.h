@@ -171,6 +171,8 @@ enum oracle_watch { WATCH_DEVICE, WATCH_WIRE, WATCH_RUN };
         "nothing is sent beyond the peer's window")                                                \
     ROW(TCP_ACK_NUMBER, "tcp.ack", MUST, WIRE, "RFC 9293 section 3.4",                             \
         "only what was received without a gap is acknowledged")                                    \
+    ROW(TCP_SACK, "tcp.sack", MUST, WIRE, "RFC 2018 section 3, 4",                                 \
+        "only what was received is acknowledged selectively")                                      \
     ROW(TCP_WINDOW_SHRINK, "tcp.window_shrink", SHOULD, WIRE, "RFC 9293 section 3.8.6",            \
         "the offered right edge never goes back")                                                  \
     ROW(TCP_RETRANSMIT, "tcp.retransmit", MUST, WIRE, "RFC 9293 section 3.8",                      \

@@ -7,6 +7,7 @@
  * its checksum is wrong. The result points into the frame.
  */
 #include "decode.h"
+#include "../../core/base/minmax.h"
 #include "../base/bytes.h"
 #include <string.h>
 
@@ -235,9 +236,55 @@ static void decode_udp(struct decoded *d, const uint8_t *bytes, size_t len)
         decode_dhcp(d, d->payload, d->payload_len);
 }
 
+static void decode_sack(struct decoded *d, const uint8_t *option)
+{
+    d->tcp_sack_count = (uint8_t)min_u32((option[1] - 2u) / 8, DECODE_SACK_MAX);
+    for (unsigned i = 0; i < d->tcp_sack_count; i++) {
+        d->tcp_sack[i].start = get32(option + 2 + 8 * i);
+        d->tcp_sack[i].end = get32(option + 6 + 8 * i);
+    }
+}
+
+/* One option with a length: RFC 9293 section 3.2, RFC 7323 sections 2.2 and 3.2, RFC 2018. */
+static void decode_tcp_option(struct decoded *d, const uint8_t *option)
+{
+    bool good = true;
+
+    switch (option[0]) {
+    case TCP_OPTION_MSS:
+        good = option[1] == 4;
+        if (good)
+            d->tcp_mss = get16(option + 2);
+        break;
+    case TCP_OPTION_SCALE:
+        good = option[1] == 3;
+        if (good)
+            d->tcp_scale = (uint8_t)(1 + min_u32(option[2], DECODE_SCALE_MAX));
+        break;
+    case TCP_OPTION_SACK_PERMITTED:
+        d->tcp_sack_permitted = good = option[1] == 2;
+        break;
+    case TCP_OPTION_SACK:
+        good = option[1] > 2 && (option[1] - 2) % 8 == 0;
+        if (good)
+            decode_sack(d, option);
+        break;
+    case TCP_OPTION_STAMPS:
+        d->tcp_stamped = good = option[1] == 10;
+        if (good) {
+            d->tcp_stamp = get32(option + 2);
+            d->tcp_echo = get32(option + 6);
+        }
+        break;
+    default:
+        break;
+    }
+    if (!good)
+        decode_wrong(d, "tcp.options");
+}
+
 static void decode_tcp_options(struct decoded *d, const uint8_t *option, size_t len)
 {
-    enum { TCP_OPTION_END = 0, TCP_OPTION_NOP = 1, TCP_OPTION_MSS = 2 };
     size_t i = 0;
 
     while (i < len && option[i] != TCP_OPTION_END) {
@@ -249,14 +296,21 @@ static void decode_tcp_options(struct decoded *d, const uint8_t *option, size_t 
             decode_wrong(d, "tcp.options");
             return;
         }
-        if (option[i] == TCP_OPTION_MSS) {
-            if (option[i + 1] != 4)
-                decode_wrong(d, "tcp.options");
-            else
-                d->tcp_mss = get16(option + i + 2);
-        }
+        decode_tcp_option(d, option + i);
         i += option[i + 1];
     }
+}
+
+size_t decode_tcp_option_at(const struct decoded *d, const uint8_t *frame, enum tcp_option kind)
+{
+    size_t i = (size_t)(d->payload - frame), end = i;
+
+    for (i -= d->tcp_header_len - TCP_HEADER_MIN; i < end && frame[i] != TCP_OPTION_END;) {
+        if (frame[i] == kind)
+            return i;
+        i += frame[i] == TCP_OPTION_NOP ? 1 : frame[i + 1];
+    }
+    return 0;
 }
 
 static void decode_tcp(struct decoded *d, const uint8_t *bytes, size_t len)

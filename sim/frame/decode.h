@@ -15,6 +15,19 @@ enum layer { LAYER_OTHER, LAYER_ARP, LAYER_IPV4, LAYER_ICMP, LAYER_UDP, LAYER_TC
 /* TCP flag bits as on the wire (RFC 9293 section 3.1). */
 enum { SEG_FIN = 1, SEG_SYN = 2, SEG_RST = 4, SEG_PSH = 8, SEG_ACK = 16, SEG_URG = 32 };
 
+enum { DECODE_SACK_MAX = 4, DECODE_SCALE_MAX = 14 };
+
+/* RFC 9293 section 3.1, RFC 7323, RFC 2018. */
+enum tcp_option {
+    TCP_OPTION_END = 0,
+    TCP_OPTION_NOP = 1,
+    TCP_OPTION_MSS = 2,
+    TCP_OPTION_SCALE = 3,
+    TCP_OPTION_SACK_PERMITTED = 4,
+    TCP_OPTION_SACK = 5,
+    TCP_OPTION_STAMPS = 8,
+};
+
 /* All numbers are in host byte order; absent fields are 0. */
 struct decoded {
     enum layer layer;  /* the innermost layer decoded */
@@ -41,7 +54,14 @@ struct decoded {
     uint32_t tcp_seq, tcp_ack;
     uint8_t tcp_flags;
     uint16_t tcp_window;
-    uint16_t tcp_mss; /* 0: no MSS option */
+    uint16_t tcp_mss;  /* 0: no MSS option */
+    uint8_t tcp_scale; /* 1 + what windows are shifted by; 0: no window scale option */
+    bool tcp_sack_permitted, tcp_stamped;
+    uint32_t tcp_stamp, tcp_echo; /* TSval, TSecr */
+    uint8_t tcp_sack_count;
+    struct {
+        uint32_t start, end;
+    } tcp_sack[DECODE_SACK_MAX];
     uint8_t tcp_header_len;
 
     uint8_t dhcp_type; /* option 53: 1 discover ... 8 inform */
@@ -65,6 +85,21 @@ static inline void decode_copy(struct decoded *out, const uint8_t *copy, const s
     if (d->payload)
         out->payload = copy + (d->payload - frame);
 }
+
+/* In what bytes windows are counted; `own`, `other`: tcp_scale of the sender's SYN and of the other
+ * one (RFC 7323 section 2.2). And the window of a segment, in bytes. */
+static inline uint32_t decode_window_unit(uint8_t own, uint8_t other)
+{
+    return UINT32_C(1) << (own && other ? own - 1 : 0);
+}
+
+static inline uint32_t decode_window(const struct decoded *d, uint8_t own, uint8_t other)
+{
+    return d->tcp_window * (d->tcp_flags & SEG_SYN ? 1 : decode_window_unit(own, other));
+}
+
+/* Where the option of this kind begins in a well-formed TCP frame, as an offset; 0: it has none. */
+size_t decode_tcp_option_at(const struct decoded *d, const uint8_t *frame, enum tcp_option kind);
 
 /*
  * True if a frame matches a word of the scenario language. The words are

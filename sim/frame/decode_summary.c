@@ -96,6 +96,14 @@ static void put_tcp(struct line *l, const struct decoded *d)
     decode_put(l, " win=%u", d->tcp_window);
     if (d->tcp_mss)
         decode_put(l, " mss=%u", d->tcp_mss);
+    if (d->tcp_scale)
+        decode_put(l, " scale=%u", d->tcp_scale - 1);
+    if (d->tcp_sack_permitted)
+        decode_put(l, " sack");
+    if (d->tcp_stamped && (d->tcp_flags & SEG_SYN))
+        decode_put(l, " ts");
+    for (unsigned i = 0; i < d->tcp_sack_count; i++)
+        decode_put(l, "%s%u-%u", i ? "," : " sack=", d->tcp_sack[i].start, d->tcp_sack[i].end);
     decode_put(l, " len=%zu", d->payload_len);
 }
 

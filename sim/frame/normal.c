@@ -32,6 +32,15 @@ static void forget_checksum(const struct decoded *d, uint8_t *transport)
     }
 }
 
+/* Timestamps tell the time: RFC 7323 section 3. */
+static void forget_stamps(const struct decoded *d, const uint8_t *frame, uint8_t *out)
+{
+    size_t at = d->layer == LAYER_TCP ? decode_tcp_option_at(d, frame, TCP_OPTION_STAMPS) : 0;
+
+    if (at)
+        memset(out + at + 2, 0, 8);
+}
+
 size_t normal_frame(const uint8_t *frame, size_t len, const struct decoded *d, uint8_t *out)
 {
     memcpy(out, frame, len);
@@ -44,6 +53,7 @@ size_t normal_frame(const uint8_t *frame, size_t len, const struct decoded *d, u
     memset(out + IP_ID, 0, 2);
     memset(out + IP_CHECKSUM, 0, 2);
     forget_checksum(d, out + ETH_HEADER + d->ip_header_len);
+    forget_stamps(d, frame, out);
     return d->ip_end;
 }
 

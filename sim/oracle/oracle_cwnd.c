@@ -188,7 +188,7 @@ void cwnd_rx(struct oracles *o, struct flow *f, const struct decoded *d, uint64_
     struct flow_window *w = &f->window;
     uint64_t now = o->sim->now_ns;
 
-    w->offered = max_u64(w->offered, d->tcp_window);
+    w->offered = max_u64(w->offered, decode_window(d, f->peer_options.scale, f->own_options.scale));
     if (!d->tcp_window) {
         w->closed = true;
         w->opened_ns = 0;

@@ -58,6 +58,13 @@ struct flow_window {
     unsigned duplicates_before;
 };
 
+/* The options of a SYN that both ends must have sent (decode.h); its MSS, or the default. */
+struct syn_options {
+    uint32_t mss;
+    uint8_t scale;
+    bool sack_permitted;
+};
+
 /* One TCP connection as seen from both ends. Offsets count stream bytes from 0: the byte with
  * sequence number iss + 1 is number 0, FIN follows the last byte. */
 struct flow {
@@ -69,7 +76,8 @@ struct flow {
     bool own_syn, peer_syn; /* seen leaving; seen arriving */
     uint32_t own_iss, peer_iss;
     struct half {
-        uint32_t peer, own, mss;
+        uint32_t peer, own;
+        struct syn_options peer_options, own_options;
         bool answered;
     } halves[HALVES]; /* SYNs that arrived, with the SYN-ACK for each: an ACK picks one */
     unsigned half_count;
@@ -82,6 +90,7 @@ struct flow {
     uint64_t fin_ns;    /* start of a burst of FINs */
     unsigned fin_burst;
     uint32_t peer_mss;
+    struct syn_options peer_options, own_options;
     uint64_t edge; /* furthest right edge that the peer's windows allowed, as an offset */
     bool edge_known;
     uint64_t offered; /* right edge that the machine offered, as an offset */

@@ -93,16 +93,25 @@ static uint64_t oracle_tcp_offset_of(uint32_t seq, uint32_t iss, uint64_t near)
     return (uint64_t)((int64_t)near + (int32_t)(low - (uint32_t)near));
 }
 
+/* ---- options ---- */
+
+static struct syn_options oracle_tcp_options_of(const struct decoded *d)
+{
+    return (struct syn_options){.mss = d->tcp_mss ? d->tcp_mss : MSS_DEFAULT,
+                                .scale = d->tcp_scale,
+                                .sack_permitted = d->tcp_sack_permitted};
+}
+
 /* ---- connections that are half open ---- */
 
 /* A peer may have sent more than one SYN from a port, each of which got a SYN-ACK with a number of
  * its own (RFC 4987): which of them became the connection is known when an ACK picks it. */
-static void half_arrived(struct flow *f, uint32_t peer, uint32_t mss)
+static void half_arrived(struct flow *f, uint32_t peer, const struct syn_options *options)
 {
     for (unsigned i = 0; i < min_u32(f->half_count, HALVES); i++)
         if (f->halves[i].peer == peer)
             return;
-    f->halves[f->half_count++ % HALVES] = (struct half){.peer = peer, .mss = mss};
+    f->halves[f->half_count++ % HALVES] = (struct half){.peer = peer, .peer_options = *options};
 }
 
 /* The connection that the machine has, or is about to have. */
@@ -113,7 +122,9 @@ static void half_take(struct flow *f, const struct half *h)
     f->own_syn = f->peer_syn = true;
     f->own_iss = h->own;
     f->peer_iss = h->peer;
-    f->peer_mss = h->mss;
+    f->peer_mss = h->peer_options.mss;
+    f->peer_options = h->peer_options;
+    f->own_options = h->own_options;
     f->over = false;
 }
 
@@ -121,7 +132,10 @@ static void half_take(struct flow *f, const struct half *h)
  * SYNs arrived. */
 static bool half_answered(struct flow *f, const struct decoded *d)
 {
-    struct half answer = {.peer = d->tcp_ack - 1, .own = d->tcp_seq, .answered = true};
+    struct half answer = {.peer = d->tcp_ack - 1,
+                          .own = d->tcp_seq,
+                          .own_options = oracle_tcp_options_of(d),
+                          .answered = true};
     struct half *row = NULL;
 
     for (unsigned i = 0; i < min_u32(f->half_count, HALVES); i++) {
@@ -129,7 +143,7 @@ static bool half_answered(struct flow *f, const struct decoded *d)
 
         if (h->peer != answer.peer)
             continue;
-        answer.mss = h->mss;
+        answer.peer_options = h->peer_options;
         if (!row || !h->answered || h->own == answer.own)
             row = h;
     }
@@ -183,6 +197,7 @@ static void half_picked(struct flow *f, const struct decoded *d)
 static void check_ack(struct oracles *o, struct flow *f, const struct decoded *d)
 {
     uint64_t ack, limit, edge, before = f->acked;
+    int64_t back, unit = decode_window_unit(f->own_options.scale, f->peer_options.scale);
 
     if (!f->peer_syn)
         return;
@@ -197,19 +212,56 @@ static void check_ack(struct oracles *o, struct flow *f, const struct decoded *d
         oracle_fail(o, TCP_ACK_NUMBER, SIM_SITE, "port %u reduces its acknowledgement by %llu",
                     f->local_port, (unsigned long long)(f->acked - ack));
     f->acked = ack;
-    edge = ack + d->tcp_window;
+    edge = ack + decode_window(d, f->own_options.scale, f->peer_options.scale);
+    back = (int64_t)(f->offered - edge);
     if (f->peer_fin && ack == f->peer_fin_at + 1) /* no byte can follow: any window is right */
         return;
     if (!d->payload_len && !(d->tcp_flags & (SEG_SYN | SEG_FIN)))
         limit_bare_ack(o, f, f->offered_known && edge == f->offered && ack == before);
     if (f->offered_known)
         oracle_look(o, TCP_WINDOW_SHRINK);
-    if (f->offered_known && (int64_t)(edge - f->offered) < 0)
+    if (f->offered_known && back >= unit) /* a scaled window is rounded: RFC 7323 section 2.4 */
         oracle_fail(o, TCP_WINDOW_SHRINK, SIM_SITE,
-                    "port %u takes back %llu bytes of its offered window", f->local_port,
-                    (unsigned long long)(f->offered - edge));
-    f->offered = edge;
+                    "port %u takes back %lld bytes of its offered window", f->local_port,
+                    (long long)back);
+    if (!f->offered_known || back < 0)
+        f->offered = edge;
     f->offered_known = true;
+}
+
+/* Is [start, end) what arrived, as far as is known? */
+static bool has_arrived(const struct flow *f, uint64_t start, uint64_t end)
+{
+    if ((int64_t)(end - start) <= 0)
+        return false;
+    if ((int64_t)(end - f->contiguous) <= 0 || f->lost_track)
+        return true;
+    for (unsigned i = 0; i < f->range_count; i++)
+        if (f->ranges[i].start <= start && end <= f->ranges[i].end)
+            return true;
+    return false;
+}
+
+/* Blocks that acknowledge selectively, or report what came twice: RFC 2018, RFC 2883. */
+static void check_sack(struct oracles *o, const struct flow *f, const struct decoded *d)
+{
+    bool permitted = f->own_options.sack_permitted && f->peer_options.sack_permitted;
+
+    if (!f->peer_syn || !d->tcp_sack_count)
+        return;
+    oracle_look(o, TCP_SACK);
+    if (!permitted)
+        oracle_fail(o, TCP_SACK, SIM_SITE, "port %u sends SACK blocks, which were not agreed upon",
+                    f->local_port);
+    for (unsigned i = 0; i < d->tcp_sack_count; i++) {
+        uint64_t start = oracle_tcp_offset_of(d->tcp_sack[i].start, f->peer_iss, f->contiguous);
+        uint64_t end = oracle_tcp_offset_of(d->tcp_sack[i].end, f->peer_iss, f->contiguous);
+
+        if (!has_arrived(f, start, end))
+            oracle_fail(o, TCP_SACK, SIM_SITE,
+                        "port %u acknowledges bytes %llu to %llu by SACK, which were not received",
+                        f->local_port, (unsigned long long)start, (unsigned long long)end);
+    }
 }
 
 /* A FIN is retransmitted by its timer, not in a burst. */
@@ -340,6 +392,7 @@ void flows_tx(struct oracles *o, const struct decoded *d)
         if (!(d->tcp_flags & SEG_ACK) || !half_answered(f, d)) {
             f->own_syn = true;
             f->own_iss = d->tcp_seq;
+            f->own_options = oracle_tcp_options_of(d);
         }
         f->syns_sent += !(d->tcp_flags & SEG_ACK);
         if (d->tcp_flags & SEG_ACK)
@@ -351,6 +404,7 @@ void flows_tx(struct oracles *o, const struct decoded *d)
         return;
     if (d->tcp_flags & SEG_ACK)
         check_ack(o, f, d);
+    check_sack(o, f, d);
     check_data(o, f, d);
     if (d->payload_len || (d->tcp_flags & SEG_FIN))
         timer_tx(o, f, oracle_tcp_offset_of(d->tcp_seq, f->own_iss, f->own_sent) + 1,
@@ -425,17 +479,19 @@ static void bytes_arrived(struct flow *f, uint64_t start, uint64_t end)
 
 static void syn_arrived(struct flow *f, const struct decoded *d)
 {
+    struct syn_options options = oracle_tcp_options_of(d);
     bool answer = d->tcp_flags & SEG_ACK;
 
     if (!answer && !f->edge_known) { /* its window is valid at once */
         f->edge = d->tcp_window;
         f->edge_known = true;
     }
-    half_arrived(f, d->tcp_seq, d->tcp_mss ? d->tcp_mss : MSS_DEFAULT);
+    half_arrived(f, d->tcp_seq, &options);
     if (f->peer_syn)
         return;
     f->peer_syn = true;
     f->peer_iss = d->tcp_seq;
+    f->peer_options = options;
     if (d->tcp_mss)
         f->peer_mss = d->tcp_mss;
 }
@@ -465,7 +521,7 @@ void flows_rx(struct oracles *o, const struct decoded *d)
         }
         if (valid)
             cwnd_rx(o, f, d, acked);
-        edge = ack + d->tcp_window;
+        edge = ack + decode_window(d, f->peer_options.scale, f->own_options.scale);
         if (valid && (!f->edge_known || (int64_t)(edge - f->edge) > 0))
             f->edge = edge;
         f->edge_known |= valid;

@@ -60,7 +60,7 @@ static void start(const struct link *link, enum side side, enum work work)
     struct stack_config config = {
         .platform = &e.platform,
         .netdev = &e.dev,
-        .tcp = {CONNS, PAGES, PAGE_SIZE, TCP_WINDOW_MAX},
+        .tcp = {CONNS, PAGES, PAGE_SIZE, TCP_WINDOW_UNSCALED},
         .memory = aligned_alloc(64, STACK_MEMORY(CONNS, PAGES, PAGE_SIZE) / 64 * 64 + 64),
     };
 

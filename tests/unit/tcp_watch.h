@@ -244,7 +244,7 @@ static inline bool book_accepts(const struct tcp_conn *b, const struct watch_seg
     uint32_t len = g->len + !!(g->flags & TCP_SYN) + !!(g->flags & TCP_FIN);
     uint32_t wnd = b->rcv_adv - b->rcv_nxt;
 
-    if (len && b->rcv_nxt - (g->seq + len) < TCP_WINDOW_MAX)
+    if (len && b->rcv_nxt - (g->seq + len) < TCP_WINDOW_UNSCALED)
         return true; /* a duplicate, whose ACK may be new */
     if (g->seq == b->rcv_nxt)
         return true;

@@ -55,15 +55,26 @@ void numbers_learn(struct replay_numbers *n, const struct decoded *recorded,
         return;
     c = open_own(n, sent);
     c->shift = sent->tcp_seq - recorded->tcp_seq;
+    c->stamp_shift =
+        sent->tcp_stamped && recorded->tcp_stamped ? sent->tcp_stamp - recorded->tcp_stamp : 0;
+    c->own_scale = sent->tcp_scale;
     c->shift_known = true;
 }
 
 /* ---- patching ---- */
 
+/* As a word of the checksum, at an odd offset the bytes change places: RFC 1071 section 2. */
+static uint16_t summed(uint16_t value, bool odd)
+{
+    return odd ? (uint16_t)(value << 8 | value >> 8) : value;
+}
+
 /* HC' = ~(~HC + ~m + m'): RFC 1624 section 3. */
 static void change16(uint8_t *at, uint16_t value, uint8_t *checksum)
 {
-    uint32_t sum = (uint16_t)~get16(checksum) + (uint32_t)(uint16_t)~get16(at) + value;
+    bool odd = (at - checksum) & 1;
+    uint32_t sum = (uint16_t)~get16(checksum) + (uint32_t)(uint16_t)~summed(get16(at), odd) +
+                   summed(value, odd);
 
     put16(at, value);
     sum = (sum & 0xffff) + (sum >> 16);
@@ -108,9 +119,23 @@ static void change_quote(const struct replay_numbers *n, uint8_t *frame, const s
         recorded_numbers_add32(tcp + TCP_SEQ, c->shift, icmp + 2);
 }
 
-void numbers_of_now(const struct replay_numbers *n, uint8_t *frame, const struct decoded *d)
+/* What the peer says of the machine's numbers and timestamps in options. */
+static void change_options(const struct replay_connection *c, uint8_t *frame,
+                           const struct decoded *d)
 {
-    const struct replay_connection *c;
+    uint8_t *checksum = frame + ETH_HEADER + d->ip_header_len + TCP_CHECKSUM;
+    size_t at = decode_tcp_option_at(d, frame, TCP_OPTION_SACK);
+
+    for (unsigned i = 0; i < 2u * d->tcp_sack_count; i++)
+        recorded_numbers_add32(frame + at + 2 + 4 * i, c->shift, checksum);
+    at = decode_tcp_option_at(d, frame, TCP_OPTION_STAMPS);
+    if (at && d->tcp_echo)
+        recorded_numbers_add32(frame + at + 6, c->stamp_shift, checksum);
+}
+
+void numbers_of_now(struct replay_numbers *n, uint8_t *frame, const struct decoded *d)
+{
+    struct replay_connection *c;
     uint8_t *tcp = frame + ETH_HEADER + d->ip_header_len;
 
     if (d->layer == LAYER_ICMP && decode_matches(d, "icmp.error"))
@@ -118,8 +143,15 @@ void numbers_of_now(const struct replay_numbers *n, uint8_t *frame, const struct
     if (d->layer != LAYER_TCP || !(d->tcp_flags & SEG_ACK))
         return;
     c = recorded_numbers_find(n, d->dst_port, d->ip_src, d->src_port);
-    if (c && c->shift_known)
-        recorded_numbers_add32(tcp + TCP_ACK_NUMBER, c->shift, tcp + TCP_CHECKSUM);
+    if (!c)
+        return;
+    if (d->tcp_flags & SEG_SYN)
+        c->peer_scale = d->tcp_scale;
+    if (!c->shift_known)
+        return;
+    recorded_numbers_add32(tcp + TCP_ACK_NUMBER, c->shift, tcp + TCP_CHECKSUM);
+    if (!d->error)
+        change_options(c, frame, d);
 }
 
 /* ---- acknowledgments ---- */
@@ -158,11 +190,12 @@ bool numbers_repeated(const struct replay_numbers *n, const struct decoded *d)
 void numbers_acked(struct replay_numbers *n, const struct decoded *d)
 {
     struct replay_connection *c;
-    uint32_t edge = d->tcp_ack + d->tcp_window;
+    uint32_t edge;
 
     if (d->layer != LAYER_TCP || !(d->tcp_flags & SEG_ACK))
         return;
     c = open_own(n, d);
+    edge = d->tcp_ack + decode_window(d, c->own_scale, c->peer_scale);
     if (!c->acked || recorded_numbers_after(d->tcp_ack, c->ack))
         c->ack = d->tcp_ack;
     if (!c->acked || recorded_numbers_after(edge, c->edge))

@@ -10,8 +10,9 @@
 struct received {
     uint16_t local_port, remote_port;
     uint32_t remote;
-    uint32_t next; /* sequence number */
-    uint32_t edge; /* of the window that the machine offered */
+    uint32_t next;                 /* sequence number */
+    uint32_t edge;                 /* of the window that the machine offered */
+    uint8_t own_scale, peer_scale; /* as in decode.h */
 };
 
 struct planning {
@@ -66,17 +67,26 @@ static struct received *recorded_plan_find(struct planning *p, uint16_t local, u
     return NULL;
 }
 
+/* The same; created if it is new. */
+static struct received *recorded_plan_open(struct planning *p, uint16_t local, uint32_t remote,
+                                           uint16_t port)
+{
+    struct received *r = recorded_plan_find(p, local, remote, port);
+
+    if (r)
+        return r;
+    p->connections = memory_grow(p->connections, p->count + 1, &p->size, sizeof(*p->connections));
+    r = &p->connections[p->count++];
+    *r = (struct received){.local_port = local, .remote_port = port, .remote = remote};
+    return r;
+}
+
 static void peer_syn(struct planning *p, const struct decoded *d)
 {
-    struct received *r = recorded_plan_find(p, d->dst_port, d->ip_src, d->src_port);
+    struct received *r = recorded_plan_open(p, d->dst_port, d->ip_src, d->src_port);
 
-    if (!r) {
-        p->connections =
-            memory_grow(p->connections, p->count + 1, &p->size, sizeof(*p->connections));
-        r = &p->connections[p->count++];
-        *r = (struct received){d->dst_port, d->src_port, d->ip_src, 0, 0};
-    }
     r->next = r->edge = d->tcp_seq + 1;
+    r->peer_scale = d->tcp_scale;
 }
 
 /* True if `own` is a segment of the machine on the connection of the peer's segment `d`. */
@@ -153,17 +163,23 @@ static void machine_acked(struct planning *p, size_t i)
 {
     struct received *r;
     struct decoded d;
+    uint32_t edge;
 
     decode_frame(p->c->frames[i].bytes, p->c->frames[i].len, &d);
-    if (d.error || d.layer != LAYER_TCP || !(d.tcp_flags & SEG_ACK))
+    if (d.error || d.layer != LAYER_TCP)
+        return;
+    if (d.tcp_flags & SEG_SYN)
+        recorded_plan_open(p, d.src_port, d.ip_dst, d.dst_port)->own_scale = d.tcp_scale;
+    if (!(d.tcp_flags & SEG_ACK))
         return;
     r = recorded_plan_find(p, d.src_port, d.ip_dst, d.dst_port);
     if (!r)
         return;
     if (recorded_plan_after(d.tcp_ack, r->next))
         r->next = d.tcp_ack; /* a gap was filled */
-    if (recorded_plan_after(d.tcp_ack + d.tcp_window, r->edge))
-        r->edge = d.tcp_ack + d.tcp_window;
+    edge = d.tcp_ack + decode_window(&d, r->own_scale, r->peer_scale);
+    if (recorded_plan_after(edge, r->edge))
+        r->edge = edge;
 }
 
 /* The frames before a frame for the machine. */
