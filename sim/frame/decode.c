@@ -32,13 +32,12 @@ static void decode_wrong(struct decoded *d, const char *what)
 
 /* ---- checksum ---- */
 
+/* Of less than 48 bits. */
 static uint32_t fold(uint64_t sum)
 {
-    sum = (sum & 0xffffffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint32_t)sum;
+    return (uint32_t)((sum & 0xffff) + (sum >> 16));
 }
 
 /* The sum may be taken over words of the host's order and swapped once: RFC 1071 section 2(B). */
@@ -51,36 +50,45 @@ static uint32_t swap_host(uint32_t sum)
 #endif
 }
 
+/* Add eight bytes; what is carried out of 64 bits is counted. */
+static inline void add_word(uint64_t *total, uint64_t *carried, const uint8_t *bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof(word));
+    *carried += __builtin_add_overflow(*total, word, total);
+}
+
 uint32_t decode_sum(uint32_t sum, const uint8_t *bytes, size_t len)
 {
-    uint64_t low = 0, high = 0, word[4];
-    uint8_t rest[4] = {0};
+    uint64_t total = 0, carried = 0;
     uint32_t half;
+    uint16_t pair;
 
-    /* The halves of the words are summed separately; no frame is long enough to overflow them. */
-    for (; len >= sizeof(word); len -= sizeof(word), bytes += sizeof(word)) {
-        memcpy(word, bytes, sizeof(word));
-        low += (word[0] & 0xffffffff) + (word[1] & 0xffffffff);
-        high += (word[0] >> 32) + (word[1] >> 32);
-        low += (word[2] & 0xffffffff) + (word[3] & 0xffffffff);
-        high += (word[2] >> 32) + (word[3] >> 32);
+    for (; len >= 32; len -= 32, bytes += 32) {
+        add_word(&total, &carried, bytes);
+        add_word(&total, &carried, bytes + 8);
+        add_word(&total, &carried, bytes + 16);
+        add_word(&total, &carried, bytes + 24);
     }
-    for (; len >= 8; len -= 8, bytes += 8) {
-        memcpy(word, bytes, 8);
-        low += word[0] & 0xffffffff;
-        high += word[0] >> 32;
+    for (; len >= 8; len -= 8, bytes += 8)
+        add_word(&total, &carried, bytes);
+    if (len >= sizeof(half)) {
+        memcpy(&half, bytes, sizeof(half));
+        carried += half; /* it counts the same */
+        len -= sizeof(half);
+        bytes += sizeof(half);
     }
-    if (len >= 4) {
-        memcpy(&half, bytes, 4);
-        low += half;
-        len -= 4;
-        bytes += 4;
+    if (len >= sizeof(pair)) {
+        memcpy(&pair, bytes, sizeof(pair));
+        carried += pair;
+        len -= sizeof(pair);
+        bytes += sizeof(pair);
     }
-    for (size_t i = 0; i < len; i++)
-        rest[i] = bytes[i]; /* padded with zeros: RFC 1071 section 1 */
-    memcpy(&half, rest, 4);
-    low += half;
-    return fold((uint64_t)sum + swap_host(fold(low + high)));
+    if (len) /* padded with a zero: RFC 1071 section 1 */
+        sum += (uint32_t)*bytes << 8;
+    total = (total & 0xffffffff) + (total >> 32) + carried;
+    return fold((uint64_t)sum + swap_host(fold(total)));
 }
 
 /* True if the checksum of a UDP datagram or TCP segment of `len` bytes is right. */
