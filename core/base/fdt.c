@@ -67,34 +67,21 @@ static uint64_t word64(const uint8_t *p)
     return (uint64_t)word(p) << 32 | word(p + 4);
 }
 
-/* Which byte of a word has its top bit set, the first one in memory. */
-static uint32_t first_marked(uint64_t marks)
+/* The string at `offset` of a block, read by fours: the offset after those in which it ends, or 0
+ * if it does not end in the block. */
+static uint32_t string_end(const uint8_t *block, uint32_t size, uint32_t offset)
 {
-    uint32_t i = 0;
+    uint32_t four, bytes = UINT32_MAX / 255, i = offset;
 
-    for (unsigned bits = 32; bits >= 8; bits /= 2)
-        if (!(marks << (64 - bits))) {
-            marks >>= bits;
-            i += bits / 8;
-        }
-    return i;
-}
-
-/* Length of the string at `offset` of a block, or `size` if it does not end inside. */
-static uint32_t string_len(const uint8_t *block, uint32_t size, uint32_t offset)
-{
-    uint64_t eight, zeros, bytes = UINT64_MAX / 255, i = offset;
-
-    for (; size - i >= sizeof(eight); i += sizeof(eight)) {
-        mem_copy(&eight, block + i, sizeof(eight));
-        zeros = (eight - bytes) & ~eight & bytes << 7; /* exact up to the first of them */
-        if (zeros)
-            return (uint32_t)i - offset + first_marked(zeros);
+    for (; size - i >= sizeof(four); i += sizeof(four)) {
+        mem_copy(&four, block + i, sizeof(four));
+        if ((four - bytes) & ~four & bytes << 7) /* one of them is zero */
+            return i + sizeof(four);
     }
-    for (; i < size; i++)
-        if (block[i] == 0)
-            return (uint32_t)i - offset;
-    return size;
+    for (uint32_t last = i; last < size; last++)
+        if (block[last] == 0)
+            return i + sizeof(four);
+    return 0;
 }
 
 static uint32_t align_word(uint32_t n)
@@ -111,7 +98,7 @@ static const char *fdt_string_at(const struct fdt *f, uint32_t offset)
         return 0;
     if (size - offset > PROP_NAME_MAX + 1)
         size = offset + PROP_NAME_MAX + 1;
-    return string_len(f->strings, size, offset) < size ? (const char *)f->strings + offset : 0;
+    return string_end(f->strings, size, offset) ? (const char *)f->strings + offset : 0;
 }
 
 /* True if the name at `offset` equals `name`. Reads only up to the first difference. */
@@ -170,10 +157,20 @@ static inline bool prop_read(const struct fdt *f, struct token *t)
     return true;
 }
 
+/* The offset after the properties at `at`. */
+static inline uint32_t props_pass(const struct fdt *f, uint32_t at)
+{
+    struct token t = {.next = at};
+
+    while (prop_read(f, &t))
+        ;
+    return t.next;
+}
+
 /* The token at t->next, NOPs skipped: false at the end of the block or if it is malformed. */
 static bool token_read(const struct fdt *f, struct token *t)
 {
-    uint32_t kind = kind_read(f, t), len;
+    uint32_t kind = kind_read(f, t);
 
     t->kind = (enum token_kind)kind;
     switch (kind) {
@@ -181,9 +178,8 @@ static bool token_read(const struct fdt *f, struct token *t)
         return value_read(f, t);
     case BEGIN_NODE:
         t->name = (const char *)f->structure + t->next;
-        len = string_len(f->structure, f->structure_size, t->next);
-        t->next = align_word(t->next + len + 1);
-        return len < f->structure_size;
+        t->next = string_end(f->structure, f->structure_size, t->next); /* it is padded (5.4.1) */
+        return t->next;
     case END_NODE:
     case END:
         return true;
@@ -315,8 +311,7 @@ static bool next_from(const struct fdt *f, struct fdt_node *n, uint32_t at)
     uint32_t depth = n->depth;
 
     for (;;) {
-        while (prop_read(f, &t))
-            ;
+        t.next = props_pass(f, t.next);
         if (!token_read(f, &t))
             return false;
         if (t.kind == BEGIN_NODE) {

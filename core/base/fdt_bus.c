@@ -21,8 +21,7 @@ bool fdt_enabled(const struct fdt *f, const struct fdt_node *n)
     struct fdt_prop p;
 
     /* Old trees have "ok", which is not in the specification. */
-    return fdt_prop(f, n, "status", &p) < 0 || fdt_has(f, n, "status", "okay") ||
-           fdt_has(f, n, "status", "ok");
+    return fdt_prop(f, n, "status", &p) < 0 || fdt_prop_has(&p, "okay") || fdt_prop_has(&p, "ok");
 }
 
 /* The one cell of property `name`; `absent` if there is no such property. */
