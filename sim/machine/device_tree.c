@@ -6,7 +6,41 @@
 
 enum { HEADER_SIZE = 40, RESERVATIONS_SIZE = 16, STRUCTURE_AT = HEADER_SIZE + RESERVATIONS_SIZE };
 enum { TOKEN_BEGIN_NODE = 1, TOKEN_END_NODE = 2, TOKEN_PROP = 3, TOKEN_END = 9 };
-enum { STRINGS_MAX = 256, NAMES_MAX = 32, INTC_PHANDLE = 3, DECOY_IRQ = 7 };
+enum { INTC_PHANDLE = 3, DECOY_IRQ = 7 };
+
+/* The names of properties. */
+enum name {
+    ADDRESS_CELLS,
+    COMPATIBLE,
+    INTERRUPTS,
+    INTERRUPTS_EXTENDED,
+    INTERRUPT_CELLS,
+    INTERRUPT_PARENT,
+    PHANDLE,
+    RANGES,
+    REG,
+    SIZE_CELLS,
+    STATUS,
+    TIMEBASE_FREQUENCY,
+    NAME_COUNT,
+};
+
+enum { NAME_SIZE = 20 };
+
+static const char names[NAME_COUNT][NAME_SIZE] = {
+    [ADDRESS_CELLS] = "#address-cells",
+    [COMPATIBLE] = "compatible",
+    [INTERRUPTS] = "interrupts",
+    [INTERRUPTS_EXTENDED] = "interrupts-extended",
+    [INTERRUPT_CELLS] = "#interrupt-cells",
+    [INTERRUPT_PARENT] = "interrupt-parent",
+    [PHANDLE] = "phandle",
+    [RANGES] = "ranges",
+    [REG] = "reg",
+    [SIZE_CELLS] = "#size-cells",
+    [STATUS] = "status",
+    [TIMEBASE_FREQUENCY] = "timebase-frequency",
+};
 
 /* Offsets of the fields of the header: section 5.2. */
 enum {
@@ -24,13 +58,12 @@ enum {
 struct tree {
     uint8_t *blob;
     size_t len;
-    char strings[STRINGS_MAX];
+    char strings[NAME_COUNT * NAME_SIZE]; /* the names in use */
     size_t strings_len;
-    uint16_t string[NAMES_MAX]; /* their offsets */
-    unsigned string_count;
-    size_t soc_cells, reg; /* offsets of the values of two properties, for lies */
-    unsigned cells;        /* of addresses and sizes on the bus */
-    uint64_t shift;        /* processor address minus bus address */
+    uint16_t string[NAME_COUNT]; /* the offset of each, plus one; 0: not in use yet */
+    size_t soc_cells, reg;       /* offsets of the values of two properties, for lies */
+    unsigned cells;              /* of addresses and sizes on the bus */
+    uint64_t shift;              /* processor address minus bus address */
 };
 
 static void put32(uint8_t *at, uint32_t n)
@@ -59,23 +92,16 @@ static void add_bytes(struct tree *t, const void *bytes, size_t len)
     t->len += padded;
 }
 
-static uint32_t device_tree_string_at(struct tree *t, const char *name)
+static uint32_t device_tree_string_at(struct tree *t, enum name name)
 {
-    size_t len, at = t->strings_len;
+    if (!t->string[name]) {
+        size_t len = strlen(names[name]) + 1;
 
-    for (unsigned i = 0; i < t->string_count; i++) {
-        const char *known = t->strings + t->string[i];
-
-        if (known[0] == name[0] && known[1] == name[1] && !strcmp(known, name))
-            return t->string[i];
+        memcpy(t->strings + t->strings_len, names[name], len);
+        t->string[name] = (uint16_t)(t->strings_len + 1);
+        t->strings_len += len;
     }
-    len = strlen(name) + 1;
-    if (at + len > STRINGS_MAX || t->string_count == NAMES_MAX)
-        abort();
-    memcpy(t->strings + at, name, len);
-    t->string[t->string_count++] = (uint16_t)at;
-    t->strings_len += len;
-    return (uint32_t)at;
+    return t->string[name] - 1u;
 }
 
 static void begin(struct tree *t, const char *name)
@@ -90,7 +116,7 @@ static void end(struct tree *t)
 }
 
 /* Write the head of a property of `len` bytes, which follow; returns their offset. */
-static size_t prop(struct tree *t, const char *name, size_t len)
+static size_t prop(struct tree *t, enum name name, size_t len)
 {
     add32(t, TOKEN_PROP);
     add32(t, (uint32_t)len);
@@ -98,13 +124,13 @@ static size_t prop(struct tree *t, const char *name, size_t len)
     return t->len;
 }
 
-static void text(struct tree *t, const char *name, const char *value)
+static void text(struct tree *t, enum name name, const char *value)
 {
     prop(t, name, strlen(value) + 1);
     add_bytes(t, value, strlen(value) + 1);
 }
 
-static size_t cell(struct tree *t, const char *name, uint32_t value)
+static size_t cell(struct tree *t, enum name name, uint32_t value)
 {
     size_t at = prop(t, name, 4);
 
@@ -121,9 +147,9 @@ static void add_number(struct tree *t, unsigned cells, uint64_t n)
 
 static size_t device_tree_bus(struct tree *t, unsigned address, unsigned size)
 {
-    size_t at = cell(t, "#address-cells", address);
+    size_t at = cell(t, ADDRESS_CELLS, address);
 
-    cell(t, "#size-cells", size);
+    cell(t, SIZE_CELLS, size);
     return at;
 }
 
@@ -133,7 +159,7 @@ static void cpus(struct tree *t, bool wide)
 {
     begin(t, "cpus");
     device_tree_bus(t, 1, 0);
-    prop(t, "timebase-frequency", wide ? 8 : 4);
+    prop(t, TIMEBASE_FREQUENCY, wide ? 8 : 4);
     add_number(t, wide ? 2 : 1, NS_PER_S);
     end(t);
 }
@@ -141,16 +167,16 @@ static void cpus(struct tree *t, bool wide)
 static void slot(struct tree *t, uint64_t base, uint32_t irq, bool extended, const char *status)
 {
     begin(t, "virtio_mmio");
-    text(t, "compatible", "virtio,mmio");
+    text(t, COMPATIBLE, "virtio,mmio");
     if (status)
-        text(t, "status", status);
-    t->reg = prop(t, "reg", 8 * t->cells);
+        text(t, STATUS, status);
+    t->reg = prop(t, REG, 8 * t->cells);
     add_number(t, t->cells, base - t->shift);
     add_number(t, t->cells, VIRTIO_MMIO_SIZE);
     if (!extended) {
-        cell(t, "interrupts", irq);
+        cell(t, INTERRUPTS, irq);
     } else {
-        prop(t, "interrupts-extended", 8);
+        prop(t, INTERRUPTS_EXTENDED, 8);
         add32(t, INTC_PHANDLE);
         add32(t, irq);
     }
@@ -170,12 +196,12 @@ static void pci_window(struct tree *t, uint32_t space, uint64_t child, uint64_t 
 static void pci(struct tree *t, const struct fake_pci_host *h)
 {
     begin(t, "pci@18000000");
-    text(t, "compatible", "pci-host-ecam-generic");
+    text(t, COMPATIBLE, "pci-host-ecam-generic");
     device_tree_bus(t, 3, 2);
-    t->reg = prop(t, "reg", 8 * t->cells);
+    t->reg = prop(t, REG, 8 * t->cells);
     add_number(t, t->cells, UINT64_C(0x18000000));
     add_number(t, t->cells, UINT64_C(0x100000));
-    prop(t, "ranges", 3 * 4 * (5 + t->cells));
+    prop(t, RANGES, 3 * 4 * (5 + t->cells));
     pci_window(t, 0x01000000, 0, 0x3000000, 0x10000);
     pci_window(t, 0x02000000, 0x80000000, 0x50000000, 0x1000);
     pci_window(t, 0x02000000, h->mmio_base, h->mmio_base, h->mmio_size);
@@ -190,7 +216,7 @@ static void soc(struct tree *t, const struct device_tree_wish *w, uint64_t draw)
     t->shift = windows && !w->pci ? UINT64_C(0) - 0x10000000 : 0;
     begin(t, "soc");
     t->soc_cells = device_tree_bus(t, t->cells, t->cells);
-    prop(t, "ranges", windows ? 8 * (1 + 2 * t->cells + 1) : 0);
+    prop(t, RANGES, windows ? 8 * (1 + 2 * t->cells + 1) : 0);
     if (windows) { /* the first is of another device; the root's addresses have two cells */
         add_number(t, t->cells, 0xf0000000);
         add_number(t, 2, 0x70000000);
@@ -200,8 +226,8 @@ static void soc(struct tree *t, const struct device_tree_wish *w, uint64_t draw)
         add_number(t, t->cells, 0xd0000000);
     }
     begin(t, "interrupt-controller");
-    cell(t, "#interrupt-cells", 1);
-    cell(t, "phandle", INTC_PHANDLE);
+    cell(t, INTERRUPT_CELLS, 1);
+    cell(t, PHANDLE, INTC_PHANDLE);
     end(t);
     if (w->pci)
         pci(t, &w->windows);
@@ -258,7 +284,7 @@ size_t device_tree_make(uint8_t blob[DEVICE_TREE_MAX], const struct device_tree_
 
     begin(&t, "");
     device_tree_bus(&t, 2, 2);
-    cell(&t, "interrupt-parent", INTC_PHANDLE);
+    cell(&t, INTERRUPT_PARENT, INTC_PHANDLE);
     cpus(&t, draw & 2);
     begin(&t, "chosen");
     end(&t);

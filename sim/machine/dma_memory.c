@@ -77,8 +77,13 @@ void dma_start(struct dma *a, struct sim *sim, bool weak, bool plain,
 /* These bytes are written, or will be. */
 static void mark_dirty(struct dma *a, size_t offset, size_t len)
 {
-    for (size_t slot = offset / DMA_SLOT; slot <= (offset + len - 1) / DMA_SLOT; slot++)
-        a->dirty[slot / 64] |= UINT64_C(1) << slot % 64;
+    size_t first = offset / DMA_SLOT, last = (offset + len - 1) / DMA_SLOT;
+
+    for (size_t slot = first; slot <= last; slot = (slot | 63) + 1) {
+        uint64_t more = min_u64(last, slot | 63) - slot; /* in the same word */
+
+        a->dirty[slot / 64] |= UINT64_MAX >> (63 - more) << slot % 64;
+    }
 }
 
 void dma_clean(struct dma *a)
@@ -87,11 +92,15 @@ void dma_clean(struct dma *a)
     for (size_t i = 0; i < a->size / DMA_SLOT / 64 + 1; i++) {
         uint64_t dirty = a->dirty[i];
 
-        for (; dirty; dirty &= dirty - 1) {
-            size_t slot = i * 64 + (size_t)__builtin_ctzll(dirty);
+        /* Neighbours together: adding the first one carries over all that follow it. */
+        while (dirty) {
+            uint64_t after = dirty + (dirty & -dirty);
+            unsigned first = (unsigned)__builtin_ctzll(dirty);
+            unsigned end = after ? (unsigned)__builtin_ctzll(after) : 64;
 
-            if ((slot + 1) * DMA_SLOT <= a->size)
-                memset(a->memory + slot * DMA_SLOT, PATTERN_FILL, DMA_SLOT);
+            memset(a->memory + (i * 64 + first) * DMA_SLOT, PATTERN_FILL,
+                   (end - first) * (size_t)DMA_SLOT);
+            dirty &= after;
         }
         a->dirty[i] = 0;
     }

@@ -63,7 +63,7 @@ struct dma {
 
 enum { DMA_SLOT = 512 };
 
-/* Allocate the memory, once: 0 or -1. */
+/* Allocate the memory, once, of whole slots: 0 or -1. */
 int dma_allocate(struct dma *a, size_t size);
 void dma_free(struct dma *a);
 
@@ -95,7 +95,7 @@ static inline uint64_t dma_driver_load(struct dma *a, const volatile void *word,
 {
     size_t offset = (size_t)((uintptr_t)word - (uintptr_t)a->memory);
 
-    if (offset >= a->size || size > a->size - offset)
+    if (offset > a->size - size)
         return 0;
     if (a->write_count)
         dma_early_load(a, offset, size);
@@ -107,7 +107,7 @@ static inline void dma_driver_store(struct dma *a, volatile void *word, unsigned
 {
     size_t offset = (size_t)((uintptr_t)word - (uintptr_t)a->memory);
 
-    if (offset >= a->size || size > a->size - offset)
+    if (offset > a->size - size)
         return;
     word_store(a->memory + offset, size, value);
     if (a->weak)

@@ -247,10 +247,16 @@ static void read_check(struct machine *m, const struct vqueue *q, const volatile
                   q->index);
 }
 
-static inline uint64_t ring_load(struct machine *m, uint64_t bus, const volatile void *word,
-                                 unsigned size)
+/* For captures and pages: the driver may have collected a used entry. */
+__attribute__((noinline)) static void ring_loaded(struct machine *m, uint64_t bus, uint64_t value)
 {
-    uint64_t value = dma_driver_load(&m->dma, word, size);
+    for (unsigned i = 0; i < m->queue_count; i++)
+        vqueue_tell_collected(m->queues[i].queue, bus, value);
+}
+
+static inline uint64_t ring_load(struct machine *m, const volatile void *word, unsigned size)
+{
+    uint64_t bus = dma_bus_address(&m->dma, word), value = dma_driver_load(&m->dma, word, size);
 
     for (unsigned i = 0; i < m->queue_count; i++) {
         struct vqueue *q = m->queues[i].queue;
@@ -258,31 +264,31 @@ static inline uint64_t ring_load(struct machine *m, uint64_t bus, const volatile
         if (vqueue_shows(q, bus))
             vqueue_shown(q, bus, value);
     }
-    for (unsigned i = 0; m->listener.ring && i < m->queue_count; i++)
-        vqueue_tell_collected(m->queues[i].queue, bus, value);
+    if (m->listener.ring)
+        ring_loaded(m, bus, value);
     return value;
 }
 
 /* A load during which something may happen. */
-__attribute__((noinline)) static uint64_t ring_load_late(struct machine *m, uint64_t bus,
+__attribute__((noinline)) static uint64_t ring_load_late(struct machine *m,
                                                          const volatile void *word, unsigned size)
 {
+    uint64_t bus = dma_bus_address(&m->dma, word);
+
     time_passed(m);
     if (m->lively && m->running)
         act_before_look(m, bus);
     for (unsigned i = 0; m->weak && i < m->queue_count; i++)
         if (vqueue_used_entry(m->queues[i].queue, bus))
             read_check(m, m->queues[i].queue, word, size);
-    return ring_load(m, bus, word, size);
+    return ring_load(m, word, size);
 }
 
 static uint64_t machine_ring_load(void *ctx, const volatile void *word, unsigned size)
 {
     struct machine *m = ctx;
-    uint64_t bus = dma_bus_address(&m->dma, word);
 
-    return charge_due(m, COST_RING_NS) ? ring_load_late(m, bus, word, size)
-                                       : ring_load(m, bus, word, size);
+    return charge_due(m, COST_RING_NS) ? ring_load_late(m, word, size) : ring_load(m, word, size);
 }
 
 /* A word outside the rings of live devices may belong to a ring being set up, or to an indirect
@@ -320,10 +326,12 @@ static inline bool store_usual(const struct machine *m, uint64_t bus)
 
         if (!q->ready)
             continue;
-        if (q->packed || vqueue_within(bus, q->used, q->used_len))
+        if (q->packed)
             return false;
         if (vqueue_within(bus, q->desc, q->desc_len) || vqueue_within(bus, q->avail, q->avail_len))
             return true;
+        if (vqueue_within(bus, q->used, q->used_len))
+            return false;
     }
     return false;
 }
@@ -348,16 +356,6 @@ __attribute__((noinline)) static void ring_store_checked(struct machine *m, vola
     dma_driver_store(&m->dma, word, size, value);
 }
 
-/* Of its own, so that stores before a device is live save no registers. */
-__attribute__((noinline)) static void ring_store_live(struct machine *m, volatile void *word,
-                                                      unsigned size, uint64_t value)
-{
-    if (store_usual(m, dma_bus_address(&m->dma, word)))
-        dma_driver_store(&m->dma, word, size, value);
-    else
-        ring_store_checked(m, word, size, value);
-}
-
 /* A store during which something may happen. */
 __attribute__((noinline)) static void ring_store_late(struct machine *m, volatile void *word,
                                                       unsigned size, uint64_t value)
@@ -372,8 +370,8 @@ static void machine_ring_store(void *ctx, volatile void *word, unsigned size, ui
 
     if (charge_due(m, COST_RING_NS))
         ring_store_late(m, word, size, value);
-    else if (any_live(m))
-        ring_store_live(m, word, size, value);
+    else if (any_live(m) && !store_usual(m, dma_bus_address(&m->dma, word)))
+        ring_store_checked(m, word, size, value);
     else
         dma_driver_store(&m->dma, word, size, value);
 }
