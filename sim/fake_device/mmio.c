@@ -81,8 +81,12 @@ static bool access_check(struct fake_virtio *d, uint32_t offset, unsigned size, 
 
 /* ---- queues ---- */
 
-static void queue_write(struct fake_virtio *d, struct vqueue *q, uint32_t offset, uint32_t value)
+static void queue_write(struct fake_virtio *d, uint32_t offset, uint32_t value)
 {
+    struct vqueue *q = front_queue(d);
+
+    if (!q)
+        return;
     front_set_up(d);
     switch (offset) {
     case VIRTIO_MMIO_QUEUE_NUM:
@@ -124,7 +128,7 @@ static void queue_write(struct fake_virtio *d, struct vqueue *q, uint32_t offset
 
 uint32_t fake_mmio_read(struct fake_virtio *d, uint32_t offset, unsigned size)
 {
-    struct vqueue *q = front_queue(d);
+    const struct vqueue *q;
 
     if (!access_check(d, offset, size, R))
         return 0;
@@ -146,10 +150,12 @@ uint32_t fake_mmio_read(struct fake_virtio *d, uint32_t offset, unsigned size)
     case VIRTIO_MMIO_QUEUE_NUM_MAX:
         return front_queue_max(d);
     case VIRTIO_MMIO_QUEUE_PFN:
+        q = front_queue(d);
         if (!q || !d->guest_page_size || !front_queue_ready(d, q))
             return 0;
         return q->ready ? (uint32_t)(q->desc / d->guest_page_size) : 1;
     case VIRTIO_MMIO_QUEUE_READY:
+        q = front_queue(d);
         return q && front_queue_ready(d, q);
     case VIRTIO_MMIO_INTERRUPT_STATUS:
         return d->interrupt_status;
@@ -162,8 +168,6 @@ uint32_t fake_mmio_read(struct fake_virtio *d, uint32_t offset, unsigned size)
 
 void fake_mmio_write(struct fake_virtio *d, uint32_t offset, unsigned size, uint32_t value)
 {
-    struct vqueue *q = front_queue(d);
-
     if (!access_check(d, offset, size, W))
         return;
     if (offset >= VIRTIO_MMIO_CONFIG) {
@@ -196,7 +200,6 @@ void fake_mmio_write(struct fake_virtio *d, uint32_t offset, unsigned size, uint
         front_status_write(d, value);
         break;
     default:
-        if (q)
-            queue_write(d, q, offset, value);
+        queue_write(d, offset, value);
     }
 }

@@ -171,8 +171,9 @@ static inline bool overlap_check(struct vqueue *q, const struct vdesc *d)
     return (!q->host->thorough && (q->host->key + q->seen) % 16) || overlap_scan(q, d);
 }
 
-static struct vbuffer *buffer_take(struct vqueue *q, unsigned chain, const struct vdesc *d,
-                                   enum vbuffer_kind kind)
+/* Inline, since every buffer comes here. */
+static inline struct vbuffer *buffer_take(struct vqueue *q, unsigned chain, const struct vdesc *d,
+                                          enum vbuffer_kind kind)
 {
     struct vchain *c = &q->chain[chain];
     struct vbuffer *b = q->buffer_free;
