@@ -72,7 +72,7 @@ LINUX_TOOLS := $(if $(filter Linux,$(shell uname -s)),$(O)/qtest $(O)/record)
 
 # The core without the simulator's hooks, with the parts of the simulator that it needs.
 QTEST_O := $(BARE_O) $(O)/user.o $(QTEST:%.c=$(O)/cmd/qtest/%.o) $(O)/cmd/base/whole_file.o \
-           $(addprefix $(O)/sim/, base/memory.o frame/decode.o frame/decode_summary.o frame/pcapng.o machine/coroutine.o \
+           $(addprefix $(O)/sim/, base/memory.o frame/decode.o frame/dhcp.o frame/decode_summary.o frame/pcapng.o machine/coroutine.o \
               machine/guest_core.o machine/processes.o text/values.o)
 RECORD_O := $(addprefix $(O)/cmd/qtest/, record.o record_main.o registers.o)
 PLAIN_O := $(CORE:%.c=$(O)/plain/core/%.o) $(USER:%.c=$(O)/plain/user/%.o)

@@ -1,10 +1,12 @@
 /*
  * netinfo: report the network configuration of this machine.
  *
- * Waits until there is an address, at most a minute (not with -n), and reports two lines:
+ * Waits until there is an address, at most a minute (not with -n), and reports two lines, the first
+ * of which may be followed by one of what else the lease says, without what it does not:
  *
  *     addr=10.0.2.15 mask=255.255.255.0 gateway=10.0.2.2 dns=10.0.2.3 src=dhcp
  *         mac=52:54:00:12:34:56 mtu=1500 lease_s=86400      (in one line; lease_s may be `forever`)
+ *     lease host=guest domain=example.com search=example.com,example.org ntp=10.0.2.4
  *     counters tx=4 rx=3 drops=0
  *
  * Without an address: `error network reason=timed-out`, exit 1; with -n everything unknown is 0 and
@@ -27,6 +29,25 @@ static const char *source_word(uint32_t source)
     return "unknown";
 }
 
+/* What is known besides addresses. */
+static void netinfo_report_more(const struct netinfo *info)
+{
+    struct text t;
+
+    text_start(&t);
+    text_word(&t, "lease");
+    if (*info->host)
+        text_field(&t, "host", info->host);
+    if (*info->domain)
+        text_field(&t, "domain", info->domain);
+    if (*info->search)
+        text_field(&t, "search", info->search);
+    if (info->ntp)
+        text_address(&t, "ntp", info->ntp);
+    if (t.len > sizeof("lease") - 1)
+        report(&t);
+}
+
 static void netinfo_report(const struct netinfo *info)
 {
     struct text t;
@@ -44,6 +65,7 @@ static void netinfo_report(const struct netinfo *info)
     else
         text_number(&t, "lease_s", info->lease_left_s);
     report(&t);
+    netinfo_report_more(info);
 
     text_word(&t, "counters");
     text_number(&t, "tx", info->frames_tx);

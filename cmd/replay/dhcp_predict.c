@@ -23,7 +23,8 @@ static const char *predict_flaw(const struct dhcp_answer *a)
 {
     static const uint8_t fours[] = {OPTION_MASK, OPTION_LEASE, OPTION_SERVER, OPTION_T1, OPTION_T2};
     const uint8_t *m = a->bytes;
-    size_t i = DHCP_AT_OPTIONS;
+    struct dhcp_options options = dhcp_options_of(m, a->len);
+    const uint8_t *option;
 
     if (!predict_is_host(a->src) || (a->dst != UINT32_MAX && !predict_is_host(a->dst)))
         return "a source or destination is not a host address (RFC 1122 section 3.2.1.3)";
@@ -33,22 +34,16 @@ static const char *predict_flaw(const struct dhcp_answer *a)
         return "wrong op, htype or hlen (RFC 2131 section 2)";
     if (a->own_xid || a->own_chaddr)
         return "xid or chaddr differs from the client's (RFC 2131 section 4.4.1)";
-    while (i < a->len && m[i] != OPTION_END) {
-        uint8_t code = m[i], n;
+    while ((option = dhcp_next_option(&options))) {
+        uint8_t code = option[0], n = option[1];
 
-        if (!code) {
-            i++;
-            continue;
-        }
-        if (i + 2 > a->len || m[i + 1] > a->len - i - 2)
-            return "an option is longer than the message (RFC 2132 section 2)";
-        n = m[i + 1];
         if ((memchr(fours, code, sizeof(fours)) && n != 4) ||
             ((code == OPTION_ROUTER || code == OPTION_DNS) && (!n || n % 4)) ||
-            (code == OPTION_TYPE && (n != 1 || !m[i + 2] || m[i + 2] > DHCP_TYPE_INFORM)))
+            (code == OPTION_TYPE && (n != 1 || !option[2] || option[2] > DHCP_TYPE_INFORM)))
             return "an option has a wrong length or type (RFC 2132)";
-        i += 2u + n;
     }
+    if (options.broken)
+        return "an option is longer than the message (RFC 2132 section 2)";
     return dhcp_type(m, a->len) ? NULL : "no message type (RFC 2132 section 9.6)";
 }
 
@@ -71,7 +66,10 @@ struct dhcp_terms dhcp_terms_of(const struct dhcp_answer *a, const struct dhcp_t
         .server = predict_first_address(a, OPTION_SERVER),
         .lease_s = predict_first_address(a, OPTION_LEASE),
     };
+    uint32_t router;
 
+    if (dhcp_classless_router(a->bytes, a->len, &router)) /* it rules over option 3: RFC 3442 */
+        t.gateway = router;
     t.mask = t.mask ? t.mask : k.mask;
     t.gateway = t.gateway ? t.gateway : k.gateway;
     t.dns = t.dns ? t.dns : k.dns;

@@ -67,6 +67,9 @@ struct poll_entry {
 
 enum address_source { ADDRESS_NONE = 0, ADDRESS_DHCP = 1 };
 
+/* Names as text, empty: unknown. */
+enum { NETINFO_NAME = 254 };
+
 struct netinfo {
     uint32_t addr, mask, gateway, dns; /* host byte order; 0: unknown */
     uint32_t source;                   /* enum address_source */
@@ -74,6 +77,9 @@ struct netinfo {
     uint64_t frames_tx, frames_rx, drops;
     uint8_t mac[6];
     uint16_t mtu;
+    uint32_t ntp;
+    char host[NETINFO_NAME], domain[NETINFO_NAME];
+    char search[NETINFO_NAME]; /* domains, a comma between them */
 };
 
 #endif

@@ -4,6 +4,7 @@
 #include "dhcp.h"
 #include "../base/check.h"
 #include "../base/err.h"
+#include "../base/mem.h"
 #include "../base/minmax.h"
 #include "../port/machine.h"
 #include "../trace/trace.h"
@@ -143,6 +144,12 @@ static bool mask_is_contiguous(uint32_t mask)
     return mask != 0 && (host & (host + 1)) == 0;
 }
 
+static void name_complete(char *name, const char *known)
+{
+    if (!*name)
+        mem_copy(name, known, DHCP_NAME_SIZE);
+}
+
 /* Values missing in a message are those of the offer, or of the lease being renewed. */
 static void lease_complete(struct dhcp_lease *l, const struct dhcp_lease *known)
 {
@@ -150,6 +157,11 @@ static void lease_complete(struct dhcp_lease *l, const struct dhcp_lease *known)
     l->gateway = l->gateway ? l->gateway : known->gateway;
     l->dns = l->dns ? l->dns : known->dns;
     l->lease_s = l->lease_s ? l->lease_s : known->lease_s;
+    l->ntp = l->ntp ? l->ntp : known->ntp;
+    l->mtu = l->mtu ? l->mtu : known->mtu;
+    name_complete(l->host, known->host);
+    name_complete(l->domain, known->domain);
+    name_complete(l->search, known->search);
 }
 
 /* A router must be on our network, or on the link if the network is only our address. */
@@ -161,22 +173,25 @@ static bool router_check(const struct dhcp_lease *l)
                                  : ((l->gateway ^ l->addr) & l->mask) == 0;
 }
 
-/* True if the lease can be used. Without a mask, that of the address class is used (RFC 950). */
-static bool lease_check(struct dhcp_lease *l)
+/* Why the lease cannot be used, or DHCP_TAKEN. Without a mask, that of the address class is used
+ * (RFC 950). */
+static enum dhcp_refusal lease_check(struct dhcp_lease *l)
 {
     if (l->lease_s == 0)
         l->lease_s = LEASE_DEFAULT_S;
-    if (!ipv4_is_host(l->addr) || !ipv4_is_host(l->server))
-        return false;
+    if (!ipv4_is_host(l->addr))
+        return DHCP_REFUSAL_ADDRESS;
+    if (!ipv4_is_host(l->server))
+        return DHCP_REFUSAL_SERVER;
     if (l->mask == 0)
         l->mask = l->addr >> 31 == 0 ? 0xff000000 : l->addr >> 30 == 2 ? 0xffff0000 : 0xffffff00;
     if (!mask_is_contiguous(l->mask))
-        return false;
+        return DHCP_REFUSAL_MASK;
     if (l->mask < 0xfffffffe && ((l->addr & ~l->mask) == 0 || (l->addr | l->mask) == 0xffffffff))
-        return false;
+        return DHCP_REFUSAL_ADDRESS;
     if (!router_check(l))
         l->gateway = 0;
-    return l->lease_s >= LEASE_MIN_S;
+    return l->lease_s < LEASE_MIN_S ? DHCP_REFUSAL_LEASE : DHCP_TAKEN;
 }
 
 /* T1 < T2 < lease, whatever the server sent: section 4.4.5, with random fuzz on T1 and T2. */
@@ -232,12 +247,22 @@ static void lease_taken(struct dhcp_client *d, const struct dhcp_lease *l)
 
 /* ---- input ---- */
 
+/* Options of no use are reported for the message that makes the lease. */
+static void trace_refused(const struct dhcp_client *d, const struct dhcp_message *m)
+{
+    for (unsigned i = 0; i < m->refused_count; i++)
+        TRACE(d->net->platform, TRACE_DHCP_OPTION, m->refused[i].option, m->refused[i].reason);
+}
+
 static struct verdict input_offer(struct dhcp_client *d, struct dhcp_lease *l)
 {
+    enum dhcp_refusal no;
+
     if (d->state != DHCP_SELECTING)
         return verdict_drop(DROP_DHCP_STATE);
-    if (!lease_check(l)) { /* another server's may be better */
-        TRACE(d->net->platform, TRACE_DHCP_REFUSED, l->addr);
+    no = lease_check(l);
+    if (no) { /* another server's may be better */
+        TRACE(d->net->platform, TRACE_DHCP_REFUSED, l->addr, no);
         return VERDICT_ACCEPTED;
     }
     d->offer = *l;
@@ -246,24 +271,31 @@ static struct verdict input_offer(struct dhcp_client *d, struct dhcp_lease *l)
     return VERDICT_ACCEPTED;
 }
 
-static struct verdict dhcp_input_ack(struct dhcp_client *d, struct dhcp_lease *l)
+static struct verdict dhcp_input_ack(struct dhcp_client *d, struct dhcp_message *m)
 {
+    struct dhcp_lease *l = &m->lease;
     bool asked = d->state == DHCP_REQUESTING || d->state == DHCP_RENEWING ||
                  d->state == DHCP_REBINDING || d->state == DHCP_REBOOTING;
+    enum dhcp_refusal no;
 
     if (!asked)
         return verdict_drop(DROP_DHCP_STATE);
     lease_complete(l, d->state == DHCP_REQUESTING ? &d->offer : &d->lease);
-    if (!lease_check(l) || (d->state == DHCP_REQUESTING && l->addr != d->offer.addr)) {
-        TRACE(d->net->platform, TRACE_DHCP_REFUSED, l->addr);
+    no = lease_check(l);
+    if (!no && d->state == DHCP_REQUESTING && l->addr != d->offer.addr)
+        no = DHCP_REFUSAL_ADDRESS; /* not the one that was asked for */
+    if (no) {
+        TRACE(d->net->platform, TRACE_DHCP_REFUSED, l->addr, no);
         return VERDICT_ACCEPTED;
     }
     if (d->state == DHCP_RENEWING && l->server != d->lease.server)
         return verdict_drop(DROP_DHCP_OTHER);
-    if (d->state != DHCP_REQUESTING && l->addr != d->lease.addr)
+    if (d->state != DHCP_REQUESTING && l->addr != d->lease.addr) {
         lease_lost(d, LEASE_LOST_CHANGED); /* never continue with the old one: section 4.4.5 */
-    else
-        lease_taken(d, l);
+        return VERDICT_ACCEPTED;
+    }
+    trace_refused(d, m);
+    lease_taken(d, l);
     return VERDICT_ACCEPTED;
 }
 
@@ -292,7 +324,7 @@ struct verdict dhcp_input(struct dhcp_client *d, const struct udp_datagram *u)
 
     if (u->src_port != DHCP_SERVER_PORT || u->looped) /* no program is a server */
         return verdict_drop(DROP_UDP_PORT);
-    err = dhcp_parse(u->bytes, u->len, d->xid, d->ip->dev->mac, &m);
+    err = dhcp_parse(u->bytes, u->len, d->xid, d->ip->dev, &m);
     if (err)
         return verdict_drop(err == ERR_NOENT ? DROP_DHCP_OTHER : DROP_DHCP_FORMAT);
     if (!m.lease.server && m.type != DHCP_NAK) /* option 54, that of the server or a relay */
@@ -301,7 +333,7 @@ struct verdict dhcp_input(struct dhcp_client *d, const struct udp_datagram *u)
     case DHCP_OFFER:
         return input_offer(d, &m.lease);
     case DHCP_ACK:
-        return dhcp_input_ack(d, &m.lease);
+        return dhcp_input_ack(d, &m);
     case DHCP_NAK:
         return input_nak(d, &m.lease);
     case DHCP_DISCOVER:

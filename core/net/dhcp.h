@@ -28,10 +28,18 @@ enum dhcp_state {
 
 #define DHCP_LEASE_FOREVER UINT32_C(0xffffffff)
 
-/* What a message offers; addresses in host order, 0 when absent. */
+/* A name or list of names as text: no name is longer than 253 bytes (RFC 1035 section 2.3.4). */
+enum { DHCP_NAME_SIZE = 254 };
+
+/* What a message offers; addresses in host order, 0 when absent. Names are of letters, digits, `-`
+ * and `_`, joined by dots; empty when absent. */
 struct dhcp_lease {
     uint32_t addr, mask, gateway, dns, server;
     uint32_t lease_s, t1_s, t2_s;
+    uint32_t ntp;
+    uint16_t mtu; /* 576 to that of the device */
+    char host[DHCP_NAME_SIZE], domain[DHCP_NAME_SIZE];
+    char search[DHCP_NAME_SIZE]; /* domains, a comma between them */
 };
 
 /* What happened to the lease since the stack last cleared it. */

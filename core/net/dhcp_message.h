@@ -19,16 +19,26 @@ enum dhcp_type {
     DHCP_INFORM = 8,
 };
 
+/* An option that is of no use, by its code; the message is used without it. */
+struct dhcp_refused {
+    uint8_t option;
+    enum dhcp_refusal reason;
+};
+enum { DHCP_REFUSED_MAX = 8 };
+
 struct dhcp_message {
     enum dhcp_type type;
     struct dhcp_lease lease; /* yiaddr and options; server: option 54 or 0 */
-    bool routes;             /* option 121 came, which rules over option 3 */
-    uint32_t default_router; /* in it, or 0 */
+    uint8_t overload;        /* option 52: 1 `file`, 2 `sname`, 3 both */
+    struct dhcp_refused refused[DHCP_REFUSED_MAX];
+    unsigned refused_count;
 };
 
-/* Parse what a server sent to the client with this xid and MAC. 0, ERR_PROTO when it is malformed,
- * ERR_NOENT when it is for another client. */
-int dhcp_parse(const uint8_t *bytes, size_t len, uint32_t xid, const uint8_t mac[6],
+/* Parse what a server sent to the client with this xid and device. 0, ERR_PROTO when it is
+ * malformed, ERR_NOENT when it is for another client. A wrong length of an option that a lease
+ * cannot do without, or one beyond its field, makes a message malformed; any other option is
+ * refused. */
+int dhcp_parse(const uint8_t *bytes, size_t len, uint32_t xid, const struct netdev *dev,
                struct dhcp_message *out);
 
 /* The message of a client. Addresses that are 0 are left out. */

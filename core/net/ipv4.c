@@ -109,6 +109,11 @@ struct netdev *ipv4_route(const struct ipv4 *ip, uint32_t dst)
     return ipv4_is_own(ip->net, dst) ? &ip->loopback->netdev : ip->dev;
 }
 
+uint16_t ipv4_mtu(const struct ipv4 *ip, uint32_t dst)
+{
+    return ipv4_is_own(ip->net, dst) ? ip->loopback->netdev.mtu : ip->mtu;
+}
+
 bool ipv4_has_route(const struct ipv4 *ip, uint32_t dst)
 {
     const struct net *n = ip->net;

@@ -15,6 +15,7 @@ struct ipv4 {
     struct arp *arp;           /* finds neighbours there */
     struct loopback *loopback; /* lo */
     uint16_t id;               /* of the next packet */
+    uint16_t mtu; /* of the wire: the largest packet to send; that of the device or less */
 };
 
 /* A received packet, header checked; borrowed. */
@@ -38,6 +39,9 @@ struct verdict ipv4_input(const struct ipv4 *ip, const uint8_t *packet, size_t l
 
 /* The interface for packets to `dst`: frames for ipv4_output() come from its alloc(). */
 struct netdev *ipv4_route(const struct ipv4 *ip, uint32_t dst);
+
+/* The largest packet to send to `dst`. */
+uint16_t ipv4_mtu(const struct ipv4 *ip, uint32_t dst);
 
 /* True if there is a next hop to `dst`: this host, its network, a router, or what is at the other
  * end of a link without Ethernet. */

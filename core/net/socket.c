@@ -175,7 +175,7 @@ static int64_t dgram_sendto(void *object, const struct user_buffer *b,
         return err;
     if (!ipv4_is_destination(ip->net, to->addr) || (to->port == 0 && !d->echo))
         return ERR_ADDR;
-    if (b->len > ipv4_route(ip, to->addr)->mtu - 28u)
+    if (b->len > ipv4_mtu(ip, to->addr) - 28u)
         return ERR_MSGSIZE;
     if (ipv4_source(ip->net, to->addr) == 0)
         return ERR_AGAIN;
@@ -274,9 +274,12 @@ static int network_socket(void *ctx, enum socket_type type, struct file *out)
     return ERR_INVAL;
 }
 
+_Static_assert((int)NETINFO_NAME == DHCP_NAME_SIZE, "names are copied whole");
+
 static void network_info(void *ctx, struct netinfo *out)
 {
     const struct stack *s = ctx;
+    const struct dhcp_lease *l = &s->dhcp.lease;
     uint64_t left_s = 0;
 
     if (s->net.addr && s->dhcp.expiry_ns == DEADLINE_NEVER)
@@ -293,9 +296,13 @@ static void network_info(void *ctx, struct netinfo *out)
         .frames_tx = s->netdev->frames_tx,
         .frames_rx = s->netdev->frames_rx,
         .drops = s->net.drops_total,
-        .mtu = s->netdev->mtu,
+        .mtu = s->ip.mtu,
+        .ntp = l->ntp,
     };
     mem_copy(out->mac, s->netdev->mac, MAC_LEN);
+    mem_copy(out->host, l->host, NETINFO_NAME);
+    mem_copy(out->domain, l->domain, NETINFO_NAME);
+    mem_copy(out->search, l->search, NETINFO_NAME);
 }
 
 struct network_ops socket_network(struct stack *s)

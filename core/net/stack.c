@@ -28,6 +28,7 @@ void stack_init(struct stack *s, const struct stack_config *config, uint64_t now
         .arp = &s->arp,
         .loopback = &s->loopback,
         .id = (uint16_t)rng_next(&s->net.rng),
+        .mtu = netdev->mtu,
     };
     s->icmp = (struct icmpv4){.ip = &s->ip};
     tcp_init(&s->tcp, &s->ip, &config->tcp, at);
@@ -79,6 +80,7 @@ static void follow_lease(struct stack *s)
         return;
     s->dhcp.news = DHCP_NO_NEWS;
     stack_set_address(s, l->addr, l->mask, l->gateway, l->dns);
+    s->ip.mtu = l->mtu ? l->mtu : s->netdev->mtu;
     if (news == DHCP_NEW)
         arp_announce(&s->arp);
 }

@@ -133,6 +133,8 @@ void stack_invariants(const struct stack *s)
 
     CHECK(s->netdev->mtu >= NETDEV_MTU_MIN);
     CHECK(s->netdev->mtu <= NETDEV_MTU_MAX);
+    CHECK(s->ip.mtu <= s->netdev->mtu);
+    CHECK(s->ip.mtu >= NETDEV_MTU_MIN);
     CHECK(s->netdev->ip_only || !(s->netdev->mac[0] & 1));
     CHECK(n->addr != 0 || n->mask == 0);
     CHECK(n->addr != 0 || n->gateway == 0);

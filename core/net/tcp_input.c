@@ -16,7 +16,7 @@
  * ignored. */
 static void take_mss(struct tcp_conn *c, const struct tcp_segment *g)
 {
-    uint32_t own = ipv4_route(c->tcp->ip, c->remote_addr)->mtu - 40u;
+    uint32_t own = ipv4_mtu(c->tcp->ip, c->remote_addr) - 40u;
     uint32_t mss = min_u32(g->mss ? g->mss : TCP_DEFAULT_MSS, own);
     uint32_t options = c->stamps ? TCP_STAMPS_LEN : 0;
 

@@ -52,18 +52,18 @@ static void segment_send(struct tcp *t, uint8_t *frame, uint32_t src, uint32_t d
     ipv4_output(t->ip, frame, src, dst, IP_PROTOCOL_TCP, total);
 }
 
-/* What this interface can receive at once. */
-static uint16_t own_mss(const struct netdev *dev)
+/* What fits a packet of the way to that host, and so of the way back. */
+static uint16_t own_mss(const struct ipv4 *ip, uint32_t remote)
 {
-    return (uint16_t)(dev->mtu - 40);
+    return (uint16_t)(ipv4_mtu(ip, remote) - 40);
 }
 
 /* A SYN offers all options, a SYN-ACK those that the peer's SYN had. */
-static size_t syn_options(const struct tcp_conn *c, uint8_t *at, const struct netdev *dev)
+static size_t syn_options(const struct tcp_conn *c, uint8_t *at)
 {
     bool first = c->state == TCPS_SYN_SENT;
     struct tcp_options o = {
-        .mss = own_mss(dev),
+        .mss = own_mss(c->tcp->ip, c->remote_addr),
         .sack_permitted = first || c->sacks,
         .scales = first || c->scaled,
         .stamps = first || c->stamps,
@@ -131,7 +131,7 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
         return false;
     options = frame + FRAME_IP_PAYLOAD + sizeof(struct tcp_header);
     option_len =
-        flags & TCP_SYN ? syn_options(c, options, dev) : data_options(c, options, len, &complete);
+        flags & TCP_SYN ? syn_options(c, options) : data_options(c, options, len, &complete);
     if (len) {
         tcp_buffer_read(&t->pages, &c->snd, seq, options + option_len, len);
         if (seq + len == tcp_snd_end(c))
@@ -399,7 +399,7 @@ void tcp_send_cookie(struct tcp *t, const struct ipv4_packet *p, const struct tc
     if (!frame)
         return;
     len = tcp_put_syn_options(frame + FRAME_IP_PAYLOAD + sizeof(struct tcp_header),
-                              &(struct tcp_options){.mss = own_mss(ipv4_route(t->ip, p->src))});
+                              &(struct tcp_options){.mss = own_mss(t->ip, p->src)});
     *header_of(frame) = (struct tcp_header){
         .src_port = be16_of(syn->dst_port),
         .dst_port = be16_of(syn->src_port),

@@ -11,6 +11,7 @@ static const struct trace_event events[] = {TRACE_EVENTS(ROW)};
 
 #define WORD(id, word) word,
 static const char *const drop_words[] = {DROP_REASONS(WORD)};
+static const char *const refusal_words[] = {"taken", DHCP_REFUSALS(WORD)};
 static const char *const virtio_words[] = {VIRTIO_FAILURES(WORD)};
 #undef WORD
 
@@ -97,6 +98,9 @@ static void format_argument(struct fmt *f, char kind, uint64_t n)
         break;
     case 'R':
         fmt_text(f, PICK(retransmit_words, n));
+        break;
+    case 'F':
+        fmt_text(f, PICK(refusal_words, n));
         break;
     case 'N':
         fmt_text(f, PICK(lost_words, n));

@@ -7,7 +7,8 @@
  * 0x, %i an IPv4 address, %m a MAC address in the low 48 bits, %P a PCI function (an address of
  * configuration space, platform.h), and any other capital letter a word of one of the tables in
  * trace.c: %E error, %T TCP state, %D DHCP state, %W drop reason, %V virtio failure, %L link, %R
- * retransmission reason, %N reason of a lost lease, %I virtio interface.
+ * retransmission reason, %N reason of a lost lease, %F reason of a refusal by DHCP, %I virtio
+ * interface.
  */
 #ifndef DRYWIRE_TRACE_EVENTS_H
 #define DRYWIRE_TRACE_EVENTS_H
@@ -25,7 +26,7 @@
       "virt0 dhcp addr=%i mask=%i gateway=%i dns=%i lease_s=%u src=dhcp")                          \
     X(DHCP_RENEWED, MARK, "netstackd", "virt0 dhcp renewed addr=%i lease_s=%u src=dhcp")           \
     X(DHCP_LOST, MARK, "netstackd", "virt0 dhcp lost addr=%i reason=%N")                           \
-    X(DHCP_REFUSED, MARK, "netstackd", "virt0 dhcp refused addr=%i")                               \
+    X(DHCP_REFUSED, MARK, "netstackd", "virt0 dhcp refused addr=%i reason=%F")                     \
     X(DHCP_NAK, MARK, "netstackd", "virt0 dhcp nak")                                               \
     X(DHCP_RETRY, MARK, "netstackd", "virt0 dhcp retry try=%u in_ms=%u tx=%u rx=%u")               \
     X(NET_COUNTERS, MARK, "netstackd", "virt0 counters tx=%u rx=%u")                               \
@@ -54,7 +55,8 @@
     X(RNG_PCI, MARK, "virtiorngd", "pci=%P irq=%u transport=%I queue=%u")                          \
     X(RNG_SEEDED, MARK, "virtiorngd", "seeded bytes=%u requests=%u")                               \
     X(RNG_FAILED, MARK, "virtiorngd", "failed reason=%V value=%x")                                 \
-    X(TCP_COOKIE, DETAIL, "tcp", "cookie local=%u remote=%i:%u")
+    X(TCP_COOKIE, DETAIL, "tcp", "cookie local=%u remote=%i:%u")                                   \
+    X(DHCP_OPTION, MARK, "netstackd", "virt0 dhcp refused option=%u reason=%F")
 
 /* Why a received packet, or one that could not be sent, was dropped. X(id, word). */
 #define DROP_REASONS(X)                                                                            \
@@ -110,6 +112,18 @@
     X(LOOPBACK_FULL, "loopback-full")                                                              \
     X(TCP_BUFFER, "tcp-buffer")
 
+/* Why the DHCP client refused an option, or all of a message. X(id, word). */
+#define DHCP_REFUSALS(X)                                                                           \
+    X(LENGTH, "length")                                                                            \
+    X(VALUE, "value")                                                                              \
+    X(NAME, "name")                                                                                \
+    X(POINTER, "pointer")                                                                          \
+    X(TOO_LONG, "too-long")                                                                        \
+    X(ADDRESS, "address")                                                                          \
+    X(SERVER, "server")                                                                            \
+    X(MASK, "mask")                                                                                \
+    X(LEASE, "lease-time")
+
 /* Why a virtio device was declared failed. X(id, word). */
 #define VIRTIO_FAILURES(X)                                                                         \
     X(MAGIC, "magic")                                                                              \
@@ -141,6 +155,10 @@ enum trace_id { TRACE_EVENTS(TRACE_ENUM) TRACE_COUNT };
 #define DROP_ENUM(id, word) DROP_##id,
 enum drop_reason { DROP_REASONS(DROP_ENUM) DROP_COUNT };
 #undef DROP_ENUM
+
+#define DHCP_REFUSAL_ENUM(id, word) DHCP_REFUSAL_##id,
+enum dhcp_refusal { DHCP_TAKEN, DHCP_REFUSALS(DHCP_REFUSAL_ENUM) };
+#undef DHCP_REFUSAL_ENUM
 
 #define VIRTIO_FAILURE_ENUM(id, word) VIRTIO_FAILURE_##id,
 enum virtio_failure { VIRTIO_FAILURES(VIRTIO_FAILURE_ENUM) VIRTIO_FAILURE_COUNT };

@@ -9,6 +9,7 @@
 #include "decode.h"
 #include "../../core/base/minmax.h"
 #include "../base/bytes.h"
+#include "dhcp.h"
 #include <string.h>
 
 enum {
@@ -18,7 +19,6 @@ enum {
     ICMP_HEADER = 8,
     UDP_HEADER = 8,
     TCP_HEADER_MIN = 20,
-    DHCP_FIXED = 240, /* with the magic cookie */
 };
 
 enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 };
@@ -102,20 +102,6 @@ static bool transport_sum_good(const struct decoded *d, const uint8_t *bytes, si
 
 /* ---- DHCP ---- */
 
-enum {
-    OPTION_PAD = 0,
-    OPTION_MASK = 1,
-    OPTION_ROUTER = 3,
-    OPTION_DNS = 6,
-    OPTION_REQUESTED = 50,
-    OPTION_LEASE = 51,
-    OPTION_TYPE = 53,
-    OPTION_SERVER = 54,
-    OPTION_T1 = 58,
-    OPTION_T2 = 59,
-    OPTION_END = 255,
-};
-
 /* The first of several instances counts, as for the core (docs/limits.md). */
 static void decode_dhcp_option(struct decoded *d, const uint8_t *option, bool reply)
 {
@@ -164,39 +150,36 @@ static void decode_dhcp_option(struct decoded *d, const uint8_t *option, bool re
         *field = get32(option + 2);
 }
 
-/* Options after the cookie; those in `file` and `sname` (option 52) are not read. */
 static void decode_dhcp(struct decoded *d, const uint8_t *bytes, size_t len)
 {
-    size_t i = DHCP_FIXED;
+    struct dhcp_options options = dhcp_options_of(bytes, len);
+    const uint8_t *option;
+    uint32_t router;
 
-    if (len < DHCP_FIXED) {
+    if (len < DHCP_AT_OPTIONS) {
         decode_wrong(d, "dhcp.short");
         return;
     }
-    if (get32(bytes + 236) != 0x63825363) {
+    if (get32(bytes + DHCP_AT_COOKIE) != DHCP_COOKIE_VALUE) {
         decode_wrong(d, "dhcp.cookie");
         return;
     }
     d->layer = LAYER_DHCP;
-    d->dhcp_xid = get32(bytes + 4);
-    d->dhcp_ciaddr = get32(bytes + 12);
-    d->dhcp_yiaddr = get32(bytes + 16);
-    d->payload = bytes + DHCP_FIXED;
-    d->payload_len = len - DHCP_FIXED;
+    d->dhcp_xid = get32(bytes + DHCP_AT_XID);
+    d->dhcp_ciaddr = get32(bytes + DHCP_AT_CIADDR);
+    d->dhcp_yiaddr = get32(bytes + DHCP_AT_YIADDR);
+    d->payload = bytes + DHCP_AT_OPTIONS;
+    d->payload_len = len - DHCP_AT_OPTIONS;
     if (bytes[1] != 1 || bytes[2] != 6 || (d->dst_port == 68 && bytes[0] != 2))
         decode_wrong(d, "dhcp.header");
-    while (i < len && bytes[i] != OPTION_END) {
-        if (bytes[i] == OPTION_PAD) {
-            i++;
-            continue;
-        }
-        if (i + 2 > len || bytes[i + 1] > len - i - 2) {
-            decode_wrong(d, "dhcp.options");
-            return;
-        }
-        decode_dhcp_option(d, bytes + i, bytes[0] == 2);
-        i += 2u + bytes[i + 1];
+    while ((option = dhcp_next_option(&options)))
+        decode_dhcp_option(d, option, bytes[0] == 2);
+    if (options.broken) {
+        decode_wrong(d, "dhcp.options");
+        return;
     }
+    if (dhcp_classless_router(bytes, len, &router)) /* it rules over option 3: RFC 3442 */
+        d->dhcp_router = router;
     if (!d->dhcp_type)
         decode_wrong(d, "dhcp.type");
 }

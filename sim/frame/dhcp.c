@@ -15,24 +15,93 @@ uint32_t dhcp_word(const uint8_t *m, size_t len, size_t at)
     return at + 4 <= len ? get32(m + at) : 0;
 }
 
+struct dhcp_options dhcp_options_of(const uint8_t *m, size_t len)
+{
+    return (struct dhcp_options){.m = m, .at = DHCP_AT_OPTIONS, .end = len};
+}
+
+/* The next field with options; false: none. */
+static bool next_field(struct dhcp_options *o)
+{
+    static const size_t from[] = {DHCP_AT_FILE, DHCP_AT_SNAME},
+                        to[] = {DHCP_AT_COOKIE, DHCP_AT_FILE};
+
+    if (o->overloads != 1)
+        return false;
+    while (o->field < 2) {
+        unsigned f = o->field++;
+
+        if (!(o->overload >> f & 1))
+            continue;
+        o->at = from[f];
+        o->end = to[f];
+        return true;
+    }
+    return false;
+}
+
+const uint8_t *dhcp_next_option(struct dhcp_options *o)
+{
+    const uint8_t *option;
+
+    for (;;) {
+        while (o->at < o->end && o->m[o->at] == PAD)
+            o->at++;
+        if (o->at < o->end && o->m[o->at] != OPTION_END)
+            break;
+        if (o->broken || !next_field(o))
+            return NULL;
+    }
+    option = o->m + o->at;
+    if (o->at + 2 > o->end || option[1] > o->end - o->at - 2) {
+        o->broken = true;
+        o->end = 0;
+        return NULL;
+    }
+    o->at += 2u + option[1];
+    if (option[0] == OPTION_OVERLOAD && o->field == 0) {
+        o->overload = option[1] == 1 && option[2] <= 3 ? option[2] : 0;
+        o->overloads++;
+    }
+    return option;
+}
+
 const uint8_t *dhcp_find_option(const uint8_t *m, size_t len, uint8_t code, size_t *option_len)
 {
-    size_t i = DHCP_AT_OPTIONS;
+    struct dhcp_options o = dhcp_options_of(m, len);
+    const uint8_t *option;
 
-    while (i < len && m[i] != OPTION_END) {
-        if (m[i] == PAD) {
-            i++;
-            continue;
+    while ((option = dhcp_next_option(&o)))
+        if (option[0] == code) {
+            *option_len = option[1];
+            return option + 2;
         }
-        if (i + 2 > len || m[i + 1] > len - i - 2)
-            return NULL;
-        if (m[i] == code) {
-            *option_len = m[i + 1];
-            return m + i + 2;
-        }
-        i += 2u + m[i + 1];
-    }
     return NULL;
+}
+
+bool dhcp_classless_router(const uint8_t *m, size_t len, uint32_t *router)
+{
+    struct dhcp_options o = dhcp_options_of(m, len);
+    uint8_t all[DHCP_SCRIPT_MAX];
+    size_t size = 0, i = 0;
+    const uint8_t *option;
+
+    while ((option = dhcp_next_option(&o)))
+        if (option[0] == OPTION_ROUTES && size + option[1] <= sizeof(all)) {
+            memcpy(all + size, option + 2, option[1]);
+            size += option[1];
+        }
+    *router = 0;
+    while (i < size) {
+        size_t one = 1 + (all[i] + 7u) / 8 + 4;
+
+        if (all[i] > 32 || one > size - i)
+            return false;
+        if (all[i] == 0 && !*router)
+            *router = get32(all + i + 1);
+        i += one;
+    }
+    return size > 0;
 }
 
 uint32_t dhcp_option32(const uint8_t *m, size_t len, uint8_t code)

@@ -50,19 +50,38 @@ enum {
     OPTION_DNS = 6,
     OPTION_REQUESTED = 50,
     OPTION_LEASE = 51,
+    OPTION_OVERLOAD = 52,
     OPTION_TYPE = 53,
     OPTION_SERVER = 54,
     OPTION_PARAMETERS = 55,
     OPTION_T1 = 58,
     OPTION_T2 = 59,
+    OPTION_ROUTES = 121,
     OPTION_END = 255,
 };
 
 /* Four bytes of the message; 0 if it is shorter. */
 uint32_t dhcp_word(const uint8_t *m, size_t len, size_t at);
 
-/* The first instance of an option after the cookie, *option_len bytes; NULL: absent or
- * truncated. */
+/* The options of a message in order: those after the cookie, then those in `file` and `sname` if
+ * option 52 says so (RFC 2131 section 4.1). */
+struct dhcp_options {
+    const uint8_t *m;
+    size_t at, end;
+    unsigned field, overload, overloads;
+    bool broken; /* an option ends beyond its field: none follows */
+};
+
+struct dhcp_options dhcp_options_of(const uint8_t *m, size_t len);
+
+/* The next one, its code, length and value; NULL after the last. */
+const uint8_t *dhcp_next_option(struct dhcp_options *o);
+
+/* The router of the default route in option 121, or 0; false: there is no such option, or it has no
+ * sense. Its instances are joined (RFC 3396, RFC 3442). */
+bool dhcp_classless_router(const uint8_t *m, size_t len, uint32_t *router);
+
+/* The first instance of an option, *option_len bytes; NULL: absent or truncated. */
 const uint8_t *dhcp_find_option(const uint8_t *m, size_t len, uint8_t code, size_t *option_len);
 
 /* An option of four bytes, else 0. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_OVERLOAD = 52, LINE_WORDS_MAX = 100, SNAME_LEN = 64, FILE_LEN = 128 };
+enum { LINE_WORDS_MAX = 100, SNAME_LEN = 64, FILE_LEN = 128 };
 
 static const char *const types[] = {NULL,  "discover", "offer",   "request", "decline",
                                     "ack", "nak",      "release", "inform"};

@@ -18,7 +18,8 @@ struct fake_platform {
     unsigned writes;
     uint32_t status_seen; /* every bit that was ever written to the status register */
     unsigned traced[TRACE_COUNT];
-    uint64_t last[TRACE_ARGS_MAX]; /* arguments of the last event */
+    uint64_t last[TRACE_ARGS_MAX];              /* arguments of the last event */
+    uint64_t said[TRACE_COUNT][TRACE_ARGS_MAX]; /* of the last event of each kind */
     uint64_t entropy;
     void (*on_write)(struct fake_platform *f, uint64_t addr, uint32_t value);
     uint32_t (*on_read)(struct fake_platform *f, uint64_t addr, uint32_t value);
@@ -79,8 +80,10 @@ static void fake_trace(void *ctx, unsigned id, const uint64_t *args, unsigned co
     struct fake_platform *f = ctx;
 
     f->traced[id]++;
-    if (count)
+    if (count) {
         memcpy(f->last, args, count * sizeof(*args));
+        memcpy(f->said[id], args, count * sizeof(*args));
+    }
 }
 
 static void fake_line(void *ctx, const char *text, size_t len)

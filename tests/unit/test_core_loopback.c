@@ -209,7 +209,7 @@ static void a_stream_longer_than_the_queue_arrives_whole(void **state)
     struct tcp_conn *c, *d;
     size_t n = 0;
 
-    x->dev.mtu = 576; /* that is the card's, not lo's */
+    x->dev.mtu = x->s.ip.mtu = 576; /* that is the card's, not lo's */
     connect_to_self(x, LO, 7, &c, &d);
     assert_int_equal(c->mss, 1448);
     assert_int_equal(c->local_addr, LO);

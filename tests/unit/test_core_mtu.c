@@ -80,7 +80,7 @@ static void every_packet_fits_every_mtu(void **state)
     struct stack_test *x = *state;
 
     for (unsigned mtu = NETDEV_MTU_MIN; mtu <= NETDEV_MTU_MAX; mtu++) {
-        x->dev.mtu = (uint16_t)mtu;
+        x->dev.mtu = x->s.ip.mtu = (uint16_t)mtu;
         at_ms(x, mtu * 1000);
         answers(x);
         datagram(x);
@@ -92,7 +92,7 @@ static void a_request_for_an_address_fits_the_smallest(void **state)
 {
     struct stack_test *x = *state;
 
-    x->dev.mtu = NETDEV_MTU_MIN;
+    x->dev.mtu = x->s.ip.mtu = NETDEV_MTU_MIN;
     run_at_ms(x, 20000);
     fits(x, 1);
     assert_int_equal(x->sent[0].len, NETDEV_MTU_MIN + 14);
