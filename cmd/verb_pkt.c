@@ -15,6 +15,7 @@
 #include "report/again.h"
 #include "verb.h"
 #include "worker/child.h"
+#include "worker/crash.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ struct pkt_settings {
     bool verbose, quiet;
 };
 
-/* Exit codes of a child: these and the outcome; all others are those of a crash or the alarm. */
+/* The exit code of a child: this and the outcome. */
 enum { VERB_PKT_CHILD = 64, VERB_PKT_OUTCOMES = PKT_SYNTAX + 1 };
 
 struct pkt_job {
@@ -139,25 +140,53 @@ static void verb_pkt_print(const struct pkt_job *job, const struct pkt_script *s
 
 /* ---- one script ---- */
 
+/* What runs in this process, for the handler of signals. */
+static struct verb_pkt_running {
+    const struct pkt_job *job;
+    const struct pkt_script *script;
+    struct pkt_result result;
+    const char *variant;
+} running;
+
+/* The stack has crashed, or the time is up: a failure like any other. */
+static void verb_pkt_on_signal(int number, siginfo_t *info, void *context)
+{
+    struct pkt_result *r = &running.result;
+    struct failure f = {0};
+
+    crash_describe(&f, number, info, context);
+    r->problem.line = r->line;
+    snprintf(r->problem.text, sizeof(r->problem.text), "%s: %s%s%s", f.oracle, f.message,
+             f.site[0] ? ", at " : "", f.site);
+    verb_pkt_failure(running.job, running.script, r, running.variant);
+    fflush(stdout);
+    _exit(VERB_PKT_CHILD + (number == SIGALRM ? PKT_LIVELOCK : PKT_FAIL));
+}
+
 /* As it is; then with initial sequence numbers just below 2^32, at a time at which a clock that
  * makes them (RFC 6528) has them there. */
-static void verb_pkt_play(const struct pkt_job *job, const struct pkt_script *s,
-                          enum pkt_outcome parsed)
+static enum pkt_outcome verb_pkt_play(const struct pkt_job *job, const struct pkt_script *s,
+                                      enum pkt_outcome parsed)
 {
     const uint32_t near_wrap = 0 - UINT32_C(40);
     struct pkt_variant v = {.start_ns = 1000 * NS_PER_S, .seed = job->settings->seed};
-    struct pkt_result first, second;
+    struct pkt_result *r = &running.result, first;
 
-    pkt_run(s, parsed, &pkt_core_stack, &v, &first);
+    running.job = job;
+    running.script = s;
+    running.variant = "";
+    crash_watch(verb_pkt_on_signal);
+    pkt_run(s, parsed, &pkt_core_stack, &v, r);
+    first = *r;
     v.peer_isn = near_wrap;
     if (first.has_isn)
         v.start_ns += (uint64_t)(near_wrap - first.isn) * 4 * NS_PER_US;
-    pkt_run(s, parsed, &pkt_core_stack, &v, &second);
-    if (first.outcome == parsed && second.outcome != parsed)
-        verb_pkt_print(job, s, &second, " (with sequence numbers that wrap)");
-    else
-        verb_pkt_print(job, s, &first, "");
-    exit(VERB_PKT_CHILD + (first.outcome == parsed ? second.outcome : first.outcome));
+    if (first.outcome == parsed) {
+        running.variant = " (with sequence numbers that wrap)";
+        pkt_run(s, parsed, &pkt_core_stack, &v, r);
+    }
+    verb_pkt_print(job, s, r->outcome == parsed ? &first : r, running.variant);
+    return r->outcome;
 }
 
 static int verb_pkt_child(void *ctx)
@@ -178,7 +207,7 @@ static int verb_pkt_child(void *ctx)
         r.outcome = pkt_parse(&s, (const char *)bytes, len, &r.problem);
     }
     if (r.outcome < PKT_UNRUNNABLE)
-        verb_pkt_play(job, &s, r.outcome);
+        return VERB_PKT_CHILD + (int)verb_pkt_play(job, &s, r.outcome);
     verb_pkt_print(job, &s, &r, "");
     return VERB_PKT_CHILD + (int)r.outcome;
 }
@@ -197,8 +226,8 @@ static int verb_pkt_run(const struct call *call, const void *settings)
         int got = child_call(verb_pkt_child, &job, s->timeout_s) - VERB_PKT_CHILD;
 
         if (got < 0 || got >= VERB_PKT_OUTCOMES) {
-            got = got + VERB_PKT_CHILD == EXIT_LIVELOCK ? PKT_LIVELOCK : PKT_FAIL;
-            printf("fail  %s\n", value_shown(p.path[i]));
+            printf("fail  %s  its process was killed\n", value_shown(p.path[i]));
+            got = PKT_FAIL;
         }
         counts[got]++;
     }

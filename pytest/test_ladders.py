@@ -42,10 +42,10 @@ def test_every_ladder_passes_twice_alike():
     assert first.returncode == 0 and first.stdout == second.stdout and not first.stderr
 
 
-@pytest.mark.parametrize("path", LADDERS, ids=relative)
-def test_a_ladder_has_a_title_with_its_clause(path):
-    title = path.read_text().splitlines()[0]
-    assert re.match(r"// .*(RFC \d+|MUST-\d|SHLD-\d|MAY-\d|POSIX)", title) and len(title) <= 120
+def test_a_ladder_has_a_title_with_its_clause():
+    titles = {relative(p): p.read_text().splitlines()[0] for p in LADDERS}
+    assert {p: t for p, t in titles.items() if not re.match(r"// .*(RFC \d+|POSIX)", t) or len(t) > 120} == {}
+    assert len(set(titles.values())) == len(LADDERS) >= 300
 
 
 def falsified(line):
@@ -53,11 +53,10 @@ def falsified(line):
     head, flags, seq, end, rest = re.match(r"(\S+ > (?:\d+ > \d+ )?)(\S+) (\d+):(\d+)(.*)", line).groups()
     other = flags.replace("P", "") if "P" in flags else "P" + flags
     yield "flag", f"{head}{other} {seq}:{end}{rest}"
-    if "S" not in flags: # a SYN has the number from which all others count
+    if "S" not in flags:  # a SYN has the number from which all others count
         yield "seq", f"{head}{flags} {int(seq) + 1}:{int(end) + 1}{rest}"
     if " ack " in rest:
-        yield "ack", line[:line.rindex("ack")] + re.sub(r"ack (\d+)", lambda m: f"ack {int(m[1]) + 1}",
-                                                       line[line.rindex("ack"):])
+        yield "ack", re.sub(r"(?<= )ack (\d+)", lambda m: f"ack {int(m[1]) + 1}", line)
 
 
 def test_a_ladder_with_one_falsified_number_fails(tmp_path):
@@ -76,7 +75,7 @@ def test_a_ladder_with_one_falsified_number_fails(tmp_path):
     done = drywire("pkt", "-q", tmp_path)
     failed = set(re.findall(r"^where:     .*/(\d+\.pkt):\d+$", done.stdout, re.M))
     assert [where for name, where in made.items() if name not in failed] == []
-    assert SUMMARY.search(done.stdout)[2] == str(len(made)) and min(fields.values()) > len(LADDERS) / 2
+    assert SUMMARY.search(done.stdout)[2] == str(len(made)) and min(fields.values()) >= len(LADDERS)
 
 
 # ---- scripts that fail ----

@@ -3,7 +3,6 @@
  * verdicts. See child.h; pool.c has the parent's part.
  */
 #include "child.h"
-#include "../../core/base/array.h"
 #include "crash.h"
 #include "../../core/base/minmax.h"
 #include "../base/origin.h"
@@ -304,14 +303,7 @@ static void child_on_signal(int number, siginfo_t *info, void *context)
 
 void child_watch_signals(void)
 {
-    static const int numbers[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGALRM};
-    static uint8_t stack[64 * 1024];
-    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
-    struct sigaction a = {.sa_sigaction = child_on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-
-    sigaltstack(&alternate, NULL);
-    for (unsigned i = 0; i < ARRAY_COUNT(numbers); i++)
-        sigaction(numbers[i], &a, NULL);
+    crash_watch(child_on_signal);
 }
 
 int child_call(int (*fn)(void *ctx), void *ctx, uint64_t timeout_s)

@@ -7,6 +7,7 @@
  * and an alarm ends a process that waits for it too long.
  */
 #include "crash.h"
+#include "../../core/base/array.h"
 #include "../../core/base/check.h"
 #include <dlfcn.h>
 #include <errno.h>
@@ -215,4 +216,16 @@ void crash_describe(struct failure *f, int number, const siginfo_t *info, const 
     snprintf(f->site, sizeof(f->site), "0x%" PRIxPTR, pc);
     crash_end_waiting();
     crash_place(f->site, sizeof(f->site), number == SIGABRT ? crash_caller(pc) : pc);
+}
+
+void crash_watch(void (*handler)(int number, siginfo_t *info, void *context))
+{
+    static const int numbers[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGALRM};
+    static uint8_t stack[64 * 1024];
+    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
+    struct sigaction a = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+
+    sigaltstack(&alternate, NULL);
+    for (unsigned i = 0; i < ARRAY_COUNT(numbers); i++)
+        sigaction(numbers[i], &a, NULL);
 }

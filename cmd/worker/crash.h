@@ -15,6 +15,9 @@
  */
 void crash_describe(struct failure *f, int number, const siginfo_t *info, const void *context);
 
+/* Call `handler` on an alternate stack for every signal of a crash, and for the alarm. */
+void crash_watch(void (*handler)(int number, siginfo_t *info, void *context));
+
 /* The program counter at the signal. */
 uintptr_t crash_pc(const void *context);
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* As many as a machine of the kernel has: core/kernel/kernel.h. */
-enum { CORE_CONNS = 16, CORE_PAGES = 128, CORE_PAGE_SIZE = 16384, CORE_WINDOW = 65535 };
+enum { CORE_CONNS = 16, CORE_PAGES = 256, CORE_PAGE_SIZE = 16384 };
 enum { CORE_SOCKETS = 64 };
 
 struct core_socket {
@@ -96,7 +96,7 @@ static void *pkt_core_start(const struct pkt_host *host, uint64_t now_ns)
     stack_init(&c->stack,
                &(struct stack_config){.platform = &c->platform,
                                       .netdev = &c->dev,
-                                      .tcp = {CORE_CONNS, CORE_PAGES, CORE_PAGE_SIZE, CORE_WINDOW},
+                                      .tcp = {CORE_CONNS, CORE_PAGES, CORE_PAGE_SIZE, host->window},
                                       .memory = c->memory},
                now_ns);
     stack_set_address(&c->stack, host->addr, host->mask, host->gateway, 0);

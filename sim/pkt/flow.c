@@ -2,6 +2,9 @@
 #include "flow.h"
 #include <stdlib.h>
 
+/* 24 days: half of what a clock of milliseconds has in 32 bits. */
+#define STAMP_OLD_NS (UINT64_C(24) * 86400 * 1000000000)
+
 uint8_t pkt_flow_byte(uint32_t seq)
 {
     return (uint8_t)(seq * 31 + (seq >> 8) * 7 + (seq >> 16));
@@ -85,15 +88,18 @@ static const struct pkt_option *flow_find_stamp(const struct pkt_options *o)
     return NULL;
 }
 
-/* A value that the stack sent: any, but it does not go back (RFC 7323 section 4.1). */
+/* A value that the stack sent: any, but it does not go back (RFC 7323 section 4.1); after
+ * STAMP_OLD_NS both directions are the same. */
 static void flow_take_stamp(struct pkt_flow *f, const struct pkt_option *expected,
-                            struct pkt_option *came)
+                            struct pkt_option *came, uint64_t time_ns)
 {
     uint32_t wire = came->number[0];
-    bool back = f->has_stamp && (int32_t)(wire - f->last_stamp) < 0;
+    bool back = f->has_stamp && time_ns - f->last_stamp_ns < STAMP_OLD_NS &&
+                (int32_t)(wire - f->last_stamp) < 0;
 
     f->has_stamp = true;
     f->last_stamp = wire;
+    f->last_stamp_ns = time_ns;
     if (!expected || back)
         return;
     f->stamp[f->stamps % PKT_STAMPS].script = expected->number[0];
@@ -122,7 +128,7 @@ void pkt_flow_inbound(struct pkt_flow *f, struct pkt_segment *g)
 }
 
 void pkt_flow_outbound(struct pkt_flow *f, const struct pkt_segment *expected,
-                       struct pkt_segment *g)
+                       struct pkt_segment *g, uint64_t time_ns)
 {
     const struct pkt_option *stamp = expected ? flow_find_stamp(&expected->options) : NULL;
 
@@ -135,5 +141,5 @@ void pkt_flow_outbound(struct pkt_flow *f, const struct pkt_segment *expected,
     flow_shift_sack(&g->options, 0 - f->remote_isn);
     for (unsigned i = 0; expected && i < g->options.count; i++)
         if (g->options.option[i].kind == PKT_OPTION_TS)
-            flow_take_stamp(f, stamp, &g->options.option[i]);
+            flow_take_stamp(f, stamp, &g->options.option[i], time_ns);
 }

@@ -36,6 +36,7 @@ struct pkt_flow {
     unsigned stamps;
     bool has_stamp;
     uint32_t last_stamp;
+    uint64_t last_stamp_ns;
 };
 
 void pkt_flow_free(struct pkt_flow *f);
@@ -46,10 +47,11 @@ void pkt_flow_received(struct pkt_flow *f, const struct pkt_segment *g);
 /* From the script's numbers to those of the wire, for a segment of the peer. */
 void pkt_flow_inbound(struct pkt_flow *f, struct pkt_segment *g);
 
-/* From the wire's numbers to those of the script, for a segment of the stack. `expected`: the line
+/* From the wire's numbers to those of the script, for a segment that the stack sent at `time_ns`.
+ * `expected`: the line
  * for it, whose timestamps it gets if they may be these; NULL: none. */
 void pkt_flow_outbound(struct pkt_flow *f, const struct pkt_segment *expected,
-                       struct pkt_segment *g);
+                       struct pkt_segment *g, uint64_t time_ns);
 
 /* The stack has sent this segment. */
 void pkt_flow_sent(struct pkt_flow *f, const struct decoded *d);

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MTU_MIN = 328, MTU_MAX = 1500 };
+enum { MTU_MIN = 328, MTU_MAX = 1500, WINDOW_MIN = 2048, WINDOW_MAX = 1 << 20 };
 
 /* ---- options at the top ---- */
 
-static bool parse_option_number(struct pkt_lexer *l, uint64_t min, uint64_t max, uint16_t *out)
+static bool parse_option_number(struct pkt_lexer *l, uint64_t min, uint64_t max, uint32_t *out)
 {
     uint64_t n;
 
@@ -21,7 +21,7 @@ static bool parse_option_number(struct pkt_lexer *l, uint64_t min, uint64_t max,
         return false;
     if (n < min)
         return pkt_lex_fail(l, "this number is below %llu", (unsigned long long)min);
-    *out = (uint16_t)n;
+    *out = (uint32_t)n;
     return true;
 }
 
@@ -73,6 +73,8 @@ static bool parse_option(struct pkt_lexer *l, struct pkt_script *s)
         return parse_option_number(l, 1, 65535, &s->connect_port);
     if (!strcmp(name, "mtu"))
         return parse_option_number(l, MTU_MIN, MTU_MAX, &s->mtu);
+    if (!strcmp(name, "window"))
+        return parse_option_number(l, WINDOW_MIN, WINDOW_MAX, &s->window);
     *l = start;
     return pkt_lex_unsupported(l, "option --%s", name);
 }
@@ -220,6 +222,7 @@ enum pkt_outcome pkt_parse(struct pkt_script *s, const char *text, size_t len,
         .bind_port = 8080,
         .connect_port = 8080,
         .mtu = MTU_MAX,
+        .window = 65535,
         .values_count = 1,
     };
     l = (struct pkt_lexer){

@@ -168,6 +168,7 @@ static void run_poll(struct pkt_runner *r)
 {
     if (++r->steps > PKT_STEPS_MAX)
         pkt_run_end(r, PKT_LIVELOCK, 0, "the stack was polled %d times", PKT_STEPS_MAX);
+    r->result->time_ns = r->now_ns;
     r->stack->advance(r->ctx, r->variant->start_ns + r->now_ns);
     run_collect(r);
 }
@@ -195,7 +196,7 @@ static void run_came(struct pkt_runner *r, struct pkt_queued *q, bool ports)
         decode_summary(&d, r->result->came, sizeof(r->result->came));
         return;
     }
-    pkt_flow_outbound(&r->flow[q->flow], NULL, &g);
+    pkt_flow_outbound(&r->flow[q->flow], NULL, &g, q->time_ns);
     if (!ports)
         g.from = g.to = 0;
     pkt_segment_text(&g, false, r->result->came, sizeof(r->result->came));
@@ -358,7 +359,7 @@ static void run_match(struct pkt_runner *r, const struct pkt_event *e, uint64_t 
 
         if (g->flags & came.flags & SEG_SYN)
             pkt_flow_learn(f, g, came.seq);
-        pkt_flow_outbound(f, g, &came);
+        pkt_flow_outbound(f, g, &came, q->time_ns);
         differs = pkt_segment_differs(g, &came);
         if (!differs && !run_same_data(f, &came, d.payload))
             differs = "the data";
@@ -398,6 +399,7 @@ static void run_event(struct pkt_runner *r, const struct pkt_event *e)
 {
     uint64_t first, last;
 
+    r->result->line = e->line;
     run_window(r, e, &first, &last);
     if (e->kind == PKT_EXPECT) {
         if (!r->over)
@@ -443,7 +445,8 @@ void pkt_run(const struct pkt_script *s, enum pkt_outcome parsed, const struct p
              const struct pkt_variant *variant, struct pkt_result *result)
 {
     struct pkt_runner *r = memory_new(1, sizeof(*r));
-    const struct pkt_host host = {s->local_addr, s->mask, s->gateway, s->mtu, variant->seed};
+    const struct pkt_host host = {s->local_addr, s->mask,   s->gateway,
+                                  s->mtu,        s->window, variant->seed};
 
     *result = (struct pkt_result){.outcome = parsed};
     r->script = s;

@@ -29,7 +29,8 @@ struct pkt_result {
     enum pkt_outcome outcome;
     struct pkt_problem problem;
     char expected[PKT_LINE_MAX], came[PKT_LINE_MAX]; /* of a failure, or "" */
-    uint64_t time_ns;                                /* when it ended, since the start */
+    uint64_t time_ns; /* when it ended, since the start; of now while it runs, as the line is */
+    unsigned line;    /* of the last event that began */
     unsigned frames_tx, frames_rx;
     struct pkt_seen last[PKT_LAST_FRAMES]; /* by number of frame */
     bool has_isn;                          /* the stack has sent a SYN: */

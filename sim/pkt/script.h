@@ -20,7 +20,7 @@ enum {
     PKT_SACK_MAX = 4,
     PKT_TITLE_MAX = 160,
 };
-#define PKT_TIME_MAX_NS (UINT64_C(1000000) * 1000000000)
+#define PKT_TIME_MAX_NS (UINT64_C(10000) * 86400 * 1000000000)
 
 /* What became of a script. */
 enum pkt_outcome {
@@ -36,7 +36,7 @@ enum pkt_outcome {
 /* Why it is not a pass, and where. */
 struct pkt_problem {
     unsigned line, column; /* from 1 on; column 0: the whole line */
-    char text[300];
+    char text[640];
 };
 
 /* ---- time ---- */
@@ -160,7 +160,8 @@ struct pkt_event {
 struct pkt_script {
     char title[PKT_TITLE_MAX]; /* its first comment, or "" */
     uint32_t local_addr, remote_addr, gateway, mask;
-    uint16_t bind_port, connect_port, mtu;
+    uint32_t bind_port, connect_port, mtu;
+    uint32_t window; /* bytes that the stack holds for a connection in each direction */
     bool weak;
     struct pkt_event *events;
     size_t count, size;

@@ -15,7 +15,8 @@
 struct pkt_host {
     uint32_t addr, mask, gateway; /* host order */
     uint16_t mtu;
-    uint64_t seed; /* of its randomness */
+    uint32_t window; /* of a connection in each direction, bytes */
+    uint64_t seed;   /* of its randomness */
 };
 
 struct pkt_args {
