@@ -23,6 +23,23 @@ struct expect_state {
     struct expect_near near;
 };
 
+static bool unmet(const struct expectations *e, unsigned i)
+{
+    return !e->scenario->expects[i].never && e->each[i].seen < e->scenario->expects[i].count;
+}
+
+/* `by T` includes T itself: an expectation is late one nanosecond later. */
+static void deadline_find(struct expectations *e)
+{
+    e->deadline_ns = SIM_NEVER;
+    for (unsigned i = 0; i < e->scenario->expect_count; i++) {
+        uint64_t by = e->scenario->expects[i].by_ns;
+
+        if (by != SIM_NEVER && unmet(e, i))
+            e->deadline_ns = min_u64(by + SIM_POWER_ON_NS + 1, e->deadline_ns);
+    }
+}
+
 void expectations_start(struct expectations *e, const struct scenario *sc, struct sim *sim)
 {
     e->scenario = sc;
@@ -34,6 +51,7 @@ void expectations_start(struct expectations *e, const struct scenario *sc, struc
         e->each[i].seen = 0;
         e->each[i].near.any = false;
     }
+    deadline_find(e);
 }
 
 void expectations_free(struct expectations *e)
@@ -45,7 +63,8 @@ void expectations_free(struct expectations *e)
 bool expectations_wants(const struct expectations *e, const char *component)
 {
     for (unsigned i = 0; i < e->scenario->expect_count; i++)
-        if (!strcmp(e->scenario->expects[i].component, component))
+        if (*e->scenario->expects[i].component == *component &&
+            !strcmp(e->scenario->expects[i].component, component))
             return true;
     return false;
 }
@@ -125,18 +144,8 @@ static const char *tokens_of(const char *line, const char *component)
     return !strncmp(line, component, n) && line[n] == ':' ? line + n + 1 : NULL;
 }
 
-static bool expect_matches(const struct scenario_expect *x, const char *tokens)
-{
-    const char *token;
-    size_t len;
-    unsigned i = 0;
-
-    while (i < x->token_count && (token = next_token(&tokens, &len)))
-        i += same_token(token, len, x->tokens[i]);
-    return i == x->token_count;
-}
-
-/* The score of a line: every expected token is searched after the one found before. */
+/* The score of a line: every expected token is searched after the one found before. It matches if
+ * all are found. */
 static unsigned score(const struct scenario_expect *x, const char *tokens)
 {
     unsigned total = 0;
@@ -269,12 +278,14 @@ bool expectations_line(struct expectations *e, const char *line)
         const struct scenario_expect *x = &e->scenario->expects[i];
         const char *tokens = tokens_of(line, x->component);
         bool in_time = now >= x->after_ns && now <= x->by_ns;
+        unsigned points;
 
         if (!tokens || (!x->never && e->each[i].seen >= x->count))
             continue;
-        if (!in_time || !expect_matches(x, tokens)) {
+        points = score(x, tokens);
+        if (!in_time || points < 2 * x->token_count) {
             if (!x->never)
-                remember(&e->each[i].near, score(x, tokens), now, line);
+                remember(&e->each[i].near, points, now, line);
         } else if (x->never) {
             char where[sizeof(e->sim->failure.site)];
 
@@ -282,30 +293,13 @@ bool expectations_line(struct expectations *e, const char *line)
                      "\"%s\" was seen and must never be", line);
         } else {
             stated |= states_status(x);
-            if (++e->each[i].seen == x->count)
+            if (++e->each[i].seen == x->count) {
                 e->open--;
+                deadline_find(e);
+            }
         }
     }
     return stated;
-}
-
-static bool unmet(const struct expectations *e, unsigned i)
-{
-    return !e->scenario->expects[i].never && e->each[i].seen < e->scenario->expects[i].count;
-}
-
-/* `by T` includes T itself: an expectation is late one nanosecond later. */
-uint64_t expectations_deadline(const struct expectations *e)
-{
-    uint64_t first = SIM_NEVER;
-
-    for (unsigned i = 0; i < e->scenario->expect_count; i++) {
-        uint64_t by = e->scenario->expects[i].by_ns;
-
-        if (by != SIM_NEVER && unmet(e, i) && by + SIM_POWER_ON_NS + 1 < first)
-            first = by + SIM_POWER_ON_NS + 1;
-    }
-    return first;
 }
 
 void expectations_check(struct expectations *e, bool final)

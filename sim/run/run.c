@@ -70,7 +70,7 @@ static void run_loop(struct run_context *c)
     uint64_t most = EVENTS_MAX + EVENTS_OBSERVED * c->scenario->native.observed.count;
 
     while (!sim_failed(s) && !run_done(c)) {
-        uint64_t late = expectations_deadline(&c->expectations);
+        uint64_t late = c->expectations.deadline_ns;
         uint64_t until = SIM_POWER_ON_NS + c->scenario->until_ns, stop = limit, next;
 
         if (until > s->now_ns && until < stop)

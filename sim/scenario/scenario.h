@@ -314,6 +314,7 @@ static inline uint64_t scenario_secret(const struct scenario *s, uint64_t seed)
 struct expectations {
     const struct scenario *scenario;
     unsigned open;             /* expects (not `never`) still unmet */
+    uint64_t deadline_ns;      /* the first time at which one of them is late; SIM_NEVER: none */
     struct expect_state *each; /* of the scenario's expects */
     size_t size;               /* room in it */
     struct sim *sim;
@@ -328,9 +329,6 @@ bool expectations_wants(const struct expectations *e, const char *component);
 /* Match one trace line ("component: token ..."); calls sim_fail() for a `never` that matched. True:
  * it matched an `expect` line with a status=. */
 bool expectations_line(struct expectations *e, const char *line);
-
-/* The earliest time at which an unmet expectation is late; SIM_NEVER: none has a time. */
-uint64_t expectations_deadline(const struct expectations *e);
 
 /* Fail the run if an expectation is late now; with `final`, if any is unmet. */
 void expectations_check(struct expectations *e, bool final);

@@ -139,10 +139,10 @@ static void by_includes_its_moment_and_nothing_later(void **state)
 
     (void)state;
     start(&f, "expect tcp: connected by 2s\n");
-    assert_true(expectations_deadline(&f.e) > SIM_POWER_ON_NS + 2 * NS_PER_S);
+    assert_true(f.e.deadline_ns > SIM_POWER_ON_NS + 2 * NS_PER_S);
     say_at(&f, 2 * NS_PER_S, "tcp: connected");
     assert_int_equal(f.e.open, 0);
-    assert_true(expectations_deadline(&f.e) == SIM_NEVER);
+    assert_true(f.e.deadline_ns == SIM_NEVER);
     end(&f);
 
     start(&f, "expect tcp: connected by 2s\n");
@@ -151,7 +151,7 @@ static void by_includes_its_moment_and_nothing_later(void **state)
     assert_false(sim_failed(&f.sim));
     say_at(&f, 2 * NS_PER_S + 1, "tcp: connected");
     assert_int_equal(f.e.open, 1);
-    f.sim.now_ns = expectations_deadline(&f.e);
+    f.sim.now_ns = f.e.deadline_ns;
     expectations_check(&f.e, false);
     failed_at(&f, "expect", "t.scn:1", "tcp: connected was not seen by 2.000000s");
     end(&f);
@@ -163,9 +163,9 @@ static void the_earliest_open_deadline_counts(void **state)
 
     (void)state;
     start(&f, "expect a: x by 5s\nexpect b: x by 3s\nexpect c: x\nnever d: x by 1s\n");
-    assert_int_equal(expectations_deadline(&f.e), SIM_POWER_ON_NS + 3 * NS_PER_S + 1);
+    assert_int_equal(f.e.deadline_ns, SIM_POWER_ON_NS + 3 * NS_PER_S + 1);
     say_at(&f, NS_PER_S, "b: x");
-    assert_int_equal(expectations_deadline(&f.e), SIM_POWER_ON_NS + 5 * NS_PER_S + 1);
+    assert_int_equal(f.e.deadline_ns, SIM_POWER_ON_NS + 5 * NS_PER_S + 1);
     end(&f);
 }
 
