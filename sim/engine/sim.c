@@ -229,10 +229,8 @@ static void tape_add(struct sim *s, const struct draw_stream *d, uint64_t value)
     s->tape[s->tape_count++] = (struct decision){d->name, d->ordinal, value, s->now_ns};
 }
 
-bool sim_chance(struct sim *s, struct draw_stream *d, uint32_t per_65536)
+bool sim_chance_drawn(struct sim *s, struct draw_stream *d, uint32_t per_65536)
 {
-    if (!per_65536)
-        return false;
     if ((sim_draw(s, d) & 0xffff) >= per_65536)
         return false;
     tape_add(s, d, 1);

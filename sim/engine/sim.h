@@ -169,8 +169,13 @@ static inline void draw_stream_init(struct draw_stream *d, const char *name)
 /* The next 64 bits of a stream; not recorded. */
 uint64_t sim_draw(struct sim *s, struct draw_stream *d);
 
-/* True with probability per_65536 / 65536; true is recorded on the tape. */
-bool sim_chance(struct sim *s, struct draw_stream *d, uint32_t per_65536);
+/* True with probability per_65536 / 65536; true is recorded on the tape. Most rates are 0, for
+ * which nothing is drawn. */
+bool sim_chance_drawn(struct sim *s, struct draw_stream *d, uint32_t per_65536);
+static inline bool sim_chance(struct sim *s, struct draw_stream *d, uint32_t per_65536)
+{
+    return per_65536 && sim_chance_drawn(s, d, per_65536);
+}
 
 /* A number in [0, bound]; recorded when it is not 0. */
 uint64_t sim_pick(struct sim *s, struct draw_stream *d, uint64_t bound);
