@@ -77,15 +77,6 @@ struct decoded {
  * before it stay set. */
 void decode_frame(const uint8_t *frame, size_t len, struct decoded *out);
 
-/* The decoded result for `copy`, a copy of `frame`, whose result is `d`. */
-static inline void decode_copy(struct decoded *out, const uint8_t *copy, const struct decoded *d,
-                               const uint8_t *frame)
-{
-    *out = *d;
-    if (d->payload)
-        out->payload = copy + (d->payload - frame);
-}
-
 /* In what bytes windows are counted; `own`, `other`: tcp_scale of the sender's SYN and of the other
  * one (RFC 7323 section 2.2). And the window of a segment, in bytes. */
 static inline uint32_t decode_window_unit(uint8_t own, uint8_t other)

@@ -37,6 +37,7 @@ static void block_add(struct wire *w)
     }
 }
 
+/* A frame as it enters the wire. */
 static struct wire_frame *frame_take(struct wire *w, enum direction dir, const uint8_t *bytes,
                                      size_t len)
 {
@@ -51,6 +52,7 @@ static struct wire_frame *frame_take(struct wire *w, enum direction dir, const u
     f->damaged = false;
     f->len = len;
     memcpy(f->bytes, bytes, len);
+    decode_frame(f->bytes, len, &f->decoded);
     return f;
 }
 
@@ -103,17 +105,16 @@ static uint64_t arrival(struct wire *w, enum direction dir, const struct frame_f
     return at;
 }
 
-static void dispatch(struct wire *w, enum direction dir, const struct frame_faults *t,
-                     const uint8_t *frame, size_t len, const struct decoded *d, const char *fate)
+static void dispatch(struct wire *w, struct wire_frame *f, const struct frame_faults *t,
+                     const char *fate)
 {
-    struct wire_frame *f = frame_take(w, dir, frame, len);
+    enum direction dir = f->direction;
+    size_t sent = f->len; /* it may be cut short */
 
     faults_damage(w, dir, t, f);
     if (f->damaged)
         decode_frame(f->bytes, f->len, &f->decoded);
-    else
-        decode_copy(&f->decoded, f->bytes, d, frame);
-    w->arrival_ns = t->lost ? SIM_NEVER : arrival(w, dir, t, len);
+    w->arrival_ns = t->lost ? SIM_NEVER : arrival(w, dir, t, sent);
     f->mark = w->listener.fate(w->listener.ctx, dir, f->bytes, f->len, &f->decoded, fate, t->lost);
     if (t->lost)
         frame_give(w, f);
@@ -124,20 +125,20 @@ static void dispatch(struct wire *w, enum direction dir, const struct frame_faul
 void wire_send(struct wire *w, enum direction dir, const uint8_t *frame, size_t len)
 {
     struct frame_faults t;
-    struct decoded d;
+    struct wire_frame *f;
 
     if (len > WIRE_FRAME_MAX)
         len = WIRE_FRAME_MAX;
     w->frames[dir]++;
-    decode_frame(frame, len, &d);
-    w->listener.sent(w->listener.ctx, dir, frame, len, &d);
-    faults_meet(w, dir, &d, frame, len, &t);
-    dispatch(w, dir, &t, frame, len, &d, t.words[0] ? t.words : NULL);
+    f = frame_take(w, dir, frame, len);
+    w->listener.sent(w->listener.ctx, dir, f->bytes, len, &f->decoded);
+    faults_meet(w, dir, &f->decoded, f->bytes, len, &t);
+    dispatch(w, f, &t, t.words[0] ? t.words : NULL);
     if (t.duplicate && !t.lost) {
         t.corrupt = false;
         t.field = 0;
         t.late_ns += WIRE_DELAY_NS;
-        dispatch(w, dir, &t, frame, len, &d, "duplicate");
+        dispatch(w, frame_take(w, dir, frame, len), &t, "duplicate");
     }
 }
 
