@@ -51,7 +51,7 @@ struct oracles *oracles_start(struct oracles *old, struct sim *sim, const uint8_
     o->counter = 0;
     o->malformed = o->malformed_drops = 0;
     o->heard_count = 0;
-    o->report = (struct report){0};
+    memset(&o->report, 0, offsetof(struct report, datagrams));
     flows_start(o);
     return o;
 }

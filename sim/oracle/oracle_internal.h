@@ -153,12 +153,13 @@ struct report {
     unsigned ack_count;
     struct ack lease; /* addr 0: none */
     uint64_t number;  /* of the frame that brought it */
+    unsigned datagram_count;
     struct datagram {
         uint32_t addr, sum;
         uint16_t port;
         size_t len;
-    } datagrams[DATAGRAMS]; /* UDP, and replies to echo with their sequence number as port */
-    unsigned datagram_count;
+    } datagrams[DATAGRAMS]; /* UDP, and replies to echo with their sequence number as port; last,
+                             * since a new run does not clear them */
 };
 
 struct oracles {

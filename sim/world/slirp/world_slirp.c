@@ -52,10 +52,9 @@ struct world {
     /* One round of filling and polling. */
     uint64_t polled_ns; /* time of the last one */
     uint64_t ahead_ns;  /* the library's clock minus ours: only at the end, to expire packets */
-    int ready[HOST_SOCKET_MAX]; /* by index in the round */
-    unsigned asked, answered;   /* sockets in the round, and those that are ready */
-    uint64_t next_ns;           /* when one of the others may be */
-    uint32_t timeout_ms;        /* the library's own */
+    unsigned asked, answered; /* sockets in the round, and those that are ready */
+    uint64_t next_ns;         /* when one of the others may be */
+    uint32_t timeout_ms;      /* the library's own */
 
     size_t frames_len;
     bool sending;
@@ -65,7 +64,8 @@ struct world {
     char guest_error[80]; /* the library's last error message */
     char description[160];
 
-    struct host_sockets host; /* unused parts of its table are not accessed */
+    struct host_sockets host;   /* unused parts of its table are not accessed */
+    int ready[HOST_SOCKET_MAX]; /* of the sockets asked, by index in the round */
 
     /* Frames from the library to the port: length (4 bytes), bytes, length, ... */
     uint8_t *frames;
