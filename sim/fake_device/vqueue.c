@@ -36,7 +36,7 @@ bool vqueue_place(struct vqueue *q, const char *part, uint64_t at, uint64_t len,
 {
     LOOK(q->host, RING_ALIGNMENT);
     LOOK(q->host, RING_DMA_ADDRESS);
-    if (at % align) {
+    if (at & (align - 1)) {
         VIOLATION(q->host, "ring.alignment", q->packed ? "2.8.11" : "2.7.1",
                   "queue %u: %s at %#llx is not aligned to %u", q->index, part,
                   (unsigned long long)at, align);
@@ -109,7 +109,7 @@ static inline uint64_t sample_window(uint64_t key, const uint8_t *p)
 
 /* A fingerprint of a buffer, whose address was checked: all of it in sanitizer builds; head, tail
  * and one window whose place the driver cannot guess in release builds. */
-static uint64_t sample(const struct vqueue *q, const struct vbuffer *d)
+static inline uint64_t sample(const struct vqueue *q, const struct vbuffer *d)
 {
     const uint8_t *p = q->memory->memory + (d->addr - q->memory->first);
     enum { WINDOW = 16 };
