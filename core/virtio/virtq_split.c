@@ -66,17 +66,16 @@ void virtq_split_add(struct virtq *q, const struct virtq_seg *seg, unsigned out,
 {
     const struct platform *p = q->dev->platform;
     uint16_t head = q->free_head, at = head;
+    unsigned last = out + in - 1;
 
-    for (unsigned i = 0; i < out + in; i++) {
-        bool last = i + 1 == out + in;
+    for (unsigned i = 0; i < last; i++) {
         uint16_t next = q->shadow[at].next;
 
-        desc_write(q, &q->desc[at], &seg[i], shape(i, out, in) | flags, last ? 0 : next);
-        if (last)
-            q->free_head = next;
-        else
-            at = next;
+        desc_write(q, &q->desc[at], &seg[i], shape(i, out, in) | flags, next);
+        at = next;
     }
+    desc_write(q, &q->desc[at], &seg[last], shape(last, out, in) | flags, 0);
+    q->free_head = q->shadow[at].next;
     ring_store16(p, &q->avail->ring[q->avail_idx & (q->size - 1)], head);
     q->avail_idx++;
 }
