@@ -107,6 +107,9 @@ static int ranges_open(const struct fdt *f, const struct fdt_node *n, struct tab
 
     if (!fdt_parent(n, &parent) || fdt_prop(f, n, "ranges", &t->p) < 0)
         return ERR_NOENT;
+    t->rows = 0;
+    if (t->p.len == 0) /* both address spaces are the same */
+        return 0;
     err = bus_cells(f, n, &t->child, &t->size);
     if (err == 0)
         err = bus_cells(f, &parent, &t->parent, &unused);
