@@ -298,11 +298,11 @@ static inline size_t build_tcp(uint8_t *frame, const struct tcp_header *header, 
     return build_ip(frame, PEER, OWN, IP_PROTOCOL_TCP, segment, total);
 }
 
-/* A segment from the peer: relative numbers. */
-static inline void seg_in(struct stack_test *x, uint8_t flags, uint32_t seq, uint32_t ack,
-                          uint16_t window, const void *data, size_t len)
+/* A segment from the peer, relative numbers; its options, a multiple of 4 bytes. */
+static inline void seg_in_with(struct stack_test *x, uint8_t flags, uint32_t seq, uint32_t ack,
+                               uint16_t window, const void *options, size_t option_len,
+                               const void *data, size_t len)
 {
-    static const uint8_t mss[4] = {2, 4, 0x05, 0xb4};
     uint8_t frame[2048];
     struct tcp_header h = {.src_port = be16_of(x->peer_port),
                            .dst_port = be16_of(x->own_port),
@@ -311,7 +311,16 @@ static inline void seg_in(struct stack_test *x, uint8_t flags, uint32_t seq, uin
                            .flags = flags,
                            .window = be16_of(window)};
 
-    input(x, frame, build_tcp(frame, &h, mss, flags & TCP_SYN ? sizeof(mss) : 0, data, len));
+    input(x, frame, build_tcp(frame, &h, options, option_len, data, len));
+}
+
+/* The same; a SYN has an MSS of 1460. */
+static inline void seg_in(struct stack_test *x, uint8_t flags, uint32_t seq, uint32_t ack,
+                          uint16_t window, const void *data, size_t len)
+{
+    static const uint8_t mss[4] = {2, 4, 0x05, 0xb4};
+
+    seg_in_with(x, flags, seq, ack, window, mss, flags & TCP_SYN ? sizeof(mss) : 0, data, len);
 }
 
 /* The next segment sent, which must be exactly this; returns it. */
