@@ -347,20 +347,25 @@ static bool has_room_after_gap(struct tcp_conn *c, const struct tcp_segment *g)
     return true;
 }
 
+/* What is in this data and came after a gap before; of several parts the first is reported. */
+static void find_twice(struct tcp_conn *c, const struct tcp_segment *g)
+{
+    struct tcp_range overlap = tcp_reassembly_overlap(c->ooo, g->seq, g->seq + g->len);
+
+    if (overlap.start != overlap.end && c->twice.start == c->twice.end)
+        came_twice(c, overlap.start, overlap.end);
+}
+
 /* False: it is not kept. */
 static bool input_out_of_order(struct tcp_conn *c, const struct tcp_segment *g)
 {
-    struct tcp_range overlap;
-
     c->ack_now = true; /* a duplicate ACK at once: RFC 5681 section 3.2 */
     c->quick_acks = TCP_QUICK_ACKS;
     if (!has_room_after_gap(c, g)) {
         tcp_pages_settle(c);
         return false;
     }
-    overlap = tcp_reassembly_overlap(c->ooo, g->seq, g->seq + g->len);
-    if (overlap.start != overlap.end)
-        came_twice(c, overlap.start, overlap.end);
+    find_twice(c, g);
     store_new(c, g->seq, g->seq + g->len, g->data);
     tcp_reassembly_add(c->ooo, g->seq, g->seq + g->len);
     return true;
@@ -376,6 +381,8 @@ static bool input_in_order(struct tcp_conn *c, const struct tcp_segment *g)
         tcp_pages_settle(c);
         return false;
     }
+    if (gap)
+        find_twice(c, g);
     store_new(c, g->seq, end, g->data);
     tcp_progress(c);
     c->rcv_nxt = gap ? tcp_reassembly_advance(c->ooo, end) : end;
@@ -480,7 +487,7 @@ static bool input_stamp(struct tcp_conn *c, const struct tcp_segment *g, struct 
         return true;
     *v = verdict_drop(DROP_TCP_STAMP);
     if (!g->stamped)
-        return false;
+        return g->flags & TCP_SYN; /* always gets a reply: RFC 5961 section 4.2 */
     if (!seq_lt(g->stamp, c->stamp_recent) || age_ns > TCP_STAMP_OLD_NS)
         return true;
     if (tcp_seg_len(g))
@@ -493,7 +500,7 @@ static bool input_stamp(struct tcp_conn *c, const struct tcp_segment *g, struct 
 /* The stamp of what comes next is the one to echo: section 4.3. */
 static void keep_stamp(struct tcp_conn *c, const struct tcp_segment *g)
 {
-    if (!g->stamped || !seq_le(g->first, c->rcv_acked))
+    if (!c->stamps || !g->stamped || !seq_le(g->first, c->rcv_acked))
         return;
     c->stamp_recent = g->stamp;
     c->stamp_recent_ns = c->tcp->net->now_ns;
@@ -522,6 +529,7 @@ static bool input_sequence(struct tcp_conn *c, struct tcp_segment *g, struct ver
     if (c->state == TCPS_SYN_RECEIVED && (g->flags & TCP_SYN) && g->seq == c->irs) {
         if (!(g->flags & TCP_ACK)) {
             c->snd_nxt = c->iss; /* our SYN-ACK was lost: send it again */
+            keep_stamp(c, g);
             return false;
         }
     } else if (!acceptable(c, g)) {
@@ -555,8 +563,7 @@ static struct verdict input_synchronised(struct tcp_conn *c, struct tcp_segment 
         trim(c, g);
     }
     c->heard_ns = c->tcp->net->now_ns;
-    if (c->stamps)
-        keep_stamp(c, g);
+    keep_stamp(c, g);
 
     /* Fifth, the ACK field. */
     if (!tcp_input_ack(c, g, &v))
@@ -598,13 +605,17 @@ static struct tcp_conn *find(const struct tcp *t, uint32_t remote, uint16_t remo
 }
 
 /* A SYN that is newer than all that the peer sent in a connection that waits for old segments may
- * open the next one: RFC 9293 MAY-2, by its timestamp RFC 6191 section 2. */
+ * open the next one: RFC 9293 MAY-2. Its timestamp decides before its number does: RFC 6191
+ * section 2. */
 static bool may_reopen(const struct tcp_conn *c, const struct tcp_segment *g)
 {
-    bool later = c->stamps && g->stamped && seq_lt(c->stamp_recent, g->stamp);
+    bool later = seq_lt(c->rcv_nxt, g->seq);
 
-    return (g->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !c->owned &&
-           (later || seq_lt(c->rcv_nxt, g->seq));
+    if (g->stamped && !c->stamps)
+        later = true;
+    else if (g->stamped && g->stamp != c->stamp_recent)
+        later = seq_lt(c->stamp_recent, g->stamp);
+    return (g->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !c->owned && later;
 }
 
 /* False: no listener can take it now, so the old connection stays. */
