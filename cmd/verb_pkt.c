@@ -189,26 +189,35 @@ static enum pkt_outcome verb_pkt_play(const struct pkt_job *job, const struct pk
     return r->outcome;
 }
 
+/* Read and parse a script; bytes that it needs are in *bytes. */
+static enum pkt_outcome verb_pkt_read(const char *path, struct pkt_script *s, uint8_t **bytes,
+                                      struct pkt_problem *problem)
+{
+    size_t len;
+
+    if (host_files.read(NULL, path, PKT_SCRIPT_MAX, bytes, &len, problem->text,
+                        sizeof(problem->text)))
+        return PKT_SYNTAX;
+    if (len <= PKT_SCRIPT_MAX)
+        return pkt_parse(s, (const char *)*bytes, len, problem);
+    snprintf(problem->text, sizeof(problem->text), "too large for a script (1 MiB at most)");
+    return PKT_SYNTAX;
+}
+
 static int verb_pkt_child(void *ctx)
 {
     const struct pkt_job *job = ctx;
     struct pkt_result r = {0};
-    struct pkt_script s;
-    uint8_t *bytes;
-    size_t len;
+    struct pkt_script s = {""};
+    uint8_t *bytes = NULL;
 
-    if (host_files.read(NULL, job->path, PKT_SCRIPT_MAX, &bytes, &len, r.problem.text,
-                        sizeof(r.problem.text))) {
-        r.outcome = PKT_SYNTAX;
-    } else if (len > PKT_SCRIPT_MAX) {
-        snprintf(r.problem.text, sizeof(r.problem.text), "too large for a script (1 MiB at most)");
-        r.outcome = PKT_SYNTAX;
-    } else {
-        r.outcome = pkt_parse(&s, (const char *)bytes, len, &r.problem);
-    }
+    r.outcome = verb_pkt_read(job->path, &s, &bytes, &r.problem);
     if (r.outcome < PKT_UNRUNNABLE)
-        return VERB_PKT_CHILD + (int)verb_pkt_play(job, &s, r.outcome);
-    verb_pkt_print(job, &s, &r, "");
+        r.outcome = verb_pkt_play(job, &s, r.outcome);
+    else
+        verb_pkt_print(job, &s, &r, "");
+    pkt_script_free(&s);
+    free(bytes);
     return VERB_PKT_CHILD + (int)r.outcome;
 }
 

@@ -21,6 +21,7 @@ READERS = {
     "test_capture_fuzz": ["10000000"],
     "test_core_tcp_fuzz": ["10000000"],
     "test_journal": [],
+    "test_pkt": [],
     "test_scenario": [],
 }
 

@@ -183,10 +183,10 @@ bool pkt_segment_read(const uint8_t *frame, const struct decoded *d, struct pkt_
     *out = (struct pkt_segment){
         .from = d->src_port,
         .to = d->dst_port,
-        .flags = d->tcp_flags,
+        .flags = tcp[13], /* all eight: the decoder leaves out ECE and CWR */
         .seq = d->tcp_seq,
         .len = (uint32_t)d->payload_len,
-        .has_ack = d->tcp_flags & SEG_ACK,
+        .has_ack = tcp[13] & SEG_ACK,
         .ack = d->tcp_ack,
         .has_window = PKT_WINDOW_EXACT,
         .window = d->tcp_window,
