@@ -119,10 +119,10 @@ static inline uint32_t kind_read(const struct fdt *f, struct token *t)
     uint32_t kind, at = t->next;
 
     do {
-        if (at > f->structure_size || f->structure_size - at < 4)
-            return 0;
-        kind = word(f->structure + at);
         at += 4;
+        if (at > f->structure_size)
+            return 0;
+        kind = word(f->structure + at - 4);
     } while (kind == NOP);
     t->at = at - 4;
     t->next = at;
@@ -168,7 +168,7 @@ static inline uint32_t props_pass(const struct fdt *f, uint32_t at)
 }
 
 /* The token at t->next, NOPs skipped: false at the end of the block or if it is malformed. */
-static bool token_read(const struct fdt *f, struct token *t)
+static inline bool token_read(const struct fdt *f, struct token *t)
 {
     uint32_t kind = kind_read(f, t);
 
@@ -308,24 +308,23 @@ int fdt_reservation(const struct fdt *f, uint32_t index, struct fdt_region *out)
 static bool next_from(const struct fdt *f, struct fdt_node *n, uint32_t at)
 {
     struct token t = {.next = at};
-    uint32_t depth = n->depth;
+    uint32_t depth = n->depth, kind, inner;
 
     for (;;) {
         t.next = props_pass(f, t.next);
-        if (!token_read(f, &t))
-            return false;
-        if (t.kind == BEGIN_NODE) {
-            if (depth == FDT_DEPTH_MAX)
+        kind = kind_read(f, &t);
+        if (kind == BEGIN_NODE) {
+            inner = string_end(f->structure, f->structure_size, t.next);
+            if (!inner || depth == FDT_DEPTH_MAX)
                 return false;
             n->at[depth] = t.at;
-            n->inner[depth] = t.next;
+            n->inner[depth] = inner;
             n->depth = depth + 1;
             return true;
         }
-        if (t.kind == END || (t.kind == END_NODE && depth == 0))
+        if (kind != END_NODE || depth == 0)
             return false;
-        if (t.kind == END_NODE)
-            depth--;
+        depth--;
     }
 }
 
