@@ -80,7 +80,7 @@ void tcp_pages_settle(struct tcp_conn *c)
     struct tcp_pages *p = &c->tcp->pages;
 
     if (c->ooo && !c->ooo->count) {
-        tcp_page_return(p, PAGE_RECEIVES, c->ooo_page);
+        tcp_page_return(p, PAGE_RECEIVES, tcp_page_of(p, c->ooo));
         c->ooo = 0;
     }
     if (tcp_unread(c) || c->ooo)
@@ -99,10 +99,11 @@ void tcp_end(struct tcp_conn *c)
         tcp_move(c, TCPS_CLOSED);
     tcp_hash_remove(c);
     timers_off(c);
-    c->ack_now = c->resend = c->probe = c->override = c->keepalive = false;
+    c->ack_now = c->resend = c->probe = c->override = c->keepalive = c->tail_probe = false;
     c->listener = 0;
     if (c->ooo)
         c->ooo->count = 0;
+    tcp_recovery_close(c);
     c->snd_len = 0;
     if (!c->owned) /* what it has not read is lost */
         c->rcv_read = c->rcv_nxt - (c->fin_received ? 1 : 0);
@@ -253,7 +254,7 @@ int tcp_listen(struct tcp_conn *c, unsigned backlog)
 {
     if (c->state != TCPS_CLOSED || !c->local_port || c->remote_port)
         return ERR_INVAL;
-    c->backlog = max_u32(1, min_u32(backlog, c->tcp->count / 2));
+    c->listen.backlog = max_u32(1, min_u32(backlog, c->tcp->count / 2));
     tcp_move(c, TCPS_LISTEN);
     return 0;
 }
@@ -308,7 +309,7 @@ int tcp_connected(struct tcp_conn *c)
 
 int tcp_accept(struct tcp_conn *c, struct tcp_conn **out)
 {
-    struct tcp_conn *child = c->ready.first;
+    struct tcp_conn *child = c->listen.ready.first;
 
     if (c->state != TCPS_LISTEN)
         return ERR_INVAL;
@@ -402,7 +403,7 @@ int tcp_writable(struct tcp_conn *c, uint8_t **at)
 void tcp_commit(struct tcp_conn *c, size_t len)
 {
     CHECK(len <= c->tcp->window - c->snd_len);
-    CHECK(tcp_snd_end(c) + len - c->snd.base <= c->snd.count << c->tcp->pages.shift);
+    CHECK(tcp_snd_end(c) + (uint32_t)len - c->snd.base <= c->snd.count << c->tcp->pages.shift);
     c->snd_len += (uint32_t)len;
     tcp_pages_settle(c);
     tcp_touch(c);
@@ -414,7 +415,7 @@ unsigned tcp_ready(struct tcp_conn *c)
     unsigned ready = 0;
 
     if (c->state == TCPS_LISTEN)
-        return c->ready.first ? READY_IN : 0;
+        return c->listen.ready.first ? READY_IN : 0;
     if (tcp_readable(c, &from) != ERR_AGAIN)
         ready |= READY_IN;
     if (may_write(c) != ERR_AGAIN)
@@ -450,7 +451,7 @@ static void close_listener(struct tcp_conn *c)
 {
     struct tcp_conn *child, *next;
 
-    while ((child = c->ready.first)) {
+    while ((child = c->listen.ready.first)) {
         tcp_send_reset(child);
         tcp_end(child);
     }

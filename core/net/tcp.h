@@ -7,7 +7,8 @@
  * indexed by sequence number, whose pages a connection has only while it holds data (tcp_pages.h):
  * sent data from snd_una on, received data up to rcv_nxt for the program, and after rcv_nxt the
  * out-of-order data, described by `ooo`. tcp_input() changes state, only tcp_output() builds
- * segments, from that state, tcp_poll() runs the timers.
+ * segments, from that state, tcp_poll() runs the timers. With a peer that does SACK, what is lost
+ * is found by tcp_recovery.c, else by duplicate ACKs.
  *
  *                 passive                              active
  *   CLOSED -> LISTEN -> SYN_RECEIVED -> ESTABLISHED <- SYN_SENT <- CLOSED
@@ -26,6 +27,7 @@
 #include "tcp_congestion.h"
 #include "tcp_reassembly.h"
 #include "tcp_pages.h"
+#include "tcp_scoreboard.h"
 
 struct tcp;
 
@@ -59,6 +61,7 @@ enum {
 #define TCP_RTO_INITIAL_NS     (1 * NS_PER_S)    /* RFC 6298 (2.1) */
 #define TCP_RTO_MIN_NS         (1 * NS_PER_S)    /* (2.4) */
 #define TCP_RTO_MAX_NS         (60 * NS_PER_S)   /* (2.5) */
+#define TCP_TAIL_DELAY_NS      (200 * NS_PER_MS) /* RFC 8985 section 7.2: an ACK may be delayed */
 #define TCP_RTO_AFTER_SYN_NS   (3 * NS_PER_S)    /* (5.7) */
 #define TCP_R2_NS              (180 * NS_PER_S)  /* give up after this time: MUST-23, SHLD-11 */
 #define TCP_DELACK_NS          (40 * NS_PER_MS)  /* MUST-40 allows 500 ms */
@@ -78,6 +81,14 @@ struct tcp_list {
     uint32_t count;
 };
 
+/* Of a LISTEN. */
+struct tcp_listener {
+    struct tcp_list ready; /* children that wait for accept */
+    unsigned backlog;
+    uint32_t half_open; /* children without the peer's ACK */
+    uint64_t cookie_ns; /* when a SYN cookie was sent last; 0: never */
+};
+
 struct tcp_conn {
     struct tcp *tcp;
     uint32_t number; /* in the table, and in traces */
@@ -88,12 +99,6 @@ struct tcp_conn {
     struct tcp_conn *listener; /* until it is accepted */
     int error;                 /* why it ended; returned to the program */
     int soft_error;            /* last ICMP hint: SHLD-25 */
-
-    /* Of a LISTEN. */
-    unsigned backlog;
-    uint32_t half_open;    /* children without the peer's ACK */
-    struct tcp_list ready; /* children that wait for accept */
-    uint64_t cookie_ns;    /* when a SYN cookie was sent last; 0: never */
 
     /* For tcp_table.c. */
     struct tcp_list *list;
@@ -121,8 +126,7 @@ struct tcp_conn {
     bool fin_seen;     /* at fin_seq, perhaps after a gap */
     uint32_t fin_seq;
     struct tcp_buffer rcv;
-    struct tcp_reassembly *ooo; /* all after rcv_nxt; in page `ooo_page`, or NULL */
-    uint32_t ooo_page;
+    struct tcp_reassembly *ooo; /* all after rcv_nxt; in a page, or NULL */
 
     /* Agreed upon by both SYNs. */
     bool sacks, scaled, stamps;
@@ -143,7 +147,7 @@ struct tcp_conn {
     bool keepalive;            /* a question whether the peer is there */
     bool override;             /* as much as the window allows, even a silly one */
     unsigned segments_unacked; /* full segments received since the last ACK sent */
-    unsigned quick_acks;       /* the next segments get an ACK each: the peer has lost some */
+    uint8_t quick_acks;        /* the next segments get an ACK each: the peer has lost some */
 
     /* RFC 6298. */
     uint64_t srtt_ns, rttvar_ns, rto_ns;
@@ -154,16 +158,30 @@ struct tcp_conn {
     uint64_t first_unacked_ns; /* since when nothing new was acknowledged: R2 */
     uint64_t progress_ns;      /* when data or an ACK of new data came last */
     unsigned probes;           /* sent in this closed-window period */
-    unsigned keepalives;       /* sent since the peer was heard */
+    uint8_t keepalives;        /* sent since the peer was heard */
 
     /* Keep-alive: RFC 9293 section 3.8.4. */
     uint64_t keepalive_ns; /* 0: off */
     uint64_t heard_ns;     /* when the peer's last acceptable segment came */
 
-    struct tcp_congestion cc;
+    union {
+        struct tcp_congestion cc;
+        struct tcp_listener listen; /* of a LISTEN, which sends nothing */
+    };
+
+    /* Loss recovery by SACK (tcp_recovery.c): RFC 8985. */
+    struct tcp_scoreboard *board; /* in a page, or NULL: nothing is known to be lost */
+    uint32_t tail_end;            /* what is acknowledged when the probe of the tail is */
+    bool tail_timer;              /* rto_at_ns is when to probe it */
+    bool tail_probe;              /* it is to be sent */
+    bool tail_out;                /* it is in flight */
+    bool tail_again;              /* it was not new data */
+    bool reordering;              /* the network changes the order of segments */
+    uint8_t reorder_more;         /* how often it was more than expected */
+    bool timed_out;               /* the timer expired, and nothing was acknowledged since */
 
     /* RFC 5961 section 7. */
-    unsigned challenges;   /* in this period */
+    uint8_t challenges;    /* in this period */
     uint64_t challenge_ns; /* its start */
 
     /* DEADLINE_NEVER: off. */

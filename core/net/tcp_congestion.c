@@ -8,11 +8,10 @@ void tcp_congestion_init(struct tcp_congestion *cc, uint32_t iss)
     *cc = (struct tcp_congestion){.ssthresh = UINT32_MAX, .recover = iss};
 }
 
+/* RFC 6928 section 2. */
 static uint32_t initial_window(uint32_t mss)
 {
-    unsigned segments = mss > 2190 ? 2 : mss > 1095 ? 3 : 4;
-
-    return segments * mss;
+    return min_u32(10 * mss, max_u32(2 * mss, 14600));
 }
 
 void tcp_congestion_open(struct tcp_congestion *cc, uint32_t mss, bool syn_lost)
@@ -27,11 +26,16 @@ void tcp_congestion_restart(struct tcp_congestion *cc, uint32_t mss)
 
 /* cwnd grows by what is acknowledged, however many ACKs say so: RFC 3465 sections 2.1 and 2.2; in
  * slow start after a timeout by one segment an ACK, since one may acknowledge what arrived before.
- */
-static void congestion_grow(struct tcp_congestion *cc, uint32_t mss, uint32_t acked, uint32_t una)
+ * It does not grow beyond what is used. */
+void tcp_congestion_grow(struct tcp_congestion *cc, uint32_t mss, uint32_t acked, uint32_t una,
+                         uint32_t flight)
 {
     uint32_t most = seq_lt(una, cc->recover) ? mss : 2 * mss;
 
+    if (seq_lt(cc->recover, una)) /* it follows, lest 2^31 bytes later it seem to be ahead */
+        cc->recover = una - 1;
+    if (cc->cwnd > 2 * max_u32(flight, initial_window(mss)))
+        return;
     if (cc->cwnd < cc->ssthresh) {
         cc->cwnd += min_u32(acked, most);
     } else {
@@ -63,10 +67,21 @@ bool tcp_congestion_ack(struct tcp_congestion *cc, uint32_t mss, uint32_t acked,
             cc->recover = una - 1; /* RFC 6582 section 4.1 */
         return false;
     }
-    congestion_grow(cc, mss, acked, una);
-    if (seq_lt(cc->recover, una)) /* it follows, lest 2^31 bytes later it seem to be ahead */
-        cc->recover = una - 1;
+    tcp_congestion_grow(cc, mss, acked, una, flight + acked);
     return false;
+}
+
+void tcp_congestion_reduce(struct tcp_congestion *cc, uint32_t mss, uint32_t flight,
+                           uint32_t snd_max)
+{
+    cc->ssthresh = max_u32(flight / 2, 2 * mss);
+    cc->recover = snd_max;
+}
+
+void tcp_congestion_repaired(struct tcp_congestion *cc)
+{
+    cc->cwnd = cc->ssthresh;
+    cc->bytes_acked = 0;
 }
 
 bool tcp_congestion_duplicate(struct tcp_congestion *cc, uint32_t mss, uint32_t una,

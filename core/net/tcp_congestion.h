@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { TCP_CWND_MAX = 2 * 65536 }; /* more than can ever be in flight */
+enum { TCP_CWND_MAX = 1 << 27 }; /* more than can ever be in flight */
 
 struct tcp_congestion {
     uint32_t cwnd, ssthresh;
@@ -33,6 +33,17 @@ void tcp_congestion_restart(struct tcp_congestion *cc, uint32_t mss);
  * again, it was lost, too. */
 bool tcp_congestion_ack(struct tcp_congestion *cc, uint32_t mss, uint32_t acked, uint32_t una,
                         uint32_t flight);
+
+/* What an ACK says grows the window, when `flight` bytes were in flight, `acked` of which are not
+ * any more: everything before `una` is not. */
+void tcp_congestion_grow(struct tcp_congestion *cc, uint32_t mss, uint32_t acked, uint32_t una,
+                         uint32_t flight);
+
+/* Of `flight` bytes some are lost, of those before `snd_max`: the window is to become ssthresh.
+ * That is when they are repaired, or at once. */
+void tcp_congestion_reduce(struct tcp_congestion *cc, uint32_t mss, uint32_t flight,
+                           uint32_t snd_max);
+void tcp_congestion_repaired(struct tcp_congestion *cc);
 
 /* A duplicate ACK of `una`. True: send the segment at `una` again. */
 bool tcp_congestion_duplicate(struct tcp_congestion *cc, uint32_t mss, uint32_t una,

@@ -199,7 +199,7 @@ static void send_again(struct tcp_conn *c, enum retransmit_reason reason)
 
 static void take_ack(struct tcp_conn *c, uint32_t ack)
 {
-    uint32_t acked = ack - c->snd_una, end = tcp_snd_end(c);
+    uint32_t end = tcp_snd_end(c);
     uint32_t data = (seq_lt(ack, end) ? ack : end) - c->snd_start;
     uint64_t now_ns = c->tcp->net->now_ns;
 
@@ -218,13 +218,26 @@ static void take_ack(struct tcp_conn *c, uint32_t ack)
     c->first_unacked_ns = now_ns;
     tcp_progress(c);
     c->soft_error = 0;
+    c->timed_out = false;
     c->resend = false; /* of what is acknowledged now */
-    if (tcp_congestion_ack(&c->cc, c->mss, acked, ack, tcp_flight(c)))
-        send_again(c, RETRANSMIT_PARTIAL);
     if (c->snd_una == c->snd_max)
         c->rto_at_ns = DEADLINE_NEVER; /* RFC 6298 (5.2) */
     else
-        c->rto_at_ns = now_ns + c->rto_ns; /* (5.3) */
+        tcp_timer_start(c); /* (5.3) */
+}
+
+/* What an ACK means for a peer that does not do SACK. */
+static void input_ack_reno(struct tcp_conn *c, const struct tcp_segment *g, uint32_t acked)
+{
+    if (acked) {
+        if (tcp_congestion_ack(&c->cc, c->mss, acked, c->snd_una, tcp_flight(c)))
+            send_again(c, RETRANSMIT_PARTIAL);
+    } else if (g->ack == c->snd_una && !g->had_data && !(g->flags & TCP_FIN) &&
+               g->wnd == c->snd_wnd && c->snd_una != c->snd_max &&
+               c->persist_at_ns == DEADLINE_NEVER) {
+        if (tcp_congestion_duplicate(&c->cc, c->mss, c->snd_una, c->snd_max))
+            send_again(c, RETRANSMIT_FAST);
+    }
 }
 
 /* A peer whose window is closed is alive if it says so: its data waits without a limit (MUST-37).
@@ -238,13 +251,14 @@ static void window_changed(struct tcp_conn *c)
     c->persist_at_ns = DEADLINE_NEVER;
     c->probes = 0;
     c->probe = false;
-    c->snd_nxt = c->snd_una;
+    tcp_go_back(c);
     c->rto_at_ns = DEADLINE_NEVER;
 }
 
 /* False: the segment ends here, with this verdict. */
 static bool tcp_input_ack(struct tcp_conn *c, const struct tcp_segment *g, struct verdict *v)
 {
+    uint32_t acked;
     bool update;
 
     if (!(g->flags & TCP_ACK)) {
@@ -265,14 +279,13 @@ static bool tcp_input_ack(struct tcp_conn *c, const struct tcp_segment *g, struc
     }
     update = seq_le(c->snd_una, g->ack) && (seq_lt(c->snd_wl1, g->first) ||
                                             (c->snd_wl1 == g->first && seq_le(c->snd_wl2, g->ack)));
-    if (seq_lt(c->snd_una, g->ack)) {
+    acked = seq_lt(c->snd_una, g->ack) ? g->ack - c->snd_una : 0;
+    if (acked)
         take_ack(c, g->ack);
-    } else if (g->ack == c->snd_una && !g->had_data && !(g->flags & TCP_FIN) &&
-               g->wnd == c->snd_wnd && c->snd_una != c->snd_max &&
-               c->persist_at_ns == DEADLINE_NEVER) {
-        if (tcp_congestion_duplicate(&c->cc, c->mss, c->snd_una, c->snd_max))
-            send_again(c, RETRANSMIT_FAST);
-    }
+    if (c->sacks)
+        tcp_recovery_input(c, g, acked);
+    else
+        input_ack_reno(c, g, acked);
     if (update) {
         take_window(c, g);
         window_changed(c);
@@ -330,7 +343,7 @@ static void store_new(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint
 static bool has_room_after_gap(struct tcp_conn *c, const struct tcp_segment *g)
 {
     struct tcp_pages *p = &c->tcp->pages;
-    uint32_t end = g->seq + g->len;
+    uint32_t end = g->seq + g->len, page;
 
     if (c->ooo && c->ooo->count == TCP_OOO_MAX)
         return false;
@@ -338,10 +351,10 @@ static bool has_room_after_gap(struct tcp_conn *c, const struct tcp_segment *g)
         return false;
     if (c->ooo)
         return true;
-    c->ooo_page = tcp_page_lend(p, PAGE_RECEIVES, NEED_GAP);
-    if (!c->ooo_page)
+    page = tcp_page_lend(p, PAGE_RECEIVES, NEED_GAP);
+    if (!page)
         return false;
-    c->ooo = (struct tcp_reassembly *)(void *)tcp_page_bytes(p, c->ooo_page);
+    c->ooo = (struct tcp_reassembly *)(void *)tcp_page_bytes(p, page);
     c->ooo->count = 0;
     c->ooo->clock = 0;
     return true;
@@ -694,7 +707,7 @@ static void take_path_mtu(struct tcp_conn *c, uint32_t mtu)
     if (mss >= c->mss || c->state == TCPS_SYN_SENT || c->state == TCPS_SYN_RECEIVED)
         return;
     c->mss = mss;
-    c->snd_nxt = c->snd_una;
+    tcp_go_back(c);
     c->rtt_start_ns = 0;
     c->resend = false;
     c->resend_reason = RETRANSMIT_MTU;

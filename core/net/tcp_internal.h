@@ -10,6 +10,8 @@
 #include "tcp_seq.h"
 #include "tcp_table.h"
 
+struct tcp_segment;
+
 /* Send the segments of one connection that are due. False: the device had no room for all. */
 bool tcp_output(struct tcp_conn *c);
 
@@ -52,6 +54,27 @@ static inline void tcp_progress(struct tcp_conn *c)
 
 /* Give back the pages in which it holds nothing. */
 void tcp_pages_settle(struct tcp_conn *c);
+
+/* An ACK came from a peer that does SACK; `acked`: bytes that it acknowledged, perhaps none. */
+void tcp_recovery_input(struct tcp_conn *c, const struct tcp_segment *g, uint32_t acked);
+
+/* Something that was overtaken may count as lost by now. */
+void tcp_recovery_poll(struct tcp_conn *c);
+
+/* The retransmission timer expired: all in flight counts as lost. False: that cannot be kept. */
+bool tcp_recovery_timeout(struct tcp_conn *c);
+
+/* The tail of what was sent may be lost: RFC 8985 section 7.3. */
+void tcp_recovery_probe(struct tcp_conn *c);
+
+/* Forget it. */
+void tcp_recovery_close(struct tcp_conn *c);
+
+/* All in flight is to be sent again, for another reason than a loss. */
+void tcp_go_back(struct tcp_conn *c);
+
+/* (Re)start the retransmission timer, or before it that of the tail: RFC 8985 section 7.2. */
+void tcp_timer_start(struct tcp_conn *c);
 
 /* A program may have it, and both ends know each other's numbers. */
 static inline bool tcp_is_synchronised(const struct tcp_conn *c)
@@ -108,8 +131,6 @@ static inline uint32_t tcp_stamp(const struct tcp_conn *c)
 
 /* An ACK that a peer may have provoked: limited per connection (RFC 5961 section 7). */
 void tcp_challenge(struct tcp_conn *c);
-
-struct tcp_segment;
 
 /* The segment in a packet, or the reason to drop it; DROP_COUNT: none. */
 enum drop_reason tcp_parse(const struct ipv4_packet *p, struct tcp_segment *g);

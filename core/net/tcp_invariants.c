@@ -26,8 +26,8 @@ static void closed_invariants(const struct tcp_conn *c)
     if (c->state == TCPS_LISTEN) {
         CHECK(c->owned);
         CHECK(c->local_port != 0);
-        CHECK(c->backlog >= 1);
-        CHECK(c->backlog == 1 || c->backlog <= c->tcp->count / 2);
+        CHECK(c->listen.backlog >= 1);
+        CHECK(c->listen.backlog == 1 || c->listen.backlog <= c->tcp->count / 2);
     } else if (!c->owned) { /* free */
         CHECK(c->local_port == 0);
         CHECK(c->remote_port == 0);
@@ -87,7 +87,16 @@ static void send_invariants(const struct tcp_conn *c)
     CHECK(c->mss <= NETDEV_MTU_MAX - 40);
     CHECK(c->cc.cwnd <= TCP_CWND_MAX);
     CHECK(c->cc.ssthresh >= 2 * c->mss);
-    CHECK(c->resend_reason <= RETRANSMIT_MTU);
+    CHECK(c->resend_reason <= RETRANSMIT_TAIL);
+    if (c->board) {
+        CHECK(c->sacks);
+        CHECK(c->board->count > 0);
+        CHECK(c->board->count <= TCP_PIECES_MAX);
+        CHECK(c->board->piece[0].start == c->snd_una);
+        CHECK(c->board->end == c->snd_max);
+        CHECK(c->snd_nxt == c->snd_max);
+        CHECK(!c->cc.recovering);
+    }
     if (c->cc.recovering) {
         CHECK(seq_lt(c->snd_una, c->cc.recover));
         CHECK(seq_le(c->cc.recover, c->snd_max));

@@ -20,7 +20,8 @@ static const uint16_t cookie_mss[COOKIE_MSS_MASK + 1] = {216,  536,  966,  1220,
 
 bool tcp_listener_has_room(const struct tcp_conn *listener)
 {
-    return listener->half_open < listener->backlog && listener->ready.count < listener->backlog;
+    return listener->listen.half_open < listener->listen.backlog &&
+           listener->listen.ready.count < listener->listen.backlog;
 }
 
 /* ---- cookies ---- */
@@ -49,7 +50,7 @@ static struct verdict cookie_send(struct tcp_conn *listener, const struct ipv4_p
     if (cookie_mss[row] > mss) /* too small for the table */
         return verdict_drop(DROP_TCP_BACKLOG);
     TRACE(t->net->platform, TRACE_TCP_COOKIE, listener->local_port, p->src, g->src_port);
-    listener->cookie_ns = t->net->now_ns;
+    listener->listen.cookie_ns = t->net->now_ns;
     tcp_send_cookie(t, p, g, cookie_hash(t, p, g, g->seq, t->net->now_ns / COOKIE_PERIOD_NS) | row);
     return VERDICT_ACCEPTED;
 }
@@ -59,8 +60,8 @@ static struct verdict cookie_send(struct tcp_conn *listener, const struct ipv4_p
  * no reset, since the first one comes again. */
 static bool cookies_out(const struct tcp_conn *listener)
 {
-    return listener->cookie_ns &&
-           listener->tcp->net->now_ns - listener->cookie_ns < 2 * COOKIE_PERIOD_NS;
+    return listener->listen.cookie_ns &&
+           listener->tcp->net->now_ns - listener->listen.cookie_ns < 2 * COOKIE_PERIOD_NS;
 }
 
 /* The MSS in the cookie that `g` acknowledges, or 0: it acknowledges none of ours. */
@@ -103,7 +104,7 @@ static struct verdict cookie_child(struct tcp_conn *listener, const struct ipv4_
     struct tcp_segment syn = *g;
     struct tcp_conn *c = 0;
 
-    if (listener->ready.count < listener->backlog)
+    if (listener->listen.ready.count < listener->listen.backlog)
         c = tcp_allocate(listener->tcp, TCP_RTO_INITIAL_NS);
     if (!c)
         return verdict_drop(DROP_TCP_BACKLOG);
@@ -140,9 +141,9 @@ struct verdict tcp_input_listen(struct tcp_conn *listener, const struct ipv4_pac
     }
     if (!(g->flags & TCP_SYN))
         return verdict_drop(DROP_TCP_FLAGS);
-    if (listener->ready.count >= listener->backlog) /* the peer will ask again */
+    if (listener->listen.ready.count >= listener->listen.backlog) /* the peer will ask again */
         return verdict_drop(DROP_TCP_BACKLOG);
-    c = listener->half_open < listener->backlog ? tcp_find_free(listener->tcp) : 0;
+    c = listener->listen.half_open < listener->listen.backlog ? tcp_find_free(listener->tcp) : 0;
     if (!c) {
         tcp_keep_room(listener->tcp); /* its ACK will need a block */
         return cookie_send(listener, p, g);

@@ -181,10 +181,14 @@ static void sent(struct tcp_conn *c, uint32_t seq, uint32_t count)
         c->rtt_start_ns = now_ns;
         c->rtt_seq = seq;
     }
+    if (c->board && seq == c->snd_max)
+        tcp_scoreboard_sent(c->board, seq + count, now_ns);
+    if (c->board && c->board->lost)
+        c->board->sent += count;
     if (seq_lt(c->snd_max, seq + count))
         c->snd_max = seq + count;
     if (c->rto_at_ns == DEADLINE_NEVER)
-        c->rto_at_ns = now_ns + c->rto_ns;
+        tcp_timer_start(c);
 }
 
 /* The sequence number of a segment without data: after all that was sent, as far as the peer's
@@ -237,6 +241,74 @@ static bool output_resend(struct tcp_conn *c)
     return true;
 }
 
+/* Send [seq, seq + count) again, of which the last number may be that of FIN. */
+static bool output_again(struct tcp_conn *c, uint32_t seq, uint32_t count)
+{
+    bool fin = seq_lt(tcp_snd_end(c), seq + count);
+
+    if (!conn_send(c, seq, count - fin, TCP_ACK | (fin ? TCP_FIN : 0)))
+        return false;
+    sent(c, seq, count);
+    return true;
+}
+
+/* What may be in flight beside what is: the congestion window less the pipe of RFC 6675. */
+static uint32_t board_room(const struct tcp_conn *c)
+{
+    uint32_t flight = tcp_scoreboard_bytes(c->board, PIECE_SENT);
+
+    return flight < c->cc.cwnd ? c->cc.cwnd - flight : 0;
+}
+
+/* Send again what is lost, a segment at a time, as far as both windows allow. *more: some is left.
+ */
+static bool output_lost(struct tcp_conn *c, bool *more)
+{
+    uint32_t start, end, edge = c->snd_una + c->snd_wnd, fin_at = tcp_snd_end(c);
+
+    while ((*more = tcp_scoreboard_next(c->board, &start, &end))) {
+        uint32_t data = (seq_lt(fin_at, end) ? fin_at : end) - start;
+        uint32_t len = data <= c->mss ? end - start : c->mss;
+
+        if (!seq_lt(start, edge) || board_room(c) < min_u32(len, c->mss))
+            return true;
+        len = min_u32(len, edge - start);
+        if (!output_again(c, start, len))
+            return false;
+        tcp_scoreboard_resent(c->board, start, len, c->tcp->net->now_ns);
+    }
+    return true;
+}
+
+/* Probe the tail: with new data, or the last segment again. */
+static bool output_tail(struct tcp_conn *c)
+{
+    uint32_t left = tcp_snd_end(c) - c->snd_max, flight = tcp_flight(c);
+    uint32_t room = c->snd_wnd > flight ? c->snd_wnd - flight : 0, len;
+
+    if (c->board || c->snd_nxt != c->snd_max || !flight) {
+        c->tail_probe = false;
+        return true;
+    }
+    c->tail_again = (int32_t)left <= 0 || !room;
+    if (c->tail_again) {
+        len = min_u32(flight, c->mss);
+        c->resend_reason = RETRANSMIT_TAIL;
+        if (!output_again(c, c->snd_max - len, len))
+            return false;
+    } else {
+        len = min_u32(min_u32(left, c->mss), room);
+        if (!conn_send(c, c->snd_nxt, len, TCP_ACK))
+            return false;
+        sent(c, c->snd_nxt, len);
+        c->snd_nxt += len;
+    }
+    c->tail_probe = false;
+    c->tail_out = true;
+    c->tail_end = c->snd_max;
+    return true;
+}
+
 /* What may be sent next from snd_nxt: data, then FIN. */
 struct sendable {
     uint32_t len;
@@ -254,8 +326,11 @@ static struct sendable sendable(const struct tcp_conn *c)
 
     if (c->fin_queued && seq_lt(end, c->snd_nxt))
         return out; /* FIN was sent */
-    window = min_u32(tcp_congestion_window(&c->cc, c->mss, !again), window);
+    if (!c->board)
+        window = min_u32(tcp_congestion_window(&c->cc, c->mss, !again), window);
     room = used < window ? window - used : 0;
+    if (c->board)
+        room = min_u32(room, board_room(c));
     left = end - c->snd_nxt;
     out.len = min_u32(left, room);
     if (out.len > c->mss)
@@ -276,6 +351,13 @@ static struct sendable sendable(const struct tcp_conn *c)
 
 static bool output_data(struct tcp_conn *c)
 {
+    uint32_t before = c->snd_max;
+    bool more = false;
+
+    if (c->board && !output_lost(c, &more))
+        return false;
+    if (more)
+        return true;
     if (c->snd_una == c->snd_max && c->snd_len && c->tcp->net->now_ns - c->sent_ns > c->rto_ns)
         tcp_congestion_restart(&c->cc, c->mss);
     /* Bounded: a send buffer holds no more than this many segments of one byte; the device has no
@@ -286,7 +368,7 @@ static bool output_data(struct tcp_conn *c)
         if (next.held_back && c->rto_at_ns == DEADLINE_NEVER && c->persist_at_ns == DEADLINE_NEVER)
             c->persist_at_ns = c->tcp->net->now_ns + (c->snd_wnd ? TCP_OVERRIDE_NS : c->rto_ns);
         if (!next.len && !next.fin)
-            return true;
+            break;
         if (!conn_send(c, c->snd_nxt, next.len, TCP_ACK | (next.fin ? TCP_FIN : 0)))
             return false;
         sent(c, c->snd_nxt, next.len + next.fin);
@@ -295,6 +377,8 @@ static bool output_data(struct tcp_conn *c)
         c->override = false;
         c->probes = 0;
     }
+    if (c->tail_timer && c->snd_max != before)
+        tcp_timer_start(c); /* the tail is another one now */
     return true;
 }
 
@@ -339,6 +423,8 @@ bool tcp_output(struct tcp_conn *c)
             room = output_resend(c);
         if (c->probe && room)
             output_probe(c);
+        if (c->tail_probe && room)
+            room = output_tail(c);
         if (room)
             room = output_data(c);
         break;

@@ -61,6 +61,12 @@ static inline uint8_t *tcp_page_bytes(const struct tcp_pages *p, uint32_t page)
     return p->memory + ((size_t)(page - 1) << p->shift);
 }
 
+/* The page that begins there. */
+static inline uint32_t tcp_page_of(const struct tcp_pages *p, const void *bytes)
+{
+    return 1 + (uint32_t)((size_t)((const uint8_t *)bytes - p->memory) >> p->shift);
+}
+
 /* Pages for [seq, end), as far as there are any; an empty buffer begins at `seq`. The number after
  * what it has room for, `end` or less. */
 uint32_t tcp_buffer_extend(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use,

@@ -17,7 +17,7 @@ static struct tcp_list *list_of(struct tcp_conn *c)
     if (c->state == TCPS_CLOSED || c->state == TCPS_LISTEN)
         return 0;
     if (c->listener)
-        return c->state == TCPS_SYN_RECEIVED ? &c->tcp->half_open : &c->listener->ready;
+        return c->state == TCPS_SYN_RECEIVED ? &c->tcp->half_open : &c->listener->listen.ready;
     if (c->owned)
         return c->passive ? &c->tcp->served : 0;
     return c->state == TCPS_TIME_WAIT ? &c->tcp->time_wait : &c->tcp->orphans;
@@ -49,9 +49,9 @@ void tcp_list_update(struct tcp_conn *c)
     if (c->list)
         list_remove(c->list, c);
     if (c->list == half_open)
-        c->listener->half_open--;
+        c->listener->listen.half_open--;
     if (to == half_open)
-        c->listener->half_open++;
+        c->listener->listen.half_open++;
     if (to)
         list_append(to, c);
     c->list = to;
@@ -185,6 +185,8 @@ uint64_t tcp_next_deadline(const struct tcp_conn *c)
     uint64_t at_ns = min_u64(c->rto_at_ns, c->persist_at_ns);
 
     at_ns = min_u64(at_ns, min_u64(c->delack_at_ns, c->linger_at_ns));
+    if (c->board)
+        at_ns = min_u64(at_ns, c->board->reorder_at_ns);
     return min_u64(at_ns, c->keepalive_at_ns);
 }
 

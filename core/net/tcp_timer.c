@@ -34,19 +34,35 @@ void tcp_rtt_sample(struct tcp_conn *c, uint64_t r)
 
 /* ---- what expires ---- */
 
+void tcp_timer_start(struct tcp_conn *c)
+{
+    uint64_t wait_ns = 2 * c->srtt_ns;
+
+    if (tcp_flight(c) <= c->mss) /* its ACK may be delayed */
+        wait_ns += TCP_TAIL_DELAY_NS;
+    c->tail_timer = c->sacks && !c->board && !c->tail_out && c->srtt_ns && wait_ns < c->rto_ns &&
+                    !c->timed_out && c->state >= TCPS_ESTABLISHED;
+    c->rto_at_ns = c->tcp->net->now_ns + (c->tail_timer ? wait_ns : c->rto_ns);
+}
+
 /* RFC 6298 section 5, (5.4) to (5.7), with RFC 5681 section 3.1 for the windows. What a peer that
  * has closed its window does not acknowledge is not lost: it is probed (RFC 9293 section 3.8.6). */
 static void rto_expired(struct tcp_conn *c)
 {
     struct tcp *t = c->tcp;
-    bool again = c->snd_nxt == c->snd_una && seq_lt(c->snd_una, c->snd_max);
+    bool again = c->timed_out;
 
+    if (c->tail_timer && c->snd_wnd) {
+        tcp_recovery_probe(c);
+        return;
+    }
+    c->tail_timer = false;
     if (t->net->now_ns - c->first_unacked_ns >= TCP_R2_NS) {
         tcp_abort(c, c->soft_error ? c->soft_error : ERR_TIMEDOUT);
         return;
     }
     if (c->snd_wnd == 0 && c->state != TCPS_SYN_SENT && c->state != TCPS_SYN_RECEIVED) {
-        c->snd_nxt = c->snd_una;
+        tcp_go_back(c);
         c->rtt_start_ns = 0;
         c->rto_at_ns = DEADLINE_NEVER;
         c->persist_at_ns = t->net->now_ns;
@@ -55,8 +71,10 @@ static void rto_expired(struct tcp_conn *c)
     if (c->state == TCPS_SYN_SENT || c->state == TCPS_SYN_RECEIVED)
         c->syn_retried = again = true;
     tcp_congestion_timeout(&c->cc, c->mss, tcp_flight(c), !again, c->snd_max);
+    c->timed_out = true;
     c->rtt_start_ns = 0; /* Karn */
-    c->snd_nxt = c->snd_una;
+    if (!tcp_recovery_timeout(c))
+        c->snd_nxt = c->snd_una;
     c->resend_reason = RETRANSMIT_RTO;
     c->rto_ns = min_u64(c->rto_ns * 2, TCP_RTO_MAX_NS);
     c->rto_at_ns = t->net->now_ns + c->rto_ns;
@@ -123,6 +141,8 @@ static void conn_poll(struct tcp_conn *c, uint64_t now_ns)
     }
     if (now_ns >= c->rto_at_ns)
         rto_expired(c);
+    if (c->board && now_ns >= c->board->reorder_at_ns)
+        tcp_recovery_poll(c);
     if (now_ns >= c->persist_at_ns)
         persist_expired(c);
     if (now_ns >= c->delack_at_ns) {

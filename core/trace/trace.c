@@ -23,7 +23,7 @@ static const char *const tcp_words[] = {
 static const char *const dhcp_words[] = {"INIT",     "SELECTING", "REQUESTING", "BOUND",
                                          "RENEWING", "REBINDING", "REBOOTING"};
 static const char *const link_words[] = {"down", "up"};
-static const char *const retransmit_words[] = {"rto", "fast", "partial", "mtu"};
+static const char *const retransmit_words[] = {"rto", "fast", "partial", "mtu", "sack", "tail"};
 static const char *const lost_words[] = {"nak", "expired", "changed"};
 static const char *const interface_words[] = {"modern", "legacy"};
 

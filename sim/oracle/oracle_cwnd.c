@@ -8,7 +8,8 @@
  *
  * An ACK counts when it arrives, which is before the machine has read it; a loss counts when the
  * machine sends something again, which is after it has noticed. So the window grows before that of
- * the machine does, and shrinks after it.
+ * the machine does, and shrinks after it. With a peer that does SACK it is kept until the first
+ * loss: what is in flight then depends on what the machine takes for lost.
  */
 #include "../../core/base/minmax.h"
 #include "oracle_internal.h"
@@ -78,6 +79,7 @@ static void goes_back(struct oracles *o, struct flow *f, uint64_t end)
     uint64_t half = max_u64(flight_then(o, f) / 2, 2 * segment);
     bool known = end <= f->una; /* to the peer; the machine has not read that yet */
 
+    w->blind |= flow_sacks(f);
     if (w->closed) /* a probe, or what was not taken: RFC 9293 section 3.8.6.1 */
         return;
     if (o->too_big_ns && o->too_big_ns + o->slack_ns >= w->sent_ns) /* RFC 1191 section 6.5 */
@@ -188,6 +190,7 @@ void cwnd_rx(struct oracles *o, struct flow *f, const struct decoded *d, uint64_
     struct flow_window *w = &f->window;
     uint64_t now = o->sim->now_ns;
 
+    w->blind |= d->tcp_sack_count > 0;
     w->offered = max_u64(w->offered, decode_window(d, f->peer_options.scale, f->own_options.scale));
     if (!d->tcp_window) {
         w->closed = true;

@@ -120,6 +120,12 @@ struct flow {
     uint64_t challenges_full_ns;
 };
 
+/* Have both ends agreed upon SACK? */
+static inline bool flow_sacks(const struct flow *f)
+{
+    return f->own_options.sack_permitted && f->peer_options.sack_permitted;
+}
+
 /* A segment that arrived at the machine, to find the cause of a reset. */
 struct arrived {
     bool used;

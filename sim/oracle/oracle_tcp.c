@@ -245,12 +245,10 @@ static bool has_arrived(const struct flow *f, uint64_t start, uint64_t end)
 /* Blocks that acknowledge selectively, or report what came twice: RFC 2018, RFC 2883. */
 static void check_sack(struct oracles *o, const struct flow *f, const struct decoded *d)
 {
-    bool permitted = f->own_options.sack_permitted && f->peer_options.sack_permitted;
-
     if (!f->peer_syn || !d->tcp_sack_count)
         return;
     oracle_look(o, TCP_SACK);
-    if (!permitted)
+    if (!flow_sacks(f))
         oracle_fail(o, TCP_SACK, SIM_SITE, "port %u sends SACK blocks, which were not agreed upon",
                     f->local_port);
     for (unsigned i = 0; i < d->tcp_sack_count; i++) {

@@ -6,8 +6,9 @@
  * Positions count a connection's sequence space from its SYN, which is 0. The oldest unacknowledged
  * position is checked: its timer is the connection's. Between two of its transmissions without a
  * reply from the peer is at least a second, and the shortest round trip that the connection can
- * have measured (SRTT is no less); then twice the time before, up to a minute. The upper bound is
- * three seconds, more with long round trips, or twice the longest wait so far. RFC 1122
+ * have measured (SRTT is no less); then twice the time before, up to a minute. With a peer that
+ * does SACK it may be sent again once after two round trips (RFC 8985 section 7). The upper bound
+ * is three seconds, more with long round trips, or twice the longest wait so far. RFC 1122
  * section 4.2.3.5 allows to abort a connection without a segment after 100 seconds (R2), so it is
  * not checked after that.
  */
@@ -33,13 +34,15 @@ static bool sent_again(struct oracles *o, struct flow *f, uint64_t gap_ns)
 {
     struct flow_timer *t = &f->timer;
     uint64_t least = max_u64(RTO_LEAST_NS, 2 * t->gap_ns);
+    bool probe =
+        flow_sacks(f) && !t->again && t->measured && gap_ns + o->slack_ns >= 2 * t->least_ns;
 
     t->longest_ns = max_u64(t->longest_ns, gap_ns);
     t->again = true;
     /* A reply explains it, perhaps one to what is before it, or a smaller MTU of the path; ARP
      * resolution may have delayed it. */
     if (t->heard || t->duplicates >= DUPLICATES || o->asked_ns >= t->oldest_ns ||
-        o->too_big_ns >= t->oldest_ns || o->sim->now_ns - t->advanced_ns <= o->slack_ns) {
+        o->too_big_ns >= t->oldest_ns || o->sim->now_ns - t->advanced_ns <= o->slack_ns || probe) {
         t->gap_ns = 0;
         return false;
     }
@@ -114,7 +117,7 @@ void timer_rx(struct oracles *o, struct flow *f, const struct decoded *d, bool a
     uint64_t now = o->sim->now_ns;
 
     t->heard_ns = now;
-    if (advanced || d->payload_len || (d->tcp_flags & (SEG_SYN | SEG_FIN)) ||
+    if (advanced || d->payload_len || d->tcp_sack_count || (d->tcp_flags & (SEG_SYN | SEG_FIN)) ||
         d->tcp_window != t->window)
         t->heard = true;
     else

@@ -42,6 +42,7 @@ static struct sender established(void)
 
     tcp_congestion_init(&s.cc, (uint32_t)ISS);
     tcp_congestion_open(&s.cc, MSS, false);
+    s.cc.cwnd = 4 * MSS; /* short examples */
     return s;
 }
 
@@ -81,17 +82,18 @@ static void play(struct sender *s, const struct line *lines, size_t count)
 
 #define PLAY(s, lines) play((s), (lines), ARRAY_COUNT(lines))
 
-/* ---- RFC 5681 section 3.1, RFC 3465 ---- */
+/* ---- RFC 6928 section 2, RFC 5681 section 3.1, RFC 3465 ---- */
 
-static void the_first_window_is_two_to_four_segments_and_one_after_a_lost_syn(void **state)
+static void the_first_window_is_ten_segments_and_one_after_a_lost_syn(void **state)
 {
     static const struct {
         uint32_t mss;
         bool syn_lost;
         uint32_t cwnd;
     } rows[] = {
-        {1460, false, 4380}, {2191, false, 4382}, {2190, false, 6570}, {1096, false, 3288},
-        {1095, false, 4380}, {536, false, 2144},  {1460, true, 1460},  {536, true, 536},
+        {1460, false, 14600}, {1448, false, 14480}, {536, false, 5360},
+        {1461, false, 14600}, {7300, false, 14600}, {7301, false, 14602},
+        {9000, false, 18000}, {1460, true, 1460},   {536, true, 536},
     };
 
     (void)state;
@@ -169,11 +171,15 @@ static void the_window_has_a_bound(void **state)
     struct sender s = established();
 
     (void)state;
-    for (unsigned i = 0; i < 100; i++)
-        happen(&s, ACK, 2000);
-    assert_int_equal(s.cc.cwnd, TCP_CWND_MAX);
+    for (unsigned i = 0; i < 100; i++) { /* of what is used, no more than twice as much */
+        happen(&s, SEND, 12000);
+        happen(&s, ACK, 12000);
+    }
+    assert_int_equal(s.cc.cwnd, 2 * 12000 + 2000);
     happen(&s, SEND, TCP_CWND_MAX);
-    for (unsigned i = 0; i < 200; i++)
+    happen(&s, ACK, 2000);
+    assert_int_equal(s.cc.cwnd, 2 * 12000 + 4000);
+    for (unsigned i = 0; i <= TCP_CWND_MAX / MSS; i++)
         happen(&s, DUPLICATE, 0);
     assert_true(s.cc.recovering);
     assert_int_equal(s.cc.cwnd, TCP_CWND_MAX);
@@ -379,7 +385,7 @@ static void a_loss_is_found_after_any_number_of_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_first_window_is_two_to_four_segments_and_one_after_a_lost_syn),
+        cmocka_unit_test(the_first_window_is_ten_segments_and_one_after_a_lost_syn),
         cmocka_unit_test(slow_start_counts_bytes_up_to_two_segments_an_ack),
         cmocka_unit_test(a_timeout_is_one_segment_and_half_of_what_was_in_flight),
         cmocka_unit_test(congestion_avoidance_is_one_segment_a_window),

@@ -513,8 +513,8 @@ static void the_oldest_is_given_up_first_and_what_a_program_has_never(void **sta
     third = orphan(t, 105);
     tcp_move(half_open(t, listener, 50003), TCPS_ESTABLISHED); /* waits for accept */
     assert_int_equal(t->half_open.count, 2);
-    assert_int_equal(listener->half_open, 2);
-    assert_int_equal(listener->ready.count, 1);
+    assert_int_equal(listener->listen.half_open, 2);
+    assert_int_equal(listener->listen.ready.count, 1);
     assert_int_equal(t->orphans.count, 3);
     assert_int_equal(t->time_wait.count, 2);
 
@@ -524,10 +524,10 @@ static void the_oldest_is_given_up_first_and_what_a_program_has_never(void **sta
     tcp_list_renew(first);
     assert_ptr_equal(t->orphans.last, first);
     expect_given_up(x, t, half_1, true); /* since 1 ms; the orphans since 2 and more */
-    assert_int_equal(listener->half_open, 1);
+    assert_int_equal(listener->listen.half_open, 1);
     expect_given_up(x, t, second, true);
     expect_given_up(x, t, half_2, true);
-    assert_int_equal(listener->half_open, 0);
+    assert_int_equal(listener->listen.half_open, 0);
     assert_null(t->half_open.first);
     assert_null(t->half_open.last);
     expect_given_up(x, t, third, true);
@@ -535,7 +535,7 @@ static void the_oldest_is_given_up_first_and_what_a_program_has_never(void **sta
     assert_int_equal(t->orphans.count, 0);
     assert_null(tcp_allocate(t, 0));
     assert_int_equal(tcp_open(t, &none), ERR_NFILE);
-    assert_int_equal(listener->ready.count, 1);
+    assert_int_equal(listener->listen.ready.count, 1);
     table_free(b);
 }
 

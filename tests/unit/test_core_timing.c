@@ -119,14 +119,14 @@ static void the_timer_is_a_second_at_least_and_three_after_a_lost_syn(void **sta
     over(x, c);
 }
 
-/* RFC 5681 section 3.1: four segments, three above 1095 bytes; one after a lost SYN. */
+/* RFC 6928 section 2: ten segments; one after a lost SYN. */
 static void the_first_flight_depends_on_the_segment_size(void **state)
 {
     static const struct {
         uint16_t mss;
         uint64_t rtt_ms;
         unsigned segments;
-    } row[] = {{536, 10, 4}, {1095, 10, 4}, {1096, 10, 3}, {1460, 10, 3}, {1460, 1010, 1}};
+    } row[] = {{536, 10, 10}, {1460, 10, 10}, {1460, 1010, 1}};
     struct stack_test *x = *state;
 
     for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
@@ -147,30 +147,30 @@ static void each_ack_adds_a_segment_until_the_threshold(void **state)
 
     write_bytes(c, bytes, 60000);
     run(x);
-    assert_int_equal(segments(x), 4);
+    assert_int_equal(segments(x), 10);
     for (unsigned i = 0; i < 6; i++) { /* one leaves, one more may be there: two */
         acked += 1000;
         seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
         run(x);
         assert_int_equal(segments(x), 2);
     }
-    assert_int_equal(c->cc.cwnd, 10000);
+    assert_int_equal(c->cc.cwnd, 16000);
     stack_begin(&x->s, c->rto_at_ns); /* RFC 5681 (4): half of what is in flight */
     run(x);
     assert_int_equal(segments(x), 1);
-    assert_int_equal(c->cc.ssthresh, 5000);
+    assert_int_equal(c->cc.ssthresh, 8000);
     assert_int_equal(c->cc.cwnd, 1000);
-    for (unsigned i = 2; i <= 5; i++) {
+    for (unsigned i = 2; i <= 8; i++) {
         acked += 1000;
         seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
         assert_int_equal(c->cc.cwnd, i * 1000);
     }
-    for (unsigned i = 0; i < 5; i++) { /* from there by one segment for each window of bytes */
-        assert_int_equal(c->cc.cwnd, 5000);
+    for (unsigned i = 0; i < 8; i++) { /* from there by one segment for each window of bytes */
+        assert_int_equal(c->cc.cwnd, 8000);
         acked += 1000;
         seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
     }
-    assert_int_equal(c->cc.cwnd, 6000);
+    assert_int_equal(c->cc.cwnd, 9000);
     over(x, c);
 }
 
@@ -206,24 +206,24 @@ static void the_window_of_a_fast_recovery(void **state)
         seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
     run(x);
     assert_int_equal(segments(x), 2); /* limited transmit: RFC 3042 */
-    assert_int_equal(c->cc.cwnd, 10000);
+    assert_int_equal(c->cc.cwnd, 16000);
     assert_false(c->cc.recovering);
     seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
     assert_true(c->cc.recovering);
-    assert_int_equal(c->cc.ssthresh, 5000);
-    assert_int_equal(c->cc.cwnd, 8000);
+    assert_int_equal(c->cc.ssthresh, 8000);
+    assert_int_equal(c->cc.cwnd, 11000);
     seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
-    assert_int_equal(c->cc.cwnd, 9000);
+    assert_int_equal(c->cc.cwnd, 12000);
     run(x);
     assert_int_equal(segments(x), 1); /* the lost one; the window is still full */
     acked += 3000;
     seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0); /* partial: what was acknowledged less, one more */
-    assert_int_equal(c->cc.cwnd, 7000);
+    assert_int_equal(c->cc.cwnd, 10000);
     assert_true(c->cc.recovering);
     run(x);
     seg_in(x, TCP_ACK, 1, c->cc.recover - c->iss, 65535, 0, 0); /* all of it */
     assert_false(c->cc.recovering);
-    assert_in_range(c->cc.cwnd, 2000, 5000);
+    assert_in_range(c->cc.cwnd, 2000, 8000);
     over(x, c);
 }
 
@@ -240,7 +240,7 @@ static void a_window_that_nobody_can_use_does_not_grow(void **state)
         acked += 1460;
         seg_in(x, TCP_ACK, 1, acked, 65535, 0, 0);
     }
-    assert_int_equal(c->cc.cwnd, 2 * 65536);
+    assert_int_equal(c->cc.cwnd, 2 * 14600 + 1460); /* a segment more than twice the first one */
     over(x, c);
 }
 
@@ -260,9 +260,9 @@ static void after_a_pause_the_window_is_the_first_one(void **state)
         seg_in(x, TCP_ACK, 1, 1461, 65535, 0, 0);
         run_at_ms(x, 10 + pause_ms);
         before = x->sent_count;
-        write_bytes(c, bytes, 10 * 1460);
+        write_bytes(c, bytes, 20 * 1460);
         run(x);
-        assert_int_equal(x->sent_count - before, pause_ms > 1000 ? 3 : 10);
+        assert_int_equal(x->sent_count - before, pause_ms > 1000 ? 10 : 20);
         tcp_reset(c);
         x->read = x->sent_count;
     }
