@@ -55,7 +55,7 @@ static void calls_numbers(struct calls *c)
     CALL(c, "call", "0", 0, 0, 0, 0, 0);
     CALL(c, "call", "4", SYS_CLOCK + 1, 0, 0, 0, 0);
     CALL(c, "call", "15", SYS_READ - 1, 0, 0, 0, 0);
-    CALL(c, "call", "130", SYS_KEEPALIVE + 1, 0, 0, 0, 0);
+    CALL(c, "call", "131", SYS_LEASE + 1, 0, 0, 0, 0);
     CALL(c, "call", "largest", UINT64_MAX, 0, 0, 0, 0);
     CALL(c, "sleep", "0", SYS_SLEEP, 0, 0, 0, 0);
 }
@@ -100,6 +100,9 @@ static void calls_pointers(struct calls *c)
     CALL(c, "netinfo", "null", SYS_NETINFO, 0, 0, 0, 0);
     CALL(c, "netinfo", "last-bytes", SYS_NETINFO, CALLS_LAST, 0, 0, 0);
     CALL(c, "netinfo", "constant", SYS_NETINFO, calls_at(&constant), 0, 0, 0);
+    CALL(c, "lease", "none", SYS_LEASE, 0, 0, 0, 0);
+    CALL(c, "lease", "largest", SYS_LEASE, UINT64_MAX, 0, 0, 0);
+    CALL(c, "lease", "next", SYS_LEASE, LEASE_PROBE + 1, 0, 0, 0);
     CALL(c, "poll", "nowhere", SYS_POLL, CALLS_NOWHERE, 1, 0, 0);
     CALL(c, "poll", "17", SYS_POLL, calls_at(entries), POLL_ENTRIES_MAX + 1, 0, 0);
     CALL(c, "poll", "largest", SYS_POLL, calls_at(entries), UINT64_MAX, 0, 0);

@@ -103,6 +103,11 @@ static inline int sys_netinfo(struct netinfo *out)
     return (int)drywire_syscall(SYS_NETINFO, (uintptr_t)out, 0, 0, 0, 0);
 }
 
+static inline int sys_lease(enum lease_action action)
+{
+    return (int)drywire_syscall(SYS_LEASE, (uint64_t)action, 0, 0, 0, 0);
+}
+
 /* ---- words and numbers (parse.c) ---- */
 
 /* An ASCII letter in lower case; any other byte unchanged. */

@@ -18,6 +18,7 @@ extern const unsigned programs_count;
  * command line is wrong, after `usage ` and the usage line on FD_REPORT. */
 int calls_main(int argc, char **argv);
 int echod_main(int argc, char **argv);
+int lease_main(int argc, char **argv);
 int netinfo_main(int argc, char **argv);
 int ping_main(int argc, char **argv);
 int talk_main(int argc, char **argv);

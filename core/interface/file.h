@@ -64,6 +64,7 @@ struct network_ops {
     void *ctx;
     int (*socket)(void *ctx, enum socket_type type, struct file *out);
     void (*info)(void *ctx, struct netinfo *out);
+    int (*lease)(void *ctx, enum lease_action action); /* 0, ERR_INVAL: no such action */
 };
 
 #endif

@@ -32,7 +32,8 @@ enum syscall_nr {
     SYS_RECVFROM = 126, /* (fd, buffer, length, struct socket_address * or 0): bytes; rest is cut */
     SYS_SHUTDOWN = 127, /* (fd): no more writing; the peer sees the end of the stream */
     SYS_NETINFO = 128,  /* (struct netinfo *) */
-    SYS_KEEPALIVE = 129 /* (fd, nanoseconds): ask a peer that was silent for so long; 0: never */
+    SYS_KEEPALIVE = 129, /* (fd, nanoseconds): ask a peer that was silent for so long; 0: never */
+    SYS_LEASE = 130,     /* (enum lease_action): 0 */
 };
 
 enum socket_type {
@@ -66,6 +67,13 @@ struct poll_entry {
 };
 
 enum address_source { ADDRESS_NONE = 0, ADDRESS_DHCP = 1 };
+
+/* What the machine does about its address. */
+enum lease_action {
+    LEASE_TAKE = 1,    /* ask for one if it was given up; so it is at power-on */
+    LEASE_RELEASE = 2, /* give it up: its connections end, and none is asked for */
+    LEASE_PROBE = 3,   /* from now on, ask whether another host has an address before it is used */
+};
 
 /* Names as text, empty: unknown. */
 enum { NETINFO_NAME = 254 };

@@ -229,6 +229,13 @@ static int64_t sys_netinfo(struct task *t, const struct call *c)
     return user_copy_out(&b, 0, &info, sizeof(info));
 }
 
+static int64_t sys_lease(struct task *t, const struct call *c)
+{
+    const struct network_ops *n = &t->kernel->network;
+
+    return c->args[0] > LEASE_PROBE ? ERR_INVAL : n->lease(n->ctx, (enum lease_action)c->args[0]);
+}
+
 /* ---- the dispatcher ---- */
 
 void syscall_enter(struct task *t, struct call *c)
@@ -283,6 +290,8 @@ int64_t syscall_dispatch(struct task *t, struct call *c)
         return sys_netinfo(t, c);
     case SYS_KEEPALIVE:
         return sys_keepalive(t, c);
+    case SYS_LEASE:
+        return sys_lease(t, c);
     default:
         return ERR_NOSYS;
     }

@@ -14,6 +14,14 @@ enum { ARP_TRIES_MAX = 3 };
 #define ARP_STALE_NS           (600 * NS_PER_S) /* an unused entry is dropped */
 #define ARP_DEFEND_INTERVAL_NS (10 * NS_PER_S)  /* RFC 5227 section 2.4(c) */
 
+/* RFC 5227 section 1.1. */
+enum { ARP_PROBE_NUM = 3 };
+#define ARP_PROBE_WAIT_NS        NS_PER_S
+#define ARP_PROBE_MIN_NS         NS_PER_S
+#define ARP_PROBE_MAX_NS         (2 * NS_PER_S)
+#define ARP_ANNOUNCE_WAIT_NS     (2 * NS_PER_S)
+#define ARP_ANNOUNCE_INTERVAL_NS (2 * NS_PER_S)
+
 static const uint8_t arp_broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 static const uint8_t arp_unknown[6];
 
@@ -22,6 +30,7 @@ void arp_init(struct arp *a, struct eth *eth)
     mem_fill(a, 0, sizeof(*a));
     a->net = eth->net;
     a->eth = eth;
+    a->announce_ns = DEADLINE_NEVER;
 }
 
 static struct arp_entry *arp_find(struct arp *a, uint32_t addr)
@@ -99,6 +108,7 @@ void arp_flush(struct arp *a)
         if (a->entry[i].state != ARP_FREE)
             entry_free(a, &a->entry[i]);
     a->count = 0;
+    a->announce_ns = DEADLINE_NEVER;
 }
 
 static void arp_send(struct arp *a, uint16_t op, const uint8_t dst[6], const uint8_t tha[6],
@@ -196,7 +206,56 @@ static void arp_conflict(struct arp *a, const uint8_t mac[6])
 void arp_announce(struct arp *a)
 {
     arp_send(a, ARP_REQUEST, arp_broadcast, arp_unknown, a->net->addr);
+    a->announce_ns = DEADLINE_NEVER;
+    if (a->probe.state == ARP_PROBE_CLEAR)
+        a->announce_ns = a->net->now_ns + ARP_ANNOUNCE_INTERVAL_NS;
+    a->probe.state = ARP_PROBE_NONE;
 }
+
+/* ---- probes ---- */
+
+void arp_probe(struct arp *a, uint32_t addr)
+{
+    a->probe = (struct arp_probe){
+        .state = ARP_PROBE_RUNNING,
+        .addr = addr,
+        .at_ns = a->net->now_ns + rng_below(&a->net->rng, ARP_PROBE_WAIT_NS + 1),
+    };
+}
+
+/* The sender has the address, whatever the packet is for; or it probes for it as well. */
+static bool is_conflict(const struct arp_probe *p, const struct arp_packet *arp)
+{
+    uint32_t spa = be32_get(arp->spa);
+
+    return p->state == ARP_PROBE_RUNNING &&
+           (spa == p->addr ||
+            (spa == 0 && be16_get(arp->op) == ARP_REQUEST && be32_get(arp->tpa) == p->addr));
+}
+
+/* Without an address, so the sender's is 0, which no host learns. */
+static void probe_poll(struct arp *a)
+{
+    struct arp_probe *p = &a->probe;
+
+    CHECK(a->net->addr == 0);
+    if (a->net->now_ns < p->at_ns)
+        return;
+    if (p->sent == ARP_PROBE_NUM) {
+        p->state = ARP_PROBE_CLEAR;
+        return;
+    }
+    arp_send(a, ARP_REQUEST, arp_broadcast, arp_unknown, p->addr);
+    p->sent++;
+    p->at_ns = a->net->now_ns;
+    if (p->sent == ARP_PROBE_NUM)
+        p->at_ns += ARP_ANNOUNCE_WAIT_NS;
+    else
+        p->at_ns +=
+            ARP_PROBE_MIN_NS + rng_below(&a->net->rng, ARP_PROBE_MAX_NS - ARP_PROBE_MIN_NS + 1);
+}
+
+/* ---- input ---- */
 
 /* The reason to drop it, or DROP_COUNT. */
 static enum drop_reason arp_check(const struct arp *a, const struct arp_packet *arp, size_t len)
@@ -253,6 +312,11 @@ struct verdict arp_input(struct arp *a, const uint8_t *packet, size_t len)
     request = be16_get(arp->op) == ARP_REQUEST;
     for_us = a->net->addr != 0 && be32_get(arp->tpa) == a->net->addr;
 
+    if (is_conflict(&a->probe, arp)) {
+        a->probe.state = ARP_PROBE_CONFLICT;
+        TRACE(a->net->platform, TRACE_ARP_CONFLICT, a->probe.addr, trace_mac(arp->sha));
+        return verdict_drop(DROP_ARP_CONFLICT);
+    }
     if (a->net->addr && spa == a->net->addr) {
         arp_conflict(a, arp->sha);
         return verdict_drop(DROP_ARP_CONFLICT);
@@ -322,12 +386,18 @@ void arp_poll(struct arp *a)
     for (unsigned i = 0; i < a->count; i++)
         if (a->entry[i].state != ARP_FREE)
             entry_poll(a, &a->entry[i]);
+    if (a->probe.state == ARP_PROBE_RUNNING)
+        probe_poll(a);
+    if (a->net->now_ns >= a->announce_ns)
+        arp_announce(a);
 }
 
 uint64_t arp_deadline(const struct arp *a)
 {
-    uint64_t at = DEADLINE_NEVER;
+    uint64_t at = a->announce_ns;
 
+    if (a->probe.state == ARP_PROBE_RUNNING)
+        at = min_u64(at, a->probe.at_ns);
     for (unsigned i = 0; i < a->count; i++)
         if (a->entry[i].state != ARP_FREE)
             at = min_u64(at, entry_deadline(&a->entry[i]));

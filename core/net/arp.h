@@ -1,5 +1,5 @@
 /*
- * ARP: who has this IPv4 address? (RFC 826; RFC 1122 section 2.3.2; RFC 5227 section 2.4)
+ * ARP: who has this IPv4 address? (RFC 826; RFC 1122 section 2.3.2; RFC 5227)
  *
  * arp_output() sends a frame to a neighbour, or sends a request and parks the frame; arp_input()
  * learns and releases it. A request for our own address creates an entry; other unsolicited packets
@@ -34,12 +34,29 @@ struct arp_entry {
 
 enum { ARP_ENTRIES = NETDEV_PARKED_MAX };
 
+enum arp_probe_state {
+    ARP_PROBE_NONE,
+    ARP_PROBE_RUNNING,
+    ARP_PROBE_CLEAR,    /* the address is free */
+    ARP_PROBE_CONFLICT, /* another host has it, or probes for it */
+};
+
+/* A probe for an address that this host is to have: RFC 5227 section 2.1.1. */
+struct arp_probe {
+    enum arp_probe_state state;
+    uint32_t addr;
+    unsigned sent;
+    uint64_t at_ns; /* the next packet, or the end of the wait after the last one */
+};
+
 struct arp {
     struct net *net;
     struct eth *eth;
     struct arp_entry entry[ARP_ENTRIES];
     unsigned count;       /* entries from this one on are free */
     uint64_t defended_ns; /* when our own address was last defended */
+    struct arp_probe probe;
+    uint64_t announce_ns; /* when it is announced again, or DEADLINE_NEVER */
 };
 
 void arp_init(struct arp *a, struct eth *eth);
@@ -53,7 +70,11 @@ void arp_output(struct arp *a, uint8_t *frame, size_t len, uint32_t addr);
 /* An ARP frame arrived; `packet` is what follows the Ethernet header. Borrowed. */
 struct verdict arp_input(struct arp *a, const uint8_t *packet, size_t len);
 
-/* Announce our address (RFC 5227 section 2.3). */
+/* Begin to ask whether another host has the address, which must not be used before that is known:
+ * up to 7 s. What becomes of it is probe.state. */
+void arp_probe(struct arp *a, uint32_t addr);
+
+/* Announce our address (RFC 5227 section 2.3): once more in two seconds after a probe for it. */
 void arp_announce(struct arp *a);
 
 void arp_poll(struct arp *a);

@@ -19,8 +19,11 @@ enum { BACKOFF_FIRST_S = 4, BACKOFF_LAST_S = 64 };
 enum { REQUEST_TRIES_MAX = 4 };
 /* Section 4.4.5: while renewing, ask again after half of what is left, not below a minute. */
 #define RENEW_INTERVAL_MIN_NS (60 * NS_PER_S)
-/* The wait after a NAK; section 3.1(5) requires it after a DECLINE. */
-#define NAK_WAIT_NS (10 * NS_PER_S)
+/* The wait after a NAK; section 3.1(5) requires it after a DECLINE. After ten of these it is that
+ * of RFC 5227 section 2.1.1. */
+#define NAK_WAIT_NS       (10 * NS_PER_S)
+#define CONFLICTS_WAIT_NS (60 * NS_PER_S)
+enum { CONFLICTS_MAX = 10 };
 /* A shorter lease could not be renewed in time; the default lease time of a server that sends
  * none. */
 enum { LEASE_MIN_S = 8, LEASE_DEFAULT_S = 3600 };
@@ -38,12 +41,17 @@ static bool dhcp_may_move(enum dhcp_state from, enum dhcp_state to)
         return from == DHCP_SELECTING;
     case DHCP_BOUND:
         return from == DHCP_REQUESTING || from == DHCP_RENEWING || from == DHCP_REBINDING ||
-               from == DHCP_REBOOTING;
+               from == DHCP_REBOOTING || from == DHCP_PROBING;
     case DHCP_RENEWING:
         return from == DHCP_BOUND;
     case DHCP_REBINDING:
         return from == DHCP_RENEWING;
     case DHCP_REBOOTING:
+        return from == DHCP_BOUND || from == DHCP_RENEWING || from == DHCP_REBINDING ||
+               from == DHCP_REBOOTING;
+    case DHCP_PROBING:
+        return from == DHCP_REQUESTING;
+    case DHCP_RELEASING:
         return from == DHCP_BOUND || from == DHCP_RENEWING || from == DHCP_REBINDING ||
                from == DHCP_REBOOTING;
     }
@@ -60,12 +68,13 @@ static void dhcp_move(struct dhcp_client *d, enum dhcp_state to)
 
 /* ---- sending ---- */
 
-/* The message is broadcast from 0.0.0.0, or in RENEWING sent to the server from our address
- * (section 4.4.4 and 4.3.2). If there is no frame now, it counts as lost: the timer sends it
- * again. */
+/* The message is broadcast from 0.0.0.0, or in RENEWING and RELEASING sent to the server from our
+ * address (section 4.4.4 and 4.3.2). If there is no frame now, it counts as lost: the timer sends
+ * it again. */
 static void dhcp_send(struct dhcp_client *d, const struct dhcp_build *b)
 {
-    uint32_t dst = d->state == DHCP_RENEWING ? d->lease.server : IPV4_BROADCAST;
+    bool direct = d->state == DHCP_RENEWING || d->state == DHCP_RELEASING;
+    uint32_t dst = direct ? d->lease.server : IPV4_BROADCAST;
     struct netdev *dev = ipv4_route(d->ip, dst); /* lo, if the server identifier is our address */
     uint8_t *frame = dev->alloc(dev->ctx);
 
@@ -110,6 +119,15 @@ static void send_request(struct dhcp_client *d)
                                       .requested = d->offer.addr,
                                       .server = d->offer.server});
     set_backoff(d);
+}
+
+/* The address of the lease that was to begin is another host's: broadcast, ciaddr 0. */
+static void send_decline(struct dhcp_client *d)
+{
+    dhcp_send(d, &(struct dhcp_build){.type = DHCP_DECLINE,
+                                      .xid = d->xid,
+                                      .requested = d->offer.addr,
+                                      .server = d->offer.server});
 }
 
 /* REBOOTING: option 50, and neither ciaddr nor option 54 (section 4.3.2). */
@@ -217,7 +235,8 @@ static void lease_times(struct dhcp_client *d, const struct dhcp_lease *l)
 static void dhcp_restart(struct dhcp_client *d, uint64_t at_ns)
 {
     dhcp_move(d, DHCP_INIT);
-    d->timer_ns = at_ns;
+    d->timer_ns = d->off ? DEADLINE_NEVER : at_ns;
+    d->ip->arp->probe.state = ARP_PROBE_NONE;
 }
 
 static void lease_lost(struct dhcp_client *d, enum lease_lost_reason reason)
@@ -233,6 +252,7 @@ static void lease_taken(struct dhcp_client *d, const struct dhcp_lease *l)
     bool renewed = d->state == DHCP_RENEWING || d->state == DHCP_REBINDING;
 
     d->lease = *l;
+    d->conflicts = 0;
     lease_times(d, l);
     dhcp_move(d, DHCP_BOUND);
     d->timer_ns = d->t1_ns;
@@ -243,6 +263,30 @@ static void lease_taken(struct dhcp_client *d, const struct dhcp_lease *l)
     }
     TRACE(d->net->platform, TRACE_DHCP_BOUND, l->addr, l->mask, l->gateway, l->dns, l->lease_s);
     TRACE(d->net->platform, TRACE_NET_COUNTERS, d->ip->dev->frames_tx, d->ip->dev->frames_rx);
+}
+
+/* The final check of section 3.1(5). */
+static void dhcp_probe(struct dhcp_client *d, const struct dhcp_lease *l)
+{
+    d->offer = *l;
+    dhcp_move(d, DHCP_PROBING);
+    d->timer_ns = DEADLINE_NEVER;
+    arp_probe(d->ip->arp, l->addr);
+}
+
+static void probe_result(struct dhcp_client *d)
+{
+    enum arp_probe_state probe = d->ip->arp->probe.state;
+
+    if (probe == ARP_PROBE_CLEAR)
+        lease_taken(d, &d->offer);
+    if (probe == ARP_PROBE_CONFLICT) {
+        uint64_t wait_ns = ++d->conflicts < CONFLICTS_MAX ? NAK_WAIT_NS : CONFLICTS_WAIT_NS;
+
+        TRACE(d->net->platform, TRACE_DHCP_DECLINED, d->offer.addr, wait_ns / NS_PER_S);
+        send_decline(d);
+        dhcp_restart(d, d->net->now_ns + wait_ns);
+    }
 }
 
 /* ---- input ---- */
@@ -295,7 +339,10 @@ static struct verdict dhcp_input_ack(struct dhcp_client *d, struct dhcp_message 
         return VERDICT_ACCEPTED;
     }
     trace_refused(d, m);
-    lease_taken(d, l);
+    if (d->probes && d->state == DHCP_REQUESTING)
+        dhcp_probe(d, l);
+    else
+        lease_taken(d, l);
     return VERDICT_ACCEPTED;
 }
 
@@ -407,11 +454,49 @@ static void timer_due(struct dhcp_client *d)
             d->timer_ns = d->t1_ns;
         }
         break;
+    case DHCP_PROBING: /* the timers are those of ARP */
+    case DHCP_RELEASING:
+        break;
     }
+}
+
+void dhcp_release(struct dhcp_client *d)
+{
+    d->off = true;
+    if (d->state == DHCP_RELEASING)
+        return;
+    if (!d->lease.addr) {
+        dhcp_restart(d, d->net->now_ns);
+        return;
+    }
+    dhcp_move(d, DHCP_RELEASING);
+    d->timer_ns = DEADLINE_NEVER;
+    begin_exchange(d);
+    dhcp_send(d, &(struct dhcp_build){.type = DHCP_RELEASE,
+                                      .xid = d->xid,
+                                      .ciaddr = d->lease.addr,
+                                      .server = d->lease.server});
+}
+
+void dhcp_take(struct dhcp_client *d)
+{
+    if (!d->off)
+        return;
+    d->off = false;
+    if (d->state == DHCP_INIT)
+        d->timer_ns = d->net->now_ns;
+}
+
+/* The message waits for the server's hardware address, for three seconds at most. */
+static bool is_released(const struct dhcp_client *d)
+{
+    return d->state == DHCP_RELEASING && !arp_asking(d->ip->arp);
 }
 
 void dhcp_link_up(struct dhcp_client *d)
 {
+    if (d->state == DHCP_RELEASING)
+        return;
     if (!d->lease.addr) {
         dhcp_restart(d, d->net->now_ns);
         return;
@@ -426,11 +511,17 @@ void dhcp_poll(struct dhcp_client *d)
     /* The end of the lease comes before any retransmission that is due at the same time. */
     if (d->lease.addr && d->net->now_ns >= d->expiry_ns)
         lease_lost(d, LEASE_LOST_EXPIRED);
+    if (is_released(d))
+        lease_lost(d, LEASE_LOST_RELEASED);
+    if (d->state == DHCP_PROBING)
+        probe_result(d);
     if (d->net->now_ns >= d->timer_ns)
         timer_due(d);
 }
 
 uint64_t dhcp_deadline(const struct dhcp_client *d)
 {
+    if (is_released(d))
+        return d->net->now_ns;
     return d->lease.addr ? min_u64(d->timer_ns, d->expiry_ns) : d->timer_ns;
 }

@@ -6,6 +6,12 @@
  *    ^  DISCOVER                |  NAK,       ^  ACK       |  NAK          |  NAK, expiry
  *    +--------------------------+  no answer  +------------+---------------+----> INIT
  *
+ * If addresses are probed before use (`probes`), PROBING is between the ACK and BOUND: the host has
+ * no address yet. If another host has it, the server gets a DECLINE (section 3.1(5)).
+ *
+ * On request a lease is given back: RELEASING lasts while ARP looks for the server, then the
+ * address is lost, and INIT without a timer, until another request (section 4.4.6).
+ *
  * When the link comes back, a lease is confirmed in REBOOTING: ACK -> BOUND, NAK -> INIT, and
  * without an answer it is as it was (section 3.7). After power-on there is none to confirm. The
  * client keeps the lease; the stack, which reads `news`, gives the host its address.
@@ -24,6 +30,8 @@ enum dhcp_state {
     DHCP_RENEWING,
     DHCP_REBINDING,
     DHCP_REBOOTING,
+    DHCP_PROBING,
+    DHCP_RELEASING,
 };
 
 #define DHCP_LEASE_FOREVER UINT32_C(0xffffffff)
@@ -55,13 +63,16 @@ struct dhcp_client {
     struct ipv4 *ip;
     enum dhcp_news news;
     enum dhcp_state state;
+    bool probes;        /* RFC 5227 section 2.1; set by the owner */
+    bool off;           /* no address is wanted: dhcp_release() */
+    unsigned conflicts; /* addresses declined since there was a lease */
     uint32_t xid;
     uint64_t began_ns;       /* start of this exchange: the field `secs` */
     uint16_t secs;           /* as sent in DISCOVER, repeated in its REQUEST */
     unsigned tries;          /* messages sent in this state */
     uint64_t timer_ns;       /* retransmission, T1 or T2 */
     uint64_t request_ns;     /* when the REQUEST went out: the lease counts from there */
-    struct dhcp_lease offer; /* in SELECTING and REQUESTING */
+    struct dhcp_lease offer; /* in REQUESTING and PROBING */
     struct dhcp_lease lease; /* addr 0: none */
     uint64_t t1_ns, t2_ns, expiry_ns;
 };
@@ -74,6 +85,10 @@ struct verdict dhcp_input(struct dhcp_client *d, const struct udp_datagram *u);
 
 /* The link is up again, perhaps to another network. */
 void dhcp_link_up(struct dhcp_client *d);
+
+/* Give the address back and stay without one, until dhcp_take(). */
+void dhcp_release(struct dhcp_client *d);
+void dhcp_take(struct dhcp_client *d);
 
 void dhcp_poll(struct dhcp_client *d);
 uint64_t dhcp_deadline(const struct dhcp_client *d);

@@ -414,7 +414,9 @@ void dhcp_write(uint8_t *out, const struct dhcp_build *b, const uint8_t mac[6])
     at = put_option(at, OPTION_CLIENT_ID, client_id, sizeof(client_id));
     at = dhcp_message_put_address(at, OPTION_REQUESTED, b->requested);
     at = dhcp_message_put_address(at, OPTION_SERVER, b->server);
-    at = put_option(at, OPTION_MAX_SIZE, &size, sizeof(size));
-    at = put_option(at, OPTION_PARAMETERS, parameters, sizeof(parameters));
+    if (b->type == DHCP_DISCOVER || b->type == DHCP_REQUEST) { /* RFC 2131 table 5 */
+        at = put_option(at, OPTION_MAX_SIZE, &size, sizeof(size));
+        at = put_option(at, OPTION_PARAMETERS, parameters, sizeof(parameters));
+    }
     *at = OPTION_END;
 }

@@ -305,7 +305,26 @@ static void network_info(void *ctx, struct netinfo *out)
     mem_copy(out->search, l->search, NETINFO_NAME);
 }
 
+static int network_lease(void *ctx, enum lease_action action)
+{
+    struct stack *s = ctx;
+
+    switch (action) {
+    case LEASE_TAKE:
+        dhcp_take(&s->dhcp);
+        return 0;
+    case LEASE_RELEASE:
+        dhcp_release(&s->dhcp);
+        return 0;
+    case LEASE_PROBE:
+        s->dhcp.probes = true;
+        return 0;
+    }
+    return ERR_INVAL;
+}
+
 struct network_ops socket_network(struct stack *s)
 {
-    return (struct network_ops){.ctx = s, .socket = network_socket, .info = network_info};
+    return (struct network_ops){
+        .ctx = s, .socket = network_socket, .info = network_info, .lease = network_lease};
 }

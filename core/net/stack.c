@@ -40,6 +40,7 @@ void stack_init(struct stack *s, const struct stack_config *config, uint64_t now
     TRACE0(p, TRACE_NET_READY);
     TRACE0(p, TRACE_NET_LOOPBACK);
     dhcp_init(&s->dhcp, &s->ip);
+    s->dhcp.probes = config->probes;
     if (!s->uses_dhcp)
         s->dhcp.timer_ns = DEADLINE_NEVER;
 }

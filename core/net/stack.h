@@ -50,6 +50,7 @@ struct stack_config {
     const struct platform *platform;
     struct netdev *netdev;
     bool uses_dhcp; /* needs Ethernet; else the address is that of stack_set_address() */
+    bool probes;    /* the address of a lease is probed before use: up to 7 s (RFC 5227) */
     struct tcp_config tcp;
     void *memory; /* STACK_MEMORY() of that, 8-byte aligned, not cleared; stays in use */
 };

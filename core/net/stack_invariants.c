@@ -68,6 +68,16 @@ static void dhcp_invariants(const struct dhcp_client *d)
         CHECK(ipv4_is_host(d->offer.addr));
         CHECK(ipv4_is_host(d->offer.server));
         break;
+    case DHCP_PROBING:
+        CHECK(d->net->addr == 0);
+        CHECK(d->timer_ns == DEADLINE_NEVER);
+        CHECK(d->ip->arp->probe.state == ARP_PROBE_RUNNING);
+        CHECK(d->ip->arp->probe.addr == d->offer.addr);
+        break;
+    case DHCP_RELEASING:
+        CHECK(d->timer_ns == DEADLINE_NEVER);
+        lease_invariants(d);
+        break;
     case DHCP_BOUND:
         CHECK(d->timer_ns == d->t1_ns);
         CHECK(d->tries == 0);

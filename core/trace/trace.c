@@ -20,11 +20,12 @@ static const char *const tcp_words[] = {
     "CLOSED",     "LISTEN",     "SYN_SENT", "SYN_RECEIVED", "ESTABLISHED", "FIN_WAIT_1",
     "FIN_WAIT_2", "CLOSE_WAIT", "CLOSING",  "LAST_ACK",     "TIME_WAIT",
 };
-static const char *const dhcp_words[] = {"INIT",     "SELECTING", "REQUESTING", "BOUND",
-                                         "RENEWING", "REBINDING", "REBOOTING"};
+static const char *const dhcp_words[] = {"INIT",      "SELECTING", "REQUESTING",
+                                         "BOUND",     "RENEWING",  "REBINDING",
+                                         "REBOOTING", "PROBING",   "RELEASING"};
 static const char *const link_words[] = {"down", "up"};
 static const char *const retransmit_words[] = {"rto", "fast", "partial", "mtu", "sack", "tail"};
-static const char *const lost_words[] = {"nak", "expired", "changed"};
+static const char *const lost_words[] = {"nak", "expired", "changed", "released"};
 static const char *const interface_words[] = {"modern", "legacy"};
 
 #define PICK(words, n) ((n) < sizeof(words) / sizeof((words)[0]) ? (words)[n] : "?")

@@ -56,7 +56,8 @@
     X(RNG_SEEDED, MARK, "virtiorngd", "seeded bytes=%u requests=%u")                               \
     X(RNG_FAILED, MARK, "virtiorngd", "failed reason=%V value=%x")                                 \
     X(TCP_COOKIE, DETAIL, "tcp", "cookie local=%u remote=%i:%u")                                   \
-    X(DHCP_OPTION, MARK, "netstackd", "virt0 dhcp refused option=%u reason=%F")
+    X(DHCP_OPTION, MARK, "netstackd", "virt0 dhcp refused option=%u reason=%F")                    \
+    X(DHCP_DECLINED, MARK, "netstackd", "virt0 dhcp declined addr=%i wait_s=%u")
 
 /* Why a received packet, or one that could not be sent, was dropped. X(id, word). */
 #define DROP_REASONS(X)                                                                            \
@@ -174,6 +175,11 @@ enum retransmit_reason {
     RETRANSMIT_SACK,
     RETRANSMIT_TAIL,
 };
-enum lease_lost_reason { LEASE_LOST_NAK, LEASE_LOST_EXPIRED, LEASE_LOST_CHANGED };
+enum lease_lost_reason {
+    LEASE_LOST_NAK,
+    LEASE_LOST_EXPIRED,
+    LEASE_LOST_CHANGED,
+    LEASE_LOST_RELEASED
+};
 
 #endif

@@ -60,6 +60,7 @@ static void areas_of(const struct process_stop *call, struct area area[AREAS])
     case SYS_LISTEN:
     case SYS_SHUTDOWN:
     case SYS_KEEPALIVE:
+    case SYS_LEASE:
         break;
     }
 }

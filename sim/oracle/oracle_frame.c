@@ -207,7 +207,7 @@ static void check_arp(struct oracles *o, const struct decoded *d)
     else if (i == o->asked_count)
         o->asked_count++;
     o->asked_ns = now;
-    o->unanswered = true;
+    o->unanswered |= d->arp_spa != 0; /* a probe is answered only by a conflict */
     o->asked[i].addr = d->arp_tpa;
     o->asked[i].at_ns = now;
 }
@@ -266,6 +266,8 @@ static void dhcp_sent(struct oracles *o, const struct decoded *d)
         for (unsigned i = 0; i < FLOWS; i++) /* without an address there is no connection */
             o->flows[i].over = true;
     }
+    if (d->dhcp_type == 4 || d->dhcp_type == 7) /* DECLINE, RELEASE: it is not the machine's */
+        o->lost_ns = o->sim->now_ns + o->slack_ns;
     if (d->dhcp_type != 3)
         return;
     o->request_ns = o->sim->now_ns;

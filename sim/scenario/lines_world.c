@@ -61,6 +61,7 @@ static bool world_native_line(struct reader *r)
         {"foreign-xid", VALUE_FLAG, NATIVE(foreign_xid)},
         {"arp-silent", VALUE_FLAG, NATIVE(arp_silent)},
         {"arp-silent", VALUE_NUMBER, NATIVE(arp_silent_first), NUMBERS(0, UINT_MAX)},
+        {"arp-taken", VALUE_NUMBER, NATIVE(arp_taken), NUMBERS(0, UINT_MAX)},
         {"mss", VALUE_NUMBER, NATIVE(mss), NUMBERS(1, UINT16_MAX)},
         {"window", VALUE_NUMBER, NATIVE(window), NUMBERS(1, UINT16_MAX)},
         {"zero-window", VALUE_DURATION, NATIVE(zero_window_ns)},

@@ -59,6 +59,7 @@ enum peer_fault {
     PEER_SECOND_SERVER,
     PEER_FOREIGN_XID,
     PEER_ARP_SILENT,
+    PEER_ARP_TAKEN,
     PEER_ZERO_WINDOW,
     PEER_FAULTS,
 };
@@ -80,6 +81,7 @@ struct native_options {
     bool foreign_xid;         /* foreign-xid a forged OFFER with another xid precedes each one */
     bool arp_silent;          /* arp-silent  ARP requests are never answered */
     unsigned arp_silent_first; /* arp-silent=N first N requests unanswered */
+    unsigned arp_taken;        /* arp-taken=N  another host answers the first N probes */
     uint16_t mss;              /* mss=        announced by the peer, default 1460 */
     uint16_t window;           /* window=     largest window offered by the peer, default 65535 */
     uint64_t zero_window_ns;   /* zero-window=T the peer's window stays 0 for T after each fill */

@@ -10,6 +10,7 @@ const char *const peer_fault_words[PEER_FAULTS] = {
     [PEER_SECOND_SERVER] = "second-server",
     [PEER_FOREIGN_XID] = "foreign-xid",
     [PEER_ARP_SILENT] = "arp-silent",
+    [PEER_ARP_TAKEN] = "arp-taken",
     [PEER_ZERO_WINDOW] = "zero-window",
 };
 
@@ -32,6 +33,7 @@ bool scenario_peer_fault(const struct scenario *s, enum peer_fault fault)
         [PEER_SECOND_SERVER] = o->second_server,
         [PEER_FOREIGN_XID] = o->foreign_xid,
         [PEER_ARP_SILENT] = o->arp_silent || o->arp_silent_first,
+        [PEER_ARP_TAKEN] = o->arp_taken,
         [PEER_ZERO_WINDOW] = o->zero_window_ns,
     };
 

@@ -452,6 +452,321 @@ static void leases_at_the_edge_of_what_can_be_used(void **state)
     }
 }
 
+/* ---- probes: RFC 5227 ---- */
+
+static void probing(struct stack_test *x)
+{
+    selecting(x);
+    x->s.dhcp.probes = true;
+    dhcp_answer(x, 2, OWN, 3600);
+    assert_int_equal(next_sent(x).dhcp_type, DHCP_REQUEST);
+    dhcp_answer(x, 5, OWN, 3600);
+    run(x);
+    assert_int_equal(x->s.dhcp.state, DHCP_PROBING);
+    assert_int_equal(x->s.net.addr, 0);
+}
+
+/* To the next deadline. */
+static uint64_t wait_next(struct stack_test *x)
+{
+    uint64_t before_ns = x->s.net.now_ns;
+
+    assert_true(stack_deadline(&x->s) != DEADLINE_NEVER);
+    stack_begin(&x->s, stack_deadline(&x->s));
+    run(x);
+    return x->s.net.now_ns - before_ns;
+}
+
+static void expect_arp(struct stack_test *x, uint32_t spa, uint32_t tpa)
+{
+    const uint8_t *frame = x->sent[x->read].bytes;
+    struct decoded d = next_sent(x);
+    static const uint8_t zero[6];
+
+    assert_int_equal(d.layer, LAYER_ARP);
+    assert_memory_equal(frame, "\xff\xff\xff\xff\xff\xff", 6);
+    assert_int_equal(d.arp_op, 1);
+    assert_memory_equal(d.arp_sha, own_mac, 6);
+    assert_int_equal(d.arp_spa, spa);
+    assert_memory_equal(frame + 32, zero, 6);
+    assert_int_equal(d.arp_tpa, tpa);
+}
+
+/* Up to a second, three probes one to two seconds apart, two seconds of silence; then the lease
+ * begins, and its address is announced twice, two seconds apart (sections 1.1, 2.1.1, 2.3). */
+static void an_address_is_probed_three_times_and_announced_twice(void **state)
+{
+    struct stack_test *x = *state;
+
+    probing(x);
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t wait_ns = wait_next(x);
+
+        assert_in_range(wait_ns, i ? NS_PER_S : 0, i ? 2 * NS_PER_S : NS_PER_S);
+        expect_arp(x, 0, OWN);
+        assert_int_equal(x->s.net.addr, 0);
+    }
+    assert_int_equal(wait_next(x), 2 * NS_PER_S);
+    assert_int_equal(x->s.dhcp.state, DHCP_BOUND);
+    assert_int_equal(x->s.net.addr, OWN);
+    expect_arp(x, OWN, OWN);
+    expect_quiet(x);
+    assert_true(x->s.dhcp.expiry_ns == x->s.dhcp.request_ns + 3600 * NS_PER_S);
+    assert_int_equal(wait_next(x), 2 * NS_PER_S);
+    expect_arp(x, OWN, OWN);
+    expect_quiet(x);
+    assert_true(wait_next(x) > 1000 * NS_PER_S); /* T1: no address is probed again */
+}
+
+/* Other times in other runs. */
+static void the_times_of_probes_are_drawn(void **state)
+{
+    struct stack_test *x = *state;
+    unsigned first[4] = {0}, next[4] = {0};
+
+    for (unsigned i = 0; i < 100; i++) {
+        at_ms(x, 0);
+        dhcp_init(&x->s.dhcp, &x->s.ip);
+        x->s.arp.probe.state = ARP_PROBE_NONE;
+        x->read = x->sent_count = 0;
+        probing(x);
+        first[wait_next(x) / (NS_PER_S / 4) % 4]++;
+        next[(wait_next(x) - NS_PER_S) / (NS_PER_S / 4) % 4]++;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        assert_in_range(first[i], 10, 40);
+        assert_in_range(next[i], 10, 40);
+    }
+}
+
+/* RFC 2131 section 3.1(5) and table 5: broadcast from 0, with the address, the server and the
+ * client identifier, and nothing that is asked for; ten seconds later it begins again. */
+static void an_address_of_another_host_is_declined(void **state)
+{
+    static const uint8_t other_mac[6] = {2, 9, 9, 9, 9, 9};
+    static const struct {
+        uint16_t op;
+        uint32_t spa, tpa;
+        bool own, conflict;
+    } row[] = {
+        {2, OWN, 0, false, true},    /* the answer to a probe */
+        {2, OWN, PEER, false, true}, /* any packet with that sender */
+        {1, OWN, PEER, false, true},
+        {1, 0, OWN, false, true},                 /* another host's probe */
+        {1, OWN, OWN, true, false},               /* our own, mirrored */
+        {1, 0, IPV4(10, 0, 2, 16), false, false}, /* a probe for another */
+        {2, 0, OWN, false, false},                /* not a probe */
+        {1, PEER, OWN, false, false},             /* it asks for it, too */
+        {2, PEER, OWN, false, false},
+    };
+    struct stack_test *x = *state;
+
+    for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
+        uint8_t frame[100];
+        struct decoded d;
+        size_t len = 0;
+
+        at_ms(x, 0);
+        dhcp_init(&x->s.dhcp, &x->s.ip);
+        x->s.arp.probe.state = ARP_PROBE_NONE;
+        x->read = x->sent_count = 0;
+        x->f.traced[TRACE_ARP_CONFLICT] = x->f.traced[TRACE_DHCP_DECLINED] = 0;
+        probing(x);
+        wait_next(x);
+        expect_arp(x, 0, OWN);
+        input(
+            x, frame,
+            build_arp(frame, row[i].op, row[i].own ? own_mac : other_mac, row[i].spa, row[i].tpa));
+        run(x);
+        assert_int_equal(x->f.traced[TRACE_ARP_CONFLICT], row[i].conflict);
+        assert_int_equal(x->f.traced[TRACE_DHCP_DECLINED], row[i].conflict);
+        if (!row[i].conflict) {
+            assert_int_equal(x->s.dhcp.state, DHCP_PROBING);
+            expect_quiet(x);
+            continue;
+        }
+        d = next_sent(x);
+        assert_int_equal(d.dhcp_type, DHCP_DECLINE);
+        assert_int_equal(d.ip_src, 0);
+        assert_int_equal(d.ip_dst, IPV4_BROADCAST);
+        assert_int_equal(d.dhcp_ciaddr, 0);
+        assert_int_equal(d.dhcp_requested, OWN);
+        assert_int_equal(d.dhcp_server, PEER);
+        assert_non_null(option_sent(x, 61, &len));
+        assert_int_equal(len, 7);
+        assert_null(option_sent(x, 51, &len));
+        assert_null(option_sent(x, 55, &len));
+        assert_null(option_sent(x, 57, &len));
+        expect_quiet(x);
+        assert_int_equal(wait_next(x), 10 * NS_PER_S);
+        assert_int_equal(next_sent(x).dhcp_type, DHCP_DISCOVER);
+        assert_int_equal(x->s.net.addr, 0);
+    }
+}
+
+/* RFC 5227 section 2.1.1: after ten conflicts one attempt a minute, until there is a lease. */
+static void after_ten_conflicts_it_is_tried_once_a_minute(void **state)
+{
+    struct stack_test *x = *state;
+    uint8_t frame[100];
+
+    for (unsigned i = 1; i <= 12; i++) {
+        at_ms(x, (x->s.net.now_ns - x->start_ns) / NS_PER_MS + 1);
+        if (i == 1)
+            selecting(x);
+        x->s.dhcp.probes = true;
+        dhcp_answer(x, 2, OWN, 3600);
+        dhcp_answer(x, 5, OWN, 3600);
+        assert_int_equal(x->s.dhcp.state, DHCP_PROBING);
+        input(x, frame, build_arp(frame, 2, peer_mac, OWN, 0)); /* before the first probe */
+        run(x);
+        assert_int_equal(x->s.dhcp.state, DHCP_INIT);
+        assert_int_equal(wait_next(x), (i < 10 ? 10 : 60) * NS_PER_S);
+        assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+    }
+    dhcp_answer(x, 2, OWN, 3600);
+    dhcp_answer(x, 5, OWN, 3600);
+    while (x->s.dhcp.state == DHCP_PROBING)
+        wait_next(x);
+    assert_int_equal(x->s.dhcp.state, DHCP_BOUND);
+    assert_int_equal(x->s.dhcp.conflicts, 0);
+    x->read = x->sent_count;
+}
+
+/* The link comes back while an address is probed: the exchange begins anew, on whatever network. */
+static void a_probe_ends_with_its_link(void **state)
+{
+    struct stack_test *x = *state;
+
+    x->dev.link = true;
+    probing(x);
+    wait_next(x);
+    expect_arp(x, 0, OWN);
+    x->dev.link = false;
+    run(x);
+    x->dev.link = true;
+    run(x);
+    assert_int_equal(next_sent(x).dhcp_type, DHCP_DISCOVER);
+    for (unsigned i = 0; i < 3; i++)
+        wait_next(x);
+    while (x->read < x->sent_count)
+        assert_int_equal(next_sent(x).dhcp_type, DHCP_DISCOVER);
+}
+
+/* ---- giving it back ---- */
+
+static void expect_release(struct stack_test *x)
+{
+    struct decoded d = next_sent(x);
+    size_t len = 0;
+
+    assert_int_equal(d.dhcp_type, DHCP_RELEASE);
+    assert_int_equal(d.ip_src, OWN);
+    assert_int_equal(d.ip_dst, PEER);
+    assert_memory_equal(d.eth_dst, peer_mac, 6);
+    assert_int_equal(d.dhcp_ciaddr, OWN);
+    assert_int_equal(d.dhcp_requested, 0);
+    assert_int_equal(d.dhcp_server, PEER);
+    assert_non_null(option_sent(x, 61, &len));
+    assert_int_equal(len, 7);
+    assert_null(option_sent(x, 55, &len));
+    assert_null(option_sent(x, 57, &len));
+}
+
+/* RFC 2131 section 4.4.6 and table 5: unicast, which ARP may have to ask for first. */
+static void a_released_address_is_used_until_the_server_knows(void **state)
+{
+    struct stack_test *x = *state;
+    uint8_t frame[100];
+
+    for (unsigned known = 0; known < 2; known++) {
+        at_ms(x, 0);
+        arp_flush(&x->s.arp);
+        dhcp_init(&x->s.dhcp, &x->s.ip);
+        stack_set_address(&x->s, 0, 0, 0, 0);
+        x->read = x->sent_count = 0;
+        bound(x, 3600);
+        at_ms(x, 10);
+        if (known)
+            input(x, frame, build_arp(frame, 1, peer_mac, PEER, OWN));
+        x->read = x->sent_count;
+        dhcp_release(&x->s.dhcp);
+        dhcp_release(&x->s.dhcp); /* once is enough */
+        if (!known) {
+            run(x);
+            assert_int_equal(next_sent(x).arp_tpa, PEER);
+            expect_quiet(x);
+            assert_int_equal(x->s.net.addr, OWN);
+            dhcp_answer(x, 5, OWN, 3600); /* nothing was asked */
+            assert_int_equal(x->s.dhcp.state, DHCP_RELEASING);
+            input(x, frame, build_arp(frame, 2, peer_mac, PEER, OWN));
+        }
+        expect_release(x);
+        expect_quiet(x);
+        assert_true(stack_deadline(&x->s) == x->s.net.now_ns);
+        run(x);
+        assert_int_equal(x->s.net.addr, 0);
+        assert_int_equal(x->s.dhcp.lease.addr, 0);
+        assert_int_equal(x->f.said[TRACE_DHCP_LOST][1], LEASE_LOST_RELEASED);
+        assert_true(stack_deadline(&x->s) == DEADLINE_NEVER);
+        expect_quiet(x);
+    }
+}
+
+static void a_server_that_arp_does_not_find_holds_nothing_up(void **state)
+{
+    struct stack_test *x = *state;
+
+    bound(x, 3600);
+    dhcp_release(&x->s.dhcp);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(wait_next(x), NS_PER_S);
+    assert_int_equal(x->s.net.addr, 0);
+    assert_true(stack_deadline(&x->s) == DEADLINE_NEVER);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(next_sent(x).arp_tpa, PEER);
+    expect_quiet(x);
+}
+
+/* Neither the link nor an exchange that was under way brings an address back; a request does. */
+static void without_a_lease_it_stays_so_until_one_is_asked_for(void **state)
+{
+    struct stack_test *x = *state;
+
+    for (unsigned when = 0; when < 3; when++) { /* DISCOVER, REQUEST or a probe under way */
+        at_ms(x, 0);
+        dhcp_init(&x->s.dhcp, &x->s.ip);
+        x->read = x->sent_count = 0;
+        selecting(x);
+        x->s.dhcp.probes = true;
+        if (when >= 1)
+            dhcp_answer(x, 2, OWN, 3600);
+        if (when == 2)
+            dhcp_answer(x, 5, OWN, 3600);
+        assert_int_equal(x->s.dhcp.state, when == 0   ? DHCP_SELECTING
+                                          : when == 1 ? DHCP_REQUESTING
+                                                      : DHCP_PROBING);
+        x->read = x->sent_count;
+        dhcp_release(&x->s.dhcp);
+        assert_true(stack_deadline(&x->s) == DEADLINE_NEVER);
+        dhcp_answer(x, 2, OWN, 3600);
+        dhcp_answer(x, 5, OWN, 3600);
+        x->s.link = false;
+        x->dev.link = true;
+        run(x);
+        expect_quiet(x);
+        assert_true(stack_deadline(&x->s) == DEADLINE_NEVER);
+        dhcp_take(&x->s.dhcp);
+        run(x);
+        assert_int_equal(next_sent(x).dhcp_type, DHCP_DISCOVER);
+        dhcp_take(&x->s.dhcp); /* it is wanted already */
+        run(x);
+        expect_quiet(x);
+        dhcp_answer(x, 2, OWN, 3600);
+        x->read = x->sent_count;
+    }
+}
+
 static void an_infinite_lease_has_no_timers(void **state)
 {
     struct stack_test *x = *state;
@@ -496,6 +811,14 @@ int main(void)
         N(a_request_that_is_never_answered_starts_over_after_about_a_minute),
         N(renewals_come_at_half_of_what_is_left),
         N(leases_at_the_edge_of_what_can_be_used),
+        N(an_address_is_probed_three_times_and_announced_twice),
+        N(the_times_of_probes_are_drawn),
+        N(an_address_of_another_host_is_declined),
+        N(after_ten_conflicts_it_is_tried_once_a_minute),
+        N(a_probe_ends_with_its_link),
+        N(a_released_address_is_used_until_the_server_knows),
+        N(a_server_that_arp_does_not_find_holds_nothing_up),
+        N(without_a_lease_it_stays_so_until_one_is_asked_for),
         N(an_infinite_lease_has_no_timers),
         N(without_an_address_only_dhcp_is_heard),
     };

@@ -123,7 +123,7 @@ static int64_t call(struct machine_test *m, uint64_t nr, uint64_t a, uint64_t b,
 
 static void unknown_numbers_are_no_calls(void **state)
 {
-    static const uint64_t unknown[] = {0, 4, 15, 20, 119, 130, 1000, UINT64_MAX};
+    static const uint64_t unknown[] = {0, 4, 15, 20, 119, 131, 1000, UINT64_MAX};
     struct machine_test *m = *state;
 
     for (unsigned i = 0; i < ARRAY_COUNT(unknown); i++)
@@ -392,6 +392,24 @@ static void poll_names_what_is_ready_and_waits_for_the_rest(void **state)
     assert_int_equal(e[2].revents, READY_IN);
 }
 
+static void a_lease_is_given_back_and_taken_on_request(void **state)
+{
+    struct machine_test *m = *state;
+    struct dhcp_client *d = &m->net->s.dhcp;
+
+    assert_int_equal(call(m, SYS_LEASE, 0, 0, 0, 0), ERR_INVAL);
+    assert_int_equal(call(m, SYS_LEASE, LEASE_PROBE + 1, 0, 0, 0), ERR_INVAL);
+    assert_int_equal(call(m, SYS_LEASE, UINT64_C(1) << 32 | LEASE_RELEASE, 0, 0, 0), ERR_INVAL);
+    assert_false(d->off);
+    assert_false(d->probes);
+    assert_int_equal(call(m, SYS_LEASE, LEASE_PROBE, 0, 0, 0), 0);
+    assert_true(d->probes);
+    assert_int_equal(call(m, SYS_LEASE, LEASE_RELEASE, 0, 0, 0), 0);
+    assert_true(d->off);
+    assert_int_equal(call(m, SYS_LEASE, LEASE_TAKE, 0, 0, 0), 0);
+    assert_false(d->off);
+}
+
 static void netinfo_is_what_the_stack_knows(void **state)
 {
     struct machine_test *m = *state;
@@ -491,6 +509,7 @@ int main(void)
         M(recvfrom_cuts_names_the_sender_and_writes_nothing_more),
         M(without_an_address_connect_and_sendto_wait_three_minutes),
         M(poll_names_what_is_ready_and_waits_for_the_rest),
+        M(a_lease_is_given_back_and_taken_on_request),
         M(netinfo_is_what_the_stack_knows),
         M(a_program_that_faults_ends_with_that_status),
         M(an_empty_line_is_not_printed),

@@ -229,7 +229,7 @@ static void a_text_that_is_too_long_is_cut(void **state)
 static void the_table_of_programs_is_sorted_and_its_usage_begins_with_the_name(void **state)
 {
     (void)state;
-    assert_int_equal(programs_count, 8);
+    assert_int_equal(programs_count, 9);
     for (unsigned i = 0; i < programs_count; i++) {
         const struct program *p = &programs[i];
 
@@ -253,6 +253,9 @@ static void a_wrong_command_line_is_answered_with_the_usage(void **state)
         "ping 10.0.2.2 -c 1",
         "netinfo -x",
         "netinfo -n -n",
+        "lease",
+        "lease back",
+        "lease take take",
         "echod 0",
         "echod 65536",
         "echod 7 8",
@@ -604,6 +607,33 @@ static void netinfo_gives_up_after_a_minute_and_does_not_wait_with_n(void **stat
                 "mac=00:00:00:00:00:00 mtu=0 lease_s=forever\ncounters tx=0 rx=0 drops=9\n");
 }
 
+static void netinfo_adds_a_line_of_what_else_the_lease_has(void **state)
+{
+    struct netinfo info = {.addr = 1, .ntp = 0x0a000204, .host = "guest", .search = "a.b,c"};
+
+    (void)state;
+    start("netinfo", SYS_NETINFO);
+    put(0, &info, sizeof(info));
+    next_call(0, SYS_EXIT);
+    assert_non_null(strstr(k.report, "\nlease host=guest search=a.b,c ntp=10.0.2.4\ncounters "));
+}
+
+/* ---- lease ---- */
+
+static void lease_passes_on_what_is_to_be_done(void **state)
+{
+    static const char *const lines[] = {"lease take", "lease release", "lease probe"};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(lines); i++) {
+        start(lines[i], SYS_LEASE);
+        assert_int_equal(k.stop.args[0], LEASE_TAKE + i);
+        expect_exit(0, 0, "done\n");
+    }
+    start("lease release", SYS_LEASE);
+    expect_exit(ERR_NOSYS, 1, "error release reason=no-such-call\n");
+}
+
 /* ---- echod ---- */
 
 enum { UDP = 3, LISTENER = 4, CONNECTION = 10 };
@@ -903,6 +933,8 @@ int main(void)
         cmocka_unit_test(ping_reports_errors_by_their_words),
         cmocka_unit_test(netinfo_waits_for_the_address),
         cmocka_unit_test(netinfo_gives_up_after_a_minute_and_does_not_wait_with_n),
+        cmocka_unit_test(netinfo_adds_a_line_of_what_else_the_lease_has),
+        cmocka_unit_test(lease_passes_on_what_is_to_be_done),
         cmocka_unit_test(echod_does_not_read_while_its_echo_is_not_written),
         cmocka_unit_test(echod_takes_four_connections_and_lets_the_fifth_wait),
         cmocka_unit_test(echod_gives_the_place_of_a_connection_that_rests_to_who_waits),

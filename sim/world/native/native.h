@@ -68,7 +68,7 @@ struct world {
     struct native_frame *spare;
     uint8_t machine_mac[6];
     bool machine_known;
-    unsigned arp_requests;
+    unsigned arp_requests, arp_probes;
     uint16_t ip_id, next_port;
     struct native_dhcp dhcp;
     struct native_conn *conns[NATIVE_CONNS];

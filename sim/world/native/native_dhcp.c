@@ -193,4 +193,6 @@ void native_dhcp_input(struct world *w, const struct decoded *d)
         input_discover(w, d);
     else if (d->dhcp_type == DHCP_TYPE_REQUEST)
         input_request(w, d);
+    else if (d->dhcp_type == DHCP_TYPE_DECLINE)
+        next_address(w);
 }

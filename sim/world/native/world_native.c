@@ -115,6 +115,11 @@ static void input_arp(struct world *w, const struct decoded *d)
 {
     const struct native_options *o = &w->scenario->native;
 
+    if (d->arp_op == 1 && !d->arp_spa && w->arp_probes++ < o->arp_taken) {
+        native_fault(w, PEER_ARP_TAKEN);
+        send_arp(w, 2, d->eth_src, d->arp_tpa, 0);
+        return;
+    }
     if (d->arp_op != 1 || d->arp_tpa == d->arp_spa || !native_is_ours(w, d->arp_tpa))
         return;
     if (o->arp_silent || w->arp_requests++ < o->arp_silent_first) {
