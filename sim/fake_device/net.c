@@ -91,19 +91,12 @@ void fake_net_hold_tx(struct fake_net *n, bool hold)
 /* ---- live ---- */
 
 /* Checks of a receive chain when it becomes available. */
-static void rx_posted_check(struct fake_net *n, const struct vqueue *q, unsigned chain)
+static void rx_posted_check(struct fake_net *n, const struct vqueue *q, unsigned chain,
+                            uint32_t need)
 {
-    uint32_t mtu = n->device.features & VIRTIO_BIT(VIRTIO_NET_F_MTU) ? n->options.mtu : NET_MTU;
-    uint32_t need = n->header_len + NET_ETH_HEADER + min_u32(mtu, NET_MTU);
-
-    LOOK(n->device.host, NET_DIRECTION);
-    if (!(n->device.features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF)))
-        LOOK(n->device.host, NET_RX_SIZE);
     if (q->chain[chain].readable)
         VIOLATION(n->device.host, "net.direction", "5.1.6.3",
                   "a device-readable buffer in the receive queue");
-    else if (n->device.features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF))
-        return; /* a frame uses as many buffers as it needs */
     else if (q->chain[chain].writable < need)
         VIOLATION(n->device.host, "net.rx_size", "5.1.6.3.1",
                   "a receive buffer has %u bytes, header included; the largest frame needs %u",
@@ -112,11 +105,21 @@ static void rx_posted_check(struct fake_net *n, const struct vqueue *q, unsigned
 
 static void rx_fetch(struct fake_net *n, struct vqueue *q)
 {
+    uint64_t features = n->device.features;
+    uint32_t mtu = features & VIRTIO_BIT(VIRTIO_NET_F_MTU) ? n->options.mtu : NET_MTU;
+    uint32_t need = n->header_len + NET_ETH_HEADER + min_u32(mtu, NET_MTU);
     unsigned before = q->held_count;
 
     vqueue_fetch(q);
-    for (unsigned i = before; q->ready && i < q->held_count; i++)
-        rx_posted_check(n, q, vqueue_held(q, i));
+    if (!q->ready || q->held_count == before)
+        return;
+    LOOK(n->device.host, NET_DIRECTION);
+    if (features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF))
+        need = 0; /* a frame uses as many buffers as it needs */
+    else
+        LOOK(n->device.host, NET_RX_SIZE);
+    for (unsigned i = before; i < q->held_count; i++)
+        rx_posted_check(n, q, vqueue_held(q, i), need);
 }
 
 static void net_driver_ok(struct fake_virtio *d)

@@ -348,11 +348,6 @@ uint32_t vqueue_first_len(const struct vqueue *q, unsigned chain)
     return d->kind == VBUFFER_TABLE ? d->next->len : d->len;
 }
 
-unsigned vqueue_held(const struct vqueue *q, unsigned i)
-{
-    return q->held[vqueue_turn(q, q->held_head + i)];
-}
-
 void vqueue_swap(struct vqueue *q)
 {
     uint16_t *a = &q->held[q->held_head], *b = &q->held[vqueue_turn(q, q->held_head + 1u)];

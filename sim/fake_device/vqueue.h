@@ -91,6 +91,12 @@ static inline bool vqueue_within(uint64_t bus, uint64_t at, uint64_t len)
     return bus - at < len;
 }
 
+/* A position in a ring of q->size, of one that is at most one lap ahead. */
+static inline unsigned vqueue_turn(const struct vqueue *q, unsigned at)
+{
+    return at < q->size ? at : at - q->size;
+}
+
 /* Report an event to the host, if it listens. */
 static inline void vqueue_tell(const struct vqueue *q, enum vqueue_event what, unsigned chain,
                                uint32_t value)
@@ -117,7 +123,10 @@ int vqueue_peek(const struct vqueue *q);
 int vqueue_next(struct vqueue *q);
 
 /* The i-th of the q->held_count chains that are held, from the oldest. */
-unsigned vqueue_held(const struct vqueue *q, unsigned i);
+static inline unsigned vqueue_held(const struct vqueue *q, unsigned i)
+{
+    return q->held[vqueue_turn(q, q->held_head + i)];
+}
 
 /* Swap the two oldest held chains: buffers are used in any order (2.7.9, 2.8). */
 void vqueue_swap(struct vqueue *q);

@@ -19,12 +19,6 @@ struct vdesc {
 /* Check that a part of the queue is aligned and in DMA memory, and make it a ring. */
 bool vqueue_place(struct vqueue *q, const char *part, uint64_t at, uint64_t len, unsigned align);
 
-/* A position in a ring of q->size, of one that is at most one lap ahead. */
-static inline unsigned vqueue_turn(const struct vqueue *q, unsigned at)
-{
-    return at < q->size ? at : at - q->size;
-}
-
 /* Mark a descriptor or buffer id as the device's: false if it already was. Inline, as the next ones
  * are: called for every chain. */
 static inline bool vqueue_claim(struct vqueue *q, uint16_t id)
