@@ -25,16 +25,22 @@ static const char *const stream_names[2][6] = {
 
 /* ---- frames ---- */
 
+/* All frames of a block are free. */
+static void block_free(struct wire *w, struct wire_block *b)
+{
+    for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
+        b->frames[i].next = w->free;
+        w->free = &b->frames[i];
+    }
+}
+
 static void block_add(struct wire *w)
 {
     struct wire_block *b = memory_unset(sizeof(*b));
 
     b->next = w->blocks;
     w->blocks = b;
-    for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
-        b->frames[i].next = w->free;
-        w->free = &b->frames[i];
-    }
+    block_free(w, b);
 }
 
 /* A frame as it enters the wire. */
@@ -47,6 +53,7 @@ static struct wire_frame *frame_take(struct wire *w, enum direction dir, const u
         block_add(w);
     f = w->free;
     w->free = f->next;
+    w->taken++;
     f->wire = w;
     f->direction = dir;
     f->damaged = false;
@@ -60,6 +67,7 @@ static void frame_give(struct wire *w, struct wire_frame *f)
 {
     f->next = w->free;
     w->free = f;
+    w->taken--;
 }
 
 static void arrive(void *ctx, uint64_t arg)
@@ -173,12 +181,12 @@ void wire_start(struct wire *w, struct sim *sim, const struct scenario *sc,
         memset(w->fired, 0, sc->action_count * sizeof(*w->fired));
     }
     memset(w->rates, 0, sizeof(w->rates));
-    w->free = NULL; /* frames in flight when the last run ended are free again */
-    for (struct wire_block *b = w->blocks; b; b = b->next)
-        for (unsigned i = 0; i < BLOCK_FRAMES; i++) {
-            b->frames[i].next = w->free;
-            w->free = &b->frames[i];
-        }
+    if (w->taken) { /* frames in flight when the last run ended are free again */
+        w->free = NULL;
+        w->taken = 0;
+        for (struct wire_block *b = w->blocks; b; b = b->next)
+            block_free(w, b);
+    }
     for (unsigned dir = 0; dir < 2; dir++) {
         struct wire_streams *s = &w->streams[dir];
         struct draw_stream *each[6] = {&s->drop,    &s->duplicate, &s->reorder,

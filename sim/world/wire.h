@@ -50,6 +50,7 @@ struct wire {
     const struct scenario *scenario;
     struct wire_listener listener;
     struct wire_frame *free;
+    unsigned taken; /* frames that are not in that list */
     struct wire_block *blocks;
     struct wire_streams streams[2];
     /* For each action of the scenario: matching frames while active, and how often it had an effect
