@@ -73,6 +73,7 @@ static void conn_free(struct tcp_conn *c)
     };
     timers_off(c);
     bitset_add(&t->free, c->number);
+    t->free_count++;
 }
 
 void tcp_pages_settle(struct tcp_conn *c)
@@ -182,7 +183,7 @@ void tcp_start(struct tcp_conn *c, uint32_t iss)
 
 int tcp_open(struct tcp *t, struct tcp_conn **out)
 {
-    struct tcp_conn *c = tcp_allocate(t, 0);
+    struct tcp_conn *c = tcp_allocate(t, 0, 0);
 
     if (!c)
         return ERR_NFILE;
@@ -549,6 +550,7 @@ void tcp_init(struct tcp *t, struct ipv4 *ip, const struct tcp_config *config, v
         .next_port = (uint16_t)rng_next(&ip->net->rng),
         .conn = memory,
         .count = connections,
+        .reserve = connections / TCP_RESERVE_PART,
         .bucket_mask = buckets(connections) - 1,
         .window = config->window,
     };

@@ -48,6 +48,7 @@ enum tcp_state {
 
 enum {
     TCP_CONNS_MAX = 1 << 18,
+    TCP_RESERVE_PART = 8, /* of the table is for programs alone, however many peers come */
     TCP_PAGE_MIN = 2048,
     TCP_PAGE_MAX = 65536,
     TCP_WINDOW_MIN = 2048,
@@ -199,6 +200,7 @@ struct tcp {
     struct tcp_pages pages;
     uint32_t window;                  /* bytes that a connection may hold in each direction */
     struct bitset free, due, blocked; /* blocked: the device had no room */
+    uint32_t free_count, reserve;     /* reserve: blocks that peers' connections leave */
     bool any_blocked;
     uint32_t *bucket, bucket_mask; /* 1 + the first number, or 0 */
     uint64_t hash_key[2];

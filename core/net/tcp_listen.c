@@ -105,7 +105,7 @@ static struct verdict cookie_child(struct tcp_conn *listener, const struct ipv4_
     struct tcp_conn *c = 0;
 
     if (listener->listen.ready.count < listener->listen.backlog)
-        c = tcp_allocate(listener->tcp, TCP_RTO_INITIAL_NS);
+        c = tcp_allocate(listener->tcp, listener->tcp->reserve, TCP_RTO_INITIAL_NS);
     if (!c)
         return verdict_drop(DROP_TCP_BACKLOG);
     child_start(c, listener, p, g);
@@ -143,7 +143,9 @@ struct verdict tcp_input_listen(struct tcp_conn *listener, const struct ipv4_pac
         return verdict_drop(DROP_TCP_FLAGS);
     if (listener->listen.ready.count >= listener->listen.backlog) /* the peer will ask again */
         return verdict_drop(DROP_TCP_BACKLOG);
-    c = listener->listen.half_open < listener->listen.backlog ? tcp_find_free(listener->tcp) : 0;
+    c = listener->listen.half_open < listener->listen.backlog
+            ? tcp_find_free(listener->tcp, listener->tcp->reserve)
+            : 0;
     if (!c) {
         tcp_keep_room(listener->tcp); /* its ACK will need a block */
         return cookie_send(listener, p, g);

@@ -67,26 +67,26 @@ void tcp_list_renew(struct tcp_conn *c)
 
 /* ---- blocks ---- */
 
-struct tcp_conn *tcp_find_free(struct tcp *t)
+struct tcp_conn *tcp_find_free(struct tcp *t, uint32_t keep)
 {
     struct tcp_conn *oldest = t->time_wait.first;
     uint32_t number;
 
-    if (oldest && !bitset_next(&t->free, 0, &number))
+    if (oldest && t->free_count <= keep)
         tcp_end(oldest); /* if the table is full, the oldest TIME_WAIT ends early */
-    if (!bitset_next(&t->free, 0, &number))
+    if (t->free_count <= keep || !bitset_next(&t->free, 0, &number))
         return 0;
     INVARIANTS(tcp_invariants(&t->conn[number]));
     bitset_remove(&t->free, number);
+    t->free_count--;
     return &t->conn[number];
 }
 
 void tcp_keep_room(struct tcp *t)
 {
     struct tcp_conn *c = t->served.first;
-    uint32_t number;
 
-    if (bitset_next(&t->free, 0, &number) || t->time_wait.first || t->orphans.first)
+    if (t->free_count > t->reserve || t->time_wait.first || t->orphans.first)
         return;
     if (!c || t->net->now_ns - c->progress_ns < TCP_IDLE_NS)
         return;
@@ -95,9 +95,9 @@ void tcp_keep_room(struct tcp *t)
     tcp_abort(c, ERR_TIMEDOUT);
 }
 
-struct tcp_conn *tcp_allocate(struct tcp *t, uint64_t half_open_ns)
+struct tcp_conn *tcp_allocate(struct tcp *t, uint32_t keep, uint64_t half_open_ns)
 {
-    struct tcp_conn *c = tcp_find_free(t), *half_open = t->half_open.first,
+    struct tcp_conn *c = tcp_find_free(t, keep), *half_open = t->half_open.first,
                     *oldest = t->orphans.first;
 
     if (c)
@@ -112,7 +112,7 @@ struct tcp_conn *tcp_allocate(struct tcp *t, uint64_t half_open_ns)
     }
     tcp_send_reset(oldest);
     tcp_end(oldest);
-    return tcp_find_free(t);
+    return tcp_find_free(t, keep);
 }
 
 void tcp_own(struct tcp_conn *c, bool owned)

@@ -10,14 +10,14 @@
 
 /* ---- blocks ---- */
 
-/* A block that nothing uses, perhaps one in TIME-WAIT, or NULL. */
-struct tcp_conn *tcp_find_free(struct tcp *t);
+/* A block that nothing uses, perhaps one in TIME-WAIT, or NULL. `keep`: how many are to be left. */
+struct tcp_conn *tcp_find_free(struct tcp *t, uint32_t keep);
 
 /* The same; without one the oldest ends that no program has, half-open or closed already. A
  * half-open one must be `half_open_ns` old. Without such a one tcp_keep_room(), and NULL. */
-struct tcp_conn *tcp_allocate(struct tcp *t, uint64_t half_open_ns);
+struct tcp_conn *tcp_allocate(struct tcp *t, uint32_t keep, uint64_t half_open_ns);
 
-/* Without a block for the next connection, that one ends which a peer opened and left idle for
+/* Without a block for the next peer, that connection ends which a peer opened and left idle for
  * longest, TCP_IDLE_NS or more. Its program is still to close it: the block is free after that. */
 void tcp_keep_room(struct tcp *t);
 

@@ -455,7 +455,7 @@ static struct tcp_conn *listening(struct tcp *t, uint16_t port)
 
 static struct tcp_conn *half_open(struct tcp *t, struct tcp_conn *listener, uint16_t peer_port)
 {
-    struct tcp_conn *c = tcp_find_free(t);
+    struct tcp_conn *c = tcp_find_free(t, 0);
 
     assert_non_null(c);
     c->passive = true;
@@ -533,7 +533,7 @@ static void the_oldest_is_given_up_first_and_what_a_program_has_never(void **sta
     expect_given_up(x, t, third, true);
     expect_given_up(x, t, first, true);
     assert_int_equal(t->orphans.count, 0);
-    assert_null(tcp_allocate(t, 0));
+    assert_null(tcp_allocate(t, 0, 0));
     assert_int_equal(tcp_open(t, &none), ERR_NFILE);
     assert_int_equal(listener->listen.ready.count, 1);
     table_free(b);
@@ -590,18 +590,18 @@ static void blocks_are_lent_from_the_lowest_number_on(void **state)
     struct tcp_conn *c;
 
     for (uint32_t i = 0; i < 130; i++) {
-        c = tcp_find_free(&b->t);
+        c = tcp_find_free(&b->t, 0);
         assert_ptr_equal(c, &b->t.conn[i]);
         tcp_own(c, true);
     }
-    assert_null(tcp_find_free(&b->t));
+    assert_null(tcp_find_free(&b->t, 0));
     assert_int_equal(b->t.owned, 130);
     tcp_close(&b->t.conn[129]);
     tcp_close(&b->t.conn[63]);
     assert_int_equal(b->t.owned, 128);
-    assert_ptr_equal(tcp_find_free(&b->t), &b->t.conn[63]);
-    assert_ptr_equal(tcp_find_free(&b->t), &b->t.conn[129]);
-    assert_null(tcp_find_free(&b->t));
+    assert_ptr_equal(tcp_find_free(&b->t, 0), &b->t.conn[63]);
+    assert_ptr_equal(tcp_find_free(&b->t, 0), &b->t.conn[129]);
+    assert_null(tcp_find_free(&b->t, 0));
     table_free(b);
 }
 

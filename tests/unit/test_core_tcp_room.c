@@ -171,11 +171,13 @@ static void what_waits_for_accept_bounds_cookies_too(void **state)
     tcp_close(l);
 }
 
-/* A program's own connection goes before a half-open one of a peer. */
+/* Peers leave a part of the table to programs, and a program's own connection goes before a
+ * half-open one of a peer. */
 static void half_open_connections_make_room_for_our_own(void **state)
 {
+    enum { RESERVE = CONNS / TCP_RESERVE_PART };
     struct stack_test *x = *state;
-    struct tcp_conn *l[2], *c;
+    struct tcp_conn *l[2], *own[RESERVE], *c;
     unsigned n = 0;
 
     l[0] = flooded(x, 8);
@@ -187,9 +189,16 @@ static void half_open_connections_make_room_for_our_own(void **state)
         seg_in(x, TCP_SYN, 0, 0, 65535, 0, 0);
     for (unsigned i = 0; i < CONNS; i++)
         n += x->s.tcp.conn[i].state != TCPS_CLOSED;
-    assert_int_equal(n, CONNS);
+    assert_int_equal(n, CONNS - RESERVE);
+    n = x->s.tcp.half_open.count;
+    for (unsigned i = 0; i < RESERVE; i++)
+        assert_int_equal(tcp_open(&x->s.tcp, &own[i]), 0);
+    assert_int_equal(x->s.tcp.half_open.count, n); /* that was free */
     assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
+    assert_int_equal(x->s.tcp.half_open.count, n - 1);
     tcp_close(c);
+    for (unsigned i = 0; i < RESERVE; i++)
+        tcp_close(own[i]);
     tcp_close(l[0]);
     tcp_close(l[1]);
 }
