@@ -216,7 +216,7 @@ $(O)/flags:
 	$(Q)printf '%s\n' '$(BUILT_WITH)' >$@
 
 .PHONY: units plain
-units: $(BARE_O) $(UNIT:%=$(O)/unit/%)
+units: $(BARE_O) $(UNIT:%=$(O)/unit/%) $(if $(wildcard /usr/include/lwip/lwip/init.h),$(O)/stack_lwip.so)
 plain: $(PLAIN_O)
 
 $(O)/drywire: $(CORE_O) $(O)/user.o $(SIM_O) $(O)/cmd/main.o
@@ -266,6 +266,12 @@ $(O)/guest_ping.so: tests/guests/ping.c sim/machine/guest.h core/port/platform.h
 	@echo "  guest   $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) -fPIC -shared -o $@ $<
+
+# Another stack under ladders, if its library is here.
+$(O)/stack_lwip.so: tests/guests/stack_lwip.c sim/pkt/stack.h core/interface/syscall.h $(O)/flags
+	@echo "  guest   $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) -D_GNU_SOURCE -fPIC -shared -fvisibility=hidden -isystem /usr/include/lwip -o $@ $< -llwip
 
 # The programs' read-only data goes into one section: what the simulator lets the kernel read.
 $(O)/user.o: $(USER_O) user/sections.ld

@@ -10,6 +10,7 @@
 #include "../sim/text/values.h"
 #include "base/exit_codes.h"
 #include "base/files.h"
+#include "base/guest_file.h"
 #include "base/paths.h"
 #include "base/story_line.h"
 #include "report/again.h"
@@ -23,6 +24,7 @@
 
 struct pkt_settings {
     uint64_t seed, timeout_s;
+    const char *guest; /* NULL: the core */
     bool verbose, quiet;
 };
 
@@ -31,6 +33,7 @@ enum { VERB_PKT_CHILD = 64, VERB_PKT_OUTCOMES = PKT_SYNTAX + 1 };
 
 struct pkt_job {
     const char *path, *program;
+    const struct pkt_stack *stack;
     const struct pkt_settings *settings;
 };
 
@@ -99,6 +102,10 @@ static void verb_pkt_failure(const struct pkt_job *job, const struct pkt_script 
     puts("frames:    (numbers as in the script)");
     verb_pkt_frames(r);
     again_start(&again, "pkt", job->path, job->settings->seed);
+    if (job->settings->guest) {
+        again_add(&again, " --guest ");
+        again_word(&again, job->settings->guest);
+    }
     printf("replay:    %s %s\n", job->program, again.words);
 }
 
@@ -176,14 +183,14 @@ static enum pkt_outcome verb_pkt_play(const struct pkt_job *job, const struct pk
     running.script = s;
     running.variant = "";
     crash_watch(verb_pkt_on_signal);
-    pkt_run(s, parsed, &pkt_core_stack, &v, r);
+    pkt_run(s, parsed, job->stack, &v, r);
     first = *r;
     v.peer_isn = near_wrap;
     if (first.has_isn)
         v.start_ns += (uint64_t)(near_wrap - first.isn) * 4 * NS_PER_US;
     if (first.outcome == parsed) {
         running.variant = " (with sequence numbers that wrap)";
-        pkt_run(s, parsed, &pkt_core_stack, &v, r);
+        pkt_run(s, parsed, job->stack, &v, r);
     }
     verb_pkt_print(job, s, r->outcome == parsed ? &first : r, running.variant);
     return r->outcome;
@@ -227,11 +234,13 @@ static int verb_pkt_run(const struct call *call, const void *settings)
 {
     const struct pkt_settings *s = settings;
     unsigned counts[VERB_PKT_OUTCOMES] = {0};
+    const struct pkt_stack *stack = s->guest ? guest_file_stack(s->guest) : &pkt_core_stack;
     struct paths p = {0};
-    int code = paths_scenarios(&p, call->words, call->count, ".pkt", "pkt tests/ladders");
+    int code = !stack ? EXIT_USAGE
+                      : paths_scenarios(&p, call->words, call->count, ".pkt", "pkt tests/ladders");
 
     for (size_t i = 0; !code && i < p.count; i++) {
-        struct pkt_job job = {p.path[i], call->program, s};
+        struct pkt_job job = {p.path[i], call->program, stack, s};
         int got = child_call(verb_pkt_child, &job, s->timeout_s) - VERB_PKT_CHILD;
 
         if (got < 0 || got >= VERB_PKT_OUTCOMES) {
@@ -252,11 +261,9 @@ static int verb_pkt_run(const struct call *call, const void *settings)
 }
 
 static const struct option_place places[] = {
-    OPTION("seed", pkt_settings, seed),
-    OPTION("timeout", pkt_settings, timeout_s),
-    OPTION("verbose", pkt_settings, verbose),
-    OPTION("quiet", pkt_settings, quiet),
-    {NULL},
+    OPTION("seed", pkt_settings, seed),         OPTION("guest", pkt_settings, guest),
+    OPTION("timeout", pkt_settings, timeout_s), OPTION("verbose", pkt_settings, verbose),
+    OPTION("quiet", pkt_settings, quiet),       {NULL},
 };
 
 const struct verb verb_pkt = {

@@ -58,6 +58,7 @@ ONLY = {
     "cmd": [*CORE_FOR_SIM, "sim", "cmd", "user/programs.h", "user/http.h"],
     "cmd/qtest": [*CORE_FOR_SIM, "sim", "cmd", "user/programs.h", "core/virtio/virtio_spec.h"],
     "cmd/replay/replay_core.c": ["core", "sim", "cmd"],
+    "tests/guests/stack_lwip.c": ["sim/pkt/stack.h"],
     "tests/guests": ["sim/machine/guest.h", "core/port/platform.h"],
     "tests/targets/isolation": ["user", "core/base/array.h"],
 }

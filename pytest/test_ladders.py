@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conftest import ROOT, drywire, relative
+from conftest import BUILD, ROOT, drywire, relative
 
 LADDERS = sorted((ROOT / "tests/ladders").glob("**/*.pkt"))
 SUMMARY = re.compile(r"^(\d+) pass, (\d+) fail, (\d+) unrunnable, (\d+) weak, (\d+) vacuous", re.M)
@@ -76,6 +76,31 @@ def test_a_ladder_with_one_falsified_number_fails(tmp_path):
     failed = set(re.findall(r"^where:     .*/(\d+\.pkt):\d+$", done.stdout, re.M))
     assert [where for name, where in made.items() if name not in failed] == []
     assert SUMMARY.search(done.stdout)[2] == str(len(made)) and min(fields.values()) >= len(LADDERS)
+
+
+# ---- another stack ----
+
+
+def test_another_stack_is_judged_by_the_same_ladders():
+    if not (BUILD / "stack_lwip.so").exists():
+        pytest.skip("lwIP is not here: apt-get install liblwip-dev")
+    guest = ("--guest", BUILD / "stack_lwip.so")
+    for name in ("open/active", "open/passive", "close-wait/close", "established/fin", "data/again", "closed/syn"):
+        done = drywire("pkt", *guest, f"tests/ladders/{name}.pkt")
+        assert done.returncode == 0 and done.stdout.startswith("pass"), done.stdout
+    done = drywire("pkt", *guest, "tests/ladders/closed/ack.pkt")
+    assert done.returncode == 1 and "\nexpected:  > R 77:77(0)\ncame:      > R. 77:77(0) ack 1 " in done.stdout
+    assert re.search(r"^replay: .* pkt tests/ladders/closed/ack.pkt --seed 1 --guest \S+/stack_lwip.so$", done.stdout, re.M)
+    first, second = (drywire("pkt", "-q", *guest, "tests/ladders") for _ in range(2))
+    assert first.stdout == second.stdout and int(SUMMARY.search(first.stdout)[1]) > 200
+
+
+def test_what_is_no_stack_is_refused(tmp_path):
+    (tmp_path / "empty.so").write_text("")
+    for path, what in [(tmp_path / "none.so", "not a guest"), (tmp_path / "empty.so", "not a guest"),
+                       (BUILD / "guest_ping.so", "has no drywire_stack()")]:
+        done = drywire("pkt", "--guest", path, "tests/ladders/open/active.pkt")
+        assert done.returncode == 2 and what in done.stderr and not done.stdout
 
 
 # ---- scripts that fail ----

@@ -5,10 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct guest_ops *guest_file_load(const char *path)
+/* The function of this name in the shared object, or NULL after a line on stderr. */
+static void *guest_file_function(const char *path, const char *name)
 {
-    const struct guest_ops *(*entry)(void);
-    const struct guest_ops *ops;
     char with_slash[4096];
     void *handle, *symbol;
 
@@ -18,18 +17,46 @@ const struct guest_ops *guest_file_load(const char *path)
         value_message(stderr, "drywire: %s is not a guest: %s\n", path, dlerror());
         return NULL;
     }
-    symbol = dlsym(handle, "drywire_guest");
-    if (!symbol) {
-        value_message(stderr, "drywire: %s is not a guest: it has no drywire_guest()\n", path);
+    symbol = dlsym(handle, name);
+    if (!symbol)
+        value_message(stderr, "drywire: %s is not a guest: it has no %s()\n", path, name);
+    return symbol;
+}
+
+static void guest_file_other(const char *path, int version)
+{
+    value_message(stderr, "drywire: %s has another guest ABI version: rebuild it for version %d\n",
+                  path, version);
+}
+
+const struct guest_ops *guest_file_load(const char *path)
+{
+    void *symbol = guest_file_function(path, "drywire_guest");
+    const struct guest_ops *(*entry)(void);
+    const struct guest_ops *ops;
+
+    if (!symbol)
         return NULL;
-    }
     memcpy(&entry, &symbol, sizeof(entry));
     ops = entry();
-    if (!ops || ops->abi != GUEST_ABI || !ops->boot || !ops->poll || !ops->deadline) {
-        value_message(stderr,
-                      "drywire: %s has another guest ABI version: rebuild it for version %d\n",
-                      path, GUEST_ABI);
+    if (ops && ops->abi == GUEST_ABI && ops->boot && ops->poll && ops->deadline)
+        return ops;
+    guest_file_other(path, GUEST_ABI);
+    return NULL;
+}
+
+const struct pkt_stack *guest_file_stack(const char *path)
+{
+    void *symbol = guest_file_function(path, "drywire_stack");
+    const struct pkt_stack *(*entry)(void);
+    const struct pkt_stack *stack;
+
+    if (!symbol)
         return NULL;
-    }
-    return ops;
+    memcpy(&entry, &symbol, sizeof(entry));
+    stack = entry();
+    if (stack && stack->abi == PKT_STACK_ABI)
+        return stack;
+    guest_file_other(path, PKT_STACK_ABI);
+    return NULL;
 }

@@ -294,6 +294,7 @@ static int64_t pkt_core_option(void *ctx, int fd, enum pkt_socket_option option,
 }
 
 const struct pkt_stack pkt_core_stack = {
+    .abi = PKT_STACK_ABI,
     .start = pkt_core_start,
     .stop = pkt_core_stop,
     .advance = pkt_core_advance,

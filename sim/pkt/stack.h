@@ -1,6 +1,7 @@
 /*
  * The stack that ladders judge, as a table of calls: the runner knows no other part of it.
- * core_stack.c fills it with the core's; another guest's stack fills it in the same way.
+ * core_stack.c fills it with the core's. Another stack fills it in a shared object with a function
+ * `const struct pkt_stack *drywire_stack(void)`; this header is all that it needs.
  *
  * Packets are frames of sim/frame without Ethernet: IPv4 after PKT_LINK_LEN unused bytes. Nothing
  * waits: a call that cannot finish now returns ERR_AGAIN and is made again later, as often as
@@ -36,7 +37,11 @@ enum pkt_socket_option {
     PKT_SO_MAXSEG,    /* get: the effective send MSS */
 };
 
+enum { PKT_STACK_ABI = 1 };
+
 struct pkt_stack {
+    unsigned abi; /* PKT_STACK_ABI */
+
     /* A new stack without packets and sockets; its state, for `ctx` of the others. */
     void *(*start)(const struct pkt_host *host, uint64_t now_ns);
     void (*stop)(void *ctx);
