@@ -34,7 +34,7 @@
     "+0 read(4, ..., 1000) = 100\n"                                                                \
     "+.1 quiet\n"
 
-/* The core's stack behind a table that changes what passes it. */
+/* The core's stack under a table that changes what passes it. */
 static struct liar {
     unsigned frame;                              /* of those sent, from 1 on: the one to change */
     void (*change)(uint8_t *frame, size_t *len); /* NULL: send it twice */
