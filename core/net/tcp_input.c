@@ -132,14 +132,8 @@ static bool acceptable(const struct tcp_conn *c, const struct tcp_segment *g)
     return start_in || end_in;
 }
 
-/* What was received before is reported: RFC 2883 section 4. */
-static void came_twice(struct tcp_conn *c, uint32_t start, uint32_t end)
-{
-    if (c->sacks)
-        c->twice = (struct tcp_range){start, end};
-}
-
-/* Keep only what is inside the window. What is cut on the left was received before. */
+/* Keep only what is inside the window. What is cut on the left was received before, which is
+ * reported: RFC 2883 section 4. */
 static void trim(struct tcp_conn *c, struct tcp_segment *g)
 {
     uint32_t before = c->rcv_nxt - g->seq, wnd = c->rcv_adv - c->rcv_nxt, room;
@@ -152,7 +146,7 @@ static void trim(struct tcp_conn *c, struct tcp_segment *g)
         }
         before = min_u32(before, g->len);
         if (before)
-            came_twice(c, g->seq, g->seq + before);
+            c->twice = (struct tcp_range){g->seq, g->seq + before};
         g->seq += before;
         g->data += before;
         g->len -= before;
@@ -366,7 +360,7 @@ static void find_twice(struct tcp_conn *c, const struct tcp_segment *g)
     struct tcp_range overlap = tcp_reassembly_overlap(c->ooo, g->seq, g->seq + g->len);
 
     if (overlap.start != overlap.end && c->twice.start == c->twice.end)
-        came_twice(c, overlap.start, overlap.end);
+        c->twice = overlap;
 }
 
 /* False: it is not kept. */
@@ -513,7 +507,7 @@ static bool input_stamp(struct tcp_conn *c, const struct tcp_segment *g, struct 
 /* The stamp of what comes next is the one to echo: section 4.3. */
 static void keep_stamp(struct tcp_conn *c, const struct tcp_segment *g)
 {
-    if (!c->stamps || !g->stamped || !seq_le(g->first, c->rcv_acked))
+    if (!g->stamped || !seq_le(g->first, c->rcv_acked))
         return;
     c->stamp_recent = g->stamp;
     c->stamp_recent_ns = c->tcp->net->now_ns;

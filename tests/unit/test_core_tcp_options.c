@@ -112,11 +112,14 @@ static void a_simultaneous_open_agrees_as_well(void **state)
     struct stack_test *x = *state;
     struct tcp_conn *c = connecting(x);
 
-    syn_in(x, TCP_SYN, 65535, SACK | STAMPS, 0, STAMP);
+    syn_in(x, TCP_SYN, 65535, SACK | SCALE, SHIFT, 0);
     run(x);
     assert_int_equal(next_sent(x).tcp_flags, TCP_SYN | TCP_ACK);
-    assert_int_equal(sent_options(x).len, 16);
-    assert_true(c->sacks && c->stamps && !c->scaled);
+    assert_int_equal(sent_options(x).len, 12);
+    assert_true(c->sacks && c->scaled && !c->stamps);
+    syn_in(x, TCP_SYN | TCP_ACK, 1000, SACK | SCALE, SHIFT, 0);
+    assert_int_equal(c->state, TCPS_ESTABLISHED);
+    assert_int_equal(c->snd_wnd, 1000); /* a SYN again: not scaled */
     tcp_reset(c);
 }
 
@@ -247,20 +250,26 @@ struct filler {
     uint32_t edge;       /* the highest number offered, as on the wire */
 };
 
-/* Every frame that was sent: it takes back less than a unit, which rounding may do (RFC 7323
- * section 2.4), and never offers more than a unit above what may be held. */
+/* Every frame that was sent. It never offers a unit or more above what may be held. It takes back
+ * less than a unit, which rounding may do (RFC 7323 section 2.4), and only where that would be too
+ * much; what it adds is all that rounding adds, or worth a segment (MUST-39). */
 static void windows_are_right(struct filler *f)
 {
-    uint32_t unit = 1u << f->shift;
+    uint32_t unit = 1u << f->shift, step = min_u32(1460, f->capacity / 2);
 
     while (f->x->read < f->x->sent_count) {
         struct decoded d = next_sent(f->x);
         uint32_t ack = d.tcp_ack - f->x->peer_iss, edge = ack + wire_window(&d, f->shift);
+        uint32_t same = (f->edge - ack + unit - 1) / unit * unit;
 
-        assert_true(edge + unit > f->edge);
         assert_true(edge - f->read < f->capacity + unit);
-        if (edge > f->edge)
+        if (edge < f->edge) {
+            assert_true(f->edge - edge < unit);
+            assert_true(ack - f->read + same >= f->capacity + unit);
+        } else {
+            assert_true(edge - f->edge < unit || edge - f->edge >= step);
             f->edge = edge;
+        }
     }
     assert_int_equal(f->c->rcv_adv - f->x->peer_iss, f->edge);
     f->x->sent_count = f->x->read = 0;
@@ -331,6 +340,42 @@ static void a_window_is_never_taken_back_nor_too_large(void **state)
     for (unsigned i = 0; i < ARRAY_COUNT(windows); i++)
         for (unsigned what = NOTHING; what <= SCALE; what++)
             fill_and_empty(x, windows[i], what, i);
+}
+
+/* What may still be on its way from before is old data, not nonsense: a window of it, however it
+ * was counted. */
+static void a_duplicate_of_a_window_ago_is_old_data(void **state)
+{
+    static const struct {
+        uint32_t window, ago;
+    } row[] = {{4096, 65535}, {LARGE, LARGE}};
+    struct stack_test *x = *state;
+
+    for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
+        uint32_t next = 1;
+
+        x->s.tcp.window = row[i].window;
+        struct filler f = {.x = x, .c = connected_with(x, SCALE), .read = 1};
+
+        while (next != 1 + 10 + row[i].ago - 1) {
+            uint32_t len = min_u32(1000, 1 + 10 + row[i].ago - 1 - next);
+
+            seg_in(x, TCP_ACK, next, 1, 1000, bytes, len);
+            next += len;
+            filler_reads(&f, len);
+            run(x);
+        }
+        x->sent_count = x->read = 0;
+        seg_in(x, TCP_ACK, 1, 1, 1000, bytes, 10);
+        run(x);
+        assert_int_equal(x->s.net.drops_total, 0);
+        expect_seg(x, TCP_ACK, 1, next, 0);
+        seg_in(x, TCP_ACK, 0, 1, 1000, bytes, 10); /* a byte before that */
+        run(x);
+        expect_dropped(x, DROP_TCP_SEQUENCE);
+        tcp_reset(f.c);
+        x->sent_count = x->read = 0;
+    }
 }
 
 /* ---- the MSS ---- */
@@ -414,14 +459,15 @@ static void a_malformed_option_drops_its_segment(void **state)
         size_t len;
         uint8_t bytes[12];
     } row[] = {
-        {OPTIONS(2, 4, 5, 180, 3, 0, 0, 0)}, /* length 0 */
-        {OPTIONS(8, 1, 1, 1)},               /* 1 */
-        {OPTIONS(4, 1, 0, 0)},               /* 1 */
-        {OPTIONS(2, 5, 5, 180)},             /* a byte too long */
-        {OPTIONS(8, 10, 0, 0, 0, 0, 0, 0)},  /* two bytes too long */
-        {OPTIONS(1, 1, 1, 3)},               /* no room for a length */
-        {OPTIONS(77, 255, 0, 0)},            /* unknown, too long */
-        {OPTIONS(77, 0, 0, 0)},              /* unknown, length 0 */
+        {OPTIONS(2, 4, 5, 180, 3, 0, 0, 0)},  /* length 0 */
+        {OPTIONS(8, 1, 1, 1)},                /* 1 */
+        {OPTIONS(4, 1, 0, 0)},                /* 1 */
+        {OPTIONS(2, 5, 5, 180)},              /* a byte too long */
+        {OPTIONS(8, 10, 0, 0, 0, 0, 0, 0)},   /* two bytes too long */
+        {OPTIONS(2, 4, 5, 180, 77, 5, 0, 0)}, /* a byte too long, the second one */
+        {OPTIONS(1, 1, 1, 3)},                /* no room for a length */
+        {OPTIONS(77, 255, 0, 0)},             /* unknown, too long */
+        {OPTIONS(77, 0, 0, 0)},               /* unknown, length 0 */
     };
     struct stack_test *x = *state;
     struct tcp_conn *l, *c;
@@ -511,6 +557,21 @@ static void sack_blocks_are_read_when_their_option_has_whole_ones(void **state)
     }
 }
 
+/* They mean something only where both numbers start. */
+static void options_of_a_syn_mean_nothing_elsewhere(void **state)
+{
+    uint8_t options[40], frame[2048];
+    size_t len = put_offer(options, ALL, SHIFT, STAMP, 0);
+    struct tcp_header h = {.src_port = be16_of(1), .dst_port = be16_of(2), .flags = TCP_ACK};
+    struct ipv4_packet p = {.src = PEER, .dst = OWN, .payload = frame + 34};
+    struct tcp_segment g;
+
+    (void)state;
+    p.len = build_tcp(frame, &h, options, len, 0, 0) - 34;
+    assert_int_equal(tcp_parse(&p, &g), DROP_COUNT);
+    assert_true(g.mss == 0 && !g.scales && !g.sack_permitted && g.stamped);
+}
+
 /* ---- SYN cookies ---- */
 
 /* A SYN-ACK of which nothing is kept has an MSS alone, whatever the SYN offered and its ACK shows.
@@ -562,12 +623,14 @@ int main(void)
         T(a_syn_offers_what_fits_without_scaling),
         T(our_shift_is_the_smallest_that_is_enough),
         T(a_window_is_never_taken_back_nor_too_large),
+        T(a_duplicate_of_a_window_ago_is_old_data),
         T(timestamps_take_12_bytes_of_a_segment),
         T(every_mss_leaves_room_for_data),
         T(the_mss_of_a_path_leaves_room_for_stamps),
         T(a_malformed_option_drops_its_segment),
         T(an_option_of_a_wrong_size_is_ignored),
         T(sack_blocks_are_read_when_their_option_has_whole_ones),
+        T(options_of_a_syn_mean_nothing_elsewhere),
         T(the_child_of_a_cookie_has_no_option),
     };
 

@@ -138,6 +138,21 @@ static void the_block_that_grew_last_is_the_first(void **state)
     tcp_reset(c);
 }
 
+/* Ranges that grow, join and end keep the order of the others. */
+static void the_order_stays_when_ranges_join(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *c = connected_with(x, SACK);
+
+    PLAY(x, c, {11, 12, 1, {{11, 12}}}, {21, 22, 1, {{21, 22}, {11, 12}}},
+         {31, 32, 1, {{31, 32}, {21, 22}, {11, 12}}}, {32, 33, 1, {{31, 33}, {21, 22}, {11, 12}}},
+         {33, 34, 1, {{31, 34}, {21, 22}, {11, 12}}}, {12, 21, 1, {{11, 22}, {31, 34}}},
+         {61, 62, 1, {{61, 62}, {11, 22}, {31, 34}}},
+         {51, 52, 1, {{51, 52}, {61, 62}, {11, 22}, {31, 34}}},
+         {22, 31, 1, {{11, 34}, {51, 52}, {61, 62}}});
+    tcp_reset(c);
+}
+
 /* Sequence number 0 is 16 here: blocks before it, across it and after it. */
 static void blocks_cross_the_wrap_of_sequence_numbers(void **state)
 {
@@ -303,6 +318,8 @@ static void of_two_parts_that_came_twice_the_first_is_reported(void **state)
     PLAY(x, c, {1501, 1601, 1001, {{1501, 1601}}}, {1801, 1901, 1001, {{1801, 1901}, {1501, 1601}}},
          {1001, 2001, 2001, {{1501, 1601}}});
     PLAY(x, c, {2501, 2601, 2001, {{2501, 2601}}}, {1901, 2601, 2601, {{1901, 2001}}});
+    PLAY(x, c, {2701, 2801, 2601, {{2701, 2801}}}, {2901, 3001, 2601, {{2901, 3001}, {2701, 2801}}},
+         {2801, 3001, 2601, {{2901, 3001}, {2701, 3001}}}); /* what only adjoins is no part */
     tcp_reset(c);
 }
 
@@ -384,6 +401,7 @@ int main(void)
         T(every_other_segment_lost_makes_a_block_each_the_latest_first),
         T(as_many_blocks_as_there_is_room_for),
         T(the_block_that_grew_last_is_the_first),
+        T(the_order_stays_when_ranges_join),
         T(blocks_cross_the_wrap_of_sequence_numbers),
         T(a_fin_after_a_gap_is_in_no_block),
         T(every_ack_repeats_the_blocks_until_the_gap_is_filled),

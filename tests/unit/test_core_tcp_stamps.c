@@ -25,11 +25,13 @@ static void a_segment_from_before_is_dropped_and_acknowledged(void **state)
     struct stack_test *x = *state;
     struct tcp_conn *l, *c = accepted_with(x, &l, STAMPS);
 
-    stamped_in(x, TCP_ACK, 1, 1, STAMP - 1, "old!", 4);
-    run(x);
-    expect_dropped(x, DROP_TCP_STAMP);
-    expect_echo(x, TCP_ACK, 1, 1, 0, STAMP);
-    expect_quiet(x);
+    for (unsigned i = 0; i < 20; i++) {
+        stamped_in(x, TCP_ACK, 1, 1, STAMP - 1, "old!", 4);
+        run(x);
+        expect_dropped(x, DROP_TCP_STAMP);
+        expect_echo(x, TCP_ACK, 1, 1, 0, STAMP);
+        expect_quiet(x);
+    }
     stamped_in(x, TCP_ACK | TCP_FIN, 1, 1, STAMP - 0x7fffffff, 0, 0); /* as old as can be */
     run(x);
     expect_dropped(x, DROP_TCP_STAMP);
@@ -123,6 +125,23 @@ static void after_24_days_any_stamp_is_taken(void **state)
     tcp_close(l);
 }
 
+/* The age counts from the SYN on, however long the machine is up. */
+static void the_stamp_of_a_syn_is_not_old(void **state)
+{
+    struct stack_test *x = *state;
+    struct tcp_conn *l, *c;
+
+    x->start_ns += UINT64_C(30) * 86400 * NS_PER_S;
+    x->s.arp.entry[0].answered_ns = x->start_ns;
+    c = accepted_with(x, &l, STAMPS);
+    stamped_in(x, TCP_ACK, 1, 1, STAMP - 1, "x", 1);
+    run(x);
+    expect_dropped(x, DROP_TCP_STAMP);
+    next_sent(x);
+    tcp_reset(c);
+    tcp_close(l);
+}
+
 /* Section 5.2: a reset that is otherwise right is taken with any stamp, or without. */
 static void resets_are_exempt(void **state)
 {
@@ -202,6 +221,10 @@ static void a_late_ack_echoes_the_first_segment(void **state)
     stamped_in(x, TCP_ACK, 3, 1, STAMP + 3, "C", 1);
     run_at_ms(x, 40);
     expect_echo(x, TCP_ACK, 1, 4, 0, STAMP + 3);
+    stamped_in(x, TCP_ACK, 4, 1, STAMP + 4, "D", 1);
+    stamped_in(x, TCP_ACK, 4, 1, STAMP + 5, "DE", 2); /* the first again, which counts */
+    run(x);
+    expect_echo(x, TCP_ACK, 1, 6, 0, STAMP + 5);
     tcp_reset(c);
     tcp_close(l);
 }
@@ -276,6 +299,9 @@ static void a_second_syn_is_echoed_as_it_came(void **state)
     assert_int_equal(offered(x, &l, STAMPS).tcp_echo, STAMP);
     at_ms(x, 900);
     syn_in(x, TCP_SYN, 65535, STAMPS, 0, STAMP + 900);
+    run(x);
+    assert_int_equal(next_sent(x).tcp_echo, STAMP + 900);
+    syn_in(x, TCP_SYN, 65535, NOTHING, 0, 0); /* one without a stamp changes nothing */
     run(x);
     assert_int_equal(next_sent(x).tcp_echo, STAMP + 900);
     tcp_close(l);
@@ -410,6 +436,7 @@ int main(void)
         T(nothing_of_an_old_segment_counts),
         T(an_equal_or_newer_stamp_is_taken_across_its_wrap),
         T(after_24_days_any_stamp_is_taken),
+        T(the_stamp_of_a_syn_is_not_old),
         T(resets_are_exempt),
         T(a_segment_without_a_stamp_is_dropped),
         T(a_syn_without_a_stamp_is_challenged),
