@@ -357,10 +357,8 @@ static bool has_room_after_gap(struct tcp_conn *c, const struct tcp_segment *g)
 /* What is in this data and came after a gap before; of several parts the first is reported. */
 static void find_twice(struct tcp_conn *c, const struct tcp_segment *g)
 {
-    struct tcp_range overlap = tcp_reassembly_overlap(c->ooo, g->seq, g->seq + g->len);
-
-    if (overlap.start != overlap.end && c->twice.start == c->twice.end)
-        c->twice = overlap;
+    if (c->twice.start == c->twice.end)
+        c->twice = tcp_reassembly_overlap(c->ooo, g->seq, g->seq + g->len);
 }
 
 /* False: it is not kept. */

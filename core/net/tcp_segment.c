@@ -104,6 +104,7 @@ enum drop_reason tcp_parse(const struct ipv4_packet *p, struct tcp_segment *g)
     g->data = p->payload + header_len;
     g->mss = 0;
     g->scales = g->sack_permitted = g->stamped = false;
+    g->stamp = 0;
     g->sack_count = 0;
     if (!parse_options(p->payload + sizeof(*tcp), header_len - sizeof(*tcp), g))
         return DROP_TCP_OPTIONS;

@@ -129,17 +129,16 @@ static void after_24_days_any_stamp_is_taken(void **state)
 static void the_stamp_of_a_syn_is_not_old(void **state)
 {
     struct stack_test *x = *state;
-    struct tcp_conn *l, *c;
+    struct tcp_conn *c;
 
     x->start_ns += UINT64_C(30) * 86400 * NS_PER_S;
     x->s.arp.entry[0].answered_ns = x->start_ns;
-    c = accepted_with(x, &l, STAMPS);
+    c = connected_with(x, STAMPS);
     stamped_in(x, TCP_ACK, 1, 1, STAMP - 1, "x", 1);
     run(x);
     expect_dropped(x, DROP_TCP_STAMP);
     next_sent(x);
     tcp_reset(c);
-    tcp_close(l);
 }
 
 /* Section 5.2: a reset that is otherwise right is taken with any stamp, or without. */
