@@ -64,6 +64,7 @@ static bool world_native_line(struct reader *r)
         {"arp-taken", VALUE_NUMBER, NATIVE(arp_taken), NUMBERS(0, UINT_MAX)},
         {"mss", VALUE_NUMBER, NATIVE(mss), NUMBERS(1, UINT16_MAX)},
         {"window", VALUE_NUMBER, NATIVE(window), NUMBERS(1, UINT16_MAX)},
+        {"tcp-options", VALUE_FLAG, NATIVE(tcp_options)},
         {"zero-window", VALUE_DURATION, NATIVE(zero_window_ns)},
         {"pad", VALUE_FLAG, NATIVE(pad)},
         {"latency", VALUE_DURATION, NATIVE(latency_ns)},

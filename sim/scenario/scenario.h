@@ -38,8 +38,9 @@ struct slirp_options {
                              * gateway only; default off */
 };
 
-enum { ECHO_MAX = 1472, SEGMENT_MAX = 1460 }; /* payload bytes in a frame of 1514 */
-enum { REPLAY_FRAME_MAX = 2048 };             /* the longest frame on the wire */
+/* Payload bytes in a frame of 1514; of a segment, beside the longest options of the peer. */
+enum { ECHO_MAX = 1472, SEGMENT_MAX = 1436 };
+enum { REPLAY_FRAME_MAX = 2048 }; /* the longest frame on the wire */
 
 /* `world replay file=CAPTURE` */
 struct replay_options {
@@ -84,6 +85,7 @@ struct native_options {
     unsigned arp_taken;        /* arp-taken=N  another host answers the first N probes */
     uint16_t mss;              /* mss=        announced by the peer, default 1460 */
     uint16_t window;           /* window=     largest window offered by the peer, default 65535 */
+    bool tcp_options;          /* tcp-options its SYNs have window scaling, timestamps and SACK */
     uint64_t zero_window_ns;   /* zero-window=T the peer's window stays 0 for T after each fill */
     bool pad;                  /* pad         frames shorter than 60 bytes are padded to 60 */
     uint64_t latency_ns;       /* latency=    of every reply, default 200us */

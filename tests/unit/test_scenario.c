@@ -186,7 +186,8 @@ static void every_line_lands_in_its_field(void **state)
         "\n"
         "title  What \"must\" happen # and when  \n"
         "world native lease=1h t1=60 t2=90s nak=2 dhcp-silent=all arp-silent arp-silent=3 "
-        "second-addr=10.0.2.77 mss=536 window=1000 zero-window=2s pad latency=1ms\n"
+        "second-addr=10.0.2.77 mss=536 window=1000 zero-window=2s tcp-options pad "
+        "latency=1ms\n"
         "device virtio-net transport=mmio-legacy ring=split queue=64 any-layout=off mrg-rxbuf=on "
         "mac=02:00:00:00:00:07 mtu=1280 # small\n"
         "run webget http://10.0.2.2:8080/a#b \"two words\"\n"
@@ -221,7 +222,8 @@ static void every_line_lands_in_its_field(void **state)
     assert_int_equal(s->native.t2_s, 90);
     assert_int_equal(s->native.nak_requests, 2);
     assert_int_equal(s->native.silent_requests, UINT_MAX);
-    assert_true(s->native.arp_silent && s->native.pad && !s->native.renew_silent);
+    assert_true(s->native.arp_silent && s->native.pad && s->native.tcp_options &&
+                !s->native.renew_silent);
     assert_int_equal(s->native.arp_silent_first, 3);
     assert_int_equal(s->native.second_address, 0x0a00024d);
     assert_int_equal(s->native.mss, 536);

@@ -12,7 +12,13 @@
 
 #define ADDR(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (d))
 
-enum { NATIVE_FRAME_MAX = 1514, NATIVE_CONNS = 16, NATIVE_MSS = 1460, NATIVE_BUFFER = 65536 };
+enum {
+    NATIVE_FRAME_MAX = 1514,
+    NATIVE_CONNS = 16,
+    NATIVE_MSS = 1460,
+    NATIVE_SHIFT = 2,
+    NATIVE_BUFFER = 65536
+};
 
 #define NATIVE_GATEWAY       ADDR(10, 0, 2, 2)
 #define NATIVE_DNS           ADDR(10, 0, 2, 3)

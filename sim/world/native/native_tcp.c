@@ -123,8 +123,7 @@ static void accept_syn(struct world *w, const struct service *s, const struct de
     c->service = s;
     c->window = d->tcp_window;
     c->rcv_nxt = d->tcp_seq + 1;
-    if (d->tcp_mss)
-        c->mss = min_u32(d->tcp_mss, NATIVE_MSS);
+    native_tcp_agree(c, d);
     c->state = SYN_RECEIVED;
     stream_open(&c->stream, s);
     c->rto_at_ns = w->sim->now_ns + c->rto_ns;

@@ -14,6 +14,7 @@
 #define DEAD_NS      (300 * NS_PER_S) /* silent for longer than the machine's own R2: dead */
 
 enum { TRIES_MAX = 25, STORE = 32, STORE_BYTES = 1500, FLIGHT_MAX = 32768 };
+enum { NATIVE_STAMPS = 12, BLOCKS = 3 }; /* bytes of that option; blocks with them */
 
 enum native_state { SYN_SENT, SYN_RECEIVED, OPEN, OVER };
 
@@ -21,6 +22,10 @@ struct stored { /* an out-of-order segment */
     bool used;
     uint32_t seq, len;
     uint8_t bytes[STORE_BYTES];
+};
+
+struct early { /* bytes that came after a gap */
+    uint32_t start, end;
 };
 
 struct native_conn {
@@ -43,12 +48,18 @@ struct native_conn {
     unsigned dup_acks, tries;
     uint64_t rto_ns, rto_at_ns;
 
-    uint32_t rcv_nxt, offered;
+    /* Agreed upon by both SYNs; only with tcp-options. */
+    bool sacks, scales, stamps;
+    uint8_t shift;         /* of the machine's windows */
+    uint32_t stamp_recent; /* the machine's, to be echoed */
+
+    uint32_t rcv_nxt, offered, acked;
     uint32_t filled;          /* of the window, in zero-window mode */
     uint64_t closed_until_ns; /* the window stays 0 until then */
     bool fin_received, ack;
     uint64_t linger_ns;
     uint64_t heard_ns; /* time of the machine's last segment */
+    unsigned stored;   /* the last one */
     struct stored store[STORE];
     struct sim_timer timer;
 };
@@ -92,6 +103,9 @@ uint64_t native_tcp_dead_deadline(const struct native_conn *c);
 
 /* The next time it must be polled. */
 void native_tcp_set_timer(struct native_conn *c);
+
+/* The machine's SYN: its MSS, and the options that both have. */
+void native_tcp_agree(struct native_conn *c, const struct decoded *d);
 
 /* Send all that can be sent now. */
 void native_tcp_output(struct native_conn *c);

@@ -30,6 +30,21 @@ static void received(struct native_conn *c, const uint8_t *bytes, uint32_t len)
     }
 }
 
+void native_tcp_agree(struct native_conn *c, const struct decoded *d)
+{
+    bool offers = c->world->scenario->native.tcp_options;
+
+    c->sacks = offers && d->tcp_sack_permitted;
+    c->scales = offers && d->tcp_scale;
+    c->shift = c->scales ? d->tcp_scale - 1 : 0;
+    c->stamps = offers && d->tcp_stamped;
+    c->stamp_recent = d->tcp_stamp;
+    if (d->tcp_mss)
+        c->mss = min_u32(d->tcp_mss, NATIVE_MSS);
+    if (c->stamps) /* they are in each segment: RFC 6691 */
+        c->mss = c->mss > NATIVE_STAMPS ? c->mss - NATIVE_STAMPS : 1;
+}
+
 static void store_early(struct native_conn *c, const struct decoded *d)
 {
     if (d->payload_len > STORE_BYTES)
@@ -39,6 +54,7 @@ static void store_early(struct native_conn *c, const struct decoded *d)
 
         if (s->used)
             continue;
+        c->stored = i;
         s->used = true;
         s->seq = d->tcp_seq;
         s->len = (uint32_t)d->payload_len;
@@ -104,19 +120,20 @@ static void input_fin(struct native_conn *c, const struct decoded *d)
 static void native_tcp_input_ack(struct native_conn *c, const struct decoded *d)
 {
     uint32_t ack = d->tcp_ack, acked = ack - c->una, data;
+    uint32_t window = d->tcp_flags & SEG_SYN ? d->tcp_window : d->tcp_window << c->shift;
     bool fin = c->fin_queued && !c->fin_acked && ack == native_tcp_data_end(c) + 1;
 
     if (native_tcp_before(c->max, ack) || native_tcp_before(ack, c->una))
         return;
     if (ack == c->una) {
-        bool duplicate = !d->payload_len && d->tcp_window == c->window && c->max != c->una;
+        bool duplicate = !d->payload_len && window == c->window && c->max != c->una;
 
-        c->window = d->tcp_window;
+        c->window = window;
         if (duplicate && ++c->dup_acks == 3)
             c->nxt = c->una; /* go back: the machine keeps what it has received */
         return;
     }
-    c->window = d->tcp_window;
+    c->window = window;
     data = acked - (c->una == c->iss) - fin;
     c->len -= min_u32(data, c->len);
     c->una = ack;
@@ -141,10 +158,14 @@ void native_tcp_conn_input(struct native_conn *c, const struct decoded *d)
             native_tcp_over(c);
         return;
     }
+    if (c->stamps && d->tcp_stamped && !native_tcp_before(c->acked, d->tcp_seq) &&
+        !native_tcp_before(d->tcp_stamp, c->stamp_recent))
+        c->stamp_recent = d->tcp_stamp; /* RFC 7323 section 4.3 */
     if (c->state == SYN_SENT) {
         if ((d->tcp_flags & (SEG_SYN | SEG_ACK)) != (SEG_SYN | SEG_ACK) || d->tcp_ack != c->iss + 1)
             return;
         c->rcv_nxt = d->tcp_seq + 1;
+        native_tcp_agree(c, d);
         c->state = OPEN;
         c->ack = true;
     } else if (d->tcp_flags & SEG_SYN) {
@@ -155,8 +176,6 @@ void native_tcp_conn_input(struct native_conn *c, const struct decoded *d)
         native_tcp_output(c);
         return;
     }
-    if (d->tcp_flags & SEG_SYN && d->tcp_mss)
-        c->mss = min_u32(d->tcp_mss, NATIVE_MSS);
     if (d->tcp_flags & SEG_ACK) {
         if (c->state == SYN_RECEIVED && d->tcp_ack == c->iss + 1)
             c->state = OPEN;

@@ -22,14 +22,109 @@ uint32_t native_tcp_window(const struct native_conn *c)
     return window;
 }
 
+/* ---- options ---- */
+
+static uint8_t *put_stamps(uint8_t *p, const struct native_conn *c, bool ack)
+{
+    uint64_t ms = c->world->sim->now_ns / NS_PER_MS;
+
+    put32(p, 0x0101080a);
+    put32(p + 4, c->iss + (uint32_t)ms); /* a clock of its own for each connection */
+    put32(p + 8, ack ? c->stamp_recent : 0);
+    return p + NATIVE_STAMPS;
+}
+
+/* A SYN offers all, a SYN-ACK what the machine's SYN has. */
+static uint8_t *put_offer(uint8_t *p, const struct native_conn *c, bool ack)
+{
+    bool first = !ack && c->world->scenario->native.tcp_options;
+
+    put32(p, 0x02040000 | c->world->scenario->native.mss);
+    p += 4;
+    if (first || c->sacks) {
+        put32(p, 0x01010402);
+        p += 4;
+    }
+    if (first || c->stamps)
+        p = put_stamps(p, c, ack);
+    if (first || c->scales) {
+        put32(p, 0x01030300 | NATIVE_SHIFT);
+        p += 4;
+    }
+    return p;
+}
+
+/* All that came after a gap and adjoins what is stored at `s`. */
+static struct early early_around(const struct native_conn *c, const struct stored *s)
+{
+    struct early e = {s->seq, s->seq + s->len};
+
+    for (bool grown = true; grown;) {
+        grown = false;
+        for (unsigned i = 0; i < STORE; i++) {
+            const struct stored *o = &c->store[i];
+            uint32_t end = o->seq + o->len;
+
+            if (!o->used || native_tcp_before(e.end, o->seq) || native_tcp_before(end, e.start))
+                continue;
+            grown |= native_tcp_before(o->seq, e.start) || native_tcp_before(e.end, end);
+            if (native_tcp_before(o->seq, e.start))
+                e.start = o->seq;
+            if (native_tcp_before(e.end, end))
+                e.end = end;
+        }
+    }
+    return e;
+}
+
+/* Three blocks at most, with what came last first: RFC 2018 section 4. */
+static uint8_t *put_blocks(uint8_t *p, const struct native_conn *c)
+{
+    uint8_t *block = p + 4;
+    unsigned n = 0;
+    struct early seen[BLOCKS];
+
+    for (unsigned i = 0; i < STORE && n < BLOCKS; i++) {
+        const struct stored *s = &c->store[(c->stored + i) % STORE];
+        unsigned k = 0;
+
+        if (!s->used)
+            continue;
+        seen[n] = early_around(c, s);
+        while (k < n && seen[k].start != seen[n].start)
+            k++;
+        if (k < n)
+            continue;
+        put32(block, seen[n].start);
+        put32(block + 4, seen[n].end);
+        block += 8;
+        n++;
+    }
+    if (!n)
+        return p;
+    put32(p, 0x01010500 | (2 + 8 * n));
+    return block;
+}
+
+static uint8_t *put_options(uint8_t *p, const struct native_conn *c, uint8_t flags, uint32_t len)
+{
+    if (flags & SEG_SYN)
+        return put_offer(p, c, flags & SEG_ACK);
+    if (c->stamps)
+        p = put_stamps(p, c, true);
+    if (c->sacks && !len)
+        p = put_blocks(p, c);
+    return p;
+}
+
 void native_tcp_segment_at(const struct native_conn *c, uint32_t seq, uint32_t ack, uint8_t flags,
                            unsigned window, const void *data, uint32_t len)
 {
     struct native_frame *f = native_frame_new(c->world);
     uint8_t *p = native_payload(f);
-    unsigned header = flags & SEG_SYN ? 24 : 20;
+    unsigned header = (unsigned)(put_options(p + 20, c, flags, len) - p);
 
-    memset(p, 0, header);
+    memset(p, 0, 20);
     put16(p, c->local_port);
     put16(p + 2, c->remote_port);
     put32(p + 4, seq);
@@ -37,10 +132,6 @@ void native_tcp_segment_at(const struct native_conn *c, uint32_t seq, uint32_t a
     p[12] = (uint8_t)(header / 4 << 4);
     p[13] = flags;
     put16(p + 14, window);
-    if (flags & SEG_SYN) {
-        put16(p + 20, 0x0204);
-        put16(p + 22, c->world->scenario->native.mss);
-    }
     if (len)
         memcpy(p + header, data, len);
     native_ip(f, c->world->machine_mac, c->local, c->remote, 6, header + len);
@@ -50,10 +141,15 @@ void native_tcp_segment_at(const struct native_conn *c, uint32_t seq, uint32_t a
 void native_tcp_segment(struct native_conn *c, uint32_t seq, uint8_t flags, const uint8_t *data,
                         uint32_t len)
 {
+    unsigned shift = c->scales && !(flags & SEG_SYN) ? NATIVE_SHIFT : 0;
+    uint32_t unit = 1u << shift;
+
     c->offered = native_tcp_window(c);
-    native_tcp_segment_at(c, seq, c->rcv_nxt, flags, c->offered, data, len);
-    if (flags & SEG_ACK)
+    native_tcp_segment_at(c, seq, c->rcv_nxt, flags, (c->offered + unit - 1) >> shift, data, len);
+    if (flags & SEG_ACK) {
         c->ack = false;
+        c->acked = c->rcv_nxt;
+    }
 }
 
 void native_tcp_reset(struct world *w, const struct decoded *d, uint64_t more_ns)
