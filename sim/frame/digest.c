@@ -79,12 +79,18 @@ static struct connection *connection_of(struct digest *g, const struct decoded *
 
 static void digest_add_syn(struct byte_stream *s, const struct decoded *d, size_t number)
 {
+    const uint8_t *header = d->payload - d->tcp_header_len;
+    size_t stamps;
+
     if (s->syn_frame)
         return;
     s->syn_frame = number;
     s->iss = d->tcp_seq;
     s->options_len = (size_t)d->tcp_header_len - TCP_FIXED;
-    memcpy(s->options, d->payload - s->options_len, s->options_len);
+    memcpy(s->options, header + TCP_FIXED, s->options_len);
+    stamps = decode_tcp_option_at(d, header, TCP_OPTION_STAMPS);
+    if (stamps) /* they tell the time, as in normal.c */
+        memset(s->options + stamps - TCP_FIXED + 2, 0, 8);
 }
 
 static void add_piece(struct byte_stream *s, const struct decoded *d, size_t number)

@@ -131,6 +131,8 @@ struct segment {
     uint32_t seq, ack;
     uint8_t flags;
     uint16_t window, mss; /* mss 0: no option */
+    uint8_t options[36];  /* after that one */
+    size_t option_len;    /* a multiple of 4 */
     const char *data;
     size_t len; /* 0: strlen(data) */
 };
@@ -139,7 +141,8 @@ static inline struct frame tcp_frame(struct segment s)
 {
     struct frame f;
     uint8_t *p = set_ip(&f, s.from_machine ? MACHINE : PEER, s.from_machine ? PEER : MACHINE, 6);
-    unsigned local = s.local_port ? s.local_port : 49152, header = s.mss ? 24 : 20;
+    unsigned local = s.local_port ? s.local_port : 49152,
+             header = (s.mss ? 24 : 20) + (unsigned)s.option_len;
     size_t len = s.len ? s.len : s.data ? strlen(s.data) : 0;
 
     set16(p, s.from_machine ? local : 8080);
@@ -153,6 +156,8 @@ static inline struct frame tcp_frame(struct segment s)
         set16(p + 20, 0x0204);
         set16(p + 22, s.mss);
     }
+    if (s.option_len)
+        memcpy(p + header - s.option_len, s.options, s.option_len);
     if (len)
         memcpy(p + header, s.data, len);
     finish_ip(&f, 20 + header + len);

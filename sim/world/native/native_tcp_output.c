@@ -106,7 +106,8 @@ static uint8_t *put_blocks(uint8_t *p, const struct native_conn *c)
     return block;
 }
 
-static uint8_t *put_options(uint8_t *p, const struct native_conn *c, uint8_t flags, uint32_t len)
+static uint8_t *native_tcp_put_options(uint8_t *p, const struct native_conn *c, uint8_t flags,
+                                       uint32_t len)
 {
     if (flags & SEG_SYN)
         return put_offer(p, c, flags & SEG_ACK);
@@ -122,7 +123,7 @@ void native_tcp_segment_at(const struct native_conn *c, uint32_t seq, uint32_t a
 {
     struct native_frame *f = native_frame_new(c->world);
     uint8_t *p = native_payload(f);
-    unsigned header = (unsigned)(put_options(p + 20, c, flags, len) - p);
+    unsigned header = (unsigned)(native_tcp_put_options(p + 20, c, flags, len) - p);
 
     memset(p, 0, 20);
     put16(p, c->local_port);
