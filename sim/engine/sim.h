@@ -199,8 +199,8 @@ static inline uint64_t sim_hash_kind(const char *kind)
 {
     uint64_t word = 0;
 
-    for (unsigned i = 0; i < sizeof(word) && kind[i]; i++)
-        word |= (uint64_t)(uint8_t)kind[i] << 8 * i;
+    for (unsigned shift = 0; *kind && shift < 64; shift += 8)
+        word |= (uint64_t)(uint8_t)*kind++ << shift;
     return sim_mix(word);
 }
 
