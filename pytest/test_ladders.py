@@ -112,6 +112,8 @@ def test_what_is_no_stack_is_refused(tmp_path):
     (ACCEPT + "+.1 > . 1:1(0) ack 1\n", 8, "it has not come by 0.3"),
     (ACCEPT + "* > . 1:1(0) ack 1\n", 8, "it never comes: no timer runs"),
     (ACCEPT + "+0 write(4, ..., 10) = 10\n+.1 quiet\n", 9, "a packet at 0.2 that no line expects"),
+    (ACCEPT + "+0 write(4, ..., 10) = 10\n+0 < . 1:1(0) ack 1 win 5\n+0 > P. 1:11(10) ack 1\n", 9,
+     "a packet at 0.2 that no line expects"),
     (ACCEPT + "+0 write(4, ..., 10) = 11\n+0 quiet\n", 8, "write returned 10, not 11"),
     (ACCEPT + "+0 fcntl(4, F_SETFL, O_NONBLOCK) = 0\n+0 read(4, ..., 10) = 0\n+0 quiet\n", 9,
      "read returned EAGAIN, not a number"),

@@ -1,9 +1,9 @@
 /*
  * The runner of .pkt scripts: time, packets, matching. See run.h.
  *
- * Each event is done at its time; before time moves, all that the stack has sent must have been
- * matched, and blocking calls whose end is now must have returned. An event that injects or calls
- * is followed by a poll of the stack.
+ * Each event is done at its time; before time moves or the peer sends, all that the stack has sent
+ * must have been matched; before time moves, blocking calls whose end is now must have returned. An
+ * event that injects or calls is followed by a poll of the stack.
  */
 #include "run_internal.h"
 #include "../../core/base/minmax.h"
@@ -202,8 +202,9 @@ static void run_came(struct pkt_runner *r, struct pkt_queued *q, bool ports)
     pkt_segment_text(&g, false, r->result->came, sizeof(r->result->came));
 }
 
-/* Before time moves, everything of now must have been expected. `line`: the event to come. */
-static void run_leave(struct pkt_runner *r, unsigned line)
+/* Before time moves or a packet comes, all that was sent must have been expected. `line`: the event
+ * to come. */
+static void run_matched(struct pkt_runner *r, unsigned line)
 {
     char at[40];
 
@@ -214,6 +215,12 @@ static void run_leave(struct pkt_runner *r, unsigned line)
         pkt_run_end(r, PKT_FAIL, line, "a packet at %s that no line expects",
                     run_seconds(q->time_ns, at));
     }
+}
+
+/* Before time moves. */
+static void run_leave(struct pkt_runner *r, unsigned line)
+{
+    run_matched(r, line);
     pkt_run_calls_check(r);
     r->queue_taken = r->queue_count = 0;
 }
@@ -410,6 +417,8 @@ static void run_event(struct pkt_runner *r, const struct pkt_event *e)
     if (r->over)
         return;
     r->base_ns = first;
+    if (e->kind != PKT_CALL)
+        run_matched(r, e->line);
     switch (e->kind) {
     case PKT_CALL:
         pkt_run_call(r, e);
