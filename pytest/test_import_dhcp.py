@@ -57,6 +57,8 @@ CASES = {
     "silent": ([D, (4, D), (12, D)], "no lease", "no lease; the same"),
     "no-ack": ([D, answer(OFFER), request(), (4, request())], "no lease", "no lease; the same"),
     "reboot": ([ask(REQUEST, option(50, address("192.168.7.40"))), answer(ACK)], HERE, HERE + "; the same"),
+    "rapid-commit": ([ask(DISCOVER, option(80, b"")), answer(ACK, more=lease() + option(80, b""))], HERE,
+                     HERE + "; the same"),
     "answers-alone": ([answer(OFFER), answer(ACK)], HERE, HERE + "; the same"),
     "forever": ([D, answer(OFFER, more=lease(seconds=0xffffffff)), request(),
                  answer(ACK, more=lease(seconds=0xffffffff))],

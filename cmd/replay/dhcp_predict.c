@@ -165,15 +165,17 @@ static const struct dhcp_answer *predict_next_sound(struct answers *a, struct dh
 
 /* ---- the client ---- */
 
-/* In SELECTING: true with the terms of the offer that it requests. */
-static bool predict_select_offer(struct answers a, struct dhcp_outlook *o, struct dhcp_terms *offer)
+/* In SELECTING: true with the terms of the offer that it requests, or of a rapid commit. */
+static bool predict_select_offer(struct answers a, struct dhcp_outlook *o, struct dhcp_terms *offer,
+                                 bool *commit)
 {
     const struct dhcp_answer *x;
 
     while ((x = predict_next_sound(&a, o))) {
         const char *no;
 
-        if (dhcp_type(x->bytes, x->len) != DHCP_TYPE_OFFER)
+        *commit = dhcp_is_rapid_commit(x->bytes, x->len);
+        if (!*commit && dhcp_type(x->bytes, x->len) != DHCP_TYPE_OFFER)
             continue;
         *offer = dhcp_terms_of(x, NULL);
         no = predict_refusal(offer);
@@ -230,9 +232,15 @@ static void predict_acquire(const struct dhcp_answer *script, size_t count, bool
     for (uint32_t n = first; n <= rounds + ROUNDS_MORE && !o->lease; n++) {
         enum verdict v = NOTHING;
         struct dhcp_terms offer;
+        bool commit;
 
-        if (!predict_select_offer(predict_ask(script, count, ASK_DISCOVER, n, 0), o, &offer))
+        if (!predict_select_offer(predict_ask(script, count, ASK_DISCOVER, n, 0), o, &offer,
+                                  &commit))
             continue;
+        if (commit) {
+            o->terms = offer;
+            v = ACCEPTED;
+        }
         for (unsigned i = 0; i < REQUEST_TRIES && v == NOTHING; i++)
             v = predict_await(predict_ask(script, count, ASK_REQUEST, ++requests, offer.server), o,
                               &offer, NULL, false);

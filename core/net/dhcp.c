@@ -40,8 +40,8 @@ static bool dhcp_may_move(enum dhcp_state from, enum dhcp_state to)
     case DHCP_REQUESTING:
         return from == DHCP_SELECTING;
     case DHCP_BOUND:
-        return from == DHCP_REQUESTING || from == DHCP_RENEWING || from == DHCP_REBINDING ||
-               from == DHCP_REBOOTING || from == DHCP_PROBING;
+        return from == DHCP_SELECTING || from == DHCP_REQUESTING || from == DHCP_RENEWING ||
+               from == DHCP_REBINDING || from == DHCP_REBOOTING || from == DHCP_PROBING;
     case DHCP_RENEWING:
         return from == DHCP_BOUND;
     case DHCP_REBINDING:
@@ -50,7 +50,7 @@ static bool dhcp_may_move(enum dhcp_state from, enum dhcp_state to)
         return from == DHCP_BOUND || from == DHCP_RENEWING || from == DHCP_REBINDING ||
                from == DHCP_REBOOTING;
     case DHCP_PROBING:
-        return from == DHCP_REQUESTING;
+        return from == DHCP_SELECTING || from == DHCP_REQUESTING;
     case DHCP_RELEASING:
         return from == DHCP_BOUND || from == DHCP_RENEWING || from == DHCP_REBINDING ||
                from == DHCP_REBOOTING;
@@ -106,6 +106,7 @@ static void set_backoff(struct dhcp_client *d)
 static void send_discover(struct dhcp_client *d)
 {
     d->secs = (uint16_t)((d->net->now_ns - d->began_ns) / NS_PER_S);
+    d->request_ns = d->net->now_ns;
     dhcp_send(d, &(struct dhcp_build){.type = DHCP_DISCOVER, .xid = d->xid, .secs = d->secs});
     set_backoff(d);
 }
@@ -319,7 +320,9 @@ static struct verdict dhcp_input_ack(struct dhcp_client *d, struct dhcp_message 
 {
     struct dhcp_lease *l = &m->lease;
     bool asked = d->state == DHCP_REQUESTING || d->state == DHCP_RENEWING ||
-                 d->state == DHCP_REBINDING || d->state == DHCP_REBOOTING;
+                 d->state == DHCP_REBINDING || d->state == DHCP_REBOOTING ||
+                 (d->state == DHCP_SELECTING && m->rapid);
+    bool held = d->lease.addr != 0;
     enum dhcp_refusal no;
 
     if (!asked)
@@ -334,12 +337,12 @@ static struct verdict dhcp_input_ack(struct dhcp_client *d, struct dhcp_message 
     }
     if (d->state == DHCP_RENEWING && l->server != d->lease.server)
         return verdict_drop(DROP_DHCP_OTHER);
-    if (d->state != DHCP_REQUESTING && l->addr != d->lease.addr) {
+    if (held && l->addr != d->lease.addr) {
         lease_lost(d, LEASE_LOST_CHANGED); /* never continue with the old one: section 4.4.5 */
         return VERDICT_ACCEPTED;
     }
     trace_refused(d, m);
-    if (d->probes && d->state == DHCP_REQUESTING)
+    if (d->probes && !held)
         dhcp_probe(d, l);
     else
         lease_taken(d, l);

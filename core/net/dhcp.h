@@ -6,6 +6,8 @@
  *    ^  DISCOVER                |  NAK,       ^  ACK       |  NAK          |  NAK, expiry
  *    +--------------------------+  no answer  +------------+---------------+----> INIT
  *
+ * A server with rapid commit answers DISCOVER with an ACK: SELECTING -> BOUND (RFC 4039).
+ *
  * If addresses are probed before use (`probes`), PROBING is between the ACK and BOUND: the host has
  * no address yet. If another host has it, the server gets a DECLINE (section 3.1(5)).
  *

@@ -36,8 +36,9 @@ enum {
     OPTION_T1 = 58,
     OPTION_T2 = 59,
     OPTION_CLIENT_ID = 61,
-    OPTION_SEARCH = 119, /* RFC 3397 */
-    OPTION_ROUTES = 121, /* RFC 3442 */
+    OPTION_RAPID_COMMIT = 80, /* RFC 4039 */
+    OPTION_SEARCH = 119,      /* RFC 3397 */
+    OPTION_ROUTES = 121,      /* RFC 3442 */
     OPTION_END = 255,
 };
 
@@ -60,6 +61,9 @@ static int take_fixed(struct dhcp_message *m, uint8_t code, const uint8_t *value
             return ERR_PROTO;
         if (!m->type)
             m->type = value[0];
+        return 0;
+    case OPTION_RAPID_COMMIT:
+        m->rapid |= len == 0;
         return 0;
     case OPTION_ROUTER:
     case OPTION_DNS:
@@ -414,6 +418,8 @@ void dhcp_write(uint8_t *out, const struct dhcp_build *b, const uint8_t mac[6])
     at = put_option(at, OPTION_CLIENT_ID, client_id, sizeof(client_id));
     at = dhcp_message_put_address(at, OPTION_REQUESTED, b->requested);
     at = dhcp_message_put_address(at, OPTION_SERVER, b->server);
+    if (b->type == DHCP_DISCOVER)
+        at = put_option(at, OPTION_RAPID_COMMIT, &type, 0);
     if (b->type == DHCP_DISCOVER || b->type == DHCP_REQUEST) { /* RFC 2131 table 5 */
         at = put_option(at, OPTION_MAX_SIZE, &size, sizeof(size));
         at = put_option(at, OPTION_PARAMETERS, parameters, sizeof(parameters));

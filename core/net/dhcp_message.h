@@ -29,6 +29,7 @@ enum { DHCP_REFUSED_MAX = 8 };
 struct dhcp_message {
     enum dhcp_type type;
     struct dhcp_lease lease; /* yiaddr and options; server: option 54 or 0 */
+    bool rapid;              /* option 80: RFC 4039 */
     uint8_t overload;        /* option 52: 1 `file`, 2 `sname`, 3 both */
     struct dhcp_refused refused[DHCP_REFUSED_MAX];
     unsigned refused_count;

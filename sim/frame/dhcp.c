@@ -120,6 +120,14 @@ unsigned dhcp_type(const uint8_t *m, size_t len)
     return option && option_len == 1 ? option[0] : 0;
 }
 
+bool dhcp_is_rapid_commit(const uint8_t *m, size_t len)
+{
+    size_t option_len;
+
+    return dhcp_type(m, len) == DHCP_TYPE_ACK &&
+           dhcp_find_option(m, len, OPTION_RAPID_COMMIT, &option_len) && option_len == 0;
+}
+
 int dhcp_ask_of(unsigned type, uint32_t ciaddr, bool server, bool unicast)
 {
     if (type == DHCP_TYPE_DISCOVER)

@@ -57,6 +57,7 @@ enum {
     OPTION_PARAMETERS = 55,
     OPTION_T1 = 58,
     OPTION_T2 = 59,
+    OPTION_RAPID_COMMIT = 80,
     OPTION_ROUTES = 121,
     OPTION_END = 255,
 };
@@ -90,6 +91,9 @@ uint32_t dhcp_option32(const uint8_t *m, size_t len, uint8_t code);
 
 /* Option 53, 0 when there is none. */
 unsigned dhcp_type(const uint8_t *m, size_t len);
+
+/* True for an ACK that answers a DISCOVER: RFC 4039. */
+bool dhcp_is_rapid_commit(const uint8_t *m, size_t len);
 
 /* The kind of the client's request, or -1. */
 int dhcp_ask_of(unsigned type, uint32_t ciaddr, bool server, bool unicast);

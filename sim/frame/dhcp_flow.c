@@ -63,9 +63,11 @@ static struct dhcp_flow *dhcp_flow_of(struct dhcp_flows *all, const struct dhcp_
 
 /* ---- matching replies to requests ---- */
 
-static bool may_answer(unsigned type, enum dhcp_ask ask)
+static bool may_answer(const struct dhcp_said *answer, enum dhcp_ask ask)
 {
-    if (type == DHCP_TYPE_OFFER)
+    unsigned type = dhcp_type(answer->bytes, answer->len);
+
+    if (type == DHCP_TYPE_OFFER || dhcp_is_rapid_commit(answer->bytes, answer->len))
         return ask == ASK_DISCOVER;
     if (type == DHCP_TYPE_ACK || type == DHCP_TYPE_NAK)
         return ask != ASK_DISCOVER;
@@ -76,13 +78,12 @@ static bool may_answer(unsigned type, enum dhcp_ask ask)
 static const struct dhcp_said *question(const struct dhcp_flow *f, size_t at)
 {
     const struct dhcp_said *answer = &f->said[at], *last = NULL;
-    unsigned type = dhcp_type(answer->bytes, answer->len);
     uint32_t xid = dhcp_word(answer->bytes, answer->len, DHCP_AT_XID);
 
     for (size_t i = at, steps = 0; i-- > 0 && steps++ < LOOK_BACK;) {
         const struct dhcp_said *q = &f->said[i];
 
-        if (q->server || q->other || !may_answer(type, q->ask))
+        if (q->server || q->other || !may_answer(answer, q->ask))
             continue;
         if (dhcp_word(q->bytes, q->len, DHCP_AT_XID) == xid)
             return q;
@@ -98,6 +99,8 @@ static void place_answer(struct dhcp_flow *f, size_t at)
     unsigned type = dhcp_type(m->bytes, m->len);
 
     m->ask = type == DHCP_TYPE_ACK || type == DHCP_TYPE_NAK ? ASK_REQUEST : ASK_DISCOVER;
+    if (dhcp_is_rapid_commit(m->bytes, m->len))
+        m->ask = ASK_DISCOVER;
     if (!q)
         return;
     m->ask = q->ask;

@@ -263,6 +263,9 @@ static void dhcp_sent(struct oracles *o, const struct decoded *d)
         if (d->dhcp_xid != o->xid)
             o->offer_count = 0;
         o->xid = d->dhcp_xid;
+        o->request_ns = o->sim->now_ns; /* its answer may be the lease: RFC 4039 */
+        o->renewing = o->acked = false;
+        o->requested = (struct ack){0};
         for (unsigned i = 0; i < FLOWS; i++) /* without an address there is no connection */
             o->flows[i].over = true;
     }

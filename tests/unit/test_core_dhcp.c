@@ -497,6 +497,7 @@ static void expect_arp(struct stack_test *x, uint32_t spa, uint32_t tpa)
 static void an_address_is_probed_three_times_and_announced_twice(void **state)
 {
     struct stack_test *x = *state;
+    uint8_t frame[100];
 
     probing(x);
     for (unsigned i = 0; i < 3; i++) {
@@ -513,6 +514,9 @@ static void an_address_is_probed_three_times_and_announced_twice(void **state)
     expect_quiet(x);
     assert_true(x->s.dhcp.expiry_ns == x->s.dhcp.request_ns + 3600 * NS_PER_S);
     assert_int_equal(wait_next(x), 2 * NS_PER_S);
+    expect_arp(x, OWN, OWN);
+    expect_quiet(x);
+    input(x, frame, build_arp(frame, 2, peer_mac, OWN, PEER)); /* now it is defended */
     expect_arp(x, OWN, OWN);
     expect_quiet(x);
     assert_true(wait_next(x) > 1000 * NS_PER_S); /* T1: no address is probed again */
@@ -598,6 +602,7 @@ static void an_address_of_another_host_is_declined(void **state)
         assert_null(option_sent(x, 55, &len));
         assert_null(option_sent(x, 57, &len));
         expect_quiet(x);
+        dhcp_take(&x->s.dhcp); /* not sooner for that */
         assert_int_equal(wait_next(x), 10 * NS_PER_S);
         assert_int_equal(next_sent(x).dhcp_type, DHCP_DISCOVER);
         assert_int_equal(x->s.net.addr, 0);
@@ -767,6 +772,79 @@ static void without_a_lease_it_stays_so_until_one_is_asked_for(void **state)
     }
 }
 
+/* ---- rapid commit: RFC 4039 ---- */
+
+static void rapid_ack(struct stack_test *x, uint32_t addr, int option_len)
+{
+    struct dhcp_test m;
+
+    dhcp_begin(x, &m, 5, addr);
+    dhcp_option(&m, 54, PEER);
+    dhcp_option(&m, 51, 3600);
+    if (option_len >= 0) {
+        m.bytes[m.len++] = 80;
+        m.bytes[m.len++] = (uint8_t)option_len;
+        m.len += (size_t)option_len;
+    }
+    dhcp_deliver(x, &m);
+}
+
+static void an_ack_with_rapid_commit_needs_no_request(void **state)
+{
+    struct stack_test *x = *state;
+    size_t len = 1;
+
+    selecting(x);
+    assert_non_null(option_sent(x, 80, &len));
+    assert_int_equal(len, 0);
+    at_ms(x, 100);
+    rapid_ack(x, OWN, -1); /* without the option, or not as it is */
+    rapid_ack(x, OWN, 1);
+    assert_int_equal(x->s.net.drops[DROP_DHCP_STATE], 2);
+    rapid_ack(x, IPV4(127, 0, 0, 1), 0); /* of no use */
+    assert_int_equal(x->s.dhcp.state, DHCP_SELECTING);
+    assert_int_equal(x->f.said[TRACE_DHCP_REFUSED][1], DHCP_REFUSAL_ADDRESS);
+    expect_quiet(x);
+    rapid_ack(x, OWN, 0);
+    assert_int_equal(x->s.dhcp.state, DHCP_BOUND);
+    assert_int_equal(x->s.net.addr, OWN);
+    assert_true(x->s.dhcp.expiry_ns == x->start_ns + 3600 * NS_PER_S); /* from the DISCOVER on */
+    expect_arp(x, OWN, OWN);
+    expect_quiet(x);
+}
+
+static void a_request_has_no_rapid_commit_and_its_ack_may_have(void **state)
+{
+    struct stack_test *x = *state;
+    size_t len = 0;
+
+    selecting(x);
+    dhcp_answer(x, 2, OWN, 3600);
+    assert_int_equal(next_sent(x).dhcp_type, DHCP_REQUEST);
+    assert_null(option_sent(x, 80, &len));
+    rapid_ack(x, OWN, 0);
+    assert_int_equal(x->s.dhcp.state, DHCP_BOUND);
+    x->read = x->sent_count;
+}
+
+static void a_rapid_commit_is_probed_for_too(void **state)
+{
+    struct stack_test *x = *state;
+    uint8_t frame[100];
+    struct decoded d;
+
+    selecting(x);
+    x->s.dhcp.probes = true;
+    rapid_ack(x, OWN, 0);
+    assert_int_equal(x->s.dhcp.state, DHCP_PROBING);
+    input(x, frame, build_arp(frame, 2, peer_mac, OWN, 0));
+    run(x);
+    d = next_sent(x);
+    assert_int_equal(d.dhcp_type, DHCP_DECLINE);
+    assert_int_equal(d.dhcp_server, PEER);
+    assert_int_equal(d.dhcp_requested, OWN);
+}
+
 static void an_infinite_lease_has_no_timers(void **state)
 {
     struct stack_test *x = *state;
@@ -819,6 +897,9 @@ int main(void)
         N(a_released_address_is_used_until_the_server_knows),
         N(a_server_that_arp_does_not_find_holds_nothing_up),
         N(without_a_lease_it_stays_so_until_one_is_asked_for),
+        N(an_ack_with_rapid_commit_needs_no_request),
+        N(a_request_has_no_rapid_commit_and_its_ack_may_have),
+        N(a_rapid_commit_is_probed_for_too),
         N(an_infinite_lease_has_no_timers),
         N(without_an_address_only_dhcp_is_heard),
     };
