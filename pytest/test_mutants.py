@@ -120,3 +120,19 @@ def test_an_end_of_drywire_without_a_verdict_is_an_error(tmp_path):
     for broken in (passed + "exit 4", "exit 2", "exit 0"):
         with pytest.raises(mutants.ToolError):
             judge(broken)
+
+
+def test_ladders_find_a_mutant_by_their_name(tmp_path):
+    tree = mutants.Tree.__new__(mutants.Tree)
+    tree.folder = tmp_path
+    (tmp_path / "build").mkdir()
+
+    def judge(script):
+        (tmp_path / "build/drywire").write_text("#!/bin/sh\n" + script)
+        (tmp_path / "build/drywire").chmod(0o755)
+        return tree.ladders()
+
+    assert judge("echo 1 pass") is None
+    assert judge("echo 'fail  a/b.pkt  a title'\nexit 1") == "a/b.pkt"
+    with pytest.raises(mutants.ToolError):
+        judge("exit 4")

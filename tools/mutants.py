@@ -7,7 +7,7 @@ A mutant is one change of one source file of core/ (mutate.py has the operators)
 the same share of the draw, each place in the sources the same chance within it. A change that does
 not compile, or makes the same object files, is drawn again; the latter are counted.
 
-First `drywire run --memory both` of all scenarios and captures. Then, if it passed, the unit tests. The
+First `drywire run --memory both` of all scenarios and captures. Then, if it passed, the ladders and the unit tests. The
 scenarios' stored hashes are not compared: they change with every byte, also without a mistake. The tree
 without a change must pass, or nothing is measured, and an end of drywire without a verdict stops the
 measurement: it never counts as a find.
@@ -261,6 +261,17 @@ class Tree:
             raise ToolError(f"drywire run ended with {code} after {runs} runs, without a failure")
         return None
 
+    def ladders(self):
+        """None: passed. Else the first that failed, or "ladders time-out"."""
+        try:
+            done = self.command(["build/drywire", "pkt", "-q", "tests/ladders"], TEST_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            return "ladders time-out"
+        failed = re.search(r"^fail  (\S+)", done.stdout, re.MULTILINE)
+        if not failed and done.returncode:
+            raise ToolError(f"drywire pkt ended with {done.returncode}, without a failure")
+        return failed[1] if failed else None
+
     def unit_tests(self, changed=None):
         """None: passed. Else the test that failed, or "time-out". With `changed` object files, only
         the tests that can reach one of them."""
@@ -283,7 +294,7 @@ def verdict_of(tree, changed):
     found = tree.simulator()
     if found:
         return {"verdict": "simulator", "by": found}
-    found = tree.unit_tests(changed)
+    found = tree.ladders() or tree.unit_tests(changed)
     return {"verdict": "unit", "by": found} if found else {"verdict": "alive", "by": ""}
 
 
@@ -437,7 +448,7 @@ def main():
     trees = [Tree(folder / f"tree-{n}", names, options.cc) for n in range(options.jobs)]
     for tree in trees[:1]:
         tree.link("build/drywire")
-        found = tree.simulator() or tree.unit_tests()
+        found = tree.simulator() or tree.ladders() or tree.unit_tests()
         if found:
             raise ToolError(f"without a change already: {found} fails; nothing is measured")
     kept = Kept(folder / f"{options.seed}.jsonl", digest(names))
