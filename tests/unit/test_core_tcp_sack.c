@@ -3,6 +3,7 @@
  * it reports of data that came twice (RFC 2883 section 4).
  */
 #include "../../core/base/array.h"
+#include "../../core/base/rng.h"
 #include "options_fixture.h"
 
 #define T(test) cmocka_unit_test_setup_teardown(test, stack_setup_bound, stack_teardown)
@@ -393,6 +394,114 @@ static void a_range_too_many_is_in_no_block(void **state)
     tcp_reset(c);
 }
 
+/* ---- any order, against a book that is kept byte by byte ---- */
+
+enum { STREAM = 40000, REACH = 3000 };
+
+/* When a byte came last, counted in segments; 0: never. */
+static struct book {
+    uint32_t came[STREAM];
+    uint32_t next; /* the first one that is missing */
+} book;
+
+/* Enter a segment; *twice is the first part of it that came before. */
+static void book_enter(uint32_t start, uint32_t end, uint32_t when, struct tcp_range *twice)
+{
+    *twice = (struct tcp_range){0, 0};
+    for (uint32_t at = start; at < end; at++) {
+        if (book.came[at] && !twice->end)
+            *twice = (struct tcp_range){at, at + 1};
+        else if (book.came[at] && twice->end == at)
+            twice->end++;
+        book.came[at] = when;
+    }
+    while (book.came[book.next])
+        book.next++;
+}
+
+/* What came after a gap: the range that was added to last before `before`. */
+static uint32_t book_latest(uint32_t before, struct tcp_range *latest)
+{
+    uint32_t best = 0;
+
+    for (uint32_t at = book.next; at < STREAM && at < book.next + 2 * REACH; at++) {
+        uint32_t start = at, when = 0;
+
+        for (; at < STREAM && book.came[at]; at++)
+            when = when > book.came[at] ? when : book.came[at];
+        if (when > best && when < before) {
+            best = when;
+            *latest = (struct tcp_range){start, at};
+        }
+    }
+    return best;
+}
+
+static void expect_block(const struct stack_test *x, const struct decoded *d, unsigned i,
+                         struct tcp_range want)
+{
+    assert_true(i < d->tcp_sack_count);
+    assert_int_equal(d->tcp_sack[i].start - x->peer_iss, want.start);
+    assert_int_equal(d->tcp_sack[i].end - x->peer_iss, want.end);
+}
+
+static void expect_book(const struct stack_test *x, const struct decoded *d, unsigned room,
+                        struct tcp_range twice)
+{
+    struct tcp_range latest;
+    uint32_t when = UINT32_MAX;
+    unsigned n = 0;
+
+    assert_int_equal(d->tcp_ack - x->peer_iss, book.next);
+    if (twice.end)
+        expect_block(x, d, n++, twice);
+    while (n < room && (when = book_latest(when, &latest)))
+        expect_block(x, d, n++, latest);
+    assert_int_equal(d->tcp_sack_count, n);
+}
+
+static void segments_in_any_order_are_reported_as_they_came(void **state)
+{
+    struct stack_test *x = *state;
+    uint8_t buf[STREAM];
+    struct rng rng;
+
+    for (unsigned round = 0; round < 8; round++) {
+        unsigned what = round % 2 ? SACK : SACK | STAMPS;
+        struct tcp_conn *c = connected_with(x, what);
+        uint32_t when = 0;
+
+        rng_init(&rng, round, 0);
+        book = (struct book){.next = 1};
+        book.came[0] = 1;
+        while (book.next < STREAM - 3 * REACH) {
+            uint32_t back = rng_below(&rng, 4) ? 0 : (uint32_t)rng_below(&rng, 500);
+            uint32_t ahead = rng_below(&rng, 5) ? (uint32_t)rng_below(&rng, REACH) : 0;
+            uint32_t start = book.next + ahead < back + 1 ? 1 : book.next + ahead - back;
+            uint32_t end = start + 1 + (uint32_t)rng_below(&rng, round < 4 ? 900 : 60);
+            struct tcp_range twice;
+            struct decoded d;
+
+            if (ahead > 40 && round >= 4) { /* often what is missing, or few gaps would fill */
+                start = book.next;
+                end = start + 40;
+            }
+            book_enter(start, end, ++when, &twice);
+            data_in(x, c, start, end);
+            c->ack_now = true;
+            run(x);
+            d = expect_seg(x, TCP_ACK, 1, book.next, 0);
+            expect_book(x, &d, what & STAMPS ? 3 : 4, twice);
+            expect_quiet(x);
+            read_bytes(c, buf, sizeof(buf));
+            x->sent_count = x->read = 0;
+        }
+        assert_true(when > 100);
+        tcp_reset(c);
+        x->sent_count = x->read = 0;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +525,7 @@ int main(void)
         T(nothing_is_reported_to_a_peer_that_has_not_asked),
         T(data_for_which_there_is_no_page_is_in_no_block),
         T(a_range_too_many_is_in_no_block),
+        T(segments_in_any_order_are_reported_as_they_came),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
