@@ -176,7 +176,7 @@ void tcp_start(struct tcp_conn *c, uint32_t iss)
     c->snd_start = c->iss + 1;
     c->rto_ns = TCP_RTO_INITIAL_NS;
     c->mss = TCP_DEFAULT_MSS;
-    tcp_congestion_init(&c->cc, iss);
+    tcp_congestion_init(&c->cc, !c->tcp->reno, iss);
     c->first_unacked_ns = c->tcp->net->now_ns;
     tcp_touch(c);
 }
@@ -553,6 +553,7 @@ void tcp_init(struct tcp *t, struct ipv4 *ip, const struct tcp_config *config, v
         .reserve = connections / TCP_RESERVE_PART,
         .bucket_mask = buckets(connections) - 1,
         .window = config->window,
+        .reno = config->reno,
     };
     for (unsigned i = 0; i < 2; i++)
         t->hash_key[i] = rng_hash(t->net->key, &labels[i], 1) | 1;

@@ -198,7 +198,8 @@ struct tcp {
     struct tcp_conn *conn; /* `count` of them */
     uint32_t count;
     struct tcp_pages pages;
-    uint32_t window;                  /* bytes that a connection may hold in each direction */
+    uint32_t window; /* bytes that a connection may hold in each direction */
+    bool reno;
     struct bitset free, due, blocked; /* blocked: the device had no room */
     uint32_t free_count, reserve;     /* reserve: blocks that peers' connections leave */
     bool any_blocked;
@@ -227,6 +228,8 @@ struct tcp_config {
     uint32_t page_size;   /* a power of two, TCP_PAGE_MIN..TCP_PAGE_MAX */
     uint32_t window;      /* TCP_WINDOW_MIN..TCP_WINDOW_MAX: bytes that a connection may hold in
                            * each direction, in pages that it has while it holds them */
+    bool reno;            /* after its first loss the congestion window grows as RFC 5681 says, not
+                           * by CUBIC (RFC 9438) */
 };
 
 /* `memory`: TCP_MEMORY() bytes, which need not be cleared. */

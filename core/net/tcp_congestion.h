@@ -1,7 +1,9 @@
 /*
- * Congestion control: RFC 5681, with the recovery of RFC 6582 (NewReno), bytes counted as RFC 3465
- * says, and limited transmit (RFC 3042). It is arithmetic: what a connection knows comes in as
- * arguments, what it must do is returned. Sizes in bytes; `mss`: the effective send MSS.
+ * Congestion control: slow start of RFC 5681, then CUBIC (RFC 9438) or the window of RFC 5681
+ * itself; for peers without SACK the recovery of RFC 6582 (NewReno); bytes counted as RFC 3465
+ * says, and limited transmit (RFC 3042). It is arithmetic, in integers: what a connection knows
+ * comes in as arguments, what it must do is returned. Sizes in bytes; `mss`: the effective send
+ * MSS.
  */
 #ifndef DRYWIRE_TCP_CONGESTION_H
 #define DRYWIRE_TCP_CONGESTION_H
@@ -13,15 +15,20 @@ enum { TCP_CWND_MAX = 1 << 27 }; /* more than can ever be in flight */
 
 struct tcp_congestion {
     uint32_t cwnd, ssthresh;
+    /* CUBIC: the window before the last loss, and where it is level; as RFC 5681 would have it; the
+     * start of this period, 0: none; the time from there until it is w_max. */
+    uint32_t w_prior, w_max, w_est, k_ms;
+    uint64_t epoch_ns;
     uint32_t recover;     /* what was sent when the last loss was found; later una - 1 */
     uint32_t bytes_acked; /* since cwnd last grew, in congestion avoidance */
     uint32_t dup_flight;  /* in flight at the first of the duplicate ACKs */
-    unsigned dup_acks;    /* in a row */
-    bool recovering;      /* until `recover` is acknowledged */
+    uint16_t dup_acks;    /* in a row */
+    bool cubic;
+    bool recovering; /* until `recover` is acknowledged */
 };
 
-/* Before the SYN with number `iss`. */
-void tcp_congestion_init(struct tcp_congestion *cc, uint32_t iss);
+/* Before the SYN with number `iss`; the window grows by CUBIC, or as RFC 5681 says. */
+void tcp_congestion_init(struct tcp_congestion *cc, bool cubic, uint32_t iss);
 
 /* The connection is established: RFC 5681 section 3.1. `syn_lost`: it took a second SYN. */
 void tcp_congestion_open(struct tcp_congestion *cc, uint32_t mss, bool syn_lost);
@@ -29,15 +36,18 @@ void tcp_congestion_open(struct tcp_congestion *cc, uint32_t mss, bool syn_lost)
 /* Nothing was in flight for longer than the retransmission timeout: RFC 5681 section 4.1. */
 void tcp_congestion_restart(struct tcp_congestion *cc, uint32_t mss);
 
-/* An ACK moved snd_una by `acked` to `una`; `flight` is left. True: send the segment at `una`
- * again, it was lost, too. */
-bool tcp_congestion_ack(struct tcp_congestion *cc, uint32_t mss, uint32_t acked, uint32_t una,
-                        uint32_t flight);
+/* Of an ACK: `acked` bytes are news of it, `una` is what it acknowledges, `flight` bytes were in
+ * flight before it; now, and the smoothed round-trip time. */
+struct tcp_congestion_ack {
+    uint32_t mss, acked, una, flight;
+    uint64_t now_ns, rtt_ns;
+};
 
-/* What an ACK says grows the window, when `flight` bytes were in flight, `acked` of which are not
- * any more: everything before `una` is not. */
-void tcp_congestion_grow(struct tcp_congestion *cc, uint32_t mss, uint32_t acked, uint32_t una,
-                         uint32_t flight);
+/* The peer does no SACK. True: send the segment at `una` again, it was lost, too. */
+bool tcp_congestion_reno(struct tcp_congestion *cc, const struct tcp_congestion_ack *a);
+
+/* Nothing is being repaired: the window grows. */
+void tcp_congestion_grow(struct tcp_congestion *cc, const struct tcp_congestion_ack *a);
 
 /* Of `flight` bytes some are lost, of those before `snd_max`: the window is to become ssthresh.
  * That is when they are repaired, or at once. */

@@ -223,8 +223,10 @@ static void take_ack(struct tcp_conn *c, uint32_t ack)
 /* What an ACK means for a peer that does not do SACK. */
 static void input_ack_reno(struct tcp_conn *c, const struct tcp_segment *g, uint32_t acked)
 {
+    struct tcp_congestion_ack a = tcp_ack_of(c, acked, tcp_flight(c) + acked);
+
     if (acked) {
-        if (tcp_congestion_ack(&c->cc, c->mss, acked, c->snd_una, tcp_flight(c)))
+        if (tcp_congestion_reno(&c->cc, &a))
             send_again(c, RETRANSMIT_PARTIAL);
     } else if (g->ack == c->snd_una && !g->had_data && !(g->flags & TCP_FIN) &&
                g->wnd == c->snd_wnd && c->snd_una != c->snd_max &&

@@ -98,6 +98,15 @@ static inline uint32_t tcp_snd_end(const struct tcp_conn *c)
     return c->snd_start + c->snd_len;
 }
 
+/* An ACK, for the congestion control: `news` of `flight` bytes, which were in flight, have arrived.
+ */
+static inline struct tcp_congestion_ack tcp_ack_of(const struct tcp_conn *c, uint32_t news,
+                                                   uint32_t flight)
+{
+    return (struct tcp_congestion_ack){c->mss,    news, c->snd_una, flight, c->tcp->net->now_ns,
+                                       c->srtt_ns};
+}
+
 static inline bool tcp_fin_acked(const struct tcp_conn *c)
 {
     return c->fin_queued && seq_lt(tcp_snd_end(c), c->snd_una);

@@ -103,7 +103,8 @@ static void loss_found(struct tcp_conn *c, uint32_t flight)
     c->resend_reason = RETRANSMIT_SACK;
     if (b->lost || seq_lt(c->snd_una, c->cc.recover))
         return;
-    tcp_congestion_reduce(&c->cc, c->mss, flight, c->snd_max);
+    /* What left because of SACK blocks does not count: RFC 5681 section 3.2, step 2. */
+    tcp_congestion_reduce(&c->cc, c->mss, min_u32(flight, c->cc.cwnd), c->snd_max);
     b->lost = true;
     b->delivered = b->sent = 0;
     b->flight = max_u32(flight, 1);
@@ -168,6 +169,13 @@ static void tail_input(struct tcp_conn *c, bool twice)
     }
 }
 
+static void tcp_grow(struct tcp_conn *c, uint32_t news, uint32_t flight)
+{
+    struct tcp_congestion_ack a = tcp_ack_of(c, news, flight);
+
+    tcp_congestion_grow(&c->cc, &a);
+}
+
 static bool board_needed(const struct tcp_conn *c, const struct tcp_segment *g)
 {
     struct tcp_range block;
@@ -194,10 +202,12 @@ static void board_input(struct tcp_conn *c, const struct tcp_segment *g, uint32_
     if (b->lost && seq_le(c->cc.recover, c->snd_una)) {
         b->lost = false;
         tcp_congestion_repaired(&c->cc);
+        if (tcp_scoreboard_bytes(b, PIECE_LOST)) /* of what was sent since: the next recovery */
+            loss_found(c, flight);
     } else if (b->lost) {
         reduce(c, news);
     } else if (news) {
-        tcp_congestion_grow(&c->cc, c->mss, news, c->snd_una, flight);
+        tcp_grow(c, news, flight);
     }
     board_settle(c);
 }
@@ -215,7 +225,7 @@ void tcp_recovery_input(struct tcp_conn *c, const struct tcp_segment *g, uint32_
         return;
     }
     if (acked)
-        tcp_congestion_grow(&c->cc, c->mss, acked, c->snd_una, tcp_flight(c) + acked);
+        tcp_grow(c, acked, tcp_flight(c) + acked);
 }
 
 /* ---- the tail ---- */

@@ -3,8 +3,8 @@
  * window is kept that is never smaller than the one of right code, and what is in flight must fit
  * in. It is that of RFC 5681 with the most that its relatives allow: an initial window of ten
  * segments (RFC 6928), two segments for an ACK in slow start (RFC 3465), two for the first two
- * duplicate ACKs (RFC 3042), a window that is deflated to half the flight and no further (RFC
- * 6582). A window that is not used may be kept (RFC 5681 section 4.1 says SHOULD).
+ * duplicate ACKs (RFC 3042), a window that is deflated to seven tenths of the flight (RFC 9438) and
+ * no further (RFC 6582). A window that is not used may be kept (RFC 5681 section 4.1 says SHOULD).
  *
  * An ACK counts when it arrives, which is before the machine has read it; a loss counts when the
  * machine sends something again, which is after it has noticed. So the window grows before that of
@@ -76,7 +76,7 @@ static void goes_back(struct oracles *o, struct flow *f, uint64_t end)
 {
     struct flow_window *w = &f->window;
     uint64_t now = o->sim->now_ns, segment = segment_of(o, f), duplicates = duplicates_then(o, f);
-    uint64_t half = max_u64(flight_then(o, f) / 2, 2 * segment);
+    uint64_t part = max_u64(flight_then(o, f) * 7 / 10, 2 * segment);
     bool known = end <= f->una; /* to the peer; the machine has not read that yet */
 
     w->blind |= flow_sacks(f);
@@ -90,10 +90,10 @@ static void goes_back(struct oracles *o, struct flow *f, uint64_t end)
     }
     w->partial_ns = known ? now : 0;
     if (duplicates >= DUPLICATES_FAST && !w->recovering) {
-        fast_retransmission(o, f, duplicates, half);
+        fast_retransmission(o, f, duplicates, part);
         return;
     }
-    w->ssthresh = half; /* the timer */
+    w->ssthresh = part; /* the timer */
     w->cwnd = segment;
     w->counted = 0;
     w->recovering = false;
@@ -108,12 +108,12 @@ static void oldest_again(struct oracles *o, struct flow *f)
     uint64_t duplicates = duplicates_then(o, f);
 
     w->partial_ns = 0;
-    if (o->sim->now_ns - w->acked_ns >= NS_PER_S / 2) { /* or by the timer, with half of more */
-        w->ssthresh = max_u64(w->ssthresh, flight_then(o, f) / 2);
+    if (o->sim->now_ns - w->acked_ns >= NS_PER_S / 2) { /* or by the timer, with a part of more */
+        w->ssthresh = max_u64(w->ssthresh, flight_then(o, f) * 7 / 10);
         w->recovering = false;
     }
     if (duplicates >= DUPLICATES_FAST && !w->recovering)
-        fast_retransmission(o, f, duplicates, max_u64(w->ssthresh, flight_then(o, f) / 2));
+        fast_retransmission(o, f, duplicates, max_u64(w->ssthresh, flight_then(o, f) * 7 / 10));
 }
 
 /* The right edge, when everything before `una` is acknowledged. */
@@ -154,7 +154,8 @@ void cwnd_tx(struct oracles *o, struct flow *f, uint64_t at, uint64_t end)
                     f->local_port, (unsigned long long)(end - f->una), (unsigned long long)most);
 }
 
-/* RFC 5681 section 3.1, counted as in RFC 3465 or by the ACK, whichever is more. */
+/* RFC 5681 section 3.1, counted as in RFC 3465 or by the ACK, whichever is more; after slow start a
+ * segment or, by RFC 9438 section 4.2, half as much again in a round trip. */
 static void window_grow(struct flow_window *w, uint64_t acked, uint64_t segment)
 {
     if (w->cwnd < w->ssthresh) {
@@ -164,7 +165,7 @@ static void window_grow(struct flow_window *w, uint64_t acked, uint64_t segment)
     w->counted += max_u64(acked, segment);
     if (w->counted >= w->cwnd) {
         w->counted -= w->cwnd;
-        w->cwnd += segment;
+        w->cwnd += max_u64(segment, w->cwnd / 2);
     }
 }
 

@@ -40,7 +40,7 @@ static struct sender established(void)
 {
     struct sender s = {.una = (uint32_t)ISS + 1, .max = (uint32_t)ISS + 1};
 
-    tcp_congestion_init(&s.cc, (uint32_t)ISS);
+    tcp_congestion_init(&s.cc, false, (uint32_t)ISS);
     tcp_congestion_open(&s.cc, MSS, false);
     s.cc.cwnd = 4 * MSS; /* short examples */
     return s;
@@ -54,7 +54,10 @@ static bool happen(struct sender *s, enum what what, uint32_t bytes)
         return false;
     case ACK:
         s->una += bytes;
-        return tcp_congestion_ack(&s->cc, MSS, bytes, s->una, s->max - s->una);
+        return tcp_congestion_reno(
+            &s->cc,
+            &(struct tcp_congestion_ack){
+                .mss = MSS, .acked = bytes, .una = s->una, .flight = s->max - s->una + bytes});
     case DUPLICATE:
         return tcp_congestion_duplicate(&s->cc, MSS, s->una, s->max);
     case TIMEOUT:
@@ -100,7 +103,7 @@ static void the_first_window_is_ten_segments_and_one_after_a_lost_syn(void **sta
     for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
         struct tcp_congestion cc;
 
-        tcp_congestion_init(&cc, 5);
+        tcp_congestion_init(&cc, false, 5);
         tcp_congestion_open(&cc, rows[i].mss, rows[i].syn_lost);
         assert_int_equal(cc.cwnd, rows[i].cwnd);
         assert_int_equal(cc.ssthresh, FULL);
@@ -382,6 +385,131 @@ static void a_loss_is_found_after_any_number_of_bytes(void **state)
     }
 }
 
+/* ---- CUBIC: RFC 9438, against its formulas in floating point ---- */
+
+enum { RTT_MS = 100 };
+
+static double root3(double n)
+{
+    double root = 1;
+
+    for (unsigned i = 0; i < 100; i++)
+        root -= (root * root * root - n) / (3 * root * root);
+    return root;
+}
+
+/* A window of `segments`, which has just lost something: with an ACK for each two segments, the
+ * window after each round trip. */
+static void cubic_rounds(struct tcp_congestion *cc, uint64_t *now_ns, double *out, unsigned rounds)
+{
+    for (unsigned i = 0; i < rounds; i++) {
+        uint32_t window = cc->cwnd;
+
+        for (uint32_t done = 0; done < window; done += 2 * MSS) {
+            *now_ns += (uint64_t)RTT_MS * 1000000 * 2 * MSS / window;
+            tcp_congestion_grow(cc, &(struct tcp_congestion_ack){.mss = MSS,
+                                                                 .acked = 2 * MSS,
+                                                                 .una = 5,
+                                                                 .flight = cc->cwnd,
+                                                                 .now_ns = *now_ns,
+                                                                 .rtt_ns = RTT_MS * 1000000});
+        }
+        out[i] = (double)cc->cwnd / MSS;
+    }
+}
+
+static struct tcp_congestion cubic_lost(uint32_t segments)
+{
+    struct tcp_congestion cc;
+
+    tcp_congestion_init(&cc, true, 1);
+    cc.cwnd = segments * MSS;
+    tcp_congestion_reduce(&cc, MSS, cc.cwnd, 2);
+    tcp_congestion_repaired(&cc);
+    return cc;
+}
+
+/* Figure 1: C (t - K)^3 + W_max, with K of figure 2. */
+static void a_large_window_grows_as_the_cubic_function_says(void **state)
+{
+    static const uint32_t rows[] = {200, 1000, 5000};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct tcp_congestion cc = cubic_lost(rows[i]);
+        double w_max = rows[i], k = root3(w_max * 0.3 / 0.4), got[160];
+        uint64_t now_ns = 77000000;
+
+        assert_int_equal(cc.cwnd, (uint32_t)(w_max * 700));
+        cubic_rounds(&cc, &now_ns, got, ARRAY_COUNT(got));
+        for (unsigned round = 0; round < ARRAY_COUNT(got); round++) {
+            double t = (round + 1) * RTT_MS / 1000.0, w = 0.4 * (t - k) * (t - k) * (t - k) + w_max;
+
+            if (got[round] > 1.02 * w || got[round] < 0.98 * w)
+                fail_msg("%u segments, round %u: %f, not %f", rows[i], round, got[round], w);
+        }
+    }
+}
+
+/* Section 4.3: alpha is 9/17 of a segment a round trip, and one from the window before the loss on.
+ */
+static void a_small_window_is_no_smaller_than_that_of_rfc_5681(void **state)
+{
+    struct tcp_congestion cc = cubic_lost(20);
+    uint64_t now_ns = 5000000;
+    double got[20], w = 14;
+
+    (void)state;
+    cubic_rounds(&cc, &now_ns, got, ARRAY_COUNT(got));
+    for (unsigned round = 0; round < ARRAY_COUNT(got); round++) {
+        w += w < 20 ? 9.0 / 17 : 1;
+        if (got[round] > 1.08 * w || got[round] < 0.92 * w)
+            fail_msg("round %u: %f, not %f", round, got[round], w);
+    }
+}
+
+/* Section 4.7: with less than before, some is left to others. */
+static void a_second_loss_below_the_first_lowers_the_level(void **state)
+{
+    struct tcp_congestion cc = cubic_lost(1000);
+
+    (void)state;
+    assert_int_equal(cc.w_max, 1000 * MSS);
+    tcp_congestion_reduce(&cc, MSS, cc.cwnd, 3);
+    assert_int_equal(cc.w_max, 700 * 17 / 20 * MSS);
+    assert_int_equal(cc.ssthresh, 490 * MSS);
+    tcp_congestion_repaired(&cc);
+    cc.cwnd = 800 * MSS;
+    tcp_congestion_reduce(&cc, MSS, cc.cwnd, 4);
+    assert_int_equal(cc.w_max, 800 * MSS);
+    tcp_congestion_timeout(&cc, MSS, 100 * MSS, true, 5);
+    assert_int_equal(cc.ssthresh, 70 * MSS);
+    assert_int_equal(cc.cwnd, MSS);
+    tcp_congestion_reduce(&cc, MSS, 2 * MSS, 6); /* two segments at least */
+    assert_int_equal(cc.ssthresh, 2 * MSS);
+}
+
+/* Section 5.8: time in which the window is not used does not count. */
+static void a_pause_does_not_grow_a_cubic_window(void **state)
+{
+    struct tcp_congestion cc = cubic_lost(1000);
+    uint64_t now_ns = 5000000;
+    double got[10], before;
+
+    (void)state;
+    cubic_rounds(&cc, &now_ns, got, ARRAY_COUNT(got));
+    before = got[9];
+    now_ns += UINT64_C(3600000000000);
+    tcp_congestion_grow(&cc, &(struct tcp_congestion_ack){.mss = MSS,
+                                                          .acked = 2 * MSS,
+                                                          .una = 5,
+                                                          .flight = 10 * MSS,
+                                                          .now_ns = now_ns,
+                                                          .rtt_ns = RTT_MS * 1000000});
+    cubic_rounds(&cc, &now_ns, got, 1);
+    assert_true(got[0] < before * 1.1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +528,10 @@ int main(void)
         cmocka_unit_test(after_a_recovery_duplicates_count_if_little_was_missing),
         cmocka_unit_test(a_timeout_ends_a_recovery),
         cmocka_unit_test(a_loss_is_found_after_any_number_of_bytes),
+        cmocka_unit_test(a_large_window_grows_as_the_cubic_function_says),
+        cmocka_unit_test(a_small_window_is_no_smaller_than_that_of_rfc_5681),
+        cmocka_unit_test(a_second_loss_below_the_first_lowers_the_level),
+        cmocka_unit_test(a_pause_does_not_grow_a_cubic_window),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -272,8 +272,10 @@ static void karn_no_sample_from_a_retransmission_and_the_back_off_stays(void **s
 static void three_duplicate_acks_resend_at_once_and_partial_acks_the_next_hole(void **state)
 {
     struct stack_test *x = *state;
-    struct tcp_conn *c = connected(x, 65535);
+    struct tcp_conn *c;
 
+    x->s.tcp.reno = true;
+    c = connected(x, 65535);
     c->cc.cwnd = 20 * 1460;
     write_bytes(c, bytes, 10 * 1460);
     run(x);

@@ -119,6 +119,12 @@ static void the_timer_is_a_second_at_least_and_three_after_a_lost_syn(void **sta
     over(x, c);
 }
 
+static struct tcp_conn *opened_reno(struct stack_test *x, uint64_t rtt_ms, uint16_t mss)
+{
+    x->s.tcp.reno = true;
+    return opened(x, rtt_ms, mss);
+}
+
 /* RFC 6928 section 2: ten segments; one after a lost SYN. */
 static void the_first_flight_depends_on_the_segment_size(void **state)
 {
@@ -142,7 +148,7 @@ static void the_first_flight_depends_on_the_segment_size(void **state)
 static void each_ack_adds_a_segment_until_the_threshold(void **state)
 {
     struct stack_test *x = *state;
-    struct tcp_conn *c = opened(x, 10, 1000);
+    struct tcp_conn *c = opened_reno(x, 10, 1000);
     uint32_t acked = 1;
 
     write_bytes(c, bytes, 60000);
@@ -177,7 +183,7 @@ static void each_ack_adds_a_segment_until_the_threshold(void **state)
 static void the_threshold_is_two_segments_at_least(void **state)
 {
     struct stack_test *x = *state;
-    struct tcp_conn *c = opened(x, 10, 1000);
+    struct tcp_conn *c = opened_reno(x, 10, 1000);
 
     write_bytes(c, bytes, 3000);
     run(x);
@@ -191,7 +197,7 @@ static void the_threshold_is_two_segments_at_least(void **state)
 static void the_window_of_a_fast_recovery(void **state)
 {
     struct stack_test *x = *state;
-    struct tcp_conn *c = opened(x, 10, 1000);
+    struct tcp_conn *c = opened_reno(x, 10, 1000);
     uint32_t acked = 1;
 
     write_bytes(c, bytes, 60000);

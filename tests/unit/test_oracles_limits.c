@@ -76,23 +76,23 @@ static void fast_retransmission(void)
     quiet();
 }
 
-static void a_fast_retransmission_halves_the_window(void **state)
+static void a_fast_retransmission_takes_a_part_of_the_window(void **state)
 {
     (void)state;
-    fast_retransmission(); /* 5, and 3 for the duplicates */
-    acknowledge(0, 4);     /* 12 */
+    fast_retransmission(); /* 7, and 3 for the duplicates */
+    acknowledge(0, 4);     /* 14 */
     wait_ms(5);
-    send_segments(10, 4);
+    send_segments(10, 6);
     quiet();
-    send_segments(14, 1);
+    send_segments(16, 1);
     caught_by("tcp.cwnd");
 
     fast_retransmission();
-    acknowledge(10, 1); /* 5 */
+    acknowledge(10, 1); /* 7 */
     wait_ms(5);
-    send_segments(10, 7);
+    send_segments(10, 9);
     quiet();
-    send_segments(17, 1);
+    send_segments(19, 1);
     caught_by("tcp.cwnd");
 }
 
@@ -312,7 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_window_is_ten_segments),
         cmocka_unit_test(slow_start_grows_by_what_is_acknowledged),
-        cmocka_unit_test(a_fast_retransmission_halves_the_window),
+        cmocka_unit_test(a_fast_retransmission_takes_a_part_of_the_window),
         cmocka_unit_test(limited_transmit_is_two_segments),
         cmocka_unit_test(after_the_timer_the_window_is_one_segment),
         cmocka_unit_test(what_is_no_loss_does_not_reduce_the_window),
