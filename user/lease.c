@@ -2,7 +2,7 @@
  * lease: what the machine does about its address.
  *
  *     lease release    give it back; connections that use it end, and no other is asked for
- *     lease take       ask for one again
+ *     lease request    ask for one again
  *     lease probe      from now on, before an address is used, ask whether another host has it
  *
  * Reports `done`: it does not wait for what comes of it, which the machine reports.
@@ -13,10 +13,10 @@
 int lease_main(int argc, char **argv)
 {
     static const char *const words[] = {
-        [LEASE_TAKE] = "take", [LEASE_RELEASE] = "release", [LEASE_PROBE] = "probe"};
+        [LEASE_REQUEST] = "request", [LEASE_RELEASE] = "release", [LEASE_PROBE] = "probe"};
     struct text t;
 
-    for (int action = LEASE_TAKE; argc == 2 && action <= LEASE_PROBE; action++) {
+    for (int action = LEASE_REQUEST; argc == 2 && action <= LEASE_PROBE; action++) {
         int err;
 
         if (!word_equal(argv[1], words[action]))

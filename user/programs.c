@@ -7,7 +7,7 @@
 const struct program programs[] = {
     {"calls", calls_main, "calls"},
     {"echod", echod_main, "echod [PORT]"},
-    {"lease", lease_main, "lease take|release|probe"},
+    {"lease", lease_main, "lease release|request|probe"},
     {"netinfo", netinfo_main, "netinfo [-n]"},
     {"ping", ping_main, "ping [-c COUNT] [-i MILLISECONDS] [-s BYTES] ADDR"},
     {"talk", talk_main, "talk [-q] ADDR PORT [STEP]... | talk [-q] -l PORT [STEP]..."},

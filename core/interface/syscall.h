@@ -70,7 +70,7 @@ enum address_source { ADDRESS_NONE = 0, ADDRESS_DHCP = 1 };
 
 /* What the machine does about its address. */
 enum lease_action {
-    LEASE_TAKE = 1,    /* ask for one if it was given up; so it is at power-on */
+    LEASE_REQUEST = 1, /* ask for one if it was given up; so it is at power-on */
     LEASE_RELEASE = 2, /* give it up: its connections end, and none is asked for */
     LEASE_PROBE = 3,   /* from now on, ask whether another host has an address before it is used */
 };

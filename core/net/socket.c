@@ -310,7 +310,7 @@ static int network_lease(void *ctx, enum lease_action action)
     struct stack *s = ctx;
 
     switch (action) {
-    case LEASE_TAKE:
+    case LEASE_REQUEST:
         dhcp_take(&s->dhcp);
         return 0;
     case LEASE_RELEASE:

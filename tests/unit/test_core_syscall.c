@@ -406,7 +406,7 @@ static void a_lease_is_given_back_and_taken_on_request(void **state)
     assert_true(d->probes);
     assert_int_equal(call(m, SYS_LEASE, LEASE_RELEASE, 0, 0, 0), 0);
     assert_true(d->off);
-    assert_int_equal(call(m, SYS_LEASE, LEASE_TAKE, 0, 0, 0), 0);
+    assert_int_equal(call(m, SYS_LEASE, LEASE_REQUEST, 0, 0, 0), 0);
     assert_false(d->off);
 }
 

@@ -255,7 +255,7 @@ static void a_wrong_command_line_is_answered_with_the_usage(void **state)
         "netinfo -n -n",
         "lease",
         "lease back",
-        "lease take take",
+        "lease probe probe",
         "echod 0",
         "echod 65536",
         "echod 7 8",
@@ -622,12 +622,12 @@ static void netinfo_adds_a_line_of_what_else_the_lease_has(void **state)
 
 static void lease_passes_on_what_is_to_be_done(void **state)
 {
-    static const char *const lines[] = {"lease take", "lease release", "lease probe"};
+    static const char *const lines[] = {"lease request", "lease release", "lease probe"};
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_COUNT(lines); i++) {
         start(lines[i], SYS_LEASE);
-        assert_int_equal(k.stop.args[0], LEASE_TAKE + i);
+        assert_int_equal(k.stop.args[0], LEASE_REQUEST + i);
         expect_exit(0, 0, "done\n");
     }
     start("lease release", SYS_LEASE);
