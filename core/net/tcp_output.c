@@ -20,8 +20,6 @@ uint32_t tcp_offered_window(const struct tcp_conn *c)
     uint32_t window = held < size ? (size - held) / unit * unit : 0;
     uint32_t offered = c->rcv_adv - c->rcv_nxt;
 
-    if (seq_lt(c->rcv_adv, c->rcv_nxt))
-        offered = 0; /* before the first window was offered */
     if (window >= offered + min_u32(c->mss, size / 2))
         return window; /* grows in steps of at least one segment */
 

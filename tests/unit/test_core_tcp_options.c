@@ -260,9 +260,12 @@ static void windows_are_right(struct filler *f)
     while (f->x->read < f->x->sent_count) {
         struct decoded d = next_sent(f->x);
         uint32_t ack = d.tcp_ack - f->x->peer_iss, edge = ack + wire_window(&d, f->shift);
-        uint32_t same = (f->edge - ack + unit - 1) / unit * unit;
+        uint32_t same = (f->edge - ack + unit - 1) / unit * unit, held = ack - f->read;
+        uint32_t free = held < f->capacity ? (f->capacity - held) / unit * unit : 0;
 
         assert_true(edge - f->read < f->capacity + unit);
+        if (free >= f->edge - ack + step)
+            assert_int_equal(edge, ack + free);
         if (edge < f->edge) {
             assert_true(f->edge - edge < unit);
             assert_true(ack - f->read + same >= f->capacity + unit);
