@@ -245,6 +245,12 @@ static int compare_digests(const struct comparison *c, const struct digest *a,
         "%zu connections and %zu", a->connection_count, b->connection_count);
 }
 
+static void compare_sort(struct digest *g)
+{
+    if (g->connection_count) /* else there is no array */
+        qsort(g->connections, g->connection_count, sizeof(*g->connections), compare_order);
+}
+
 static int compare_p3(const struct comparison *c, bool verbose)
 {
     struct digest a, b;
@@ -253,8 +259,8 @@ static int compare_p3(const struct comparison *c, bool verbose)
     digest_read(&a, &c->a->capture);
     digest_read(&b, &c->b->capture);
     /* digest.by_ends has served its purpose: it is not valid after this. */
-    qsort(a.connections, a.connection_count, sizeof(*a.connections), compare_order);
-    qsort(b.connections, b.connection_count, sizeof(*b.connections), compare_order);
+    compare_sort(&a);
+    compare_sort(&b);
     result = compare_digests(c, &a, &b);
     if (!result)
         compare_tell(c, &a, verbose);
