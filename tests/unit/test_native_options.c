@@ -203,6 +203,19 @@ static void it_echoes_and_reports_gaps(void **state)
     end();
 }
 
+static void it_reports_nothing_when_it_offers_nothing(void **state)
+{
+    struct decoded d;
+
+    (void)state;
+    open_with_every_option("", 65535);
+    DATA(1021, 702);
+    d = next();
+    assert_int_equal(d.tcp_ack, 1001);
+    assert_int_equal(d.tcp_header_len, 20);
+    end();
+}
+
 /* Eight times what the machine says; its own are a quarter on the wire. */
 static void windows_are_scaled_in_both_directions(void **state)
 {
@@ -249,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_syn_ack_has_what_the_syn_offers),
         cmocka_unit_test(it_echoes_and_reports_gaps),
+        cmocka_unit_test(it_reports_nothing_when_it_offers_nothing),
         cmocka_unit_test(windows_are_scaled_in_both_directions),
         cmocka_unit_test(segments_leave_room_for_stamps),
     };
