@@ -36,8 +36,9 @@ static inline bool bitset_has(const struct bitset *s, uint32_t n)
 
 static inline void bitset_add(struct bitset *s, uint32_t n)
 {
+    if (s->word[n / 64] == 0)
+        s->summary[n / 4096] |= UINT64_C(1) << n / 64 % 64;
     s->word[n / 64] |= UINT64_C(1) << n % 64;
-    s->summary[n / 4096] |= UINT64_C(1) << n / 64 % 64;
 }
 
 static inline void bitset_remove(struct bitset *s, uint32_t n)
@@ -45,6 +46,14 @@ static inline void bitset_remove(struct bitset *s, uint32_t n)
     s->word[n / 64] &= ~(UINT64_C(1) << n % 64);
     if (s->word[n / 64] == 0)
         s->summary[n / 4096] &= ~(UINT64_C(1) << n / 64 % 64);
+}
+
+static inline bool bitset_is_empty(const struct bitset *s)
+{
+    for (uint32_t i = 0; i * 64 < s->words; i++)
+        if (s->summary[i])
+            return false;
+    return true;
 }
 
 /* The first member that is `from` or more: true and *out. */

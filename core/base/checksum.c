@@ -26,7 +26,7 @@ static uint64_t load_rest(const uint8_t *p, size_t len)
     return word;
 }
 
-enum { BLOCK = 128 };
+enum { BLOCK = 128, PAIR = 16 };
 
 #if defined(__x86_64__) || defined(__aarch64__)
 
@@ -41,7 +41,7 @@ static void add_pair(wide *sum, uint64_t *carries, const uint8_t *p)
     *carries += __builtin_add_overflow(*sum, pair, sum);
 }
 
-#define add_blocks add_wide /* a name of its own: coverage counts both machines */
+#define add_pairs add_wide /* a name of its own: coverage counts both machines */
 
 static uint64_t add_wide(uint64_t start, const uint8_t *p, size_t len)
 {
@@ -58,23 +58,41 @@ static uint64_t add_wide(uint64_t start, const uint8_t *p, size_t len)
         add_pair(&sum, &carries, p + 96);
         add_pair(&sum, &carries, p + 112);
     }
+    if (len & 64) {
+        add_pair(&sum, &carries, p);
+        add_pair(&sum, &carries, p + 16);
+        add_pair(&sum, &carries, p + 32);
+        add_pair(&sum, &carries, p + 48);
+        p += 64;
+    }
+    if (len & 32) {
+        add_pair(&sum, &carries, p);
+        add_pair(&sum, &carries, p + 16);
+        p += 32;
+    }
+    if (len & PAIR)
+        add_pair(&sum, &carries, p);
     return checksum_carry(checksum_carry((uint64_t)sum, (uint64_t)(sum >> 64)), carries);
 }
 
 #else
 
-#define add_blocks add_four
+#define add_pairs add_four
 
 /* Without: four sums, so that the processor can overlap them. */
 static uint64_t add_four(uint64_t sum, const uint8_t *p, size_t len)
 {
     uint64_t b = 0, c = 0, d = 0;
 
-    for (len -= len % BLOCK; len; len -= 32, p += 32) {
+    for (; len >= 32; len -= 32, p += 32) {
         sum = checksum_carry(sum, checksum_load(p));
         b = checksum_carry(b, checksum_load(p + 8));
         c = checksum_carry(c, checksum_load(p + 16));
         d = checksum_carry(d, checksum_load(p + 24));
+    }
+    if (len & PAIR) {
+        sum = checksum_carry(sum, checksum_load(p));
+        b = checksum_carry(b, checksum_load(p + 8));
     }
     return checksum_carry(checksum_carry(sum, b), checksum_carry(c, d));
 }
@@ -85,12 +103,15 @@ uint64_t checksum_add(uint64_t sum, const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
 
-    if (len >= BLOCK) {
-        sum = add_blocks(sum, p, len);
-        p += len - len % BLOCK;
-        len %= BLOCK;
+    if (len >= PAIR) {
+        sum = add_pairs(sum, p, len);
+        p += len - len % PAIR;
+        len %= PAIR;
     }
-    for (; len >= 8; len -= 8, p += 8)
+    if (len >= 8) {
         sum = checksum_carry(sum, checksum_load(p));
-    return checksum_carry(sum, load_rest(p, len));
+        p += 8;
+        len -= 8;
+    }
+    return len ? checksum_carry(sum, load_rest(p, len)) : sum;
 }
