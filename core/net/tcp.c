@@ -12,43 +12,33 @@ enum { EPHEMERAL_FIRST = 1024, EPHEMERAL_COUNT = 65536 - EPHEMERAL_FIRST };
 
 /* ---- the state ---- */
 
-static bool tcp_may_move(enum tcp_state from, enum tcp_state to)
-{
-    switch (to) {
-    case TCPS_CLOSED:
-        return true;
-    case TCPS_LISTEN:
-    case TCPS_SYN_SENT:
-        return from == TCPS_CLOSED;
-    case TCPS_SYN_RECEIVED:
-        return from == TCPS_CLOSED || from == TCPS_SYN_SENT; /* a child, or simultaneous open */
-    case TCPS_ESTABLISHED:
-        return from == TCPS_SYN_SENT || from == TCPS_SYN_RECEIVED;
-    case TCPS_FIN_WAIT_1:
-        return from == TCPS_ESTABLISHED;
-    case TCPS_FIN_WAIT_2:
-    case TCPS_CLOSING:
-        return from == TCPS_FIN_WAIT_1;
-    case TCPS_CLOSE_WAIT:
-        return from == TCPS_ESTABLISHED;
-    case TCPS_LAST_ACK:
-        return from == TCPS_CLOSE_WAIT;
-    case TCPS_TIME_WAIT:
-        return from == TCPS_FIN_WAIT_1 || from == TCPS_FIN_WAIT_2 || from == TCPS_CLOSING;
-    }
-    return false;
-}
+#define FROM(state) (1u << TCPS_##state)
 
-static uint32_t is_open(enum tcp_state state)
+/* Each state, and those that lead to it. */
+static const uint16_t comes_from[] = {
+    [TCPS_CLOSED] = UINT16_MAX,
+    [TCPS_LISTEN] = FROM(CLOSED),
+    [TCPS_SYN_SENT] = FROM(CLOSED),
+    [TCPS_SYN_RECEIVED] = FROM(CLOSED) | FROM(SYN_SENT), /* a child, or simultaneous open */
+    [TCPS_ESTABLISHED] = FROM(SYN_SENT) | FROM(SYN_RECEIVED),
+    [TCPS_FIN_WAIT_1] = FROM(ESTABLISHED),
+    [TCPS_FIN_WAIT_2] = FROM(FIN_WAIT_1),
+    [TCPS_CLOSE_WAIT] = FROM(ESTABLISHED),
+    [TCPS_CLOSING] = FROM(FIN_WAIT_1),
+    [TCPS_LAST_ACK] = FROM(CLOSE_WAIT),
+    [TCPS_TIME_WAIT] = FROM(FIN_WAIT_1) | FROM(FIN_WAIT_2) | FROM(CLOSING),
+};
+
+static bool is_open(enum tcp_state state)
 {
-    return state != TCPS_CLOSED && state != TCPS_LISTEN;
+    return state > TCPS_LISTEN;
 }
 
 void tcp_move(struct tcp_conn *c, enum tcp_state to)
 {
-    CHECK(tcp_may_move(c->state, to));
+    CHECK(comes_from[to] >> c->state & 1);
     TRACE(c->tcp->net->platform, TRACE_TCP_STATE, c->number, c->state, to);
-    c->tcp->open += is_open(to) - is_open(c->state);
+    c->tcp->open += (uint32_t)is_open(to) - (uint32_t)is_open(c->state);
     c->tcp->waiting += (uint32_t)(to == TCPS_TIME_WAIT) - (uint32_t)(c->state == TCPS_TIME_WAIT);
     c->state = to;
     tcp_list_update(c);
@@ -76,7 +66,7 @@ static void conn_free(struct tcp_conn *c)
     t->free_count++;
 }
 
-void tcp_pages_settle(struct tcp_conn *c)
+void tcp_settle_received(struct tcp_conn *c)
 {
     struct tcp_pages *p = &c->tcp->pages;
 
@@ -88,6 +78,12 @@ void tcp_pages_settle(struct tcp_conn *c)
         tcp_buffer_advance(p, &c->rcv, PAGE_RECEIVES, c->rcv_read);
     else
         tcp_buffer_clear(p, &c->rcv, PAGE_RECEIVES);
+}
+
+void tcp_settle_sent(struct tcp_conn *c)
+{
+    struct tcp_pages *p = &c->tcp->pages;
+
     if (c->snd_len)
         tcp_buffer_advance(p, &c->snd, PAGE_SENDS, c->snd_start);
     else
@@ -108,7 +104,8 @@ void tcp_end(struct tcp_conn *c)
     c->snd_len = 0;
     if (!c->owned) /* what it has not read is lost */
         c->rcv_read = c->rcv_nxt - (c->fin_received ? 1 : 0);
-    tcp_pages_settle(c);
+    tcp_settle_received(c);
+    tcp_settle_sent(c);
     if (!c->owned)
         conn_free(c);
     INVARIANTS(tcp_invariants(c));
@@ -358,7 +355,7 @@ void tcp_consume(struct tcp_conn *c, size_t len)
 
     CHECK(len <= tcp_unread(c));
     c->rcv_read += (uint32_t)len;
-    tcp_pages_settle(c);
+    tcp_settle_received(c);
     tcp_touch(c);
     if (c->state == TCPS_CLOSED || c->fin_received)
         return;
@@ -406,7 +403,7 @@ void tcp_commit(struct tcp_conn *c, size_t len)
     CHECK(len <= c->tcp->window - c->snd_len);
     CHECK(tcp_snd_end(c) + (uint32_t)len - c->snd.base <= c->snd.count << c->tcp->pages.shift);
     c->snd_len += (uint32_t)len;
-    tcp_pages_settle(c);
+    tcp_settle_sent(c);
     tcp_touch(c);
 }
 
@@ -574,7 +571,7 @@ void tcp_init(struct tcp *t, struct ipv4 *ip, const struct tcp_config *config, v
     }
 }
 
-void tcp_output_all(struct tcp *t)
+static void output_due(struct tcp *t)
 {
     for (uint32_t i = 0; bitset_next(&t->due, i, &i); i++) {
         struct tcp_conn *c = &t->conn[i];
@@ -587,7 +584,14 @@ void tcp_output_all(struct tcp *t)
         bitset_remove(&t->due, i);
         INVARIANTS(tcp_invariants(c));
     }
-    tcp_deadlines_settle(t);
+}
+
+void tcp_output_all(struct tcp *t)
+{
+    if (!bitset_is_empty(&t->due))
+        output_due(t);
+    if (t->heap_count)
+        tcp_deadlines_settle(t);
 }
 
 bool tcp_used(const struct tcp *t)

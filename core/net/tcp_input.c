@@ -204,7 +204,7 @@ static void take_ack(struct tcp_conn *c, uint32_t ack)
     if (seq_lt(c->snd_start, ack)) {
         c->snd_start += data;
         c->snd_len -= data;
-        tcp_pages_settle(c);
+        tcp_settle_sent(c);
     }
     c->snd_una = ack;
     if (seq_lt(c->snd_nxt, ack))
@@ -278,9 +278,9 @@ static bool tcp_input_ack(struct tcp_conn *c, const struct tcp_segment *g, struc
     acked = seq_lt(c->snd_una, g->ack) ? g->ack - c->snd_una : 0;
     if (acked)
         take_ack(c, g->ack);
-    if (c->sacks)
+    if (c->sacks && (acked || g->sack_count || c->tail_out || c->board))
         tcp_recovery_input(c, g, acked);
-    else
+    else if (!c->sacks)
         input_ack_reno(c, g, acked);
     if (update) {
         take_window(c, g);
@@ -317,22 +317,26 @@ static bool fin_acknowledged(struct tcp_conn *c)
 
 /* ---- seventh: data ---- */
 
-/* Copy the parts of [seq, end) that are not stored yet: the bytes received first win (threats
- * T18). */
-static void store_new(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint8_t *data)
+static void store_missing(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint8_t *data)
 {
     uint32_t at = seq, stop;
 
-    CHECK(seq_le(c->rcv_nxt, seq));
-    CHECK(seq_le(end, c->rcv_adv));
-    if (!c->ooo) {
-        tcp_buffer_write(&c->tcp->pages, &c->rcv, seq, data, end - seq);
-        return;
-    }
     while (seq_lt(at, end) && tcp_reassembly_missing(c->ooo, &at, end, &stop)) {
         tcp_buffer_write(&c->tcp->pages, &c->rcv, at, data + (at - seq), stop - at);
         at = stop;
     }
+}
+
+/* Copy the parts of [seq, end) that are not stored yet: the bytes received first win (threats
+ * T18). */
+static void store_new(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint8_t *data)
+{
+    CHECK(seq_le(c->rcv_nxt, seq));
+    CHECK(seq_le(end, c->rcv_adv));
+    if (c->ooo)
+        store_missing(c, seq, end, data);
+    else
+        tcp_buffer_write(&c->tcp->pages, &c->rcv, seq, data, end - seq);
 }
 
 /* Room for data after a gap, and for its description. */
@@ -369,7 +373,7 @@ static bool input_out_of_order(struct tcp_conn *c, const struct tcp_segment *g)
     c->ack_now = true; /* a duplicate ACK at once: RFC 5681 section 3.2 */
     c->quick_acks = TCP_QUICK_ACKS;
     if (!has_room_after_gap(c, g)) {
-        tcp_pages_settle(c);
+        tcp_settle_received(c);
         return false;
     }
     find_twice(c, g);
@@ -385,7 +389,7 @@ static bool input_in_order(struct tcp_conn *c, const struct tcp_segment *g)
     bool gap = c->ooo;
 
     if (tcp_buffer_extend(&c->tcp->pages, &c->rcv, PAGE_RECEIVES, NEED_NEXT, g->seq, end) != end) {
-        tcp_pages_settle(c);
+        tcp_settle_received(c);
         return false;
     }
     if (gap)
@@ -394,7 +398,7 @@ static bool input_in_order(struct tcp_conn *c, const struct tcp_segment *g)
     tcp_progress(c);
     c->rcv_nxt = gap ? tcp_reassembly_advance(c->ooo, end) : end;
     if (gap)
-        tcp_pages_settle(c);
+        tcp_settle_received(c);
     c->segments_unacked++;
     if (c->quick_acks) { /* the window of a peer that counts ACKs grows again twice as fast */
         c->quick_acks--;

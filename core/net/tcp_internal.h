@@ -52,8 +52,9 @@ static inline void tcp_progress(struct tcp_conn *c)
     tcp_list_renew(c);
 }
 
-/* Give back the pages in which it holds nothing. */
-void tcp_pages_settle(struct tcp_conn *c);
+/* Give back the pages in which it holds nothing received, nothing to send. */
+void tcp_settle_received(struct tcp_conn *c);
+void tcp_settle_sent(struct tcp_conn *c);
 
 /* An ACK came from a peer that does SACK; `acked`: bytes that it acknowledged, perhaps none. */
 void tcp_recovery_input(struct tcp_conn *c, const struct tcp_segment *g, uint32_t acked);

@@ -53,8 +53,8 @@ void tcp_page_return(struct tcp_pages *p, enum tcp_page_use use, uint32_t page)
 
 /* ---- buffers ---- */
 
-uint32_t tcp_buffer_extend(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use,
-                           enum tcp_page_need need, uint32_t seq, uint32_t end)
+uint32_t tcp_buffer_grow(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use,
+                         enum tcp_page_need need, uint32_t seq, uint32_t end)
 {
     uint32_t page;
 
@@ -74,26 +74,43 @@ uint32_t tcp_buffer_extend(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_p
     return end;
 }
 
-uint8_t *tcp_buffer_at(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq, uint32_t *len)
+/* `near` becomes the page of the byte with this number. */
+static void seek(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq)
 {
-    uint32_t size = tcp_page_size(p), at = seq - b->base;
-
-    CHECK(at < b->count << p->shift);
-    if (at < b->near_at - b->base) {
+    if (seq - b->base < b->near_at - b->base) {
         b->near = b->first;
         b->near_at = b->base;
     }
-    while (seq - b->near_at >= size) {
+    while (seq - b->near_at >= tcp_page_size(p)) {
         b->near = p->next[b->near - 1];
-        b->near_at += size;
+        b->near_at += tcp_page_size(p);
     }
+}
+
+uint8_t *tcp_buffer_at(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq, uint32_t *len)
+{
+    uint32_t size = tcp_page_size(p), at;
+
+    CHECK(seq - b->base < b->count << p->shift);
+    if (seq - b->near_at >= size)
+        seek(p, b, seq);
     at = seq - b->near_at;
     *len = min_u32(*len, size - at);
     return tcp_page_bytes(p, b->near) + at;
 }
 
-void tcp_buffer_write(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
-                      const uint8_t *from, uint32_t len)
+/* Where [seq, seq + len) is, if all of it is in the page that was used last, or NULL. */
+static uint8_t *near_bytes(const struct tcp_pages *p, const struct tcp_buffer *b, uint32_t seq,
+                           uint32_t len)
+{
+    uint32_t at = seq - b->near_at;
+
+    CHECK(seq - b->base < b->count << p->shift);
+    return (uint64_t)at + len <= tcp_page_size(p) ? tcp_page_bytes(p, b->near) + at : 0;
+}
+
+static void write_pages(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
+                        const uint8_t *from, uint32_t len)
 {
     while (len) {
         uint32_t part = len;
@@ -106,8 +123,19 @@ void tcp_buffer_write(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t 
     }
 }
 
-void tcp_buffer_read(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq, uint8_t *to,
-                     uint32_t len)
+void tcp_buffer_write(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
+                      const uint8_t *from, uint32_t len)
+{
+    uint8_t *to = near_bytes(p, b, seq, len);
+
+    if (to)
+        mem_copy(to, from, len);
+    else
+        write_pages(p, b, seq, from, len);
+}
+
+static void read_pages(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq, uint8_t *to,
+                       uint32_t len)
 {
     while (len) {
         uint32_t part = len;
@@ -120,7 +148,18 @@ void tcp_buffer_read(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t s
     }
 }
 
-static void drop_first(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use)
+void tcp_buffer_read(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq, uint8_t *to,
+                     uint32_t len)
+{
+    const uint8_t *from = near_bytes(p, b, seq, len);
+
+    if (from)
+        mem_copy(to, from, len);
+    else
+        read_pages(p, b, seq, to, len);
+}
+
+void tcp_buffer_drop(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use)
 {
     uint32_t page = b->first;
 
@@ -132,17 +171,4 @@ static void drop_first(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_
         b->near_at = b->base;
     }
     tcp_page_return(p, use, page);
-}
-
-void tcp_buffer_advance(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use,
-                        uint32_t seq)
-{
-    while (b->count && seq - b->base >= tcp_page_size(p))
-        drop_first(p, b, use);
-}
-
-void tcp_buffer_clear(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use)
-{
-    while (b->count)
-        drop_first(p, b, use);
 }

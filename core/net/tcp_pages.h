@@ -67,25 +67,47 @@ static inline uint32_t tcp_page_of(const struct tcp_pages *p, const void *bytes)
     return 1 + (uint32_t)((size_t)((const uint8_t *)bytes - p->memory) >> p->shift);
 }
 
+uint32_t tcp_buffer_grow(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use,
+                         enum tcp_page_need need, uint32_t seq, uint32_t end);
+
 /* Pages for [seq, end), as far as there are any; an empty buffer begins at `seq`. The number after
  * what it has room for, `end` or less. */
-uint32_t tcp_buffer_extend(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use,
-                           enum tcp_page_need need, uint32_t seq, uint32_t end);
+static inline uint32_t tcp_buffer_extend(struct tcp_pages *p, struct tcp_buffer *b,
+                                         enum tcp_page_use use, enum tcp_page_need need,
+                                         uint32_t seq, uint32_t end)
+{
+    bool has_room = b->count && end - b->base <= b->count << p->shift;
+
+    return has_room ? end : tcp_buffer_grow(p, b, use, need, seq, end);
+}
 
 /* The byte with this number, in one of its pages, and how many follow it in that page: *len is
  * reduced to that. */
 uint8_t *tcp_buffer_at(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
                        uint32_t *len);
 
-/* Copy to or from a buffer that has room for all of it. */
+/* Copy to or from a buffer that has room for all of it, one byte or more. */
 void tcp_buffer_write(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
                       const uint8_t *from, uint32_t len);
 void tcp_buffer_read(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq, uint8_t *to,
                      uint32_t len);
 
-/* Give back the pages that lie before `seq` as a whole, or all of them. */
-void tcp_buffer_advance(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use,
-                        uint32_t seq);
-void tcp_buffer_clear(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use);
+/* Give back the first page of a buffer that has one; those that lie before `seq` as a whole; all.
+ */
+void tcp_buffer_drop(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use);
+
+static inline void tcp_buffer_advance(struct tcp_pages *p, struct tcp_buffer *b,
+                                      enum tcp_page_use use, uint32_t seq)
+{
+    while (b->count && seq - b->base >= tcp_page_size(p))
+        tcp_buffer_drop(p, b, use);
+}
+
+static inline void tcp_buffer_clear(struct tcp_pages *p, struct tcp_buffer *b,
+                                    enum tcp_page_use use)
+{
+    while (b->count)
+        tcp_buffer_drop(p, b, use);
+}
 
 #endif

@@ -167,7 +167,10 @@ void tcp_poll(struct tcp *t)
 {
     if (t->any_blocked)
         unblock(t);
-    tcp_take_expired(t);
+    if (t->heap_count && t->conn[t->heap[0]].heap_ns <= t->net->now_ns)
+        tcp_take_expired(t);
+    if (bitset_is_empty(&t->due))
+        return;
     for (uint32_t i = 0; bitset_next(&t->due, i, &i); i++)
         if (t->conn[i].state != TCPS_CLOSED) {
             conn_poll(&t->conn[i], t->net->now_ns);
