@@ -17,7 +17,7 @@ enum { TCP_RESET_BURST = 10 };
 uint32_t tcp_offered_window(const struct tcp_conn *c)
 {
     uint32_t held = tcp_unread(c), size = tcp_capacity(c), unit = UINT32_C(1) << c->rcv_shift;
-    uint32_t window = held < size ? (size - held) / unit * unit : 0;
+    uint32_t window = held < size ? (size - held) & -unit : 0;
     uint32_t offered = c->rcv_adv - c->rcv_nxt;
 
     if (window >= offered + min_u32(c->mss, size / 2))
@@ -25,8 +25,8 @@ uint32_t tcp_offered_window(const struct tcp_conn *c)
 
     /* What was offered is offered again, in whole units: a few bytes more, as long as they are
      * within one unit of the capacity. */
-    window = (offered + unit - 1) / unit * unit;
-    return held + window < size + unit ? window : offered / unit * unit;
+    window = (offered + unit - 1) & -unit;
+    return held + window < size + unit ? window : offered & -unit;
 }
 
 static struct tcp_header *header_of(uint8_t *frame)
@@ -36,8 +36,8 @@ static struct tcp_header *header_of(uint8_t *frame)
 
 /* Send a segment of which only data offset and checksum are missing, with `len` bytes of data after
  * `option_len` bytes of options. */
-static void segment_send(struct tcp *t, uint8_t *frame, uint32_t src, uint32_t dst,
-                         size_t option_len, size_t len)
+static inline void segment_send(struct tcp *t, uint8_t *frame, uint32_t src, uint32_t dst,
+                                size_t option_len, size_t len)
 {
     struct tcp_header *tcp = header_of(frame);
     size_t total = sizeof(*tcp) + option_len + len;
@@ -73,12 +73,15 @@ static size_t syn_options(const struct tcp_conn *c, uint8_t *at)
     return tcp_put_syn_options(at, &o);
 }
 
-/* What was received after a gap, and what came twice, as far as there is room: RFC 2018 section 4,
- * RFC 2883 section 4. *complete: nothing of it had to be left out for the data. */
-static size_t sack_option(struct tcp_conn *c, uint8_t *at, size_t room, bool *complete)
+/* What was received after a gap, and what came twice, as far as there is room after `used` bytes of
+ * options beside `len` bytes of data: RFC 2018 section 4, RFC 2883 section 4. *complete: nothing of
+ * it had to be left out. */
+static size_t sack_option(struct tcp_conn *c, uint8_t *options, size_t used, uint32_t len,
+                          bool *complete)
 {
+    uint32_t room = min_u32(TCP_OPTIONS_MAX - (uint32_t)used, c->mss - len);
     struct tcp_range block[TCP_SACK_MAX];
-    unsigned most = room < 12 ? 0 : min_u32((uint32_t)(room - 4) / 8, TCP_SACK_MAX), n = 0;
+    unsigned most = room < 12 ? 0 : min_u32((room - 4) / 8, TCP_SACK_MAX), n = 0;
 
     *complete = most > 0;
     if (!most)
@@ -88,20 +91,15 @@ static size_t sack_option(struct tcp_conn *c, uint8_t *at, size_t room, bool *co
     c->twice.end = c->twice.start;
     if (c->ooo)
         n += tcp_reassembly_recent(c->ooo, block + n, most - n);
-    return tcp_put_sack(at, block, n);
+    return tcp_put_sack(options + used, block, n);
 }
 
-/* The options of a segment with `len` bytes of data. */
-static size_t data_options(struct tcp_conn *c, uint8_t *at, uint32_t len, bool *complete)
+/* Everything received so far is acknowledged, and this window offered. */
+static void offer(struct tcp_conn *c, uint32_t window)
 {
-    size_t used = 0, room;
-
-    if (c->stamps)
-        used = tcp_put_stamps(at, tcp_stamp(c), c->stamp_recent);
-    if (!c->sacks || (!c->ooo && c->twice.start == c->twice.end))
-        return used;
-    room = min_u32(TCP_OPTIONS_MAX - (uint32_t)used, c->mss - len);
-    return used + sack_option(c, at + used, room, complete);
+    if (seq_lt(c->rcv_adv, c->rcv_nxt + window))
+        c->rcv_adv = c->rcv_nxt + window;
+    c->rcv_acked = c->rcv_nxt;
 }
 
 static void acknowledged(struct tcp_conn *c)
@@ -111,54 +109,80 @@ static void acknowledged(struct tcp_conn *c)
     c->segments_unacked = 0;
 }
 
-/* Send [seq, seq + len) of the stream with these flags. False: the device has no room now. */
+/* Send a segment whose options and data are in place. */
+static inline void conn_segment_send(struct tcp_conn *c, uint8_t *frame, uint32_t seq,
+                                     uint8_t flags, uint32_t window, size_t option_len,
+                                     uint32_t len)
+{
+    *header_of(frame) = (struct tcp_header){
+        .src_port = be16_of(c->local_port),
+        .dst_port = be16_of(c->remote_port),
+        .seq = be32_of(seq),
+        .ack = be32_of(c->rcv_nxt), /* 0 in the first SYN */
+        .flags = flags,
+        .window = be16_of((uint16_t)window),
+    };
+    segment_send(c->tcp, frame, c->local_addr, c->remote_addr, option_len, len);
+}
+
+/* Send our SYN, which acknowledges that of the peer if it has come. False: the device has no room
+ * now. */
+static bool syn_send(struct tcp_conn *c)
+{
+    struct tcp *t = c->tcp;
+    struct netdev *dev = ipv4_route(t->ip, c->remote_addr);
+    uint8_t *frame = dev->alloc(dev->ctx), flags = TCP_SYN;
+    uint32_t window = tcp_first_window(t);
+    size_t option_len;
+
+    if (!frame)
+        return false;
+    option_len = syn_options(c, frame + FRAME_IP_PAYLOAD + sizeof(struct tcp_header));
+    if (seq_lt(c->iss, c->snd_max))
+        TRACE(t->net->platform, TRACE_TCP_RETRANSMIT, c->number, 0, 0, c->resend_reason);
+    if (c->state == TCPS_SYN_RECEIVED) {
+        flags |= TCP_ACK;
+        offer(c, window);
+        acknowledged(c);
+    }
+    conn_segment_send(c, frame, c->iss, flags, window, option_len, 0);
+    return true;
+}
+
+/* Send [seq, seq + len) of the stream with these flags and ACK. False: the device has no room
+ * now. */
 static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t flags)
 {
     struct tcp *t = c->tcp;
     struct netdev *dev = ipv4_route(t->ip, c->remote_addr);
-    uint8_t *frame = dev->alloc(dev->ctx);
+    uint8_t *frame = dev->alloc(dev->ctx), *options;
     bool complete = true;
-    uint8_t *options;
-    size_t option_len;
+    size_t option_len = 0;
     uint32_t window;
 
     CHECK(len <= c->mss);
     CHECK(len == 0 || seq - c->snd_start + len <= c->snd_len);
-    CHECK(len == 0 || !(flags & TCP_SYN));
     if (!frame)
         return false;
+    flags |= TCP_ACK;
     options = frame + FRAME_IP_PAYLOAD + sizeof(struct tcp_header);
-    option_len =
-        flags & TCP_SYN ? syn_options(c, options) : data_options(c, options, len, &complete);
+    if (c->stamps)
+        option_len = tcp_put_stamps(options, tcp_stamp(c), c->stamp_recent);
+    if (c->sacks && (c->ooo || c->twice.start != c->twice.end))
+        option_len += sack_option(c, options, option_len, len, &complete);
     if (len) {
         tcp_buffer_read(&t->pages, &c->snd, seq, options + option_len, len);
         if (seq + len == tcp_snd_end(c))
             flags |= TCP_PSH; /* MUST-61 */
     }
-    if (seq_lt(seq, c->snd_max) && (len || (flags & (TCP_SYN | TCP_FIN))))
+    if (seq_lt(seq, c->snd_max) && (len || (flags & TCP_FIN)))
         TRACE(t->net->platform, TRACE_TCP_RETRANSMIT, c->number, seq - c->iss, len,
               c->resend_reason);
-    if (flags & TCP_ACK) {
-        window = flags & TCP_SYN ? tcp_first_window(t) : tcp_offered_window(c);
-        if (seq_lt(c->rcv_adv, c->rcv_nxt + window))
-            c->rcv_adv = c->rcv_nxt + window;
-        c->rcv_acked = c->rcv_nxt;
-        if (complete)
-            acknowledged(c);
-    } else {
-        window = tcp_first_window(t); /* a SYN: what the peer sends is not known yet */
-    }
-    if (!(flags & TCP_SYN))
-        window >>= c->rcv_shift;
-    *header_of(frame) = (struct tcp_header){
-        .src_port = be16_of(c->local_port),
-        .dst_port = be16_of(c->remote_port),
-        .seq = be32_of(seq),
-        .ack = be32_of(flags & TCP_ACK ? c->rcv_nxt : 0),
-        .flags = flags,
-        .window = be16_of((uint16_t)window),
-    };
-    segment_send(t, frame, c->local_addr, c->remote_addr, option_len, len);
+    window = tcp_offered_window(c);
+    offer(c, window);
+    if (complete)
+        acknowledged(c);
+    conn_segment_send(c, frame, seq, flags, window >> c->rcv_shift, option_len, len);
     return true;
 }
 
@@ -202,16 +226,14 @@ static uint32_t bare_seq(const struct tcp_conn *c)
 
 static bool output_syn(struct tcp_conn *c)
 {
-    uint8_t flags = TCP_SYN | (c->state == TCPS_SYN_RECEIVED ? TCP_ACK : 0);
-
     if (c->snd_nxt == c->iss) {
-        if (!conn_send(c, c->iss, 0, flags))
+        if (!syn_send(c))
             return false;
         sent(c, c->iss, 1);
         c->snd_nxt = c->iss + 1;
     }
     if (c->ack_now && c->state == TCPS_SYN_RECEIVED)
-        return conn_send(c, bare_seq(c), 0, TCP_ACK);
+        return conn_send(c, bare_seq(c), 0, 0);
     return true;
 }
 
@@ -231,7 +253,7 @@ static bool output_resend(struct tcp_conn *c)
     len = min_u32(len, c->snd_max - c->snd_una);
     fin = c->fin_queued && c->snd_una + len == end && seq_lt(end, c->snd_max);
     if (len || fin) {
-        if (!conn_send(c, c->snd_una, len, TCP_ACK | (fin ? TCP_FIN : 0)))
+        if (!conn_send(c, c->snd_una, len, fin ? TCP_FIN : 0))
             return false;
         sent(c, c->snd_una, len + fin);
     }
@@ -244,7 +266,7 @@ static bool output_again(struct tcp_conn *c, uint32_t seq, uint32_t count)
 {
     bool fin = seq_lt(tcp_snd_end(c), seq + count);
 
-    if (!conn_send(c, seq, count - fin, TCP_ACK | (fin ? TCP_FIN : 0)))
+    if (!conn_send(c, seq, count - fin, fin ? TCP_FIN : 0))
         return false;
     sent(c, seq, count);
     return true;
@@ -296,7 +318,7 @@ static bool output_tail(struct tcp_conn *c)
             return false;
     } else {
         len = min_u32(min_u32(left, c->mss), room);
-        if (!conn_send(c, c->snd_nxt, len, TCP_ACK))
+        if (!conn_send(c, c->snd_nxt, len, 0))
             return false;
         sent(c, c->snd_nxt, len);
         c->snd_nxt += len;
@@ -330,9 +352,9 @@ static struct sendable sendable(const struct tcp_conn *c)
     if (c->board)
         room = min_u32(room, board_room(c));
     left = end - c->snd_nxt;
-    out.len = min_u32(left, room);
-    if (out.len > c->mss)
-        out.len = c->mss;
+    if (left > c->mss && room >= c->mss) /* most of them */
+        return (struct sendable){.len = c->mss};
+    out.len = min_u32(min_u32(left, room), c->mss);
     out.fin = c->fin_queued && out.len == left && room > out.len;
     out.held_back = (left || c->fin_queued) && out.len == 0 && !out.fin;
 
@@ -367,7 +389,7 @@ static bool output_data(struct tcp_conn *c)
             c->persist_at_ns = c->tcp->net->now_ns + (c->snd_wnd ? TCP_OVERRIDE_NS : c->rto_ns);
         if (!next.len && !next.fin)
             break;
-        if (!conn_send(c, c->snd_nxt, next.len, TCP_ACK | (next.fin ? TCP_FIN : 0)))
+        if (!conn_send(c, c->snd_nxt, next.len, next.fin ? TCP_FIN : 0))
             return false;
         sent(c, c->snd_nxt, next.len + next.fin);
         c->snd_nxt += next.len + next.fin;
@@ -389,7 +411,7 @@ static void output_probe(struct tcp_conn *c)
     c->probe = false;
     if (!left && !c->fin_queued)
         return;
-    if (!conn_send(c, c->snd_una, len, TCP_ACK | (left ? 0 : TCP_FIN)))
+    if (!conn_send(c, c->snd_una, len, left ? 0 : TCP_FIN))
         return; /* it counts as lost: the timer runs */
     TRACE(c->tcp->net->platform, TRACE_TCP_PROBE, c->number, c->snd_wnd);
     len += left ? 0 : 1;
@@ -431,11 +453,11 @@ bool tcp_output(struct tcp_conn *c)
         break;
     }
     if (c->keepalive && room) { /* a number that is acknowledged already: the peer must answer */
-        room = conn_send(c, bare_seq(c) - 1, 0, TCP_ACK);
+        room = conn_send(c, bare_seq(c) - 1, 0, 0);
         c->keepalive = !room;
     }
     if (c->ack_now && room)
-        room = conn_send(c, bare_seq(c), 0, TCP_ACK);
+        room = conn_send(c, bare_seq(c), 0, 0);
     return room;
 }
 
@@ -444,7 +466,7 @@ bool tcp_output(struct tcp_conn *c)
 void tcp_send_reset(struct tcp_conn *c)
 {
     TRACE(c->tcp->net->platform, TRACE_TCP_RST_SENT, c->local_port, c->remote_addr, c->remote_port);
-    conn_send(c, bare_seq(c), 0, TCP_RST | TCP_ACK);
+    conn_send(c, bare_seq(c), 0, TCP_RST);
 }
 
 void tcp_reset_reply(struct tcp *t, const struct ipv4_packet *p)

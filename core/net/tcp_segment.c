@@ -23,6 +23,13 @@ static uint32_t option_get32(const uint8_t *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
+static void take_stamps(const uint8_t *option, struct tcp_segment *g)
+{
+    g->stamped = true;
+    g->stamp = option_get32(option + 2);
+    g->echo = option_get32(option + 6);
+}
+
 /* One option with a length; one of a wrong length means nothing. */
 static void take_tcp_option(const uint8_t *option, struct tcp_segment *g)
 {
@@ -51,15 +58,21 @@ static void take_tcp_option(const uint8_t *option, struct tcp_segment *g)
         }
         break;
     case OPTION_STAMPS:
-        if (len == 10) {
-            g->stamped = true;
-            g->stamp = option_get32(option + 2);
-            g->echo = option_get32(option + 6);
-        }
+        if (len == 10)
+            take_stamps(option, g);
         break;
     default: /* MUST-6 */
         break;
     }
+}
+
+/* Most segments have timestamps and no other option; this is that option after two that only align
+ * it. */
+static const uint32_t stamps_alone = OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_STAMPS << 8 | 10;
+
+static bool has_stamps_alone(const uint8_t *option, size_t len)
+{
+    return len == TCP_STAMPS_LEN && option_get32(option) == stamps_alone;
 }
 
 /* Walk the options; false when one is malformed (MUST-7). */
@@ -83,6 +96,7 @@ static bool parse_options(const uint8_t *option, size_t len, struct tcp_segment 
 enum drop_reason tcp_parse(const struct ipv4_packet *p, struct tcp_segment *g)
 {
     const struct tcp_header *tcp = (const struct tcp_header *)p->payload;
+    const uint8_t *option;
     size_t header_len;
 
     if (p->len < sizeof(*tcp))
@@ -106,7 +120,10 @@ enum drop_reason tcp_parse(const struct ipv4_packet *p, struct tcp_segment *g)
     g->scales = g->sack_permitted = g->stamped = false;
     g->stamp = 0;
     g->sack_count = 0;
-    if (!parse_options(p->payload + sizeof(*tcp), header_len - sizeof(*tcp), g))
+    option = p->payload + sizeof(*tcp);
+    if (has_stamps_alone(option, header_len - sizeof(*tcp)))
+        take_stamps(option + 2, g);
+    else if (!parse_options(option, header_len - sizeof(*tcp), g))
         return DROP_TCP_OPTIONS;
     if (g->src_port == 0 || g->dst_port == 0)
         return DROP_TCP_PORT;
@@ -124,11 +141,10 @@ struct tcp_range tcp_sack_block(const struct tcp_segment *g, unsigned i)
 
 static uint8_t *option_put32(uint8_t *at, uint32_t value)
 {
-    at[0] = (uint8_t)(value >> 24);
-    at[1] = (uint8_t)(value >> 16);
-    at[2] = (uint8_t)(value >> 8);
-    at[3] = (uint8_t)value;
-    return at + 4;
+    be32 word = be32_of(value);
+
+    mem_copy(at, &word, sizeof(word));
+    return at + sizeof(word);
 }
 
 /* The first two bytes of an option, after two that only align it. */
@@ -159,7 +175,7 @@ size_t tcp_put_syn_options(uint8_t *at, const struct tcp_options *o)
 
 size_t tcp_put_stamps(uint8_t *at, uint32_t stamp, uint32_t echo)
 {
-    option_put32(option_put32(put_aligned(at, OPTION_STAMPS, 10), stamp), echo);
+    option_put32(option_put32(option_put32(at, stamps_alone), stamp), echo);
     return TCP_STAMPS_LEN;
 }
 
