@@ -148,16 +148,16 @@ static bool may_ask(const struct arp *a, const struct arp_entry *e)
     return e->asked_ns == 0 || a->net->now_ns >= e->asked_ns + ARP_ASK_INTERVAL_NS;
 }
 
-void arp_output(struct arp *a, uint8_t *frame, size_t len, uint32_t addr)
+/* To a neighbour who is not known, or was not heard for long; `e` may be NULL. */
+static void ask_and_output(struct arp *a, struct arp_entry *e, uint8_t *frame, size_t len,
+                           uint32_t addr)
 {
-    struct arp_entry *e = arp_find(a, addr);
-
     if (!e)
         e = arp_make(a, addr, true);
     e->used_ns = a->net->now_ns;
     e->sent_to = true;
-    if (e->state == ARP_REACHABLE || e->state == ARP_STALE) {
-        if (e->state == ARP_STALE && may_ask(a, e))
+    if (e->state == ARP_STALE) {
+        if (may_ask(a, e))
             arp_ask(a, e);
         eth_output(a->eth, frame, len, e->mac, ETH_TYPE_IPV4);
         return;
@@ -171,6 +171,19 @@ void arp_output(struct arp *a, uint8_t *frame, size_t len, uint32_t addr)
     e->tries = 0;
     if (may_ask(a, e))
         arp_ask(a, e);
+}
+
+void arp_output(struct arp *a, uint8_t *frame, size_t len, uint32_t addr)
+{
+    struct arp_entry *e = arp_find(a, addr);
+
+    if (!e || e->state != ARP_REACHABLE) {
+        ask_and_output(a, e, frame, len, addr);
+        return;
+    }
+    e->used_ns = a->net->now_ns;
+    e->sent_to = true;
+    eth_output(a->eth, frame, len, e->mac, ETH_TYPE_IPV4);
 }
 
 static void arp_learn(struct arp *a, struct arp_entry *e, const uint8_t mac[6])

@@ -29,6 +29,18 @@ static bool source_routed(const uint8_t *option, size_t len)
     return false;
 }
 
+static uint64_t header_sum(const uint8_t *header, size_t len)
+{
+    uint64_t sum = checksum_20(header);
+    uint32_t word;
+
+    for (size_t at = sizeof(struct ipv4_header); at < len; at += sizeof(word)) {
+        mem_copy(&word, header + at, sizeof(word));
+        sum = checksum_carry(sum, word);
+    }
+    return sum;
+}
+
 /* DROP_COUNT if the packet is well formed, else the reason to drop it. */
 static enum drop_reason header_check(const uint8_t *packet, size_t len, struct ipv4_packet *out)
 {
@@ -45,8 +57,7 @@ static enum drop_reason header_check(const uint8_t *packet, size_t len, struct i
     total = be16_get(ip->total_len);
     if (total < header_len || total > len)
         return DROP_IP_TOTAL_LEN;
-    if (!checksum_good(header_len == sizeof(*ip) ? checksum_20(packet)
-                                                 : checksum_add(0, packet, header_len)))
+    if (!checksum_good(header_sum(packet, header_len)))
         return DROP_IP_CHECKSUM;
     *out = (struct ipv4_packet){
         .header = packet,
@@ -97,17 +108,13 @@ struct verdict ipv4_input(const struct ipv4 *ip, const uint8_t *packet, size_t l
         return verdict_drop(reason);
     if (be16_get(header->flags_offset) & (IP_FLAG_MF | IP_OFFSET_MASK))
         return verdict_drop(DROP_IP_FRAGMENT);
-    if (source_routed(packet + sizeof(*header), out->header_len - sizeof(*header)))
+    if (out->header_len > sizeof(*header) &&
+        source_routed(packet + sizeof(*header), out->header_len - sizeof(*header)))
         return verdict_drop(DROP_IP_SOURCE_ROUTE);
     return VERDICT_ACCEPTED;
 }
 
 /* ---- output ---- */
-
-struct netdev *ipv4_route(const struct ipv4 *ip, uint32_t dst)
-{
-    return ipv4_is_own(ip->net, dst) ? &ip->loopback->netdev : ip->dev;
-}
 
 uint16_t ipv4_mtu(const struct ipv4 *ip, uint32_t dst)
 {

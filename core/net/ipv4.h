@@ -38,7 +38,10 @@ struct verdict ipv4_input(const struct ipv4 *ip, const uint8_t *packet, size_t l
                           enum ipv4_way way, struct ipv4_packet *out);
 
 /* The interface for packets to `dst`: frames for ipv4_output() come from its alloc(). */
-struct netdev *ipv4_route(const struct ipv4 *ip, uint32_t dst);
+static inline struct netdev *ipv4_route(const struct ipv4 *ip, uint32_t dst)
+{
+    return ipv4_is_own(ip->net, dst) ? &ip->loopback->netdev : ip->dev;
+}
 
 /* The largest packet to send to `dst`. */
 uint16_t ipv4_mtu(const struct ipv4 *ip, uint32_t dst);

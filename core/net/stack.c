@@ -72,18 +72,22 @@ void stack_set_address(struct stack *s, uint32_t addr, uint32_t mask, uint32_t g
 }
 
 /* The address of the host is that of the lease. */
-static void follow_lease(struct stack *s)
+static void take_lease(struct stack *s)
 {
     const struct dhcp_lease *l = &s->dhcp.lease;
     enum dhcp_news news = s->dhcp.news;
 
-    if (news == DHCP_NO_NEWS)
-        return;
     s->dhcp.news = DHCP_NO_NEWS;
     stack_set_address(s, l->addr, l->mask, l->gateway, l->dns);
     s->ip.mtu = l->mtu ? l->mtu : s->netdev->mtu;
     if (news == DHCP_NEW)
         arp_announce(&s->arp);
+}
+
+static void follow_lease(struct stack *s)
+{
+    if (s->dhcp.news != DHCP_NO_NEWS)
+        take_lease(s);
 }
 
 /* ---- the way of a frame up ---- */
