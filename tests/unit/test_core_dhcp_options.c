@@ -425,6 +425,59 @@ static void an_option_longer_than_there_is_room_for_is_refused(void **state)
     }
 }
 
+/* Fill bytes[at..end) with options that are drawn: codes that mean something, lengths that may not
+ * fit. */
+static void draw_options(struct rng *r, uint8_t *bytes, size_t at, size_t end)
+{
+    static const uint8_t codes[] = {0,  1,  3,  6,  12, 15,  26,  42,  51, 52,
+                                    53, 54, 58, 59, 80, 119, 121, 200, 255};
+
+    while (at < end) {
+        size_t len = rng_below(r, 4) ? 4 : rng_below(r, 40);
+
+        bytes[at++] = codes[rng_below(r, sizeof(codes))];
+        if (at < end)
+            bytes[at++] = (uint8_t)len;
+        while (len-- && at < end)
+            bytes[at++] = (uint8_t)(rng_below(r, 2) ? rng_below(r, 4) : rng_next(r));
+    }
+}
+
+/* Whatever comes, the state is a good one (the invariants of a poll) and what is kept is text. */
+static void drawn_messages_do_no_harm(void **state)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.,";
+    struct stack_test *x = *state;
+    unsigned taken = 0;
+    struct rng r;
+
+    rng_init(&r, 2131, 0);
+    for (unsigned i = 0; i < 30000; i++) {
+        const struct dhcp_lease *l = &x->s.dhcp.lease;
+        struct dhcp_test m;
+
+        acknowledging(x, &m);
+        if (rng_below(&r, 2)) {
+            uint8_t overload = (uint8_t)rng_below(&r, 4);
+
+            option_bytes(&m, 52, &overload, 1);
+            draw_options(&r, m.bytes, DHCP_AT_SNAME, DHCP_AT_COOKIE);
+        }
+        draw_options(&r, m.bytes, m.len, m.len + 60);
+        m.len += rng_below(&r, 61);
+        dhcp_deliver(x, &m);
+        run(x);
+        assert_true(x->s.dhcp.state == DHCP_BOUND || x->s.dhcp.state == DHCP_REQUESTING);
+        taken += x->s.dhcp.state == DHCP_BOUND;
+        assert_int_equal(strspn(l->host, letters), strlen(l->host));
+        assert_int_equal(strspn(l->domain, letters), strlen(l->domain));
+        assert_int_equal(strspn(l->search, letters), strlen(l->search));
+        assert_true(x->s.ip.mtu >= 576 && x->s.ip.mtu <= 1500);
+    }
+    assert_in_range(taken, 3000, 27000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +491,7 @@ int main(void)
         N(d7_options_continue_in_file_and_sname),
         N(overloaded_fields_end_where_they_end),
         N(d15_parts_of_an_option_are_one),
+        N(drawn_messages_do_no_harm),
         N(an_option_longer_than_there_is_room_for_is_refused),
     };
 
