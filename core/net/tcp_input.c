@@ -636,7 +636,7 @@ static bool reopen(struct tcp_conn *c, const struct ipv4_packet *p, const struct
     struct tcp_conn *listener = find_listener(c->tcp, g->dst_port), *child;
     uint32_t above = c->snd_max;
 
-    if (!listener || !tcp_listener_has_room(listener))
+    if (!listener || !tcp_listener_has_room(listener) || c->tcp->free_count < c->tcp->reserve)
         return false;
     tcp_end(c);
     *v = tcp_input_listen(listener, p, g, &above, &child);

@@ -20,6 +20,8 @@ uint32_t tcp_offered_window(const struct tcp_conn *c)
     uint32_t window = held < size ? (size - held) & -unit : 0;
     uint32_t offered = c->rcv_adv - c->rcv_nxt;
 
+    if (c->state == TCPS_SYN_RECEIVED) /* what a SYN-ACK that is sent again can offer, no more */
+        return tcp_first_window(c->tcp) & -unit;
     if (window >= offered + min_u32(c->mss, size / 2))
         return window; /* grows in steps of at least one segment */
 
@@ -79,7 +81,7 @@ static size_t syn_options(const struct tcp_conn *c, uint8_t *at)
 static size_t sack_option(struct tcp_conn *c, uint8_t *options, size_t used, uint32_t len,
                           bool *complete)
 {
-    uint32_t room = min_u32(TCP_OPTIONS_MAX - (uint32_t)used, c->mss - len);
+    uint32_t room = min_u32(TCP_OPTIONS_MAX - (uint32_t)used, len ? c->mss - len : UINT32_MAX);
     struct tcp_range block[TCP_SACK_MAX];
     unsigned most = room < 12 ? 0 : min_u32((room - 4) / 8, TCP_SACK_MAX), n = 0;
 

@@ -29,6 +29,8 @@ static bool board_open(struct tcp_conn *c)
     if (c->snd_nxt != c->snd_max) /* all is being sent again */
         tcp_scoreboard_lose_all(c->board);
     c->snd_nxt = c->snd_max;
+    if (c->tail_timer) /* that of the tail ran, which is shorter */
+        c->rto_at_ns = c->sent_ns + c->rto_ns;
     c->tail_timer = c->tail_probe = c->tail_out = c->resend = false;
     c->cc.recovering = false;
     c->cc.dup_acks = 0;

@@ -169,8 +169,10 @@ bool tcp_scoreboard_detect(struct tcp_scoreboard *b, uint64_t reorder_ns, uint64
 
 void tcp_scoreboard_lose_all(struct tcp_scoreboard *b)
 {
+    bool dropped = b->count && b->piece[0].fate == PIECE_SACKED;
+
     for (unsigned i = 0; i < b->count; i++)
-        if (b->piece[i].fate == PIECE_SENT)
+        if (b->piece[i].fate == PIECE_SENT || dropped)
             b->piece[i].fate = PIECE_LOST;
     b->reorder_at_ns = UINT64_MAX;
     join(b);

@@ -56,7 +56,8 @@ uint32_t tcp_scoreboard_sack(struct tcp_scoreboard *b, uint32_t start, uint32_t 
  * lost: RFC 8985 section 6.2, step 5. True: something is, which was not before. */
 bool tcp_scoreboard_detect(struct tcp_scoreboard *b, uint64_t reorder_ns, uint64_t now_ns);
 
-/* All that the peer does not have is lost. */
+/* All that the peer does not have is lost; and what it has, too, if that begins where it
+ * acknowledges nothing: it has dropped it (RFC 2018 section 8). */
 void tcp_scoreboard_lose_all(struct tcp_scoreboard *b);
 
 /* The bytes of that fate. */

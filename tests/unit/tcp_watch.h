@@ -21,7 +21,8 @@ struct watch_segment {
     uint32_t seq, ack, len;
     uint16_t window;
     uint8_t flags;
-    bool broken;
+    bool broken, stamped; /* stamped: it has a timestamp */
+    uint32_t stamp;
 };
 
 /* What was seen of the connection in a block. */
@@ -169,13 +170,14 @@ static inline void watch_data(const struct watch_flow *f, const struct decoded *
 static inline void watch_ack(struct watch_flow *f, const struct tcp_conn *c,
                              const struct decoded *d)
 {
-    uint32_t edge = d->tcp_ack + d->tcp_window;
+    uint32_t unit = UINT32_C(1) << (d->tcp_flags & TCP_SYN ? 0 : c->rcv_shift);
+    uint32_t edge = d->tcp_ack + d->tcp_window * unit;
 
     must(d->tcp_ack == c->rcv_nxt, "an ACK is not what was received");
-    must(!f->edge_known || seq_le(f->right_edge, edge), "the offered window shrank");
-    must(edge - c->rcv_read <= watch.x->s.tcp.window + 1, "offered more than there is room for");
+    must(!f->edge_known || seq_lt(f->right_edge, edge + unit), "the offered window shrank");
+    must(edge - c->rcv_read <= tcp_capacity(c) + unit, "offered more than there is room for");
     f->acked = d->tcp_ack;
-    f->right_edge = edge;
+    f->right_edge = !f->edge_known || seq_lt(f->right_edge, edge) ? edge : f->right_edge;
     f->edge_known = true;
 }
 
@@ -244,7 +246,7 @@ static inline bool book_accepts(const struct tcp_conn *b, const struct watch_seg
     uint32_t len = g->len + !!(g->flags & TCP_SYN) + !!(g->flags & TCP_FIN);
     uint32_t wnd = b->rcv_adv - b->rcv_nxt;
 
-    if (len && b->rcv_nxt - (g->seq + len) < TCP_WINDOW_UNSCALED)
+    if (len && b->rcv_nxt - (g->seq + len) < max_u32(b->tcp->window, TCP_WINDOW_UNSCALED))
         return true; /* a duplicate, whose ACK may be new */
     if (g->seq == b->rcv_nxt)
         return true;
@@ -253,6 +255,18 @@ static inline bool book_accepts(const struct tcp_conn *b, const struct watch_seg
     if (wnd == 0)
         return false;
     return g->seq - b->rcv_nxt < wnd || (len && g->seq + len - 1 - b->rcv_nxt < wnd);
+}
+
+/* RFC 7323 section 5.3. */
+static inline bool stamp_accepts(const struct tcp_conn *b, const struct watch_segment *g)
+{
+    uint64_t age_ns = watch.now_ns - b->stamp_recent_ns;
+
+    if (!b->stamps)
+        return true;
+    if (!g->stamped)
+        return g->flags & TCP_SYN; /* it gets an ACK, whatever it has */
+    return !seq_lt(g->stamp, b->stamp_recent) || age_ns > TCP_STAMP_OLD_NS;
 }
 
 static inline bool ack_in_range(const struct tcp_conn *b, const struct watch_segment *g)
@@ -303,8 +317,10 @@ static inline void judge_end(const struct tcp_conn *b, const struct watch_segmen
     bool orphan = !b->owned && !b->listener;
     bool no_reader =
         b->state == TCPS_SYN_RECEIVED || b->state == TCPS_FIN_WAIT_1 || b->state == TCPS_FIN_WAIT_2;
-    bool reopened =
-        b->state == TCPS_TIME_WAIT && orphan && (g->flags & TCP_SYN) && seq_lt(b->rcv_nxt, g->seq);
+    bool by_stamp = g->stamped && (!b->stamps || g->stamp != b->stamp_recent);
+    bool later = by_stamp ? !b->stamps || seq_lt(b->stamp_recent, g->stamp)
+                          : seq_lt(b->rcv_nxt, g->seq); /* RFC 6191 section 2 */
+    bool reopened = b->state == TCPS_TIME_WAIT && orphan && (g->flags & TCP_SYN) && later;
 
     must((b->state == TCPS_LAST_ACK && g->ack == f->iss + f->written + 2) ||
              (orphan && no_reader && g->len) || reopened,
@@ -321,6 +337,7 @@ static inline void judge_ack(const struct tcp_conn *b, const struct tcp_conn *a,
 {
     struct watch_flow *f = &watch.flow[b->number];
     bool ack_new = taken && seq_lt(b->snd_una, g->ack), update;
+    uint32_t window = (uint32_t)g->window << (g->flags & TCP_SYN ? 0 : b->snd_shift);
 
     must(!ack_new || seq_le(g->ack, f->wire_max), "an ACK of what was never sent was taken");
     must(a->snd_una == (ack_new ? g->ack : b->snd_una), "snd_una is wrong after a segment");
@@ -334,7 +351,7 @@ static inline void judge_ack(const struct tcp_conn *b, const struct tcp_conn *a,
         f->wl1 = g->seq;
         f->wl2 = g->ack;
     }
-    must(a->snd_wnd == (update ? g->window : b->snd_wnd),
+    must(a->snd_wnd == (update ? window : b->snd_wnd),
          update ? "a new window was not taken" : "an old segment set the window");
 }
 
@@ -388,6 +405,10 @@ static inline void judge(const struct tcp_conn *b, const struct tcp_conn *a,
         judge_syn_sent(b, a, g);
     } else if (!same_connection(a, b)) {
         judge_end(b, g);
+    } else if (!stamp_accepts(b, g)) {
+        must(a->state == b->state && a->rcv_nxt == b->rcv_nxt && a->snd_una == b->snd_una &&
+                 a->snd_wnd == b->snd_wnd,
+             "a segment of another time changed it");
     } else {
         taken =
             (again ? (g->flags & TCP_ACK) != 0 : book_accepts(b, g) && !syn) && ack_in_range(b, g);
@@ -451,7 +472,8 @@ static inline void watch_run(void)
     struct stack *s = &watch.x->s;
 
     for (unsigned i = 0; i < CONNS; i++) {
-        watch.flow[i].rto_due = s->tcp.conn[i].rto_at_ns <= watch.now_ns;
+        watch.flow[i].rto_due =
+            s->tcp.conn[i].rto_at_ns <= watch.now_ns && !s->tcp.conn[i].tail_timer;
         watch.flow[i].first_sent = false;
     }
     stack_timers(s);

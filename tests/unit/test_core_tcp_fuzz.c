@@ -142,18 +142,95 @@ static uint8_t draw_flags(enum tcp_state state)
     return draw(4) ? TCP_ACK : others[draw(8)];
 }
 
-/* Options of a multiple of 4 bytes; false: malformed. */
-static bool draw_options(uint8_t *option, size_t *len, uint8_t flags)
+/* ---- options ---- */
+
+static uint8_t *put32(uint8_t *at, uint32_t value)
+{
+    for (unsigned i = 0; i < 4; i++)
+        *at++ = (uint8_t)(value >> (24 - 8 * i));
+    return at;
+}
+
+/* A timestamp: mostly the last one or a later one. */
+static uint8_t *draw_stamp(uint8_t *at, const struct tcp_conn *c, struct watch_segment *g)
+{
+    uint32_t recent = c ? c->stamp_recent : 0;
+
+    g->stamped = true;
+    g->stamp = draw(8) ? recent + draw(3) : draw(2) ? near(recent) : (uint32_t)rng_next(&rng);
+    *at++ = 1;
+    *at++ = 1;
+    *at++ = 8;
+    *at++ = 10;
+    return put32(put32(at, g->stamp), (uint32_t)rng_next(&rng));
+}
+
+/* Up to three blocks: of what is in flight, or of anything. */
+static uint8_t *draw_blocks(uint8_t *at, const struct tcp_conn *c)
+{
+    unsigned count = 1 + draw(3);
+
+    *at++ = 1;
+    *at++ = 1;
+    *at++ = 5;
+    *at++ = (uint8_t)(2 + 8 * count);
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t start = c->snd_una + draw(tcp_flight(c) + 1);
+        uint32_t len = draw(2) ? draw(c->snd_max - start + 1) : draw(3 * c->mss);
+
+        if (draw(10) == 0)
+            start = near(c->snd_una - draw(5000));
+        at = put32(put32(at, start), draw(30) ? start + len : (uint32_t)rng_next(&rng));
+    }
+    return at;
+}
+
+static const struct tcp_conn *conn_of(const struct watch_segment *g)
+{
+    return watch_find(g->own_port, g->peer_port);
+}
+
+/* Of a SYN: MSS, and more in every second one. */
+static uint8_t *draw_syn_options(uint8_t *at, struct watch_segment *g)
 {
     static const uint16_t mss[] = {1460, 1460, 1460, 536, 100, 1, 0, 65535};
-    uint16_t at = mss[draw(8)];
+    uint16_t size = mss[draw(8)];
+    unsigned some = draw(2) ? draw(8) : 0;
 
-    *len = 0;
-    if (draw(flags & TCP_SYN ? 6 : 40) == 0 || !(flags & TCP_SYN))
-        return true;
-    memcpy(option, (uint8_t[]){2, 4, (uint8_t)(at >> 8), (uint8_t)at, 1, 1, 99, 2}, 8);
-    *len = draw(2) ? 4 : 8;
-    if (draw(20))
+    memcpy(at, (uint8_t[]){2, 4, (uint8_t)(size >> 8), (uint8_t)size}, 4);
+    at += 4;
+    if (some & 1) {
+        memcpy(at, (uint8_t[]){1, 3, 3, (uint8_t)draw(18)}, 4);
+        at += 4;
+    }
+    if (some & 2) {
+        memcpy(at, (uint8_t[]){1, 1, 4, 2}, 4);
+        at += 4;
+    }
+    return some & 4 ? draw_stamp(at, conn_of(g), g) : at;
+}
+
+/* Options of a multiple of 4 bytes; false: malformed. */
+static bool draw_options(uint8_t *option, size_t *len, struct watch_segment *g)
+{
+    const struct tcp_conn *c = conn_of(g);
+    uint8_t *at = option;
+
+    if (g->flags & TCP_SYN) {
+        if (draw(6))
+            at = draw_syn_options(at, g);
+    } else if (c) {
+        if (c->stamps ? draw(30) : draw(30) == 0)
+            at = draw_stamp(at, c, g);
+        if (c->sacks ? draw(3) == 0 : draw(30) == 0)
+            at = draw_blocks(at, c);
+    }
+    if (at - option < TCP_OPTIONS_MAX && draw(12) == 0) { /* one that nobody knows */
+        memcpy(at, (uint8_t[]){1, 1, 99, 2}, 4);
+        at += 4;
+    }
+    *len = (size_t)(at - option);
+    if (!*len || option[0] != 2 || draw(20))
         return true;
     option[1] = draw(2) ? 1 : 60; /* shorter than itself, or longer than all */
     return false;
@@ -162,8 +239,8 @@ static bool draw_options(uint8_t *option, size_t *len, uint8_t flags)
 static void send_segment(struct watch_segment g, bool by_the_book)
 {
     static uint8_t data[1460];
-    uint8_t frame[2048], option[8];
-    size_t option_len, len;
+    uint8_t frame[2048], option[TCP_OPTIONS_MAX];
+    size_t option_len = 0, len;
     struct tcp_header h = {.src_port = be16_of(g.peer_port),
                            .dst_port = be16_of(g.own_port),
                            .seq = be32_of(g.seq),
@@ -171,12 +248,11 @@ static void send_segment(struct watch_segment g, bool by_the_book)
                            .flags = g.flags,
                            .window = be16_of(g.window)};
 
+    if (!by_the_book)
+        g.broken |= !draw_options(option, &option_len, &g);
+    g.len = min_u32(g.len, (uint32_t)(1460 - option_len));
     for (uint32_t i = 0; i < g.len; i++)
         data[i] = peer_byte(g.peer_port, g.seq + !!(g.flags & TCP_SYN) + i);
-    if (by_the_book)
-        option_len = 0;
-    else
-        g.broken |= !draw_options(option, &option_len, g.flags);
     g.broken |= (g.flags & TCP_SYN) && (g.flags & (TCP_FIN | TCP_RST));
     len = build_tcp(frame, &h, option, option_len, data, g.len);
     if (g.broken && draw(2))
@@ -222,8 +298,6 @@ static void draw_segment(const struct tcp_conn *c)
         draw_cookie_ack(&g);
     if (!(g.flags & TCP_ACK))
         g.ack = 0;
-    if (g.flags & TCP_SYN)
-        g.len = min_u32(g.len, 1452); /* with options as long as a frame */
     send_segment(g, false);
 }
 
@@ -319,12 +393,13 @@ static void draw_pages(void)
     struct stack *s = &watch.x->s;
     bool few = draw(2);
 
-    tcp_init(
-        &s->tcp, &s->ip,
-        &(struct tcp_config){CONNS, few ? 2 + draw(PAGES - 1) : PAGES,
-                             few ? TCP_PAGE_MIN << draw(4) : PAGE_SIZE,
-                             few ? TCP_WINDOW_MIN + draw(WINDOW - TCP_WINDOW_MIN + 1) : WINDOW},
-        watch.x->buffers);
+    tcp_init(&s->tcp, &s->ip,
+             &(struct tcp_config){CONNS, few ? 2 + draw(PAGES - 1) : PAGES,
+                                  few ? TCP_PAGE_MIN << draw(4) : PAGE_SIZE,
+                                  few       ? TCP_WINDOW_MIN + draw(WINDOW - TCP_WINDOW_MIN + 1)
+                                  : draw(2) ? WINDOW
+                                            : 1 + draw(1 << 20) + TCP_WINDOW_MIN},
+             watch.x->buffers);
 }
 
 static void chaos(void)
