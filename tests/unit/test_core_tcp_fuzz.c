@@ -225,7 +225,7 @@ static bool draw_options(uint8_t *option, size_t *len, struct watch_segment *g)
         if (c->sacks ? draw(3) == 0 : draw(30) == 0)
             at = draw_blocks(at, c);
     }
-    if (at - option < TCP_OPTIONS_MAX && draw(12) == 0) { /* one that nobody knows */
+    if (at - option < TCP_OPTIONS_MAX && draw(12) == 0) { /* one without a meaning */
         memcpy(at, (uint8_t[]){1, 1, 99, 2}, 4);
         at += 4;
     }
