@@ -546,6 +546,7 @@ void tcp_init(struct tcp *t, struct ipv4 *ip, const struct tcp_config *config, v
         .ip = ip,
         .next_port = (uint16_t)rng_next(&ip->net->rng),
         .conn = memory,
+        .recent = memory,
         .count = connections,
         .reserve = connections / TCP_RESERVE_PART,
         .bucket_mask = buckets(connections) - 1,

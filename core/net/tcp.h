@@ -205,6 +205,7 @@ struct tcp {
     bool any_blocked;
     uint32_t *bucket, bucket_mask; /* 1 + the first number, or 0 */
     uint64_t hash_key[2];
+    struct tcp_conn *recent; /* whose segment came last, if it is still in a bucket */
     uint32_t *heap, heap_count;
     struct tcp_list half_open, orphans, time_wait, served; /* oldest first */
 

@@ -317,26 +317,18 @@ static bool fin_acknowledged(struct tcp_conn *c)
 
 /* ---- seventh: data ---- */
 
+/* Copy the parts of [seq, end) that are not stored yet, when there is a gap: the bytes received
+ * first win (threats T18). */
 static void store_missing(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint8_t *data)
 {
     uint32_t at = seq, stop;
 
+    CHECK(seq_le(c->rcv_nxt, seq));
+    CHECK(seq_le(end, c->rcv_adv));
     while (seq_lt(at, end) && tcp_reassembly_missing(c->ooo, &at, end, &stop)) {
         tcp_buffer_write(&c->tcp->pages, &c->rcv, at, data + (at - seq), stop - at);
         at = stop;
     }
-}
-
-/* Copy the parts of [seq, end) that are not stored yet: the bytes received first win (threats
- * T18). */
-static void store_new(struct tcp_conn *c, uint32_t seq, uint32_t end, const uint8_t *data)
-{
-    CHECK(seq_le(c->rcv_nxt, seq));
-    CHECK(seq_le(end, c->rcv_adv));
-    if (c->ooo)
-        store_missing(c, seq, end, data);
-    else
-        tcp_buffer_write(&c->tcp->pages, &c->rcv, seq, data, end - seq);
 }
 
 /* Room for data after a gap, and for its description. */
@@ -377,7 +369,7 @@ static bool input_out_of_order(struct tcp_conn *c, const struct tcp_segment *g)
         return false;
     }
     find_twice(c, g);
-    store_new(c, g->seq, g->seq + g->len, g->data);
+    store_missing(c, g->seq, g->seq + g->len, g->data);
     tcp_reassembly_add(c->ooo, g->seq, g->seq + g->len);
     return true;
 }
@@ -392,9 +384,13 @@ static bool input_in_order(struct tcp_conn *c, const struct tcp_segment *g)
         tcp_settle_received(c);
         return false;
     }
-    if (gap)
+    CHECK(seq_le(end, c->rcv_adv));
+    if (gap) {
         find_twice(c, g);
-    store_new(c, g->seq, end, g->data);
+        store_missing(c, g->seq, end, g->data);
+    } else {
+        tcp_buffer_write(&c->tcp->pages, &c->rcv, g->seq, g->data, g->len);
+    }
     tcp_progress(c);
     c->rcv_nxt = gap ? tcp_reassembly_advance(c->ooo, end) : end;
     if (gap)
@@ -607,12 +603,18 @@ static struct tcp_conn *find_listener(const struct tcp *t, uint16_t port)
     return c && c->state == TCPS_LISTEN ? c : 0;
 }
 
-static struct tcp_conn *find(const struct tcp *t, uint32_t remote, uint16_t remote_port,
-                             uint16_t local_port)
+/* The connection that was found last is the next one, too, as a rule. */
+static inline struct tcp_conn *find(struct tcp *t, uint32_t remote, uint16_t remote_port,
+                                    uint16_t local_port)
 {
-    struct tcp_conn *c = tcp_hash_find(t, remote, remote_port, local_port);
+    struct tcp_conn *c = t->recent;
 
-    return c ? c : find_listener(t, local_port);
+    if (tcp_is_between(c, remote, remote_port, local_port) && c->hashed)
+        return c;
+    c = tcp_hash_find(t, remote, remote_port, local_port);
+    if (c)
+        return t->recent = c;
+    return find_listener(t, local_port);
 }
 
 /* A SYN that is newer than all that the peer sent in a connection that waits for old segments may

@@ -99,18 +99,8 @@ uint8_t *tcp_buffer_at(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t
     return tcp_page_bytes(p, b->near) + at;
 }
 
-/* Where [seq, seq + len) is, if all of it is in the page that was used last, or NULL. */
-static uint8_t *near_bytes(const struct tcp_pages *p, const struct tcp_buffer *b, uint32_t seq,
-                           uint32_t len)
-{
-    uint32_t at = seq - b->near_at;
-
-    CHECK(seq - b->base < b->count << p->shift);
-    return (uint64_t)at + len <= tcp_page_size(p) ? tcp_page_bytes(p, b->near) + at : 0;
-}
-
-static void write_pages(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
-                        const uint8_t *from, uint32_t len)
+void tcp_buffer_write_far(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
+                          const uint8_t *from, uint32_t len)
 {
     while (len) {
         uint32_t part = len;
@@ -123,19 +113,8 @@ static void write_pages(const struct tcp_pages *p, struct tcp_buffer *b, uint32_
     }
 }
 
-void tcp_buffer_write(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
-                      const uint8_t *from, uint32_t len)
-{
-    uint8_t *to = near_bytes(p, b, seq, len);
-
-    if (to)
-        mem_copy(to, from, len);
-    else
-        write_pages(p, b, seq, from, len);
-}
-
-static void read_pages(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq, uint8_t *to,
-                       uint32_t len)
+void tcp_buffer_read_far(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq, uint8_t *to,
+                         uint32_t len)
 {
     while (len) {
         uint32_t part = len;
@@ -146,17 +125,6 @@ static void read_pages(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t
         to += part;
         len -= part;
     }
-}
-
-void tcp_buffer_read(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq, uint8_t *to,
-                     uint32_t len)
-{
-    const uint8_t *from = near_bytes(p, b, seq, len);
-
-    if (from)
-        mem_copy(to, from, len);
-    else
-        read_pages(p, b, seq, to, len);
 }
 
 void tcp_buffer_drop(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use)

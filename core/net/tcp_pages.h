@@ -13,6 +13,8 @@
 #ifndef DRYWIRE_TCP_PAGES_H
 #define DRYWIRE_TCP_PAGES_H
 
+#include "../base/check.h"
+#include "../base/mem.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -86,11 +88,44 @@ static inline uint32_t tcp_buffer_extend(struct tcp_pages *p, struct tcp_buffer 
 uint8_t *tcp_buffer_at(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
                        uint32_t *len);
 
+/* Where [seq, seq + len) is, if all of it is in the page that was used last, or NULL. */
+static inline uint8_t *tcp_buffer_near(const struct tcp_pages *p, const struct tcp_buffer *b,
+                                       uint32_t seq, uint32_t len)
+{
+    uint32_t at = seq - b->near_at;
+
+    CHECK(seq - b->base < b->count << p->shift);
+    return (uint64_t)at + len <= tcp_page_size(p) ? tcp_page_bytes(p, b->near) + at : 0;
+}
+
 /* Copy to or from a buffer that has room for all of it, one byte or more. */
-void tcp_buffer_write(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
-                      const uint8_t *from, uint32_t len);
-void tcp_buffer_read(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq, uint8_t *to,
-                     uint32_t len);
+void tcp_buffer_write_far(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
+                          const uint8_t *from, uint32_t len);
+void tcp_buffer_read_far(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq, uint8_t *to,
+                         uint32_t len);
+
+/* The same, fast within a page. */
+static inline void tcp_buffer_write(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
+                                    const uint8_t *from, uint32_t len)
+{
+    uint8_t *to = tcp_buffer_near(p, b, seq, len);
+
+    if (to)
+        mem_copy(to, from, len);
+    else
+        tcp_buffer_write_far(p, b, seq, from, len);
+}
+
+static inline void tcp_buffer_read(const struct tcp_pages *p, struct tcp_buffer *b, uint32_t seq,
+                                   uint8_t *to, uint32_t len)
+{
+    const uint8_t *from = tcp_buffer_near(p, b, seq, len);
+
+    if (from)
+        mem_copy(to, from, len);
+    else
+        tcp_buffer_read_far(p, b, seq, to, len);
+}
 
 /* Give back the first page of a buffer that has one; those that lie before `seq` as a whole; all.
  */

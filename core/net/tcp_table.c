@@ -167,8 +167,7 @@ struct tcp_conn *tcp_hash_find(const struct tcp *t, uint32_t remote_addr, uint16
     while (at) {
         struct tcp_conn *c = &t->conn[at - 1];
 
-        if (c->local_port == local_port && c->remote_port == remote_port &&
-            c->remote_addr == remote_addr)
+        if (tcp_is_between(c, remote_addr, remote_port, local_port))
             return c;
         at = c->hash_next;
     }

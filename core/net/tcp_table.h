@@ -30,6 +30,13 @@ void tcp_own(struct tcp_conn *c, bool owned);
 void tcp_hash_add(struct tcp_conn *c);
 void tcp_hash_remove(struct tcp_conn *c);
 
+static inline bool tcp_is_between(const struct tcp_conn *c, uint32_t remote_addr,
+                                  uint16_t remote_port, uint16_t local_port)
+{
+    return c->local_port == local_port && c->remote_port == remote_port &&
+           c->remote_addr == remote_addr;
+}
+
 /* The connection with exactly these, or NULL. */
 struct tcp_conn *tcp_hash_find(const struct tcp *t, uint32_t remote_addr, uint16_t remote_port,
                                uint16_t local_port);
