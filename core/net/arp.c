@@ -33,14 +33,6 @@ void arp_init(struct arp *a, struct eth *eth)
     a->announce_ns = DEADLINE_NEVER;
 }
 
-static struct arp_entry *arp_find(struct arp *a, uint32_t addr)
-{
-    for (unsigned i = 0; i < a->count; i++)
-        if (a->entry[i].state != ARP_FREE && a->entry[i].addr == addr)
-            return &a->entry[i];
-    return 0;
-}
-
 static void drop_parked(struct arp *a, struct arp_entry *e)
 {
     if (!e->parked)
@@ -148,9 +140,8 @@ static bool may_ask(const struct arp *a, const struct arp_entry *e)
     return e->asked_ns == 0 || a->net->now_ns >= e->asked_ns + ARP_ASK_INTERVAL_NS;
 }
 
-/* To a neighbour who is not known, or was not heard for long; `e` may be NULL. */
-static void ask_and_output(struct arp *a, struct arp_entry *e, uint8_t *frame, size_t len,
-                           uint32_t addr)
+void arp_output_asking(struct arp *a, struct arp_entry *e, uint8_t *frame, size_t len,
+                       uint32_t addr)
 {
     if (!e)
         e = arp_make(a, addr, true);
@@ -171,19 +162,6 @@ static void ask_and_output(struct arp *a, struct arp_entry *e, uint8_t *frame, s
     e->tries = 0;
     if (may_ask(a, e))
         arp_ask(a, e);
-}
-
-void arp_output(struct arp *a, uint8_t *frame, size_t len, uint32_t addr)
-{
-    struct arp_entry *e = arp_find(a, addr);
-
-    if (!e || e->state != ARP_REACHABLE) {
-        ask_and_output(a, e, frame, len, addr);
-        return;
-    }
-    e->used_ns = a->net->now_ns;
-    e->sent_to = true;
-    eth_output(a->eth, frame, len, e->mac, ETH_TYPE_IPV4);
 }
 
 static void arp_learn(struct arp *a, struct arp_entry *e, const uint8_t mac[6])

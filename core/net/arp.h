@@ -64,8 +64,32 @@ void arp_init(struct arp *a, struct eth *eth);
 /* Clear the cache; parked frames are returned to the device. Called when the address changes. */
 void arp_flush(struct arp *a);
 
-/* Send a frame to neighbour `addr`; it is complete except for the Ethernet destination. Given. */
-void arp_output(struct arp *a, uint8_t *frame, size_t len, uint32_t addr);
+/* The entry of `addr`, or NULL. */
+static inline struct arp_entry *arp_find(struct arp *a, uint32_t addr)
+{
+    for (unsigned i = 0; i < a->count; i++)
+        if (a->entry[i].addr == addr && a->entry[i].state != ARP_FREE)
+            return &a->entry[i];
+    return 0;
+}
+
+/* Send a frame to neighbour `addr`; it is complete except for the Ethernet destination. Given.
+ * The first one: to a neighbour who is not known, `e` NULL, or not reachable. */
+void arp_output_asking(struct arp *a, struct arp_entry *e, uint8_t *frame, size_t len,
+                       uint32_t addr);
+
+static inline void arp_output(struct arp *a, uint8_t *frame, size_t len, uint32_t addr)
+{
+    struct arp_entry *e = arp_find(a, addr);
+
+    if (!e || e->state != ARP_REACHABLE) {
+        arp_output_asking(a, e, frame, len, addr);
+        return;
+    }
+    e->used_ns = a->net->now_ns;
+    e->sent_to = true;
+    eth_output(a->eth, frame, len, e->mac, ETH_TYPE_IPV4);
+}
 
 /* An ARP frame arrived; `packet` is what follows the Ethernet header. Borrowed. */
 struct verdict arp_input(struct arp *a, const uint8_t *packet, size_t len);

@@ -121,14 +121,6 @@ uint16_t ipv4_mtu(const struct ipv4 *ip, uint32_t dst)
     return ipv4_is_own(ip->net, dst) ? ip->loopback->netdev.mtu : ip->mtu;
 }
 
-bool ipv4_has_route(const struct ipv4 *ip, uint32_t dst)
-{
-    const struct net *n = ip->net;
-
-    return ipv4_is_own(n, dst) ||
-           (n->addr && (ip->dev->ip_only || n->gateway || ((dst ^ n->addr) & n->mask) == 0));
-}
-
 uint8_t *ipv4_alloc_answer(struct ipv4 *ip, uint32_t dst)
 {
     struct netdev *dev = ipv4_route(ip, dst);
@@ -162,6 +154,7 @@ int ipv4_output(struct ipv4 *ip, uint8_t *frame, uint32_t src, uint32_t dst, uin
 {
     struct netdev *dev = ipv4_route(ip, dst);
     size_t len = FRAME_IP_PAYLOAD + payload_len;
+    uint32_t next_hop;
 
     CHECK(len <= dev->mtu + (size_t)FRAME_IP);
     header_build(ip, frame, src, dst, protocol, payload_len);
@@ -173,12 +166,9 @@ int ipv4_output(struct ipv4 *ip, uint8_t *frame, uint32_t src, uint32_t dst, uin
         eth_output(ip->arp->eth, frame, len, link_broadcast, ETH_TYPE_IPV4);
         return 0;
     }
-    if (ip->net->addr && ((dst ^ ip->net->addr) & ip->net->mask) == 0) {
-        arp_output(ip->arp, frame, len, dst);
-        return 0;
-    }
-    if (ip->net->addr && ip->net->gateway) {
-        arp_output(ip->arp, frame, len, ip->net->gateway);
+    next_hop = ((dst ^ ip->net->addr) & ip->net->mask) == 0 ? dst : ip->net->gateway;
+    if (ip->net->addr && next_hop) {
+        arp_output(ip->arp, frame, len, next_hop);
         return 0;
     }
     dev->free(dev->ctx, frame);

@@ -48,7 +48,13 @@ uint16_t ipv4_mtu(const struct ipv4 *ip, uint32_t dst);
 
 /* True if there is a next hop to `dst`: this host, its network, a router, or what is at the other
  * end of a link without Ethernet. */
-bool ipv4_has_route(const struct ipv4 *ip, uint32_t dst);
+static inline bool ipv4_has_route(const struct ipv4 *ip, uint32_t dst)
+{
+    const struct net *n = ip->net;
+
+    return ipv4_is_own(n, dst) ||
+           (n->addr && (ip->dev->ip_only || n->gateway || ((dst ^ n->addr) & n->mask) == 0));
+}
 
 /* A buffer for a reply to `dst`, or NULL: counted as dropped, without a retry. */
 uint8_t *ipv4_alloc_answer(struct ipv4 *ip, uint32_t dst);

@@ -164,7 +164,7 @@ static void packet_input(struct stack *s, const uint8_t *packet, size_t len, enu
 
     if (verdict_accepted(v))
         v = transport_up(s, &p);
-    if (!verdict_accepted(v) || v.answer != ANSWER_NONE)
+    if (v.drop != DROP_COUNT || v.answer != ANSWER_NONE)
         conclude(s, v, &p);
     follow_lease(s);
 }
