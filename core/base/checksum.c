@@ -106,12 +106,10 @@ uint64_t checksum_add(uint64_t sum, const void *bytes, size_t len)
     if (len >= PAIR) {
         sum = add_pairs(sum, p, len);
         p += len - len % PAIR;
-        len %= PAIR;
     }
-    if (len >= 8) {
+    if (len & 8) {
         sum = checksum_carry(sum, checksum_load(p));
         p += 8;
-        len -= 8;
     }
-    return len ? checksum_carry(sum, load_rest(p, len)) : sum;
+    return len & 7 ? checksum_carry(sum, load_rest(p, len & 7)) : sum;
 }

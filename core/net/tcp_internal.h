@@ -197,11 +197,10 @@ struct tcp_options {
 };
 
 /* The longest options: those of RFC 9293 section 3.1. */
-enum { TCP_OPTIONS_MAX = 40, TCP_STAMPS_LEN = 12, TCP_SACK_MAX = 4 };
+enum { TCP_OPTIONS_MAX = 40, TCP_STAMPS_LEN = sizeof(struct tcp_stamps), TCP_SACK_MAX = 4 };
 
 /* Write options, whose length is returned: a multiple of 4. */
 size_t tcp_put_syn_options(uint8_t *at, const struct tcp_options *o);
-size_t tcp_put_stamps(uint8_t *at, uint32_t stamp, uint32_t echo);
 size_t tcp_put_sack(uint8_t *at, const struct tcp_range *block, unsigned count);
 
 /* Sequence numbers that a segment takes: SEG.LEN of RFC 9293. */

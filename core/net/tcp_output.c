@@ -25,6 +25,9 @@ uint32_t tcp_offered_window(const struct tcp_conn *c)
     if (window >= offered + min_u32(c->mss, size / 2))
         return window; /* grows in steps of at least one segment */
 
+    if ((offered & (unit - 1)) == 0)
+        return offered;
+
     /* What was offered is offered again, in whole units: a few bytes more, as long as they are
      * within one unit of the capacity. */
     window = (offered + unit - 1) & -unit;
@@ -168,8 +171,14 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
         return false;
     flags |= TCP_ACK;
     options = frame + FRAME_IP_PAYLOAD + sizeof(struct tcp_header);
-    if (c->stamps)
-        option_len = tcp_put_stamps(options, tcp_stamp(c), c->stamp_recent);
+    if (c->stamps) {
+        *(struct tcp_stamps *)options = (struct tcp_stamps){
+            .head = be32_of(TCP_STAMPS_HEAD),
+            .stamp = be32_of(tcp_stamp(c)),
+            .echo = be32_of(c->stamp_recent),
+        };
+        option_len = sizeof(struct tcp_stamps);
+    }
     if (c->sacks && (c->ooo || c->twice.start != c->twice.end))
         option_len += sack_option(c, options, option_len, len, &complete);
     if (len) {

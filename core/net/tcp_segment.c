@@ -18,16 +18,16 @@ enum {
 
 /* ---- what was received ---- */
 
+static inline void take_stamps(uint32_t stamp, uint32_t echo, struct tcp_segment *g)
+{
+    g->stamped = true;
+    g->stamp = stamp;
+    g->echo = echo;
+}
+
 static uint32_t option_get32(const uint8_t *at)
 {
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-static void take_stamps(const uint8_t *option, struct tcp_segment *g)
-{
-    g->stamped = true;
-    g->stamp = option_get32(option + 2);
-    g->echo = option_get32(option + 6);
 }
 
 /* One option with a length; one of a wrong length means nothing. */
@@ -59,20 +59,16 @@ static void take_tcp_option(const uint8_t *option, struct tcp_segment *g)
         break;
     case OPTION_STAMPS:
         if (len == 10)
-            take_stamps(option, g);
+            take_stamps(option_get32(option + 2), option_get32(option + 6), g);
         break;
     default: /* MUST-6 */
         break;
     }
 }
 
-/* Most segments have timestamps and no other option; this is that option after two that only align
- * it. */
-static const uint32_t stamps_alone = OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_STAMPS << 8 | 10;
-
-static bool has_stamps_alone(const uint8_t *option, size_t len)
+static bool has_stamps_alone(const struct tcp_stamps *option, size_t len)
 {
-    return len == TCP_STAMPS_LEN && option_get32(option) == stamps_alone;
+    return len == sizeof(*option) && be32_get(option->head) == TCP_STAMPS_HEAD;
 }
 
 /* Walk the options; false when one is malformed (MUST-7). */
@@ -96,7 +92,7 @@ static bool parse_options(const uint8_t *option, size_t len, struct tcp_segment 
 enum drop_reason tcp_parse(const struct ipv4_packet *p, struct tcp_segment *g)
 {
     const struct tcp_header *tcp = (const struct tcp_header *)p->payload;
-    const uint8_t *option;
+    const struct tcp_stamps *option;
     size_t header_len;
 
     if (p->len < sizeof(*tcp))
@@ -120,10 +116,10 @@ enum drop_reason tcp_parse(const struct ipv4_packet *p, struct tcp_segment *g)
     g->scales = g->sack_permitted = g->stamped = false;
     g->stamp = 0;
     g->sack_count = 0;
-    option = p->payload + sizeof(*tcp);
+    option = (const struct tcp_stamps *)(p->payload + sizeof(*tcp));
     if (has_stamps_alone(option, header_len - sizeof(*tcp)))
-        take_stamps(option + 2, g);
-    else if (!parse_options(option, header_len - sizeof(*tcp), g))
+        take_stamps(be32_get(option->stamp), be32_get(option->echo), g);
+    else if (!parse_options(p->payload + sizeof(*tcp), header_len - sizeof(*tcp), g))
         return DROP_TCP_OPTIONS;
     if (g->src_port == 0 || g->dst_port == 0)
         return DROP_TCP_PORT;
@@ -171,12 +167,6 @@ size_t tcp_put_syn_options(uint8_t *at, const struct tcp_options *o)
     if (o->scales)
         at = option_put32(at, OPTION_NOP << 24 | OPTION_SCALE << 16 | 3 << 8 | (uint32_t)o->shift);
     return (size_t)(at - start);
-}
-
-size_t tcp_put_stamps(uint8_t *at, uint32_t stamp, uint32_t echo)
-{
-    option_put32(option_put32(option_put32(at, stamps_alone), stamp), echo);
-    return TCP_STAMPS_LEN;
 }
 
 size_t tcp_put_sack(uint8_t *at, const struct tcp_range *block, unsigned count)

@@ -90,6 +90,14 @@ struct tcp_header {
 };
 _Static_assert(sizeof(struct tcp_header) == 20, "RFC 9293 section 3.1");
 
+/* The options of most segments: timestamps, after two bytes that align them (RFC 7323 appendix A).
+ */
+struct tcp_stamps {
+    be32 head, stamp, echo;
+};
+#define TCP_STAMPS_HEAD UINT32_C(0x0101080a)
+_Static_assert(sizeof(struct tcp_stamps) == 12, "a multiple of 4");
+
 enum { DHCP_SERVER_PORT = 67, DHCP_CLIENT_PORT = 68 };
 
 struct dhcp_header {
