@@ -15,15 +15,13 @@ def test_unit(name):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-# What reads bytes of others: files and messages, with 10 million damaged bytes of captures, and 10 million segments
-# without options and with them.
+# What reads bytes of others: files and messages, with 10 million damaged bytes of captures, and 10 million segments.
 READERS = {
     "test_capture": [],
     "test_capture_fuzz": ["10000000"],
     "test_core_dhcp": [],
     "test_core_dhcp_options": [],
     "test_core_tcp_fuzz": ["10000000"],
-    "test_core_tcp_options_fuzz": ["10000000"],
     "test_journal": [],
     "test_pkt": [],
     "test_scenario": [],

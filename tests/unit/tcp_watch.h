@@ -181,6 +181,25 @@ static inline void watch_ack(struct watch_flow *f, const struct tcp_conn *c,
     f->edge_known = true;
 }
 
+/* Only what both SYNs have; the options of a segment come out of what fits (RFC 6691). */
+static inline void watch_options(const struct watch_flow *f, const struct tcp_conn *c,
+                                 const struct decoded *d)
+{
+    size_t used = d->tcp_header_len - 20u + d->payload_len;
+
+    must(d->tcp_stamped == c->stamps, "a timestamp without agreement, or none with it");
+    must(!d->tcp_sack_count || c->sacks, "SACK blocks without agreement");
+    must(!d->payload_len || used <= c->mss + (c->stamps ? TCP_STAMPS_LEN : 0u),
+         "more than the MSS");
+    for (unsigned i = 0; i < d->tcp_sack_count; i++) {
+        uint32_t start = d->tcp_sack[i].start, end = d->tcp_sack[i].end;
+
+        must(seq_lt(start, end) && seq_le(end, f->right_edge), "a block of what was not offered");
+        must(seq_le(end, d->tcp_ack) || seq_lt(d->tcp_ack, start) || c->fin_received,
+             "a block that the ACK touches"); /* but a peer may send data after its FIN */
+    }
+}
+
 static inline void watch_frame(const struct decoded *d)
 {
     struct tcp_conn *c = watch_find(d->src_port, d->dst_port);
@@ -211,6 +230,8 @@ static inline void watch_frame(const struct decoded *d)
         must(c->fin_queued && end == f->iss + 1 + f->written + 1, "FIN is not after the last byte");
     if (d->tcp_flags & TCP_ACK)
         watch_ack(f, c, d);
+    if (!(d->tcp_flags & TCP_SYN))
+        watch_options(f, c, d);
     f->first_sent |= d->tcp_seq == c->snd_una && end != d->tcp_seq;
     if (seq_lt(f->wire_max, end)) {
         bool probe = end - d->tcp_seq == 1 && d->tcp_seq == c->snd_una && c->snd_wnd == 0;
