@@ -47,6 +47,10 @@ static uint32_t read32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+/* Options of which all instances make one value: RFC 3396. */
+static const uint8_t joined[] = {OPTION_OVERLOAD, OPTION_HOST,   OPTION_DOMAIN, OPTION_MTU,
+                                 OPTION_NTP,      OPTION_SEARCH, OPTION_ROUTES};
+
 /* ---- options of fixed length ---- */
 
 /* Store one option in the message. Its length must be exactly that of RFC 2132, else an error. The
@@ -87,6 +91,8 @@ static int take_fixed(struct dhcp_message *m, uint8_t code, const uint8_t *value
         field = &m->lease.t2_s;
         break;
     default:
+        for (unsigned i = 0; i < ARRAY_COUNT(joined); i++)
+            m->seen |= (uint8_t)(joined[i] == code) << i;
         return 0;
     }
     if (len != 4 && code != OPTION_ROUTER && code != OPTION_DNS)
@@ -132,19 +138,16 @@ static int take_field(struct dhcp_message *m, const struct options *f)
 
 /* All instances of an option, joined (RFC 3396), in fields without errors. The length of all, of
  * which `size` bytes at most are stored. */
-static size_t join_option(const struct options *fields, uint8_t code, uint8_t *out, size_t size,
-                          bool *found)
+static size_t join_option(const struct options *fields, uint8_t code, uint8_t *out, size_t size)
 {
     size_t total = 0;
 
-    *found = false;
     for (unsigned n = 0; n < OPTION_FIELDS; n++)
         for (size_t i = 0; find_option(&fields[n], &i) == 1; i += 2u + fields[n].at[i + 1]) {
             const uint8_t *option = fields[n].at + i;
 
             if (option[0] != code)
                 continue;
-            *found = true;
             if (total + option[1] <= size)
                 mem_copy(out + total, option + 2, option[1]);
             total += option[1];
@@ -328,25 +331,20 @@ static void refuse(struct dhcp_message *m, uint8_t option, enum dhcp_refusal rea
     m->refused[m->refused_count++] = (struct dhcp_refused){option, reason};
 }
 
-/* Take an option that may be in several parts; of no use, it is refused. */
-static void take_option(struct dhcp_message *m, const struct options *fields, uint8_t code)
+/* Take joined[n], which was seen; of no use, it is refused. */
+static void take_option(struct dhcp_message *m, const struct options *fields, unsigned n)
 {
     uint8_t value[VALUE_MAX] = {0};
-    bool found;
-    size_t len = join_option(fields, code, value, sizeof(value), &found);
-    enum dhcp_refusal no = DHCP_TAKEN;
-
-    if (found)
-        no = len > sizeof(value) ? DHCP_REFUSAL_TOO_LONG : take_joined(m, code, value, len);
+    size_t len = join_option(fields, joined[n], value, sizeof(value));
+    enum dhcp_refusal no =
+        len > sizeof(value) ? DHCP_REFUSAL_TOO_LONG : take_joined(m, joined[n], value, len);
     if (no)
-        refuse(m, code, no);
+        refuse(m, joined[n], no);
 }
 
 int dhcp_parse(const uint8_t *bytes, size_t len, uint32_t xid, const struct netdev *dev,
                struct dhcp_message *out)
 {
-    static const uint8_t joined[] = {OPTION_HOST, OPTION_DOMAIN, OPTION_MTU,
-                                     OPTION_NTP,  OPTION_SEARCH, OPTION_ROUTES};
     const struct dhcp_header *h = (const struct dhcp_header *)bytes;
     struct options fields[OPTION_FIELDS] = {{bytes + sizeof(*h), 0}, {h->file, 0}, {h->sname, 0}};
 
@@ -360,15 +358,17 @@ int dhcp_parse(const uint8_t *bytes, size_t len, uint32_t xid, const struct netd
     fields[0].len = len - sizeof(*h);
     if (take_field(out, &fields[0]))
         return ERR_PROTO;
-    take_option(out, fields, OPTION_OVERLOAD); /* one in another field means nothing */
+    if (out->seen & 1)
+        take_option(out, fields, 0); /* option 52; one in another field means nothing */
     if (out->overload & 1)
         fields[1].len = sizeof(h->file);
     if (out->overload & 2)
         fields[2].len = sizeof(h->sname);
     if (take_field(out, &fields[1]) || take_field(out, &fields[2]) || !out->type)
         return ERR_PROTO;
-    for (unsigned i = 0; i < ARRAY_COUNT(joined); i++)
-        take_option(out, fields, joined[i]);
+    for (unsigned i = 1; i < ARRAY_COUNT(joined); i++)
+        if (out->seen >> i & 1)
+            take_option(out, fields, i);
     if (out->lease.mtu && (out->lease.mtu < MTU_LEAST || out->lease.mtu > dev->mtu)) {
         out->lease.mtu = 0;
         refuse(out, OPTION_MTU, DHCP_REFUSAL_VALUE);

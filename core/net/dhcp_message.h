@@ -31,6 +31,7 @@ struct dhcp_message {
     struct dhcp_lease lease; /* yiaddr and options; server: option 54 or 0 */
     bool rapid;              /* option 80: RFC 4039 */
     uint8_t overload;        /* option 52: 1 `file`, 2 `sname`, 3 both */
+    uint8_t seen;            /* of those that are joined: a bit for each */
     struct dhcp_refused refused[DHCP_REFUSED_MAX];
     unsigned refused_count;
 };
