@@ -56,7 +56,28 @@ static inline bool bitset_is_empty(const struct bitset *s)
     return true;
 }
 
+/* The number of the lowest bit of a word that is not 0, by a de Bruijn sequence: not every
+ * processor has an instruction for it. */
+extern const uint8_t bitset_debruijn[64];
+
+static inline uint32_t bitset_lowest(uint64_t word)
+{
+    return bitset_debruijn[(word & -word) * UINT64_C(0x03f79d71b4cb0a89) >> 58];
+}
+
+/* The first member in this word or a later one: true and *out. */
+bool bitset_next_word(const struct bitset *s, uint32_t at, uint32_t *out);
+
 /* The first member that is `from` or more: true and *out. */
-bool bitset_next(const struct bitset *s, uint32_t from, uint32_t *out);
+static inline bool bitset_next(const struct bitset *s, uint32_t from, uint32_t *out)
+{
+    uint32_t at = from / 64;
+    uint64_t bits = at < s->words ? s->word[at] >> from % 64 << from % 64 : 0;
+
+    if (!bits)
+        return at + 1 < s->words && bitset_next_word(s, at + 1, out);
+    *out = at * 64 + bitset_lowest(bits);
+    return true;
+}
 
 #endif

@@ -25,11 +25,16 @@ static inline void sip_round(struct sip *s)
     s->v2 = rotate(s->v2, 32);
 }
 
+static inline void sip_rounds(struct sip *s)
+{
+    sip_round(s);
+    sip_round(s);
+}
+
 static inline void sip_absorb(struct sip *s, uint64_t word)
 {
     s->v3 ^= word;
-    sip_round(s);
-    sip_round(s);
+    sip_rounds(s);
     s->v0 ^= word;
 }
 
@@ -46,8 +51,8 @@ uint64_t rng_hash(const uint64_t key[2], const uint64_t *word, size_t words)
         sip_absorb(&s, word[i]);
     sip_absorb(&s, (uint64_t)(words * 8) << 56);
     s.v2 ^= 0xff;
-    for (int i = 0; i < 4; i++)
-        sip_round(&s);
+    sip_rounds(&s);
+    sip_rounds(&s);
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
 
