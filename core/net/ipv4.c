@@ -41,7 +41,7 @@ static uint64_t header_sum(const uint8_t *header, size_t len)
     return sum;
 }
 
-/* DROP_COUNT if the packet is well formed, else the reason to drop it. */
+/* DROP_COUNT if the packet is well formed, else the reason to drop it. *out but for how it came. */
 static enum drop_reason header_check(const uint8_t *packet, size_t len, struct ipv4_packet *out)
 {
     const struct ipv4_header *ip = (const struct ipv4_header *)packet;
@@ -59,15 +59,13 @@ static enum drop_reason header_check(const uint8_t *packet, size_t len, struct i
         return DROP_IP_TOTAL_LEN;
     if (!checksum_good(header_sum(packet, header_len)))
         return DROP_IP_CHECKSUM;
-    *out = (struct ipv4_packet){
-        .header = packet,
-        .header_len = header_len,
-        .payload = packet + header_len,
-        .len = total - header_len,
-        .src = be32_get(ip->src),
-        .dst = be32_get(ip->dst),
-        .protocol = ip->protocol,
-    };
+    out->header = packet;
+    out->header_len = header_len;
+    out->payload = packet + header_len;
+    out->len = total - header_len;
+    out->src = be32_get(ip->src);
+    out->dst = be32_get(ip->dst);
+    out->protocol = ip->protocol;
     return DROP_COUNT;
 }
 

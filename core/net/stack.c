@@ -217,7 +217,8 @@ static void loopback_input(struct stack *s)
 void stack_begin(struct stack *s, uint64_t now_ns)
 {
     s->net.now_ns = now_ns;
-    loopback_input(s);
+    if (s->loopback.count)
+        loopback_input(s);
 }
 
 void stack_timers(struct stack *s)
