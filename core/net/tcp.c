@@ -38,8 +38,14 @@ void tcp_move(struct tcp_conn *c, enum tcp_state to)
 {
     CHECK(comes_from[to] >> c->state & 1);
     TRACE(c->tcp->net->platform, TRACE_TCP_STATE, c->number, c->state, to);
-    c->tcp->open += (uint32_t)is_open(to) - (uint32_t)is_open(c->state);
-    c->tcp->waiting += (uint32_t)(to == TCPS_TIME_WAIT) - (uint32_t)(c->state == TCPS_TIME_WAIT);
+    if (is_open(c->state) && !is_open(to))
+        c->tcp->open--;
+    else if (is_open(to) && !is_open(c->state))
+        c->tcp->open++;
+    if (to == TCPS_TIME_WAIT)
+        c->tcp->waiting++;
+    else if (c->state == TCPS_TIME_WAIT)
+        c->tcp->waiting--;
     c->state = to;
     tcp_list_update(c);
 }
@@ -271,7 +277,7 @@ int tcp_connect(struct tcp_conn *c, uint32_t addr, uint16_t port)
     if (!ipv4_has_route(t->ip, addr))
         return ERR_UNREACH;
     own = c->local_port ? c->local_port : pick_port(t, addr, port);
-    if (!own || pair_taken(t, addr, port, own))
+    if (!own || (c->local_port && pair_taken(t, addr, port, own)))
         return ERR_INUSE;
     tcp_hash_remove(c);
     c->local_addr = ipv4_source(t->net, addr);
@@ -403,7 +409,8 @@ void tcp_commit(struct tcp_conn *c, size_t len)
     CHECK(len <= c->tcp->window - c->snd_len);
     CHECK(tcp_snd_end(c) + (uint32_t)len - c->snd.base <= c->snd.count << c->tcp->pages.shift);
     c->snd_len += (uint32_t)len;
-    tcp_settle_sent(c);
+    if (!c->snd_len)
+        tcp_settle_sent(c);
     tcp_touch(c);
 }
 
@@ -577,7 +584,7 @@ static void output_due(struct tcp *t)
     for (uint32_t i = 0; bitset_next(&t->due, i, &i); i++) {
         struct tcp_conn *c = &t->conn[i];
 
-        if (!tcp_output(c)) {
+        if (is_open(c->state) && !tcp_output(c)) {
             bitset_add(&t->blocked, i);
             t->any_blocked = true;
         }

@@ -16,14 +16,6 @@ void tcp_pages_init(struct tcp_pages *p, uint8_t *memory, uint32_t *next, uint32
 
 /* ---- pages ---- */
 
-bool tcp_page_available(const struct tcp_pages *p, enum tcp_page_use use, enum tcp_page_need need)
-{
-    uint32_t left = p->count - p->lent[PAGE_RECEIVES] - p->lent[PAGE_SENDS];
-    uint32_t kept = need == NEED_FIRST ? 0 : need == NEED_NEXT ? p->count / 4 : p->count / 2;
-
-    return left > kept && p->lent[use] < p->count - max_u32(p->count / 4, 1);
-}
-
 uint32_t tcp_page_lend(struct tcp_pages *p, enum tcp_page_use use, enum tcp_page_need need)
 {
     uint32_t page = p->free;
@@ -127,7 +119,7 @@ void tcp_buffer_read_far(const struct tcp_pages *p, struct tcp_buffer *b, uint32
     }
 }
 
-void tcp_buffer_drop(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use)
+static void drop_first(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use)
 {
     uint32_t page = b->first;
 
@@ -139,4 +131,11 @@ void tcp_buffer_drop(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_us
         b->near_at = b->base;
     }
     tcp_page_return(p, use, page);
+}
+
+void tcp_buffer_drop(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use,
+                     uint32_t count)
+{
+    while (count--)
+        drop_first(p, b, use);
 }

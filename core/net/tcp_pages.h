@@ -15,6 +15,7 @@
 
 #include "../base/check.h"
 #include "../base/mem.h"
+#include "../base/minmax.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,7 +55,15 @@ static inline uint32_t tcp_page_size(const struct tcp_pages *p)
 }
 
 /* Is there a page? Then tcp_page_lend() returns it, 1 + its number, else 0. */
-bool tcp_page_available(const struct tcp_pages *p, enum tcp_page_use use, enum tcp_page_need need);
+static inline bool tcp_page_available(const struct tcp_pages *p, enum tcp_page_use use,
+                                      enum tcp_page_need need)
+{
+    uint32_t left = p->count - p->lent[PAGE_RECEIVES] - p->lent[PAGE_SENDS];
+    uint32_t kept = need == NEED_FIRST ? 0 : need == NEED_NEXT ? p->count / 4 : p->count / 2;
+
+    return left > kept && p->lent[use] < p->count - max_u32(p->count / 4, 1);
+}
+
 uint32_t tcp_page_lend(struct tcp_pages *p, enum tcp_page_use use, enum tcp_page_need need);
 void tcp_page_return(struct tcp_pages *p, enum tcp_page_use use, uint32_t page);
 
@@ -127,22 +136,25 @@ static inline void tcp_buffer_read(const struct tcp_pages *p, struct tcp_buffer 
         tcp_buffer_read_far(p, b, seq, to, len);
 }
 
-/* Give back the first page of a buffer that has one; those that lie before `seq` as a whole; all.
- */
-void tcp_buffer_drop(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use);
+/* Give back the first `count` pages, of which the buffer has as many. */
+void tcp_buffer_drop(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use,
+                     uint32_t count);
 
+/* Those that lie before `seq` as a whole, or all of them. */
 static inline void tcp_buffer_advance(struct tcp_pages *p, struct tcp_buffer *b,
                                       enum tcp_page_use use, uint32_t seq)
 {
-    while (b->count && seq - b->base >= tcp_page_size(p))
-        tcp_buffer_drop(p, b, use);
+    uint32_t before = min_u32((seq - b->base) >> p->shift, b->count);
+
+    if (before)
+        tcp_buffer_drop(p, b, use, before);
 }
 
 static inline void tcp_buffer_clear(struct tcp_pages *p, struct tcp_buffer *b,
                                     enum tcp_page_use use)
 {
-    while (b->count)
-        tcp_buffer_drop(p, b, use);
+    if (b->count)
+        tcp_buffer_drop(p, b, use, b->count);
 }
 
 #endif

@@ -57,10 +57,8 @@ void tcp_list_update(struct tcp_conn *c)
     c->list = to;
 }
 
-void tcp_list_renew(struct tcp_conn *c)
+void tcp_list_move_last(struct tcp_conn *c)
 {
-    if (!c->list || c->list->last == c)
-        return;
     list_remove(c->list, c);
     list_append(c->list, c);
 }

@@ -67,6 +67,12 @@ void tcp_deadlines_settle(struct tcp *t);
 void tcp_list_update(struct tcp_conn *c);
 
 /* It made progress: it is the last of its list to be given up. */
-void tcp_list_renew(struct tcp_conn *c);
+void tcp_list_move_last(struct tcp_conn *c);
+
+static inline void tcp_list_renew(struct tcp_conn *c)
+{
+    if (c->list && c->list->last != c)
+        tcp_list_move_last(c);
+}
 
 #endif
