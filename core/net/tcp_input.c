@@ -236,6 +236,15 @@ static void input_ack_reno(struct tcp_conn *c, const struct tcp_segment *g, uint
     }
 }
 
+/* And for one that does. Most ACKs have nothing to do with a loss. */
+static void input_ack_sack(struct tcp_conn *c, const struct tcp_segment *g, uint32_t acked)
+{
+    bool repairs = (g->sack_count || c->tail_out || c->board) && tcp_recovery_input(c, g, acked);
+
+    if (acked && !repairs)
+        tcp_grow(c, acked, tcp_flight(c) + acked);
+}
+
 /* A peer whose window is closed is alive if it says so: its data waits without a limit (MUST-37).
  * An open window ends probing; the probe byte may not have been accepted. */
 static void window_changed(struct tcp_conn *c)
@@ -278,9 +287,9 @@ static bool tcp_input_ack(struct tcp_conn *c, const struct tcp_segment *g, struc
     acked = seq_lt(c->snd_una, g->ack) ? g->ack - c->snd_una : 0;
     if (acked)
         take_ack(c, g->ack);
-    if (c->sacks && (acked || g->sack_count || c->tail_out || c->board))
-        tcp_recovery_input(c, g, acked);
-    else if (!c->sacks)
+    if (c->sacks)
+        input_ack_sack(c, g, acked);
+    else
         input_ack_reno(c, g, acked);
     if (update) {
         take_window(c, g);

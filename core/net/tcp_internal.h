@@ -56,8 +56,9 @@ static inline void tcp_progress(struct tcp_conn *c)
 void tcp_settle_received(struct tcp_conn *c);
 void tcp_settle_sent(struct tcp_conn *c);
 
-/* An ACK came from a peer that does SACK; `acked`: bytes that it acknowledged, perhaps none. */
-void tcp_recovery_input(struct tcp_conn *c, const struct tcp_segment *g, uint32_t acked);
+/* An ACK came from a peer that does SACK; `acked`: bytes that it acknowledged, perhaps none. False:
+ * nothing is being repaired. */
+bool tcp_recovery_input(struct tcp_conn *c, const struct tcp_segment *g, uint32_t acked);
 
 /* Something that was overtaken may count as lost by now. */
 void tcp_recovery_poll(struct tcp_conn *c);
@@ -106,6 +107,14 @@ static inline struct tcp_congestion_ack tcp_ack_of(const struct tcp_conn *c, uin
 {
     return (struct tcp_congestion_ack){c->mss,    news, c->snd_una, flight, c->tcp->net->now_ns,
                                        c->srtt_ns};
+}
+
+/* Nothing is being repaired, and there is news: the window grows. */
+static inline void tcp_grow(struct tcp_conn *c, uint32_t news, uint32_t flight)
+{
+    struct tcp_congestion_ack a = tcp_ack_of(c, news, flight);
+
+    tcp_congestion_grow(&c->cc, &a);
 }
 
 static inline bool tcp_fin_acked(const struct tcp_conn *c)

@@ -198,7 +198,7 @@ static bool conn_send(struct tcp_conn *c, uint32_t seq, uint32_t len, uint8_t fl
 }
 
 /* Bookkeeping for a segment that takes sequence numbers [seq, seq + count). */
-static void sent(struct tcp_conn *c, uint32_t seq, uint32_t count)
+static inline void sent(struct tcp_conn *c, uint32_t seq, uint32_t count)
 {
     uint64_t now_ns = c->tcp->net->now_ns;
 
@@ -355,8 +355,8 @@ static struct sendable sendable(const struct tcp_conn *c)
     struct sendable out = {0};
     uint32_t room, left;
 
-    if (c->fin_queued && seq_lt(end, c->snd_nxt))
-        return out; /* FIN was sent */
+    if (c->fin_queued ? seq_lt(end, c->snd_nxt) : end == c->snd_nxt)
+        return out; /* all was sent, and FIN */
     if (!c->board)
         window = min_u32(tcp_congestion_window(&c->cc, c->mss, !again), window);
     room = used < window ? window - used : 0;
@@ -383,6 +383,7 @@ static struct sendable sendable(const struct tcp_conn *c)
 static bool output_data(struct tcp_conn *c)
 {
     uint32_t before = c->snd_max;
+    unsigned count, timed = c->rto_at_ns == DEADLINE_NEVER; /* the first one starts the timer */
     bool more = false;
 
     if (c->board && !output_lost(c, &more))
@@ -393,7 +394,7 @@ static bool output_data(struct tcp_conn *c)
         tcp_congestion_restart(&c->cc, c->mss);
     /* Bounded: a send buffer holds no more than this many segments of one byte; the device has no
      * room for as many. */
-    for (unsigned i = 0; i <= c->tcp->window; i++) {
+    for (count = 0; count <= c->tcp->window; count++) {
         struct sendable next = sendable(c);
 
         if (next.held_back && c->rto_at_ns == DEADLINE_NEVER && c->persist_at_ns == DEADLINE_NEVER)
@@ -408,7 +409,7 @@ static bool output_data(struct tcp_conn *c)
         c->override = false;
         c->probes = 0;
     }
-    if (c->tail_timer && c->snd_max != before)
+    if (c->tail_timer && c->snd_max != before && count > timed)
         tcp_timer_start(c); /* the tail is another one now */
     return true;
 }

@@ -171,13 +171,6 @@ static void tail_input(struct tcp_conn *c, bool twice)
     }
 }
 
-static void tcp_grow(struct tcp_conn *c, uint32_t news, uint32_t flight)
-{
-    struct tcp_congestion_ack a = tcp_ack_of(c, news, flight);
-
-    tcp_congestion_grow(&c->cc, &a);
-}
-
 static bool board_needed(const struct tcp_conn *c, const struct tcp_segment *g)
 {
     struct tcp_range block;
@@ -214,7 +207,7 @@ static void board_input(struct tcp_conn *c, const struct tcp_segment *g, uint32_
     board_settle(c);
 }
 
-void tcp_recovery_input(struct tcp_conn *c, const struct tcp_segment *g, uint32_t acked)
+bool tcp_recovery_input(struct tcp_conn *c, const struct tcp_segment *g, uint32_t acked)
 {
     bool twice = g->sack_count && has_twice(c, g);
 
@@ -222,12 +215,10 @@ void tcp_recovery_input(struct tcp_conn *c, const struct tcp_segment *g, uint32_
         c->reorder_more++;
     if (c->tail_out)
         tail_input(c, twice);
-    if (c->board || (g->sack_count && board_needed(c, g) && board_open(c))) {
-        board_input(c, g, acked);
-        return;
-    }
-    if (acked)
-        tcp_grow(c, acked, tcp_flight(c) + acked);
+    if (!c->board && !(g->sack_count && board_needed(c, g) && board_open(c)))
+        return false;
+    board_input(c, g, acked);
+    return true;
 }
 
 /* ---- the tail ---- */
