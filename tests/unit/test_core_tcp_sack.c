@@ -247,6 +247,21 @@ static void data_that_leaves_no_room_is_followed_by_an_ack_with_the_blocks(void 
     }
 }
 
+/* The MSS limits data and the options beside it, not an ACK alone. */
+static void bare_acks_have_blocks_whatever_the_mss(void **state)
+{
+    static const uint8_t options[8] = {2, 4, 0, 8, 4, 2, 1, 1};
+    struct stack_test *x = *state;
+    struct tcp_conn *c = connecting(x);
+
+    seg_in_with(x, TCP_SYN | TCP_ACK, 0, 1, 5000, options, sizeof(options), 0, 0);
+    run(x);
+    expect_seg(x, TCP_ACK, 1, 1, 0);
+    assert_int_equal(c->mss, 8);
+    PLAY(x, c, {11, 12, 1, {{11, 12}}}, {21, 22, 1, {{21, 22}, {11, 12}}});
+    tcp_reset(c);
+}
+
 /* ---- RFC 2883 section 4: what came twice, reported once ---- */
 
 static void data_below_the_ack_that_came_twice_is_the_first_block(void **state)
@@ -515,6 +530,7 @@ int main(void)
         T(a_fin_after_a_gap_is_in_no_block),
         T(every_ack_repeats_the_blocks_until_the_gap_is_filled),
         T(data_that_leaves_no_room_is_followed_by_an_ack_with_the_blocks),
+        T(bare_acks_have_blocks_whatever_the_mss),
         T(data_below_the_ack_that_came_twice_is_the_first_block),
         T(it_comes_before_those_of_the_gap),
         T(data_above_a_gap_that_came_twice_is_followed_by_its_block),

@@ -384,7 +384,7 @@ static void a_newer_stamp_ends_time_wait_and_an_older_one_does_not(void **state)
         {"older, a lower number", STAMPS, STAMPS, STAMP - 1, 0, false},
         {"none now, a higher number", STAMPS, NOTHING, 0, 3, true},
         {"none now, a lower number", STAMPS, NOTHING, 0, 1, false},
-        {"none before, a lower number", NOTHING, STAMPS, STAMP - 1, 0, true},
+        {"none before, a lower number", NOTHING, STAMPS, 0x90000000, 0, true},
         {"none at all, a higher number", NOTHING, NOTHING, 0, 3, true},
         {"none at all, a lower number", NOTHING, NOTHING, 0, 1, false},
     };
