@@ -126,7 +126,7 @@ struct verdict icmp_input(const struct icmpv4 *m, const struct ipv4_packet *p,
     }
 }
 
-void icmp_unreachable(struct icmpv4 *m, const struct ipv4_packet *p, uint8_t code)
+void icmp_error_send(struct icmpv4 *m, const struct ipv4_packet *p, uint8_t type, uint8_t code)
 {
     size_t quote = p->header_len + p->len;
     struct icmp_header *icmp;
@@ -145,7 +145,7 @@ void icmp_unreachable(struct icmpv4 *m, const struct ipv4_packet *p, uint8_t cod
         return;
     quote = min_u64(quote, ICMP_QUOTE_MAX);
     icmp = (struct icmp_header *)(frame + FRAME_IP_PAYLOAD);
-    *icmp = (struct icmp_header){.type = ICMP_UNREACHABLE, .code = code};
+    *icmp = (struct icmp_header){.type = type, .code = code};
     mem_copy(frame + FRAME_ICMP_PAYLOAD, p->header, quote);
     icmp_answer(m, frame, p, sizeof(*icmp) + quote);
 }

@@ -1,6 +1,6 @@
 /*
  * ICMP for a host (RFC 792; RFC 1122 section 3.2.2): echo requests and replies, received errors for
- * the transport of the quoted packet, two kinds of sent errors. Redirects are ignored.
+ * the transport of the quoted packet, three kinds of sent errors. Redirects are ignored.
  */
 #ifndef DRYWIRE_ICMP_H
 #define DRYWIRE_ICMP_H
@@ -40,8 +40,9 @@ struct verdict icmp_input(const struct icmpv4 *m, const struct ipv4_packet *p,
 /* The answer to an echo request that icmp_input() accepted. */
 void icmp_echo(struct icmpv4 *m, const struct ipv4_packet *request);
 
-/* Send an error about a packet, unless RFC 1122 section 3.2.2 or the rate limit forbids it. `code`:
- * ICMP_UNREACHABLE_PORT or ICMP_UNREACHABLE_PROTOCOL. */
-void icmp_unreachable(struct icmpv4 *m, const struct ipv4_packet *about, uint8_t code);
+/* Send an error about a packet, unless RFC 1122 section 3.2.2 or the rate limit forbids it. `type`
+ * and `code`: ICMP_UNREACHABLE with ICMP_UNREACHABLE_PORT or ICMP_UNREACHABLE_PROTOCOL, or
+ * ICMP_EXCEEDED with ICMP_EXCEEDED_REASSEMBLY. */
+void icmp_error_send(struct icmpv4 *m, const struct ipv4_packet *about, uint8_t type, uint8_t code);
 
 #endif

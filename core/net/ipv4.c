@@ -65,6 +65,9 @@ static enum drop_reason header_check(const uint8_t *packet, size_t len, struct i
     out->len = total - header_len;
     out->src = be32_get(ip->src);
     out->dst = be32_get(ip->dst);
+    out->id = be16_get(ip->id);
+    out->offset = (uint16_t)((be16_get(ip->flags_offset) & IP_OFFSET_MASK) * 8);
+    out->more = be16_get(ip->flags_offset) & IP_FLAG_MF;
     out->protocol = ip->protocol;
     return DROP_COUNT;
 }
@@ -104,8 +107,6 @@ struct verdict ipv4_input(const struct ipv4 *ip, const uint8_t *packet, size_t l
     reason = address_check(ip->net, out, way);
     if (reason != DROP_COUNT)
         return verdict_drop(reason);
-    if (be16_get(header->flags_offset) & (IP_FLAG_MF | IP_OFFSET_MASK))
-        return verdict_drop(DROP_IP_FRAGMENT);
     if (out->header_len > sizeof(*header) &&
         source_routed(packet + sizeof(*header), out->header_len - sizeof(*header)))
         return verdict_drop(DROP_IP_SOURCE_ROUTE);

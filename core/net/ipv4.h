@@ -1,6 +1,6 @@
 /*
- * IPv4 for a host (RFC 791; RFC 1122 section 3.2.1): no options are sent, received ones are
- * skipped, source-routed packets and fragments are dropped (docs/limits.md).
+ * IPv4 for a host (RFC 791; RFC 1122 section 3.2.1): no options and no fragments are sent, received
+ * options are skipped, source-routed packets are dropped (docs/limits.md).
  */
 #ifndef DRYWIRE_IPV4_H
 #define DRYWIRE_IPV4_H
@@ -25,6 +25,8 @@ struct ipv4_packet {
     const uint8_t *payload;
     size_t len; /* of the payload */
     uint32_t src, dst;
+    uint16_t id, offset; /* offset: of the payload in that of the packet before it was cut */
+    bool more;           /* after this one: a fragment, as one with an offset */
     uint8_t protocol;
     bool broadcast; /* sent to more than this host, by Ethernet or by IP */
     bool looped;    /* sent by this host over loopback */

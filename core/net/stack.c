@@ -37,6 +37,9 @@ void stack_init(struct stack *s, const struct stack_config *config, uint64_t now
     dgram_init(&s->dgrams, &s->ip, (struct dgram *)(void *)at);
     at += DGRAM_SOCKETS * DGRAM_QUEUE * sizeof(struct dgram);
     loopback_init(&s->loopback, (struct loopback_slot *)(void *)at);
+    at += LOOPBACK_QUEUE * sizeof(struct loopback_slot);
+    at += -(uintptr_t)at & 7;
+    fragments_init(&s->fragments, &s->net, (struct fragment_slot *)(void *)at);
     TRACE0(p, TRACE_NET_READY);
     TRACE0(p, TRACE_NET_LOOPBACK);
     dhcp_init(&s->dhcp, &s->ip);
@@ -149,10 +152,10 @@ static void conclude(struct stack *s, struct verdict v, const struct ipv4_packet
         icmp_echo(&s->icmp, p);
         break;
     case ANSWER_UNREACHABLE_PORT:
-        icmp_unreachable(&s->icmp, p, ICMP_UNREACHABLE_PORT);
+        icmp_error_send(&s->icmp, p, ICMP_UNREACHABLE, ICMP_UNREACHABLE_PORT);
         break;
     case ANSWER_UNREACHABLE_PROTOCOL:
-        icmp_unreachable(&s->icmp, p, ICMP_UNREACHABLE_PROTOCOL);
+        icmp_error_send(&s->icmp, p, ICMP_UNREACHABLE, ICMP_UNREACHABLE_PROTOCOL);
         break;
     }
 }
@@ -161,8 +164,11 @@ static void packet_input(struct stack *s, const uint8_t *packet, size_t len, enu
 {
     struct ipv4_packet p;
     struct verdict v = ipv4_input(&s->ip, packet, len, way, &p);
+    bool whole = true;
 
-    if (verdict_accepted(v))
+    if (verdict_accepted(v) && (p.more || p.offset))
+        v = fragments_input(&s->fragments, &p, &whole);
+    if (verdict_accepted(v) && whole)
         v = transport_up(s, &p);
     if (v.drop != DROP_COUNT || v.answer != ANSWER_NONE)
         conclude(s, v, &p);
@@ -212,6 +218,18 @@ static void loopback_input(struct stack *s)
     }
 }
 
+/* The rest of these did not come: RFC 1122 section 3.3.2. */
+static void fragments_poll(struct stack *s)
+{
+    struct ipv4_packet p;
+
+    while (fragments_expired(&s->fragments, &p)) {
+        net_drop(&s->net, DROP_IP_FRAGMENT);
+        if (p.header_len)
+            icmp_error_send(&s->icmp, &p, ICMP_EXCEEDED, ICMP_EXCEEDED_REASSEMBLY);
+    }
+}
+
 /* ---- a poll ---- */
 
 void stack_begin(struct stack *s, uint64_t now_ns)
@@ -233,6 +251,7 @@ void stack_timers(struct stack *s)
     arp_poll(&s->arp);
     dhcp_poll(&s->dhcp);
     follow_lease(s);
+    fragments_poll(s);
     tcp_poll(&s->tcp);
 }
 
@@ -244,9 +263,12 @@ void stack_output(struct stack *s)
 
 uint64_t stack_deadline(const struct stack *s)
 {
+    uint64_t at_ns;
+
     if (s->loopback.count)
         return s->net.now_ns;
-    return min_u64(arp_deadline(&s->arp), min_u64(dhcp_deadline(&s->dhcp), tcp_deadline(&s->tcp)));
+    at_ns = min_u64(arp_deadline(&s->arp), fragments_deadline(&s->fragments));
+    return min_u64(at_ns, min_u64(dhcp_deadline(&s->dhcp), tcp_deadline(&s->tcp)));
 }
 
 bool stack_idle(const struct stack *s)

@@ -21,6 +21,7 @@
 #include "eth.h"
 #include "icmp.h"
 #include "ipv4.h"
+#include "ipv4_fragments.h"
 #include "loopback.h"
 #include "net.h"
 #include "tcp.h"
@@ -34,6 +35,7 @@ struct stack {
     struct arp arp;
     struct loopback loopback; /* lo */
     struct ipv4 ip;
+    struct ipv4_fragments fragments;
     struct icmpv4 icmp;
     struct dgram_table dgrams;
     struct dhcp_client dhcp;
@@ -43,7 +45,8 @@ struct stack {
 /* The memory that stack_init() needs. */
 #define STACK_MEMORY(connections, pages, page_size)                                                \
     (DGRAM_SOCKETS * DGRAM_QUEUE * sizeof(struct dgram) +                                          \
-     LOOPBACK_QUEUE * sizeof(struct loopback_slot) + 16 +                                          \
+     LOOPBACK_QUEUE * sizeof(struct loopback_slot) +                                               \
+     FRAGMENT_SLOTS * sizeof(struct fragment_slot) + 24 +                                          \
      TCP_MEMORY(connections, pages, page_size))
 
 struct stack_config {

@@ -86,7 +86,7 @@ static void cubic_grow(struct tcp_congestion *cc, const struct tcp_congestion_ac
     target = cubic_window(cc, a->mss, t_ms + a->rtt_ns / 1000000);
     target = min_u32(target, cc->cwnd + cc->cwnd / 2);
     if (target > cc->cwnd)
-        cc->cwnd += (uint32_t)((uint64_t)(target - cc->cwnd) * acked / cc->cwnd);
+        cc->cwnd += (uint32_t)((uint64_t)(target - cc->cwnd) * acked / max_u32(cc->cwnd, 1));
 }
 
 /* ---- growth ---- */

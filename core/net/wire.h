@@ -64,6 +64,7 @@ enum {
 enum {
     ICMP_UNREACHABLE_PROTOCOL = 2,
     ICMP_UNREACHABLE_PORT = 3,
+    ICMP_EXCEEDED_REASSEMBLY = 1,
     ICMP_UNREACHABLE_TOO_BIG = 4 /* fragmentation needed: the MTU is in `seq` (RFC 1191) */
 };
 

@@ -90,23 +90,6 @@ static void i6_options_are_skipped_and_source_routes_dropped(void **state)
     }
 }
 
-static void i8_fragments_are_dropped(void **state)
-{
-    static const uint16_t field[] = {0x2000, 0x2001, 0x0001, 0x1fff};
-    struct stack_test *x = *state;
-    uint8_t frame[100];
-
-    for (unsigned i = 0; i < 4; i++) {
-        size_t len = build_ip(frame, PEER, OWN, 17, "12345678", 8);
-
-        frame[20] = (uint8_t)(field[i] >> 8);
-        frame[21] = (uint8_t)field[i];
-        rebuild_checksum(frame);
-        input(x, frame, len);
-        expect_drop(x, DROP_IP_FRAGMENT);
-    }
-}
-
 static void i10_unknown_protocols_get_one_icmp_error_in_100_ms(void **state)
 {
     struct stack_test *x = *state;
@@ -226,7 +209,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(i1_to_i5_malformed_headers),
         T(i6_options_are_skipped_and_source_routes_dropped),
-        T(i8_fragments_are_dropped),
         T(i10_unknown_protocols_get_one_icmp_error_in_100_ms),
         T(i11_i12_i13_addresses_and_ttl),
         T(m1_to_m4_echo),
