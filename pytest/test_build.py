@@ -55,6 +55,7 @@ ONLY = {
                         "sim/text/values.h", "core/virtio/virtio_spec.h"],
     "sim/machine/guest_core.c": ["core", "sim"],
     "sim/pkt/core_stack.c": ["core", "sim"],
+    "sim/world/native/native_core.c": ["core", "sim"],
     "cmd": [*CORE_FOR_SIM, "sim", "cmd", "user/programs.h", "user/http.h"],
     "cmd/qtest": [*CORE_FOR_SIM, "sim", "cmd", "user/programs.h", "core/virtio/virtio_spec.h"],
     "cmd/replay/replay_core.c": ["core", "sim", "cmd"],

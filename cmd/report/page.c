@@ -78,8 +78,10 @@ static void page_put_source(FILE *out, const char *text)
 
 static void page_put_facts(FILE *out, const struct page_facts *f)
 {
-    static const char *const worlds[] = {
-        [WORLD_NATIVE] = "native", [WORLD_SLIRP] = "slirp", [WORLD_REPLAY] = "replay"};
+    static const char *const worlds[] = {[WORLD_NATIVE] = "native",
+                                         [WORLD_PEER] = "peer",
+                                         [WORLD_SLIRP] = "slirp",
+                                         [WORLD_REPLAY] = "replay"};
     const struct failure *x = f->failure;
 
     page_put_text(out, "scenario", f->scenario->path);

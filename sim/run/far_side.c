@@ -134,6 +134,7 @@ static const struct world_ops *world_of(const struct scenario *sc)
     case WORLD_REPLAY:
         return &world_replay;
     case WORLD_NATIVE:
+    case WORLD_PEER:
         break;
     }
     return &world_native;

@@ -83,6 +83,18 @@ static bool world_native_line(struct reader *r)
     return native_capture(r, o->observe, &o->observed) && native_capture(r, o->play, &o->played);
 }
 
+static bool world_peer_line(struct reader *r)
+{
+#define PEER(field) FIELD(peer_options, field)
+    static const struct key keys[] = {
+        {"window", VALUE_SCALED, PEER(window), NUMBERS(PEER_WINDOW_MIN, PEER_WINDOW_MAX)},
+        {0},
+    };
+    uint32_t given = 0;
+
+    return line_keys(r, keys, 2, &r->s->peer, &given);
+}
+
 static bool world_slirp_line(struct reader *r)
 {
 #define SLIRP(field) FIELD(slirp_options, field)
@@ -125,11 +137,15 @@ static bool world_replay_line(struct reader *r)
 
 bool line_world(struct reader *r)
 {
-    static const char *const names[] = {
-        [WORLD_SLIRP] = "slirp", [WORLD_NATIVE] = "native", [WORLD_REPLAY] = "replay", NULL};
+    static const char *const names[] = {[WORLD_SLIRP] = "slirp",
+                                        [WORLD_NATIVE] = "native",
+                                        [WORLD_PEER] = "peer",
+                                        [WORLD_REPLAY] = "replay",
+                                        NULL};
     bool (*const read[])(struct reader *) = {
         [WORLD_SLIRP] = world_slirp_line,
         [WORLD_NATIVE] = world_native_line,
+        [WORLD_PEER] = world_peer_line,
         [WORLD_REPLAY] = world_replay_line,
     };
 

@@ -213,6 +213,7 @@ static struct scenario *scenario_new(const char *path)
     s->world = WORLD_NATIVE;
     s->slirp.restricted = TOGGLE_OFF;
     s->replay.seed = 1;
+    s->peer.window = PEER_WINDOW_MAX;
     s->native.lease_s = 86400;
     s->native.mss = 1460;
     s->native.window = 65535;

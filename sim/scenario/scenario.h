@@ -16,7 +16,7 @@
 #include "../text/values.h"
 #include <stdio.h>
 
-enum world_kind { WORLD_SLIRP, WORLD_NATIVE, WORLD_REPLAY };
+enum world_kind { WORLD_SLIRP, WORLD_NATIVE, WORLD_PEER, WORLD_REPLAY };
 enum transport_kind {
     TRANSPORT_MMIO,
     TRANSPORT_MMIO_LEGACY,
@@ -95,6 +95,12 @@ struct native_options {
     struct capture observed, played;
     struct dhcp_answer *dhcp; /* `peer dhcp` lines: all messages of the server */
     unsigned dhcp_count;
+};
+
+/* `world peer key=value ...`: the other end of the wire is the core, too. */
+enum { PEER_WINDOW_MIN = 2048, PEER_WINDOW_MAX = 1 << 20, PEER_ADDRESS = 0x0a000202 };
+struct peer_options {
+    uint32_t window; /* window=  bytes that it may hold in each direction; default 1 MiB */
 };
 
 enum { SCENARIO_DEVICES_MAX = 8 /* of one machine */, DEVICE_QUEUE_SIZE = 256 };
@@ -229,7 +235,8 @@ struct scenario {
     const char *title; /* from `title`, or "" */
     enum world_kind world;
     struct slirp_options slirp;
-    struct native_options native;
+    struct native_options native; /* of world peer, too: the defaults */
+    struct peer_options peer;
     struct replay_options replay;
     struct device_options device; /* the network device at the wire */
     struct device_options *more;  /* further devices, in file order */

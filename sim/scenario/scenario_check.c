@@ -119,6 +119,25 @@ static bool check_action_device(struct reader *r, const struct scenario_action *
            reader_wrong(r, "device=%u is a %s, which has no link", a->device, body->name);
 }
 
+/* The core's TCP keeps its own counsel: no line says what it sends. */
+static bool check_peer(struct reader *r)
+{
+    const struct scenario *s = r->s;
+
+    for (unsigned i = 0; i < s->service_count; i++) {
+        const struct service *v = &s->services[i];
+
+        r->line = v->line;
+        if (v->addr != PEER_ADDRESS)
+            return reader_wrong(r, "world peer has one address, 10.0.2.2: serve there");
+        if (v->kind == SERVICE_SCRIPT)
+            return reader_wrong(r, "serve script needs world native: no script drives the core");
+        if (v->latency_ns && service_takes(v, false) && v->kind != SERVICE_UNREACHABLE)
+            return reader_wrong(r, "world peer answers a SYN at once: use delay= of the wire");
+    }
+    return true;
+}
+
 bool scenario_check(struct reader *r)
 {
     struct scenario *s = r->s;
@@ -167,6 +186,8 @@ bool scenario_check(struct reader *r)
         return reader_wrong(r,
                             "peer dhcp needs world native: the others have servers of their own");
     }
+    if (s->world == WORLD_PEER && !check_peer(r))
+        return false;
     if (!check_heal(r) || (s->world == WORLD_REPLAY && !check_replay(r)))
         return false;
     if (!r->something && !r->how->far_side && !s->device.lie)

@@ -425,6 +425,11 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("world native lease\n", "'lease' takes a value");
     bad("world native pad=1\n", "'pad' takes no value");
     bad("world native pad pad\n", "'pad' is already given");
+    bad("world peer window=2M\n", "window=");
+    bad("world peer pad\n", "unknown key 'pad'");
+    bad("until 1s\nworld peer\nserve sink 10.0.2.3:9\n", "t.scn:3: world peer has one address");
+    bad("until 1s\nworld peer\nserve script 10.0.2.2:9\n", "no script drives the core");
+    bad("until 1s\nworld peer\nserve sink 10.0.2.2:9 latency=1s\n", "answers a SYN at once");
     bad("world native\nworld native\n", "t.scn:2: 'world' is already given on line 1");
     bad("device virtio-blk\n", "unknown device");
     bad("device virtio-net\ndevice virtio-net interrupts=on\n", "for the first network device");

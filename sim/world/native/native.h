@@ -1,7 +1,7 @@
 /*
  * Shared by the files of the scripted peer: world_native.c (addresses, ARP, ICMP, UDP, dials),
- * native_dhcp.c (the server), native_tcp.c (a small TCP of its own), native_frame.c (building
- * frames). It has the addresses of QEMU's user network.
+ * native_dhcp.c (the server), native_tcp.c (a small TCP of its own), native_core.c (the core's TCP
+ * instead), native_frame.c (building frames). It has the addresses of QEMU's user network.
  */
 #ifndef DRYWIRE_NATIVE_H
 #define DRYWIRE_NATIVE_H
@@ -64,6 +64,7 @@ struct native_dhcp {
     uint32_t asked[ASKS]; /* of a scripted server, by kind */
 };
 
+struct native_core;
 struct native_play;
 
 struct world {
@@ -81,6 +82,7 @@ struct world {
     struct native_dial *dials;
     struct draw_stream iss;
     struct native_play *play; /* NULL: no capture is played */
+    struct native_core *core; /* NULL: TCP is native_tcp.c */
     size_t observed;          /* frames fed so far, in both passes */
     char words[160];
 };

@@ -2,7 +2,7 @@
  * The world `native`: a scripted peer without dependencies, for what libslirp cannot do. ARP, ICMP,
  * UDP and dials are here; see native.h for the rest.
  */
-#include "native.h"
+#include "native_core.h"
 #include "../../base/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -241,6 +241,17 @@ static void learn_machine(struct world *w, const struct decoded *d)
     w->machine_known = true;
 }
 
+/* A TCP segment in world `peer`: some services answer without a TCP. */
+static void input_core(struct world *w, const uint8_t *frame, size_t len, const struct decoded *d)
+{
+    const struct service *s = native_service(w, d->ip_dst, d->dst_port, false);
+
+    if (s && s->kind == SERVICE_UNREACHABLE)
+        native_icmp_error(w, frame, d, 1, NATIVE_GATEWAY, s->latency_ns);
+    else if (!s || s->kind != SERVICE_BLACKHOLE)
+        native_core_input(w, frame, len);
+}
+
 static void native_input(struct world *w, const uint8_t *frame, size_t len)
 {
     struct decoded d;
@@ -263,7 +274,9 @@ static void native_input(struct world *w, const uint8_t *frame, size_t len)
         input_udp(w, frame, &d);
         break;
     case LAYER_TCP:
-        if (w->play)
+        if (w->core)
+            input_core(w, frame, len, &d);
+        else if (w->play)
             native_play_input(w, &d);
         else
             native_tcp_input(w, frame, &d);
@@ -331,7 +344,10 @@ static void dial_begin(void *ctx, uint64_t arg)
         return;
     }
     if (!dial->dial->datagram) {
-        native_tcp_dial(w, dial);
+        if (w->core)
+            native_core_dial(w, dial);
+        else
+            native_tcp_dial(w, dial);
         return;
     }
     send_udp(w, NATIVE_GATEWAY, (uint16_t)(40000 + arg), w->dhcp.addr, dial->dial->port,
@@ -381,6 +397,8 @@ static int native_open(struct sim *sim, const struct scenario *sc, struct world_
         native_observe_start(w);
     if (sc->native.play)
         native_play_start(w);
+    if (sc->world == WORLD_PEER)
+        native_core_start(w);
     *out = w;
     return 0;
 }
@@ -390,6 +408,8 @@ static bool native_busy(const struct world *w)
     for (unsigned i = 0; i < w->scenario->dial_count; i++)
         if (!w->dials[i].done)
             return true;
+    if (w->core)
+        return native_core_busy(w);
     return native_tcp_busy(w) || native_observe_busy(w) || native_play_busy(w);
 }
 
@@ -409,6 +429,7 @@ static void native_close(struct world *w)
         dial_judge(w, &w->dials[i]);
     native_play_end(w);
     native_tcp_free(w);
+    native_core_free(w);
     free_frames(w->pending);
     free_frames(w->spare);
     free(w->dials);
@@ -422,8 +443,9 @@ static const char *native_describe(const struct world *w)
 
     for (unsigned i = 0; i < w->scenario->dial_count; i++)
         dials += !w->dials[i].done;
-    snprintf(own->words, sizeof(own->words), "native: %u connections open, %u dials to do",
-             native_tcp_open(w), dials);
+    snprintf(own->words, sizeof(own->words), "%s: %u connections open, %u dials to do",
+             w->core ? "peer" : "native", w->core ? native_core_open(w) : native_tcp_open(w),
+             dials);
     return own->words;
 }
 
