@@ -53,7 +53,7 @@ def test_the_capture_of_a_linux_client_delivers_the_same(tmp_path):
     assert done.returncode == 0, done.stdout
     was, now = delivered(done)
     assert was == now
-    assert "options of the SYN: captured mss=1460 sack timestamps scale, now mss=1460" in done.stdout
+    assert "options of the SYN" not in done.stdout  # both offer the same
     assert "webget" in done.stdout.splitlines()[0]
     assert drywire("import", LINUX, "-o", tmp_path / "linux.scn").returncode == 0
     assert drywire("run", tmp_path / "linux.scn", "--seed", "7").returncode == 0
