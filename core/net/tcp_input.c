@@ -282,9 +282,12 @@ static bool tcp_input_ack(struct tcp_conn *c, const struct tcp_segment *g, struc
         *v = verdict_drop(DROP_TCP_ACK); /* RFC 5961 section 5.2 */
         return false;
     }
-    update = seq_le(c->snd_una, g->ack) && (seq_lt(c->snd_wl1, g->first) ||
-                                            (c->snd_wl1 == g->first && seq_le(c->snd_wl2, g->ack)));
     acked = seq_lt(c->snd_una, g->ack) ? g->ack - c->snd_una : 0;
+    /* What acknowledges new data is the peer's latest word, even if its own data is sent again:
+     * with the window of before, the right edge would move. */
+    update =
+        acked || (c->snd_una == g->ack && (seq_lt(c->snd_wl1, g->first) ||
+                                           (c->snd_wl1 == g->first && seq_le(c->snd_wl2, g->ack))));
     if (acked)
         take_ack(c, g->ack);
     if (c->sacks)

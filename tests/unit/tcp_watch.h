@@ -366,7 +366,7 @@ static inline void judge_ack(const struct tcp_conn *b, const struct tcp_conn *a,
     if (a->state == TCPS_FIN_WAIT_2 || a->state == TCPS_TIME_WAIT)
         must(a->snd_una == f->iss + f->written + 2, "our FIN is not acknowledged yet");
     update = taken && seq_le(b->snd_una, g->ack) &&
-             (b->state == TCPS_SYN_RECEIVED || seq_lt(f->wl1, g->seq) ||
+             (b->state == TCPS_SYN_RECEIVED || ack_new || seq_lt(f->wl1, g->seq) ||
               (f->wl1 == g->seq && seq_le(f->wl2, g->ack)));
     if (update) {
         f->wl1 = g->seq;
