@@ -20,6 +20,7 @@ READERS = {
     "test_capture": [],
     "test_capture_fuzz": ["10000000"],
     "test_core_dhcp": [],
+    "test_core_dhcp_messages": [],
     "test_core_dhcp_options": [],
     "test_core_tcp_fuzz": ["10000000"],
     "test_journal": [],

@@ -103,7 +103,8 @@ static void i10_unknown_protocols_get_one_icmp_error_in_100_ms(void **state)
     d = next_sent(x);
     assert_int_equal(d.icmp_type, 3);
     assert_int_equal(d.icmp_code, 2);
-    assert_memory_equal(d.payload, frame + 14, 28); /* quoted unchanged */
+    assert_memory_equal(d.payload, frame + 14, 28);      /* quoted unchanged */
+    assert_int_equal(x->sent[x->read - 1].bytes[15], 0); /* TOS */
     expect_quiet(x);
     at_ms(x, 100);
     input(x, frame, len);

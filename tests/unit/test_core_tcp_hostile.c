@@ -168,6 +168,57 @@ static void malformed_options_are_dropped_and_odd_ones_skipped(void **state)
     tcp_close(c);
 }
 
+/* RFC 9293 MUST-64: what matters may be anywhere after what is skipped. */
+static void options_at_every_alignment_are_read(void **state)
+{
+    struct stack_test *x = *state;
+
+    for (unsigned at = 0; at <= 12; at++) {
+        uint8_t options[16];
+        struct tcp_conn *c = connecting(x);
+
+        memset(options, 1, sizeof(options)); /* NOPs */
+        if (at >= 3)
+            memcpy(options, "\x63\x03\x00", 3); /* of an unknown kind */
+        memcpy(options + at, "\x02\x04\x02\x00", 4);
+        seg_in_with(x, TCP_SYN | TCP_ACK, 0, 1, 1000, options, sizeof(options), 0, 0);
+        run(x);
+        expect_seg(x, TCP_ACK, 1, 1, 0);
+        assert_int_equal(c->mss, 512);
+        tcp_abort(c, ERR_RESET);
+        tcp_close(c);
+    }
+}
+
+/* RFC 9293 MUST-57: not even an answer. */
+static void a_syn_to_a_broadcast_address_opens_nothing(void **state)
+{
+    static const uint32_t to[] = {IPV4_BROADCAST, OWN | 255, IPV4(224, 0, 0, 1), OWN};
+    struct stack_test *x = *state;
+    struct tcp_conn *listener;
+
+    assert_int_equal(tcp_open(&x->s.tcp, &listener), 0);
+    assert_int_equal(tcp_bind(listener, 7), 0);
+    assert_int_equal(tcp_listen(listener, 4), 0);
+    for (unsigned i = 0; i < ARRAY_COUNT(to); i++) {
+        struct tcp_header h = {
+            .src_port = be16_of(5000), .dst_port = be16_of(7), .offset = 5 << 4, .flags = TCP_SYN};
+        uint8_t frame[100];
+
+        h.checksum = checksum_finish(
+            checksum_add(checksum_pseudo(PEER, to[i], IP_PROTOCOL_TCP, sizeof(h)), &h, sizeof(h)));
+        input(x, frame, build_ip(frame, PEER, to[i], IP_PROTOCOL_TCP, &h, sizeof(h)));
+        run(x);
+        if (to[i] != OWN) {
+            expect_drop(x, DROP_IP_DESTINATION);
+            continue;
+        }
+        assert_int_equal(next_sent(x).tcp_flags, TCP_SYN | TCP_ACK); /* the same, to us alone */
+    }
+    tcp_close(listener);
+    x->read = x->sent_count;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +227,8 @@ int main(void)
         T(icmp_errors_end_an_attempt_only_when_hard_and_about_it),
         T(every_truncation_and_every_flipped_bit_is_dropped),
         T(malformed_options_are_dropped_and_odd_ones_skipped),
+        T(options_at_every_alignment_are_read),
+        T(a_syn_to_a_broadcast_address_opens_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
