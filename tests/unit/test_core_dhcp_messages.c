@@ -169,6 +169,28 @@ static void a_message_of_576_bytes_is_read_to_its_end(void **state)
     assert_int_equal(x->s.dhcp.offer.lease_s, 1234);
 }
 
+/* RFC 2131 section 4.1: no other client is likely to have the same one. */
+static void transaction_ids_are_drawn(void **state)
+{
+    struct stack_test *x = *state;
+    uint32_t seen[100];
+    unsigned ones[32] = {0};
+
+    for (unsigned i = 0; i < ARRAY_COUNT(seen); i++) {
+        at_ms(x, 0);
+        dhcp_init(&x->s.dhcp, &x->s.ip);
+        x->read = x->sent_count = 0;
+        selecting(x);
+        seen[i] = be32_get(header_sent(x)->xid);
+        for (unsigned j = 0; j < i; j++)
+            assert_int_not_equal(seen[i], seen[j]);
+        for (unsigned bit = 0; bit < 32; bit++)
+            ones[bit] += seen[i] >> bit & 1;
+    }
+    for (unsigned bit = 0; bit < 32; bit++)
+        assert_in_range(ones[bit], 20, 80);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +198,7 @@ int main(void)
         N(a_confirmation_has_the_address_and_no_server),
         N(an_ack_of_another_exchange_renews_nothing),
         N(a_message_of_576_bytes_is_read_to_its_end),
+        N(transaction_ids_are_drawn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

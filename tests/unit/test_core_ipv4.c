@@ -173,6 +173,24 @@ static void m1_to_m4_echo(void **state)
     x->room = ROOM_ALWAYS;
 }
 
+/* Short frames are padded: nothing after the packet is part of it. */
+static void e3_padding_is_no_payload(void **state)
+{
+    static const uint8_t message[12] = {8, 0, 0, 0, 0x12, 0x34, 0, 1, 'd', 'a', 't', 'a'};
+    struct stack_test *x = *state;
+    uint8_t frame[100];
+    struct decoded d;
+
+    memset(frame, 'x', sizeof(frame));
+    build_icmp(frame, OWN, message, sizeof(message));
+    input(x, frame, 60);
+    d = next_sent(x);
+    assert_int_equal(d.payload_len, 4);
+    assert_memory_equal(d.payload, "data", 4);
+    for (size_t i = 14 + 20 + sizeof(message); i < 60; i++)
+        assert_int_equal(x->sent[x->sent_count - 1].bytes[i], 0);
+}
+
 static void m5_m6_m8_m12_errors_without_meaning(void **state)
 {
     static const uint8_t ignored[] = {5, 9, 13, 17, 18, 200, 4};
@@ -213,6 +231,7 @@ int main(void)
         T(i10_unknown_protocols_get_one_icmp_error_in_100_ms),
         T(i11_i12_i13_addresses_and_ttl),
         T(m1_to_m4_echo),
+        T(e3_padding_is_no_payload),
         T(m5_m6_m8_m12_errors_without_meaning),
         T(m9_no_error_about_an_error_or_a_broadcast),
     };

@@ -213,6 +213,37 @@ static void initial_numbers_grow_for_one_pair_and_differ_between_keys(void **sta
     assert_int_not_equal(seen[0], seen[1]);
 }
 
+static uint16_t port_to(struct stack_test *x, uint32_t addr, uint16_t port)
+{
+    struct tcp_conn *c;
+    uint16_t own;
+
+    assert_int_equal(tcp_open(&x->s.tcp, &c), 0);
+    assert_int_equal(tcp_connect(c, addr, port), 0);
+    own = c->local_port;
+    tcp_close(c);
+    return own;
+}
+
+/* RFC 6056 section 3.3.3: one more each time, from a place that only the key tells. */
+static void ports_start_at_a_keyed_hash_of_the_peer(void **state)
+{
+    struct stack_test *x = *state;
+    uint16_t first[4], after;
+
+    at_ms(x, 0);
+    first[0] = port_to(x, PEER, 80);
+    after = port_to(x, PEER, 80);
+    assert_int_equal((uint16_t)(after - first[0]), 1);
+    first[1] = port_to(x, PEER, 81);
+    first[2] = port_to(x, PEER + 1, 80);
+    x->s.net.key[0]++;
+    first[3] = port_to(x, PEER, 80);
+    for (unsigned i = 0; i < ARRAY_COUNT(first); i++)
+        for (unsigned j = 0; j < i; j++)
+            assert_true((uint16_t)(first[i] - first[j] + 10) > 20);
+}
+
 static void the_backlog_bounds_half_open_connections(void **state)
 {
     struct stack_test *x = *state;
@@ -386,6 +417,7 @@ int main(void)
         T(a_listener_accepts_and_its_lost_ack_is_made_up_by_data),
         T(an_ack_with_the_number_of_the_syn_opens_nothing),
         T(initial_numbers_differ_between_ports_and_addresses),
+        T(ports_start_at_a_keyed_hash_of_the_peer),
         T(the_backlog_bounds_half_open_connections),
         T(segments_for_no_connection_are_reset_by_the_book),
         T(resets_for_closed_ports_are_ten_at_once_and_a_hundred_a_second),
