@@ -225,7 +225,7 @@ static uint16_t port_to(struct stack_test *x, uint32_t addr, uint16_t port)
     return own;
 }
 
-/* RFC 6056 section 3.3.3: one more each time, from a place that only the key tells. */
+/* RFC 6056 section 3.3.3: one more each time, from a place that depends on the key. */
 static void ports_start_at_a_keyed_hash_of_the_peer(void **state)
 {
     struct stack_test *x = *state;
