@@ -106,7 +106,8 @@ void tcp_end(struct tcp_conn *c)
     c->listener = 0;
     if (c->ooo)
         c->ooo->count = 0;
-    tcp_recovery_close(c);
+    if (c->board)
+        tcp_recovery_close(c);
     c->snd_len = 0;
     if (!c->owned) /* what it has not read is lost */
         c->rcv_read = c->rcv_nxt - (c->fin_received ? 1 : 0);

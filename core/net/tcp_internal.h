@@ -69,7 +69,7 @@ bool tcp_recovery_timeout(struct tcp_conn *c);
 /* The tail of what was sent may be lost: RFC 8985 section 7.3. */
 void tcp_recovery_probe(struct tcp_conn *c);
 
-/* Forget it. */
+/* Forget what is known of the data in flight: there is a scoreboard. */
 void tcp_recovery_close(struct tcp_conn *c);
 
 /* All in flight is to be sent again, for another reason than a loss. */

@@ -48,11 +48,12 @@ void tcp_page_return(struct tcp_pages *p, enum tcp_page_use use, uint32_t page)
 uint32_t tcp_buffer_grow(struct tcp_pages *p, struct tcp_buffer *b, enum tcp_page_use use,
                          enum tcp_page_need need, uint32_t seq, uint32_t end)
 {
-    uint32_t page;
+    uint32_t page, pages;
 
     if (!b->count)
         b->base = b->near_at = seq;
-    while (end - b->base > b->count << p->shift) {
+    pages = (end - b->base + tcp_page_size(p) - 1) >> p->shift;
+    while (b->count < pages) {
         page = tcp_page_lend(p, use, b->count || need == NEED_GAP ? need : NEED_FIRST);
         if (!page)
             return b->base + (b->count << p->shift);

@@ -39,8 +39,6 @@ static bool board_open(struct tcp_conn *c)
 
 void tcp_recovery_close(struct tcp_conn *c)
 {
-    if (!c->board)
-        return;
     tcp_page_return(&c->tcp->pages, PAGE_SENDS, tcp_page_of(&c->tcp->pages, c->board));
     c->board = 0;
 }
