@@ -65,9 +65,7 @@ static enum drop_reason header_check(const uint8_t *packet, size_t len, struct i
     out->len = total - header_len;
     out->src = be32_get(ip->src);
     out->dst = be32_get(ip->dst);
-    out->id = be16_get(ip->id);
-    out->offset = (uint16_t)((be16_get(ip->flags_offset) & IP_OFFSET_MASK) * 8);
-    out->more = be16_get(ip->flags_offset) & IP_FLAG_MF;
+    out->piece = be16_get(ip->flags_offset) & (IP_FLAG_MF | IP_OFFSET_MASK);
     out->protocol = ip->protocol;
     return DROP_COUNT;
 }

@@ -25,8 +25,7 @@ struct ipv4_packet {
     const uint8_t *payload;
     size_t len; /* of the payload */
     uint32_t src, dst;
-    uint16_t id, offset; /* offset: of the payload in that of the packet before it was cut */
-    bool more;           /* after this one: a fragment, as one with an offset */
+    uint16_t piece; /* of a fragment: IP_FLAG_MF and the offset; 0: the packet is whole */
     uint8_t protocol;
     bool broadcast; /* sent to more than this host, by Ethernet or by IP */
     bool looped;    /* sent by this host over loopback */

@@ -14,6 +14,22 @@ void fragments_init(struct ipv4_fragments *f, struct net *net, struct fragment_s
         slots[i].until_ns = 0;
 }
 
+static uint16_t fragment_id(const struct ipv4_packet *p)
+{
+    return be16_get(((const struct ipv4_header *)p->header)->id);
+}
+
+/* Of its payload in that of the packet before it was cut. */
+static size_t fragment_offset(const struct ipv4_packet *p)
+{
+    return (size_t)(p->piece & IP_OFFSET_MASK) * 8;
+}
+
+static bool is_more_to_come(const struct ipv4_packet *p)
+{
+    return p->piece & IP_FLAG_MF;
+}
+
 /* The slot of a packet; a new one takes a free one, or the oldest. */
 static struct fragment_slot *slot_for(struct ipv4_fragments *f, const struct ipv4_packet *p)
 {
@@ -21,7 +37,7 @@ static struct fragment_slot *slot_for(struct ipv4_fragments *f, const struct ipv
 
     for (unsigned i = 0; i < FRAGMENT_SLOTS; i++) {
         s = &f->slot[i];
-        if (s->until_ns && s->src == p->src && s->dst == p->dst && s->id == p->id &&
+        if (s->until_ns && s->src == p->src && s->dst == p->dst && s->id == fragment_id(p) &&
             s->protocol == p->protocol)
             return s;
         if (s->until_ns < oldest->until_ns)
@@ -34,7 +50,7 @@ static struct fragment_slot *slot_for(struct ipv4_fragments *f, const struct ipv
     oldest->until_ns = f->net->now_ns + FRAGMENT_TIME_NS;
     oldest->src = p->src;
     oldest->dst = p->dst;
-    oldest->id = p->id;
+    oldest->id = fragment_id(p);
     oldest->protocol = p->protocol;
     oldest->broadcast = false;
     oldest->header_len = oldest->end = oldest->held = 0;
@@ -56,10 +72,10 @@ static bool has_unit(const struct fragment_slot *s, unsigned unit)
 /* The bytes of a fragment that are news are taken. False: others contradict bytes that are held. */
 static bool take_bytes(struct fragment_slot *s, const struct ipv4_packet *p)
 {
-    uint8_t *to = s->bytes + FRAGMENT_HEADER_MAX + p->offset;
+    uint8_t *to = s->bytes + FRAGMENT_HEADER_MAX + fragment_offset(p);
 
     for (size_t at = 0; at < p->len; at += 8) {
-        unsigned unit = (unsigned)(p->offset + at) / 8;
+        unsigned unit = (unsigned)(fragment_offset(p) + at) / 8;
         size_t len = min_u64(p->len - at, 8);
 
         if (has_unit(s, unit)) {
@@ -77,9 +93,9 @@ static bool take_bytes(struct fragment_slot *s, const struct ipv4_packet *p)
 /* False: it does not fit what is known. */
 static bool take_fragment(struct fragment_slot *s, const struct ipv4_packet *p)
 {
-    size_t end = p->offset + p->len;
+    size_t end = fragment_offset(p) + p->len;
 
-    if (!p->more) {
+    if (!is_more_to_come(p)) {
         if (s->end && s->end != end)
             return false;
         s->end = (uint16_t)end;
@@ -89,7 +105,7 @@ static bool take_fragment(struct fragment_slot *s, const struct ipv4_packet *p)
     }
     if (s->end && end > s->end)
         return false;
-    if (p->offset == 0 && !s->header_len) {
+    if (fragment_offset(p) == 0 && !s->header_len) {
         s->header_len = (uint16_t)p->header_len;
         mem_copy(s->bytes + FRAGMENT_HEADER_MAX - p->header_len, p->header, p->header_len);
     }
@@ -106,7 +122,6 @@ static void packet_of(const struct fragment_slot *s, size_t len, struct ipv4_pac
         .len = len,
         .src = s->src,
         .dst = s->dst,
-        .id = s->id,
         .protocol = s->protocol,
         .broadcast = s->broadcast,
     };
@@ -117,7 +132,8 @@ struct verdict fragments_input(struct ipv4_fragments *f, struct ipv4_packet *p, 
     struct fragment_slot *s;
 
     *complete = false;
-    if (p->len == 0 || (p->more && p->len % 8) || p->offset + p->len > FRAGMENT_PAYLOAD_MAX)
+    if (p->len == 0 || (is_more_to_come(p) && p->len % 8) ||
+        fragment_offset(p) + p->len > FRAGMENT_PAYLOAD_MAX)
         return verdict_drop(DROP_IP_FRAGMENT);
     s = slot_for(f, p);
     if (!take_fragment(s, p)) {

@@ -123,7 +123,7 @@ static struct verdict udp_up(struct stack *s, const struct ipv4_packet *p)
     return dgram_input(&s->dgrams, &u);
 }
 
-static struct verdict transport_up(struct stack *s, const struct ipv4_packet *p)
+static inline struct verdict transport_up(struct stack *s, const struct ipv4_packet *p)
 {
     switch (p->protocol) {
     case IP_PROTOCOL_TCP:
@@ -135,6 +135,14 @@ static struct verdict transport_up(struct stack *s, const struct ipv4_packet *p)
     default:
         return (struct verdict){DROP_IP_PROTOCOL, ANSWER_UNREACHABLE_PROTOCOL};
     }
+}
+
+static struct verdict fragment_up(struct stack *s, struct ipv4_packet *p)
+{
+    bool whole;
+    struct verdict v = fragments_input(&s->fragments, p, &whole);
+
+    return verdict_accepted(v) && whole ? transport_up(s, p) : v;
 }
 
 /* The verdict on a packet: a drop is counted, an answer leaves. `p` only with an answer. */
@@ -163,15 +171,15 @@ static void conclude(struct stack *s, struct verdict v, const struct ipv4_packet
 static void packet_input(struct stack *s, const uint8_t *packet, size_t len, enum ipv4_way way)
 {
     struct ipv4_packet p;
-    struct verdict v = ipv4_input(&s->ip, packet, len, way, &p);
-    bool whole = true;
+    struct verdict v = ipv4_input(&s->ip, packet, len, way, &p), up;
 
-    if (verdict_accepted(v) && (p.more || p.offset))
-        v = fragments_input(&s->fragments, &p, &whole);
-    if (verdict_accepted(v) && whole)
-        v = transport_up(s, &p);
-    if (v.drop != DROP_COUNT || v.answer != ANSWER_NONE)
+    if (!verdict_accepted(v)) {
         conclude(s, v, &p);
+    } else {
+        up = p.piece ? fragment_up(s, &p) : transport_up(s, &p);
+        if (!verdict_accepted(up) || up.answer != ANSWER_NONE)
+            conclude(s, up, &p);
+    }
     follow_lease(s);
 }
 
@@ -251,7 +259,8 @@ void stack_timers(struct stack *s)
     arp_poll(&s->arp);
     dhcp_poll(&s->dhcp);
     follow_lease(s);
-    fragments_poll(s);
+    if (s->fragments.used)
+        fragments_poll(s);
     tcp_poll(&s->tcp);
 }
 
