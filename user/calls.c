@@ -55,7 +55,7 @@ static void calls_numbers(struct calls *c)
     CALL(c, "call", "0", 0, 0, 0, 0, 0);
     CALL(c, "call", "4", SYS_CLOCK + 1, 0, 0, 0, 0);
     CALL(c, "call", "15", SYS_READ - 1, 0, 0, 0, 0);
-    CALL(c, "call", "131", SYS_LEASE + 1, 0, 0, 0, 0);
+    CALL(c, "call", "132", SYS_RESOLVE + 1, 0, 0, 0, 0);
     CALL(c, "call", "largest", UINT64_MAX, 0, 0, 0, 0);
     CALL(c, "sleep", "0", SYS_SLEEP, 0, 0, 0, 0);
 }
@@ -91,6 +91,7 @@ static void calls_descriptors(struct calls *c)
 static void calls_pointers(struct calls *c)
 {
     static const struct netinfo constant;
+    uint32_t addr[RESOLVE_ADDRESSES_MAX + 1];
     struct poll_entry entries[POLL_ENTRIES_MAX + 1] = {{.fd = -1}, {.fd = PROCESS_FDS}};
 
     CALL(c, "write", "nowhere", SYS_WRITE, FD_OUTPUT, CALLS_NOWHERE, 1, 0);
@@ -103,6 +104,15 @@ static void calls_pointers(struct calls *c)
     CALL(c, "lease", "none", SYS_LEASE, 0, 0, 0, 0);
     CALL(c, "lease", "largest", SYS_LEASE, UINT64_MAX, 0, 0, 0);
     CALL(c, "lease", "next", SYS_LEASE, LEASE_PROBE + 1, 0, 0, 0);
+    CALL(c, "resolve", "nowhere", SYS_RESOLVE, CALLS_NOWHERE, 4, calls_at(addr), 1);
+    CALL(c, "resolve", "last-bytes", SYS_RESOLVE, CALLS_LAST, 8, calls_at(addr), 1);
+    CALL(c, "resolve", "too-long", SYS_RESOLVE, CALLS_NOWHERE, RESOLVE_NAME_MAX + 1, calls_at(addr),
+         1);
+    CALL(c, "resolve", "empty", SYS_RESOLVE, calls_at("a"), 0, calls_at(addr), 1);
+    CALL(c, "resolve", "two-dots", SYS_RESOLVE, calls_at("a..b"), 4, calls_at(addr), 1);
+    CALL(c, "resolve", "room-0", SYS_RESOLVE, calls_at("a.b"), 3, calls_at(addr), 0);
+    CALL(c, "resolve", "room-5", SYS_RESOLVE, calls_at("a.b"), 3, calls_at(addr), 5);
+    CALL(c, "resolve", "largest", SYS_RESOLVE, calls_at("a.b"), UINT64_MAX, calls_at(addr), 1);
     CALL(c, "poll", "nowhere", SYS_POLL, CALLS_NOWHERE, 1, 0, 0);
     CALL(c, "poll", "17", SYS_POLL, calls_at(entries), POLL_ENTRIES_MAX + 1, 0, 0);
     CALL(c, "poll", "largest", SYS_POLL, calls_at(entries), UINT64_MAX, 0, 0);

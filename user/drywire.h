@@ -108,6 +108,11 @@ static inline int sys_lease(enum lease_action action)
     return (int)drywire_syscall(SYS_LEASE, (uint64_t)action, 0, 0, 0, 0);
 }
 
+static inline int sys_resolve(const char *name, size_t len, uint32_t *out, unsigned room)
+{
+    return (int)drywire_syscall(SYS_RESOLVE, (uintptr_t)name, len, (uintptr_t)out, room, 0);
+}
+
 /* ---- words and numbers (parse.c) ---- */
 
 /* An ASCII letter in lower case; any other byte unchanged. */
@@ -174,6 +179,10 @@ const char *error_word(int64_t err);
 /* FNV-1a, 32 bits: start with SUM_START, then add the bytes in slices of any size. */
 #define SUM_START UINT32_C(2166136261)
 uint32_t sum_add(uint32_t sum, const void *bytes, size_t len);
+
+/* The addresses of a host given as a dotted quad or as a name: how many are at `out`, at least 1
+ * and at most `room`, or an error of SYS_RESOLVE. */
+int host_resolve(const char *host, size_t len, uint32_t *out, unsigned room);
 
 /* Write all of it: 0, or the error of the write that failed. */
 int write_all(int fd, const void *bytes, size_t len);

@@ -23,6 +23,11 @@ uint32_t sum_add(uint32_t sum, const void *bytes, size_t len)
     return sum;
 }
 
+int host_resolve(const char *host, size_t len, uint32_t *out, unsigned room)
+{
+    return address_parse(host, len, out) == 0 ? 1 : sys_resolve(host, len, out, room);
+}
+
 int write_all(int fd, const void *bytes, size_t len)
 {
     const char *at = bytes;

@@ -9,6 +9,7 @@ const struct program programs[] = {
     {"echod", echod_main, "echod [PORT]"},
     {"lease", lease_main, "lease release|request|probe"},
     {"netinfo", netinfo_main, "netinfo [-n]"},
+    {"nslookup", nslookup_main, "nslookup NAME"},
     {"ping", ping_main, "ping [-c COUNT] [-i MILLISECONDS] [-s BYTES] ADDR"},
     {"talk", talk_main, "talk [-q] ADDR PORT [STEP]... | talk [-q] -l PORT [STEP]..."},
     {"tcpsend", tcpsend_main, "tcpsend [-q] ADDR PORT BYTES"},

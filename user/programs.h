@@ -20,6 +20,7 @@ int calls_main(int argc, char **argv);
 int echod_main(int argc, char **argv);
 int lease_main(int argc, char **argv);
 int netinfo_main(int argc, char **argv);
+int nslookup_main(int argc, char **argv);
 int ping_main(int argc, char **argv);
 int talk_main(int argc, char **argv);
 int tcpsend_main(int argc, char **argv);

@@ -36,6 +36,37 @@ static int path_length(const char *text)
     return len;
 }
 
+/* A dotted quad, or a name for DNS (RFC 9110 section 4.2.1) whose last label is no number, so that
+ * it cannot be meant as an address (RFC 1123 section 2.1). */
+static bool is_host(const char *host, size_t len)
+{
+    bool number = true; /* the label so far */
+    size_t label = 0;
+    uint32_t addr;
+
+    if (address_parse(host, len, &addr) == 0)
+        return true;
+    if (len > RESOLVE_NAME_MAX)
+        return false;
+    if (len > 0 && host[len - 1] == '.')
+        len--;
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = byte_lower((uint8_t)host[i]);
+        bool digit = c >= '0' && c <= '9';
+
+        if (c == '.' && label > 0) {
+            label = 0;
+            number = true;
+            continue;
+        }
+        if (!digit && c != '-' && c != '_' && !(c >= 'a' && c <= 'z'))
+            return false;
+        label++;
+        number = number && digit;
+    }
+    return label > 0 && !number;
+}
+
 enum url_error url_parse(const char *text, struct url *out)
 {
     const char *scheme = "http://";
@@ -55,8 +86,10 @@ enum url_error url_parse(const char *text, struct url *out)
     }
     while (host_len < len && text[host_len] != ':')
         host_len++;
-    if (address_parse(text, host_len, &url.addr) < 0)
+    if (!is_host(text, host_len))
         return URL_BAD_HOST;
+    url.host = text;
+    url.host_len = host_len;
     if (host_len < len) {
         uint64_t port;
 

@@ -1,6 +1,6 @@
 /*
- * URLs of webget: http, a numeric IPv4 host, an optional port, a path with an optional query
- * (RFC 3986; RFC 9110 section 4.2.1).
+ * URLs of webget: http, an IPv4 host or a name of one, an optional port, a path with an optional
+ * query (RFC 3986; RFC 9110 section 4.2.1).
  */
 #ifndef DRYWIRE_URL_H
 #define DRYWIRE_URL_H
@@ -12,7 +12,7 @@
 #define URL_ERROR_LIST(X)                                                                          \
     X(SCHEME, "scheme")     /* not http:// */                                                      \
     X(USERINFO, "userinfo") /* name@ may contain a secret: RFC 9110 section 4.2.4 */               \
-    X(HOST, "host")         /* not a dotted quad */                                                \
+    X(HOST, "host")         /* no dotted quad, no name */                                          \
     X(PORT, "port")         /* not 1..65535 */                                                     \
     X(PATH, "path")         /* too long, or a byte that RFC 3986 does not allow there */
 
@@ -22,9 +22,10 @@ enum url_error { URL_OK, URL_ERROR_LIST(URL_ENUM) };
 
 enum { URL_PORT_DEFAULT = 80, URL_PATH_MAX = 1024 };
 
-/* The parts; path points into the caller's text. */
+/* The parts; host and path point into the caller's text. */
 struct url {
-    uint32_t addr;    /* host byte order */
+    const char *host; /* a dotted quad, or letters, digits, '-', '_' and dots */
+    size_t host_len;  /* 1..254 */
     uint16_t port;    /* URL_PORT_DEFAULT when the URL has none */
     const char *path; /* path and query, without the fragment; may be empty or start with '?' */
     size_t path_len;  /* 0..URL_PATH_MAX */

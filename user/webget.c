@@ -9,7 +9,8 @@
  *         coding=unknown                        the body is still in a transfer coding
  *         surplus=7                             bytes after the end, in the last read
  *     error url reason=port                     exit 1; the words of url.h
- *     error connect reason=refused              words of err.h; also socket, request, output
+ *     error resolve reason=no-such-name         words of err.h, as nslookup has them
+ *     error connect reason=refused              the same; also socket, request, output
  *     error response reason=header-too-long     before the body: the words of http.h or err.h
  *     error body reason=incomplete bytes=1000   in the body, after that number of bytes
  */
@@ -42,7 +43,7 @@ static int request_send(int fd, const struct url *url)
         text_add(&t, "/");
     text_add_bytes(&t, url->path, url->path_len);
     text_add(&t, " HTTP/1.1\r\nHost: ");
-    text_add_address(&t, url->addr);
+    text_add_bytes(&t, url->host, url->host_len);
     if (url->port != URL_PORT_DEFAULT) {
         text_add(&t, ":");
         text_add_number(&t, url->port);
@@ -166,10 +167,12 @@ int webget_main(int argc, char **argv)
     if (bad != URL_OK)
         return report_error("url", url_error_word(bad));
 
+    err = host_resolve(url.host, url.host_len, &to.addr, 1);
+    if (err < 0)
+        return report_error("resolve", error_word(err));
     fd = sys_socket(SOCKET_STREAM);
     if (fd < 0)
         return report_error("socket", error_word(fd));
-    to.addr = url.addr;
     to.port = url.port;
     err = sys_connect(fd, &to);
     if (err < 0)

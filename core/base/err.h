@@ -30,7 +30,11 @@
     X(DEVICE, -19, "device-failed")                                                                \
     X(NODEV, -20, "no-device")                                                                     \
     X(PROTO, -21, "protocol")                                                                      \
-    X(KILLED, -22, "killed")
+    X(KILLED, -22, "killed")                                                                       \
+    X(NONAME, -23, "no-such-name")                                                                 \
+    X(NODATA, -24, "no-address")                                                                   \
+    X(NOSERVER, -25, "no-name-server")                                                             \
+    X(SERVER, -26, "server-failed")
 
 #define ERR_ENUM(name, value, word) ERR_##name = (value),
 enum err { ERR_LIST(ERR_ENUM) };

@@ -64,6 +64,8 @@ struct network_ops {
     void *ctx;
     int (*socket)(void *ctx, enum socket_type type, struct file *out);
     void (*info)(void *ctx, struct netinfo *out);
+    int (*resolve)(void *ctx, const char *name, size_t len, uint32_t *out, size_t room,
+                   uint64_t *progress); /* addresses written, or an error of dns_resolve() */
     int (*lease)(void *ctx, enum lease_action action); /* 0, ERR_INVAL: no such action */
 };
 

@@ -34,6 +34,8 @@ enum syscall_nr {
     SYS_NETINFO = 128,  /* (struct netinfo *) */
     SYS_KEEPALIVE = 129, /* (fd, nanoseconds): ask a peer that was silent for so long; 0: never */
     SYS_LEASE = 130,     /* (enum lease_action): 0 */
+    SYS_RESOLVE = 131,   /* (name, its length, uint32_t *, count <= 4): IPv4 addresses of a DNS name
+                          * in host byte order; how many were written, at least 1 */
 };
 
 enum socket_type {
@@ -55,6 +57,8 @@ struct socket_address {
     uint16_t port;
     uint16_t reserved; /* 0 */
 };
+
+enum { RESOLVE_NAME_MAX = 254, RESOLVE_ADDRESSES_MAX = 4 }; /* with a dot at the end */
 
 enum { READY_IN = 1, READY_OUT = 2, READY_ERR = 4 };
 #define POLL_FOREVER UINT64_MAX

@@ -10,7 +10,7 @@
 /* A longer buffer is cut to this size; a short count is a valid result. */
 enum { IO_MAX = 1 << 20 };
 
-/* How long connect() and sendto() wait for the machine to get an address. */
+/* How long connect(), sendto() and resolve() wait for the machine to get an address. */
 #define NETWORK_WAIT_NS (180 * NS_PER_S)
 
 static struct user_buffer user_at(struct task *t, uint64_t address, uint64_t len)
@@ -236,6 +236,27 @@ static int64_t sys_lease(struct task *t, const struct call *c)
     return c->args[0] > LEASE_PROBE ? ERR_INVAL : n->lease(n->ctx, (enum lease_action)c->args[0]);
 }
 
+static int64_t sys_resolve(struct task *t, struct call *c)
+{
+    const struct network_ops *n = &t->kernel->network;
+    struct user_buffer in = user_at(t, c->args[0], c->args[1]);
+    struct user_buffer out = user_at(t, c->args[2], c->args[3] * sizeof(uint32_t));
+    uint32_t addr[RESOLVE_ADDRESSES_MAX];
+    char name[RESOLVE_NAME_MAX];
+    int count;
+
+    if (c->args[1] > RESOLVE_NAME_MAX || c->args[3] < 1 || c->args[3] > RESOLVE_ADDRESSES_MAX)
+        return ERR_INVAL;
+    if (user_copy_in(&in, name, 0, in.len))
+        return ERR_FAULT;
+    count = n->resolve(n->ctx, name, in.len, addr, (size_t)c->args[3], &c->progress);
+    if (c->progress)
+        c->deadline_ns = DEADLINE_NEVER; /* the resolver has its own timeout */
+    if (count < 0)
+        return count == ERR_AGAIN && !c->progress && timed_out(t, c) ? ERR_NETDOWN : count;
+    return user_copy_out(&out, 0, addr, (size_t)count * sizeof(addr[0])) ? ERR_FAULT : count;
+}
+
 /* ---- the dispatcher ---- */
 
 void syscall_enter(struct task *t, struct call *c)
@@ -246,7 +267,7 @@ void syscall_enter(struct task *t, struct call *c)
         wait_ns = c->args[0];
     else if (c->nr == SYS_POLL)
         wait_ns = c->args[2];
-    else if (c->nr == SYS_CONNECT || c->nr == SYS_SENDTO)
+    else if (c->nr == SYS_CONNECT || c->nr == SYS_SENDTO || c->nr == SYS_RESOLVE)
         wait_ns = NETWORK_WAIT_NS;
     c->deadline_ns = wait_ns < DEADLINE_NEVER - now_ns ? now_ns + wait_ns : DEADLINE_NEVER;
     c->progress = 0;
@@ -292,6 +313,8 @@ int64_t syscall_dispatch(struct task *t, struct call *c)
         return sys_keepalive(t, c);
     case SYS_LEASE:
         return sys_lease(t, c);
+    case SYS_RESOLVE:
+        return sys_resolve(t, c);
     default:
         return ERR_NOSYS;
     }

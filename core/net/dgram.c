@@ -180,6 +180,11 @@ int dgram_send(struct dgram_socket *d, uint8_t *payload, size_t len, uint32_t ad
     return ipv4_output(ip, frame, src, addr, IP_PROTOCOL_ICMP, sizeof(*icmp) + len);
 }
 
+bool dgram_has_port(const struct dgram_table *t, uint16_t port)
+{
+    return socket_find((struct dgram_table *)t, false, port);
+}
+
 bool dgram_used(const struct dgram_table *t)
 {
     for (unsigned i = 0; i < DGRAM_SOCKETS; i++)

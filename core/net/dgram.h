@@ -45,6 +45,9 @@ struct verdict dgram_input(struct dgram_table *t, const struct udp_datagram *u);
 struct verdict dgram_echo_reply(struct dgram_table *t, uint32_t src, const struct icmp_message *m);
 struct verdict dgram_icmp_error(struct dgram_table *t, const struct icmp_error *e);
 
+/* True if a UDP socket has this port. */
+bool dgram_has_port(const struct dgram_table *t, uint16_t port);
+
 /* True when a socket is open. */
 bool dgram_used(const struct dgram_table *t);
 

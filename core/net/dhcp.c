@@ -174,7 +174,10 @@ static void lease_complete(struct dhcp_lease *l, const struct dhcp_lease *known)
 {
     l->mask = l->mask ? l->mask : known->mask;
     l->gateway = l->gateway ? l->gateway : known->gateway;
-    l->dns = l->dns ? l->dns : known->dns;
+    if (!l->dns) {
+        l->dns = known->dns;
+        l->dns_second = known->dns_second;
+    }
     l->lease_s = l->lease_s ? l->lease_s : known->lease_s;
     l->ntp = l->ntp ? l->ntp : known->ntp;
     l->mtu = l->mtu ? l->mtu : known->mtu;

@@ -46,6 +46,7 @@ enum { DHCP_NAME_SIZE = 254 };
 struct dhcp_lease {
     uint32_t addr, mask, gateway, dns, server;
     uint32_t lease_s, t1_s, t2_s;
+    uint32_t dns_second; /* asked when `dns` does not answer */
     uint32_t ntp;
     uint16_t mtu; /* 576 to that of the device */
     char host[DHCP_NAME_SIZE], domain[DHCP_NAME_SIZE];

@@ -97,8 +97,11 @@ static int take_fixed(struct dhcp_message *m, uint8_t code, const uint8_t *value
     }
     if (len != 4 && code != OPTION_ROUTER && code != OPTION_DNS)
         return ERR_PROTO;
-    if (*field == 0)
-        *field = read32(value);
+    if (*field != 0)
+        return 0;
+    *field = read32(value);
+    if (code == OPTION_DNS && m->lease.dns && len >= 8)
+        m->lease.dns_second = read32(value + 4);
     return 0;
 }
 

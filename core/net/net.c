@@ -25,7 +25,8 @@ void net_set_address(struct net *n, uint32_t addr, uint32_t mask, uint32_t gatew
     n->addr = addr;
     n->mask = mask;
     n->gateway = gateway;
-    n->dns = dns;
+    n->dns[0] = dns;
+    n->dns[1] = 0;
     n->broadcast[0] = has_broadcast ? addr | ~mask : UINT32_MAX;
     n->broadcast[1] = has_broadcast ? addr & mask : UINT32_MAX;
 }

@@ -16,9 +16,10 @@ struct net {
     const struct platform *platform;
     uint64_t now_ns; /* of the poll that is running */
     struct rng rng;
-    uint64_t key[2];                   /* of what outsiders must not guess: RFC 6528, RFC 6056 */
-    uint32_t addr, mask, gateway, dns; /* host order; addr 0: no address */
-    uint32_t broadcast[2];             /* of our network: net_set_address() */
+    uint64_t key[2];              /* of what outsiders must not guess: RFC 6528, RFC 6056 */
+    uint32_t addr, mask, gateway; /* host order; addr 0: no address */
+    uint32_t dns[2];              /* name servers, in this order; 0: none */
+    uint32_t broadcast[2];        /* of our network: net_set_address() */
 
     uint64_t drops[DROP_COUNT];
     uint64_t drops_total;

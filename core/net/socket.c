@@ -290,7 +290,7 @@ static void network_info(void *ctx, struct netinfo *out)
         .addr = s->net.addr,
         .mask = s->net.mask,
         .gateway = s->net.gateway,
-        .dns = s->net.dns,
+        .dns = s->net.dns[0],
         .source = s->net.addr ? ADDRESS_DHCP : ADDRESS_NONE,
         .lease_left_s = (uint32_t)left_s,
         .frames_tx = s->netdev->frames_tx,
@@ -323,8 +323,34 @@ static int network_lease(void *ctx, enum lease_action action)
     return ERR_INVAL;
 }
 
+_Static_assert((int)RESOLVE_ADDRESSES_MAX == (int)DNS_ADDRESSES, "all of them fit");
+
+static int network_resolve(void *ctx, const char *name, size_t len, uint32_t *out, size_t room,
+                           uint64_t *progress)
+{
+    struct stack *s = ctx;
+    struct dns_result result;
+    struct dns_name wanted;
+    bool begun = false;
+    int err = dns_name_read(name, len, &wanted);
+
+    if (!err)
+        err = dns_resolve(&s->dns, &wanted, &result, &begun);
+    *progress |= begun;
+    if (err)
+        return err;
+    room = min_u64(room, result.count);
+    mem_copy(out, result.addr, room * sizeof(*out));
+    return (int)room;
+}
+
 struct network_ops socket_network(struct stack *s)
 {
     return (struct network_ops){
-        .ctx = s, .socket = network_socket, .info = network_info, .lease = network_lease};
+        .ctx = s,
+        .socket = network_socket,
+        .info = network_info,
+        .resolve = network_resolve,
+        .lease = network_lease,
+    };
 }

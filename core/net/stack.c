@@ -44,6 +44,7 @@ void stack_init(struct stack *s, const struct stack_config *config, uint64_t now
     TRACE0(p, TRACE_NET_LOOPBACK);
     dhcp_init(&s->dhcp, &s->ip);
     s->dhcp.probes = config->probes;
+    dns_init(&s->dns, &s->ip, &s->dgrams, &s->tcp);
     if (!s->uses_dhcp)
         s->dhcp.timer_ns = DEADLINE_NEVER;
 }
@@ -82,6 +83,7 @@ static void take_lease(struct stack *s)
 
     s->dhcp.news = DHCP_NO_NEWS;
     stack_set_address(s, l->addr, l->mask, l->gateway, l->dns);
+    s->net.dns[1] = l->dns_second;
     s->ip.mtu = l->mtu ? l->mtu : s->netdev->mtu;
     if (news == DHCP_NEW)
         arp_announce(&s->arp);
@@ -106,6 +108,11 @@ static struct verdict icmp_up(struct stack *s, const struct ipv4_packet *p)
         return dgram_echo_reply(&s->dgrams, p->src, &m);
     if (m.error.protocol == IP_PROTOCOL_TCP)
         return tcp_icmp_error(&s->tcp, &m.error);
+    if (m.error.protocol == IP_PROTOCOL_UDP) {
+        v = dns_icmp_error(&s->dns, &m.error);
+        if (verdict_accepted(v))
+            return v;
+    }
     if (m.error.protocol == IP_PROTOCOL_UDP || m.error.protocol == IP_PROTOCOL_ICMP)
         return dgram_icmp_error(&s->dgrams, &m.error);
     return v;
@@ -120,6 +127,8 @@ static struct verdict udp_up(struct stack *s, const struct ipv4_packet *p)
         return v;
     if (u.dst_port == DHCP_CLIENT_PORT && s->uses_dhcp)
         return dhcp_input(&s->dhcp, &u);
+    if (dns_expects(&s->dns, &u))
+        return dns_input(&s->dns, &u);
     return dgram_input(&s->dgrams, &u);
 }
 
@@ -243,6 +252,7 @@ static void fragments_poll(struct stack *s)
 void stack_begin(struct stack *s, uint64_t now_ns)
 {
     s->net.now_ns = now_ns;
+    dns_begin(&s->dns);
     if (s->loopback.count)
         loopback_input(s);
 }
@@ -262,6 +272,7 @@ void stack_timers(struct stack *s)
     if (s->fragments.used)
         fragments_poll(s);
     tcp_poll(&s->tcp);
+    dns_poll(&s->dns);
 }
 
 void stack_output(struct stack *s)
@@ -277,17 +288,18 @@ uint64_t stack_deadline(const struct stack *s)
     if (s->loopback.count)
         return s->net.now_ns;
     at_ns = min_u64(arp_deadline(&s->arp), fragments_deadline(&s->fragments));
+    at_ns = min_u64(at_ns, dns_deadline(&s->dns));
     return min_u64(at_ns, min_u64(dhcp_deadline(&s->dhcp), tcp_deadline(&s->tcp)));
 }
 
 bool stack_idle(const struct stack *s)
 {
-    return !s->loopback.count && !arp_asking(&s->arp) && tcp_idle(&s->tcp);
+    return !s->loopback.count && !arp_asking(&s->arp) && dns_idle(&s->dns) && tcp_idle(&s->tcp);
 }
 
 bool stack_settled(const struct stack *s)
 {
-    return !s->loopback.count && !arp_asking(&s->arp) && tcp_settled(&s->tcp);
+    return !s->loopback.count && !arp_asking(&s->arp) && dns_idle(&s->dns) && tcp_settled(&s->tcp);
 }
 
 bool stack_unused(const struct stack *s)

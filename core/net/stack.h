@@ -18,6 +18,7 @@
 #include "arp.h"
 #include "dgram.h"
 #include "dhcp.h"
+#include "dns.h"
 #include "eth.h"
 #include "icmp.h"
 #include "ipv4.h"
@@ -40,6 +41,7 @@ struct stack {
     struct dgram_table dgrams;
     struct dhcp_client dhcp;
     struct tcp tcp;
+    struct dns dns;
 };
 
 /* The memory that stack_init() needs. */

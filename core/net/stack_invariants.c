@@ -46,7 +46,8 @@ static void lease_invariants(const struct dhcp_client *d)
     CHECK(d->lease.gateway != d->net->addr);
     CHECK(((d->lease.gateway ^ d->net->addr) & d->net->mask) == 0 || d->lease.gateway == 0 ||
           d->net->mask == UINT32_MAX);
-    CHECK(d->lease.dns == d->net->dns);
+    CHECK(d->lease.dns == d->net->dns[0]);
+    CHECK(d->lease.dns_second == d->net->dns[1]);
     CHECK(d->t1_ns <= d->t2_ns);
     CHECK(d->t2_ns <= d->expiry_ns);
     CHECK(d->request_ns <= d->net->now_ns);
@@ -148,7 +149,8 @@ void stack_invariants(const struct stack *s)
     CHECK(s->netdev->ip_only || !(s->netdev->mac[0] & 1));
     CHECK(n->addr != 0 || n->mask == 0);
     CHECK(n->addr != 0 || n->gateway == 0);
-    CHECK(n->addr != 0 || n->dns == 0);
+    CHECK(n->addr != 0 || n->dns[0] == 0);
+    CHECK(n->dns[0] != 0 || n->dns[1] == 0);
     arp_invariants(&s->arp);
     if (s->uses_dhcp)
         dhcp_invariants(&s->dhcp);

@@ -57,7 +57,10 @@
     X(RNG_FAILED, MARK, "virtiorngd", "failed reason=%V value=%x")                                 \
     X(TCP_COOKIE, DETAIL, "tcp", "cookie local=%u remote=%i:%u")                                   \
     X(DHCP_OPTION, MARK, "netstackd", "virt0 dhcp refused option=%u reason=%F")                    \
-    X(DHCP_DECLINED, MARK, "netstackd", "virt0 dhcp declined addr=%i wait_s=%u")
+    X(DHCP_DECLINED, MARK, "netstackd", "virt0 dhcp declined addr=%i wait_s=%u")                   \
+    X(DNS_QUERY, DETAIL, "dns", "query id=%u local=%u server=%i try=%u")                           \
+    X(DNS_DONE, DETAIL, "dns", "done addresses=%u ttl_s=%u")                                       \
+    X(DNS_FAILED, DETAIL, "dns", "failed reason=%E ttl_s=%u")
 
 /* Why a received packet, or one that could not be sent, was dropped. X(id, word). */
 #define DROP_REASONS(X)                                                                            \
@@ -111,7 +114,9 @@
     X(TCP_LIMIT, "tcp-limit")                                                                      \
     X(TX_FULL, "tx-full")                                                                          \
     X(LOOPBACK_FULL, "loopback-full")                                                              \
-    X(TCP_BUFFER, "tcp-buffer")
+    X(TCP_BUFFER, "tcp-buffer")                                                                    \
+    X(DNS_FORMAT, "dns-format")                                                                    \
+    X(DNS_OTHER, "dns-other")
 
 /* Why the DHCP client refused an option, or all of a message. X(id, word). */
 #define DHCP_REFUSALS(X)                                                                           \

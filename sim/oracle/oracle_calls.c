@@ -52,6 +52,10 @@ static void areas_of(const struct process_stop *call, struct area area[AREAS])
     case SYS_NETINFO:
         area[0] = (struct area){a[0], sizeof(struct netinfo), false, true};
         break;
+    case SYS_RESOLVE:
+        area[0] = (struct area){a[0], a[1], true, false};
+        area[1] = (struct area){a[2], a[3] * sizeof(uint32_t), false, true};
+        break;
     case SYS_EXIT:
     case SYS_SLEEP:
     case SYS_CLOCK:

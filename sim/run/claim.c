@@ -163,6 +163,8 @@ static void claim_lines(const struct far_side *f)
         line_idle(f, s->line, "no frame reached this service");
         for (unsigned k = 0; k < s->step_count; k++)
             line_idle(f, s->steps[k].line, "the script did not reach this line");
+        for (unsigned k = 0; k < s->dns_count; k++)
+            line_idle(f, s->dns[k].line, "no query was for this name");
     }
     for (unsigned i = 0; i < sc->dial_count; i++)
         line_idle(f, sc->dials[i].line,

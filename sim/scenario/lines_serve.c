@@ -42,6 +42,7 @@ static const char *const service_words[] = {
     [SERVICE_BLACKHOLE] = "blackhole",
     [SERVICE_UNREACHABLE] = "unreachable",
     [SERVICE_SCRIPT] = "script",
+    [SERVICE_DNS] = "dns",
     NULL,
 };
 static const char *const framing_words[] = {"length", "chunked", "close", NULL};
@@ -118,16 +119,21 @@ bool line_serve(struct reader *r)
     return true;
 }
 
-/* The script at an endpoint, or NULL. */
-struct service *line_script(struct scenario *sc, uint32_t addr, uint16_t port)
+static struct service *service_of(struct scenario *sc, enum service_kind kind, uint32_t addr,
+                                  uint16_t port)
 {
     for (unsigned i = 0; i < sc->service_count; i++) {
         struct service *s = &sc->services[i];
 
-        if (s->kind == SERVICE_SCRIPT && s->addr == addr && s->port == port)
+        if (s->kind == kind && s->addr == addr && s->port == port)
             return s;
     }
     return NULL;
+}
+
+struct service *line_script(struct scenario *sc, uint32_t addr, uint16_t port)
+{
+    return service_of(sc, SERVICE_SCRIPT, addr, port);
 }
 
 /* The bytes of a step are the next ones of the script's file. */
@@ -143,6 +149,57 @@ static bool step_from_file(struct reader *r, struct service *s, struct script_st
     step->bytes = s->file_bytes + s->file_used;
     step->len = bytes;
     s->file_used += bytes;
+    return true;
+}
+
+static bool is_dns_name(const char *name)
+{
+    size_t len = strlen(name), label = 0;
+
+    for (size_t i = 0; i <= len; i++) {
+        if (i < len && name[i] != '.') {
+            label++;
+            continue;
+        }
+        if (label == 0 || label > 63)
+            return false;
+        label = 0;
+    }
+    return len <= 253;
+}
+
+/* `peer A:P name=NAME ...` of a name server. */
+static bool line_peer_dns(struct reader *r, struct service *s)
+{
+#define DNS(field) FIELD(dns_line, field)
+    static const char *const lies[] = {"none",   "id",      "source", "port",  "question", "query",
+                                       "opcode", "pointer", "length", "count", "owner",    NULL};
+    static const struct key keys[] = {
+        {"name", VALUE_TEXT, DNS(name)},
+        {"addr", VALUE_ADDRESS, DNS(addr)},
+        {"cname", VALUE_TEXT, DNS(cname)},
+        {"ttl", VALUE_NUMBER, DNS(ttl_s), NUMBERS(0, UINT32_MAX)},
+        {"silent", VALUE_NUMBER, DNS(silent), NUMBERS(1, 100)},
+        {"rcode", VALUE_NUMBER, DNS(rcode), NUMBERS(1, 15)},
+        {"lie", VALUE_CHOICE, DNS(lie), .choices = lies},
+        {"apart", VALUE_FLAG, DNS(apart)},
+        {"truncated", VALUE_FLAG, DNS(truncated)},
+        {0},
+    };
+    struct dns_line l = {.ttl_s = 60, .line = r->line};
+    uint32_t given = 0;
+
+    if (!line_keys(r, keys, 2, &l, &given))
+        return false;
+    if (!l.name || !is_dns_name(l.name) || (l.cname && !is_dns_name(l.cname)))
+        return reader_wrong(r, "a peer line of serve dns needs name=NAME: labels of 1 to 63 bytes");
+    if (l.addr && l.cname)
+        return reader_wrong(r, "addr= and cname= exclude each other");
+    if ((l.lie && !l.addr) || (l.apart && !l.cname))
+        return reader_wrong(r, "%s",
+                            l.apart ? "apart is for cname= only" : "lie= is for addr= only");
+    s->dns = reader_add(r->s, s->dns, &s->dns_count, sizeof(*s->dns));
+    s->dns[s->dns_count - 1] = l;
     return true;
 }
 
@@ -173,7 +230,14 @@ bool line_peer(struct reader *r)
 
     if (word_is(&r->words[1], "dhcp"))
         return line_peer_dhcp(r);
-    if (!value_endpoint(r->words[1].text, &addr, &port) || !(s = line_script(r->s, addr, port)))
+    if (!value_endpoint(r->words[1].text, &addr, &port))
+        return reader_wrong(r, "'%.40s' is not an address and port such as 10.0.2.2:8080",
+                            r->words[1].text);
+    s = service_of(r->s, SERVICE_DNS, addr, port);
+    if (s)
+        return line_peer_dns(r, s);
+    s = line_script(r->s, addr, port);
+    if (!s)
         return reader_wrong(r, "no line before this one is 'serve script %.40s'", r->words[1].text);
     if (!line_keys(r, keys, 2, &g, &given))
         return false;

@@ -176,6 +176,11 @@ bool scenario_check(struct reader *r)
             return reader_wrong(
                 r, "serve script needs world native: host sockets cannot lose a segment");
     }
+    for (unsigned i = 0; i < s->service_count && s->world != WORLD_NATIVE; i++)
+        if (s->services[i].kind == SERVICE_DNS) {
+            r->line = s->services[i].line;
+            return reader_wrong(r, "serve dns needs world native");
+        }
     for (unsigned i = 0; i < s->dial_count && s->world == WORLD_SLIRP; i++)
         if (s->dials[i].echo) {
             r->line = s->dials[i].line;

@@ -18,6 +18,7 @@ enum service_kind {
     SERVICE_BLACKHOLE,   /* serve blackhole A:P: never replies */
     SERVICE_UNREACHABLE, /* serve unreachable A:P: host unreachable after latency= */
     SERVICE_SCRIPT,      /* serve script A:P: plays its `peer` lines */
+    SERVICE_DNS,         /* serve dns A:P: answers as its `peer` lines say, over UDP and TCP */
 };
 
 enum http_framing { HTTP_LENGTH, HTTP_CHUNKED, HTTP_CLOSE }; /* mode=length|chunked|close */
@@ -35,6 +36,36 @@ struct script_step {
     uint64_t late_ns; /* late=T additional delay: others overtake it */
     bool lost;        /* lost its first transmission is lost */
     bool twice;       /* twice     it is sent twice */
+    unsigned line;
+};
+
+/* What is wrong in a false answer, which is sent before the true one and has another address. */
+enum dns_lie {
+    DNS_LIE_NONE,
+    DNS_LIE_ID,
+    DNS_LIE_SOURCE,
+    DNS_LIE_PORT,
+    DNS_LIE_QUESTION,
+    DNS_LIE_QUERY,   /* it is a query */
+    DNS_LIE_OPCODE,  /* it is no answer to a standard query */
+    DNS_LIE_POINTER, /* the owner of the address is a pointer to itself */
+    DNS_LIE_LENGTH,  /* the address is longer than the message */
+    DNS_LIE_COUNT,   /* more records than there are */
+    DNS_LIE_OWNER,   /* the address is that of another name */
+};
+
+/* One `peer` line of a name server: an address of a name, or its alias, or neither: the name has no
+ * address. Names without a line do not exist. */
+struct dns_line {
+    const char *name;  /* name= without a dot at the end, as text */
+    uint32_t addr;     /* addr= or 0 */
+    const char *cname; /* cname= or NULL */
+    uint32_t ttl_s;    /* ttl=  default 60 */
+    unsigned silent;   /* silent=N the first N queries for the name are not answered */
+    unsigned rcode;    /* rcode=N instead of an answer */
+    unsigned lie;      /* lie=  enum dns_lie */
+    bool apart;        /* apart      the records of `cname` are not in the same answer */
+    bool truncated;    /* truncated  an answer by UDP is */
     unsigned line;
 };
 
@@ -64,6 +95,10 @@ struct service {
     struct script_step *steps;
     unsigned step_count;
     uint64_t said; /* bytes of all of them */
+
+    /* dns */
+    struct dns_line *dns;
+    unsigned dns_count;
     unsigned line;
 };
 
@@ -71,7 +106,7 @@ struct service {
 static inline bool service_takes(const struct service *s, bool datagrams)
 {
     return s->kind == SERVICE_BLACKHOLE || s->kind == SERVICE_UNREACHABLE ||
-           (s->kind == SERVICE_UDP_ECHO) == datagrams;
+           s->kind == SERVICE_DNS || (s->kind == SERVICE_UDP_ECHO) == datagrams;
 }
 
 #endif

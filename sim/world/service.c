@@ -7,6 +7,7 @@
  * output, or an ending, now.
  */
 #include "service.h"
+#include "dns_service.h"
 #include "../../core/base/array.h"
 #include "../../core/base/check.h"
 #include "../../core/base/fmt.h"
@@ -384,12 +385,44 @@ static void part_of_script(const struct stream *s, uint64_t now_ns, struct part 
     }
 }
 
+/* ---- DNS: RFC 1035 section 4.2.2 ---- */
+
+static size_t stream_dns_input(struct stream *s, const uint8_t *bytes, size_t len, uint64_t now_ns)
+{
+    size_t take = min_u64(len, SERVICE_REQUEST_MAX - s->request_len), wanted, answer;
+    uint8_t *query = (uint8_t *)s->request, *head = (uint8_t *)s->head;
+
+    memcpy(query + s->request_len, bytes, take);
+    s->request_len += (unsigned)take;
+    wanted = s->request_len < 2 ? 2 : 2 + ((size_t)query[0] << 8 | query[1]);
+    if (s->start_ns || s->request_len < wanted)
+        return len; /* one query of a connection is answered */
+    answer = dns_service_answer(s->service, query + 2, wanted - 2, false, head + 2);
+    head[0] = (uint8_t)(answer >> 8);
+    head[1] = (uint8_t)answer;
+    s->head_len = answer ? 2 + (unsigned)answer : 0;
+    s->start_ns = now_ns;
+    return len;
+}
+
+static void part_of_dns(const struct stream *s, struct part *p)
+{
+    if (s->sent < s->head_len)
+        part_text(p, s->head, s->head_len, s->sent);
+    else if (s->peer_closed)
+        p->kind = PART_FIN;
+}
+
 static void part_at(const struct stream *s, uint64_t now_ns, struct part *p)
 {
     p->kind = PART_WAIT;
     p->until_ns = SIM_NEVER;
     if (s->service->kind == SERVICE_SCRIPT) {
         part_of_script(s, now_ns, p);
+        return;
+    }
+    if (s->service->kind == SERVICE_DNS) {
+        part_of_dns(s, p);
         return;
     }
     if (s->service->kind != SERVICE_HTTP) {
@@ -448,6 +481,8 @@ size_t stream_input(struct stream *s, const uint8_t *bytes, size_t len, uint64_t
 {
     if (s->service->kind == SERVICE_TCP_ECHO)
         len = echo_input(s, bytes, len);
+    else if (s->service->kind == SERVICE_DNS)
+        len = stream_dns_input(s, bytes, len, now_ns);
     else if (s->service->kind == SERVICE_HTTP)
         http_input(s, bytes, len, now_ns);
     s->received += len;

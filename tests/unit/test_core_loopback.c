@@ -390,7 +390,7 @@ static void a_dhcp_server_that_has_our_address_is_renewed_to_nobody(void **state
     x->s.dhcp.lease = (struct dhcp_lease){.addr = OWN,
                                           .mask = x->s.net.mask,
                                           .gateway = x->s.net.gateway,
-                                          .dns = x->s.net.dns,
+                                          .dns = x->s.net.dns[0],
                                           .server = OWN};
     x->s.dhcp.timer_ns = x->s.net.now_ns;
     x->s.dhcp.t2_ns = x->s.dhcp.expiry_ns = x->s.net.now_ns + 1000 * NS_PER_S;

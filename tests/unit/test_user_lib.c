@@ -229,7 +229,7 @@ static void a_text_that_is_too_long_is_cut(void **state)
 static void the_table_of_programs_is_sorted_and_its_usage_begins_with_the_name(void **state)
 {
     (void)state;
-    assert_int_equal(programs_count, 9);
+    assert_int_equal(programs_count, 10);
     for (unsigned i = 0; i < programs_count; i++) {
         const struct program *p = &programs[i];
 
@@ -253,6 +253,8 @@ static void a_wrong_command_line_is_answered_with_the_usage(void **state)
         "ping 10.0.2.2 -c 1",
         "netinfo -x",
         "netinfo -n -n",
+        "nslookup",
+        "nslookup a b",
         "lease",
         "lease back",
         "lease probe probe",
@@ -634,6 +636,33 @@ static void lease_passes_on_what_is_to_be_done(void **state)
     expect_exit(ERR_NOSYS, 1, "error release reason=no-such-call\n");
 }
 
+/* ---- nslookup ---- */
+
+static void nslookup_reports_every_address(void **state)
+{
+    static const uint32_t addr[] = {0x0a000202, 0x0a000209};
+
+    (void)state;
+    start("nslookup www.test", SYS_RESOLVE);
+    assert_int_equal(k.stop.args[1], 8);
+    assert_int_equal(k.stop.args[3], RESOLVE_ADDRESSES_MAX);
+    put(2, addr, sizeof(addr));
+    expect_exit(2, 0, "address addr=10.0.2.2\naddress addr=10.0.2.9\ndone addresses=2\n");
+    start("nslookup www.test", SYS_RESOLVE);
+    expect_exit(ERR_NONAME, 1, "error resolve reason=no-such-name\n");
+    start("nslookup 10.0.2.7", SYS_EXIT);
+    assert_string_equal(k.report, "address addr=10.0.2.7\ndone addresses=1\n");
+}
+
+static void webget_asks_for_the_host_by_its_name(void **state)
+{
+    (void)state;
+    start("webget http://no.test/", SYS_RESOLVE);
+    assert_int_equal(k.stop.args[1], 7);
+    assert_int_equal(k.stop.args[3], 1);
+    expect_exit(ERR_TIMEDOUT, 1, "error resolve reason=timed-out\n");
+}
+
 /* ---- echod ---- */
 
 enum { UDP = 3, LISTENER = 4, CONNECTION = 10 };
@@ -935,6 +964,8 @@ int main(void)
         cmocka_unit_test(netinfo_gives_up_after_a_minute_and_does_not_wait_with_n),
         cmocka_unit_test(netinfo_adds_a_line_of_what_else_the_lease_has),
         cmocka_unit_test(lease_passes_on_what_is_to_be_done),
+        cmocka_unit_test(nslookup_reports_every_address),
+        cmocka_unit_test(webget_asks_for_the_host_by_its_name),
         cmocka_unit_test(echod_does_not_read_while_its_echo_is_not_written),
         cmocka_unit_test(echod_takes_four_connections_and_lets_the_fifth_wait),
         cmocka_unit_test(echod_gives_the_place_of_a_connection_that_rests_to_who_waits),

@@ -1,7 +1,8 @@
 /*
  * Shared by the files of the scripted peer: world_native.c (addresses, ARP, ICMP, UDP, dials),
- * native_dhcp.c (the server), native_tcp.c (a small TCP of its own), native_core.c (the core's TCP
- * instead), native_frame.c (building frames). It has the addresses of QEMU's user network.
+ * native_dhcp.c and native_dns.c (servers), native_tcp.c (a small TCP of its own), native_core.c
+ * (the core's TCP instead), native_frame.c (building frames). It has the addresses of QEMU's user
+ * network.
  */
 #ifndef DRYWIRE_NATIVE_H
 #define DRYWIRE_NATIVE_H
@@ -80,6 +81,7 @@ struct world {
     struct native_dhcp dhcp;
     struct native_conn *conns[NATIVE_CONNS];
     struct native_dial *dials;
+    unsigned *dns_asked; /* by the line of a name: queries for it */
     struct draw_stream iss;
     struct native_play *play; /* NULL: no capture is played */
     struct native_core *core; /* NULL: TCP is native_tcp.c */
@@ -113,6 +115,13 @@ const struct service *native_service(const struct world *w, uint32_t addr, uint1
 void native_dhcp_input(struct world *w, const struct decoded *d);
 /* True if a `peer dhcp` line has this address as its source or its server. */
 bool native_dhcp_is_server(const struct world *w, uint32_t addr);
+
+/* A query for a name server. */
+void native_dns_input(struct world *w, const struct service *s, const struct decoded *d);
+
+/* Send a datagram to the machine. */
+void native_send_udp(struct world *w, uint32_t src, uint16_t src_port, uint32_t dst,
+                     uint16_t dst_port, const void *bytes, size_t len, uint64_t more_ns);
 
 /* Send an ICMP error of the peer about a frame of the machine. */
 void native_icmp_error(struct world *w, const uint8_t *frame, const struct decoded *d, uint8_t code,

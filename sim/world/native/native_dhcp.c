@@ -7,6 +7,8 @@
 
 static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
+enum { DNS_SERVERS_MAX = 8 };
+
 #define OTHER_ADDRESS ADDR(10, 0, 2, 99) /* what the second server offers */
 
 static uint8_t *option32(uint8_t *at, uint8_t code, uint32_t value)
@@ -17,13 +19,31 @@ static uint8_t *option32(uint8_t *at, uint8_t code, uint32_t value)
     return at + 6;
 }
 
+/* The name servers: those of the scenario, in its order. */
+static uint8_t *option_dns(const struct world *w, uint8_t *at)
+{
+    const struct scenario *sc = w->scenario;
+    uint8_t len = 0;
+
+    for (unsigned i = 0; i < sc->service_count && len < 4 * DNS_SERVERS_MAX; i++)
+        if (sc->services[i].kind == SERVICE_DNS) {
+            put32(at + 2 + len, sc->services[i].addr);
+            len += 4;
+        }
+    if (!len)
+        return option32(at, 6, NATIVE_DNS);
+    at[0] = 6;
+    at[1] = len;
+    return at + 2 + len;
+}
+
 static void lease_options(struct world *w, uint8_t **at)
 {
     const struct native_options *o = &w->scenario->native;
 
     *at = option32(*at, 1, NATIVE_MASK);
     *at = option32(*at, 3, NATIVE_GATEWAY);
-    *at = option32(*at, 6, NATIVE_DNS);
+    *at = option_dns(w, *at);
     *at = option32(*at, 51, o->lease_s);
     if (o->t1_s)
         *at = option32(*at, 58, o->t1_s);

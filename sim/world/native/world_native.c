@@ -180,7 +180,7 @@ void native_icmp_error(struct world *w, const uint8_t *frame, const struct decod
     native_send(w, f, more_ns);
 }
 
-static void send_udp(struct world *w, uint32_t src, uint16_t src_port, uint32_t dst,
+void native_send_udp(struct world *w, uint32_t src, uint16_t src_port, uint32_t dst,
                      uint16_t dst_port, const void *bytes, size_t len, uint64_t more_ns)
 {
     struct native_frame *f = native_frame_new(w);
@@ -222,9 +222,11 @@ static void input_udp(struct world *w, const uint8_t *frame, const struct decode
         return;
     if (s && s->kind == SERVICE_UNREACHABLE)
         native_icmp_error(w, frame, d, 1, NATIVE_GATEWAY, s->latency_ns);
+    else if (s && s->kind == SERVICE_DNS)
+        native_dns_input(w, s, d);
     else if (s)
-        send_udp(w, d->ip_dst, d->dst_port, d->ip_src, d->src_port, d->payload, d->payload_len,
-                 s->latency_ns);
+        native_send_udp(w, d->ip_dst, d->dst_port, d->ip_src, d->src_port, d->payload,
+                        d->payload_len, s->latency_ns);
     else if (native_is_ours(w, d->ip_dst))
         native_icmp_error(w, frame, d, 3, d->ip_dst, 0);
 }
@@ -350,8 +352,8 @@ static void dial_begin(void *ctx, uint64_t arg)
             native_tcp_dial(w, dial);
         return;
     }
-    send_udp(w, NATIVE_GATEWAY, (uint16_t)(40000 + arg), w->dhcp.addr, dial->dial->port,
-             dial->dial->send, dial->dial->send_len, 0);
+    native_send_udp(w, NATIVE_GATEWAY, (uint16_t)(40000 + arg), w->dhcp.addr, dial->dial->port,
+                    dial->dial->send, dial->dial->send_len, 0);
     if (dial->dial->expect_len)
         sim_at(w->sim, w->sim->now_ns + DATAGRAM_WAIT_NS, EVENT_TIMER, datagram_given_up, w, arg);
     else
@@ -388,6 +390,7 @@ static int native_open(struct sim *sim, const struct scenario *sc, struct world_
     w->dhcp.addr = NATIVE_FIRST_LEASE;
     w->next_port = 50000;
     w->dials = memory_new(sc->dial_count, sizeof(*w->dials));
+    w->dns_asked = memory_new(sc->line_count + 1, sizeof(*w->dns_asked));
     draw_stream_init(&w->iss, "native.iss");
     for (unsigned i = 0; i < sc->dial_count; i++) {
         w->dials[i].dial = &sc->dials[i];
@@ -433,6 +436,7 @@ static void native_close(struct world *w)
     free_frames(w->pending);
     free_frames(w->spare);
     free(w->dials);
+    free(w->dns_asked);
     free(w);
 }
 

@@ -122,6 +122,7 @@ static bool serves(const struct service *service, enum host_kind kind)
         return kind == HOST_STREAM;
     case SERVICE_UDP_ECHO:
         return kind == HOST_DATAGRAM;
+    case SERVICE_DNS: /* of world native only */
     case SERVICE_REFUSE:
     case SERVICE_BLACKHOLE:
     case SERVICE_UNREACHABLE:
