@@ -201,7 +201,7 @@ static void a8_a_flood_cannot_evict_the_gateway(void **state)
     assert_memory_equal(entry(x, PEER)->mac, peer_mac, 6);
 }
 
-static void send_to(struct stack_test *x, uint32_t addr)
+static void send_word(struct stack_test *x, uint32_t addr, const char word[2])
 {
     struct dgram_socket *d;
     uint8_t *payload;
@@ -210,9 +210,14 @@ static void send_to(struct stack_test *x, uint32_t addr)
     dgram_bind(d, 0);
     payload = dgram_begin(&x->s.dgrams, addr);
     assert_non_null(payload);
-    memcpy(payload, "hi", 2);
+    memcpy(payload, word, 2);
     dgram_send(d, payload, 2, addr, 99);
     dgram_close(d);
+}
+
+static void send_to(struct stack_test *x, uint32_t addr)
+{
+    send_word(x, addr, "hi");
 }
 
 static void the_neighbour_that_was_unused_for_longest_makes_room(void **state)
@@ -243,8 +248,9 @@ static void a9_one_frame_is_parked_and_requests_are_a_second_apart(void **state)
     struct decoded d;
 
     at_ms(x, 0);
-    for (unsigned i = 0; i < 100; i++)
+    for (unsigned i = 0; i < 99; i++)
         send_to(x, near);
+    send_word(x, near, "yo");
     d = next_sent(x);
     assert_int_equal(d.arp_op, 1);
     assert_int_equal(d.arp_tpa, near);
@@ -258,6 +264,7 @@ static void a9_one_frame_is_parked_and_requests_are_a_second_apart(void **state)
     d = next_sent(x);
     assert_int_equal(d.layer, LAYER_UDP);
     assert_memory_equal(d.eth_dst, other_mac, 6);
+    assert_memory_equal(d.payload, "yo", 2); /* the latest */
     expect_quiet(x);
 }
 

@@ -221,6 +221,8 @@ static void m9_no_error_about_an_error_or_a_broadcast(void **state)
     expect_drop(x, DROP_UDP_PORT);
     input(x, frame, build_ip(frame, PEER, IPV4(10, 0, 2, 255), 200, udp, 8));
     expect_drop(x, DROP_IP_PROTOCOL);
+    input(x, frame, build_ip(frame, PEER, IPV4(10, 0, 2, 0), 17, udp, 8)); /* the old form */
+    expect_drop(x, DROP_UDP_PORT);
 }
 
 int main(void)
