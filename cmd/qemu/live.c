@@ -145,6 +145,10 @@ static void live_act(void *ctx, uint64_t i)
 
 static void live_schedule_actions(struct live *l)
 {
+    if (l->scenario->peer.machine_window)
+        value_message(stderr,
+                      "world: %s:%u: machine-window is ignored: it needs the simulated machine\n",
+                      l->scenario->path, l->scenario->world_line);
     for (unsigned i = 0; i < l->scenario->action_count; i++) {
         const struct scenario_action *a = &l->scenario->actions[i];
 

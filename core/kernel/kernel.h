@@ -80,6 +80,7 @@ struct kernel_config {
     const struct process_ops *processes;
     struct device_places places;
     bool interrupts; /* of devices; else the machine polls by itself */
+    uint32_t window; /* of struct tcp_config; at most half of the pages; 0: KERNEL_WINDOW */
     void *dma;       /* 4096-byte aligned */
     size_t dma_size;
     void *buffers; /* KERNEL_BUFFERS_SIZE, 64-byte aligned, not cleared */

@@ -29,7 +29,7 @@ int kernel_init(struct kernel *k, const struct kernel_config *config, uint64_t n
                    .tcp = {.connections = KERNEL_CONNS,
                            .pages = KERNEL_PAGES,
                            .page_size = KERNEL_PAGE_SIZE,
-                           .window = KERNEL_WINDOW},
+                           .window = config->window ? config->window : KERNEL_WINDOW},
                    .memory = config->buffers,
                },
                now_ns);

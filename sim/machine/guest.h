@@ -46,6 +46,7 @@ struct guest_config {
     const void *device_tree; /* the device tree of firmware, with the same contents; NULL: none */
     size_t device_tree_size; /* readable bytes of it; all of it unless damaged */
     bool interrupts;         /* after input poll() is called only on an interrupt */
+    uint32_t window;         /* bytes that a TCP connection may hold each way; 0: as it likes */
 };
 
 struct guest_ops {

@@ -41,6 +41,7 @@ static int core_boot(void *state, const struct guest_config *c, uint64_t now_ns)
         .platform = c->platform,
         .processes = c->processes,
         .interrupts = c->interrupts,
+        .window = c->window,
         .dma = c->dma,
         .dma_size = c->dma_size,
         .buffers = c->buffers,

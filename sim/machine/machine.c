@@ -145,6 +145,7 @@ static void boot_event(void *ctx, uint64_t arg)
         .platform = &m->platform,
         .processes = &m->processes.ops,
         .interrupts = m->interrupts,
+        .window = m->window,
         .dma = m->dma.memory,
         .dma_size = m->dma.size,
         .buffers = m->buffers,
@@ -194,6 +195,7 @@ void machine_start(struct machine *m, struct sim *sim, const struct machine_conf
     m->lively = config->weak || config->guest != &guest_core;
     m->calls_quiet = m->lively ? 0 : POLL_CALLS_MAX;
     m->interrupts = config->device->interrupts == TOGGLE_ON;
+    m->window = config->window;
     m->powered = true;
     m->running = m->woken = m->waking = m->booted = m->gave_up = false;
     m->form = config->form;

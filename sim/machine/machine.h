@@ -93,6 +93,7 @@ struct machine {
     bool msix;       /* the guest must use messages */
     bool interrupts; /* the guest sleeps until one arrives; else it polls after every device
                       * event */
+    uint32_t window; /* for struct guest_config */
 
     struct sim_timer timer; /* the next poll */
     bool running, woken;    /* inside guest->poll; an event occurred meanwhile */
@@ -115,6 +116,7 @@ struct machine_config {
     const struct device_options *more;   /* further devices, at most MACHINE_DEVICES - 1 */
     unsigned more_count;
     bool weak;
+    uint32_t window;          /* for struct guest_config */
     struct draw_stream place; /* bus address of DMA memory */
     struct draw_stream form;  /* of the device tree */
     uint64_t secret;          /* the seed of the core's entropy */

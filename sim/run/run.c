@@ -142,6 +142,7 @@ static void start(struct run_context *c)
         .device = &sc->device,
         .more = sc->more,
         .more_count = sc->more_count,
+        .window = sc->world == WORLD_PEER ? sc->peer.machine_window : 0,
         .fill = !c->options->quick,
         .secret = scenario_secret(sc, c->sim.seed),
         .place = titled(sc, "memory.place"),

@@ -88,6 +88,8 @@ static bool world_peer_line(struct reader *r)
 #define PEER(field) FIELD(peer_options, field)
     static const struct key keys[] = {
         {"window", VALUE_SCALED, PEER(window), NUMBERS(PEER_WINDOW_MIN, PEER_WINDOW_MAX)},
+        {"machine-window", VALUE_SCALED, PEER(machine_window),
+         NUMBERS(PEER_WINDOW_MIN, PEER_WINDOW_MAX)},
         {0},
     };
     uint32_t given = 0;

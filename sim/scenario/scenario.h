@@ -100,7 +100,9 @@ struct native_options {
 /* `world peer key=value ...`: the other end of the wire is the core, too. */
 enum { PEER_WINDOW_MIN = 2048, PEER_WINDOW_MAX = 1 << 20, PEER_ADDRESS = 0x0a000202 };
 struct peer_options {
-    uint32_t window; /* window=  bytes that it may hold in each direction; default 1 MiB */
+    uint32_t window; /* window=          bytes that a connection of the peer may hold in each
+                      * direction; default 1 MiB */
+    uint32_t machine_window; /* machine-window=  the same of the machine; 0: as it likes */
 };
 
 enum { SCENARIO_DEVICES_MAX = 8 /* of one machine */, DEVICE_QUEUE_SIZE = 256 };

@@ -426,6 +426,7 @@ static void mistakes_name_their_line_and_what_was_meant(void **state)
     bad("world native pad=1\n", "'pad' takes no value");
     bad("world native pad pad\n", "'pad' is already given");
     bad("world peer window=2M\n", "window=");
+    bad("world peer machine-window=1\n", "machine-window=");
     bad("world peer pad\n", "unknown key 'pad'");
     bad("until 1s\nworld peer\nserve sink 10.0.2.3:9\n", "t.scn:3: world peer has one address");
     bad("until 1s\nworld peer\nserve script 10.0.2.2:9\n", "no script drives the core");
