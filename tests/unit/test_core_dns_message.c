@@ -86,7 +86,7 @@ static void n1_to_n7_malformed_records_are_refused(void **state)
         ROW("\xc0\x1a" A_IN TTL "\0\4\x0a\0\2\2"),    /* to itself */
         ROW("\1a\xc0\x1a" A_IN TTL "\0\4\x0a\0\2\2"), /* a loop */
         ROW("\xc0\x1c" A_IN TTL "\0\4\x0a\0\2\2"),    /* forward */
-        ROW("\xc0\x00" A_IN TTL "\0\4\x0a\0\2\2"),    /* into the header */
+        ROW("\xc0\x04" A_IN TTL "\0\4\x0a\0\2\2"),    /* into the header */
         ROW("\x41" A_IN TTL "\0\4\x0a\0\2\2"),        /* labels of no kind */
         ROW("\x80\x0c" A_IN TTL "\0\4\x0a\0\2\2"),
         ROW("\3www"),               /* no end */
