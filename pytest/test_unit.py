@@ -22,6 +22,8 @@ READERS = {
     "test_core_dhcp": [],
     "test_core_dhcp_messages": [],
     "test_core_dhcp_options": [],
+    "test_core_dns": [],
+    "test_core_dns_drawn": [],
     "test_core_dns_message": [],
     "test_core_tcp_fuzz": ["10000000"],
     "test_journal": [],
