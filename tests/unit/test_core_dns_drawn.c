@@ -218,9 +218,29 @@ static void damaged_messages_are_survived(void **state)
     assert_true(taken > 10000 && refused > 100000);
 }
 
+/* N4: labels of the types 01 and 10, which would fit as labels of that length. */
+static void n4_long_labels_are_refused(void **state)
+{
+    (void)state;
+    for (unsigned type = 0x40; type <= 0x80; type += 0x40) {
+        struct dns_answer a;
+        struct built b;
+
+        response(&b, "www.test", 1, 0);
+        b.bytes[b.len++] = (uint8_t)type;
+        memset(b.bytes + b.len, 'a', type);
+        b.len += type;
+        put(&b, 0, 1);
+        fixed(&b, A, 60, 4);
+        put(&b, 0x0a000202, 4);
+        assert_int_equal(parse(&b, &a), ERR_PROTO);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(n4_long_labels_are_refused),
         cmocka_unit_test(drawn_messages_are_understood),
         cmocka_unit_test(damaged_messages_are_survived),
     };
