@@ -323,7 +323,7 @@ static bool output_tail(struct tcp_conn *c)
     }
     c->tail_again = (int32_t)left <= 0 || !room;
     if (c->tail_again) {
-        len = min_u32(flight, c->mss);
+        len = min_u32(flight, c->mss + ((int32_t)left < 0)); /* FIN is no byte of a segment */
         c->resend_reason = RETRANSMIT_TAIL;
         if (!output_again(c, c->snd_max - len, len))
             return false;
