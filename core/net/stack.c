@@ -252,7 +252,8 @@ static void fragments_poll(struct stack *s)
 void stack_begin(struct stack *s, uint64_t now_ns)
 {
     s->net.now_ns = now_ns;
-    dns_begin(&s->dns);
+    if (s->dns.busy)
+        dns_begin(&s->dns);
     if (s->loopback.count)
         loopback_input(s);
 }
@@ -272,7 +273,8 @@ void stack_timers(struct stack *s)
     if (s->fragments.used)
         fragments_poll(s);
     tcp_poll(&s->tcp);
-    dns_poll(&s->dns);
+    if (s->dns.busy)
+        dns_poll(&s->dns);
 }
 
 void stack_output(struct stack *s)
@@ -287,8 +289,11 @@ uint64_t stack_deadline(const struct stack *s)
 
     if (s->loopback.count)
         return s->net.now_ns;
-    at_ns = min_u64(arp_deadline(&s->arp), fragments_deadline(&s->fragments));
-    at_ns = min_u64(at_ns, dns_deadline(&s->dns));
+    at_ns = arp_deadline(&s->arp);
+    if (s->fragments.used)
+        at_ns = min_u64(at_ns, fragments_deadline(&s->fragments));
+    if (s->dns.busy)
+        at_ns = min_u64(at_ns, dns_deadline(&s->dns));
     return min_u64(at_ns, min_u64(dhcp_deadline(&s->dhcp), tcp_deadline(&s->tcp)));
 }
 

@@ -162,11 +162,12 @@ uint32_t tcp_isn(struct tcp_conn *c)
     return clock + (uint32_t)hash;
 }
 
-uint8_t tcp_shift(const struct tcp *t)
+/* What a window is shifted by, so that it fits: RFC 7323 section 2.3. */
+static uint8_t shift_of(uint32_t window)
 {
     uint8_t shift = 0;
 
-    while (t->window >> shift > TCP_WINDOW_UNSCALED)
+    while (window >> shift > TCP_WINDOW_UNSCALED)
         shift++;
     return shift;
 }
@@ -559,6 +560,7 @@ void tcp_init(struct tcp *t, struct ipv4 *ip, const struct tcp_config *config, v
         .reserve = connections / TCP_RESERVE_PART,
         .bucket_mask = buckets(connections) - 1,
         .window = config->window,
+        .shift = shift_of(config->window),
         .reno = config->reno,
     };
     for (unsigned i = 0; i < 2; i++)

@@ -199,6 +199,7 @@ struct tcp {
     uint32_t count;
     struct tcp_pages pages;
     uint32_t window; /* bytes that a connection may hold in each direction */
+    uint8_t shift;   /* of the windows that connections offer */
     bool reno;
     struct bitset free, due, blocked; /* blocked: the device had no room */
     uint32_t free_count, reserve;     /* reserve: blocks that peers' connections leave */

@@ -64,7 +64,7 @@ void tcp_take_syn(struct tcp_conn *c, const struct tcp_segment *g)
     c->sacks = g->sack_permitted;
     c->scaled = g->scales;
     c->snd_shift = c->scaled ? g->shift : 0;
-    c->rcv_shift = c->scaled ? tcp_shift(c->tcp) : 0;
+    c->rcv_shift = c->scaled ? c->tcp->shift : 0;
     c->stamps = g->stamped;
     c->stamp_recent = g->stamp;
     c->stamp_recent_ns = c->tcp->net->now_ns;

@@ -138,9 +138,6 @@ static inline uint32_t tcp_first_window(const struct tcp *t)
     return min_u32(t->window, TCP_WINDOW_UNSCALED);
 }
 
-/* What a window is shifted by, so that it fits: RFC 7323 section 2.3. */
-uint8_t tcp_shift(const struct tcp *t);
-
 /* The clock of timestamps, in milliseconds from a number that others cannot guess: RFC 7323
  * sections 5.4 and 7.1. */
 static inline uint32_t tcp_stamp(const struct tcp_conn *c)

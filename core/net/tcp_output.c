@@ -70,7 +70,7 @@ static size_t syn_options(const struct tcp_conn *c, uint8_t *at)
         .sack_permitted = first || c->sacks,
         .scales = first || c->scaled,
         .stamps = first || c->stamps,
-        .shift = tcp_shift(c->tcp),
+        .shift = c->tcp->shift,
         .stamp = tcp_stamp(c),
         .echo = first ? 0 : c->stamp_recent,
     };

@@ -112,6 +112,15 @@ static inline int stack_setup(void **state)
     return 0;
 }
 
+/* Another window for each connection; there is none yet. */
+static inline void set_window(struct stack_test *x, uint32_t window)
+{
+    struct tcp_config config = STACK_TEST_TCP;
+
+    config.window = window;
+    tcp_init(&x->s.tcp, &x->s.ip, &config, x->buffers);
+}
+
 static inline int stack_teardown(void **state)
 {
     struct stack_test *x = *state;

@@ -31,7 +31,7 @@ static void a_syn_offers_every_option_in_20_bytes(void **state)
     struct tcp_conn *c;
     be32 stamp;
 
-    x->s.tcp.window = LARGE;
+    set_window(x, LARGE);
     c = connecting(x);
     stamp = be32_of(c->stamp_base + 1000000);
     memcpy(want + 8, &stamp, 4);
@@ -67,7 +67,7 @@ static void a_syn_ack_has_the_options_of_the_syn(void **state)
     };
     struct stack_test *x = *state;
 
-    x->s.tcp.window = LARGE;
+    set_window(x, LARGE);
     for (unsigned what = 0; what <= ALL; what++) {
         struct tcp_conn *l, *c;
         uint8_t bytes_want[20];
@@ -91,7 +91,7 @@ static void an_option_is_agreed_upon_when_the_syn_ack_has_it(void **state)
 {
     struct stack_test *x = *state;
 
-    x->s.tcp.window = LARGE;
+    set_window(x, LARGE);
     for (unsigned what = 0; what <= ALL; what++) {
         struct tcp_conn *c = connected_with(x, what);
 
@@ -191,7 +191,7 @@ static void our_window_is_scaled_but_in_a_syn(void **state)
     struct tcp_conn *l, *c;
     struct decoded d;
 
-    x->s.tcp.window = LARGE;
+    set_window(x, LARGE);
     d = offered(x, &l, SCALE);
     assert_int_equal(d.tcp_window, 65535);
     run_at_ms(x, 1500);
@@ -214,7 +214,7 @@ static void a_syn_offers_what_fits_without_scaling(void **state)
     for (unsigned i = 0; i < ARRAY_COUNT(windows); i++) {
         struct tcp_conn *c;
 
-        x->s.tcp.window = windows[i];
+        set_window(x, windows[i]);
         c = connecting(x);
         assert_int_equal(be16_get(((struct tcp_header *)(x->sent[x->read - 1].bytes + 34))->window),
                          windows[i] > 65535 ? 65535 : windows[i]);
@@ -234,8 +234,8 @@ static void our_shift_is_the_smallest_that_is_enough(void **state)
     struct stack_test *x = *state;
 
     for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
-        x->s.tcp.window = row[i].window;
-        assert_int_equal(tcp_shift(&x->s.tcp), row[i].shift);
+        set_window(x, row[i].window);
+        assert_int_equal(x->s.tcp.shift, row[i].shift);
     }
 }
 
@@ -305,9 +305,9 @@ static void fill_and_empty(struct stack_test *x, uint32_t window, unsigned what,
     struct filler f = {.x = x, .sent = 1, .read = 1};
     uint64_t ms = 0;
 
-    x->s.tcp.window = window;
+    set_window(x, window);
     f.c = connected_with(x, what);
-    f.shift = what & SCALE ? tcp_shift(&x->s.tcp) : 0;
+    f.shift = what & SCALE ? x->s.tcp.shift : 0;
     f.capacity = what & SCALE ? window : min_u32(window, 65535);
     f.edge = f.c->rcv_adv - x->peer_iss;
     rng_init(&f.rng, seed, window);
@@ -357,7 +357,7 @@ static void a_duplicate_of_a_window_ago_is_old_data(void **state)
     for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
         uint32_t next = 1;
 
-        x->s.tcp.window = row[i].window;
+        set_window(x, row[i].window);
         struct filler f = {.x = x, .c = connected_with(x, SCALE), .read = 1};
 
         while (next != 1 + 10 + row[i].ago - 1) {
@@ -586,7 +586,7 @@ static void the_child_of_a_cookie_has_no_option(void **state)
     struct tcp_conn *l, *c;
     struct decoded d;
 
-    x->s.tcp.window = LARGE;
+    set_window(x, LARGE);
     offered(x, &l, ALL); /* the backlog has two half-open children */
     x->peer_port++;
     syn_in(x, TCP_SYN, 65535, ALL, SHIFT, STAMP);
